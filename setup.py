@@ -1,0 +1,85 @@
+"""Metadata, dependencies and entry points of napari-slicegan."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+
+REQUIRED = [
+    "magicgui>=0.10",
+    "matplotlib>=3.8",
+    "napari>=0.6",
+    "numpy>=1.26",
+    "pillow>=10",
+    "psutil>=5.9",
+    "pydantic>=2.7",
+    "qtpy>=2.4",
+    "safetensors>=0.4.5",
+    "scikit-image>=0.24",
+    "scipy>=1.12",
+    "superqt>=0.7",
+    "tifffile>=2024.2.12",
+    "torch>=2.6",
+    "tqdm>=4.66",
+]
+EXTRAS = {
+    # The Qt binding is the user's choice, so it is never required by the base.
+    "gui": ["napari[pyside6]>=0.6"],
+    "metrics": ["taufactor>=1.2.1"],
+    "test": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.5"],
+}
+LINT = ["build>=1.2", "mypy>=1.14", "pre-commit>=4", "ruff>=0.9", "typos>=1.29"]
+EXTRAS["dev"] = [*EXTRAS["metrics"], *EXTRAS["test"], *LINT]
+EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["dev"]]
+
+
+def package_version() -> str:
+    """Version as it stands in the package, without importing it."""
+    text = (HERE / "napari_slicegan" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    if found is None:
+        raise RuntimeError("napari_slicegan/__init__.py must set __version__.")
+    return found.group(1)
+
+
+setup(
+    name="napari-slicegan",
+    version=package_version(),
+    description="Three-dimensional materials from a single micrograph, in napari",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="napari-slicegan contributors",
+    license="MIT",
+    license_files=["LICENSE"],
+    keywords=["napari", "microstructure", "GAN", "materials", "micrograph"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Framework :: napari",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Image Processing",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.11",
+    install_requires=REQUIRED,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["slicegan = napari_slicegan.cli:main"]},
+    packages=[
+        *find_packages(include=["napari_slicegan", "napari_slicegan.*"]),
+        "napari_slicegan.sample_data",
+    ],
+    package_dir={"napari_slicegan.sample_data": "sample_data"},
+    package_data={
+        "napari_slicegan": ["py.typed"],
+        "napari_slicegan.sample_data": ["*.tif", "*.png", "README.md"],
+    },
+    zip_safe=False,
+)
