@@ -1,0 +1,106 @@
+"""Random crops of the training images, drawn when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_slicegan.config import Axis
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.transforms import Transform
+
+Symmetries = Literal["none", "flips", "rotations"]
+
+
+class PatchSampler:
+    """Square crops, every position in every image equally probable.
+
+    Nothing is cut in advance: memory is that of the images.
+
+    Parameters
+    ----------
+    micrographs
+        Images of one viewing direction. Of a volume, random planes are used.
+    transform
+        Turns labels, gray values or colours into network values.
+    patch_size
+        Edge of the crops in pixels; an image of exactly this size is fine.
+    symmetries
+        Applied at random to each crop: ``"flips"`` mirrors rows and columns,
+        ``"rotations"`` adds quarter turns, all eight symmetries of the square.
+    axis
+        Direction along which the planes of a volume are seen.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or one is smaller than the patch.
+    """
+
+    def __init__(
+        self,
+        micrographs: Sequence[Micrograph],
+        transform: Transform,
+        patch_size: int,
+        symmetries: Symmetries = "none",
+        axis: Axis = "z",
+    ) -> None:
+        if not micrographs:
+            raise ValueError("Expected at least one image to draw from, got none.")
+        for micrograph in micrographs:
+            micrograph.check_patch(patch_size, axis)
+        # [N, rows, columns(, 3)] each; views of the images, not copies.
+        self._stacks = [micrograph.planes(axis) for micrograph in micrographs]
+        self._transform = transform
+        self._patch_size = patch_size
+        self._symmetries = symmetries
+        self._grids = [self._positions(stack) for stack in self._stacks]
+        # Position p belongs to the first image whose end lies beyond p.
+        self._ends = np.cumsum([int(np.prod(grid)) for grid in self._grids])
+
+    @property
+    def n_positions(self) -> int:
+        """Number of different crops, symmetries not counted."""
+        return int(self._ends[-1])
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` crops as network values: float32 ``[n, C, P, P]``, on the CPU."""
+        positions = torch.randint(self.n_positions, (n,), generator=rng)
+        symmetries = torch.randint(8, (n,), generator=rng)
+        crops = [
+            self._turned(self._crop(position), symmetry)
+            for position, symmetry in zip(
+                positions.tolist(), symmetries.tolist(), strict=True
+            )
+        ]
+        return self._transform.forward(np.stack(crops))
+
+    def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
+        """Number of planes, first rows and first columns a crop can have."""
+        planes, rows, columns = stack.shape[:3]
+        return planes, rows - self._patch_size + 1, columns - self._patch_size + 1
+
+    def _crop(self, position: int) -> NDArray[Any]:
+        """Crop number `position`, counting through all images: ``[P, P(, 3)]``."""
+        image = int(np.searchsorted(self._ends, position, side="right"))
+        start = int(self._ends[image - 1]) if image else 0
+        plane, row, column = np.unravel_index(position - start, self._grids[image])
+        size = self._patch_size
+        return self._stacks[image][plane, row : row + size, column : column + size]
+
+    def _turned(self, crop: NDArray[Any], symmetry: int) -> NDArray[Any]:
+        """One of the eight symmetries of the square, as far as they are allowed."""
+        if self._symmetries == "none":
+            return crop
+        if symmetry & 1:
+            crop = crop[::-1]
+        if symmetry & 2:
+            crop = crop[:, ::-1]
+        if symmetry & 4 and self._symmetries == "rotations":
+            crop = crop.swapaxes(0, 1)
+        return crop

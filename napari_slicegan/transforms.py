@@ -1,0 +1,263 @@
+"""Micrograph values to network values and back.
+
+A transform is fitted on the images and stored with the weights, so that a generated
+volume carries the micrograph's own values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_slicegan.config import Kind
+from napari_slicegan.pixel_values import label_dtype
+from napari_slicegan.training_images import TrainingImages
+
+ValueRange = Literal["simplex"] | tuple[float, float]
+
+
+class Transform(Protocol):
+    """What every transform can do; the arrays are described in `OneHotPhases`."""
+
+    @classmethod
+    def fit(cls, images: TrainingImages) -> Transform:
+        """Find the parameters from the images."""
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of the micrograph values."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of the network values."""
+
+    @property
+    def range(self) -> ValueRange:
+        """``"simplex"`` (channels sum to 1) or lowest and highest network value."""
+
+    def forward(self, values: NDArray[Any]) -> Tensor:
+        """Micrograph values to network values."""
+
+    def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
+        """Network values to micrograph values."""
+
+    def state(self) -> dict[str, Any]:
+        """Name and parameters, fit for JSON; read by `transform_from_state`."""
+
+
+class OneHotPhases:
+    """One channel per phase.
+
+    Parameters
+    ----------
+    labels
+        Label values of the phases; channel i stands for the i-th smallest.
+    """
+
+    name = "one-hot-phases"
+    kind: Kind = "phases"
+    range: ValueRange = "simplex"
+
+    def __init__(self, labels: Sequence[int]) -> None:
+        self.labels = tuple(sorted({int(label) for label in labels}))
+        if len(self.labels) < 2:
+            raise ValueError(
+                f"One-hot phases need at least two labels, got {list(labels)}; "
+                "check the segmentation."
+            )
+        self._values = np.array(self.labels, dtype=label_dtype(self.labels))
+
+    @classmethod
+    def fit(cls, images: TrainingImages) -> OneHotPhases:
+        """One channel for each phase found in any of the images."""
+        return cls(images.labels)
+
+    @property
+    def channels(self) -> int:
+        """Number of phases."""
+        return len(self.labels)
+
+    def forward(self, values: NDArray[Any]) -> Tensor:
+        """Labels ``[..., Y, X]`` to float32 ``[..., C, Y, X]`` of zeros and ones.
+
+        Raises
+        ------
+        ValueError
+            If a label is not among those the transform was fitted on.
+        """
+        layers = np.stack([values == label for label in self.labels], axis=-3)
+        if not layers.any(axis=-3).all():
+            strangers = sorted(set(np.unique(values).tolist()) - set(self.labels))
+            raise ValueError(
+                f"Expected the phases {list(self.labels)}, got also {strangers}; "
+                "train on images that show all phases."
+            )
+        return torch.from_numpy(layers).float()
+
+    def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
+        """Most probable phase of each voxel, as the micrograph's own label.
+
+        Parameters
+        ----------
+        values
+            ``[C, ...]``, or ``[B, C, Z, Y, X]``.
+        channel_axis
+            Where C stands if not there, as 1 in ``[B, C, Y, X]``.
+
+        Returns
+        -------
+        The same shape without the channel axis, in the smallest integer type that
+        holds the labels.
+        """
+        index = values.detach().argmax(dim=_channel_axis(values, channel_axis))
+        return self._values[index.cpu().numpy()]
+
+    def state(self) -> dict[str, Any]:
+        """Name and labels."""
+        return {"name": self.name, "labels": list(self.labels)}
+
+
+class ScaleMinMax:
+    """Gray values or colours, scaled linearly by the extremes of the whole data set.
+
+    Parameters
+    ----------
+    low, high
+        Micrograph values that become the ends of `output`.
+    channels
+        1 for gray values, 3 for colours (which share the same scale).
+    dtype
+        Numpy type of the micrograph values, given back by `inverse`.
+    output
+        Lowest and highest network value.
+    """
+
+    name = "scale-min-max"
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        channels: int,
+        dtype: str,
+        output: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        if not low < high:
+            raise ValueError(
+                f"Expected a lowest value below the highest, got {low} and {high}; "
+                "use images that are not constant."
+            )
+        self.low, self.high = float(low), float(high)
+        self.channels = int(channels)
+        self.dtype = np.dtype(dtype)
+        self.range: ValueRange = (float(output[0]), float(output[1]))
+        self._output_low, self._output_high = self.range
+
+    @classmethod
+    def fit(cls, images: TrainingImages) -> ScaleMinMax:
+        """Extremes over all images; 8-bit colour always spans 0 to 255."""
+        arrays = [image.values for view in images.views.values() for image in view]
+        dtype = np.result_type(*arrays)
+        channels = 3 if images.kind == "colour" else 1
+        if channels == 3 and dtype == np.uint8:
+            return cls(0, 255, channels, dtype.name)
+        low = min(float(array.min()) for array in arrays)
+        high = max(float(array.max()) for array in arrays)
+        return cls(low, high, channels, dtype.name)
+
+    @property
+    def kind(self) -> Kind:
+        """Colour for three channels, else grayscale."""
+        return "colour" if self.channels == 3 else "grayscale"
+
+    def forward(self, values: NDArray[Any]) -> Tensor:
+        """``[..., Y, X]`` or ``[..., Y, X, 3]`` to float32 ``[..., C, Y, X]``."""
+        if self.channels == 1:
+            layers = values[..., np.newaxis, :, :]
+        else:
+            layers = np.moveaxis(values, -1, -3)
+        # float64 first: a 32-bit integer does not fit into a float32.
+        share = (layers.astype(np.float64) - self.low) / (self.high - self.low)
+        scaled = self._output_low + share * (self._output_high - self._output_low)
+        return torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32))
+
+    def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
+        """Network values to micrograph values, clipped to the fitted range.
+
+        Parameters
+        ----------
+        values
+            ``[C, ...]``, or ``[B, C, Z, Y, X]``.
+        channel_axis
+            Where C stands if not there, as 1 in ``[B, C, Y, X]``.
+
+        Returns
+        -------
+        Gray values without the channel axis, colours with the channels last, in the
+        micrograph's type.
+        """
+        axis = _channel_axis(values, channel_axis)
+        layers = values.detach().cpu().double().numpy()
+        width = self._output_high - self._output_low
+        share = np.clip((layers - self._output_low) / width, 0, 1)
+        gray = self.low + share * (self.high - self.low)
+        if self.dtype.kind in "iu":
+            gray = np.rint(gray)
+        placed = (
+            gray.take(0, axis) if self.channels == 1 else np.moveaxis(gray, axis, -1)
+        )
+        return placed.astype(self.dtype)
+
+    def state(self) -> dict[str, Any]:
+        """Name, extremes, channels and types."""
+        return {
+            "name": self.name,
+            "low": self.low,
+            "high": self.high,
+            "channels": self.channels,
+            "dtype": self.dtype.name,
+            "output": [self._output_low, self._output_high],
+        }
+
+
+def _channel_axis(values: Tensor, channel_axis: int | None) -> int:
+    """Second axis of a batch of volumes, else the first, unless given."""
+    if channel_axis is not None:
+        return channel_axis
+    return 1 if values.ndim == 5 else 0
+
+
+TRANSFORMS: dict[str, type[OneHotPhases] | type[ScaleMinMax]] = {
+    OneHotPhases.name: OneHotPhases,
+    ScaleMinMax.name: ScaleMinMax,
+}
+
+
+def fit_transform(images: TrainingImages) -> OneHotPhases | ScaleMinMax:
+    """Transform that suits the kind of the images, fitted on them."""
+    if images.kind == "phases":
+        return OneHotPhases.fit(images)
+    return ScaleMinMax.fit(images)
+
+
+def transform_from_state(state: dict[str, Any]) -> OneHotPhases | ScaleMinMax:
+    """Transform from what its `state` returned.
+
+    Raises
+    ------
+    ValueError
+        If the state names no known transform.
+    """
+    parameters = dict(state)
+    name = parameters.pop("name", None)
+    if name not in TRANSFORMS:
+        raise ValueError(
+            f"Expected one of the transforms {sorted(TRANSFORMS)}, got {name!r}; the "
+            "file was written by another version or is damaged."
+        )
+    return TRANSFORMS[name](**parameters)
