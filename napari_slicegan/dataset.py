@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_slicegan.config import Axis
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.transforms import Transform
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
+    from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.transforms import Transform
 
 Symmetries = Literal["none", "flips", "rotations"]
 

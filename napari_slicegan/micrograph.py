@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from napari_slicegan.config import Axis, Kind, MicrographSettings
+from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
 from napari_slicegan.image_files import read_image
-from napari_slicegan.pixel_values import as_kind, has_channels, plain_array
+from napari_slicegan.pixel_values import KindChoice, as_kind, has_channels, plain_array
 from napari_slicegan.segmentation import denoise, segment
 
 
@@ -48,7 +48,7 @@ class Micrograph:
     def from_array(
         cls,
         values: Any,
-        kind: Literal["auto", "phases", "grayscale", "colour"] = "auto",
+        kind: KindChoice = "auto",
         pixel_size_nm: float | None = None,
         name: str = "micrograph",
     ) -> Micrograph:
@@ -111,23 +111,26 @@ class Micrograph:
             If a setting does not fit the image.
         """
         image = self
+        if settings.pixel_size_nm is not None:
+            image = replace(image, pixel_size_nm=settings.pixel_size_nm)
         if settings.crop is not None:
             image = image.crop(settings.crop[:2], settings.crop[2:])
         kind = _kind_to_read(settings)
         if settings.segmentation != "none" and image.kind == "phases":
             kind = "grayscale"
         if kind not in ("auto", image.kind):
-            image = image._with_values(image.values, kind)
+            image = image.with_values(image.values, kind)
         if settings.denoise != "none":
             image = image.denoised(settings.denoise, settings.denoise_radius)
         if settings.segmentation != "none":
             image = image.segmented(settings)
         if settings.rescale != 1:
             image = image.rescaled(settings.rescale)
-        if settings.pixel_size_nm is not None:
-            size = settings.pixel_size_nm / settings.rescale
-            image = replace(image, pixel_size_nm=size)
         return image
+
+    def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
+        """Same pixel size and name with other values, checked as in `from_array`."""
+        return Micrograph.from_array(values, kind, self.pixel_size_nm, self.name)
 
     def denoised(self, method: str, radius: float) -> Micrograph:
         """Gray values after a median or Gaussian filter.
@@ -140,7 +143,7 @@ class Micrograph:
             Radius of the median, or sigma of the Gaussian, in pixels.
         """
         self._require("grayscale", "denoising filters")
-        return self._with_values(denoise(self.values, method, radius), self.kind)
+        return self.with_values(denoise(self.values, method, radius), self.kind)
 
     def segmented(self, settings: MicrographSettings) -> Micrograph:
         """Phases 0, 1, ... by rising gray value.
@@ -152,7 +155,7 @@ class Micrograph:
         """
         if self.kind == "colour":
             self._require("grayscale", "thresholds")
-        return self._with_values(segment(self.values, settings), "phases")
+        return self.with_values(segment(self.values, settings, self.name), "phases")
 
     def rescaled(self, factor: float) -> Micrograph:
         """Other number of pixels per axis.
@@ -203,20 +206,19 @@ class Micrograph:
         rows, columns
             First one and the one after the last.
         """
-        return self._with_values(
+        return self.with_values(
             _cropped(self.values, (*rows, *columns), self.name), self.kind
         )
 
     def planes(self, axis: Axis) -> NDArray[Any]:
         """All planes of a volume seen along an axis: ``[N, rows, columns(, 3)]``.
 
-        The orientation is cyclic, so a material that is symmetric in the axes gives
-        the same statistics along each: rows Y, columns X seen along z; rows Z,
-        columns X along y; rows Z, columns Y along x.
+        Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
+        Of a 2-D image: the one plane it is, whatever the axis.
         """
         if not self.is_volume:
             return self.values[np.newaxis]
-        return np.moveaxis(self.values, "zyx".index(axis), 0)
+        return np.moveaxis(self.values, AXES.index(axis), 0)
 
     def check_patch(self, patch_size: int, axis: Axis = "z") -> None:
         """Refuse an image that is smaller than the patch.
@@ -234,10 +236,6 @@ class Micrograph:
                 "'Patch size' or load a larger image."
             )
 
-    def _with_values(self, values: NDArray[Any], kind: Kind) -> Micrograph:
-        """Same image with other values, checked again."""
-        return Micrograph.from_array(values, kind, self.pixel_size_nm, self.name)
-
     def _require(self, kind: Kind, purpose: str) -> None:
         """Refuse another kind."""
         if self.kind != kind:
@@ -247,9 +245,7 @@ class Micrograph:
             )
 
 
-def _kind_to_read(
-    settings: MicrographSettings,
-) -> Literal["auto", "phases", "grayscale", "colour"]:
+def _kind_to_read(settings: MicrographSettings) -> KindChoice:
     """Kind of the values in the file; 'phases' may be what segmentation makes."""
     return settings.kind if settings.segmentation == "none" else "auto"
 
@@ -282,8 +278,8 @@ def _nearest(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 def _interpolated(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Linear interpolation in the spatial axes; integers stay integers."""
     full = shape + values.shape[len(shape) :]
-    shrinks = shape < values.shape[: len(shape)]
-    scaled = resize(
+    shrinks = any(new < old for new, old in zip(full, values.shape, strict=True))
+    scaled = resize(  # type: ignore[no-untyped-call]
         values, full, order=1, mode="edge", preserve_range=True, anti_aliasing=shrinks
     )
     if values.dtype.kind in "iu":

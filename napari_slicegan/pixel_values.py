@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.config import Kind
+if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
+
+KindChoice = Literal["auto", "phases", "grayscale", "colour"]
 
 MAX_PHASES = 16
 # The smallest patch; a last axis shorter than this is taken for channels.
@@ -23,6 +26,14 @@ SMALLEST_EDGE = 8
 def has_channels(values: NDArray[Any]) -> bool:
     """Whether the last axis of ``[(Z,) Y, X(, C)]`` holds colour channels."""
     return values.ndim == 4 or (values.ndim == 3 and values.shape[-1] in (3, 4))
+
+
+def drop_alpha(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Colours without their transparency, with a warning where there was one."""
+    if has_channels(values) and values.shape[-1] == 4:
+        warnings.warn(f"{name}: the alpha channel is dropped.", stacklevel=2)
+        return values[..., :3]
+    return values
 
 
 def plain_array(values: Any, name: str) -> NDArray[Any]:
@@ -46,11 +57,12 @@ def plain_array(values: Any, name: str) -> NDArray[Any]:
         If the type, the shape or a value is not that of an image.
     """
     array = np.asarray(values)
+    if array.dtype.kind in "iufc":
+        # Files of other machines: torch takes the native byte order only.
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
     _check_dtype(array, name)
     _check_shape(array, name)
-    if has_channels(array) and array.shape[-1] == 4:
-        warnings.warn(f"{name}: the alpha channel is dropped.", stacklevel=3)
-        array = array[..., :3]
+    array = drop_alpha(array, name)
     _check_finite(array, name)
     _check_varies(array, name)
     return array
@@ -144,14 +156,17 @@ def kind_of(values: NDArray[Any]) -> Kind:
 
 def as_kind(
     values: NDArray[Any],
-    kind: Literal["auto", "phases", "grayscale", "colour"],
+    kind: KindChoice,
     name: str,
 ) -> tuple[NDArray[Any], Kind]:
     """Values fit for a kind; ``"auto"`` decides it from the values.
 
+    Colours with three equal channels count as gray values, unless colour is asked
+    for.
+
     Returns
     -------
-    Values of unchanged shape and the kind. Labels come in the smallest integer type
+    Values and kind. Labels come in the smallest integer type
     that holds them.
 
     Raises
@@ -159,6 +174,8 @@ def as_kind(
     ValueError
         If the values cannot be of that kind.
     """
+    if kind != "colour" and has_channels(values) and _is_gray(values):
+        values = values[..., 0]
     found = kind_of(values) if kind == "auto" else kind
     if has_channels(values) != (found == "colour"):
         _refuse_channels(values, found, name)
@@ -167,6 +184,11 @@ def as_kind(
     if values.dtype.kind == "b":
         return values.astype(np.uint8), found
     return values, found
+
+
+def _is_gray(values: NDArray[Any]) -> bool:
+    """Whether all channels are equal: many programs store gray images as RGB."""
+    return all((plane == plane[..., :1]).all() for plane in values)
 
 
 def _refuse_channels(values: NDArray[Any], kind: Kind, name: str) -> None:

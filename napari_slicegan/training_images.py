@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,13 @@ from types import MappingProxyType
 from typing import Literal
 
 import tifffile
+from pydantic import Field, TypeAdapter, ValidationError
 
-from napari_slicegan.config import AXES, Axis, Kind
+from napari_slicegan.config import AXES, Axis, Kind, Settings
+from napari_slicegan.image_files import read_image
 from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.pixel_sizes import SIZE_TOLERANCE
 
-SIZE_TOLERANCE = 0.01  # pixel sizes further apart than 1 % differ
 INDEX = "images.json"
 
 
@@ -175,14 +176,14 @@ class TrainingImages:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         files: dict[int, str] = {}
-        index: list[dict[str, object]] = []
+        entries = []
         for axis, images in self.views.items():
             for number, image in enumerate(images):
-                name = files.setdefault(id(image), f"{axis}-{number}.tif")
-                if name == f"{axis}-{number}.tif":
-                    _write(folder / name, image)
-                index.append({"axis": axis, "file": name, **_facts(image)})
-        (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+                if id(image) not in files:
+                    files[id(image)] = f"{axis}-{number}.tif"
+                    _write(folder / files[id(image)], image)
+                entries.append(_Entry.of(image, axis, files[id(image)]))
+        (folder / INDEX).write_bytes(ENTRIES.dump_json(entries, indent=1))
 
     @classmethod
     def load(cls, folder: str | Path) -> TrainingImages:
@@ -193,45 +194,61 @@ class TrainingImages:
         ValueError
             If the folder holds no images, or damaged ones.
         """
-        path = Path(folder) / INDEX
+        folder = Path(folder)
         try:
-            index = json.loads(path.read_text(encoding="utf-8"))
-            return cls._from_index(path.parent, index)
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            entries = ENTRIES.validate_json((folder / INDEX).read_bytes())
+        except (OSError, ValidationError) as error:
             raise ValueError(
-                f"{path}: expected the images of a run, got {error}; choose another "
-                "run folder or train again."
+                f"{folder / INDEX}: expected the list of a run's images, got none or a "
+                "damaged one; choose another run folder or train again."
             ) from error
-
-    @classmethod
-    def _from_index(cls, folder: Path, index: list[dict[str, str]]) -> TrainingImages:
-        """Images named in an index, each file read once."""
         read: dict[str, Micrograph] = {}
         views: dict[Axis, tuple[Micrograph, ...]] = {}
-        for entry in index:
-            facts = dict(entry)
-            axis, file = facts.pop("axis"), facts.pop("file")
-            if file not in read:
-                values = tifffile.imread(folder / Path(file).name)
-                read[file] = Micrograph.from_array(values, **facts)  # type: ignore[arg-type]
-            views[axis] = (*views.get(axis, ()), read[file])  # type: ignore[index]
+        for entry in entries:
+            if entry.file not in read:
+                read[entry.file] = entry.image(folder)
+            views[entry.axis] = (*views.get(entry.axis, ()), read[entry.file])
         return cls(views)
 
 
+class _Entry(Settings):
+    """One image in the index."""
+
+    axis: Axis
+    file: str = Field(pattern=r"^[zyx]-\d+\.tif$")
+    kind: Kind
+    pixel_size_nm: float | None
+    name: str
+
+    @classmethod
+    def of(cls, image: Micrograph, axis: Axis, file: str) -> _Entry:
+        return cls(
+            axis=axis,
+            file=file,
+            kind=image.kind,
+            pixel_size_nm=image.pixel_size_nm,
+            name=image.name,
+        )
+
+    def image(self, folder: Path) -> Micrograph:
+        """The image itself, from its file."""
+        values = read_image(folder / self.file).values
+        return Micrograph.from_array(values, self.kind, self.pixel_size_nm, self.name)
+
+
+ENTRIES = TypeAdapter(list[_Entry])
+
+
 def _as_tuple(images: Micrograph | Sequence[Micrograph]) -> tuple[Micrograph, ...]:
+    """One image or several."""
     return (images,) if isinstance(images, Micrograph) else tuple(images)
-
-
-def _facts(image: Micrograph) -> dict[str, object]:
-    """What a TIFF does not hold."""
-    return {
-        "kind": image.kind,
-        "pixel_size_nm": image.pixel_size_nm,
-        "name": image.name,
-    }
 
 
 def _write(path: Path, image: Micrograph) -> None:
     """Lossless TIFF of the values."""
-    photometric = "rgb" if image.kind == "colour" else "minisblack"
-    tifffile.imwrite(path, image.values, photometric=photometric, compression="zlib")
+    tifffile.imwrite(
+        path,
+        image.values,
+        photometric="rgb" if image.kind == "colour" else "minisblack",
+        compression="zlib",
+    )

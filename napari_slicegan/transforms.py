@@ -7,16 +7,18 @@ volume carries the micrograph's own values.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_slicegan.config import Kind
 from napari_slicegan.pixel_values import label_dtype
-from napari_slicegan.training_images import TrainingImages
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
+    from napari_slicegan.training_images import TrainingImages
 
 ValueRange = Literal["simplex"] | tuple[float, float]
 
@@ -115,7 +117,8 @@ class OneHotPhases:
         holds the labels.
         """
         index = values.detach().argmax(dim=_channel_axis(values, channel_axis))
-        return self._values[index.cpu().numpy()]
+        labels: NDArray[Any] = self._values[index.cpu().numpy()]
+        return labels
 
     def state(self) -> dict[str, Any]:
         """Name and labels."""
