@@ -1,0 +1,207 @@
+"""The networks of SliceGAN: a 3-D generator and a 2-D critic, from block tables."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from napari_slicegan.architectures.blocks import (
+    AxisSymmetricConvolution,
+    OrientedBatchNorm,
+    PhaseProbabilities,
+    PixelNorm,
+    ResizeConvolution,
+    Role,
+    TransposedConvolution,
+    UnitInterval,
+)
+from napari_slicegan.architectures.sizes import (
+    SizeRule,
+    chain_rule,
+    check_density,
+    check_growth,
+    transposed_rule,
+)
+from napari_slicegan.config import KernelSet
+
+Output = Literal["phases", "unit"]
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """All that is needed to build a generator again.
+
+    Attributes
+    ----------
+    architecture
+        Key of the table ``ARCHITECTURES``.
+    channels
+        Channels of the volume: phases, 1 for gray values, 3 for colour.
+    output
+        "phases" (softmax) or "unit" ([0, 1]).
+    layers
+        Kernel, stride and padding of the transposed convolutions.
+    """
+
+    architecture: str
+    channels: int
+    output: Output
+    latent_channels: int
+    latent_size: int
+    widths: tuple[int, ...]
+    layers: tuple[KernelSet, ...]
+    normalisation: Literal["batch", "pixel", "none"]
+    axis_symmetry: bool
+
+
+class VolumeGenerator(nn.Module):
+    """Generator of volumes from latent fields.
+
+    ``blocks`` are named block1, block2, ... and serve as hook points; ``prior`` is
+    the law of the latents; ``value_range`` that of the output.
+    """
+
+    prior: Literal["normal", "uniform"] = "normal"
+
+    def __init__(self, spec: GeneratorSpec, rules: list[SizeRule], **blocks: nn.Module):
+        super().__init__()
+        self.spec = spec
+        self.size_rule = chain_rule(rules)
+        self.blocks = nn.Sequential(OrderedDict(blocks))
+        self.value_range = "simplex" if spec.output == "phases" else (0.0, 1.0)
+
+    def latent_shape(self, voxels: tuple[int, int, int]) -> tuple[int, int, int, int]:
+        """Shape [C, z, y, x] of the smallest latent field for a volume."""
+        z, y, x = (self.size_rule.latent_size(n) for n in voxels)
+        return (self.spec.latent_channels, z, y, x)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """[B, C_latent, z, y, x] -> [B, C, Z, Y, X]."""
+        volume: Tensor = self.blocks(latents)
+        return volume
+
+
+class PlaneCritic(nn.Module):
+    """Critic of 2-D images: strided convolutions without normalisation."""
+
+    def __init__(
+        self,
+        channels: int,
+        widths: tuple[int, ...],
+        patch_size: int,
+        outputs: int,
+        slope: float,
+    ) -> None:
+        super().__init__()
+        edge = _last_edge(patch_size, len(widths))
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [
+                nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+                nn.LeakyReLU(slope) if slope else nn.ReLU(),
+            ]
+            channels = width
+        layers.append(nn.Conv2d(channels, outputs, edge, bias=False))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, C, P, P] -> scores [N, outputs]."""
+        scores: Tensor = self.layers(images)
+        return scores.flatten(1)
+
+
+def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:
+    """Generator of transposed convolutions only (the paper's)."""
+    rules = [transposed_rule(layer) for layer in spec.layers]
+    return _assemble(spec, rules, _last_transposed)
+
+
+def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
+    """Generator whose last layer is a resize-convolution.
+
+    Raises
+    ------
+    ValueError
+        If axis symmetry is asked for: its last layer is a plain convolution.
+    """
+    if spec.axis_symmetry:
+        raise ValueError(
+            "'slicegan-rc' has no axis-symmetric form; switch 'Axis symmetry' off or "
+            "use the architecture 'slicegan'."
+        )
+    rules = [transposed_rule(layer) for layer in spec.layers[:-1]]
+    return _assemble(
+        spec,
+        [*rules, SizeRule(2, -4)],
+        lambda spec: ResizeConvolution(spec.widths[-1], spec.channels),
+    )
+
+
+def _assemble(
+    spec: GeneratorSpec,
+    rules: list[SizeRule],
+    last: Callable[[GeneratorSpec], nn.Module],
+) -> VolumeGenerator:
+    if len(spec.layers) != len(spec.widths) + 1:
+        raise ValueError(
+            f"A generator with {len(spec.widths)} widths needs {len(spec.widths) + 1} "
+            f"kernels; got {len(spec.layers)}. Adjust 'Generator widths' or 'Generator "
+            "kernels'."
+        )
+    for layer in spec.layers:
+        check_density(layer)
+    check_growth(rules, spec.latent_size)
+    blocks: dict[str, nn.Module] = {}
+    inputs = spec.latent_channels
+    for number, (width, layer) in enumerate(
+        zip(spec.widths, spec.layers[:-1], strict=True), start=1
+    ):
+        role: Role = "first" if number == 1 else "hidden"
+        blocks[f"block{number}"] = nn.Sequential(
+            _upsampling(spec, inputs, width, layer, role),
+            _normalisation(spec, width),
+            nn.ReLU(inplace=True),
+        )
+        inputs = width
+    output = PhaseProbabilities() if spec.output == "phases" else UnitInterval()
+    blocks[f"block{len(spec.layers)}"] = nn.Sequential(last(spec), output)
+    return VolumeGenerator(spec, rules, **blocks)
+
+
+def _last_transposed(spec: GeneratorSpec) -> nn.Module:
+    return _upsampling(
+        spec, spec.widths[-1], spec.channels, spec.layers[-1], role="last"
+    )
+
+
+def _upsampling(
+    spec: GeneratorSpec, inputs: int, outputs: int, layer: KernelSet, role: Role
+) -> nn.Module:
+    if spec.axis_symmetry:
+        return AxisSymmetricConvolution(inputs, outputs, layer, role)
+    return TransposedConvolution(inputs, outputs, layer)
+
+
+def _normalisation(spec: GeneratorSpec, width: int) -> nn.Module:
+    if spec.normalisation == "pixel":
+        return PixelNorm()
+    if spec.normalisation == "none":
+        return nn.Identity()
+    return OrientedBatchNorm(width) if spec.axis_symmetry else nn.BatchNorm3d(width)
+
+
+def _last_edge(patch_size: int, n_hidden: int) -> int:
+    """Edge of the critic's last feature map."""
+    edge = patch_size / 2**n_hidden
+    if edge < 1 or edge != math.floor(edge):
+        raise ValueError(
+            f"A critic with {n_hidden} widths halves its images {n_hidden} times, which "
+            f"does not work for a patch of {patch_size} pixels. Change 'Critic widths' "
+            "or 'Patch size'."
+        )
+    return int(edge)

@@ -1,0 +1,72 @@
+"""Running average of the generator's weights, with its own batch-norm statistics."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from napari_slicegan.architectures import VolumeGenerator
+
+
+class AveragedGenerator:
+    """Exponential moving average of a generator.
+
+    Batch-norm statistics of the trained network do not fit averaged weights; they
+    are measured anew with :meth:`recalibrate` before the average is used.
+    """
+
+    def __init__(self, generator: VolumeGenerator, decay: float) -> None:
+        self.decay = decay
+        self.network = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.n_updates = 0
+
+    @torch.no_grad()
+    def update(self, generator: VolumeGenerator) -> None:
+        """Move the average towards the trained weights.
+
+        The decay rises from 0 over the first steps, so that the average soon
+        forgets the initial weights.
+        """
+        self.n_updates += 1
+        decay = min(self.decay, self.n_updates / (self.n_updates + 10))
+        averages = list(self.network.parameters())
+        torch._foreach_lerp_(averages, list(generator.parameters()), 1 - decay)
+
+    @torch.no_grad()
+    def recalibrate(self, batches: Iterable[Tensor]) -> None:
+        """Measure the batch-norm statistics of the averaged weights.
+
+        Parameters
+        ----------
+        batches
+            Latent fields [B, C, z, y, x]; all batches count equally.
+        """
+        norms = [m for m in self.network.modules() if isinstance(m, BatchNorm)]
+        if not norms:
+            return
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None
+        self.network.train()
+        for latents in batches:
+            self.network(latents)
+        self.network.eval()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+    def state_dict(self) -> dict[str, object]:
+        """State that a resumed run needs."""
+        return {"network": self.network.state_dict(), "n_updates": self.n_updates}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take over what :meth:`state_dict` gave."""
+        weights = state["network"]
+        self.network.load_state_dict(weights)  # type: ignore[arg-type]
+        self.n_updates = int(state["n_updates"])  # type: ignore[call-overload]
+
+

@@ -1,0 +1,163 @@
+"""Command line: slicegan demo | train | resume | generate | measure | presets | info."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_slicegan import __version__
+from napari_slicegan.cli_options import add_config_flags, add_setting_flags
+
+FAULT = 2
+INTERRUPTED = 130
+IMAGE_HELP = (
+    "image files, or sample:NAME for sample data; several ones are images of the same "
+    "material"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.captureWarnings(capture=True)
+    options = _parser().parse_args(arguments)
+    from napari_slicegan import cli_commands
+
+    try:
+        status: int = getattr(cli_commands, options.command)(options)
+    except ValueError as error:
+        sys.stderr.write(f"slicegan: {error}\n")
+        return FAULT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="slicegan",
+        description="3-D materials from 2-D micrographs (SliceGAN).",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_demo, _train, _resume, _generate, _measure, _presets, _info):
+        add(commands)
+    return parser
+
+
+def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "demo",
+        help="train on a real sandstone slice, generate a volume, measure it",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("slicegan-demo"),
+        help="folder for run, volume and report (default: %(default)s)",
+    )
+    command.add_argument(
+        "--material",
+        choices=("bentheimer", "nanoporous-gold", "fibres"),
+        default="bentheimer",
+        help="sample data to train on (default: %(default)s)",
+    )
+    add_setting_flags(command, "training")
+
+
+def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("train", help="train on micrographs")
+    command.add_argument("files", nargs="*", metavar="FILE", help=IMAGE_HELP)
+    for axis in "zyx":
+        command.add_argument(
+            f"--{axis}",
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"anisotropic material: images seen along {axis}",
+        )
+    command.add_argument(
+        "--anisotropic",
+        action="store_true",
+        help="the file is a volume to be cut along all three axes",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
+
+
+def _resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("resume", help="go on with a run")
+    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    add_setting_flags(command, "training")
+
+
+def _generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("generate", help="generate a volume")
+    command.add_argument(
+        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
+    )
+    command.add_argument(
+        "--size",
+        type=int,
+        nargs="+",
+        default=[128],
+        metavar="N",
+        help="voxels along z, y and x, or one number for a cube (default: 128)",
+    )
+    command.add_argument(
+        "--periodic",
+        default="",
+        metavar="AXES",
+        help="axes along which the volume repeats without a seam, such as z or xyz",
+    )
+    command.add_argument("--seed", type=int, default=0, help="another sample of it")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="file to write, .tif or .npy (default: volume-SIZE-SEED.tif beside RUN's "
+        "generator)",
+    )
+
+
+def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "measure", help="compare a volume with the real material"
+    )
+    command.add_argument(
+        "volume",
+        type=Path,
+        metavar="RUN_OR_VOLUME",
+        help="run folder, generator (a volume is generated) or volume file",
+    )
+    command.add_argument(
+        "--against",
+        nargs="+",
+        metavar="FILE",
+        help="image files or a 3-D truth (default: the images of the run)",
+    )
+    command.add_argument("--size", type=int, default=128, help="edge to generate")
+    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
+    command.add_argument(
+        "--json", action="store_true", help="print JSON instead of a table"
+    )
+    command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
+    add_setting_flags(command, "micrograph")
+
+
+def _presets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("presets", help="list the presets")
+    command.add_argument("name", nargs="?", help="print all settings of this one")
+
+
+def _info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("info", help="tell about a run or generator")
+    command.add_argument("run", type=Path, metavar="RUN")

@@ -1,0 +1,204 @@
+"""What each command of the command line does: one public function of the engine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from datetime import datetime
+from pathlib import Path
+
+from napari_slicegan.cli_options import changes_from, config_from
+from napari_slicegan.config import AXES, MicrographSettings, RunConfig
+from napari_slicegan.demo import run_demo
+from napari_slicegan.devices import choose_device
+from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
+from napari_slicegan.metrics.comparison import Source, compare
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
+from napari_slicegan.report import draw_comparison
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.sample_data import path as sample_path
+from napari_slicegan.step_report import FinishReason
+from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.volume import Volume
+
+DONE, STOPPED, DIVERGED = 0, 130, 1
+SAMPLE = "sample:"
+
+
+def demo(options: Namespace) -> int:
+    """Train on sample data, generate, measure, write a report."""
+    _say(run_demo(options.out, options.material, changes_from(options)))
+    return DONE
+
+
+def train(options: Namespace) -> int:
+    """Start a run."""
+    config = config_from(options)
+    images = _training_images(options, config.micrograph)
+    name = next(iter(images)).name.replace(" ", "-")
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 local time is meant
+    out = options.out or Path("slicegan-runs") / f"{name}-{stamp}"
+    return _run(Trainer.start(config, images, out), out)
+
+
+def resume(options: Namespace) -> int:
+    """Go on with a run."""
+    return _run(Trainer.resume(options.run, **changes_from(options)), options.run)
+
+
+def generate(options: Namespace) -> int:
+    """Generate a volume and write it."""
+    trained = load_generator(options.run)
+    size = _size(options.size)
+    volume = _generate(trained, size, options.seed, options.periodic, options.device)
+    folder = options.run if options.run.is_dir() else options.run.parent
+    shape = "x".join(map(str, size))
+    out = options.out or folder / f"volume-{shape}-seed{options.seed}.tif"
+    volume.save(out)
+    _say(f"Wrote {out}")
+    return DONE
+
+
+def measure(options: Namespace) -> int:
+    """Compare a volume with the real material."""
+    path: Path = options.volume
+    is_volume = path.is_file() and path.suffix != ".safetensors"
+    if is_volume:
+        volume = Volume.open(path)
+    else:
+        size = (options.size,) * 3
+        volume = _generate(load_generator(path), size, options.seed, "", "auto")
+    source = _source(options, volume)
+    comparison = compare(source, volume)
+    text = json.dumps(comparison.to_dict(), indent=2)
+    _say(text if options.json else comparison.table())
+    if options.figure:
+        draw_comparison(comparison, source, volume, options.figure)
+    return DONE
+
+
+def presets(options: Namespace) -> int:
+    """List the presets, or the settings of one."""
+    if options.name:
+        _say(preset(options.name).model_dump_json(indent=2))
+        return DONE
+    for name in PRESETS:
+        _say(f"{name:16} {SUMMARIES[name]}")
+    return DONE
+
+
+def info(options: Namespace) -> int:
+    """Tell about a run folder or a generator."""
+    trained = load_generator(options.run)
+    network = trained.network
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    size = trained.voxel_size_nm
+    lines = {
+        "trained on": trained.name,
+        "kind": trained.transform.kind,
+        "architecture": network.spec.architecture,
+        "weights": f"{weights:,}",
+        "voxel size": "unknown" if size is None else f"{size:g} nm",
+    }
+    if options.run.is_dir():
+        folder = RunFolder.open(options.run)
+        rows = folder.history()
+        config = folder.config()
+        lines["preset"] = config.preset
+        lines["steps"] = rows[-1]["step"] if rows else "0"
+        lines["training"] = f"{float(rows[-1]['elapsed_s']):.0f} s" if rows else "0 s"
+        lines["checkpoints"] = ", ".join(p.name for p in folder.checkpoints())
+    for title, text in lines.items():
+        _say(f"{title:14} {text}")
+    return DONE
+
+
+def _run(trainer: Trainer, folder: Path) -> int:
+    """Train with a bar and tell how it ended."""
+    reason = train_with_progress(trainer)
+    _say(f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.")
+    _say(f"Run folder: {folder}")
+    if reason is FinishReason.DIVERGED:
+        return DIVERGED
+    if reason is FinishReason.STOPPED:
+        _say(f"Resume with:   slicegan resume {folder}")
+        return STOPPED
+    _say(f"Generate with: slicegan generate {folder} --size 128")
+    return DONE
+
+
+def _generate(
+    trained: TrainedGenerator, size: Size, seed: int, periodic: str, device: str
+) -> Volume:
+    trained.network.to(choose_device(device))
+    return generate_with_progress(
+        generate_in_steps(VolumePlan(trained, size, seed, periodic))
+    )
+
+
+def _training_images(
+    options: Namespace, settings: MicrographSettings
+) -> TrainingImages:
+    """Images of the options ``FILE``, or ``--z``, ``--y`` and ``--x``."""
+    views = {axis: getattr(options, axis) for axis in AXES}
+    directed = any(views.values())
+    if bool(options.files) == directed:
+        raise ValueError(
+            "Expected image files (isotropic), or files for each of --z, --y and --x "
+            "(anisotropic)."
+        )
+    if directed:
+        opened = {axis: _opened(files, settings) for axis, files in views.items()}
+        return TrainingImages.anisotropic(**opened)
+    images = _opened(options.files, settings)
+    if options.anisotropic:
+        if len(images) != 1:
+            raise ValueError("Expected one volume with --anisotropic.")
+        return TrainingImages.from_volume(images[0])
+    return TrainingImages.isotropic(*images)
+
+
+def _opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
+    return [Micrograph.open(_path(file), settings) for file in files]
+
+
+def _path(file: str) -> Path:
+    if file.startswith(SAMPLE):
+        return sample_path(file.removeprefix(SAMPLE))
+    return Path(file)
+
+
+def _source(options: Namespace, volume: Volume) -> Source:
+    """What to compare with: the given files, or the images of the run."""
+    run = RunFolder.open(options.volume) if options.volume.is_dir() else None
+    if options.against is None:
+        if run is None:
+            raise ValueError(
+                "Say with --against what to compare the volume with: image files of "
+                "the real material, or a 3-D truth."
+            )
+        return run.images()
+    config = run.config() if run else RunConfig()
+    settings = config.changed(**changes_from(options)).micrograph
+    images = _opened(options.against, settings)
+    return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
+
+
+def _size(numbers: list[int]) -> Size:
+    if len(numbers) == 1:
+        numbers = numbers * 3
+    if len(numbers) != 3:
+        raise ValueError(
+            f"Expected one size or three (z y x) in voxels; got {len(numbers)} numbers."
+        )
+    z, y, x = numbers
+    return (z, y, x)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,131 @@
+"""Flags of the command line, derived from the settings."""
+
+from __future__ import annotations
+
+import argparse
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
+
+from napari_slicegan.config import RunConfig, Settings
+from napari_slicegan.presets import PRESETS, preset
+from napari_slicegan.run_folder import read_config
+
+NOTHING = "none"
+
+
+def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
+    """Add a flag for every setting of the named groups; all groups by default."""
+    for name, info in RunConfig.model_fields.items():
+        settings = info.annotation
+        if not (isinstance(settings, type) and issubclass(settings, Settings)):
+            continue
+        if groups and name not in groups:
+            continue
+        section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
+        for field, facts in settings.model_fields.items():
+            section.add_argument(
+                f"--{field.replace('_', '-')}",
+                dest=f"setting_{field}",
+                default=argparse.SUPPRESS,
+                help=_help(facts),
+                **_form(facts),
+            )
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--preset`` and ``--config``, where settings start from."""
+    parser.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        help="bundle of settings to start from (default: slicegan-fast)",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="JSON file with settings, such as the config.json of a run",
+    )
+
+
+def config_from(options: argparse.Namespace) -> RunConfig:
+    """Settings: the preset or the file, then the flags.
+
+    Raises
+    ------
+    ValueError
+        If both a preset and a file are given, or a value is not allowed.
+    """
+    if options.preset and options.config:
+        raise ValueError("Give either --preset or --config, not both.")
+    if options.config:
+        start = read_config(options.config)
+    else:
+        start = preset(options.preset or "slicegan-fast")
+    return start.changed(**changes_from(options))
+
+
+def changes_from(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings given as flags."""
+    prefix = "setting_"
+    return {
+        name.removeprefix(prefix): _parsed(value)
+        for name, value in vars(options).items()
+        if name.startswith(prefix)
+    }
+
+
+def _parsed(value: Any) -> Any:
+    """Words of the command line as setting values; numbers are read by the model."""
+    if isinstance(value, list):
+        if value == [NOTHING]:
+            return None
+        return tuple(tuple(v.split(",")) if "," in v else v for v in value)
+    return None if value == NOTHING else value
+
+
+def _form(facts: FieldInfo) -> dict[str, Any]:
+    """How argparse reads a field."""
+    kind = facts.annotation
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if typing.get_origin(kind) is Literal:
+        return {"choices": list(typing.get_args(kind))}
+    if any(typing.get_origin(part) is tuple for part in _parts(kind)):
+        return {"nargs": "+", "metavar": "VALUE"}
+    return {"metavar": "VALUE"}
+
+
+def _help(facts: FieldInfo) -> str:
+    """Description, bounds and default."""
+    bounds = [
+        f"{sign} {getattr(rule, name):g}"
+        for rule in facts.metadata
+        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+        if getattr(rule, name, None) is not None
+    ]
+    optional = type(None) in _parts(facts.annotation)
+    text = str(facts.description)
+    if optional:
+        text += f" Write '{NOTHING}' for empty."
+    if bounds:
+        text += f" Allowed: {', '.join(bounds)}."
+    if facts.default is not None:
+        text += f" Default: {_shown(facts.default)}."
+    return text.replace("%", "%%")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "empty"
+    return str(value)
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """Members of a union, or the type alone."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return typing.get_args(kind)
+    return (kind,)

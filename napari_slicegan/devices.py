@@ -1,0 +1,48 @@
+"""Where the networks run."""
+
+from __future__ import annotations
+
+import platform
+
+import psutil
+import torch
+
+
+def available_devices() -> dict[str, str]:
+    """Devices of this machine: setting -> readable name, the best one first."""
+    devices = {
+        f"cuda:{i}": torch.cuda.get_device_name(i)
+        for i in range(torch.cuda.device_count())
+    }
+    if torch.backends.mps.is_available():
+        devices["mps"] = "Apple GPU (Metal)"
+    name = platform.processor() or platform.machine()
+    devices["cpu"] = f"{name} ({psutil.cpu_count()} cores)"
+    return devices
+
+
+def choose_device(setting: str) -> torch.device:
+    """Device of a setting; 'auto' takes the best one.
+
+    Raises
+    ------
+    ValueError
+        If this machine has no such device; lists those it has.
+    """
+    devices = available_devices()
+    if setting == "auto":
+        return torch.device(next(iter(devices)))
+    wanted = "cuda:0" if setting == "cuda" else setting
+    if wanted not in devices:
+        raise ValueError(
+            f"This machine has no device '{setting}'; choose one of: auto, "
+            f"{', '.join(devices)}."
+        )
+    return torch.device(wanted)
+
+
+def memory_in_use(device: torch.device) -> int:
+    """Bytes in use: of the GPU's memory by torch, or by this process."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)

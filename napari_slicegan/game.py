@@ -1,0 +1,184 @@
+"""Generator against critics: the networks, their optimisers, and one training step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_slicegan.architectures import (
+    GeneratorSpec,
+    build_critic,
+    build_generator,
+)
+from napari_slicegan.averaging import AveragedGenerator
+from napari_slicegan.config import RunConfig
+from napari_slicegan.objectives import build_objective
+from napari_slicegan.random_streams import RandomStreams
+from napari_slicegan.views import Slices
+
+RealImages = Callable[[int, int, torch.Generator], Tensor]
+"""(critic number, how many, rng) -> real crops [n, C, P, P]."""
+
+FINAL_RATE = 0.05
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """Losses of one training step, means over critics and critic steps."""
+
+    critic: float
+    generator: float
+    penalty: float
+
+
+class Game:
+    """One generator, its running average, and the critics it must convince."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        spec: GeneratorSpec,
+        isotropic: bool,
+        device: torch.device,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.streams = RandomStreams(config.training.seed)
+        self.view = Slices(shared_critic=isotropic)
+        self.objective = build_objective(config.objective)
+        weights = self.streams["weights"]
+        self.generator = build_generator(spec, weights).to(device)
+        self.critics = nn.ModuleList(
+            build_critic(config, spec.channels, self.objective.outputs, weights)
+            for _ in range(self.view.n_critics)
+        ).to(device)
+        self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
+        settings = config.optimiser
+        self.generator_optimiser = torch.optim.Adam(
+            self.generator.parameters(), settings.generator_rate, settings.betas
+        )
+        self.critic_optimiser = torch.optim.Adam(
+            self.critics.parameters(), settings.critic_rate, settings.betas
+        )
+
+    def latents(self, n: int, purpose: str = "latents") -> Tensor:
+        """Random latent fields of the training size, [n, C, l, l, l]."""
+        spec = self.generator.spec
+        shape = (n, spec.latent_channels, *(spec.latent_size,) * 3)
+        return torch.randn(shape, generator=self.streams[purpose]).to(self.device)
+
+    def step(self, real: RealImages, progress: float) -> StepLosses:
+        """Train the critics, then the generator, once.
+
+        Parameters
+        ----------
+        real
+            Source of real crops.
+        progress
+            Share of the run that is over; sets the learning rates.
+        """
+        self._set_rates(progress)
+        self.objective.begin_step(self.streams["objective"])
+        training = self.config.training
+        critic_steps = self.config.objective.critic_steps
+        share = training.share_volumes and (
+            training.critic_volumes == training.generator_volumes
+        )
+        losses = []
+        for number in range(critic_steps):
+            last = share and number == critic_steps - 1
+            with torch.set_grad_enabled(last):
+                volumes = self.generator(self.latents(training.critic_volumes))
+            losses.append(self._critic_step(volumes.detach(), real))
+        if not share:
+            volumes = self.generator(self.latents(training.generator_volumes))
+        generator_loss = self._generator_step(volumes, real)
+        self.averaged.update(self.generator)
+        critic_loss, penalty = torch.stack(losses).mean(dim=0).tolist()
+        return StepLosses(critic_loss, generator_loss.item(), penalty)
+
+    def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
+        """Returns loss and penalty, [2]."""
+        planes = self.config.slices.critic_planes
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        total = torch.zeros(2, device=self.device)
+        for number, fake in self._fakes(volumes, planes):
+            loss = self.objective.critic_loss(
+                self.critics[number], self._reals(real, number, len(fake)), fake
+            )
+            loss.total.backward()
+            total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
+        self.critic_optimiser.step()
+        for critic in self.critics:
+            self.objective.after_critic_step(critic)
+        return total / len(self.critics)
+
+    def _generator_step(self, volumes: Tensor, real: RealImages) -> Tensor:
+        planes = self.config.slices.generator_planes
+        self.generator_optimiser.zero_grad(set_to_none=True)
+        self.critics.requires_grad_(False)
+        losses = [
+            self.objective.generator_loss(
+                self.critics[number], self._reals(real, number, len(fake)), fake
+            )
+            for number, fake in self._fakes(volumes, planes)
+        ]
+        loss = torch.stack(losses).mean()
+        loss.backward()
+        self.critics.requires_grad_(True)
+        self.generator_optimiser.step()
+        return loss.detach()
+
+    def _fakes(
+        self, volumes: Tensor, planes: int | None
+    ) -> Sequence[tuple[int, Tensor]]:
+        images = self.view.images(volumes, planes, self.streams["planes"])
+        return list(enumerate(images))
+
+    def _reals(self, real: RealImages, number: int, n_fakes: int) -> Tensor:
+        n = self.config.training.real_images
+        if n is None or self.objective.pairs_images:
+            n = n_fakes
+        return real(number, n, self.streams["patches"]).to(self.device)
+
+    def _set_rates(self, progress: float) -> None:
+        """Linear fall of the learning rates in the last part of the run."""
+        settings = self.config.optimiser
+        rest = (1 - progress) / max(1 - settings.decay_from, 1e-9)
+        factor = min(1.0, max(FINAL_RATE, rest)) if settings.decay_from < 1 else 1.0
+        for group in self.generator_optimiser.param_groups:
+            group["lr"] = settings.generator_rate * factor
+        for group in self.critic_optimiser.param_groups:
+            group["lr"] = settings.critic_rate * factor
+
+    def recalibrate(self, n_batches: int = 16) -> None:
+        """Measure the averaged generator's batch-norm statistics anew.
+
+        The latents are the same at every call, so that measurements of one run can
+        be compared.
+        """
+        rng_state = self.streams["monitor"].get_state()
+        n = max(self.config.training.generator_volumes, 2)
+        self.averaged.recalibrate(self.latents(n, "monitor") for _ in range(n_batches))
+        self.streams["monitor"].set_state(rng_state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs to go on bit by bit."""
+        return {
+            "generator": self.generator.state_dict(),
+            "critics": self.critics.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "generator_optimiser": self.generator_optimiser.state_dict(),
+            "critic_optimiser": self.critic_optimiser.state_dict(),
+            "objective": self.objective.state_dict(),
+            "streams": self.streams.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` gave."""
+        for name in self.state_dict():
+            getattr(self, name).load_state_dict(state[name])

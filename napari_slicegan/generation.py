@@ -1,0 +1,187 @@
+"""Volumes of any size from a trained generator, tile by tile."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES
+from napari_slicegan.latent import LatentField
+from napari_slicegan.trained_generator import TrainedGenerator
+from napari_slicegan.volume import Volume
+
+Size = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
+
+TILE_LATENTS = 8
+"""Latent positions per axis of a tile: 192 voxels for the paper's chain."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One piece of a volume.
+
+    Attributes
+    ----------
+    latents
+        First latent position and position after the last, along z, y, x.
+    target
+        Where the tile's voxels go in the volume; the tile starts at its first
+        voxel and may be larger than its target at the far border.
+    """
+
+    latents: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    target: Box
+
+    @property
+    def shape(self) -> Size:
+        """Voxels that the tile contributes."""
+        z, y, x = (span.stop - span.start for span in self.target)
+        return (z, y, x)
+
+
+class VolumePlan:
+    """How a volume is made: its latent field and its tiles.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    size
+        Voxels along z, y, x; any numbers of at least 1.
+    seed
+        Picks the sample of the material.
+    periodic
+        Axes (a part of "zyx") along which the volume repeats without a seam.
+    tile_latents
+        Latent positions per axis of a tile; bounds the memory.
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, or a periodic axis is not a whole number of
+        latent steps long.
+    """
+
+    def __init__(
+        self,
+        trained: TrainedGenerator,
+        size: Size,
+        seed: int = 0,
+        periodic: str = "",
+        tile_latents: int = TILE_LATENTS,
+    ) -> None:
+        rule = trained.network.size_rule
+        _check(size, seed, periodic, rule.scale)
+        self.trained = trained
+        self.size = size
+        self.tile_latents = max(tile_latents, rule.overlap + 1)
+        z, y, x = (
+            n // rule.scale if axis in periodic else None
+            for axis, n in zip(AXES, size, strict=True)
+        )
+        self.field = LatentField(
+            seed, trained.network.spec.latent_channels, trained.network.prior, (z, y, x)
+        )
+
+    def tiles(self) -> list[Tile]:
+        """All tiles, in the order z, y, x."""
+        spans = [self._spans(n) for n in self.size]
+        return [
+            Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
+            for z, y, x in itertools.product(*spans)
+        ]
+
+    def _spans(self, voxels: int) -> list[tuple[tuple[int, int], slice]]:
+        """Latent range and target of the tiles along one axis."""
+        rule = self.trained.network.size_rule
+        step = self.tile_latents - rule.overlap
+        spans = []
+        for number, start in enumerate(range(0, voxels, step * rule.scale)):
+            stop = min(start + step * rule.scale, voxels)
+            latents = min(self.tile_latents, rule.latent_size(stop - start))
+            spans.append(((number * step, number * step + latents), slice(start, stop)))
+        return spans
+
+    @torch.no_grad()
+    def values(self, tile: Tile) -> NDArray[np.generic]:
+        """Micrograph values of a tile, [Z, Y, X] or [Z, Y, X, 3]."""
+        network = self.trained.network
+        device = next(network.parameters()).device
+        latents = torch.from_numpy(self.field.region(*tile.latents)).to(device)
+        made = network(latents[None])[0]
+        z, y, x = tile.shape
+        values = self.trained.transform.inverse(made[:, :z, :y, :x].cpu(), 0)
+        return np.asarray(values)
+
+
+def generate(
+    trained: TrainedGenerator,
+    size: Size,
+    seed: int = 0,
+    periodic: str = "",
+    tile_latents: int = TILE_LATENTS,
+) -> Volume:
+    """Generate a whole volume in memory.
+
+    Parameters
+    ----------
+    trained, size, seed, periodic, tile_latents
+        See :class:`VolumePlan`.
+
+    Returns
+    -------
+    Volume
+        With the micrograph's own values and the voxel size.
+    """
+    steps = generate_in_steps(VolumePlan(trained, size, seed, periodic, tile_latents))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            volume: Volume = end.value
+            return volume
+
+
+def generate_in_steps(plan: VolumePlan) -> Generator[float, None, Volume]:
+    """Generate tile by tile: yields the finished share, returns the volume."""
+    tiles = plan.tiles()
+    first = plan.values(tiles[0])
+    whole = np.empty((*plan.size, *first.shape[3:]), first.dtype)
+    for number, tile in enumerate(tiles, start=1):
+        whole[tile.target] = first if number == 1 else plan.values(tile)
+        yield number / len(tiles)
+    return volume_of(plan.trained, whole)
+
+
+def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
+    """Volume of generated values."""
+    return Volume(values, trained.transform.kind, trained.voxel_size_nm)
+
+
+def _check(size: Size, seed: int, periodic: str, scale: int) -> None:
+    if len(size) != len(AXES) or min(size) < 1:
+        raise ValueError(
+            f"Expected three positive sizes (z, y, x) in voxels; got {tuple(size)}."
+        )
+    if seed < 0:
+        raise ValueError(f"Expected a seed of at least 0; got {seed}.")
+    unknown = set(periodic) - set(AXES)
+    if unknown:
+        raise ValueError(
+            f"Expected periodic axes out of 'zyx'; got '{periodic}'. Write for example "
+            "'z' or 'xy'."
+        )
+    for axis, voxels in zip(AXES, size, strict=True):
+        if axis in periodic and voxels % scale:
+            below = voxels // scale * scale
+            choice = f"{below} or {below + scale}" if below else str(scale)
+            raise ValueError(
+                f"A periodic axis must be a multiple of {scale} voxels long; got "
+                f"{voxels} along {axis}. Use {choice}."
+            )

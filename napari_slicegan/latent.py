@@ -1,0 +1,87 @@
+"""Latent fields: noise that depends on seed and position only.
+
+The numbers of a position come from the counter-based generator Philox (Salmon et al.
+2011), so they are the same on every device, for every order of tiles and on every
+worker, and neighbouring tiles agree on the positions that they share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+Range = tuple[int, int]
+WORDS_PER_COUNT = 4
+
+
+@dataclass(frozen=True)
+class LatentField:
+    """Endless field of independent random numbers.
+
+    Attributes
+    ----------
+    seed
+        Non-negative integer; another seed is another material sample.
+    channels
+        Numbers at each position.
+    prior
+        "normal" (mean 0, variance 1) or "uniform" (-1 to 1).
+    periods
+        Period along z, y, x in latent positions; None for an endless axis.
+    """
+
+    seed: int
+    channels: int
+    prior: Literal["normal", "uniform"] = "normal"
+    periods: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    def region(self, z: Range, y: Range, x: Range) -> NDArray[np.float32]:
+        """Numbers in a box of positions.
+
+        Parameters
+        ----------
+        z, y, x
+            First position and position after the last; negative ones are fine.
+
+        Returns
+        -------
+        ndarray
+            float32 [channels, z, y, x].
+        """
+        zs, ys, xs = (
+            _wrapped(span, period)
+            for span, period in zip((z, y, x), self.periods, strict=True)
+        )
+        first, last = int(xs.min()), int(xs.max()) + 1
+        field = np.empty((len(zs), len(ys), len(xs), self.channels), np.float32)
+        for i, at_z in enumerate(zs):
+            for j, at_y in enumerate(ys):
+                row = self._row(int(at_z), int(at_y), first, last)
+                field[i, j] = row[xs - first]
+        return np.ascontiguousarray(field.transpose(3, 0, 1, 2))
+
+    def _row(self, z: int, y: int, first: int, last: int) -> NDArray[np.float64]:
+        """Numbers of the positions first..last-1 of one row, [n, channels]."""
+        counts = -(-self.channels // WORDS_PER_COUNT)
+        start = (first * counts) % 2**64
+        bits = np.random.Philox(
+            key=self.seed, counter=[start, x_carry(first), y % 2**64, z % 2**64]
+        )
+        words = bits.random_raw((last - first) * counts * WORDS_PER_COUNT)
+        row = words.reshape(last - first, -1)[:, : self.channels]
+        unit = ((row >> np.uint64(11)) + 0.5) * 2.0**-53
+        return ndtri(unit) if self.prior == "normal" else 2 * unit - 1
+
+
+def x_carry(first: int) -> int:
+    """Second counter word: tells rows that start left of the origin apart."""
+    return 0 if first >= 0 else 2**64 - 1
+
+
+def _wrapped(span: Range, period: int | None) -> NDArray[np.int64]:
+    positions = np.arange(*span, dtype=np.int64)
+    return positions if period is None else positions % period

@@ -1,0 +1,49 @@
+"""Wasserstein distance with gradient penalty (Gulrajani et al. 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_slicegan.objectives.base import (
+    Critic,
+    CriticLoss,
+    LazyPenalty,
+    input_gradient,
+)
+
+
+class WassersteinGradientPenalty(LazyPenalty):
+    """min_G max_D E D(real) - E D(fake) with a critic of gradient norm 1."""
+
+    outputs = 1
+    pairs_images = False
+
+    def begin_step(self, rng: torch.Generator) -> None:
+        """Remember the source of random numbers."""
+        self._rng = rng
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
+        """Eq. 3: E D(fake) - E D(real) + weight E (|grad D(mix)| - 1)^2."""
+        distance = critic(fake).mean() - critic(real).mean()
+        penalty = torch.zeros_like(distance)
+        if self.due():
+            penalty = self.weight * self._penalty(critic, real, fake)
+        return CriticLoss(distance + penalty, penalty.detach())
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """-E D(fake)."""
+        return -critic(fake).mean()
+
+    def after_critic_step(self, critic: torch.nn.Module) -> None:
+        """Nothing to do: the penalty bounds the critic."""
+
+    def _penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """Penalty on random mixtures of random pairs of real and generated images."""
+        n = min(len(real), len(fake))
+        order = torch.randperm(len(fake), generator=self._rng)[:n].to(fake.device)
+        share = torch.rand(n, 1, 1, 1, generator=self._rng).to(fake.device)
+        mixed = share * real[:n] + (1 - share) * fake[order]
+        mixed.requires_grad_(True)
+        norm = input_gradient(critic(mixed), mixed).norm(dim=1)
+        return (norm - 1).square().mean()

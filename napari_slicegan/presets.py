@@ -1,0 +1,98 @@
+"""Named bundles of settings.
+
+``slicegan-paper``, ``-v1`` and ``-head`` are the published settings and those of two
+states of the original code; ``docs/paper-and-code.md`` compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from napari_slicegan.config import RunConfig
+
+_PAPER = {
+    "architecture": "slicegan",
+    "patch_size": 64,
+    "latent_size": 4,
+    "latent_channels": 64,
+    "generator_widths": (512, 256, 128, 64),
+    "critic_widths": (64, 128, 256, 512),
+    "critic_slope": 0.0,
+    "normalisation": "batch",
+    "axis_symmetry": False,
+    "symmetries": "none",
+    "critic_planes": None,
+    "generator_planes": None,
+    "objective": "wgan-gp",
+    "penalty_weight": 10.0,
+    "penalty_every": 1,
+    "critic_steps": 5,
+    "generator_rate": 1e-4,
+    "critic_rate": 1e-4,
+    "betas": (0.0, 0.9),
+    "decay_from": 1.0,
+    "averaging": 0.0,
+    "generator_volumes": 16,
+    "critic_volumes": 8,
+    "share_volumes": False,
+    "real_images": 8,
+    "minutes": None,
+}
+
+_V1 = {
+    **_PAPER,
+    "latent_channels": 16,
+    "generator_volumes": 32,
+    "real_images": 32,
+    "steps": 5_400,
+}
+
+_HEAD = {
+    **_PAPER,
+    "architecture": "slicegan-rc",
+    "latent_channels": 32,
+    "generator_widths": (1024, 512, 128, 32),
+    "betas": (0.9, 0.99),
+    "generator_volumes": 8,
+    "steps": 72_000,
+}
+
+
+def _preset(name: str, values: Mapping[str, object]) -> RunConfig:
+    return RunConfig(preset=name).changed(**values)
+
+
+PRESETS: Mapping[str, RunConfig] = MappingProxyType(
+    {
+        "slicegan-fast": RunConfig(),
+        "slicegan-paper": _preset("slicegan-paper", {**_PAPER, "settle_minutes": 240}),
+        "slicegan-v1": _preset("slicegan-v1", _V1),
+        "slicegan-head": _preset("slicegan-head", _HEAD),
+    }
+)
+
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "slicegan-fast": "Default: a statistically right volume in minutes on two "
+        "processor cores.",
+        "slicegan-paper": "The settings of Kench & Cooper 2021, for a large GPU.",
+        "slicegan-v1": "The original code at the time of the paper.",
+        "slicegan-head": "The original code of 2022, with a resize-convolution.",
+    }
+)
+
+
+def preset(name: str) -> RunConfig:
+    """Settings of a preset.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset; lists those there are.
+    """
+    if name not in PRESETS:
+        raise ValueError(
+            f"There is no preset '{name}'; choose one of: {', '.join(PRESETS)}."
+        )
+    return PRESETS[name]

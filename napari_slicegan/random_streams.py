@@ -1,0 +1,35 @@
+"""One generator of random numbers for each purpose of a training run."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+PURPOSES = ("weights", "latents", "planes", "patches", "objective", "monitor")
+
+
+class RandomStreams:
+    """Independent generators, so that one purpose never shifts another's numbers.
+
+    All live on the CPU: a run on a GPU draws the same numbers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._streams = {}
+        for number, purpose in enumerate(PURPOSES):
+            stream = torch.Generator()
+            stream.manual_seed((seed * len(PURPOSES) + number) % 2**63)
+            self._streams[purpose] = stream
+
+    def __getitem__(self, purpose: str) -> torch.Generator:
+        """Generator of a purpose."""
+        return self._streams[purpose]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """State of all generators."""
+        return {name: stream.get_state() for name, stream in self._streams.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over what :meth:`state_dict` gave."""
+        for name, stream in self._streams.items():
+            stream.set_state(state[name])

@@ -1,0 +1,229 @@
+"""The run folder: everything a run is, on disk, whole at any moment.
+
+    config.json             settings, program versions
+    micrographs/            the prepared images
+    history.csv             losses of every step, measured quality where there is one
+    checkpoint-0000123.pt   everything needed to go on, newest ones kept
+    generator.safetensors   averaged weights, ready to use alone
+    preview.png             the last preview
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_slicegan.atomic_files import replacing
+from napari_slicegan.config import RunConfig, parse_config
+from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.training_images import TrainingImages
+
+logger = logging.getLogger(__name__)
+
+CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
+CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
+VERSIONED = ("napari-slicegan", "torch", "numpy")
+
+
+class RunFolder:
+    """A folder that holds one training run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(
+        cls, path: str | Path, config: RunConfig, images: TrainingImages
+    ) -> RunFolder:
+        """Start a run in a new or empty folder.
+
+        Raises
+        ------
+        ValueError
+            If something else is in the folder, or it cannot be written.
+        """
+        folder = cls(path)
+        if folder.path.exists() and not folder.path.is_dir():
+            raise ValueError(f"Expected a folder for the run; {path} is a file.")
+        if folder.path.is_dir() and any(folder.path.iterdir()):
+            raise ValueError(
+                f"The folder {path} is not empty; resume the run in it, or choose "
+                "another folder."
+            )
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            images.save(folder.path / "micrographs")
+            folder.write_config(config)
+        except OSError as error:
+            raise ValueError(
+                f"The run folder {path} cannot be written ({error.strerror}); choose "
+                "another folder."
+            ) from error
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Open the folder of an earlier run.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no run.
+        """
+        folder = cls(path)
+        if not (folder.path / CONFIG).is_file():
+            raise ValueError(
+                f"{path} is not a run folder (it has no {CONFIG}); give the folder "
+                "that training wrote."
+            )
+        return folder
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write ``config.json``: the settings, and the versions that ran them."""
+        versions = {name: version(name) for name in VERSIONED}
+        text = json.dumps(
+            {
+                "settings": config.model_dump(mode="json"),
+                "versions": versions,
+                "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+            indent=2,
+        )
+        with replacing(self.path / CONFIG) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def config(self) -> RunConfig:
+        """Settings of the run.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or a setting is outside its bounds.
+        """
+        return read_config(self.path / CONFIG)
+
+    def images(self) -> TrainingImages:
+        """The images as they were trained on."""
+        return TrainingImages.load(self.path / "micrographs")
+
+    def generator(self) -> TrainedGenerator:
+        """The averaged generator of the last save."""
+        return load_generator(self.path / GENERATOR)
+
+    def save(
+        self, step: int, state: Mapping[str, Any], generator: TrainedGenerator, keep: int
+    ) -> Path:
+        """Write a checkpoint and the generator, then drop old checkpoints."""
+        path = self.path / f"checkpoint-{step:07d}.pt"
+        with replacing(path) as temporary:
+            torch.save(dict(state), temporary)
+        generator.save(self.path / GENERATOR)
+        for old in self.checkpoints()[keep:]:
+            old.unlink()
+        for left in self.path.glob(".*.partial"):
+            left.unlink()
+        return path
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, newest first."""
+        found = [p for p in self.path.iterdir() if CHECKPOINT.fullmatch(p.name)]
+        return sorted(found, key=_step_of, reverse=True)
+
+    def load_checkpoint(self) -> dict[str, Any]:
+        """State of the newest checkpoint that is whole. Executes no code.
+
+        A damaged one is passed over with a warning in the log.
+
+        Raises
+        ------
+        ValueError
+            If no checkpoint can be read.
+        """
+        for path in self.checkpoints():
+            if _is_whole(path):
+                state: dict[str, Any] = torch.load(
+                    path, map_location="cpu", weights_only=True
+                )
+                return state
+            logger.warning(
+                "%s is damaged; falling back to the checkpoint before it.", path.name
+            )
+        raise ValueError(
+            f"{self.path} has no checkpoint that can be read; start the run again."
+        )
+
+    def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to ``history.csv``; the first call writes the header."""
+        if not rows:
+            return
+        path = self.path / HISTORY
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        if not path.exists():
+            writer.writeheader()
+        writer.writerows(rows)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text.getvalue())
+
+    def history(self) -> list[dict[str, str]]:
+        """Rows of ``history.csv``; a last line that was cut off is left out."""
+        path = self.path / HISTORY
+        if not path.exists():
+            return []
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return [
+            row
+            for row in csv.DictReader(io.StringIO(whole))
+            if None not in row.values()
+        ]
+
+    def truncate_history(self, last_step: int) -> None:
+        """Drop the rows of steps that a resumed run will do again."""
+        rows = [row for row in self.history() if int(row["step"]) <= last_step]
+        (self.path / HISTORY).unlink(missing_ok=True)
+        self.append_history(rows)
+
+
+def read_config(path: Path) -> RunConfig:
+    """Settings from a ``config.json``, or from a file with the settings alone.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, no JSON, or holds unknown or impossible settings.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"The settings file {path} cannot be read: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"Expected settings as a JSON object in {path}.")
+    return parse_config(data.get("settings", data))
+
+
+def _step_of(path: Path) -> int:
+    match = CHECKPOINT.fullmatch(path.name)
+    return int(match.group(1)) if match else -1
+
+
+def _is_whole(path: Path) -> bool:
+    """Check the archive's own checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError):
+        return False

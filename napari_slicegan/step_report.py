@@ -1,0 +1,60 @@
+"""What a training run tells about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from napari_slicegan.monitors import Quality
+from napari_slicegan.volume import Volume
+
+
+class FinishReason(Enum):
+    """Why a run ended; the value is the sentence that is shown."""
+
+    STEPS = "All steps are done."
+    MINUTES = "The time is up."
+    SETTLED = "The quality stopped improving."
+    STOPPED = "Stopped on request; the run can be resumed."
+    DIVERGED = (
+        "The losses are no longer finite; the last good checkpoint is kept. Lower the "
+        "learning rates or raise 'Penalty weight', then start again."
+    )
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """State of a run after a training step.
+
+    Attributes
+    ----------
+    step
+        Generator steps done.
+    critic_loss, generator_loss, penalty
+        Losses of this step; the penalty is the critic's weighted gradient penalty.
+    elapsed_s, remaining_s
+        Seconds of training; the rest is estimated from the limits of the run.
+    progress
+        Share of the run that is over, 0 to 1.
+    steps_per_s
+        Speed over the last steps.
+    images_seen
+        Real crops shown to the critics.
+    memory_bytes
+        Memory of the process, or of the GPU where it trains.
+    quality, preview
+        Measured every ``monitor_every`` steps, otherwise None.
+    """
+
+    step: int
+    critic_loss: float
+    generator_loss: float
+    penalty: float
+    elapsed_s: float
+    remaining_s: float
+    progress: float
+    steps_per_s: float
+    images_seen: int
+    memory_bytes: int
+    quality: Quality | None = None
+    preview: Volume | None = field(default=None, repr=False)

@@ -1,0 +1,108 @@
+"""A generator with all that is needed to use it alone, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from napari_slicegan.architectures import (
+    GeneratorSpec,
+    VolumeGenerator,
+    build_generator,
+)
+from napari_slicegan.atomic_files import replacing
+from napari_slicegan.transforms import Transform, transform_from_state
+
+FORMAT = "napari-slicegan generator 1"
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """Network, the way back to micrograph values, and the voxel size.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode, on the CPU.
+    voxel_size_nm
+        Edge of a voxel in nanometres, if the micrograph's pixel size was known.
+    """
+
+    network: VolumeGenerator
+    transform: Transform
+    voxel_size_nm: float | None
+    name: str = "generator"
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and metadata; the file is whole or not there."""
+        facts = {
+            "spec": asdict(self.network.spec),
+            "transform": self.transform.state(),
+            "voxel_size_nm": self.voxel_size_nm,
+            "name": self.name,
+        }
+        weights = {
+            key: value.detach().cpu().contiguous()
+            for key, value in self.network.state_dict().items()
+        }
+        with replacing(Path(path)) as temporary:
+            save_file(
+                weights, temporary, {"format": FORMAT, "facts": json.dumps(facts)}
+            )
+
+
+def load_generator(path: str | Path) -> TrainedGenerator:
+    """Read a generator from its file or from a run folder. Executes no code.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or it is damaged, or not a generator of this program.
+    """
+    path = Path(path)
+    file = path / "generator.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"Expected a run folder or a .safetensors generator, but there is no file "
+            f"{file}; train first, or check the path."
+        )
+    facts, weights = _read(file)
+    try:
+        spec = TypeAdapter(GeneratorSpec).validate_python(facts["spec"])
+        network = build_generator(spec)
+        network.load_state_dict(weights)
+        transform = transform_from_state(facts["transform"])
+        size, name = facts["voxel_size_nm"], str(facts["name"])
+    except (ValidationError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"{file.name} does not fit this version of napari-slicegan: its metadata "
+            "and weights disagree; export the generator again."
+        ) from error
+    network.eval().requires_grad_(False)
+    return TrainedGenerator(network, transform, size, name)
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(file, framework="pt") as content:
+            metadata = content.metadata() or {}
+            weights = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{file.name} is not a readable safetensors file ({error}); copy it again "
+            "or export it once more."
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{file.name} holds tensors but no generator of this program (expected "
+            f"format '{FORMAT}', got '{metadata.get('format')}')."
+        )
+    facts: dict[str, Any] = json.loads(metadata["facts"])
+    return facts, weights

@@ -1,0 +1,290 @@
+"""The training loop of every system."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Generator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_slicegan.architectures import check_training_size, generator_spec
+from napari_slicegan.config import AXES, RunConfig
+from napari_slicegan.dataset import PatchSampler, Symmetries
+from napari_slicegan.devices import choose_device, memory_in_use
+from napari_slicegan.game import Game, StepLosses
+from napari_slicegan.generation import generate
+from napari_slicegan.monitors import Quality, QualityMonitor
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason, StepReport
+from napari_slicegan.trained_generator import TrainedGenerator
+from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.transforms import fit_transform
+from napari_slicegan.volume import Volume
+
+logger = logging.getLogger(__name__)
+
+SPEED_WINDOW = 20
+PREVIEW_SEED = 0
+
+
+class Trainer:
+    """Trains a generator on images; steer it from any thread with stop and pause.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    images
+        The micrographs; they say whether the material is isotropic.
+    folder
+        Where the run is kept; None keeps nothing.
+
+    Raises
+    ------
+    ValueError
+        If settings and images do not fit together; before anything is written.
+    """
+
+    def __init__(
+        self, config: RunConfig, images: TrainingImages, folder: RunFolder | None = None
+    ) -> None:
+        images.check_patch(config.architecture.patch_size)
+        self.config = config
+        self.images = images
+        self.folder = folder
+        self.transform = fit_transform(images)
+        self.device = choose_device(config.training.device)
+        output = "phases" if self.transform.range == "simplex" else "unit"
+        isotropic = images.material == "isotropic"
+        spec = generator_spec(config, self.transform.channels, output, isotropic)
+        check_training_size(spec, config.architecture.patch_size)
+        self.game = Game(config, spec, isotropic, self.device)
+        self.samplers = _samplers(config, images, self.transform)
+        self.monitor = QualityMonitor(images)
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.images_seen = 0
+        self.best_distance = math.inf
+        self.best_at_s = 0.0
+        self._rows: list[dict[str, Any]] = []
+        self._times: deque[float] = deque(maxlen=SPEED_WINDOW)
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+
+    @classmethod
+    def start(
+        cls, config: RunConfig, images: TrainingImages, path: str | Path
+    ) -> Trainer:
+        """Start a run in a new folder; the folder is made only if all is well."""
+        trainer = cls(config, images)
+        trainer.folder = RunFolder.create(path, config, images)
+        return trainer
+
+    @classmethod
+    def resume(cls, path: str | Path, **changes: Any) -> Trainer:
+        """Go on with an earlier run from its last checkpoint.
+
+        Parameters
+        ----------
+        path
+            The run folder.
+        changes
+            Settings of the group ``training`` to change, such as ``minutes``.
+        """
+        folder = RunFolder.open(path)
+        config = folder.config().changed(**changes)
+        trainer = cls(config, folder.images(), folder)
+        trainer._load_state(folder.load_checkpoint())
+        folder.truncate_history(trainer.step)
+        if changes:
+            folder.write_config(config)
+        return trainer
+
+    def stop(self) -> None:
+        """Ask the run to end after the current step; it saves before it does."""
+        self._stop.set()
+        self._go.set()
+
+    def pause(self) -> None:
+        """Let the run wait after the current step."""
+        self._go.clear()
+
+    def proceed(self) -> None:
+        """Go on after :meth:`pause`."""
+        self._go.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause is asked for."""
+        return not self._go.is_set()
+
+    def run(self) -> Generator[StepReport, None, FinishReason]:
+        """Train until a limit is reached or :meth:`stop` is called.
+
+        Yields a report after each step and returns the reason of the end. Whatever
+        ends it, also an exception or the closing of this generator, the last finished
+        step is saved, unless the losses are no longer finite.
+        """
+        if self.config.training.threads:
+            torch.set_num_threads(self.config.training.threads)
+        saved_at_s, saved_step = self.elapsed_s, -1
+        reason = self._reason()
+        try:
+            while reason is None:
+                self._go.wait()
+                if self._stop.is_set():
+                    reason = FinishReason.STOPPED
+                    break
+                report = self._train_one_step()
+                if not math.isfinite(report.critic_loss + report.generator_loss):
+                    saved_step = self.step
+                    return FinishReason.DIVERGED
+                if self.elapsed_s - saved_at_s > self._checkpoint_s:
+                    self.save()
+                    saved_at_s, saved_step = self.elapsed_s, self.step
+                yield report
+                reason = self._reason()
+            return reason
+        finally:
+            if saved_step != self.step and self.step > 0:
+                self.save()
+
+    def save(self) -> None:
+        """Write checkpoint, history and generator to the run folder."""
+        if self.folder is None:
+            return
+        trained = self.trained_generator()
+        self.folder.append_history(self._rows)
+        self._rows = []
+        keep = self.config.training.keep_checkpoints
+        self.folder.save(self.step, self._state(), trained, keep)
+
+    def trained_generator(self) -> TrainedGenerator:
+        """The averaged generator as it is now, ready to use."""
+        self.game.recalibrate()
+        return TrainedGenerator(
+            self.game.averaged.network,
+            self.transform,
+            self.images.pixel_size_nm,
+            next(iter(self.images)).name,
+        )
+
+    def preview(self) -> Volume:
+        """Volume of the training size or a little more, always of the same latents."""
+        edge = self.game.generator.size_rule.scale * (
+            self.config.architecture.latent_size - 1
+        )
+        return generate(self.trained_generator(), (edge,) * 3, PREVIEW_SEED)
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over."""
+        training = self.config.training
+        shares = [self.step / training.steps]
+        if training.minutes is not None:
+            shares.append(self.elapsed_s / (60 * training.minutes))
+        return min(1.0, max(shares))
+
+    @property
+    def _checkpoint_s(self) -> float:
+        return 60 * self.config.training.checkpoint_minutes
+
+    def _train_one_step(self) -> StepReport:
+        started = time.perf_counter()
+        losses = self.game.step(self._real, self.progress)
+        self.step += 1
+        quality, preview = None, None
+        if self.step % self.config.training.monitor_every == 0:
+            preview = self.preview()
+            quality = self.monitor.measure(preview)
+        self._times.append(time.perf_counter() - started)
+        self.elapsed_s += self._times[-1]
+        if quality is not None and quality.correlation_distance < self.best_distance:
+            self.best_distance = quality.correlation_distance
+            self.best_at_s = self.elapsed_s
+        self._record(losses, quality)
+        return self._report(losses, quality, preview)
+
+    def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
+        self.images_seen += n
+        return self.samplers[critic].sample(n, rng)
+
+    def _report(
+        self, losses: StepLosses, quality: Quality | None, preview: Volume | None
+    ) -> StepReport:
+        progress = self.progress
+        return StepReport(
+            step=self.step,
+            critic_loss=losses.critic,
+            generator_loss=losses.generator,
+            penalty=losses.penalty,
+            elapsed_s=self.elapsed_s,
+            remaining_s=self.elapsed_s * (1 - progress) / progress,
+            progress=progress,
+            steps_per_s=len(self._times) / sum(self._times),
+            images_seen=self.images_seen,
+            memory_bytes=memory_in_use(self.device),
+            quality=quality,
+            preview=preview,
+        )
+
+    def _record(self, losses: StepLosses, quality: Quality | None) -> None:
+        row: dict[str, Any] = {
+            "step": self.step,
+            "elapsed_s": round(self.elapsed_s, 3),
+            **{f"{name}_loss": value for name, value in asdict(losses).items()},
+        }
+        self._rows.append({**row, **Quality.columns(quality)})
+
+    def _reason(self) -> FinishReason | None:
+        """Limit that is reached, if any."""
+        training = self.config.training
+        if self.step >= training.steps:
+            return FinishReason.STEPS
+        if training.minutes is not None and self.elapsed_s >= 60 * training.minutes:
+            return FinishReason.MINUTES
+        settle = training.settle_minutes
+        if settle is not None and self.elapsed_s - self.best_at_s > 60 * settle:
+            return FinishReason.SETTLED
+        return None
+
+    def _state(self) -> dict[str, Any]:
+        names = ("step", "elapsed_s", "images_seen", "best_distance", "best_at_s")
+        return {
+            "game": self.game.state_dict(),
+            **{name: getattr(self, name) for name in names},
+        }
+
+    def _load_state(self, state: dict[str, Any]) -> None:
+        self.game.load_state_dict(state["game"])
+        for name, value in state.items():
+            if name != "game":
+                setattr(self, name, value)
+
+
+def _samplers(
+    config: RunConfig, images: TrainingImages, transform: Any
+) -> list[PatchSampler]:
+    """One source of real crops for each critic."""
+    symmetries: Symmetries | str = config.slices.symmetries
+    if symmetries == "auto":
+        symmetries = "rotations" if images.material == "isotropic" else "none"
+    return [
+        PatchSampler(
+            images.views[axis],
+            transform,
+            config.architecture.patch_size,
+            symmetries,  # type: ignore[arg-type]
+            axis,
+        )
+        for axis in AXES
+        if axis in images.views
+    ]

@@ -1,0 +1,75 @@
+"""What the critic sees of a generated sample: the planes of a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from napari_slicegan.config import AXES, Axis
+
+DIMENSION: Mapping[Axis, int] = {"z": 2, "y": 3, "x": 4}
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Random planes of volumes along the three axes.
+
+    Attributes
+    ----------
+    shared_critic
+        One critic for all axes (isotropic material) or one for each.
+    """
+
+    shared_critic: bool
+
+    @property
+    def n_critics(self) -> int:
+        """Number of critics that this view feeds."""
+        return 1 if self.shared_critic else len(AXES)
+
+    def images(
+        self, volumes: Tensor, n_planes: int | None, rng: torch.Generator
+    ) -> list[Tensor]:
+        """Planes for each critic.
+
+        Parameters
+        ----------
+        volumes
+            [B, C, Z, Y, X].
+        n_planes
+            Random planes per axis, the same positions in all volumes of the batch;
+            None takes all planes.
+
+        Returns
+        -------
+        list of Tensor
+            One [N, C, rows, columns] for each critic, N = B * planes (* 3 axes).
+        """
+        planes = [
+            planes_along(volumes, axis, _positions(volumes, axis, n_planes, rng))
+            for axis in AXES
+        ]
+        return [torch.cat(planes)] if self.shared_critic else planes
+
+
+def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tensor:
+    """Planes with normal ``axis``: [B, C, Z, Y, X] -> [B * n, C, rows, columns].
+
+    Seen along z the rows are Y and the columns X; along y: Z, X; along x: Z, Y.
+    """
+    dimension = DIMENSION[axis]
+    if positions is not None:
+        volumes = volumes.index_select(dimension, positions.to(volumes.device))
+    return volumes.movedim(dimension, 1).flatten(0, 1)
+
+
+def _positions(
+    volumes: Tensor, axis: Axis, n_planes: int | None, rng: torch.Generator
+) -> Tensor | None:
+    size = volumes.shape[DIMENSION[axis]]
+    if n_planes is None or n_planes >= size:
+        return None
+    return torch.randperm(size, generator=rng)[:n_planes]
