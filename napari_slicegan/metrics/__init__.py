@@ -1,0 +1,103 @@
+"""Statistics of materials, the same for 2-D images and 3-D volumes.
+
+`METRICS` lists what `napari_slicegan.metrics.comparison.compare` measures. A further
+metric is a function in a file of its own, and one entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from numpy.typing import NDArray
+
+from napari_slicegan.metrics.chords import lineal_path, mean_chord_length
+from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.correlation import (
+    autocovariance,
+    radial_two_point_correlation,
+    two_point_correlation,
+)
+from napari_slicegan.metrics.fractions import slice_fractions
+from napari_slicegan.metrics.surface import face_density_along
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One statistic of a phase, or of gray values.
+
+    Attributes
+    ----------
+    title
+        Name for tables and figures.
+    unit
+        Unit of the values, empty for pure numbers.
+    function
+        Takes an indicator (``measures="phase"``) or gray values (``"intensity"``),
+        ``[Y, X]`` or ``[Z, Y, X]``, the largest distance in voxels and the index of an
+        array axis; gives a number or a curve ``[max_distance + 1]``.
+    per_axis
+        Whether the axis matters.
+    only_isotropic
+        Whether a 2-D section agrees with the volume in isotropic materials only.
+    only_3d
+        Whether a 2-D section cannot tell it at all.
+    measures
+        What the function is given.
+    """
+
+    title: str
+    unit: str
+    function: Callable[[NDArray[Any], int, int], float | NDArray[np.float64]]
+    per_axis: bool = True
+    only_isotropic: bool = False
+    only_3d: bool = False
+    measures: Literal["phase", "intensity"] = "phase"
+
+
+METRICS: dict[str, Metric] = {
+    "phase_fraction": Metric(
+        "Phase fraction",
+        "",
+        lambda phase, _distance, _axis: float(phase.mean()),
+        per_axis=False,
+    ),
+    "slice_deviation": Metric(
+        "Phase fraction, sd between planes",
+        "",
+        lambda phase, _distance, axis: float(slice_fractions(phase, True, axis).std()),
+        only_3d=True,
+    ),
+    "two_point_correlation": Metric("Two-point correlation", "", two_point_correlation),
+    "radial_two_point_correlation": Metric(
+        "Two-point correlation, radial",
+        "",
+        lambda phase, distance, _axis: radial_two_point_correlation(phase, distance),
+        per_axis=False,
+        only_isotropic=True,
+    ),
+    "lineal_path": Metric("Lineal path", "", lineal_path),
+    "chord_length": Metric(
+        "Mean chord length",
+        "voxels",
+        lambda phase, _distance, axis: mean_chord_length(phase, axis),
+    ),
+    "face_density": Metric(
+        "Face density",
+        "",
+        lambda phase, _distance, axis: face_density_along(phase, axis),
+    ),
+    "percolating_share": Metric(
+        "Percolating share",
+        "",
+        lambda phase, _distance, axis: percolating_share(phase, axis),
+        only_3d=True,
+    ),
+    "autocovariance": Metric(
+        "Autocovariance", "gray values^2", autocovariance, measures="intensity"
+    ),
+}

@@ -1,0 +1,154 @@
+"""How far a generated volume is from the real material, beside the noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.metrics import METRICS
+from napari_slicegan.metrics.reference import Source, reference_of
+from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis, Kind
+    from napari_slicegan.volume import Volume
+
+__all__ = ["Comparison", "Row", "compare"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All statistics of a volume beside those of the real material.
+
+    Attributes
+    ----------
+    rows
+        One for each metric, phase and axis.
+    kind
+        Kind of both; grayscale and colour are compared by histogram and
+        autocovariance, phases by everything else.
+    max_distance
+        Curves cover r = 0, 1, ... max_distance - 1 voxels.
+    reference, generated, noise
+        What was compared, and the pieces behind the noise floor, with their sizes:
+        small pieces scatter more than the whole does.
+    """
+
+    rows: tuple[Row, ...]
+    kind: Kind
+    max_distance: int
+    reference: str
+    generated: str
+    noise: str
+
+    def row(self, metric: str, phase: int | str, axis: Axis | None = None) -> Row:
+        """One row.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name, phase and axis.
+        """
+        for row in self.rows:
+            if (row.metric, row.phase, row.axis) == (metric, phase, axis):
+                return row
+        names = sorted({row.metric for row in self.rows})
+        raise ValueError(
+            f"No row for metric '{metric}', phase {phase!r}, axis {axis!r}. Metrics: "
+            f"{', '.join(names)}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, strings, lists and None only, ready for JSON."""
+        facts = asdict(self)
+        facts["rows"] = [
+            {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in row.items()
+            }
+            for row in facts["rows"]
+        ]
+        return facts
+
+    def table(self) -> str:
+        """Aligned text; of curves the mean over r."""
+        phase = "phase" if self.kind == "phases" else "channel"
+        lines: list[tuple[str, ...]] = [
+            ("metric", phase, "axis", "real", "generated", "distance", "noise floor")
+        ]
+        for row in self.rows:
+            numbers = (row.real, row.generated, row.distance, row.noise_floor)
+            texts = map(_text, numbers)
+            lines.append((row.title, str(row.phase), row.axis or "-", *texts))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        body = ["  ".join(map(_aligned, line, widths, range(7))) for line in lines]
+        return "\n".join(
+            [
+                f"Real: {self.reference}",
+                f"Generated: {self.generated}",
+                f"Noise floor: {self.noise}, each against the mean of the others",
+                f"Curves: r = 0 to {self.max_distance - 1} voxels, mean over r",
+                "",
+                *(line.rstrip() for line in body),
+            ]
+        )
+
+
+def compare(
+    reference: Source,
+    volume: Volume,
+    max_distance: int = 32,
+    metrics: Collection[str] = tuple(METRICS),
+) -> Comparison:
+    """Measure a generated volume against the real material.
+
+    Parameters
+    ----------
+    reference
+        The real material: a `Volume` (the 3-D truth), a `Micrograph`, the
+        `TrainingImages` of a run, a list of 2-D arrays of an isotropic material, or
+        such lists by viewing direction, ``{"z": [...], "y": [...], "x": [...]}``.
+    volume
+        The generated material.
+    max_distance
+        Curves are compared at r < max_distance voxels, fewer if an edge is shorter.
+    metrics
+        Names in `METRICS` to measure, of those that suit the kind of volume; the
+        histogram of gray values is always compared.
+
+    Raises
+    ------
+    ValueError
+        If the two do not fit: kind, labels, voxel size, shape or directions; or a
+        metric is unknown.
+    """
+    unknown = sorted(set(metrics) - set(METRICS))
+    if unknown:
+        raise ValueError(
+            f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown)}. Choose "
+            "among these."
+        )
+    real = reference_of(reference, volume, max_distance)
+    measured = phase_rows if volume.kind == "phases" else intensity_rows
+    return Comparison(
+        rows=tuple(measured(real, volume, metrics)),
+        kind=volume.kind,
+        max_distance=real.max_distance,
+        reference=real.description,
+        generated=" x ".join(map(str, volume.values.shape[:3])),
+        noise=real.noise,
+    )
+
+
+def _text(value: Value | None) -> str:
+    """A number, the mean of a curve, or a dash."""
+    if value is None:
+        return "-"
+    number = sum(value) / len(value) if isinstance(value, tuple) else value
+    return f"{number:.4g}"
+
+
+def _aligned(text: str, width: int, column: int) -> str:
+    """Names to the left, numbers to the right."""
+    return text.ljust(width) if column < 3 else text.rjust(width)

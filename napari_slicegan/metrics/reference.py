@@ -1,0 +1,284 @@
+"""The real material that a volume is compared with.
+
+From 2-D images or from a 3-D truth: samples to measure, and disjoint pieces of them
+whose differences are the noise floor.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES, Axis
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.volume import Volume
+
+Images: TypeAlias = Sequence[NDArray[Any]]
+Source: TypeAlias = (
+    Volume | Micrograph | TrainingImages | Images | Mapping[Axis, Images]
+)
+# Array axes that run along each direction.
+Orientation: TypeAlias = Mapping[Axis, tuple[int, ...]]
+
+IN_3D: Orientation = {"z": (0,), "y": (1,), "x": (2,)}
+ISOTROPIC: Orientation = dict.fromkeys(AXES, (0, 1))
+SEEN_ALONG: dict[Axis, Orientation] = {
+    "z": {"y": (0,), "x": (1,)},
+    "y": {"z": (0,), "x": (1,)},
+    "x": {"z": (0,), "y": (1,)},
+}
+MAX_SLICES = 16
+MAX_BLOCKS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """An image or volume, and the array axes that run along each direction."""
+
+    values: NDArray[Any]
+    axes: Orientation
+
+
+Group: TypeAlias = tuple[Sample, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Real samples, and what they are cut into for the noise floor.
+
+    Attributes
+    ----------
+    samples
+        All there is of the real material.
+    pieces
+        Disjoint 2-D parts, in groups of the same orientation.
+    blocks
+        What statistics are measured on that only 3-D tells: a part of the truth no
+        larger than the generated volume, as they depend on the size. Else empty.
+    block_pieces
+        Disjoint 3-D parts, in one group; empty without a truth.
+    every_direction
+        Whether the samples stand for all directions of space.
+    max_distance
+        Curves are compared at r = 0, 1, ... max_distance - 1 voxels.
+    description, noise
+        What the samples and the pieces are, for the reader.
+    """
+
+    samples: Group
+    pieces: tuple[Group, ...]
+    blocks: Group
+    block_pieces: tuple[Group, ...]
+    every_direction: bool
+    max_distance: int
+    description: str
+    noise: str
+
+
+def reference_of(source: Source, volume: Volume, max_distance: int) -> Reference:
+    """Samples and pieces of any kind of source, see `compare`.
+
+    Raises
+    ------
+    ValueError
+        If the source does not fit the volume: kind, voxel size, shape, directions.
+    """
+    if isinstance(source, Micrograph):
+        source = TrainingImages.isotropic(source)
+    if isinstance(source, TrainingImages):
+        _check_agreement(source.kind, source.pixel_size_nm, volume)
+        source = _truth_or_views(source)
+    if isinstance(source, Volume):
+        _check_agreement(source.kind, source.voxel_size_nm, volume)
+        return _from_truth(source, volume, max_distance)
+    if not isinstance(source, Mapping):
+        source = {"z": source}
+    return _from_views(source, volume, max_distance)
+
+
+def _truth_or_views(images: TrainingImages) -> Volume | dict[Axis, Images]:
+    """The one volume that all slices came from, or 2-D images by direction."""
+    first = next(iter(images))
+    if first.is_volume and all(image is first for image in images):
+        return Volume(first.values, first.kind, first.pixel_size_nm)
+    return {
+        axis: [plane for image in of_axis for plane in _some_planes(image, axis)]
+        for axis, of_axis in images.views.items()
+    }
+
+
+def _check_agreement(kind: str, size_nm: float | None, volume: Volume) -> None:
+    """Same kind, and voxels of the same size as far as known."""
+    if kind != volume.kind:
+        raise ValueError(
+            f"Reference and volume must be of one kind; got '{kind}' and "
+            f"'{volume.kind}'. Segment the reference or choose another one."
+        )
+    voxel = volume.voxel_size_nm
+    if size_nm is None or voxel is None:
+        return
+    if not math.isclose(size_nm, voxel, rel_tol=0.01):
+        raise ValueError(
+            f"Reference and volume must have the same voxel size; got {size_nm:g} nm "
+            f"and {voxel:g} nm. Rescale one of them."
+        )
+
+
+def _from_views(
+    views: Mapping[Axis, Images], volume: Volume, max_distance: int
+) -> Reference:
+    """Reference from 2-D images by the axis they are seen along."""
+    given = [axis for axis in AXES if len(views.get(axis, ()))]
+    isotropic = given == ["z"]
+    if not isotropic and given != list(AXES):
+        raise ValueError(
+            "The reference must be images seen along z (isotropic) or along each of z, "
+            f"y and x; got {given or 'none'}. Add the missing ones."
+        )
+    groups = [
+        tuple(
+            Sample(
+                _checked(np.asarray(image), volume),
+                ISOTROPIC if isotropic else SEEN_ALONG[axis],
+            )
+            for image in views[axis]
+        )
+        for axis in given
+    ]
+    samples = tuple(itertools.chain(*groups))
+    reach = _reach(max_distance, samples, volume)
+    pieces = tuple(
+        tuple(part for sample in group for part in _crops(sample, reach))
+        for group in groups
+    )
+    return Reference(
+        samples=samples,
+        pieces=pieces,
+        blocks=(),
+        block_pieces=(),
+        every_direction=isotropic,
+        max_distance=reach,
+        description=f"2-D images: {_sizes(samples)}",
+        noise=_noise_of(pieces),
+    )
+
+
+def _from_truth(truth: Volume, volume: Volume, max_distance: int) -> Reference:
+    """Reference from a volume of the real material."""
+    whole = Sample(truth.values, IN_3D)
+    reach = _reach(max_distance, [whole], volume)
+    common = tuple(map(min, truth.values.shape[:3], volume.values.shape[:3]))
+    block = Sample(truth.values[tuple(map(slice, common))], IN_3D)
+    parts = _blocks(truth.values, common)
+    if len(parts) < 2:  # nothing to compare it with: octants of what is compared
+        parts = _blocks(block.values, tuple(max(1, n // 2) for n in common))
+    pieces = tuple(_slices(truth, axis, reach) for axis in AXES)
+    return Reference(
+        samples=(whole,),
+        pieces=pieces,
+        blocks=(block,),
+        block_pieces=(parts,),
+        every_direction=True,
+        max_distance=reach,
+        description=f"3-D truth: {_sizes([whole])} (what only 3-D tells: "
+        f"{_sizes([block])})",
+        noise=f"single slices: {_sizes(itertools.chain(*pieces))} (what only 3-D "
+        f"tells: disjoint blocks: {_sizes(parts)})",
+    )
+
+
+def _checked(values: NDArray[Any], volume: Volume) -> NDArray[Any]:
+    """The array, if it has the form of a plane of the volume."""
+    planes = volume.values.shape[1:]
+    if values.ndim != len(planes) or values.shape[2:] != planes[2:] or not values.size:
+        form = "[rows, columns, 3]" if len(planes) == 3 else "[rows, columns]"
+        raise ValueError(
+            f"A reference image for a volume of the kind '{volume.kind}' must be "
+            f"{form}; got the shape {values.shape}. Pass a list of such images."
+        )
+    return values
+
+
+def _reach(max_distance: int, samples: Iterable[Sample], volume: Volume) -> int:
+    """Number of distances that every sample and the volume can tell."""
+    if max_distance < 1:
+        raise ValueError(
+            f"The largest distance must be at least 1 voxel; got {max_distance}. "
+            "32 covers most materials."
+        )
+    edges: list[int] = [*volume.values.shape[:3]]
+    for sample in samples:
+        edges += sample.values.shape[: _rank(sample)]
+    return min(max_distance, *edges)
+
+
+def _crops(sample: Sample, reach: int) -> Group:
+    """Quarters; halves or the whole where these would be too short for the curves."""
+    cuts = []
+    for length in sample.values.shape[:2]:
+        half = length // 2
+        both = [slice(0, half), slice(half, 2 * half)]
+        cuts.append(both if half >= reach else [slice(0, length)])
+    return tuple(
+        Sample(sample.values[cut], sample.axes) for cut in itertools.product(*cuts)
+    )
+
+
+def _noise_of(pieces: tuple[Group, ...]) -> str:
+    """What the crops are, unless there are none to compare."""
+    if max(map(len, pieces)) < 2:
+        return "none (the image is too small to be cut into crops)"
+    return f"disjoint crops: {_sizes(itertools.chain(*pieces))}"
+
+
+def _slices(truth: Volume, axis: Axis, reach: int) -> Group:
+    """Planes seen along an axis, too far apart to resemble each other."""
+    planes = truth.planes(axis)
+    count = min(MAX_SLICES, max(1, len(planes) // max(1, reach // 2)))
+    return tuple(
+        Sample(planes[index], SEEN_ALONG[axis]) for index in _spread(len(planes), count)
+    )
+
+
+def _some_planes(image: Micrograph, axis: Axis) -> NDArray[Any]:
+    """The image itself; of a volume, planes spread over it."""
+    planes = image.planes(axis)
+    return planes[_spread(len(planes), min(len(planes), MAX_SLICES))]
+
+
+def _blocks(values: NDArray[Any], shape: tuple[int, ...]) -> Group:
+    """Disjoint blocks of a shape."""
+    grid = (n // edge for n, edge in zip(values.shape, shape, strict=False))
+    places = list(np.ndindex(*grid))
+    picked = _spread(len(places), min(len(places), MAX_BLOCKS))
+    corners = [np.multiply(places[index], shape) for index in picked]
+    return tuple(
+        Sample(values[tuple(map(slice, corner, corner + np.array(shape)))], IN_3D)
+        for corner in corners
+    )
+
+
+def _rank(sample: Sample) -> int:
+    """Number of spatial axes."""
+    return 3 if sample.axes is IN_3D else 2
+
+
+def _spread(length: int, count: int) -> NDArray[np.intp]:
+    """Positions in the middle of `count` equal parts."""
+    return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
+
+
+def _sizes(samples: Iterable[Sample]) -> str:
+    """How many of which size, such as ``4 of 125 x 125``."""
+    shapes = [sample.values.shape[: _rank(sample)] for sample in samples]
+    return ", ".join(
+        f"{shapes.count(shape)} of {' x '.join(map(str, shape))}"
+        for shape in sorted(set(shapes))
+    )

@@ -1,0 +1,237 @@
+"""The rows of a comparison: each statistic, real and generated."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES, Axis
+from napari_slicegan.metrics import METRICS, Metric
+from napari_slicegan.metrics.intensity import histogram_distance
+from napari_slicegan.metrics.reference import IN_3D, Group, Reference, Sample
+from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
+
+if TYPE_CHECKING:
+    from napari_slicegan.volume import Volume
+
+# What a metric is given of the values: an indicator or a channel.
+Component: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+Value: TypeAlias = float | tuple[float, ...]
+HISTOGRAM_TITLE = "Histogram of gray values (mean; Wasserstein)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One statistic of one phase along one axis.
+
+    Attributes
+    ----------
+    metric
+        Name in `METRICS`; ``"histogram"`` for the distribution of gray values, whose
+        `real` and `generated` are the means and whose distance is Wasserstein's.
+    phase
+        Label of the phase; of grayscale and colour volumes, which have none, the
+        channel: ``"gray"``, ``"red"``, ``"green"`` or ``"blue"``.
+    axis
+        Direction, None if the statistic has none.
+    real, generated
+        Number, or curve over r = 0, 1, ...; None where it cannot be told.
+    distance
+        Absolute difference, of curves its mean over r.
+    noise_floor
+        The same distance between a piece of the real material and the mean of the
+        others, disjoint from it; mean over the pieces.
+    """
+
+    metric: str
+    phase: int | str
+    axis: Axis | None
+    real: Value | None
+    generated: Value | None
+    distance: float | None
+    noise_floor: float | None
+
+    @property
+    def title(self) -> str:
+        """Metric for tables, with its unit."""
+        metric = METRICS.get(self.metric)
+        if metric is None:
+            return HISTOGRAM_TITLE
+        return f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+
+
+@dataclass(frozen=True)
+class _Meter:
+    """A metric of one phase or channel, along one direction."""
+
+    metric: Metric
+    component: Component
+    axis: Axis | None
+    max_distance: int
+
+    def of(self, sample: Sample) -> NDArray[np.float64]:
+        """Curve, or a single number as ``[1]``; mean over the sample's axes."""
+        array_axes = (0,) if self.axis is None else sample.axes[self.axis]
+        values = self.component(sample.values)
+        measured = [
+            np.atleast_1d(self.metric.function(values, self.max_distance, axis))
+            for axis in array_axes
+        ]
+        return np.asarray(np.mean(measured, axis=0), dtype=np.float64)
+
+    def mean(self, samples: Group) -> NDArray[np.float64] | None:
+        """Mean weighted by size; None if no sample can tell."""
+        shown = [sample for sample in samples if self._shows(sample)]
+        pairs = [(self.of(sample), sample.values.size) for sample in shown]
+        known = [(value, size) for value, size in pairs if not np.isnan(value).any()]
+        if not known:
+            return None
+        values, sizes = zip(*known, strict=True)
+        return np.asarray(np.average(values, axis=0, weights=sizes))
+
+    def noise_floor(self, groups: Iterable[Group]) -> float | None:
+        """Mean distance of a piece from the mean of the others of its group."""
+        distances: list[float] = []
+        for group in groups:
+            values = [self.of(piece) for piece in group if self._shows(piece)]
+            known = np.array([value for value in values if not np.isnan(value).any()])
+            if len(known) > 1:
+                others = (known.sum(axis=0) - known) / (len(known) - 1)
+                distances += np.abs(known - others).mean(axis=1).tolist()
+        return float(np.mean(distances)) if distances else None
+
+    def _shows(self, sample: Sample) -> bool:
+        return self.axis is None or self.axis in sample.axes
+
+
+def phase_rows(
+    reference: Reference, volume: Volume, metrics: Collection[str]
+) -> Iterator[Row]:
+    """Rows of the metrics of phases, phase by phase.
+
+    Raises
+    ------
+    ValueError
+        If the reference has other labels than the volume.
+    """
+    for label in _common_labels(reference, volume):
+        component = partial(np.equal, label)
+        yield from _metric_rows(reference, volume, metrics, label, component)
+
+
+def intensity_rows(
+    reference: Reference, volume: Volume, metrics: Collection[str]
+) -> Iterator[Row]:
+    """Rows of histogram and autocovariance, channel by channel."""
+    names = ("red", "green", "blue") if volume.kind == "colour" else ("gray",)
+    for index, name in enumerate(names):
+        place = (..., index) if volume.kind == "colour" else ...
+        component: Component = operator.itemgetter(place)
+        yield _histogram_row(reference, volume, name, component)
+        yield from _metric_rows(reference, volume, metrics, name, component)
+
+
+def _common_labels(reference: Reference, volume: Volume) -> list[int]:
+    """Labels of volume and reference; one of them may lack some."""
+    real: set[int] = set()
+    for sample in reference.samples:
+        integer = sample.values.dtype.kind in "bui"
+        found = distinct_values(sample.values, MAX_PHASES if integer else 0)
+        if found is None:
+            raise ValueError(
+                f"The reference of a volume of phases must hold at most {MAX_PHASES} "
+                f"integer labels; got {sample.values.dtype} with more distinct values. "
+                "Segment it first."
+            )
+        real.update(map(int, found))
+    generated = set(volume.labels)
+    if not (real <= generated or generated <= real):
+        raise ValueError(
+            f"Reference and volume must have the same labels; got {sorted(real)} and "
+            f"{sorted(generated)}. Relabel one of them."
+        )
+    return sorted(real | generated)
+
+
+def _metric_rows(
+    reference: Reference,
+    volume: Volume,
+    metrics: Collection[str],
+    phase: int | str,
+    component: Component,
+) -> Iterator[Row]:
+    """Rows of the wanted metrics that suit labels, or intensities."""
+    measures = "phase" if volume.kind == "phases" else "intensity"
+    for name, metric in METRICS.items():
+        if metric.measures != measures or name not in metrics:
+            continue
+        directions = AXES if metric.per_axis else (None,)
+        for axis in directions:
+            meter = _Meter(metric, component, axis, reference.max_distance - 1)
+            yield _metric_row(name, phase, meter, reference, volume)
+
+
+def _metric_row(
+    name: str, phase: int | str, meter: _Meter, reference: Reference, volume: Volume
+) -> Row:
+    """One metric of one phase along one axis."""
+    samples, pieces = reference.samples, reference.pieces
+    values = volume.values
+    if meter.metric.only_3d:
+        samples, pieces = reference.blocks, reference.block_pieces
+        for block in samples:  # the same size on both sides
+            values = values[tuple(map(slice, block.values.shape))]
+    if meter.metric.only_isotropic and not reference.every_direction:
+        samples, pieces = (), ()
+    real = meter.mean(samples)
+    generated = meter.mean((Sample(values, IN_3D),))
+    distance = None
+    if real is not None and generated is not None:
+        distance = float(np.abs(real - generated).mean())
+    floor = meter.noise_floor(pieces)
+    return Row(
+        name, phase, meter.axis, _value(real), _value(generated), distance, floor
+    )
+
+
+def _histogram_row(
+    reference: Reference, volume: Volume, channel: str, component: Component
+) -> Row:
+    """Distribution of the values, all samples pooled."""
+    real = _pooled(reference.samples, component)
+    generated = component(volume.values)
+    distances = [
+        histogram_distance(
+            component(piece.values),
+            _pooled([other for other in group if other is not piece], component),
+        )
+        for group in reference.pieces
+        for piece in group
+        if len(group) > 1
+    ]
+    return Row(
+        metric="histogram",
+        phase=channel,
+        axis=None,
+        real=float(real.mean(dtype=np.float64)),
+        generated=float(generated.mean(dtype=np.float64)),
+        distance=histogram_distance(real, generated),
+        noise_floor=float(np.mean(distances)) if distances else None,
+    )
+
+
+def _pooled(samples: Iterable[Sample], component: Component) -> NDArray[Any]:
+    return np.concatenate([component(sample.values).ravel() for sample in samples])
+
+
+def _value(curve: NDArray[np.float64] | None) -> Value | None:
+    """Number or curve as plain Python."""
+    if curve is None:
+        return None
+    return float(curve[0]) if len(curve) == 1 else tuple(curve.tolist())
