@@ -56,8 +56,7 @@ def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     command.add_argument(
         "--out",
         type=Path,
-        default=Path("slicegan-demo"),
-        help="folder for run, volume and report (default: %(default)s)",
+        help="new folder for run, volume and report (default: slicegan-demo/DATE)",
     )
     command.add_argument(
         "--material",

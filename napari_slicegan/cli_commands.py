@@ -32,7 +32,8 @@ SAMPLE = "sample:"
 
 def demo(options: Namespace) -> int:
     """Train on sample data, generate, measure, write a report."""
-    _say(run_demo(options.out, options.material, changes_from(options)))
+    out = options.out or Path("slicegan-demo") / f"{options.material}-{_now()}"
+    _say(run_demo(out, options.material, changes_from(options)))
     return DONE
 
 
@@ -41,8 +42,7 @@ def train(options: Namespace) -> int:
     config = config_from(options)
     images = _training_images(options, config.micrograph)
     name = next(iter(images)).name.replace(" ", "-")
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 local time is meant
-    out = options.out or Path("slicegan-runs") / f"{name}-{stamp}"
+    out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     return _run(Trainer.start(config, images, out), out)
 
 
@@ -198,6 +198,10 @@ def _size(numbers: list[int]) -> Size:
         )
     z, y, x = numbers
     return (z, y, x)
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 local time is meant
 
 
 def _say(text: str) -> None:
