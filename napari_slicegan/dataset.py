@@ -52,7 +52,9 @@ class PatchSampler:
         axis: Axis = "z",
     ) -> None:
         if not micrographs:
-            raise ValueError("Expected at least one image to draw from, got none.")
+            raise ValueError(
+                "Expected at least one image to draw from, got none; load one."
+            )
         for micrograph in micrographs:
             micrograph.check_patch(patch_size, axis)
         # [N, rows, columns(, 3)] each; views of the images, not copies.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import struct
+import tokenize
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from napari_slicegan.pixel_sizes import common_edge_nm, pixel_edges_nm
-from napari_slicegan.pixel_values import drop_alpha, has_channels
+from napari_slicegan.pixel_values import SMALLEST_EDGE, drop_alpha, has_channels
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NPY_START = b"\x93NUMPY"
@@ -37,9 +38,11 @@ DAMAGE = (
     TypeError,
     ArithmeticError,
     AttributeError,
+    AssertionError,
     MemoryError,
-    NotImplementedError,
+    RuntimeError,
     struct.error,
+    tokenize.TokenError,
     zlib.error,
     ParseError,
     Image.DecompressionBombError,
@@ -92,10 +95,9 @@ def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFil
             "of another kind or a damaged one; choose an image file."
         ) from error
     except DAMAGE as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(
             f"{path.name}: expected a complete image, got a damaged file or an unknown "
-            f"variant ({reason}); save it again as uncompressed TIFF or as PNG."
+            f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
         ) from error
     values = _arranged(image.values, image.axes, path.name)
     if pixel_size_nm is None and image.edges_nm is not None:
@@ -133,6 +135,13 @@ def _start_of(path: Path) -> bytes:
             "copy it again."
         )
     return start
+
+
+def _reason(error: Exception) -> str:
+    """What a reader says, on one line; what Python says would help nobody."""
+    if isinstance(error, OSError | ValueError | EOFError | SyntaxError | zlib.error):
+        return " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
+    return "its parts contradict each other"
 
 
 def _read(path: Path, start: bytes) -> _Raw:
@@ -213,6 +222,9 @@ def _arranged(values: NDArray[Any], axes: str, name: str) -> NDArray[Any]:
         kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
         values = values.reshape([values.shape[i] for i in kept])
         axes = "".join(axes[i] for i in kept)
+        # Programs that do not know better call the planes of a stack channels.
+        if "Z" not in axes and values.shape[axes.find("C")] >= SMALLEST_EDGE:
+            axes = axes.replace("C", "Z")
         channels = [i for i, axis in enumerate(axes) if axis in "SC"]
         if channels:
             values = _channels_last(values, axes, channels, name)

@@ -142,7 +142,7 @@ class Micrograph:
         radius
             Radius of the median, or sigma of the Gaussian, in pixels.
         """
-        self._require("grayscale", "denoising filters")
+        self._require("grayscale", "choose the kind 'grayscale' or do not denoise")
         return self.with_values(denoise(self.values, method, radius), self.kind)
 
     def segmented(self, settings: MicrographSettings) -> Micrograph:
@@ -154,7 +154,7 @@ class Micrograph:
             If the image is in colour, or the settings do not fit it.
         """
         if self.kind == "colour":
-            self._require("grayscale", "thresholds")
+            self._require("grayscale", "convert the file to grayscale before")
         return self.with_values(segment(self.values, settings, self.name), "phases")
 
     def rescaled(self, factor: float) -> Micrograph:
@@ -191,7 +191,7 @@ class Micrograph:
         ValueError
             If the image does not consist of phases.
         """
-        self._require("phases", "labels")
+        self._require("phases", "choose a segmentation")
         return tuple(int(label) for label in np.unique(self.values))
 
     def phase_fractions(self) -> dict[int, float]:
@@ -236,12 +236,12 @@ class Micrograph:
                 "'Patch size' or load a larger image."
             )
 
-    def _require(self, kind: Kind, purpose: str) -> None:
+    def _require(self, kind: Kind, advice: str) -> None:
         """Refuse another kind."""
         if self.kind != kind:
             raise ValueError(
-                f"{self.name}: {purpose} need an image of the kind '{kind}', got "
-                f"'{self.kind}'; segment it, or choose another kind."
+                f"{self.name}: expected an image of the kind '{kind}', got "
+                f"'{self.kind}'; {advice}."
             )
 
 

@@ -216,8 +216,8 @@ def _labels(values: NDArray[Any], name: str) -> NDArray[Any]:
     labels = distinct_values(values, MAX_PHASES)
     if labels is None:
         raise ValueError(
-            f"{name}: expected at most {MAX_PHASES} phases, got more distinct values; "
-            "is it grayscale? Choose the kind 'grayscale' or a segmentation."
+            f"{name}: expected at most {MAX_PHASES} phases, got more values (is it "
+            "grayscale?); choose the kind 'grayscale' or a segmentation."
         )
     return values.astype(label_dtype([int(label) for label in labels]), copy=False)
 

@@ -130,9 +130,9 @@ def _histogram(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArra
     """Counts, centres and highest values of the bins; one per integer if few."""
     low, high = values.min().item(), values.max().item()
     if values.dtype.kind in "iu" and high - low < N_BINS:
-        edges = np.arange(low, high + 2) - 0.5
-    else:
-        edges = np.linspace(low, high, N_BINS + 1)
+        grays, counts = np.unique(values, return_counts=True)
+        return counts, grays.astype(float), grays
+    edges = np.linspace(low, high, N_BINS + 1)
     counts, _ = np.histogram(values, edges)
     return counts, (edges[:-1] + edges[1:]) / 2, edges[1:]
 

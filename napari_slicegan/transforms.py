@@ -258,9 +258,11 @@ def transform_from_state(state: dict[str, Any]) -> OneHotPhases | ScaleMinMax:
     """
     parameters = dict(state)
     name = parameters.pop("name", None)
-    if name not in TRANSFORMS:
+    try:
+        return TRANSFORMS[name](**parameters)
+    except (KeyError, TypeError) as error:
         raise ValueError(
-            f"Expected one of the transforms {sorted(TRANSFORMS)}, got {name!r}; the "
-            "file was written by another version or is damaged."
-        )
-    return TRANSFORMS[name](**parameters)
+            f"Expected one of the transforms {', '.join(TRANSFORMS)} with its "
+            f"parameters, got {state}; the file is damaged or of another version, use "
+            "a copy or train again."
+        ) from error

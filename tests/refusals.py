@@ -1,0 +1,36 @@
+"""How bad input is refused: one sentence that helps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# A title, what causes the refusal (in an empty folder), and words of the answer.
+Refusal = tuple[str, Callable[[Path], Any], str]
+
+
+def assert_refused(refusal: Refusal, folder: Path) -> None:
+    """Cause it, and judge the answer: expected, got, what to do, in one sentence."""
+    _, make, words = refusal
+    with pytest.raises(ValueError, match=words) as caught:
+        make(folder)
+    text = str(caught.value)
+    # Not one of its subclasses, which other packages raise.
+    assert type(caught.value) is ValueError
+    assert text.endswith(".")
+    assert "\n" not in text
+    # One sentence: no full stop, question or exclamation mark that another follows.
+    assert not re.search(r"[.?!]\s+[A-Z]", text)
+    # What came, and after the semicolon what to do.
+    assert re.search(r"\bgot\b[^;]*; \w+ .{4,}\.$", text)
+
+
+def titles(refusals: list[Refusal]) -> list[str]:
+    """Names of the tests; each only once."""
+    found = [title for title, _, _ in refusals]
+    assert len(set(found)) == len(found)
+    return found
