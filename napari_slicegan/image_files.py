@@ -22,12 +22,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from napari_slicegan.pixel_sizes import common_edge_nm, pixel_edges_nm
-from napari_slicegan.pixel_values import SMALLEST_EDGE, drop_alpha, has_channels
+from napari_slicegan.pixel_values import (
+    MAX_PHASES,
+    SMALLEST_EDGE,
+    drop_alpha,
+    has_channels,
+)
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NPY_START = b"\x93NUMPY"
-# A palette with more colours than a material has phases is that of a picture.
-MAX_PALETTE_LABELS = 16
 # What the readers raise on damaged files, found by cutting and altering files.
 DAMAGE = (
     OSError,
@@ -200,7 +203,7 @@ def _pixels(picture: Image.Image) -> NDArray[Any]:
         return _palette_pixels(picture)
     if picture.mode == "PA":
         return np.asarray(picture.convert("RGBA"))
-    if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX", "RGBa"):
+    if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         return np.asarray(picture.convert("RGB"))
     values = np.asarray(picture)
     # Gray with alpha: said as RGBA, so that one rule drops the alpha channel.
@@ -211,7 +214,7 @@ def _palette_pixels(picture: Image.Image) -> NDArray[Any]:
     """Labels if the palette marks few phases by colours, else the colours."""
     colours, index = np.asarray(picture.convert("RGB")), np.asarray(picture)
     is_gray = (colours == colours[..., :1]).all()
-    if is_gray or len(np.unique(index)) > MAX_PALETTE_LABELS:
+    if is_gray or len(np.unique(index)) > MAX_PHASES:
         return colours
     return index
 
