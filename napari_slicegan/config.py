@@ -149,6 +149,13 @@ class ArchitectureSettings(Settings):
         title="Critic slope",
         description="Slope of the critic's rectifiers below zero; 0 is a plain ReLU.",
     )
+    critic_heads: bool = Field(
+        True,
+        title="Critic heads",
+        description="Isotropic materials: the critic scores each axis with a last "
+        "layer of its own, so that all axes become equally good. Anisotropic ones "
+        "have a critic for each axis in any case.",
+    )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
         title="Normalisation",

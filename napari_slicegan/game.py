@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from napari_slicegan.architectures import (
 from napari_slicegan.averaging import AveragedGenerator
 from napari_slicegan.config import RunConfig
 from napari_slicegan.objectives import build_objective
+from napari_slicegan.objectives.base import Critic
 from napari_slicegan.random_streams import RandomStreams
 from napari_slicegan.views import Slices
 
@@ -48,13 +50,21 @@ class Game:
         self.config = config
         self.device = device
         self.streams = RandomStreams(config.training.seed)
-        self.view = Slices(shared_critic=isotropic)
+        heads = config.architecture.critic_heads
+        self.view = Slices(merged=isotropic and not heads)
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
         self.generator = build_generator(spec, weights).to(device)
+        n_critics = 1 if isotropic else self.view.n_batches
         self.critics = nn.ModuleList(
-            build_critic(config, spec.channels, self.objective.outputs, weights)
-            for _ in range(self.view.n_critics)
+            build_critic(
+                config,
+                spec.channels,
+                self.objective.outputs,
+                weights,
+                heads=self.view.n_batches // n_critics,
+            )
+            for _ in range(n_critics)
         ).to(device)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         settings = config.optimiser
@@ -82,7 +92,6 @@ class Game:
             Share of the run that is over; sets the learning rates.
         """
         self._set_rates(progress)
-        self.objective.begin_step(self.streams["objective"])
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
         share = training.share_volumes and (
@@ -103,19 +112,20 @@ class Game:
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         """Returns loss and penalty, [2]."""
+        self.objective.begin_step(self.streams["objective"])
         planes = self.config.slices.critic_planes
         self.critic_optimiser.zero_grad(set_to_none=True)
         total = torch.zeros(2, device=self.device)
         for number, fake in self._fakes(volumes, planes):
             loss = self.objective.critic_loss(
-                self.critics[number], self._reals(real, number, len(fake)), fake
+                self._critic(number), self._reals(real, number, len(fake)), fake
             )
             loss.total.backward()
             total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
         self.critic_optimiser.step()
         for critic in self.critics:
             self.objective.after_critic_step(critic)
-        return total / len(self.critics)
+        return total / self.view.n_batches
 
     def _generator_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         planes = self.config.slices.generator_planes
@@ -123,7 +133,7 @@ class Game:
         self.critics.requires_grad_(False)
         losses = [
             self.objective.generator_loss(
-                self.critics[number], self._reals(real, number, len(fake)), fake
+                self._critic(number), self._reals(real, number, len(fake)), fake
             )
             for number, fake in self._fakes(volumes, planes)
         ]
@@ -132,6 +142,13 @@ class Game:
         self.critics.requires_grad_(True)
         self.generator_optimiser.step()
         return loss.detach()
+
+    def _critic(self, number: int) -> Critic:
+        """What scores batch ``number`` of the view: a critic, or one of its heads."""
+        if len(self.critics) == 1:
+            return functools.partial(self.critics[0], head=number)
+        critic: Critic = self.critics[number]
+        return critic
 
     def _fakes(
         self, volumes: Tensor, planes: int | None
@@ -143,7 +160,8 @@ class Game:
         n = self.config.training.real_images
         if n is None or self.objective.pairs_images:
             n = n_fakes
-        return real(number, n, self.streams["patches"]).to(self.device)
+        source = number if len(self.critics) > 1 else 0
+        return real(source, n, self.streams["patches"]).to(self.device)
 
     def _set_rates(self, progress: float) -> None:
         """Linear fall of the learning rates in the last part of the run."""

@@ -19,6 +19,7 @@ _PAPER = {
     "generator_widths": (512, 256, 128, 64),
     "critic_widths": (64, 128, 256, 512),
     "critic_slope": 0.0,
+    "critic_heads": False,
     "normalisation": "batch",
     "axis_symmetry": False,
     "symmetries": "none",

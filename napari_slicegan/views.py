@@ -19,21 +19,22 @@ class Slices:
 
     Attributes
     ----------
-    shared_critic
-        One critic for all axes (isotropic material) or one for each.
+    merged
+        Whether the planes of all axes are one batch, for a critic that does not tell
+        the axes apart.
     """
 
-    shared_critic: bool
+    merged: bool
 
     @property
-    def n_critics(self) -> int:
-        """Number of critics that this view feeds."""
-        return 1 if self.shared_critic else len(AXES)
+    def n_batches(self) -> int:
+        """Number of batches that :meth:`images` gives."""
+        return 1 if self.merged else len(AXES)
 
     def images(
         self, volumes: Tensor, n_planes: int | None, rng: torch.Generator
     ) -> list[Tensor]:
-        """Planes for each critic.
+        """Batches of planes.
 
         Parameters
         ----------
@@ -46,13 +47,14 @@ class Slices:
         Returns
         -------
         list of Tensor
-            One [N, C, rows, columns] for each critic, N = B * planes (* 3 axes).
+            One [N, C, rows, columns] for each axis, or one for all of them;
+            N = B * planes (* 3 axes).
         """
         planes = [
             planes_along(volumes, axis, _positions(volumes, axis, n_planes, rng))
             for axis in AXES
         ]
-        return [torch.cat(planes)] if self.shared_critic else planes
+        return [torch.cat(planes)] if self.merged else planes
 
 
 def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tensor:

@@ -72,9 +72,13 @@ def build_generator(
 
 
 def build_critic(
-    config: RunConfig, channels: int, outputs: int, rng: torch.Generator
+    config: RunConfig,
+    channels: int,
+    outputs: int,
+    rng: torch.Generator,
+    heads: int = 1,
 ) -> PlaneCritic:
-    """Critic of 2-D images, [N, C, P, P] -> [N, outputs]."""
+    """Critic of 2-D images, [N, C, P, P] -> [N, outputs] for each of its heads."""
     settings = config.architecture
     critic = PlaneCritic(
         channels,
@@ -82,6 +86,7 @@ def build_critic(
         settings.patch_size,
         outputs,
         settings.critic_slope,
+        heads,
     )
     initialise(critic, rng)
     return critic

@@ -87,7 +87,11 @@ class VolumeGenerator(nn.Module):
 
 
 class PlaneCritic(nn.Module):
-    """Critic of 2-D images: strided convolutions without normalisation."""
+    """Critic of 2-D images: strided convolutions without normalisation.
+
+    It may have several heads, last layers on the same features: one for each axis
+    makes a critic of all axes that still tells them apart.
+    """
 
     def __init__(
         self,
@@ -96,8 +100,10 @@ class PlaneCritic(nn.Module):
         patch_size: int,
         outputs: int,
         slope: float,
+        heads: int = 1,
     ) -> None:
         super().__init__()
+        self.outputs = outputs
         edge = _last_edge(patch_size, len(widths))
         layers: list[nn.Module] = []
         for width in widths:
@@ -106,13 +112,13 @@ class PlaneCritic(nn.Module):
                 nn.LeakyReLU(slope) if slope else nn.ReLU(),
             ]
             channels = width
-        layers.append(nn.Conv2d(channels, outputs, edge, bias=False))
+        layers.append(nn.Conv2d(channels, outputs * heads, edge, bias=False))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """[N, C, P, P] -> scores [N, outputs]."""
-        scores: Tensor = self.layers(images)
-        return scores.flatten(1)
+    def forward(self, images: Tensor, head: int = 0) -> Tensor:
+        """[N, C, P, P] -> scores of one head, [N, outputs]."""
+        scores: Tensor = self.layers(images).flatten(1)
+        return scores[:, head * self.outputs : (head + 1) * self.outputs]
 
 
 def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:

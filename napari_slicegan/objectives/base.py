@@ -38,7 +38,7 @@ class Objective(Protocol):
     """Whether real and generated images are needed in equal numbers."""
 
     def begin_step(self, rng: torch.Generator) -> None:
-        """Prepare a training step; all random numbers come from ``rng``."""
+        """Prepare a critic step; all random numbers come from ``rng``."""
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """Loss of the critic for images [N, C, P, P]; ``fake`` carries no gradient."""
@@ -57,16 +57,24 @@ class Objective(Protocol):
 
 
 class LazyPenalty:
-    """Counts critic steps and says when a gradient penalty is due."""
+    """Counts critic steps: a gradient penalty is due in every ``every``-th.
+
+    Lazy penalties (Karras et al. 2020) save most of the second derivatives.
+    """
 
     def __init__(self, weight: float, every: int) -> None:
         self.weight = weight
         self.every = every
         self.count = 0
 
-    def due(self) -> bool:
-        """Whether this critic step has a penalty; call once for each step."""
+    def begin_step(self, rng: torch.Generator) -> None:
+        """Count the critic step and remember the source of random numbers."""
+        self._rng = rng
         self.count += 1
+
+    @property
+    def due(self) -> bool:
+        """Whether this critic step has a penalty."""
         return self.weight > 0 and (self.count - 1) % self.every == 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -24,12 +24,9 @@ class RelativisticPairing(LazyPenalty):
     outputs = 1
     pairs_images = True
 
-    def begin_step(self, rng: torch.Generator) -> None:
-        """Nothing to draw."""
-
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """E softplus(D(fake) - D(real)) + weight / 2 (R1 + R2)."""
-        due = self.due()
+        due = self.due
         real = real.detach().requires_grad_(due)
         fake = fake.detach().requires_grad_(due)
         real_scores, fake_scores = critic(real), critic(fake)

@@ -19,15 +19,11 @@ class WassersteinGradientPenalty(LazyPenalty):
     outputs = 1
     pairs_images = False
 
-    def begin_step(self, rng: torch.Generator) -> None:
-        """Remember the source of random numbers."""
-        self._rng = rng
-
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """Eq. 3: E D(fake) - E D(real) + weight E (|grad D(mix)| - 1)^2."""
         distance = critic(fake).mean() - critic(real).mean()
         penalty = torch.zeros_like(distance)
-        if self.due():
+        if self.due:
             penalty = self.weight * self._penalty(critic, real, fake)
         return CriticLoss(distance + penalty, penalty.detach())
 
