@@ -135,23 +135,7 @@ def _from_views(
     views: Mapping[Axis, Images], volume: Volume, max_distance: int
 ) -> Reference:
     """Reference from 2-D images by the axis they are seen along."""
-    given = [axis for axis in AXES if len(views.get(axis, ()))]
-    isotropic = given == ["z"]
-    if not isotropic and given != list(AXES):
-        raise ValueError(
-            "The reference must be images seen along z (isotropic) or along each of z, "
-            f"y and x; got {given or 'none'}. Add the missing ones."
-        )
-    groups = [
-        tuple(
-            Sample(
-                _checked(np.asarray(image), volume),
-                ISOTROPIC if isotropic else SEEN_ALONG[axis],
-            )
-            for image in views[axis]
-        )
-        for axis in given
-    ]
+    groups = _groups(views, volume)
     samples = tuple(itertools.chain(*groups))
     reach = _reach(max_distance, samples, volume)
     pieces = tuple(
@@ -163,11 +147,27 @@ def _from_views(
         pieces=pieces,
         blocks=(),
         block_pieces=(),
-        every_direction=isotropic,
+        every_direction=samples[0].axes is ISOTROPIC,
         max_distance=reach,
         description=f"2-D images: {_sizes(samples)}",
         noise=_noise_of(pieces),
     )
+
+
+def _groups(views: Mapping[Axis, Images], volume: Volume) -> tuple[Group, ...]:
+    """Images of each viewing direction, with the directions of their axes."""
+    given = [axis for axis in AXES if len(views.get(axis, ()))]
+    if given not in (["z"], list(AXES)):
+        raise ValueError(
+            "The reference must be images seen along z (isotropic) or along each of z, "
+            f"y and x; got {given or 'none'}. Add the missing ones."
+        )
+    groups = []
+    for axis in given:
+        axes = ISOTROPIC if given == ["z"] else SEEN_ALONG[axis]
+        images = [_checked(np.asarray(image), volume) for image in views[axis]]
+        groups.append(tuple(Sample(image, axes) for image in images))
+    return tuple(groups)
 
 
 def _from_truth(truth: Volume, volume: Volume, max_distance: int) -> Reference:

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_slicegan.config import AXES
+from napari_slicegan.metrics import METRICS
+from napari_slicegan.metrics.comparison import Comparison, compare
+from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
+PHASE_METRICS = [name for name in METRICS if METRICS[name].measures == "phase"]
+
+
+def gaussian_field(
+    shape: tuple[int, ...], sigma: float | Sequence[float], seed: int
+) -> NDArray[np.float64]:
+    """Smooth random values with mean 0 and sd 1."""
+    noise = np.random.default_rng(seed).standard_normal(shape)
+    smooth = gaussian_filter(noise, sigma, mode="wrap")
+    return np.asarray((smooth - smooth.mean()) / smooth.std())
+
+
+def two_phases(
+    shape: tuple[int, ...], sigma: float | Sequence[float], seed: int
+) -> NDArray[np.uint8]:
+    """Field cut at its median: labels 0 and 255, half of each."""
+    field = gaussian_field(shape, sigma, seed)
+    return np.where(field > np.median(field), 255, 0).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def same() -> Comparison:
+    """A volume and an image of one and the same material."""
+    volume = Volume(two_phases((80, 80, 80), 2, 1), "phases", 5.0)
+    section = two_phases((64, 200, 200), 2, 2)[30]
+    return compare([section], volume, 16)
+
+
+def test_a_gaussian_field_has_the_known_correlation(same: Comparison) -> None:
+    # Cut at the median: S2 = 1/4 + arcsin(rho) / 2 pi with rho = exp(-r^2 / 4 sigma^2);
+    # Torquato (2002), section 8.1
+    r = np.arange(16)
+    expected = 0.25 + np.arcsin(np.exp(-(r**2) / 16)) / (2 * np.pi)
+    for axis in AXES:
+        row = same.row("two_point_correlation", 255, axis)
+        np.testing.assert_allclose(np.array(row.generated), expected, atol=0.015)
+        np.testing.assert_allclose(np.array(row.real), expected, atol=0.02)
+        # crossings per voxel: arccos(rho(1)) / pi = 0.1117
+        assert same.row("face_density", 255, axis).generated == pytest.approx(
+            0.1117, abs=0.003
+        )
+
+
+def test_the_same_material_is_near_the_noise_floor(same: Comparison) -> None:
+    for name in PHASE_METRICS:
+        if METRICS[name].only_3d:
+            continue
+        for axis in AXES if METRICS[name].per_axis else (None,):
+            row = same.row(name, 255, axis)
+            assert row.distance is not None
+            assert row.noise_floor is not None
+            assert row.distance < 1.5 * row.noise_floor
+
+
+def test_a_coarser_material_is_far_above_the_noise_floor() -> None:
+    coarse = Volume(two_phases((80, 80, 80), 4, 1), "phases")
+    comparison = compare([two_phases((300, 300), 1.5, 2)], coarse, 16)
+    for name in ("two_point_correlation", "lineal_path", "face_density"):
+        row = comparison.row(name, 255, "x")
+        assert row.distance is not None
+        assert row.noise_floor is not None
+        assert row.distance > 3 * row.noise_floor
+
+
+def test_what_one_image_cannot_tell_is_reported_alone(same: Comparison) -> None:
+    for name in ("percolating_share", "slice_deviation"):
+        row = same.row(name, 255, "y")
+        assert row.generated is not None
+        assert (row.real, row.distance, row.noise_floor) == (None, None, None)
+    # half of a Gaussian field percolates in 3-D
+    assert same.row("percolating_share", 0, "z").generated == pytest.approx(1, abs=0.01)
+
+
+def test_rows_for_every_metric_phase_and_axis(same: Comparison) -> None:
+    found = [(row.metric, row.phase, row.axis) for row in same.rows]
+    expected = [
+        (name, phase, axis)
+        for phase in (0, 255)
+        for name in PHASE_METRICS
+        for axis in (AXES if METRICS[name].per_axis else (None,))
+    ]
+    assert found == expected
+
+
+def test_each_direction_is_compared_with_its_own() -> None:
+    # Three correlation lengths: any mix-up of the axes would show.
+    volume = Volume(two_phases((40, 44, 48), (1, 2, 4), 5), "phases")
+    planes = {axis: list(volume.planes(axis)) for axis in AXES}
+    same_pairs = ("two_point_correlation", "lineal_path", "face_density")
+    axis_free = ("phase_fraction", "radial_two_point_correlation")
+    comparison = compare(planes, volume, 16, (*same_pairs, *axis_free))
+    for name in same_pairs:
+        for axis in AXES:
+            # all planes together hold every pair of voxels of the volume
+            assert comparison.row(name, 255, axis).distance == pytest.approx(
+                0, abs=1e-12
+            )
+    assert comparison.row("phase_fraction", 255).distance == pytest.approx(0, abs=1e-12)
+    # in an anisotropic material no section has the volume's radial average
+    assert comparison.row("radial_two_point_correlation", 255).real is None
+    swapped = {"z": planes["x"], "y": planes["y"], "x": planes["z"]}
+    wrong = compare(swapped, volume, 16, ["face_density"]).row(  # type: ignore[arg-type]
+        "face_density", 255, "z"
+    )
+    assert wrong.distance is not None
+    assert wrong.distance > 0.03
+
+
+def test_fibres_are_seen_in_three_views() -> None:
+    fibres = np.broadcast_to(two_phases((60, 60), 2, 6), (60, 60, 60))
+    volume = Volume(fibres.copy(), "phases")
+    views = {axis: [volume.planes(axis)[20]] for axis in AXES}
+    comparison = compare(views, volume, 16)
+    # nothing changes along the fibres
+    along = comparison.row("face_density", 255, "z")
+    assert (along.real, along.generated, along.distance) == (0, 0, 0)
+    assert comparison.row("percolating_share", 255, "z").generated == 1
+
+
+def test_a_truth_against_itself() -> None:
+    truth = Volume(two_phases((48, 48, 48), 2, 7), "phases")
+    comparison = compare(truth, truth, 16)
+    assert {row.distance for row in comparison.rows} == {0}
+    floors = [
+        row.noise_floor for row in comparison.rows if row.metric != "chord_length"
+    ]
+    assert all(floor is not None and floor >= 0 for floor in floors)
+    assert comparison.row("two_point_correlation", 0, "z").noise_floor != 0
+
+
+def test_three_dimensional_statistics_are_compared_at_equal_size() -> None:
+    truth = Volume(two_phases((60, 60, 60), 2, 8), "phases")
+    part = Volume(truth.values[:40, :44, :48], "phases")
+    for pair in ((truth, part), (part, truth)):
+        comparison = compare(*pair, 16)
+        for name in ("percolating_share", "slice_deviation"):
+            assert comparison.row(name, 255, "x").distance == 0
+
+
+def test_bentheimer_noise_floor() -> None:
+    truth = Volume.open(SAMPLE_DATA / "bentheimer_truth.tif")
+    part = Volume(truth.values[:64, :64, :64], "phases")
+    metrics = ("phase_fraction", "two_point_correlation", "face_density")
+    comparison = compare(truth, part, 32, metrics)
+    for axis in AXES:
+        row = comparison.row("two_point_correlation", 255, axis)
+        # mean |difference of S2| at r < 32 between single slices: 0.0066
+        assert row.noise_floor == pytest.approx(0.0066, abs=0.0008)
+        assert isinstance(row.real, tuple)
+        found = [row.real[r] for r in (1, 2, 4, 8, 16)]
+        known = [0.157, 0.123, 0.082, 0.049, 0.041]
+        np.testing.assert_allclose(found, known, atol=0.002)
+        faces = comparison.row("face_density", 255, axis)
+        assert faces.real == pytest.approx(0.085, abs=0.001)
+    assert comparison.row("phase_fraction", 255).real == pytest.approx(0.1997, abs=5e-5)
+    image = compare([truth.values[125]], part, 32, metrics).row("phase_fraction", 255)
+    assert image.real == pytest.approx(0.2015, abs=5e-5)
+
+
+def test_gray_values_are_compared_by_histogram_and_autocovariance() -> None:
+    image = (100 + 20 * gaussian_field((80, 80), 2, 1)).astype(np.float32)
+    brighter = (110 + 20 * gaussian_field((40, 40, 40), 2, 2)).astype(np.float32)
+    comparison = compare([image], Volume(brighter, "grayscale"), 16)
+    assert {row.metric for row in comparison.rows} == {"histogram", "autocovariance"}
+    histogram = comparison.row("histogram", "gray")
+    # all values are 10 brighter
+    assert histogram.distance == pytest.approx(10, abs=1)
+    assert (histogram.real, histogram.generated) == pytest.approx((100, 110), rel=1e-5)
+    assert histogram.noise_floor is not None
+    # the variance is 20^2 = 400, whatever the brightness
+    row = comparison.row("autocovariance", "gray", "y")
+    assert isinstance(row.generated, tuple)
+    assert row.generated[0] == pytest.approx(400, rel=1e-5)
+    assert row.distance is not None
+    assert row.distance < 40
+
+
+def test_a_phase_without_chords_has_no_mean() -> None:
+    volume = Volume(np.zeros((20, 20, 20), np.uint8), "phases", labels=(0, 1))
+    comparison = compare([two_phases((80, 80), 2, 1) // 255], volume, 8)
+    row = comparison.row("chord_length", 1, "z")
+    assert row.generated is None
+    assert row.distance is None
+    assert isinstance(row.real, float)
+
+
+def test_only_the_wanted_metrics_are_measured(same: Comparison) -> None:
+    volume = Volume(two_phases((24, 24, 24), 2, 1), "phases")
+    image = two_phases((64, 64), 2, 1)
+    comparison = compare([image], volume, 8, ("phase_fraction", "autocovariance"))
+    assert [row.metric for row in comparison.rows] == ["phase_fraction"] * 2
+    with pytest.raises(ValueError, match="got roughness"):
+        compare([image], volume, 8, ("roughness",))
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.array([[0, 1], [1, 0]]), r"same labels; got \[0, 1\] and \[0, 255\]"),
+        (np.arange(64).reshape(8, 8), "at most 16"),
+        (np.array([[0, 0.5], [1, 0]]), "integer labels; got float64"),
+    ],
+)
+def test_references_with_other_labels(image: Any, message: str) -> None:
+    volume = Volume(two_phases((8, 8, 8), 1, 1), "phases")
+    with pytest.raises(ValueError, match=message):
+        compare([image], volume, 1)
+
+
+def test_json(same: Comparison) -> None:
+    written = json.dumps(same.to_dict(), allow_nan=False)
+    read = json.loads(written)
+    assert read == same.to_dict()
+    assert read["max_distance"] == 16
+    assert len(read["rows"]) == len(same.rows)
+    assert read["generated"] == "80 x 80 x 80"
+
+
+def test_table(same: Comparison) -> None:
+    lines = same.table().splitlines()
+    assert lines[0] == "Real: 2-D images: 1 of 200 x 200"
+    assert lines[2] == (
+        "Noise floor: disjoint crops: 4 of 100 x 100, each against the mean of the "
+        "others"
+    )
+    header = lines[5]
+    rows = lines[6:]
+    assert len(rows) == len(same.rows)
+    assert header.split() == (
+        "metric phase axis real generated distance noise floor".split()
+    )
+    # numbers end below the end of their heading
+    for row in rows:
+        assert row[header.index("generated") + len("generated")] == " "
+        assert row[header.index("generated") + len("generated") - 1] != " "
+        assert len(row) == len(header)
+
+
+def test_an_unknown_row_is_named(same: Comparison) -> None:
+    with pytest.raises(ValueError, match="No row for metric 'tortuosity'"):
+        same.row("tortuosity", 255)

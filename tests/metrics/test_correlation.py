@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_slicegan.metrics import correlation, lines
+from napari_slicegan.metrics.correlation import (
+    autocovariance,
+    radial_two_point_correlation,
+    two_point_correlation,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RNG = np.random.default_rng(0)
+
+
+def overlapping_discs(shape: tuple[int, int], radius: int, density: float) -> Any:
+    """Boolean model with periodic borders, True outside the discs."""
+    germs = np.random.default_rng(1).random(shape) < density
+    covered = np.zeros(shape, dtype=bool)
+    span = range(-radius, radius + 1)
+    offsets = [(i, j) for i in span for j in span if i * i + j * j <= radius**2]
+    for offset in offsets:
+        covered |= np.roll(germs, offset, (0, 1))
+    return ~covered, set(offsets)
+
+
+def mean_product(values: NDArray[Any], r: int, axis: int) -> float:
+    """Slow reference: mean over the pairs, by shifted copies."""
+    moved = np.moveaxis(values, axis, 0).astype(float)
+    return float((moved[: len(moved) - r] * moved[r:]).mean())
+
+
+def test_stripes() -> None:
+    # Stripes 3 wide with period 8, 8 of them: along x, S2(r) = (3 - r) / 8 up to 2,
+    # 0 at 3..5, (r - 5) / 8 at 6..8 times the share of pairs that remain.
+    stripes = np.tile(np.arange(64) % 8 < 3, (5, 6, 1))
+    s2 = two_point_correlation(stripes, 8, axis=2)
+    starts = np.arange(64)
+    for r, value in enumerate(s2):
+        hits = [(s % 8 < 3) and ((s + r) % 8 < 3) for s in starts[: 64 - r]]
+        assert value == pytest.approx(np.mean(hits), abs=1e-15)
+    assert s2[0] == 3 / 8
+    assert s2[3] == s2[4] == s2[5] == 0
+    # across: every pair along z lies in the same column, S2 = phi = 3/8
+    np.testing.assert_array_equal(two_point_correlation(stripes, 4, axis=0), 3 / 8)
+
+
+def test_independent_voxels() -> None:
+    indicator = RNG.random((100, 100, 100)) < 0.3
+    s2 = two_point_correlation(indicator, 10, axis=1)
+    assert s2[0] == pytest.approx(0.3, abs=0.002)
+    # phi^2 = 0.09
+    np.testing.assert_allclose(s2[1:], 0.09, atol=0.002)
+    np.testing.assert_allclose(
+        radial_two_point_correlation(indicator[:50], 10)[1:], 0.09, atol=0.002
+    )
+
+
+def test_overlapping_discs() -> None:
+    density, radius = 0.004, 6
+    outside, disc = overlapping_discs((1200, 1200), radius, density)
+    s2 = two_point_correlation(outside, 20, axis=0)
+    for r in (0, 1, 3, 6, 12, 20):
+        # Boolean model: both points free if no germ lies in the union of two discs,
+        # (1 - density)^|union|; Torquato (2002), section 5.1
+        union = len(disc | {(i + r, j) for i, j in disc})
+        assert s2[r] == pytest.approx((1 - density) ** union, abs=0.006)
+
+
+@pytest.mark.parametrize("shape", [(13, 17), (7, 9, 11), (12, 1, 9), (30, 31, 32)])
+def test_against_shifted_copies(shape: tuple[int, ...]) -> None:
+    indicator = RNG.random(shape) < 0.4
+    for axis, length in enumerate(shape):
+        s2 = two_point_correlation(indicator, length - 1, axis)
+        slow = [mean_product(indicator, r, axis) for r in range(length)]
+        np.testing.assert_allclose(s2, slow, rtol=0, atol=1e-14)
+
+
+def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    indicator = RNG.random((20, 21, 22)) < 0.4
+    whole = [two_point_correlation(indicator, 9, axis) for axis in range(3)]
+    radial = radial_two_point_correlation(indicator, 5)
+    monkeypatch.setattr(lines, "BLOCK_VOXELS", 500)
+    monkeypatch.setattr(correlation, "SLAB_VOXELS", 1)
+    parts = [two_point_correlation(indicator, 9, axis) for axis in range(3)]
+    np.testing.assert_array_equal(parts, whole)
+    np.testing.assert_allclose(
+        radial_two_point_correlation(indicator, 5), radial, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (6, 7, 9)])
+def test_radial_against_all_pairs(shape: tuple[int, ...]) -> None:
+    indicator = RNG.random(shape) < 0.4
+    places = np.argwhere(np.ones(shape, dtype=bool))
+    apart = places[:, np.newaxis] - places[np.newaxis]
+    radius = np.rint(np.sqrt((apart**2).sum(-1))).astype(int)
+    flat = indicator.ravel()
+    both = flat[:, np.newaxis] & flat[np.newaxis]
+    slow = [both[radius == r].mean() for r in range(6)]
+    np.testing.assert_allclose(
+        radial_two_point_correlation(indicator, 5), slow, atol=1e-6
+    )
+
+
+def test_radial_of_a_ball() -> None:
+    grid = np.indices((60, 60, 60)) - 29.5
+    ball = (grid**2).sum(0) < 20**2
+    s2 = radial_two_point_correlation(ball, 12)
+    # Covariogram of a ball, V (1 - 3 r / 4 R + r^3 / 16 R^3); the share of pairs with a
+    # displacement of length r in the box is 1 - 3/2 r/60 + 2/pi (r/60)^2 - ...
+    r, edge, volume = 12, 60, 4 / 3 * np.pi * 20**3
+    covariogram = volume * (1 - 3 * r / 80 + r**3 / (16 * 20**3))
+    u = r / edge
+    pairs = edge**3 * (1 - 3 / 2 * u + 2 / np.pi * u**2 - u**3 / (4 * np.pi))
+    assert s2[12] == pytest.approx(covariogram / pairs, rel=0.01)
+
+
+def test_autocovariance_of_a_wave() -> None:
+    waves = np.tile(5 + 3 * np.sin(2 * np.pi * np.arange(1600) / 16), (4, 1))
+    # 3^2 / 2 * cos(2 pi r / 16), whatever the mean
+    expected = 4.5 * np.cos(2 * np.pi * np.arange(20) / 16)
+    np.testing.assert_allclose(autocovariance(waves, 19, 1), expected, atol=0.02)
+
+
+def test_autocovariance_against_shifted_copies() -> None:
+    values = RNG.integers(0, 65_536, (9, 10, 11)).astype(np.uint16)
+    for axis in range(3):
+        slow = [mean_product(values - values.mean(), r, axis) for r in range(8)]
+        np.testing.assert_allclose(autocovariance(values, 7, axis), slow, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")  # porespy's own
+def test_against_porespy() -> None:
+    porespy = pytest.importorskip("porespy")
+    outside, _ = overlapping_discs((300, 300), 6, 0.004)
+    oracle = porespy.metrics.two_point_correlation(outside, bins=np.arange(22) - 0.5)
+    # It averages over displacements, this project over pairs.
+    np.testing.assert_allclose(
+        radial_two_point_correlation(outside, 20),
+        oracle.probability_scaled,
+        atol=5e-4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("indicator", "max_distance", "message"),
+    [
+        (np.ones((4, 5), dtype=np.uint8), 2, "bool array .* got uint8"),
+        (np.ones((0, 5), dtype=bool), 2, "at least one voxel"),
+        (
+            np.ones((4, 5), dtype=bool),
+            4,
+            "from 0 to 3 voxels along an axis of 4; got 4",
+        ),
+        (np.ones((4, 5), dtype=bool), -1, "got -1"),
+    ],
+)
+def test_wrong_input(indicator: Any, max_distance: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        two_point_correlation(indicator, max_distance, 0)
+    with pytest.raises(ValueError, match=message):
+        radial_two_point_correlation(indicator, max_distance)
