@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.generation import generate, load_generator
+    from napari_slicegan.generation import generate
     from napari_slicegan.metrics.comparison import compare
     from napari_slicegan.micrograph import Micrograph
-    from napari_slicegan.presets import PRESETS
+    from napari_slicegan.presets import PRESETS, preset
     from napari_slicegan.run_folder import RunFolder
+    from napari_slicegan.trained_generator import load_generator
     from napari_slicegan.trainer import Trainer
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume
@@ -49,6 +50,7 @@ __all__ = [
     "compare",
     "generate",
     "load_generator",
+    "preset",
 ]
 
 # Public name -> the module that defines it.
@@ -59,7 +61,8 @@ _MODULES = {
     "PRESETS": "presets",
     "Trainer": "trainer",
     "RunFolder": "run_folder",
-    "load_generator": "generation",
+    "preset": "presets",
+    "load_generator": "trained_generator",
     "generate": "generation",
     "Volume": "volume",
     "compare": "metrics.comparison",

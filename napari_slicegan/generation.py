@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES
 from napari_slicegan.latent import LatentField
 from napari_slicegan.trained_generator import TrainedGenerator
+from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.volume import Volume
 
 Size = tuple[int, int, int]
@@ -160,8 +161,10 @@ def generate_in_steps(plan: VolumePlan) -> Generator[float, None, Volume]:
 
 
 def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
-    """Volume of generated values."""
-    return Volume(values, trained.transform.kind, trained.voxel_size_nm)
+    """Volume of generated values; a phase that is missing in it keeps its label."""
+    transform = trained.transform
+    labels = transform.labels if isinstance(transform, OneHotPhases) else ()
+    return Volume(values, transform.kind, trained.voxel_size_nm, labels)
 
 
 def _check(size: Size, seed: int, periodic: str, scale: int) -> None:
