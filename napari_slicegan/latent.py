@@ -67,19 +67,15 @@ class LatentField:
     def _row(self, z: int, y: int, first: int, last: int) -> NDArray[np.float64]:
         """Numbers of the positions first..last-1 of one row, [n, channels]."""
         counts = -(-self.channels // WORDS_PER_COUNT)
-        start = (first * counts) % 2**64
-        bits = np.random.Philox(
-            key=self.seed, counter=[start, x_carry(first), y % 2**64, z % 2**64]
-        )
+        # One 256-bit number, so that a row may run across the origin: left of it the
+        # counter borrows from y and z, and gives back what it borrowed at x = 0.
+        counter = (z * 2**192 + y * 2**128 + first * counts) % 2**256
+        bits = np.random.Philox(key=self.seed, counter=counter)
         words = bits.random_raw((last - first) * counts * WORDS_PER_COUNT)
         row = words.reshape(last - first, -1)[:, : self.channels]
-        unit = ((row >> np.uint64(11)) + 0.5) * 2.0**-53
+        # 52 bits and a half: never 0 or 1, where the normal quantile is infinite.
+        unit = ((row >> np.uint64(12)) + 0.5) * 2.0**-52
         return ndtri(unit) if self.prior == "normal" else 2 * unit - 1
-
-
-def x_carry(first: int) -> int:
-    """Second counter word: tells rows that start left of the origin apart."""
-    return 0 if first >= 0 else 2**64 - 1
 
 
 def _wrapped(span: Range, period: int | None) -> NDArray[np.int64]:
