@@ -1,0 +1,113 @@
+"""Toy materials and runs: everything real, only small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.presets import preset
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+
+# The label values of the toy material: neither 0, 1, ... nor in the order of a code.
+TOY_LABELS = (7, 207)
+PIXEL_SIZE_NM = 5.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Tests run in parallel processes; threads would only be in each other's way."""
+    torch.set_num_threads(1)
+
+
+def smooth_field(*shape: int, seed: int = 0) -> NDArray[np.float64]:
+    """Gaussian random field with a correlation length of a few pixels."""
+    noise = np.random.default_rng(seed).standard_normal(shape)
+    return np.asarray(gaussian_filter(noise, 2, mode="wrap"))
+
+
+def phases_image(*shape: int, seed: int = 0) -> Micrograph:
+    """Two phases, about half and half."""
+    pores = smooth_field(*shape, seed=seed) > 0
+    low, high = TOY_LABELS
+    values = np.where(pores, high, low).astype(np.uint8)
+    return Micrograph.from_array(values, "phases", PIXEL_SIZE_NM, "toy")
+
+
+@pytest.fixture(scope="session")
+def toy_images() -> TrainingImages:
+    """One image of an isotropic material with two phases."""
+    return TrainingImages.isotropic(phases_image(40, 48))
+
+
+@pytest.fixture(scope="session")
+def toy_views() -> TrainingImages:
+    """Three images of an anisotropic material, one for each viewing direction."""
+    z, y, x = (phases_image(40, 48, seed=seed) for seed in (1, 2, 3))
+    return TrainingImages.anisotropic(z=z, y=y, x=x)
+
+
+@pytest.fixture(scope="session")
+def toy_config() -> RunConfig:
+    """The default preset with networks that train a step in milliseconds.
+
+    A latent of 4 becomes 6, 10, then 16 voxels.
+    """
+    return preset("slicegan-fast").changed(
+        patch_size=16,
+        latent_size=4,
+        latent_channels=4,
+        generator_widths=(6, 6),
+        critic_widths=(6, 6),
+        critic_planes=3,
+        generator_planes=5,
+        generator_volumes=1,
+        critic_volumes=1,
+        steps=4,
+        minutes=None,
+        settle_minutes=None,
+        checkpoint_minutes=60,
+        monitor_every=1000,
+        device="cpu",
+        threads=1,
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_run(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Folder of a finished run of four steps. Read only: copy it to change it."""
+    path = tmp_path_factory.mktemp("toy") / "run"
+    for _ in Trainer.start(toy_config, toy_images, path).run():
+        pass
+    return path
+
+
+StartToy = Callable[..., Trainer]
+
+
+@pytest.fixture
+def start_toy(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> StartToy:
+    """Start a toy run in ``tmp_path / "run"`` with some settings changed."""
+
+    def start(**changes: object) -> Trainer:
+        config = toy_config.changed(**changes)
+        return Trainer.start(config, toy_images, tmp_path / "run")
+
+    return start
