@@ -29,7 +29,7 @@ class SizeRule:
 
     def latent_size(self, voxels: int) -> int:
         """Smallest number of latent positions that makes at least ``voxels``."""
-        return max(-((self.offset - voxels) // self.scale), self.overlap + 1)
+        return -((self.offset - voxels) // self.scale)
 
     @property
     def overlap(self) -> int:
