@@ -1,0 +1,52 @@
+"""The critic of 2-D images."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_slicegan.architectures import build_critic
+from napari_slicegan.architectures.slicegan import PlaneCritic
+from napari_slicegan.config import RunConfig
+from napari_slicegan.presets import preset
+
+
+def normal(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_critic_is_the_paper_s() -> None:
+    """Against the same layers written out with torch's functions."""
+    config = preset("slicegan-paper").changed(patch_size=32, critic_widths=(3, 4, 5))
+    critic = build_critic(config, 2, 1, torch.Generator().manual_seed(0))
+    images = normal(7, 2, 32, 32)
+    kernels = list(critic.parameters())
+    expected = images
+    for kernel in kernels[:-1]:
+        expected = functional.relu(functional.conv2d(expected, kernel, None, 2, 1))
+    expected = functional.conv2d(expected, kernels[-1])
+    assert expected.shape == (7, 1, 1, 1)
+    torch.testing.assert_close(critic(images), expected.flatten(1))
+
+
+def test_heads_share_all_layers_but_the_last() -> None:
+    config = RunConfig().changed(patch_size=16, critic_widths=(3, 4))
+    rng = torch.Generator().manual_seed(0)
+    critic = build_critic(config, 2, 1, rng, heads=3)
+    images = normal(5, 2, 16, 16)
+    scores = [critic(images, head=head) for head in range(3)]
+    features = critic.layers[:-1](images)
+    for head, found in enumerate(scores):
+        last = list(critic.parameters())[-1][head : head + 1]
+        expected = functional.conv2d(features, last).flatten(1)
+        torch.testing.assert_close(found, expected)
+    assert not torch.allclose(scores[0], scores[1])
+
+
+@pytest.mark.parametrize("patch_size", [8, 20, 36])
+def test_patches_that_cannot_be_halved_are_refused(patch_size: int) -> None:
+    """Four halvings: 8 becomes half a pixel, 20 becomes 1.25, 36 becomes 2.25."""
+    with pytest.raises(ValueError, match=f"4 times.*patch of {patch_size} pixels"):
+        PlaneCritic(2, (2, 2, 2, 2), patch_size, 1, 0.2)

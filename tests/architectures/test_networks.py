@@ -1,0 +1,301 @@
+"""The networks: sizes, symmetries, weights, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from napari_slicegan.architectures import (
+    ARCHITECTURES,
+    build_critic,
+    build_generator,
+    build_size,
+    check_training_size,
+    generator_spec,
+    parameter_count,
+)
+from napari_slicegan.architectures.blocks import CONVOLUTIONS
+from napari_slicegan.architectures.slicegan import (
+    GeneratorSpec,
+    PlaneCritic,
+    VolumeGenerator,
+)
+from napari_slicegan.config import KernelSet, RunConfig
+from napari_slicegan.presets import preset
+
+PLAIN: tuple[KernelSet, ...] = ((4, 2, 2), (4, 2, 2), (4, 2, 3))
+
+
+def spec(**changes: Any) -> GeneratorSpec:
+    """Toy generator of two phases: latent of 4 -> 6 -> 10 -> 16 voxels."""
+    values: dict[str, Any] = {
+        "architecture": "slicegan",
+        "channels": 2,
+        "output": "phases",
+        "latent_channels": 3,
+        "latent_size": 4,
+        "widths": (6, 6),
+        "layers": PLAIN,
+        "normalisation": "batch",
+        "axis_symmetry": False,
+    }
+    return GeneratorSpec(**{**values, **changes})
+
+
+def built(seed: int = 0, **changes: Any) -> VolumeGenerator:
+    """Toy generator with random weights, scales, shifts and statistics.
+
+    The weights are large, so that without normalisation the volume is no flat gray.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    network = build_generator(spec(**changes), rng)
+    for module in network.modules():
+        if isinstance(module, CONVOLUTIONS):
+            module.weight.data *= 3
+        if isinstance(module, nn.BatchNorm3d):
+            shape = (module.num_features,)
+            module.weight.data = torch.rand(shape, generator=rng) + 0.5
+            module.bias.data = torch.randn(shape, generator=rng)
+            module.running_mean = torch.randn(shape, generator=rng)
+            module.running_var = torch.rand(shape, generator=rng) + 0.5
+    return network.eval()
+
+
+def normal(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def critic_for(config: RunConfig, channels: int) -> PlaneCritic:
+    return build_critic(config, channels, 1, torch.Generator())
+
+
+def convolution_weights(network: nn.Module) -> int:
+    """Numbers in weights with a kernel; leaves out those of batch norm."""
+    return sum(p.numel() for p in network.parameters() if p.ndim > 2)
+
+
+def test_weights_of_the_paper() -> None:
+    """Three phases: 13,119,488 and 2,763,776 by hand from the paper's table.
+
+    Generator: 64 (64 512 + 512 256 + 256 128 + 128 64 + 64 3);
+    critic: 16 (3 64 + 64 128 + 128 256 + 256 512 + 512 1).
+    """
+    config = preset("slicegan-paper")
+    with torch.device("meta"):
+        generator = build_generator(generator_spec(config, 3, "phases", True))
+        critic = PlaneCritic(3, config.architecture.critic_widths, 64, 1, 0.0)
+    assert convolution_weights(generator) == 13_119_488
+    assert parameter_count(critic) == 2_763_776
+    # Batch norm adds a scale and a shift for each hidden channel.
+    assert parameter_count(generator) == 13_119_488 + 2 * (512 + 256 + 128 + 64)
+
+
+def test_networks_of_the_paper_have_no_biases() -> None:
+    config = preset("slicegan-paper")
+    with torch.device("meta"):
+        generator = build_generator(generator_spec(config, 3, "phases", True))
+        critic = PlaneCritic(3, config.architecture.critic_widths, 64, 1, 0.0)
+    for network in (generator, critic):
+        for module in network.modules():
+            if not isinstance(module, nn.BatchNorm3d):
+                assert "bias" not in dict(module.named_parameters(recurse=False))
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize(("patch_size", "depth"), [(32, 3), (64, 4), (128, 5)])
+def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
+    """A latent of 4, the paper's kernels: each layer more doubles the patch."""
+    config = RunConfig().changed(
+        architecture=architecture,
+        axis_symmetry=False,
+        patch_size=patch_size,
+        latent_size=4,
+        generator_layers=None,
+        latent_channels=2,
+        generator_widths=(3,) * depth,
+        critic_widths=(2,) * depth,
+    )
+    shape = generator_spec(config, 2, "phases", isotropic=True)
+    check_training_size(shape, patch_size)
+    with torch.no_grad():
+        volume = build_generator(shape)(torch.zeros(1, 2, 4, 4, 4))
+        scores = critic_for(config, 2)(volume[:, :, 0])
+    assert volume.shape == (1, 2, patch_size, patch_size, patch_size)
+    assert scores.shape == (1, 1)
+
+
+def test_a_chain_of_other_kernels() -> None:
+    """{6,3,3} makes 3n - 3: a latent of 4 becomes 9, 24, 69 voxels."""
+    chain = spec(widths=(3, 3), layers=((6, 3, 3),) * 3)
+    assert build_size(chain) == 69
+    with torch.no_grad():
+        assert build_generator(chain)(torch.zeros(1, 3, 4, 4, 4)).shape[2:] == (69,) * 3
+    # 4 -> 9 -> 24 -> 44, an even edge that a critic of two layers can halve.
+    config = RunConfig().changed(
+        patch_size=44,
+        latent_size=4,
+        generator_widths=(3, 3),
+        generator_layers=((6, 3, 3), (6, 3, 3), (4, 2, 3)),
+        critic_widths=(2, 2),
+    )
+    check_training_size(generator_spec(config, 2, "phases", isotropic=True), 44)
+    assert critic_for(config, 2)(torch.zeros(5, 2, 44, 44)).shape == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("edges", "voxels"), [((4, 4, 4), (16, 16, 16)), ((3, 5, 7), (8, 24, 40))]
+)
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_size_of_a_volume(
+    architecture: str, edges: tuple[int, int, int], voxels: tuple[int, int, int]
+) -> None:
+    """8 (L - 2) voxels along each axis, whatever the other axes are."""
+    network = built(architecture=architecture)
+    with torch.no_grad():
+        assert network(normal(1, 3, *edges)).shape == (1, 2, *voxels)
+    assert network.latent_shape(voxels) == (3, *edges)
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("normalisation", ["batch", "pixel", "none"])
+@pytest.mark.parametrize("axis", [2, 3, 4])
+def test_generators_commute_with_shifts(
+    architecture: str, normalisation: str, axis: int
+) -> None:
+    """One latent position further is 8 voxels further: what lets tiles join."""
+    network = built(architecture=architecture, normalisation=normalisation)
+    latents = normal(1, 3, 6, 6, 6)
+    with torch.no_grad():
+        whole = network(latents)
+        shifted = network(latents.narrow(axis, 1, 5))
+    torch.testing.assert_close(shifted, whole.narrow(axis, 8, 24))
+    assert whole.std() > 0.01
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "pixel", "none"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("layers", [PLAIN, ((6, 3, 3), (4, 2, 2), (4, 2, 3))])
+def test_axis_symmetry(
+    normalisation: str, training: bool, layers: tuple[KernelSet, ...]
+) -> None:
+    """Exchanging the latent's axes cyclically exchanges the volume's."""
+    network = built(axis_symmetry=True, normalisation=normalisation, layers=layers)
+    network.train(training)
+    latents = normal(2, 3, 4, 5, 6)
+    with torch.no_grad():
+        volume = network(latents)
+        for axes in ((0, 1, 3, 4, 2), (0, 1, 4, 2, 3)):
+            exchanged = network(latents.permute(axes))
+            torch.testing.assert_close(exchanged, volume.permute(axes))
+    assert volume.std() > 0.01
+
+
+def test_without_the_symmetry_the_axes_differ() -> None:
+    """The test above would notice weights that are not tied."""
+    network = built(axis_symmetry=False)
+    latents = normal(2, 3, 4, 4, 4)
+    with torch.no_grad():
+        volume = network(latents)
+        exchanged = network(latents.permute(0, 1, 3, 4, 2))
+    difference = exchanged - volume.permute(0, 1, 3, 4, 2)
+    assert difference.abs().max() > 0.1
+
+
+def test_the_symmetry_does_not_tie_more_than_it_must() -> None:
+    """Exchanging z with y alone gives another volume: only cyclic exchange is tied."""
+    network = built(axis_symmetry=True)
+    latents = normal(2, 3, 4, 4, 4)
+    with torch.no_grad():
+        volume = network(latents)
+        turned = network(latents.transpose(2, 3))
+    assert (turned - volume.transpose(2, 3)).abs().max() > 0.1
+
+
+def test_anisotropic_materials_have_no_axis_symmetry() -> None:
+    config = RunConfig().changed(axis_symmetry=True)
+    assert generator_spec(config, 2, "phases", isotropic=True).axis_symmetry
+    assert not generator_spec(config, 2, "phases", isotropic=False).axis_symmetry
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gray_and_colour_end_in_the_unit_interval(
+    architecture: str, channels: int
+) -> None:
+    """Not in a softmax, which is constant for one channel."""
+    network = build_generator(
+        spec(architecture=architecture, channels=channels, output="unit"),
+        torch.Generator().manual_seed(0),
+    )
+    with torch.no_grad():
+        volume = network(normal(2, 3, 4, 4, 4))
+    assert volume.min() >= 0
+    assert volume.max() <= 1
+    for channel in range(channels):
+        assert volume[:, channel].std() > 0.01
+    # The channels do not sum to 1, nor to any other constant.
+    assert volume.sum(dim=1).std() > 0.01
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_phases_end_in_probabilities(architecture: str) -> None:
+    network = built(architecture=architecture, channels=3)
+    with torch.no_grad():
+        volume = network(normal(2, 3, 4, 4, 4))
+    assert volume.min() >= 0
+    torch.testing.assert_close(volume.sum(dim=1), torch.ones(2, 16, 16, 16))
+
+
+def test_weights_follow_the_law_of_torch() -> None:
+    """Uniform within 1 / sqrt(fan in), as torch draws them itself."""
+    rng = torch.Generator().manual_seed(0)
+    for symmetric in (False, True):
+        network = build_generator(spec(axis_symmetry=symmetric, widths=(48, 48)), rng)
+        for weight in (p for p in network.parameters() if p.ndim > 2):
+            # Fan in of a transposed convolution in torch: output channels times kernel.
+            outputs = weight.shape[1] if not symmetric else None
+            last = weight.shape[1 if not symmetric else 2] == 2
+            fan_in = (outputs or (2 if last else 48)) * 4**3
+            bound = 1 / math.sqrt(fan_in)
+            assert weight.abs().max() <= bound
+            # Standard deviation of the uniform law: bound / sqrt(3).
+            assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
+
+
+def test_weights_come_from_the_given_generator_alone() -> None:
+    torch.manual_seed(1)
+    first = list(built(seed=4).parameters())
+    torch.manual_seed(2)
+    for a, b in zip(first, built(seed=4).parameters(), strict=True):
+        assert torch.equal(a, b)
+    others = list(built(seed=5).parameters())
+    assert not torch.equal(first[0], others[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"layers": PLAIN[1:]}, "2 widths needs 3 kernels; got 2"),
+        ({"layers": ((4, 2, 2), (4, 2, 1), (4, 2, 3))}, r"\{4,2,1\}.*at least"),
+        ({"layers": ((5, 2, 3), *PLAIN[1:])}, "checkerboard"),
+        ({"layers": ((6, 2, 4),) * 3}, "never grows"),
+        ({"latent_size": 2}, "never grows"),
+        ({"axis_symmetry": True, "widths": (6, 8)}, "multiples of 3; got 8. Use 9"),
+        (
+            {"architecture": "slicegan-rc", "axis_symmetry": True},
+            "no axis-symmetric form",
+        ),
+    ],
+)
+def test_refused_generators(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        build_generator(spec(**changes))
+
+
+def test_other_training_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"makes 16 voxels.*patch has 64.*to 16"):
+        check_training_size(spec(), 64)
