@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from napari_slicegan.architectures import VolumeGenerator
+if TYPE_CHECKING:
+    from napari_slicegan.architectures import VolumeGenerator
 
 
 class AveragedGenerator:
@@ -33,7 +35,7 @@ class AveragedGenerator:
         """
         self.n_updates += 1
         decay = min(self.decay, self.n_updates / (self.n_updates + 10))
-        averages = list(self.network.parameters())
+        averages: list[Tensor] = list(self.network.parameters())
         torch._foreach_lerp_(averages, list(generator.parameters()), 1 - decay)
 
     @torch.no_grad()
@@ -68,5 +70,3 @@ class AveragedGenerator:
         weights = state["network"]
         self.network.load_state_dict(weights)  # type: ignore[arg-type]
         self.n_updates = int(state["n_updates"])  # type: ignore[call-overload]
-
-

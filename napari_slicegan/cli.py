@@ -1,4 +1,4 @@
-"""Command line: slicegan demo | train | resume | generate | measure | presets | info."""
+"""Command line: demo | train | resume | generate | measure | presets | info."""
 
 from __future__ import annotations
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_slicegan.cli_options import changes_from, config_from
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import run_demo
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
-from napari_slicegan.metrics.comparison import Source, compare
+from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
@@ -25,6 +25,11 @@ from napari_slicegan.trained_generator import TrainedGenerator, load_generator
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from napari_slicegan.metrics.reference import Source
 
 DONE, STOPPED, DIVERGED = 0, 130, 1
 SAMPLE = "sample:"
@@ -169,7 +174,8 @@ def _opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
 
 def _path(file: str) -> Path:
     if file.startswith(SAMPLE):
-        return sample_path(file.removeprefix(SAMPLE))
+        sample: Path = sample_path(file.removeprefix(SAMPLE))
+        return sample
     return Path(file)
 
 
@@ -201,7 +207,7 @@ def _size(numbers: list[int]) -> Size:
 
 
 def _now() -> str:
-    return datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 local time is meant
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def _say(text: str) -> None:

@@ -8,11 +8,12 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic.fields import FieldInfo
-
 from napari_slicegan.config import RunConfig, Settings
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.run_folder import read_config
+
+if typing.TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 NOTHING = "none"
 

@@ -15,7 +15,9 @@ Kind = Literal["phases", "grayscale", "colour"]
 Axis = Literal["z", "y", "x"]
 AXES: tuple[Axis, ...] = ("z", "y", "x")
 
-Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)]
+Widths = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)
+]
 KernelSet = tuple[
     Annotated[int, Field(ge=1, le=16)],
     Annotated[int, Field(ge=1, le=8)],
@@ -187,6 +189,12 @@ class SliceSettings(Settings):
         description="Random planes per axis and volume in a critic step; empty for "
         "all of them.",
     )
+    hard_phases: bool = Field(
+        True,
+        title="Hard phases",
+        description="The critic sees the most probable phase of each voxel, as in the "
+        "finished volume, instead of probabilities.",
+    )
     generator_planes: int | None = Field(
         32,
         ge=1,
@@ -296,8 +304,7 @@ class TrainingSettings(Settings):
         4.0,
         gt=0,
         title="Minutes",
-        description="Minutes of training after which the run ends; empty for no "
-        "limit.",
+        description="Minutes of training after which the run ends; empty for no limit.",
     )
     settle_minutes: float | None = Field(
         None,

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.config import RunConfig
 from napari_slicegan.generation import VolumePlan, generate_in_steps
-from napari_slicegan.metrics.comparison import Source, compare
+from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
@@ -20,6 +19,10 @@ from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.metrics.reference import Source
 
 EDGE = 128
 SEED = 1

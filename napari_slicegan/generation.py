@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
 from napari_slicegan.latent import LatentField
-from napari_slicegan.trained_generator import TrainedGenerator
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.trained_generator import TrainedGenerator
 
 Size = tuple[int, int, int]
 Box = tuple[slice, slice, slice]

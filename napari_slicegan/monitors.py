@@ -5,10 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.volume import Volume
 
 MAX_DISTANCE = 32
 CURVE = {
@@ -49,7 +52,9 @@ class Quality:
     def columns(quality: Quality | None) -> dict[str, float | str]:
         """Columns for the history; empty where nothing was measured."""
         names = [field.name for field in fields(Quality)]
-        return {name: "" if quality is None else getattr(quality, name) for name in names}
+        return {
+            name: "" if quality is None else getattr(quality, name) for name in names
+        }
 
 
 class QualityMonitor:

@@ -23,6 +23,7 @@ _PAPER = {
     "normalisation": "batch",
     "axis_symmetry": False,
     "symmetries": "none",
+    "hard_phases": False,
     "critic_planes": None,
     "generator_planes": None,
     "objective": "wgan-gp",

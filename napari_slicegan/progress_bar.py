@@ -6,13 +6,16 @@ import contextlib
 import signal
 import sys
 from collections.abc import Generator, Iterator
-from types import FrameType
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_slicegan.step_report import FinishReason, StepReport
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.volume import Volume
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from napari_slicegan.step_report import FinishReason, StepReport
+    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.volume import Volume
 
 BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
 

@@ -1,11 +1,11 @@
 """The run folder: everything a run is, on disk, whole at any moment.
 
-    config.json             settings, program versions
-    micrographs/            the prepared images
-    history.csv             losses of every step, measured quality where there is one
-    checkpoint-0000123.pt   everything needed to go on, newest ones kept
-    generator.safetensors   averaged weights, ready to use alone
-    preview.png             the last preview
+config.json             settings, program versions
+micrographs/            the prepared images
+history.csv             losses of every step, measured quality where there is one
+checkpoint-0000123.pt   everything needed to go on, newest ones kept
+generator.safetensors   averaged weights, ready to use alone
+preview.png             the last preview
 """
 
 from __future__ import annotations
@@ -122,7 +122,11 @@ class RunFolder:
         return load_generator(self.path / GENERATOR)
 
     def save(
-        self, step: int, state: Mapping[str, Any], generator: TrainedGenerator, keep: int
+        self,
+        step: int,
+        state: Mapping[str, Any],
+        generator: TrainedGenerator,
+        keep: int,
     ) -> Path:
         """Write a checkpoint and the generator, then drop old checkpoints."""
         path = self.path / f"checkpoint-{step:07d}.pt"
@@ -207,7 +211,9 @@ def read_config(path: Path) -> RunConfig:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"The settings file {path} cannot be read: {error}.") from error
+        raise ValueError(
+            f"The settings file {path} cannot be read: {error}."
+        ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(data, dict):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from napari_slicegan.monitors import Quality
-from napari_slicegan.volume import Volume
+if TYPE_CHECKING:
+    from napari_slicegan.monitors import Quality
+    from napari_slicegan.volume import Volume
 
 
 class FinishReason(Enum):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -19,6 +18,9 @@ from napari_slicegan.architectures import (
 )
 from napari_slicegan.atomic_files import replacing
 from napari_slicegan.transforms import Transform, transform_from_state
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = "napari-slicegan generator 1"
 
@@ -93,7 +95,7 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(file, framework="pt") as content:
             metadata = content.metadata() or {}
-            weights = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
+            weights = {key: content.get_tensor(key) for key in content.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{file.name} is not a readable safetensors file ({error}); copy it again "

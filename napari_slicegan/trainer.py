@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -24,9 +24,12 @@ from napari_slicegan.monitors import Quality, QualityMonitor
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.trained_generator import TrainedGenerator
-from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import fit_transform
-from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.architectures import Output
+    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.volume import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ class Trainer:
         self.folder = folder
         self.transform = fit_transform(images)
         self.device = choose_device(config.training.device)
-        output = "phases" if self.transform.range == "simplex" else "unit"
+        output: Output = "phases" if self.transform.range == "simplex" else "unit"
         isotropic = images.material == "isotropic"
         spec = generator_spec(config, self.transform.channels, output, isotropic)
         check_training_size(spec, config.architecture.patch_size)

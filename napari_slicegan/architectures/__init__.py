@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -17,12 +18,29 @@ from napari_slicegan.architectures.slicegan import (
     build_slicegan,
     build_slicegan_rc,
 )
-from napari_slicegan.config import RunConfig
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
 
 ARCHITECTURES: Mapping[str, Callable[[GeneratorSpec], VolumeGenerator]] = {
     "slicegan": build_slicegan,
     "slicegan-rc": build_slicegan_rc,
 }
+
+
+__all__ = [
+    "ARCHITECTURES",
+    "GeneratorSpec",
+    "Output",
+    "PlaneCritic",
+    "VolumeGenerator",
+    "build_critic",
+    "build_generator",
+    "build_size",
+    "check_training_size",
+    "generator_spec",
+    "parameter_count",
+]
 
 
 def generator_spec(

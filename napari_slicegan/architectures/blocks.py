@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_slicegan.architectures.sizes import SizeRule, transposed_rule
-from napari_slicegan.config import KernelSet
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import KernelSet
 
 N_ORIENTATIONS = 3
 MAX_SUBPIXEL_CHANNELS = 32
@@ -43,9 +45,7 @@ class AxisSymmetricConvolution(nn.Module):
     Channels of a hidden field are ordered [orientation, channel].
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, layer: KernelSet, role: Role
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, layer: KernelSet, role: Role) -> None:
         super().__init__()
         kernel, self.stride, self.padding = layer
         self.role = role
@@ -72,9 +72,7 @@ class AxisSymmetricConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k."""
-        return transposed_convolution(
-            x, self.full_weight(), self.stride, self.padding
-        )
+        return transposed_convolution(x, self.full_weight(), self.stride, self.padding)
 
 
 class ResizeConvolution(nn.Module):
@@ -147,8 +145,10 @@ class OrientedBatchNorm(nn.BatchNorm3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 3 C, Z, Y, X] -> the same shape."""
-        return super().forward(x.reshape(-1, self.num_features, *x.shape[2:])).reshape(
-            x.shape
+        return (
+            super()
+            .forward(x.reshape(-1, self.num_features, *x.shape[2:]))
+            .reshape(x.shape)
         )
 
 
@@ -188,8 +188,9 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
 
 
 def _fan_in(module: nn.Module) -> int:
-    weight = module.full_weight() if isinstance(module, AxisSymmetricConvolution) else module.weight
-    return int(weight[0].numel())
+    symmetric = isinstance(module, AxisSymmetricConvolution)
+    weight = module.full_weight() if symmetric else module.get_parameter("weight")
+    return weight[0].numel()
 
 
 def _exchange(kernel: Tensor, turns: int) -> Tensor:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from napari_slicegan.config import KernelSet
+if TYPE_CHECKING:
+    from napari_slicegan.config import KernelSet
 
 FIRST_LAYERS: KernelSet = (4, 2, 2)
 LAST_LAYER: KernelSet = (4, 2, 3)

@@ -27,7 +27,7 @@ from napari_slicegan.architectures.sizes import (
     check_growth,
     transposed_rule,
 )
-from napari_slicegan.config import KernelSet
+from napari_slicegan.config import KernelSet  # noqa: TC001 pydantic reads the spec
 
 Output = Literal["phases", "unit"]
 
@@ -206,8 +206,8 @@ def _last_edge(patch_size: int, n_hidden: int) -> int:
     edge = patch_size / 2**n_hidden
     if edge < 1 or edge != math.floor(edge):
         raise ValueError(
-            f"A critic with {n_hidden} widths halves its images {n_hidden} times, which "
-            f"does not work for a patch of {patch_size} pixels. Change 'Critic widths' "
-            "or 'Patch size'."
+            f"A critic with {n_hidden} widths halves its images {n_hidden} times, "
+            f"which does not work for a patch of {patch_size} pixels. Change "
+            "'Critic widths' or 'Patch size'."
         )
     return int(edge)

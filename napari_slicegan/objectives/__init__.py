@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from napari_slicegan.config import ObjectiveSettings
 from napari_slicegan.objectives.base import CriticLoss, Objective
 from napari_slicegan.objectives.r3gan import RelativisticPairing
 from napari_slicegan.objectives.wgan_gp import WassersteinGradientPenalty
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import ObjectiveSettings
 
 OBJECTIVES: Mapping[str, Callable[[float, int], Objective]] = {
     "wgan-gp": WassersteinGradientPenalty,

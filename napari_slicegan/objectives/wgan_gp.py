@@ -42,4 +42,5 @@ class WassersteinGradientPenalty(LazyPenalty):
         mixed = share * real[:n] + (1 - share) * fake[order]
         mixed.requires_grad_(True)
         norm = input_gradient(critic(mixed), mixed).norm(dim=1)
-        return (norm - 1).square().mean()
+        excess: Tensor = norm - 1
+        return excess.square().mean()
