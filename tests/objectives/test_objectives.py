@@ -1,0 +1,63 @@
+"""The table of objectives."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from napari_slicegan.config import ObjectiveSettings
+from napari_slicegan.objectives import OBJECTIVES, build_objective
+
+
+def test_every_setting_has_an_objective() -> None:
+    names = get_args(ObjectiveSettings.model_fields["objective"].annotation)
+    assert sorted(names) == sorted(OBJECTIVES)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_settings_reach_the_objective(name: str) -> None:
+    """Doubling the weight doubles the penalty; the interval is kept."""
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
+    real, fake = torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)
+    penalties: list[Tensor] = []
+    for weight in (2.0, 4.0):
+        settings = ObjectiveSettings.model_validate(
+            {"objective": name, "penalty_weight": weight, "penalty_every": 2}
+        )
+        objective = build_objective(settings)
+        for _ in range(2):
+            objective.begin_step(torch.Generator().manual_seed(0))
+            penalties.append(objective.critic_loss(critic, real, fake).penalty)
+    first, skipped, doubled, _ = penalties
+    assert first > 0
+    assert skipped == 0
+    torch.testing.assert_close(doubled, 2 * first)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_losses_move_critic_and_generator_the_right_way(name: str) -> None:
+    """The critic learns to score real ones higher; the generator to be scored high."""
+    critic = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(critic.weight)
+    objective = OBJECTIVES[name](0, 1)
+    objective.begin_step(torch.Generator())
+
+    def scores(images: Tensor) -> Tensor:
+        result: Tensor = critic(images.flatten(1))
+        return result
+
+    real = torch.ones(2, 1, 1, 1)
+    fake = -torch.ones(2, 1, 1, 1)
+    objective.critic_loss(scores, real, fake).total.backward()
+    assert critic.weight.grad is not None
+    # Descent raises the weight, so that D(real) = w > D(fake) = -w.
+    assert critic.weight.grad.item() < 0
+    nn.init.ones_(critic.weight)
+    fake.requires_grad_(True)
+    objective.generator_loss(scores, real, fake).backward()
+    assert fake.grad is not None
+    # Descent moves generated images towards the real ones.
+    assert (fake.grad < 0).all()
