@@ -75,7 +75,8 @@ class LatentField:
         row = words.reshape(last - first, -1)[:, : self.channels]
         # 52 bits and a half: never 0 or 1, where the normal quantile is infinite.
         unit = ((row >> np.uint64(12)) + 0.5) * 2.0**-52
-        return np.asarray(ndtri(unit)) if self.prior == "normal" else 2 * unit - 1
+        values = ndtri(unit) if self.prior == "normal" else 2 * unit - 1
+        return np.asarray(values, np.float64)
 
 
 def _wrapped(span: Range, period: int | None) -> NDArray[np.int64]:

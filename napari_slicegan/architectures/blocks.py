@@ -188,9 +188,9 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
 
 
 def _fan_in(module: nn.Module) -> int:
-    symmetric = isinstance(module, AxisSymmetricConvolution)
-    weight = module.full_weight() if symmetric else module.get_parameter("weight")
-    return weight[0].numel()
+    if isinstance(module, AxisSymmetricConvolution):
+        return module.full_weight()[0].numel()
+    return module.get_parameter("weight")[0].numel()
 
 
 def _exchange(kernel: Tensor, turns: int) -> Tensor:
