@@ -16,6 +16,7 @@ from napari_slicegan.architectures import (
     build_generator,
 )
 from napari_slicegan.averaging import AveragedGenerator
+from napari_slicegan.config import AXES
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.random_streams import RandomStreams
 from napari_slicegan.views import Slices
@@ -167,9 +168,11 @@ class Game:
         return list(enumerate(images))
 
     def _reals(self, real: RealImages, number: int, n_fakes: int) -> Tensor:
-        n = self.config.training.real_images
-        if n is None or self.objective.pairs_images:
+        per_axis = self.config.training.real_images
+        if per_axis is None or self.objective.pairs_images:
             n = n_fakes
+        else:
+            n = per_axis * len(AXES) // self.view.n_batches
         source = number if len(self.critics) > 1 else 0
         return real(source, n, self.streams["patches"]).to(self.device)
 

@@ -4,45 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
-from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.architectures import generator_spec
+from napari_slicegan.game import Game
 from napari_slicegan.presets import preset
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
+from tests.toys import TOY_PATCH, phases_image
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-
-# The label values of the toy material: neither 0, 1, ... nor in the order of a code.
-TOY_LABELS = (7, 207)
-PIXEL_SIZE_NM = 5.0
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Tests run in parallel processes; threads would only be in each other's way."""
     torch.set_num_threads(1)
-
-
-def smooth_field(*shape: int, seed: int = 0) -> NDArray[np.float64]:
-    """Gaussian random field with a correlation length of a few pixels."""
-    noise = np.random.default_rng(seed).standard_normal(shape)
-    return np.asarray(gaussian_filter(noise, 2, mode="wrap"))
-
-
-def phases_image(*shape: int, seed: int = 0) -> Micrograph:
-    """Two phases, about half and half."""
-    pores = smooth_field(*shape, seed=seed) > 0
-    low, high = TOY_LABELS
-    values = np.where(pores, high, low).astype(np.uint8)
-    return Micrograph.from_array(values, "phases", PIXEL_SIZE_NM, "toy")
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +46,7 @@ def toy_config() -> RunConfig:
     A latent of 4 becomes 6, 10, then 16 voxels.
     """
     return preset("slicegan-fast").changed(
-        patch_size=16,
+        patch_size=TOY_PATCH,
         latent_size=4,
         latent_channels=4,
         generator_widths=(6, 6),
@@ -111,3 +92,23 @@ def start_toy(
         return Trainer.start(config, toy_images, tmp_path / "run")
 
     return start
+
+
+MakeGame = Callable[..., Game]
+
+
+@pytest.fixture
+def make_game(toy_config: RunConfig) -> MakeGame:
+    """Make a game of toy networks, with some settings changed."""
+
+    def make(
+        isotropic: bool = True,
+        output: Any = "phases",
+        channels: int = 2,
+        **changes: Any,
+    ) -> Game:
+        config = toy_config.changed(**changes)
+        spec = generator_spec(config, channels, output, isotropic)
+        return Game(config, spec, isotropic, torch.device("cpu"))
+
+    return make

@@ -1,0 +1,138 @@
+"""What the critics see in a training step: real crops and generated planes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from napari_slicegan.game import Game, hardened
+from tests.toys import Crops
+
+MakeGame = Callable[..., Game]
+
+
+@pytest.mark.parametrize(
+    ("isotropic", "heads", "expected"),
+    [
+        # Per axis 3 planes of 1 volume for the critic, 5 for the generator.
+        (True, False, [(0, 9), (0, 15)]),
+        (True, True, [(0, 3)] * 3 + [(0, 5)] * 3),
+        (False, True, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
+        (False, False, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
+    ],
+)
+def test_paired_crops(
+    make_game: MakeGame, isotropic: bool, heads: bool, expected: list[tuple[int, int]]
+) -> None:
+    """One real crop for each generated plane, from the axis of the critic."""
+    game = make_game(
+        isotropic,
+        objective="r3gan",
+        critic_heads=heads,
+        real_images=2,
+        critic_planes=3,
+        generator_planes=5,
+    )
+    crops = Crops()
+    game.step(crops, progress=0)
+    assert crops.asked == expected
+    assert len(game.critics) == (1 if isotropic else 3)
+
+
+@pytest.mark.parametrize(
+    ("isotropic", "heads", "real_images", "expected"),
+    [
+        # The setting counts crops per axis, also where the axes share a batch.
+        (True, False, 4, [(0, 12)]),
+        (True, True, 4, [(0, 4)] * 3),
+        (False, False, 4, [(0, 4), (1, 4), (2, 4)]),
+        # Empty: as many as generated planes.
+        (True, False, None, [(0, 9)]),
+        (False, False, None, [(0, 3), (1, 3), (2, 3)]),
+    ],
+)
+def test_real_crops_per_axis(
+    make_game: MakeGame,
+    isotropic: bool,
+    heads: bool,
+    real_images: int | None,
+    expected: list[tuple[int, int]],
+) -> None:
+    game = make_game(
+        isotropic,
+        objective="wgan-gp",
+        critic_heads=heads,
+        real_images=real_images,
+        critic_planes=3,
+    )
+    crops = Crops()
+    game.step(crops, progress=0)
+    assert crops.asked[: len(expected)] == expected
+
+
+def test_all_planes_reach_the_critic(make_game: MakeGame) -> None:
+    """Empty settings: 16 planes per axis of 2 volumes, in both steps."""
+    game = make_game(
+        critic_planes=None,
+        generator_planes=None,
+        critic_volumes=2,
+        generator_volumes=2,
+        critic_heads=False,
+    )
+    crops = Crops()
+    game.step(crops, progress=0)
+    assert crops.asked == [(0, 3 * 16 * 2)] * 2
+
+
+def critic_inputs(game: Game) -> list[list[Tensor]]:
+    """Filled with the images that each critic sees."""
+    seen: list[list[Tensor]] = [[] for _ in game.critics]
+    for critic, images in zip(game.critics, seen, strict=True):
+        critic.register_forward_pre_hook(
+            lambda _, args, images=images: images.append(args[0].detach())
+        )
+    return seen
+
+
+def test_each_critic_sees_its_own_axis(make_game: MakeGame) -> None:
+    """In a volume that is its own z coordinate only planes along z are flat."""
+    game = make_game(isotropic=False, output="unit", channels=1, objective="wgan-gp")
+    depth = torch.arange(16.0).view(1, 1, 16, 1, 1).expand(1, 1, 16, 16, 16)
+    game.generator.register_forward_hook(lambda _, __, made: 0 * made + depth)
+    seen = critic_inputs(game)
+    game.step(Crops(1), progress=0)
+    # The first images of each critic are the generated ones of the critic step.
+    z, y, x = (images[0] for images in seen)
+    assert (z.flatten(1).std(dim=1) == 0).all()
+    rows = torch.arange(16.0).view(1, 1, 16, 1).expand(3, 1, 16, 16)
+    assert torch.equal(y, rows)
+    assert torch.equal(x, rows)
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_hard_phases(make_game: MakeGame, hard: bool) -> None:
+    """With it the critic sees zeros and ones, like those of the micrograph."""
+    game = make_game(hard_phases=hard, objective="wgan-gp", critic_heads=False)
+    seen = critic_inputs(game)
+    game.step(Crops(), progress=0)
+    fake = seen[0][0]
+    is_one_hot = bool(((fake - fake.round()).abs() < 1e-6).all())
+    assert is_one_hot == hard
+    torch.testing.assert_close(fake.sum(dim=1), torch.ones(9, 16, 16))
+
+
+def test_hardened() -> None:
+    """The values of the best phase, the gradient of the probabilities."""
+    scores = torch.tensor([[0.2, 1.0], [0.5, -3.0], [0.1, 0.0]]).view(1, 3, 2, 1, 1)
+    scores.requires_grad_(True)
+    probabilities = scores.softmax(dim=1)
+    made = hardened(probabilities)
+    expected = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]).view(1, 3, 2, 1, 1)
+    torch.testing.assert_close(made, expected)
+    weights = torch.arange(6.0).view(1, 3, 2, 1, 1)
+    (found,) = torch.autograd.grad((made * weights).sum(), scores, retain_graph=True)
+    (soft,) = torch.autograd.grad((probabilities * weights).sum(), scores)
+    torch.testing.assert_close(found, soft)
