@@ -429,8 +429,8 @@ def parse_config(data: dict[str, Any]) -> RunConfig:
 def _sentence(fault: Any) -> str:
     """One sentence for one pydantic fault."""
     path = [str(part) for part in fault["loc"]]
-    name = ".".join(path)
-    group = RunConfig.model_fields.get(path[0])
+    name = ".".join(path) or "The settings"
+    group = RunConfig.model_fields.get(path[0]) if path else None
     if group is not None and len(path) > 1 and isinstance(group.annotation, type):
         field = group.annotation.model_fields.get(path[1])
         if field is not None:

@@ -1,0 +1,125 @@
+"""Settings: declared once, refused with sentences that help."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from napari_slicegan.config import (
+    RunConfig,
+    Settings,
+    group_of_field,
+    parse_config,
+)
+
+GROUPS: dict[str, type[Settings]] = {
+    name: info.annotation
+    for name, info in RunConfig.model_fields.items()
+    if isinstance(info.annotation, type) and issubclass(info.annotation, Settings)
+}
+FIELDS = [
+    (group, name)
+    for group, settings in GROUPS.items()
+    for name in settings.model_fields
+]
+
+
+@pytest.mark.parametrize(("group", "name"), FIELDS)
+def test_every_setting_explains_itself(group: str, name: str) -> None:
+    """A short title and a sentence, for the form and the command line."""
+    facts = GROUPS[group].model_fields[name]
+    assert facts.title
+    assert facts.title[0].isupper()
+    assert len(facts.title) <= 25
+    assert facts.description
+    assert facts.description.endswith(".")
+
+
+def test_names_and_titles_are_unique() -> None:
+    """Flags and ``changed`` name settings without their group."""
+    names = [name for _, name in FIELDS]
+    assert len(set(names)) == len(names)
+    titles = [GROUPS[group].model_fields[name].title for group, name in FIELDS]
+    assert len(set(titles)) == len(titles)
+    assert group_of_field() == {name: group for group, name in FIELDS}
+
+
+def test_round_trip_through_json() -> None:
+    config = RunConfig().changed(
+        generator_layers=((6, 3, 3), (4, 2, 3)),
+        thresholds=(0.1, 0.5),
+        crop=(0, 64, 8, 72),
+        critic_planes=None,
+        betas=(0.5, 0.9),
+    )
+    text = config.model_dump_json()
+    assert parse_config(json.loads(text)) == config
+
+
+def test_changed_leaves_the_rest_and_the_original() -> None:
+    before = RunConfig()
+    after = before.changed(seed=5, patch_size=32)
+    assert (after.training.seed, after.architecture.patch_size) == (5, 32)
+    assert before == RunConfig()
+    restored = after.changed(
+        seed=before.training.seed, patch_size=before.architecture.patch_size
+    )
+    assert restored == before
+
+
+def test_settings_are_immutable() -> None:
+    with pytest.raises(ValidationError):
+        RunConfig().training.seed = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"patch_size": 4}, r"'Patch size' \(patch_size\): .*greater.* 8; got 4\.$"),
+        ({"seed": -1}, r"'Seed' \(seed\): .*greater than or equal to 0; got -1\.$"),
+        ({"minutes": 0}, r"'Minutes' \(minutes\): .*greater than 0; got 0\.$"),
+        ({"steps": 1.5}, r"'Steps' \(steps\): .*integer.*; got 1\.5\.$"),
+        ({"objective": "gan"}, r"'Objective' \(objective\): .*'wgan-gp' or 'r3gan'"),
+        ({"betas": (0.5, 1.0)}, r"'Adam betas' \(betas\): .*less than 1; got 1\.0\.$"),
+        ({"betas": (0.5,)}, r"'Adam betas' \(betas\): "),
+        ({"critic_widths": ()}, r"'Critic widths' \(critic_widths\): .*at least 1"),
+        ({"critic_widths": (8, 0)}, r"'Critic widths' \(critic_widths\): .*; got 0\.$"),
+        ({"crop": (0, 5)}, r"'Crop' \(crop\): "),
+        ({"device": "gpu"}, r"'Device' \(device\): .*; got 'gpu'\.$"),
+        ({"patchsize": 4}, r"No setting is called 'patchsize'.*patch_size"),
+    ],
+)
+def test_refused_values(changes: dict[str, Any], words: str) -> None:
+    """The title and the name of the setting, what is allowed, what came."""
+    with pytest.raises(ValueError, match=words) as caught:
+        RunConfig().changed(**changes)
+    assert type(caught.value) is ValueError
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "pydantic" not in text
+    assert "http" not in text
+
+
+def test_each_fault_has_its_sentence() -> None:
+    with pytest.raises(ValueError, match=r"'Seed'.*-1\. 'Steps'.*0\.$"):
+        RunConfig().changed(seed=-1, steps=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"training": {"epochs": 3}}, r"training\.epochs.*; got 3\.$"),
+        ({"traning": {}}, r"traning.*; got \{\}\.$"),
+        ({"training": 3}, r"training.*; got 3\.$"),
+        ([], r"settings.*; got \[\]\.$"),
+        (7, r"settings.*; got 7\.$"),
+    ],
+)
+def test_refused_files(data: Any, words: str) -> None:
+    """Misspelt groups, wrong types, and what is no set of settings at all."""
+    with pytest.raises(ValueError, match=words) as caught:
+        parse_config(data)
+    assert type(caught.value) is ValueError

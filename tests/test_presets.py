@@ -1,0 +1,136 @@
+"""The published settings, value by value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from napari_slicegan.architectures import check_training_size, generator_spec
+from napari_slicegan.config import RunConfig, group_of_field, parse_config
+from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+
+# What the paper and both states of its code have in common.
+COMMON: dict[str, Any] = {
+    "patch_size": 64,
+    "latent_size": 4,
+    "generator_layers": None,  # {4,2,2} throughout, {4,2,3} last
+    "critic_widths": (64, 128, 256, 512),
+    "critic_slope": 0.0,
+    "critic_heads": False,
+    "normalisation": "batch",
+    "axis_symmetry": False,
+    "symmetries": "none",
+    "hard_phases": False,
+    # All planes.
+    "critic_planes": None,
+    "generator_planes": None,
+    "objective": "wgan-gp",
+    "penalty_weight": 10.0,
+    "penalty_every": 1,
+    "critic_steps": 5,
+    "generator_rate": 1e-4,
+    "critic_rate": 1e-4,
+    # Constant learning rates, the last weights.
+    "decay_from": 1.0,
+    "averaging": 0.0,
+    "critic_volumes": 8,
+    "share_volumes": False,
+    "minutes": None,
+}
+# Kench & Cooper 2021.
+PAPER = {
+    **COMMON,
+    "architecture": "slicegan",
+    "latent_channels": 64,
+    "generator_widths": (512, 256, 128, 64),
+    "betas": (0.0, 0.9),
+    "generator_volumes": 16,
+    "real_images": 8,
+}
+# The code of the paper's time, commit 439c305: 30 epochs of 28,800 crops in batches of
+# 32, a generator step every 5 batches: 30 * 28,800 / 32 / 5 = 5,400.
+V1 = {
+    **COMMON,
+    "architecture": "slicegan",
+    "latent_channels": 16,
+    "generator_widths": (512, 256, 128, 64),
+    "betas": (0.0, 0.9),
+    "generator_volumes": 32,
+    "real_images": 32,
+    "steps": 5_400,
+    "settle_minutes": None,
+}
+# The code at 58a7ea3 (2022): 100 * 28,800 / 8 / 5 = 72,000.
+HEAD = {
+    **COMMON,
+    "architecture": "slicegan-rc",
+    "latent_channels": 32,
+    "generator_widths": (1024, 512, 128, 32),
+    "betas": (0.9, 0.99),
+    "generator_volumes": 8,
+    "real_images": 8,
+    "steps": 72_000,
+    "settle_minutes": None,
+}
+PUBLISHED = {"slicegan-paper": PAPER, "slicegan-v1": V1, "slicegan-head": HEAD}
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [(name, setting) for name, values in PUBLISHED.items() for setting in values],
+)
+def test_published_values(name: str, setting: str) -> None:
+    group = getattr(preset(name), group_of_field()[setting])
+    assert getattr(group, setting) == PUBLISHED[name][setting]
+
+
+def test_published_values_are_complete() -> None:
+    """Every setting that changes the training is pinned above, new ones too."""
+    settings = set(group_of_field())
+    housekeeping = {
+        *RunConfig().micrograph.model_fields_set,
+        *type(RunConfig().micrograph).model_fields,
+        *("seed", "device", "threads", "steps", "settle_minutes"),
+        *("monitor_every", "checkpoint_minutes", "keep_checkpoints"),
+    }
+    for values in PUBLISHED.values():
+        assert settings - housekeeping - set(values) == set()
+
+
+def test_the_paper_trains_until_the_metrics_settle() -> None:
+    training = preset("slicegan-paper").training
+    assert training.settle_minutes is not None
+    # The limit of steps is far beyond what the paper needed.
+    assert training.steps >= 72_000
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_are_whole(name: str) -> None:
+    """A training volume as large as the patch, a summary, a round trip through JSON."""
+    config = preset(name)
+    assert config.preset == name
+    assert SUMMARIES[name].endswith(".")
+    for isotropic in (True, False):
+        spec = generator_spec(config, 2, "phases", isotropic)
+        check_training_size(spec, config.architecture.patch_size)
+    assert parse_config(config.model_dump(mode="json")) == config
+
+
+def test_the_default_is_made_for_small_machines() -> None:
+    default = preset("slicegan-fast")
+    assert next(iter(PRESETS)) == "slicegan-fast"
+    assert default == RunConfig()
+    assert default.training.minutes is not None
+    assert default.training.minutes <= 5
+    assert set(SUMMARIES) == set(PRESETS)
+
+
+def test_unknown_presets_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"no preset 'fast'.*slicegan-fast, "):
+        preset("fast")
+
+
+def test_presets_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        PRESETS["mine"] = RunConfig()  # type: ignore[index]
