@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from napari_slicegan.architectures import VolumeGenerator
 
 
+WARM_UP = 3
+"""After n steps the average reaches back over the last n / 3."""
+
+
 class AveragedGenerator:
     """Exponential moving average of a generator.
 
@@ -34,7 +38,7 @@ class AveragedGenerator:
         forgets the initial weights.
         """
         self.n_updates += 1
-        decay = min(self.decay, self.n_updates / (self.n_updates + 10))
+        decay = min(self.decay, self.n_updates / (self.n_updates + WARM_UP))
         averages: list[Tensor] = list(self.network.parameters())
         torch._foreach_lerp_(averages, list(generator.parameters()), 1 - decay)
 
@@ -60,6 +64,13 @@ class AveragedGenerator:
         self.network.eval()
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+    @torch.no_grad()
+    def take_statistics(self, generator: VolumeGenerator) -> None:
+        """Take over the running statistics of the trained network."""
+        pairs = zip(self.network.buffers(), generator.buffers(), strict=True)
+        for mine, theirs in pairs:
+            mine.copy_(theirs)
 
     def state_dict(self) -> dict[str, object]:
         """State that a resumed run needs."""

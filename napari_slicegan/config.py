@@ -129,7 +129,7 @@ class ArchitectureSettings(Settings):
         description="Random numbers at each latent position.",
     )
     generator_widths: Widths = Field(
-        (256, 128, 64, 32),
+        (192, 96, 48, 24),
         title="Generator widths",
         description="Channels of the generator's hidden layers, first to last.",
     )
@@ -183,7 +183,7 @@ class SliceSettings(Settings):
         "materials, none otherwise.",
     )
     critic_planes: int | None = Field(
-        16,
+        8,
         ge=1,
         title="Critic planes",
         description="Random planes per axis and volume in a critic step; empty for "
@@ -196,7 +196,7 @@ class SliceSettings(Settings):
         "finished volume, instead of probabilities.",
     )
     generator_planes: int | None = Field(
-        32,
+        8,
         ge=1,
         title="Generator planes",
         description="Random planes per axis and volume in a generator step; empty "
@@ -214,14 +214,14 @@ class ObjectiveSettings(Settings):
         "relativistic pairing with penalties on real and generated images.",
     )
     penalty_weight: float = Field(
-        1.0,
+        16.0,
         ge=0,
         le=1000,
         title="Penalty weight",
         description="Weight of the gradient penalty.",
     )
     penalty_every: int = Field(
-        1,
+        4,
         ge=1,
         le=100,
         title="Penalty interval",
@@ -240,14 +240,14 @@ class OptimiserSettings(Settings):
     """Adam, its schedule and the averaged weights."""
 
     generator_rate: float = Field(
-        4e-4,
+        4e-3,
         gt=0,
         le=1,
         title="Generator learning rate",
         description="Learning rate of the generator.",
     )
     critic_rate: float = Field(
-        4e-4,
+        8e-4,
         gt=0,
         le=1,
         title="Critic learning rate",
@@ -301,7 +301,7 @@ class TrainingSettings(Settings):
         description="Generator steps after which the run ends.",
     )
     minutes: float | None = Field(
-        4.0,
+        4.75,
         gt=0,
         title="Minutes",
         description="Minutes of training after which the run ends; empty for no limit.",

@@ -186,15 +186,27 @@ class Game:
         for group in self.critic_optimiser.param_groups:
             group["lr"] = settings.critic_rate * factor
 
-    def recalibrate(self, n_batches: int = 16) -> None:
-        """Measure the averaged generator's batch-norm statistics anew.
+    def is_finite(self) -> bool:
+        """Whether no weight is infinite or not a number."""
+        weights = [*self.generator.parameters(), *self.critics.parameters()]
+        return bool(torch.stack(torch._foreach_norm(weights)).isfinite().all())
 
-        The latents are the same at every call, so that measurements of one run can
-        be compared.
+    def recalibrate(self, n_volumes: int = 32) -> None:
+        """Give the averaged generator batch-norm statistics that fit its weights.
+
+        Parameters
+        ----------
+        n_volumes
+            Volumes to measure them on. Their latents are the same at every call, so
+            that measurements of one run can be compared. Without averaging the
+            trained network's own statistics are taken over.
         """
+        if self.averaged.decay == 0:
+            self.averaged.take_statistics(self.generator)
+            return
         rng_state = self.streams["monitor"].get_state()
-        n = max(self.config.training.generator_volumes, 2)
-        self.averaged.recalibrate(self.latents(n, "monitor") for _ in range(n_batches))
+        batches = (self.latents(2, "monitor") for _ in range(n_volumes // 2))
+        self.averaged.recalibrate(batches)
         self.streams["monitor"].set_state(rng_state)
 
     def state_dict(self) -> dict[str, Any]:

@@ -147,7 +147,8 @@ class Trainer:
                     reason = FinishReason.STOPPED
                     break
                 report = self._train_one_step()
-                if not math.isfinite(report.critic_loss + report.generator_loss):
+                losses = report.critic_loss + report.generator_loss
+                if not (math.isfinite(losses) and self.game.is_finite()):
                     saved_step = self.step
                     return FinishReason.DIVERGED
                 if self.elapsed_s - saved_at_s > self._checkpoint_s:
@@ -170,9 +171,15 @@ class Trainer:
         keep = self.config.training.keep_checkpoints
         self.folder.save(self.step, self._state(), trained, keep)
 
-    def trained_generator(self) -> TrainedGenerator:
-        """The averaged generator as it is now, ready to use."""
-        self.game.recalibrate()
+    def trained_generator(self, n_volumes: int = 32) -> TrainedGenerator:
+        """The averaged generator as it is now, ready to use.
+
+        Parameters
+        ----------
+        n_volumes
+            Volumes that its batch-norm statistics are measured on.
+        """
+        self.game.recalibrate(n_volumes)
         return TrainedGenerator(
             self.game.averaged.network,
             self.transform,
@@ -185,7 +192,7 @@ class Trainer:
         edge = self.game.generator.size_rule.scale * (
             self.config.architecture.latent_size - 1
         )
-        return generate(self.trained_generator(), (edge,) * 3, PREVIEW_SEED)
+        return generate(self.trained_generator(16), (edge,) * 3, PREVIEW_SEED)
 
     @property
     def progress(self) -> float:

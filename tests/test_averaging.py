@@ -45,7 +45,7 @@ def first_weight(averaged: AveragedGenerator) -> float:
 
 
 def test_average_in_closed_form() -> None:
-    """The decay is min(decay, n / (n + 10)) at update n: by hand for 0.5."""
+    """The decay is min(decay, n / (n + 3)) at update n: by hand for 0.5."""
     network = generator()
     set_weights(network, 0)
     averaged = AveragedGenerator(network, 0.5)
@@ -53,7 +53,7 @@ def test_average_in_closed_form() -> None:
     for n in range(1, 30):
         set_weights(network, n)
         averaged.update(network)
-        decay = min(0.5, n / (n + 10))
+        decay = min(0.5, n / (n + 3))
         expected = decay * expected + (1 - decay) * n
         assert first_weight(averaged) == pytest.approx(expected, rel=1e-5)
     # Far from the start it lags by decay / (1 - decay) = 1 step behind a ramp.
