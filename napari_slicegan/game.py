@@ -189,7 +189,8 @@ class Game:
     def is_finite(self) -> bool:
         """Whether no weight is infinite or not a number."""
         weights = [*self.generator.parameters(), *self.critics.parameters()]
-        return bool(torch.stack(torch._foreach_norm(weights)).isfinite().all())
+        norms = torch.stack([weight.detach().norm() for weight in weights])
+        return bool(norms.isfinite().all())
 
     def recalibrate(self, n_volumes: int = 32) -> None:
         """Give the averaged generator batch-norm statistics that fit its weights.
