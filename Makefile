@@ -39,7 +39,7 @@ format: $(DEV)  ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff format
 
 samples: $(DEV)  ## make the files of sample_data/ again from their sources
-	$(BIN)/python sample_data/scripts/make_all.py
+	$(BIN)/python -m sample_data.scripts.make_all
 
 build: $(DEV)  ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build

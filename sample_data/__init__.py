@@ -1,0 +1,118 @@
+"""Micrographs to try the program with: real ones, or with a known truth.
+
+README.md in this folder names the source, the licence and the processing of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["SAMPLES", "Sample", "path"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file of this folder.
+
+    ``kind`` is what its values mean (phases or grayscale); ``truth`` names the sample
+    that holds the volume it was cut from, where there is one.
+    """
+
+    file: str
+    title: str
+    kind: str
+    description: str
+    licence: str
+    truth: str | None = None
+
+
+_FIBRES = "256 x 256 pixels of 700 nm; 0 = matrix, 255 = fibre. Fibre fraction 0.25."
+
+SAMPLES: dict[str, Sample] = {
+    "nanoporous_gold": Sample(
+        "nanoporous_gold.tif",
+        "Nanoporous gold",
+        "grayscale",
+        "Scanning electron micrograph, 690 x 1024 pixels of 0.543 nm; Otsu's threshold "
+        "parts the metal (bright) from the pores.",
+        "MIT, Joshua Stuckner",
+    ),
+    "bentheimer_slice": Sample(
+        "bentheimer_slice.tif",
+        "Bentheimer sandstone, one slice",
+        "phases",
+        "X-ray tomography, 250 x 250 pixels; 0 = grain, 255 = pore. Slice 125 along z "
+        "of the volume 'bentheimer_truth'.",
+        "MIT, The PMEAL Group",
+        truth="bentheimer_truth",
+    ),
+    "bentheimer_truth": Sample(
+        "bentheimer_truth.tif",
+        "Bentheimer sandstone, volume",
+        "phases",
+        "X-ray tomography, 250 x 250 x 250 voxels; 0 = grain, 255 = pore.",
+        "MIT, The PMEAL Group",
+    ),
+    "bentheimer_truth_128": Sample(
+        "bentheimer_truth_128.tif",
+        "Bentheimer sandstone, block",
+        "phases",
+        "128 x 128 x 128 voxels of 'bentheimer_truth' with the porosity of the whole.",
+        "MIT, The PMEAL Group",
+    ),
+    "aluminium": Sample(
+        "aluminium.png",
+        "Aluminium alloy",
+        "grayscale",
+        "Grains (bright) with particles and grain boundaries (dark), 150 x 150 pixels.",
+        "MIT, Georgia Tech Research Corporation",
+    ),
+    "fibres_z": Sample(
+        "fibres_z.tif",
+        "Fibres along x, seen along z",
+        "phases",
+        f"Rows y, columns x; {_FIBRES}",
+        "MIT, generated for this project",
+        truth="fibres_truth",
+    ),
+    "fibres_y": Sample(
+        "fibres_y.tif",
+        "Fibres along x, seen along y",
+        "phases",
+        f"Rows z, columns x; {_FIBRES}",
+        "MIT, generated for this project",
+        truth="fibres_truth",
+    ),
+    "fibres_x": Sample(
+        "fibres_x.tif",
+        "Fibres along x, seen along x",
+        "phases",
+        f"Rows z, columns y; {_FIBRES}",
+        "MIT, generated for this project",
+        truth="fibres_truth",
+    ),
+    "fibres_truth": Sample(
+        "fibres_truth.tif",
+        "Fibres along x, volume",
+        "phases",
+        "256 x 256 x 256 voxels of 700 nm; 0 = matrix, 255 = fibre. The volume that "
+        "the three views were cut from.",
+        "MIT, generated for this project",
+    ),
+}
+
+
+def path(name: str) -> Path:
+    """Where the file of a sample lies.
+
+    Raises
+    ------
+    ValueError
+        If no sample has this name; the sentence lists those there are.
+    """
+    if name not in SAMPLES:
+        raise ValueError(
+            f"No sample is called {name!r}. Choose one of: {', '.join(SAMPLES)}."
+        )
+    return Path(__file__).resolve().parent / SAMPLES[name].file

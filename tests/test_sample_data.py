@@ -1,0 +1,154 @@
+"""The sample files hold what sample_data/README.md says of them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+import sample_data
+from sample_data.scripts import fibres
+
+MEGABYTE = 2**20
+
+
+def phase(name: str) -> NDArray[np.bool_]:
+    """Read a sample of labels: true in the second phase."""
+    labels = tifffile.imread(sample_data.path(name))
+    assert set(np.unique(labels)) == {0, 255}
+    return np.asarray(labels == 255)
+
+
+def differing_pairs(mask: NDArray[np.bool_], axis: int) -> float:
+    return float(np.diff(mask, axis=axis).mean())
+
+
+@pytest.fixture(scope="module")
+def pores() -> NDArray[np.bool_]:
+    return phase("bentheimer_truth")
+
+
+def test_every_sample_names_a_file_and_every_file_is_a_sample() -> None:
+    folder = sample_data.path("aluminium").parent
+    files = {*folder.glob("*.tif"), *folder.glob("*.png")}
+    assert {sample_data.path(name) for name in sample_data.SAMPLES} == files
+    truths = {sample.truth for sample in sample_data.SAMPLES.values()} - {None}
+    assert truths <= sample_data.SAMPLES.keys()
+    assert sum(file.stat().st_size for file in files) < 6 * MEGABYTE
+
+
+def test_readme_names_every_file() -> None:
+    folder = sample_data.path("aluminium").parent
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for sample in sample_data.SAMPLES.values():
+        assert f"`{sample.file}`" in text
+    for script in re.findall(r"`(\w+\.py)`", text):
+        assert (folder / "scripts" / script).is_file()
+
+
+def test_unknown_name_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(
+        ValueError, match=r"called 'gold'.*nanoporous_gold"
+    ):
+        sample_data.path("gold")
+
+
+def test_gold_keeps_its_pixel_size_and_loses_its_data_bar() -> None:
+    with tifffile.TiffFile(sample_data.path("nanoporous_gold")) as file:
+        values = file.asarray()
+        header = file.ome_metadata or ""
+    assert values.shape == (690, 1024)
+    # The microscope's header says 543 pm.
+    assert 'PhysicalSizeX="0.543" PhysicalSizeXUnit="nm"' in header
+    # The data bar is white with black lines: rows of the metal are neither.
+    assert np.all((values.mean(axis=1) > 100) & (values.mean(axis=1) < 160))
+
+
+def test_aluminium_is_a_gray_image() -> None:
+    with Image.open(sample_data.path("aluminium")) as image:
+        values = np.asarray(image)
+    assert values.shape == (150, 150)
+    assert values.dtype == np.uint8
+    assert (values > 127).mean() == pytest.approx(0.80, abs=0.005)
+
+
+def test_sandstone_slice_and_block_are_cut_from_the_volume(
+    pores: NDArray[np.bool_],
+) -> None:
+    assert pores.shape == (250, 250, 250)
+    assert np.array_equal(phase("bentheimer_slice"), pores[125])
+    block = phase("bentheimer_truth_128")
+    assert np.array_equal(block, pores[61:189, :128, :128])
+
+
+def test_sandstone_has_the_known_porosity(pores: NDArray[np.bool_]) -> None:
+    assert pores.mean() == pytest.approx(0.1997, abs=5e-5)
+    assert pores[125].mean() == pytest.approx(0.2015, abs=5e-5)
+    assert phase("bentheimer_truth_128").mean() == pytest.approx(0.1998, abs=5e-5)
+    for axis in range(3):
+        planes = pores.mean(axis=tuple({0, 1, 2} - {axis}))
+        assert 0.0115 < planes.std() < 0.0145  # 0.012-0.014
+
+
+@pytest.mark.parametrize(
+    ("distance", "truth"),
+    [(1, 0.157), (2, 0.123), (4, 0.082), (8, 0.049), (16, 0.041), (32, 0.040)],
+)
+def test_sandstone_has_the_known_two_point_correlation(
+    pores: NDArray[np.bool_], distance: int, truth: float
+) -> None:
+    along_axes = [
+        (line[distance:] & line[:-distance]).mean()
+        for line in (np.moveaxis(pores, axis, 0) for axis in range(3))
+    ]
+    assert np.mean(along_axes) == pytest.approx(truth, abs=6e-4)
+
+
+def test_sandstone_has_the_known_faces_and_percolates(pores: NDArray[np.bool_]) -> None:
+    clusters, _ = ndimage.label(pores)
+    for axis in range(3):
+        assert differing_pairs(pores, axis) == pytest.approx(0.085, abs=1e-3)
+        first, last = clusters.take(0, axis), clusters.take(-1, axis)
+        through = np.setdiff1d(np.intersect1d(first, last), [0])
+        share = np.isin(clusters, through).sum() / pores.sum()
+        assert share == pytest.approx(0.992, abs=5e-4)
+
+
+def test_fibres_have_the_fraction_of_their_formula() -> None:
+    volume = phase("fibres_truth")
+    # 834 cylinders of radius 5 and length 64 in 256^3: 834 * 25 pi * 64 / 256^3.
+    assert fibres.number_of_fibres() == 834
+    assert volume.mean() == pytest.approx(834 * 25 * np.pi * 64 / 256**3, abs=5e-4)
+
+
+def test_fibres_run_along_x() -> None:
+    volume = phase("fibres_truth")
+    # Cylinders of radius r show 2r per length to z and y, pi r^2 per end to x:
+    # 834 fibres * 2 sides * 10 * 64 / 256^3 = 0.0636,
+    # 834 fibres * 2 ends * 25 pi / 256^3 = 0.0078.
+    assert differing_pairs(volume, 0) == pytest.approx(0.0636, rel=0.02)
+    assert differing_pairs(volume, 1) == pytest.approx(0.0636, rel=0.02)
+    assert differing_pairs(volume, 2) == pytest.approx(0.0078, rel=0.02)
+
+
+def test_fibre_views_are_planes_of_the_volume() -> None:
+    volume = phase("fibres_truth")
+    views = {name: phase(f"fibres_{name}") for name in "zyx"}
+    assert np.array_equal(views["z"], volume[128])  # rows Y, columns X
+    assert np.array_equal(views["y"], volume[:, 128])  # rows Z, columns X
+    assert np.array_equal(views["x"], volume[:, :, 128])  # rows Z, columns Y
+
+
+@pytest.mark.parametrize("shift", [0, 128])
+def test_fibres_touch_no_other_one(shift: int) -> None:
+    # Shifted by half the edge, the border of the periodic volume lies in its middle.
+    volume = np.roll(phase("fibres_truth"), (shift, shift, shift), axis=(0, 1, 2))
+    clusters, count = ndimage.label(volume)
+    # The largest cluster is one fibre, 25 pi * 64 = 5027 voxels; two would have 10053.
+    assert np.bincount(clusters[volume]).max() < 1.1 * 25 * np.pi * 64
+    assert count > 834  # the border cuts some in two
