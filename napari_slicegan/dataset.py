@@ -83,6 +83,14 @@ class PatchSampler:
         ]
         return self._transform.forward(np.stack(crops))
 
+    def mean(self) -> Tensor:
+        """Mean network values over all pixels of all images, float32 ``[C]``."""
+        planes = [plane for stack in self._stacks for plane in stack]
+        sizes = torch.tensor([plane.shape[0] * plane.shape[1] for plane in planes])
+        means = [self._transform.forward(plane).mean(dim=(-2, -1)) for plane in planes]
+        weights = sizes / sizes.sum()
+        return (torch.stack(means) * weights[:, None]).sum(dim=0)
+
     def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
         """Number of planes, first rows and first columns a crop can have."""
         planes, rows, columns = stack.shape[:3]

@@ -68,8 +68,9 @@ class Trainer:
         isotropic = images.material == "isotropic"
         spec = generator_spec(config, self.transform.channels, output, isotropic)
         check_training_size(spec, config.architecture.patch_size)
-        self.game = Game(config, spec, isotropic, self.device)
         self.samplers = _samplers(config, images, self.transform)
+        real_mean = torch.stack([s.mean() for s in self.samplers]).mean(dim=0)
+        self.game = Game(config, spec, isotropic, real_mean, self.device)
         self.monitor = QualityMonitor(images)
         self.step = 0
         self.elapsed_s = 0.0

@@ -109,6 +109,7 @@ def make_game(toy_config: RunConfig) -> MakeGame:
     ) -> Game:
         config = toy_config.changed(**changes)
         spec = generator_spec(config, channels, output, isotropic)
-        return Game(config, spec, isotropic, torch.device("cpu"))
+        real_mean = torch.full((channels,), 1 / channels)
+        return Game(config, spec, isotropic, real_mean, torch.device("cpu"))
 
     return make
