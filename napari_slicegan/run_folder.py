@@ -14,8 +14,11 @@ import csv
 import io
 import json
 import logging
+import pickle
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,6 +36,17 @@ logger = logging.getLogger(__name__)
 
 CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
+# What zipfile and torch raise for files that are cut off, changed or hostile.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
 VERSIONED = ("napari-slicegan", "torch", "numpy")
 
 
@@ -128,13 +142,18 @@ class RunFolder:
         generator: TrainedGenerator,
         keep: int,
     ) -> Path:
-        """Write a checkpoint and the generator, then drop old checkpoints."""
+        """Write a checkpoint and the generator, then drop other checkpoints.
+
+        The newest ``keep`` up to this step stay. Later ones are damaged: a resumed run
+        passed them over.
+        """
         path = self.path / f"checkpoint-{step:07d}.pt"
         with replacing(path) as temporary:
             torch.save(dict(state), temporary)
         generator.save(self.path / GENERATOR)
-        for old in self.checkpoints()[keep:]:
-            old.unlink()
+        others = [other for other in self.checkpoints() if _step_of(other) <= step]
+        for other in set(self.checkpoints()) - set(others[:keep]):
+            other.unlink()
         for left in self.path.glob(".*.partial"):
             left.unlink()
         return path
@@ -155,10 +174,8 @@ class RunFolder:
             If no checkpoint can be read.
         """
         for path in self.checkpoints():
-            if _is_whole(path):
-                state: dict[str, Any] = torch.load(
-                    path, map_location="cpu", weights_only=True
-                )
+            state = _read_checkpoint(path)
+            if state is not None:
                 return state
             logger.warning(
                 "%s is damaged; falling back to the checkpoint before it.", path.name
@@ -172,13 +189,9 @@ class RunFolder:
         if not rows:
             return
         path = self.path / HISTORY
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        if not path.exists():
-            writer.writeheader()
-        writer.writerows(rows)
+        text = _csv(rows, header=not path.exists())
         with path.open("a", encoding="utf-8") as file:
-            file.write(text.getvalue())
+            file.write(text)
 
     def history(self) -> list[dict[str, str]]:
         """Rows of ``history.csv``; a last line that was cut off is left out."""
@@ -196,8 +209,12 @@ class RunFolder:
     def truncate_history(self, last_step: int) -> None:
         """Drop the rows of steps that a resumed run will do again."""
         rows = [row for row in self.history() if int(row["step"]) <= last_step]
-        (self.path / HISTORY).unlink(missing_ok=True)
-        self.append_history(rows)
+        path = self.path / HISTORY
+        if not rows:
+            path.unlink(missing_ok=True)
+            return
+        with replacing(path) as temporary:
+            temporary.write_text(_csv(rows, header=True), encoding="utf-8")
 
 
 def read_config(path: Path) -> RunConfig:
@@ -226,10 +243,22 @@ def _step_of(path: Path) -> int:
     return int(match.group(1)) if match else -1
 
 
-def _is_whole(path: Path) -> bool:
-    """Check the archive's own checksums."""
+def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """State in a checkpoint; None if its checksums are wrong, or if it holds code."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (zipfile.BadZipFile, OSError):
-        return False
+            if archive.testzip() is not None:
+                return None
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE:
+        return None
+    return state
