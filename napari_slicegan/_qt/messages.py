@@ -1,0 +1,55 @@
+"""A line of text in a panel: a fault, a warning, or a plain word."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QLabel, QWidget
+
+# Readable on the backgrounds of both of napari's themes: dark, then light.
+ERROR = ("#ff7b72", "#b3261e")
+WARNING = ("#f0b429", "#8a5a00")
+
+
+class MessageLine(QLabel):
+    """Hidden while there is nothing to say; never a dialog that blocks."""
+
+    def __init__(self, name: str = "message", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.clear()
+
+    def show_error(self, text: str) -> None:
+        """Say what went wrong."""
+        self._show(text, ERROR)
+
+    def show_warning(self, text: str) -> None:
+        """Say what to look at."""
+        self._show(text, WARNING)
+
+    def show_text(self, text: str) -> None:
+        """Say something, in the colour of the other text."""
+        self._show(text, None)
+
+    def clear(self) -> None:
+        """Say nothing and take no room."""
+        super().clear()
+        self.setVisible(False)
+
+    def _show(self, text: str, colours: tuple[str, str] | None) -> None:
+        self.setText(text)
+        if colours is None:
+            self.setStyleSheet("")
+        else:
+            self.setStyleSheet(f"color: {colours[0 if is_dark(self) else 1]}")
+        self.setVisible(bool(text))
+
+
+def is_dark(widget: QWidget) -> bool:
+    """Whether a widget's text is brighter than what is behind it."""
+    palette = widget.palette()
+    text = palette.color(QPalette.ColorRole.WindowText).lightness()
+    return text > palette.color(QPalette.ColorRole.Window).lightness()
