@@ -13,7 +13,7 @@ from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
-from napari_slicegan.report import draw_comparison
+from napari_slicegan.report import draw_comparison, summary
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.trainer import Trainer
@@ -71,7 +71,7 @@ def run_demo(out: Path, material: str, changes: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        The measured table and where the files are.
+        The measured table, what it amounts to, and where the files are.
     """
     chosen = MATERIALS[material]
     config = preset("slicegan-fast").changed(**{**chosen.settings, **changes})
@@ -84,7 +84,8 @@ def run_demo(out: Path, material: str, changes: Mapping[str, Any]) -> str:
     comparison = compare(source, volume)
     volume.save(out / "volume.tif")
     draw_comparison(comparison, source, volume, out / "report.png")
-    text = f"{SAMPLES[chosen.samples[0]].title}\n\n{comparison.table()}\n"
+    title = SAMPLES[chosen.samples[0]].title
+    text = f"{title}\n\n{comparison.table()}\n\n{summary(comparison)}\n"
     (out / "report.txt").write_text(text, encoding="utf-8")
     return (
         f"{text}\n{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.\n"
