@@ -163,13 +163,6 @@ class ArchitectureSettings(Settings):
         title="Normalisation",
         description="Normalisation of the generator's hidden layers.",
     )
-    axis_symmetry: bool = Field(
-        True,
-        title="Axis symmetry",
-        description="Isotropic materials: tie the generator's weights so that z, y "
-        "and x have the same statistics by construction. Ignored for anisotropic "
-        "ones.",
-    )
 
 
 class SliceSettings(Settings):

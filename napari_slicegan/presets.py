@@ -21,7 +21,6 @@ _PAPER = {
     "critic_slope": 0.0,
     "critic_heads": False,
     "normalisation": "batch",
-    "axis_symmetry": False,
     "symmetries": "none",
     "hard_phases": False,
     "critic_planes": None,

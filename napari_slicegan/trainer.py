@@ -66,7 +66,7 @@ class Trainer:
         self.device = choose_device(config.training.device)
         output: Output = "phases" if self.transform.range == "simplex" else "unit"
         isotropic = images.material == "isotropic"
-        spec = generator_spec(config, self.transform.channels, output, isotropic)
+        spec = generator_spec(config, self.transform.channels, output)
         check_training_size(spec, config.architecture.patch_size)
         self.samplers = _samplers(config, images, self.transform)
         real_mean = torch.stack([s.mean() for s in self.samplers]).mean(dim=0)

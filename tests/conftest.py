@@ -108,7 +108,7 @@ def make_game(toy_config: RunConfig) -> MakeGame:
         **changes: Any,
     ) -> Game:
         config = toy_config.changed(**changes)
-        spec = generator_spec(config, channels, output, isotropic)
+        spec = generator_spec(config, channels, output)
         real_mean = torch.full((channels,), 1 / channels)
         return Game(config, spec, isotropic, real_mean, torch.device("cpu"))
 

@@ -19,7 +19,6 @@ COMMON: dict[str, Any] = {
     "critic_slope": 0.0,
     "critic_heads": False,
     "normalisation": "batch",
-    "axis_symmetry": False,
     "symmetries": "none",
     "hard_phases": False,
     # All planes.
@@ -28,6 +27,7 @@ COMMON: dict[str, Any] = {
     "objective": "wgan-gp",
     "penalty_weight": 10.0,
     "penalty_every": 1,
+    "mean_weight": 0.0,
     "critic_steps": 5,
     "generator_rate": 1e-4,
     "critic_rate": 1e-4,
@@ -111,9 +111,8 @@ def test_presets_are_whole(name: str) -> None:
     config = preset(name)
     assert config.preset == name
     assert SUMMARIES[name].endswith(".")
-    for isotropic in (True, False):
-        spec = generator_spec(config, 2, "phases", isotropic)
-        check_training_size(spec, config.architecture.patch_size)
+    spec = generator_spec(config, 2, "phases")
+    check_training_size(spec, config.architecture.patch_size)
     assert parse_config(config.model_dump(mode="json")) == config
 
 

@@ -43,9 +43,7 @@ __all__ = [
 ]
 
 
-def generator_spec(
-    config: RunConfig, channels: int, output: Output, isotropic: bool
-) -> GeneratorSpec:
+def generator_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSpec:
     """Spec of the generator that a run's settings ask for.
 
     Parameters
@@ -54,8 +52,6 @@ def generator_spec(
         Channels of the volume.
     output
         "phases" or "unit".
-    isotropic
-        Whether the material is; without it there is no axis symmetry.
     """
     settings = config.architecture
     layers = settings.generator_layers
@@ -68,7 +64,6 @@ def generator_spec(
         widths=settings.generator_widths,
         layers=layers or default_layers(len(settings.generator_widths) + 1),
         normalisation=settings.normalisation,
-        axis_symmetry=settings.axis_symmetry and isotropic,
     )
 
 

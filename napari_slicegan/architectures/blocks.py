@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,7 @@ from napari_slicegan.architectures.sizes import SizeRule, transposed_rule
 if TYPE_CHECKING:
     from napari_slicegan.config import KernelSet
 
-N_ORIENTATIONS = 3
 MAX_SUBPIXEL_CHANNELS = 32
-Role = Literal["first", "hidden", "last"]
 
 
 class TransposedConvolution(nn.Module):
@@ -31,48 +29,6 @@ class TransposedConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k."""
         return transposed_convolution(x, self.weight, self.stride, self.padding)
-
-
-class AxisSymmetricConvolution(nn.Module):
-    """Transposed 3-D convolution that commutes with cyclic exchange of z, y and x.
-
-    A group convolution (Cohen & Welling 2016) over the three cyclic orientations of
-    the axes: hidden channels come in three copies, one for each orientation, and
-    the kernels of a copy are those of the first one with their axes exchanged.
-    Latent fields and volumes have one orientation only. Because independent latents
-    have no preferred axis, neither has the law of the generated volume.
-
-    Channels of a hidden field are ordered [orientation, channel].
-    """
-
-    def __init__(self, inputs: int, outputs: int, layer: KernelSet, role: Role) -> None:
-        super().__init__()
-        kernel, self.stride, self.padding = layer
-        self.role = role
-        inputs = inputs if role == "first" else _per_orientation(inputs)
-        outputs = outputs if role == "last" else _per_orientation(outputs)
-        relative = N_ORIENTATIONS if role == "hidden" else 1
-        self.weight = nn.Parameter(
-            torch.empty(relative, inputs, outputs, *(kernel,) * 3)
-        )
-        self.size_rule = transposed_rule(layer)
-
-    def full_weight(self) -> Tensor:
-        """Weight of the equal plain convolution, [C_in, C_out, k, k, k]."""
-        turns = range(N_ORIENTATIONS)
-        if self.role == "first":
-            return torch.cat([_exchange(self.weight[0], g) for g in turns], dim=1)
-        if self.role == "last":
-            return torch.cat([_exchange(self.weight[0], g) for g in turns], dim=0)
-        columns = [
-            torch.cat([_exchange(self.weight[(i - o) % 3], o) for i in turns], dim=0)
-            for o in turns
-        ]
-        return torch.cat(columns, dim=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k."""
-        return transposed_convolution(x, self.full_weight(), self.stride, self.padding)
 
 
 class ResizeConvolution(nn.Module):
@@ -131,25 +87,9 @@ def transposed_convolution(
 
 CONVOLUTIONS = (
     TransposedConvolution,
-    AxisSymmetricConvolution,
     ResizeConvolution,
     nn.Conv2d,
 )
-
-
-class OrientedBatchNorm(nn.BatchNorm3d):
-    """Batch norm whose statistics and scales are shared by the orientations."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(_per_orientation(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, 3 C, Z, Y, X] -> the same shape."""
-        return (
-            super()
-            .forward(x.reshape(-1, self.num_features, *x.shape[2:]))
-            .reshape(x.shape)
-        )
 
 
 class PixelNorm(nn.Module):
@@ -183,28 +123,5 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
     """
     for module in network.modules():
         if isinstance(module, CONVOLUTIONS):
-            bound = 1 / math.sqrt(_fan_in(module))
+            bound = 1 / math.sqrt(module.get_parameter("weight")[0].numel())
             nn.init.uniform_(module.weight, -bound, bound, generator=rng)
-
-
-def _fan_in(module: nn.Module) -> int:
-    if isinstance(module, AxisSymmetricConvolution):
-        return module.full_weight()[0].numel()
-    return module.get_parameter("weight")[0].numel()
-
-
-def _exchange(kernel: Tensor, turns: int) -> Tensor:
-    """Exchange the last three axes cyclically ``turns`` times."""
-    axes = list(range(kernel.ndim))
-    spatial = axes[-3:]
-    return kernel.permute(axes[:-3] + spatial[turns:] + spatial[:turns])
-
-
-def _per_orientation(channels: int) -> int:
-    """Channels of one orientation; refuses widths that cannot be shared out."""
-    if channels % N_ORIENTATIONS:
-        raise ValueError(
-            f"With 'Axis symmetry' the generator widths must be multiples of 3; got "
-            f"{channels}. Use {channels + 3 - channels % 3} or switch the symmetry off."
-        )
-    return channels // N_ORIENTATIONS

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
 
 from napari_slicegan.architectures.blocks import (
-    AxisSymmetricConvolution,
-    OrientedBatchNorm,
     PhaseProbabilities,
     PixelNorm,
     ResizeConvolution,
-    Role,
     TransposedConvolution,
     UnitInterval,
 )
@@ -56,7 +52,6 @@ class GeneratorSpec:
     widths: tuple[int, ...]
     layers: tuple[KernelSet, ...]
     normalisation: Literal["batch", "pixel", "none"]
-    axis_symmetry: bool
 
 
 class VolumeGenerator(nn.Module):
@@ -124,34 +119,19 @@ class PlaneCritic(nn.Module):
 def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:
     """Generator of transposed convolutions only (the paper's)."""
     rules = [transposed_rule(layer) for layer in spec.layers]
-    return _assemble(spec, rules, _last_transposed)
+    last = TransposedConvolution(spec.widths[-1], spec.channels, spec.layers[-1])
+    return _assemble(spec, rules, last)
 
 
 def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
-    """Generator whose last layer is a resize-convolution.
-
-    Raises
-    ------
-    ValueError
-        If axis symmetry is asked for: its last layer is a plain convolution.
-    """
-    if spec.axis_symmetry:
-        raise ValueError(
-            "'slicegan-rc' has no axis-symmetric form; switch 'Axis symmetry' off or "
-            "use the architecture 'slicegan'."
-        )
+    """Generator whose last layer is a resize-convolution."""
     rules = [transposed_rule(layer) for layer in spec.layers[:-1]]
-    return _assemble(
-        spec,
-        [*rules, SizeRule(2, -4)],
-        lambda spec: ResizeConvolution(spec.widths[-1], spec.channels),
-    )
+    last = ResizeConvolution(spec.widths[-1], spec.channels)
+    return _assemble(spec, [*rules, last.size_rule], last)
 
 
 def _assemble(
-    spec: GeneratorSpec,
-    rules: list[SizeRule],
-    last: Callable[[GeneratorSpec], nn.Module],
+    spec: GeneratorSpec, rules: list[SizeRule], last: nn.Module
 ) -> VolumeGenerator:
     if len(spec.layers) != len(spec.widths) + 1:
         raise ValueError(
@@ -167,30 +147,15 @@ def _assemble(
     for number, (width, layer) in enumerate(
         zip(spec.widths, spec.layers[:-1], strict=True), start=1
     ):
-        role: Role = "first" if number == 1 else "hidden"
         blocks[f"block{number}"] = nn.Sequential(
-            _upsampling(spec, inputs, width, layer, role),
+            TransposedConvolution(inputs, width, layer),
             _normalisation(spec, width),
             nn.ReLU(inplace=True),
         )
         inputs = width
     output = PhaseProbabilities() if spec.output == "phases" else UnitInterval()
-    blocks[f"block{len(spec.layers)}"] = nn.Sequential(last(spec), output)
+    blocks[f"block{len(spec.layers)}"] = nn.Sequential(last, output)
     return VolumeGenerator(spec, rules, **blocks)
-
-
-def _last_transposed(spec: GeneratorSpec) -> nn.Module:
-    return _upsampling(
-        spec, spec.widths[-1], spec.channels, spec.layers[-1], role="last"
-    )
-
-
-def _upsampling(
-    spec: GeneratorSpec, inputs: int, outputs: int, layer: KernelSet, role: Role
-) -> nn.Module:
-    if spec.axis_symmetry:
-        return AxisSymmetricConvolution(inputs, outputs, layer, role)
-    return TransposedConvolution(inputs, outputs, layer)
 
 
 def _normalisation(spec: GeneratorSpec, width: int) -> nn.Module:
@@ -198,7 +163,7 @@ def _normalisation(spec: GeneratorSpec, width: int) -> nn.Module:
         return PixelNorm()
     if spec.normalisation == "none":
         return nn.Identity()
-    return OrientedBatchNorm(width) if spec.axis_symmetry else nn.BatchNorm3d(width)
+    return nn.BatchNorm3d(width)
 
 
 def _last_edge(patch_size: int, n_hidden: int) -> int:

@@ -41,7 +41,6 @@ def spec(**changes: Any) -> GeneratorSpec:
         "widths": (6, 6),
         "layers": PLAIN,
         "normalisation": "batch",
-        "axis_symmetry": False,
     }
     return GeneratorSpec(**{**values, **changes})
 
@@ -86,7 +85,7 @@ def test_weights_of_the_paper() -> None:
     """
     config = preset("slicegan-paper")
     with torch.device("meta"):
-        generator = build_generator(generator_spec(config, 3, "phases", True))
+        generator = build_generator(generator_spec(config, 3, "phases"))
         critic = PlaneCritic(3, config.architecture.critic_widths, 64, 1, 0.0)
     assert convolution_weights(generator) == 13_119_488
     assert parameter_count(critic) == 2_763_776
@@ -97,7 +96,7 @@ def test_weights_of_the_paper() -> None:
 def test_networks_of_the_paper_have_no_biases() -> None:
     config = preset("slicegan-paper")
     with torch.device("meta"):
-        generator = build_generator(generator_spec(config, 3, "phases", True))
+        generator = build_generator(generator_spec(config, 3, "phases"))
         critic = PlaneCritic(3, config.architecture.critic_widths, 64, 1, 0.0)
     for network in (generator, critic):
         for module in network.modules():
@@ -111,7 +110,6 @@ def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
     """A latent of 4, the paper's kernels: each layer more doubles the patch."""
     config = RunConfig().changed(
         architecture=architecture,
-        axis_symmetry=False,
         patch_size=patch_size,
         latent_size=4,
         generator_layers=None,
@@ -119,7 +117,7 @@ def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
         generator_widths=(3,) * depth,
         critic_widths=(2,) * depth,
     )
-    shape = generator_spec(config, 2, "phases", isotropic=True)
+    shape = generator_spec(config, 2, "phases")
     check_training_size(shape, patch_size)
     with torch.no_grad():
         volume = build_generator(shape)(torch.zeros(1, 2, 4, 4, 4))
@@ -142,7 +140,7 @@ def test_a_chain_of_other_kernels() -> None:
         generator_layers=((6, 3, 3), (6, 3, 3), (4, 2, 3)),
         critic_widths=(2, 2),
     )
-    check_training_size(generator_spec(config, 2, "phases", isotropic=True), 44)
+    check_training_size(generator_spec(config, 2, "phases"), 44)
     assert critic_for(config, 2)(torch.zeros(5, 2, 44, 44)).shape == (5, 1)
 
 
@@ -174,51 +172,6 @@ def test_generators_commute_with_shifts(
         shifted = network(latents.narrow(axis, 1, 5))
     torch.testing.assert_close(shifted, whole.narrow(axis, 8, 24))
     assert whole.std() > 0.01
-
-
-@pytest.mark.parametrize("normalisation", ["batch", "pixel", "none"])
-@pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("layers", [PLAIN, ((6, 3, 3), (4, 2, 2), (4, 2, 3))])
-def test_axis_symmetry(
-    normalisation: str, training: bool, layers: tuple[KernelSet, ...]
-) -> None:
-    """Exchanging the latent's axes cyclically exchanges the volume's."""
-    network = built(axis_symmetry=True, normalisation=normalisation, layers=layers)
-    network.train(training)
-    latents = normal(2, 3, 4, 5, 6)
-    with torch.no_grad():
-        volume = network(latents)
-        for axes in ((0, 1, 3, 4, 2), (0, 1, 4, 2, 3)):
-            exchanged = network(latents.permute(axes))
-            torch.testing.assert_close(exchanged, volume.permute(axes))
-    assert volume.std() > 0.01
-
-
-def test_without_the_symmetry_the_axes_differ() -> None:
-    """The test above would notice weights that are not tied."""
-    network = built(axis_symmetry=False)
-    latents = normal(2, 3, 4, 4, 4)
-    with torch.no_grad():
-        volume = network(latents)
-        exchanged = network(latents.permute(0, 1, 3, 4, 2))
-    difference = exchanged - volume.permute(0, 1, 3, 4, 2)
-    assert difference.abs().max() > 0.1
-
-
-def test_the_symmetry_does_not_tie_more_than_it_must() -> None:
-    """Exchanging z with y alone gives another volume: only cyclic exchange is tied."""
-    network = built(axis_symmetry=True)
-    latents = normal(2, 3, 4, 4, 4)
-    with torch.no_grad():
-        volume = network(latents)
-        turned = network(latents.transpose(2, 3))
-    assert (turned - volume.transpose(2, 3)).abs().max() > 0.1
-
-
-def test_anisotropic_materials_have_no_axis_symmetry() -> None:
-    config = RunConfig().changed(axis_symmetry=True)
-    assert generator_spec(config, 2, "phases", isotropic=True).axis_symmetry
-    assert not generator_spec(config, 2, "phases", isotropic=False).axis_symmetry
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
@@ -253,17 +206,13 @@ def test_phases_end_in_probabilities(architecture: str) -> None:
 def test_weights_follow_the_law_of_torch() -> None:
     """Uniform within 1 / sqrt(fan in), as torch draws them itself."""
     rng = torch.Generator().manual_seed(0)
-    for symmetric in (False, True):
-        network = build_generator(spec(axis_symmetry=symmetric, widths=(48, 48)), rng)
-        for weight in (p for p in network.parameters() if p.ndim > 2):
-            # Fan in of a transposed convolution in torch: output channels times kernel.
-            outputs = weight.shape[1] if not symmetric else None
-            last = weight.shape[1 if not symmetric else 2] == 2
-            fan_in = (outputs or (2 if last else 48)) * 4**3
-            bound = 1 / math.sqrt(fan_in)
-            assert weight.abs().max() <= bound
-            # Standard deviation of the uniform law: bound / sqrt(3).
-            assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
+    network = build_generator(spec(widths=(48, 48)), rng)
+    for weight in (p for p in network.parameters() if p.ndim > 2):
+        # Fan in of a transposed convolution in torch: output channels times kernel.
+        bound = 1 / math.sqrt(weight.shape[1] * 4**3)
+        assert weight.abs().max() <= bound
+        # Standard deviation of the uniform law: bound / sqrt(3).
+        assert weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.02)
 
 
 def test_weights_come_from_the_given_generator_alone() -> None:
@@ -284,11 +233,6 @@ def test_weights_come_from_the_given_generator_alone() -> None:
         ({"layers": ((5, 2, 3), *PLAIN[1:])}, "checkerboard"),
         ({"layers": ((6, 2, 4),) * 3}, "never grows"),
         ({"latent_size": 2}, "never grows"),
-        ({"axis_symmetry": True, "widths": (6, 8)}, "multiples of 3; got 8. Use 9"),
-        (
-            {"architecture": "slicegan-rc", "axis_symmetry": True},
-            "no axis-symmetric form",
-        ),
     ],
 )
 def test_refused_generators(changes: dict[str, Any], words: str) -> None:
