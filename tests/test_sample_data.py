@@ -52,9 +52,7 @@ def test_readme_names_every_file() -> None:
 
 
 def test_unknown_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(
-        ValueError, match=r"called 'gold'.*nanoporous_gold"
-    ):
+    with pytest.raises(ValueError, match=r"called 'gold'.*nanoporous_gold"):
         sample_data.path("gold")
 
 

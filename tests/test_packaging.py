@@ -1,0 +1,113 @@
+"""What is installed is what the source says: versions, files, dependencies, verbs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import napari_slicegan
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGE = CHECKOUT / "napari_slicegan"
+# Module -> distribution, where the names differ.
+DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image"}
+
+
+def text_of(name: str) -> str:
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def base_requirements() -> set[str]:
+    found = map(Requirement, distribution("napari-slicegan").requires or ())
+    return {item.name for item in found if "extra" not in str(item.marker)}
+
+
+def third_party_modules() -> set[str]:
+    """Top names of everything the package imports and Python does not bring."""
+    tops = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                tops |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                tops.add(node.module.split(".")[0])
+    return tops - set(sys.stdlib_module_names) - {"napari_slicegan"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the files that the wheel would hold."""
+    folder = tmp_path_factory.mktemp("built")
+    steps = ["egg_info", "--egg-base", str(folder), "build_py"]
+    done = subprocess.run(
+        [sys.executable, "setup.py", "-q", *steps, "--build-lib", str(folder / "lib")],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "lib" / "napari_slicegan"
+
+
+def test_all_places_name_the_same_version() -> None:
+    version = napari_slicegan.__version__
+    assert distribution("napari-slicegan").version == version
+    assert f"\nversion: {version}\n" in text_of("CITATION.cff")
+    newest = re.search(r"^## \[(.+?)\]", text_of("CHANGELOG.md"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == version
+
+
+def test_package_holds_its_code_and_the_samples(built: Path) -> None:
+    files = {
+        str(file.relative_to(built)) for file in built.rglob("*") if file.is_file()
+    }
+    code = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
+    samples = {
+        f"sample_data/{file.name}"
+        for file in (CHECKOUT / "sample_data").iterdir()
+        if file.suffix in {".tif", ".png", ".md", ".py"}
+    }
+    assert len(samples) > 10
+    expected = {Path(name) for name in code | samples | {"py.typed"}}
+    assert {Path(name) for name in files} == expected
+
+
+def test_sample_data_is_importable_from_anywhere(tmp_path: Path) -> None:
+    code = (
+        "from napari_slicegan import sample_data\n"
+        "for name in sample_data.SAMPLES: assert sample_data.path(name).is_file(), name"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    needed = {DISTRIBUTIONS.get(name, name) for name in third_party_modules()}
+    assert needed <= base_requirements()
+
+
+def test_base_names_no_qt_binding() -> None:
+    required = distribution("napari-slicegan").requires or ()
+    base = [item for item in required if "extra ==" not in item]
+    assert not [item for item in base if re.search(r"(?i)pyqt|pyside|napari\[", item)]
+
+
+def test_command_line_is_installed() -> None:
+    [script] = distribution("napari-slicegan").entry_points.select(name="slicegan")
+    assert script.value == "napari_slicegan.cli:main"
+    assert callable(script.load())
+
+
+def test_readme_names_only_verbs_that_the_makefile_has() -> None:
+    verbs = set(re.findall(r"^([a-z-]+):.*## ", text_of("Makefile"), re.MULTILINE))
+    # Commands stand at the start of a line or in backquotes; prose may say "make a".
+    named = set(re.findall(r"(?m)(?:^|`)make ([a-z-]+)", text_of("README.md")))
+    assert {"demo", "test"} <= named <= verbs
