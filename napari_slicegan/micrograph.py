@@ -93,13 +93,23 @@ class Micrograph:
             If the file cannot be read, or its values cannot be trained on.
         """
         file = read_image(path, settings.pixel_size_nm)
-        values, name = file.values, file.path.name
+        return cls.from_values(
+            file.values, settings, file.pixel_size_nm, file.path.name
+        )
+
+    @classmethod
+    def from_values(
+        cls,
+        values: NDArray[Any],
+        settings: MicrographSettings,
+        pixel_size_nm: float | None = None,
+        name: str = "micrograph",
+    ) -> Micrograph:
+        """As `open`, for the values of a file that are in memory already."""
         if settings.crop is not None:
             # Before the values are judged: what is cropped away may be a data bar.
             values = _cropped(values, settings.crop, name)
-        loaded = cls.from_array(
-            values, _kind_to_read(settings), file.pixel_size_nm, name
-        )
+        loaded = cls.from_array(values, _kind_to_read(settings), pixel_size_nm, name)
         return loaded.prepared(settings.model_copy(update={"crop": None}))
 
     def prepared(self, settings: MicrographSettings) -> Micrograph:

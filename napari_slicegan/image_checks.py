@@ -1,0 +1,178 @@
+"""What to look at before training: images that are too small, or that disagree."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.metrics.correlation import radial_two_point_correlation
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
+    from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.training_images import TrainingImages
+
+# 95 % of a normal distribution lies within this many standard deviations.
+CONFIDENCE = 1.96
+# Relative uncertainty of a fraction above which an image says little of the material.
+TOO_UNCERTAIN = 0.3
+# Differences of fractions that no one would call a disagreement.
+NEGLIGIBLE = 0.02
+# Covariance, relative to that at distance zero, that chance alone may give.
+NOISE = 0.02
+MAX_DISTANCE = 100
+MAX_PLANES = 5
+
+Fractions = Mapping[int, tuple[float, float]]
+"""Fraction of each phase by its label, and half the width of its 95 % interval."""
+
+
+def fraction_uncertainty(indicator: NDArray[np.bool_]) -> float:
+    """Standard deviation of the phase fraction among images of this size.
+
+    Var = p (1 - p) A / (area), where A is the integral range: the integral of the
+    normalised covariance over the plane (Lantuejoul 1991, J. Microsc. 161, 387; Kanit
+    et al. 2003, eq. 16), here up to where it is lost in its own noise.
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]``, True in the phase.
+    """
+    fraction = float(indicator.mean())
+    variance = fraction * (1 - fraction)
+    if variance == 0:
+        return 0.0
+    reach = max(1, min(MAX_DISTANCE, min(indicator.shape) // 2))
+    # The mean of a phase and its complement: the border weighs on them oppositely.
+    correlation = radial_two_point_correlation(indicator, reach) - fraction**2
+    rest = radial_two_point_correlation(~indicator, reach) - (1 - fraction) ** 2
+    covariance = (correlation + rest) / (2 * variance)
+    ends = np.flatnonzero(covariance <= NOISE)
+    covariance = covariance[: ends[0]] if ends.size else covariance
+    # Ring by ring: the pixel itself, then 2 pi r pixels at the distance r.
+    rings = 2 * math.pi * np.arange(len(covariance))
+    rings[0] = 1
+    integral_range = float((rings * covariance).sum())
+    return math.sqrt(variance * min(1.0, integral_range / indicator.size))
+
+
+def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
+    """Fractions of the phases in each viewing direction, with their uncertainty.
+
+    Several images of one direction count as independent; of a volume some planes.
+    """
+    labels = images.labels
+    return {
+        axis: {label: _fraction(of_axis, axis, label) for label in labels}
+        for axis, of_axis in images.views.items()
+    }
+
+
+def image_warnings(
+    images: TrainingImages,
+    patch_size: int,
+    fractions: Mapping[Axis, Fractions] | None = None,
+) -> list[str]:
+    """What may spoil a run with these images, one sentence each.
+
+    Parameters
+    ----------
+    patch_size
+        Edge of the training crops in pixels.
+    fractions
+        From `view_fractions`, if they are known already.
+    """
+    found = _size_warnings(images, patch_size)
+    if images.kind == "phases":
+        known = view_fractions(images) if fractions is None else fractions
+        found += _spread_warnings(known) + _disagreements(known)
+    if images.pixel_size_nm is None:
+        found.append(
+            "The pixel size is unknown: the volume will have no physical size. Type it "
+            "above if you know it."
+        )
+    return found
+
+
+def _fraction(
+    images: tuple[Micrograph, ...], axis: Axis, label: int
+) -> tuple[float, float]:
+    """Mean over the images by their area, and half of its 95 % interval."""
+    values, variances, areas = [], [], []
+    for image in images:
+        planes = image.planes(axis)
+        values.append(float((planes == label).mean()))
+        variances.append(_variance(planes, label))
+        areas.append(planes.size)
+    weights = np.asarray(areas) / sum(areas)
+    spread = math.sqrt(float((weights**2 * np.asarray(variances)).sum()))
+    return float(weights @ np.asarray(values)), CONFIDENCE * spread
+
+
+def _variance(planes: NDArray[Any], label: int) -> float:
+    """Of the fraction in one image, or in a volume as far as its planes tell."""
+    some = planes[:: max(1, len(planes) // MAX_PLANES)]
+    squares = [fraction_uncertainty(plane == label) ** 2 for plane in some]
+    return float(np.mean(squares)) / len(squares)
+
+
+def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
+    """Images smaller than a crop, or with too few independent ones."""
+    try:
+        images.check_patch(patch_size)
+    except ValueError as error:
+        return [_sentence(str(error))]
+    return [
+        f"{image.name} is only {rows} x {columns} pixels; crops of {patch_size} pixels "
+        "show little variety. Use a larger image if there is one."
+        for axis, of_axis in images.views.items()
+        for image in of_axis
+        for rows, columns in [image.planes(axis).shape[1:3]]
+        if rows * columns < 4 * patch_size**2
+    ]
+
+
+def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
+    """Structure so coarse that another image would show other fractions."""
+    found = []
+    for axis, of_axis in fractions.items():
+        label, (value, half) = max(of_axis.items(), key=lambda item: _relative(item[1]))
+        if _relative((value, half)) > TOO_UNCERTAIN:
+            where = f" seen along {axis}" if len(fractions) > 1 else ""
+            found.append(
+                f"The image{where} is small for its structure: the fraction of phase "
+                f"{label}, {value:.3f}, is known to ±{half:.3f} only (95 %). The "
+                "volume will match this picture, less surely the material."
+            )
+    return found
+
+
+def _relative(known: tuple[float, float]) -> float:
+    value, half = known
+    return half / value if value > 0 else 0.0
+
+
+def _disagreements(fractions: Mapping[Axis, Fractions]) -> list[str]:
+    """Views of one volume have the same fractions, up to chance."""
+    found = []
+    for first, second in itertools.combinations(fractions, 2):
+        for label, (value, half) in fractions[first].items():
+            other, other_half = fractions[second][label]
+            allowed = max(NEGLIGIBLE, math.hypot(half, other_half))
+            if abs(value - other) > allowed:
+                found.append(
+                    f"The views disagree: the fraction of phase {label} is {value:.3f} "
+                    f"seen along {first} and {other:.3f} along {second}, more than "
+                    f"chance explains (±{allowed:.3f}). Check the segmentation."
+                )
+    return found
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

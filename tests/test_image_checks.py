@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari_slicegan.sample_data import path as sample_path
+
+from napari_slicegan.image_checks import (
+    fraction_uncertainty,
+    image_warnings,
+    view_fractions,
+)
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.training_images import TrainingImages
+from tests.toys import smooth_field
+
+
+def material(
+    *shape: int, level: float = 0.0, seed: int = 0, pixel_size_nm: float | None = 5.0
+) -> Micrograph:
+    """Phase 1 where a smooth random field is above a level."""
+    values = (smooth_field(*shape, seed=seed) > level).astype(np.uint8)
+    return Micrograph.from_array(values, "phases", pixel_size_nm, "toy")
+
+
+def test_uncertainty_is_the_scatter_among_images() -> None:
+    # Oracle: the fractions of 100 windows of as many independent fields.
+    windows = [smooth_field(160, 160, seed=s)[:64, :64] > 0.05 for s in range(100)]
+    scatter = np.std([window.mean() for window in windows])
+    predicted = np.mean([fraction_uncertainty(window) for window in windows])
+    assert predicted == pytest.approx(scatter, rel=0.2)
+
+
+def test_uncertainty_of_white_noise_is_binomial() -> None:
+    # Independent pixels: sqrt(p (1 - p) / n) = sqrt(0.3 * 0.7 / 40000) = 0.0023
+    pixels = np.random.default_rng(0).random((200, 200)) < 0.3
+    assert fraction_uncertainty(pixels) == pytest.approx(0.0023, rel=0.1)
+
+
+def test_uncertainty_is_the_same_for_a_phase_and_the_rest() -> None:
+    pores = smooth_field(64, 96) > 0.1
+    assert fraction_uncertainty(pores) == pytest.approx(fraction_uncertainty(~pores))
+
+
+def test_single_phase_is_certain() -> None:
+    assert fraction_uncertainty(np.ones((32, 32), bool)) == 0
+
+
+def test_fractions_of_each_view() -> None:
+    views = {axis: material(64, 96, seed=seed) for seed, axis in enumerate("zyx")}
+    fractions = view_fractions(TrainingImages.anisotropic(**views))
+    for axis, image in views.items():
+        assert fractions[axis][1][0] == pytest.approx(image.phase_fractions()[1])
+
+
+def test_several_images_are_surer_than_one() -> None:
+    one, two = material(64, 64, seed=1), material(64, 64, seed=2)
+    alone = view_fractions(TrainingImages.isotropic(one))["z"][1]
+    both = view_fractions(TrainingImages.isotropic(one, two))["z"][1]
+    assert both[0] == pytest.approx((one.values.mean() + two.values.mean()) / 2)
+    assert both[1] < alone[1]
+
+
+def test_good_images_are_left_in_peace() -> None:
+    assert image_warnings(TrainingImages.isotropic(material(256, 256)), 64) == []
+
+
+def test_small_image() -> None:
+    refused = image_warnings(TrainingImages.isotropic(material(48, 200)), 64)
+    assert "at least 64 x 64 pixels, got 48 x 200" in refused[0]
+    tight = image_warnings(TrainingImages.isotropic(material(100, 100)), 64)
+    assert "only 100 x 100 pixels" in tight[0]
+
+
+def test_coarse_structure() -> None:
+    # One disk is no statistics: A is about the disk's area pi 12^2 = 452 of 128^2
+    # pixels, so 2 sd = 2 sqrt(0.028 * 0.972 * 452 / 128^2) = 0.05 of 0.028.
+    y, x = np.mgrid[:128, :128]
+    disk = ((y - 64) ** 2 + (x - 64) ** 2 < 12**2).astype(np.uint8)
+    images = TrainingImages.isotropic(Micrograph.from_array(disk, "phases", 5.0))
+    (found,) = image_warnings(images, 64)
+    assert "fraction of phase 1, 0.027" in found
+
+
+def test_views_that_disagree() -> None:
+    # A third against two thirds of the field's values: far beyond chance.
+    z, y = material(160, 160, level=0.06), material(160, 160, level=-0.06, seed=1)
+    images = TrainingImages.anisotropic(z=z, y=y, x=y)
+    found = image_warnings(images, 64)
+    assert any("seen along z" in text and "along y" in text for text in found)
+    assert not any("along y and" in text for text in found)
+
+
+def test_views_of_one_volume_do_not_disagree() -> None:
+    names = {axis: f"fibres_{axis}" for axis in "zyx"}
+    views = {axis: Micrograph.open(sample_path(n)) for axis, n in names.items()}
+    assert image_warnings(TrainingImages.anisotropic(**views), 64) == []
+
+
+def test_unknown_pixel_size() -> None:
+    images = TrainingImages.isotropic(material(256, 256, pixel_size_nm=None))
+    (found,) = image_warnings(images, 64)
+    assert "pixel size" in found
