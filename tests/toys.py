@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,10 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from napari_slicegan.micrograph import Micrograph
+
+if TYPE_CHECKING:
+    from napari_slicegan.step_report import FinishReason, StepReport
+    from napari_slicegan.trainer import Trainer
 
 # The label values of the toy material are not the numbers of its phases.
 TOY_LABELS = (7, 207)
@@ -42,3 +48,41 @@ class Crops:
         self.asked.append((critic, n))
         shape = (n, self.channels, TOY_PATCH, TOY_PATCH)
         return torch.rand(shape, generator=rng)
+
+
+def tensors(state: object, name: str = "") -> dict[str, Tensor]:
+    """All tensors and numbers in a nested state, by their path."""
+    if isinstance(state, Tensor):
+        return {name: state}
+    if isinstance(state, (int, float)):
+        return {name: torch.tensor(state, dtype=torch.float64)}
+    items = state.items() if isinstance(state, dict) else enumerate(_members(state))
+    found: dict[str, Tensor] = {}
+    for key, value in items:
+        found |= tensors(value, f"{name}/{key}")
+    return found
+
+
+def _members(state: object) -> list[object]:
+    return list(state) if isinstance(state, (list, tuple)) else []
+
+
+def train(trainer: Trainer, stop_at: int | None = None) -> list[StepReport]:
+    """Run to the end, or stop after a step; the reports."""
+    reports = []
+    for report in trainer.run():
+        reports.append(report)
+        if report.step == stop_at:
+            trainer.stop()
+    return reports
+
+
+def finish_of(trainer: Trainer) -> FinishReason:
+    """Run to the end; the reason of the end."""
+    steps = trainer.run()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            reason: FinishReason = end.value
+            return reason
