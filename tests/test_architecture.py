@@ -43,6 +43,7 @@ ORDER = (
     "trained_generator",
     "generation",
     "metrics",
+    "image_checks",
     "monitors",
     "step_report",
     "run_folder",

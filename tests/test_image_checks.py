@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari_slicegan.sample_data import path as sample_path
 
+from napari_slicegan.config import AXES
 from napari_slicegan.image_checks import (
     fraction_uncertainty,
     image_warnings,
@@ -46,7 +47,7 @@ def test_single_phase_is_certain() -> None:
 
 
 def test_fractions_of_each_view() -> None:
-    views = {axis: material(64, 96, seed=seed) for seed, axis in enumerate("zyx")}
+    views = {axis: material(64, 96, seed=seed) for seed, axis in enumerate(AXES)}
     fractions = view_fractions(TrainingImages.anisotropic(**views))
     for axis, image in views.items():
         assert fractions[axis][1][0] == pytest.approx(image.phase_fractions()[1])
