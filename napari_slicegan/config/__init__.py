@@ -1,0 +1,35 @@
+"""Settings of a run, each declared once.
+
+The form in the window, the flags of the command line, ``config.json`` in the run
+folder and the validation all derive from the fields declared here: title,
+description, bounds and default stand nowhere else.
+"""
+
+from __future__ import annotations
+
+from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
+from napari_slicegan.config.images import MicrographSettings
+from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
+from napari_slicegan.config.run import RunConfig, group_of_field, parse_config
+from napari_slicegan.config.training import (
+    ObjectiveSettings,
+    OptimiserSettings,
+    TrainingSettings,
+)
+
+__all__ = [
+    "AXES",
+    "ArchitectureSettings",
+    "Axis",
+    "KernelSet",
+    "Kind",
+    "MicrographSettings",
+    "ObjectiveSettings",
+    "OptimiserSettings",
+    "RunConfig",
+    "Settings",
+    "SliceSettings",
+    "TrainingSettings",
+    "group_of_field",
+    "parse_config",
+]

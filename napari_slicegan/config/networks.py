@@ -1,0 +1,108 @@
+"""Settings of the networks and of what the critic sees."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from napari_slicegan.config.base import KernelSet, Settings, Widths
+
+
+class ArchitectureSettings(Settings):
+    """The networks."""
+
+    architecture: Literal["slicegan", "slicegan-rc"] = Field(
+        "slicegan",
+        title="Architecture",
+        description="'slicegan': transposed convolutions; 'slicegan-rc': the last "
+        "one replaced by trilinear upsampling and a convolution.",
+    )
+    patch_size: int = Field(
+        64,
+        ge=8,
+        le=1024,
+        title="Patch size",
+        description="Edge of the training volumes and of the real crops, in pixels.",
+    )
+    latent_size: int = Field(
+        4,
+        ge=2,
+        le=64,
+        title="Latent size",
+        description="Latent positions per axis of a training volume.",
+    )
+    latent_channels: int = Field(
+        16,
+        ge=1,
+        le=1024,
+        title="Latent channels",
+        description="Random numbers at each latent position.",
+    )
+    generator_widths: Widths = Field(
+        (192, 96, 48, 24),
+        title="Generator widths",
+        description="Channels of the generator's hidden layers, first to last.",
+    )
+    generator_layers: tuple[KernelSet, ...] | None = Field(
+        None,
+        title="Generator kernels",
+        description="Kernel, stride and padding of each generator layer; by default "
+        "4,2,2 throughout and 4,2,3 last.",
+    )
+    critic_widths: Widths = Field(
+        (32, 64, 128, 256),
+        title="Critic widths",
+        description="Channels of the critic's hidden layers, first to last.",
+    )
+    critic_slope: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        title="Critic slope",
+        description="Slope of the critic's rectifiers below zero; 0 is a plain ReLU.",
+    )
+    critic_heads: bool = Field(
+        True,
+        title="Critic heads",
+        description="Isotropic materials: the critic scores each axis with a last "
+        "layer of its own, so that all axes become equally good. Anisotropic ones "
+        "have a critic for each axis in any case.",
+    )
+    normalisation: Literal["batch", "pixel", "none"] = Field(
+        "batch",
+        title="Normalisation",
+        description="Normalisation of the generator's hidden layers.",
+    )
+
+
+class SliceSettings(Settings):
+    """What the critic sees."""
+
+    symmetries: Literal["auto", "none", "flips", "rotations"] = Field(
+        "auto",
+        title="Image symmetries",
+        description="Symmetries applied to the real crops: 'flips' mirrors them, "
+        "'rotations' adds quarter turns. 'auto': rotations for isotropic "
+        "materials, none otherwise.",
+    )
+    critic_planes: int | None = Field(
+        8,
+        ge=1,
+        title="Critic planes",
+        description="Random planes per axis and volume in a critic step; empty for "
+        "all of them.",
+    )
+    hard_phases: bool = Field(
+        True,
+        title="Hard phases",
+        description="The critic sees the most probable phase of each voxel, as in the "
+        "finished volume, instead of probabilities.",
+    )
+    generator_planes: int | None = Field(
+        8,
+        ge=1,
+        title="Generator planes",
+        description="Random planes per axis and volume in a generator step; empty "
+        "for all of them.",
+    )

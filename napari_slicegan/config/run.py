@@ -1,0 +1,87 @@
+"""All settings of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from napari_slicegan.config.base import Settings
+from napari_slicegan.config.images import MicrographSettings
+from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
+from napari_slicegan.config.training import (
+    ObjectiveSettings,
+    OptimiserSettings,
+    TrainingSettings,
+)
+
+
+class RunConfig(Settings):
+    """Everything that is decided before a run starts."""
+
+    preset: str = Field(
+        "slicegan-fast",
+        title="Preset",
+        description="Name of the bundle of settings the run started from.",
+    )
+    micrograph: MicrographSettings = MicrographSettings()
+    architecture: ArchitectureSettings = ArchitectureSettings()
+    slices: SliceSettings = SliceSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    def changed(self, **values: Any) -> RunConfig:
+        """Copy with some fields replaced, named without their group.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown or a value is outside its bounds; one sentence.
+        """
+        data = self.model_dump()
+        homes = group_of_field()
+        for name, value in values.items():
+            if name not in homes:
+                raise ValueError(
+                    f"No setting is called '{name}'. Settings: "
+                    f"{', '.join(sorted(homes))}."
+                )
+            data[homes[name]][name] = value
+        return parse_config(data)
+
+
+def group_of_field() -> dict[str, str]:
+    """Group of every setting; field names are unique over the groups."""
+    homes: dict[str, str] = {}
+    for group, info in RunConfig.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Settings):
+            homes.update(dict.fromkeys(info.annotation.model_fields, group))
+    return homes
+
+
+def parse_config(data: dict[str, Any]) -> RunConfig:
+    """Validate nested settings, with one readable sentence per fault.
+
+    Raises
+    ------
+    ValueError
+        Names the setting by its title, what came, and what is allowed.
+    """
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        raise ValueError(" ".join(map(_sentence, error.errors()))) from error
+
+
+def _sentence(fault: Any) -> str:
+    """One sentence for one pydantic fault."""
+    path = [str(part) for part in fault["loc"]]
+    name = ".".join(path) or "The settings"
+    group = RunConfig.model_fields.get(path[0]) if path else None
+    if group is not None and len(path) > 1 and isinstance(group.annotation, type):
+        field = group.annotation.model_fields.get(path[1])
+        if field is not None:
+            name = f"'{field.title}' ({path[1]})"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    return f"{name}: {message}; got {fault['input']!r}."

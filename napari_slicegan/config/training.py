@@ -1,0 +1,182 @@
+"""Settings of the training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from napari_slicegan.config.base import Settings
+
+
+class ObjectiveSettings(Settings):
+    """The game between generator and critic."""
+
+    objective: Literal["wgan-gp", "r3gan"] = Field(
+        "r3gan",
+        title="Objective",
+        description="'wgan-gp': Wasserstein distance with gradient penalty. 'r3gan': "
+        "relativistic pairing with penalties on real and generated images.",
+    )
+    penalty_weight: float = Field(
+        16.0,
+        ge=0,
+        le=1000,
+        title="Penalty weight",
+        description="Weight of the gradient penalty.",
+    )
+    penalty_every: int = Field(
+        4,
+        ge=1,
+        le=100,
+        title="Penalty interval",
+        description="Critic steps from one gradient penalty to the next.",
+    )
+    mean_weight: float = Field(
+        100.0,
+        ge=0,
+        le=1e6,
+        title="Mean weight",
+        description="Weight, in the generator's loss, of the squared difference "
+        "between the phase fractions (gray values: the means) of generated volumes "
+        "and images; keeps them from swinging.",
+    )
+    critic_steps: int = Field(
+        1,
+        ge=1,
+        le=100,
+        title="Critic steps",
+        description="Critic steps for each generator step.",
+    )
+
+
+class OptimiserSettings(Settings):
+    """Adam, its schedule and the averaged weights."""
+
+    generator_rate: float = Field(
+        4e-3,
+        gt=0,
+        le=1,
+        title="Generator learning rate",
+        description="Learning rate of the generator.",
+    )
+    critic_rate: float = Field(
+        8e-4,
+        gt=0,
+        le=1,
+        title="Critic learning rate",
+        description="Learning rate of the critics.",
+    )
+    betas: tuple[
+        Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]
+    ] = Field(
+        (0.0, 0.99),
+        title="Adam betas",
+        description="Decay of Adam's first and second moments.",
+    )
+    decay_from: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="Decay from",
+        description="Share of the run after which the learning rates fall linearly "
+        "to a twentieth; 1 keeps them constant.",
+    )
+    averaging: float = Field(
+        0.995,
+        ge=0,
+        lt=1,
+        title="Weight averaging",
+        description="Decay per step of the running average of the generator's "
+        "weights; 0 uses the last weights.",
+    )
+
+
+class TrainingSettings(Settings):
+    """Length, batch sizes and bookkeeping of the run."""
+
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**63,
+        title="Seed",
+        description="Fixes every random number of the run.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        title="Device",
+        description="auto, cpu, cuda, cuda:N or mps.",
+    )
+    steps: int = Field(
+        100_000,
+        ge=1,
+        title="Steps",
+        description="Generator steps after which the run ends.",
+    )
+    minutes: float | None = Field(
+        4.75,
+        gt=0,
+        title="Minutes",
+        description="Minutes of training after which the run ends; empty for no limit.",
+    )
+    settle_minutes: float | None = Field(
+        None,
+        gt=0,
+        title="Stop when settled",
+        description="Minutes without improvement of the measured quality after "
+        "which the run ends; empty to train on.",
+    )
+    generator_volumes: int = Field(
+        2,
+        ge=1,
+        le=1024,
+        title="Volumes, generator",
+        description="Volumes generated in a generator step.",
+    )
+    critic_volumes: int = Field(
+        2,
+        ge=1,
+        le=1024,
+        title="Volumes, critic",
+        description="Volumes generated in a critic step.",
+    )
+    share_volumes: bool = Field(
+        True,
+        title="Share volumes",
+        description="The generator step reuses the volumes of the last critic step; "
+        "needs equal numbers of volumes.",
+    )
+    real_images: int | None = Field(
+        None,
+        ge=1,
+        title="Real crops",
+        description="Real crops per axis in a critic step; empty for one for each "
+        "generated plane.",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        title="Threads",
+        description="Processor threads for the computation; empty for all cores.",
+    )
+    monitor_every: int = Field(
+        50,
+        ge=1,
+        title="Monitor interval",
+        description="Steps from one quality measurement and preview to the next.",
+    )
+    checkpoint_minutes: float = Field(
+        1.0,
+        gt=0,
+        title="Checkpoint interval",
+        description="Minutes from one checkpoint to the next.",
+    )
+    keep_checkpoints: int = Field(
+        2,
+        ge=1,
+        le=1000,
+        title="Checkpoints kept",
+        description="Newest checkpoints kept in the run folder.",
+    )
