@@ -47,6 +47,8 @@ UNREADABLE = (
     zipfile.BadZipFile,
     pickle.UnpicklingError,
 )
+# Flag of a folder in an archive: torch would read such a tensor as random memory.
+FOLDER = 0x10
 VERSIONED = ("napari-slicegan", "torch", "numpy")
 
 
@@ -256,7 +258,8 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
     """State in a checkpoint; None if its checksums are wrong, or if it holds code."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
+            folders = [m for m in archive.infolist() if m.external_attr & FOLDER]
+            if archive.testzip() is not None or folders:
                 return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE:

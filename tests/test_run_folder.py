@@ -1,0 +1,268 @@
+"""The run folder: whole at any moment, and harmless to open."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_slicegan.run_folder import RunFolder, read_config
+from napari_slicegan.trainer import Trainer
+from tests.toys import tensors, train
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+
+
+@pytest.fixture
+def folder(toy_run: Path, tmp_path: Path) -> RunFolder:
+    """A copy of the finished toy run, with a second checkpoint before the last."""
+    path = tmp_path / "copy"
+    shutil.copytree(toy_run, path)
+    newest = RunFolder(path).checkpoints()[0]
+    state = torch.load(newest, weights_only=True)
+    torch.save({**state, "step": 2}, path / "checkpoint-0000002.pt")
+    return RunFolder(path)
+
+
+def test_what_a_run_leaves(toy_run: Path) -> None:
+    """These files, and nothing temporary."""
+    assert {path.name for path in toy_run.iterdir()} == {
+        "config.json",
+        "micrographs",
+        "history.csv",
+        "checkpoint-0000004.pt",
+        "generator.safetensors",
+    }
+
+
+def test_settings_and_images_come_back(
+    toy_run: Path, toy_config: RunConfig, toy_images: TrainingImages
+) -> None:
+    folder = RunFolder.open(toy_run)
+    assert folder.config() == toy_config
+    (saved,), (image,) = folder.images(), toy_images
+    np.testing.assert_array_equal(saved.values, image.values)
+    assert (saved.kind, saved.pixel_size_nm, saved.name) == ("phases", 5.0, "toy")
+
+
+def test_versions_are_noted(toy_run: Path) -> None:
+    data = json.loads((toy_run / "config.json").read_text())
+    assert data["versions"]["torch"] == torch.__version__.split("+")[0] or (
+        data["versions"]["torch"] == torch.__version__
+    )
+    assert data["versions"]["numpy"] == np.__version__
+    assert set(data["settings"]) >= {"architecture", "training", "micrograph"}
+
+
+def test_the_averaged_weights_are_exported(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    trainer = Trainer.start(toy_config, toy_images, tmp_path / "run")
+    train(trainer)
+    assert trainer.folder is not None
+    exported = trainer.folder.generator().network.state_dict()
+    averaged = trainer.game.averaged.network.state_dict()
+    raw = trainer.game.generator.state_dict()
+    assert set(exported) == set(averaged)
+    for name, value in averaged.items():
+        assert torch.equal(exported[name], value)
+    assert any(not torch.equal(exported[name], raw[name]) for name in raw)
+
+
+def test_other_peoples_folders_are_left_alone(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("three years of work")
+    with pytest.raises(ValueError, match=r"not empty; resume.*or choose another"):
+        Trainer.start(toy_config, toy_images, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ValueError, match=r"thesis.txt is a file"):
+        Trainer.start(toy_config, toy_images, tmp_path / "thesis.txt")
+    with pytest.raises(ValueError, match=r"cannot be written.*choose another"):
+        Trainer.start(toy_config, toy_images, tmp_path / "thesis.txt" / "run")
+
+
+def test_an_empty_folder_is_fine(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    RunFolder.create(tmp_path / "new", toy_config, toy_images)
+    RunFolder.create(tmp_path / "deep" / "new", toy_config, toy_images)
+    assert RunFolder.open(tmp_path / "deep" / "new").config() == toy_config
+
+
+@pytest.mark.parametrize("name", ["nothing-here", "."])
+def test_other_folders_are_no_runs(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a run folder.*config\.json"):
+        RunFolder.open(tmp_path / name)
+
+
+def test_newest_checkpoints_are_kept(folder: RunFolder) -> None:
+    state, generator = folder.load_checkpoint(), folder.generator()
+    for step in (5, 6, 7, 8):
+        folder.save(step, state, generator, keep=3)
+    steps = [int(path.stem.split("-")[1]) for path in folder.checkpoints()]
+    assert steps == [8, 7, 6]
+
+
+def test_order_of_checkpoints_is_that_of_numbers(folder: RunFolder) -> None:
+    """Ten million steps have more digits than the name is padded to."""
+    newest = folder.checkpoints()[0]
+    shutil.copy(newest, folder.path / "checkpoint-12345678.pt")
+    assert folder.checkpoints()[0].name == "checkpoint-12345678.pt"
+    assert len(folder.checkpoints()) == 3
+
+
+def damaged(data: bytes, rng: np.random.Generator) -> bytes:
+    """Cut off, one byte changed, or a page of zeros."""
+    place = int(rng.integers(len(data)))
+    match rng.integers(3):
+        case 0:
+            return data[:place]
+        case 1:
+            return data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :]
+        case _:
+            return data[:place] + bytes(4096) + data[place + 4096 :]
+
+
+def test_damage_anywhere_falls_back(
+    folder: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest state exactly, or the one before with a warning; never another."""
+    newest = folder.checkpoints()[0]
+    good, expected = newest.read_bytes(), tensors(folder.load_checkpoint())
+    rng = np.random.default_rng(0)
+    fallbacks = 0
+    for _ in range(40):
+        newest.write_bytes(damaged(good, rng))
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            found = tensors(folder.load_checkpoint())
+        assert found["/step"] == (2 if caplog.messages else 4)
+        fallbacks += len(caplog.messages)
+        for name, value in expected.items():
+            if name != "/step":
+                assert torch.equal(found[name], value)
+    # A changed byte between the members of the archive does no harm.
+    assert fallbacks > 30
+
+
+def test_damage_that_checksums_do_not_cover(folder: RunFolder) -> None:
+    """A bit in the archive's index turns a tensor into a folder of random memory."""
+    newest = folder.checkpoints()[0]
+    data = bytearray(newest.read_bytes())
+    entry = data.find(b"PK\x01\x02")
+    while b"data/" not in data[entry : entry + 100]:
+        entry = data.find(b"PK\x01\x02", entry + 1)
+    # External attributes stand 38 bytes after the start of an entry.
+    data[entry + 38] = 0x10
+    newest.write_bytes(data)
+    assert folder.load_checkpoint()["step"] == 2
+
+
+def test_without_a_whole_checkpoint(folder: RunFolder) -> None:
+    for path in folder.checkpoints():
+        path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"no checkpoint that can be read; start"):
+        folder.load_checkpoint()
+
+
+def test_damaged_newer_checkpoints_do_not_crowd_out_good_ones(
+    folder: RunFolder,
+) -> None:
+    """Two files of one kept: the new one stays, not the damaged one of a later step."""
+    newest = folder.checkpoints()[0]
+    newest.write_bytes(b"damaged")
+    state, generator = folder.load_checkpoint(), folder.generator()
+    assert state["step"] == 2
+    folder.save(3, {**state, "step": 3}, generator, keep=1)
+    assert [path.name for path in folder.checkpoints()] == ["checkpoint-0000003.pt"]
+    assert folder.load_checkpoint()["step"] == 3
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_checkpoints_execute_no_code(
+    folder: RunFolder, tmp_path: Path, archive: bool
+) -> None:
+    """Neither in torch's archives nor as a bare pickle; the next older one is taken."""
+    target = tmp_path / "exploded"
+    path = folder.path / "checkpoint-0000009.pt"
+    if archive:
+        torch.save({"game": Bomb(target)}, path)
+        assert zipfile.is_zipfile(path)
+    else:
+        path.write_bytes(pickle.dumps(Bomb(target)))
+    assert folder.load_checkpoint()["step"] == 4
+    for other in folder.checkpoints()[1:]:
+        other.unlink()
+    with pytest.raises(ValueError, match="no checkpoint that can be read"):
+        folder.load_checkpoint()
+    assert not target.exists()
+    # The bomb is a real one.
+    pickle.loads(pickle.dumps(Bomb(target)))
+    assert target.exists()
+
+
+def test_generators_execute_no_code(folder: RunFolder, tmp_path: Path) -> None:
+    target = tmp_path / "exploded"
+    (folder.path / "generator.safetensors").write_bytes(pickle.dumps(Bomb(target)))
+    with pytest.raises(ValueError, match="not a readable safetensors file"):
+        folder.generator()
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not valid JSON"),
+        ('{"settings": {"training": {"se', "not valid JSON"),
+        ("[1, 2]", "JSON object"),
+        ('{"settings": []}', r"got \[\]"),
+        ('{"settings": {"training": {"seed": -4}}}', r"'Seed' \(seed\).*got -4"),
+        ('{"settings": {"trainer": {}}}', "trainer"),
+        ("\udcff", "cannot be read"),
+    ],
+)
+def test_damaged_settings(toy_run: Path, tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=words) as caught:
+        RunFolder.open(tmp_path).config()
+    assert type(caught.value) is ValueError
+
+
+def test_settings_alone_are_a_settings_file(
+    tmp_path: Path, toy_config: RunConfig
+) -> None:
+    """What a person writes by hand, beside what a run folder holds."""
+    path = tmp_path / "mine.json"
+    path.write_text('{"training": {"seed": 12}}')
+    assert read_config(path).training.seed == 12
+    path.write_text(toy_config.model_dump_json())
+    assert read_config(path) == toy_config
+
+
+def test_missing_settings(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_config(tmp_path / "none.json")
