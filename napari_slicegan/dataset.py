@@ -10,9 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slicegan.config import AXES
+
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
     from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.transforms import Transform
 
 Symmetries = Literal["none", "flips", "rotations"]
@@ -83,14 +86,6 @@ class PatchSampler:
         ]
         return self._transform.forward(np.stack(crops))
 
-    def mean(self) -> Tensor:
-        """Mean network values over all pixels of all images, float32 ``[C]``."""
-        planes = [plane for stack in self._stacks for plane in stack]
-        sizes = torch.tensor([plane.shape[0] * plane.shape[1] for plane in planes])
-        means = [self._transform.forward(plane).mean(dim=(-2, -1)) for plane in planes]
-        weights = sizes / sizes.sum()
-        return (torch.stack(means) * weights[:, None]).sum(dim=0)
-
     def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
         """Number of planes, first rows and first columns a crop can have."""
         planes, rows, columns = stack.shape[:3]
@@ -115,3 +110,22 @@ class PatchSampler:
         if symmetry & 4 and self._symmetries == "rotations":
             crop = crop.swapaxes(0, 1)
         return crop
+
+
+def patch_samplers(
+    images: TrainingImages,
+    transform: Transform,
+    patch_size: int,
+    symmetries: Symmetries | Literal["auto"] = "auto",
+) -> list[PatchSampler]:
+    """One sampler for each viewing direction of the images, in the order z, y, x.
+
+    ``"auto"`` turns and mirrors the crops of an isotropic material only.
+    """
+    if symmetries == "auto":
+        symmetries = "rotations" if images.material == "isotropic" else "none"
+    return [
+        PatchSampler(images.views[axis], transform, patch_size, symmetries, axis)
+        for axis in AXES
+        if axis in images.views
+    ]

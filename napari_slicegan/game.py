@@ -50,8 +50,6 @@ class Game:
         Settings, and the generator they ask for.
     isotropic
         Whether one set of images stands for all axes.
-    real_mean
-        Mean of the real network values, [C]; phase fractions for one-hot phases.
     device
         Where to train.
     """
@@ -61,12 +59,10 @@ class Game:
         config: RunConfig,
         spec: GeneratorSpec,
         isotropic: bool,
-        real_mean: Tensor,
         device: torch.device,
     ) -> None:
         self.config = config
         self.device = device
-        self.real_mean = real_mean.to(device)
         self.streams = RandomStreams(config.training.seed)
         heads = config.architecture.critic_heads
         self.view = Slices(merged=isotropic and not heads)
@@ -164,15 +160,10 @@ class Game:
             for number, fake in self._fakes(volumes, planes)
         ]
         loss = torch.stack(losses).mean()
-        (loss + self._mean_penalty(volumes)).backward()
+        loss.backward()
         self.critics.requires_grad_(True)
         self.generator_optimiser.step()
         return loss.detach()
-
-    def _mean_penalty(self, volumes: Tensor) -> Tensor:
-        """Squared distance of the generated means from the real ones, weighted."""
-        excess = volumes.mean(dim=(0, 2, 3, 4)) - self.real_mean
-        return self.config.objective.mean_weight * excess.square().sum()
 
     def _critic(self, number: int) -> Critic:
         """What scores batch ``number`` of the view: a critic, or one of its heads."""

@@ -28,7 +28,6 @@ _PAPER = {
     "objective": "wgan-gp",
     "penalty_weight": 10.0,
     "penalty_every": 1,
-    "mean_weight": 0.0,
     "critic_steps": 5,
     "generator_rate": 1e-4,
     "critic_rate": 1e-4,

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slicegan.architectures import check_training_size, generator_spec
-from napari_slicegan.config import AXES, RunConfig
-from napari_slicegan.dataset import PatchSampler, Symmetries
+from napari_slicegan.dataset import patch_samplers
 from napari_slicegan.devices import choose_device, memory_in_use
 from napari_slicegan.game import Game, StepLosses
 from napari_slicegan.generation import generate
@@ -28,6 +27,7 @@ from napari_slicegan.transforms import fit_transform
 
 if TYPE_CHECKING:
     from napari_slicegan.architectures import Output
+    from napari_slicegan.config import RunConfig
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume
 
@@ -68,9 +68,13 @@ class Trainer:
         isotropic = images.material == "isotropic"
         spec = generator_spec(config, self.transform.channels, output)
         check_training_size(spec, config.architecture.patch_size)
-        self.samplers = _samplers(config, images, self.transform)
-        real_mean = torch.stack([s.mean() for s in self.samplers]).mean(dim=0)
-        self.game = Game(config, spec, isotropic, real_mean, self.device)
+        self.samplers = patch_samplers(
+            images,
+            self.transform,
+            config.architecture.patch_size,
+            config.slices.symmetries,
+        )
+        self.game = Game(config, spec, isotropic, self.device)
         self.monitor = QualityMonitor(images)
         self.step = 0
         self.elapsed_s = 0.0
@@ -279,23 +283,3 @@ class Trainer:
         for name, value in state.items():
             if name != "game":
                 setattr(self, name, value)
-
-
-def _samplers(
-    config: RunConfig, images: TrainingImages, transform: Any
-) -> list[PatchSampler]:
-    """One source of real crops for each critic."""
-    symmetries: Symmetries | str = config.slices.symmetries
-    if symmetries == "auto":
-        symmetries = "rotations" if images.material == "isotropic" else "none"
-    return [
-        PatchSampler(
-            images.views[axis],
-            transform,
-            config.architecture.patch_size,
-            symmetries,  # type: ignore[arg-type]
-            axis,
-        )
-        for axis in AXES
-        if axis in images.views
-    ]

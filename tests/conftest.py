@@ -11,10 +11,9 @@ import torch
 
 from napari_slicegan.architectures import generator_spec
 from napari_slicegan.game import Game
-from napari_slicegan.presets import preset
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
-from tests.toys import TOY_PATCH, phases_image
+from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -41,28 +40,8 @@ def toy_views() -> TrainingImages:
 
 @pytest.fixture(scope="session")
 def toy_config() -> RunConfig:
-    """The default preset with networks that train a step in milliseconds.
-
-    A latent of 4 becomes 6, 10, then 16 voxels.
-    """
-    return preset("slicegan-fast").changed(
-        patch_size=TOY_PATCH,
-        latent_size=4,
-        latent_channels=4,
-        generator_widths=(6, 6),
-        critic_widths=(6, 6),
-        critic_planes=3,
-        generator_planes=5,
-        generator_volumes=1,
-        critic_volumes=1,
-        steps=4,
-        minutes=None,
-        settle_minutes=None,
-        checkpoint_minutes=60,
-        monitor_every=1000,
-        device="cpu",
-        threads=1,
-    )
+    """The default preset with toy networks."""
+    return small_config()
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +88,6 @@ def make_game(toy_config: RunConfig) -> MakeGame:
     ) -> Game:
         config = toy_config.changed(**changes)
         spec = generator_spec(config, channels, output)
-        real_mean = torch.full((channels,), 1 / channels)
-        return Game(config, spec, isotropic, real_mean, torch.device("cpu"))
+        return Game(config, spec, isotropic, torch.device("cpu"))
 
     return make

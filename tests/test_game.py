@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.game import Game, StepLosses, hardened
+from napari_slicegan.game import Game, StepLosses
 from tests.toys import Crops
 
 MakeGame = Callable[..., Game]
@@ -138,26 +138,6 @@ def test_the_penalty_is_reported_apart(make_game: MakeGame, weight: float) -> No
     assert losses.critic == pytest.approx(math.log(2), abs=0.05)
     assert losses.generator == pytest.approx(math.log(2), abs=0.05)
     assert (losses.penalty > 0) == (weight > 0)
-
-
-@pytest.mark.parametrize("weight", [0, 50])
-def test_mean_weight(make_game: MakeGame, weight: float) -> None:
-    """With blind critics the gradient is that of 50 |mean - real mean|^2 alone."""
-    game, twin = (make_game(mean_weight=weight, share_volumes=True) for _ in range(2))
-    for parameter in game.critics.parameters():
-        nn.init.zeros_(parameter)
-    game.real_mean = torch.tensor([0.2, 0.8])
-    losses = game.step(Crops(), progress=0)
-    # The same latents in the same generator.
-    volumes = hardened(twin.generator(twin.latents(1)))
-    fractions = volumes.mean(dim=(0, 2, 3, 4))
-    mean_loss = weight * ((fractions[0] - 0.2) ** 2 + (fractions[1] - 0.8) ** 2)
-    expected = torch.autograd.grad(mean_loss, list(twin.generator.parameters()))
-    for a, b in zip(gradients(game.generator), expected, strict=True):
-        torch.testing.assert_close(a, b)
-    assert (mean_loss > 0) == (weight > 0)
-    # The reported loss is the critic's verdict alone: equal scores give ln 2.
-    assert losses.generator == pytest.approx(math.log(2), abs=0.05)
 
 
 def test_seed_fixes_a_step(make_game: MakeGame) -> None:

@@ -13,7 +13,7 @@ import torch
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
-from tests.toys import phases_image, smooth_field, train
+from tests.toys import smooth_field, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -125,13 +125,3 @@ def test_three_phases(toy_config: RunConfig) -> None:
     preview = trainer.preview()
     assert preview.labels == (3, 90, 250)
     assert set(np.unique(preview.values)) <= {3, 90, 250}
-
-
-def test_several_images_and_their_mean(toy_config: RunConfig) -> None:
-    """Phase fractions over all pixels: 64 x 64 weigh sixteen times 16 x 16."""
-    images = [phases_image(64, 64, seed=1), phases_image(16, 16, seed=2)]
-    trainer = Trainer(toy_config, TrainingImages.isotropic(*images))
-    low = sum(int((image.values == 7).sum()) for image in images)
-    share = low / (64 * 64 + 16 * 16)
-    assert trainer.game.real_mean.tolist() == pytest.approx([share, 1 - share])
-    assert abs(share - 0.5) > 0.01

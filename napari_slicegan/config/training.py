@@ -32,15 +32,6 @@ class ObjectiveSettings(Settings):
         title="Penalty interval",
         description="Critic steps from one gradient penalty to the next.",
     )
-    mean_weight: float = Field(
-        100.0,
-        ge=0,
-        le=1e6,
-        title="Mean weight",
-        description="Weight, in the generator's loss, of the squared difference "
-        "between the phase fractions (gray values: the means) of generated volumes "
-        "and images; keeps them from swinging.",
-    )
     critic_steps: int = Field(
         1,
         ge=1,
