@@ -113,17 +113,22 @@ def otsu_thresholds(
             f"{name}: expected at least {n_phases} gray values for {n_phases} phases, "
             f"got {np.count_nonzero(counts)}; lower 'Phases'."
         )
-    score = _class_scores(counts, centres)
+    cuts = _best_cuts(_class_scores(counts, centres), n_phases)
+    return tuple(float(tops[cut - 1]) for cut in cuts)
+
+
+def _best_cuts(score: NDArray[Any], n_classes: int) -> list[int]:
+    """First bin of each class but the first, for the largest sum of scores."""
     # best[j]: largest sum of scores when the bins before j are split in k classes.
     best, starts = score[0], []
-    for _ in range(n_phases - 1):
+    for _ in range(n_classes - 1):
         total = best[:, np.newaxis] + score
         starts.append(total.argmax(axis=0))
         best = total.max(axis=0)
-    cuts = [len(counts)]
+    cuts = [score.shape[1] - 1]
     for start in reversed(starts):
         cuts.append(int(start[cuts[-1]]))
-    return tuple(float(tops[cut - 1]) for cut in reversed(cuts[1:]))
+    return cuts[:0:-1]
 
 
 def _histogram(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
