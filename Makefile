@@ -8,10 +8,14 @@ BIN := $(VENV)/bin
 SOURCES := setup.py constraints.txt
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
-# Debian packages, installed only when no usable Python is found.
-DEBIAN_PACKAGES := python3 python3-venv
-# Tests run in parallel processes; one thread in each keeps them out of each other's way.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8
+SCREEN := $(VENV)/.screen-installed
+# Debian packages, installed only when no usable Python is found ...
+PYTHON_PACKAGES := python3 python3-venv
+# ... and, for the tests, only when they are missing: a virtual screen and what Qt needs.
+SCREEN_PACKAGES := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libglib2.0-0 \
+    libxcb-cursor0 libxkbcommon-x11-0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 \
+    libxcb-render-util0 libxcb-xinerama0 libxcb-shape0 libxcb-randr0 libdbus-1-3 \
+    libfontconfig1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint format samples build clean distclean
@@ -22,11 +26,11 @@ help:  ## list the verbs
 demo: $(BASE)  ## train on a sandstone slice, generate a volume, measure it (10 minutes)
 	$(BIN)/slicegan demo
 
-test: $(DEV)  ## run the tests
-	$(PYTEST) -m "not slow"
+test: $(DEV) $(SCREEN)  ## run the tests
+	@$(RUN_PYTEST) "not slow$$leave_out"
 
-test-slow: $(DEV)  ## run the tests that take minutes
-	$(PYTEST) -m slow
+test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
+	@$(RUN_PYTEST) "slow$$leave_out"
 
 lint: $(DEV)  ## check style, types and spelling
 	$(BIN)/ruff check
@@ -62,22 +66,36 @@ for candidate in "$(PYTHON)" python3 python3.13 python3.12 python3.11 python; do
 done
 endef
 
-# Debian and Ubuntu: install it, as root or by sudo without a password.
-define INSTALL_PYTHON
-if command -v apt-get > /dev/null 2>&1; then \
-    if [ "$$(id -u)" = 0 ]; then become=; else become="sudo -n"; fi; \
-    echo "No Python >= 3.11 with venv found; installing $(DEBIAN_PACKAGES) ..."; \
-    $$become apt-get update -qq && $$become env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq $(DEBIAN_PACKAGES) > /dev/null; \
-fi
+# Tests run in parallel processes; one thread in each keeps them out of each other's way.
+# Windows open on a virtual screen where there is one.
+define RUN_PYTEST
+if command -v xvfb-run > /dev/null 2>&1; then screen="xvfb-run -a"; leave_out=; \
+elif [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then \
+    screen=; leave_out=; \
+else \
+    screen=; leave_out=" and not qt"; \
+    echo "No screen and no xvfb-run: tests that open windows are left out."; \
+fi; \
+OMP_NUM_THREADS=1 $$screen $(BIN)/python -m pytest -n auto --maxprocesses 8 -m
+endef
+
+# Debian and Ubuntu: install packages as root, or by sudo without a password.
+define APT_INSTALL
+if [ "$$(id -u)" = 0 ]; then become=; else become="sudo -n"; fi; \
+$$become apt-get update -qq && $$become env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends
 endef
 
 $(BIN)/python:
 	@python=$$($(FIND_PYTHON)); \
-	if [ -z "$$python" ]; then $(INSTALL_PYTHON); python=$$($(FIND_PYTHON)); fi; \
+	if [ -z "$$python" ] && command -v apt-get > /dev/null 2>&1; then \
+	    echo "No Python >= 3.11 with venv; installing $(PYTHON_PACKAGES) ..."; \
+	    $(APT_INSTALL) $(PYTHON_PACKAGES) > /dev/null; \
+	    python=$$($(FIND_PYTHON)); \
+	fi; \
 	if [ -z "$$python" ]; then \
 	    echo "Python 3.11 or newer with its venv module is missing."; \
-	    echo "Debian, Ubuntu: sudo apt-get install $(DEBIAN_PACKAGES)"; \
+	    echo "Debian, Ubuntu: sudo apt-get install $(PYTHON_PACKAGES)"; \
 	    echo "macOS: brew install python; elsewhere: https://www.python.org/downloads/"; \
 	    echo "Then say 'make' again, or name it: make PYTHON=/path/to/python test"; \
 	    exit 1; \
@@ -85,12 +103,25 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$($$python --version) ..."; \
 	"$$python" -m venv $(VENV)
 
+# Compiling all of torch and napari ahead costs a minute; Python compiles what it uses.
 $(BASE): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan into $(VENV) (some minutes the first time) ..."
-	@$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e .
 	@touch $@
 
 $(DEV): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan[dev] into $(VENV) (some minutes the first time) ..."
-	@$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e ".[dev]"
 	@touch $(BASE) $@
+
+$(SCREEN): | $(BIN)/python
+	@if ! command -v apt-get > /dev/null 2>&1 \
+	    || dpkg-query -W $(SCREEN_PACKAGES) > /dev/null 2>&1; then \
+	    touch $@; \
+	else \
+	    echo "Installing a virtual screen for the tests ..."; \
+	    if $(APT_INSTALL) $(SCREEN_PACKAGES) > /dev/null; then touch $@; else \
+	        echo "Not installed, perhaps for want of rights. To run every test:"; \
+	        echo "sudo apt-get install $(SCREEN_PACKAGES)"; \
+	    fi; \
+	fi

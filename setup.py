@@ -15,8 +15,11 @@ REQUIRED = [
     "napari>=0.6",
     "numpy>=1.26",
     "pillow>=10",
+    "platformdirs>=4",
+    "platformdirs>=4",
     "psutil>=5.9",
     "pydantic>=2.7",
+    "pyqtgraph>=0.13.7",
     "qtpy>=2.4",
     "safetensors>=0.4.5",
     "scikit-image>=0.24",
@@ -30,11 +33,11 @@ EXTRAS = {
     # The Qt binding is the user's choice, so it is never required by the base.
     "gui": ["napari[pyside6]>=0.6"],
     "metrics": ["taufactor>=1.2.1"],
-    "test": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.5"],
+    "test": ["hypothesis>=6.100", "pytest>=8", "pytest-qt>=4.4", "pytest-xdist>=3.5"],
 }
 LINT = ["build>=1.2", "mypy>=1.14", "pre-commit>=4", "ruff>=0.9", "typos>=1.29"]
-EXTRAS["dev"] = [*EXTRAS["metrics"], *EXTRAS["test"], *LINT]
-EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["dev"]]
+EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"]]
+EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]
 
 
 def package_version() -> str:
