@@ -1,0 +1,317 @@
+"""What a run will need, before it starts: memory and time.
+
+The networks of the run take one or two training steps on torch's device "meta", where
+nothing is computed: the operations are counted, and the bytes alive at each moment.
+Seconds follow from the speed of the machine, which is measured once, with the
+generator of the default preset.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from napari_slicegan.architectures import (
+    build_generator,
+    check_training_size,
+    generator_spec,
+)
+from napari_slicegan.config import RunConfig
+from napari_slicegan.devices import choose_device
+from napari_slicegan.game import Game
+from napari_slicegan.transforms import fit_transform
+
+if TYPE_CHECKING:
+    from napari_slicegan.architectures import Output
+    from napari_slicegan.training_images import TrainingImages
+
+LARGEST_PATCH = 256
+PROBE_S = 0.3
+# Calling an operation takes this long, however small its tensors are.
+CALL_S = 1e-5
+# The program with its libraries; on a GPU torch's kernels and work spaces.
+OVERHEAD_BYTES = 500 * 2**20
+META = torch.device("meta")
+TO_NUMBER, TO_DEVICE = "aten::_local_scalar_dense", "aten::_to_copy"
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What a training step takes.
+
+    Attributes
+    ----------
+    operations, calls
+        Floating-point operations of convolutions and matrix products, and calls of
+        torch; means over steps with and without a gradient penalty.
+    memory_bytes
+        Most bytes of tensors that are alive at once, networks and optimisers
+        included.
+    """
+
+    operations: float
+    calls: float
+    memory_bytes: int
+
+    def seconds(self, speed: float) -> float:
+        """Time at a speed in operations per second."""
+        return self.operations / speed + self.calls * CALL_S
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will need; see `estimate`.
+
+    Attributes
+    ----------
+    step_s
+        Seconds of a training step.
+    steps, minutes
+        Length of the run, whichever limit it reaches first.
+    memory_bytes, free_bytes
+        Memory that the run needs, and what the device has left.
+    """
+
+    step_s: float
+    steps: int
+    minutes: float
+    memory_bytes: int
+    free_bytes: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory suffices."""
+        return self.memory_bytes < self.free_bytes
+
+    def sentence(self) -> str:
+        """One or two sentences for people; where memory lacks, what to lower."""
+        needed, free = (_gigabytes(n) for n in (self.memory_bytes, self.free_bytes))
+        text = (
+            f"About {_duration(self.minutes)} for {_rounded(self.steps)} steps of "
+            f"{self.step_s:.2g} s, {needed} of {free} free memory."
+        )
+        if self.fits:
+            return text
+        return (
+            f"{text} That is too much: lower 'Volumes, generator', 'Volumes, critic', "
+            "'Generator widths' or 'Patch size'."
+        )
+
+
+def estimate(config: RunConfig, images: TrainingImages) -> Estimate:
+    """What a run with these settings and images will need.
+
+    Takes a second, the first time on a device a little more. The thread that calls
+    decides how many cores are measured (``torch.set_num_threads``).
+
+    Raises
+    ------
+    ValueError
+        If settings and images do not fit together, as `Trainer` would.
+    """
+    images.check_patch(config.architecture.patch_size)
+    device = choose_device(config.training.device)
+    transform = fit_transform(images)
+    output: Output = "phases" if transform.range == "simplex" else "unit"
+    isotropic = images.material == "isotropic"
+    cost = step_cost(config, transform.channels, output, isotropic)
+    step_s = cost.seconds(machine_speed(device, torch.get_num_threads()))
+    steps, minutes = config.training.steps, config.training.minutes
+    if minutes is not None:
+        steps = min(steps, math.ceil(60 * minutes / step_s))
+    memory = cost.memory_bytes + OVERHEAD_BYTES
+    return Estimate(step_s, steps, steps * step_s / 60, memory, free_memory(device))
+
+
+def step_cost(
+    config: RunConfig, channels: int, output: Output, isotropic: bool
+) -> StepCost:
+    """Count what a training step takes, without computing it.
+
+    Parameters
+    ----------
+    channels, output
+        See `generator_spec`.
+    isotropic
+        Whether one set of images stands for all axes.
+
+    Raises
+    ------
+    ValueError
+        If the settings do not fit together.
+    """
+    spec = generator_spec(config, channels, output)
+    patch = config.architecture.patch_size
+    check_training_size(spec, patch)
+
+    def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
+        return torch.empty(n, channels, patch, patch, device=META)
+
+    counter = Counter()
+    with counter:
+        game = Game(config, spec, isotropic, META)
+        alive = counter.bytes
+        game.step(real, 0.0)
+        first, moments = counter.take(), counter.bytes - alive
+        game.step(real, 0.0)
+        second = counter.take()
+    share = 1 / config.objective.penalty_every
+    return StepCost(
+        share * first.operations + (1 - share) * second.operations,
+        share * first.calls + (1 - share) * second.calls,
+        # The first step has a penalty, but Adam's moments come only at its end.
+        max(first.memory_bytes + moments, second.memory_bytes),
+    )
+
+
+class Counter(TorchDispatchMode):
+    """Counts the operations and the bytes alive of what is done on "meta".
+
+    Whoever asks for the number in a tensor there gets zero.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+        self._peak = self._calls = 0
+        self._operations = 0.0
+        self._known: set[int] = set()
+
+    def take(self) -> StepCost:
+        """What was counted since the last time."""
+        cost = StepCost(self._operations, self._calls, self._peak)
+        self._operations, self._calls, self._peak = 0.0, 0, self.bytes
+        return cost
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Do one operation, counted."""
+        kwargs = kwargs or {}
+        if _leaves_meta(func, args, kwargs):
+            if func.name() == TO_NUMBER:
+                return 0.0
+            return torch.zeros(args[0].shape, dtype=args[0].dtype)
+        result = func(*args, **kwargs)
+        self._calls += 1
+        count = flop_registry.get(func.overloadpacket)
+        if count is not None:
+            self._operations += count(*args, **kwargs, out_val=result)
+        for tensor in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(tensor, Tensor) and tensor.device == META:
+                self._watch(tensor.untyped_storage())
+        return result
+
+    def _watch(self, storage: torch.UntypedStorage) -> None:
+        """Count a storage until it is freed; views share one."""
+        key, size = id(storage), storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.bytes += size
+        self._peak = max(self._peak, self.bytes)
+        weakref.finalize(storage, self._freed, key, size).atexit = False
+
+    def _freed(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.bytes -= size
+
+
+def _leaves_meta(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an operation reads values that are not there."""
+    if func.name() == TO_NUMBER:
+        return bool(args[0].device == META)
+    target = kwargs.get("device")
+    leaves = func.name() == TO_DEVICE and target not in (None, META)
+    return leaves and bool(args[0].device == META)
+
+
+@functools.cache
+def machine_speed(device: torch.device, threads: int) -> float:
+    """Operations per second that training reaches; measured once and remembered.
+
+    Parameters
+    ----------
+    threads
+        Threads that torch uses at the moment.
+    """
+    spec = generator_spec(RunConfig(), 2, "phases")
+    shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
+    latents = torch.zeros((*shape, *(spec.latent_size,) * 3))
+    with Counter() as counter:
+        build_generator(spec).to(META)(latents.to(META)).mean().backward()
+    generator = build_generator(spec, torch.Generator()).to(device)
+    latents = latents.to(device)
+    seconds: list[float] = []
+    while sum(seconds) < PROBE_S or len(seconds) < 2:
+        started = time.perf_counter()
+        generator(latents).mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        elif device.type == "mps":
+            torch.mps.synchronize()
+        seconds.append(time.perf_counter() - started)
+    # The first pass also sets up kernels.
+    return float(counter.take().operations / min(seconds[1:]))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that the device has left."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def patch_sizes(config: RunConfig) -> dict[int, int]:
+    """Patch sizes that the networks can have: patch size -> latent size.
+
+    Empty if the other settings of the networks do not fit together.
+    """
+    try:
+        with META:
+            # The channels of the material do not change any size.
+            rule = build_generator(generator_spec(config, 2, "phases")).size_rule
+    except ValueError:
+        return {}
+    halved = 2 ** len(config.architecture.critic_widths)
+    sizes = {rule.output_size(n): n for n in range(2, LARGEST_PATCH)}
+    return {
+        patch: latent
+        for patch, latent in sizes.items()
+        if halved <= patch <= LARGEST_PATCH and patch % halved == 0
+    }
+
+
+def _gigabytes(n: int) -> str:
+    return f"{n / 1e9:.2g} GB" if n < 1e10 else f"{n / 1e9:.0f} GB"
+
+
+def _rounded(n: int) -> str:
+    """Two digits are more than an estimate knows."""
+    digits = max(len(str(n)) - 2, 0)
+    return f"{round(n, -digits):,}"
+
+
+def _duration(minutes: float) -> str:
+    if minutes < 1.5:
+        return f"{max(1, round(60 * minutes))} s"
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    if minutes < 48 * 60:
+        return f"{minutes / 60:.0f} h"
+    return f"{minutes / 60 / 24:.0f} days"
