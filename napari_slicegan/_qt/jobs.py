@@ -1,0 +1,178 @@
+"""What workers do: generators that call the engine, and sentences for its faults.
+
+torch is loaded here, inside the worker's thread, never with the window.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig, TrainingSettings
+    from napari_slicegan.estimates import Estimate
+    from napari_slicegan.step_report import FinishReason, StepReport
+    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training_images import TrainingImages
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class WorkFailed(Exception):
+    """What a worker ends with; its text is the sentence to show."""
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run in a new folder."""
+
+    config: RunConfig
+    images: TrainingImages
+    path: Path
+
+    def trainer(self) -> Trainer:
+        """Write the folder and build the networks."""
+        from napari_slicegan.trainer import Trainer
+
+        return Trainer.start(self.config, self.images, self.path)
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """An earlier run that goes on.
+
+    Attributes
+    ----------
+    minutes
+        Minutes more, for a run whose time was up.
+    device
+        Where to go on; "auto" stays with the run's own setting.
+    """
+
+    path: Path
+    minutes: float | None = None
+    device: str = "auto"
+
+    def trainer(self) -> Trainer:
+        """Load the last checkpoint."""
+        from napari_slicegan.run_folder import RunFolder
+        from napari_slicegan.trainer import Trainer
+
+        folder = RunFolder.open(self.path)
+        changes = self._changes(folder.config().training, folder.history())
+        return Trainer.resume(self.path, **changes)
+
+    def _changes(
+        self, training: TrainingSettings, history: Sequence[Mapping[str, str]]
+    ) -> dict[str, Any]:
+        """New limits where the old ones are reached, and the device."""
+        changes: dict[str, Any] = {}
+        if self.device != "auto":
+            changes["device"] = self.device
+        if not history:
+            return changes
+        minutes = float(history[-1]["elapsed_s"]) / 60
+        step = int(history[-1]["step"])
+        if training.minutes is not None and minutes >= training.minutes:
+            changes["minutes"] = minutes + (self.minutes or training.minutes)
+        if step >= training.steps:
+            changes["steps"] = step + training.steps
+        return changes
+
+
+TrainingJob = NewRun | EarlierRun
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run before its first step, with the history of an earlier one."""
+
+    trainer: Trainer
+    history: Sequence[Mapping[str, str]] = field(repr=False)
+
+
+def train(job: TrainingJob) -> Generator[PreparedRun | StepReport, None, FinishReason]:
+    """Prepare a run, then train: yields the prepared run, then a report each step."""
+    leave_a_core()
+    trainer = job.trainer()
+    folder = trainer.folder
+    yield PreparedRun(trainer, folder.history() if folder is not None else ())
+    return (yield from trainer.run())
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine computes on.
+
+    Attributes
+    ----------
+    devices
+        Setting -> readable name, the best one first.
+    torch_build
+        Version of torch and what it was built for.
+    """
+
+    devices: Mapping[str, str]
+    torch_build: str
+
+
+def look_ahead(
+    config: RunConfig, images: TrainingImages | None
+) -> Generator[Machine | Estimate, None, None]:
+    """Find out about the machine, then about the run if there are images for one."""
+    import torch
+
+    from napari_slicegan.devices import available_devices
+    from napari_slicegan.estimates import estimate
+
+    leave_a_core()
+    cuda, hip = torch.version.cuda, torch.version.hip
+    built = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "no CUDA"
+    version = torch.__version__.partition("+")[0]
+    yield Machine(available_devices(), f"torch {version}, {built}")
+    if images is not None:
+        yield estimate(config, images)
+
+
+def leave_a_core() -> None:
+    """Compute with one thread less than torch would, so that the window stays alive.
+
+    With a thread on every core a step waits at each barrier for the core that the
+    window uses. To be called in the thread that computes; a run whose settings have
+    'Threads' uses those.
+    """
+    import torch
+
+    torch.set_num_threads(_spare_threads())
+
+
+@functools.cache
+def _spare_threads() -> int:
+    """One less than torch's default, which is lost once it is changed."""
+    import torch
+
+    return max(1, torch.get_num_threads() - 1)
+
+
+def sentence_of(error: Exception) -> str:
+    """One sentence for what went wrong, with what to do."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ValueError):
+        return text
+    if isinstance(error, MemoryError) or any(
+        words in text.lower() for words in OUT_OF_MEMORY
+    ):
+        return (
+            "The memory does not suffice: lower 'Volumes, generator', 'Volumes, "
+            "critic', 'Generator widths' or 'Patch size', or choose another device."
+        )
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        return f"Reading or writing failed: {error.strerror or text}{place}."
+    return (
+        f"This should not have happened ({type(error).__name__}: {text[:200]}); the "
+        "log has the details."
+    )

@@ -1,0 +1,197 @@
+"""Work beside the window: training, and generating a volume.
+
+A worker touches no widget and no layer. It is steered by flags, ends after the step
+it is in, and lets go of everything it held: napari keeps its finished workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QThreadPool
+
+from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
+
+if TYPE_CHECKING:
+    from napari_slicegan.step_report import FinishReason, StepReport
+    from napari_slicegan.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+REPORT_INTERVAL_S = 0.1
+"""Seconds from one message to the window to the next, whatever the steps take."""
+
+
+class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
+    """A generator driven in a thread of the pool, until it ends or is told to.
+
+    ``yielded``, ``returned``, ``errored``, ``aborted`` and ``finished`` are napari's.
+    ``errored`` brings a `WorkFailed` whose text is one sentence; the traceback is in
+    the log, not in the exception, where it would keep the networks alive.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Called by the pool."""
+        pool = QThreadPool.globalInstance()
+        # A run takes hours: it must not take a place that other workers wait for.
+        pool.releaseThread()
+        try:
+            super().run()
+        finally:
+            pool.reserveThread()
+            self._ended.set()
+
+    def work(self) -> Any:
+        """Drive the generator; nothing of it is left afterwards."""
+        sentence = ""
+        try:
+            with contextlib.closing(self._gen):
+                return self._drive(self._gen)
+        except Exception as error:
+            logger.exception("The worker failed")
+            sentence = sentence_of(error)
+        finally:
+            self._release()
+        raise WorkFailed(sentence)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until the thread is done; whether it is."""
+        return self._ended.wait(timeout_s)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the thread is done."""
+        return self._ended.is_set()
+
+    def _drive(self, steps: Generator[Any, None, Any]) -> Any:
+        """Yield what the generator yields; None if the worker was told to end."""
+        while not self.abort_requested:
+            try:
+                value = next(steps)
+            except StopIteration as end:
+                return end.value
+            self.yielded.emit(value)
+        self.aborted.emit()
+        return None
+
+    def _release(self) -> None:
+        """Let go of networks and images, also in the memory of a GPU."""
+        del self._gen
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+class GenerationWorker(SteeredWorker):
+    """Drives `generate_in_steps`: ``yielded`` the share, ``returned`` the volume.
+
+    ``quit`` ends it after the tile; then nothing is returned.
+    """
+
+
+class TrainingWorker(SteeredWorker):
+    """Drives a run. Stop, pause and resume act after the step it is in.
+
+    ``yielded`` brings a `PreparedRun` before the first step, then a tuple of all
+    `StepReport` since the last time; ``returned`` brings the FinishReason, when the
+    run folder is written.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+        self._trainer: Trainer | None = None
+        self._reports: list[StepReport] = []
+        self._sent_at = 0.0
+
+    def pause(self) -> None:
+        """Wait after this step; ``paused`` tells when it does."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on; ``resumed`` tells when it does."""
+        self._go.set()
+
+    def toggle_pause(self) -> None:
+        """Pause or go on."""
+        if self._go.is_set():
+            self.pause()
+        else:
+            self.resume()
+
+    def quit(self) -> None:
+        """Stop after this step and save; napari calls this when it closes."""
+        self._stop.set()
+        self._go.set()
+        # Either this sees the trainer, or the worker sees the flag.
+        trainer = self._trainer
+        if trainer is not None:
+            trainer.stop()
+
+    def _drive(self, steps: Generator[Any, None, FinishReason]) -> FinishReason:
+        run = next(steps)
+        self._trainer = run.trainer
+        if self._stop.is_set():
+            run.trainer.stop()
+        self.yielded.emit(run)
+        del run
+        while True:
+            self._wait_while_paused()
+            try:
+                self._reports.append(next(steps))
+            except StopIteration as end:
+                self._send()
+                reason: FinishReason = end.value
+                return reason
+            if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
+                self._send()
+
+    def _send(self) -> None:
+        """Bring the reports since the last time to the window."""
+        self._sent_at = time.monotonic()
+        if self._reports:
+            self.yielded.emit(tuple(self._reports))
+            self._reports = []
+
+    def _wait_while_paused(self) -> None:
+        if self._go.is_set():
+            return
+        self._send()
+        self._paused = True
+        self.paused.emit()
+        self._go.wait()
+        self._paused = False
+        if not self._stop.is_set():
+            self.resumed.emit()
+
+    def _release(self) -> None:
+        self._trainer = None
+        self._reports = []
+        super()._release()
+
+
+def training_worker(job: TrainingJob) -> TrainingWorker:
+    """Worker for a run, known to napari's list of tasks, not yet started."""
+    worker: TrainingWorker = create_worker(
+        train,
+        job,
+        _worker_class=TrainingWorker,
+        _start_thread=False,
+        _ignore_errors=True,
+    )
+    return worker
