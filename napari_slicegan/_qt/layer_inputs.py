@@ -101,9 +101,9 @@ def _tell(layer: Shapes, source: ImageSource, changed: Callable[[Crop], Any]) ->
     if not layer.data:
         return
     rectangle = np.asarray(layer.data[-1])[:, -2:]
-    # A pixel's coordinate is its centre.
-    low = np.rint(rectangle.min(axis=0) + 0.5).astype(int)
-    high = np.rint(rectangle.max(axis=0) + 0.5).astype(int)
+    # A pixel's coordinate is its centre: pixel i reaches from i - 0.5 to i + 0.5.
+    low = np.floor(rectangle.min(axis=0) + 0.5).astype(int)
+    high = np.floor(rectangle.max(axis=0) + 0.5).astype(int)
     shape = np.shape(source.values)
     limit = np.asarray(shape[-2:] if len(shape) == 2 or source.is_volume else shape[:2])
     low, high = np.clip(low, 0, limit), np.clip(high, 0, limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QWidget
 
@@ -17,6 +17,7 @@ class MessageLine(QLabel):
     def __init__(self, name: str = "message", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(name)
+        self._colours: tuple[str, str] | None = None
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -39,17 +40,31 @@ class MessageLine(QLabel):
         super().clear()
         self.setVisible(False)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._paint()
+
     def _show(self, text: str, colours: tuple[str, str] | None) -> None:
+        self._colours = colours
         self.setText(text)
-        if colours is None:
-            self.setStyleSheet("")
-        else:
-            self.setStyleSheet(f"color: {colours[0 if is_dark(self) else 1]}")
         self.setVisible(bool(text))
+        self._paint()
+
+    def _paint(self) -> None:
+        colours = self._colours
+        sheet = (
+            "" if colours is None else f"color: {colours[0 if is_dark(self) else 1]}"
+        )
+        # Setting a sheet is a change of style itself.
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)
 
 
 def is_dark(widget: QWidget) -> bool:
-    """Whether a widget's text is brighter than what is behind it."""
-    palette = widget.palette()
+    """Whether the theme is dark: text brighter than what is behind it."""
+    # Of the window: a widget of its own colour says nothing.
+    palette = widget.window().palette()
     text = palette.color(QPalette.ColorRole.WindowText).lightness()
     return text > palette.color(QPalette.ColorRole.Window).lightness()

@@ -30,6 +30,7 @@ class PixelSizeEditor(FieldEditor):
         self.origin = QLabel()
         # layout
         super().__init__(self.box, self.unit, self.origin)
+        self.unit.setMaximumWidth(64)
         self.main = self.box
         self._show()
         # signals

@@ -46,6 +46,7 @@ class SegmentationControls(QWidget):
         self.rows = FieldRows({n: f for n, f in fields.items() if n not in ELSEWHERE})
         self._crop_text = QLabel()
         self._crop_text.setObjectName("crop_text")
+        self._crop_text.setWordWrap(True)
         self._crop_text.setToolTip(f"<qt>{fields['crop'].description}</qt>")
         self.crop_button = QPushButton("Draw crop")
         self.crop_button.setObjectName("draw_crop")
@@ -60,12 +61,12 @@ class SegmentationControls(QWidget):
         self.message = MessageLine("segmentation_message")
         # layout
         crop = QHBoxLayout()
-        crop.addWidget(self._crop_text, stretch=1)
         crop.addWidget(self.crop_button)
         crop.addWidget(self.uncrop_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.rows)
+        layout.addWidget(self._crop_text)
         layout.addLayout(crop)
         layout.addWidget(self.preview)
         layout.addWidget(self.message)
@@ -120,9 +121,9 @@ class SegmentationControls(QWidget):
             self.rows.set_row_visible(name, entered[other] in values)
         self.uncrop_button.setEnabled(self._crop is not None)
         if self._crop is None:
-            self._crop_text.setText("Whole image")
+            self._crop_text.setText("The whole image is used.")
         else:
             top, bottom, left, right = self._crop
             self._crop_text.setText(
-                f"Rows {top} to {bottom}, columns {left} to {right}"
+                f"Used: rows {top} to {bottom}, columns {left} to {right}"
             )

@@ -121,7 +121,7 @@ def test_wrong_thresholds_are_told_in_place(
 def test_crop_and_whole_image(controls: SegmentationControls, qtbot: QtBot) -> None:
     with qtbot.waitSignal(controls.value_changed):
         controls.set_crop((1, 20, 3, 40))
-    assert text_of(controls, "crop_text") == "Rows 1 to 20, columns 3 to 40"
+    assert text_of(controls, "crop_text") == "Used: rows 1 to 20, columns 3 to 40"
     with qtbot.waitSignal(controls.value_changed):
         controls.uncrop_button.click()
     assert controls.value().crop is None
