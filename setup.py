@@ -16,7 +16,6 @@ REQUIRED = [
     "numpy>=1.26",
     "pillow>=10",
     "platformdirs>=4",
-    "platformdirs>=4",
     "psutil>=5.9",
     "pydantic>=2.7",
     "pyqtgraph>=0.13.7",
