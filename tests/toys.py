@@ -11,8 +11,10 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.presets import preset
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
     from napari_slicegan.step_report import FinishReason, StepReport
     from napari_slicegan.trainer import Trainer
 
@@ -35,6 +37,31 @@ def phases_image(*shape: int, seed: int = 0) -> Micrograph:
     low, high = TOY_LABELS
     values = np.where(pores, high, low).astype(np.uint8)
     return Micrograph.from_array(values, "phases", PIXEL_SIZE_NM, "toy")
+
+
+def small_config() -> RunConfig:
+    """The default preset with networks that train a step in milliseconds.
+
+    A latent of 4 becomes 6, 10, then 16 voxels.
+    """
+    return preset("slicegan-fast").changed(
+        patch_size=TOY_PATCH,
+        latent_size=4,
+        latent_channels=4,
+        generator_widths=(6, 6),
+        critic_widths=(6, 6),
+        critic_planes=3,
+        generator_planes=5,
+        generator_volumes=1,
+        critic_volumes=1,
+        steps=4,
+        minutes=None,
+        settle_minutes=None,
+        checkpoint_minutes=60,
+        monitor_every=1000,
+        device="cpu",
+        threads=1,
+    )
 
 
 class Crops:
