@@ -1,0 +1,218 @@
+"""Memory and time before the start, against hand counts and torch's own counter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_slicegan import estimates
+from napari_slicegan.architectures import (
+    build_critic,
+    check_training_size,
+    generator_spec,
+)
+from napari_slicegan.estimates import (
+    META,
+    Counter,
+    Estimate,
+    estimate,
+    free_memory,
+    patch_sizes,
+    step_cost,
+)
+from napari_slicegan.presets import PRESETS, preset
+from tests.toys import Crops
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+    from tests.conftest import MakeGame
+
+FLOAT = 4
+
+
+def test_bytes_alive_are_those_of_the_tensors() -> None:
+    with Counter() as counter:
+        a = torch.empty(1000, device=META)
+        assert counter.bytes == 1000 * FLOAT
+        view = a.view(10, 100)[2:]
+        # A view takes nothing.
+        assert counter.bytes == 1000 * FLOAT
+        b = a + 1
+        # b, and for a moment b * 2, beside a.
+        total = (b * 2).sum()
+        cost = counter.take()
+        assert cost.memory_bytes == 3 * 1000 * FLOAT + FLOAT
+        del b
+        assert counter.bytes == 1000 * FLOAT + FLOAT
+        del a
+        # The view keeps its memory.
+        assert counter.bytes == 1000 * FLOAT + FLOAT
+        del view, total
+        assert counter.bytes == 0
+
+
+def test_memory_that_only_the_gradient_needs_is_counted() -> None:
+    with Counter() as counter:
+        weight = torch.empty(100, 100, device=META, requires_grad=True)
+        x = torch.empty(50, 100, device=META)
+        hidden = (x @ weight).relu()
+        alive = counter.bytes
+        # weight, x, and the result of the ReLU, which its gradient needs.
+        assert alive == (100 * 100 + 50 * 100 + 50 * 100) * FLOAT
+        hidden.sum().backward()
+        assert weight.grad is not None
+        # 2 * 50 * 100 * 100 for the product, the same for the weight's gradient.
+        assert counter.take().operations == 2 * 2 * 50 * 100 * 100
+
+
+class WholeProgram:
+    """In place of torch's tracker of modules, which second derivatives break."""
+
+    parents = frozenset({"Global"})
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"penalty_every": 1},
+        {"penalty_every": 2},
+        {"objective": "wgan-gp", "penalty_every": 1, "critic_steps": 3},
+        {"share_volumes": False},
+        {"critic_heads": False},
+    ],
+)
+def test_operations_are_those_of_a_computed_step(
+    toy_config: RunConfig, make_game: MakeGame, changes: dict[str, object]
+) -> None:
+    config = toy_config.changed(**changes)
+    game, crops = make_game(**changes), Crops()
+    every = config.objective.penalty_every
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
+    with counter:
+        for _ in range(every):
+            game.step(crops, 0.0)
+    cost = step_cost(config, 2, "phases", isotropic=True)
+    assert cost.operations == pytest.approx(counter.get_total_flops() / every)
+
+
+def test_memory_grows_evenly_with_the_volumes(toy_config: RunConfig) -> None:
+    bytes_ = [
+        step_cost(
+            toy_config.changed(generator_volumes=n, critic_volumes=n),
+            2,
+            "phases",
+            isotropic=True,
+        ).memory_bytes
+        for n in (2, 4, 6)
+    ]
+    assert bytes_[1] - bytes_[0] == pytest.approx(bytes_[2] - bytes_[1], rel=0.02)
+    # Each volume keeps at least its probabilities: 2 channels of 16^3 voxels.
+    assert bytes_[1] - bytes_[0] > 2 * 2 * 16**3 * FLOAT
+
+
+def test_memory_holds_weights_gradients_and_moments(make_game: MakeGame) -> None:
+    game = make_game()
+    trained = [*game.generator.parameters(), *game.critics.parameters()]
+    n_weights = sum(weight.numel() for weight in trained)
+    cost = step_cost(game.config, 2, "phases", isotropic=True)
+    # The weight, its gradient and Adam's two moments.
+    assert cost.memory_bytes > 4 * n_weights * FLOAT
+
+
+def test_an_anisotropic_material_has_three_critics(toy_config: RunConfig) -> None:
+    one, three = (
+        step_cost(toy_config, 2, "phases", isotropic=isotropic)
+        for isotropic in (True, False)
+    )
+    assert three.memory_bytes > one.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("limits", "steps"),
+    [
+        # One second a step (measured speed set to the operations of a step).
+        ({"minutes": 2.0, "steps": 1000}, 120),
+        ({"minutes": 2.0, "steps": 60}, 60),
+        ({"minutes": None, "steps": 90}, 90),
+    ],
+)
+def test_the_first_limit_ends_the_run(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: dict[str, object],
+    steps: int,
+) -> None:
+    config = toy_config.changed(**limits)
+    operations = step_cost(config, 2, "phases", isotropic=True).operations
+    monkeypatch.setattr(estimates, "machine_speed", lambda device, n: operations)
+    monkeypatch.setattr(estimates, "CALL_S", 0.0)
+    found = estimate(config, toy_images)
+    assert found.steps == steps
+    assert found.step_s == pytest.approx(1)
+    assert found.minutes == pytest.approx(steps / 60)
+
+
+def test_speed_of_this_machine_is_measured_once() -> None:
+    estimates.machine_speed.cache_clear()
+    device = torch.device("cpu")
+    speed = estimates.machine_speed(device, 1)
+    # Between a slow single core and any processor there is.
+    assert 1e8 < speed < 1e14
+    assert estimates.machine_speed(device, 1) == speed
+
+
+def test_settings_that_do_not_fit_are_refused_as_by_the_trainer(
+    toy_config: RunConfig, toy_images: TrainingImages
+) -> None:
+    with pytest.raises(ValueError, match="Latent size"):
+        estimate(toy_config.changed(patch_size=24), toy_images)
+    with pytest.raises(ValueError, match="at least 64 x 64"):
+        estimate(preset("slicegan-fast"), toy_images)
+
+
+def test_sentence_says_time_memory_and_what_to_lower() -> None:
+    enough = Estimate(0.5, 570, 4.75, 9 * 10**8, 23 * 10**9)
+    assert enough.sentence() == (
+        "About 5 min for 570 steps of 0.5 s, 0.9 GB of 23 GB free memory."
+    )
+    lacking = Estimate(60, 72_000, 72_000, 30 * 10**9, 23 * 10**9)
+    assert not lacking.fits
+    assert "50 days for 72,000 steps" in lacking.sentence()
+    assert "lower 'Volumes, generator'" in lacking.sentence()
+
+
+def test_free_memory_is_that_of_the_machine() -> None:
+    total = psutil.virtual_memory().total
+    assert 0 < free_memory(torch.device("cpu")) < total
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_offered_patch_sizes_are_accepted(name: str) -> None:
+    config = PRESETS[name]
+    sizes = patch_sizes(config)
+    # Five layers {4,2,2} and {4,2,3}: 32 n - 64.
+    assert list(sizes.items())[:4] == [(32, 3), (64, 4), (96, 5), (128, 6)]
+    for patch, latent in sizes.items():
+        fitting = config.changed(patch_size=patch, latent_size=latent)
+        check_training_size(generator_spec(fitting, 2, "phases"), patch)
+        with META:
+            build_critic(fitting, 2, 1, torch.Generator(device="cpu"))
+
+
+def test_no_patch_size_is_offered_for_impossible_networks() -> None:
+    # A kernel of 3 with stride 2 leaves a checkerboard.
+    layers = ((3, 2, 1), (4, 2, 2), (4, 2, 2), (4, 2, 2), (4, 2, 3))
+    assert patch_sizes(preset("slicegan-fast").changed(generator_layers=layers)) == {}
