@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = "napari-slicegan generator 1"
+# What metadata raise that are incomplete or do not belong to the weights.
+UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,15 @@ def load_generator(path: str | Path) -> TrainedGenerator:
             f"Expected a run folder or a .safetensors generator, but there is no file "
             f"{file}; train first, or check the path."
         )
-    facts, weights = _read(file)
+    metadata, weights = _read(file)
     try:
+        facts = json.loads(metadata["facts"])
         spec = TypeAdapter(GeneratorSpec).validate_python(facts["spec"])
         network = build_generator(spec)
         network.load_state_dict(weights)
         transform = transform_from_state(facts["transform"])
         size, name = facts["voxel_size_nm"], str(facts["name"])
-    except (ValidationError, KeyError, RuntimeError, TypeError) as error:
+    except UNFIT as error:
         raise ValueError(
             f"{file.name} does not fit this version of napari-slicegan: its metadata "
             "and weights disagree; export the generator again."
@@ -91,7 +94,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     return TrainedGenerator(network, transform, size, name)
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     try:
         with safe_open(file, framework="pt") as content:
             metadata = content.metadata() or {}
@@ -106,5 +109,4 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             f"{file.name} holds tensors but no generator of this program (expected "
             f"format '{FORMAT}', got '{metadata.get('format')}')."
         )
-    facts: dict[str, Any] = json.loads(metadata["facts"])
-    return facts, weights
+    return metadata, weights

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from napari_slicegan.architectures import GeneratorSpec, build_generator
+from napari_slicegan.architectures.sizes import default_layers
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import preset
+from napari_slicegan.trained_generator import TrainedGenerator
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.step_report import FinishReason, StepReport
     from napari_slicegan.trainer import Trainer
+    from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
 
 # The label values of the toy material are not the numbers of its phases.
 TOY_LABELS = (7, 207)
@@ -113,3 +117,24 @@ def finish_of(trainer: Trainer) -> FinishReason:
         except StopIteration as end:
             reason: FinishReason = end.value
             return reason
+
+
+def random_generator(
+    transform: OneHotPhases | ScaleMinMax, architecture: str = "slicegan", seed: int = 0
+) -> TrainedGenerator:
+    """Untrained toy generator with rich contrast: 8 (L - 2) voxels from L latents."""
+    spec = GeneratorSpec(
+        architecture=architecture,
+        channels=transform.channels,
+        output="phases" if transform.range == "simplex" else "unit",
+        latent_channels=4,
+        latent_size=4,
+        widths=(6, 6),
+        layers=default_layers(3),
+        normalisation="pixel",
+    )
+    network = build_generator(spec, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(4)
+    return TrainedGenerator(network.eval(), transform, PIXEL_SIZE_NM, "toy")

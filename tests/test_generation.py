@@ -1,0 +1,219 @@
+"""Volumes of any size, in tiles or whole, periodic or not."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.generation import VolumePlan, generate, generate_in_steps
+from napari_slicegan.latent import LatentField
+from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from tests.toys import random_generator
+
+# 8 (L - 2) voxels from L latent positions.
+SCALE, OVERLAP = 8, 2
+SIZES = [(1, 1, 1), (1, 9, 40), (16, 16, 16), (7, 33, 20)]
+
+
+@pytest.fixture(scope="module")
+def gray() -> TrainedGenerator:
+    """Writes out the network's own values, 0 to 1."""
+    return random_generator(ScaleMinMax(0, 1, 1, "float64"))
+
+
+@pytest.fixture(scope="module")
+def phases() -> TrainedGenerator:
+    return random_generator(OneHotPhases([7, 207]))
+
+
+def direct(
+    trained: TrainedGenerator, field: LatentField, *latents: int
+) -> NDArray[Any]:
+    """What the network makes of one box of latents from the origin, [Z, Y, X]."""
+    z, y, x = latents
+    box = torch.from_numpy(field.region((0, z), (0, y), (0, x)))
+    with torch.no_grad():
+        made = trained.network(box[None])[0, 0].double().numpy()
+    return np.asarray(made)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_any_size(gray: TrainedGenerator, size: tuple[int, int, int]) -> None:
+    """The first voxels of the network's own, larger output."""
+    volume = generate(gray, size, seed=3)
+    assert volume.values.shape == size
+    latents = [-(-n // SCALE) + OVERLAP for n in size]
+    expected = direct(gray, LatentField(3, 4), *latents)
+    z, y, x = size
+    np.testing.assert_allclose(volume.values, expected[:z, :y, :x], atol=1e-5)
+
+
+@pytest.mark.parametrize("tile_latents", [1, 3, 4, 5, 9])
+def test_tiles_join_exactly(gray: TrainedGenerator, tile_latents: int) -> None:
+    """Tiles of 8, 16, 24 and 56 voxels: no seam, whatever the size."""
+    size = (20, 41, 9)
+    whole = generate(gray, size, seed=3, tile_latents=100)
+    tiled = generate(gray, size, seed=3, tile_latents=tile_latents)
+    np.testing.assert_allclose(tiled.values, whole.values, atol=1e-5)
+    assert whole.values.std() > 0.05
+
+
+def test_tiled_phases_equal_whole_ones(phases: TrainedGenerator) -> None:
+    """Voxel by voxel, but for ties of the probabilities in the last digit."""
+    size = (40, 41, 33)
+    whole = generate(phases, size, seed=3, tile_latents=100).values
+    tiled = generate(phases, size, seed=3, tile_latents=3).values
+    assert (whole != tiled).mean() < 1e-4
+    assert 0.1 < (whole == 7).mean() < 0.9
+
+
+def test_larger_volumes_contain_smaller_ones(gray: TrainedGenerator) -> None:
+    small = generate(gray, (10, 11, 12), seed=4).values
+    large = generate(gray, (30, 31, 32), seed=4, tile_latents=3).values
+    np.testing.assert_allclose(large[:10, :11, :12], small, atol=1e-5)
+
+
+def test_tiles_cover_each_voxel_once_and_stay_small(gray: TrainedGenerator) -> None:
+    for size in SIZES:
+        plan = VolumePlan(gray, size, tile_latents=4)
+        count = np.zeros(size, int)
+        for tile in plan.tiles():
+            count[tile.target] += 1
+            assert count[tile.target].shape == tile.shape
+            assert all(last - first <= 4 for first, last in tile.latents)
+        assert (count == 1).all()
+
+
+PERIODIC = ["z", "y", "x", "zx", "zyx"]
+
+
+@pytest.mark.parametrize("periodic", PERIODIC)
+@pytest.mark.parametrize("tile_latents", [3, 100])
+def test_periodic_axes_repeat_exactly(
+    gray: TrainedGenerator, periodic: str, tile_latents: int
+) -> None:
+    """Twice as long from the same periodic latents: the volume, and once more."""
+    size = (16, 24, 32)
+    volume = generate(gray, size, 5, periodic, tile_latents).values
+    periods = [
+        n // SCALE if axis in periodic else None
+        for axis, n in zip("zyx", size, strict=True)
+    ]
+    field = LatentField(5, 4, periods=(periods[0], periods[1], periods[2]))
+    repeats = [2 if axis in periodic else 1 for axis in "zyx"]
+    latents = [n * r // SCALE + OVERLAP for n, r in zip(size, repeats, strict=True)]
+    twice = direct(gray, field, *latents)
+    np.testing.assert_allclose(np.tile(volume, repeats), twice, atol=1e-5)
+
+
+def test_smallest_period(gray: TrainedGenerator) -> None:
+    """One latent position over and over: each copy of 8 voxels is the same."""
+    volume = generate(gray, (8, 8, 8), 5, "zyx").values
+    field = LatentField(5, 4, periods=(1, 1, 1))
+    np.testing.assert_allclose(
+        np.tile(volume, (3, 3, 3)), direct(gray, field, 5, 5, 5), atol=1e-5
+    )
+
+
+def test_seeds(phases: TrainedGenerator) -> None:
+    """Each seed its own sample, the same each time, whatever else draws numbers."""
+    volumes: list[NDArray[Any]] = []
+    for seed in (0, 1, 2**63 - 1, 0):
+        torch.manual_seed(len(volumes))
+        np.random.seed(len(volumes))
+        volumes.append(generate(phases, (16, 16, 16), seed).values)
+    np.testing.assert_array_equal(volumes[0], volumes[3])
+    for a, b in itertools.combinations(volumes[:3], 2):
+        assert (a != b).mean() > 0.1
+
+
+def test_labels_and_voxel_size_come_back(phases: TrainedGenerator) -> None:
+    """Also in a single voxel, which shows one phase only."""
+    for size in ((16, 16, 16), (1, 1, 1)):
+        volume = generate(phases, size)
+        assert volume.kind == "phases"
+        assert volume.labels == (7, 207)
+        assert volume.values.dtype == np.uint8
+        assert set(np.unique(volume.values)) <= {7, 207}
+        assert volume.voxel_size_nm == 5
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [
+        ([0, 255], "uint8"),
+        ([0, 256], "uint16"),
+        ([-1, 1], "int8"),
+        ([5, 9, 2], "uint8"),
+    ],
+)
+def test_smallest_type_that_holds_the_labels(labels: list[int], dtype: str) -> None:
+    volume = generate(random_generator(OneHotPhases(labels)), (8, 8, 8))
+    assert volume.values.dtype == dtype
+    assert volume.labels == tuple(sorted(labels))
+
+
+@pytest.mark.parametrize(
+    ("transform", "shape", "dtype", "kind"),
+    [
+        (ScaleMinMax(10, 1000, 1, "uint16"), (9, 8, 7), "uint16", "grayscale"),
+        (ScaleMinMax(-2, 3, 1, "float32"), (9, 8, 7), "float32", "grayscale"),
+        (ScaleMinMax(0, 255, 3, "uint8"), (9, 8, 7, 3), "uint8", "colour"),
+    ],
+)
+def test_gray_and_colour(
+    transform: ScaleMinMax, shape: tuple[int, ...], dtype: str, kind: str
+) -> None:
+    trained = random_generator(transform)
+    volume = generate(trained, (9, 8, 7), tile_latents=3)
+    assert volume.values.shape == shape
+    assert volume.values.dtype == dtype
+    assert volume.kind == kind
+    assert volume.values.min() >= transform.low
+    assert volume.values.max() <= transform.high
+    assert volume.values.std() > 0.02 * (transform.high - transform.low)
+
+
+def test_progress(gray: TrainedGenerator) -> None:
+    """Two, two and one tiles of 16 voxels: four quarters, then the volume."""
+    steps = generate_in_steps(VolumePlan(gray, (32, 20, 16), tile_latents=4))
+    shares = []
+    while True:
+        try:
+            shares.append(next(steps))
+        except StopIteration as end:
+            assert end.value.values.shape == (32, 20, 16)
+            break
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_trained_run(toy_run: Path) -> None:
+    """From the run folder to a volume larger than the training's."""
+    volume = generate(load_generator(toy_run), (40, 20, 24), seed=1, periodic="z")
+    assert volume.values.shape == (40, 20, 24)
+    assert volume.labels == (7, 207)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"size": (0, 8, 8)}, r"three positive sizes.*got \(0, 8, 8\)"),
+        ({"size": (8, 8)}, r"three positive sizes.*got \(8, 8\)"),
+        ({"seed": -1}, "seed of at least 0; got -1"),
+        ({"periodic": "t"}, r"out of 'zyx'; got 't'"),
+        ({"size": (8, 8, 20), "periodic": "x"}, r"20 along x\. Use 16 or 24"),
+        ({"size": (5, 8, 8), "periodic": "zyx"}, r"5 along z\. Use 8"),
+    ],
+)
+def test_refusals(
+    gray: TrainedGenerator, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        generate(gray, **{"size": (8, 8, 8), **arguments})

@@ -1,0 +1,174 @@
+"""The exported generator: one file with all that is needed to use it alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from napari_slicegan.trained_generator import FORMAT, TrainedGenerator, load_generator
+from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from tests.toys import random_generator
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        OneHotPhases([3, 90, 250]),
+        ScaleMinMax(-4.5, 1e6, 1, "float32"),
+        ScaleMinMax(0, 255, 3, "uint8"),
+    ],
+    ids=["phases", "grayscale", "colour"],
+)
+@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
+@pytest.mark.parametrize("voxel_size_nm", [None, 12.5])
+def test_round_trip(
+    tmp_path: Path, transform: Any, architecture: str, voxel_size_nm: float | None
+) -> None:
+    """Network, transform, voxel size and name are the same again."""
+    network = random_generator(transform, architecture=architecture).network
+    before = TrainedGenerator(network, transform, voxel_size_nm, "my sample")
+    path = tmp_path / "generator.safetensors"
+    before.save(path)
+    after = load_generator(path)
+    assert after.network.spec == network.spec
+    assert after.transform.state() == transform.state()
+    assert (after.voxel_size_nm, after.name) == (voxel_size_nm, "my sample")
+    latents = torch.randn(1, 4, 4, 5, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(after.network(latents), network(latents))
+    assert not after.network.training
+    assert not any(p.requires_grad for p in after.network.parameters())
+
+
+def test_other_programs_can_read_it(tmp_path: Path) -> None:
+    """Plain tensors and JSON."""
+    path = tmp_path / "generator.safetensors"
+    trained = random_generator(OneHotPhases([7, 207]))
+    trained.save(path)
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        names = set(file.keys())
+    facts = json.loads(metadata["facts"])
+    assert facts["transform"]["labels"] == [7, 207]
+    assert facts["voxel_size_nm"] == 5.0
+    assert facts["spec"]["widths"] == [6, 6]
+    assert names == set(trained.network.state_dict())
+
+
+def test_run_folders_are_generators_too(toy_run: Path) -> None:
+    from_folder = load_generator(toy_run)
+    from_file = load_generator(toy_run / "generator.safetensors")
+    for a, b in zip(
+        from_folder.network.parameters(), from_file.network.parameters(), strict=True
+    ):
+        assert torch.equal(a, b)
+    assert from_folder.name == "toy"
+
+
+def test_saving_again_replaces_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    for seed in (1, 2):
+        random_generator(OneHotPhases([0, 1]), seed=seed).save(path)
+    expected = random_generator(OneHotPhases([0, 1]), seed=2).network.state_dict()
+    found = load_generator(path).network.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert [p.name for p in tmp_path.iterdir()] == ["generator.safetensors"]
+
+
+Facts = dict[str, Any]
+
+
+def without_spec(facts: Facts) -> None:
+    del facts["spec"]
+
+
+def unknown_architecture(facts: Facts) -> None:
+    facts["spec"]["architecture"] = "biggan"
+
+
+def wrong_widths(facts: Facts) -> None:
+    facts["spec"]["widths"] = [6, 12]
+
+
+def wrong_type(facts: Facts) -> None:
+    facts["spec"]["widths"] = "wide"
+
+
+def unknown_transform(facts: Facts) -> None:
+    facts["transform"] = {"name": "fourier"}
+
+
+def half_a_transform(facts: Facts) -> None:
+    facts["transform"] = {"name": "scale-min-max"}
+
+
+def uneven_kernels(facts: Facts) -> None:
+    facts["spec"]["layers"] = [[5, 2, 3]] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (without_spec, "does not fit this version"),
+        (unknown_architecture, "does not fit this version"),
+        (wrong_widths, "does not fit this version"),
+        (wrong_type, "does not fit this version"),
+        (half_a_transform, "with its parameters"),
+        (unknown_transform, "fourier"),
+        (uneven_kernels, "checkerboard"),
+    ],
+)
+def test_metadata_that_does_not_fit(
+    tmp_path: Path, change: Callable[[Facts], None], words: str
+) -> None:
+    path = tmp_path / "generator.safetensors"
+    random_generator(OneHotPhases([0, 1])).save(path)
+    with safe_open(path, framework="pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+    change(facts)
+    save_file(load_file(path), path, {"format": FORMAT, "facts": json.dumps(facts)})
+    with pytest.raises(ValueError, match=words) as caught:
+        load_generator(path)
+    assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (None, r"no generator of this program.*got 'None'"),
+        ({"format": "pt"}, r"no generator of this program.*got 'pt'"),
+        ({"format": FORMAT}, "does not fit this version"),
+        ({"format": FORMAT, "facts": "{"}, "does not fit this version"),
+    ],
+)
+def test_tensors_of_others(
+    tmp_path: Path, metadata: dict[str, str] | None, words: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, metadata)
+    with pytest.raises(ValueError, match=words) as caught:
+        load_generator(path)
+    assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize("end", [0, 7, 300, -1])
+def test_damaged_files(tmp_path: Path, end: int) -> None:
+    path = tmp_path / "generator.safetensors"
+    random_generator(OneHotPhases([0, 1])).save(path)
+    path.write_bytes(path.read_bytes()[:end])
+    with pytest.raises(ValueError, match=r"generator\.safetensors is not a readable"):
+        load_generator(path)
+
+
+@pytest.mark.parametrize("name", ["nothing.safetensors", "."])
+def test_missing_files(tmp_path: Path, name: str) -> None:
+    """Also a folder that is no run."""
+    with pytest.raises(ValueError, match=r"there is no file.*train first"):
+        load_generator(tmp_path / name)
