@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,9 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         try:
             with contextlib.closing(self._gen):
                 return self._drive(self._gen)
-        except Exception as error:
-            logger.exception("The worker failed")
+        except Exception as error:  # noqa: BLE001 whatever it is, it is shown
+            # As text: a record with the traceback would keep the networks alive.
+            logger.error("The worker failed:\n%s", traceback.format_exc())
             sentence = sentence_of(error)
         finally:
             self._release()
@@ -150,12 +152,17 @@ class TrainingWorker(SteeredWorker):
             run.trainer.stop()
         self.yielded.emit(run)
         del run
+        try:
+            return self._train(steps)
+        finally:
+            self._send()
+
+    def _train(self, steps: Generator[Any, None, FinishReason]) -> FinishReason:
         while True:
             self._wait_while_paused()
             try:
                 self._reports.append(next(steps))
             except StopIteration as end:
-                self._send()
                 reason: FinishReason = end.value
                 return reason
             if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:

@@ -1,0 +1,99 @@
+"""Limits of continued runs and sentences for faults, without Qt."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_slicegan._qt.jobs import (
+    EarlierRun,
+    Machine,
+    leave_a_core,
+    look_ahead,
+    sentence_of,
+)
+from napari_slicegan.presets import preset
+from napari_slicegan.run_folder import RunFolder
+
+
+@pytest.fixture
+def run(toy_run: Path, tmp_path: Path) -> Path:
+    """Finished toy run of four steps."""
+    return Path(shutil.copytree(toy_run, tmp_path / "run"))
+
+
+def test_a_run_whose_steps_are_done_gets_as_many_again(run: Path) -> None:
+    trainer = EarlierRun(run).trainer()
+    assert trainer.step == 4
+    assert trainer.config.training.steps == 8
+    assert trainer.config.training.minutes is None
+
+
+def test_a_run_whose_time_is_up_gets_the_minutes_of_the_panel(run: Path) -> None:
+    folder = RunFolder.open(run)
+    folder.write_config(folder.config().changed(minutes=1e-6, steps=100))
+    elapsed = float(folder.history()[-1]["elapsed_s"]) / 60
+    trainer = EarlierRun(run, minutes=2.5).trainer()
+    assert trainer.config.training.minutes == pytest.approx(elapsed + 2.5)
+    assert trainer.config.training.steps == 100
+
+
+def test_a_run_that_was_stopped_keeps_its_limits(run: Path) -> None:
+    folder = RunFolder.open(run)
+    config = folder.config().changed(minutes=60, steps=100)
+    folder.write_config(config)
+    assert EarlierRun(run, minutes=1).trainer().config == config
+
+
+def test_the_device_of_the_panel_is_used_if_one_is_chosen(run: Path) -> None:
+    folder = RunFolder.open(run)
+    folder.write_config(folder.config().changed(device="auto"))
+    assert EarlierRun(run, device="cpu").trainer().config.training.device == "cpu"
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is not a run folder"):
+        EarlierRun(tmp_path).trainer()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("Expected this,\n got that; do so."), "this, got that; do so."),
+        (MemoryError(), "lower 'Volumes, generator'"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "lower 'Volumes"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+            "lower 'Volumes",
+        ),
+        (OSError(28, "No space left on device", "/a/b"), "No space left on device (/a"),
+        (KeyError("x"), "KeyError"),
+    ],
+)
+def test_every_fault_has_one_sentence(error: Exception, words: str) -> None:
+    sentence = sentence_of(error)
+    assert words in sentence
+    assert "\n" not in sentence
+    assert sentence.endswith(".")
+
+
+def test_one_core_is_left_to_the_window_only_once() -> None:
+    before = torch.get_num_threads()
+    leave_a_core()
+    first = torch.get_num_threads()
+    leave_a_core()
+    # Not one less with every run.
+    assert torch.get_num_threads() == first >= 1
+    torch.set_num_threads(before)
+
+
+def test_the_machine_is_described_before_any_image_is_there() -> None:
+    found = list(look_ahead(preset("slicegan-fast"), None))
+    assert len(found) == 1
+    machine = found[0]
+    assert isinstance(machine, Machine)
+    assert "cores" in machine.devices["cpu"]
+    assert machine.torch_build.startswith("torch 2.")

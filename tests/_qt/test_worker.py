@@ -1,0 +1,302 @@
+"""Workers: what they report, how they stop, and that nothing of a run is left."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from qtpy.QtCore import QThreadPool
+
+from napari_slicegan._qt.jobs import NewRun, PreparedRun, WorkFailed
+from napari_slicegan._qt.worker import (
+    GenerationWorker,
+    SteeredWorker,
+    TrainingWorker,
+    training_worker,
+)
+from napari_slicegan.game import Game
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training_images import TrainingImages
+
+pytestmark = pytest.mark.qt
+LONG = 60_000
+
+
+class Log:
+    """Everything that a worker says, in order; for the main thread."""
+
+    def __init__(self, worker: SteeredWorker) -> None:
+        self.said: list[str] = []
+        self.reports: list[Any] = []
+        self.results: list[Any] = []
+        self.faults: list[Exception] = []
+        self.trainer: weakref.ref[Trainer] | None = None
+        self.threads: set[threading.Thread] = set()
+        for name in ("paused", "resumed", "aborted", "finished"):
+            getattr(worker, name).connect(lambda name=name: self.said.append(name))
+        worker.yielded.connect(self._yielded)
+        worker.returned.connect(self.results.append)
+        worker.errored.connect(self.faults.append)
+
+    def _yielded(self, value: Any) -> None:
+        self.threads.add(threading.current_thread())
+        if isinstance(value, PreparedRun):
+            self.trainer = weakref.ref(value.trainer)
+        elif isinstance(value, tuple):
+            self.reports += value
+        else:
+            self.reports.append(value)
+
+    @property
+    def steps(self) -> list[int]:
+        return [report.step for report in self.reports]
+
+
+MakeWorker = Callable[..., tuple[TrainingWorker, Log]]
+
+
+@pytest.fixture
+def make_worker(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> Iterator[MakeWorker]:
+    made: list[TrainingWorker] = []
+
+    def make(**changes: Any) -> tuple[TrainingWorker, Log]:
+        job = NewRun(toy_config.changed(**changes), toy_images, tmp_path / "run")
+        worker = training_worker(job)
+        made.append(worker)
+        return worker, Log(worker)
+
+    yield make
+    for worker in made:
+        worker.quit()
+        assert worker.wait(60)
+
+
+def test_all_steps_are_reported_in_order_on_the_main_thread(
+    qtbot: QtBot, make_worker: MakeWorker, tmp_path: Path
+) -> None:
+    worker, log = make_worker(steps=40)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert log.steps == list(range(1, 41))
+    assert log.results == [FinishReason.STEPS]
+    assert log.threads == {threading.main_thread()}
+    # The folder is written before the end is told.
+    assert RunFolder.open(tmp_path / "run").history()[-1]["step"] == "40"
+
+
+def test_messages_are_fewer_than_steps(qtbot: QtBot, make_worker: MakeWorker) -> None:
+    worker, log = make_worker(steps=60)
+    messages: list[object] = []
+    worker.yielded.connect(messages.append)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    elapsed = log.reports[-1].elapsed_s
+    # The prepared run, one each 0.1 s, and what was left at the end.
+    assert len(messages) <= 3 + elapsed / 0.1
+    assert len(log.reports) == 60
+
+
+def test_stop_ends_after_the_step_and_saves_it(
+    qtbot: QtBot, make_worker: MakeWorker, tmp_path: Path
+) -> None:
+    worker, log = make_worker(steps=100_000)
+    worker.start()
+    qtbot.waitUntil(lambda: len(log.reports) > 3, timeout=LONG)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.quit()
+    assert log.results == [FinishReason.STOPPED]
+    newest = RunFolder.open(tmp_path / "run").checkpoints()[0]
+    assert newest.name == f"checkpoint-{log.steps[-1]:07d}.pt"
+
+
+def test_stop_before_the_start_makes_no_step(
+    qtbot: QtBot, make_worker: MakeWorker
+) -> None:
+    worker, log = make_worker(steps=100_000)
+    worker.quit()
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert log.results == [FinishReason.STOPPED]
+    assert log.steps == []
+
+
+def test_pause_waits_and_resume_goes_on(qtbot: QtBot, make_worker: MakeWorker) -> None:
+    worker, log = make_worker(steps=100_000)
+    worker.start()
+    qtbot.waitUntil(lambda: len(log.reports) > 1, timeout=LONG)
+    with qtbot.waitSignal(worker.paused, timeout=LONG):
+        worker.pause()
+    qtbot.waitUntil(lambda: log.said == ["paused"], timeout=LONG)
+    assert worker.is_paused
+    assert log.trainer is not None
+    trainer = log.trainer()
+    assert trainer is not None
+    # All that was done is told, and nothing more is done.
+    at_pause = trainer.step
+    assert log.steps[-1] == at_pause
+    qtbot.wait(1)
+    assert trainer.step == at_pause
+    del trainer
+    with qtbot.waitSignal(worker.resumed, timeout=LONG):
+        worker.resume()
+    qtbot.waitUntil(lambda: log.steps[-1] > at_pause, timeout=LONG)
+    assert log.steps[at_pause] == at_pause + 1
+
+
+def test_stop_while_paused_ends(qtbot: QtBot, make_worker: MakeWorker) -> None:
+    worker, log = make_worker(steps=100_000)
+    worker.toggle_pause()
+    with qtbot.waitSignal(worker.paused, timeout=LONG):
+        worker.start()
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.quit()
+    assert log.results == [FinishReason.STOPPED]
+    qtbot.waitUntil(lambda: log.said == ["paused", "finished"], timeout=LONG)
+
+
+def test_memory_comes_back_although_the_worker_is_kept(
+    qtbot: QtBot, make_worker: MakeWorker
+) -> None:
+    worker, _ = make_worker(steps=30)
+    watched: list[weakref.ref[object]] = []
+
+    def watch(value: object) -> None:
+        if isinstance(value, PreparedRun):
+            game = value.trainer.game
+            objects = (value.trainer, game, *game.generator.parameters())
+            watched.extend(weakref.ref(each) for each in objects)
+
+    worker.yielded.connect(watch)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert len(watched) > 3
+    gc.collect()
+    assert [ref() for ref in watched if ref() is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        # superqt drops a RuntimeError silently, and `finished` with it.
+        (RuntimeError("CUDA out of memory"), "lower 'Volumes, generator'"),
+        (RuntimeError("weird"), "weird"),
+        (ValueError("Expected a; got b; do c."), "Expected a; got b; do c."),
+        (OSError(28, "No space left on device"), "No space left"),
+    ],
+)
+def test_a_fault_is_one_sentence_and_leaves_nothing(
+    qtbot: QtBot,
+    make_worker: MakeWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    words: str,
+) -> None:
+    whole = Game.step
+
+    def step(self: Game, *args: Any) -> Any:
+        if self.averaged.n_updates == 5:
+            raise fault
+        return whole(self, *args)
+
+    monkeypatch.setattr(Game, "step", step)
+    worker, log = make_worker(steps=30)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    (told,) = log.faults
+    assert isinstance(told, WorkFailed)
+    assert words in str(told)
+    assert log.results == []
+    assert log.steps == [1, 2, 3, 4, 5]
+    # The traceback would hold the frames, and those the networks.
+    fault.__traceback__ = None
+    gc.collect()
+    assert log.trainer is not None
+    assert log.trainer() is None
+
+
+def test_what_was_done_before_a_fault_is_saved(
+    qtbot: QtBot,
+    make_worker: MakeWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def finite(self: Game) -> bool:
+        if self.averaged.n_updates > 3:
+            raise RuntimeError("broken")
+        return True
+
+    monkeypatch.setattr(Game, "is_finite", finite)
+    worker, _ = make_worker(steps=30)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert RunFolder.open(tmp_path / "run").checkpoints()
+
+
+def test_no_thread_stays_busy(qtbot: QtBot, make_worker: MakeWorker) -> None:
+    pool = QThreadPool.globalInstance()
+    places = pool.maxThreadCount()
+    worker, _ = make_worker(steps=5)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert worker.wait(10)
+    assert worker.is_over
+    assert pool.waitForDone(10_000)
+    assert pool.activeThreadCount() == 0
+    assert pool.maxThreadCount() == places
+
+
+class Shares:
+    """A generator that tells whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def run(self, n: int) -> Generator[float, None, str]:
+        try:
+            for number in range(n):
+                yield number / n
+            return "volume"
+        finally:
+            self.closed.set()
+
+
+def test_generation_yields_shares_and_returns_the_volume(qtbot: QtBot) -> None:
+    shares = Shares()
+    worker = GenerationWorker(shares.run, 4)
+    log = Log(worker)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert log.reports == [0, 0.25, 0.5, 0.75]
+    assert log.results == ["volume"]
+    assert shares.closed.is_set()
+
+
+def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> None:
+    shares = Shares()
+    worker = GenerationWorker(shares.run, 10**9)
+    log = Log(worker)
+    worker.start()
+    qtbot.waitUntil(lambda: len(log.reports) > 2, timeout=LONG)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.quit()
+    assert worker.wait(10)
+    assert log.results == []
+    assert "aborted" in log.said
+    assert shares.closed.is_set()
