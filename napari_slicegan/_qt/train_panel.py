@@ -133,6 +133,11 @@ class TrainPanel(QWidget):
         """Where the run is."""
         return self._machine.state
 
+    @property
+    def worker(self) -> TrainingWorker | None:
+        """What trains at the moment; None when its thread is done."""
+        return self._worker
+
     def start(self) -> None:
         """Start a run in a new folder."""
         if self._images is None or not self._machine.allows(RunState.PREPARING):
