@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         status: int = getattr(cli_commands, options.command)(options)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.stderr.write(f"slicegan: {error}\n")
         return FAULT
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trained_generator import TrainedGenerator, load_generator
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.volume import Volume, check_ending
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,7 +46,7 @@ def train(options: Namespace) -> int:
     """Start a run."""
     config = config_from(options)
     images = _training_images(options, config.micrograph)
-    name = next(iter(images)).name.replace(" ", "-")
+    name = Path(next(iter(images)).name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     return _run(Trainer.start(config, images, out), out)
 
@@ -60,10 +60,11 @@ def generate(options: Namespace) -> int:
     """Generate a volume and write it."""
     trained = load_generator(options.run)
     size = _size(options.size)
-    volume = _generate(trained, size, options.seed, options.periodic, options.device)
     folder = options.run if options.run.is_dir() else options.run.parent
     shape = "x".join(map(str, size))
     out = options.out or folder / f"volume-{shape}-seed{options.seed}.tif"
+    check_ending(out)
+    volume = _generate(trained, size, options.seed, options.periodic, options.device)
     volume.save(out)
     _say(f"Wrote {out}")
     return DONE
@@ -72,13 +73,13 @@ def generate(options: Namespace) -> int:
 def measure(options: Namespace) -> int:
     """Compare a volume with the real material."""
     path: Path = options.volume
+    source = _source(options)
     is_volume = path.is_file() and path.suffix != ".safetensors"
     if is_volume:
         volume = Volume.open(path)
     else:
         size = (options.size,) * 3
         volume = _generate(load_generator(path), size, options.seed, "", "auto")
-    source = _source(options, volume)
     comparison = compare(source, volume)
     text = json.dumps(comparison.to_dict(), indent=2)
     _say(text if options.json else comparison.table())
@@ -179,7 +180,7 @@ def _path(file: str) -> Path:
     return Path(file)
 
 
-def _source(options: Namespace, volume: Volume) -> Source:
+def _source(options: Namespace) -> Source:
     """What to compare with: the given files, or the images of the run."""
     run = RunFolder.open(options.volume) if options.volume.is_dir() else None
     if options.against is None:

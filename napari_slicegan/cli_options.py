@@ -8,7 +8,7 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_slicegan.config import RunConfig, Settings
+from napari_slicegan.config import RunConfig, Settings, group_of_field
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.run_folder import read_config
 
@@ -72,20 +72,29 @@ def config_from(options: argparse.Namespace) -> RunConfig:
 def changes_from(options: argparse.Namespace) -> dict[str, Any]:
     """Settings given as flags."""
     prefix = "setting_"
-    return {
-        name.removeprefix(prefix): _parsed(value)
+    given = {
+        name.removeprefix(prefix): value
         for name, value in vars(options).items()
         if name.startswith(prefix)
     }
+    return {name: _parsed(value, _may_be_empty(name)) for name, value in given.items()}
 
 
-def _parsed(value: Any) -> Any:
+def _may_be_empty(name: str) -> bool:
+    """Whether a setting can be empty; of others 'none' is a choice."""
+    settings = RunConfig.model_fields[group_of_field()[name]].annotation
+    if not (isinstance(settings, type) and issubclass(settings, Settings)):
+        return False
+    return type(None) in _parts(settings.model_fields[name].annotation)
+
+
+def _parsed(value: Any, may_be_empty: bool) -> Any:
     """Words of the command line as setting values; numbers are read by the model."""
+    if may_be_empty and value in (NOTHING, [NOTHING]):
+        return None
     if isinstance(value, list):
-        if value == [NOTHING]:
-            return None
         return tuple(tuple(v.split(",")) if "," in v else v for v in value)
-    return None if value == NOTHING else value
+    return value
 
 
 def _form(facts: FieldInfo) -> dict[str, Any]:

@@ -32,6 +32,7 @@ NAMESPACE = "napari-slicegan/volume"
 CLASSIC_TIFF_BYTES = 2**32 - 2**26
 # Pixel types of the OME data model.
 OME_TYPES = "uint8 uint16 uint32 int8 int16 int32 float32 float64".split()
+ENDINGS = (".tif", ".tiff", ".npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,18 +143,14 @@ class Volume:
             If the ending is another one, or TIFF has no such data type.
         """
         path = Path(path)
-        if path.suffix.lower() in (".tif", ".tiff"):
-            self._check_storable()
-            with _replacing(path) as partial:
-                self._write_tiff(partial)
-        elif path.suffix.lower() == ".npy":
+        check_ending(path)
+        if path.suffix.lower() == ".npy":
             with _replacing(path) as partial, partial.open("wb") as file:
                 np.save(file, self.values, allow_pickle=False)
-        else:
-            raise ValueError(
-                f"{path.name}: a volume is saved as .tif or .npy; got the ending "
-                f"'{path.suffix}'. Choose one of the two."
-            )
+            return
+        self._check_storable()
+        with _replacing(path) as partial:
+            self._write_tiff(partial)
 
     def planes(self, axis: Axis) -> NDArray[Any]:
         """All planes seen along an axis, as a view: ``[N, rows, columns(, 3)]``.
@@ -192,6 +189,21 @@ class Volume:
             photometric="rgb" if colour else "minisblack",
             compression="zlib",
             metadata=metadata,
+        )
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file that no volume can be saved to.
+
+    Raises
+    ------
+    ValueError
+        If the ending is none of ``ENDINGS``.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise ValueError(
+            f"{path.name}: a volume is saved as .tif or .npy; got the ending "
+            f"'{path.suffix}'. Choose one of the two."
         )
 
 

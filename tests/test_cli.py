@@ -1,0 +1,311 @@
+"""The command line at toy size: what it does, prints and returns."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_slicegan import __version__
+from napari_slicegan.cli import main
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.volume import Volume
+from tests.toys import TOY_LABELS, phases_image
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _warnings_stay_warnings() -> Iterator[None]:
+    """The command line sends warnings to the log."""
+    yield
+    logging.captureWarnings(capture=False)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "my image.tif"
+    tifffile.imwrite(path, phases_image(40, 48).values)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, toy_config: RunConfig) -> Path:
+    path = tmp_path / "toy.json"
+    path.write_text(toy_config.model_dump_json())
+    return path
+
+
+@pytest.fixture
+def run(toy_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished toy run."""
+    return Path(shutil.copytree(toy_run, tmp_path / "run"))
+
+
+def test_train(image: Path, settings: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "out"
+    words = [str(image), "--config", str(settings), "--out", str(out), "--steps", "3"]
+    assert main(["train", *words]) == 0
+    assert RunFolder.open(out).load_checkpoint()["step"] == 3
+    printed = capsys.readouterr()
+    assert "All steps are done. 3 steps in" in printed.out
+    # The next command, ready to be copied.
+    assert f"slicegan generate {out} --size 128" in printed.out
+    # The bar: time left, speed and losses.
+    for words_of_bar in ("Training", "left", "steps/s", "critic", "generator"):
+        assert words_of_bar in printed.err
+
+
+def test_runs_get_a_folder_of_their_own(
+    image: Path, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named after the image and the time, below slicegan-runs."""
+    monkeypatch.chdir(tmp_path)
+    words = [str(image), "--config", str(settings), "--steps", "1"]
+    assert main(["train", *words]) == 0
+    (run,) = (tmp_path / "slicegan-runs").iterdir()
+    assert run.name.startswith("my-image-20")
+
+
+def test_train_on_three_views(settings: Path, tmp_path: Path) -> None:
+    words = []
+    for seed, axis in enumerate("zyx"):
+        path = tmp_path / f"{axis}.tif"
+        tifffile.imwrite(path, phases_image(40, 48, seed=seed).values)
+        words += [f"--{axis}", str(path)]
+    out = tmp_path / "out"
+    words += ["--config", str(settings), "--out", str(out), "--steps", "1"]
+    assert main(["train", *words]) == 0
+    images = RunFolder.open(out).images()
+    assert images.material == "anisotropic"
+    assert [image.name for image in images] == ["z.tif", "y.tif", "x.tif"]
+
+
+def test_train_on_a_volume(settings: Path, tmp_path: Path) -> None:
+    """--anisotropic cuts it along all axes."""
+    path = tmp_path / "volume.tif"
+    tifffile.imwrite(path, phases_image(20, 21, 22).values)
+    out = tmp_path / "out"
+    words = [str(path), "--config", str(settings), "--out", str(out), "--steps", "1"]
+    assert main(["train", *words, "--anisotropic"]) == 0
+    assert RunFolder.open(out).images().material == "anisotropic"
+
+
+def test_resume(run: Path, capsys: Capture) -> None:
+    assert main(["resume", str(run), "--steps", "6"]) == 0
+    assert RunFolder.open(run).load_checkpoint()["step"] == 6
+    assert "All steps are done. 6 steps in" in capsys.readouterr().out
+
+
+def test_generate(run: Path, capsys: Capture) -> None:
+    """Next to the generator, named after size and seed."""
+    words = ["--size", "24", "20", "16", "--periodic", "zx", "--seed", "7"]
+    assert main(["generate", str(run), *words, "--device", "cpu"]) == 0
+    path = run / "volume-24x20x16-seed7.tif"
+    assert f"Wrote {path}" in capsys.readouterr().out
+    volume = Volume.open(path)
+    assert volume.values.shape == (24, 20, 16)
+    assert (volume.labels, volume.voxel_size_nm) == (TOY_LABELS, 5)
+
+
+def test_generate_elsewhere(run: Path, tmp_path: Path) -> None:
+    """One number is a cube; a generator alone is enough; the same seed is the same."""
+    path = tmp_path / "cube.npy"
+    generator = run / "generator.safetensors"
+    assert main(["generate", str(generator), "--size", "20", "--out", str(path)]) == 0
+    assert main(["generate", str(run), "--size", "20", "20", "20"]) == 0
+    first = np.load(path)
+    second = Volume.open(run / "volume-20x20x20-seed0.tif").values
+    np.testing.assert_array_equal(first, second)
+
+
+def no_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_measure_json(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    """Strict JSON on standard output, nothing else: the truth against itself."""
+    truth = tmp_path / "truth.tif"
+    Volume(phases_image(40, 40, 40).values, "phases").save(truth)
+    words = ["measure", str(truth), "--against", str(truth), "--json"]
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out, parse_constant=no_constant)
+    rows = [row for row in facts["rows"] if row["metric"] == "phase_fraction"]
+    values = phases_image(40, 40, 40).values
+    for row, label in zip(rows, TOY_LABELS, strict=True):
+        assert row["phase"] == label
+        assert row["real"] == pytest.approx((values == label).mean())
+        assert row["distance"] == 0
+
+
+def test_measure_a_run(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A table against its own image, and a figure."""
+    figure = tmp_path / "figure.png"
+    assert main(["measure", str(run), "--size", "40", "--figure", str(figure)]) == 0
+    table = capsys.readouterr().out
+    assert "noise floor" in table
+    assert "percolat" in table.lower()
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_presets(capsys: Capture) -> None:
+    assert main(["presets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "slicegan-fast",
+        "slicegan-paper",
+        "slicegan-v1",
+        "slicegan-head",
+    ]
+    assert main(["presets", "slicegan-paper"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["architecture"]["latent_channels"] == 64
+
+
+def test_info(run: Path, capsys: Capture) -> None:
+    assert main(["info", str(run)]) == 0
+    lines = dict(
+        line.split(maxsplit=1)
+        for line in capsys.readouterr()
+        .out.replace("trained on", "trained")
+        .splitlines()
+        if line.startswith(("trained", "kind", "architecture", "weights", "steps"))
+    )
+    assert lines["trained"] == "toy"
+    assert lines["kind"] == "phases"
+    assert lines["steps"] == "4"
+    # 4 6 64 + 6 6 64 + 6 2 64 weights, and two batch norms of 6 scales and shifts.
+    assert lines["weights"] == "4,632"
+    assert main(["info", str(run / "generator.safetensors")]) == 0
+
+
+def test_version(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+FAULTS = {
+    "no such image": ("train nothing.tif", "nothing.tif"),
+    "no image at all": ("train", "Expected image files"),
+    "image and views": ("train IMAGE --z IMAGE", "Expected image files"),
+    "two views": ("train --z IMAGE --y IMAGE", "z, y and x"),
+    "no such sample": ("train sample:granite", "granite"),
+    "anisotropic image": ("train IMAGE --anisotropic", "expected a volume"),
+    "impossible setting": ("train IMAGE --patch-size 3", "'Patch size'"),
+    "no number": ("train IMAGE --steps many", "'Steps' (steps)"),
+    "large patch": ("train IMAGE", "at least 64 x 64"),
+    "preset and file": ("train IMAGE --preset slicegan-v1 --config C", "not both"),
+    "no such settings": ("train IMAGE --config none.json", "cannot be read"),
+    "folder in use": ("train IMAGE --config C --out RUN", "not empty"),
+    "no device": ("train IMAGE --config C --device cuda:7 --out new", "cuda:7"),
+    "no such run": ("resume nothing", "not a run folder"),
+    "run of another kind": ("resume .", "not a run folder"),
+    "no generator": ("generate nothing", "train first"),
+    "image as generator": ("generate IMAGE", "not a readable safetensors file"),
+    "two sizes": ("generate RUN --size 8 8", "one size or three"),
+    "no size": ("generate RUN --size 0", "positive sizes"),
+    "odd period": ("generate RUN --size 20 --periodic x", "Use 16 or 24"),
+    "negative seed": ("generate RUN --size 8 --seed -1", "seed"),
+    "unknown format": ("generate RUN --size 8 --out volume.xyz", ".npy"),
+    "nothing to compare": ("measure RUN/generator.safetensors", "--against"),
+    "no such volume": ("measure nothing.tif --against IMAGE", "nothing.tif"),
+    "info of an image": ("info IMAGE", "not a readable safetensors file"),
+    "no such preset": ("presets slicegan-2", "There is no preset"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_faults(
+    name: str,
+    image: Path,
+    settings: Path,
+    run: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit status 2, words on standard error, no traceback, and nothing done."""
+    monkeypatch.chdir(tmp_path)
+    image.rename("IMAGE")
+    settings.rename("C")
+    run.rename("RUN")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    command, words = FAULTS[name]
+    assert main(command.split()) == 2
+    printed = capsys.readouterr()
+    assert words in printed.err
+    # At once, before anything is generated.
+    assert printed.err.startswith("slicegan: ")
+    assert "Traceback" not in printed.err
+    assert "[type=" not in printed.err  # pydantic's own words
+    assert printed.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_faults_of_the_file_system(run: Path, image: Path, capsys: Capture) -> None:
+    """A disk that is full, a folder that cannot be made: no traceback either."""
+    below_a_file = image / "volume.tif"
+    words = ["generate", str(run), "--size", "8", "--out", str(below_a_file)]
+    assert main(words) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("slicegan: ")
+    assert str(image) in last
+
+
+@pytest.mark.parametrize("command", ["", "trian x", "train --no-such-flag", "info"])
+def test_misspelt_commands(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(command.split())
+    assert caught.value.code == 2
+    assert "usage: slicegan" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_stops_and_says_how_to_go_on(
+    image: Path, settings: Path, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """The step that is under way is finished and saved; then the run goes on."""
+    out = tmp_path / "out"
+    words = [str(image), "--config", str(settings), "--out", str(out)]
+    code = "import sys; from napari_slicegan.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "train", *words, "--steps", "1000000"]
+    log = tmp_path / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=pytestconfig.rootpath,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while "step 3" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopped on request" in printed
+    assert f"Resume with:   slicegan resume {out}" in printed
+    assert "Stopping after this step, then saving" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    step = RunFolder.open(out).load_checkpoint()["step"]
+    assert step >= 3
+    assert main(["resume", str(out), "--steps", str(step + 1)]) == 0
+    assert RunFolder.open(out).load_checkpoint()["step"] == step + 1
