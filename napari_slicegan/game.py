@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,11 +18,11 @@ from napari_slicegan.averaging import AveragedGenerator
 from napari_slicegan.config import AXES
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.random_streams import RandomStreams
+from napari_slicegan.transforms import most_probable
 from napari_slicegan.views import Slices
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.objectives.base import Critic
 
 RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(critic number, how many, rng) -> real crops [n, C, P, P]."""
@@ -64,21 +63,14 @@ class Game:
         self.config = config
         self.device = device
         self.streams = RandomStreams(config.training.seed)
-        heads = config.architecture.critic_heads
-        self.view = Slices(merged=isotropic and not heads)
+        self.view = Slices(merged=isotropic)
+        heads = len(AXES) if isotropic and config.architecture.critic_heads else 1
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
         self.generator = build_generator(spec, weights).to(device)
-        n_critics = 1 if isotropic else self.view.n_batches
         self.critics = nn.ModuleList(
-            build_critic(
-                config,
-                spec.channels,
-                self.objective.outputs,
-                weights,
-                heads=self.view.n_batches // n_critics,
-            )
-            for _ in range(n_critics)
+            build_critic(config, spec.channels, self.objective.outputs, weights, heads)
+            for _ in range(self.view.n_batches)
         ).to(device)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         settings = config.optimiser
@@ -140,7 +132,7 @@ class Game:
         total = torch.zeros(2, device=self.device)
         for number, fake in self._fakes(volumes, planes):
             loss = self.objective.critic_loss(
-                self._critic(number), self._reals(real, number, len(fake)), fake
+                self.critics[number], self._reals(real, number, len(fake)), fake
             )
             loss.total.backward()
             total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
@@ -155,7 +147,7 @@ class Game:
         self.critics.requires_grad_(False)
         losses = [
             self.objective.generator_loss(
-                self._critic(number), self._reals(real, number, len(fake)), fake
+                self.critics[number], self._reals(real, number, len(fake)), fake
             )
             for number, fake in self._fakes(volumes, planes)
         ]
@@ -164,13 +156,6 @@ class Game:
         self.critics.requires_grad_(True)
         self.generator_optimiser.step()
         return loss.detach()
-
-    def _critic(self, number: int) -> Critic:
-        """What scores batch ``number`` of the view: a critic, or one of its heads."""
-        if len(self.critics) == 1:
-            return functools.partial(self.critics[0], head=number)
-        critic: Critic = self.critics[number]
-        return critic
 
     def _fakes(
         self, volumes: Tensor, planes: int | None
@@ -184,8 +169,7 @@ class Game:
             n = n_fakes
         else:
             n = per_axis * len(AXES) // self.view.n_batches
-        source = number if len(self.critics) > 1 else 0
-        return real(source, n, self.streams["patches"]).to(self.device)
+        return real(number, n, self.streams["patches"]).to(self.device)
 
     def _set_rates(self, progress: float) -> None:
         """Linear fall of the learning rates in the last part of the run."""
@@ -257,6 +241,7 @@ def hardened(probabilities: Tensor) -> Tensor:
     logits = logits - logits.mean(dim=1, keepdim=True)
     scale = LOGIT_SCALE * torch.rsqrt(logits.square().mean() + 1e-12)
     soft = (scale * logits).softmax(dim=1)
-    best = probabilities.argmax(dim=1, keepdim=True)
-    hard = torch.zeros_like(probabilities).scatter_(1, best, 1.0)
+    best = most_probable(probabilities.detach(), axis=1)
+    phases = range(probabilities.shape[1])
+    hard = torch.stack([best == phase for phase in phases], dim=1).to(soft.dtype)
     return soft + (hard - soft).detach()

@@ -91,7 +91,7 @@ def build_critic(
     rng: torch.Generator,
     heads: int = 1,
 ) -> PlaneCritic:
-    """Critic of 2-D images, [N, C, P, P] -> [N, outputs] for each of its heads."""
+    """Critic of 2-D images, [N, C, P, P] -> [N, outputs]."""
     settings = config.architecture
     critic = PlaneCritic(
         channels,

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from napari_slicegan.architectures.blocks import (
@@ -98,7 +99,7 @@ class PlaneCritic(nn.Module):
         heads: int = 1,
     ) -> None:
         super().__init__()
-        self.outputs = outputs
+        self.outputs, self.heads = outputs, heads
         edge = _last_edge(patch_size, len(widths))
         layers: list[nn.Module] = []
         for width in widths:
@@ -110,10 +111,18 @@ class PlaneCritic(nn.Module):
         layers.append(nn.Conv2d(channels, outputs * heads, edge, bias=False))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, images: Tensor, head: int = 0) -> Tensor:
-        """[N, C, P, P] -> scores of one head, [N, outputs]."""
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, C, P, P] -> scores [N, outputs].
+
+        With several heads the images come in as many equal parts, one after the
+        other, and each part is scored by its own head.
+        """
         scores: Tensor = self.layers(images).flatten(1)
-        return scores[:, head * self.outputs : (head + 1) * self.outputs]
+        if self.heads == 1:
+            return scores
+        # [heads (part), N / heads, heads (scored by), outputs] -> its diagonal
+        parts = scores.view(self.heads, -1, self.heads, self.outputs)
+        return torch.cat([parts[i, :, i] for i in range(self.heads)])
 
 
 def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:

@@ -35,9 +35,16 @@ class WassersteinGradientPenalty(LazyPenalty):
         """Nothing to do: the penalty bounds the critic."""
 
     def _penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """Penalty on random mixtures of random pairs of real and generated images."""
+        """Penalty on random mixtures of pairs of real and generated images.
+
+        Equal numbers are paired in their order; of more generated images, which are
+        ordered by volume and plane, a random part is used.
+        """
         n = min(len(real), len(fake))
-        order = torch.randperm(len(fake), generator=self._rng)[:n].to(fake.device)
+        order = torch.arange(n)
+        if len(fake) > n:
+            order = torch.randperm(len(fake), generator=self._rng)[:n]
+        order = order.to(fake.device)
         share = torch.rand(n, 1, 1, 1, generator=self._rng).to(fake.device)
         mixed = share * real[:n] + (1 - share) * fake[order]
         mixed.requires_grad_(True)
