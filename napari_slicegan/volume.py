@@ -26,13 +26,14 @@ from napari_slicegan.pixel_values import (
     kind_of,
     label_dtype,
 )
+from napari_slicegan.vtk_image import write_vtk_image
 
 NAMESPACE = "napari-slicegan/volume"
 # A classic TIFF has 32-bit offsets; leave room for its directories.
 CLASSIC_TIFF_BYTES = 2**32 - 2**26
 # Pixel types of the OME data model.
 OME_TYPES = "uint8 uint16 uint32 int8 int16 int32 float32 float64".split()
-ENDINGS = (".tif", ".tiff", ".npy")
+ENDINGS = (".tif", ".tiff", ".npy", ".vti")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +133,7 @@ class Volume:
             raise ValueError(f"{path.name}: {error}") from error
 
     def save(self, path: str | Path) -> None:
-        """Write an OME-TIFF (``.tif``), or the bare values (``.npy``).
+        """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).
 
         The TIFF also holds voxel size, kind and labels, and `open` gives the same
         volume back. The file appears complete or not at all.
@@ -144,6 +145,10 @@ class Volume:
         """
         path = Path(path)
         check_ending(path)
+        if path.suffix.lower() == ".vti":
+            with _replacing(path) as partial:
+                write_vtk_image(partial, self.values, self.voxel_size_nm, self.kind)
+            return
         if path.suffix.lower() == ".npy":
             with _replacing(path) as partial, partial.open("wb") as file:
                 np.save(file, self.values, allow_pickle=False)
@@ -202,8 +207,8 @@ def check_ending(path: Path) -> None:
     """
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(
-            f"{path.name}: a volume is saved as .tif or .npy; got the ending "
-            f"'{path.suffix}'. Choose one of the two."
+            f"{path.name}: a volume is saved as .tif, .npy or .vti; got the ending "
+            f"'{path.suffix}'. Choose one of them."
         )
 
 
