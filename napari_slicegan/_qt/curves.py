@@ -205,6 +205,10 @@ class Curves(QWidget):
         self.fraction.draw(series.fraction_distance, floor=series.fraction_floor)
         self.speed.draw(series.steps_per_s)
 
+    def background(self) -> QColor:
+        """Colour behind the curves."""
+        return QColor(self._canvas.backgroundBrush().color())
+
     def changeEvent(self, event: QEvent) -> None:
         """Follow the viewer's theme."""
         super().changeEvent(event)
