@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_slicegan._qt.colours import phase_colours
+from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
+    from napari_slicegan._qt.layer_picture import LayerPicture
     from napari_slicegan.config import Kind, MicrographSettings
     from napari_slicegan.micrograph import Micrograph
     from napari_slicegan.volume import Volume
@@ -80,8 +82,7 @@ def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
             layer.data = volume.values
             return layer
         viewer.layers.remove(layer)
-    layer = add_volume(viewer, volume, PREVIEW)
-    return layer
+    return add_volume(viewer, volume, PREVIEW)
 
 
 def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
@@ -140,3 +141,160 @@ def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, An
     if micrograph.pixel_size_nm is not None:
         grid["units"] = ("nm",) * ndim
     return grid
+
+
+class CanvasView:
+    """A volume in the 3-D canvas: as three planes, as a surface, or whole.
+
+    Parameters
+    ----------
+    source
+        Layer of the volume; it is hidden while planes or a surface are shown.
+    picture
+        Its numbers and colours.
+    moved
+        Called with the new place (z, y, x) when a plane is dragged in the canvas.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        source: Layer,
+        picture: LayerPicture,
+        moved: Callable[[tuple[int, int, int]], Any],
+    ) -> None:
+        self._viewer, self._source, self._picture = viewer, source, picture
+        self._moved = moved
+        self._is_moving = False
+        self._surface: Layer | None = None
+        self._grid = {
+            name: getattr(source, name)
+            for name in ("scale", "translate", "rotate", "shear", "units")
+        }
+        self._planes = [self._plane(number) for number in range(3)]
+        viewer.layers.selection.active = source
+        if viewer.dims.ndisplay != 3:
+            viewer.dims.ndisplay = 3
+            viewer.camera.angles = ANGLES
+            viewer.reset_view()
+
+    def layers(self) -> list[Layer]:
+        """Layers that this view made and that are still there."""
+        return [x for x in (*self._planes, self._surface) if x and self._has(x)]
+
+    def move(self, position: Sequence[int]) -> None:
+        """Move the planes to a voxel (z, y, x)."""
+        self._is_moving = True
+        try:
+            for plane in self._planes:
+                plane.plane.position = tuple(float(place) for place in position)
+        finally:
+            self._is_moving = False
+
+    def show_planes(self) -> None:
+        """Three planes alone."""
+        self._show(planes=True)
+
+    def show_surface(self, phase: int | None = None) -> None:
+        """Surface of a phase by its label; of gray values, half-way."""
+        if self._surface is not None and self._has(self._surface):
+            self._viewer.layers.remove(self._surface)
+        self._surface = self._make_surface(phase)
+        self._viewer.layers.selection.active = self._source
+        self._show(surface=True)
+
+    def show_whole(self) -> None:
+        """The layer itself."""
+        self._show(whole=True)
+
+    def remove(self) -> None:
+        """Take the planes and the surface away and show the layer again."""
+        for layer in self.layers():
+            self._viewer.layers.remove(layer)
+        self._source.visible = True
+
+    def _has(self, layer: Layer) -> bool:
+        return any(other is layer for other in self._viewer.layers)
+
+    def _show(
+        self, *, planes: bool = False, surface: bool = False, whole: bool = False
+    ) -> None:
+        for plane in self._planes:
+            plane.visible = planes
+        if self._surface is not None:
+            self._surface.visible = surface
+        self._source.visible = whole
+
+    def _plane(self, number: int) -> Image:
+        """One plane; all three share the numbers of the picture."""
+        from napari.utils import Colormap
+
+        picture = self._picture
+        low, high = picture.limits
+        options: dict[str, Any] = {"colormap": "gray"}
+        # A value at the lower limit is drawn as a hole.
+        limits = (
+            min(low, float(picture.values.min())) - (high - low) / 255 - 1e-9,
+            high,
+        )
+        if picture.colours is not None:
+            count = len(picture.colours)
+            steps = [0, *(np.arange(count) + 0.5) / count, 1]
+            colours = np.vstack([picture.colours[:1], picture.colours])
+            options["colormap"] = Colormap(
+                colours, controls=steps, interpolation="zero", name="phases"
+            )
+            limits = (-1, count - 1)
+        normal = [0.0, 0.0, 0.0]
+        normal[number] = 1.0
+        place = [(n - 1) / 2 for n in picture.shape]
+        layer = self._viewer.add_image(
+            picture.values,
+            name=f"Plane along {AXES[number]}",
+            rgb=False,
+            depiction="plane",
+            plane={"position": place, "normal": normal, "thickness": 1},
+            blending="translucent",
+            contrast_limits=limits,
+            interpolation3d="nearest",
+            **options,
+            **self._grid,
+        )
+        layer.plane.events.position.connect(lambda event=None: self._dragged(number))
+        return layer
+
+    def _dragged(self, number: int) -> None:
+        """Tell where a plane was dragged to."""
+        if self._is_moving or len(self.layers()) < 3:
+            return
+        places = [self._planes[i].plane.position[i] for i in range(3)]
+        limits = np.asarray(self._picture.shape) - 1
+        z, y, x = np.clip(np.rint(places), 0, limits).astype(int)
+        self._moved((int(z), int(y), int(x)))
+
+    def _make_surface(self, phase: int | None) -> Layer:
+        from napari.utils import DirectLabelColormap
+
+        picture = self._picture
+        if picture.colours is None or phase is None:
+            low, high = picture.limits
+            return self._viewer.add_image(
+                picture.values,
+                name="Surface",
+                rgb=False,
+                rendering="iso",
+                iso_threshold=(low + high) / 2,
+                contrast_limits=(low, high),
+                **self._grid,
+            )
+        number = picture.labels.index(phase)
+        return self._viewer.add_labels(
+            (picture.values == number).astype(np.uint8),
+            name=f"Surface of phase {phase}",
+            colormap=DirectLabelColormap(
+                color_dict={1: picture.colours[number], None: "transparent"}
+            ),
+            opacity=1,
+            rendering="iso_categorical",
+            **self._grid,
+        )

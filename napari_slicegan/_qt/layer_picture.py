@@ -1,0 +1,137 @@
+"""A 3-D layer as numbers and colours, for its slices in the canvas and in the dock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan._qt.colours import Colour, phase_colours
+from napari_slicegan.config import AXES, Axis
+from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+BACKGROUND: Colour = (0.16, 0.17, 0.2, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPicture:
+    """What is drawn of a volume.
+
+    Attributes
+    ----------
+    values
+        ``[Z, Y, X]`` numbers of colours (uint8), or gray values; what the canvas shows.
+    colours
+        ``[N, 4]``, one for each number; None for gray values.
+    limits
+        Gray values shown black and white.
+    labels
+        Phase of each number where there are at most 16; else empty.
+    rgb
+        ``[Z, Y, X, 3]``, of a volume in colour; the canvas shows its brightness.
+    edges, unit
+        Size of a voxel along z, y, x.
+    """
+
+    values: NDArray[Any]
+    colours: NDArray[np.float64] | None
+    limits: tuple[float, float]
+    labels: tuple[int, ...]
+    rgb: NDArray[Any] | None
+    edges: tuple[float, float, float]
+    unit: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along z, y, x."""
+        z, y, x = self.values.shape
+        return (z, y, x)
+
+    def plane(self, axis: Axis, index: int) -> NDArray[np.uint8]:
+        """Colours of a plane, ``[rows, columns, 3]``, oriented as in `Volume.planes`."""
+        source = self.values if self.rgb is None else self.rgb
+        values = np.take(source, index, AXES.index(axis))
+        if self.colours is not None:
+            table = np.rint(255 * self.colours[:, :3]).astype(np.uint8)
+            return np.asarray(table[values])
+        low, high = self.limits
+        unit = (values.astype(np.float64) - low) / max(high - low, 1e-12)
+        shades = np.rint(255 * np.clip(unit, 0, 1)).astype(np.uint8)
+        return shades if self.rgb is not None else np.stack([shades] * 3, axis=-1)
+
+
+def is_volume_layer(layer: Layer) -> bool:
+    """Whether a layer is one 3-D image or set of labels."""
+    from napari.layers import Image, Labels
+
+    return isinstance(layer, Image | Labels) and layer.ndim == 3
+
+
+def picture_of(layer: Layer) -> LayerPicture:
+    """Read a 3-D Image or Labels layer, whoever made it."""
+    from napari.layers import Labels
+
+    values = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    z, y, x = (float(n) for n in layer.scale)
+    grid = {"edges": (z, y, x), "unit": _unit(layer)}
+    if isinstance(layer, Labels):
+        return _of_labels(layer, values, grid)
+    if layer.rgb:
+        rgb = values[..., :3]
+        high = 255.0 if rgb.dtype == np.uint8 else float(max(rgb.max(), 1))
+        gray = rgb.mean(axis=-1).astype(np.float32)
+        return LayerPicture(gray, None, (0.0, high), (), rgb, **grid)
+    labels = distinct_values(values, MAX_PHASES) if values.dtype.kind in "bui" else None
+    if labels is not None:
+        return _of_phases(
+            values, [phase_colours(labels)[n] for n in labels], labels, grid
+        )
+    low, high = (float(n) for n in layer.contrast_limits)
+    return LayerPicture(values, None, (low, high), (), None, **grid)
+
+
+def _of_labels(layer: Any, values: NDArray[Any], grid: dict[str, Any]) -> LayerPicture:
+    """Colours of the layer; a background without a colour is dark."""
+    labels = distinct_values(values, MAX_PHASES)
+    if labels is not None:
+        return _of_phases(values, [_colour(layer, n) for n in labels], labels, grid)
+    # Many objects: neighbouring numbers differ, and none is told apart by its colour.
+    cycle = 15
+    index = np.where(values == 0, 0, 1 + (values - 1) % cycle).astype(np.uint8)
+    colours = [_colour(layer, n) for n in range(cycle + 1)]
+    return LayerPicture(index, np.array(colours), (0, cycle), (), None, **grid)
+
+
+def _of_phases(
+    values: NDArray[Any], colours: list[Colour], labels: Any, grid: dict[str, Any]
+) -> LayerPicture:
+    known = np.asarray(sorted(int(label) for label in labels))
+    index = np.searchsorted(known, values).astype(np.uint8)
+    last = max(len(known) - 1, 1)
+    return LayerPicture(
+        index,
+        np.array(colours),
+        (0.0, float(last)),
+        tuple(map(int, known)),
+        None,
+        **grid,
+    )
+
+
+def _colour(layer: Any, label: int) -> Colour:
+    found = layer.get_color(int(label))
+    if found is None or found[3] == 0:
+        return BACKGROUND
+    red, green, blue = (float(part) for part in found[:3])
+    return (red, green, blue, 1.0)
+
+
+def _unit(layer: Any) -> str:
+    """Short name of the unit of length; "px" if there is none."""
+    unit = layer.units[-1]
+    return "px" if str(unit) == "pixel" else f"{unit:~}"

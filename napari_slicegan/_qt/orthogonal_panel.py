@@ -1,0 +1,174 @@
+"""Orthogonal slices of any 3-D layer: in the canvas and as flat views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_slicegan._qt.layer_picture import LayerPicture, is_volume_layer, picture_of
+from napari_slicegan._qt.layers import CanvasView
+from napari_slicegan._qt.messages import MessageLine
+from napari_slicegan._qt.slice_views import SliceViews
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+SLICES, SURFACE, WHOLE = "Slices", "Surface", "Full volume"
+
+
+class OrthogonalPanel(QGroupBox):
+    """Chooses a layer and what is shown of it."""
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__("Orthogonal slices", parent)
+        self.setObjectName("orthogonal_slices")
+        # The viewer itself: napari hands out proxies, whose layers never compare equal.
+        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._layer: Layer | None = None
+        self._picture: LayerPicture | None = None
+        self._canvas: CanvasView | None = None
+        # children
+        self.layer_choice = QComboBox()
+        self.layer_choice.setObjectName("orthogonal_layer")
+        self.layer_choice.setToolTip("Any 3-D Image or Labels layer of the viewer.")
+        self.show_button = QPushButton("Show slices")
+        self.show_button.setObjectName("show_slices")
+        self.show_button.setToolTip("Cut the volume along z, y and x.")
+        self.hide_button = QPushButton("Remove slices")
+        self.hide_button.setObjectName("remove_slices")
+        self.mode = QComboBox()
+        self.mode.setObjectName("volume_mode")
+        self.mode.addItems([SLICES, SURFACE, WHOLE])
+        self.mode.setToolTip("What the 3-D canvas shows.")
+        self.phase = QComboBox()
+        self.phase.setObjectName("surface_phase")
+        self.phase.setToolTip("Phase whose surface is shown.")
+        self.views = SliceViews()
+        self.message = MessageLine("orthogonal_message")
+        # layout
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.show_button)
+        buttons.addWidget(self.hide_button)
+        self._form = QFormLayout()
+        self._form.addRow("Layer", self.layer_choice)
+        self._form.addRow("Show", self.mode)
+        self._form.addRow("Phase", self.phase)
+        layout = QVBoxLayout(self)
+        layout.addLayout(self._form)
+        layout.addLayout(buttons)
+        layout.addWidget(self.message)
+        layout.addWidget(self.views)
+        # signals
+        self.show_button.clicked.connect(lambda checked: self.show_slices())
+        self.hide_button.clicked.connect(lambda checked: self.remove_slices())
+        self.mode.currentTextChanged.connect(lambda text: self._apply_mode())
+        self.phase.currentIndexChanged.connect(lambda index: self._apply_mode())
+        self.views.value_changed.connect(self._move)
+        for name in ("inserted", "removed", "reordered"):
+            getattr(self._viewer.layers.events, name).connect(self._list_layers)
+        self._list_layers()
+        self._show_state()
+
+    def show_slices(self, layer: Layer | None = None) -> None:
+        """Show the planes of a layer, by default of the one that is chosen."""
+        layer = layer if layer is not None else self._chosen()
+        self.message.clear()
+        if layer is None:
+            self.message.show_error(
+                "Expected a 3-D layer; generate a volume or open one first."
+            )
+            return
+        self.remove_slices()
+        self._layer, self._picture = layer, picture_of(layer)
+        self._canvas = CanvasView(
+            self._viewer, layer, self._picture, self.views.set_value
+        )
+        self.layer_choice.setCurrentText(layer.name)
+        self._fill_phases()
+        self.views.set_picture(self._picture)
+        self._canvas.move(self.views.value())
+        self._apply_mode()
+        self._show_state()
+
+    def remove_slices(self) -> None:
+        """Take the planes away and show the layer as it was."""
+        canvas, self._canvas = self._canvas, None
+        self._layer = self._picture = None
+        if canvas is not None:
+            canvas.remove()
+        self.views.set_picture(None)
+        self._show_state()
+
+    def release(self) -> None:
+        """Let go of the viewer."""
+        for name in ("inserted", "removed", "reordered"):
+            getattr(self._viewer.layers.events, name).disconnect(self._list_layers)
+
+    def _apply_mode(self) -> None:
+        canvas, mode = self._canvas, self.mode.currentText()
+        self._form.setRowVisible(self.phase, mode == SURFACE and self.phase.count() > 0)
+        if canvas is None:
+            return
+        if mode == SLICES:
+            canvas.show_planes()
+        elif mode == SURFACE:
+            canvas.show_surface(self.phase.currentData())
+        else:
+            canvas.show_whole()
+
+    def _fill_phases(self) -> None:
+        labels = self._picture.labels if self._picture is not None else ()
+        self.phase.blockSignals(True)
+        self.phase.clear()
+        for label in labels:
+            self.phase.addItem(f"Phase {label}", label)
+        # The first phase is most often the matrix around the others.
+        self.phase.setCurrentIndex(len(labels) - 1)
+        self.phase.blockSignals(False)
+
+    def _move(self, position: tuple[int, int, int]) -> None:
+        if self._canvas is not None:
+            self._canvas.move(position)
+
+    def _chosen(self) -> Layer | None:
+        name = self.layer_choice.currentText()
+        return self._viewer.layers[name] if name in self._viewer.layers else None
+
+    def _list_layers(self, event: Any = None) -> None:
+        """Follow the layer list; slices of a layer that is gone go too."""
+        layers = [*self._viewer.layers]
+        canvas = self._canvas
+        if canvas is not None and not any(x is self._layer for x in layers):
+            self.remove_slices()
+            return
+        own = canvas.layers() if canvas is not None else []
+        names = [
+            layer.name
+            for layer in layers
+            if is_volume_layer(layer) and not any(layer is x for x in own)
+        ]
+        chosen = self.layer_choice.currentText()
+        self.layer_choice.clear()
+        self.layer_choice.addItems(names)
+        if chosen in names:
+            self.layer_choice.setCurrentText(chosen)
+        self.show_button.setEnabled(bool(names))
+
+    def _show_state(self) -> None:
+        shown = self._canvas is not None
+        self.hide_button.setEnabled(shown)
+        self.mode.setEnabled(shown)
+        self._form.setRowVisible(
+            self.phase,
+            self.mode.currentText() == SURFACE and self.phase.count() > 0,
+        )
