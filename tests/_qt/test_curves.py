@@ -1,0 +1,98 @@
+"""What is drawn of a run."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from qtpy.QtGui import QColor, QPalette
+
+from napari_slicegan._qt.curves import FOREGROUND, SMALLEST, Curves, Plot
+from napari_slicegan.monitors import Quality
+from napari_slicegan.step_report import StepReport
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def curves(qtbot: QtBot) -> Curves:
+    curves = Curves()
+    qtbot.addWidget(curves)
+    return curves
+
+
+def report(step: int, quality: Quality | None = None) -> StepReport:
+    return StepReport(step, -0.5, 0.7, 0, step, 1, 0.1, 3.0, 1, 1, quality)
+
+
+def drawn(plot: Plot, number: int = 0) -> list[tuple[float, float]]:
+    """Points of a curve, in the units of the data."""
+    curve = plot.curves[number]
+    x, y = curve.xData, curve.yData
+    return [] if x is None else list(zip(x.tolist(), y.tolist(), strict=True))
+
+
+def test_reports_are_drawn_by_the_timer(qtbot: QtBot, curves: Curves) -> None:
+    curves.add([report(1), report(2)])
+    curves.add([report(3, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    assert drawn(curves.losses) == []
+    qtbot.waitUntil(lambda: bool(drawn(curves.losses)), timeout=5000)
+    assert drawn(curves.losses, 0) == [(1, -0.5), (2, -0.5), (3, -0.5)]
+    assert drawn(curves.losses, 1) == [(1, 0.7), (2, 0.7), (3, 0.7)]
+    assert drawn(curves.correlation) == [(3, 0.02)]
+    assert drawn(curves.fraction) == [(3, 0.1)]
+    assert drawn(curves.speed) == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_noise_floor_is_a_band_up_to_its_value(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    band = curves.correlation.band
+    assert band is not None
+    assert band.isVisible()
+    # The plot is logarithmic: 10 ** -2.30 = 0.005.
+    assert 10 ** band.getRegion()[1] == pytest.approx(0.005)
+    bottom, top = curves.correlation.item.viewRange()[1]
+    assert bottom < math.log10(0.005)
+    assert top > math.log10(0.02)
+    # Band and curve are on the same axis.
+    assert curves.losses.band is None
+
+
+def test_without_a_floor_there_is_no_band(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.1, 0.02, math.nan, math.nan, math.nan))])
+    curves.redraw()
+    assert curves.correlation.band is not None
+    assert not curves.correlation.band.isVisible()
+
+
+def test_a_distance_of_zero_is_drawn_at_the_bottom(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.0, 0.0, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    assert drawn(curves.correlation) == [(1, SMALLEST)]
+
+
+def test_clear_starts_anew(curves: Curves) -> None:
+    curves.add([report(1)])
+    curves.redraw()
+    curves.clear()
+    assert drawn(curves.losses) == []
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_colours_follow_the_theme(curves: Curves, dark: bool) -> None:
+    palette = curves.palette()
+    behind, text = ("#20242b", "#f0f1f2") if dark else ("#efebe9", "#3b3a39")
+    palette.setColor(QPalette.ColorRole.Window, QColor(behind))
+    palette.setColor(QPalette.ColorRole.WindowText, QColor(text))
+    curves.setPalette(palette)
+    assert curves.background().name() == behind
+    axis = curves.losses.item.getAxis("left")
+    assert axis.textPen().color().name() == FOREGROUND[0 if dark else 1]
