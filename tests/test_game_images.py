@@ -19,7 +19,7 @@ MakeGame = Callable[..., Game]
     [
         # Per axis 3 planes of 1 volume for the critic, 5 for the generator.
         (True, False, [(0, 9), (0, 15)]),
-        (True, True, [(0, 3)] * 3 + [(0, 5)] * 3),
+        (True, True, [(0, 9), (0, 15)]),
         (False, True, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
         (False, False, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
     ],
@@ -47,7 +47,7 @@ def test_paired_crops(
     [
         # The setting counts crops per axis, also where the axes share a batch.
         (True, False, 4, [(0, 12)]),
-        (True, True, 4, [(0, 4)] * 3),
+        (True, True, 4, [(0, 12)]),
         (False, False, 4, [(0, 4), (1, 4), (2, 4)]),
         # Empty: as many as generated planes.
         (True, False, None, [(0, 9)]),

@@ -35,14 +35,15 @@ def test_heads_share_all_layers_but_the_last() -> None:
     config = RunConfig().changed(patch_size=16, critic_widths=(3, 4))
     rng = torch.Generator().manual_seed(0)
     critic = build_critic(config, 2, 1, rng, heads=3)
-    images = normal(5, 2, 16, 16)
-    scores = [critic(images, head=head) for head in range(3)]
+    images = normal(6, 2, 16, 16)
+    scores = critic(images)
     features = critic.layers[:-1](images)
-    for head, found in enumerate(scores):
+    for head, part in enumerate(features.chunk(3)):
         last = list(critic.parameters())[-1][head : head + 1]
-        expected = functional.conv2d(features, last).flatten(1)
-        torch.testing.assert_close(found, expected)
-    assert not torch.allclose(scores[0], scores[1])
+        expected = functional.conv2d(part, last).flatten(1)
+        torch.testing.assert_close(scores[2 * head : 2 * head + 2], expected)
+    again = critic(images[:2].repeat(3, 1, 1, 1))
+    assert not torch.allclose(again[:2], again[2:4])
 
 
 @pytest.mark.parametrize("patch_size", [8, 20, 36])
