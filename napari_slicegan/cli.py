@@ -24,9 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.captureWarnings(capture=True)
     options = _parser().parse_args(arguments)
-    from napari_slicegan import cli_commands
-
     try:
+        # Takes seconds: torch is loaded here.
+        from napari_slicegan import cli_commands
+
         status: int = getattr(cli_commands, options.command)(options)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"slicegan: {error}\n")

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -275,37 +270,3 @@ def test_misspelt_commands(command: str, capsys: Capture) -> None:
         main(command.split())
     assert caught.value.code == 2
     assert "usage: slicegan" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_stops_and_says_how_to_go_on(
-    image: Path, settings: Path, tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
-    """The step that is under way is finished and saved; then the run goes on."""
-    out = tmp_path / "out"
-    words = [str(image), "--config", str(settings), "--out", str(out)]
-    code = "import sys; from napari_slicegan.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "train", *words, "--steps", "1000000"]
-    log = tmp_path / "log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            command,
-            cwd=pytestconfig.rootpath,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-        deadline = time.monotonic() + 60
-        while "step 3" not in log.read_text() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Stopped on request" in printed
-    assert f"Resume with:   slicegan resume {out}" in printed
-    assert "Stopping after this step, then saving" in log.read_text()
-    assert "Traceback" not in log.read_text()
-    step = RunFolder.open(out).load_checkpoint()["step"]
-    assert step >= 3
-    assert main(["resume", str(out), "--steps", str(step + 1)]) == 0
-    assert RunFolder.open(out).load_checkpoint()["step"] == step + 1
