@@ -1,4 +1,4 @@
-"""Command line: demo | train | resume | generate | measure | presets | info."""
+"""Command line: demo | gui | train | resume | generate | measure | presets | info."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_demo, _train, _resume, _generate, _measure, _presets, _info):
+    for add in (_demo, _gui, _train, _resume, _generate, _measure, _presets, _info):
         add(commands)
     return parser
 
@@ -65,11 +65,44 @@ def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default="bentheimer",
         help="sample data to train on (default: %(default)s)",
     )
+    command.add_argument(
+        "--no-window",
+        action="store_true",
+        help="do not open the window at the end",
+    )
     add_setting_flags(command, "training")
+
+
+def _gui(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("gui", help="open napari with the plugin docked")
+    _add_images(command)
+    command.add_argument(
+        "--out", type=Path, help="folder in which the window keeps its runs"
+    )
+    command.add_argument(
+        "--volume", type=Path, metavar="FILE", help="a volume to look at"
+    )
+    command.add_argument(
+        "--train", action="store_true", help="start training on the images at once"
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
 
 
 def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("train", help="train on micrographs")
+    _add_images(command)
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
+
+
+def _add_images(command: argparse.ArgumentParser) -> None:
+    """Files of an isotropic or an anisotropic material."""
     command.add_argument("files", nargs="*", metavar="FILE", help=IMAGE_HELP)
     for axis in "zyx":
         command.add_argument(
@@ -84,13 +117,6 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         action="store_true",
         help="the file is a volume to be cut along all three axes",
     )
-    command.add_argument(
-        "--out",
-        type=Path,
-        help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
-    )
-    add_config_flags(command)
-    add_setting_flags(command)
 
 
 def _resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli_options import changes_from, config_from
+from napari_slicegan.cli_options import changes_from, config_from, file_path
+from napari_slicegan.cli_window import run_window, window_of_demo
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import run_demo
 from napari_slicegan.devices import choose_device
@@ -19,7 +20,6 @@ from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison
 from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trained_generator import TrainedGenerator, load_generator
 from napari_slicegan.trainer import Trainer
@@ -32,13 +32,20 @@ if TYPE_CHECKING:
     from napari_slicegan.metrics.reference import Source
 
 DONE, STOPPED, DIVERGED = 0, 130, 1
-SAMPLE = "sample:"
 
 
 def demo(options: Namespace) -> int:
     """Train on sample data, generate, measure, write a report."""
     out = options.out or Path("slicegan-demo") / f"{options.material}-{_now()}"
     _say(run_demo(out, options.material, changes_from(options)))
+    if not options.no_window:
+        _say(window_of_demo(out, options.material, options))
+    return DONE
+
+
+def gui(options: Namespace) -> int:
+    """Open napari with the plugin docked."""
+    run_window(options)
     return DONE
 
 
@@ -170,14 +177,7 @@ def _training_images(
 
 
 def _opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
-    return [Micrograph.open(_path(file), settings) for file in files]
-
-
-def _path(file: str) -> Path:
-    if file.startswith(SAMPLE):
-        sample: Path = sample_path(file.removeprefix(SAMPLE))
-        return sample
-    return Path(file)
+    return [Micrograph.open(file_path(file), settings) for file in files]
 
 
 def _source(options: Namespace) -> Source:

@@ -11,11 +11,13 @@ from typing import Any, Literal
 from napari_slicegan.config import RunConfig, Settings, group_of_field
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.run_folder import read_config
+from napari_slicegan.sample_data import path as sample_path
 
 if typing.TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 NOTHING = "none"
+SAMPLE = "sample:"
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
@@ -78,6 +80,14 @@ def changes_from(options: argparse.Namespace) -> dict[str, Any]:
         if name.startswith(prefix)
     }
     return {name: _parsed(value, _may_be_empty(name)) for name, value in given.items()}
+
+
+def file_path(file: str) -> Path:
+    """Path of a file, or of sample data named ``sample:NAME``."""
+    if file.startswith(SAMPLE):
+        sample: Path = sample_path(file.removeprefix(SAMPLE))
+        return sample
+    return Path(file)
 
 
 def _may_be_empty(name: str) -> bool:

@@ -38,7 +38,9 @@ ORDER = (
     "atomic_files",
     "averaging",
     "game",
+    "estimates",
     "latent",
+    "vtk_image",
     "volume",
     "trained_generator",
     "generation",
@@ -57,8 +59,10 @@ ORDER = (
     "progress_bar",
     "demo",
     "cli_options",
+    "cli_window",
     "cli_commands",
     "cli",
+    "napari_contributions",
 )
 WINDOW_PACKAGES = {
     "PyQt5",

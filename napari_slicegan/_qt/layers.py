@@ -23,20 +23,17 @@ if TYPE_CHECKING:
 PHASES = "Phases"
 PREVIEW = "Preview"
 OVERLAY = 0.5
-ANGLES = (12.0, -32.0, 148.0)
+ANGLES = (5.0, 30.0, 55.0)
+# A cube seen from a corner is wider than seen from a face.
+DIAGONAL = 1.7
 
 
 def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
     """Add an image: phases as labels in their colours, other kinds as they are."""
     labels = micrograph.labels if micrograph.kind == "phases" else ()
-    return _add(
-        viewer,
-        micrograph.values,
-        micrograph.kind,
-        labels,
-        name=micrograph.name,
-        **_grid(micrograph.pixel_size_nm, 3 if micrograph.is_volume else 2),
-    )
+    grid = _grid(micrograph.pixel_size_nm, 3 if micrograph.is_volume else 2)
+    name, kind = micrograph.name, micrograph.kind
+    return _add(viewer, micrograph.values, kind, labels, name=name, **grid)
 
 
 def show_segmentation(
@@ -82,20 +79,24 @@ def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
             layer.data = volume.values
             return layer
         viewer.layers.remove(layer)
-    return add_volume(viewer, volume, PREVIEW)
+    for other in viewer.layers:
+        other.visible = False
+    layer = add_volume(viewer, volume, PREVIEW)
+    _turn_to_3d(viewer)
+    return layer
 
 
 def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
-    """Add a volume with its phase values, colours and scale, and turn to 3-D."""
-    layer = _add(
-        viewer,
-        volume.values,
-        volume.kind,
-        volume.labels,
-        name=name,
-        **_grid(volume.voxel_size_nm, 3),
-    )
-    return layer
+    """Add a volume with its phase values, colours and scale."""
+    grid = _grid(volume.voxel_size_nm, 3)
+    return _add(viewer, volume.values, volume.kind, volume.labels, name=name, **grid)
+
+
+def turn(viewer: Viewer) -> None:
+    """Look at the whole volume from a corner."""
+    viewer.reset_view()
+    viewer.camera.angles = ANGLES
+    viewer.camera.zoom /= DIAGONAL
 
 
 def _add(
@@ -110,7 +111,7 @@ def _add(
     from napari.utils import DirectLabelColormap
 
     colours: dict[int | None, Any] = {None: "transparent"}
-    colours.update(phase_colours(labels))
+    colours.update({**phase_colours(labels)})
     return viewer.add_labels(
         values,
         colormap=DirectLabelColormap(color_dict=colours),
@@ -125,6 +126,13 @@ def _grid(edge_nm: float | None, ndim: int) -> dict[str, Any]:
     if edge_nm is None:
         return {}
     return {"scale": np.full(ndim, edge_nm), "units": ("nm",) * ndim}
+
+
+def _turn_to_3d(viewer: Viewer) -> None:
+    if viewer.dims.ndisplay != 3:
+        viewer.dims.ndisplay = 3
+        viewer.camera.angles = ANGLES
+        viewer.reset_view()
 
 
 def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, Any]:
@@ -173,10 +181,7 @@ class CanvasView:
         }
         self._planes = [self._plane(number) for number in range(3)]
         viewer.layers.selection.active = source
-        if viewer.dims.ndisplay != 3:
-            viewer.dims.ndisplay = 3
-            viewer.camera.angles = ANGLES
-            viewer.reset_view()
+        _turn_to_3d(viewer)
 
     def layers(self) -> list[Layer]:
         """Layers that this view made and that are still there."""
@@ -185,11 +190,9 @@ class CanvasView:
     def move(self, position: Sequence[int]) -> None:
         """Move the planes to a voxel (z, y, x)."""
         self._is_moving = True
-        try:
-            for plane in self._planes:
-                plane.plane.position = tuple(float(place) for place in position)
-        finally:
-            self._is_moving = False
+        for plane in self._planes:
+            plane.plane.position = tuple(float(place) for place in position)
+        self._is_moving = False
 
     def show_planes(self) -> None:
         """Three planes alone."""
@@ -245,15 +248,13 @@ class CanvasView:
                 colours, controls=steps, interpolation="zero", name="phases"
             )
             limits = (-1, count - 1)
-        normal = [0.0, 0.0, 0.0]
-        normal[number] = 1.0
         place = [(n - 1) / 2 for n in picture.shape]
         layer = self._viewer.add_image(
             picture.values,
             name=f"Plane along {AXES[number]}",
             rgb=False,
             depiction="plane",
-            plane={"position": place, "normal": normal, "thickness": 1},
+            plane={"position": place, "normal": np.eye(3)[number], "thickness": 1},
             blending="translucent",
             contrast_limits=limits,
             interpolation3d="nearest",

@@ -1,0 +1,214 @@
+"""The dock: one tab for each panel, and what they tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QMainWindow,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_slicegan._qt import layers
+from napari_slicegan._qt.messages import MessageLine
+from napari_slicegan._qt.micrograph_panel import MicrographPanel
+from napari_slicegan._qt.train_panel import TrainPanel
+from napari_slicegan._qt.volume_panel import VolumePanel
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.step_report import FinishReason
+    from napari_slicegan.volume import Volume
+
+PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
+    {
+        "Micrograph": MicrographPanel,
+        "Train": lambda viewer: TrainPanel(),
+        "Volume": VolumePanel,
+    }
+)
+"""Tabs from left to right: title, and what makes the panel for a viewer."""
+
+WIDTH = 400
+CLOSE_S = 60.0
+PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
+
+
+class SliceGANWidget(QWidget):
+    """From a micrograph to a volume, in three tabs.
+
+    Closing the dock, the viewer or the program ends a run after its step and saves it.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer, or napari's proxy of it.
+    """
+
+    closed = Signal()
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.setObjectName("slicegan")
+        self._viewer = napari_viewer
+        self._is_closed = False
+        self._window: QMainWindow | None = None
+        self._other = open_widget(napari_viewer)
+        # children
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("slicegan_tabs")
+        self.message = MessageLine("slicegan_message")
+        self.panels: dict[str, QWidget] = {}
+        # layout
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.message)
+        layout.addWidget(self.tabs)
+        self.setMinimumWidth(WIDTH)
+        if self._other is not None:
+            self._point_to_other()
+            return
+        for title, make in PANELS.items():
+            self.panels[title] = make(napari_viewer)
+            self.tabs.addTab(_scrolling(self.panels[title]), title)
+        # signals
+        self._connect()
+        app = QApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.shut_down)
+        _OPEN[_key(napari_viewer)] = self
+
+    @property
+    def micrograph(self) -> MicrographPanel:
+        """The first tab."""
+        return self.panels["Micrograph"]  # type: ignore[return-value]
+
+    @property
+    def train(self) -> TrainPanel:
+        """The second tab."""
+        return self.panels["Train"]  # type: ignore[return-value]
+
+    @property
+    def volume(self) -> VolumePanel:
+        """The third tab."""
+        return self.panels["Volume"]  # type: ignore[return-value]
+
+    def show_panel(self, title: str) -> None:
+        """Bring a tab to the front."""
+        self.tabs.setCurrentIndex(list(PANELS).index(title))
+
+    def shut_down(self) -> None:
+        """End what is running, save it, and let go of the viewer."""
+        if self._is_closed or self._other is not None:
+            return
+        self._is_closed = True
+        self.train.close_run(CLOSE_S)
+        self.volume.close_generation(CLOSE_S)
+        self._bind_keys(bound=False)
+        if _OPEN.get(_key(self._viewer)) is self:
+            del _OPEN[_key(self._viewer)]
+        self.closed.emit()
+
+    def event(self, event: QEvent) -> bool:
+        """Follow the dock: it is taken out of the window when it is closed."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.shut_down()
+            else:
+                # The window is known only once the dock is in it.
+                QTimer.singleShot(0, self._watch_window)
+        return super().event(event)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the window. A close by the user may still be called off there."""
+        if event is not None and event.type() == QEvent.Type.Close:
+            if event.spontaneous():
+                QTimer.singleShot(0, self._shut_down_if_gone)
+            else:
+                self.shut_down()
+        return False
+
+    def _watch_window(self) -> None:
+        parent: Any = self.parentWidget()
+        while parent is not None and not isinstance(parent, QMainWindow):
+            parent = parent.parentWidget()
+        if parent is not None and parent is not self._window:
+            self._window = parent
+            parent.installEventFilter(self)
+
+    def _shut_down_if_gone(self) -> None:
+        if self._window is not None and not self._window.isVisible():
+            self.shut_down()
+
+    def _connect(self) -> None:
+        self.micrograph.images_changed.connect(self.train.set_images)
+        self.train.settings.value_changed.connect(self._judge_by_patch)
+        self.train.preview_made.connect(self._show_preview)
+        self.train.run_finished.connect(self._offer_volume)
+        self._bind_keys(bound=True)
+
+    def _judge_by_patch(self, config: RunConfig) -> None:
+        self.micrograph.set_patch_size(config.architecture.patch_size)
+
+    def _show_preview(self, volume: Volume) -> None:
+        layers.add_or_update_preview(self._viewer, volume)
+
+    def _offer_volume(self, reason: FinishReason, path: Path) -> None:
+        """The third tab goes on with the run that ended, if it got to a step."""
+        if (path / "generator.safetensors").is_file():
+            self.volume.set_run(path)
+
+    def _bind_keys(self, *, bound: bool) -> None:
+        """Keys of the viewer; they must not outlive this widget."""
+        keys = {PAUSE_KEY: self._toggle_pause, GENERATE_KEY: self._generate}
+        for key, action in keys.items():
+            self._viewer.bind_key(key, action if bound else None, overwrite=True)
+
+    def _toggle_pause(self, viewer: Viewer) -> None:
+        """SliceGAN: pause training or go on."""
+        # Each acts in one state only.
+        self.train.pause()
+        self.train.resume()
+
+    def _generate(self, viewer: Viewer) -> None:
+        """SliceGAN: generate a volume."""
+        self.volume.generate()
+
+    def _point_to_other(self) -> None:
+        """A viewer has one run at a time, so it has one of these widgets."""
+        self.tabs.hide()
+        self.message.show_text(
+            "SliceGAN is already open in this viewer; close this dock and use that one."
+        )
+
+
+def open_widget(viewer: Viewer) -> SliceGANWidget | None:
+    """The widget that is open in a viewer."""
+    return _OPEN.get(_key(viewer))
+
+
+_OPEN: dict[int, SliceGANWidget] = {}
+
+
+def _key(viewer: Viewer) -> int:
+    """Of the viewer itself: napari hands out proxies of it."""
+    return id(getattr(viewer, "__wrapped__", viewer))
+
+
+def _scrolling(panel: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
