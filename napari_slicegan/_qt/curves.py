@@ -48,7 +48,8 @@ class Plot:
         self, item: pyqtgraph.PlotItem, title: str, *colours: str, log: bool = False
     ) -> None:
         self.item = item
-        self.title = title
+        self._title = title
+        self._foreground = FOREGROUND[0]
         self.curves = [self._curve(colour, dots=log) for colour in colours]
         self.band: pyqtgraph.LinearRegionItem | None = None
         item.setLogMode(y=log)
@@ -58,6 +59,7 @@ class Plot:
         item.getAxis("left").setWidth(46)
         if log:
             self.band = self._noise_band(QColor(colours[0]))
+            item.getAxis("left").setTicks([[]])
         else:
             item.getViewBox().setLimits(minYRange=0.01)
 
@@ -107,6 +109,9 @@ class Plot:
             values = np.append(values, floor)
         if len(values):
             self._span(float(values.min()), float(values.max()))
+        else:
+            self.item.getAxis("left").setTicks([[]])
+        self._show_title()
 
     def _span(self, low: float, high: float) -> None:
         """Axis from a round number below to one above, labelled by round numbers."""
@@ -124,11 +129,21 @@ class Plot:
 
     def set_foreground(self, colour: str) -> None:
         """Colour of axes and title."""
-        self.item.setTitle(self.title, color=colour, size="9pt", justify="left")
+        self._foreground = colour
+        self._show_title()
         for side in ("left", "bottom"):
             axis = self.item.getAxis(side)
             axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
             axis.setTextPen(colour)
+
+    def _show_title(self) -> None:
+        measured = self.band is None or self.curves[0].xData is not None
+        self.item.setTitle(
+            self._title if measured else f"{self._title}: not measured yet",
+            color=self._foreground,
+            size="9pt",
+            justify="left",
+        )
 
 
 class Curves(QWidget):
@@ -161,7 +176,7 @@ class Curves(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         layout.addWidget(self.caption)
-        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 30)
+        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 36)
         for plot in self._plots[:-1]:
             plot.item.setXLink(self.speed.item)
             plot.item.getAxis("bottom").setStyle(showValues=False)

@@ -79,6 +79,16 @@ def test_a_distance_of_zero_is_drawn_at_the_bottom(curves: Curves) -> None:
     assert drawn(curves.correlation) == [(1, SMALLEST)]
 
 
+def test_what_is_not_measured_yet_is_said(curves: Curves) -> None:
+    plot = curves.correlation
+    assert "not measured yet" in plot.item.titleLabel.text
+    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    assert "not measured yet" not in plot.item.titleLabel.text
+    curves.clear()
+    assert "not measured yet" in plot.item.titleLabel.text
+
+
 def test_clear_starts_anew(curves: Curves) -> None:
     curves.add([report(1)])
     curves.redraw()
