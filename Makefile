@@ -5,7 +5,7 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # Stamps: the environment is made again only when one of these files changes.
-SOURCES := setup.py constraints.txt
+SOURCES := setup.py constraints.txt napari.yaml
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
 SCREEN := $(VENV)/.screen-installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -48,6 +49,9 @@ def package_version() -> str:
     return found.group(1)
 
 
+# npe2 looks for the manifest inside the package only.
+shutil.copyfile(HERE / "napari.yaml", HERE / "napari_slicegan" / "napari.yaml")
+
 setup(
     name="napari-slicegan",
     version=package_version(),
@@ -73,14 +77,17 @@ setup(
     python_requires=">=3.11",
     install_requires=REQUIRED,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["slicegan = napari_slicegan.cli:main"]},
+    entry_points={
+        "console_scripts": ["slicegan = napari_slicegan.cli:main"],
+        "napari.manifest": ["napari-slicegan = napari_slicegan:napari.yaml"],
+    },
     packages=[
         *find_packages(include=["napari_slicegan", "napari_slicegan.*"]),
         "napari_slicegan.sample_data",
     ],
     package_dir={"napari_slicegan.sample_data": "sample_data"},
     package_data={
-        "napari_slicegan": ["py.typed"],
+        "napari_slicegan": ["napari.yaml", "py.typed"],
         "napari_slicegan.sample_data": ["*.tif", "*.png", "README.md"],
     },
     zip_safe=False,

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from qtpy.QtCore import QRectF, Qt, Signal
-from qtpy.QtGui import QIcon, QPainter, QPalette, QPen, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -22,7 +22,7 @@ from napari_slicegan.config import AXES, Axis
 
 MAX_VOXELS, MAX_SEED = 16_384, 2**31 - 1
 NM_UM = 10_000.0
-ICON = 20
+ICON, ICON_COLOUR = 20, "#8d99a8"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class GenerationForm(QWidget):
         self.dice = QToolButton()
         self.dice.setObjectName("dice")
         self.dice.setToolTip("Roll the dice for another seed.")
-        self.dice.setIcon(_dice_icon(self))
+        self.dice.setIcon(_dice_icon())
         self.amount = QLabel()
         # layout
         grid = QGridLayout(self)
@@ -172,13 +172,13 @@ class GenerationForm(QWidget):
         return box
 
 
-def _dice_icon(widget: QWidget) -> QIcon:
-    """Five dots, in the colour of the text."""
+def _dice_icon() -> QIcon:
+    """Five dots, in a gray that is seen on both themes."""
     picture = QPixmap(ICON, ICON)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    colour = widget.palette().color(QPalette.ColorRole.ButtonText)
+    colour = QColor(ICON_COLOUR)
     painter.setPen(QPen(colour, 1.5))
     painter.drawRoundedRect(QRectF(1.5, 1.5, ICON - 3, ICON - 3), 4, 4)
     painter.setBrush(colour)

@@ -53,7 +53,7 @@ class LayerPicture:
         return (z, y, x)
 
     def plane(self, axis: Axis, index: int) -> NDArray[np.uint8]:
-        """Colours of a plane, ``[rows, columns, 3]``, oriented as in `Volume.planes`."""
+        """Colours of a plane, ``[rows, columns, 3]``, turned as in `Volume.planes`."""
         source = self.values if self.rgb is None else self.rgb
         values = np.take(source, index, AXES.index(axis))
         if self.colours is not None:
@@ -124,7 +124,9 @@ def _of_phases(
 
 
 def _colour(layer: Any, label: int) -> Colour:
-    found = layer.get_color(int(label))
+    # get_color knows no colour of the label 0.
+    chosen = getattr(layer.colormap, "color_dict", {}).get(label)
+    found = layer.get_color(int(label)) if chosen is None else chosen
     if found is None or found[3] == 0:
         return BACKGROUND
     red, green, blue = (float(part) for part in found[:3])

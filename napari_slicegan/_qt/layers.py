@@ -25,7 +25,7 @@ PREVIEW = "Preview"
 OVERLAY = 0.5
 ANGLES = (5.0, 30.0, 55.0)
 # A cube seen from a corner is wider than seen from a face.
-DIAGONAL = 1.7
+DIAGONAL = 2.1
 
 
 def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
@@ -92,13 +92,6 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
     return _add(viewer, volume.values, volume.kind, volume.labels, name=name, **grid)
 
 
-def turn(viewer: Viewer) -> None:
-    """Look at the whole volume from a corner."""
-    viewer.reset_view()
-    viewer.camera.angles = ANGLES
-    viewer.camera.zoom /= DIAGONAL
-
-
 def _add(
     viewer: Viewer,
     values: NDArray[Any],
@@ -129,10 +122,12 @@ def _grid(edge_nm: float | None, ndim: int) -> dict[str, Any]:
 
 
 def _turn_to_3d(viewer: Viewer) -> None:
+    """Look at all of it from a corner."""
     if viewer.dims.ndisplay != 3:
         viewer.dims.ndisplay = 3
-        viewer.camera.angles = ANGLES
         viewer.reset_view()
+        viewer.camera.angles = ANGLES
+        viewer.camera.zoom /= DIAGONAL
 
 
 def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, Any]:

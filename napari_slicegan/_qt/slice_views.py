@@ -223,6 +223,14 @@ class SliceViews(QWidget):
                 (edge[rows], edge[columns]),
                 (place[rows], place[columns]),
             )
-            length = f" = {place[axis] * edge[axis]:.4g} {picture.unit}"
-            known = picture.unit != "px"
-            self.places[axis].setText(f"{place[axis]}{length if known else ''}")
+            length = _length(place[axis] * edge[axis], picture.unit)
+            self.places[axis].setText(f"{place[axis]}{length}")
+
+
+def _length(length: float, unit: str) -> str:
+    """Length in a readable unit; nothing where only voxels are known."""
+    if unit == "px":
+        return ""
+    if unit == "nm" and length >= 1e4:
+        length, unit = length / 1e3, "\N{MICRO SIGN}m"
+    return f" = {length:.5g} {unit}"
