@@ -264,7 +264,7 @@ def test_faults_of_the_file_system(run: Path, image: Path, capsys: Capture) -> N
     assert str(image) in last
 
 
-@pytest.mark.parametrize("command", ["", "trian x", "train --no-such-flag", "info"])
+@pytest.mark.parametrize("command", ["", "practise x", "train --no-such-flag", "info"])
 def test_misspelt_commands(command: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main(command.split())
