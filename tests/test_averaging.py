@@ -166,3 +166,18 @@ def test_resumed_average_goes_on_alike() -> None:
         first.network.parameters(), second.network.parameters(), strict=True
     ):
         assert torch.equal(a, b)
+
+
+def test_last_weights_keep_their_own_statistics() -> None:
+    """Without averaging the trained network's running statistics fit and are taken."""
+    network = generator()
+    network.train()
+    for batch in batches():
+        network(batch)
+    averaged = AveragedGenerator(network, 0)
+    averaged.recalibrate([100 * batch for batch in batches()])
+    averaged.take_statistics(network)
+    latents = batches()[0]
+    network.eval()
+    with torch.no_grad():
+        assert torch.equal(averaged.network(latents), network(latents))
