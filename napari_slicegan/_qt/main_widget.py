@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
@@ -115,6 +116,9 @@ class SliceGANWidget(QWidget):
         self.train.close_run(CLOSE_S)
         self.volume.close_generation(CLOSE_S)
         self._bind_keys(bound=False)
+        app = QApplication.instance()
+        if app is not None:
+            app.aboutToQuit.disconnect(self.shut_down)
         if _OPEN.get(_key(self._viewer)) is self:
             del _OPEN[_key(self._viewer)]
         self.closed.emit()
@@ -197,7 +201,8 @@ def open_widget(viewer: Viewer) -> SliceGANWidget | None:
     return _OPEN.get(_key(viewer))
 
 
-_OPEN: dict[int, SliceGANWidget] = {}
+# Weak: the window owns its widgets.
+_OPEN: WeakValueDictionary[int, SliceGANWidget] = WeakValueDictionary()
 
 
 def _key(viewer: Viewer) -> int:
