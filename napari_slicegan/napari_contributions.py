@@ -40,7 +40,7 @@ def open_run(path: str | Sequence[str]) -> list[tuple[None]]:
     widget = _open_widget()
     widget.show_panel("Volume")
     widget.volume.set_run(path if isinstance(path, str) else path[0])
-    return NO_LAYER  # type: ignore[return-value]
+    return NO_LAYER
 
 
 def write_volume(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -82,7 +82,7 @@ def sample(name: str) -> list[LayerData]:
     if chosen.kind != "phases":
         return [(image.values, options, "image")]
     colours: dict[int | None, Any] = {None: "transparent"}
-    colours.update(phase_colours((0, 255)))
+    colours |= dict(phase_colours((0, 255)).items())
     options["colormap"] = DirectLabelColormap(color_dict=colours)
     options |= {"opacity": 1, "rendering": "iso_categorical"}
     return [(image.values, options, "labels")]

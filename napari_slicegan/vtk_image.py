@@ -94,7 +94,7 @@ def _write_blocks(file: BinaryIO, data: NDArray[np.uint8]) -> None:
     start = file.tell()
     file.write(bytes(8 * (3 + count)))
     sizes = [
-        file.write(zlib.compress(data[at : at + BLOCK_BYTES], 6))
+        file.write(zlib.compress(data[at : at + BLOCK_BYTES].tobytes(), 6))
         for at in range(0, data.size, BLOCK_BYTES)
     ]
     end = file.tell()

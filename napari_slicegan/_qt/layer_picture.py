@@ -78,7 +78,7 @@ def picture_of(layer: Layer) -> LayerPicture:
 
     values = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     z, y, x = (float(n) for n in layer.scale)
-    grid = {"edges": (z, y, x), "unit": _unit(layer)}
+    grid: dict[str, Any] = {"edges": (z, y, x), "unit": _unit(layer)}
     if isinstance(layer, Labels):
         return _of_labels(layer, values, grid)
     if layer.rgb:

@@ -104,7 +104,7 @@ def _add(
     from napari.utils import DirectLabelColormap
 
     colours: dict[int | None, Any] = {None: "transparent"}
-    colours.update({**phase_colours(labels)})
+    colours |= dict(phase_colours(labels).items())
     return viewer.add_labels(
         values,
         colormap=DirectLabelColormap(color_dict=colours),
@@ -126,8 +126,10 @@ def _turn_to_3d(viewer: Viewer) -> None:
     if viewer.dims.ndisplay != 3:
         viewer.dims.ndisplay = 3
         viewer.reset_view()
-        viewer.camera.angles = ANGLES
-        viewer.camera.zoom /= DIAGONAL
+        # The scene holds the camera from napari 0.9 on.
+        camera = getattr(viewer, "scene", viewer).camera
+        camera.angles = ANGLES
+        camera.zoom /= DIAGONAL
 
 
 def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, Any]:

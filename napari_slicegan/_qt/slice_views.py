@@ -145,9 +145,10 @@ class SliceViews(QWidget):
             slider.setToolTip(f"Place of the plane seen along {axis}.")
         # layout
         views = QGridLayout()
-        for axis, (row, column) in {"z": (0, 0), "x": (0, 1), "y": (2, 0)}.items():
-            rows, columns = ROWS_COLUMNS[axis]  # type: ignore[index]
-            views.addWidget(self.views[axis], row, column)  # type: ignore[index]
+        cells = zip(AXES, ((0, 0), (2, 0), (0, 1)), strict=True)
+        for axis, (row, column) in cells:
+            rows, columns = ROWS_COLUMNS[axis]
+            views.addWidget(self.views[axis], row, column)
             title = QLabel(f"along {axis} ({rows} down, {columns} right)")
             views.addWidget(title, row + 1, column)
         sliders = QGridLayout()
