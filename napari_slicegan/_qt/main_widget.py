@@ -115,12 +115,16 @@ class SliceGANWidget(QWidget):
         self._is_closed = True
         self.train.close_run(CLOSE_S)
         self.volume.close_generation(CLOSE_S)
+        self.volume.orthogonal.release()
         self._bind_keys(bound=False)
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.disconnect(self.shut_down)
         if _OPEN.get(_key(self._viewer)) is self:
             del _OPEN[_key(self._viewer)]
+        if self._window is not None:
+            self._window.removeEventFilter(self)
+            self._window = None
         self.closed.emit()
 
     def event(self, event: QEvent) -> bool:
