@@ -32,7 +32,7 @@ POLL_MS = 50
 
 
 def main() -> None:
-    """Take both pictures."""
+    """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=4.75, help="of training")
     parser.add_argument("--out", type=Path, default=IMAGES)
@@ -67,6 +67,13 @@ def take_pictures(viewer: Viewer, widget: SliceGANWidget, out: Path) -> None:
     wait_for(lambda: progress[0] > 0.75)
     picture(viewer, out / "window-training.png")
     wait_for(lambda: not widget.train.state.is_active)
+    made: list[object] = []
+    widget.volume.volume_made.connect(made.append)
+    widget.show_panel("Volume")
+    wait_for(widget.volume.generate_button.isEnabled)
+    widget.volume.generate()
+    wait_for(lambda: bool(made))
+    picture(viewer, out / "window-volume.png")
 
 
 def picture(viewer: Viewer, path: Path) -> None:
