@@ -77,7 +77,7 @@ def test_package_holds_its_code_and_the_samples(built: Path) -> None:
         if file.suffix in {".tif", ".png", ".md", ".py"}
     }
     assert len(samples) > 10
-    expected = {Path(name) for name in code | samples | {"py.typed"}}
+    expected = {Path(name) for name in code | samples | {"py.typed", "napari.yaml"}}
     assert {Path(name) for name in files} == expected
 
 

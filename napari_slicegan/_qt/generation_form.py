@@ -58,6 +58,21 @@ class GenerationForm(QWidget):
         self.dice.setIcon(_dice_icon())
         self.amount = QLabel()
         # layout
+        self._lay_out()
+        # signals
+        for axis in AXES:
+            self.voxels[axis].valueChanged.connect(self._changed)
+            self.lengths[axis].editingFinished.connect(
+                lambda axis=axis: self._take_length(axis)
+            )
+            self.periodic[axis].toggled.connect(
+                lambda checked, axis=axis: self._round(axis)
+            )
+        self.seed.valueChanged.connect(self._changed)
+        self.dice.clicked.connect(lambda checked: self.roll())
+        self._changed()
+
+    def _lay_out(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for column, title in enumerate(("Voxels", "Length", "Periodic"), start=1):
@@ -75,18 +90,6 @@ class GenerationForm(QWidget):
         grid.addWidget(self.amount, 4, 2, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
-        # signals
-        for axis in AXES:
-            self.voxels[axis].valueChanged.connect(self._changed)
-            self.lengths[axis].editingFinished.connect(
-                lambda axis=axis: self._take_length(axis)
-            )
-            self.periodic[axis].toggled.connect(
-                lambda checked, axis=axis: self._round(axis)
-            )
-        self.seed.valueChanged.connect(self._changed)
-        self.dice.clicked.connect(lambda checked: self.roll())
-        self._changed()
 
     def value(self) -> GenerationRequest:
         """What is asked for."""

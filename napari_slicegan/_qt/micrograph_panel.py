@@ -67,15 +67,7 @@ class MicrographPanel(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         # layout
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        for title, widgets in (
-            ("Material", (self.isotropic, self.anisotropic, self.slots, self.message)),
-            ("What was understood", (self.facts,)),
-            ("Phases", (self.controls,)),
-        ):
-            layout.addWidget(_group(title, widgets))
-        layout.addStretch()
+        self._lay_out()
         # signals
         self.anisotropic.toggled.connect(self.slots.set_anisotropic)
         self.slots.layer_wanted.connect(self.use_selected_layers)
@@ -89,6 +81,17 @@ class MicrographPanel(QWidget):
         self._rest.timeout.connect(self._prepare)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self._take_what_is_open()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        for title, widgets in (
+            ("Material", (self.isotropic, self.anisotropic, self.slots, self.message)),
+            ("What was understood", (self.facts,)),
+            ("Phases", (self.controls,)),
+        ):
+            layout.addWidget(_group(title, widgets))
+        layout.addStretch()
 
     def value(self) -> MicrographSettings:
         """The settings as entered.

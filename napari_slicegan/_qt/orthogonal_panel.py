@@ -56,6 +56,19 @@ class OrthogonalPanel(QGroupBox):
         self.views = SliceViews()
         self.message = MessageLine("orthogonal_message")
         # layout
+        self._lay_out()
+        # signals
+        self.show_button.clicked.connect(lambda checked: self.show_slices())
+        self.hide_button.clicked.connect(lambda checked: self.remove_slices())
+        self.mode.currentTextChanged.connect(lambda text: self._apply_mode())
+        self.phase.currentIndexChanged.connect(lambda index: self._apply_mode())
+        self.views.value_changed.connect(self._move)
+        for name in ("inserted", "removed", "reordered"):
+            getattr(self._viewer.layers.events, name).connect(self._list_layers)
+        self._list_layers()
+        self._show_state()
+
+    def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.show_button)
         buttons.addWidget(self.hide_button)
@@ -68,16 +81,6 @@ class OrthogonalPanel(QGroupBox):
         layout.addLayout(buttons)
         layout.addWidget(self.message)
         layout.addWidget(self.views)
-        # signals
-        self.show_button.clicked.connect(lambda checked: self.show_slices())
-        self.hide_button.clicked.connect(lambda checked: self.remove_slices())
-        self.mode.currentTextChanged.connect(lambda text: self._apply_mode())
-        self.phase.currentIndexChanged.connect(lambda index: self._apply_mode())
-        self.views.value_changed.connect(self._move)
-        for name in ("inserted", "removed", "reordered"):
-            getattr(self._viewer.layers.events, name).connect(self._list_layers)
-        self._list_layers()
-        self._show_state()
 
     def show_slices(self, layer: Layer | None = None) -> None:
         """Show the planes of a layer, by default of the one that is chosen."""

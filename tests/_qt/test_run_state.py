@@ -36,7 +36,9 @@ def machine_in(state: RunState) -> RunMachine:
     return machine
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.product(RunState, RunState))
+@pytest.mark.parametrize(
+    ("before", "after"), list(itertools.product(RunState, RunState))
+)
 def test_only_the_changes_of_the_table_are_made(
     before: RunState, after: RunState
 ) -> None:
