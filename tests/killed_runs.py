@@ -5,6 +5,7 @@ Each run is a child of this process, which has loaded torch once for all of them
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # Opening, renaming or removing a file: nine of them in each save.
 FILE_EVENTS = ("open", "os.rename", "os.remove")
 N_EVENTS = 9
+N_WRITTEN = 3
 # Spread over a step and its save, which take about 0.1 s.
 DELAYS_S = (0.0, 0.033, 0.071)
 
@@ -59,6 +61,26 @@ def killed_at_event(path: Path, number: int) -> None:
     os.waitpid(child, 0)
 
 
+def has_content(folder: Path, name: str) -> bool:
+    """Whether a file is there, also under its temporary name, and not empty."""
+    # Files come and go while the folder is read.
+    with contextlib.suppress(FileNotFoundError):
+        files = [entry for entry in os.scandir(folder) if name in entry.name]
+        return any(entry.stat().st_size for entry in files)
+    return False
+
+
+def killed_when_written(path: Path) -> None:
+    """A run that dies while its third checkpoint is being written."""
+    child = os.fork()
+    if child == 0:
+        run(path, lambda: None)
+    while not has_content(path, "checkpoint-0000003.pt"):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 def killed_after(path: Path, delay_s: float) -> None:
     """A run that dies some time after its first save."""
     child = os.fork()
@@ -78,5 +100,7 @@ if __name__ == "__main__":
     run(folder / "first", lambda: None, steps=2)
     for event_number in range(1, N_EVENTS + 1):
         killed_at_event(folder / f"event-{event_number}", event_number)
+    for number in range(N_WRITTEN):
+        killed_when_written(folder / f"written-{number}")
     for delay in DELAYS_S:
         killed_after(folder / f"delay-{delay}", delay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import torch
 
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trainer import Trainer
-from tests.killed_runs import DELAYS_S, N_EVENTS
+from tests.killed_runs import DELAYS_S, N_EVENTS, N_WRITTEN
 from tests.toys import train
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="kills forked processes, which needs Unix"
 )
 NAMES = [f"event-{number}" for number in range(1, N_EVENTS + 1)]
+NAMES += [f"written-{number}" for number in range(N_WRITTEN)]
 NAMES += [f"delay-{delay}" for delay in DELAYS_S]
 
 
@@ -56,8 +58,10 @@ def test_killed_runs_go_on(killed: Path, name: str) -> None:
     # Usable even before the resume.
     for parameter in folder.generator().network.parameters():
         assert torch.isfinite(parameter).all()
+    for path in folder.checkpoints():
+        assert zipfile.ZipFile(path).testzip() is None
     checkpoint = folder.load_checkpoint()["step"]
-    assert checkpoint >= (2 if name.startswith("event") else 1)
+    assert checkpoint >= (1 if name.startswith("delay") else 2)
     trainer = Trainer.resume(folder.path, steps=checkpoint + 1)
     assert trainer.step == checkpoint
     (report,) = train(trainer)
