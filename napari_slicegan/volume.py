@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -17,6 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_slicegan.atomic_files import replacing
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.image_files import read_image
 from napari_slicegan.pixel_values import (
@@ -145,16 +143,19 @@ class Volume:
         """
         path = Path(path)
         check_ending(path)
-        if path.suffix.lower() == ".vti":
-            with _replacing(path) as partial:
+        ending = path.suffix.lower()
+        if ending not in (".npy", ".vti"):
+            self._check_storable()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if ending == ".vti":
+            with replacing(path) as partial:
                 write_vtk_image(partial, self.values, self.voxel_size_nm, self.kind)
             return
-        if path.suffix.lower() == ".npy":
-            with _replacing(path) as partial, partial.open("wb") as file:
+        if ending == ".npy":
+            with replacing(path) as partial, partial.open("wb") as file:
                 np.save(file, self.values, allow_pickle=False)
             return
-        self._check_storable()
-        with _replacing(path) as partial:
+        with replacing(path) as partial:
             self._write_tiff(partial)
 
     def planes(self, axis: Axis) -> NDArray[Any]:
@@ -281,17 +282,3 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
             f"{path.name}: expected a complete volume; got a damaged file ({error}). "
             "Generate it again or use a copy."
         ) from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """File beside `path` that takes its place once it is complete and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
