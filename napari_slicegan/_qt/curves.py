@@ -19,7 +19,7 @@ from napari_slicegan._qt.series import RunSeries, Series
 if TYPE_CHECKING:
     from napari_slicegan.step_report import StepReport
 
-REDRAW_MS = 400
+REDRAW_MS = 1000
 PLOT_HEIGHT = 105
 MAX_LABELS = 4
 # Below this a distance is zero for every purpose; a logarithm needs a bound.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from napari_slicegan._qt.jobs import leave_a_core
-
 if TYPE_CHECKING:
     from napari_slicegan._qt.generation_form import GenerationRequest
     from napari_slicegan.trained_generator import TrainedGenerator
@@ -23,7 +21,6 @@ def generate_volume(
     from napari_slicegan.devices import choose_device
     from napari_slicegan.generation import VolumePlan, generate_in_steps
 
-    leave_a_core()
     trained.network.to(choose_device(device))
     plan = VolumePlan(
         trained, request.size, request.seed, request.periodic, TILE_LATENTS

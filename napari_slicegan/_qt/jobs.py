@@ -5,7 +5,7 @@ torch is loaded here, inside the worker's thread, never with the window.
 
 from __future__ import annotations
 
-import functools
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari_slicegan.step_report import FinishReason, StepReport
     from napari_slicegan.trainer import Trainer
     from napari_slicegan.training_images import TrainingImages
+
+# Threads of torch that wait for each other sleep: a thread that spins takes the core
+# that the window needs, and training waits for it in turn. Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -96,7 +100,6 @@ class PreparedRun:
 
 def train(job: TrainingJob) -> Generator[PreparedRun | StepReport, None, FinishReason]:
     """Prepare a run, then train: yields the prepared run, then a report each step."""
-    leave_a_core()
     trainer = job.trainer()
     folder = trainer.folder
     yield PreparedRun(trainer, folder.history() if folder is not None else ())
@@ -128,33 +131,12 @@ def look_ahead(
     from napari_slicegan.devices import available_devices
     from napari_slicegan.estimates import estimate
 
-    leave_a_core()
     cuda, hip = torch.version.cuda, torch.version.hip
     built = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "no CUDA"
     version = torch.__version__.partition("+")[0]
     yield Machine(available_devices(), f"torch {version}, {built}")
     if images is not None:
         yield estimate(config, images)
-
-
-def leave_a_core() -> None:
-    """Compute with one thread less than torch would, so that the window stays alive.
-
-    With a thread on every core a step waits at each barrier for the core that the
-    window uses. To be called in the thread that computes; a run whose settings have
-    'Threads' uses those.
-    """
-    import torch
-
-    torch.set_num_threads(_spare_threads())
-
-
-@functools.cache
-def _spare_threads() -> int:
-    """One less than torch's default, which is lost once it is changed."""
-    import torch
-
-    return max(1, torch.get_num_threads() - 1)
 
 
 def sentence_of(error: Exception) -> str:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import PreparedRun
     from napari_slicegan.step_report import StepReport
 
-REFRESH_MS = 500
+# Each redraw lets the whole window be put together anew, which without a graphics card
+# takes both cores for a moment.
+REFRESH_MS = 1000
 WHOLE = 1000
 
 
@@ -84,7 +86,7 @@ class RunView(QWidget):
         self._show_progress()
         share = 0.0 if self._report is None else self._report.progress
         # Last: it lets napari process events.
-        self._activity.show(share, f"SliceGAN: {self.bar.format()}")
+        self._activity.show(share, f"SliceGAN: {self._state.value}")
 
     def _show_progress(self) -> None:
         report, state = self._report, self._state

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from napari_slicegan._qt.jobs import (
     EarlierRun,
     Machine,
-    leave_a_core,
     look_ahead,
     sentence_of,
 )
@@ -80,14 +81,20 @@ def test_every_fault_has_one_sentence(error: Exception, words: str) -> None:
     assert sentence.endswith(".")
 
 
-def test_one_core_is_left_to_the_window_only_once() -> None:
-    before = torch.get_num_threads()
-    leave_a_core()
-    first = torch.get_num_threads()
-    leave_a_core()
-    # Not one less with every run.
-    assert torch.get_num_threads() == first >= 1
-    torch.set_num_threads(before)
+def test_waiting_threads_sleep_and_leave_the_cores_to_the_window() -> None:
+    code = (
+        "import napari_slicegan._qt.jobs, os, sys; "
+        "print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    command = [sys.executable, "-c", code]
+    for wanted in ("PASSIVE", "ACTIVE"):
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        # It is set in time, and what the user has set is kept.
+        assert done.stdout.split() == ["False", wanted]
+        environment["OMP_WAIT_POLICY"] = "ACTIVE"
 
 
 def test_the_machine_is_described_before_any_image_is_there() -> None:

@@ -9,7 +9,10 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari.resources import LOADING_GIF_PATH
 from napari.utils import progress
+from qtpy.QtGui import QMovie
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_slicegan._qt.activity import Activity
 from napari_slicegan._qt.run_state import RunState
@@ -89,10 +92,24 @@ def test_activity_dock_follows_and_is_tidied(qtbot: QtBot, view: RunView) -> Non
     view.show_state(RunState.PREPARING)
     view.show_state(RunState.RUNNING)
     view.show_reports([REPORT])
-    shown = "SliceGAN: Training  25 %, 3:00 min left"
-    qtbot.waitUntil(lambda: bars() == [shown], timeout=5000)
+    qtbot.waitUntil(lambda: bars() == ["SliceGAN: Training"], timeout=5000)
+    (bar,) = progress._all_instances  # noqa: SLF001 no other way
+    assert bar.n / bar.total == 0.25
     view.show_state(RunState.FINISHED)
     assert bars() == []
+
+
+def test_signs_of_work_move_slowly_while_there_is_a_bar(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    label = QLabel(window)
+    movie = QMovie(LOADING_GIF_PATH, parent=label)
+    label.setMovie(movie)
+    activity = Activity()
+    activity.show(0, "a")
+    assert 0 < movie.speed() < 10
+    activity.close()
+    assert movie.speed() == 100
 
 
 def test_activity_makes_one_bar_and_moves_it() -> None:
