@@ -51,6 +51,11 @@ class Game:
         Whether one set of images stands for all axes.
     device
         Where to train.
+
+    Raises
+    ------
+    ValueError
+        If the settings of the critic do not fit together.
     """
 
     def __init__(
@@ -65,6 +70,12 @@ class Game:
         self.streams = RandomStreams(config.training.seed)
         self.view = Slices(merged=isotropic)
         heads = len(AXES) if isotropic and config.architecture.critic_heads else 1
+        self._per_axis = config.objective.update_per_axis
+        if self._per_axis and heads > 1:
+            raise ValueError(
+                "A critic that is updated for each axis in turn has one last layer for "
+                "all axes; turn off 'Critic heads' or 'Update for each axis'."
+            )
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
         self.generator = build_generator(spec, weights).to(device)
@@ -125,32 +136,37 @@ class Game:
         return volumes
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
-        """Returns loss and penalty, [2]."""
+        """Returns loss and penalty, [2], means over critics or axes."""
         self.objective.begin_step(self.streams["objective"])
-        planes = self.config.slices.critic_planes
-        self.critic_optimiser.zero_grad(set_to_none=True)
+        batches = self._fakes(volumes, self.config.slices.critic_planes)
+        if self._per_axis:
+            parts = len(AXES) // len(batches)
+            batches = [(n, part) for n, fake in batches for part in fake.chunk(parts)]
+        updates = [[batch] for batch in batches] if self._per_axis else [batches]
         total = torch.zeros(2, device=self.device)
-        for number, fake in self._fakes(volumes, planes):
-            loss = self.objective.critic_loss(
-                self.critics[number], self._reals(real, number, len(fake)), fake
-            )
-            loss.total.backward()
-            total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
-        self.critic_optimiser.step()
-        for critic in self.critics:
-            self.objective.after_critic_step(critic)
-        return total / self.view.n_batches
+        for update in updates:
+            self.critic_optimiser.zero_grad(set_to_none=True)
+            for number, fake in update:
+                reals = self._reals(real, number, len(fake), len(batches))
+                loss = self.objective.critic_loss(self.critics[number], reals, fake)
+                loss.total.backward()
+                total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
+            self.critic_optimiser.step()
+            for critic in self.critics:
+                self.objective.after_critic_step(critic)
+        return total / len(batches)
 
     def _generator_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         planes = self.config.slices.generator_planes
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.critics.requires_grad_(False)
-        losses = [
-            self.objective.generator_loss(
-                self.critics[number], self._reals(real, number, len(fake)), fake
-            )
-            for number, fake in self._fakes(volumes, planes)
-        ]
+        losses = []
+        for number, fake in self._fakes(volumes, planes):
+            # Only an objective of pairs looks at real images here.
+            pairs = self.objective.pairs_images
+            reals = self._reals(real, number, len(fake)) if pairs else fake[:0].detach()
+            critic = self.critics[number]
+            losses.append(self.objective.generator_loss(critic, reals, fake))
         loss = torch.stack(losses).mean()
         loss.backward()
         self.critics.requires_grad_(True)
@@ -160,15 +176,19 @@ class Game:
     def _fakes(
         self, volumes: Tensor, planes: int | None
     ) -> Sequence[tuple[int, Tensor]]:
+        """Number of the critic and what it sees, for each batch."""
         images = self.view.images(volumes, planes, self.streams["planes"])
         return list(enumerate(images))
 
-    def _reals(self, real: RealImages, number: int, n_fakes: int) -> Tensor:
+    def _reals(
+        self, real: RealImages, number: int, n_fakes: int, n_batches: int = 1
+    ) -> Tensor:
+        """Real crops for one of ``n_batches`` batches, which share the axes."""
         per_axis = self.config.training.real_images
         if per_axis is None or self.objective.pairs_images:
             n = n_fakes
         else:
-            n = per_axis * len(AXES) // self.view.n_batches
+            n = per_axis * len(AXES) // n_batches
         return real(number, n, self.streams["patches"]).to(self.device)
 
     def _set_rates(self, progress: float) -> None:

@@ -29,6 +29,7 @@ _PAPER = {
     "penalty_weight": 10.0,
     "penalty_every": 1,
     "critic_steps": 5,
+    "update_per_axis": True,
     "generator_rate": 1e-4,
     "critic_rate": 1e-4,
     "betas": (0.0, 0.9),

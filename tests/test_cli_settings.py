@@ -44,6 +44,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "penalty_weight": ("10", 10.0),
     "penalty_every": ("4", 4),
     "critic_steps": ("5", 5),
+    "update_per_axis": ("", True),
     "generator_rate": ("1e-4", 1e-4),
     "critic_rate": ("0.5", 0.5),
     "betas": ("0.5 0.9", (0.5, 0.9)),

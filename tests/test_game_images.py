@@ -70,7 +70,8 @@ def test_real_crops_per_axis(
     )
     crops = Crops()
     game.step(crops, progress=0)
-    assert crops.asked[: len(expected)] == expected
+    # The generator step compares with no real image, and draws none.
+    assert crops.asked == expected
 
 
 def test_all_planes_reach_the_critic(make_game: MakeGame) -> None:

@@ -28,6 +28,7 @@ COMMON: dict[str, Any] = {
     "penalty_weight": 10.0,
     "penalty_every": 1,
     "critic_steps": 5,
+    "update_per_axis": True,
     "generator_rate": 1e-4,
     "critic_rate": 1e-4,
     # Constant learning rates, the last weights.

@@ -79,9 +79,13 @@ def _sentence(fault: Any) -> str:
     path = [str(part) for part in fault["loc"]]
     name = ".".join(path) or "The settings"
     group = RunConfig.model_fields.get(path[0]) if path else None
+    field = None
     if group is not None and len(path) > 1 and isinstance(group.annotation, type):
         field = group.annotation.model_fields.get(path[1])
         if field is not None:
             name = f"'{field.title}' ({path[1]})"
     message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] == "string_pattern_mismatch" and field is not None:
+        # What the description lists, instead of a regular expression.
+        message = f"should be {str(field.description).rstrip('.')}"
     return f"{name}: {message}; got {fault['input']!r}."

@@ -39,6 +39,13 @@ class ObjectiveSettings(Settings):
         title="Critic steps",
         description="Critic steps for each generator step.",
     )
+    update_per_axis: bool = Field(
+        False,
+        title="Update for each axis",
+        description="Isotropic materials: a critic step updates the critic three "
+        "times, for each axis in turn, instead of once for all axes. Anisotropic "
+        "ones have a critic for each axis in any case.",
+    )
 
 
 class OptimiserSettings(Settings):
@@ -109,7 +116,8 @@ class TrainingSettings(Settings):
         4.75,
         gt=0,
         title="Minutes",
-        description="Minutes of training after which the run ends; empty for no limit.",
+        description="Minutes within which the run ends, monitoring and saving "
+        "included; pauses do not count. Empty for no limit.",
     )
     settle_minutes: float | None = Field(
         None,

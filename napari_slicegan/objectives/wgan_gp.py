@@ -28,7 +28,7 @@ class WassersteinGradientPenalty(LazyPenalty):
         return CriticLoss(distance + penalty, penalty.detach())
 
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """-E D(fake)."""
+        """-E D(fake); ``real`` is not looked at."""
         return -critic(fake).mean()
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:
