@@ -5,24 +5,57 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from napari_slicegan.objectives.absolute import (
+    BINARY_CROSS_ENTROPY,
+    HINGE,
+    LEAST_SQUARES,
+    AbsoluteScores,
+    ScoreLosses,
+)
+from napari_slicegan.objectives.anchors import choose_anchors
 from napari_slicegan.objectives.base import CriticLoss, Objective
 from napari_slicegan.objectives.r3gan import RelativisticPairing
+from napari_slicegan.objectives.realness import Realness
+from napari_slicegan.objectives.wgan import WassersteinClipping
 from napari_slicegan.objectives.wgan_gp import WassersteinGradientPenalty
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ObjectiveSettings
 
-OBJECTIVES: Mapping[str, Callable[[float, int], Objective]] = {
-    "wgan-gp": WassersteinGradientPenalty,
-    "r3gan": RelativisticPairing,
+    Build = Callable[[ObjectiveSettings], Objective]
+
+
+def _absolute(losses: ScoreLosses) -> Build:
+    return lambda s: AbsoluteScores(losses, s.penalty_weight, s.penalty_every)
+
+
+def _realness(s: ObjectiveSettings) -> Realness:
+    anchors = choose_anchors(
+        s.anchors, s.outcomes, s.anchor_skew, s.real_anchor, s.generated_anchor
+    )
+    return Realness(s.outcomes, anchors, s.realness_form)
+
+
+OBJECTIVES: Mapping[str, Build] = {
+    "wgan-gp": lambda s: WassersteinGradientPenalty(s.penalty_weight, s.penalty_every),
+    "r3gan": lambda s: RelativisticPairing(s.penalty_weight, s.penalty_every),
+    "wgan": lambda s: WassersteinClipping(s.weight_clip),
+    "bce": _absolute(BINARY_CROSS_ENTROPY),
+    "lsgan": _absolute(LEAST_SQUARES),
+    "hinge": _absolute(HINGE),
+    "realness": _realness,
 }
 
 
 def build_objective(settings: ObjectiveSettings) -> Objective:
-    """Objective of the settings."""
-    return OBJECTIVES[settings.objective](
-        settings.penalty_weight, settings.penalty_every
-    )
+    """Objective of the settings.
+
+    Raises
+    ------
+    ValueError
+        If the settings do not fit together.
+    """
+    return OBJECTIVES[settings.objective](settings)
 
 
 __all__ = ["OBJECTIVES", "CriticLoss", "Objective", "build_objective"]

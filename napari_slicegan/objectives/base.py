@@ -35,7 +35,11 @@ class Objective(Protocol):
     """Scores that the critic gives for each image."""
 
     pairs_images: bool
-    """Whether real and generated images are needed in equal numbers."""
+    """Whether images are compared pair by pair.
+
+    If so, real and generated images come in equal numbers, in the generator's step too;
+    if not, the generator's step gets no real ones.
+    """
 
     def begin_step(self, rng: torch.Generator) -> None:
         """Prepare a critic step; all random numbers come from ``rng``."""

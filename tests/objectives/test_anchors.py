@@ -1,0 +1,188 @@
+"""Anchors: their laws, their skew, and that each step has its own."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from napari_slicegan.objectives.anchors import (
+    Anchors,
+    NormalAndUniform,
+    SkewNormal,
+    choose_anchors,
+    histogram,
+    skew_normal,
+    skewed,
+)
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def random_anchor(n: int) -> Tensor:
+    anchor = torch.rand(n, generator=rng(n), dtype=torch.float64)
+    return anchor / anchor.sum()
+
+
+def mean_anchors(anchors: Anchors, n: int = 400) -> tuple[Tensor, Tensor]:
+    """Expected anchors of real and of generated images."""
+    stream = rng()
+    draws = [torch.stack(anchors.draw(stream)) for _ in range(n)]
+    real, generated = torch.stack(draws).mean(dim=0)
+    return real, generated
+
+
+def projected(anchor: Tensor, skew: float) -> Tensor:
+    """Slow reference: mass by mass onto the two neighbours on [-1, 1]."""
+    n = len(anchor)
+    spacing = 2 / (n - 1)
+    result = torch.zeros(n, dtype=torch.float64)
+    for index, mass in enumerate(anchor.tolist()):
+        value = min(max(-1 + index * spacing + skew, -1), 1)
+        place = (value + 1) / spacing
+        below = min(math.floor(place + 1e-9), n - 1)
+        above = min(below + 1, n - 1)
+        result[above] += mass * (place - below)
+        result[below] += mass * (1 - (place - below))
+    return result
+
+
+@pytest.mark.parametrize("outcomes", [2, 5, 10, 51])
+@pytest.mark.parametrize("skew", [-2.0, -1.0, -0.3, 0.0, 0.77, 1.0])
+def test_skew_is_a_projection(outcomes: int, skew: float) -> None:
+    anchor = random_anchor(outcomes)
+    moved = skewed(anchor, skew)
+    torch.testing.assert_close(moved, projected(anchor, skew))
+    assert moved.sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("outcomes", [2, 3, 10, 51])
+def test_no_skew_changes_nothing(outcomes: int) -> None:
+    anchor = random_anchor(outcomes)
+    assert torch.equal(skewed(anchor, 0), anchor)
+
+
+def test_largest_skew_gathers_everything_at_the_end() -> None:
+    expected = torch.tensor([0, 0, 0, 1], dtype=torch.float64)
+    torch.testing.assert_close(skewed(random_anchor(4), 2), expected)
+    torch.testing.assert_close(skewed(random_anchor(4), -2), expected.flip(0))
+
+
+@pytest.mark.parametrize("outcomes", [2, 7, 51])
+def test_histogram_is_numpy_s(outcomes: int) -> None:
+    sample = torch.randn(1000, generator=rng())
+    expected, _ = np.histogram(sample.numpy(), outcomes)
+    found = histogram(sample, outcomes)
+    np.testing.assert_allclose(found.numpy(), expected / 1000, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "real", "generated"),
+    [
+        # Bins of 1,000 normal numbers end at +-3.24 in the mean: 0.026 0.233 0.483 ...
+        # Moved down by two of five bins, three of them meet in the first.
+        (5, [0, 0, 0.2, 0.2, 0.6], [0.742, 0.233, 0.026, 0, 0]),
+        # By four and a half of ten.
+        (
+            10,
+            [0, 0, 0, 0, 0.05, 0.11, 0.10, 0.09, 0.10, 0.55],
+            [0.60, 0.19, 0.11, 0.06, 0.03, 0.01, 0, 0, 0, 0],
+        ),
+    ],
+)
+def test_published_anchors(
+    outcomes: int, real: list[float], generated: list[float]
+) -> None:
+    found = mean_anchors(NormalAndUniform(outcomes, 1))
+    for anchor, expected in zip(found, (real, generated), strict=True):
+        np.testing.assert_allclose(anchor.numpy(), expected, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "overlap"), [(2, 0.51), (3, 0.16), (5, 0.05), (10, 0.03)]
+)
+def test_overlap_of_the_published_anchors(outcomes: int, overlap: float) -> None:
+    real, generated = mean_anchors(NormalAndUniform(outcomes, 1))
+    found = torch.minimum(real, generated).sum().item()
+    assert found == pytest.approx(overlap, abs=0.03)
+
+
+@pytest.mark.parametrize("anchors", [NormalAndUniform(10, 1), SkewNormal(10, 1)])
+def test_real_means_high_and_generated_low(anchors: Anchors) -> None:
+    """Distributions with their weight at opposite ends."""
+    places = torch.linspace(-1, 1, 10)
+    for seed in range(20):
+        real, generated = anchors.draw(rng(seed))
+        for anchor in (real, generated):
+            assert anchor.sum().item() == pytest.approx(1)
+            assert (anchor >= 0).all()
+        assert (real * places).sum() > 0.2
+        assert (generated * places).sum() < -0.2
+
+
+@pytest.mark.parametrize("outcomes", [3, 5, 10, 51])
+def test_peaks_of_the_skewed_anchors(outcomes: int) -> None:
+    """At the last outcome for real and the first for generated images."""
+    for seed in range(20):
+        real, generated = NormalAndUniform(outcomes, 1).draw(rng(seed))
+        assert real.argmax() == outcomes - 1
+        assert generated.argmax() == 0
+
+
+def test_skew_normal_anchors_overlap_by_a_quarter() -> None:
+    real, generated = mean_anchors(SkewNormal(10, 1))
+    assert torch.minimum(real, generated).sum().item() == pytest.approx(0.25, abs=0.05)
+    # One is the other's mirror image.
+    torch.testing.assert_close(real, generated.flip(0), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [-5.0, 0.0, 2.0])
+def test_skew_normal_moments(shape: float) -> None:
+    """Mean delta sqrt(2 / pi), variance 1 - 2 delta^2 / pi; n = 100,000, 4 sigma."""
+    sample = skew_normal(shape, 100_000, rng())
+    delta = shape / math.sqrt(1 + shape**2)
+    assert sample.mean().item() == pytest.approx(
+        delta * math.sqrt(2 / math.pi), abs=0.013
+    )
+    assert sample.var().item() == pytest.approx(1 - 2 * delta**2 / math.pi, abs=0.018)
+
+
+@pytest.mark.parametrize("anchors", [NormalAndUniform(10, 1), SkewNormal(10, 1)])
+def test_each_draw_is_new_and_from_the_given_stream(anchors: Anchors) -> None:
+    torch.manual_seed(1)
+    stream = rng(3)
+    first, second = anchors.draw(stream), anchors.draw(stream)
+    assert not torch.equal(first[0], second[0])
+    assert not torch.equal(first[1], second[1])
+    torch.manual_seed(2)
+    again = anchors.draw(rng(3))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+
+
+def test_own_anchors_are_scaled_to_one() -> None:
+    anchors = choose_anchors("custom", 3, 1, real=(0, 1, 3), generated=(2, 2, 0))
+    real, generated = anchors.draw(rng())
+    assert real.tolist() == [0, 0.25, 0.75]
+    assert generated.tolist() == [0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize(
+    ("real", "generated", "words"),
+    [
+        ((), (1, 0, 0), r"'Anchor, real' must hold 3 numbers.*got 0: none\.$"),
+        ((0, 1), (1, 0, 0), r"'Anchor, real' .*got 2: 0, 1\.$"),
+        ((0, 0, 1), (1, 0), r"'Anchor, generated' .*got 2: 1, 0\.$"),
+        ((0, 0, 0), (1, 0, 0), r"'Anchor, real' .*above 0; got 3: 0, 0, 0\.$"),
+    ],
+)
+def test_own_anchors_that_do_not_fit(
+    real: tuple[float, ...], generated: tuple[float, ...], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        choose_anchors("custom", 3, 1, real, generated)

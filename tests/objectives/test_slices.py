@@ -1,0 +1,57 @@
+"""Every objective trains a generator of volumes from planes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from napari_slicegan.game import Game
+from napari_slicegan.objectives import OBJECTIVES
+from tests.toys import Crops
+
+MakeGame = Callable[..., Game]
+
+
+def weights(network: torch.nn.Module) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in network.parameters()]
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_three_steps(make_game: MakeGame, objective: str, isotropic: bool) -> None:
+    """Losses are finite; the generator and all critics move; a seed fixes all."""
+    losses = []
+    for _ in range(2):
+        game = make_game(isotropic, objective=objective)
+        before = [weights(game.generator), *map(weights, game.critics)]
+        losses.append([game.step(Crops(), number / 3) for number in range(3)])
+        after = [weights(game.generator), *map(weights, game.critics)]
+        for old, new in zip(before, after, strict=True):
+            for a, b in zip(old, new, strict=True):
+                assert not torch.equal(a, b)
+        assert game.is_finite()
+    assert losses[0] == losses[1]
+    for step in losses[0]:
+        assert math.isfinite(step.critic)
+        assert math.isfinite(step.generator)
+
+
+def test_weights_of_wgan_stay_clipped(make_game: MakeGame) -> None:
+    game = make_game(objective="wgan", weight_clip=0.02, critic_rate=0.1)
+    game.step(Crops(), 0)
+    sizes = torch.cat([weight.abs().flatten() for weight in weights(game.critics)])
+    assert sizes.max().item() == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("outcomes", [2, 51])
+def test_critics_of_realness_answer_with_all_outcomes(
+    make_game: MakeGame, outcomes: int
+) -> None:
+    """On every head."""
+    game = make_game(objective="realness", outcomes=outcomes)
+    answers = game.critics[0](Crops()(0, 9, torch.Generator()))
+    assert answers.shape == (9, outcomes)
