@@ -1,0 +1,101 @@
+"""The materials of the benchmarks: images, their 3-D truth, and what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.sample_data import SAMPLES
+from napari_slicegan.sample_data import path as sample_path
+
+from napari_slicegan.demo import MATERIALS as DEMO_MATERIALS
+from napari_slicegan.demo import Material
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import MicrographSettings
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a volume must reach.
+
+    Attributes
+    ----------
+    fraction
+        Largest difference of a phase fraction from the images' own.
+    correlation
+        Mean difference of the two-point correlations; None is 1.5 noise floors.
+    face
+        Relative difference of the face density, along any axis.
+    percolating
+        Difference of the percolating share from the truth's, along any axis.
+    transport
+        Relative difference of the effective diffusivity, along any axis.
+    """
+
+    fraction: float = 0.01
+    correlation: float | None = None
+    face: float = 0.05
+    percolating: float = 0.03
+    transport: float = 0.2
+
+
+@dataclass(frozen=True)
+class Case:
+    """One material of the benchmark.
+
+    Attributes
+    ----------
+    material
+        Its samples, and the settings it needs.
+    conducting
+        Label of the phase whose percolation and diffusivity are looked at.
+    """
+
+    material: Material
+    conducting: int = 255
+    limits: Limits = field(default_factory=Limits)
+
+
+THREE_PHASE = Material(("spheres_slice",), {})
+
+CASES: Mapping[str, Case] = MappingProxyType(
+    {
+        "bentheimer": Case(
+            DEMO_MATERIALS["bentheimer"], limits=Limits(correlation=0.0066)
+        ),
+        "nanoporous-gold": Case(DEMO_MATERIALS["nanoporous-gold"], conducting=1),
+        "fibres": Case(DEMO_MATERIALS["fibres"], conducting=0),
+        "three-phase": Case(THREE_PHASE, conducting=0),
+    }
+)
+
+
+def settings_of(name: str) -> Mapping[str, Any]:
+    """Settings that the images of a material need."""
+    return CASES[name].material.settings
+
+
+@cache
+def images_of(name: str, settings: MicrographSettings) -> TrainingImages:
+    """Images that a generator is trained on."""
+    opened = [
+        Micrograph.open(sample_path(sample), settings)
+        for sample in CASES[name].material.samples
+    ]
+    if len(opened) == 1:
+        return TrainingImages.isotropic(*opened)
+    return TrainingImages.anisotropic(*opened)
+
+
+@cache
+def truth_of(name: str) -> Volume | None:
+    """Volume that the images were cut from, where there is one."""
+    truth = SAMPLES[CASES[name].material.samples[0]].truth
+    return Volume.open(sample_path(truth)) if truth else None

@@ -1,0 +1,189 @@
+"""How far a volume is from the real material, as one row of plain columns."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES
+from napari_slicegan.metrics import METRICS
+from napari_slicegan.metrics.comparison import Row, compare
+from napari_slicegan.monitors import MAX_DISTANCE
+from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
+    from napari_slicegan.training_images import TrainingImages
+
+MEASURED = (
+    "phase_fraction",
+    "two_point_correlation",
+    "face_density",
+    "percolating_share",
+)
+MAX_PHASES = 3
+# A generator has collapsed if a phase has less than this part of its fraction ...
+MISSING = 0.25
+# ... or if volumes from different latents agree beyond chance by more than this.
+SAME = 0.5
+
+Columns = dict[str, Any]
+
+
+class Yardstick:
+    """The real material, measured once, and volumes against it.
+
+    Parameters
+    ----------
+    images
+        What the generators are trained on; phase fractions are theirs.
+    truth
+        Volume that the images were cut from; everything else is compared with it, or
+        without one with the images.
+    conducting
+        Label of the phase whose percolating share gets columns.
+    size
+        Voxels per axis of the volumes that will be measured.
+    """
+
+    def __init__(
+        self,
+        images: TrainingImages,
+        truth: Volume | None,
+        conducting: int,
+        size: int,
+    ) -> None:
+        self.conducting = conducting
+        self.truth_shape = truth.values.shape if truth else (size,) * 3
+        source = truth or images
+        blank = np.full((size,) * 3, images.labels[0])
+        like = Volume(blank, "phases", images.pixel_size_nm, images.labels)
+        self._rows = compare(source, like, MAX_DISTANCE, MEASURED).rows
+        wanted = compare(images, like, MAX_DISTANCE, ["phase_fraction"]).rows
+        self._fractions = {row.phase: _number(row.real) for row in wanted}
+        # Of two phases the commoner one's curve is the other's plus twice the error of
+        # the fraction, which has a column of its own.
+        self._commonest = max(self._fractions, key=self._fractions.__getitem__)
+
+    def measure(self, volume: Volume, other: Volume) -> Columns:
+        """Distances of a volume, and their noise floors.
+
+        Parameters
+        ----------
+        other
+            Volume of the same generator and other latents, no larger than the first.
+        """
+        measured = [(row, self._generated(row, volume)) for row in self._rows]
+        by_metric = {
+            metric: [pair for pair in measured if pair[0].metric == metric]
+            for metric in MEASURED
+        }
+        columns = {
+            **self._fraction_columns(by_metric["phase_fraction"]),
+            **_correlation_columns(
+                [
+                    pair
+                    for pair in by_metric["two_point_correlation"]
+                    if pair[0].phase != self._commonest
+                ]
+            ),
+            **_face_columns(by_metric["face_density"]),
+            **self._percolation_columns(by_metric["percolating_share"]),
+        }
+        columns["sameness"] = sameness(volume, other)
+        missing = any(
+            generated[0] < MISSING * self._fractions[row.phase]
+            for row, generated in by_metric["phase_fraction"]
+        )
+        columns["collapsed"] = int(missing or columns["sameness"] > SAME)
+        return columns
+
+    def _generated(self, row: Row, volume: Volume) -> NDArray[np.float64]:
+        """The statistic of a row for a volume, curve or ``[1]``."""
+        metric = METRICS[row.metric]
+        values = volume.values
+        if metric.only_3d:  # depends on the size: the same one on both sides
+            values = values[tuple(map(slice, self.truth_shape))]
+        axis = 0 if row.axis is None else AXES.index(row.axis)
+        indicator = values == row.phase
+        return np.atleast_1d(metric.function(indicator, MAX_DISTANCE - 1, axis))
+
+    def _fraction_columns(self, pairs: list[Pair]) -> Columns:
+        columns: Columns = {f"fraction_{n}": "" for n in range(1, MAX_PHASES + 1)}
+        errors = []
+        for number, (row, generated) in enumerate(pairs, start=1):
+            columns[f"fraction_{number}"] = float(generated[0])
+            errors.append(abs(generated[0] - self._fractions[row.phase]))
+        columns["fraction_error"] = float(max(errors))
+        columns["fraction_floor"] = max(_number(row.noise_floor) for row, _ in pairs)
+        return columns
+
+    def _percolation_columns(self, pairs: list[Pair]) -> Columns:
+        columns: Columns = {}
+        for row, generated in pairs:
+            if row.phase == self.conducting:
+                columns[f"percolating_{row.axis}"] = float(generated[0])
+                real = "" if row.real is None else row.real
+                columns[f"percolating_real_{row.axis}"] = real
+        known = [(row, generated) for row, generated in pairs if row.real is not None]
+        errors = [abs(float(value[0]) - _number(row.real)) for row, value in known]
+        floors = [_number(row.noise_floor) for row, _ in known]
+        columns["percolating_error"] = max(errors) if errors else ""
+        columns["percolating_floor"] = max(floors) if floors else ""
+        return columns
+
+
+Pair = tuple[Row, NDArray[np.float64]]
+
+
+def sameness(volume: Volume, other: Volume) -> float:
+    """Agreement of two volumes beyond chance, Cohen's kappa: 0 for independent ones.
+
+    A generator that ignores its latents makes the same volume again.
+    """
+    first = volume.values[tuple(map(slice, other.values.shape))]
+    agreeing = float(np.mean(first == other.values))
+    chance = sum(
+        float(np.mean(first == label)) * float(np.mean(other.values == label))
+        for label in volume.labels
+    )
+    return (agreeing - chance) / (1 - chance) if chance < 1 else 1.0
+
+
+def _correlation_columns(pairs: list[Pair]) -> Columns:
+    """Mean difference over r and phases, along each axis and over all axes."""
+    distances: dict[Axis | None, list[float]] = {axis: [] for axis in AXES}
+    for row, generated in pairs:
+        difference = np.abs(np.asarray(row.real) - generated)
+        distances[row.axis].append(float(difference.mean()))
+    columns: Columns = {f"s2_{axis}": fmean(distances[axis]) for axis in AXES}
+    columns["s2"] = fmean(columns.values())
+    columns["s2_floor"] = fmean(_number(row.noise_floor) for row, _ in pairs)
+    return columns
+
+
+def _face_columns(pairs: list[Pair]) -> Columns:
+    """Share of differing neighbours; relative error of the phase that is worst."""
+    columns: Columns = {}
+    errors = []
+    for axis in AXES:
+        along = [(row, float(value[0])) for row, value in pairs if row.axis == axis]
+        # Each face between two phases counts for both of them.
+        columns[f"face_{axis}"] = sum(value for _, value in along) / 2
+        columns[f"face_real_{axis}"] = sum(_number(row.real) for row, _ in along) / 2
+        relative = [value / _number(row.real) - 1 for row, value in along]
+        errors.append(max(relative, key=abs))
+        columns[f"face_error_{axis}"] = errors[-1]
+    columns["face_error"] = max(map(abs, errors))
+    columns["face_floor"] = max(
+        _number(row.noise_floor) / _number(row.real) for row, _ in pairs
+    )
+    return columns
+
+
+def _number(value: object) -> float:
+    """A number that is known; nan where it cannot be told."""
+    return value if isinstance(value, float) else float("nan")
