@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from skimage.metrics import structural_similarity as skimage_similarity
+
+from napari_slicegan.metrics.similarity import (
+    luminance_overlap,
+    structural_similarity,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def texture(*shape: int) -> NDArray[np.float64]:
+    """Smooth random values, about from -1 to 1."""
+    field = gaussian_filter(RNG.standard_normal(shape), 1.5)
+    return np.asarray(np.clip(field / field.std() / 2, -1, 1))
+
+
+def noisy_disc(seed: int) -> NDArray[np.float64]:
+    """A disc of noise on black, 64 x 64, from -1 to 1."""
+    rows, columns = np.indices((64, 64)) - 31.5
+    noise = np.random.default_rng(seed).uniform(-1, 1, (64, 64))
+    return np.where(rows**2 + columns**2 < 20**2, noise, -1)
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (11, 30), (16, 14, 20)])
+@pytest.mark.parametrize("noise", [0.0, 0.1, 1.0])
+def test_equal_to_scikit_image(shape: tuple[int, ...], noise: float) -> None:
+    first = texture(*shape)
+    second = first + noise * texture(*shape)
+    expected = skimage_similarity(  # type: ignore[no-untyped-call]
+        first,
+        second,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=2,
+    )
+    found = structural_similarity(first, second, 2)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_bytes_are_not_multiplied_as_bytes() -> None:
+    """200 x 200 does not fit in a byte."""
+    first = RNG.integers(0, 256, (30, 30), dtype=np.uint8)
+    second = RNG.integers(0, 256, (30, 30), dtype=np.uint8)
+    found = structural_similarity(first, second, 255)
+    as_float = structural_similarity(first.astype(float), second.astype(float), 255)
+    assert found == as_float
+    assert structural_similarity(first / 255, second / 255, 1) == pytest.approx(found)
+
+
+def test_identity_symmetry_and_order() -> None:
+    first, second = texture(50, 50), texture(50, 50)
+    assert structural_similarity(first, first, 2) == pytest.approx(1, abs=1e-12)
+    assert luminance_overlap(first, first) == pytest.approx(1, abs=1e-12)
+    for measure in (lambda a, b: structural_similarity(a, b, 2), luminance_overlap):
+        assert measure(first, second) == pytest.approx(measure(second, first))
+    near = structural_similarity(first, first + 0.1 * second, 2)
+    assert 1 > near > structural_similarity(first, first + 0.5 * second, 2) > 0.1
+
+
+def test_unrelated_textures_are_not_similar() -> None:
+    assert abs(structural_similarity(texture(200, 200), texture(200, 200), 2)) < 0.1
+
+
+def test_luminance_overlap_is_its_formula() -> None:
+    """(2 x y + c) / (x^2 + y^2 + c) with c = 0.0001, pixel by pixel."""
+    first, second = np.array([[1.0, 0.5]]), np.array([[-1.0, 0.25]])
+    expected = (-1.9999 / 2.0001 + 0.2501 / 0.3126) / 2
+    assert luminance_overlap(first, second) == pytest.approx(expected)
+
+
+def test_luminance_overlap_takes_background_for_likeness() -> None:
+    """Unrelated discs on black: 1 on the black, two thirds of the image."""
+    first, second = noisy_disc(1), noisy_disc(2)
+    background = (first == -1).mean()
+    found = luminance_overlap(first, second)
+    assert found > 0.6
+    assert found == pytest.approx(background, abs=0.05)
+    # Of the part that is not black it says nothing.
+    inside = first != -1
+    assert abs(luminance_overlap(first[inside], second[inside])) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "value_range", "words"),
+    [
+        ((20, 20), (20, 21), 1.0, r"same shape; got \(20, 20\) and \(20, 21\)"),
+        ((20, 10), (20, 10), 1.0, r"at least 11 pixels along each.*\(20, 10\)"),
+        ((20, 20), (20, 20), 0.0, r"above 0; got 0\.0"),
+        ((20, 20), (20, 20), float("nan"), r"above 0; got nan"),
+    ],
+)
+def test_refused(
+    first: tuple[int, ...], second: tuple[int, ...], value_range: float, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        structural_similarity(np.zeros(first), np.zeros(second), value_range)
+
+
+def test_overlap_of_different_shapes_is_refused() -> None:
+    """Also where numpy would repeat one of them."""
+    with pytest.raises(ValueError, match=r"same shape; got \(4, 4\) and \(1, 4\)"):
+        luminance_overlap(np.zeros((4, 4)), np.zeros((1, 4)))
