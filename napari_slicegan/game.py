@@ -82,7 +82,9 @@ class Game:
         self.critics = nn.ModuleList(
             build_critic(config, spec.channels, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
-        ).to(device)
+        )
+        # Convolutions of a processor are made for channels that lie side by side.
+        self.critics.to(device, memory_format=torch.channels_last)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         settings = config.optimiser
         self.generator_optimiser = torch.optim.Adam(
