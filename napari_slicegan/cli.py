@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.captureWarnings(capture=True)
+    # Threads of torch that wait for each other sleep instead of spinning: no slower on
+    # a quiet machine, several times faster where other programs use the cores. It is
+    # read when torch is loaded, and only a program may decide it for its process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = _parser().parse_args(arguments)
     try:
         # Takes seconds: torch is loaded here.

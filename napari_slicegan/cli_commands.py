@@ -137,12 +137,21 @@ def _run(trainer: Trainer, folder: Path) -> int:
     _say(f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.")
     _say(f"Run folder: {folder}")
     if reason is FinishReason.DIVERGED:
+        _say(_kept(folder))
         return DIVERGED
     if reason is FinishReason.STOPPED:
         _say(f"Resume with:   slicegan resume {folder}")
         return STOPPED
     _say(f"Generate with: slicegan generate {folder} --size 128")
     return DONE
+
+
+def _kept(folder: Path) -> str:
+    """What there is of a run whose last step is not saved."""
+    checkpoints = RunFolder.open(folder).checkpoints()
+    if not checkpoints:
+        return "No checkpoint was saved before."
+    return f"Kept from before: {checkpoints[0].name}"
 
 
 def _generate(

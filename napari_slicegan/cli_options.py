@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from napari_slicegan.config import RunConfig, Settings, group_of_field
 from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.run_folder import read_config
 from napari_slicegan.sample_data import path as sample_path
 
 if typing.TYPE_CHECKING:
@@ -65,6 +64,9 @@ def config_from(options: argparse.Namespace) -> RunConfig:
     if options.preset and options.config:
         raise ValueError("Give either --preset or --config, not both.")
     if options.config:
+        # Loads torch, which parsing and help do without.
+        from napari_slicegan.run_folder import read_config
+
         start = read_config(options.config)
     else:
         start = preset(options.preset or "slicegan-fast")

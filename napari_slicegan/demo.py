@@ -16,6 +16,7 @@ from napari_slicegan.progress_bar import generate_with_progress, train_with_prog
 from napari_slicegan.report import draw_comparison, summary
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
+from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
@@ -61,10 +62,8 @@ def run_demo(out: Path, material: str, changes: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    out
-        New or empty folder.
-    material
-        Key of ``MATERIALS``.
+    out, material
+        New or empty folder; key of ``MATERIALS``.
     changes
         Settings that differ from the default preset.
 
@@ -72,12 +71,18 @@ def run_demo(out: Path, material: str, changes: Mapping[str, Any]) -> str:
     -------
     str
         The measured table, what it amounts to, and where the files are.
+
+    Raises
+    ------
+    ValueError
+        If the losses are no longer finite, so that there is nothing to generate from.
     """
     chosen = MATERIALS[material]
     config = preset("slicegan-fast").changed(**{**chosen.settings, **changes})
     images = _images(chosen, config)
     trainer = Trainer.start(config, images, out / "run")
-    reason = train_with_progress(trainer)
+    if (reason := train_with_progress(trainer)) is FinishReason.DIVERGED:
+        raise ValueError(reason.value)
     plan = VolumePlan(trainer.trained_generator(), (EDGE,) * 3, SEED)
     volume = generate_with_progress(generate_in_steps(plan))
     source = _truth(chosen) or images

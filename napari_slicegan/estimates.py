@@ -26,6 +26,7 @@ from napari_slicegan.architectures import (
 from napari_slicegan.config import RunConfig
 from napari_slicegan.devices import choose_device
 from napari_slicegan.game import Game
+from napari_slicegan.memory import MEMORY_SETTINGS
 from napari_slicegan.operation_counter import META, Counter, StepCost
 from napari_slicegan.transforms import fit_transform
 
@@ -73,10 +74,7 @@ class Estimate:
         )
         if self.fits:
             return text
-        return (
-            f"{text} That is too much: lower 'Volumes, generator', 'Volumes, critic', "
-            "'Generator widths' or 'Patch size'."
-        )
+        return f"{text} That is too much: lower {MEMORY_SETTINGS}."
 
 
 def estimate(config: RunConfig, images: TrainingImages) -> Estimate:

@@ -5,7 +5,7 @@ micrographs/            the prepared images
 history.csv             losses of every step, measured quality where there is one
 checkpoint-0000123.pt   everything needed to go on, newest ones kept
 generator.safetensors   averaged weights, ready to use alone
-preview.png             the last preview
+preview.png             the last preview beside the real material
 """
 
 from __future__ import annotations
@@ -23,17 +23,23 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from PIL import Image
 
 from napari_slicegan.atomic_files import replacing
 from napari_slicegan.config import RunConfig, parse_config
 from napari_slicegan.trained_generator import TrainedGenerator, load_generator
 from napari_slicegan.training_images import TrainingImages
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 logger = logging.getLogger(__name__)
 
+PREVIEW = "preview.png"
 CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
 # What zipfile and torch raise for files that are cut off, changed or hostile.
@@ -159,6 +165,11 @@ class RunFolder:
         for left in self.path.glob(".*.partial"):
             left.unlink()
         return path
+
+    def write_preview(self, pixels: NDArray[np.uint8]) -> None:
+        """Write ``preview.png``, [rows, columns] or [rows, columns, 3]."""
+        with replacing(self.path / PREVIEW) as temporary:
+            Image.fromarray(pixels).save(temporary, format="PNG")
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""

@@ -19,7 +19,7 @@ class FinishReason(Enum):
     SETTLED = "The quality stopped improving."
     STOPPED = "Stopped on request; the run can be resumed."
     DIVERGED = (
-        "The losses are no longer finite; the last good checkpoint is kept. Lower the "
+        "The losses are no longer finite and this step is not saved; lower the "
         "learning rates or raise 'Penalty weight', then start again."
     )
 
@@ -35,11 +35,12 @@ class StepReport:
     critic_loss, generator_loss, penalty
         Losses of this step; the penalty is the critic's weighted gradient penalty.
     elapsed_s, remaining_s
-        Seconds of training; the rest is estimated from the limits of the run.
+        Seconds of the run by the clock, pauses left out; the rest is estimated from
+        its limits.
     progress
         Share of the run that is over, 0 to 1.
     steps_per_s
-        Speed over the last steps.
+        Speed over the last steps, without monitoring and saving.
     images_seen
         Real crops shown to the critics.
     memory_bytes

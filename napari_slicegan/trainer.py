@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
-from collections import deque
 from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slicegan.architectures import check_training_size, generator_spec
+from napari_slicegan.config import check_changes
 from napari_slicegan.dataset import patch_samplers
 from napari_slicegan.devices import choose_device, memory_in_use
 from napari_slicegan.game import Game, StepLosses
 from napari_slicegan.generation import generate
+from napari_slicegan.memory import memory_explained
 from napari_slicegan.monitors import Quality, QualityMonitor
+from napari_slicegan.preview_image import preview_image
+from napari_slicegan.run_clock import RunClock
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.trained_generator import TrainedGenerator
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SPEED_WINDOW = 20
 PREVIEW_SEED = 0
 
 
@@ -74,15 +75,13 @@ class Trainer:
             config.architecture.patch_size,
             config.slices.symmetries,
         )
-        self.game = Game(config, spec, isotropic, self.device)
+        with memory_explained():
+            self.game = Game(config, spec, isotropic, self.device)
         self.monitor = QualityMonitor(images)
         self.step = 0
-        self.elapsed_s = 0.0
+        self.clock = RunClock(config.training)
         self.images_seen = 0
-        self.best_distance = math.inf
-        self.best_at_s = 0.0
         self._rows: list[dict[str, Any]] = []
-        self._times: deque[float] = deque(maxlen=SPEED_WINDOW)
         self._stop = threading.Event()
         self._go = threading.Event()
         self._go.set()
@@ -106,9 +105,16 @@ class Trainer:
             The run folder.
         changes
             Settings of the group ``training`` to change, such as ``minutes``.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no run that can go on, or another setting is changed.
         """
         folder = RunFolder.open(path)
-        config = folder.config().changed(**changes)
+        before = folder.config()
+        config = before.changed(**changes)
+        check_changes(before, config)
         trainer = cls(config, folder.images(), folder)
         trainer._load_state(folder.load_checkpoint())
         folder.truncate_history(trainer.step)
@@ -138,39 +144,50 @@ class Trainer:
         """Train until a limit is reached or :meth:`stop` is called.
 
         Yields a report after each step and returns the reason of the end. Whatever
-        ends it, also an exception or the closing of this generator, the last finished
-        step is saved, unless the losses are no longer finite.
+        ends it between two steps, also the closing of this generator, the last step is
+        saved; after a fault within a step the checkpoint before stays the last one.
+
+        Raises
+        ------
+        ValueError
+            If the memory does not suffice; names the settings to lower.
         """
         if self.config.training.threads:
             torch.set_num_threads(self.config.training.threads)
-        saved_at_s, saved_step = self.elapsed_s, -1
-        reason = self._reason()
+        self.clock.start()
+        saved_step, between_steps = -1, True
+        reason = self.clock.reason(self.step)
         try:
             while reason is None:
-                self._go.wait()
+                self._wait_while_paused()
                 if self._stop.is_set():
-                    reason = FinishReason.STOPPED
-                    break
+                    return FinishReason.STOPPED
+                between_steps = False
                 report = self._train_one_step()
-                losses = report.critic_loss + report.generator_loss
-                if not (math.isfinite(losses) and self.game.is_finite()):
-                    saved_step = self.step
+                if not self._is_finite(report):
                     return FinishReason.DIVERGED
-                if self.elapsed_s - saved_at_s > self._checkpoint_s:
+                if self.clock.checkpoint_is_due(self.step):
                     self.save()
-                    saved_at_s, saved_step = self.elapsed_s, self.step
+                    self.clock.count_save()
+                    saved_step = self.step
+                between_steps = True
                 yield report
-                reason = self._reason()
+                self.clock.count()
+                reason = self.clock.reason(self.step)
+            if reason is FinishReason.MINUTES:
+                self.clock.finish()
+                saved_step = -1
             return reason
         finally:
-            if saved_step != self.step and self.step > 0:
+            if between_steps and saved_step != self.step and self.step > 0:
                 self.save()
 
     def save(self) -> None:
         """Write checkpoint, history and generator to the run folder."""
         if self.folder is None:
             return
-        trained = self.trained_generator()
+        with memory_explained():
+            trained = self.trained_generator()
         self.folder.append_history(self._rows)
         self._rows = []
         keep = self.config.training.keep_checkpoints
@@ -202,29 +219,36 @@ class Trainer:
     @property
     def progress(self) -> float:
         """Share of the run that is over."""
-        training = self.config.training
-        shares = [self.step / training.steps]
-        if training.minutes is not None:
-            shares.append(self.elapsed_s / (60 * training.minutes))
-        return min(1.0, max(shares))
+        return self.clock.progress(self.step)
 
     @property
-    def _checkpoint_s(self) -> float:
-        return 60 * self.config.training.checkpoint_minutes
+    def elapsed_s(self) -> float:
+        """Seconds that the run took up to its last step, pauses left out."""
+        return self.clock.elapsed_s
+
+    def _wait_while_paused(self) -> None:
+        if self.is_paused:
+            self.clock.count()
+            self._go.wait()
+            self.clock.go_on()
+
+    def _is_finite(self, report: StepReport) -> bool:
+        """Whether neither losses nor weights have diverged."""
+        losses = report.critic_loss + report.generator_loss
+        return math.isfinite(losses) and self.game.is_finite()
 
     def _train_one_step(self) -> StepReport:
-        started = time.perf_counter()
-        losses = self.game.step(self._real, self.progress)
-        self.step += 1
         quality, preview = None, None
-        if self.step % self.config.training.monitor_every == 0:
-            preview = self.preview()
-            quality = self.monitor.measure(preview)
-        self._times.append(time.perf_counter() - started)
-        self.elapsed_s += self._times[-1]
-        if quality is not None and quality.correlation_distance < self.best_distance:
-            self.best_distance = quality.correlation_distance
-            self.best_at_s = self.elapsed_s
+        with memory_explained():
+            losses = self.game.step(self._real, self.progress)
+            self.step += 1
+            self.clock.count_step()
+            if self.clock.is_monitored(self.step):
+                preview = self.preview()
+                quality = self.monitor.measure(preview)
+                if self.folder is not None:
+                    self.folder.write_preview(preview_image(self.images, preview))
+                self.clock.count_monitoring(quality.correlation_distance)
         self._record(losses, quality)
         return self._report(losses, quality, preview)
 
@@ -244,7 +268,7 @@ class Trainer:
             elapsed_s=self.elapsed_s,
             remaining_s=self.elapsed_s * (1 - progress) / progress,
             progress=progress,
-            steps_per_s=len(self._times) / sum(self._times),
+            steps_per_s=self.clock.steps_per_s,
             images_seen=self.images_seen,
             memory_bytes=memory_in_use(self.device),
             quality=quality,
@@ -259,27 +283,18 @@ class Trainer:
         }
         self._rows.append({**row, **Quality.columns(quality)})
 
-    def _reason(self) -> FinishReason | None:
-        """Limit that is reached, if any."""
-        training = self.config.training
-        if self.step >= training.steps:
-            return FinishReason.STEPS
-        if training.minutes is not None and self.elapsed_s >= 60 * training.minutes:
-            return FinishReason.MINUTES
-        settle = training.settle_minutes
-        if settle is not None and self.elapsed_s - self.best_at_s > 60 * settle:
-            return FinishReason.SETTLED
-        return None
-
     def _state(self) -> dict[str, Any]:
-        names = ("step", "elapsed_s", "images_seen", "best_distance", "best_at_s")
         return {
             "game": self.game.state_dict(),
-            **{name: getattr(self, name) for name in names},
+            "step": self.step,
+            "images_seen": self.images_seen,
+            "elapsed_s": self.clock.elapsed_s,
+            "best_distance": self.clock.best_distance,
+            "best_at_s": self.clock.best_at_s,
         }
 
     def _load_state(self, state: dict[str, Any]) -> None:
         self.game.load_state_dict(state["game"])
-        for name, value in state.items():
-            if name != "game":
-                setattr(self, name, value)
+        self.step, self.images_seen = state["step"], state["images_seen"]
+        for name in ("elapsed_s", "best_distance", "best_at_s"):
+            setattr(self.clock, name, state[name])

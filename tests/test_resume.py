@@ -182,6 +182,39 @@ def test_a_run_without_checkpoint_cannot_be_resumed(
         Trainer.resume(tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "title"),
+    [
+        ("generator_widths", (8, 8), "'Generator widths' (generator_widths)"),
+        ("patch_size", 32, "'Patch size' (patch_size)"),
+        ("critic_heads", False, "'Critic heads' (critic_heads)"),
+        ("objective", "wgan-gp", "'Objective' (objective)"),
+        # Random numbers go on from where they were.
+        ("seed", 5, "'Seed' (seed)"),
+    ],
+)
+def test_settings_that_a_run_is_made_of_cannot_be_changed(
+    start_toy: StartToy, tmp_path: Path, name: str, value: Any, title: str
+) -> None:
+    train(start_toy(steps=2))
+    before = (tmp_path / "run" / "config.json").read_bytes()
+    with pytest.raises(ValueError, match="cannot be changed when a run goes") as caught:
+        Trainer.resume(tmp_path / "run", steps=4, **{name: value})
+    text = str(caught.value)
+    assert text.startswith(title)
+    # What may be changed, and what to do.
+    assert "'Minutes', 'Steps' and 'Device'; start a new run" in text
+    assert (tmp_path / "run" / "config.json").read_bytes() == before
+
+
+def test_settings_may_be_given_again_as_they_are(
+    start_toy: StartToy, tmp_path: Path
+) -> None:
+    train(start_toy(steps=2))
+    resumed = Trainer.resume(tmp_path / "run", patch_size=16, seed=0, steps=3)
+    assert resumed.config.training.steps == 3
+
+
 def test_refused_changes_leave_the_run_alone(
     start_toy: StartToy, tmp_path: Path
 ) -> None:

@@ -2,91 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from napari_slicegan import trainer as trainer_module
-from napari_slicegan.monitors import Quality
-from napari_slicegan.step_report import FinishReason, StepReport
+from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer
-from tests.toys import finish_of, tensors, train
-
-if TYPE_CHECKING:
-    from napari_slicegan.volume import Volume
+from tests.toys import finish_of, train
 
 StartToy = Callable[..., Trainer]
-
-
-@pytest.fixture
-def ten_second_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by ten seconds whenever it is read."""
-    clock = itertools.count(0, 10)
-    fake = SimpleNamespace(perf_counter=lambda: float(next(clock)))
-    monkeypatch.setattr(trainer_module, "time", fake)
-
-
-class FixedQuality:
-    """Stands for the monitor; gives one distance after another."""
-
-    def __init__(self, *distances: float) -> None:
-        self.distances = iter(distances)
-
-    def measure(self, volume: Volume) -> Quality:
-        return Quality(0.0, next(self.distances), 0.0, 0.0, 0.0)
 
 
 def test_steps_end_a_run(start_toy: StartToy) -> None:
     trainer = start_toy(steps=3)
     assert finish_of(trainer) is FinishReason.STEPS
     assert trainer.step == 3
-
-
-@pytest.mark.usefixtures("ten_second_steps")
-def test_minutes_end_a_run(start_toy: StartToy) -> None:
-    """Half a minute is three steps of ten seconds."""
-    trainer = start_toy(steps=100, minutes=0.5)
-    assert finish_of(trainer) is FinishReason.MINUTES
-    assert (trainer.step, trainer.elapsed_s) == (3, 30)
-
-
-@pytest.mark.usefixtures("ten_second_steps")
-def test_settled_quality_ends_a_run(start_toy: StartToy) -> None:
-    """Best after 20 s; more than 30 s later, at 60 s, it has settled."""
-    trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=1)
-    trainer.monitor = FixedQuality(0.5, 0.2, 0.3, 0.2, math.nan, 0.4)  # type: ignore[assignment]
-    assert finish_of(trainer) is FinishReason.SETTLED
-    assert (trainer.elapsed_s, trainer.best_at_s, trainer.best_distance) == (
-        60,
-        20,
-        0.2,
-    )
-
-
-@pytest.mark.usefixtures("ten_second_steps")
-def test_whichever_limit_comes_first(start_toy: StartToy) -> None:
-    trainer = start_toy(steps=2, minutes=0.5, settle_minutes=10)
-    assert finish_of(trainer) is FinishReason.STEPS
-
-
-@pytest.mark.usefixtures("ten_second_steps")
-def test_progress_and_remaining_time(start_toy: StartToy) -> None:
-    """4 of 10 steps, and 40 s of 50: the time decides, 10 s are left."""
-    trainer = start_toy(steps=10, minutes=50 / 60)
-    report = next(itertools.islice(trainer.run(), 3, None))
-    assert report.elapsed_s == 40
-    assert report.progress == pytest.approx(0.8)
-    assert report.remaining_s == pytest.approx(10)
-    assert report.steps_per_s == pytest.approx(0.1)
 
 
 def test_reports(start_toy: StartToy) -> None:
@@ -205,73 +141,6 @@ def test_closing_the_loop_saves(start_toy: StartToy) -> None:
     assert trainer.folder is not None
     assert trainer.folder.load_checkpoint()["step"] == 2
     assert len(trainer.folder.history()) == 2
-
-
-@pytest.mark.usefixtures("ten_second_steps")
-def test_checkpoint_interval(start_toy: StartToy) -> None:
-    """More than 25 s apart: after steps 3, 6 and 9, and at the end; two are kept."""
-    trainer = start_toy(steps=10, checkpoint_minutes=25 / 60, keep_checkpoints=2)
-    folder = trainer.folder
-    assert folder is not None
-    seen = set()
-    for _ in trainer.run():
-        seen |= {path.name for path in folder.checkpoints()}
-    names = [f"checkpoint-{step:07d}.pt" for step in (3, 6, 9)]
-    assert sorted(seen) == names
-    left = [path.name for path in folder.checkpoints()]
-    assert left == ["checkpoint-0000010.pt", "checkpoint-0000009.pt"]
-
-
-def poison(trainer: Trainer) -> None:
-    with torch.no_grad():
-        next(trainer.game.generator.parameters())[0] = math.nan
-
-
-def before_step(trainer: Trainer) -> None:
-    """Weights break between two steps: the next losses are not finite."""
-    for report in trainer.run():
-        if report.step == 3:
-            poison(trainer)
-
-
-def within_step(trainer: Trainer) -> None:
-    """A step with finite losses breaks the weights."""
-    trainer.game.generator_optimiser.register_step_post_hook(
-        lambda *_: poison(trainer) if trainer.step == 3 else None
-    )
-    train(trainer)
-
-
-@pytest.mark.parametrize("breaks", [before_step, within_step])
-def test_diverged_runs_keep_the_last_good_checkpoint(
-    start_toy: StartToy, breaks: Callable[[Trainer], None]
-) -> None:
-    """Step 3 was good and is saved; step 4 is not, neither are its losses."""
-    trainer = start_toy(steps=100, checkpoint_minutes=1e-6)
-    breaks(trainer)
-    assert trainer.step == 4
-    folder = trainer.folder
-    assert folder is not None
-    state = folder.load_checkpoint()
-    assert state["step"] == 3
-    assert all(
-        torch.isfinite(value).all()
-        for name, value in tensors(state["game"]).items()
-        if "streams" not in name
-    )
-    for parameter in folder.generator().network.parameters():
-        assert torch.isfinite(parameter).all()
-    assert [row["step"] for row in folder.history()] == ["1", "2", "3"]
-
-
-def test_diverged_runs_say_what_to_change(start_toy: StartToy) -> None:
-    trainer = start_toy()
-    poison(trainer)
-    reports: list[StepReport] = []
-    assert finish_of(trainer) is FinishReason.DIVERGED
-    assert reports == []
-    assert "learning rates" in FinishReason.DIVERGED.value
-    assert "'Penalty weight'" in FinishReason.DIVERGED.value
 
 
 @pytest.mark.parametrize(

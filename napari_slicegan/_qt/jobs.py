@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.memory import OUT_OF_MEMORY, lacks_memory
+
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig, TrainingSettings
     from napari_slicegan.estimates import Estimate
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 # Threads of torch that wait for each other sleep: a thread that spins takes the core
 # that the window needs, and training waits for it in turn. Read when torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class WorkFailed(Exception):
@@ -66,20 +66,18 @@ class EarlierRun:
         from napari_slicegan.trainer import Trainer
 
         folder = RunFolder.open(self.path)
-        changes = self._changes(folder.config().training, folder.history())
+        changes = self._changes(folder.config().training, folder.load_checkpoint())
         return Trainer.resume(self.path, **changes)
 
     def _changes(
-        self, training: TrainingSettings, history: Sequence[Mapping[str, str]]
+        self, training: TrainingSettings, state: Mapping[str, Any]
     ) -> dict[str, Any]:
         """New limits where the old ones are reached, and the device."""
         changes: dict[str, Any] = {}
         if self.device != "auto":
             changes["device"] = self.device
-        if not history:
-            return changes
-        minutes = float(history[-1]["elapsed_s"]) / 60
-        step = int(history[-1]["step"])
+        # The history does not tell how long the save at the end took.
+        minutes, step = state["elapsed_s"] / 60, state["step"]
         if training.minutes is not None and minutes >= training.minutes:
             changes["minutes"] = minutes + (self.minutes or training.minutes)
         if step >= training.steps:
@@ -144,13 +142,8 @@ def sentence_of(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, ValueError):
         return text
-    if isinstance(error, MemoryError) or any(
-        words in text.lower() for words in OUT_OF_MEMORY
-    ):
-        return (
-            "The memory does not suffice: lower 'Volumes, generator', 'Volumes, "
-            "critic', 'Generator widths' or 'Patch size', or choose another device."
-        )
+    if lacks_memory(error):
+        return OUT_OF_MEMORY
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return f"Reading or writing failed: {error.strerror or text}{place}."

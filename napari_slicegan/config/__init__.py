@@ -10,7 +10,12 @@ from __future__ import annotations
 from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
 from napari_slicegan.config.images import MicrographSettings
 from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
-from napari_slicegan.config.run import RunConfig, group_of_field, parse_config
+from napari_slicegan.config.run import (
+    RunConfig,
+    check_changes,
+    group_of_field,
+    parse_config,
+)
 from napari_slicegan.config.training import (
     ObjectiveSettings,
     OptimiserSettings,
@@ -30,6 +35,7 @@ __all__ = [
     "Settings",
     "SliceSettings",
     "TrainingSettings",
+    "check_changes",
     "group_of_field",
     "parse_config",
 ]

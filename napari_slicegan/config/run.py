@@ -60,6 +60,26 @@ def group_of_field() -> dict[str, str]:
     return homes
 
 
+def check_changes(before: RunConfig, after: RunConfig) -> None:
+    """Refuse changes that the networks and random numbers of a run do not survive.
+
+    Raises
+    ------
+    ValueError
+        If any setting differs but those of the training; names it.
+    """
+    for name, home in group_of_field().items():
+        old, new = getattr(before, home), getattr(after, home)
+        same = getattr(old, name) == getattr(new, name)
+        if not same and (home != "training" or name == "seed"):
+            title = type(new).model_fields[name].title
+            raise ValueError(
+                f"'{title}' ({name}) cannot be changed when a run goes on, only "
+                "settings of the group 'training' except 'Seed', such as 'Minutes', "
+                "'Steps' and 'Device'; start a new run for it."
+            )
+
+
 def parse_config(data: dict[str, Any]) -> RunConfig:
     """Validate nested settings, with one readable sentence per fault.
 

@@ -1,0 +1,135 @@
+"""How long a run has taken, how long its next step will take, and when it ends."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from napari_slicegan.step_report import FinishReason
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import TrainingSettings
+
+SPEED_WINDOW = 20
+# A save measures batch norm on new volumes; in steps, before one was measured.
+SAVE_IN_STEPS = 5.0
+
+
+class RunClock:
+    """Counts the seconds of a run: all that passes between start and end, but pauses.
+
+    Parameters
+    ----------
+    training
+        The limits.
+
+    Attributes
+    ----------
+    elapsed_s
+        Seconds so far, those of the parts before a resume included.
+    best_distance, best_at_s
+        Smallest distance measured so far, and when.
+    """
+
+    def __init__(self, training: TrainingSettings) -> None:
+        minutes = training.minutes
+        self.training = training
+        self.limit_s = math.inf if minutes is None else 60 * minutes
+        self.elapsed_s = 0.0
+        self.best_distance = math.inf
+        self.best_at_s = 0.0
+        self._steps: deque[float] = deque(maxlen=SPEED_WINDOW)
+        self._monitor_s = 0.0
+        self._save_s: float | None = None
+        self._saved_at_s = 0.0
+        self._seen_s = 0.0
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._saved_at_s = self.elapsed_s
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Count again from now on; what has passed since the last count is left out."""
+        self._seen_s = time.perf_counter()
+
+    def count(self) -> float:
+        """Count what has passed since the last count; returns it, in seconds."""
+        now = time.perf_counter()
+        passed = now - self._seen_s
+        self._seen_s = now
+        self.elapsed_s += passed
+        return passed
+
+    def count_step(self) -> None:
+        """Count a training step."""
+        self._steps.append(self.count())
+
+    def count_monitoring(self, distance: float) -> None:
+        """Count a measurement of the quality, and remember the best one."""
+        self._monitor_s = self.count()
+        if distance < self.best_distance:
+            self.best_distance, self.best_at_s = distance, self.elapsed_s
+
+    def count_save(self) -> None:
+        """Count the writing of a checkpoint."""
+        self._save_s = self.count()
+        self._saved_at_s = self.elapsed_s
+
+    def finish(self) -> None:
+        """Set the clock to its limit: what is left of it goes to the last save."""
+        self.elapsed_s = max(self.elapsed_s, self.limit_s)
+
+    @property
+    def steps_per_s(self) -> float:
+        """Speed over the last steps, without monitoring and saving."""
+        return len(self._steps) / max(sum(self._steps), 1e-9)
+
+    def progress(self, step: int) -> float:
+        """Share of the run that is over, 0 to 1."""
+        return min(1.0, max(step / self.training.steps, self.elapsed_s / self.limit_s))
+
+    def is_monitored(self, step: int) -> bool:
+        """Whether the quality is measured after this step."""
+        return step % self.training.monitor_every == 0
+
+    def checkpoint_is_due(self, step: int) -> bool:
+        """Whether to save after this step; not if the end, which saves, comes next."""
+        since_s = self.elapsed_s - self._saved_at_s
+        if since_s <= 60 * self.training.checkpoint_minutes:
+            return False
+        return self.reason(step, self._save_s or 0.0) is None
+
+    def reason(self, step: int, spent_s: float = 0.0) -> FinishReason | None:
+        """Limit that is reached after this step, if any.
+
+        The time is up when another step and the save after it would not end in time.
+
+        Parameters
+        ----------
+        spent_s
+            Seconds that are to pass before.
+        """
+        elapsed_s = self.elapsed_s + spent_s
+        if step >= self.training.steps:
+            return FinishReason.STEPS
+        if elapsed_s >= self.limit_s or elapsed_s + self._ahead_s(step) > self.limit_s:
+            return FinishReason.MINUTES
+        settle = self.training.settle_minutes
+        measured = self.best_distance < math.inf
+        if settle is not None and measured and elapsed_s - self.best_at_s > 60 * settle:
+            return FinishReason.SETTLED
+        return None
+
+    def _ahead_s(self, step: int) -> float:
+        """Seconds for another step and a save; 0 before the first, which is made."""
+        if not self._steps:
+            return 0.0
+        save_s = self._save_s
+        if save_s is None:
+            save_s = SAVE_IN_STEPS * statistics.median(self._steps)
+        monitor_s = self._monitor_s if self.is_monitored(step + 1) else 0.0
+        return max(self._steps) + monitor_s + save_s

@@ -1,0 +1,100 @@
+"""How the command line ends when training fails, and what it sets for the process."""
+
+from __future__ import annotations
+
+import logging
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import tifffile
+
+from napari_slicegan.cli import main
+from napari_slicegan.game import Game, StepLosses
+from tests.toys import phases_image
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command line sends warnings to the log, and sets a variable."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    yield
+    logging.captureWarnings(capture=False)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "my image.tif"
+    tifffile.imwrite(path, phases_image(40, 48).values)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, toy_config: RunConfig) -> Path:
+    path = tmp_path / "toy.json"
+    path.write_text(toy_config.model_dump_json())
+    return path
+
+
+def test_a_diverged_run_says_what_is_kept(
+    image: Path,
+    settings: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Game, "is_finite", lambda game: game.averaged.n_updates < 3)
+    words = ["train", str(image), "--config", str(settings), "--out"]
+    assert main([*words, str(tmp_path / "one")]) == 1
+    assert "No checkpoint was saved before." in capsys.readouterr().out
+    words[1:1] = ["--checkpoint-minutes", "1e-9"]
+    assert main([*words, str(tmp_path / "two")]) == 1
+    printed = capsys.readouterr().out
+    assert "no longer finite and this step is not saved" in printed
+    assert "Kept from before: checkpoint-0000002.pt" in printed
+
+
+def test_a_diverged_demo_ends_with_one_sentence(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And neither with a volume nor with a report of noise."""
+    out = tmp_path / "demo"
+    monkeypatch.setattr(Game, "step", lambda *_: StepLosses(math.nan, 0.0, 0.0))
+    assert main(["demo", "--no-window", "--device", "cpu", "--out", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("slicegan: The losses are no longer finite")
+    assert [path.name for path in out.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("chosen", [None, "ACTIVE"])
+def test_waiting_threads_sleep_unless_the_user_wants_them_to_spin(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    """Set before torch is loaded; importing the library leaves the process alone."""
+    name = "OMP_WAIT_POLICY"
+    monkeypatch.setenv(name, "ACTIVE")
+    if chosen is None:
+        monkeypatch.delenv(name)
+    program = (
+        "import napari_slicegan.cli, os, sys\n"
+        f"before = os.environ.get({name!r})\n"
+        "def load(*_): print(before, os.environ.get(%r), 'torch' in sys.modules)\n"
+        "napari_slicegan.cli._parser = load\n"
+        "try: napari_slicegan.cli.main([])\n"
+        "except AttributeError: pass\n"
+    ) % name
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(chosen), chosen or "PASSIVE", "False"]

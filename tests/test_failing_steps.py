@@ -1,0 +1,197 @@
+"""Steps that fail: what is kept of the run, and what is said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from napari_slicegan.game import Game
+from napari_slicegan.monitors import QualityMonitor
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from napari_slicegan.trainer import Trainer
+from tests.toys import finish_of, tensors, train
+
+StartToy = Callable[..., Trainer]
+
+
+def poison(trainer: Trainer) -> None:
+    with torch.no_grad():
+        next(trainer.game.generator.parameters())[0] = math.nan
+
+
+def before_step(trainer: Trainer) -> None:
+    """Weights break between two steps: the next losses are not finite."""
+    for report in trainer.run():
+        if report.step == 3:
+            poison(trainer)
+
+
+def within_step(trainer: Trainer) -> None:
+    """A step with finite losses breaks the weights."""
+    trainer.game.generator_optimiser.register_step_post_hook(
+        lambda *_: poison(trainer) if trainer.step == 3 else None
+    )
+    train(trainer)
+
+
+@pytest.mark.parametrize("breaks", [before_step, within_step])
+def test_diverged_runs_keep_the_last_good_checkpoint(
+    start_toy: StartToy, breaks: Callable[[Trainer], None]
+) -> None:
+    """Step 3 was good and is saved; step 4 is not, neither are its losses."""
+    trainer = start_toy(steps=100, checkpoint_minutes=1e-6)
+    breaks(trainer)
+    assert trainer.step == 4
+    folder = trainer.folder
+    assert folder is not None
+    state = folder.load_checkpoint()
+    assert state["step"] == 3
+    assert all(
+        torch.isfinite(value).all()
+        for name, value in tensors(state["game"]).items()
+        if "streams" not in name
+    )
+    for parameter in folder.generator().network.parameters():
+        assert torch.isfinite(parameter).all()
+    assert [row["step"] for row in folder.history()] == ["1", "2", "3"]
+
+
+def test_diverged_runs_say_what_to_change(start_toy: StartToy) -> None:
+    trainer = start_toy()
+    poison(trainer)
+    assert finish_of(trainer) is FinishReason.DIVERGED
+    text = FinishReason.DIVERGED.value
+    assert "learning rates" in text
+    assert "'Penalty weight'" in text
+    # Nothing was saved before, and nothing else is claimed.
+    assert trainer.folder is not None
+    assert trainer.folder.checkpoints() == []
+    assert "checkpoint" not in text
+
+
+class Broken(Exception):
+    """What happens within a step."""
+
+
+def breaks_a_network(trainer: Trainer, error: BaseException) -> None:
+    """When the critics have moved and the generator has not."""
+
+    def fail(*_: Any) -> None:
+        if trainer.step == 3:
+            raise error
+
+    trainer.game.generator_optimiser.register_step_pre_hook(fail)
+
+
+def breaks_the_monitor(trainer: Trainer, error: BaseException) -> None:
+    def fail(volume: object) -> None:
+        raise error
+
+    trainer.monitor = QualityMonitor(trainer.images)
+    trainer.monitor.measure = fail  # type: ignore[method-assign, assignment]
+
+
+@pytest.mark.parametrize("error", [Broken(), KeyboardInterrupt()], ids=type)
+@pytest.mark.parametrize("breaks", [breaks_a_network, breaks_the_monitor])
+def test_half_a_step_is_never_saved(
+    start_toy: StartToy,
+    tmp_path: Path,
+    breaks: Callable[[Trainer, BaseException], None],
+    error: BaseException,
+) -> None:
+    """Saved after step 2, broken in step 4: the run goes on from step 2."""
+    trainer = start_toy(steps=6, monitor_every=4)
+    breaks(trainer, error)
+    with pytest.raises(type(error)):
+        for report in trainer.run():
+            if report.step == 2:
+                trainer.save()
+    names = [path.name for path in RunFolder(tmp_path / "run").checkpoints()]
+    assert names == ["checkpoint-0000002.pt"]
+    resumed = train(Trainer.resume(tmp_path / "run"))
+    assert [report.step for report in resumed] == [3, 4, 5, 6]
+
+
+def test_a_failed_save_is_not_tried_again(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start_toy(steps=6, checkpoint_minutes=1e-9)
+    tries = []
+
+    def full(*_: object) -> None:
+        tries.append(trainer.step)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(trainer)
+    assert tries == [1]
+
+
+@pytest.mark.parametrize("error", [Broken(), KeyboardInterrupt()], ids=type)
+def test_exceptions_between_steps_save(
+    start_toy: StartToy, error: BaseException
+) -> None:
+    trainer = start_toy(steps=6)
+    steps = trainer.run()
+    next(steps)
+    next(steps)
+    with pytest.raises(type(error)):
+        steps.throw(error)
+    assert trainer.folder is not None
+    assert trainer.folder.load_checkpoint()["step"] == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"),
+    ],
+    ids=str,
+)
+def test_a_lack_of_memory_is_answered_with_the_settings_to_lower(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    trainer = start_toy()
+    monkeypatch.setattr(Game, "step", fail)
+    words = r"^The memory does not suffice: lower 'Volumes, generator'.*'Patch size'"
+    with pytest.raises(ValueError, match=words) as caught:
+        train(trainer)
+    assert caught.value.__cause__ is error
+
+
+def test_memory_that_cannot_be_had_at_all(start_toy: StartToy) -> None:
+    """With torch's own words on the machine at hand."""
+    trainer = start_toy()
+
+    def ask_for_an_exabyte(*_: object) -> None:
+        torch.empty(2**58)
+
+    trainer.game.generator.register_forward_pre_hook(ask_for_an_exabyte)
+    with pytest.raises(ValueError, match="memory does not suffice"):
+        train(trainer)
+
+
+def test_other_faults_keep_their_words(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("shapes do not match")
+
+    trainer = start_toy()
+    monkeypatch.setattr(Game, "step", fail)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        train(trainer)
