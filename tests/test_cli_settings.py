@@ -35,6 +35,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "critic_widths": ("9 8", (9, 8)),
     "critic_slope": ("0.1", 0.1),
     "critic_heads": ("", True),
+    "resampled_head": ("", True),
     "normalisation": ("none", "none"),
     "symmetries": ("none", "none"),
     "critic_planes": ("none", None),

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from napari_slicegan.architectures.blocks import initialise
+from napari_slicegan.architectures.resampled_head import ResampledHead
 from napari_slicegan.architectures.sizes import default_layers
 from napari_slicegan.architectures.slicegan import (
     GeneratorSpec,
@@ -91,7 +92,14 @@ def build_critic(
     rng: torch.Generator,
     heads: int = 1,
 ) -> PlaneCritic:
-    """Critic of 2-D images, [N, C, P, P] -> [N, outputs]."""
+    """Critic of 2-D images, [N, C, P, P] -> [N, outputs].
+
+    Parameters
+    ----------
+    rng
+        Source of the weights. A resampled head goes on to draw its noise from it, so
+        that it belongs to the state of the run.
+    """
     settings = config.architecture
     critic = PlaneCritic(
         channels,
@@ -100,6 +108,7 @@ def build_critic(
         outputs,
         settings.critic_slope,
         heads,
+        ResampledHead(rng) if settings.resampled_head else None,
     )
     initialise(critic, rng)
     return critic

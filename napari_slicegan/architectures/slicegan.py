@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,9 @@ from napari_slicegan.architectures.sizes import (
     transposed_rule,
 )
 from napari_slicegan.config import KernelSet  # noqa: TC001 pydantic reads the spec
+
+if TYPE_CHECKING:
+    from napari_slicegan.architectures.resampled_head import ResampledHead
 
 Output = Literal["phases", "unit"]
 
@@ -86,7 +89,8 @@ class PlaneCritic(nn.Module):
     """Critic of 2-D images: strided convolutions without normalisation.
 
     It may have several heads, last layers on the same features: one for each axis
-    makes a critic of all axes that still tells them apart.
+    makes a critic of all axes that still tells them apart. With ``resampling`` each
+    score is drawn from a law whose mean and spread the last layer gives.
     """
 
     def __init__(
@@ -97,9 +101,11 @@ class PlaneCritic(nn.Module):
         outputs: int,
         slope: float,
         heads: int = 1,
+        resampling: ResampledHead | None = None,
     ) -> None:
         super().__init__()
         self.outputs, self.heads = outputs, heads
+        numbers = outputs * heads if resampling is None else 2 * outputs * heads
         edge = _last_edge(patch_size, len(widths))
         layers: list[nn.Module] = []
         for width in widths:
@@ -108,8 +114,9 @@ class PlaneCritic(nn.Module):
                 nn.LeakyReLU(slope) if slope else nn.ReLU(),
             ]
             channels = width
-        layers.append(nn.Conv2d(channels, outputs * heads, edge, bias=False))
+        layers.append(nn.Conv2d(channels, numbers, edge, bias=False))
         self.layers = nn.Sequential(*layers)
+        self.resampling = resampling or nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, C, P, P] -> scores [N, outputs].
@@ -117,7 +124,7 @@ class PlaneCritic(nn.Module):
         With several heads the images come in as many equal parts, one after the
         other, and each part is scored by its own head.
         """
-        scores: Tensor = self.layers(images).flatten(1)
+        scores: Tensor = self.resampling(self.layers(images).flatten(1))
         if self.heads == 1:
             return scores
         # [heads (part), N / heads, heads (scored by), outputs] -> its diagonal

@@ -69,6 +69,12 @@ class ArchitectureSettings(Settings):
         "layer of its own, so that all axes become equally good. Anisotropic ones "
         "have a critic for each axis in any case.",
     )
+    resampled_head: bool = Field(
+        False,
+        title="Resampled head",
+        description="The critic predicts mean and spread of each score and draws the "
+        "score from them (feature resampling of RealnessGAN).",
+    )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
         title="Normalisation",
