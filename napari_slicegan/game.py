@@ -84,7 +84,7 @@ class Game:
             for _ in range(self.view.n_batches)
         )
         # Convolutions of a processor are made for channels that lie side by side.
-        self.critics.to(device, memory_format=torch.channels_last)
+        self.critics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         settings = config.optimiser
         self.generator_optimiser = torch.optim.Adam(
