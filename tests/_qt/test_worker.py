@@ -231,7 +231,7 @@ def test_a_fault_is_one_sentence_and_leaves_nothing(
     assert log.trainer() is None
 
 
-def test_what_was_done_before_a_fault_is_saved(
+def test_what_was_saved_before_a_fault_is_kept(
     qtbot: QtBot,
     make_worker: MakeWorker,
     monkeypatch: pytest.MonkeyPatch,
@@ -243,10 +243,11 @@ def test_what_was_done_before_a_fault_is_saved(
         return True
 
     monkeypatch.setattr(Game, "is_finite", finite)
-    worker, _ = make_worker(steps=30)
+    worker, _ = make_worker(steps=30, checkpoint_minutes=1e-9)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
-    assert RunFolder.open(tmp_path / "run").checkpoints()
+    # Not the step in which it happened.
+    assert RunFolder.open(tmp_path / "run").load_checkpoint()["step"] == 3
 
 
 def test_no_thread_stays_busy(qtbot: QtBot, make_worker: MakeWorker) -> None:
