@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from torch import Tensor
 
+from napari_slicegan.estimates import step_cost
 from napari_slicegan.game import Game
 from napari_slicegan.objectives import OBJECTIVES
 from tests.toys import Crops
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
 
 MakeGame = Callable[..., Game]
 
@@ -55,3 +60,23 @@ def test_critics_of_realness_answer_with_all_outcomes(
     game = make_game(objective="realness", outcomes=outcomes)
     answers = game.critics[0](Crops()(0, 9, torch.Generator()))
     assert answers.shape == (9, outcomes)
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_cost_is_known_before(toy_config: RunConfig, objective: str) -> None:
+    """Counted without computing: a critic step on images, so within twice r3gan's."""
+    costs = [
+        step_cost(toy_config.changed(objective=name), 2, "phases", True)
+        for name in (objective, "r3gan")
+    ]
+    assert 0.5 < costs[0].operations / costs[1].operations < 2
+    assert 0.5 < costs[0].memory_bytes / costs[1].memory_bytes < 2
+
+
+def test_anchors_that_do_not_fit_are_refused_before_training(
+    make_game: MakeGame,
+) -> None:
+    with pytest.raises(ValueError, match=r"'Anchor, generated' must hold 3 numbers"):
+        make_game(
+            objective="realness", anchors="custom", outcomes=3, real_anchor=(0, 0, 1)
+        )
