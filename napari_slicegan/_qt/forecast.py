@@ -56,7 +56,7 @@ class Forecast(QWidget):
     def close_work(self, timeout_s: float) -> bool:
         """End the work beside the window; whether it has ended in time."""
         self.cancel()
-        return self._worker is None or self._worker.wait(timeout_s)
+        return self._worker is None or self._worker.join(timeout_s)
 
     def _start(self) -> None:
         if self._worker is not None or self._wanted is None:

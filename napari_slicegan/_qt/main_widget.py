@@ -19,8 +19,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt import layers
+from napari_slicegan._qt.binding_faults import spare_references_of_true
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.micrograph_panel import MicrographPanel
+from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train_panel import TrainPanel
 from napari_slicegan._qt.volume_panel import VolumePanel
 
@@ -60,9 +62,10 @@ class SliceGANWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        spare_references_of_true()
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
-        self._is_closed = False
+        self._is_closed = self._is_closing_window = False
         self._window: QMainWindow | None = None
         self._other = open_widget(napari_viewer)
         # children
@@ -82,6 +85,7 @@ class SliceGANWidget(QWidget):
         for title, make in PANELS.items():
             self.panels[title] = make(napari_viewer)
             self.tabs.addTab(_scrolling(self.panels[title]), title)
+        self._use_preferences()
         # signals
         self._connect()
         app = QApplication.instance()
@@ -141,8 +145,12 @@ class SliceGANWidget(QWidget):
         """Follow the window. A close by the user may still be called off there."""
         if event is not None and event.type() == QEvent.Type.Close:
             if event.spontaneous():
-                QTimer.singleShot(0, self._shut_down_if_gone)
+                self._is_closing_window = True
             else:
+                self.shut_down()
+        if event is not None and event.type() == QEvent.Type.Hide:
+            # Not called off; the next that happens is that the window is deleted.
+            if self._is_closing_window and not event.spontaneous():
                 self.shut_down()
         return False
 
@@ -154,9 +162,14 @@ class SliceGANWidget(QWidget):
             self._window = parent
             parent.installEventFilter(self)
 
-    def _shut_down_if_gone(self) -> None:
-        if self._window is not None and not self._window.isVisible():
-            self.shut_down()
+    def _use_preferences(self) -> None:
+        """Start from what the user set on the plugin's page of the Preferences."""
+        preferences, fault = read_preferences()
+        self.train.set_value(preferences.config())
+        if preferences.run_folder is not None:
+            self.train.set_run_root(preferences.run_folder)
+        if fault:
+            self.message.show_warning(fault)
 
     def _connect(self) -> None:
         self.micrograph.images_changed.connect(self.train.set_images)
@@ -169,11 +182,12 @@ class SliceGANWidget(QWidget):
         self.micrograph.set_patch_size(config.architecture.patch_size)
 
     def _show_preview(self, volume: Volume) -> None:
-        layers.add_or_update_preview(self._viewer, volume)
+        if not self._is_closed:
+            layers.add_or_update_preview(self._viewer, volume)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
         """The third tab goes on with the run that ended, if it got to a step."""
-        if (path / "generator.safetensors").is_file():
+        if not self._is_closed and (path / "generator.safetensors").is_file():
             self.volume.set_run(path)
 
     def _bind_keys(self, *, bound: bool) -> None:

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEventLoop, Signal
-from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.forecast import Forecast
 from napari_slicegan._qt.jobs import EarlierRun, NewRun, PreparedRun, TrainingJob
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari_slicegan.training_images import TrainingImages
 
 CLOSE_S = 60.0
-POLL_S = 0.02
 NO_IMAGES = "Choose an image in the first tab; then training can start."
 
 
@@ -182,13 +181,7 @@ class TrainPanel(QWidget):
         """
         self.stop()
         ends = time.monotonic() + timeout_s
-        while self._worker is not None and time.monotonic() < ends:
-            self._worker.wait(POLL_S)
-            # The worker may not have begun, and its last words are still to come.
-            QApplication.processEvents(
-                QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
-            )
-        ended = self._worker is None
+        ended = self._worker is None or self._worker.join(timeout_s)
         return self.forecast.close_work(max(0.0, ends - time.monotonic())) and ended
 
     def showEvent(self, event: QShowEvent) -> None:

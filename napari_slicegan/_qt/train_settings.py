@@ -126,9 +126,11 @@ class TrainSettings(QWidget):
             self._show(self.value())
 
     def _use_preset(self) -> None:
-        """A preset brings all settings but those of the images and the device."""
-        chosen = preset(self.preset.value())
-        chosen = chosen.changed(device=self.device.value())
+        """A preset brings all settings but those of images, device and previews."""
+        kept = self.form.first.values()
+        chosen = preset(self.preset.value()).changed(
+            device=kept["device"], monitor_every=kept["monitor_every"]
+        )
         self.set_value(chosen.model_copy(update={"micrograph": self._micrograph}))
         self.value_changed.emit(self.value())
 

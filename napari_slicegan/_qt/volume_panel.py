@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGroupBox,
     QHBoxLayout,
-    QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -20,11 +18,12 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt import layers
 from napari_slicegan._qt.generation_form import GenerationForm, GenerationRequest
-from napari_slicegan._qt.generation_job import generate_volume
+from napari_slicegan._qt.generation_progress import GenerationProgress
+from napari_slicegan._qt.generator_source import GeneratorSource
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.orthogonal_panel import OrthogonalPanel
-from napari_slicegan._qt.worker import GenerationWorker
+from napari_slicegan._qt.worker import GenerationWorker, generation_worker
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from napari_slicegan.volume import Volume
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
-WHOLE = 1000
 
 
 class VolumePanel(QWidget):
@@ -48,25 +46,17 @@ class VolumePanel(QWidget):
         self.setObjectName("volume_panel")
         self.setAcceptDrops(True)
         self._viewer = viewer
-        self._trained: TrainedGenerator | None = None
         self._volume: Volume | None = None
+        self._request = GenerationRequest()
         self._worker: GenerationWorker | None = None
         # children
-        self.facts = QLabel("No generator loaded.")
-        self.facts.setObjectName("generator_facts")
-        self.facts.setWordWrap(True)
-        self.open_run = _button("open_run", "Open run...", "Folder of a training run.")
-        self.open_file = _button(
-            "open_generator", "Open generator...", "A generator.safetensors file."
-        )
+        self.source = GeneratorSource()
         self.form = GenerationForm()
         self.generate_button = _button(
             "generate", "Generate", "Make the volume and show it as a layer."
         )
         self.cancel_button = _button("cancel", "Cancel", "Stop after this piece.")
-        self.progress = QProgressBar()
-        self.progress.setObjectName("generation_progress")
-        self.progress.setRange(0, WHOLE)
+        self.progress = GenerationProgress()
         self.save_button = _button(
             "save_volume", "Save volume...", "As TIFF, NPY or VTK ImageData."
         )
@@ -75,8 +65,8 @@ class VolumePanel(QWidget):
         # layout
         self._lay_out()
         # signals
-        self.open_run.clicked.connect(lambda checked: self._browse_run())
-        self.open_file.clicked.connect(lambda checked: self._browse_file())
+        self.source.changed.connect(self._generator_changed)
+        self.source.failed.connect(self._fail)
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.cancel_button.clicked.connect(lambda checked: self.cancel())
         self.save_button.clicked.connect(lambda checked: self._browse_save())
@@ -91,53 +81,35 @@ class VolumePanel(QWidget):
         self.form.set_value(request)
 
     def set_run(self, path: str | Path) -> None:
-        """Load the generator of a run folder, or of its own file."""
-        from napari_slicegan.trained_generator import load_generator
-
+        """Load the generator of a run folder, or of its own file, beside the window."""
         self.message.clear()
-        try:
-            trained = load_generator(path)
-        except (ValueError, OSError) as error:
-            self._fail(sentence_of(error))
-            return
-        self.set_trained(trained, str(path))
+        self.source.load(path)
 
     def set_trained(self, trained: TrainedGenerator, origin: str = "") -> None:
         """Generate with this from now on."""
-        self._trained = trained
-        size = trained.voxel_size_nm
-        known = "not known" if size is None else f"{size:g} nm"
-        self.facts.setText(
-            f"Trained on {trained.name}: {trained.transform.kind}, voxel size {known}."
-        )
-        self.facts.setToolTip(origin)
-        self.form.set_generator(size, trained.network.size_rule.scale)
-        self._show_state()
+        self.source.set_value(trained, origin)
 
     def generate(self) -> None:
         """Generate in the background; the volume becomes a layer."""
         if self._worker is not None:
             return
         self.message.clear()
-        if self._trained is None:
+        trained = self.source.value()
+        if self.source.is_loading:
+            self._fail("The generator is still being loaded; try again in a moment.")
+            return
+        if trained is None:
             self._fail("Expected a generator; train one, or open a run first.")
             return
-        request = self.value()
-        worker: GenerationWorker = create_worker(
-            generate_volume,
-            self._trained,
-            request,
-            _worker_class=GenerationWorker,
-            _start_thread=False,
-            _ignore_errors=True,
-        )
-        worker.yielded.connect(self._show_share)
-        worker.returned.connect(lambda volume: self._show(volume, request))
-        worker.errored.connect(lambda error: self._fail(str(error)))
-        worker.aborted.connect(lambda: self.message.show_text("Cancelled."))
+        self._request = self.value()
+        worker = generation_worker(trained, self._request)
+        worker.yielded.connect(self.progress.set_share)
+        worker.returned.connect(self._show)
+        worker.errored.connect(self._errored)
+        worker.aborted.connect(self._aborted)
         worker.finished.connect(self._finish)
         self._worker = worker
-        self.progress.setValue(0)
+        self.progress.begin()
         self._show_state()
         worker.start()
 
@@ -148,12 +120,13 @@ class VolumePanel(QWidget):
             self._worker.quit()
 
     def close_generation(self, timeout_s: float) -> bool:
-        """End the generation and wait for its thread; whether it ended."""
-        worker = self._worker
-        if worker is None:
-            return True
-        worker.quit()
-        return bool(worker.wait(timeout_s))
+        """End the work beside the window and wait for it; whether it ended."""
+        ends = time.monotonic() + timeout_s
+        ended = True
+        if self._worker is not None:
+            self._worker.quit()
+            ended = self._worker.join(timeout_s)
+        return self.source.close_work(max(0.0, ends - time.monotonic())) and ended
 
     def show_slices(self) -> None:
         """Show orthogonal slices of the chosen layer."""
@@ -184,13 +157,6 @@ class VolumePanel(QWidget):
             self.set_run(event.mimeData().urls()[0].toLocalFile())
 
     def _lay_out(self) -> None:
-        opening = QHBoxLayout()
-        opening.addWidget(self.open_run)
-        opening.addWidget(self.open_file)
-        source = QGroupBox("Generator")
-        column = QVBoxLayout(source)
-        column.addWidget(self.facts)
-        column.addLayout(opening)
         running = QHBoxLayout()
         running.addWidget(self.generate_button)
         running.addWidget(self.cancel_button)
@@ -202,27 +168,35 @@ class VolumePanel(QWidget):
         column.addWidget(self.save_button)
         layout = QVBoxLayout(self)
         layout.addWidget(self.message)
-        layout.addWidget(source)
+        layout.addWidget(self.source)
         layout.addWidget(volume)
         layout.addWidget(self.orthogonal)
         layout.addStretch(1)
 
-    def _show_share(self, share: float) -> None:
-        self.progress.setValue(round(share * WHOLE))
+    def _generator_changed(self) -> None:
+        trained = self.source.value()
+        if trained is not None:
+            scale = trained.network.size_rule.scale
+            self.form.set_generator(trained.voxel_size_nm, scale)
+        self._show_state()
 
-    def _show(self, volume: Volume | None, request: GenerationRequest) -> None:
-        # A worker that was told to end returns nothing.
-        if volume is None:
-            return
+    def _show(self, volume: Volume) -> None:
         self._volume = volume
-        size = " x ".join(map(str, request.size))
-        name = f"Volume {size}, seed {request.seed}"
+        size = " x ".join(map(str, self._request.size))
+        name = f"Volume {size}, seed {self._request.seed}"
         layer = layers.add_volume(self._viewer, volume, name)
         self.orthogonal.show_slices(layer)
         self.volume_made.emit(volume)
 
+    def _errored(self, fault: Exception) -> None:
+        self._fail(str(fault))
+
+    def _aborted(self) -> None:
+        self.message.show_text("Cancelled.")
+
     def _finish(self) -> None:
         self._worker = None
+        self.progress.end()
         self._show_state()
 
     def _fail(self, sentence: str) -> None:
@@ -231,22 +205,10 @@ class VolumePanel(QWidget):
 
     def _show_state(self) -> None:
         running = self._worker is not None
-        self.generate_button.setEnabled(self._trained is not None and not running)
+        ready = self.source.value() is not None and not self.source.is_loading
+        self.generate_button.setEnabled(ready and not running)
         self.cancel_button.setEnabled(running)
-        self.progress.setVisible(running)
         self.save_button.setEnabled(self._volume is not None)
-
-    def _browse_run(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a run folder")
-        if path:
-            self.set_run(path)
-
-    def _browse_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open a generator", filter="Generator (*.safetensors)"
-        )
-        if path:
-            self.set_run(path)
 
     def _browse_save(self) -> None:
         path, chosen = QFileDialog.getSaveFileName(

@@ -17,18 +17,24 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QEventLoop, QThreadPool
+from qtpy.QtWidgets import QApplication
 
+from napari_slicegan._qt.generation_job import generate_volume
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
 
 if TYPE_CHECKING:
+    from napari_slicegan._qt.generation_form import GenerationRequest
     from napari_slicegan.step_report import FinishReason, StepReport
+    from napari_slicegan.trained_generator import TrainedGenerator
     from napari_slicegan.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
 REPORT_INTERVAL_S = 0.1
 """Seconds from one message to the window to the next, whatever the steps take."""
+
+POLL_S = 0.02
 
 
 class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
@@ -72,6 +78,18 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         """Block until the thread is done; whether it is."""
         return self._ended.wait(timeout_s)
 
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread and for the last signals; whether it is done.
+
+        For the main thread. The worker may not even have begun, and slots must have
+        heard how it ended before their widget goes; clicks are left waiting.
+        """
+        ends = time.monotonic() + timeout_s
+        while not self._ended.wait(POLL_S) and time.monotonic() < ends:
+            _deliver()
+        _deliver()
+        return self.is_over
+
     @property
     def is_over(self) -> bool:
         """Whether the thread is done."""
@@ -84,9 +102,12 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
                 value = next(steps)
             except StopIteration as end:
                 return end.value
-            self.yielded.emit(value)
+            self._tell(value)
         self.aborted.emit()
         return None
+
+    def _tell(self, value: Any) -> None:
+        self.yielded.emit(value)
 
     def _release(self) -> None:
         """Let go of networks and images, also in the memory of a GPU."""
@@ -100,8 +121,18 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
 class GenerationWorker(SteeredWorker):
     """Drives `generate_in_steps`: ``yielded`` the share, ``returned`` the volume.
 
-    ``quit`` ends it after the tile; then nothing is returned.
+    ``quit`` ends it after the tile; then nothing is returned. Small tiles are told no
+    oftener than the window can show.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._sent_at = 0.0
+
+    def _tell(self, value: float) -> None:
+        if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
+            self._sent_at = time.monotonic()
+            super()._tell(value)
 
 
 class TrainingWorker(SteeredWorker):
@@ -201,4 +232,36 @@ def training_worker(job: TrainingJob) -> TrainingWorker:
         _start_thread=False,
         _ignore_errors=True,
     )
+    _drop_slots_of_errors(worker)
     return worker
+
+
+def generation_worker(
+    trained: TrainedGenerator, request: GenerationRequest
+) -> GenerationWorker:
+    """Worker for a volume, known to napari's list of tasks, not yet started."""
+    worker: GenerationWorker = create_worker(
+        generate_volume,
+        trained,
+        request,
+        _worker_class=GenerationWorker,
+        _start_thread=False,
+        _ignore_errors=True,
+    )
+    _drop_slots_of_errors(worker)
+    return worker
+
+
+def _drop_slots_of_errors(worker: SteeredWorker) -> None:
+    """Disconnect napari's own slot: that of 0.9 fails on the error it is sent.
+
+    Its fault would be shown to the user beside the sentence of the panel.
+    """
+    # There is no slot without a window, and then nothing to disconnect.
+    worker.errored.connect(logger.debug)
+    worker.errored.disconnect()
+
+
+def _deliver() -> None:
+    """Let slots of the main thread hear what was signalled, but no clicks."""
+    QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)

@@ -10,19 +10,13 @@ from napari_slicegan._qt import layers
 from napari_slicegan._qt.generation_form import GenerationForm, GenerationRequest
 from napari_slicegan._qt.layer_picture import picture_of
 from napari_slicegan._qt.volume_panel import VolumePanel
-from napari_slicegan.generation import generate
-from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.volume import Volume
 from tests.toys import PIXEL_SIZE_NM, TOY_LABELS, phases_image
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-
-REQUEST = GenerationRequest((20, 24, 28), "", 5)
 
 
 @pytest.fixture
@@ -71,45 +65,6 @@ def test_the_dice_changes_the_seed(qtbot: QtBot) -> None:
         form.dice.click()
         seeds.add(form.value().seed)
     assert len(seeds) == 3
-
-
-def test_generated_volume_is_that_of_the_engine(
-    panel: VolumePanel, viewer: Any, toy_run: Path, qtbot: QtBot, tmp_path: Path
-) -> None:
-    panel.set_run(toy_run)
-    panel.set_value(REQUEST)
-    with qtbot.waitSignal(panel.volume_made, timeout=60_000) as made:
-        panel.generate_button.click()
-    qtbot.waitUntil(panel.generate_button.isEnabled)
-    expected = generate(load_generator(toy_run), REQUEST.size, REQUEST.seed)
-    np.testing.assert_array_equal(made.args[0].values, expected.values)
-    layer = viewer.layers["Volume 20 x 24 x 28, seed 5"]
-    assert tuple(layer.scale) == (PIXEL_SIZE_NM,) * 3
-    assert layer.colormap.color_dict.keys() >= set(TOY_LABELS)
-    for name in ("volume.tif", "volume.npy", "volume.vti"):
-        panel.save(tmp_path / name)
-        assert (tmp_path / name).is_file()
-    assert Volume.open(tmp_path / "volume.tif").labels == TOY_LABELS
-
-
-def test_cancel_leaves_a_usable_panel(
-    panel: VolumePanel, viewer: Any, toy_run: Path, qtbot: QtBot
-) -> None:
-    panel.set_run(toy_run)
-    panel.set_value(GenerationRequest((400, 400, 400)))
-    panel.generate_button.click()
-    panel.cancel_button.click()
-    qtbot.waitUntil(panel.generate_button.isEnabled, timeout=60_000)
-    assert panel.message.text() == "Cancelled."
-    assert len(viewer.layers) == 0
-
-
-def test_faults_are_sentences(panel: VolumePanel, tmp_path: Path, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(panel.failed) as failed:
-        panel.set_run(tmp_path)
-    assert "Expected a run folder" in failed.args[0]
-    panel.save(tmp_path / "volume.tif")
-    assert panel.message.text().startswith("Expected a volume to save")
 
 
 def test_a_click_moves_all_planes(

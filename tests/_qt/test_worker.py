@@ -1,11 +1,11 @@
-"""Workers: what they report, how they stop, and that nothing of a run is left."""
+"""Training workers: what they report, how they stop, and that nothing is left."""
 
 from __future__ import annotations
 
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,55 +16,20 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtCore import QThreadPool
 
 from napari_slicegan._qt.jobs import NewRun, PreparedRun, WorkFailed
-from napari_slicegan._qt.worker import (
-    GenerationWorker,
-    SteeredWorker,
-    TrainingWorker,
-    training_worker,
-)
+from napari_slicegan._qt.worker import TrainingWorker, training_worker
 from napari_slicegan.game import Game
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason
+from tests._qt.worker_log import Log
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.trainer import Trainer
     from napari_slicegan.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 LONG = 60_000
-
-
-class Log:
-    """Everything that a worker says, in order; for the main thread."""
-
-    def __init__(self, worker: SteeredWorker) -> None:
-        self.said: list[str] = []
-        self.reports: list[Any] = []
-        self.results: list[Any] = []
-        self.faults: list[Exception] = []
-        self.trainer: weakref.ref[Trainer] | None = None
-        self.threads: set[threading.Thread] = set()
-        for name in ("paused", "resumed", "aborted", "finished"):
-            getattr(worker, name).connect(lambda name=name: self.said.append(name))
-        worker.yielded.connect(self._yielded)
-        worker.returned.connect(self.results.append)
-        worker.errored.connect(self.faults.append)
-
-    def _yielded(self, value: Any) -> None:
-        self.threads.add(threading.current_thread())
-        if isinstance(value, PreparedRun):
-            self.trainer = weakref.ref(value.trainer)
-        elif isinstance(value, tuple):
-            self.reports += value
-        else:
-            self.reports.append(value)
-
-    @property
-    def steps(self) -> list[int]:
-        return [report.step for report in self.reports]
 
 
 MakeWorker = Callable[..., tuple[TrainingWorker, Log]]
@@ -261,44 +226,3 @@ def test_no_thread_stays_busy(qtbot: QtBot, make_worker: MakeWorker) -> None:
     assert pool.waitForDone(10_000)
     assert pool.activeThreadCount() == 0
     assert pool.maxThreadCount() == places
-
-
-class Shares:
-    """A generator that tells whether it was closed."""
-
-    def __init__(self) -> None:
-        self.closed = threading.Event()
-
-    def run(self, n: int) -> Generator[float, None, str]:
-        try:
-            for number in range(n):
-                yield number / n
-            return "volume"
-        finally:
-            self.closed.set()
-
-
-def test_generation_yields_shares_and_returns_the_volume(qtbot: QtBot) -> None:
-    shares = Shares()
-    worker = GenerationWorker(shares.run, 4)
-    log = Log(worker)
-    with qtbot.waitSignal(worker.finished, timeout=LONG):
-        worker.start()
-    assert log.reports == [0, 0.25, 0.5, 0.75]
-    assert log.results == ["volume"]
-    assert shares.closed.is_set()
-
-
-@pytest.mark.skip(reason="aborts the process; cause not found yet")
-def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> None:
-    shares = Shares()
-    worker = GenerationWorker(shares.run, 10**9)
-    log = Log(worker)
-    worker.start()
-    qtbot.waitUntil(lambda: len(log.reports) > 2, timeout=LONG)
-    with qtbot.waitSignal(worker.finished, timeout=LONG):
-        worker.quit()
-    assert worker.wait(10)
-    assert log.results == []
-    assert "aborted" in log.said
-    assert shares.closed.is_set()

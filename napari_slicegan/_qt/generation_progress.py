@@ -1,0 +1,46 @@
+"""How far a volume is: a bar in the dock, and one in napari's activity dock."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QProgressBar, QWidget
+
+from napari_slicegan._qt.activity import Activity
+
+REFRESH_MS = 500
+WHOLE = 1000
+
+
+class GenerationProgress(QProgressBar):
+    """In sight from `begin` to `end`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("generation_progress")
+        self.setRange(0, WHOLE)
+        self.setVisible(False)
+        self._activity = Activity()
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._refresh)
+
+    def begin(self) -> None:
+        """A volume is about to be made."""
+        self.setValue(0)
+        self.setVisible(True)
+        self._timer.start()
+
+    def set_share(self, share: float) -> None:
+        """Share of the volume that is made, 0 to 1."""
+        self.setValue(round(WHOLE * share))
+
+    def end(self) -> None:
+        """The volume is made, or given up."""
+        self._timer.stop()
+        self._activity.close()
+        self.setVisible(False)
+
+    def _refresh(self) -> None:
+        # It lets napari process events, so it is not for each report.
+        share = self.value() / WHOLE
+        self._activity.show(share, "SliceGAN: generating a volume")

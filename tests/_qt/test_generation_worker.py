@@ -1,0 +1,101 @@
+"""Generation workers: shares, the volume, and how they are ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt import worker as worker_module
+from napari_slicegan._qt.worker import GenerationWorker
+from tests._qt.worker_log import Log
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+LONG = 60_000
+
+
+class Shares:
+    """A generator that tells whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def run(self, n: int) -> Generator[float, None, str]:
+        try:
+            for number in range(n):
+                yield number / n
+            return "volume"
+        finally:
+            self.closed.set()
+
+
+def test_generation_yields_shares_and_returns_the_volume(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "REPORT_INTERVAL_S", -1)
+    shares = Shares()
+    worker = GenerationWorker(shares.run, 4)
+    log = Log(worker)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert log.reports == [0, 0.25, 0.5, 0.75]
+    assert log.results == ["volume"]
+    assert shares.closed.is_set()
+
+
+def test_messages_are_fewer_than_tiles(qtbot: QtBot) -> None:
+    # An endless stream of messages would leave the window no time for anything else.
+    worker = GenerationWorker(Shares().run, 10_000)
+    log = Log(worker)
+    started = time.monotonic()
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    assert 1 <= len(log.reports) <= 1 + (time.monotonic() - started) / 0.1
+    assert log.results == ["volume"]
+
+
+def test_join_hears_the_last_words(qtbot: QtBot) -> None:
+    worker = GenerationWorker(Shares().run, 10**9)
+    log = Log(worker)
+    worker.start()
+    worker.quit()
+    # Its thread may not even have begun.
+    assert worker.join(60)
+    assert log.said == ["aborted", "finished"]
+    assert log.results == []
+
+
+def test_join_gives_up_in_time(qtbot: QtBot) -> None:
+    gate = threading.Event()
+
+    def wait() -> Generator[None, None, None]:
+        yield
+        gate.wait(60)
+
+    worker = GenerationWorker(wait)
+    worker.start()
+    assert not worker.join(0.1)
+    gate.set()
+    assert worker.join(60)
+
+
+def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> None:
+    shares = Shares()
+    worker = GenerationWorker(shares.run, 10**9)
+    log = Log(worker)
+    worker.start()
+    qtbot.waitUntil(lambda: len(log.reports) > 1, timeout=LONG)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.quit()
+    assert worker.wait(10)
+    assert log.results == []
+    assert "aborted" in log.said
+    assert shares.closed.is_set()
