@@ -1,0 +1,101 @@
+"""The dock in a real viewer: one for each, faults in one sentence, memory."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.main_widget import PANELS, SliceGANWidget, open_widget
+from napari_slicegan._qt.run_state import RunState
+from napari_slicegan.game import Game
+from tests._qt.whole_window import LONG, dock, open_sample, start, until
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.trainer import Trainer
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Any) -> Any:
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def widget(viewer: Any, tmp_path: Path) -> SliceGANWidget:
+    return dock(viewer, tmp_path / "runs")
+
+
+def test_a_second_dock_points_to_the_first(widget: SliceGANWidget, viewer: Any) -> None:
+    second = SliceGANWidget(viewer)
+    viewer.window.add_dock_widget(second, name="SliceGAN (2)")
+    assert "already open in this viewer" in second.message.text()
+    assert second.panels == {}
+    assert open_widget(viewer) is widget
+    # Closing it takes nothing from the first.
+    viewer.window.remove_dock_widget(second)
+    second.deleteLater()
+    assert open_widget(viewer) is widget
+    titles = [widget.tabs.tabText(i) for i in range(widget.tabs.count())]
+    assert titles == list(PANELS)
+
+
+def test_a_closed_dock_takes_no_images_any_more(
+    widget: SliceGANWidget, viewer: Any, qtbot: QtBot
+) -> None:
+    viewer.window.remove_dock_widget(widget)
+    widget.deleteLater()
+    with qtbot.waitSignal(widget.destroyed, timeout=LONG):
+        pass
+    viewer.open_sample("napari-slicegan", "nanoporous_gold")
+    viewer.add_image(np.zeros((4, 5, 6)))
+    assert len(viewer.layers) == 2
+    again = SliceGANWidget(viewer)
+    viewer.window.add_dock_widget(again, name="SliceGAN")
+    assert open_widget(viewer) is again
+
+
+def test_a_fault_is_one_sentence_and_memory_comes_back(
+    widget: SliceGANWidget, viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[weakref.ref[object]] = []
+
+    def watch(trainer: Trainer) -> None:
+        game = trainer.game
+        parts = (trainer, game, *game.generator.parameters(), *game.critics)
+        watched.extend(weakref.ref(each) for each in parts)
+
+    whole = Game.step
+
+    def step(self: Game, *args: Any) -> Any:
+        if self.averaged.n_updates == 12:
+            raise KeyError("weird")
+        return whole(self, *args)
+
+    open_sample(widget, qtbot)
+    widget.train.run_started.connect(watch)
+    with monkeypatch.context() as patch:
+        patch.setattr(Game, "step", step)
+        start(widget, qtbot)
+        until(widget, qtbot, RunState.FAILED)
+    assert "KeyError" in widget.train.message.text()
+    qtbot.waitUntil(lambda: widget.train.worker is None, timeout=LONG)
+    gc.collect()
+    assert len(watched) > 4
+    assert [ref() for ref in watched if ref() is not None] == []
+    # The panel is as good as new, and a run that is stopped leaves nothing either.
+    start(widget, qtbot)
+    widget.train.controls.stop.click()
+    until(widget, qtbot, RunState.FINISHED)
+    qtbot.waitUntil(lambda: widget.train.worker is None, timeout=LONG)
+    gc.collect()
+    assert [ref() for ref in watched if ref() is not None] == []
