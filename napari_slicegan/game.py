@@ -17,6 +17,7 @@ from napari_slicegan.architectures import (
 from napari_slicegan.averaging import AveragedGenerator
 from napari_slicegan.config import AXES
 from napari_slicegan.objectives import build_objective
+from napari_slicegan.optimisers import OPTIMISERS
 from napari_slicegan.random_streams import RandomStreams
 from napari_slicegan.transforms import most_probable
 from napari_slicegan.views import Slices
@@ -33,7 +34,7 @@ LOGIT_SCALE = 3.0
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Losses of one training step, means over critics and critic steps."""
+    """Losses of one training step, means over critics and over steps of each side."""
 
     critic: float
     generator: float
@@ -87,10 +88,10 @@ class Game:
         self.critics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         settings = config.optimiser
-        self.generator_optimiser = torch.optim.Adam(
+        self.generator_optimiser = OPTIMISERS[settings.generator_optimiser](
             self.generator.parameters(), settings.generator_rate, settings.betas
         )
-        self.critic_optimiser = torch.optim.Adam(
+        self.critic_optimiser = OPTIMISERS[settings.critic_optimiser](
             self.critics.parameters(), settings.critic_rate, settings.betas
         )
 
@@ -101,7 +102,7 @@ class Game:
         return torch.randn(shape, generator=self.streams[purpose]).to(self.device)
 
     def step(self, real: RealImages, progress: float) -> StepLosses:
-        """Train the critics, then the generator, once.
+        """Train the critics, then the generator, as often as the settings say.
 
         Parameters
         ----------
@@ -116,18 +117,20 @@ class Game:
         share = training.share_volumes and (
             training.critic_volumes == training.generator_volumes
         )
-        losses = []
+        losses, generator_losses = [], []
         for number in range(critic_steps):
             last = share and number == critic_steps - 1
             with torch.set_grad_enabled(last):
                 volumes = self._volumes(training.critic_volumes)
             losses.append(self._critic_step(volumes.detach(), real))
-        if not share:
-            volumes = self._volumes(training.generator_volumes)
-        generator_loss = self._generator_step(volumes, real)
+        for number in range(self.config.objective.generator_steps):
+            if number or not share:
+                volumes = self._volumes(training.generator_volumes)
+            generator_losses.append(self._generator_step(volumes, real))
         self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0).tolist()
-        return StepLosses(critic_loss, generator_loss.item(), penalty)
+        generator_loss = torch.stack(generator_losses).mean().item()
+        return StepLosses(critic_loss, generator_loss, penalty)
 
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""

@@ -33,6 +33,7 @@ ORDER = (
     "architectures",
     "views",
     "objectives",
+    "optimisers",
     "random_streams",
     "devices",
     "memory",

@@ -70,6 +70,26 @@ def test_generated_volumes(
     assert sizes == expected
 
 
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        # One critic step; its volumes serve the first generator step.
+        (True, [2, 2, 2]),
+        (False, [2, 2, 2, 2]),
+    ],
+)
+def test_generator_steps(make_game: MakeGame, share: bool, expected: list[int]) -> None:
+    """Each with volumes of its own."""
+    game = make_game(
+        generator_steps=3, critic_volumes=2, generator_volumes=2, share_volumes=share
+    )
+    sizes = generated(game)
+    game.step(Crops(), progress=0)
+    assert sizes == expected
+    assert steps_of(game.generator_optimiser) == {3}
+    assert steps_of(game.critic_optimiser) == {1}
+
+
 @pytest.mark.parametrize("share", [True, False])
 def test_a_step_moves_all_weights(make_game: MakeGame, share: bool) -> None:
     game = make_game(share_volumes=share)

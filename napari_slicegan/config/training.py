@@ -10,6 +10,7 @@ from napari_slicegan.config.base import Settings
 
 AnchorLaw = Literal["normal-uniform", "skew-normal", "custom"]
 RealnessForm = Literal["O1", "O2", "O3"]
+OptimiserName = Literal["adam", "rmsprop", "sgd"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
 
 
@@ -48,6 +49,14 @@ class ObjectiveSettings(Settings):
         le=100,
         title="Critic steps",
         description="Critic steps for each generator step.",
+    )
+    generator_steps: int = Field(
+        1,
+        ge=1,
+        le=100,
+        title="Generator steps",
+        description="Generator steps after the critic steps; all of these together "
+        "are one step of the run.",
     )
     weight_clip: float = Field(
         0.01,
@@ -105,8 +114,18 @@ class ObjectiveSettings(Settings):
 
 
 class OptimiserSettings(Settings):
-    """Adam, its schedule and the averaged weights."""
+    """The optimisers, their schedule and the averaged weights."""
 
+    generator_optimiser: OptimiserName = Field(
+        "adam",
+        title="Generator optimiser",
+        description="How gradients become steps of the generator's weights.",
+    )
+    critic_optimiser: OptimiserName = Field(
+        "adam",
+        title="Critic optimiser",
+        description="How gradients become steps of the critics' weights.",
+    )
     generator_rate: float = Field(
         4e-3,
         gt=0,
@@ -126,7 +145,8 @@ class OptimiserSettings(Settings):
     ] = Field(
         (0.0, 0.99),
         title="Adam betas",
-        description="Decay of Adam's first and second moments.",
+        description="Decay of Adam's first and second moments; RMSprop has the second "
+        "only, SGD none.",
     )
     decay_from: float = Field(
         0.5,
