@@ -28,6 +28,7 @@ class Sample:
 
 
 _FIBRES = "256 x 256 pixels of 700 nm; 0 = matrix, 255 = fibre. Fibre fraction 0.25."
+_SPHERES = "0 = matrix, 127 = large spheres, 255 = small spheres."
 
 SAMPLES: dict[str, Sample] = {
     "nanoporous_gold": Sample(
@@ -98,6 +99,22 @@ SAMPLES: dict[str, Sample] = {
         "phases",
         "256 x 256 x 256 voxels of 700 nm; 0 = matrix, 255 = fibre. The volume that "
         "the three views were cut from.",
+        "MIT, generated for this project",
+    ),
+    "spheres_slice": Sample(
+        "spheres_slice.tif",
+        "Overlapping spheres, one slice",
+        "phases",
+        f"256 x 256 pixels; {_SPHERES} Slice 201 along z of the volume "
+        "'spheres_truth'.",
+        "MIT, generated for this project",
+        truth="spheres_truth",
+    ),
+    "spheres_truth": Sample(
+        "spheres_truth.tif",
+        "Overlapping spheres, volume",
+        "phases",
+        f"256 x 256 x 256 voxels; {_SPHERES}",
         "MIT, generated for this project",
     ),
 }

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 import sample_data
-from sample_data.scripts import fibres
+from sample_data.scripts import fibres, spheres
 
 MEGABYTE = 2**20
 
@@ -150,3 +150,49 @@ def test_fibres_touch_no_other_one(shift: int) -> None:
     # The largest cluster is one fibre, 25 pi * 64 = 5027 voxels; two would have 10053.
     assert np.bincount(clusters[volume]).max() < 1.1 * 25 * np.pi * 64
     assert count > 834  # the border cuts some in two
+
+
+@pytest.fixture(scope="module")
+def three_phases() -> NDArray[np.uint8]:
+    return np.asarray(tifffile.imread(sample_data.path("spheres_truth")))
+
+
+def test_spheres_have_the_fractions_of_their_formula(
+    three_phases: NDArray[np.uint8],
+) -> None:
+    assert three_phases.shape == (256, 256, 256)
+    assert set(np.unique(three_phases)) == {0, 127, 255}
+    # Outside of n spheres of volume v: (1 - v / V)^n, v = 4 / 3 pi r^3, V = 256^3.
+    volumes = {radius: 4 / 3 * np.pi * radius**3 / 256**3 for radius in (9, 6)}
+    outside_small = (1 - volumes[6]) ** 3013
+    outside_large = (1 - volumes[9]) ** 4141
+    assert outside_small == pytest.approx(0.85, abs=1e-4)
+    # Realisations scatter by about 0.5 sqrt(v / V) = 0.007.
+    assert (three_phases == 255).mean() == pytest.approx(1 - outside_small, abs=0.007)
+    matrix = outside_small * outside_large
+    assert matrix == pytest.approx(0.40, abs=1e-4)
+    assert (three_phases == 0).mean() == pytest.approx(matrix, abs=0.007)
+
+
+def test_matrix_between_spheres_has_the_correlation_of_the_boolean_model(
+    three_phases: NDArray[np.uint8],
+) -> None:
+    # Both points of a pair at distance d are outside of all spheres of radius r, number
+    # n: exp(-n u / V), u = v (1 + 3 d / 4 r - d^3 / 16 r^3), the union of two spheres.
+    matrix = three_phases == 0
+    for distance in (2, 6, 12):
+        exponent = 0.0
+        for radius, number in ((9, 4141), (6, 3013)):
+            ratio = min(distance / radius, 2)
+            union = 4 / 3 * np.pi * radius**3 * (1 + 3 / 4 * ratio - ratio**3 / 16)
+            exponent += number * union / 256**3
+        found = (matrix[distance:] & matrix[:-distance]).mean()
+        assert found == pytest.approx(np.exp(-exponent), abs=0.007)
+
+
+def test_spheres_are_as_their_script_makes_them(
+    three_phases: NDArray[np.uint8],
+) -> None:
+    assert np.array_equal(three_phases, spheres.make_volume())
+    section = tifffile.imread(sample_data.path("spheres_slice"))
+    assert np.array_equal(section, three_phases[201])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sample_data.scripts import aluminium, bentheimer, fibres, nanoporous_gold
+from sample_data.scripts import aluminium, bentheimer, fibres, nanoporous_gold, spheres
 
 
 def main() -> None:
     """Run the script of each sample."""
-    for script in (nanoporous_gold, bentheimer, aluminium, fibres):
+    for script in (nanoporous_gold, bentheimer, aluminium, fibres, spheres):
         script.main()
 
 
