@@ -55,7 +55,7 @@ def generated_diffusivity(trained: TrainedGenerator, label: int) -> Diffusivity:
 
 
 def real_diffusivity(values: NDArray[np.generic], label: int) -> Diffusivity:
-    """Mean over two opposite corner blocks of 128 voxels per axis of a larger volume."""
+    """Mean over two opposite corners, 128 voxels per axis, of a larger volume."""
     first, last = (slice(None, EDGE),) * 3, (slice(-EDGE, None),) * 3
     blocks = [values[first], values[last]]
     return _mean([effective_diffusivity(block == label) for block in blocks])
