@@ -48,19 +48,21 @@ def main() -> int:
 def report(rounds: list[dict[str, dict[str, Any]]]) -> int:
     """Print what starts took and what the plugin adds; the exit status."""
     lines = [f"{len(rounds)} starts of each kind", f"{'':24} median  fastest"]
-    fastest = {}
     for way in WAYS:
         seconds = [each[way]["start_s"] for each in rounds]
-        fastest[way] = min(seconds)
         lines.append(
-            f"start, plugin {way:10} {median(seconds):6.2f} s {fastest[way]:6.2f} s"
+            f"start, plugin {way:10} {median(seconds):6.2f} s {min(seconds):6.2f} s"
         )
     docks = [each["enabled"]["dock_s"] for each in rounds]
     lines.append(f"dock opens in            {median(docks):6.2f} s {min(docks):6.2f} s")
-    # Whatever else the machine does can only lengthen a start.
-    cost = fastest["enabled"] - fastest["absent"]
+    # Of pairs that ran one after the other: the machine's mood is the same in both.
+    cost = median(
+        each["enabled"]["start_s"] - each["absent"]["start_s"] for each in rounds
+    )
     torch = any(each[way]["has_torch"] for each in rounds for way in WAYS)
-    lines.append(f"cost of the plugin       {cost:6.2f} s (fastest; limit {LIMIT_S:g})")
+    lines.append(
+        f"cost of the plugin       {cost:6.2f} s (median of pairs; limit {LIMIT_S:g})"
+    )
     lines.append(f"torch loaded             {'yes, and must not' if torch else 'no'}")
     sys.stdout.write("\n".join(lines) + "\n")
     return int(cost > LIMIT_S or torch)
