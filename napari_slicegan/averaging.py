@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WARM_UP = 3
 """After n steps the average reaches back over the last n / 3."""
+PROBED = 3
+"""Odd, so that the voxels stand at all places of a stride of 2."""
 
 
 class AveragedGenerator:
@@ -64,6 +66,27 @@ class AveragedGenerator:
         self.network.eval()
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+    @torch.no_grad()
+    def probabilities(self, batches: Iterable[Tensor]) -> Tensor:
+        """Probabilities of the phases at every ``PROBED``-th voxel along each axis.
+
+        Parameters
+        ----------
+        batches
+            Latent fields [B, C, z, y, x].
+
+        Returns
+        -------
+        Tensor
+            [phases, N], on the CPU.
+        """
+        probed = slice(None, None, PROBED)
+        made = [
+            self.network(latents)[..., probed, probed, probed].cpu()
+            for latents in batches
+        ]
+        return torch.cat(made).transpose(0, 1).flatten(1)
 
     @torch.no_grad()
     def take_statistics(self, generator: VolumeGenerator) -> None:

@@ -199,12 +199,12 @@ class Trainer:
         Parameters
         ----------
         n_volumes
-            Volumes that its batch-norm statistics are measured on.
+            Volumes that its statistics are measured on.
         """
         self.game.recalibrate(n_volumes)
         return TrainedGenerator(
             self.game.averaged.network,
-            self.transform,
+            self.game.matched(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
             next(iter(self.images)).name,
         )
@@ -214,7 +214,7 @@ class Trainer:
         edge = self.game.generator.size_rule.scale * (
             self.config.architecture.latent_size - 1
         )
-        return generate(self.trained_generator(16), (edge,) * 3, PREVIEW_SEED)
+        return generate(self.trained_generator(8), (edge,) * 3, PREVIEW_SEED)
 
     @property
     def progress(self) -> float:

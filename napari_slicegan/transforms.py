@@ -59,13 +59,16 @@ class OneHotPhases:
     ----------
     labels
         Label values of the phases; channel i stands for the i-th smallest.
+    weights
+        A phase is chosen where its probability times its weight is the greatest; a
+        weight for each channel, or none for equal ones.
     """
 
     name = "one-hot-phases"
     kind: Kind = "phases"
     range: ValueRange = "simplex"
 
-    def __init__(self, labels: Sequence[int]) -> None:
+    def __init__(self, labels: Sequence[int], weights: Sequence[float] = ()) -> None:
         self.labels = tuple(sorted({int(label) for label in labels}))
         if len(self.labels) < 2:
             raise ValueError(
@@ -73,6 +76,12 @@ class OneHotPhases:
                 "check the segmentation."
             )
         self._values = np.array(self.labels, dtype=label_dtype(self.labels))
+        self.weights = tuple(map(float, weights))
+        if self.weights and len(self.weights) != len(self.labels):
+            raise ValueError(
+                f"Expected a weight for each of the {len(self.labels)} phases, got "
+                f"{len(self.weights)}."
+            )
 
     @classmethod
     def fit(cls, images: TrainingImages) -> OneHotPhases:
@@ -116,13 +125,19 @@ class OneHotPhases:
         The same shape without the channel axis, in the smallest integer type that
         holds the labels.
         """
-        index = most_probable(values.detach(), _channel_axis(values, channel_axis))
+        axis = _channel_axis(values, channel_axis)
+        if self.weights:
+            shape = [1] * values.ndim
+            shape[axis] = -1
+            values = values * values.new_tensor(self.weights).view(shape)
+        index = most_probable(values.detach(), axis)
         labels: NDArray[Any] = self._values[index.cpu().numpy()]
         return labels
 
     def state(self) -> dict[str, Any]:
-        """Name and labels."""
-        return {"name": self.name, "labels": list(self.labels)}
+        """Name, labels, and weights where there are any."""
+        state: dict[str, Any] = {"name": self.name, "labels": list(self.labels)}
+        return {**state, "weights": list(self.weights)} if self.weights else state
 
 
 class ScaleMinMax:

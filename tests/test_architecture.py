@@ -39,6 +39,8 @@ ORDER = (
     "memory",
     "atomic_files",
     "averaging",
+    "hard_phases",
+    "phase_weights",
     "game",
     "operation_counter",
     "estimates",

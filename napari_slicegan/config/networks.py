@@ -93,7 +93,7 @@ class SliceSettings(Settings):
         "materials, none otherwise.",
     )
     critic_planes: int | None = Field(
-        8,
+        4,
         ge=1,
         title="Critic planes",
         description="Random planes per axis and volume in a critic step; empty for "
@@ -106,7 +106,7 @@ class SliceSettings(Settings):
         "finished volume, instead of probabilities.",
     )
     generator_planes: int | None = Field(
-        8,
+        4,
         ge=1,
         title="Generator planes",
         description="Random planes per axis and volume in a generator step; empty "
