@@ -6,9 +6,11 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import generate, step_time, time_to_quality
+from benchmarks import generate, gray_and_colour, step_time, time_to_quality
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from tests.toys import phases_image, small_config
@@ -96,3 +98,18 @@ def test_generation_is_measured_in_a_process_of_its_own(
     assert int(edge) == 32
     assert float(speed) == pytest.approx(32**3 / float(seconds), rel=0.05)
     assert row[-1].endswith("%")
+
+
+def test_gray_and_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line with distances and floors, and a picture of a crop and three planes."""
+    settings = [argument for text in TOY for argument in ("--set", text)]
+    asked = "--minutes 0.01 --size 64".split()
+    gray_and_colour.main(["--out", str(tmp_path), *asked, *settings])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["grayscale", "colour"]
+    for line in lines:
+        numbers = re.findall(r"\d+\.?\d*", line.split(":")[1])
+        assert len(numbers) == 6
+        assert all(float(number) > 0 for number in numbers)
+    colour = np.asarray(Image.open(tmp_path / "colour.png"))
+    assert colour.shape == (200, 800, 3)
