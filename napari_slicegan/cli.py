@@ -1,4 +1,4 @@
-"""Command line: demo | gui | train | resume | generate | measure | presets | info."""
+"""Command line: demo | gui | train | resume | generate | sample | measure | ..."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_demo, _gui, _train, _resume, _generate, _measure, _presets, _info):
+    for add in (
+        *(_demo, _gui, _train, _resume, _generate, _sample),
+        *(_measure, _presets, _info),
+    ):
         add(commands)
     return parser
 
@@ -156,6 +159,25 @@ def _generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         type=Path,
         help="file to write, .tif or .npy (default: volume-SIZE-SEED.tif beside RUN's "
         "generator)",
+    )
+
+
+def _sample(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("sample", help="draw images from a trained generator")
+    command.add_argument(
+        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
+    )
+    command.add_argument("--count", type=int, default=64, help="default: %(default)s")
+    command.add_argument("--seed", type=int, default=0, help="other images of it")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="stack to write, .tif or .npy (default: samples-seedSEED.tif beside RUN's "
+        "generator)",
+    )
+    command.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
     )
 
 

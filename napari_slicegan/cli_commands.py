@@ -8,20 +8,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from napari_slicegan.cli_options import changes_from, config_from, file_path
 from napari_slicegan.cli_window import run_window, window_of_demo
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import run_demo
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
+from napari_slicegan.image_generation import generate_images
+from napari_slicegan.image_set import ImageSet
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.sheet import check_stack_ending
 from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.trained_generator import (
+    TrainedGenerator,
+    load_any_generator,
+    load_generator,
+)
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume, check_ending
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from napari_slicegan.metrics.reference import Source
+    from napari_slicegan.run_data import Data
 
 DONE, STOPPED, DIVERGED = 0, 130, 1
 
@@ -52,8 +62,8 @@ def gui(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """Start a run."""
     config = config_from(options)
-    images = _training_images(options, config.micrograph)
-    name = Path(next(iter(images)).name).stem.replace(" ", "-")
+    images = _training_data(options, config)
+    name = Path(images.name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     return _run(Trainer.start(config, images, out), out)
 
@@ -74,6 +84,22 @@ def generate(options: Namespace) -> int:
     volume = _generate(trained, size, options.seed, options.periodic, options.device)
     volume.save(out)
     _say(f"Wrote {out}")
+    return DONE
+
+
+def sample(options: Namespace) -> int:
+    """Draw images and write them."""
+    trained = load_any_generator(options.run)
+    folder = options.run if options.run.is_dir() else options.run.parent
+    out = options.out or folder / f"samples-seed{options.seed}.tif"
+    check_stack_ending(out)
+    trained.network.to(choose_device(options.device))
+    sheet = generate_images(trained, options.count, options.seed)
+    sheet.save(out)
+    _say(f"Wrote {out}")
+    if options.sheet:
+        Image.fromarray(sheet.picture()).save(options.sheet)
+        _say(f"Wrote {options.sheet}")
     return DONE
 
 
@@ -107,7 +133,7 @@ def presets(options: Namespace) -> int:
 
 def info(options: Namespace) -> int:
     """Tell about a run folder or a generator."""
-    trained = load_generator(options.run)
+    trained = load_any_generator(options.run)
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())
     size = trained.voxel_size_nm
@@ -142,7 +168,7 @@ def _run(trainer: Trainer, folder: Path) -> int:
     if reason is FinishReason.STOPPED:
         _say(f"Resume with:   slicegan resume {folder}")
         return STOPPED
-    _say(f"Generate with: slicegan generate {folder} --size 128")
+    _say(f"Generate with: slicegan {trainer.subject.command.format(folder)}")
     return DONE
 
 
@@ -161,6 +187,15 @@ def _generate(
     return generate_with_progress(
         generate_in_steps(VolumePlan(trained, size, seed, periodic))
     )
+
+
+def _training_data(options: Namespace, config: RunConfig) -> Data:
+    """A folder or a volume to cut is a set of images; all else are micrographs."""
+    files = [file_path(file) for file in options.files]
+    if len(files) == 1 and (files[0].is_dir() or config.images.cut_axis != "none"):
+        size = config.architecture.patch_size
+        return ImageSet.open(files[0], size, config.images)
+    return _training_images(options, config.micrograph)
 
 
 def _training_images(

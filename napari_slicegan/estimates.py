@@ -22,6 +22,8 @@ from napari_slicegan.architectures import (
     build_generator,
     check_training_size,
     generator_spec,
+    output_of,
+    volume_spec,
 )
 from napari_slicegan.config import RunConfig
 from napari_slicegan.devices import choose_device
@@ -91,7 +93,7 @@ def estimate(config: RunConfig, images: TrainingImages) -> Estimate:
     images.check_patch(config.architecture.patch_size)
     device = choose_device(config.training.device)
     transform = fit_transform(images)
-    output: Output = "phases" if transform.range == "simplex" else "unit"
+    output = output_of(transform.range)
     isotropic = images.material == "isotropic"
     cost = step_cost(config, transform.channels, output, isotropic)
     step_s = cost.seconds(machine_speed(device, torch.get_num_threads()))
@@ -152,7 +154,7 @@ def machine_speed(device: torch.device, threads: int) -> float:
     threads
         Threads that torch uses at the moment.
     """
-    spec = generator_spec(RunConfig(), 2, "phases")
+    spec = volume_spec(RunConfig(), 2, "phases")
     shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
     latents = torch.zeros((*shape, *(spec.latent_size,) * 3))
     with Counter() as counter:
@@ -187,7 +189,7 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
     try:
         with META:
             # The channels of the material do not change any size.
-            rule = build_generator(generator_spec(config, 2, "phases")).size_rule
+            rule = build_generator(volume_spec(config, 2, "phases")).size_rule
     except ValueError:
         return {}
     halved = 2 ** len(config.architecture.critic_widths)

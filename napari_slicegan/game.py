@@ -10,19 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicegan.architectures import (
-    GeneratorSpec,
+    ARCHITECTURES,
+    GeneratorNetwork,
     build_critic,
     build_generator,
 )
 from napari_slicegan.averaging import AveragedGenerator
-from napari_slicegan.config import AXES
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS
 from napari_slicegan.random_streams import RandomStreams
 from napari_slicegan.transforms import most_probable
-from napari_slicegan.views import Slices
+from napari_slicegan.views import view_of
 
 if TYPE_CHECKING:
+    from napari_slicegan.architectures.network import Prior
     from napari_slicegan.config import RunConfig
 
 RealImages = Callable[[int, int, torch.Generator], Tensor]
@@ -62,24 +63,32 @@ class Game:
     def __init__(
         self,
         config: RunConfig,
-        spec: GeneratorSpec,
+        spec: Any,
         isotropic: bool,
         device: torch.device,
     ) -> None:
         self.config = config
         self.device = device
         self.streams = RandomStreams(config.training.seed)
-        self.view = Slices(merged=isotropic)
-        heads = len(AXES) if isotropic and config.architecture.critic_heads else 1
+        dimensions = ARCHITECTURES[spec.architecture].dimensions
+        self.view = view_of(dimensions, isotropic)
+        heads = 1
+        if isotropic and config.architecture.critic_heads:
+            heads = self.view.n_axes
         self._per_axis = config.objective.update_per_axis
         if self._per_axis and heads > 1:
             raise ValueError(
                 "A critic that is updated for each axis in turn has one last layer for "
                 "all axes; turn off 'Critic heads' or 'Update for each axis'."
             )
+        if self._per_axis and self.view.n_axes == 1:
+            raise ValueError(
+                "Images have no axes for which the critic could be updated in turn; "
+                "turn off 'Update for each axis'."
+            )
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
-        self.generator = build_generator(spec, weights).to(device)
+        self.generator: GeneratorNetwork = build_generator(spec, weights).to(device)
         self.critics = nn.ModuleList(
             build_critic(config, spec.channels, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
@@ -96,10 +105,10 @@ class Game:
         )
 
     def latents(self, n: int, purpose: str = "latents") -> Tensor:
-        """Random latent fields of the training size, [n, C, l, l, l]."""
-        spec = self.generator.spec
-        shape = (n, spec.latent_channels, *(spec.latent_size,) * 3)
-        return torch.randn(shape, generator=self.streams[purpose]).to(self.device)
+        """Random latents of the training size, [n, C, l, l, l] for volumes."""
+        shape = (n, *self.generator.training_latents)
+        rng = self.streams[purpose]
+        return prior_sample(self.generator.prior, shape, rng).to(self.device)
 
     def step(self, real: RealImages, progress: float) -> StepLosses:
         """Train the critics, then the generator, as often as the settings say.
@@ -145,7 +154,7 @@ class Game:
         self.objective.begin_step(self.streams["objective"])
         batches = self._fakes(volumes, self.config.slices.critic_planes)
         if self._per_axis:
-            parts = len(AXES) // len(batches)
+            parts = self.view.n_axes // len(batches)
             batches = [(n, part) for n, fake in batches for part in fake.chunk(parts)]
         updates = [[batch] for batch in batches] if self._per_axis else [batches]
         total = torch.zeros(2, device=self.device)
@@ -193,7 +202,7 @@ class Game:
         if per_axis is None or self.objective.pairs_images:
             n = n_fakes
         else:
-            n = per_axis * len(AXES) // n_batches
+            n = per_axis * self.view.n_axes // n_batches
         return real(number, n, self.streams["patches"]).to(self.device)
 
     def _set_rates(self, progress: float) -> None:
@@ -218,15 +227,17 @@ class Game:
         Parameters
         ----------
         n_volumes
-            Volumes to measure them on. Their latents are the same at every call, so
-            that measurements of one run can be compared. Without averaging the
-            trained network's own statistics are taken over.
+            Volumes to measure them on; images come in 16 times as many. Their latents
+            are the same at every call, so that measurements of one run can be
+            compared. Without averaging the trained network's own statistics are taken
+            over.
         """
         if self.averaged.decay == 0:
             self.averaged.take_statistics(self.generator)
             return
         rng_state = self.streams["monitor"].get_state()
-        batches = (self.latents(2, "monitor") for _ in range(n_volumes // 2))
+        size = self.generator.statistics_batch
+        batches = (self.latents(size, "monitor") for _ in range(n_volumes // 2))
         self.averaged.recalibrate(batches)
         self.streams["monitor"].set_state(rng_state)
 
@@ -246,6 +257,15 @@ class Game:
         """Take over what :meth:`state_dict` gave."""
         for name in self.state_dict():
             getattr(self, name).load_state_dict(state[name])
+        if self.averaged.decay == 0:
+            self.averaged.follow(self.generator)
+
+
+def prior_sample(prior: Prior, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Latents of a law: normal, or uniform between -1 and 1; on the CPU."""
+    if prior == "uniform":
+        return 2 * torch.rand(shape, generator=rng) - 1
+    return torch.randn(shape, generator=rng)
 
 
 def hardened(probabilities: Tensor) -> Tensor:

@@ -48,6 +48,15 @@ class Quality:
     fraction_floor: float
     correlation_floor: float
 
+    @property
+    def headline(self) -> float:
+        """The distance that is to fall."""
+        return self.correlation_distance
+
+    def sentence(self) -> str:
+        """A few words for a progress bar."""
+        return f"S2 off {self.correlation_distance:.4f}"
+
     @staticmethod
     def columns(quality: Quality | None) -> dict[str, float | str]:
         """Columns for the history; empty where nothing was measured."""

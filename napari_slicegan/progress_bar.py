@@ -34,8 +34,9 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
             except StopIteration as end:
                 reason: FinishReason = end.value
                 return reason
-            if report.quality is not None:
-                quality = f", S2 off {report.quality.correlation_distance:.4f}"
+            measured = report.quality or report.image_quality
+            if measured is not None:
+                quality = f", {measured.sentence()}"
             bar.set_postfix_str(_line(report) + quality, refresh=False)
             bar.n = report.progress
             bar.update(0)

@@ -7,7 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_slicegan.image_monitor import ImageQuality
     from napari_slicegan.monitors import Quality
+    from napari_slicegan.sheet import Sheet
     from napari_slicegan.volume import Volume
 
 
@@ -47,6 +49,8 @@ class StepReport:
         Memory of the process, or of the GPU where it trains.
     quality, preview
         Measured every ``monitor_every`` steps, otherwise None.
+    image_quality, sheet
+        The same for runs whose generator makes images.
     """
 
     step: int
@@ -61,3 +65,5 @@ class StepReport:
     memory_bytes: int
     quality: Quality | None = None
     preview: Volume | None = field(default=None, repr=False)
+    image_quality: ImageQuality | None = None
+    sheet: Sheet | None = field(default=None, repr=False)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from typing_extensions import TypeVar
 
 from napari_slicegan.architectures import (
-    GeneratorSpec,
+    ARCHITECTURES,
+    GeneratorNetwork,
     VolumeGenerator,
     build_generator,
 )
@@ -27,8 +29,11 @@ FORMAT = "napari-slicegan generator 1"
 UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
 
 
+Network = TypeVar("Network", bound=GeneratorNetwork, default=VolumeGenerator)
+
+
 @dataclass(frozen=True)
-class TrainedGenerator:
+class TrainedGenerator(Generic[Network]):
     """Network, the way back to micrograph values, and the voxel size.
 
     Attributes
@@ -39,7 +44,7 @@ class TrainedGenerator:
         Edge of a voxel in nanometres, if the micrograph's pixel size was known.
     """
 
-    network: VolumeGenerator
+    network: Network
     transform: Transform
     voxel_size_nm: float | None
     name: str = "generator"
@@ -63,7 +68,24 @@ class TrainedGenerator:
 
 
 def load_generator(path: str | Path) -> TrainedGenerator:
-    """Read a generator from its file or from a run folder. Executes no code.
+    """Read a generator of volumes from its file or a run folder. Executes no code.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or it is damaged, or not a generator of volumes.
+    """
+    trained = load_any_generator(path)
+    if not isinstance(trained.network, VolumeGenerator):
+        raise ValueError(
+            f"Expected a generator of volumes, got one of images in {path}; draw its "
+            "images with 'slicegan sample'."
+        )
+    return trained
+
+
+def load_any_generator(path: str | Path) -> TrainedGenerator[Any]:
+    """As `load_generator`, whatever the generator makes.
 
     Raises
     ------
@@ -80,8 +102,9 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     metadata, weights = _read(file)
     try:
         facts = json.loads(metadata["facts"])
-        spec = TypeAdapter(GeneratorSpec).validate_python(facts["spec"])
-        network = build_generator(spec)
+        kind = ARCHITECTURES[facts["spec"]["architecture"]].spec
+        spec = TypeAdapter(kind).validate_python(facts["spec"])
+        network: GeneratorNetwork = build_generator(spec)
         network.load_state_dict(weights)
         transform = transform_from_state(facts["transform"])
         size, name = facts["voxel_size_nm"], str(facts["name"])

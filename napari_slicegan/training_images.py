@@ -104,6 +104,11 @@ class TrainingImages:
         return next((size for size in sizes if size is not None), None)
 
     @property
+    def name(self) -> str:
+        """Name of the first image, for messages and files."""
+        return next(iter(self)).name
+
+    @property
     def material(self) -> Literal["isotropic", "anisotropic"]:
         """Isotropic if one set of images serves for all axes."""
         return "isotropic" if len(self.views) == 1 else "anisotropic"

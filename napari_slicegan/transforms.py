@@ -162,16 +162,18 @@ class ScaleMinMax:
         self._output_low, self._output_high = self.range
 
     @classmethod
-    def fit(cls, images: TrainingImages) -> ScaleMinMax:
+    def fit(
+        cls, images: TrainingImages, output: tuple[float, float] = (0.0, 1.0)
+    ) -> ScaleMinMax:
         """Extremes over all images; 8-bit colour always spans 0 to 255."""
         arrays = [image.values for view in images.views.values() for image in view]
         dtype = np.result_type(*arrays)
         channels = 3 if images.kind == "colour" else 1
         if channels == 3 and dtype == np.uint8:
-            return cls(0, 255, channels, dtype.name)
+            return cls(0, 255, channels, dtype.name, output)
         low = min(float(array.min()) for array in arrays)
         high = max(float(array.max()) for array in arrays)
-        return cls(low, high, channels, dtype.name)
+        return cls(low, high, channels, dtype.name, output)
 
     @property
     def kind(self) -> Kind:
@@ -256,11 +258,19 @@ TRANSFORMS: dict[str, type[OneHotPhases] | type[ScaleMinMax]] = {
 }
 
 
-def fit_transform(images: TrainingImages) -> OneHotPhases | ScaleMinMax:
-    """Transform that suits the kind of the images, fitted on them."""
+def fit_transform(
+    images: TrainingImages, output: tuple[float, float] = (0.0, 1.0)
+) -> OneHotPhases | ScaleMinMax:
+    """Transform that suits the kind of the images, fitted on them.
+
+    Parameters
+    ----------
+    output
+        Network values of the darkest and the brightest, but for phases.
+    """
     if images.kind == "phases":
         return OneHotPhases.fit(images)
-    return ScaleMinMax.fit(images)
+    return ScaleMinMax.fit(images, output)
 
 
 def transform_from_state(state: dict[str, Any]) -> OneHotPhases | ScaleMinMax:

@@ -10,8 +10,10 @@ import pytest
 
 from napari_slicegan.cli import main
 from napari_slicegan.config import RunConfig, group_of_field
+from napari_slicegan.image_set import ImageSet
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.trainer import Trainer
+from tests.image_toys import toy_set
 from tests.toys import phases_image
 
 # Words after the flag, and the value that they mean.
@@ -64,6 +66,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
     "steps": ("3", 3),
+    "epochs": ("12", 12),
     "minutes": ("none", None),
     "settle_minutes": ("0.5", 0.5),
     "generator_volumes": ("3", 3),
@@ -74,6 +77,10 @@ WORDS: dict[str, tuple[str, Any]] = {
     "monitor_every": ("9", 9),
     "checkpoint_minutes": ("0.5", 0.5),
     "keep_checkpoints": ("7", 7),
+    "cut_axis": ("y", "y"),
+    "largest_set": ("90", 90),
+    "aligned": ("", True),
+    "judged_images": ("32", 32),
 }
 
 
@@ -92,6 +99,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> RunConfig:
 
     monkeypatch.setattr(Trainer, "start", start)
     monkeypatch.setattr(Micrograph, "open", lambda *_: phases_image(48, 48))
+    monkeypatch.setattr(ImageSet, "open", lambda *_: toy_set())
     with pytest.raises(Started) as caught:
         main(["train", "image.tif", *words])
     return caught.value.config

@@ -23,7 +23,7 @@ from napari_slicegan.estimates import (
     step_cost,
 )
 from napari_slicegan.operation_counter import META, Counter
-from napari_slicegan.presets import PRESETS, preset
+from napari_slicegan.presets import VOLUME_PRESETS, preset
 from tests.toys import Crops
 
 if TYPE_CHECKING:
@@ -202,9 +202,9 @@ def test_free_memory_is_that_of_the_machine() -> None:
     assert 0 < free_memory(torch.device("cpu")) < total
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", VOLUME_PRESETS)
 def test_offered_patch_sizes_are_accepted(name: str) -> None:
-    config = PRESETS[name]
+    config = preset(name)
     sizes = patch_sizes(config)
     # Five layers {4,2,2} and {4,2,3}: 32 n - 64.
     assert list(sizes.items())[:4] == [(32, 3), (64, 4), (96, 5), (128, 6)]

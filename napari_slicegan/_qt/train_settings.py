@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 from napari_slicegan._qt.config_form import ConfigForm
 from napari_slicegan._qt.field_editors import ChoiceEditor, FieldEditor
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.presets import SUMMARIES, VOLUME_PRESETS, preset
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
@@ -59,7 +59,7 @@ class TrainSettings(QWidget):
         self._micrograph = MicrographSettings()
         self._knows_torch = False
         # children
-        self.preset = ChoiceEditor({name: name for name in PRESETS})
+        self.preset = ChoiceEditor({name: name for name in VOLUME_PRESETS})
         self.preset.main.setObjectName("preset")
         self.summary = QLabel("")
         self.summary.setWordWrap(True)

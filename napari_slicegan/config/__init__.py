@@ -8,6 +8,7 @@ description, bounds and default stand nowhere else.
 from __future__ import annotations
 
 from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
+from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
 from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.run import (
@@ -26,6 +27,7 @@ __all__ = [
     "AXES",
     "ArchitectureSettings",
     "Axis",
+    "ImageSettings",
     "KernelSet",
     "Kind",
     "MicrographSettings",

@@ -12,11 +12,19 @@ from napari_slicegan.config.base import KernelSet, Settings, Widths
 class ArchitectureSettings(Settings):
     """The networks."""
 
-    architecture: Literal["slicegan", "slicegan-rc"] = Field(
+    architecture: Literal[
+        "slicegan",
+        "slicegan-rc",
+        "dcgan-28",
+        "dcgan-64",
+        "dcgan-128",
+        "dcgan-256",
+    ] = Field(
         "slicegan",
         title="Architecture",
-        description="'slicegan': transposed convolutions; 'slicegan-rc': the last "
-        "one replaced by trilinear upsampling and a convolution.",
+        description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
+        "the last one replaced by trilinear upsampling and a convolution. Of images "
+        "of 28 to 256 pixels: 'dcgan-28' and so on.",
     )
     patch_size: int = Field(
         64,

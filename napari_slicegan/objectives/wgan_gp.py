@@ -45,7 +45,9 @@ class WassersteinGradientPenalty(LazyPenalty):
         if len(fake) > n:
             order = torch.randperm(len(fake), generator=self._rng)[:n]
         order = order.to(fake.device)
-        share = torch.rand(n, 1, 1, 1, generator=self._rng).to(fake.device)
+        # [n, 1, 1, 1] for images, [n, 1] for points.
+        shape = (n, *(1,) * (fake.dim() - 1))
+        share = torch.rand(shape, generator=self._rng).to(fake.device)
         mixed = share * real[:n] + (1 - share) * fake[order]
         mixed.requires_grad_(True)
         norm = input_gradient(critic(mixed), mixed).norm(dim=1)

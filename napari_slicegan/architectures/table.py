@@ -1,0 +1,166 @@
+"""The architectures by name; a new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.architectures.blocks import initialise
+from napari_slicegan.architectures.dcgan import (
+    TABLES,
+    ImageSpec,
+    build_dcgan,
+    build_dcgan_critic,
+)
+from napari_slicegan.architectures.initial_weights import glorot_uniform
+from napari_slicegan.architectures.resampled_head import ResampledHead
+from napari_slicegan.architectures.sizes import default_layers
+from napari_slicegan.architectures.slicegan import (
+    GeneratorSpec,
+    PlaneCritic,
+    build_slicegan,
+    build_slicegan_rc,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from napari_slicegan.architectures.network import GeneratorNetwork, Output
+    from napari_slicegan.config import ArchitectureSettings
+
+SpecOf = Callable[["ArchitectureSettings", int, "Output"], Any]
+
+
+@dataclass(frozen=True)
+class CriticOrder:
+    """What a critic is built for.
+
+    Attributes
+    ----------
+    spec
+        The generator it plays against.
+    settings
+        Widths and slope.
+    outputs
+        Scores for each image.
+    heads
+        Last layers, one for each axis, or 1.
+    rng
+        Source of noise in the critic.
+    """
+
+    spec: Any
+    settings: ArchitectureSettings
+    outputs: int
+    heads: int
+    rng: torch.Generator
+
+    @property
+    def resampling(self) -> ResampledHead | None:
+        """Noise of the scores, where the settings ask for it."""
+        return ResampledHead(self.rng) if self.settings.resampled_head else None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How the networks of a kind are made.
+
+    Attributes
+    ----------
+    dimensions
+        3 for volumes, whose critic sees slices; 2 for images.
+    spec, spec_of
+        Class of the generator's spec, and how the settings become one.
+    build, build_critic
+        Networks without drawn weights.
+    draw
+        Law of the first weights.
+    size
+        The only patch size there is, if so.
+    """
+
+    dimensions: int
+    spec: type[Any]
+    spec_of: SpecOf
+    build: Callable[[Any], GeneratorNetwork]
+    build_critic: Callable[[CriticOrder], nn.Module]
+    draw: Callable[[nn.Module, torch.Generator], None]
+    size: int | None = None
+
+
+def _volume_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> GeneratorSpec:
+    layers = settings.generator_layers
+    return GeneratorSpec(
+        architecture=settings.architecture,
+        channels=channels,
+        output=output,
+        latent_channels=settings.latent_channels,
+        latent_size=settings.latent_size,
+        widths=settings.generator_widths,
+        layers=layers or default_layers(len(settings.generator_widths) + 1),
+        normalisation=settings.normalisation,
+    )
+
+
+def _plane_critic(order: CriticOrder) -> PlaneCritic:
+    return PlaneCritic(
+        order.spec.channels,
+        order.settings.critic_widths,
+        order.settings.patch_size,
+        order.outputs,
+        order.settings.critic_slope,
+        order.heads,
+        order.resampling,
+    )
+
+
+def _image_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> ImageSpec:
+    if settings.normalisation == "pixel":
+        raise ValueError(
+            "'Normalisation' pixel is made for volumes; choose batch or none for the "
+            f"architecture '{settings.architecture}'."
+        )
+    return ImageSpec(
+        architecture=settings.architecture,
+        channels=channels,
+        output=output,
+        size=settings.patch_size,
+        latent_channels=settings.latent_channels,
+        widths=settings.generator_widths,
+        normalisation=settings.normalisation,
+    )
+
+
+def _dcgan_critic(order: CriticOrder) -> nn.Module:
+    return build_dcgan_critic(
+        order.spec,
+        order.settings.critic_widths,
+        order.outputs,
+        order.resampling,
+        order.rng,
+    )
+
+
+def _slicegan(build: Callable[[GeneratorSpec], GeneratorNetwork]) -> Architecture:
+    return Architecture(
+        3, GeneratorSpec, _volume_spec, build, _plane_critic, initialise
+    )
+
+
+def _dcgan(size: int) -> Architecture:
+    return Architecture(
+        2, ImageSpec, _image_spec, build_dcgan, _dcgan_critic, glorot_uniform, size
+    )
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "slicegan": _slicegan(build_slicegan),
+    "slicegan-rc": _slicegan(build_slicegan_rc),
+    **{name: _dcgan(table.size) for name, table in TABLES.items()},
+}

@@ -1,0 +1,68 @@
+"""Images from a trained generator of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.latent import LatentField
+from napari_slicegan.sheet import Sheet
+
+if TYPE_CHECKING:
+    from napari_slicegan.architectures import GeneratorNetwork
+    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.transforms import Transform
+
+AT_ONCE = 64
+
+
+@torch.no_grad()
+def generate_samples(
+    trained: TrainedGenerator[GeneratorNetwork], n: int, seed: int = 0
+) -> NDArray[Any]:
+    """Samples in the units of the data: images [n, Y, X(, 3)], or points [n, D].
+
+    Sample i depends on the seed and on i only, however many there are.
+
+    Raises
+    ------
+    ValueError
+        If the generator makes volumes, or the numbers are not allowed.
+    """
+    network = trained.network
+    if len(network.training_latents) != 1:
+        raise ValueError(
+            "Expected a generator of images, got one of volumes; use 'generate'."
+        )
+    if n < 1 or seed < 0:
+        raise ValueError(
+            "Expected at least one sample and a seed of at least 0, got "
+            f"{n} and {seed}; correct them."
+        )
+    device = next(network.parameters()).device
+    field = LatentField(seed, network.training_latents[0], network.prior)
+    made = []
+    for first in range(0, n, AT_ONCE):
+        # [C, 1, 1, n] -> [n, C]
+        numbers = field.region((0, 1), (0, 1), (first, min(first + AT_ONCE, n)))
+        latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
+        made.append(trained.transform.inverse(network(latents).cpu(), 1))
+    return np.concatenate(made)
+
+
+def generate_images(
+    trained: TrainedGenerator[GeneratorNetwork], n: int, seed: int = 0
+) -> Sheet:
+    """As `generate_samples`, with the values that are drawn black and white."""
+    low, high = shades_of(trained.transform)
+    return Sheet(generate_samples(trained, n, seed), low, high)
+
+
+def shades_of(transform: Transform) -> tuple[float, float]:
+    """Values of the data that are drawn black and white."""
+    values = transform.state()
+    labels = values.get("labels", (values.get("low"), values.get("high")))
+    return float(labels[0]), float(labels[-1])
