@@ -166,7 +166,7 @@ def yardstick(material: str, settings: MicrographSettings, size: int) -> Yardsti
 
 @cache
 def real_transport(material: str) -> Mapping[Axis, float]:
-    """Effective diffusivity of the truth; takes a minute or two."""
+    """Effective diffusivity of the truth; takes minutes."""
     truth = truth_of(material)
     if truth is None:
         return {}
@@ -240,7 +240,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--transport",
         action="store_true",
-        help="at the end, effective diffusivity on 128^3 (needs taufactor)",
+        help="at the end, effective diffusivity on 128^3 (minutes; needs taufactor)",
     )
     return made
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_slicegan.trained_generator import TrainedGenerator
 
 EDGE = 128
-N_VOLUMES = 4
+N_VOLUMES = 2
 
 Diffusivity = dict["Axis", float]
 
@@ -55,16 +55,10 @@ def generated_diffusivity(trained: TrainedGenerator, label: int) -> Diffusivity:
 
 
 def real_diffusivity(values: NDArray[np.generic], label: int) -> Diffusivity:
-    """Mean over the eight corner blocks of 128 voxels per axis of a larger volume."""
-    corners = [[slice(None, EDGE), slice(-EDGE, None)]] * 3
-    return _mean(
-        [
-            effective_diffusivity(values[z, y, x] == label)
-            for z in corners[0]
-            for y in corners[1]
-            for x in corners[2]
-        ]
-    )
+    """Mean over two opposite corners, 128 voxels per axis, of a larger volume."""
+    first, last = (slice(None, EDGE),) * 3, (slice(-EDGE, None),) * 3
+    blocks = [values[first], values[last]]
+    return _mean([effective_diffusivity(block == label) for block in blocks])
 
 
 def _mean(found: list[Diffusivity]) -> Diffusivity:

@@ -61,7 +61,8 @@ class Yardstick:
         source = truth or images
         blank = np.full((size,) * 3, images.labels[0])
         like = Volume(blank, "phases", images.pixel_size_nm, images.labels)
-        self._rows = compare(source, like, MAX_DISTANCE, MEASURED).rows
+        found = compare(source, like, MAX_DISTANCE, MEASURED)
+        self._rows, self._reach = found.rows, found.max_distance - 1
         wanted = compare(images, like, MAX_DISTANCE, ["phase_fraction"]).rows
         self._fractions = {row.phase: _number(row.real) for row in wanted}
         # Of two phases the commoner one's curve is the other's plus twice the error of
@@ -109,7 +110,7 @@ class Yardstick:
             values = values[tuple(map(slice, self.truth_shape))]
         axis = 0 if row.axis is None else AXES.index(row.axis)
         indicator = values == row.phase
-        return np.atleast_1d(metric.function(indicator, MAX_DISTANCE - 1, axis))
+        return np.atleast_1d(metric.function(indicator, self._reach, axis))
 
     def _fraction_columns(self, pairs: list[Pair]) -> Columns:
         columns: Columns = {f"fraction_{n}": "" for n in range(1, MAX_PHASES + 1)}

@@ -76,7 +76,7 @@ def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     command.add_argument(
         "--no-window",
         action="store_true",
-        help="do not open the window at the end",
+        help="train in the terminal even where a window can be opened",
     )
     add_setting_flags(command, "training")
 

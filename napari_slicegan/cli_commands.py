@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from napari_slicegan.cli_options import changes_from, config_from, file_path
-from napari_slicegan.cli_window import run_window, window_of_demo
+from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
-from napari_slicegan.demo import run_demo
+from napari_slicegan.demo import DemoJob, run_demo
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
@@ -45,12 +46,24 @@ DONE, STOPPED, DIVERGED = 0, 130, 1
 
 
 def demo(options: Namespace) -> int:
-    """Train on sample data, generate, measure, write a report."""
+    """Train on sample data, generate, measure; in a window where one can be opened."""
     out = options.out or Path("slicegan-demo") / f"{options.material}-{_now()}"
-    _say(run_demo(out, options.material, changes_from(options)))
-    if not options.no_window:
-        _say(window_of_demo(out, options.material, options))
+    job = DemoJob.of(out, options.material, changes_from(options))
+    if not (options.no_window or os.environ.get("CI")):
+        fault = window_fault()
+        if fault is None:
+            return _demo_in_window(job)
+        _say(f"{fault} The demo goes on without a window.")
+    _say(run_demo(job))
     return DONE
+
+
+def _demo_in_window(job: DemoJob) -> int:
+    _say("The window opens, and training goes on in it; the result is told here, too.")
+    if run_demo_in_window(job):
+        return DONE
+    _say(f"No volume: training was stopped, or the window closed. Kept: {job.out}")
+    return STOPPED
 
 
 def gui(options: Namespace) -> int:

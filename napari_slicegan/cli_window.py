@@ -7,21 +7,28 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_slicegan.cli_options import NOTHING, changes_from, config_from, file_path
+from napari_slicegan.cli_options import config_from, file_path
 from napari_slicegan.config import AXES
-from napari_slicegan.demo import MATERIALS
+from napari_slicegan.demo import EDGE, SEED, DemoJob
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from napari_slicegan.volume import Volume
+
 # The Qt part is loaded by its name: the engine knows that there is a window, no more.
 APPLICATION = "napari_slicegan._qt.application"
-NO_QT = (
-    "The window needs a Qt binding, and none is installed: "
-    "pip install 'napari-slicegan[gui]'"
+NO_DISPLAY = (
+    "There is no display to open a window on; log in with one, or use xvfb-run."
 )
+NO_QT = (
+    "The window needs napari with a Qt binding ({}): pip install 'napari-slicegan[gui]'"
+)
+NO_WINDOW = "Qt cannot open a window on this display ({})."
+# Qt ends the whole program when it cannot open the display, so another one tries.
+TRIAL = "from qtpy.QtGui import QGuiApplication; QGuiApplication([])"
 
 
 def run_window(options: Namespace) -> None:
@@ -30,19 +37,19 @@ def run_window(options: Namespace) -> None:
     Raises
     ------
     ValueError
-        If no Qt binding is installed, there is no display, or a file cannot be read.
+        If a window cannot be opened here, or a file cannot be read.
     """
-    if not has_display():
-        raise ValueError(
-            "There is no display to open a window on; log in with one, or use xvfb-run."
-        )
-    application = _application()
     given = any(name.startswith("setting_") for name in vars(options))
     given = given or options.preset or options.config
+    config = config_from(options) if given else None
+    fault = window_fault()
+    if fault is not None:
+        raise ValueError(fault)
+    application = import_module(APPLICATION)
     start = application.WindowStart(
         images=_images(options),
         volume=options.volume,
-        config=config_from(options) if given else None,
+        config=config,
         run_root=options.out,
         train=options.train,
         **_run_of(options),
@@ -50,58 +57,64 @@ def run_window(options: Namespace) -> None:
     application.run_window(start)
 
 
-def window_of_demo(out: Path, material: str, options: Namespace) -> str:
-    """Open a window on the demo's results, with training live in it.
+def run_demo_in_window(job: DemoJob) -> bool:
+    """Train live in the window, generate the volume there, measure it, tell.
 
-    The window is a program of its own: the demo does not wait for it.
+    Stays until the window is closed.
 
     Returns
     -------
-    str
-        What to tell the user.
+    bool
+        Whether it came to the end; the window may be closed or training stopped before.
     """
+    told = False
+
+    def measure(volume: Volume) -> str:
+        nonlocal told
+        measured = job.measure(job.images(), volume)
+        sys.stdout.write(measured.text)
+        sys.stdout.flush()
+        told = True
+        return measured.verdict
+
+    application = import_module(APPLICATION)
+    start = application.WindowStart(
+        images={axis: [path] for axis, path in job.paths.items()},
+        config=job.config,
+        run_root=job.out,
+        train=True,
+        generate=((EDGE,) * 3, SEED),
+    )
+    application.run_window(start, measure)
+    return told
+
+
+def window_fault() -> str | None:
+    """Why no window can be opened here, in one sentence; None if one can."""
     if not has_display():
-        return "No display, so no window. Open one later: slicegan gui"
-    try:
-        _application()
-    except ValueError as error:
-        return str(error)
-    chosen = MATERIALS[material]
-    samples = [f"sample:{name}" for name in chosen.samples]
-    views = zip(AXES, samples, strict=False)
-    images = [word for axis, name in views for word in (f"--{axis}", name)]
-    words = ["gui", *(samples if len(samples) == 1 else images)]
-    words += ["--train", "--out", str(out / "live")]
-    words += ["--volume", str(out / "volume.tif")]
-    words += _flags({**chosen.settings, **changes_from(options)})
-    code = "import sys; from napari_slicegan.cli import main; sys.exit(main())"
-    with (out / "window.log").open("w", encoding="utf-8") as log:
-        subprocess.Popen(
-            [sys.executable, "-c", code, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    return "The window opens: the volume, and a new run that trains live."
+        return NO_DISPLAY
+    with subprocess.Popen(
+        [sys.executable, "-c", TRIAL], stderr=subprocess.PIPE, text=True
+    ) as trial:
+        try:
+            # Takes longer than the trial. torch must come before Qt on Windows
+            # (WinError 1114).
+            import_module("torch")
+            import_module("qtpy.QtWidgets")
+            import_module(APPLICATION)
+        except ImportError as error:
+            return NO_QT.format(error)
+        _, words = trial.communicate()
+    if trial.returncode == 0:
+        return None
+    reasons = [line for line in words.splitlines() if line.strip()]
+    return NO_WINDOW.format(reasons[0] if reasons else f"status {trial.returncode}")
 
 
 def has_display() -> bool:
-    """Whether windows can be opened; on Linux a display must be named."""
-    if sys.platform.startswith("linux"):
-        names = ("DISPLAY", "WAYLAND_DISPLAY")
-        return any(os.environ.get(name) for name in names)
-    return not os.environ.get("CI")
-
-
-def _application() -> Any:
-    """The window's module. torch must come before Qt on Windows (WinError 1114)."""
-    import_module("torch")
-    try:
-        import_module("qtpy.QtWidgets")
-    except ImportError as error:
-        raise ValueError(NO_QT) from error
-    return import_module(APPLICATION)
+    """Whether there is a screen; on Linux it must be named."""
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, names))
 
 
 def _images(options: Namespace) -> dict[str, list[Path]]:
@@ -123,17 +136,3 @@ def _run_of(options: Namespace) -> dict[str, Path]:
 
 def _is_run(file: str) -> bool:
     return Path(file).is_dir() or file.endswith(".safetensors")
-
-
-def _flags(settings: dict[str, Any]) -> list[str]:
-    """Settings as flags of the command line."""
-    words = []
-    for name, value in settings.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-            continue
-        values = value if isinstance(value, tuple) else (value,)
-        texts = [NOTHING if each is None else str(each) for each in values]
-        words += [f"--{flag}", *texts]
-    return words

@@ -8,12 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.config import AXES
 from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison, summary
+from napari_slicegan.report_text import verdict
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.step_report import FinishReason
@@ -22,7 +24,7 @@ from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import RunConfig
+    from napari_slicegan.config import Axis, RunConfig
     from napari_slicegan.metrics.reference import Source
 
 EDGE = 128
@@ -57,15 +59,73 @@ MATERIALS: Mapping[str, Material] = MappingProxyType(
 )
 
 
-def run_demo(out: Path, material: str, changes: Mapping[str, Any]) -> str:
-    """Train, generate a volume, measure it, and write all of it to a folder.
+@dataclass(frozen=True)
+class DemoJob:
+    """What the demo trains on, how, and where it puts what it made.
 
-    Parameters
+    Attributes
     ----------
-    out, material
-        New or empty folder; key of ``MATERIALS``.
-    changes
-        Settings that differ from the default preset.
+    out
+        New or empty folder.
+    material
+        Key of ``MATERIALS``.
+    config
+        Settings of the run.
+    """
+
+    out: Path
+    material: str
+    config: RunConfig
+
+    @classmethod
+    def of(cls, out: Path, material: str, changes: Mapping[str, Any]) -> DemoJob:
+        """Demo with some settings that differ from the default preset."""
+        settings = {**MATERIALS[material].settings, **changes}
+        return cls(out, material, preset("slicegan-fast").changed(**settings))
+
+    @property
+    def paths(self) -> dict[Axis, Path]:
+        """Image files by viewing direction; z alone is an isotropic material."""
+        samples = MATERIALS[self.material].samples
+        return {a: sample_path(name) for a, name in zip(AXES, samples, strict=False)}
+
+    def images(self) -> TrainingImages:
+        """The images, read."""
+        opened = [
+            Micrograph.open(path, self.config.micrograph)
+            for path in self.paths.values()
+        ]
+        if len(opened) == 1:
+            return TrainingImages.isotropic(*opened)
+        return TrainingImages.anisotropic(*opened)
+
+    def measure(self, images: TrainingImages, volume: Volume) -> Measured:
+        """Compare a volume with the material; write the volume and the report."""
+        chosen = MATERIALS[self.material]
+        source = _truth(chosen) or images
+        comparison = compare(source, volume)
+        volume.save(self.out / "volume.tif")
+        draw_comparison(comparison, source, volume, self.out / "report.png")
+        title, judged = SAMPLES[chosen.samples[0]].title, verdict(comparison)
+        text = f"{title}\n\n{comparison.table()}\n\n{summary(comparison)}\n"
+        (self.out / "report.txt").write_text(text, encoding="utf-8")
+        files = (
+            f"Volume:     {self.out / 'volume.tif'}\n"
+            f"Report:     {self.out / 'report.txt'}, {self.out / 'report.png'}\n"
+        )
+        return Measured(f"{judged.headline}. {judged.largest}", f"{text}\n{files}")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the comparison amounts to, and all of it with the files' names."""
+
+    verdict: str
+    text: str
+
+
+def run_demo(job: DemoJob) -> str:
+    """Train, generate a volume, measure it, and write all of it to a folder.
 
     Returns
     -------
@@ -77,37 +137,17 @@ def run_demo(out: Path, material: str, changes: Mapping[str, Any]) -> str:
     ValueError
         If the losses are no longer finite, so that there is nothing to generate from.
     """
-    chosen = MATERIALS[material]
-    config = preset("slicegan-fast").changed(**{**chosen.settings, **changes})
-    images = _images(chosen, config)
-    trainer = Trainer.start(config, images, out / "run")
+    images = job.images()
+    trainer = Trainer.start(job.config, images, job.out / "run")
     if (reason := train_with_progress(trainer)) is FinishReason.DIVERGED:
         raise ValueError(reason.value)
     plan = VolumePlan(trainer.trained_generator(), (EDGE,) * 3, SEED)
-    volume = generate_with_progress(generate_in_steps(plan))
-    source = _truth(chosen) or images
-    comparison = compare(source, volume)
-    volume.save(out / "volume.tif")
-    draw_comparison(comparison, source, volume, out / "report.png")
-    title = SAMPLES[chosen.samples[0]].title
-    text = f"{title}\n\n{comparison.table()}\n\n{summary(comparison)}\n"
-    (out / "report.txt").write_text(text, encoding="utf-8")
+    measured = job.measure(images, generate_with_progress(generate_in_steps(plan)))
     return (
-        f"{text}\n{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.\n"
-        f"Volume:     {out / 'volume.tif'}\n"
-        f"Report:     {out / 'report.txt'}, {out / 'report.png'}\n"
-        f"Run folder: {out / 'run'}"
+        f"{measured.text}"
+        f"Run folder: {job.out / 'run'}\n"
+        f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s."
     )
-
-
-def _images(material: Material, config: RunConfig) -> TrainingImages:
-    opened = [
-        Micrograph.open(sample_path(name), config.micrograph)
-        for name in material.samples
-    ]
-    if len(opened) == 1:
-        return TrainingImages.isotropic(*opened)
-    return TrainingImages.anisotropic(*opened)
 
 
 def _truth(material: Material) -> Source | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.metrics.correlation import radial_two_point_correlation
+from napari_slicegan.metrics.surface import face_density_along
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
@@ -27,6 +28,9 @@ NEGLIGIBLE = 0.02
 NOISE = 0.02
 MAX_DISTANCE = 100
 MAX_PLANES = 5
+# Pixels from one interface to the next along a line: scaled down from the first to the
+# second, the same material is learnt sooner (docs/speed.md).
+COARSE, WELL_RESOLVED = 20.0, 12.0
 
 Fractions = Mapping[int, tuple[float, float]]
 """Fraction of each phase by its label, and half the width of its 95 % interval."""
@@ -92,12 +96,28 @@ def image_warnings(
     if images.kind == "phases":
         known = view_fractions(images) if fractions is None else fractions
         found += _spread_warnings(known) + _disagreements(known)
+        found += _resolution_advice(images, patch_size)
     if images.pixel_size_nm is None:
         found.append(
             "The pixel size is unknown: the volume will have no physical size. Type it "
             "above if you know it."
         )
     return found
+
+
+def interface_distance(images: TrainingImages) -> float:
+    """Mean distance of interfaces along a line in pixels, in the finest direction.
+
+    The reciprocal of the face density: the mean chord of the phases, each counted
+    as often as it is met. Infinite for a single phase.
+    """
+    densities = [
+        face_density_along(planes, number)
+        for axis, of_axis in images.views.items()
+        for planes in (_few(image.planes(axis)) for image in of_axis)
+        for number in (1, 2)
+    ]
+    return 1 / max(densities) if max(densities) else math.inf
 
 
 def _fraction(
@@ -117,9 +137,13 @@ def _fraction(
 
 def _variance(planes: NDArray[Any], label: int) -> float:
     """Of the fraction in one image, or in a volume as far as its planes tell."""
-    some = planes[:: max(1, len(planes) // MAX_PLANES)]
-    squares = [fraction_uncertainty(plane == label) ** 2 for plane in some]
+    squares = [fraction_uncertainty(plane == label) ** 2 for plane in _few(planes)]
     return float(np.mean(squares)) / len(squares)
+
+
+def _few(planes: NDArray[Any]) -> NDArray[Any]:
+    """Some planes of many, [N, rows, columns]."""
+    return planes[:: max(1, len(planes) // MAX_PLANES)]
 
 
 def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
@@ -151,6 +175,25 @@ def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
                 "volume will match this picture, less surely the material."
             )
     return found
+
+
+def _resolution_advice(images: TrainingImages, patch_size: int) -> list[str]:
+    """More pixels than the structure needs, if there are some to spare."""
+    distance = interface_distance(images)
+    edges = [
+        min(image.planes(axis).shape[1:3])
+        for axis, of_axis in images.views.items()
+        for image in of_axis
+    ]
+    factor = max(WELL_RESOLVED / distance, 2 * patch_size / min(edges))
+    if distance == math.inf or distance < COARSE or factor > 0.7:
+        return []
+    rounded = math.ceil(20 * factor) / 20
+    return [
+        f"The structure is finely resolved: interfaces lie {distance:.0f} pixels "
+        f"apart. Multiply 'Rescale factor' by {rounded:g} to learn faster, with more "
+        "of the material in a patch."
+    ]
 
 
 def _relative(known: tuple[float, float]) -> float:

@@ -8,6 +8,7 @@ from napari_slicegan.config import AXES
 from napari_slicegan.image_checks import (
     fraction_uncertainty,
     image_warnings,
+    interface_distance,
     view_fractions,
 )
 from napari_slicegan.micrograph import Micrograph
@@ -101,3 +102,29 @@ def test_unknown_pixel_size() -> None:
     images = TrainingImages.isotropic(material(256, 256, pixel_size_nm=None))
     (found,) = image_warnings(images, 64)
     assert "pixel size" in found
+
+
+def test_interfaces_of_stripes_lie_as_far_apart_as_the_stripes_are_wide() -> None:
+    stripes = np.tile(np.arange(240) // 30 % 2, (200, 1)).astype(np.uint8)
+    images = TrainingImages.isotropic(Micrograph.from_array(stripes, "phases", 1, "a"))
+    # 7 steps among 239 pairs of neighbours
+    assert interface_distance(images) == pytest.approx(239 / 7)
+    (advice,) = image_warnings(images, 32)
+    assert "34 pixels apart" in advice
+    assert "by 0.4 to learn faster" in advice
+
+
+def test_no_more_is_scaled_down_than_the_patches_leave() -> None:
+    stripes = np.tile(np.arange(240) // 30 % 2, (200, 1)).astype(np.uint8)
+    images = TrainingImages.isotropic(Micrograph.from_array(stripes, "phases", 1, "a"))
+    # Two patches must fit in what is left: 0.64; and 0.96 is not worth the words.
+    (advice,) = image_warnings(images, 64)
+    assert "by 0.65 to learn faster" in advice
+    assert not any("learn faster" in text for text in image_warnings(images, 96))
+
+
+def test_a_well_resolved_sample_gets_no_advice() -> None:
+    stone = Micrograph.open(sample_path("bentheimer_slice"))
+    images = TrainingImages.isotropic(stone)
+    assert interface_distance(images) == pytest.approx(11.2, abs=0.2)
+    assert not any("learn faster" in text for text in image_warnings(images, 64))

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
+from napari.qt.threading import create_worker
 
 from napari_slicegan._qt import layers
+from napari_slicegan._qt.generation_form import GenerationRequest
 from napari_slicegan._qt.main_widget import SliceGANWidget
+from napari_slicegan.image_files import read_image
+from napari_slicegan.step_report import FinishReason
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import Axis, RunConfig
+    from napari_slicegan.generation import Size
 
 TITLE = "SliceGAN"
+UNFINISHED = (FinishReason.STOPPED, FinishReason.DIVERGED)
+
+Measure = Callable[[Volume], str]
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,9 @@ class WindowStart:
         Folder in which runs are kept; the panel's own default for None.
     train
         Whether training starts as soon as the images are ready.
+    generate
+        Size in voxels and seed of the volume that is generated when that training is
+        over; not if it is stopped.
     """
 
     images: Mapping[Axis, Sequence[Path]] = field(default_factory=dict)
@@ -47,11 +58,26 @@ class WindowStart:
     config: RunConfig | None = None
     run_root: Path | None = None
     train: bool = False
+    generate: tuple[Size, int] | None = None
 
 
-def run_window(start: WindowStart) -> None:
-    """Open the window and stay until it is closed."""
-    open_window(start)
+def run_window(start: WindowStart, measure: Measure | None = None) -> None:
+    """Open the window and stay until it is closed.
+
+    Parameters
+    ----------
+    measure
+        Called with the first generated volume, in a thread of its own; the window shows
+        the text that it returns.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read.
+    """
+    _, widget = open_window(start)
+    if measure is not None:
+        _measure_first(widget, measure)
     napari.run()
 
 
@@ -65,6 +91,8 @@ def open_window(
     ValueError
         If a file cannot be read.
     """
+    # Before there is a window: the panels would only show what is wrong.
+    _check_files(start)
     viewer = napari.Viewer(title=TITLE, show=show)
     widget = SliceGANWidget(viewer)
     viewer.window.add_dock_widget(widget, name=TITLE, area="right")
@@ -89,8 +117,23 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
     if start.run is not None:
         widget.volume.set_run(start.run)
         widget.show_panel("Volume")
+    if start.generate is not None:
+        size, seed = start.generate
+        _generate_when_trained(widget, GenerationRequest(size, seed=seed))
     if start.train:
         _train_when_ready(widget)
+
+
+def _check_files(start: WindowStart) -> None:
+    for paths in start.images.values():
+        for path in paths:
+            read_image(path)
+    if start.run is not None:
+        from napari_slicegan.trained_generator import load_generator
+
+        load_generator(start.run)
+    if start.volume is not None:
+        Volume.open(start.volume)
 
 
 def _train_when_ready(widget: SliceGANWidget) -> None:
@@ -103,3 +146,34 @@ def _train_when_ready(widget: SliceGANWidget) -> None:
             widget.train.start()
 
     widget.micrograph.images_changed.connect(begin)
+
+
+def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -> None:
+    """Generate once; runs that come later are the user's affair."""
+    source = widget.volume.source
+
+    def trained(reason: FinishReason, path: Path) -> None:
+        widget.train.run_finished.disconnect(trained)
+        if reason not in UNFINISHED:
+            widget.show_panel("Volume")
+            source.changed.connect(loaded)
+
+    def loaded() -> None:
+        if source.value() is not None and not source.is_loading:
+            source.changed.disconnect(loaded)
+            widget.volume.set_value(request)
+            widget.volume.generate()
+
+    widget.train.run_finished.connect(trained)
+
+
+def _measure_first(widget: SliceGANWidget, measure: Measure) -> None:
+    """Measure a volume once, and show what came out."""
+    show = widget.volume.message.show_text
+
+    def begin(volume: Volume) -> None:
+        widget.volume.volume_made.disconnect(begin)
+        show("Measuring the volume against the material ...")
+        create_worker(measure, volume, _connect={"returned": show})
+
+    widget.volume.volume_made.connect(begin)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 BACKGROUND: Colour = (0.16, 0.17, 0.2, 1.0)
+LABELS = "phase labels"
+"""Key of a layer's metadata: all phases of its material, also absent ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +31,14 @@ class LayerPicture:
     values
         ``[Z, Y, X]`` numbers of colours (uint8), or gray values; what the canvas shows.
     colours
-        ``[N, 4]``, one for each number; None for gray values.
+        ``[N, 4]``, one for each number; None for gray values. Of a volume in colour
+        those of a palette.
     limits
         Gray values shown black and white.
     labels
         Phase of each number where there are at most 16; else empty.
     rgb
-        ``[Z, Y, X, 3]``, of a volume in colour; the canvas shows its brightness.
+        ``[Z, Y, X, 3]``, of a volume in colour.
     edges, unit
         Size of a voxel along z, y, x.
     """
@@ -47,6 +52,21 @@ class LayerPicture:
     unit: str
 
     @property
+    def is_block(self) -> bool:
+        """Whether each voxel belongs to a phase that can be seen."""
+        colours = self.colours
+        if colours is None or not self.labels:
+            return False
+        return not (colours == BACKGROUND).all(axis=-1).any()
+
+    @property
+    def brightness(self) -> NDArray[Any]:
+        """One gray value for each voxel, ``[Z, Y, X]``."""
+        if self.rgb is None:
+            return self.values
+        return np.asarray(self.rgb.mean(axis=-1, dtype=np.float32))
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Voxels along z, y, x."""
         z, y, x = self.values.shape
@@ -56,7 +76,7 @@ class LayerPicture:
         """Colours of a plane, ``[rows, columns, 3]``, turned as in `Volume.planes`."""
         source = self.values if self.rgb is None else self.rgb
         values = np.take(source, index, AXES.index(axis))
-        if self.colours is not None:
+        if self.colours is not None and self.rgb is None:
             table = np.rint(255 * self.colours[:, :3]).astype(np.uint8)
             return np.asarray(table[values])
         low, high = self.limits
@@ -82,11 +102,8 @@ def picture_of(layer: Layer) -> LayerPicture:
     if isinstance(layer, Labels):
         return _of_labels(layer, values, grid)
     if layer.rgb:
-        rgb = values[..., :3]
-        high = 255.0 if rgb.dtype == np.uint8 else float(max(rgb.max(), 1))
-        gray = rgb.mean(axis=-1).astype(np.float32)
-        return LayerPicture(gray, None, (0.0, high), (), rgb, **grid)
-    labels = distinct_values(values, MAX_PHASES) if values.dtype.kind in "bui" else None
+        return _of_colours(values[..., :3], grid)
+    labels = _phases_of(layer, values) if values.dtype.kind in "bui" else None
     if labels is not None:
         return _of_phases(
             values, [phase_colours(labels)[n] for n in labels], labels, grid
@@ -95,9 +112,52 @@ def picture_of(layer: Layer) -> LayerPicture:
     return LayerPicture(values, None, (low, high), (), None, **grid)
 
 
+def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, Any]:
+    """Options of an Image layer that shows numbers as an opaque block of colours."""
+    from napari.utils import Colormap
+
+    # A value at the lower limit is drawn as a hole, so the limits begin further down.
+    step = max(labels[-1] - labels[0], 1) / max(len(labels) - 1, 1)
+    low, high = labels[0] - step, max(labels[-1], labels[0] + 1)
+    middles = [(a + b) / 2 for a, b in pairwise([low, *labels])]
+    controls = [0.0, *((middle - low) / (high - low) for middle in middles), 1.0]
+    table = np.vstack([np.asarray(colours)[:1], np.asarray(colours)])
+    return {
+        "colormap": Colormap(
+            table, controls=controls, interpolation="zero", name="phases"
+        ),
+        "contrast_limits": (low, high),
+        "rendering": "translucent",
+        "blending": "translucent",
+        "interpolation3d": "nearest",
+        "interpolation2d": "nearest",
+    }
+
+
+def _phases_of(layer: Layer, values: NDArray[Any]) -> list[Any] | None:
+    """Labels of the phases; None if there are too many for phases."""
+    found = distinct_values(values, MAX_PHASES)
+    known = layer.metadata.get(LABELS) or ()
+    return None if found is None else sorted({*found, *known})
+
+
+def _of_colours(rgb: NDArray[Any], grid: dict[str, Any]) -> LayerPicture:
+    """Canvas planes have one number for each voxel: that of a colour in a palette."""
+    from PIL import Image
+
+    high = 255.0 if rgb.dtype == np.uint8 else float(max(rgb.max(), 1))
+    z, y, x = rgb.shape[:3]
+    flat = np.clip(255 * (rgb.reshape(z * y, x, 3) / high), 0, 255).astype(np.uint8)
+    few = Image.fromarray(flat).quantize(256, method=Image.Quantize.FASTOCTREE)
+    table = np.asarray(few.getpalette(), dtype=np.float64).reshape(-1, 3) / 255
+    colours = np.column_stack([table, np.ones(len(table))])
+    values = np.asarray(few).reshape(z, y, x)
+    return LayerPicture(values, colours, (0.0, high), (), rgb, **grid)
+
+
 def _of_labels(layer: Any, values: NDArray[Any], grid: dict[str, Any]) -> LayerPicture:
     """Colours of the layer; a background without a colour is dark."""
-    labels = distinct_values(values, MAX_PHASES)
+    labels = _phases_of(layer, values)
     if labels is not None:
         return _of_phases(values, [_colour(layer, n) for n in labels], labels, grid)
     # Many objects: neighbouring numbers differ, and none is told apart by its colour.

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt import layers
-from napari_slicegan._qt.binding_faults import spare_references_of_true
+from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.micrograph_panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
@@ -62,7 +62,7 @@ class SliceGANWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        spare_references_of_true()
+        spare_references()
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
         self._is_closed = self._is_closing_window = False

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_slicegan._qt.canvas_view import MADE_HERE, CanvasView
 from napari_slicegan._qt.layer_picture import LayerPicture, is_volume_layer, picture_of
-from napari_slicegan._qt.layers import CanvasView
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.slice_views import SliceViews
+from napari_slicegan._qt.solo import Solo
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -37,6 +40,7 @@ class OrthogonalPanel(QGroupBox):
         self._layer: Layer | None = None
         self._picture: LayerPicture | None = None
         self._canvas: CanvasView | None = None
+        self._solo = Solo(self._viewer)
         # children
         self.layer_choice = QComboBox()
         self.layer_choice.setObjectName("orthogonal_layer")
@@ -91,11 +95,16 @@ class OrthogonalPanel(QGroupBox):
                 "Expected a 3-D layer; generate a volume or open one first."
             )
             return
-        self.remove_slices()
+        # Of a proxy the layer itself.
+        layer = getattr(layer, "__wrapped__", layer)
+        self._take_away()
         self._layer, self._picture = layer, picture_of(layer)
         self._canvas = CanvasView(
             self._viewer, layer, self._picture, self.views.set_value
         )
+        self._solo.begin(layer)
+        layer.events.data.connect(self._renew)
+        self._list_layers()
         self.layer_choice.setCurrentText(layer.name)
         self._fill_phases()
         self.views.set_picture(self._picture)
@@ -104,18 +113,49 @@ class OrthogonalPanel(QGroupBox):
         self._show_state()
 
     def remove_slices(self) -> None:
-        """Take the planes away and show the layer as it was."""
-        canvas, self._canvas = self._canvas, None
-        self._layer = self._picture = None
-        if canvas is not None:
-            canvas.remove()
+        """Take the planes away; the viewer is as it was before them."""
+        self._take_away()
+        self._solo.end()
         self.views.set_picture(None)
         self._show_state()
 
+    def _take_away(self) -> None:
+        canvas, self._canvas = self._canvas, None
+        if self._layer is not None:
+            self._layer.events.data.disconnect(self._renew)
+        self._layer = self._picture = None
+        if canvas is not None:
+            canvas.remove()
+
+    def _renew(self, event: Any = None) -> None:
+        """The layer has got other values, as that of a run's preview does."""
+        canvas, layer, before = self._canvas, self._layer, self._picture
+        if canvas is None or layer is None or before is None:
+            return
+        picture = picture_of(layer)
+        if (picture.shape, picture.labels) != (before.shape, before.labels):
+            self.show_slices(layer)
+            return
+        self._picture = picture
+        canvas.renew(picture)
+        self.views.renew_picture(picture)
+        if self.mode.currentText() == SURFACE:
+            self._apply_mode()
+
+    def _scroll_here(self) -> None:
+        """Bring the views into sight, where the panel is in a scroll area."""
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QScrollArea):
+            parent = parent.parentWidget()
+        if parent is not None and self._canvas is not None:
+            parent.ensureWidgetVisible(self.views)
+
     def release(self) -> None:
-        """Let go of the viewer."""
+        """Let go of the viewer; what is shown stays."""
         for name in ("inserted", "removed", "reordered"):
             getattr(self._viewer.layers.events, name).disconnect(self._list_layers)
+        if self._layer is not None:
+            self._layer.events.data.disconnect(self._renew)
 
     def _apply_mode(self) -> None:
         canvas, mode = self._canvas, self.mode.currentText()
@@ -128,6 +168,8 @@ class OrthogonalPanel(QGroupBox):
             canvas.show_surface(self.phase.currentData())
         else:
             canvas.show_whole()
+        # When the views have got their place.
+        QTimer.singleShot(0, self._scroll_here)
 
     def _fill_phases(self) -> None:
         labels = self._picture.labels if self._picture is not None else ()
@@ -154,11 +196,10 @@ class OrthogonalPanel(QGroupBox):
         if canvas is not None and not any(x is self._layer for x in layers):
             self.remove_slices()
             return
-        own = canvas.layers() if canvas is not None else []
         names = [
             layer.name
             for layer in layers
-            if is_volume_layer(layer) and not any(layer is x for x in own)
+            if is_volume_layer(layer) and MADE_HERE not in layer.metadata
         ]
         chosen = self.layer_choice.currentText()
         self.layer_choice.clear()

@@ -168,6 +168,7 @@ class SliceViews(QWidget):
             self.views[axis].picked.connect(
                 lambda row, column, axis=axis: self._picked(axis, row, column)
             )
+        self.set_picture(None)
 
     def value(self) -> Position:
         """Voxel in which the three planes meet."""
@@ -199,6 +200,11 @@ class SliceViews(QWidget):
             self.sliders[axis].setRange(0, n - 1)
             self.sliders[axis].setValue(n // 2)
             self.sliders[axis].blockSignals(False)
+        self._draw()
+
+    def renew_picture(self, picture: LayerPicture) -> None:
+        """Show other values of a volume of the same shape, at the same place."""
+        self._picture = picture
         self._draw()
 
     def _slid(self) -> None:

@@ -1,4 +1,4 @@
-"""The program outlives any number of signals."""
+"""The program outlives any number of signals and calls."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 pytestmark = pytest.mark.qt
 
-# More signals than there are references of True in a new process.
+# More signals than there are references of True in a new process, and more calls that
+# return nothing than there are of None.
 CODE = """
 from qtpy.QtCore import QCoreApplication, QObject, Signal
-from napari_slicegan._qt.binding_faults import spare_references_of_true
+from napari_slicegan._qt.binding_faults import spare_references
 class Sender(QObject):
     told = Signal(object)
 app = QCoreApplication([])
-spare_references_of_true()
+spare_references()
 sender = Sender()
-for number in range(100_000):
+for number in range(200_000):
     sender.told.emit(number)
+    sender.setParent(None)
 print("alive")
 """
 

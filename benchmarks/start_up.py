@@ -1,0 +1,123 @@
+"""What the plugin adds to the time in which napari starts.
+
+    python benchmarks/start_up.py
+
+starts napari many times, in turns without the plugin, with it disabled, and with it,
+and opens its dock in the last case. Each start is a process of its own, with the
+settings of a first start. The table has the medians; torch must not be loaded.
+Needs a display, such as that of xvfb-run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+PLUGIN, WIDGET = "napari-slicegan", "SliceGAN"
+WAYS = ("absent", "disabled", "enabled")
+LIMIT_S = 0.2
+
+
+def main() -> int:
+    """Measure, print a table, and fail if the limit is exceeded."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--start", choices=WAYS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.start:
+        sys.stdout.write(json.dumps(start_napari(options.start)) + "\n")
+        return 0
+    # The first round only fills the caches of the disk.
+    rounds = [{way: start_of(way) for way in WAYS} for _ in range(options.rounds + 1)]
+    del rounds[0]
+    return report(rounds)
+
+
+def report(rounds: list[dict[str, dict[str, Any]]]) -> int:
+    """Print the medians; the exit status."""
+    seconds = {way: median(each[way]["start_s"] for each in rounds) for way in WAYS}
+    # Of pairs that ran one after the other: the machine's mood is the same in both.
+    cost, work = (
+        median(each["enabled"][key] - each["absent"][key] for each in rounds)
+        for key in ("start_s", "cpu_s")
+    )
+    dock = median(each["enabled"]["dock_s"] for each in rounds)
+    torch = any(each[way]["has_torch"] for each in rounds for way in WAYS)
+    lines = [f"{len(rounds)} starts of each kind, medians"]
+    lines += [f"start, plugin {way:9} {value:6.2f} s" for way, value in seconds.items()]
+    lines.append(f"cost of the plugin      {cost:6.2f} s (limit {LIMIT_S:g})")
+    lines.append(f"... of processor time   {work:6.2f} s")
+    lines.append(f"dock opens in           {dock:6.2f} s")
+    lines.append(f"torch loaded            {'yes (must not be)' if torch else 'no':>6}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return int(cost > LIMIT_S or torch)
+
+
+def start_of(way: str) -> dict[str, Any]:
+    """Start napari in a process of its own; what it measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NAPARI_CONFIG": str(Path(folder) / "napari.yaml")}
+        command = [sys.executable, __file__, "--start", way]
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+        )
+    facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return facts
+
+
+def start_napari(way: str) -> dict[str, Any]:
+    """Start napari in this process.
+
+    Returns
+    -------
+    dict
+        ``start_s`` until the window is there, ``cpu_s`` of it at work, ``dock_s``
+        until the dock is there, and ``has_torch``, whether torch was loaded.
+    """
+    hide_distribution("" if way != "absent" else PLUGIN)
+    from npe2 import PluginManager
+
+    if way == "disabled":
+        PluginManager.instance().disable(PLUGIN)
+    begin, begin_cpu = time.perf_counter(), time.process_time()
+    import napari
+
+    viewer = napari.Viewer(show=False)
+    facts: dict[str, Any] = {"start_s": time.perf_counter() - begin}
+    facts["cpu_s"] = time.process_time() - begin_cpu
+    known = {manifest.name for manifest in PluginManager.instance().iter_manifests()}
+    if (PLUGIN in known) != (way != "absent"):
+        raise RuntimeError(f"The plugin was to be {way}; napari found {known}.")
+    if way == "enabled":
+        begin = time.perf_counter()
+        viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        facts["dock_s"] = time.perf_counter() - begin
+    facts["has_torch"] = "torch" in sys.modules
+    viewer.close()
+    return facts
+
+
+def hide_distribution(hidden: str) -> None:
+    """Let the list of installed packages lack one; the same work for any name."""
+    listed = metadata.distributions
+
+    def distributions(**context: Any) -> Iterator[metadata.Distribution]:
+        for each in listed(**context):
+            if each.metadata["Name"] != hidden:
+                yield each
+
+    metadata.distributions = distributions  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""The command that opens the window, started as a user starts it, on a display."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+import tifffile
+
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.volume import Volume
+from tests._qt.whole_window import assert_saved
+from tests.toys import phases_image, small_config
+
+pytestmark = pytest.mark.qt
+
+# The command line, with a look at the window as soon as there is something to see; what
+# was seen is the last line of the output.
+COMMAND = """
+import json
+import sys
+
+import napari
+
+from napari_slicegan.cli import main
+
+wait_for, then = sys.argv[1:3]
+live = napari.run
+
+def live_with_a_look():
+    from napari_slicegan._qt.main_widget import open_widget
+
+    viewer = napari.current_viewer()
+    widget = open_widget(viewer)
+
+    def look(*made):
+        images = widget.micrograph.images()
+        seen = {
+            "layers": [layer.name for layer in viewer.layers],
+            "images": None if images is None else [image.name for image in images],
+            "tab": widget.tabs.tabText(widget.tabs.currentIndex()),
+            "generator": widget.volume.source.facts.text(),
+            "message": widget.volume.message.text(),
+        }
+        print(json.dumps(seen), flush=True)
+        if then == "close":
+            viewer.close()
+
+    if wait_for == "images":
+        widget.micrograph.images_changed.connect(
+            lambda images, settings: None if images is None else look()
+        )
+    elif wait_for == "generator":
+        source = widget.volume.source
+        source.changed.connect(
+            lambda: None if source.is_loading or not source.value() else look()
+        )
+    elif wait_for == "preview":
+        widget.train.preview_made.connect(look)
+    live()
+
+napari.run = live_with_a_look
+sys.exit(main(sys.argv[3:]))
+"""
+# The demo in a window, with toy networks and a measurement that takes no time.
+DEMO = """
+import sys
+from pathlib import Path
+
+import napari
+from qtpy.QtCore import QTimer
+
+from napari_slicegan import cli_window
+from napari_slicegan.demo import DemoJob, Measured
+from tests.toys import small_config
+
+class ToyJob(DemoJob):
+    def measure(self, images, volume):
+        volume.save(self.out / "volume.tif")
+        return Measured("Close enough.", "the table\\n")
+
+live = napari.run
+
+def live_until():
+    from napari_slicegan._qt.main_widget import open_widget
+
+    viewer = napari.current_viewer()
+    widget = open_widget(viewer)
+
+    def look():
+        measured = widget.volume.message.text() == "Close enough."
+        if measured or (until == "preview" and "Preview" in viewer.layers):
+            timer.stop()
+            viewer.close()
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(20)
+    live()
+
+until = sys.argv[2]
+napari.run = live_until
+cli_window.EDGE = 24
+steps = 6 if until == "measured" else 10**6
+config = small_config().changed(steps=steps, monitor_every=5)
+job = ToyJob(Path(sys.argv[1]), "bentheimer", config)
+print("came to the end:", cli_window.run_demo_in_window(job))
+"""
+
+
+def started(code: str, *words: object, folder: Path) -> subprocess.Popen[str]:
+    """A program of its own, with the settings of a first start."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        env=os.environ | {"NAPARI_CONFIG": str(folder / "settings.yaml")},
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "rock.tif"
+    tifffile.imwrite(path, phases_image(40, 48).values)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.json"
+    config = small_config().changed(steps=10**6, monitor_every=5)
+    path.write_text(config.model_dump_json(), encoding="utf-8")
+    return path
+
+
+def test_gui_opens_with_the_file_loaded(image: Path, tmp_path: Path) -> None:
+    program = started(COMMAND, "images", "close", "gui", image, folder=tmp_path)
+    said, faults = program.communicate(timeout=300)
+    assert program.returncode == 0, faults
+    seen = json.loads(said.splitlines()[-1])
+    assert seen["images"] == ["rock.tif"]
+    assert "rock.tif" in seen["layers"]
+    assert seen["tab"] == "Micrograph"
+
+
+def test_gui_opens_with_a_run_loaded(toy_run: Path, tmp_path: Path) -> None:
+    program = started(COMMAND, "generator", "close", "gui", toy_run, folder=tmp_path)
+    said, faults = program.communicate(timeout=300)
+    assert program.returncode == 0, faults
+    seen = json.loads(said.splitlines()[-1])
+    assert seen["tab"] == "Volume"
+    assert seen["generator"].startswith("Trained on toy: phases, voxel size 5 nm")
+
+
+@pytest.mark.parametrize("words", [("{}",), ("--volume", "{}"), ("{}.safetensors",)])
+def test_a_wrong_file_is_one_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Before there is a window: nothing is shown that could be closed."""
+    wrong = tmp_path / "nothing"
+    named = [word.format(wrong) for word in words]
+    program = started(COMMAND, "images", "close", "gui", *named, folder=tmp_path)
+    said, faults = program.communicate(timeout=300)
+    assert program.returncode == 2
+    assert said == ""
+    (line,) = faults.splitlines()
+    assert line.startswith("slicegan: ")
+    assert "nothing" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_the_window_and_saves_the_run(
+    image: Path, settings: Path, tmp_path: Path
+) -> None:
+    words = ["--config", settings, "--out", tmp_path / "runs", "--train"]
+    program = started(COMMAND, "preview", "stay", "gui", image, *words, folder=tmp_path)
+    assert program.stdout is not None
+    seen = json.loads(program.stdout.readline())
+    assert "Preview" in seen["layers"]
+    assert seen["tab"] == "Train"
+    program.send_signal(signal.SIGINT)
+    _, faults = program.communicate(timeout=300)
+    assert "Traceback" not in faults
+    assert_saved(tmp_path / "runs")
+
+
+def test_the_demo_trains_generates_and_measures_in_the_window(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    program = started(DEMO, out, "measured", folder=tmp_path)
+    said, faults = program.communicate(timeout=300)
+    assert said == "the table\ncame to the end: True\n", faults
+    assert Volume.open(out / "volume.tif").values.shape == (24, 24, 24)
+    (run,) = out.glob("bentheimer_slice-*")
+    assert RunFolder.open(run).load_checkpoint()["step"] == 6
+
+
+def test_the_demo_whose_window_is_closed_keeps_the_run(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    program = started(DEMO, out, "preview", folder=tmp_path)
+    said, faults = program.communicate(timeout=300)
+    assert said == "came to the end: False\n", faults
+    assert_saved(out)
+
+
+def test_opening_the_dock_loads_no_torch(tmp_path: Path) -> None:
+    code = """
+import sys
+import napari
+viewer = napari.Viewer(show=False)
+assert "napari_slicegan._qt" not in sys.modules
+_, widget = viewer.window.add_plugin_dock_widget("napari-slicegan", "SliceGAN")
+assert widget.tabs.count() >= 3
+print("torch" in sys.modules)
+viewer.close()
+"""
+    program = started(code, folder=tmp_path)
+    said, faults = program.communicate(timeout=300)
+    assert said == "False\n", faults

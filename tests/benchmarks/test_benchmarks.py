@@ -1,0 +1,75 @@
+"""The benchmarks run, at toy size; what they measure there means nothing."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import generate, step_time, time_to_quality
+
+TOY = (
+    "patch_size=16 latent_channels=4 generator_widths=(6,6) critic_widths=(6,6) "
+    "critic_planes=3 generator_planes=3"
+).split()
+
+
+def quality(folder: Path, *more: str) -> None:
+    settings = [argument for text in TOY for argument in ("--set", text)]
+    asked = "--materials nanoporous-gold --minutes 0.02 --every 0.4 --size 32".split()
+    time_to_quality.main(["--out", str(folder), *asked, *settings, *more])
+
+
+def test_time_to_quality_writes_rows_table_and_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quality(tmp_path, "--seeds", "0")
+    first = (tmp_path / "quality.csv").read_text(encoding="utf-8")
+    quality(tmp_path, "--seeds", "0", "1")
+    text = (tmp_path / "quality.csv").read_text(encoding="utf-8")
+    assert text.startswith(first)  # seed 0 was not trained again
+    rows = list(csv.DictReader(text.splitlines()))
+    assert {row["seed"] for row in rows} == {"0", "1"}
+    assert float(rows[-1]["seconds"]) >= 1.2
+    assert all(0 <= float(row["s2"]) < 1 for row in rows)
+    assert "2 seeds" in capsys.readouterr().out
+    assert (tmp_path / "nanoporous-gold.png").stat().st_size > 10_000
+
+
+def test_wrong_setting_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="No setting is called 'speed'"):
+        quality(tmp_path, "--set", "speed=2")
+    with pytest.raises(ValueError, match="name=value"):
+        quality(tmp_path, "--set", "speed")
+    assert not (tmp_path / "quality.csv").exists()
+
+
+def test_parts_of_a_step_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = "--turns 1 --warm-up 1 --matrix 64 --material nanoporous-gold".split()
+    step_time.main([*asked, "--a", *TOY, "--b", *TOY, "critic_steps=2"])
+    text = capsys.readouterr().out
+    assert "times as long" in text
+    for block in text.split("\n\n")[1:3]:
+        parts = re.findall(r"^  (\S.*?) +(\d+\.\d) ms", block, re.MULTILINE)
+        milliseconds = {name: float(value) for name, value in parts}
+        step = milliseconds.pop("step")
+        assert set(milliseconds) == set(step_time.PARTS)
+        assert sum(milliseconds.values()) == pytest.approx(step, abs=1)
+        for part in ("generator forward", "critic step: backward", "patch sampling"):
+            assert milliseconds[part] > 0
+        assert "engine overhead" in block
+
+
+def test_generation_is_measured_in_a_process_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    generate.main(
+        ["--sizes", "32", "--whole", "32", "--repeats", "1", "--matrix", "64"]
+    )
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    edge, seconds, speed = row[:3]
+    assert int(edge) == 32
+    assert float(speed) == pytest.approx(32**3 / float(seconds), rel=0.05)
+    assert row[-1].endswith("%")
