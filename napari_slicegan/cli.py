@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         *(_demo, _gui, _train, _resume, _generate, _sample),
-        *(_measure, _presets, _info),
+        *(_measure, _evaluate, _presets, _info),
     ):
         add(commands)
     return parser
@@ -204,6 +204,29 @@ def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
     add_setting_flags(command, "micrograph")
+
+
+def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "evaluate", help="test a game on nine Gaussians: quality, modes, figure"
+    )
+    command.add_argument("what", choices=("mixture",), help="what to test it on")
+    command.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        metavar="RUN",
+        help="run folder (default: a new run is trained)",
+    )
+    command.add_argument("--points", type=Path, help="a table of points instead")
+    command.add_argument("--out", type=Path, help="folder of the new run")
+    command.add_argument("--figure", type=Path, metavar="PNG", help="scatter to draw")
+    command.add_argument(
+        "--preset",
+        choices=("realness-toy", "realness-toy-paper"),
+        help="settings of the new run (default: realness-toy)",
+    )
+    add_setting_flags(command)
 
 
 def _presets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from napari_slicegan.cli_evaluate import evaluate
 from napari_slicegan.cli_options import changes_from, config_from, file_path
 from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
@@ -41,6 +42,19 @@ if TYPE_CHECKING:
 
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.run_data import Data
+
+__all__ = [
+    "demo",
+    "evaluate",
+    "generate",
+    "gui",
+    "info",
+    "measure",
+    "presets",
+    "resume",
+    "sample",
+    "train",
+]
 
 DONE, STOPPED, DIVERGED = 0, 130, 1
 

@@ -12,17 +12,15 @@ from napari_slicegan.latent import LatentField
 from napari_slicegan.sheet import Sheet
 
 if TYPE_CHECKING:
-    from napari_slicegan.architectures import GeneratorNetwork
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.trained_generator import TrainedNetwork
     from napari_slicegan.transforms import Transform
 
 AT_ONCE = 64
+POINTS_AT_ONCE = 10_000
 
 
 @torch.no_grad()
-def generate_samples(
-    trained: TrainedGenerator[GeneratorNetwork], n: int, seed: int = 0
-) -> NDArray[Any]:
+def generate_samples(trained: TrainedNetwork, n: int, seed: int = 0) -> NDArray[Any]:
     """Samples in the units of the data: images [n, Y, X(, 3)], or points [n, D].
 
     Sample i depends on the seed and on i only, however many there are.
@@ -45,17 +43,16 @@ def generate_samples(
     device = next(network.parameters()).device
     field = LatentField(seed, network.training_latents[0], network.prior)
     made = []
-    for first in range(0, n, AT_ONCE):
+    at_once = AT_ONCE if trained.transform.range != "unbounded" else POINTS_AT_ONCE
+    for first in range(0, n, at_once):
         # [C, 1, 1, n] -> [n, C]
-        numbers = field.region((0, 1), (0, 1), (first, min(first + AT_ONCE, n)))
+        numbers = field.region((0, 1), (0, 1), (first, min(first + at_once, n)))
         latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
         made.append(trained.transform.inverse(network(latents).cpu(), 1))
     return np.concatenate(made)
 
 
-def generate_images(
-    trained: TrainedGenerator[GeneratorNetwork], n: int, seed: int = 0
-) -> Sheet:
+def generate_images(trained: TrainedNetwork, n: int, seed: int = 0) -> Sheet:
     """As `generate_samples`, with the values that are drawn black and white."""
     low, high = shades_of(trained.transform)
     return Sheet(generate_samples(trained, n, seed), low, high)

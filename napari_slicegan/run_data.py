@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_slicegan.image_set import ImageSet
+from napari_slicegan.point_set import GaussianMixture
 from napari_slicegan.training_images import TrainingImages
 
-Data = TrainingImages | ImageSet
+Data = TrainingImages | ImageSet | GaussianMixture
 
 FOLDERS: Mapping[type[Data], str] = {
     TrainingImages: "micrographs",
     ImageSet: "image-set",
+    GaussianMixture: "mixture",
 }
 """Where in the run folder each kind is kept."""
 

@@ -32,7 +32,11 @@ from PIL import Image
 from napari_slicegan.atomic_files import replacing
 from napari_slicegan.config import RunConfig, parse_config
 from napari_slicegan.run_data import FOLDERS, Data, load_data, save_data
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.trained_generator import (
+    TrainedGenerator,
+    TrainedNetwork,
+    load_generator,
+)
 from napari_slicegan.training_images import TrainingImages
 
 if TYPE_CHECKING:
@@ -151,7 +155,7 @@ class RunFolder:
         self,
         step: int,
         state: Mapping[str, Any],
-        generator: TrainedGenerator,
+        generator: TrainedNetwork,
         keep: int,
     ) -> Path:
         """Write a checkpoint and the generator, then drop other checkpoints.

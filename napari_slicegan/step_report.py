@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_slicegan.image_monitor import ImageQuality
     from napari_slicegan.monitors import Quality
+    from napari_slicegan.point_monitor import PointQuality
     from napari_slicegan.sheet import Sheet
     from napari_slicegan.volume import Volume
 
@@ -50,7 +53,7 @@ class StepReport:
     quality, preview
         Measured every ``monitor_every`` steps, otherwise None.
     image_quality, sheet
-        The same for runs whose generator makes images.
+        The same for runs whose generator makes images, or points [n, D].
     """
 
     step: int
@@ -65,5 +68,5 @@ class StepReport:
     memory_bytes: int
     quality: Quality | None = None
     preview: Volume | None = field(default=None, repr=False)
-    image_quality: ImageQuality | None = None
-    sheet: Sheet | None = field(default=None, repr=False)
+    image_quality: ImageQuality | PointQuality | None = None
+    sheet: Sheet | NDArray[Any] | None = field(default=None, repr=False)

@@ -17,9 +17,16 @@ from napari_slicegan.architectures import (
 )
 from napari_slicegan.dataset import ImageSampler, Source, patch_samplers
 from napari_slicegan.generation import generate
-from napari_slicegan.image_generation import generate_images
+from napari_slicegan.image_generation import generate_images, generate_samples
 from napari_slicegan.image_monitor import ImageMonitor, ImageQuality
 from napari_slicegan.monitors import Quality, QualityMonitor
+from napari_slicegan.point_monitor import (
+    PointMonitor,
+    PointQuality,
+    scatter_picture,
+)
+from napari_slicegan.point_set import GaussianMixture
+from napari_slicegan.point_transform import Unchanged
 from napari_slicegan.preview_image import preview_image
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import ScaleMinMax, fit_transform
@@ -29,13 +36,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slicegan.config import RunConfig, TrainingSettings
+    from napari_slicegan.image_set import ImageSet
     from napari_slicegan.run_data import Data
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
     from napari_slicegan.transforms import Transform
 
-Judgement = type[Quality] | type[ImageQuality]
+Judgement = type[Quality] | type[ImageQuality] | type[PointQuality]
 
 PREVIEW_SEED = 0
+N_POINTS = 10_000
 SIGNED = (-1.0, 1.0)
 
 
@@ -127,6 +136,11 @@ class Images:
     isotropic = True
 
     def __init__(self, config: RunConfig, data: Data) -> None:
+        if isinstance(data, GaussianMixture):
+            raise ValueError(
+                f"The architecture '{config.architecture.architecture}' makes images, "
+                "got points; choose the preset 'realness-toy' for points."
+            )
         self.transform: Transform = _image_transform(data)
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
@@ -141,7 +155,7 @@ class Images:
             source, self.transform, self._count, settings.aligned
         )
 
-    def preview(self, trained: TrainedGenerator[Any]) -> Any:
+    def preview(self, trained: TrainedNetwork) -> Any:
         """Sheet of images from fixed noise."""
         return generate_images(trained, self._count, PREVIEW_SEED)
 
@@ -151,7 +165,49 @@ class Images:
         return picture
 
 
-SUBJECTS: Mapping[int, Callable[[RunConfig, Data], Subject]] = {3: Volumes, 2: Images}
+class Points:
+    """Points that are spread like those of a mixture of Gaussians.
+
+    Raises
+    ------
+    ValueError
+        If settings and data do not fit together.
+    """
+
+    quality: Judgement = PointQuality
+    command = "evaluate mixture {}"
+    isotropic = True
+
+    def __init__(self, config: RunConfig, data: Data) -> None:
+        if not isinstance(data, GaussianMixture):
+            raise ValueError(
+                f"The architecture '{config.architecture.architecture}' makes points, "
+                f"got images ({data.name}); choose a preset for images, or run "
+                "'slicegan evaluate mixture'."
+            )
+        self.transform: Transform = Unchanged.fit(data)
+        output = output_of(self.transform.range)
+        self.spec = generator_spec(config, self.transform.channels, output)
+        self.samplers: Sequence[Source] = [ImageSampler(data.values, self.transform)]
+        self.epoch_steps: int | None = None
+        self.training = _with_epochs(config.training, None)
+        self.monitor: Any = PointMonitor(data)
+        self._mixture = data
+
+    def preview(self, trained: TrainedNetwork) -> Any:
+        """Points [n, D] from fixed noise."""
+        return generate_samples(trained, N_POINTS, PREVIEW_SEED)
+
+    def picture(self, preview: Any) -> NDArray[np.uint8]:
+        """The points as a scatter."""
+        return scatter_picture(preview, self._mixture)
+
+
+SUBJECTS: Mapping[int, Callable[[RunConfig, Data], Subject]] = {
+    3: Volumes,
+    2: Images,
+    1: Points,
+}
 """By the dimensions of what the architecture makes."""
 
 
@@ -167,7 +223,7 @@ def build_subject(config: RunConfig, data: Data) -> Subject:
     return SUBJECTS[architecture.dimensions](config, data)
 
 
-def _image_transform(data: Data) -> Transform:
+def _image_transform(data: TrainingImages | ImageSet) -> Transform:
     """Phases as they are; gray values and colours of the whole set from -1 to 1.
 
     This is the range of tanh, with which generators of images end.
@@ -179,7 +235,9 @@ def _image_transform(data: Data) -> Transform:
     return ScaleMinMax(low, high, channels, data.values.dtype.name, SIGNED)
 
 
-def _image_source(config: RunConfig, data: Data, transform: Transform) -> Source:
+def _image_source(
+    config: RunConfig, data: TrainingImages | ImageSet, transform: Transform
+) -> Source:
     patch = config.architecture.patch_size
     if isinstance(data, TrainingImages):
         if data.material != "isotropic":
@@ -197,7 +255,7 @@ def _image_source(config: RunConfig, data: Data, transform: Transform) -> Source
     return ImageSampler(data.values, transform)
 
 
-def _epoch_steps(config: RunConfig, data: Data) -> int | None:
+def _epoch_steps(config: RunConfig, data: TrainingImages | ImageSet) -> int | None:
     """Steps for which the images of a set suffice; the rest of a batch is dropped."""
     if isinstance(data, TrainingImages):
         return None

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from typing_extensions import TypeVar
 
 from napari_slicegan.architectures import (
     ARCHITECTURES,
@@ -29,11 +28,8 @@ FORMAT = "napari-slicegan generator 1"
 UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
 
 
-Network = TypeVar("Network", bound=GeneratorNetwork, default=VolumeGenerator)
-
-
 @dataclass(frozen=True)
-class TrainedGenerator(Generic[Network]):
+class TrainedNetwork:
     """Network, the way back to micrograph values, and the voxel size.
 
     Attributes
@@ -44,7 +40,7 @@ class TrainedGenerator(Generic[Network]):
         Edge of a voxel in nanometres, if the micrograph's pixel size was known.
     """
 
-    network: Network
+    network: GeneratorNetwork
     transform: Transform
     voxel_size_nm: float | None
     name: str = "generator"
@@ -67,6 +63,25 @@ class TrainedGenerator(Generic[Network]):
             )
 
 
+@dataclass(frozen=True)
+class TrainedGenerator(TrainedNetwork):
+    """A network that makes volumes."""
+
+    network: VolumeGenerator
+
+
+def trained_network(
+    network: GeneratorNetwork,
+    transform: Transform,
+    voxel_size_nm: float | None,
+    name: str,
+) -> TrainedNetwork:
+    """A trained network, as one of volumes if it makes these."""
+    if isinstance(network, VolumeGenerator):
+        return TrainedGenerator(network, transform, voxel_size_nm, name)
+    return TrainedNetwork(network, transform, voxel_size_nm, name)
+
+
 def load_generator(path: str | Path) -> TrainedGenerator:
     """Read a generator of volumes from its file or a run folder. Executes no code.
 
@@ -76,7 +91,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
         If there is no file, or it is damaged, or not a generator of volumes.
     """
     trained = load_any_generator(path)
-    if not isinstance(trained.network, VolumeGenerator):
+    if not isinstance(trained, TrainedGenerator):
         raise ValueError(
             f"Expected a generator of volumes, got one of images in {path}; draw its "
             "images with 'slicegan sample'."
@@ -84,7 +99,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     return trained
 
 
-def load_any_generator(path: str | Path) -> TrainedGenerator[Any]:
+def load_any_generator(path: str | Path) -> TrainedNetwork:
     """As `load_generator`, whatever the generator makes.
 
     Raises
@@ -114,7 +129,7 @@ def load_any_generator(path: str | Path) -> TrainedGenerator[Any]:
             "and weights disagree; export the generator again."
         ) from error
     network.eval().requires_grad_(False)
-    return TrainedGenerator(network, transform, size, name)
+    return trained_network(network, transform, size, name)
 
 
 def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -15,13 +15,13 @@ import torch
 from napari_slicegan.config import check_changes
 from napari_slicegan.devices import choose_device, memory_in_use
 from napari_slicegan.game import Game, StepLosses
-from napari_slicegan.image_monitor import ImageQuality
 from napari_slicegan.memory import memory_explained
+from napari_slicegan.monitors import Quality
 from napari_slicegan.run_clock import RunClock
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.subjects import build_subject
-from napari_slicegan.trained_generator import TrainedGenerator
+from napari_slicegan.trained_generator import trained_network
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -182,7 +182,7 @@ class Trainer:
         keep = self.config.training.keep_checkpoints
         self.folder.save(self.step, self._state(), trained, keep)
 
-    def trained_generator(self, n_volumes: int = 32) -> TrainedGenerator[Any]:
+    def trained_generator(self, n_volumes: int = 32) -> Any:
         """The averaged generator as it is now, ready to use.
 
         Parameters
@@ -191,7 +191,7 @@ class Trainer:
             Volumes that its batch-norm statistics are measured on.
         """
         self.game.recalibrate(n_volumes)
-        return TrainedGenerator(
+        return trained_network(
             self.game.averaged.network,
             self.transform,
             self.images.pixel_size_nm,
@@ -258,9 +258,9 @@ class Trainer:
 
     def _report(self, losses: StepLosses, quality: Any, preview: Any) -> StepReport:
         progress = self.progress
-        seen: dict[str, Any] = {"quality": quality, "preview": preview}
-        if isinstance(quality, ImageQuality):
-            seen = {"image_quality": quality, "sheet": preview}
+        seen = {"image_quality": quality, "sheet": preview}
+        if isinstance(quality, Quality):
+            seen = {"quality": quality, "preview": preview}
         return StepReport(
             step=self.step,
             critic_loss=losses.critic,

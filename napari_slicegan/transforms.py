@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_slicegan.pixel_values import label_dtype
+from napari_slicegan.point_transform import Unchanged
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
     from napari_slicegan.training_images import TrainingImages
 
-ValueRange = Literal["simplex"] | tuple[float, float]
+ValueRange = Literal["simplex", "unbounded"] | tuple[float, float]
 
 
 class Transform(Protocol):
@@ -252,7 +253,8 @@ def _channel_axis(values: Tensor, channel_axis: int | None) -> int:
     return 1 if values.ndim == 5 else 0
 
 
-TRANSFORMS: dict[str, type[OneHotPhases] | type[ScaleMinMax]] = {
+TRANSFORMS: dict[str, type[OneHotPhases] | type[ScaleMinMax] | type[Unchanged]] = {
+    Unchanged.name: Unchanged,
     OneHotPhases.name: OneHotPhases,
     ScaleMinMax.name: ScaleMinMax,
 }
@@ -273,7 +275,7 @@ def fit_transform(
     return ScaleMinMax.fit(images, output)
 
 
-def transform_from_state(state: dict[str, Any]) -> OneHotPhases | ScaleMinMax:
+def transform_from_state(state: dict[str, Any]) -> Transform:
     """Transform from what its `state` returned.
 
     Raises

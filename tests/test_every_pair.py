@@ -12,6 +12,7 @@ from napari_slicegan.architectures import ARCHITECTURES
 from napari_slicegan.config import ArchitectureSettings, ObjectiveSettings
 from napari_slicegan.image_set import ImageSet
 from napari_slicegan.objectives import OBJECTIVES
+from napari_slicegan.point_set import nine_gaussians
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
@@ -38,12 +39,13 @@ def test_every_architecture_has_a_preset() -> None:
 def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
     """As many layers as the preset, but narrow ones."""
     of = ARCHITECTURES[architecture]
-    size = of.size or 16
     published = next(
         config.architecture
         for config in PRESETS.values()
         if config.architecture.architecture == architecture
     )
+    # A size for which the published number of halvings is right.
+    size = of.size or published.patch_size
     config = small_image_config(
         architecture=architecture,
         patch_size=size,
@@ -53,6 +55,8 @@ def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
         critic_volumes=4,
         steps=STEPS,
     )
+    if of.dimensions == 1:
+        return config, nine_gaussians()
     return config, ImageSet(ellipses(32, size), "ellipses")
 
 

@@ -16,6 +16,7 @@ from napari_slicegan import cli
 from napari_slicegan.architectures import parameter_count
 from napari_slicegan.image_files import read_image
 from napari_slicegan.image_generation import generate_images
+from napari_slicegan.image_monitor import ImageQuality
 from napari_slicegan.presets import preset
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason
@@ -157,7 +158,7 @@ def test_aligned_images_have_a_similarity(tmp_path: Path) -> None:
     for aligned in (True, False):
         config = small_image_config(steps=1, monitor_every=1, aligned=aligned)
         (report,) = train(Trainer.start(config, toy_set(), tmp_path / str(aligned)))
-        assert report.image_quality is not None
+        assert isinstance(report.image_quality, ImageQuality)
         assert report.image_quality.swd > report.image_quality.swd_floor > 0
         assert math.isfinite(report.image_quality.ssim) == aligned
     (row,) = RunFolder.open(tmp_path / "True").history()
@@ -196,7 +197,8 @@ def test_two_minutes_halve_the_distance(tmp_path: Path) -> None:
     trainer = Trainer.start(config, images, tmp_path / "run")
     before = trainer.monitor.measure(trainer.preview()).swd
     reports = train(trainer)
-    measured = [r.image_quality for r in reports if r.image_quality is not None]
+    seen = [report.image_quality for report in reports]
+    measured = [quality for quality in seen if isinstance(quality, ImageQuality)]
     losses = [report.critic_loss for report in reports]
     assert measured[-1].swd <= before / 2
     assert 0 < min(losses)

@@ -12,7 +12,7 @@ from npe2 import PluginManifest
 import napari_slicegan
 from napari_slicegan import napari_contributions
 from napari_slicegan.config import RunConfig
-from napari_slicegan.presets import PRESETS
+from napari_slicegan.presets import VOLUME_PRESETS
 
 if TYPE_CHECKING:
     from npe2.manifest.contributions import ContributionPoints
@@ -57,7 +57,7 @@ def test_preferences_are_settings_of_the_engine(
     training = RunConfig().training
     assert page["device"].default == training.device
     assert page["preset"].default == RunConfig().preset
-    assert page["preset"].enum == list(PRESETS)
+    assert page["preset"].enum == list(VOLUME_PRESETS)
     assert page["preview_interval"].default == training.monitor_every
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from napari_slicegan.architectures.dcgan import ImageGenerator, ImageSpec
+from napari_slicegan.architectures.mlp import PointGenerator, PointSpec
 from napari_slicegan.architectures.network import (
     GeneratorNetwork,
     Output,
@@ -31,6 +32,8 @@ __all__ = [
     "ImageSpec",
     "Output",
     "PlaneCritic",
+    "PointGenerator",
+    "PointSpec",
     "VolumeGenerator",
     "build_critic",
     "build_generator",
@@ -89,6 +92,12 @@ def build_generator(
 def build_generator(
     spec: ImageSpec, rng: torch.Generator | None = None
 ) -> ImageGenerator: ...
+
+
+@overload
+def build_generator(
+    spec: PointSpec, rng: torch.Generator | None = None
+) -> PointGenerator: ...
 
 
 def build_generator(spec: Any, rng: torch.Generator | None = None) -> GeneratorNetwork:

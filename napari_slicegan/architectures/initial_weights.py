@@ -6,10 +6,22 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from napari_slicegan.architectures.spectral import SpectralLayer
 
 DENSE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 SPREAD = 0.02
+
+
+def fan_in(network: nn.Module, rng: torch.Generator) -> None:
+    """Weights and biases uniform in +-1 / sqrt(fan in), torch's own default."""
+    for module in network.modules():
+        if isinstance(module, DENSE):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            for values in module.parameters():
+                nn.init.uniform_(values, -bound, bound, generator=rng)
 
 
 def glorot_uniform(network: nn.Module, rng: torch.Generator) -> None:
@@ -38,6 +50,10 @@ def normal(network: nn.Module, rng: torch.Generator) -> None:
         elif isinstance(module, BatchNorm):
             nn.init.normal_(module.weight, 1.0, SPREAD, generator=rng)
             nn.init.zeros_(module.bias)
+        elif isinstance(module, SpectralLayer):
+            nn.init.normal_(module.weight, 0.0, SPREAD, generator=rng)
+            nn.init.normal_(module.left, generator=rng)
+            module.left.copy_(functional.normalize(module.left, dim=0))
 
 
 def _without_bias(module: nn.Module) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from napari_slicegan.architectures.blocks import PhaseProbabilities, UnitInterval
 
-Output = Literal["phases", "unit", "signed"]
+Output = Literal["phases", "unit", "signed", "linear"]
 Prior = Literal["normal", "uniform"]
 
 
@@ -57,6 +57,7 @@ def output_layer(output: Output) -> nn.Module:
         "phases": PhaseProbabilities,
         "unit": UnitInterval,
         "signed": nn.Tanh,
+        "linear": nn.Identity,
     }
     return layers[output]()
 
@@ -67,6 +68,7 @@ def value_range(output: Output) -> str | tuple[float, float]:
         "phases": "simplex",
         "unit": (0.0, 1.0),
         "signed": (-1.0, 1.0),
+        "linear": "unbounded",
     }
     return ranges[output]
 
@@ -79,7 +81,7 @@ def output_of(values: str | tuple[float, float]) -> Output:
     ValueError
         If no generator makes such values.
     """
-    outputs: tuple[Output, ...] = ("phases", "unit", "signed")
+    outputs: tuple[Output, ...] = ("phases", "unit", "signed", "linear")
     for output in outputs:
         if value_range(output) == values:
             return output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_slicegan.architectures.blocks import initialise
 from napari_slicegan.architectures.dcgan import (
@@ -13,7 +13,20 @@ from napari_slicegan.architectures.dcgan import (
     build_dcgan,
     build_dcgan_critic,
 )
-from napari_slicegan.architectures.initial_weights import glorot_uniform
+from napari_slicegan.architectures.dcgan_relu import (
+    build_dcgan_relu,
+    build_spectral_critic,
+)
+from napari_slicegan.architectures.initial_weights import (
+    fan_in,
+    glorot_uniform,
+    normal,
+)
+from napari_slicegan.architectures.mlp import (
+    PointSpec,
+    build_maxout_critic,
+    build_mlp,
+)
 from napari_slicegan.architectures.resampled_head import ResampledHead
 from napari_slicegan.architectures.sizes import default_layers
 from napari_slicegan.architectures.slicegan import (
@@ -70,7 +83,7 @@ class Architecture:
     Attributes
     ----------
     dimensions
-        3 for volumes, whose critic sees slices; 2 for images.
+        3 for volumes, whose critic sees slices; 2 for images; 1 for points.
     spec, spec_of
         Class of the generator's spec, and how the settings become one.
     build, build_critic
@@ -121,11 +134,6 @@ def _plane_critic(order: CriticOrder) -> PlaneCritic:
 def _image_spec(
     settings: ArchitectureSettings, channels: int, output: Output
 ) -> ImageSpec:
-    if settings.normalisation == "pixel":
-        raise ValueError(
-            "'Normalisation' pixel is made for volumes; choose batch or none for the "
-            f"architecture '{settings.architecture}'."
-        )
     return ImageSpec(
         architecture=settings.architecture,
         channels=channels,
@@ -133,8 +141,17 @@ def _image_spec(
         size=settings.patch_size,
         latent_channels=settings.latent_channels,
         widths=settings.generator_widths,
-        normalisation=settings.normalisation,
+        normalisation=_flat_normalisation(settings),
     )
+
+
+def _flat_normalisation(settings: ArchitectureSettings) -> Literal["batch", "none"]:
+    if settings.normalisation == "pixel":
+        raise ValueError(
+            "'Normalisation' pixel is made for volumes; choose batch or none for the "
+            f"architecture '{settings.architecture}'."
+        )
+    return settings.normalisation
 
 
 def _dcgan_critic(order: CriticOrder) -> nn.Module:
@@ -145,6 +162,29 @@ def _dcgan_critic(order: CriticOrder) -> nn.Module:
         order.resampling,
         order.rng,
     )
+
+
+def _spectral_critic(order: CriticOrder) -> nn.Module:
+    widths = order.settings.critic_widths
+    return build_spectral_critic(order.spec, widths, order.outputs, order.resampling)
+
+
+def _point_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> PointSpec:
+    return PointSpec(
+        architecture=settings.architecture,
+        channels=channels,
+        output=output,
+        latent_channels=settings.latent_channels,
+        widths=settings.generator_widths,
+        normalisation=_flat_normalisation(settings),
+    )
+
+
+def _maxout_critic(order: CriticOrder) -> nn.Module:
+    widths = order.settings.critic_widths
+    return build_maxout_critic(order.spec, widths, order.outputs, order.resampling)
 
 
 def _slicegan(build: Callable[[GeneratorSpec], GeneratorNetwork]) -> Architecture:
@@ -163,4 +203,10 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "slicegan": _slicegan(build_slicegan),
     "slicegan-rc": _slicegan(build_slicegan_rc),
     **{name: _dcgan(table.size) for name, table in TABLES.items()},
+    "dcgan-relu": Architecture(
+        2, ImageSpec, _image_spec, build_dcgan_relu, _spectral_critic, normal
+    ),
+    "mlp-toy": Architecture(
+        1, PointSpec, _point_spec, build_mlp, _maxout_critic, fan_in
+    ),
 }

@@ -19,12 +19,15 @@ class ArchitectureSettings(Settings):
         "dcgan-64",
         "dcgan-128",
         "dcgan-256",
+        "dcgan-relu",
+        "mlp-toy",
     ] = Field(
         "slicegan",
         title="Architecture",
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
         "the last one replaced by trilinear upsampling and a convolution. Of images "
-        "of 28 to 256 pixels: 'dcgan-28' and so on.",
+        "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
+        "'dcgan-relu'. Of points: 'mlp-toy'.",
     )
     patch_size: int = Field(
         64,
