@@ -179,6 +179,9 @@ def _sample(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     command.add_argument(
         "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
     )
+    command.add_argument(
+        "--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV"
+    )
 
 
 def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -27,6 +27,7 @@ from napari_slicegan.progress_bar import generate_with_progress, train_with_prog
 from napari_slicegan.report import draw_comparison
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.sheet import check_stack_ending
+from napari_slicegan.spectrograms import write_sounds
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trained_generator import (
     TrainedGenerator,
@@ -127,6 +128,9 @@ def sample(options: Namespace) -> int:
     if options.sheet:
         Image.fromarray(sheet.picture()).save(options.sheet)
         _say(f"Wrote {options.sheet}")
+    if options.sounds:
+        write_sounds(options.sounds, sheet.values)
+        _say(f"Wrote {options.sounds}")
     return DONE
 
 

@@ -147,13 +147,23 @@ class ImageSampler:
         ``[N, Y, X]`` or ``[N, Y, X, 3]``.
     transform
         Turns gray values or colours into network values.
+    roll
+        Largest number of columns by which an image is rolled at random.
     """
 
-    def __init__(self, values: NDArray[Any], transform: Transform) -> None:
+    def __init__(
+        self, values: NDArray[Any], transform: Transform, roll: int = 0
+    ) -> None:
         self._values = values
+        self._roll = roll
         self._transform = transform
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` images as network values: float32 ``[n, C, Y, X]``, on the CPU."""
         chosen = torch.randint(len(self._values), (n,), generator=rng)
-        return self._transform.forward(self._values[chosen.numpy()])
+        images = self._values[chosen.numpy()]
+        if self._roll:
+            steps = torch.randint(-self._roll, self._roll + 1, (n,), generator=rng)
+            pairs = zip(images, steps.tolist(), strict=True)
+            images = np.stack([np.roll(image, step, axis=1) for image, step in pairs])
+        return self._transform.forward(images)

@@ -14,10 +14,12 @@ from skimage.transform import resize
 
 from napari_slicegan.config import AXES, ImageSettings
 from napari_slicegan.image_files import read_image
+from napari_slicegan.matrix_files import read_matrices
+from napari_slicegan.spectrograms import BINS, read_spectrograms
 
 FOLDER = "image-set"
 VALUES, FACTS = "values.npy", "facts.json"
-ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy")
+ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".csv", ".wav")
 COLOUR_DIMENSIONS = 4
 
 
@@ -80,7 +82,9 @@ class ImageSet:
         found = _files(path) if path.is_dir() else [path]
         if path.is_dir():
             found = [found[i] for i in _spread(len(found), settings.largest_set)]
-            images = (_image(file, size) for file in found)
+            images = (image for file in found for image in _images(file, size))
+        elif path.suffix.lower() in (".csv", ".wav"):
+            images = (image for image in _images(path, size))
         else:
             planes = _planes(path, settings)
             chosen = _spread(len(planes), settings.largest_set)
@@ -150,6 +154,20 @@ def _spread(count: int, largest: int | None) -> NDArray[np.int64]:
     """At most so many numbers below a count, evenly spread."""
     kept = count if largest is None else min(count, largest)
     return np.arange(kept, dtype=np.int64) * count // max(kept, 1)
+
+
+def _images(path: Path, size: int) -> Iterable[NDArray[Any]]:
+    """Images of a file: those of a table or of a sound, or a single one."""
+    if path.suffix.lower() == ".csv":
+        return read_matrices(path, size)
+    if path.suffix.lower() != ".wav":
+        return [_image(path, size)]
+    if size != BINS:
+        raise ValueError(
+            f"{path.name}: spectrograms have {BINS} x {BINS} pixels, got a patch size "
+            f"of {size}; set 'Patch size' to {BINS}."
+        )
+    return read_spectrograms(path)
 
 
 def _image(path: Path, size: int) -> NDArray[Any]:

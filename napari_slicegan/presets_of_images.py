@@ -127,11 +127,36 @@ _FACES: Mapping[str, object] = {
     "monitor_every": 1_000,
 }
 
+# Spectrograms of sounds; the padding is that of a port to torch.
+_SPECGAN: Mapping[str, object] = {
+    **_IMAGES,
+    "architecture": "specgan",
+    "patch_size": 128,
+    "latent_channels": 100,
+    "generator_widths": (1024, 512, 256, 128, 64),
+    "critic_widths": (64, 128, 256, 512, 1024),
+    "normalisation": "none",
+    "image_padding": "torch",
+    "objective": "wgan-gp",
+    "penalty_weight": 10.0,
+    "critic_steps": 5,
+    "generator_rate": 1e-4,
+    "critic_rate": 1e-4,
+    "betas": (0.5, 0.9),
+    "generator_volumes": 64,
+    "critic_volumes": 64,
+    "share_volumes": False,
+    "scaling": "rows",
+    "log_offset": 1e-6,
+    "checkpoint_minutes": 5.0,
+}
+
 IMAGE_PRESETS: Mapping[str, Mapping[str, object]] = {
     **OASIS,
     "realness-toy": _TOY,
     "realness-toy-paper": _TOY_PAPER,
     "realness-dcgan": _FACES,
+    "specgan": _SPECGAN,
 }
 
 IMAGE_SUMMARIES: Mapping[str, str] = {
@@ -142,4 +167,5 @@ IMAGE_SUMMARIES: Mapping[str, str] = {
     "realness-toy": "Points of nine Gaussians by RealnessGAN: a test of the game.",
     "realness-toy-paper": "The same with the published settings, which fare badly.",
     "realness-dcgan": "Images of 256 pixels by RealnessGAN, as published for faces.",
+    "specgan": "Spectrograms, or other images of 128 pixels in which the row matters.",
 }

@@ -28,6 +28,7 @@ from napari_slicegan.point_monitor import (
 from napari_slicegan.point_set import GaussianMixture
 from napari_slicegan.point_transform import Unchanged
 from napari_slicegan.preview_image import preview_image
+from napari_slicegan.row_transform import RowStandardise
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import ScaleMinMax, fit_transform
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_slicegan.config import RunConfig, TrainingSettings
+    from napari_slicegan.config import ImageSettings, RunConfig, TrainingSettings
     from napari_slicegan.image_set import ImageSet
     from napari_slicegan.run_data import Data
     from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
@@ -141,7 +142,7 @@ class Images:
                 f"The architecture '{config.architecture.architecture}' makes images, "
                 "got points; choose the preset 'realness-toy' for points."
             )
-        self.transform: Transform = _image_transform(data)
+        self.transform: Transform = _image_transform(data, config.images)
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         check_training_size(self.spec, config.architecture.patch_size)
@@ -223,13 +224,23 @@ def build_subject(config: RunConfig, data: Data) -> Subject:
     return SUBJECTS[architecture.dimensions](config, data)
 
 
-def _image_transform(data: TrainingImages | ImageSet) -> Transform:
+def _image_transform(
+    data: TrainingImages | ImageSet, settings: ImageSettings
+) -> Transform:
     """Phases as they are; gray values and colours of the whole set from -1 to 1.
 
     This is the range of tanh, with which generators of images end.
     """
+    line = settings.scaling
     if isinstance(data, TrainingImages):
+        if line != "min-max":
+            raise ValueError(
+                f"Random crops have no {line} of their own to scale, got 'Scaling' by "
+                f"{line}; give a set of images, or cut a volume with 'Cut along'."
+            )
         return fit_transform(data, SIGNED)
+    if line != "min-max":
+        return RowStandardise.fit(data.values, line, log_offset=settings.log_offset)
     low, high = float(data.values.min()), float(data.values.max())
     channels = 3 if data.kind == "colour" else 1
     return ScaleMinMax(low, high, channels, data.values.dtype.name, SIGNED)
@@ -252,7 +263,7 @@ def _image_source(
             f"{data.name}: expected images of {patch} x {patch} pixels, got {rows} x "
             f"{columns}; set 'Patch size' to their size or open them again."
         )
-    return ImageSampler(data.values, transform)
+    return ImageSampler(data.values, transform, config.images.roll)
 
 
 def _epoch_steps(config: RunConfig, data: TrainingImages | ImageSet) -> int | None:

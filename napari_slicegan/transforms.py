@@ -16,6 +16,7 @@ from torch import Tensor
 
 from napari_slicegan.pixel_values import label_dtype
 from napari_slicegan.point_transform import Unchanged
+from napari_slicegan.row_transform import RowStandardise
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
@@ -26,10 +27,6 @@ ValueRange = Literal["simplex", "unbounded"] | tuple[float, float]
 
 class Transform(Protocol):
     """What every transform can do; the arrays are described in `OneHotPhases`."""
-
-    @classmethod
-    def fit(cls, images: TrainingImages) -> Transform:
-        """Find the parameters from the images."""
 
     @property
     def kind(self) -> Kind:
@@ -253,8 +250,10 @@ def _channel_axis(values: Tensor, channel_axis: int | None) -> int:
     return 1 if values.ndim == 5 else 0
 
 
-TRANSFORMS: dict[str, type[OneHotPhases] | type[ScaleMinMax] | type[Unchanged]] = {
+Kinds = type[OneHotPhases] | type[ScaleMinMax] | type[RowStandardise] | type[Unchanged]
+TRANSFORMS: dict[str, Kinds] = {
     Unchanged.name: Unchanged,
+    RowStandardise.name: RowStandardise,
     OneHotPhases.name: OneHotPhases,
     ScaleMinMax.name: ScaleMinMax,
 }

@@ -100,7 +100,7 @@ def test_published_values_are_complete() -> None:
         *type(RunConfig().micrograph).model_fields,
         # Of systems of images only.
         *type(RunConfig().images).model_fields,
-        "epochs",
+        *("epochs", "critic_normalisation", "image_kernel", "image_padding"),
         *("seed", "device", "threads", "steps", "settle_minutes"),
         *("monitor_every", "checkpoint_minutes", "keep_checkpoints"),
     }

@@ -22,6 +22,7 @@ from napari_slicegan.architectures.network import (
     value_range,
 )
 from napari_slicegan.architectures.same_layers import (
+    Same,
     SameConvolution,
     SameTransposedConvolution,
     SeededDropout,
@@ -91,6 +92,8 @@ class ImageSpec:
         Edge of the kernels in pixels.
     prior
         Law of the latents.
+    same
+        How images are padded, see `SameConvolution`.
     """
 
     architecture: str
@@ -102,6 +105,7 @@ class ImageSpec:
     normalisation: Literal["batch", "none"] = "batch"
     kernel: int = KERNEL
     prior: Prior = "normal"
+    same: Same = "tensorflow"
 
 
 class ImageGenerator(GeneratorNetwork):
@@ -202,13 +206,13 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
     for number, width in enumerate(spec.widths[1:], start=2):
         stride = 1 if number == 2 else 2
         blocks[f"block{number}"] = nn.Sequential(
-            SameTransposedConvolution(inputs, width, spec.kernel, stride),
+            SameTransposedConvolution(inputs, width, KERNEL, stride),
             _norm(spec, nn.BatchNorm2d, width),
             _rectifier(table.slope),
         )
         inputs = width
     blocks[f"block{len(spec.widths) + 1}"] = nn.Sequential(
-        SameTransposedConvolution(inputs, spec.channels, spec.kernel, 2),
+        SameTransposedConvolution(inputs, spec.channels, KERNEL, 2),
         output_layer(spec.output),
     )
     return ImageGenerator(spec, **blocks)

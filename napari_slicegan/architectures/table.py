@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_slicegan.architectures.blocks import initialise
@@ -35,6 +35,7 @@ from napari_slicegan.architectures.slicegan import (
     build_slicegan,
     build_slicegan_rc,
 )
+from napari_slicegan.architectures.specgan import build_specgan, build_specgan_critic
 
 if TYPE_CHECKING:
     import torch
@@ -169,6 +170,32 @@ def _spectral_critic(order: CriticOrder) -> nn.Module:
     return build_spectral_critic(order.spec, widths, order.outputs, order.resampling)
 
 
+def _specgan_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> ImageSpec:
+    if settings.image_kernel % 2 == 0:
+        raise ValueError(
+            f"'Image kernel' must be odd so that it has a middle, got "
+            f"{settings.image_kernel}; use {settings.image_kernel + 1}."
+        )
+    return replace(
+        _image_spec(settings, channels, output),
+        kernel=settings.image_kernel,
+        prior="uniform",
+        same=settings.image_padding,
+    )
+
+
+def _specgan_critic(order: CriticOrder) -> nn.Module:
+    return build_specgan_critic(
+        order.spec,
+        order.settings.critic_widths,
+        order.outputs,
+        order.resampling,
+        order.settings.critic_normalisation,
+    )
+
+
 def _point_spec(
     settings: ArchitectureSettings, channels: int, output: Output
 ) -> PointSpec:
@@ -205,6 +232,9 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     **{name: _dcgan(table.size) for name, table in TABLES.items()},
     "dcgan-relu": Architecture(
         2, ImageSpec, _image_spec, build_dcgan_relu, _spectral_critic, normal
+    ),
+    "specgan": Architecture(
+        2, ImageSpec, _specgan_spec, build_specgan, _specgan_critic, glorot_uniform
     ),
     "mlp-toy": Architecture(
         1, PointSpec, _point_spec, build_mlp, _maxout_critic, fan_in

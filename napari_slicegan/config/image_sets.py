@@ -32,6 +32,28 @@ class ImageSettings(Settings):
         "parts do: their structural similarity is measured. For micrographs it tells "
         "nothing; leave it off.",
     )
+    scaling: Literal["min-max", "rows", "columns"] = Field(
+        "min-max",
+        title="Scaling",
+        description="'min-max': by the extremes of the set. 'rows', 'columns': each by "
+        "its own mean and deviation over the set, which takes drifts from line to line "
+        "away and puts them back.",
+    )
+    log_offset: float | None = Field(
+        None,
+        gt=0,
+        title="Logarithm offset",
+        description="Rows or columns: added to the values before their logarithm is "
+        "taken; empty for no logarithm.",
+    )
+    roll: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        title="Roll",
+        description="Largest number of columns by which an image is rolled at random "
+        "when it is drawn; 0 for none.",
+    )
     judged_images: int = Field(
         64,
         ge=16,

@@ -20,6 +20,7 @@ class ArchitectureSettings(Settings):
         "dcgan-128",
         "dcgan-256",
         "dcgan-relu",
+        "specgan",
         "mlp-toy",
     ] = Field(
         "slicegan",
@@ -27,7 +28,7 @@ class ArchitectureSettings(Settings):
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
         "the last one replaced by trilinear upsampling and a convolution. Of images "
         "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
-        "'dcgan-relu'. Of points: 'mlp-toy'.",
+        "'dcgan-relu' and 'specgan'. Of points: 'mlp-toy'.",
     )
     patch_size: int = Field(
         64,
@@ -85,6 +86,25 @@ class ArchitectureSettings(Settings):
         title="Resampled head",
         description="The critic predicts mean and spread of each score and draws the "
         "score from them (feature resampling of RealnessGAN).",
+    )
+    critic_normalisation: Literal["none", "batch"] = Field(
+        "none",
+        title="Critic normalisation",
+        description="Normalisation of the hidden layers of the critic of 'specgan', "
+        "the first one left out.",
+    )
+    image_kernel: int = Field(
+        5,
+        ge=3,
+        le=15,
+        title="Image kernel",
+        description="Edge of the kernels of 'specgan', an odd number of pixels.",
+    )
+    image_padding: Literal["tensorflow", "torch"] = Field(
+        "tensorflow",
+        title="Image padding",
+        description="Where 'specgan' pads its images by one pixel more: to the right "
+        "and below, as TensorFlow, or on all sides, as usual with torch.",
     )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
