@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 # Stamps: the environment is made again only when one of these files changes.
 SOURCES := setup.py constraints.txt napari.yaml
 BASE := $(VENV)/.base-installed
+GUI := $(VENV)/.gui-installed
 DEV := $(VENV)/.dev-installed
 SCREEN := $(VENV)/.screen-installed
 # Debian packages, installed only when no usable Python is found ...
@@ -17,6 +18,15 @@ SCREEN_PACKAGES := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libgli
     libxcb-render-util0 libxcb-xinerama0 libxcb-shape0 libxcb-randr0 libdbus-1-3 \
     libfontconfig1
 
+# The demo opens a window where there is a display; only then it needs Qt.
+SCREENS := $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
+DEMO := $(if $(CI),$(BASE),$(if $(SCREENS),$(GUI),$(BASE)))
+
+# What opens windows: tests, and notebooks at toy size.
+WINDOWS := $(addprefix window/,$(shell grep -l "mark\.qt" -r tests --include="test_*.py") \
+    $(wildcard notebooks/*.ipynb))
+
+INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -25,12 +35,21 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: $(BASE)  ## train on a sandstone slice, generate a volume, measure it (10 minutes)
+demo: $(DEMO)  ## train on a sandstone slice, generate a volume, measure it (10 minutes)
 	$(BIN)/slicegan demo
 
 test: $(DEV) $(SCREEN)  ## run the tests
 	@$(PYTEST) -n auto --maxprocesses 8 -m "not slow and not qt"
-	@$(WINDOW_TESTS)
+	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-O) windows)
+
+# A process for each file: one process cannot open windows without end, since graphics
+# contexts are freed late. Most of the time passes while Python loads, so two at a time.
+.PHONY: windows $(WINDOWS)
+windows: $(WINDOWS)
+$(filter %.py,$(WINDOWS)): window/%:
+	@$(PYTEST) -q --no-header -m "qt and not slow" $*
+$(filter %.ipynb,$(WINDOWS)): window/%:
+	@SLICEGAN_MINUTES=0.05 SLICEGAN_EDGE=48 $(PYTEST) -q --no-header --nbmake $*
 
 test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
 	@$(PYTEST) -m slow
@@ -69,15 +88,12 @@ for candidate in "$(PYTHON)" python3 python3.13 python3.12 python3.11 python; do
 done
 endef
 
-# A process for each file: one process cannot open windows without end, since graphics
-# contexts are freed late. Without a screen these tests are left out.
-define WINDOW_TESTS
-if command -v xvfb-run > /dev/null 2>&1; then screen="xvfb-run -a"; \
-elif [ "$$(uname)" != Linux ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then screen=; \
-else echo "No screen and no xvfb-run: tests that open windows are left out."; exit 0; fi; \
-for file in $$(grep -l "mark.qt" -r tests --include="test_*.py"); do \
-    OMP_NUM_THREADS=1 $$screen $(BIN)/python -m pytest -q --no-header -m "qt and not slow" "$$file" || exit 1; \
-done
+# Without a screen the tests that open windows are left out.
+define ON_SCREEN
+if command -v xvfb-run > /dev/null 2>&1; then \
+    xvfb-run -a -s "-screen 0 1280x1024x24" $(1); \
+elif [ -n "$(SCREENS)" ]; then $(1); \
+else echo "No screen and no xvfb-run: tests that open windows are left out."; fi
 endef
 
 # Debian and Ubuntu: install packages as root, or by sudo without a password.
@@ -107,13 +123,18 @@ $(BIN)/python:
 # Compiling all of torch and napari ahead costs a minute; Python compiles what it uses.
 $(BASE): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan into $(VENV) (some minutes the first time) ..."
-	@$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e .
+	@$(INSTALL) .
 	@touch $@
+
+$(GUI): $(SOURCES) | $(BIN)/python
+	@echo "Installing napari-slicegan[gui] into $(VENV) (some minutes the first time) ..."
+	@$(INSTALL) ".[gui]" || { echo "No Qt for this machine, so no window."; $(INSTALL) .; }
+	@touch $(BASE) $@
 
 $(DEV): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan[dev] into $(VENV) (some minutes the first time) ..."
-	@$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e ".[dev]"
-	@touch $(BASE) $@
+	@$(INSTALL) ".[dev]"
+	@touch $(BASE) $(GUI) $@
 
 $(SCREEN): | $(BIN)/python
 	@if ! command -v apt-get > /dev/null 2>&1 \

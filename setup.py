@@ -33,7 +33,15 @@ EXTRAS = {
     # The Qt binding is the user's choice, so it is never required by the base.
     "gui": ["napari[pyside6]>=0.6"],
     "metrics": ["taufactor>=1.2.1"],
-    "test": ["hypothesis>=6.100", "pytest>=8", "pytest-qt>=4.4", "pytest-xdist>=3.5"],
+    # ipykernel and nbmake run the notebooks.
+    "test": [
+        "hypothesis>=6.100",
+        "ipykernel>=6.29",
+        "nbmake>=1.5",
+        "pytest>=8",
+        "pytest-qt>=4.4",
+        "pytest-xdist>=3.5",
+    ],
 }
 LINT = ["build>=1.2", "mypy>=1.14", "pre-commit>=4", "ruff>=0.9", "typos>=1.29"]
 EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"]]

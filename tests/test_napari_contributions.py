@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from napari_slicegan.sample_data import SAMPLES
 from npe2 import PluginManifest
+from npe2.cli import validate
 
 import napari_slicegan
 from napari_slicegan import napari_contributions
@@ -15,7 +16,10 @@ from napari_slicegan.config import RunConfig
 from napari_slicegan.presets import VOLUME_PRESETS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from npe2.manifest.contributions import ContributionPoints
+    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "napari.yaml"
@@ -31,6 +35,13 @@ def contributions() -> ContributionPoints:
 def test_the_packaged_manifest_is_the_one_under_git() -> None:
     """If this fails, `make` copies it again."""
     assert PACKAGED.read_text() == MANIFEST.read_text()
+
+
+@pytest.mark.parametrize("name", [str(MANIFEST), "napari-slicegan"])
+def test_the_manifest_is_valid_with_all_it_imports(name: str) -> None:
+    """What ``npe2 validate --imports`` does; it exits with 1 if something is wrong."""
+    pytest.importorskip("qtpy.QtWidgets", reason="needs a Qt binding")
+    validate(name, imports=True, debug=True)
 
 
 def test_napari_finds_the_manifest_by_the_entry_point() -> None:
@@ -79,19 +90,71 @@ def test_reader_takes_runs_and_generators_only(toy_run: Path, tmp_path: Path) ->
     assert reader(str(tmp_path)) is None
 
 
-def test_writer_keeps_values_and_voxel_size(tmp_path: Path) -> None:
+def read_vti(path: str) -> tuple[NDArray[Any], str, tuple[float, ...]]:
+    """Values [Z, Y, X(, 3)], their name and the spacing, read by VTK itself."""
+    pytest.importorskip("vtk", reason="vtk is not installed")
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkIOXML import vtkXMLImageDataReader
+
+    reader = vtkXMLImageDataReader()
+    reader.SetFileName(path)
+    reader.Update()
+    image = reader.GetOutput()
+    array = image.GetCellData().GetArray(0)
+    x, y, z = (n - 1 for n in image.GetDimensions())
+    values = vtk_to_numpy(array).reshape((z, y, x, -1)).squeeze(-1)  # type: ignore[no-untyped-call]
+    return values, array.GetName(), image.GetSpacing()
+
+
+NM = {"scale": (2.5, 2.5, 2.5), "units": ("nm",) * 3}
+
+
+@pytest.mark.parametrize(
+    ("write", "count", "name"),
+    [
+        (napari_contributions.write_image, 60, "grayscale"),
+        (napari_contributions.write_image, 3, "phases"),
+        (napari_contributions.write_labels, 3, "phases"),
+        (napari_contributions.write_labels, 60, "labels"),
+    ],
+)
+def test_writers_keep_values_meaning_and_voxel_size(
+    write: Callable[..., list[str]], count: int, name: str, tmp_path: Path
+) -> None:
     path = str(tmp_path / "volume.vti")
-    values = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    meta = {"scale": (2.5, 2.5, 2.5), "units": ("nm",) * 3}
-    assert napari_contributions.write_volume(path, values, meta) == [path]
-    text = Path(path).read_bytes()
-    assert b'Spacing="2.5 2.5 2.5"' in text
-    assert b'WholeExtent="0 4 0 3 0 2"' in text
+    values = (np.arange(60) % count).astype(np.int32).reshape(3, 4, 5)
+    assert write(path, values, NM) == [path]
+    stored, kept, spacing = read_vti(path)
+    np.testing.assert_array_equal(stored, values)
+    assert (kept, spacing) == (name, (2.5, 2.5, 2.5))
 
 
-def test_writer_refuses_a_flat_image(tmp_path: Path) -> None:
-    meta = {"scale": (1, 1), "units": ("pixel",) * 2}
-    with pytest.raises(ValueError, match="got 4 x 5"):
-        napari_contributions.write_volume(
-            str(tmp_path / "flat.vti"), np.zeros((4, 5)), meta
-        )
+def test_a_name_without_an_ending_gets_one(tmp_path: Path) -> None:
+    values = np.arange(24).reshape(2, 3, 4)
+    (written,) = napari_contributions.write_labels(str(tmp_path / "grains"), values, {})
+    assert written == str(tmp_path / "grains.vti")
+    assert read_vti(written)[2] == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "meta", "sentence"),
+    [
+        ((4, 5), {"scale": (1, 1)}, "got 4 x 5"),
+        ((4, 5, 6), {"scale": (3, 1, 1)}, "expected cubic voxels, got 1 x 1 x 3"),
+        ((4, 5, 6), {"scale": (1, 1, 1e3), "units": ("um", "um", "nm")}, None),
+    ],
+)
+def test_writers_refuse_what_is_no_volume_of_cubes(
+    shape: tuple[int, ...], meta: dict[str, Any], sentence: str | None, tmp_path: Path
+) -> None:
+    """Napari keeps a ValueError of a writer to itself."""
+    path = tmp_path / "layer.vti"
+    values = np.arange(np.prod(shape)).reshape(shape)
+    for write in (napari_contributions.write_image, napari_contributions.write_labels):
+        if sentence is None:
+            write(str(path), values, meta)
+            assert read_vti(str(path))[2] == (1000, 1000, 1000)
+            continue
+        with pytest.raises(RuntimeError, match=sentence):
+            write(str(path), values, meta)
+        assert not path.exists()

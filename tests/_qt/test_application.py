@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+import napari
 import tifffile
 
+from napari_slicegan.cli import main
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.volume import Volume
 from tests._qt.whole_window import assert_saved
@@ -29,6 +33,7 @@ import json
 import sys
 
 import napari
+from qtpy.QtCore import QTimer
 
 from napari_slicegan.cli import main
 
@@ -41,30 +46,32 @@ def live_with_a_look():
     viewer = napari.current_viewer()
     widget = open_widget(viewer)
 
-    def look(*made):
+    def look():
         images = widget.micrograph.images()
         seen = {
             "layers": [layer.name for layer in viewer.layers],
             "images": None if images is None else [image.name for image in images],
             "tab": widget.tabs.tabText(widget.tabs.currentIndex()),
             "generator": widget.volume.source.facts.text(),
-            "message": widget.volume.message.text(),
         }
         print(json.dumps(seen), flush=True)
         if then == "close":
             viewer.close()
 
-    if wait_for == "images":
-        widget.micrograph.images_changed.connect(
-            lambda images, settings: None if images is None else look()
-        )
-    elif wait_for == "generator":
+    def ready():
+        if wait_for == "preview":
+            return "Preview" in viewer.layers
         source = widget.volume.source
-        source.changed.connect(
-            lambda: None if source.is_loading or not source.value() else look()
-        )
-    elif wait_for == "preview":
-        widget.train.preview_made.connect(look)
+        return widget.micrograph.images() and source.value() and not source.is_loading
+
+    def poll():
+        if ready():
+            timer.stop()
+            look()
+
+    timer = QTimer()
+    timer.timeout.connect(poll)
+    timer.start(20)
     live()
 
 napari.run = live_with_a_look
@@ -128,6 +135,10 @@ def started(code: str, *words: object, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def no_viewer(*arguments: Any, **named: Any) -> None:
+    raise AssertionError("a window is opened")
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "rock.tif"
@@ -143,35 +154,35 @@ def settings(tmp_path: Path) -> Path:
     return path
 
 
-def test_gui_opens_with_the_file_loaded(image: Path, tmp_path: Path) -> None:
-    program = started(COMMAND, "images", "close", "gui", image, folder=tmp_path)
+def test_gui_opens_with_what_is_named(
+    image: Path, toy_run: Path, tmp_path: Path
+) -> None:
+    """An image is in the Micrograph panel, a run in the Volume panel."""
+    words = ("files", "close", "gui", image, toy_run)
+    program = started(COMMAND, *words, folder=tmp_path)
     said, faults = program.communicate(timeout=300)
     assert program.returncode == 0, faults
     seen = json.loads(said.splitlines()[-1])
     assert seen["images"] == ["rock.tif"]
     assert "rock.tif" in seen["layers"]
-    assert seen["tab"] == "Micrograph"
-
-
-def test_gui_opens_with_a_run_loaded(toy_run: Path, tmp_path: Path) -> None:
-    program = started(COMMAND, "generator", "close", "gui", toy_run, folder=tmp_path)
-    said, faults = program.communicate(timeout=300)
-    assert program.returncode == 0, faults
-    seen = json.loads(said.splitlines()[-1])
     assert seen["tab"] == "Volume"
     assert seen["generator"].startswith("Trained on toy: phases, voxel size 5 nm")
 
 
 @pytest.mark.parametrize("words", [("{}",), ("--volume", "{}"), ("{}.safetensors",)])
-def test_a_wrong_file_is_one_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_wrong_file_is_one_sentence(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Before there is a window: nothing is shown that could be closed."""
-    wrong = tmp_path / "nothing"
-    named = [word.format(wrong) for word in words]
-    program = started(COMMAND, "images", "close", "gui", *named, folder=tmp_path)
-    said, faults = program.communicate(timeout=300)
-    assert program.returncode == 2
-    assert said == ""
-    (line,) = faults.splitlines()
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setattr(napari, "Viewer", no_viewer)
+    status = main(["gui", *(word.format(tmp_path / "nothing") for word in words)])
+    logging.captureWarnings(capture=False)
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("slicegan: ")
     assert "nothing" in line
 

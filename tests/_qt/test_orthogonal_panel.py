@@ -177,7 +177,7 @@ def test_slices_go_with_their_layer(panel: OrthogonalPanel, viewer: Any) -> None
     assert panel.layer_choice.count() == 0
 
 
-LAYERS = {
+LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "gray": (np.linspace(0, 1, 60).reshape(3, 4, 5), {}),
     "colour": (np.full((3, 4, 5, 3), 9, np.uint8), {"rgb": True}),
     "turned": (np.ones((3, 4, 5)), {"rotate": (0, 0, 30), "translate": (1, 2, 3)}),

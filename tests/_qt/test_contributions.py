@@ -1,0 +1,230 @@
+"""Every contribution of the manifest, called the way napari calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan.sample_data import SAMPLES
+from napari_slicegan.sample_data import path as sample_path
+from qtpy.QtWidgets import QDockWidget, QFileDialog
+
+from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
+from napari_slicegan._qt.run_state import RunState
+from napari_slicegan.napari_contributions import HOW_TO_SAVE
+from napari_slicegan.volume import Volume
+from tests.toys import phases_image, small_config
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+spare_references()
+
+PLUGIN = "napari-slicegan"
+LONG = 60_000
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any], npe2pm: Any) -> Iterator[Any]:
+    """A viewer that knows napari's own readers and writers, and the plugin."""
+    made = make_napari_viewer()
+    with npe2pm.tmp_plugin(package="napari"), npe2pm.tmp_plugin(package=PLUGIN):
+        yield made
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Sentences of notifications."""
+    from napari.utils import notifications
+
+    sentences: list[str] = []
+    monkeypatch.setattr(notifications, "show_info", sentences.append)
+    return sentences
+
+
+def run(name: str) -> None:
+    """Run a command as the palette does."""
+    from napari._app_model import get_app_model
+
+    get_app_model().commands.execute_command(f"{PLUGIN}.{name}").result()
+
+
+def menu_commands(menu: str = "") -> set[str]:
+    """Commands of a menu, by default of the palette."""
+    from napari._app_model import get_app_model
+
+    menus = get_app_model().menus
+    items = menus.get_menu(menu or menus.COMMAND_PALETTE_ID)
+    return {item.command.id for item in items if hasattr(item, "command")}
+
+
+def opened(viewer: Any) -> SliceGANWidget:
+    widget = open_widget(viewer)
+    assert widget is not None
+    return widget
+
+
+def panel_of(widget: SliceGANWidget) -> str:
+    return widget.tabs.tabText(widget.tabs.currentIndex())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_open_as_layers(name: str, viewer: Any) -> None:
+    (layer,) = viewer.open_sample(PLUGIN, name)
+    assert layer.name == SAMPLES[name].title
+    is_labels = SAMPLES[name].kind == "phases"
+    assert type(layer).__name__ == ("Labels" if is_labels else "Image")
+    assert layer.data.ndim == (3 if "truth" in name else 2)
+    if is_labels:
+        assert set(np.unique(layer.data)) == {*layer.colormap.color_dict} - {None}
+
+
+def test_menus_and_palette_hold_the_commands(viewer: Any) -> None:
+    assert f"{PLUGIN}.generate" in menu_commands("napari/file/new_layer")
+    assert f"{PLUGIN}.orthogonal_slices" in menu_commands("napari/layers/visualize")
+    names = ("train", "stop", "generate", "orthogonal_slices", "read_run")
+    assert {f"{PLUGIN}.{name}" for name in names} <= menu_commands()
+
+
+@pytest.mark.parametrize("file", ["", "generator.safetensors"])
+def test_a_run_that_is_opened_is_in_the_volume_panel(
+    file: str, viewer: Any, toy_run: Path, qtbot: QtBot
+) -> None:
+    assert viewer.open(toy_run / file, plugin=PLUGIN) == []
+    widget = opened(viewer)
+    assert panel_of(widget) == "Volume"
+    qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
+
+
+def test_folders_that_are_no_runs_are_left_to_others(
+    viewer: Any, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "image.npy", np.eye(9))
+    with pytest.raises(ValueError, match="refused the file"):
+        viewer.open(tmp_path, plugin=PLUGIN)
+    assert open_widget(viewer) is None
+    assert len(viewer.open(tmp_path, plugin="napari")) == 1
+
+
+def toy_labels(viewer: Any, n: int = 3) -> Any:
+    values = np.arange(4 * 5 * 6).reshape(4, 5, 6) % n
+    return viewer.add_labels(values, scale=(2, 2, 2), units=("nm",) * 3)
+
+
+@pytest.mark.parametrize(("n", "name"), [(3, b"phases"), (100, b"labels")])
+def test_labels_stay_labels_when_saved(
+    n: int, name: bytes, viewer: Any, tmp_path: Path
+) -> None:
+    layer = toy_labels(viewer, n)
+    (path,) = layer.save(str(tmp_path / "volume.vti"))
+    assert b'Scalars="' + name in Path(path).read_bytes()[:600]
+    viewer.layers.remove(layer)
+    viewer.add_image(np.random.default_rng(0).random((4, 5, 6)))
+    (path,) = viewer.layers.save(str(tmp_path / "image.vti"))
+    assert b'Scalars="grayscale' in Path(path).read_bytes()[:600]
+
+
+def test_napari_dialog_offers_vtk(
+    viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari._app_model import get_app_model
+
+    toy_labels(viewer)
+    offered: list[str] = []
+
+    def choose(*args: Any, **options: Any) -> tuple[str, str]:
+        offered.extend(options["filter"].split(";;"))
+        (vtk,) = (each for each in offered if "*.vti" in each)
+        return str(tmp_path / "volume"), vtk
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", staticmethod(choose))
+    command = "napari.window.file.save_layers_dialog.selected"
+    get_app_model().commands.execute_command(command).result()
+    assert b'Scalars="phases' in (tmp_path / "volume.vti").read_bytes()[:600]
+
+
+@pytest.mark.parametrize("name", ["write_image", "write_labels"])
+def test_writers_say_how_to_save(name: str, viewer: Any, told: list[str]) -> None:
+    run(name)
+    assert told == [HOW_TO_SAVE]
+
+
+def test_the_reader_opens_the_panel_it_reads_for(viewer: Any) -> None:
+    run("read_run")
+    assert panel_of(opened(viewer)) == "Volume"
+
+
+def test_nothing_to_stop(viewer: Any, told: list[str]) -> None:
+    run("stop")
+    assert told == ["There is no training to stop."]
+    assert open_widget(viewer) is None
+
+
+def test_nothing_to_train_on(viewer: Any, told: list[str]) -> None:
+    run("train")
+    assert told == ["There is no micrograph to train on yet; open one first."]
+    assert panel_of(opened(viewer)) == "Micrograph"
+
+
+def test_nothing_to_generate_with(viewer: Any) -> None:
+    run("generate")
+    widget = opened(viewer)
+    assert panel_of(widget) == "Volume"
+    assert widget.volume.message.text().startswith("Expected a generator")
+
+
+def test_nothing_to_slice(viewer: Any) -> None:
+    run("orthogonal_slices")
+    message = opened(viewer).volume.orthogonal.message
+    assert message.text().startswith("Expected a 3-D layer")
+
+
+def test_the_selected_volume_is_sliced(viewer: Any) -> None:
+    volume = Volume(phases_image(8, 9, 10).values, "phases")
+    first = viewer.add_labels(volume.values, name="first")
+    viewer.add_labels(volume.values, name="second")
+    viewer.layers.selection.active = first
+    run("orthogonal_slices")
+    panel = opened(viewer).volume.orthogonal
+    assert panel.layer_choice.currentText() == "first"
+    assert "Plane along z" in viewer.layers
+
+
+def test_commands_show_a_hidden_dock(viewer: Any) -> None:
+    run("generate")
+    widget = opened(viewer)
+    dock = widget.parentWidget()
+    while dock is not None and not isinstance(dock, QDockWidget):
+        dock = dock.parentWidget()
+    assert dock is not None
+    dock.hide()
+    run("generate")
+    assert opened(viewer) is widget
+    assert not dock.isHidden()
+
+
+def test_train_and_stop(
+    viewer: Any, told: list[str], qtbot: QtBot, tmp_path: Path
+) -> None:
+    viewer.open(sample_path("bentheimer_slice"), plugin="napari")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "SliceGAN")
+    widget = opened(viewer)
+    widget.train.set_run_root(tmp_path / "runs")
+    widget.train.set_value(small_config().changed(steps=10**6, monitor_every=5))
+    # The image is still being prepared; training starts when it is ready.
+    with qtbot.waitSignal(widget.train.preview_made, timeout=LONG):
+        run("train")
+    assert panel_of(widget) == "Train"
+    run("train")
+    assert told == ["Training is under way already."]
+    run("stop")
+    qtbot.waitUntil(lambda: widget.train.state is RunState.FINISHED, timeout=LONG)
+    assert set(np.unique(viewer.layers["Preview"].data)) <= {0, 255}
