@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_slicegan._qt.run_state import RunState
 from napari_slicegan._qt.train_panel import NO_IMAGES, TrainPanel
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS
+from napari_slicegan.presets import PRESETS, VOLUME_PRESETS
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason
 from tests._qt.train_panel_toys import (
@@ -48,7 +48,7 @@ def told(panel: TrainPanel) -> Told:
     return Told(panel)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", VOLUME_PRESETS)
 def test_shows_and_gives_back_every_preset(panel: TrainPanel, name: str) -> None:
     panel.set_value(PRESETS[name])
     assert panel.value() == PRESETS[name]
