@@ -8,17 +8,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.sample_data import SAMPLES
-from napari_slicegan.sample_data import path as sample_path
-
 from napari_slicegan.demo import MATERIALS as DEMO_MATERIALS
 from napari_slicegan.demo import Material
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
+    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -85,17 +81,10 @@ def settings_of(name: str) -> Mapping[str, Any]:
 @cache
 def images_of(name: str, settings: MicrographSettings) -> TrainingImages:
     """Images that a generator is trained on."""
-    opened = [
-        Micrograph.open(sample_path(sample), settings)
-        for sample in CASES[name].material.samples
-    ]
-    if len(opened) == 1:
-        return TrainingImages.isotropic(*opened)
-    return TrainingImages.anisotropic(*opened)
+    return CASES[name].material.images(settings)
 
 
 @cache
 def truth_of(name: str) -> Volume | None:
     """Volume that the images were cut from, where there is one."""
-    truth = SAMPLES[CASES[name].material.samples[0]].truth
-    return Volume.open(sample_path(truth)) if truth else None
+    return CASES[name].material.truth()

@@ -1,16 +1,17 @@
-"""Make the pictures of the window: training in progress, and a volume with its slices.
+"""Make the pictures of the window, in the dark and in the light theme.
 
-    xvfb-run -s "-screen 0 1280x1024x24" python docs/screenshots.py
+    xvfb-run -s "-screen 0 1280x800x24" python docs/screenshots.py
 
-trains on the sandstone slice until the curves have something to show, pauses, takes the
-picture, ends the run, generates a volume and takes the second one.
+opens the sandstone slice, trains on it, and generates a volume with the run that has
+ended, as a user does. On the way it photographs the three panels.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.main_widget import SliceGANWidget
 
 IMAGES = Path(__file__).parent / "images"
+PANELS = ("micrograph", "training", "volume")
+# Endings of the file names; pictures of the usual theme have none.
+THEMES = {"dark": "", "light": "-light"}
 WIDTH, HEIGHT = 1280, 800
+# Share of the training after which the curves have something to show.
+SHOWN_AT = 0.6
 SETTLE_MS = 1500
 POLL_MS = 50
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=4.75, help="of training")
+    parser.add_argument("--only", nargs="+", choices=PANELS, default=PANELS)
     parser.add_argument("--out", type=Path, default=IMAGES)
-    parser.add_argument("--theme", default="dark")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     config = preset("slicegan-fast").changed(minutes=options.minutes, monitor_every=25)
@@ -48,40 +54,53 @@ def main() -> None:
                 run_root=Path(runs),
             )
         )
-        viewer.theme = options.theme
         viewer.window.resize(WIDTH, HEIGHT)
-        take_pictures(viewer, widget, options.out)
+        take_pictures(viewer, widget, options.out, options.only)
         viewer.close()
 
 
-def take_pictures(viewer: Viewer, widget: SliceGANWidget, out: Path) -> None:
-    """Go through the panels as a user does."""
+def take_pictures(
+    viewer: Viewer, widget: SliceGANWidget, out: Path, wanted: Sequence[str]
+) -> None:
+    """Go through the panels as a user does, no further than is wanted."""
     wait_for(lambda: widget.micrograph.images() is not None)
-    picture(viewer, out / "window-micrograph.png")
+    if "micrograph" in wanted:
+        picture(viewer, out / "window-micrograph.png")
+    if not {"training", "volume"} & {*wanted}:
+        return
     widget.show_panel("Train")
     progress = [0.0]
     widget.train.reported.connect(
         lambda report: progress.__setitem__(0, report.progress)
     )
+    widget.train.failed.connect(sys.exit)
     widget.train.start()
-    wait_for(lambda: progress[0] > 0.75)
-    picture(viewer, out / "window-training.png")
+    wait_for(lambda: progress[0] > SHOWN_AT or not widget.train.state.is_active)
+    if "training" in wanted:
+        picture(viewer, out / "window-training.png")
+    if "volume" not in wanted:
+        widget.train.stop()
     wait_for(lambda: not widget.train.state.is_active)
-    made: list[object] = []
-    widget.volume.volume_made.connect(made.append)
-    widget.show_panel("Volume")
-    wait_for(widget.volume.generate_button.isEnabled)
-    widget.volume.generate()
-    wait_for(lambda: bool(made))
-    picture(viewer, out / "window-volume.png")
+    if "volume" in wanted:
+        made: list[object] = []
+        widget.volume.volume_made.connect(made.append)
+        widget.show_panel("Volume")
+        wait_for(widget.volume.generate_button.isEnabled)
+        widget.volume.generate()
+        wait_for(lambda: bool(made))
+        picture(viewer, out / "window-volume.png")
 
 
 def picture(viewer: Viewer, path: Path) -> None:
-    """Photograph the window when it has come to rest."""
-    loop = QEventLoop()
-    QTimer.singleShot(SETTLE_MS, loop.quit)
-    loop.exec()
-    viewer.screenshot(str(path), canvas_only=False, flash=False)
+    """Photograph the window in each theme when it has come to rest."""
+    for theme, ending in THEMES.items():
+        viewer.theme = theme
+        loop = QEventLoop()
+        QTimer.singleShot(SETTLE_MS, loop.quit)
+        loop.exec()
+        name = f"{path.stem}{ending}{path.suffix}"
+        viewer.screenshot(str(path.with_name(name)), canvas_only=False, flash=False)
+    viewer.theme = next(iter(THEMES))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -24,8 +24,7 @@ from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import Axis, RunConfig
-    from napari_slicegan.metrics.reference import Source
+    from napari_slicegan.config import Axis, MicrographSettings, RunConfig
 
 EDGE = 128
 SEED = 1
@@ -45,6 +44,24 @@ class Material:
 
     samples: tuple[str, ...]
     settings: Mapping[str, Any]
+
+    @property
+    def paths(self) -> dict[Axis, Path]:
+        """Image files by viewing direction; z alone is an isotropic material."""
+        samples = zip(AXES, self.samples, strict=False)
+        return {axis: sample_path(name) for axis, name in samples}
+
+    def images(self, settings: MicrographSettings) -> TrainingImages:
+        """The images, read."""
+        opened = [Micrograph.open(path, settings) for path in self.paths.values()]
+        if len(opened) == 1:
+            return TrainingImages.isotropic(*opened)
+        return TrainingImages.anisotropic(*opened)
+
+    def truth(self) -> Volume | None:
+        """The volume that the images were cut from, where there is one."""
+        name = SAMPLES[self.samples[0]].truth
+        return Volume.open(sample_path(name)) if name else None
 
 
 MATERIALS: Mapping[str, Material] = MappingProxyType(
@@ -86,23 +103,16 @@ class DemoJob:
     @property
     def paths(self) -> dict[Axis, Path]:
         """Image files by viewing direction; z alone is an isotropic material."""
-        samples = MATERIALS[self.material].samples
-        return {a: sample_path(name) for a, name in zip(AXES, samples, strict=False)}
+        return MATERIALS[self.material].paths
 
     def images(self) -> TrainingImages:
         """The images, read."""
-        opened = [
-            Micrograph.open(path, self.config.micrograph)
-            for path in self.paths.values()
-        ]
-        if len(opened) == 1:
-            return TrainingImages.isotropic(*opened)
-        return TrainingImages.anisotropic(*opened)
+        return MATERIALS[self.material].images(self.config.micrograph)
 
     def measure(self, images: TrainingImages, volume: Volume) -> Measured:
         """Compare a volume with the material; write the volume and the report."""
         chosen = MATERIALS[self.material]
-        source = _truth(chosen) or images
+        source = chosen.truth() or images
         comparison = compare(source, volume)
         volume.save(self.out / "volume.tif")
         draw_comparison(comparison, source, volume, self.out / "report.png")
@@ -148,9 +158,3 @@ def run_demo(job: DemoJob) -> str:
         f"Run folder: {job.out / 'run'}\n"
         f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s."
     )
-
-
-def _truth(material: Material) -> Source | None:
-    """The volume that the images were cut from, where there is one."""
-    truth = SAMPLES[material.samples[0]].truth
-    return Volume.open(sample_path(truth)) if truth else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import tifffile
 import torch
 
 from napari_slicegan.architectures import generator_spec
@@ -54,6 +55,22 @@ def toy_run(
     path = tmp_path_factory.mktemp("toy") / "run"
     for _ in Trainer.start(toy_config, toy_images, path).run():
         pass
+    return path
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """File of a toy micrograph, its name with a space."""
+    path = tmp_path / "my image.tif"
+    tifffile.imwrite(path, phases_image(40, 48).values)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, toy_config: RunConfig) -> Path:
+    """File of toy settings, as ``--config`` takes them."""
+    path = tmp_path / "toy.json"
+    path.write_text(toy_config.model_dump_json())
     return path
 
 

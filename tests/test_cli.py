@@ -7,7 +7,6 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,9 +18,6 @@ from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.volume import Volume
 from tests.toys import TOY_LABELS, phases_image
 
-if TYPE_CHECKING:
-    from napari_slicegan.config import RunConfig
-
 Capture = pytest.CaptureFixture[str]
 
 
@@ -30,20 +26,6 @@ def _warnings_stay_warnings() -> Iterator[None]:
     """The command line sends warnings to the log."""
     yield
     logging.captureWarnings(capture=False)
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    path = tmp_path / "my image.tif"
-    tifffile.imwrite(path, phases_image(40, 48).values)
-    return path
-
-
-@pytest.fixture
-def settings(tmp_path: Path, toy_config: RunConfig) -> Path:
-    path = tmp_path / "toy.json"
-    path.write_text(toy_config.model_dump_json())
-    return path
 
 
 @pytest.fixture

@@ -8,17 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import tifffile
 
 from napari_slicegan.cli import main
 from napari_slicegan.game import Game, StepLosses
-from tests.toys import phases_image
-
-if TYPE_CHECKING:
-    from napari_slicegan.config import RunConfig
 
 Capture = pytest.CaptureFixture[str]
 
@@ -29,20 +23,6 @@ def _process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     yield
     logging.captureWarnings(capture=False)
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    path = tmp_path / "my image.tif"
-    tifffile.imwrite(path, phases_image(40, 48).values)
-    return path
-
-
-@pytest.fixture
-def settings(tmp_path: Path, toy_config: RunConfig) -> Path:
-    path = tmp_path / "toy.json"
-    path.write_text(toy_config.model_dump_json())
-    return path
 
 
 def test_a_diverged_run_says_what_is_kept(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_slicegan.step_report import StepReport
 
 REDRAW_MS = 1000
-PLOT_HEIGHT = 105
+PLOT_HEIGHT = 78
 MAX_LABELS = 4
 # Below this a distance is zero for every purpose; a logarithm needs a bound.
 SMALLEST = 1e-6
@@ -62,6 +62,8 @@ class Plot:
             item.getAxis("left").setTicks([[]])
         else:
             item.getViewBox().setLimits(minYRange=0.01)
+            # More would overlap in so low a plot.
+            item.getAxis("left").setTickDensity(0.5)
 
     def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
         pen = pyqtgraph.mkPen(colour, width=1.5)
@@ -165,7 +167,7 @@ class Curves(QWidget):
         self.fraction = self._plot(
             "Phase fraction, distance to real", QUALITY, log=True
         )
-        self.speed = self._plot("Steps per second", SPEED)
+        self.speed = self._plot("Steps per second (below: the step)", SPEED)
         self.caption = QLabel("Shaded: the same distance between two real crops.")
         self.caption.setWordWrap(True)
         self._timer = QTimer(self)
@@ -176,11 +178,10 @@ class Curves(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         layout.addWidget(self.caption)
-        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 36)
+        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 26)
         for plot in self._plots[:-1]:
             plot.item.setXLink(self.speed.item)
             plot.item.getAxis("bottom").setStyle(showValues=False)
-        self.speed.item.setLabel("bottom", "step")
         self._follow_theme()
         # signals
         self._timer.timeout.connect(self.redraw)

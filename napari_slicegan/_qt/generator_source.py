@@ -12,11 +12,11 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.generation_job import load
 from napari_slicegan._qt.worker import SteeredWorker
 
@@ -45,12 +45,10 @@ class GeneratorSource(QGroupBox):
         self.facts = QLabel(NOTHING)
         self.facts.setObjectName("generator_facts")
         self.facts.setWordWrap(True)
-        self.open_run = QPushButton("Open run...")
-        self.open_run.setObjectName("open_run")
-        self.open_run.setToolTip("Folder of a training run.")
-        self.open_file = QPushButton("Open generator...")
-        self.open_file.setObjectName("open_generator")
-        self.open_file.setToolTip("A generator.safetensors file.")
+        self.open_run = button("open_run", "Open run...", "Folder of a training run.")
+        self.open_file = button(
+            "open_generator", "Open generator...", "A generator.safetensors file."
+        )
         # layout
         opening = QHBoxLayout()
         opening.addWidget(self.open_run)
@@ -65,12 +63,6 @@ class GeneratorSource(QGroupBox):
     def value(self) -> TrainedGenerator | None:
         """The generator; None as long as there is none."""
         return self._trained
-
-    def set_value(self, trained: TrainedGenerator, origin: str = "") -> None:
-        """Hold a generator; a load under way is given up."""
-        self._give_up()
-        self._trained, self._origin = trained, origin
-        self._show()
 
     @property
     def is_loading(self) -> bool:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 CROP = "Crop"
-NM = "nm"
 
 Crop = tuple[int, int, int, int]
 

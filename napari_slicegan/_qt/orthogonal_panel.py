@@ -10,12 +10,12 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.canvas_view import MADE_HERE, CanvasView
 from napari_slicegan._qt.layer_picture import LayerPicture, is_volume_layer, picture_of
 from napari_slicegan._qt.messages import MessageLine
@@ -45,11 +45,10 @@ class OrthogonalPanel(QGroupBox):
         self.layer_choice = QComboBox()
         self.layer_choice.setObjectName("orthogonal_layer")
         self.layer_choice.setToolTip("Any 3-D Image or Labels layer of the viewer.")
-        self.show_button = QPushButton("Show slices")
-        self.show_button.setObjectName("show_slices")
-        self.show_button.setToolTip("Cut the volume along z, y and x.")
-        self.hide_button = QPushButton("Remove slices")
-        self.hide_button.setObjectName("remove_slices")
+        self.show_button = button(
+            "show_slices", "Show slices", "Cut the volume along z, y and x."
+        )
+        self.hide_button = button("remove_slices", "Remove slices")
         self.mode = QComboBox()
         self.mode.setObjectName("volume_mode")
         self.mode.addItems([SLICES, SURFACE, WHOLE])

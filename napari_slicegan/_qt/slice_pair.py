@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume
 
-SMALLEST_PICTURE = 110
+# Larger ones would push the curves out of a window of 800 pixels.
+EDGE = 112
 CROP_SEED = 0
 
 
@@ -83,14 +84,15 @@ class SlicePair(QWidget):
 
 
 class Picture(QLabel):
-    """An image that fills its width and keeps its shape."""
+    """An image that fills its height and keeps its shape."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self._whole = QPixmap()
-        self.setMinimumSize(SMALLEST_PICTURE, SMALLEST_PICTURE)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(EDGE)
+        self.setFixedHeight(EDGE)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
     def show_values(self, rgb: NDArray[np.uint8]) -> None:
@@ -104,14 +106,6 @@ class Picture(QLabel):
         self._whole = QPixmap.fromImage(image.copy())
         self._fit()
 
-    def hasHeightForWidth(self) -> bool:
-        """As high as wide, so that square crops are whole."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        """As high as wide."""
-        return width
-
     def resizeEvent(self, event: Any) -> None:
         """Fit the picture to the new width."""
         super().resizeEvent(event)
@@ -120,11 +114,10 @@ class Picture(QLabel):
     def _fit(self) -> None:
         if self._whole.isNull():
             return
-        edge = max(SMALLEST_PICTURE, self.width())
         self.setPixmap(
             self._whole.scaled(
-                edge,
-                edge,
+                max(EDGE, self.width()),
+                EDGE,
                 Qt.AspectRatioMode.KeepAspectRatio,
                 Qt.TransformationMode.FastTransformation,
             )

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QSizePolicy,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 Position = tuple[int, int, int]
 
-EDGE = 170
+SMALLEST = 80
 # Okabe and Ito's, as in the report.
 AXIS_COLOURS: dict[Axis, str] = {"z": "#56B4E9", "y": "#E69F00", "x": "#00B98A"}
 # What the rows and columns of a plane are, by the axis it is seen along.
@@ -52,8 +51,10 @@ class SliceView(QWidget):
             f"Seen along {axis}: {rows} downwards, {columns} to the right. Click or "
             "drag to move the planes."
         )
-        self.setMinimumSize(EDGE // 2, EDGE)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumSize(SMALLEST, SMALLEST)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setCursor(Qt.CursorShape.CrossCursor)
 
     def set_plane(
@@ -67,6 +68,14 @@ class SliceView(QWidget):
         # The copy owns its pixels; the array does not outlive this call.
         self._image, self._edges, self._cross = image.copy(), edges, cross
         self.update()
+
+    def sizeHint(self) -> QSize:
+        """As high as wide."""
+        return QSize(self.width(), self.width())
+
+    def heightForWidth(self, width: int) -> int:
+        """As high as wide."""
+        return width
 
     def frame(self) -> QRectF:
         """Where the plane is drawn: as large as fits, in the shape it has."""
@@ -144,24 +153,15 @@ class SliceViews(QWidget):
             slider.setObjectName(f"plane_{axis}")
             slider.setToolTip(f"Place of the plane seen along {axis}.")
         # layout
-        views = QGridLayout()
-        cells = zip(AXES, ((0, 0), (2, 0), (0, 1)), strict=True)
-        for axis, (row, column) in cells:
-            rows, columns = ROWS_COLUMNS[axis]
-            views.addWidget(self.views[axis], row, column)
-            title = QLabel(f"along {axis} ({rows} down, {columns} right)")
-            views.addWidget(title, row + 1, column)
-        sliders = QGridLayout()
-        for row, axis in enumerate(AXES):
-            name = QLabel(axis)
-            name.setStyleSheet(f"color: {AXIS_COLOURS[axis]}; font-weight: bold")
-            sliders.addWidget(name, 2 * row, 0)
-            sliders.addWidget(self.sliders[axis], 2 * row, 1)
-            sliders.addWidget(self.places[axis], 2 * row + 1, 1)
-        views.addLayout(sliders, 2, 1)
-        layout = QVBoxLayout(self)
+        layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(views)
+        layout.setVerticalSpacing(2)
+        for column, axis in enumerate(AXES):
+            layout.addWidget(_title(axis), 0, column)
+            layout.addWidget(self.views[axis], 1, column)
+            layout.addWidget(self.sliders[axis], 2, column)
+            layout.addWidget(self.places[axis], 3, column)
+            layout.setColumnStretch(column, 1)
         # signals
         for axis in AXES:
             self.sliders[axis].valueChanged.connect(self._slid)
@@ -232,6 +232,16 @@ class SliceViews(QWidget):
             )
             length = _length(place[axis] * edge[axis], picture.unit)
             self.places[axis].setText(f"{place[axis]}{length}")
+
+
+def _title(axis: Axis) -> QLabel:
+    """Axis that a plane is seen along, and where its rows and columns go."""
+    rows, columns = ROWS_COLUMNS[axis]
+    down, right = "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}"
+    return QLabel(
+        f"<b style='color: {AXIS_COLOURS[axis]}'>along {axis}</b> "
+        f"&nbsp;{rows}{down} {columns}{right}"
+    )
 
 
 def _length(length: float, unit: str) -> str:

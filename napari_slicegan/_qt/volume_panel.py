@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGroupBox,
     QHBoxLayout,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_slicegan._qt import layers
+from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.generation_form import GenerationForm, GenerationRequest
 from napari_slicegan._qt.generation_progress import GenerationProgress
 from napari_slicegan._qt.generator_source import GeneratorSource
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-    from napari_slicegan.trained_generator import TrainedGenerator
     from napari_slicegan.volume import Volume
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
@@ -52,12 +51,12 @@ class VolumePanel(QWidget):
         # children
         self.source = GeneratorSource()
         self.form = GenerationForm()
-        self.generate_button = _button(
+        self.generate_button = button(
             "generate", "Generate", "Make the volume and show it as a layer."
         )
-        self.cancel_button = _button("cancel", "Cancel", "Stop after this piece.")
+        self.cancel_button = button("cancel", "Cancel", "Stop after this piece.")
         self.progress = GenerationProgress()
-        self.save_button = _button(
+        self.save_button = button(
             "save_volume", "Save volume...", "As TIFF, NPY or VTK ImageData."
         )
         self.message = MessageLine("volume_message")
@@ -84,10 +83,6 @@ class VolumePanel(QWidget):
         """Load the generator of a run folder, or of its own file, beside the window."""
         self.message.clear()
         self.source.load(path)
-
-    def set_trained(self, trained: TrainedGenerator, origin: str = "") -> None:
-        """Generate with this from now on."""
-        self.source.set_value(trained, origin)
 
     def generate(self) -> None:
         """Generate in the background; the volume becomes a layer."""
@@ -217,10 +212,3 @@ class VolumePanel(QWidget):
         if path:
             ending = "" if Path(path).suffix else chosen[-5:-1]
             self.save(path + ending)
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button: Any = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    return button  # type: ignore[no-any-return]

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.qt
 # was seen is the last line of the output.
 COMMAND = """
 import json
+import signal
 import sys
 
 import napari
@@ -37,6 +38,8 @@ from qtpy.QtCore import QTimer
 
 from napari_slicegan.cli import main
 
+# A test run in the background may have been started with Ctrl+C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 wait_for, then = sys.argv[1:3]
 live = napari.run
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import generate, step_time, time_to_quality
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
+from tests.toys import phases_image, small_config
 
 TOY = (
     "patch_size=16 latent_channels=4 generator_widths=(6,6) critic_widths=(6,6) "
@@ -44,6 +47,26 @@ def test_wrong_setting_is_refused_before_anything_is_trained(tmp_path: Path) -> 
     with pytest.raises(ValueError, match="name=value"):
         quality(tmp_path, "--set", "speed")
     assert not (tmp_path / "quality.csv").exists()
+
+
+def test_the_clock_stands_still_while_a_volume_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+
+    def tick() -> float:
+        now[0] += 0.001
+        return now[0]
+
+    monkeypatch.setattr("napari_slicegan.run_clock.time.perf_counter", tick)
+    images = TrainingImages.isotropic(phases_image(48, 48))
+    trainer = Trainer(small_config().changed(steps=9), images)
+    seconds = []
+    for reason in time_to_quality.pauses(trainer, every=0.003):
+        seconds.append(trainer.elapsed_s)
+        now[0] += 60 if reason is None else 0
+    assert len(seconds) > 1
+    assert seconds[-1] < 1
 
 
 def test_parts_of_a_step_add_up(capsys: pytest.CaptureFixture[str]) -> None:
