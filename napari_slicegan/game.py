@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicegan.architectures import (
-    ARCHITECTURES,
     GeneratorNetwork,
     build_critic,
     build_generator,
 )
 from napari_slicegan.averaging import AveragedGenerator
+from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS
 from napari_slicegan.random_streams import RandomStreams
@@ -70,8 +70,7 @@ class Game:
         self.config = config
         self.device = device
         self.streams = RandomStreams(config.training.seed)
-        dimensions = ARCHITECTURES[spec.architecture].dimensions
-        self.view = view_of(dimensions, isotropic)
+        self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
         heads = 1
         if isotropic and config.architecture.critic_heads:
             heads = self.view.n_axes
@@ -83,8 +82,8 @@ class Game:
             )
         if self._per_axis and self.view.n_axes == 1:
             raise ValueError(
-                "Images have no axes for which the critic could be updated in turn; "
-                "turn off 'Update for each axis'."
+                "Images have no axes for which the critic could be updated in turn, "
+                "got 'Update for each axis'; turn it off."
             )
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]

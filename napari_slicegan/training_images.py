@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tifffile
 from pydantic import Field, TypeAdapter, ValidationError
@@ -40,6 +40,8 @@ class TrainingImages:
     """
 
     views: Mapping[Axis, tuple[Micrograph, ...]]
+
+    what: ClassVar[str] = "micrographs"
 
     def __post_init__(self) -> None:
         views = {axis: tuple(self.views[axis]) for axis in AXES if axis in self.views}
