@@ -187,12 +187,12 @@ class Trainer:
         Parameters
         ----------
         n_volumes
-            Volumes that its batch-norm statistics are measured on.
+            Volumes that its statistics are measured on.
         """
         self.game.recalibrate(n_volumes)
         return trained_network(
             self.game.averaged.network,
-            self.transform,
+            self.game.matched(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
             self.images.name,
         )
@@ -205,7 +205,7 @@ class Trainer:
         Volume, Sheet or Scatter
             A volume of the training size or a little more; a sheet of images; points.
         """
-        return self.subject.preview(self.trained_generator(16))
+        return self.subject.preview(self.trained_generator(8))
 
     @property
     def progress(self) -> float:

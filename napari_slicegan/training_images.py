@@ -100,6 +100,16 @@ class TrainingImages:
         return tuple(sorted({label for image in self for label in image.labels}))
 
     @property
+    def phase_fractions(self) -> tuple[float, ...]:
+        """Share of each label among the pixels of all the images."""
+        values = [image.values for image in self]
+        pixels = sum(array.size for array in values)
+        return tuple(
+            sum(int((array == label).sum()) for array in values) / pixels
+            for label in self.labels
+        )
+
+    @property
     def pixel_size_nm(self) -> float | None:
         """Pixel size of the images, None if none of them has one."""
         sizes = (image.pixel_size_nm for image in self)

@@ -68,6 +68,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "betas": ("0.5 0.9", (0.5, 0.9)),
     "decay_from": ("1", 1.0),
     "averaging": ("0", 0.0),
+    "match_fractions": ("", True),
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
     "steps": ("3", 3),
@@ -122,8 +123,7 @@ def test_every_setting_is_a_flag(monkeypatch: pytest.MonkeyPatch, name: str) -> 
     """The flag changes this setting, to this value, and nothing else."""
     words, value = WORDS[name]
     # Start from another value, so that the flag has something to do.
-    start = {"critic_heads": "--no-critic-heads", "hard_phases": "--no-hard-phases"}
-    before = [start[name]] if name in start else []
+    before = ["--no-" + name.replace("_", "-")] if value is True else []
     flag = "--" + name.replace("_", "-")
     config = settings_of(monkeypatch, *before, flag, *words.split())
     assert config == RunConfig().changed(**{name: value})
@@ -149,7 +149,9 @@ def test_every_choice_can_be_made(
     assert getattr(getattr(config, group_of_field()[name]), name) == choice
 
 
-@pytest.mark.parametrize("name", ["critic_heads", "hard_phases", "share_volumes"])
+@pytest.mark.parametrize(
+    "name", ["critic_heads", "hard_phases", "match_fractions", "share_volumes"]
+)
 def test_switches_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     flag = "--no-" + name.replace("_", "-")
     config = settings_of(monkeypatch, flag)

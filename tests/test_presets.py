@@ -38,9 +38,10 @@ COMMON: dict[str, Any] = {
     "critic_optimiser": "adam",
     "generator_rate": 1e-4,
     "critic_rate": 1e-4,
-    # Constant learning rates, the last weights.
+    # Constant learning rates, the last weights as they are.
     "decay_from": 1.0,
     "averaging": 0.0,
+    "match_fractions": False,
     "critic_volumes": 8,
     "share_volumes": False,
     "minutes": None,

@@ -146,7 +146,7 @@ class SliceSettings(Settings):
         "materials, none otherwise.",
     )
     critic_planes: int | None = Field(
-        8,
+        4,
         ge=1,
         title="Critic planes",
         description="Random planes per axis and volume in a critic step; empty for "
@@ -165,7 +165,7 @@ class SliceSettings(Settings):
         "slices from real crops; each measurement then takes longer.",
     )
     generator_planes: int | None = Field(
-        8,
+        4,
         ge=1,
         title="Generator planes",
         description="Random planes per axis and volume in a generator step; empty "

@@ -6,9 +6,17 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import generate, objectives, step_time, time_to_quality
+from benchmarks import (
+    generate,
+    gray_and_colour,
+    objectives,
+    step_time,
+    time_to_quality,
+)
 from napari_slicegan.objectives import OBJECTIVES
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
@@ -131,3 +139,18 @@ def test_objectives_play_with_their_own_settings(name: str) -> None:
     assert own.objective.objective == name
     assert own.architecture == other.architecture
     assert own.training == other.training
+
+
+def test_gray_and_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line with distances and floors, and a picture of a crop and three planes."""
+    settings = [argument for text in TOY for argument in ("--set", text)]
+    asked = "--minutes 0.01 --size 64".split()
+    gray_and_colour.main(["--out", str(tmp_path), *asked, *settings])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["grayscale", "colour"]
+    for line in lines:
+        numbers = re.findall(r"\d+\.?\d*", line.split(":")[1])
+        assert len(numbers) == 6
+        assert all(float(number) > 0 for number in numbers)
+    colour = np.asarray(Image.open(tmp_path / "colour.png"))
+    assert colour.shape == (200, 800, 3)
