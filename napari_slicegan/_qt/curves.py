@@ -43,15 +43,22 @@ class Plot:
         HTML, so that the names of the curves have their colours.
     log
         Whether the values are drawn on a logarithmic scale.
+    dots
+        Whether each value is marked, so that a single one is seen as well.
     """
 
     def __init__(
-        self, item: pyqtgraph.PlotItem, title: str, *colours: str, log: bool = False
+        self,
+        item: pyqtgraph.PlotItem,
+        title: str,
+        *colours: str,
+        log: bool = False,
+        dots: bool = False,
     ) -> None:
         self.item = item
         self._title = title
         self._foreground = FOREGROUND[0]
-        self.curves = [self._curve(colour, dots=log) for colour in colours]
+        self.curves = [self._curve(colour, dots=dots) for colour in colours]
         self.band: pyqtgraph.LinearRegionItem | None = None
         item.setLogMode(y=log)
         item.setMouseEnabled(False, False)
@@ -70,7 +77,6 @@ class Plot:
         pen = pyqtgraph.mkPen(colour, width=1.5)
         curve: pyqtgraph.PlotDataItem = self.item.plot(pen=pen, antialias=True)
         if dots:
-            # A single measurement is seen as well.
             curve.setSymbol("o")
             curve.setSymbolSize(4)
             curve.setSymbolBrush(colour)
@@ -185,7 +191,7 @@ class Curves(QWidget):
         losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
         self.losses = self._plot(losses, CRITIC, GENERATOR)
         self.quality = {
-            curve: self._plot(curve.title, QUALITY, log=curve.is_distance)
+            curve: self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
             for curve in measured
         }
         self.speed = self._plot("Steps per second (below: the step)", SPEED)
@@ -194,8 +200,10 @@ class Curves(QWidget):
             plot.item.setXLink(self.speed.item)
             plot.item.getAxis("bottom").setStyle(showValues=False)
 
-    def _plot(self, title: str, *colours: str, log: bool = False) -> Plot:
-        plot = Plot(self._canvas.addPlot(), title, *colours, log=log)
+    def _plot(
+        self, title: str, *colours: str, log: bool = False, dots: bool = False
+    ) -> Plot:
+        plot = Plot(self._canvas.addPlot(), title, *colours, log=log, dots=dots)
         self._canvas.nextRow()
         return plot
 

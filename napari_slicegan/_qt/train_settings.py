@@ -152,11 +152,14 @@ class TrainSettings(QWidget):
             self._show(self.value())
 
     def _use_preset(self) -> None:
-        """A preset brings all settings but those of images, device and previews."""
-        kept = self.form.first.values()
-        chosen = preset(self.preset.value()).changed(
-            device=kept["device"], monitor_every=kept["monitor_every"]
-        )
+        """A preset brings all settings but those of images, device and previews.
+
+        Previews of another kind take longer or shorter: their interval is the preset's.
+        """
+        entered, chosen = self.form.first.values(), preset(self.preset.value())
+        same = chosen.architecture.dimensions == self.dimensions
+        kept = ("device", "monitor_every") if same else ("device",)
+        chosen = chosen.changed(**{name: entered[name] for name in kept})
         self.set_value(chosen.model_copy(update={"micrograph": self._micrograph}))
         self.value_changed.emit(self.value())
 

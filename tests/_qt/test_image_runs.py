@@ -13,6 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtGui import QStandardItemModel
 
+from napari_slicegan._qt.application import WindowStart, fill
 from napari_slicegan._qt.jobs import EarlierRun
 from napari_slicegan._qt.layers import PREVIEW
 from napari_slicegan._qt.run_state import RunState
@@ -147,6 +148,16 @@ def test_from_a_folder_to_samples(
     assert RunFolder.open(run).config().architecture == config.architecture
 
 
+def test_a_folder_of_the_command_line_is_trained_on_at_once(
+    widget: SliceGANWidget, viewer: Any, folder: Path, qtbot: QtBot
+) -> None:
+    config = small_image_config(steps=10**6, monitor_every=5)
+    with qtbot.waitSignal(widget.train.preview_made, timeout=LONG):
+        fill(viewer, widget, WindowStart(config=config, folder=folder, train=True))
+    widget.train.stop()
+    until(widget, qtbot, RunState.FINISHED)
+
+
 def test_crops_of_the_micrograph(
     widget: SliceGANWidget, viewer: Any, qtbot: QtBot
 ) -> None:
@@ -189,13 +200,13 @@ def test_from_images_back_to_volumes(
     widget: SliceGANWidget, image_run: Path, toy_run: Path, qtbot: QtBot
 ) -> None:
     """The third tab follows the generator that is loaded."""
-    told: list[str] = []
-    widget.volume.product_changed.connect(told.append)
+    titles = []
     for run in (image_run, toy_run):
-        with qtbot.waitSignal(widget.volume.product_changed, timeout=LONG):
-            widget.volume.set_run(run)
-        assert widget.tabs.tabText(2) == widget.volume.box.title() == told[-1]
-    assert told == ["Samples", "Volume"]
+        widget.volume.set_run(run)
+        qtbot.waitUntil(lambda: not widget.volume.source.is_loading, timeout=LONG)
+        assert widget.tabs.tabText(2) == widget.volume.box.title()
+        titles.append(widget.volume.product)
+    assert titles == ["Samples", "Volume"]
     assert not widget.volume.form.isHidden()
 
 
