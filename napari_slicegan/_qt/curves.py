@@ -70,8 +70,8 @@ class Plot:
             item.getAxis("left").setTicks([[]])
         else:
             item.getViewBox().setLimits(minYRange=0.01)
-            # More would overlap in so low a plot.
-            item.getAxis("left").setTickDensity(0.5)
+            # More would overlap in so low a plot; small shares have long numbers.
+            item.getAxis("left").setTickDensity(0.3 if dots else 0.5)
 
     def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
         pen = pyqtgraph.mkPen(colour, width=1.5)
