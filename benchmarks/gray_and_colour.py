@@ -26,7 +26,7 @@ from PIL import Image
 from skimage.data import immunohistochemistry
 
 from benchmarks.time_to_quality import parse_setting
-from benchmarks.yardstick import number
+from benchmarks.yardstick import as_number
 from napari_slicegan.config import AXES, RunConfig
 from napari_slicegan.generation import generate
 from napari_slicegan.metrics.comparison import compare
@@ -55,7 +55,11 @@ def gold(settings: MicrographSettings) -> Micrograph:
 
 def tissue(settings: MicrographSettings) -> Micrograph:
     """A stained section of tissue, colour."""
-    section = Micrograph.from_array(immunohistochemistry(), "colour", name="tissue")
+    section = Micrograph.from_array(
+        immunohistochemistry(),  # type: ignore[no-untyped-call]
+        "colour",
+        name="tissue",
+    )
     return section.prepared(settings)
 
 
@@ -91,17 +95,17 @@ def summary(images: TrainingImages, volume: Volume) -> str:
     """Distances of a volume, each beside that of real pieces."""
     rows = compare(images, volume).rows
     levels = [row for row in rows if row.metric == "histogram"]
-    distance = fmean(number(row.distance) for row in levels)
-    floor = fmean(number(row.noise_floor) for row in levels)
+    distance = fmean(as_number(row.distance) for row in levels)
+    floor = fmean(as_number(row.noise_floor) for row in levels)
     image = next(iter(images)).values
     halves = np.array_split(image, 2, axis=1)
     rng = np.random.default_rng(0)
-    real = crops([image], CROPS, rng)
+    real = crops(image[None], CROPS, rng)
     by_axis = [
         fmean(sliced_wasserstein(real, crops(volume.planes(axis), CROPS, rng), rng))
         for axis in AXES
     ]
-    first, second = (crops([half], CROPS, rng) for half in halves)
+    first, second = (crops(half[None], CROPS, rng) for half in halves)
     between = fmean(sliced_wasserstein(first, second, rng))
     along = ", ".join(f"{value:.0f}" for value in by_axis)
     return (
@@ -111,17 +115,16 @@ def summary(images: TrainingImages, volume: Volume) -> str:
 
 
 def crops(
-    planes: Sequence[NDArray[Any]] | NDArray[Any], n: int, rng: np.random.Generator
+    planes: NDArray[Any], n: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Random crops of random planes, turned and mirrored, [n, C, 64, 64]."""
     found = []
     for _ in range(n):
         plane = planes[rng.integers(len(planes))]
-        row, column = (rng.integers(length - EDGE + 1) for length in plane.shape[:2])
-        crop = np.rot90(
-            plane[row : row + EDGE, column : column + EDGE], rng.integers(4)
-        )
-        found.append(crop if rng.integers(2) else crop[::-1])
+        row, column = rng.integers(np.subtract(plane.shape[:2], EDGE) + 1)
+        crop = plane[row : row + EDGE, column : column + EDGE]
+        turned = np.rot90(crop, int(rng.integers(4)))
+        found.append(turned if rng.integers(2) else turned[::-1])
     whole = np.asarray(found, np.float32)
     return whole[:, None] if whole.ndim == 3 else np.moveaxis(whole, -1, 1)
 

@@ -68,12 +68,12 @@ class Yardstick:
         self._rows, self._reach = found.rows, found.max_distance - 1
         wanted = compare(images, like, MAX_DISTANCE, WANTED).rows
         self._fractions = {
-            row.phase: number(row.real)
+            row.phase: as_number(row.real)
             for row in wanted
             if row.metric == "phase_fraction"
         }
         self._faces = {
-            (row.phase, row.axis): number(row.real)
+            (row.phase, row.axis): as_number(row.real)
             for row in wanted
             if row.metric == "face_density"
         }
@@ -131,7 +131,7 @@ class Yardstick:
             columns[f"fraction_{number}"] = float(generated[0])
             errors.append(abs(generated[0] - self._fractions[row.phase]))
         columns["fraction_error"] = float(max(errors))
-        columns["fraction_floor"] = max(number(row.noise_floor) for row, _ in pairs)
+        columns["fraction_floor"] = max(as_number(row.noise_floor) for row, _ in pairs)
         return columns
 
     def _percolation_columns(self, pairs: list[Pair]) -> Columns:
@@ -142,8 +142,8 @@ class Yardstick:
                 real = "" if row.real is None else row.real
                 columns[f"percolating_real_{row.axis}"] = real
         known = [(row, generated) for row, generated in pairs if row.real is not None]
-        errors = [abs(float(value[0]) - number(row.real)) for row, value in known]
-        floors = [number(row.noise_floor) for row, _ in known]
+        errors = [abs(float(value[0]) - as_number(row.real)) for row, value in known]
+        floors = [as_number(row.noise_floor) for row, _ in known]
         columns["percolating_error"] = max(errors) if errors else ""
         columns["percolating_floor"] = max(floors) if floors else ""
         return columns
@@ -174,7 +174,7 @@ def _correlation_columns(pairs: list[Pair]) -> Columns:
         distances[row.axis].append(float(difference.mean()))
     columns: Columns = {f"s2_{axis}": fmean(distances[axis]) for axis in AXES}
     columns["s2"] = fmean(columns.values())
-    columns["s2_floor"] = fmean(number(row.noise_floor) for row, _ in pairs)
+    columns["s2_floor"] = fmean(as_number(row.noise_floor) for row, _ in pairs)
     return columns
 
 
@@ -190,7 +190,7 @@ def _face_columns(pairs: list[Pair], wanted: Mapping[Any, float]) -> Columns:
         along = [(row, float(value[0])) for row, value in pairs if row.axis == axis]
         # Each face between two phases counts for both of them.
         columns[f"face_{axis}"] = sum(value for _, value in along) / 2
-        columns[f"face_real_{axis}"] = sum(number(row.real) for row, _ in along) / 2
+        columns[f"face_real_{axis}"] = sum(as_number(row.real) for row, _ in along) / 2
         image = sum(wanted[row.phase, axis] for row, _ in along) / 2
         columns[f"face_image_{axis}"] = image
         relative = [value / wanted[row.phase, axis] - 1 for row, value in along]
@@ -198,11 +198,11 @@ def _face_columns(pairs: list[Pair], wanted: Mapping[Any, float]) -> Columns:
         columns[f"face_error_{axis}"] = errors[-1]
     columns["face_error"] = max(map(abs, errors))
     columns["face_floor"] = max(
-        number(row.noise_floor) / number(row.real) for row, _ in pairs
+        as_number(row.noise_floor) / as_number(row.real) for row, _ in pairs
     )
     return columns
 
 
-def number(value: object) -> float:
+def as_number(value: object) -> float:
     """A number that is known; nan where it cannot be told."""
     return value if isinstance(value, float) else float("nan")
