@@ -210,7 +210,8 @@ class Curves(QWidget):
     def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
         """Start anew, with plots for what a run measures."""
         self.series = RunSeries()
-        self._build_plots(measured)
+        if tuple(measured) != tuple(self.quality):
+            self._build_plots(measured)
         self.caption.setVisible(any(curve.floor for curve in measured))
         self._follow_theme()
         self.redraw()
