@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 if TYPE_CHECKING:
-    from napari_slicegan.architectures import VolumeGenerator
+    from napari_slicegan.architectures import GeneratorNetwork
 
 
 WARM_UP = 3
@@ -27,13 +27,13 @@ class AveragedGenerator:
     are measured anew with :meth:`recalibrate` before the average is used.
     """
 
-    def __init__(self, generator: VolumeGenerator, decay: float) -> None:
+    def __init__(self, generator: GeneratorNetwork, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(generator).requires_grad_(False).eval()
         self.n_updates = 0
 
     @torch.no_grad()
-    def update(self, generator: VolumeGenerator) -> None:
+    def update(self, generator: GeneratorNetwork) -> None:
         """Move the average towards the trained weights.
 
         The decay rises from 0 over the first steps, so that the average soon
@@ -74,33 +74,42 @@ class AveragedGenerator:
         Parameters
         ----------
         batches
-            Latent fields [B, C, z, y, x].
+            Latents, of volumes [B, C, z, y, x].
 
         Returns
         -------
         Tensor
             [phases, N], on the CPU.
         """
-        probed = slice(None, None, PROBED)
+        every, probed = slice(None), slice(None, None, PROBED)
+        volumes = (self.network(latents) for latents in batches)
         made = [
-            self.network(latents)[..., probed, probed, probed].cpu()
-            for latents in batches
+            each[(every, every, *(probed,) * (each.dim() - 2))].cpu()
+            for each in volumes
         ]
         return torch.cat(made).transpose(0, 1).flatten(1)
 
     @torch.no_grad()
-    def take_statistics(self, generator: VolumeGenerator) -> None:
+    def take_statistics(self, generator: GeneratorNetwork) -> None:
         """Take over the running statistics of the trained network."""
         pairs = zip(self.network.buffers(), generator.buffers(), strict=True)
         for mine, theirs in pairs:
             mine.copy_(theirs)
 
+    @torch.no_grad()
+    def follow(self, generator: GeneratorNetwork) -> None:
+        """Become the trained network as it is, statistics included."""
+        self.network.load_state_dict(generator.state_dict())
+
     def state_dict(self) -> dict[str, object]:
-        """State that a resumed run needs."""
+        """State that a resumed run needs; without averaging no copy of the weights."""
+        if self.decay == 0:
+            return {"n_updates": self.n_updates}
         return {"network": self.network.state_dict(), "n_updates": self.n_updates}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Take over what :meth:`state_dict` gave."""
-        weights = state["network"]
-        self.network.load_state_dict(weights)  # type: ignore[arg-type]
+        if self.decay > 0:
+            weights = state["network"]
+            self.network.load_state_dict(weights)  # type: ignore[arg-type]
         self.n_updates = int(state["n_updates"])  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Command line: demo | gui | train | resume | generate | measure | presets | info."""
+"""Command line: demo | gui | train | resume | generate | sample | measure | ..."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_demo, _gui, _train, _resume, _generate, _measure, _presets, _info):
+    for add in (
+        *(_demo, _gui, _train, _resume, _generate, _sample),
+        *(_measure, _evaluate, _presets, _info),
+    ):
         add(commands)
     return parser
 
@@ -159,6 +162,28 @@ def _generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
 
 
+def _sample(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("sample", help="draw images from a trained generator")
+    command.add_argument(
+        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
+    )
+    command.add_argument("--count", type=int, default=64, help="default: %(default)s")
+    command.add_argument("--seed", type=int, default=0, help="other images of it")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="stack to write, .tif or .npy (default: samples-seedSEED.tif beside RUN's "
+        "generator)",
+    )
+    command.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
+    )
+    command.add_argument(
+        "--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV"
+    )
+
+
 def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser(
         "measure", help="compare a volume with the real material"
@@ -182,6 +207,37 @@ def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
     add_setting_flags(command, "micrograph")
+
+
+def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "evaluate", help="test a game on nine Gaussians: quality, modes, figure"
+    )
+    command.add_argument("what", choices=("mixture",), help="what to test it on")
+    command.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        metavar="RUN",
+        help="run folder (default: a new run is trained)",
+    )
+    command.add_argument("--points", type=Path, help="a table of points instead")
+    command.add_argument("--out", type=Path, help="folder of the new run")
+    command.add_argument("--figure", type=Path, metavar="PNG", help="scatter to draw")
+    command.add_argument(
+        "--preset",
+        choices=("realness-toy", "realness-toy-paper"),
+        help="settings of the new run (default: realness-toy)",
+    )
+    command.add_argument(
+        "--sweep",
+        nargs="*",
+        type=int,
+        metavar="OUTCOMES",
+        help="train for each of these numbers of outcomes, with three ratios of steps; "
+        "table and figures (default: those of the paper)",
+    )
+    add_setting_flags(command)
 
 
 def _presets(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

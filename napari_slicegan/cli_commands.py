@@ -9,20 +9,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_slicegan.cli_evaluate import evaluate
 from napari_slicegan.cli_options import changes_from, config_from, file_path
 from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import DemoJob, run_demo
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
+from napari_slicegan.image_generation import generate_images
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison
+from napari_slicegan.run_data import training_data
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.sheet import check_stack_ending
+from napari_slicegan.spectrograms import write_sounds
 from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.trained_generator import (
+    TrainedGenerator,
+    load_any_generator,
+    load_generator,
+)
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume, check_ending
@@ -31,6 +40,20 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from napari_slicegan.metrics.reference import Source
+    from napari_slicegan.run_data import Data
+
+__all__ = [
+    "demo",
+    "evaluate",
+    "generate",
+    "gui",
+    "info",
+    "measure",
+    "presets",
+    "resume",
+    "sample",
+    "train",
+]
 
 DONE, STOPPED, DIVERGED = 0, 130, 1
 
@@ -65,8 +88,8 @@ def gui(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """Start a run."""
     config = config_from(options)
-    images = _training_images(options, config.micrograph)
-    name = Path(next(iter(images)).name).stem.replace(" ", "-")
+    images = _training_data(options, config)
+    name = Path(images.name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     return _run(Trainer.start(config, images, out), out)
 
@@ -87,6 +110,25 @@ def generate(options: Namespace) -> int:
     volume = _generate(trained, size, options.seed, options.periodic, options.device)
     volume.save(out)
     _say(f"Wrote {out}")
+    return DONE
+
+
+def sample(options: Namespace) -> int:
+    """Draw images and write them."""
+    trained = load_any_generator(options.run)
+    folder = options.run if options.run.is_dir() else options.run.parent
+    out = options.out or folder / f"samples-seed{options.seed}.tif"
+    check_stack_ending(out)
+    trained.network.to(choose_device(options.device))
+    sheet = generate_images(trained, options.count, options.seed)
+    sheet.save(out)
+    _say(f"Wrote {out}")
+    if options.sheet:
+        sheet.save_picture(options.sheet)
+        _say(f"Wrote {options.sheet}")
+    if options.sounds:
+        write_sounds(options.sounds, sheet.values)
+        _say(f"Wrote {options.sounds}")
     return DONE
 
 
@@ -120,7 +162,7 @@ def presets(options: Namespace) -> int:
 
 def info(options: Namespace) -> int:
     """Tell about a run folder or a generator."""
-    trained = load_generator(options.run)
+    trained = load_any_generator(options.run)
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())
     size = trained.voxel_size_nm
@@ -155,7 +197,7 @@ def _run(trainer: Trainer, folder: Path) -> int:
     if reason is FinishReason.STOPPED:
         _say(f"Resume with:   slicegan resume {folder}")
         return STOPPED
-    _say(f"Generate with: slicegan generate {folder} --size 128")
+    _say(f"Generate with: slicegan {trainer.subject.command.format(folder)}")
     return DONE
 
 
@@ -174,6 +216,18 @@ def _generate(
     return generate_with_progress(
         generate_in_steps(VolumePlan(trained, size, seed, periodic))
     )
+
+
+def _training_data(options: Namespace, config: RunConfig) -> Data:
+    """A folder or a volume to cut is a set of images; all else are micrographs."""
+    files = [file_path(file) for file in options.files]
+    dimensions = config.architecture.dimensions
+    cut = dimensions == 2 and config.images.cut_axis != "none"
+    if len(files) == 1 and (files[0].is_dir() or cut):
+        return training_data(config, files[0])
+    if dimensions == 1 and not files:
+        return training_data(config, None)
+    return training_data(config, _training_images(options, config.micrograph))
 
 
 def _training_images(

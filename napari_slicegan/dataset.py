@@ -1,9 +1,9 @@
-"""Random crops of the training images, drawn when they are needed."""
+"""Random crops and random images, drawn when they are needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from napari_slicegan.transforms import Transform
 
 Symmetries = Literal["none", "flips", "rotations"]
+
+
+class Source(Protocol):
+    """Where the real samples of a critic come from."""
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` of them as network values, float32 ``[n, C, ...]``, on the CPU."""
 
 
 class PatchSampler:
@@ -129,3 +136,34 @@ def patch_samplers(
         for axis in AXES
         if axis in images.views
     ]
+
+
+class ImageSampler:
+    """Whole images of a set, each equally probable at every draw.
+
+    Parameters
+    ----------
+    values
+        ``[N, Y, X]`` or ``[N, Y, X, 3]``.
+    transform
+        Turns gray values or colours into network values.
+    roll
+        Largest number of columns by which an image is rolled at random.
+    """
+
+    def __init__(
+        self, values: NDArray[Any], transform: Transform, roll: int = 0
+    ) -> None:
+        self._values = values
+        self._roll = roll
+        self._transform = transform
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` images as network values: float32 ``[n, C, Y, X]``, on the CPU."""
+        chosen = torch.randint(len(self._values), (n,), generator=rng)
+        images = self._values[chosen.numpy()]
+        if self._roll:
+            steps = torch.randint(-self._roll, self._roll + 1, (n,), generator=rng)
+            pairs = zip(images, steps.tolist(), strict=True)
+            images = np.stack([np.roll(image, step, axis=1) for image, step in pairs])
+        return self._transform.forward(images)

@@ -22,17 +22,19 @@ from napari_slicegan.architectures import (
     build_generator,
     check_training_size,
     generator_spec,
+    output_of,
+    volume_spec,
 )
 from napari_slicegan.config import RunConfig
 from napari_slicegan.devices import choose_device
 from napari_slicegan.game import Game
 from napari_slicegan.memory import MEMORY_SETTINGS
 from napari_slicegan.operation_counter import META, Counter, StepCost
-from napari_slicegan.transforms import fit_transform
+from napari_slicegan.subjects import build_subject
 
 if TYPE_CHECKING:
     from napari_slicegan.architectures import Output
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.run_data import Data
 
 LARGEST_PATCH = 256
 PROBE_S = 0.3
@@ -77,8 +79,8 @@ class Estimate:
         return f"{text} That is too much: lower {MEMORY_SETTINGS}."
 
 
-def estimate(config: RunConfig, images: TrainingImages) -> Estimate:
-    """What a run with these settings and images will need.
+def estimate(config: RunConfig, data: Data) -> Estimate:
+    """What a run with these settings and data will need.
 
     Takes a second, the first time on a device a little more. The thread that calls
     decides how many cores are measured (``torch.set_num_threads``).
@@ -86,16 +88,14 @@ def estimate(config: RunConfig, images: TrainingImages) -> Estimate:
     Raises
     ------
     ValueError
-        If settings and images do not fit together, as `Trainer` would.
+        If settings and data do not fit together, as `Trainer` would.
     """
-    images.check_patch(config.architecture.patch_size)
     device = choose_device(config.training.device)
-    transform = fit_transform(images)
-    output: Output = "phases" if transform.range == "simplex" else "unit"
-    isotropic = images.material == "isotropic"
-    cost = step_cost(config, transform.channels, output, isotropic)
+    subject = build_subject(config, data)
+    channels, values = subject.transform.channels, subject.transform.range
+    cost = step_cost(config, channels, output_of(values), subject.isotropic)
     step_s = cost.seconds(machine_speed(device, torch.get_num_threads()))
-    steps, minutes = config.training.steps, config.training.minutes
+    steps, minutes = subject.training.steps, subject.training.minutes
     if minutes is not None:
         steps = min(steps, math.ceil(60 * minutes / step_s))
     memory = cost.memory_bytes + OVERHEAD_BYTES
@@ -121,10 +121,14 @@ def step_cost(
     """
     spec = generator_spec(config, channels, output)
     patch = config.architecture.patch_size
-    check_training_size(spec, patch)
+    edges: tuple[int, ...] = (patch, patch)
+    if config.architecture.dimensions == 1:
+        edges = ()
+    else:
+        check_training_size(spec, patch)
 
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
-        return torch.empty(n, channels, patch, patch, device=META)
+        return torch.empty(n, channels, *edges, device=META)
 
     counter = Counter()
     with counter:
@@ -152,7 +156,7 @@ def machine_speed(device: torch.device, threads: int) -> float:
     threads
         Threads that torch uses at the moment.
     """
-    spec = generator_spec(RunConfig(), 2, "phases")
+    spec = volume_spec(RunConfig(), 2, "phases")
     shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
     latents = torch.zeros((*shape, *(spec.latent_size,) * 3))
     with Counter() as counter:
@@ -187,7 +191,7 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
     try:
         with META:
             # The channels of the material do not change any size.
-            rule = build_generator(generator_spec(config, 2, "phases")).size_rule
+            rule = build_generator(volume_spec(config, 2, "phases")).size_rule
     except ValueError:
         return {}
     halved = 2 ** len(config.architecture.critic_widths)

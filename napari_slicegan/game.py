@@ -11,20 +11,21 @@ from torch import Tensor, nn
 
 from napari_slicegan import hard_phases
 from napari_slicegan.architectures import (
-    GeneratorSpec,
+    GeneratorNetwork,
     build_critic,
     build_generator,
 )
 from napari_slicegan.averaging import AveragedGenerator
-from napari_slicegan.config import AXES
+from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS
 from napari_slicegan.phase_weights import matching_weights
 from napari_slicegan.random_streams import RandomStreams
 from napari_slicegan.transforms import OneHotPhases
-from napari_slicegan.views import Slices
+from napari_slicegan.views import view_of
 
 if TYPE_CHECKING:
+    from napari_slicegan.architectures.network import Prior
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.transforms import Transform
@@ -65,24 +66,31 @@ class Game:
     def __init__(
         self,
         config: RunConfig,
-        spec: GeneratorSpec,
+        spec: Any,
         isotropic: bool,
         device: torch.device,
     ) -> None:
         self.config = config
         self.device = device
         self.streams = RandomStreams(config.training.seed)
-        self.view = Slices(merged=isotropic)
-        heads = len(AXES) if isotropic and config.architecture.critic_heads else 1
+        self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
+        heads = 1
+        if isotropic and config.architecture.critic_heads:
+            heads = self.view.n_axes
         self._per_axis = config.objective.update_per_axis
         if self._per_axis and heads > 1:
             raise ValueError(
                 "A critic that is updated for each axis in turn has one last layer for "
                 "all axes; turn off 'Critic heads' or 'Update for each axis'."
             )
+        if self._per_axis and self.view.n_axes == 1:
+            raise ValueError(
+                "Images have no axes for which the critic could be updated in turn, "
+                "got 'Update for each axis'; turn it off."
+            )
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
-        self.generator = build_generator(spec, weights).to(device)
+        self.generator: GeneratorNetwork = build_generator(spec, weights).to(device)
         self.critics = nn.ModuleList(
             build_critic(config, spec.channels, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
@@ -99,10 +107,10 @@ class Game:
         )
 
     def latents(self, n: int, purpose: str = "latents") -> Tensor:
-        """Random latent fields of the training size, [n, C, l, l, l]."""
-        spec = self.generator.spec
-        shape = (n, spec.latent_channels, *(spec.latent_size,) * 3)
-        return torch.randn(shape, generator=self.streams[purpose]).to(self.device)
+        """Random latents of the training size, [n, C, l, l, l] for volumes."""
+        shape = (n, *self.generator.training_latents)
+        rng = self.streams[purpose]
+        return prior_sample(self.generator.prior, shape, rng).to(self.device)
 
     def step(self, real: RealImages, progress: float) -> StepLosses:
         """Train the critics, then the generator, as often as the settings say.
@@ -148,7 +156,7 @@ class Game:
         self.objective.begin_step(self.streams["objective"])
         batches = self._fakes(volumes, self.config.slices.critic_planes)
         if self._per_axis:
-            parts = len(AXES) // len(batches)
+            parts = self.view.n_axes // len(batches)
             batches = [(n, part) for n, fake in batches for part in fake.chunk(parts)]
         updates = [[batch] for batch in batches] if self._per_axis else [batches]
         total = torch.zeros(2, device=self.device)
@@ -196,7 +204,7 @@ class Game:
         if per_axis is None or self.objective.pairs_images:
             n = n_fakes
         else:
-            n = per_axis * len(AXES) // n_batches
+            n = per_axis * self.view.n_axes // n_batches
         return real(number, n, self.streams["patches"]).to(self.device)
 
     def _set_rates(self, progress: float) -> None:
@@ -221,9 +229,10 @@ class Game:
         Parameters
         ----------
         n_volumes
-            Volumes to measure them on. Their latents are the same at every call, so
-            that measurements of one run can be compared. Without averaging the
-            trained network's own statistics are taken over.
+            Volumes to measure them on; images come in 16 times as many. Their latents
+            are the same at every call, so that measurements of one run can be
+            compared. Without averaging the trained network's own statistics are taken
+            over.
         """
         if self.averaged.decay == 0:
             self.averaged.take_statistics(self.generator)
@@ -249,7 +258,7 @@ class Game:
         """Latents [2, C, l, l, l] of some volumes, the same ones at every call."""
         rng_state = self.streams["monitor"].get_state()
         for _ in range(n_volumes // 2):
-            yield self.latents(2, "monitor")
+            yield self.latents(self.generator.statistics_batch, "monitor")
         self.streams["monitor"].set_state(rng_state)
 
     def state_dict(self) -> dict[str, Any]:
@@ -268,3 +277,12 @@ class Game:
         """Take over what :meth:`state_dict` gave."""
         for name in self.state_dict():
             getattr(self, name).load_state_dict(state[name])
+        if self.averaged.decay == 0:
+            self.averaged.follow(self.generator)
+
+
+def prior_sample(prior: Prior, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Latents of a law: normal, or uniform between -1 and 1; on the CPU."""
+    if prior == "uniform":
+        return 2 * torch.rand(shape, generator=rng) - 1
+    return torch.randn(shape, generator=rng)

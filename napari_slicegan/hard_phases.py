@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_slicegan.transforms import most_probable
+from napari_slicegan.channels import most_probable
 
 LOGIT_SCALE = 3.0
 

@@ -1,7 +1,8 @@
 """Named bundles of settings.
 
 ``slicegan-paper``, ``-v1`` and ``-head`` are the published settings and those of two
-states of the original code; ``docs/paper-and-code.md`` compares them.
+states of the original code; ``docs/paper-and-code.md`` compares them. Those of systems
+that make images stand in ``presets_of_images.py``; ``docs/systems.md`` tells of them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from napari_slicegan.config import RunConfig
+from napari_slicegan.presets_of_images import IMAGE_PRESETS, IMAGE_SUMMARIES
 
 _PAPER = {
     "architecture": "slicegan",
@@ -72,8 +74,11 @@ PRESETS: Mapping[str, RunConfig] = MappingProxyType(
         "slicegan-paper": _preset("slicegan-paper", {**_PAPER, "settle_minutes": 240}),
         "slicegan-v1": _preset("slicegan-v1", _V1),
         "slicegan-head": _preset("slicegan-head", _HEAD),
+        **{name: _preset(name, values) for name, values in IMAGE_PRESETS.items()},
     }
 )
+
+VOLUME_PRESETS = tuple(name for name in PRESETS if name not in IMAGE_PRESETS)
 
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
@@ -82,6 +87,7 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "slicegan-paper": "The settings of Kench & Cooper 2021, for a large GPU.",
         "slicegan-v1": "The original code at the time of the paper.",
         "slicegan-head": "The original code of 2022, with a resize-convolution.",
+        **IMAGE_SUMMARIES,
     }
 )
 

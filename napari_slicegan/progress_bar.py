@@ -35,7 +35,7 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
                 reason: FinishReason = end.value
                 return reason
             if report.quality is not None:
-                quality = f", S2 off {report.quality.correlation_distance:.4f}"
+                quality = f", {report.quality.sentence()}"
             bar.set_postfix_str(_line(report) + quality, refresh=False)
             bar.n = report.progress
             bar.update(0)

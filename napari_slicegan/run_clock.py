@@ -25,6 +25,8 @@ class RunClock:
     ----------
     training
         The limits.
+    epoch_steps
+        Steps of an epoch, at whose end the quality is measured too; None for none.
 
     Attributes
     ----------
@@ -34,9 +36,12 @@ class RunClock:
         Smallest distance measured so far, and when.
     """
 
-    def __init__(self, training: TrainingSettings) -> None:
+    def __init__(
+        self, training: TrainingSettings, epoch_steps: int | None = None
+    ) -> None:
         minutes = training.minutes
         self.training = training
+        self.epoch_steps = epoch_steps
         self.limit_s = math.inf if minutes is None else 60 * minutes
         self.elapsed_s = 0.0
         self.best_distance = math.inf
@@ -94,7 +99,11 @@ class RunClock:
 
     def is_monitored(self, step: int) -> bool:
         """Whether the quality is measured after this step."""
-        return step % self.training.monitor_every == 0
+        return step % self.training.monitor_every == 0 or self.ends_epoch(step)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether this step is the last one of an epoch; step 0 begins the first."""
+        return self.epoch_steps is not None and step % self.epoch_steps == 0
 
     def checkpoint_is_due(self, step: int) -> bool:
         """Whether to save after this step; not if the end, which saves, comes next."""

@@ -1,11 +1,12 @@
 """The run folder: everything a run is, on disk, whole at any moment.
 
 config.json             settings, program versions
-micrographs/            the prepared images
+micrographs/            the prepared images; image-set/ in runs that make images
 history.csv             losses of every step, measured quality where there is one
 checkpoint-0000123.pt   everything needed to go on, newest ones kept
 generator.safetensors   averaged weights, ready to use alone
 preview.png             the last preview beside the real material
+sheets/0012.png         images from fixed noise after epoch 12, in runs that make images
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ from PIL import Image
 
 from napari_slicegan.atomic_files import replacing
 from napari_slicegan.config import RunConfig, parse_config
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.run_data import FOLDERS, Data, load_data, save_data
+from napari_slicegan.trained_generator import (
+    TrainedGenerator,
+    TrainedNetwork,
+    load_generator,
+)
 from napari_slicegan.training_images import TrainingImages
 
 if TYPE_CHECKING:
@@ -65,9 +71,7 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(
-        cls, path: str | Path, config: RunConfig, images: TrainingImages
-    ) -> RunFolder:
+    def create(cls, path: str | Path, config: RunConfig, images: Data) -> RunFolder:
         """Start a run in a new or empty folder.
 
         Raises
@@ -85,7 +89,7 @@ class RunFolder:
             )
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
-            images.save(folder.path / "micrographs")
+            save_data(images, folder.path)
             folder.write_config(config)
         except OSError as error:
             raise ValueError(
@@ -136,8 +140,12 @@ class RunFolder:
         return read_config(self.path / CONFIG)
 
     def images(self) -> TrainingImages:
-        """The images as they were trained on."""
-        return TrainingImages.load(self.path / "micrographs")
+        """The micrographs as they were trained on; other data are refused."""
+        return TrainingImages.load(self.path / FOLDERS[TrainingImages])
+
+    def data(self) -> Data:
+        """Whatever the run was trained on."""
+        return load_data(self.path)
 
     def generator(self) -> TrainedGenerator:
         """The averaged generator of the last save."""
@@ -147,7 +155,7 @@ class RunFolder:
         self,
         step: int,
         state: Mapping[str, Any],
-        generator: TrainedGenerator,
+        generator: TrainedNetwork,
         keep: int,
     ) -> Path:
         """Write a checkpoint and the generator, then drop other checkpoints.
@@ -169,6 +177,13 @@ class RunFolder:
     def write_preview(self, pixels: NDArray[np.uint8]) -> None:
         """Write ``preview.png``, [rows, columns] or [rows, columns, 3]."""
         with replacing(self.path / PREVIEW) as temporary:
+            Image.fromarray(pixels).save(temporary, format="PNG")
+
+    def write_sheet(self, epoch: int, pixels: NDArray[np.uint8]) -> None:
+        """Write ``sheets/0000.png`` and so on, [rows, columns(, 3)]."""
+        path = self.path / "sheets" / f"{epoch:04d}.png"
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary:
             Image.fromarray(pixels).save(temporary, format="PNG")
 
     def checkpoints(self) -> list[Path]:

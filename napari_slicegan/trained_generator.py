@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from napari_slicegan.architectures import (
-    GeneratorSpec,
+    ARCHITECTURES,
+    GeneratorNetwork,
     VolumeGenerator,
     build_generator,
 )
@@ -28,7 +29,7 @@ UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeErro
 
 
 @dataclass(frozen=True)
-class TrainedGenerator:
+class TrainedNetwork:
     """Network, the way back to micrograph values, and the voxel size.
 
     Attributes
@@ -39,7 +40,7 @@ class TrainedGenerator:
         Edge of a voxel in nanometres, if the micrograph's pixel size was known.
     """
 
-    network: VolumeGenerator
+    network: GeneratorNetwork
     transform: Transform
     voxel_size_nm: float | None
     name: str = "generator"
@@ -62,8 +63,44 @@ class TrainedGenerator:
             )
 
 
+@dataclass(frozen=True)
+class TrainedGenerator(TrainedNetwork):
+    """A network that makes volumes."""
+
+    network: VolumeGenerator
+
+
+def trained_network(
+    network: GeneratorNetwork,
+    transform: Transform,
+    voxel_size_nm: float | None,
+    name: str,
+) -> TrainedNetwork:
+    """A trained network, as one of volumes if it makes these."""
+    if isinstance(network, VolumeGenerator):
+        return TrainedGenerator(network, transform, voxel_size_nm, name)
+    return TrainedNetwork(network, transform, voxel_size_nm, name)
+
+
 def load_generator(path: str | Path) -> TrainedGenerator:
-    """Read a generator from its file or from a run folder. Executes no code.
+    """Read a generator of volumes from its file or a run folder. Executes no code.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or it is damaged, or not a generator of volumes.
+    """
+    trained = load_any_generator(path)
+    if not isinstance(trained, TrainedGenerator):
+        raise ValueError(
+            f"Expected a generator of volumes, got one of images in {path}; draw its "
+            "images with 'slicegan sample'."
+        )
+    return trained
+
+
+def load_any_generator(path: str | Path) -> TrainedNetwork:
+    """As `load_generator`, whatever the generator makes.
 
     Raises
     ------
@@ -80,8 +117,9 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     metadata, weights = _read(file)
     try:
         facts = json.loads(metadata["facts"])
-        spec = TypeAdapter(GeneratorSpec).validate_python(facts["spec"])
-        network = build_generator(spec)
+        kind = ARCHITECTURES[facts["spec"]["architecture"]].spec
+        spec = TypeAdapter(kind).validate_python(facts["spec"])
+        network: GeneratorNetwork = build_generator(spec)
         network.load_state_dict(weights)
         transform = transform_from_state(facts["transform"])
         size, name = facts["voxel_size_nm"], str(facts["name"])
@@ -91,7 +129,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
             "and weights disagree; export the generator again."
         ) from error
     network.eval().requires_grad_(False)
-    return TrainedGenerator(network, transform, size, name)
+    return trained_network(network, transform, size, name)
 
 
 def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -12,30 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_slicegan.architectures import check_training_size, generator_spec
 from napari_slicegan.config import check_changes
-from napari_slicegan.dataset import patch_samplers
 from napari_slicegan.devices import choose_device, memory_in_use
 from napari_slicegan.game import Game, StepLosses
-from napari_slicegan.generation import generate
 from napari_slicegan.memory import memory_explained
-from napari_slicegan.monitors import Quality, QualityMonitor
-from napari_slicegan.preview_image import preview_image
 from napari_slicegan.run_clock import RunClock
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
-from napari_slicegan.trained_generator import TrainedGenerator
-from napari_slicegan.transforms import fit_transform
+from napari_slicegan.subjects import build_subject
+from napari_slicegan.trained_generator import trained_network
 
 if TYPE_CHECKING:
-    from napari_slicegan.architectures import Output
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.run_data import Data
 
 logger = logging.getLogger(__name__)
-
-PREVIEW_SEED = 0
 
 
 class Trainer:
@@ -46,7 +37,8 @@ class Trainer:
     config
         All settings.
     images
-        The micrographs; they say whether the material is isotropic.
+        The micrographs, which say whether the material is isotropic; or a set of
+        images for a generator of images.
     folder
         Where the run is kept; None keeps nothing.
 
@@ -57,29 +49,20 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, images: TrainingImages, folder: RunFolder | None = None
+        self, config: RunConfig, images: Data, folder: RunFolder | None = None
     ) -> None:
-        images.check_patch(config.architecture.patch_size)
         self.config = config
-        self.images = images
+        # Of the kind that the subject takes: it refuses others.
+        self.images: Any = images
         self.folder = folder
-        self.transform = fit_transform(images)
         self.device = choose_device(config.training.device)
-        output: Output = "phases" if self.transform.range == "simplex" else "unit"
-        isotropic = images.material == "isotropic"
-        spec = generator_spec(config, self.transform.channels, output)
-        check_training_size(spec, config.architecture.patch_size)
-        self.samplers = patch_samplers(
-            images,
-            self.transform,
-            config.architecture.patch_size,
-            config.slices.symmetries,
-        )
+        self.subject = subject = build_subject(config, images)
+        self.transform, self.samplers = subject.transform, subject.samplers
+        self.monitor = subject.monitor
         with memory_explained():
-            self.game = Game(config, spec, isotropic, self.device)
-        self.monitor = QualityMonitor(images)
+            self.game = Game(config, subject.spec, subject.isotropic, self.device)
         self.step = 0
-        self.clock = RunClock(config.training)
+        self.clock = RunClock(subject.training, subject.epoch_steps)
         self.images_seen = 0
         self._rows: list[dict[str, Any]] = []
         self._stop = threading.Event()
@@ -87,9 +70,7 @@ class Trainer:
         self._go.set()
 
     @classmethod
-    def start(
-        cls, config: RunConfig, images: TrainingImages, path: str | Path
-    ) -> Trainer:
+    def start(cls, config: RunConfig, images: Data, path: str | Path) -> Trainer:
         """Start a run in a new folder; the folder is made only if all is well."""
         trainer = cls(config, images)
         trainer.folder = RunFolder.create(path, config, images)
@@ -115,7 +96,7 @@ class Trainer:
         before = folder.config()
         config = before.changed(**changes)
         check_changes(before, config)
-        trainer = cls(config, folder.images(), folder)
+        trainer = cls(config, folder.data(), folder)
         trainer._load_state(folder.load_checkpoint())
         folder.truncate_history(trainer.step)
         if changes:
@@ -152,9 +133,7 @@ class Trainer:
         ValueError
             If the memory does not suffice; names the settings to lower.
         """
-        if self.config.training.threads:
-            torch.set_num_threads(self.config.training.threads)
-        self.clock.start()
+        self._begin()
         saved_step, between_steps = -1, True
         reason = self.clock.reason(self.step)
         try:
@@ -182,6 +161,15 @@ class Trainer:
             if between_steps and saved_step != self.step and self.step > 0:
                 self.save()
 
+    def _begin(self) -> None:
+        """Start the clock; runs with epochs show what the first weights make."""
+        if self.config.training.threads:
+            torch.set_num_threads(self.config.training.threads)
+        self.clock.start()
+        if self.step == 0 and self.clock.ends_epoch(0):
+            with memory_explained():
+                self._observe()
+
     def save(self) -> None:
         """Write checkpoint, history and generator to the run folder."""
         if self.folder is None:
@@ -193,7 +181,7 @@ class Trainer:
         keep = self.config.training.keep_checkpoints
         self.folder.save(self.step, self._state(), trained, keep)
 
-    def trained_generator(self, n_volumes: int = 32) -> TrainedGenerator:
+    def trained_generator(self, n_volumes: int = 32) -> Any:
         """The averaged generator as it is now, ready to use.
 
         Parameters
@@ -202,19 +190,22 @@ class Trainer:
             Volumes that its statistics are measured on.
         """
         self.game.recalibrate(n_volumes)
-        return TrainedGenerator(
+        return trained_network(
             self.game.averaged.network,
             self.game.matched(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
-            next(iter(self.images)).name,
+            self.images.name,
         )
 
-    def preview(self) -> Volume:
-        """Volume of the training size or a little more, always of the same latents."""
-        edge = self.game.generator.size_rule.scale * (
-            self.config.architecture.latent_size - 1
-        )
-        return generate(self.trained_generator(8), (edge,) * 3, PREVIEW_SEED)
+    def preview(self) -> Any:
+        """What the generator makes now, always of the same latents.
+
+        Returns
+        -------
+        Volume, Sheet or Scatter
+            A volume of the training size or a little more; a sheet of images; points.
+        """
+        return self.subject.preview(self.trained_generator(8))
 
     @property
     def progress(self) -> float:
@@ -238,27 +229,33 @@ class Trainer:
         return math.isfinite(losses) and self.game.is_finite()
 
     def _train_one_step(self) -> StepReport:
-        quality, preview = None, None
+        seen = None
         with memory_explained():
             losses = self.game.step(self._real, self.progress)
             self.step += 1
             self.clock.count_step()
             if self.clock.is_monitored(self.step):
-                preview = self.preview()
-                quality = self.monitor.measure(preview)
-                if self.folder is not None:
-                    self.folder.write_preview(preview_image(self.images, preview))
-                self.clock.count_monitoring(quality.correlation_distance)
-        self._record(losses, quality)
-        return self._report(losses, quality, preview)
+                seen = self._observe()
+        self._record(losses, seen and seen[0])
+        return self._report(losses, *(seen or (None, None)))
+
+    def _observe(self) -> tuple[Any, Any]:
+        """Measure the quality of a preview; returns both."""
+        preview = self.preview()
+        quality = self.monitor.measure(preview)
+        if self.folder is not None:
+            picture = self.subject.picture(preview)
+            self.folder.write_preview(picture)
+            if self.clock.epoch_steps and self.clock.ends_epoch(self.step):
+                self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)
+        self.clock.count_monitoring(quality.headline)
+        return quality, preview
 
     def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
         self.images_seen += n
         return self.samplers[critic].sample(n, rng)
 
-    def _report(
-        self, losses: StepLosses, quality: Quality | None, preview: Volume | None
-    ) -> StepReport:
+    def _report(self, losses: StepLosses, quality: Any, preview: Any) -> StepReport:
         progress = self.progress
         return StepReport(
             step=self.step,
@@ -275,13 +272,15 @@ class Trainer:
             preview=preview,
         )
 
-    def _record(self, losses: StepLosses, quality: Quality | None) -> None:
+    def _record(self, losses: StepLosses, quality: Any) -> None:
         row: dict[str, Any] = {
             "step": self.step,
             "elapsed_s": round(self.elapsed_s, 3),
             **{f"{name}_loss": value for name, value in asdict(losses).items()},
         }
-        self._rows.append({**row, **Quality.columns(quality)})
+        for name in self.monitor.columns:
+            row[name] = "" if quality is None else getattr(quality, name)
+        self._rows.append(row)
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tifffile
 from pydantic import Field, TypeAdapter, ValidationError
@@ -40,6 +40,8 @@ class TrainingImages:
     """
 
     views: Mapping[Axis, tuple[Micrograph, ...]]
+
+    what: ClassVar[str] = "micrographs"
 
     def __post_init__(self) -> None:
         views = {axis: tuple(self.views[axis]) for axis in AXES if axis in self.views}
@@ -112,6 +114,11 @@ class TrainingImages:
         """Pixel size of the images, None if none of them has one."""
         sizes = (image.pixel_size_nm for image in self)
         return next((size for size in sizes if size is not None), None)
+
+    @property
+    def name(self) -> str:
+        """Name of the first image, for messages and files."""
+        return next(iter(self)).name
 
     @property
     def material(self) -> Literal["isotropic", "anisotropic"]:

@@ -14,21 +14,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slicegan.channels import channel_axis_of, most_probable
 from napari_slicegan.pixel_values import label_dtype
+from napari_slicegan.point_transform import Unchanged
+from napari_slicegan.row_transform import RowStandardise
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
     from napari_slicegan.training_images import TrainingImages
 
-ValueRange = Literal["simplex"] | tuple[float, float]
+ValueRange = Literal["simplex", "unbounded"] | tuple[float, float]
 
 
 class Transform(Protocol):
     """What every transform can do; the arrays are described in `OneHotPhases`."""
-
-    @classmethod
-    def fit(cls, images: TrainingImages) -> Transform:
-        """Find the parameters from the images."""
 
     @property
     def kind(self) -> Kind:
@@ -125,7 +124,7 @@ class OneHotPhases:
         The same shape without the channel axis, in the smallest integer type that
         holds the labels.
         """
-        axis = _channel_axis(values, channel_axis)
+        axis = channel_axis_of(values, channel_axis)
         if self.weights:
             shape = [1] * values.ndim
             shape[axis] = -1
@@ -177,16 +176,18 @@ class ScaleMinMax:
         self._output_low, self._output_high = self.range
 
     @classmethod
-    def fit(cls, images: TrainingImages) -> ScaleMinMax:
+    def fit(
+        cls, images: TrainingImages, output: tuple[float, float] = (0.0, 1.0)
+    ) -> ScaleMinMax:
         """Extremes over all images; 8-bit colour always spans 0 to 255."""
         arrays = [image.values for view in images.views.values() for image in view]
         dtype = np.result_type(*arrays)
         channels = 3 if images.kind == "colour" else 1
         if channels == 3 and dtype == np.uint8:
-            return cls(0, 255, channels, dtype.name)
+            return cls(0, 255, channels, dtype.name, output)
         low = min(float(array.min()) for array in arrays)
         high = max(float(array.max()) for array in arrays)
-        return cls(low, high, channels, dtype.name)
+        return cls(low, high, channels, dtype.name, output)
 
     @property
     def kind(self) -> Kind:
@@ -219,7 +220,7 @@ class ScaleMinMax:
         Gray values without the channel axis, colours with the channels last, in the
         micrograph's type.
         """
-        axis = _channel_axis(values, channel_axis)
+        axis = channel_axis_of(values, channel_axis)
         layers = values.detach().cpu().double().numpy()
         width = self._output_high - self._output_low
         share = np.clip((layers - self._output_low) / width, 0, 1)
@@ -243,42 +244,31 @@ class ScaleMinMax:
         }
 
 
-def most_probable(values: Tensor, axis: int) -> Tensor:
-    """Index of the largest value along an axis, the first one of equals; int64.
-
-    For a handful of channels, comparing them one by one is several times faster than
-    ``argmax`` along an axis that is not the last.
-    """
-    channels = values.unbind(axis)
-    best = channels[0]
-    index = torch.zeros(best.shape, dtype=torch.int64, device=values.device)
-    for number, channel in enumerate(channels[1:], start=1):
-        index.masked_fill_(channel > best, number)
-        best = torch.maximum(best, channel)
-    return index
-
-
-def _channel_axis(values: Tensor, channel_axis: int | None) -> int:
-    """Second axis of a batch of volumes, else the first, unless given."""
-    if channel_axis is not None:
-        return channel_axis
-    return 1 if values.ndim == 5 else 0
-
-
-TRANSFORMS: dict[str, type[OneHotPhases] | type[ScaleMinMax]] = {
+Kinds = type[OneHotPhases] | type[ScaleMinMax] | type[RowStandardise] | type[Unchanged]
+TRANSFORMS: dict[str, Kinds] = {
+    Unchanged.name: Unchanged,
+    RowStandardise.name: RowStandardise,
     OneHotPhases.name: OneHotPhases,
     ScaleMinMax.name: ScaleMinMax,
 }
 
 
-def fit_transform(images: TrainingImages) -> OneHotPhases | ScaleMinMax:
-    """Transform that suits the kind of the images, fitted on them."""
+def fit_transform(
+    images: TrainingImages, output: tuple[float, float] = (0.0, 1.0)
+) -> OneHotPhases | ScaleMinMax:
+    """Transform that suits the kind of the images, fitted on them.
+
+    Parameters
+    ----------
+    output
+        Network values of the darkest and the brightest, but for phases.
+    """
     if images.kind == "phases":
         return OneHotPhases.fit(images)
-    return ScaleMinMax.fit(images)
+    return ScaleMinMax.fit(images, output)
 
 
-def transform_from_state(state: dict[str, Any]) -> OneHotPhases | ScaleMinMax:
+def transform_from_state(state: dict[str, Any]) -> Transform:
     """Transform from what its `state` returned.
 
     Raises

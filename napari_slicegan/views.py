@@ -1,9 +1,10 @@
-"""What the critic sees of a generated sample: the planes of a volume."""
+"""What the critic sees of a generated sample: all of it, or planes of a volume."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,37 @@ from torch import Tensor
 from napari_slicegan.config import AXES, Axis
 
 DIMENSION: Mapping[Axis, int] = {"z": 2, "y": 3, "x": 4}
+
+
+class View(Protocol):
+    """What the critic sees of generated samples."""
+
+    @property
+    def n_batches(self) -> int:
+        """Number of batches that :meth:`images` gives."""
+
+    @property
+    def n_axes(self) -> int:
+        """Directions along which a sample is seen."""
+
+    def images(
+        self, samples: Tensor, n_planes: int | None, rng: torch.Generator
+    ) -> list[Tensor]:
+        """Batches of what is seen of the samples."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Images or points as they are, in one batch."""
+
+    n_batches: int = 1
+    n_axes: int = 1
+
+    def images(
+        self, samples: Tensor, n_planes: int | None, rng: torch.Generator
+    ) -> list[Tensor]:
+        """[N, ...] -> the same; images have no planes to choose from."""
+        return [samples]
 
 
 @dataclass(frozen=True)
@@ -31,14 +63,19 @@ class Slices:
         """Number of batches that :meth:`images` gives."""
         return 1 if self.merged else len(AXES)
 
+    @property
+    def n_axes(self) -> int:
+        """Directions along which a volume is cut."""
+        return len(AXES)
+
     def images(
-        self, volumes: Tensor, n_planes: int | None, rng: torch.Generator
+        self, samples: Tensor, n_planes: int | None, rng: torch.Generator
     ) -> list[Tensor]:
         """Batches of planes.
 
         Parameters
         ----------
-        volumes
+        samples
             [B, C, Z, Y, X].
         n_planes
             Random planes per axis, the same positions in all volumes of the batch;
@@ -51,10 +88,15 @@ class Slices:
             N = B * planes (* 3 axes).
         """
         planes = [
-            planes_along(volumes, axis, _positions(volumes, axis, n_planes, rng))
+            planes_along(samples, axis, _positions(samples, axis, n_planes, rng))
             for axis in AXES
         ]
         return [torch.cat(planes)] if self.merged else planes
+
+
+def view_of(dimensions: int, isotropic: bool) -> View:
+    """View of samples of so many dimensions: slices of volumes, all of an image."""
+    return Slices(merged=isotropic) if dimensions == 3 else Identity()
 
 
 def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tensor:

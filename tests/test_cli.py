@@ -148,6 +148,8 @@ def test_presets(capsys: Capture) -> None:
         "slicegan-paper",
         "slicegan-v1",
         "slicegan-head",
+        *("oasis-28", "oasis-64", "oasis-128", "oasis-256"),
+        *("realness-toy", "realness-toy-paper", "realness-dcgan", "specgan"),
     ]
     assert main(["presets", "slicegan-paper"]) == 0
     values = json.loads(capsys.readouterr().out)

@@ -10,8 +10,10 @@ import pytest
 
 from napari_slicegan.cli import main
 from napari_slicegan.config import RunConfig, group_of_field
+from napari_slicegan.image_set import ImageSet
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.trainer import Trainer
+from tests.image_toys import toy_set
 from tests.toys import phases_image
 
 # Words after the flag, and the value that they mean.
@@ -21,6 +23,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "n_phases": ("4", 4),
     "thresholds": ("10 20.5", (10.0, 20.5)),
     "local_window": ("31", 31),
+    "level_lines": ("none", "none"),
     "denoise": ("none", "none"),
     "denoise_radius": ("2.5", 2.5),
     "crop": ("0 40 4 44", (0, 40, 4, 44)),
@@ -36,10 +39,14 @@ WORDS: dict[str, tuple[str, Any]] = {
     "critic_slope": ("0.1", 0.1),
     "critic_heads": ("", True),
     "resampled_head": ("", True),
+    "critic_normalisation": ("batch", "batch"),
+    "image_kernel": ("7", 7),
+    "image_padding": ("torch", "torch"),
     "normalisation": ("none", "none"),
     "symmetries": ("none", "none"),
     "critic_planes": ("none", None),
     "generator_planes": ("3", 3),
+    "slice_distance": ("", True),
     "hard_phases": ("", True),
     "objective": ("wgan-gp", "wgan-gp"),
     "penalty_weight": ("10", 10.0),
@@ -65,6 +72,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
     "steps": ("3", 3),
+    "epochs": ("12", 12),
     "minutes": ("none", None),
     "settle_minutes": ("0.5", 0.5),
     "generator_volumes": ("3", 3),
@@ -75,6 +83,13 @@ WORDS: dict[str, tuple[str, Any]] = {
     "monitor_every": ("9", 9),
     "checkpoint_minutes": ("0.5", 0.5),
     "keep_checkpoints": ("7", 7),
+    "cut_axis": ("y", "y"),
+    "largest_set": ("90", 90),
+    "scaling": ("rows", "rows"),
+    "log_offset": ("1e-6", 1e-6),
+    "roll": ("30", 30),
+    "aligned": ("", True),
+    "judged_images": ("32", 32),
 }
 
 
@@ -93,6 +108,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> RunConfig:
 
     monkeypatch.setattr(Trainer, "start", start)
     monkeypatch.setattr(Micrograph, "open", lambda *_: phases_image(48, 48))
+    monkeypatch.setattr(ImageSet, "open", lambda *_: toy_set())
     with pytest.raises(Started) as caught:
         main(["train", "image.tif", *words])
     return caught.value.config

@@ -115,7 +115,7 @@ def test_each_fault_has_its_sentence() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"training": {"epochs": 3}}, r"training\.epochs.*; got 3\.$"),
+        ({"training": {"laps": 3}}, r"training\.laps.*; got 3\.$"),
         ({"traning": {}}, r"traning.*; got \{\}\.$"),
         ({"training": 3}, r"training.*; got 3\.$"),
         ([], r"settings.*; got \[\]\.$"),

@@ -94,7 +94,7 @@ def breaks_the_monitor(trainer: Trainer, error: BaseException) -> None:
         raise error
 
     trainer.monitor = QualityMonitor(trainer.images)
-    trainer.monitor.measure = fail  # type: ignore[method-assign, assignment]
+    trainer.monitor.measure = fail
 
 
 @pytest.mark.parametrize("error", [Broken(), KeyboardInterrupt()], ids=type)

@@ -13,7 +13,7 @@ from npe2.cli import validate
 import napari_slicegan
 from napari_slicegan import napari_contributions
 from napari_slicegan.config import RunConfig
-from napari_slicegan.presets import PRESETS
+from napari_slicegan.presets import VOLUME_PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_preferences_are_settings_of_the_engine(
     training = RunConfig().training
     assert page["device"].default == training.device
     assert page["preset"].default == RunConfig().preset
-    assert page["preset"].enum == list(PRESETS)
+    assert page["preset"].enum == list(VOLUME_PRESETS)
     assert page["preview_interval"].default == training.monitor_every
 
 

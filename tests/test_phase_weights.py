@@ -86,7 +86,7 @@ def test_a_run_matches_its_images(matched: bool) -> None:
     trained = trainer.trained_generator()
     assert isinstance(trained.transform, OneHotPhases)
     assert bool(trained.transform.weights) == matched
-    network = trainer.game.averaged.network
+    network = trained.network
     latents = torch.randn(64, *network.latent_shape((16, 16, 16)))
     with torch.no_grad():
         volumes = trained.transform.inverse(network(latents))

@@ -222,6 +222,6 @@ def test_refused_changes_leave_the_run_alone(
     before = (tmp_path / "run" / "config.json").read_bytes()
     with pytest.raises(ValueError, match="'Minutes'"):
         Trainer.resume(tmp_path / "run", minutes=-1)
-    with pytest.raises(ValueError, match="No setting is called 'epochs'"):
-        Trainer.resume(tmp_path / "run", epochs=3)
+    with pytest.raises(ValueError, match="No setting is called 'laps'"):
+        Trainer.resume(tmp_path / "run", laps=3)
     assert (tmp_path / "run" / "config.json").read_bytes() == before

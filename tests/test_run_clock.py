@@ -168,7 +168,7 @@ def test_a_run_whose_time_is_up_makes_no_more_steps(
 def test_settled_quality_ends_a_run(start_toy: StartToy, clock: SlowMotion) -> None:
     """Best after 20 s; more than 30 s later, at 60 s, it has settled."""
     trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=1)
-    trainer.monitor = FixedQuality(0.5, 0.2, 0.3, 0.2, math.nan, 0.4)  # type: ignore[assignment]
+    trainer.monitor = FixedQuality(0.5, 0.2, 0.3, 0.2, math.nan, 0.4)
     assert finish_of(trainer) is FinishReason.SETTLED
     found = trainer.clock
     assert (found.elapsed_s, found.best_at_s, found.best_distance) == (60, 20, 0.2)
@@ -179,7 +179,7 @@ def test_nothing_settles_before_it_is_measured(
 ) -> None:
     """First measured after 50 s; more than 30 s later is at 90 s."""
     trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=5)
-    trainer.monitor = FixedQuality(0.5)  # type: ignore[assignment]
+    trainer.monitor = FixedQuality(0.5)
     assert finish_of(trainer) is FinishReason.SETTLED
     assert trainer.elapsed_s == 90
     assert trainer.clock.best_at_s == 50

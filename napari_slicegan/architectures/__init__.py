@@ -2,75 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import nn
 
-from napari_slicegan.architectures.blocks import initialise
-from napari_slicegan.architectures.resampled_head import ResampledHead
-from napari_slicegan.architectures.sizes import default_layers
+from napari_slicegan.architectures.dcgan import ImageGenerator, ImageSpec
+from napari_slicegan.architectures.mlp import PointGenerator, PointSpec
+from napari_slicegan.architectures.network import (
+    GeneratorNetwork,
+    Output,
+    output_of,
+)
 from napari_slicegan.architectures.slicegan import (
     GeneratorSpec,
-    Output,
     PlaneCritic,
     VolumeGenerator,
-    build_slicegan,
-    build_slicegan_rc,
 )
+from napari_slicegan.architectures.table import ARCHITECTURES, CriticOrder
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
 
-ARCHITECTURES: Mapping[str, Callable[[GeneratorSpec], VolumeGenerator]] = {
-    "slicegan": build_slicegan,
-    "slicegan-rc": build_slicegan_rc,
-}
-
-
 __all__ = [
     "ARCHITECTURES",
+    "GeneratorNetwork",
     "GeneratorSpec",
+    "ImageGenerator",
+    "ImageSpec",
     "Output",
     "PlaneCritic",
+    "PointGenerator",
+    "PointSpec",
     "VolumeGenerator",
     "build_critic",
     "build_generator",
     "build_size",
     "check_training_size",
     "generator_spec",
+    "output_of",
     "parameter_count",
+    "volume_spec",
 ]
 
 
-def generator_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSpec:
+def generator_spec(config: RunConfig, channels: int, output: Output) -> Any:
     """Spec of the generator that a run's settings ask for.
 
     Parameters
     ----------
     channels
-        Channels of the volume.
+        Channels of what it makes.
     output
-        "phases" or "unit".
+        "phases", "unit" or "signed".
+
+    Raises
+    ------
+    ValueError
+        If a setting does not suit the architecture.
     """
     settings = config.architecture
-    layers = settings.generator_layers
-    return GeneratorSpec(
-        architecture=settings.architecture,
-        channels=channels,
-        output=output,
-        latent_channels=settings.latent_channels,
-        latent_size=settings.latent_size,
-        widths=settings.generator_widths,
-        layers=layers or default_layers(len(settings.generator_widths) + 1),
-        normalisation=settings.normalisation,
-    )
+    return ARCHITECTURES[settings.architecture].spec_of(settings, channels, output)
 
 
+def volume_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSpec:
+    """As `generator_spec`, for architectures of volumes only.
+
+    Raises
+    ------
+    ValueError
+        If the architecture makes images.
+    """
+    spec = generator_spec(config, channels, output)
+    if not isinstance(spec, GeneratorSpec):
+        raise ValueError(
+            f"The architecture '{config.architecture.architecture}' makes images, not "
+            "volumes; choose 'slicegan' or 'slicegan-rc' for volumes."
+        )
+    return spec
+
+
+@overload
 def build_generator(
     spec: GeneratorSpec, rng: torch.Generator | None = None
-) -> VolumeGenerator:
+) -> VolumeGenerator: ...
+
+
+@overload
+def build_generator(
+    spec: ImageSpec, rng: torch.Generator | None = None
+) -> ImageGenerator: ...
+
+
+@overload
+def build_generator(
+    spec: PointSpec, rng: torch.Generator | None = None
+) -> PointGenerator: ...
+
+
+def build_generator(spec: Any, rng: torch.Generator | None = None) -> GeneratorNetwork:
     """Generator of a spec; its weights are drawn from ``rng`` where given.
 
     Raises
@@ -79,9 +109,10 @@ def build_generator(
         If the layers starve the border, leave a checkerboard, never grow, or do not
         fit together; the sentence says what to change.
     """
-    network = ARCHITECTURES[spec.architecture](spec)
+    architecture = ARCHITECTURES[spec.architecture]
+    network = architecture.build(spec)
     if rng is not None:
-        initialise(network, rng)
+        architecture.draw(network, rng)
     return network
 
 
@@ -91,37 +122,39 @@ def build_critic(
     outputs: int,
     rng: torch.Generator,
     heads: int = 1,
-) -> PlaneCritic:
+) -> Any:
     """Critic of 2-D images, [N, C, P, P] -> [N, outputs].
 
     Parameters
     ----------
     rng
-        Source of the weights. A resampled head goes on to draw its noise from it, so
-        that it belongs to the state of the run.
+        Source of the weights. A resampled head and dropout go on to draw their noise
+        from it, so that it belongs to the state of the run.
     """
-    settings = config.architecture
-    critic = PlaneCritic(
-        channels,
-        settings.critic_widths,
-        settings.patch_size,
-        outputs,
-        settings.critic_slope,
-        heads,
-        ResampledHead(rng) if settings.resampled_head else None,
-    )
-    initialise(critic, rng)
+    architecture = ARCHITECTURES[config.architecture.architecture]
+    # The output does not change the critic.
+    spec = generator_spec(config, channels, "unit")
+    order = CriticOrder(spec, config.architecture, outputs, heads, rng)
+    critic = architecture.build_critic(order)
+    architecture.draw(critic, rng)
     return critic
 
 
-def check_training_size(spec: GeneratorSpec, patch_size: int) -> None:
-    """Refuse a generator whose training volume is not as large as the patch.
+def check_training_size(spec: Any, patch_size: int) -> None:
+    """Refuse a generator whose training samples are not as large as the patch.
 
     Raises
     ------
     ValueError
         States both sizes and the settings to change.
     """
+    only = ARCHITECTURES[spec.architecture].size
+    if only is not None and only != patch_size:
+        raise ValueError(
+            f"The architecture '{spec.architecture}' makes images of {only} pixels, "
+            f"got a patch of {patch_size}; set 'Patch size' to {only} or choose "
+            "another architecture."
+        )
     made = build_size(spec)
     if made != patch_size:
         raise ValueError(
@@ -131,10 +164,11 @@ def check_training_size(spec: GeneratorSpec, patch_size: int) -> None:
         )
 
 
-def build_size(spec: GeneratorSpec) -> int:
-    """Voxels per axis of the volumes that the generator is trained with."""
+def build_size(spec: Any) -> int:
+    """Voxels or pixels per axis of the samples that the generator is trained with."""
     with torch.device("meta"):
-        return build_generator(spec).size_rule.output_size(spec.latent_size)
+        network: GeneratorNetwork = build_generator(spec)
+    return network.training_size
 
 
 def parameter_count(network: nn.Module) -> int:

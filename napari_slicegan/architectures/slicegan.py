@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,11 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicegan.architectures.blocks import (
-    PhaseProbabilities,
     PixelNorm,
     ResizeConvolution,
     TransposedConvolution,
-    UnitInterval,
+)
+from napari_slicegan.architectures.network import (
+    GeneratorNetwork,
+    Output,
+    output_layer,
+    value_range,
 )
 from napari_slicegan.architectures.sizes import (
     SizeRule,
@@ -28,8 +31,6 @@ from napari_slicegan.config import KernelSet  # noqa: TC001 pydantic reads the s
 
 if TYPE_CHECKING:
     from napari_slicegan.architectures.resampled_head import ResampledHead
-
-Output = Literal["phases", "unit"]
 
 
 @dataclass(frozen=True)
@@ -58,21 +59,27 @@ class GeneratorSpec:
     normalisation: Literal["batch", "pixel", "none"]
 
 
-class VolumeGenerator(nn.Module):
-    """Generator of volumes from latent fields.
+class VolumeGenerator(GeneratorNetwork):
+    """Generator of volumes from latent fields; its blocks are block1, block2, ..."""
 
-    ``blocks`` are named block1, block2, ... and serve as hook points; ``prior`` is
-    the law of the latents; ``value_range`` that of the output.
-    """
-
-    prior: Literal["normal", "uniform"] = "normal"
+    # A volume has so many voxels that two of them tell enough.
+    statistics_batch = 2
 
     def __init__(self, spec: GeneratorSpec, rules: list[SizeRule], **blocks: nn.Module):
-        super().__init__()
-        self.spec = spec
+        super().__init__(spec, **blocks)
+        self.spec: GeneratorSpec = spec
         self.size_rule = chain_rule(rules)
-        self.blocks = nn.Sequential(OrderedDict(blocks))
-        self.value_range = "simplex" if spec.output == "phases" else (0.0, 1.0)
+        self.value_range = value_range(spec.output)
+
+    @property
+    def training_latents(self) -> tuple[int, ...]:
+        """[C, l, l, l]."""
+        return (self.spec.latent_channels, *(self.spec.latent_size,) * 3)
+
+    @property
+    def training_size(self) -> int:
+        """Voxels per axis of the volumes in training."""
+        return self.size_rule.output_size(self.spec.latent_size)
 
     def latent_shape(self, voxels: tuple[int, int, int]) -> tuple[int, int, int, int]:
         """Shape [C, z, y, x] of the smallest latent field for a volume."""
@@ -169,7 +176,7 @@ def _assemble(
             nn.ReLU(inplace=True),
         )
         inputs = width
-    output = PhaseProbabilities() if spec.output == "phases" else UnitInterval()
+    output = output_layer(spec.output)
     blocks[f"block{len(spec.layers)}"] = nn.Sequential(last, output)
     return VolumeGenerator(spec, rules, **blocks)
 

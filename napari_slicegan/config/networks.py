@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
 
 from napari_slicegan.config.base import KernelSet, Settings, Widths
 
+DIMENSIONS: Mapping[str, int] = MappingProxyType(
+    {
+        "slicegan": 3,
+        "slicegan-rc": 3,
+        "dcgan-28": 2,
+        "dcgan-64": 2,
+        "dcgan-128": 2,
+        "dcgan-256": 2,
+        "dcgan-relu": 2,
+        "specgan": 2,
+        "mlp-toy": 1,
+    }
+)
+"""What an architecture makes: 3 for volumes, 2 for images, 1 for points."""
+
 
 class ArchitectureSettings(Settings):
     """The networks."""
 
-    architecture: Literal["slicegan", "slicegan-rc"] = Field(
+    architecture: Literal[
+        "slicegan",
+        "slicegan-rc",
+        "dcgan-28",
+        "dcgan-64",
+        "dcgan-128",
+        "dcgan-256",
+        "dcgan-relu",
+        "specgan",
+        "mlp-toy",
+    ] = Field(
         "slicegan",
         title="Architecture",
-        description="'slicegan': transposed convolutions; 'slicegan-rc': the last "
-        "one replaced by trilinear upsampling and a convolution.",
+        description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
+        "the last one replaced by trilinear upsampling and a convolution. Of images "
+        "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
+        "'dcgan-relu' and 'specgan'. Of points: 'mlp-toy'.",
     )
     patch_size: int = Field(
         64,
@@ -75,11 +104,35 @@ class ArchitectureSettings(Settings):
         description="The critic predicts mean and spread of each score and draws the "
         "score from them (feature resampling of RealnessGAN).",
     )
+    critic_normalisation: Literal["none", "batch"] = Field(
+        "none",
+        title="Critic normalisation",
+        description="Normalisation of the hidden layers of the critic of 'specgan', "
+        "the first one left out.",
+    )
+    image_kernel: int = Field(
+        5,
+        ge=3,
+        le=15,
+        title="Image kernel",
+        description="Edge of the kernels of 'specgan', an odd number of pixels.",
+    )
+    image_padding: Literal["tensorflow", "torch"] = Field(
+        "tensorflow",
+        title="Image padding",
+        description="Where 'specgan' pads its images by one pixel more: to the right "
+        "and below, as TensorFlow, or on all sides, as usual with torch.",
+    )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
         title="Normalisation",
         description="Normalisation of the generator's hidden layers.",
     )
+
+    @property
+    def dimensions(self) -> int:
+        """Of what the architecture makes; see `DIMENSIONS`."""
+        return DIMENSIONS[self.architecture]
 
 
 class SliceSettings(Settings):
@@ -104,6 +157,12 @@ class SliceSettings(Settings):
         title="Hard phases",
         description="The critic sees the most probable phase of each voxel, as in the "
         "finished volume, instead of probabilities.",
+    )
+    slice_distance: bool = Field(
+        False,
+        title="Slice distance",
+        description="Also measure the sliced Wasserstein distance of the preview's "
+        "slices from real crops; each measurement then takes longer.",
     )
     generator_planes: int | None = Field(
         4,

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from napari_slicegan.config.base import Settings
+from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
 from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.training import (
@@ -30,6 +31,7 @@ class RunConfig(Settings):
     objective: ObjectiveSettings = ObjectiveSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     training: TrainingSettings = TrainingSettings()
+    images: ImageSettings = ImageSettings()
 
     def changed(self, **values: Any) -> RunConfig:
         """Copy with some fields replaced, named without their group.

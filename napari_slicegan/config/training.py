@@ -194,6 +194,13 @@ class TrainingSettings(Settings):
         title="Steps",
         description="Generator steps after which the run ends.",
     )
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        title="Epochs",
+        description="Systems of images: passes through the set after which the run "
+        "ends, if 'Steps' does not end it before; empty for 'Steps' alone.",
+    )
     minutes: float | None = Field(
         4.75,
         gt=0,

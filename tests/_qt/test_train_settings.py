@@ -32,7 +32,7 @@ def texts(settings: TrainSettings, name: str) -> list[str]:
     return [box.itemText(index) for index in range(box.count())]
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", sorted(PRESETS))
 @pytest.mark.parametrize("knows_torch", [False, True])
 def test_a_preset_brings_its_settings(
     settings: TrainSettings, name: str, knows_torch: bool

@@ -1,0 +1,118 @@
+"""Every architecture plays every game."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+import pytest
+
+from napari_slicegan.architectures import ARCHITECTURES
+from napari_slicegan.config import DIMENSIONS, ArchitectureSettings, ObjectiveSettings
+from napari_slicegan.image_set import ImageSet
+from napari_slicegan.objectives import OBJECTIVES
+from napari_slicegan.point_set import nine_gaussians
+from napari_slicegan.presets import PRESETS, preset
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
+from tests.image_toys import ellipses, small_image_config
+from tests.toys import phases_image, small_config, train
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.run_data import Data
+
+STEPS = 3
+OF_VOLUMES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 3]
+OF_IMAGES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 2]
+
+
+def test_every_setting_has_an_architecture() -> None:
+    field = ArchitectureSettings.model_fields["architecture"]
+    assert sorted(get_args(field.annotation)) == sorted(ARCHITECTURES)
+    assert sorted(DIMENSIONS) == sorted(ARCHITECTURES)
+
+
+def test_every_architecture_has_a_preset() -> None:
+    used = {config.architecture.architecture for config in PRESETS.values()}
+    assert used == set(ARCHITECTURES)
+
+
+def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
+    """As many layers as the preset, but narrow ones."""
+    of = ARCHITECTURES[architecture]
+    published = next(
+        config.architecture
+        for config in PRESETS.values()
+        if config.architecture.architecture == architecture
+    )
+    # A size for which the published number of halvings is right.
+    size = of.size or published.patch_size
+    config = small_image_config(
+        architecture=architecture,
+        patch_size=size,
+        generator_widths=(2,) * len(published.generator_widths),
+        critic_widths=(2,) * len(published.critic_widths),
+        generator_volumes=4,
+        critic_volumes=4,
+        steps=STEPS,
+    )
+    if DIMENSIONS[architecture] == 1:
+        return config, nine_gaussians()
+    return config, ImageSet(ellipses(32, size), "ellipses")
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_every_architecture_with_every_objective(
+    architecture: str, objective: str, toy_images: TrainingImages
+) -> None:
+    config: RunConfig = small_config().changed(architecture=architecture)
+    data: Data = toy_images
+    if DIMENSIONS[architecture] < 3:
+        config, data = toy_of_images(architecture)
+    trainer = Trainer(config.changed(objective=objective, steps=STEPS), data)
+    wanted = ObjectiveSettings().outcomes if objective == "realness" else 1
+    assert all(critic.outputs == wanted for critic in trainer.game.critics)
+    before = [weight.clone() for weight in trainer.game.generator.parameters()]
+    reports = train(trainer)
+    assert len(reports) == STEPS
+    for report in reports:
+        assert math.isfinite(report.critic_loss + report.generator_loss)
+    after = trainer.game.generator.parameters()
+    assert any((a != b).any() for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("architecture", OF_VOLUMES)
+def test_every_objective_judges_three_directions(
+    architecture: str, objective: str, toy_views: TrainingImages
+) -> None:
+    """Anisotropic: a critic for each axis, all with the outputs of the game."""
+    changes = {"architecture": architecture, "objective": objective, "steps": STEPS}
+    trainer = Trainer(small_config().changed(**changes), toy_views)
+    critics = list(trainer.game.critics)
+    assert len(critics) == 3
+    assert {critic.outputs for critic in critics} == {trainer.game.objective.outputs}
+    for report in train(trainer):
+        assert math.isfinite(report.critic_loss + report.generator_loss)
+
+
+@pytest.mark.parametrize("architecture", OF_IMAGES)
+def test_every_architecture_of_images_learns_crops_of_phases(architecture: str) -> None:
+    """Their generators then end in a softmax of as many channels as phases."""
+    config, _ = toy_of_images(architecture)
+    size = config.architecture.patch_size
+    crops = TrainingImages.isotropic(phases_image(size + 4, size + 4))
+    trainer = Trainer(config, crops)
+    assert trainer.game.generator.value_range == "simplex"
+    assert trainer.preview().values.shape[1:] == (size, size)
+    for report in train(trainer):
+        assert math.isfinite(report.critic_loss + report.generator_loss)
+
+
+def test_images_of_another_shape_are_refused() -> None:
+    values = np.pad(ellipses(4), ((0, 0), (0, 4), (0, 0)))
+    with pytest.raises(ValueError, match="expected images of 28 x 28 pixels, got 32"):
+        Trainer(preset("oasis-28"), ImageSet(values, "odd"))
