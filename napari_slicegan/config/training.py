@@ -127,14 +127,14 @@ class OptimiserSettings(Settings):
         description="How gradients become steps of the critics' weights.",
     )
     generator_rate: float = Field(
-        4e-3,
+        2.8e-3,
         gt=0,
         le=1,
         title="Generator learning rate",
         description="Learning rate of the generator.",
     )
     critic_rate: float = Field(
-        8e-4,
+        5.6e-4,
         gt=0,
         le=1,
         title="Critic learning rate",
