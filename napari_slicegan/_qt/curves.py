@@ -162,11 +162,18 @@ class Curves(QWidget):
         super().__init__(parent)
         self.setObjectName("curves")
         self.series = RunSeries()
+        self.quality: dict[MonitoredCurve, Plot] = {}
+        # Plots of numbers that this run does not measure, kept for runs that do.
+        self._unused: dict[MonitoredCurve, Plot] = {}
         # children
         self._canvas = pyqtgraph.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(0, 0, 4, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
-        self._build_plots(())
+        losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        self.losses = self._plot(losses, CRITIC, GENERATOR)
+        self.speed = self._plot("Steps per second (below: the step)", SPEED)
+        self.speed.item.getAxis("bottom").setStyle(showValues=True)
+        self._arrange()
         self.caption = QLabel("Shaded: the same distance between two real ones.")
         self.caption.setWordWrap(True)
         self._timer = QTimer(self)
@@ -185,33 +192,35 @@ class Curves(QWidget):
     def _plots(self) -> tuple[Plot, ...]:
         return (self.losses, *self.quality.values(), self.speed)
 
-    def _build_plots(self, measured: Sequence[MonitoredCurve]) -> None:
+    def _arrange(self) -> None:
         """A plot for each number of the quality, between losses and speed."""
         self._canvas.clear()
-        losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
-        self.losses = self._plot(losses, CRITIC, GENERATOR)
-        self.quality = {
-            curve: self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
-            for curve in measured
-        }
-        self.speed = self._plot("Steps per second (below: the step)", SPEED)
+        for row, plot in enumerate(self._plots):
+            self._canvas.addItem(plot.item, row=row, col=0)
         self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 26)
         for plot in self._plots[:-1]:
             plot.item.setXLink(self.speed.item)
-            plot.item.getAxis("bottom").setStyle(showValues=False)
+
+    def _quality_plot(self, curve: MonitoredCurve) -> Plot:
+        """One that was used before, or a new one."""
+        if curve in self._unused:
+            return self._unused.pop(curve)
+        return self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
 
     def _plot(
         self, title: str, *colours: str, log: bool = False, dots: bool = False
     ) -> Plot:
-        plot = Plot(self._canvas.addPlot(), title, *colours, log=log, dots=dots)
-        self._canvas.nextRow()
-        return plot
+        item = pyqtgraph.PlotItem()
+        item.getAxis("bottom").setStyle(showValues=False)
+        return Plot(item, title, *colours, log=log, dots=dots)
 
     def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
         """Start anew, with plots for what a run measures."""
         self.series = RunSeries()
         if tuple(measured) != tuple(self.quality):
-            self._build_plots(measured)
+            self._unused |= self.quality
+            self.quality = {curve: self._quality_plot(curve) for curve in measured}
+            self._arrange()
         self.caption.setVisible(any(curve.floor for curve in measured))
         self._follow_theme()
         self.redraw()
