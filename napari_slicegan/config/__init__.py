@@ -24,6 +24,7 @@ from napari_slicegan.config.run import (
 from napari_slicegan.config.training import (
     ObjectiveSettings,
     OptimiserSettings,
+    Precision,
     TrainingSettings,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "MicrographSettings",
     "ObjectiveSettings",
     "OptimiserSettings",
+    "Precision",
     "RunConfig",
     "Settings",
     "SliceSettings",

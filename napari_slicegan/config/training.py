@@ -11,6 +11,7 @@ from napari_slicegan.config.base import Settings
 AnchorLaw = Literal["normal-uniform", "skew-normal", "custom"]
 RealnessForm = Literal["O1", "O2", "O3"]
 OptimiserName = Literal["adam", "rmsprop", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
 
 
@@ -187,6 +188,13 @@ class TrainingSettings(Settings):
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         title="Device",
         description="auto, cpu, cuda, cuda:N or mps.",
+    )
+    precision: Precision = Field(
+        "auto",
+        title="Precision",
+        description="Number format of convolutions and matrix products; losses, "
+        "statistics, optimisers and averaged weights are in float32 throughout. "
+        "'auto': bfloat16 on CUDA GPUs that compute with it, float32 elsewhere.",
     )
     steps: int = Field(
         100_000,
