@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slicegan.config import check_changes
+from napari_slicegan.device_sources import on_device
 from napari_slicegan.devices import choose_device, memory_in_use
 from napari_slicegan.game import Game
 from napari_slicegan.memory import memory_explained
@@ -56,7 +57,8 @@ class Trainer:
         self.folder = folder
         self.device = choose_device(config.training.device)
         self.subject = subject = build_subject(config, images)
-        self.transform, self.samplers = subject.transform, subject.samplers
+        self.transform = subject.transform
+        self.samplers = [on_device(one, self.device) for one in subject.samplers]
         self.monitor = subject.monitor
         with memory_explained():
             self.game = Game(config, subject.spec, subject.isotropic, self.device)

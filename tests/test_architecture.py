@@ -42,6 +42,7 @@ ORDER = (
     "transforms",
     "devices",
     "dataset",
+    "device_sources",
     "architectures",
     "views",
     "objectives",
