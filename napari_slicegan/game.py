@@ -124,18 +124,17 @@ class Game:
         self._set_rates(progress)
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
-        share = training.share_volumes and (
-            training.critic_volumes == training.generator_volumes
-        )
+        critic_volumes, generator_volumes = training.volumes
+        share = training.share_volumes and critic_volumes == generator_volumes
         losses, generator_losses = [], []
         for number in range(critic_steps):
             last = share and number == critic_steps - 1
             with torch.set_grad_enabled(last):
-                volumes = self._volumes(training.critic_volumes)
+                volumes = self._volumes(critic_volumes)
             losses.append(self._critic_step(volumes.detach(), real))
         for number in range(self.config.objective.generator_steps):
             if number or not share:
-                volumes = self._volumes(training.generator_volumes)
+                volumes = self._volumes(generator_volumes)
             generator_losses.append(self._generator_step(volumes, real))
         self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)

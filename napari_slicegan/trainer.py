@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from napari_slicegan.config import check_changes
 from napari_slicegan.device_sources import on_device
 from napari_slicegan.devices import choose_device, memory_in_use
+from napari_slicegan.estimates import with_volumes
 from napari_slicegan.game import Game
 from napari_slicegan.memory import memory_explained
 from napari_slicegan.run_clock import RunClock
@@ -25,8 +25,6 @@ from napari_slicegan.trained_generator import trained_network
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.run_data import Data
-
-logger = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -73,6 +71,7 @@ class Trainer:
     @classmethod
     def start(cls, config: RunConfig, images: Data, path: str | Path) -> Trainer:
         """Start a run in a new folder; the folder is made only if all is well."""
+        config = with_volumes(config, images)
         trainer = cls(config, images)
         trainer.folder = RunFolder.create(path, config, images)
         return trainer
@@ -169,6 +168,8 @@ class Trainer:
         """Start the clock; runs with epochs show what the first weights make."""
         if self.config.training.threads:
             torch.set_num_threads(self.config.training.threads)
+        # All steps have the same shapes: the fastest kernels are looked for once.
+        torch.backends.cudnn.benchmark = self.device.type == "cuda"
         self.clock.start()
         if self.step == 0 and self.clock.ends_epoch(0):
             with memory_explained():
@@ -246,8 +247,7 @@ class Trainer:
             self.clock.count_step()
             if is_monitored:
                 quality, preview = self._observe()
-        columns = self.monitor.columns
-        self.losses.note(self.step, self.elapsed_s, columns, quality)
+        self.losses.note(self.step, self.elapsed_s, self.monitor.columns, quality)
         save_now = self.clock.checkpoint_is_due(self.step)
         if save_now:
             self._read_losses()

@@ -22,6 +22,7 @@ from napari_slicegan.config.run import (
     parse_config,
 )
 from napari_slicegan.config.training import (
+    VOLUMES,
     ObjectiveSettings,
     OptimiserSettings,
     Precision,
@@ -31,6 +32,7 @@ from napari_slicegan.config.training import (
 __all__ = [
     "AXES",
     "DIMENSIONS",
+    "VOLUMES",
     "ArchitectureSettings",
     "Axis",
     "ImageSettings",

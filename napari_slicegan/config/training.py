@@ -13,6 +13,7 @@ RealnessForm = Literal["O1", "O2", "O3"]
 OptimiserName = Literal["adam", "rmsprop", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
+VOLUMES = 2
 
 
 class ObjectiveSettings(Settings):
@@ -223,19 +224,21 @@ class TrainingSettings(Settings):
         description="Minutes without improvement of the measured quality after "
         "which the run ends; empty to train on.",
     )
-    generator_volumes: int = Field(
-        2,
+    generator_volumes: int | None = Field(
+        None,
         ge=1,
         le=1024,
         title="Volumes, generator",
-        description="Volumes generated in a generator step.",
+        description="Volumes generated in a generator step. Empty for 2; if both "
+        "numbers are empty, a new run on a CUDA GPU takes as many as its free memory "
+        "holds, up to 16.",
     )
-    critic_volumes: int = Field(
-        2,
+    critic_volumes: int | None = Field(
+        None,
         ge=1,
         le=1024,
         title="Volumes, critic",
-        description="Volumes generated in a critic step.",
+        description="Volumes generated in a critic step; empty as for the generator.",
     )
     share_volumes: bool = Field(
         True,
@@ -276,3 +279,8 @@ class TrainingSettings(Settings):
         title="Checkpoints kept",
         description="Newest checkpoints kept in the run folder.",
     )
+
+    @property
+    def volumes(self) -> tuple[int, int]:
+        """Volumes generated in a critic step and in a generator step."""
+        return self.critic_volumes or VOLUMES, self.generator_volumes or VOLUMES
