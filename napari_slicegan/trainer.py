@@ -154,12 +154,10 @@ class Trainer:
                 yield report
                 self.clock.count()
                 reason = self.clock.reason(self.step)
-            if not self._read_losses():
-                return FinishReason.DIVERGED
             if reason is FinishReason.MINUTES:
                 self.clock.finish()
                 saved_step = -1
-            return reason
+            return reason if self._read_losses() else FinishReason.DIVERGED
         finally:
             if between_steps and saved_step != self.step and self.step > 0:
                 self.save()
