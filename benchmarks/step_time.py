@@ -67,6 +67,8 @@ class MeasuredTrainer:
     def __init__(self, config: RunConfig, material: str) -> None:
         self.config = config.changed(monitor_every=10**9, minutes=None, steps=10**9)
         self.trainer = Trainer(self.config, images_of(material, config.micrograph))
+        # A step is over when the device has done it: the wait counts as "rest".
+        self.trainer.losses.every = 1
         self.watch = Stopwatch()
         self._steps = self.trainer.run()
         self._losses = CRITIC

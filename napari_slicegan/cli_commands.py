@@ -19,6 +19,7 @@ from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.precision import choose_precision
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison
@@ -28,7 +29,6 @@ from napari_slicegan.sheet import check_stack_ending
 from napari_slicegan.spectrograms import write_sounds
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trained_generator import (
-    TrainedGenerator,
     load_any_generator,
     load_generator,
 )
@@ -107,8 +107,13 @@ def generate(options: Namespace) -> int:
     shape = "x".join(map(str, size))
     out = options.out or folder / f"volume-{shape}-seed{options.seed}.tif"
     check_ending(out)
-    volume = _generate(trained, size, options.seed, options.periodic, options.device)
-    volume.save(out)
+    device = choose_device(options.device)
+    trained.network.to(device)
+    precision = choose_precision(options.precision, device)
+    plan = VolumePlan(
+        trained, size, options.seed, options.periodic, precision=precision
+    )
+    generate_with_progress(generate_in_steps(plan)).save(out)
     _say(f"Wrote {out}")
     return DONE
 
@@ -141,7 +146,10 @@ def measure(options: Namespace) -> int:
         volume = Volume.open(path)
     else:
         size = (options.size,) * 3
-        volume = _generate(load_generator(path), size, options.seed, "", "auto")
+        trained = load_generator(path)
+        trained.network.to(choose_device("auto"))
+        plan = VolumePlan(trained, size, options.seed)
+        volume = generate_with_progress(generate_in_steps(plan))
     comparison = compare(source, volume)
     text = json.dumps(comparison.to_dict(), indent=2)
     _say(text if options.json else comparison.table())
@@ -207,15 +215,6 @@ def _kept(folder: Path) -> str:
     if not checkpoints:
         return "No checkpoint was saved before."
     return f"Kept from before: {checkpoints[0].name}"
-
-
-def _generate(
-    trained: TrainedGenerator, size: Size, seed: int, periodic: str, device: str
-) -> Volume:
-    trained.network.to(choose_device(device))
-    return generate_with_progress(
-        generate_in_steps(VolumePlan(trained, size, seed, periodic))
-    )
 
 
 def _training_data(options: Namespace, config: RunConfig) -> Data:

@@ -68,11 +68,11 @@ class PatchSampler:
         for micrograph in micrographs:
             micrograph.check_patch(patch_size, axis)
         # [N, rows, columns(, 3)] each; views of the images, not copies.
-        self._stacks = [micrograph.planes(axis) for micrograph in micrographs]
-        self._transform = transform
-        self._patch_size = patch_size
+        self.stacks = [micrograph.planes(axis) for micrograph in micrographs]
+        self.transform = transform
+        self.patch_size = patch_size
         self._symmetries = symmetries
-        self._grids = [self._positions(stack) for stack in self._stacks]
+        self._grids = [self._positions(stack) for stack in self.stacks]
         # Position p belongs to the first image whose end lies beyond p.
         self._ends = np.cumsum([int(np.prod(grid)) for grid in self._grids])
 
@@ -81,30 +81,78 @@ class PatchSampler:
         """Number of different crops, symmetries not counted."""
         return int(self._ends[-1])
 
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels of all images."""
+        return sum(int(np.prod(stack.shape[:3])) for stack in self.stacks)
+
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` crops as network values: float32 ``[n, C, P, P]``, on the CPU."""
-        positions = torch.randint(self.n_positions, (n,), generator=rng)
-        symmetries = torch.randint(8, (n,), generator=rng)
+        positions, symmetries = self.draw(n, rng)
         crops = [
             self._turned(self._crop(position), symmetry)
             for position, symmetry in zip(
                 positions.tolist(), symmetries.tolist(), strict=True
             )
         ]
-        return self._transform.forward(np.stack(crops))
+        return self.transform.forward(np.stack(crops))
+
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Numbers of `n` crops, counted through all images, and of their symmetries."""
+        positions = torch.randint(self.n_positions, (n,), generator=rng)
+        return positions, torch.randint(8, (n,), generator=rng)
+
+    def strides(
+        self, positions: NDArray[np.int64], symmetries: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Where crops stand if the pixels of all images stand in one row.
+
+        Returns
+        -------
+        ndarray
+            [3, n]: place of the crop's first pixel, and steps from there to the pixel
+            below and to the one on the right; a symmetry is another start with other
+            steps.
+        """
+        image = np.searchsorted(self._ends, positions, side="right")
+        grids, shapes = (
+            np.array(self._grids),
+            np.array([s.shape[:3] for s in self.stacks]),
+        )
+        before = np.cumsum([0, *shapes.prod(axis=1)])[image]
+        inside = positions - np.array([0, *self._ends])[image]
+        _, rows, columns = grids[image].T
+        plane, row, column = (
+            inside // (rows * columns),
+            inside // columns % rows,
+            inside % columns,
+        )
+        _, height, width = shapes[image].T
+        start = before + (plane * height + row) * width + column
+        down, right = width, np.ones_like(width)
+        if self._symmetries != "none":
+            last = self.patch_size - 1
+            for bit, step in ((1, down), (2, right)):
+                start = start + np.where(symmetries & bit, last * step, 0)
+            down = np.where(symmetries & 1, -down, down)
+            right = np.where(symmetries & 2, -right, right)
+        if self._symmetries == "rotations":
+            turned = symmetries & 4 > 0
+            down, right = np.where(turned, right, down), np.where(turned, down, right)
+        return np.stack([start, down, right])
 
     def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
         """Number of planes, first rows and first columns a crop can have."""
         planes, rows, columns = stack.shape[:3]
-        return planes, rows - self._patch_size + 1, columns - self._patch_size + 1
+        return planes, rows - self.patch_size + 1, columns - self.patch_size + 1
 
     def _crop(self, position: int) -> NDArray[Any]:
         """Crop number `position`, counting through all images: ``[P, P(, 3)]``."""
         image = int(np.searchsorted(self._ends, position, side="right"))
         start = int(self._ends[image - 1]) if image else 0
         plane, row, column = np.unravel_index(position - start, self._grids[image])
-        size = self._patch_size
-        return self._stacks[image][plane, row : row + size, column : column + size]
+        size = self.patch_size
+        return self.stacks[image][plane, row : row + size, column : column + size]
 
     def _turned(self, crop: NDArray[Any], symmetry: int) -> NDArray[Any]:
         """One of the eight symmetries of the square, as far as they are allowed."""
@@ -154,16 +202,19 @@ class ImageSampler:
     def __init__(
         self, values: NDArray[Any], transform: Transform, roll: int = 0
     ) -> None:
-        self._values = values
-        self._roll = roll
-        self._transform = transform
+        self.values = values
+        self.roll = roll
+        self.transform = transform
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` images as network values: float32 ``[n, C, Y, X]``, on the CPU."""
-        chosen = torch.randint(len(self._values), (n,), generator=rng)
-        images = self._values[chosen.numpy()]
-        if self._roll:
-            steps = torch.randint(-self._roll, self._roll + 1, (n,), generator=rng)
+        images = self.values[self.draw(n, rng).numpy()]
+        if self.roll:
+            steps = torch.randint(-self.roll, self.roll + 1, (n,), generator=rng)
             pairs = zip(images, steps.tolist(), strict=True)
             images = np.stack([np.roll(image, step, axis=1) for image, step in pairs])
-        return self._transform.forward(images)
+        return self.transform.forward(images)
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Numbers of `n` images."""
+        return torch.randint(len(self.values), (n,), generator=rng)

@@ -6,6 +6,7 @@ import platform
 
 import psutil
 import torch
+from torch import Tensor
 
 
 def available_devices() -> dict[str, str]:
@@ -39,6 +40,18 @@ def choose_device(setting: str) -> torch.device:
             f"{', '.join(devices)}."
         )
     return torch.device(wanted)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy of what was drawn on the processor, without waiting for a GPU.
+
+    Only memory that is pinned can be copied while the program goes on.
+    """
+    if device.type != "cuda":
+        return tensor.to(device)
+    if tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def memory_in_use(device: torch.device) -> int:

@@ -25,7 +25,7 @@ from napari_slicegan.architectures import (
     output_of,
     volume_spec,
 )
-from napari_slicegan.config import RunConfig
+from napari_slicegan.config import VOLUMES, RunConfig
 from napari_slicegan.devices import choose_device
 from napari_slicegan.game import Game
 from napari_slicegan.memory import MEMORY_SETTINGS
@@ -35,11 +35,15 @@ from napari_slicegan.subjects import build_subject
 if TYPE_CHECKING:
     from napari_slicegan.architectures import Output
     from napari_slicegan.run_data import Data
+    from napari_slicegan.subjects import Subject
 
 LARGEST_PATCH = 256
 PROBE_S = 0.3
 # The program with its libraries; on a GPU torch's kernels and work spaces.
 OVERHEAD_BYTES = 500 * 2**20
+MOST_VOLUMES = 16
+# The rest is for previews, work spaces of kernels and gaps between tensors.
+USED_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -91,15 +95,46 @@ def estimate(config: RunConfig, data: Data) -> Estimate:
         If settings and data do not fit together, as `Trainer` would.
     """
     device = choose_device(config.training.device)
+    config = with_volumes(config, data)
     subject = build_subject(config, data)
-    channels, values = subject.transform.channels, subject.transform.range
-    cost = step_cost(config, channels, output_of(values), subject.isotropic)
+    cost = _cost(config, subject)
     step_s = cost.seconds(machine_speed(device, torch.get_num_threads()))
     steps, minutes = subject.training.steps, subject.training.minutes
     if minutes is not None:
         steps = min(steps, math.ceil(60 * minutes / step_s))
     memory = cost.memory_bytes + OVERHEAD_BYTES
     return Estimate(step_s, steps, steps * step_s / 60, memory, free_memory(device))
+
+
+def with_volumes(config: RunConfig, data: Data) -> RunConfig:
+    """Settings of a new run, with the volumes of a step as numbers if a GPU has a say.
+
+    On a CUDA device as many as its free memory holds by the estimate, a power of two
+    up to `MOST_VOLUMES`. The estimate is that of float32, so that bfloat16 needs less.
+    On other devices, and where the settings say a number, nothing is changed.
+
+    Raises
+    ------
+    ValueError
+        If settings and data do not fit together.
+    """
+    training = config.training
+    device = choose_device(training.device)
+    given = training.critic_volumes or training.generator_volumes
+    if device.type != "cuda" or given:
+        return config
+    usable = USED_SHARE * free_memory(device) - OVERHEAD_BYTES
+    subject, n = build_subject(config, data), MOST_VOLUMES
+    while True:
+        config = config.changed(critic_volumes=n, generator_volumes=n)
+        if n <= VOLUMES or _cost(config, subject).memory_bytes <= usable:
+            return config
+        n //= 2
+
+
+def _cost(config: RunConfig, subject: Subject) -> StepCost:
+    channels, values = subject.transform.channels, subject.transform.range
+    return step_cost(config, channels, output_of(values), subject.isotropic)
 
 
 def step_cost(

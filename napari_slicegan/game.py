@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,16 +16,18 @@ from napari_slicegan.architectures import (
 )
 from napari_slicegan.averaging import AveragedGenerator
 from napari_slicegan.config import DIMENSIONS
+from napari_slicegan.devices import to_device
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS
 from napari_slicegan.phase_weights import matching_weights
-from napari_slicegan.random_streams import RandomStreams
+from napari_slicegan.precision import choose_precision, computing_in
+from napari_slicegan.random_streams import RandomStreams, prior_sample
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.views import view_of
 
 if TYPE_CHECKING:
-    from napari_slicegan.architectures.network import Prior
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.objectives.base import Critic
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.transforms import Transform
 
@@ -34,15 +35,6 @@ RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(critic number, how many, rng) -> real crops [n, C, P, P]."""
 
 FINAL_RATE = 0.05
-
-
-@dataclass(frozen=True)
-class StepLosses:
-    """Losses of one training step, means over critics and over steps of each side."""
-
-    critic: float
-    generator: float
-    penalty: float
 
 
 class Game:
@@ -72,6 +64,7 @@ class Game:
     ) -> None:
         self.config = config
         self.device = device
+        self.precision = choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
         self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
         heads = 1
@@ -110,9 +103,9 @@ class Game:
         """Random latents of the training size, [n, C, l, l, l] for volumes."""
         shape = (n, *self.generator.training_latents)
         rng = self.streams[purpose]
-        return prior_sample(self.generator.prior, shape, rng).to(self.device)
+        return to_device(prior_sample(self.generator.prior, shape, rng), self.device)
 
-    def step(self, real: RealImages, progress: float) -> StepLosses:
+    def step(self, real: RealImages, progress: float) -> Tensor:
         """Train the critics, then the generator, as often as the settings say.
 
         Parameters
@@ -121,35 +114,55 @@ class Game:
             Source of real crops.
         progress
             Share of the run that is over; sets the learning rates.
+
+        Returns
+        -------
+        Tensor
+            Losses of critic and generator, and penalty, means over critics and over
+            steps of each side: [3], on the device, which nothing here waits for.
         """
         self._set_rates(progress)
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
-        share = training.share_volumes and (
-            training.critic_volumes == training.generator_volumes
-        )
+        critic_volumes, generator_volumes = training.volumes
+        share = training.share_volumes and critic_volumes == generator_volumes
         losses, generator_losses = [], []
         for number in range(critic_steps):
             last = share and number == critic_steps - 1
             with torch.set_grad_enabled(last):
-                volumes = self._volumes(training.critic_volumes)
+                volumes = self._volumes(critic_volumes)
             losses.append(self._critic_step(volumes.detach(), real))
         for number in range(self.config.objective.generator_steps):
             if number or not share:
-                volumes = self._volumes(training.generator_volumes)
+                volumes = self._volumes(generator_volumes)
             generator_losses.append(self._generator_step(volumes, real))
         self.averaged.update(self.generator)
-        critic_loss, penalty = torch.stack(losses).mean(dim=0).tolist()
-        generator_loss = torch.stack(generator_losses).mean().item()
-        return StepLosses(critic_loss, generator_loss, penalty)
+        critic_loss, penalty = torch.stack(losses).mean(dim=0)
+        return torch.stack([critic_loss, torch.stack(generator_losses).mean(), penalty])
 
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
-        volumes: Tensor = self.generator(self.latents(n))
+        latents = self.latents(n)
+        with computing_in(self.precision, self.device):
+            volumes: Tensor = self.generator(latents)
+        volumes = volumes.float()
         hard = self.config.slices.hard_phases
         if hard and self.generator.spec.output == "phases":
             return hard_phases.hardened(volumes)
         return volumes
+
+    def _critic(self, number: int) -> Critic:
+        """A critic in the precision of the run; its scores are in float32.
+
+        So are the losses and penalties, and what goes back into images and weights.
+        """
+        critic = self.critics[number]
+
+        def scores(images: Tensor) -> Tensor:
+            with computing_in(self.precision, self.device):
+                return critic(images).float()  # type: ignore[no-any-return]
+
+        return scores
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         """Returns loss and penalty, [2], means over critics or axes."""
@@ -164,7 +177,7 @@ class Game:
             self.critic_optimiser.zero_grad(set_to_none=True)
             for number, fake in update:
                 reals = self._reals(real, number, len(fake), len(batches))
-                loss = self.objective.critic_loss(self.critics[number], reals, fake)
+                loss = self.objective.critic_loss(self._critic(number), reals, fake)
                 loss.total.backward()
                 total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
             self.critic_optimiser.step()
@@ -181,7 +194,7 @@ class Game:
             # Only an objective of pairs looks at real images here.
             pairs = self.objective.pairs_images
             reals = self._reals(real, number, len(fake)) if pairs else fake[:0].detach()
-            critic = self.critics[number]
+            critic = self._critic(number)
             losses.append(self.objective.generator_loss(critic, reals, fake))
         loss = torch.stack(losses).mean()
         loss.backward()
@@ -205,7 +218,7 @@ class Game:
             n = n_fakes
         else:
             n = per_axis * self.view.n_axes // n_batches
-        return real(number, n, self.streams["patches"]).to(self.device)
+        return to_device(real(number, n, self.streams["patches"]), self.device)
 
     def _set_rates(self, progress: float) -> None:
         """Linear fall of the learning rates in the last part of the run."""
@@ -217,11 +230,11 @@ class Game:
         for group in self.critic_optimiser.param_groups:
             group["lr"] = settings.critic_rate * factor
 
-    def is_finite(self) -> bool:
-        """Whether no weight is infinite or not a number."""
+    def is_finite(self) -> Tensor:
+        """Truth value on the device: no weight is infinite or not a number."""
         weights = [*self.generator.parameters(), *self.critics.parameters()]
         norms = torch.stack([weight.detach().norm() for weight in weights])
-        return bool(norms.isfinite().all())
+        return norms.isfinite().all()
 
     def recalibrate(self, n_volumes: int = 32) -> None:
         """Give the averaged generator batch-norm statistics that fit its weights.
@@ -279,10 +292,3 @@ class Game:
             getattr(self, name).load_state_dict(state[name])
         if self.averaged.decay == 0:
             self.averaged.follow(self.generator)
-
-
-def prior_sample(prior: Prior, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """Latents of a law: normal, or uniform between -1 and 1; on the CPU."""
-    if prior == "uniform":
-        return 2 * torch.rand(shape, generator=rng) - 1
-    return torch.randn(shape, generator=rng)

@@ -138,7 +138,8 @@ def _epoch_steps(config: RunConfig, data: TrainingImages | ImageSet) -> int | No
     """Steps for which the images of a set suffice; the rest of a batch is dropped."""
     if isinstance(data, TrainingImages):
         return None
-    batch = config.training.critic_volumes * config.objective.critic_steps
+    volumes, _ = config.training.volumes
+    batch = volumes * config.objective.critic_steps
     return max(1, len(data) // batch)
 
 

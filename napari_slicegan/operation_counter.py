@@ -15,7 +15,6 @@ from torch.utils.flop_counter import flop_registry
 # Calling an operation takes this long, however small its tensors are.
 CALL_S = 1e-5
 META = torch.device("meta")
-TO_NUMBER, TO_DEVICE = "aten::_local_scalar_dense", "aten::_to_copy"
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,7 @@ class StepCost:
 
 
 class Counter(TorchDispatchMode):
-    """Counts the operations and the bytes alive of what is done on "meta".
-
-    Whoever asks for the number in a tensor there gets zero.
-    """
+    """Counts the operations and the bytes alive of what is done on "meta"."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -69,10 +65,6 @@ class Counter(TorchDispatchMode):
     ) -> Any:
         """Do one operation, counted."""
         kwargs = kwargs or {}
-        if _leaves_meta(func, args, kwargs):
-            if func.name() == TO_NUMBER:
-                return 0.0
-            return torch.zeros(args[0].shape, dtype=args[0].dtype)
         result = func(*args, **kwargs)
         self._calls += 1
         count = flop_registry.get(func.overloadpacket)
@@ -96,12 +88,3 @@ class Counter(TorchDispatchMode):
     def _freed(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.bytes -= size
-
-
-def _leaves_meta(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether an operation reads values that are not there."""
-    if func.name() == TO_NUMBER:
-        return bool(args[0].device == META)
-    target = kwargs.get("device")
-    leaves = func.name() == TO_DEVICE and target not in (None, META)
-    return leaves and bool(args[0].device == META)

@@ -41,6 +41,7 @@ _PAPER = {
     "generator_volumes": 16,
     "critic_volumes": 8,
     "share_volumes": False,
+    "precision": "float32",
     "real_images": 8,
     "minutes": None,
 }

@@ -13,6 +13,7 @@ _IMAGES: Mapping[str, object] = {
     "penalty_every": 1,
     "decay_from": 1.0,
     "averaging": 0.0,
+    "precision": "float32",
     "minutes": None,
     "monitor_every": 200,
 }

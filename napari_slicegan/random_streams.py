@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from napari_slicegan.architectures.network import Prior
 
 PURPOSES = ("weights", "latents", "planes", "patches", "objective", "monitor")
 
@@ -33,3 +38,10 @@ class RandomStreams:
         """Take over what :meth:`state_dict` gave."""
         for name, stream in self._streams.items():
             stream.set_state(state[name])
+
+
+def prior_sample(prior: Prior, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+    """Latents of a law: normal, or uniform between -1 and 1; on the CPU."""
+    if prior == "uniform":
+        return 2 * torch.rand(shape, generator=rng) - 1
+    return torch.randn(shape, generator=rng)

@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari_slicegan.step_report import FinishReason
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 SPEED_WINDOW = 20
 # A save measures batch norm on new volumes; in steps, before one was measured.
 SAVE_IN_STEPS = 5.0
+KEPT = ("elapsed_s", "best_distance", "best_at_s")
 
 
 class RunClock:
@@ -87,6 +89,15 @@ class RunClock:
     def finish(self) -> None:
         """Set the clock to its limit: what is left of it goes to the last save."""
         self.elapsed_s = max(self.elapsed_s, self.limit_s)
+
+    def state_dict(self) -> dict[str, float]:
+        """What a resumed run goes on with."""
+        return {name: getattr(self, name) for name in KEPT}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Take over what :meth:`state_dict` gave."""
+        for name in KEPT:
+            setattr(self, name, state[name])
 
     @property
     def steps_per_s(self) -> float:

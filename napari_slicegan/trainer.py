@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import threading
 from collections.abc import Generator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_slicegan.config import check_changes
+from napari_slicegan.device_sources import on_device
 from napari_slicegan.devices import choose_device, memory_in_use
-from napari_slicegan.game import Game, StepLosses
+from napari_slicegan.estimates import with_volumes
+from napari_slicegan.game import Game
 from napari_slicegan.memory import memory_explained
 from napari_slicegan.run_clock import RunClock
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_losses import LossHistory
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.subjects import build_subject
 from napari_slicegan.trained_generator import trained_network
@@ -25,8 +25,6 @@ from napari_slicegan.trained_generator import trained_network
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.run_data import Data
-
-logger = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -57,14 +55,15 @@ class Trainer:
         self.folder = folder
         self.device = choose_device(config.training.device)
         self.subject = subject = build_subject(config, images)
-        self.transform, self.samplers = subject.transform, subject.samplers
+        self.transform = subject.transform
+        self.samplers = [on_device(one, self.device) for one in subject.samplers]
         self.monitor = subject.monitor
         with memory_explained():
             self.game = Game(config, subject.spec, subject.isotropic, self.device)
+        self.losses = LossHistory(self.device)
         self.step = 0
         self.clock = RunClock(subject.training, subject.epoch_steps)
         self.images_seen = 0
-        self._rows: list[dict[str, Any]] = []
         self._stop = threading.Event()
         self._go = threading.Event()
         self._go.set()
@@ -72,6 +71,7 @@ class Trainer:
     @classmethod
     def start(cls, config: RunConfig, images: Data, path: str | Path) -> Trainer:
         """Start a run in a new folder; the folder is made only if all is well."""
+        config = with_volumes(config, images)
         trainer = cls(config, images)
         trainer.folder = RunFolder.create(path, config, images)
         return trainer
@@ -140,12 +140,13 @@ class Trainer:
             while reason is None:
                 self._wait_while_paused()
                 if self._stop.is_set():
-                    return FinishReason.STOPPED
+                    reason = FinishReason.STOPPED
+                    break
                 between_steps = False
-                report = self._train_one_step()
-                if not self._is_finite(report):
+                report, save_now = self._train_one_step()
+                if not self.losses.are_finite:
                     return FinishReason.DIVERGED
-                if self.clock.checkpoint_is_due(self.step):
+                if save_now:
                     self.save()
                     self.clock.count_save()
                     saved_step = self.step
@@ -156,7 +157,7 @@ class Trainer:
             if reason is FinishReason.MINUTES:
                 self.clock.finish()
                 saved_step = -1
-            return reason
+            return reason if self._read_losses() else FinishReason.DIVERGED
         finally:
             if between_steps and saved_step != self.step and self.step > 0:
                 self.save()
@@ -165,19 +166,23 @@ class Trainer:
         """Start the clock; runs with epochs show what the first weights make."""
         if self.config.training.threads:
             torch.set_num_threads(self.config.training.threads)
+        # All steps have the same shapes: the fastest kernels are looked for once.
+        torch.backends.cudnn.benchmark = self.device.type == "cuda"
         self.clock.start()
         if self.step == 0 and self.clock.ends_epoch(0):
             with memory_explained():
                 self._observe()
 
     def save(self) -> None:
-        """Write checkpoint, history and generator to the run folder."""
-        if self.folder is None:
+        """Write checkpoint, history and generator to the run folder.
+
+        Nothing is written of weights or losses that are not finite.
+        """
+        if self.folder is None or not self._read_losses():
             return
         with memory_explained():
             trained = self.trained_generator()
-        self.folder.append_history(self._rows)
-        self._rows = []
+        self.folder.append_history(self.losses.take_rows())
         keep = self.config.training.keep_checkpoints
         self.folder.save(self.step, self._state(), trained, keep)
 
@@ -223,21 +228,28 @@ class Trainer:
             self._go.wait()
             self.clock.go_on()
 
-    def _is_finite(self, report: StepReport) -> bool:
-        """Whether neither losses nor weights have diverged."""
-        losses = report.critic_loss + report.generator_loss
-        return math.isfinite(losses) and self.game.is_finite()
+    def _read_losses(self) -> bool:
+        """Wait for the device; whether neither losses nor weights have diverged."""
+        self.losses.read(self.game.is_finite)
+        return self.losses.are_finite
 
-    def _train_one_step(self) -> StepReport:
-        seen = None
+    def _train_one_step(self) -> tuple[StepReport, bool]:
+        """Report of the step, and whether a checkpoint is due."""
+        quality = preview = None
         with memory_explained():
-            losses = self.game.step(self._real, self.progress)
+            self.losses.add(self.game.step(self._real, self.progress))
             self.step += 1
+            is_monitored = self.clock.is_monitored(self.step)
+            if self.losses.is_due or is_monitored:
+                self._read_losses()
             self.clock.count_step()
-            if self.clock.is_monitored(self.step):
-                seen = self._observe()
-        self._record(losses, seen and seen[0])
-        return self._report(losses, *(seen or (None, None)))
+            if is_monitored:
+                quality, preview = self._observe()
+        self.losses.note(self.step, self.elapsed_s, self.monitor.columns, quality)
+        save_now = self.clock.checkpoint_is_due(self.step)
+        if save_now:
+            self._read_losses()
+        return self._report(quality, preview), save_now
 
     def _observe(self) -> tuple[Any, Any]:
         """Measure the quality of a preview; returns both."""
@@ -255,8 +267,8 @@ class Trainer:
         self.images_seen += n
         return self.samplers[critic].sample(n, rng)
 
-    def _report(self, losses: StepLosses, quality: Any, preview: Any) -> StepReport:
-        progress = self.progress
+    def _report(self, quality: Any, preview: Any) -> StepReport:
+        progress, losses = self.progress, self.losses.last
         return StepReport(
             step=self.step,
             critic_loss=losses.critic,
@@ -272,28 +284,15 @@ class Trainer:
             preview=preview,
         )
 
-    def _record(self, losses: StepLosses, quality: Any) -> None:
-        row: dict[str, Any] = {
-            "step": self.step,
-            "elapsed_s": round(self.elapsed_s, 3),
-            **{f"{name}_loss": value for name, value in asdict(losses).items()},
-        }
-        for name in self.monitor.columns:
-            row[name] = "" if quality is None else getattr(quality, name)
-        self._rows.append(row)
-
     def _state(self) -> dict[str, Any]:
         return {
             "game": self.game.state_dict(),
             "step": self.step,
             "images_seen": self.images_seen,
-            "elapsed_s": self.clock.elapsed_s,
-            "best_distance": self.clock.best_distance,
-            "best_at_s": self.clock.best_at_s,
+            **self.clock.state_dict(),
         }
 
     def _load_state(self, state: dict[str, Any]) -> None:
         self.game.load_state_dict(state["game"])
         self.step, self.images_seen = state["step"], state["images_seen"]
-        for name in ("elapsed_s", "best_distance", "best_at_s"):
-            setattr(self.clock, name, state[name])
+        self.clock.load_state_dict(state)

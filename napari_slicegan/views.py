@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.devices import to_device
 
 DIMENSION: Mapping[Axis, int] = {"z": 2, "y": 3, "x": 4}
 
@@ -106,7 +107,8 @@ def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tenso
     """
     dimension = DIMENSION[axis]
     if positions is not None:
-        volumes = volumes.index_select(dimension, positions.to(volumes.device))
+        positions = to_device(positions, volumes.device)
+        volumes = volumes.index_select(dimension, positions)
     return volumes.movedim(dimension, 1).flatten(0, 1)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from napari_slicegan.cli import main
-from napari_slicegan.game import Game, StepLosses
+from napari_slicegan.game import Game
 
 Capture = pytest.CaptureFixture[str]
 
@@ -32,7 +33,9 @@ def test_a_diverged_run_says_what_is_kept(
     capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Game, "is_finite", lambda game: game.averaged.n_updates < 3)
+    monkeypatch.setattr(
+        Game, "is_finite", lambda game: torch.tensor(game.averaged.n_updates < 3)
+    )
     words = ["train", str(image), "--config", str(settings), "--out"]
     assert main([*words, str(tmp_path / "one")]) == 1
     assert "No checkpoint was saved before." in capsys.readouterr().out
@@ -48,7 +51,7 @@ def test_a_diverged_demo_ends_with_one_sentence(
 ) -> None:
     """And neither with a volume nor with a report of noise."""
     out = tmp_path / "demo"
-    monkeypatch.setattr(Game, "step", lambda *_: StepLosses(math.nan, 0.0, 0.0))
+    monkeypatch.setattr(Game, "step", lambda *_: torch.tensor([math.nan, 0, 0]))
     assert main(["demo", "--no-window", "--device", "cpu", "--out", str(out)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -71,6 +71,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "match_fractions": ("", True),
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
+    "precision": ("bfloat16", "bfloat16"),
     "steps": ("3", 3),
     "epochs": ("12", 12),
     "minutes": ("none", None),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_slicegan.devices import available_devices, choose_device, memory_in_use
+from napari_slicegan.devices import (
+    available_devices,
+    choose_device,
+    memory_in_use,
+    to_device,
+)
 
 
 @pytest.fixture
@@ -65,3 +70,28 @@ def test_memory_of_the_process() -> None:
     grown = memory_in_use(torch.device("cpu")) - before
     assert len(block) == 2**26
     assert 0.8 * 2**26 < grown < 1.5 * 2**26
+
+
+def test_copies_to_a_gpu_are_pinned_and_do_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[object] = []
+
+    def pinned(tensor: torch.Tensor) -> torch.Tensor:
+        calls.append("pinned")
+        return tensor
+
+    def copied(tensor: torch.Tensor, device: torch.device, **how: bool) -> torch.Tensor:
+        calls.append((device, how))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pinned)
+    monkeypatch.setattr(torch.Tensor, "to", copied)
+    gpu, numbers = torch.device("cuda:0"), torch.arange(3)
+    to_device(numbers, gpu)
+    assert calls == ["pinned", (gpu, {"non_blocking": True})]
+
+
+def test_copies_to_the_processor_are_none() -> None:
+    numbers = torch.arange(3)
+    assert to_device(numbers, torch.device("cpu")) is numbers

@@ -44,6 +44,7 @@ COMMON: dict[str, Any] = {
     "match_fractions": False,
     "critic_volumes": 8,
     "share_volumes": False,
+    "precision": "float32",
     "minutes": None,
 }
 # Kench & Cooper 2021.

@@ -101,10 +101,14 @@ class PixelNorm(nn.Module):
 
 
 class PhaseProbabilities(nn.Softmax):
-    """Softmax over phases; the channels of a voxel sum to 1."""
+    """Softmax over phases; the channels of a voxel sum to 1, in float32."""
 
     def __init__(self) -> None:
         super().__init__(dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, ...] -> the same shape."""
+        return super().forward(x.float())
 
 
 class UnitInterval(nn.Module):
@@ -112,7 +116,7 @@ class UnitInterval(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape."""
-        return 0.5 * (torch.tanh(x) + 1)
+        return 0.5 * (torch.tanh(x.float()) + 1)
 
 
 def initialise(network: nn.Module, rng: torch.Generator) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_slicegan.devices import to_device
+
 
 class ResampledHead(nn.Module):
     """Draws each score from a normal law (feature resampling, Xiangli et al. 2020).
@@ -22,5 +24,5 @@ class ResampledHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Means, then logarithms of variances, [N, 2 K] -> scores [N, K]."""
         mean, log_variance = x.chunk(2, dim=1)
-        noise = torch.randn(mean.shape, generator=self._rng).to(mean)
-        return mean + (log_variance / 2).exp() * noise
+        noise = to_device(torch.randn(mean.shape, generator=self._rng), mean.device)
+        return mean + (log_variance / 2).exp() * noise.to(mean.dtype)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_slicegan.devices import to_device
+
 Same = Literal["tensorflow", "torch"]
 
 
@@ -85,7 +87,7 @@ class SeededDropout(nn.Module):
         if not self.training:
             return x
         kept = torch.rand(x.shape, generator=self._rng) >= self.share
-        return x * kept.to(x) / (1 - self.share)
+        return x * to_device(kept, x.device).to(x.dtype) / (1 - self.share)
 
 
 class Squared(nn.Module):

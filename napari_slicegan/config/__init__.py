@@ -22,14 +22,17 @@ from napari_slicegan.config.run import (
     parse_config,
 )
 from napari_slicegan.config.training import (
+    VOLUMES,
     ObjectiveSettings,
     OptimiserSettings,
+    Precision,
     TrainingSettings,
 )
 
 __all__ = [
     "AXES",
     "DIMENSIONS",
+    "VOLUMES",
     "ArchitectureSettings",
     "Axis",
     "ImageSettings",
@@ -38,6 +41,7 @@ __all__ = [
     "MicrographSettings",
     "ObjectiveSettings",
     "OptimiserSettings",
+    "Precision",
     "RunConfig",
     "Settings",
     "SliceSettings",

@@ -11,7 +11,9 @@ from napari_slicegan.config.base import Settings
 AnchorLaw = Literal["normal-uniform", "skew-normal", "custom"]
 RealnessForm = Literal["O1", "O2", "O3"]
 OptimiserName = Literal["adam", "rmsprop", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
+VOLUMES = 2
 
 
 class ObjectiveSettings(Settings):
@@ -188,6 +190,13 @@ class TrainingSettings(Settings):
         title="Device",
         description="auto, cpu, cuda, cuda:N or mps.",
     )
+    precision: Precision = Field(
+        "auto",
+        title="Precision",
+        description="Number format of convolutions and matrix products; losses, "
+        "statistics, optimisers and averaged weights are in float32 throughout. "
+        "'auto': bfloat16 on CUDA GPUs that compute with it, float32 elsewhere.",
+    )
     steps: int = Field(
         100_000,
         ge=1,
@@ -215,19 +224,21 @@ class TrainingSettings(Settings):
         description="Minutes without improvement of the measured quality after "
         "which the run ends; empty to train on.",
     )
-    generator_volumes: int = Field(
-        2,
+    generator_volumes: int | None = Field(
+        None,
         ge=1,
         le=1024,
         title="Volumes, generator",
-        description="Volumes generated in a generator step.",
+        description="Volumes generated in a generator step. Empty for 2; if both "
+        "numbers are empty, a new run on a CUDA GPU takes as many as its free memory "
+        "holds, up to 16.",
     )
-    critic_volumes: int = Field(
-        2,
+    critic_volumes: int | None = Field(
+        None,
         ge=1,
         le=1024,
         title="Volumes, critic",
-        description="Volumes generated in a critic step.",
+        description="Volumes generated in a critic step; empty as for the generator.",
     )
     share_volumes: bool = Field(
         True,
@@ -268,3 +279,8 @@ class TrainingSettings(Settings):
         title="Checkpoints kept",
         description="Newest checkpoints kept in the run folder.",
     )
+
+    @property
+    def volumes(self) -> tuple[int, int]:
+        """Volumes generated in a critic step and in a generator step."""
+        return self.critic_volumes or VOLUMES, self.generator_volumes or VOLUMES

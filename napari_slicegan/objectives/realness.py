@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from napari_slicegan.devices import to_device
 from napari_slicegan.objectives.base import Critic, CriticLoss
 
 if TYPE_CHECKING:
@@ -87,4 +88,5 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
     logits
         [N, outcomes].
     """
-    return -(target.to(logits) * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+    target = to_device(target, logits.device).to(logits.dtype)
+    return -(target * logits.log_softmax(dim=-1)).sum(dim=-1).mean()

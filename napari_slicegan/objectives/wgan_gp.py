@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from napari_slicegan.devices import to_device
 from napari_slicegan.objectives.base import (
     Critic,
     CriticLoss,
@@ -56,10 +57,10 @@ class WassersteinGradientPenalty(LazyPenalty):
         order = torch.arange(n)
         if len(fake) > n:
             order = torch.randperm(len(fake), generator=self._rng)[:n]
-        order = order.to(fake.device)
+        order = to_device(order, fake.device)
         # [n, 1, 1, 1] for images, [n, 1] for points.
         shape = (n, *(1,) * (fake.dim() - 1))
-        share = torch.rand(shape, generator=self._rng).to(fake.device)
+        share = to_device(torch.rand(shape, generator=self._rng), fake.device)
         mixed = share * real[:n] + (1 - share) * fake[order]
         mixed.requires_grad_(True)
         norm = input_gradient(critic(mixed), mixed).norm(dim=1)

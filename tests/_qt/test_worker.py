@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
@@ -202,10 +203,10 @@ def test_what_was_saved_before_a_fault_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    def finite(self: Game) -> bool:
+    def finite(self: Game) -> torch.Tensor:
         if self.averaged.n_updates > 3:
             raise RuntimeError("broken")
-        return True
+        return torch.tensor(True)
 
     monkeypatch.setattr(Game, "is_finite", finite)
     worker, _ = make_worker(steps=30, checkpoint_minutes=1e-9)

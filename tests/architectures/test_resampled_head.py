@@ -91,9 +91,9 @@ def test_training_with_a_resampled_head(make_game: MakeGame) -> None:
     for seed in (1, 2):
         torch.manual_seed(seed)
         game = make_game(objective="realness", resampled_head=True)
-        losses.append([game.step(Crops(), number / 3) for number in range(3)])
+        losses.append(torch.stack([game.step(Crops(), i / 3) for i in range(3)]))
         assert game.is_finite()
-    assert losses[0] == losses[1]
+    assert torch.equal(losses[0], losses[1])
 
 
 def test_noise_goes_on_after_a_resume(

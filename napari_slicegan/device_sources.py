@@ -1,0 +1,79 @@
+"""Real samples cut on a GPU, from images that are copied there once.
+
+The places are drawn on the processor, from the same random numbers as without a GPU;
+they are all that is copied in a step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from napari_slicegan.dataset import ImageSampler, PatchSampler
+from napari_slicegan.devices import to_device
+
+if TYPE_CHECKING:
+    from napari_slicegan.dataset import Source
+
+LARGEST_BYTES = 2**30
+"""Images that need more memory as network values stay where they are."""
+FLOAT = 4
+
+
+class CropsOnDevice:
+    """Gives the crops of a `PatchSampler`, on another device."""
+
+    def __init__(self, source: PatchSampler, device: torch.device) -> None:
+        self._source = source
+        self._device = device
+        self._steps = torch.arange(source.patch_size, device=device)
+        # [N, C, Y, X] of each image -> [pixels of all images, C]
+        layers = [source.transform.forward(stack) for stack in source.stacks]
+        pixels = [layer.movedim(1, -1).flatten(0, 2) for layer in layers]
+        self._pixels = torch.cat(pixels).to(device)
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` crops: float32 ``[n, C, P, P]``, on the device."""
+        positions, symmetries = self._source.draw(n, rng)
+        places = self._source.strides(positions.numpy(), symmetries.numpy())
+        # Each [n, 1]; rows [n, P, 1] + columns [n, 1, P].
+        start, down, right = to_device(torch.from_numpy(places), self._device)[
+            ..., None
+        ]
+        rows, columns = start + self._steps * down, self._steps * right
+        pixels = self._pixels[rows[:, :, None] + columns[:, None]]
+        # [n, P, P, C] -> [n, C, P, P]
+        return pixels.movedim(-1, 1)
+
+
+class ImagesOnDevice:
+    """Gives the images of an `ImageSampler` that does not roll, on another device."""
+
+    def __init__(self, source: ImageSampler, device: torch.device) -> None:
+        self._source = source
+        self._device = device
+        self._images = source.transform.forward(source.values).to(device)
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` images: float32 ``[n, C, Y, X]``, on the device."""
+        chosen = to_device(self._source.draw(n, rng), self._device)
+        return self._images[chosen]
+
+
+def on_device(source: Source, device: torch.device) -> Source:
+    """Source of the same samples that cuts them on a GPU, where this is possible.
+
+    Images that are too large, or rolled at random, are cut on the processor: while a
+    GPU computes a step, the program has the time to do so.
+    """
+    if device.type == "cpu":
+        return source
+    if isinstance(source, PatchSampler):
+        fits = FLOAT * source.transform.channels * source.n_pixels <= LARGEST_BYTES
+        return CropsOnDevice(source, device) if fits else source
+    if isinstance(source, ImageSampler) and not source.roll:
+        fits = FLOAT * source.values.size <= LARGEST_BYTES
+        return ImagesOnDevice(source, device) if fits else source
+    return source

@@ -1,0 +1,42 @@
+"""In which number format the networks compute."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Precision
+
+
+def choose_precision(setting: Precision, device: torch.device) -> torch.dtype:
+    """Number format of a setting on a device.
+
+    "auto" is bfloat16 on a CUDA device that computes with it, and float32 elsewhere:
+    processors without its instructions imitate it slowly.
+    """
+    if setting == "auto":
+        return torch.bfloat16 if _computes_in_bfloat16(device) else torch.float32
+    return torch.bfloat16 if setting == "bfloat16" else torch.float32
+
+
+def computing_in(
+    precision: torch.dtype, device: torch.device
+) -> contextlib.AbstractContextManager[object]:
+    """Context in which convolutions and matrix products are computed in a format.
+
+    Weights stay in float32, and so does what torch lists as delicate. Results may be
+    of the format; whoever goes on with them turns them to float32.
+    """
+    if precision == torch.float32 or device.type == "meta":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, precision)
+
+
+def _computes_in_bfloat16(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
