@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_slicegan.edits import Edit, run_images
+from napari_slicegan.generation import checked_truncation
 from napari_slicegan.latent import LatentField
 from napari_slicegan.sheet import Sheet
 
@@ -20,16 +23,28 @@ POINTS_AT_ONCE = 10_000
 
 
 @torch.no_grad()
-def generate_samples(trained: TrainedNetwork, n: int, seed: int = 0) -> NDArray[Any]:
+def generate_samples(
+    trained: TrainedNetwork,
+    n: int,
+    seed: int = 0,
+    edits: Sequence[Edit] = (),
+    truncation: float = 1.0,
+) -> NDArray[Any]:
     """Samples in the units of the data: images [n, Y, X(, 3)], or points [n, D].
 
     Sample i depends on the seed and on i only, however many there are.
 
+    Parameters
+    ----------
+    edits, truncation
+        As of `napari_slicegan.generation.VolumePlan`.
+
     Raises
     ------
     ValueError
-        If the generator makes volumes, or the numbers are not allowed.
+        If the generator makes volumes, or numbers or edits are not allowed.
     """
+    factor = checked_truncation(truncation)
     network = trained.network
     if len(network.training_latents) != 1:
         raise ValueError(
@@ -48,7 +63,10 @@ def generate_samples(trained: TrainedNetwork, n: int, seed: int = 0) -> NDArray[
         # [C, 1, 1, n] -> [n, C]
         numbers = field.region((0, 1), (0, 1), (first, min(first + at_once, n)))
         latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
-        made.append(trained.transform.inverse(network(latents).cpu(), 1))
+        if factor != 1:
+            latents = latents * factor
+        samples = run_images(network, latents, edits) if edits else network(latents)
+        made.append(trained.transform.inverse(samples.cpu(), 1))
     return np.concatenate(made)
 
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_slicegan.config import KernelSet
 
 FIRST_LAYERS: KernelSet = (4, 2, 2)
@@ -37,6 +40,10 @@ class SizeRule:
     def overlap(self) -> int:
         """Latent positions that neighbouring tiles share so that they join."""
         return -(self.offset // self.scale)
+
+    def centre(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where a latent position lies in the output, in voxels from its first."""
+        return self.scale * position + (self.offset + self.scale - 1) / 2
 
     def after(self, first: SizeRule) -> SizeRule:
         """Rule of the chain ``first``, then this one."""

@@ -69,6 +69,7 @@ class VolumeGenerator(GeneratorNetwork):
         super().__init__(spec, **blocks)
         self.spec: GeneratorSpec = spec
         self.size_rule = chain_rule(rules)
+        self._rules = tuple(rules)
         self.value_range = value_range(spec.output)
 
     @property
@@ -85,6 +86,10 @@ class VolumeGenerator(GeneratorNetwork):
         """Shape [C, z, y, x] of the smallest latent field for a volume."""
         z, y, x = (self.size_rule.latent_size(n) for n in voxels)
         return (self.spec.latent_channels, z, y, x)
+
+    def rules_around(self, n_blocks: int) -> tuple[SizeRule, SizeRule]:
+        """Size rules of the first blocks, and of those after them."""
+        return chain_rule(self._rules[:n_blocks]), chain_rule(self._rules[n_blocks:])
 
     def forward(self, latents: Tensor) -> Tensor:
         """[B, C_latent, z, y, x] -> [B, C, Z, Y, X]."""
