@@ -7,6 +7,7 @@ from, how long an epoch is, what is previewed and how it is judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_slicegan.architectures import (
@@ -15,6 +16,7 @@ from napari_slicegan.architectures import (
     generator_spec,
     output_of,
 )
+from napari_slicegan.conditioning import fractions_of, scaled_labels
 from napari_slicegan.dataset import ImageSampler, Source, patch_samplers
 from napari_slicegan.generation import generate
 from napari_slicegan.image_generation import generate_images, generate_samples
@@ -107,8 +109,12 @@ class Volumes:
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         check_training_size(self.spec, patch)
+        told: Sequence[float] = ()
+        if config.architecture.condition == "phase_fraction":
+            self.spec = replace(self.spec, labels=fractions_of(data))
+            told = scaled_labels(self.spec.labels)
         symmetries = config.slices.symmetries
-        self.samplers = patch_samplers(data, self.transform, patch, symmetries)
+        self.samplers = patch_samplers(data, self.transform, patch, symmetries, told)
         self.monitor: Any = QualityMonitor(data)
         self._images = data
 

@@ -39,6 +39,7 @@ ORDER = (
     "transforms",
     "dataset",
     "architectures",
+    "conditioning",
     "views",
     "objectives",
     "optimisers",
