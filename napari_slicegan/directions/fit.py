@@ -11,9 +11,9 @@ import math
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from napari_slicegan.architectures import VolumeGenerator
 from napari_slicegan.directions.direction import Direction, Model
 from napari_slicegan.directions.direction_set import DirectionSet, Fit
-from napari_slicegan.architectures import VolumeGenerator
 from napari_slicegan.directions.features import Features, spans
 from napari_slicegan.directions.joint import Joint, bases_in_steps
 from napari_slicegan.directions.moments import (
@@ -95,7 +95,9 @@ def default_block(features: Features) -> str:
     and its components may move nothing.
     """
     second = min(2, len(features.names) - 1)
-    return features.names[second if isinstance(features.network, VolumeGenerator) else 1]
+    return features.names[
+        second if isinstance(features.network, VolumeGenerator) else 1
+    ]
 
 
 def joint_in_steps(

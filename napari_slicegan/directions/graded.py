@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 RESPONSE_STRENGTHS = tuple(float(number) for number in range(-6, 7))
 RESPONSE_SEEDS = (100, 101)
-ROUNDS = 3
+ROUNDS = 6
 # Part of the difference that a round makes up for; neighbouring slabs share latents.
 GAIN = 0.7
+# How far beyond the strengths that were measured single slabs may go.
+REACH = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +224,7 @@ def graded(trained: TrainedGenerator, direction: Direction, grade: Grade) -> Gra
     """A volume whose property changes linearly along an axis.
 
     The answer of the property to the direction is measured on whole volumes and turned
-    round. The volume is then generated, measured slab by slab and corrected, three
+    round. The volume is then generated, measured slab by slab and corrected, six
     times, since its own latents make some slabs differ; the best of them is kept.
 
     Parameters
@@ -275,7 +277,7 @@ def _corrected(
 ) -> NDArray[np.float64]:
     """Strengths that make up for a part of what is missing in each slab."""
     slopes = np.array([response.slope(strength) for strength in strengths])
-    low, high = response.strengths[0], response.strengths[-1]
+    low, high = REACH * response.strengths[0], REACH * response.strengths[-1]
     return np.asarray(np.clip(strengths + GAIN * missing / slopes, low, high))
 
 
