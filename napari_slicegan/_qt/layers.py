@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import Kind, MicrographSettings
     from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.sheet import Sheet
     from napari_slicegan.volume import Volume
 
 PHASES = "Phases"
 PREVIEW = "Preview"
 OVERLAY = 0.5
+WHOLE = (0.0, 255.0)
 
 
 def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
@@ -92,6 +95,42 @@ def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
     return layer
 
 
+def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
+    """Show how a run of images or points stands, [rows, columns(, 3)].
+
+    As `add_or_update_preview`, but flat.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if PREVIEW in viewer.layers:
+        layer = viewer.layers[PREVIEW]
+        if layer.data.shape == picture.shape:
+            layer.data = picture
+            return layer
+        viewer.layers.remove(layer)
+    layer = viewer.add_image(picture, name=PREVIEW, **_shades(picture.ndim > 2))
+    _show_alone(viewer, layer)
+    return layer
+
+
+def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Layer:
+    """Add images of a generator, as one picture or as a stack with a slider."""
+    for other in viewer.layers:
+        other.visible = False
+    viewer.dims.ndisplay = 2
+    columns = math.isqrt(len(sheet.values) - 1) + 1
+    values = sheet.picture(columns, columns) if as_sheet else sheet.values
+    limits = WHOLE if as_sheet else (sheet.low, sheet.high)
+    colour = sheet.values.ndim > 3
+    layer = viewer.add_image(values, name=name, **_shades(colour, limits))
+    viewer.reset_view()
+    return layer
+
+
+def _shades(colour: bool, limits: tuple[float, float] = WHOLE) -> dict[str, Any]:
+    """Known limits: else the first picture, which shows noise, would decide them."""
+    return {"rgb": True} if colour else {"contrast_limits": limits}
+
+
 def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
     """Add a volume with its phase values, colours and scale.
 
@@ -129,8 +168,8 @@ def _add_solid(viewer: Viewer, volume: Volume) -> Image:
 
 
 def _show_alone(viewer: Viewer, layer: Layer) -> None:
-    """Until the layer is removed."""
-    solo = Solo(viewer)
+    """In 3-D if it is a volume, until the layer is removed."""
+    solo = Solo(viewer, layer.ndim)
     solo.begin(layer)
 
     def end(event: Event) -> None:

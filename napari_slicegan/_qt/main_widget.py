@@ -25,13 +25,15 @@ from napari_slicegan._qt.micrograph_panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train_panel import TrainPanel
 from napari_slicegan._qt.volume_panel import VolumePanel
+from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.scatter import Scatter
+    from napari_slicegan.sheet import Sheet
     from napari_slicegan.step_report import FinishReason
-    from napari_slicegan.volume import Volume
 
 PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
     {
@@ -176,14 +178,23 @@ class SliceGANWidget(QWidget):
         self.train.settings.value_changed.connect(self._judge_by_patch)
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
+        self.volume.product_changed.connect(self._name_third)
         self._bind_keys(bound=True)
 
     def _judge_by_patch(self, config: RunConfig) -> None:
         self.micrograph.set_patch_size(config.architecture.patch_size)
 
-    def _show_preview(self, volume: Volume) -> None:
-        if not self._is_closed:
-            layers.add_or_update_preview(self._viewer, volume)
+    def _show_preview(self, made: Volume | Sheet | Scatter) -> None:
+        if self._is_closed:
+            return
+        if isinstance(made, Volume):
+            layers.add_or_update_preview(self._viewer, made)
+        else:
+            layers.add_or_update_picture(self._viewer, made.picture())
+
+    def _name_third(self, product: str) -> None:
+        """After what its generator makes."""
+        self.tabs.setTabText(list(PANELS).index("Volume"), product)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
         """The third tab goes on with the run that ended, if it got to a step."""

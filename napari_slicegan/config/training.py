@@ -127,14 +127,14 @@ class OptimiserSettings(Settings):
         description="How gradients become steps of the critics' weights.",
     )
     generator_rate: float = Field(
-        4e-3,
+        2.8e-3,
         gt=0,
         le=1,
         title="Generator learning rate",
         description="Learning rate of the generator.",
     )
     critic_rate: float = Field(
-        8e-4,
+        5.6e-4,
         gt=0,
         le=1,
         title="Critic learning rate",
@@ -163,6 +163,12 @@ class OptimiserSettings(Settings):
         title="Weight averaging",
         description="Decay per step of the running average of the generator's "
         "weights; 0 uses the last weights.",
+    )
+    match_fractions: bool = Field(
+        True,
+        title="Match fractions",
+        description="Phases: moves the interfaces of the trained generator by a "
+        "fraction of a voxel so that its mean phase fractions are those of the images.",
     )
 
 
