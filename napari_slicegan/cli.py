@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_slicegan import __version__
+from napari_slicegan.cli_directions_flags import add_directions
 from napari_slicegan.cli_options import add_config_flags, add_setting_flags
 
 FAULT = 2
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         *(_demo, _gui, _train, _resume, _generate, _sample),
-        *(_measure, _evaluate, _presets, _info),
+        *(_measure, add_directions, _evaluate, _presets, _info),
     ):
         add(commands)
     return parser
@@ -104,6 +105,14 @@ def _train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--out",
         type=Path,
         help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
+    )
+    command.add_argument(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="RUN",
+        help="begin with the weights, and by default the settings, of another run or "
+        "of a .safetensors generator",
     )
     add_config_flags(command)
     add_setting_flags(command)

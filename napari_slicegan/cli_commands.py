@@ -9,13 +9,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_slicegan.cli_directions import directions
 from napari_slicegan.cli_evaluate import evaluate
-from napari_slicegan.cli_options import changes_from, config_from, file_path
+from napari_slicegan.cli_options import (
+    changes_from,
+    config_from,
+    file_path,
+    volume_size,
+)
 from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import DemoJob, run_demo
 from napari_slicegan.devices import choose_device
-from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
+from napari_slicegan.fine_tuning import fine_tune
+from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "demo",
+    "directions",
     "evaluate",
     "generate",
     "gui",
@@ -91,6 +99,8 @@ def train(options: Namespace) -> int:
     images = _training_data(options, config)
     name = Path(images.name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
+    if options.source:
+        return _run(fine_tune(options.source, config, images, out), out)
     return _run(Trainer.start(config, images, out), out)
 
 
@@ -102,7 +112,7 @@ def resume(options: Namespace) -> int:
 def generate(options: Namespace) -> int:
     """Generate a volume and write it."""
     trained = load_generator(options.run)
-    size = _size(options.size)
+    size = volume_size(options.size)
     folder = options.run if options.run.is_dir() else options.run.parent
     shape = "x".join(map(str, size))
     out = options.out or folder / f"volume-{shape}-seed{options.seed}.tif"
@@ -269,17 +279,6 @@ def _source(options: Namespace) -> Source:
     settings = config.changed(**changes_from(options)).micrograph
     images = _opened(options.against, settings)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
-
-
-def _size(numbers: list[int]) -> Size:
-    if len(numbers) == 1:
-        numbers = numbers * 3
-    if len(numbers) != 3:
-        raise ValueError(
-            f"Expected one size or three (z y x) in voxels; got {len(numbers)} numbers."
-        )
-    z, y, x = numbers
-    return (z, y, x)
 
 
 def _now() -> str:

@@ -54,7 +54,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def config_from(options: argparse.Namespace) -> RunConfig:
-    """Settings: the preset or the file, then the flags.
+    """Settings: the preset, the file or the run to start from, then the flags.
 
     Raises
     ------
@@ -68,6 +68,10 @@ def config_from(options: argparse.Namespace) -> RunConfig:
         from napari_slicegan.run_folder import read_config
 
         start = read_config(options.config)
+    elif options.preset is None and getattr(options, "source", None):
+        from napari_slicegan.fine_tuning import settings_of
+
+        start = settings_of(options.source)
     else:
         start = preset(options.preset or "slicegan-fast")
     return start.changed(**changes_from(options))
@@ -90,6 +94,24 @@ def file_path(file: str) -> Path:
         sample: Path = sample_path(file.removeprefix(SAMPLE))
         return sample
     return Path(file)
+
+
+def volume_size(numbers: list[int]) -> tuple[int, int, int]:
+    """Voxels along z, y, x; one number is a cube.
+
+    Raises
+    ------
+    ValueError
+        If there are neither one nor three.
+    """
+    if len(numbers) == 1:
+        numbers = numbers * 3
+    if len(numbers) != 3:
+        raise ValueError(
+            f"Expected one size or three (z y x) in voxels; got {len(numbers)} numbers."
+        )
+    z, y, x = numbers
+    return (z, y, x)
 
 
 def _may_be_empty(name: str) -> bool:

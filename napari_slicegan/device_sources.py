@@ -65,12 +65,12 @@ class ImagesOnDevice:
 def on_device(source: Source, device: torch.device) -> Source:
     """Source of the same samples that cuts them on a GPU, where this is possible.
 
-    Images that are too large, or rolled at random, are cut on the processor: while a
-    GPU computes a step, the program has the time to do so.
+    Images that are too large, labelled, or rolled at random are cut on the processor:
+    while a GPU computes a step, the program has the time to do so.
     """
     if device.type == "cpu":
         return source
-    if isinstance(source, PatchSampler):
+    if isinstance(source, PatchSampler) and not source.is_labelled:
         fits = FLOAT * source.transform.channels * source.n_pixels <= LARGEST_BYTES
         return CropsOnDevice(source, device) if fits else source
     if isinstance(source, ImageSampler) and not source.roll:

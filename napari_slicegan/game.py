@@ -15,6 +15,7 @@ from napari_slicegan.architectures import (
     build_generator,
 )
 from napari_slicegan.averaging import AveragedGenerator
+from napari_slicegan.conditioning import beside_labels, with_labels
 from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.devices import to_device
 from napari_slicegan.objectives import build_objective
@@ -84,8 +85,10 @@ class Game:
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
         self.generator: GeneratorNetwork = build_generator(spec, weights).to(device)
+        self._is_told = bool(getattr(spec, "labels", ()))
+        seen = spec.channels + self._is_told
         self.critics = nn.ModuleList(
-            build_critic(config, spec.channels, self.objective.outputs, weights, heads)
+            build_critic(config, seen, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
         )
         # Convolutions of a processor are made for channels that lie side by side.
@@ -103,7 +106,10 @@ class Game:
         """Random latents of the training size, [n, C, l, l, l] for volumes."""
         shape = (n, *self.generator.training_latents)
         rng = self.streams[purpose]
-        return to_device(prior_sample(self.generator.prior, shape, rng), self.device)
+        latents = prior_sample(self.generator.prior, shape, rng)
+        if self._is_told:
+            latents = with_labels(latents, self.generator.spec, rng)
+        return to_device(latents, self.device)
 
     def step(self, real: RealImages, progress: float) -> Tensor:
         """Train the critics, then the generator, as often as the settings say.
@@ -148,8 +154,8 @@ class Game:
         volumes = volumes.float()
         hard = self.config.slices.hard_phases
         if hard and self.generator.spec.output == "phases":
-            return hard_phases.hardened(volumes)
-        return volumes
+            volumes = hard_phases.hardened(volumes)
+        return beside_labels(volumes, latents) if self._is_told else volumes
 
     def _critic(self, number: int) -> Critic:
         """A critic in the precision of the run; its scores are in float32.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
+from napari_slicegan.edits import Edit, VolumeEdits
 from napari_slicegan.latent import LatentField
 from napari_slicegan.precision import computing_in
 from napari_slicegan.transforms import OneHotPhases
@@ -20,6 +21,7 @@ from napari_slicegan.volume import Volume
 if TYPE_CHECKING:
     from napari_slicegan.trained_generator import TrainedGenerator
 
+Result = TypeVar("Result")
 Size = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 
@@ -68,12 +70,17 @@ class VolumePlan:
     precision
         Number format of the convolutions. In bfloat16 a few voxels per thousand, all
         beside interfaces, get another label than in float32.
+    edits
+        What is changed, all of them together; see `napari_slicegan.edits`.
+    truncation
+        The latents are multiplied by it: below 1 they, and with them the structure,
+        vary less.
 
     Raises
     ------
     ValueError
-        If a size is not positive, or a periodic axis is not a whole number of
-        latent steps long.
+        If a size is not positive, a periodic axis is not a whole number of latent
+        steps long, or an edit does not fit the generator.
     """
 
     def __init__(
@@ -84,9 +91,13 @@ class VolumePlan:
         periodic: str = "",
         tile_latents: int = TILE_LATENTS,
         precision: torch.dtype = torch.float32,
+        edits: Sequence[Edit] = (),
+        truncation: float = 1.0,
     ) -> None:
         rule = trained.network.size_rule
         _check(size, seed, periodic, rule.scale)
+        self.edits = VolumeEdits(trained.network, edits, size, periodic)
+        self.truncation = checked_truncation(truncation)
         self.trained = trained
         self.size = size
         self.precision = precision
@@ -124,8 +135,14 @@ class VolumePlan:
         network = self.trained.network
         device = next(network.parameters()).device
         latents = torch.from_numpy(self.field.region(*tile.latents)).to(device)
+        if self.truncation != 1:
+            latents = latents * self.truncation
         with computing_in(self.precision, device):
-            made = network(latents[None])[0].float()
+            if self.edits:
+                z, y, x = (first for first, _ in tile.latents)
+                made = self.edits.run(latents[None], (z, y, x))[0].float()
+            else:
+                made = network(latents[None])[0].float()
         z, y, x = tile.shape
         values = self.trained.transform.inverse(made[:, :z, :y, :x].cpu(), 0)
         return np.asarray(values)
@@ -138,12 +155,14 @@ def generate(
     periodic: str = "",
     tile_latents: int = TILE_LATENTS,
     precision: torch.dtype = torch.float32,
+    edits: Sequence[Edit] = (),
+    truncation: float = 1.0,
 ) -> Volume:
     """Generate a whole volume in memory.
 
     Parameters
     ----------
-    trained, size, seed, periodic, tile_latents, precision
+    trained, size, seed, periodic, tile_latents, precision, edits, truncation
         See :class:`VolumePlan`.
 
     Returns
@@ -151,14 +170,42 @@ def generate(
     Volume
         With the micrograph's own values and the voxel size.
     """
-    plan = VolumePlan(trained, size, seed, periodic, tile_latents, precision)
-    steps = generate_in_steps(plan)
+    return finished(
+        generate_in_steps(
+            VolumePlan(
+                trained,
+                size,
+                seed,
+                periodic,
+                tile_latents,
+                precision,
+                edits,
+                truncation,
+            )
+        )
+    )
+
+
+def finished(steps: Generator[float, None, Result]) -> Result:
+    """Run steps that yield their progress to the end; what they return."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            volume: Volume = end.value
-            return volume
+            result: Result = end.value
+            return result
+
+
+def scaled(
+    steps: Generator[float, None, Result], start: float, stop: float
+) -> Generator[float, None, Result]:
+    """Steps that are a part of others: their progress from `start` to `stop`."""
+    while True:
+        try:
+            yield start + (stop - start) * next(steps)
+        except StopIteration as end:
+            found: Result = end.value
+            return found
 
 
 def generate_in_steps(plan: VolumePlan) -> Generator[float, None, Volume]:
@@ -177,6 +224,21 @@ def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
     transform = trained.transform
     labels = transform.labels if isinstance(transform, OneHotPhases) else ()
     return Volume(values, transform.kind, trained.voxel_size_nm, labels)
+
+
+def checked_truncation(truncation: float) -> float:
+    """A truncation that is allowed.
+
+    Raises
+    ------
+    ValueError
+        If it is not from 0 to 1.
+    """
+    if not 0 <= truncation <= 1:
+        raise ValueError(
+            f"Expected a truncation from 0 to 1, got {truncation:g}; correct it so."
+        )
+    return truncation
 
 
 def _check(size: Size, seed: int, periodic: str, scale: int) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_slicegan.edits import Edit, run_images
+from napari_slicegan.generation import checked_truncation
 from napari_slicegan.latent import LatentField
 from napari_slicegan.sheet import Sheet
 
@@ -20,20 +22,33 @@ AT_ONCE = 64
 POINTS_AT_ONCE = 10_000
 
 
-def generate_samples(trained: TrainedNetwork, n: int, seed: int = 0) -> NDArray[Any]:
+def generate_samples(
+    trained: TrainedNetwork,
+    n: int,
+    seed: int = 0,
+    edits: Sequence[Edit] = (),
+    truncation: float = 1.0,
+) -> NDArray[Any]:
     """Samples in the units of the data: images [n, Y, X(, 3)], or points [n, D].
 
     Sample i depends on the seed and on i only, however many there are.
 
+    Parameters
+    ----------
+    edits, truncation
+        As of `napari_slicegan.generation.VolumePlan`.
+
     Raises
     ------
     ValueError
-        If the generator makes volumes, or the numbers are not allowed.
+        If the generator makes volumes, or numbers or edits are not allowed.
     """
     _check(trained, n, seed)
+    factor = checked_truncation(truncation)
     at_once = POINTS_AT_ONCE if _makes_points(trained) else AT_ONCE
     parts = [(first, min(first + at_once, n)) for first in range(0, n, at_once)]
-    return np.concatenate([_samples(trained, *part, seed) for part in parts])
+    made = [_samples(trained, *part, seed, edits, factor) for part in parts]
+    return np.concatenate(made)
 
 
 def generate_images(trained: TrainedNetwork, n: int, seed: int = 0) -> Sheet:
@@ -97,7 +112,14 @@ def _check(trained: TrainedNetwork, n: int, seed: int) -> None:
 
 
 @torch.no_grad()
-def _samples(trained: TrainedNetwork, first: int, end: int, seed: int) -> NDArray[Any]:
+def _samples(
+    trained: TrainedNetwork,
+    first: int,
+    end: int,
+    seed: int,
+    edits: Sequence[Edit] = (),
+    factor: float = 1.0,
+) -> NDArray[Any]:
     """Samples of the numbers from the first to the one before the end."""
     network = trained.network
     device = next(network.parameters()).device
@@ -105,4 +127,7 @@ def _samples(trained: TrainedNetwork, first: int, end: int, seed: int) -> NDArra
     # [C, 1, 1, n] -> [n, C]
     numbers = field.region((0, 1), (0, 1), (first, end))
     latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
-    return trained.transform.inverse(network(latents).cpu(), 1)
+    if factor != 1:
+        latents = latents * factor
+    made = run_images(network, latents, edits) if edits else network(latents)
+    return trained.transform.inverse(made.cpu(), 1)

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_slicegan.trainer import Trainer
     from napari_slicegan.volume import Volume
 
+Result = TypeVar("Result")
 BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
 
 
@@ -44,13 +45,18 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
 
 def generate_with_progress(steps: Generator[float, None, Volume]) -> Volume:
     """Generate to the end, with a bar."""
-    with tqdm(total=100, desc="Generating", file=sys.stderr, unit="%") as bar:
+    return with_bar("Generating", steps)
+
+
+def with_bar(title: str, steps: Generator[float, None, Result]) -> Result:
+    """Run steps that yield the finished share to their end; what they return."""
+    with tqdm(total=100, desc=title, file=sys.stderr, unit="%") as bar:
         while True:
             try:
                 share = next(steps)
             except StopIteration as end:
-                volume: Volume = end.value
-                return volume
+                result: Result = end.value
+                return result
             bar.update(round(100 * share) - bar.n)
 
 

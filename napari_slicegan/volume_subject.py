@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from napari_slicegan.architectures import (
     generator_spec,
     output_of,
 )
+from napari_slicegan.conditioning import fractions_of, scaled_labels
 from napari_slicegan.dataset import Source, patch_samplers
 from napari_slicegan.generation import generate
 from napari_slicegan.monitors import QualityMonitor
@@ -70,13 +72,20 @@ class Volumes:
         self.samplers: Sequence[Source] = patch_samplers(
             data, self.transform, patch, symmetries
         )
+        self._crops = self.samplers
+        if config.architecture.condition == "phase_fraction":
+            self.spec = replace(self.spec, labels=fractions_of(data))
+            told = scaled_labels(self.spec.labels)
+            self.samplers = patch_samplers(
+                data, self.transform, patch, symmetries, told
+            )
         self._slices = config.slices.slice_distance
         self._images = data
 
     @cached_property
     def monitor(self) -> Any:
         """Compares previews with the micrographs."""
-        slices = SliceDistance(self.samplers, self.transform) if self._slices else None
+        slices = SliceDistance(self._crops, self.transform) if self._slices else None
         return QualityMonitor(self._images, slices)
 
     def preview(self, trained: TrainedGenerator) -> Any:

@@ -119,7 +119,11 @@ class ImageGenerator(GeneratorNetwork):
 
     def forward(self, latents: Tensor) -> Tensor:
         """[B, C_latent], or [B, C_latent, 1, 1] -> [B, C, size, size]."""
-        return super().forward(latents.flatten(1))
+        return super().forward(self.entering(latents))
+
+    def entering(self, latents: Tensor) -> Tensor:
+        """[B, C_latent, 1, 1] -> [B, C_latent]."""
+        return latents.flatten(1)
 
 
 class ImageCritic(nn.Module):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from napari_slicegan.architectures.blocks import PhaseProbabilities, UnitInterva
 
 Output = Literal["phases", "unit", "signed", "linear"]
 Prior = Literal["normal", "uniform"]
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class GeneratorNetwork(nn.Module):
@@ -41,6 +44,11 @@ class GeneratorNetwork(nn.Module):
         return (int(self.spec.latent_channels),)
 
     @property
+    def latent_width(self) -> int:
+        """Channels of the latents that the first block takes."""
+        return self.training_latents[0]
+
+    @property
     def training_size(self) -> int:
         """Voxels or pixels per axis of a sample in training."""
         return int(self.spec.size)
@@ -49,6 +57,32 @@ class GeneratorNetwork(nn.Module):
         """[B, *training_latents] -> samples [B, C, ...]."""
         samples: Tensor = self.blocks(latents)
         return samples
+
+    def stages(
+        self, latents: Tensor, offsets: Mapping[str, Tensor] = NOTHING
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Name and output of each block, first to last; no hook stays behind.
+
+        Parameters
+        ----------
+        latents
+            As for calling the network.
+        offsets
+            By name of a block, what is added to its output: [C], the same at every
+            position, or [C, ...] in the shape of the output.
+        """
+        made = self.entering(latents)
+        for name, block in self.blocks.named_children():
+            made = block(made)
+            if name in offsets:
+                offset = offsets[name]
+                missing = made.ndim - 1 - offset.ndim
+                made = made + offset.reshape(*offset.shape, *(1,) * missing)
+            yield name, made
+
+    def entering(self, latents: Tensor) -> Tensor:
+        """The latents as the first block takes them."""
+        return latents
 
 
 def output_layer(output: Output) -> nn.Module:

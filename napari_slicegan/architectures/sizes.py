@@ -11,7 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_slicegan.config import KernelSet
 
 FIRST_LAYERS: KernelSet = (4, 2, 2)
@@ -37,6 +41,11 @@ class SizeRule:
     def overlap(self) -> int:
         """Latent positions that neighbouring tiles share so that they join."""
         return -(self.offset // self.scale)
+
+    def centre(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where a latent position lies in the output, in voxels from its first."""
+        first = (self.offset + self.scale - 1) / 2
+        return np.asarray(self.scale * position + first, np.float64)
 
     def after(self, first: SizeRule) -> SizeRule:
         """Rule of the chain ``first``, then this one."""

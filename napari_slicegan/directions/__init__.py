@@ -1,0 +1,78 @@
+"""Directions: sliders that change the material, found in a trained generator.
+
+``fit_directions`` finds principal components, ``guided_directions`` those of a
+property, ``measure_effects`` what they really do. ``Direction.edit`` makes an edit for
+`napari_slicegan.generation.generate`.
+"""
+
+from __future__ import annotations
+
+from napari_slicegan.directions.direction import Direction, Effect, Example, Model
+from napari_slicegan.directions.direction_set import (
+    DirectionSet,
+    Fit,
+    load_directions,
+)
+from napari_slicegan.directions.effects import (
+    Sweeping,
+    effects_in_steps,
+    label,
+    measure_effects,
+    table,
+)
+from napari_slicegan.directions.examples import digest, reproduce, with_example
+from napari_slicegan.directions.fit import fit_directions, fit_in_steps
+from napari_slicegan.directions.gauge import Gauge, suitable_properties
+from napari_slicegan.directions.graded import (
+    Grade,
+    Graded,
+    Response,
+    graded,
+    graded_in_steps,
+    response_in_steps,
+)
+from napari_slicegan.directions.guided import (
+    condition_direction,
+    guided_directions,
+    guided_in_steps,
+    random_directions,
+)
+from napari_slicegan.directions.properties import PROPERTIES, Property
+from napari_slicegan.directions.sweep import Sweep, sweep, sweep_in_steps
+
+__all__ = [
+    "PROPERTIES",
+    "Direction",
+    "DirectionSet",
+    "Effect",
+    "Example",
+    "Fit",
+    "Gauge",
+    "Grade",
+    "Graded",
+    "Model",
+    "Property",
+    "Response",
+    "Sweep",
+    "Sweeping",
+    "condition_direction",
+    "digest",
+    "effects_in_steps",
+    "fit_directions",
+    "fit_in_steps",
+    "graded",
+    "graded_in_steps",
+    "guided_directions",
+    "guided_in_steps",
+    "label",
+    "load_directions",
+    "measure_effects",
+    "random_directions",
+    "reproduce",
+    "response_in_steps",
+    "suitable_properties",
+    "sweep",
+    "sweep_in_steps",
+    "table",
+    "with_example",
+]

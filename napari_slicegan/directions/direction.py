@@ -1,0 +1,254 @@
+"""A direction: what one unit of a slider adds to a generator, and what that does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_slicegan.edits import LATENT, Edit
+
+if TYPE_CHECKING:
+    from napari_slicegan.directions.moments import Numbers
+    from napari_slicegan.regions import Region
+    from napari_slicegan.trained_generator import TrainedNetwork
+
+Kind = Literal["component", "guided", "condition", "random"]
+NO_PROPERTY = "no measured property"
+# What two generators must share so that a direction of one fits the other; the size of
+# the training volumes does not matter.
+SHARED = {
+    "architecture": "networks",
+    "channels": "output channels",
+    "output": "output values",
+    "latent_channels": "latent channels",
+    "widths": "widths",
+    "layers": "kernels",
+    "normalisation": "normalisation",
+    "size": "image sizes",
+}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a direction does to one property, measured.
+
+    Attributes
+    ----------
+    measured
+        The property, a key of ``PROPERTIES``.
+    slope, slope_error
+        Change for one unit of strength, mean over seeds, and half the width of its
+        95 % confidence interval (Student's t over the seeds).
+    spearman
+        Rank correlation of strength and property, mean over seeds.
+    span
+        Change from the lowest strength to the highest, mean over seeds.
+    random_span
+        Mean size of that change along random directions.
+    """
+
+    measured: str
+    slope: float
+    slope_error: float
+    spearman: float
+    span: float
+    random_span: float
+
+    @property
+    def times_random(self) -> float:
+        """Size of the change in units of that of random directions."""
+        return abs(self.span) / max(self.random_span, 1e-12)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it moves the property: steadily, surely, and unlike random ones."""
+        return (
+            abs(self.spearman) >= 0.9
+            and abs(self.slope) > self.slope_error
+            and self.times_random >= 3
+        )
+
+
+@dataclass(frozen=True)
+class Example:
+    """A volume made with a direction, which can be made again bit for bit.
+
+    Attributes
+    ----------
+    seed, size, periodic, truncation
+        As of `napari_slicegan.generation.VolumePlan`.
+    strength, first, last, region
+        As of `Direction.edit`; the region as its state.
+    digest
+        SHA-256 of the volume's values.
+    """
+
+    seed: int
+    size: tuple[int, int, int]
+    strength: float
+    first: str
+    last: str
+    region: dict[str, Any] | None
+    periodic: str
+    truncation: float
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """What one slider moves.
+
+    Attributes
+    ----------
+    name
+        Chosen by the user, or the component's or the property's.
+    kind
+        How it was found.
+    offsets
+        By block, first to last, beginning with ``"latent"``: what strength 1 adds to
+        its channels. Strength 1 is one standard deviation in volumes of the training
+        size; it is the same absolute step in volumes of any size.
+    share
+        Of a component, its share in the variance of the features; guided, the share of
+        the property's variance that the latents explain (R squared).
+    effects
+        What it was measured to do; empty if it was not.
+    example
+        A volume to reproduce, if one was noted.
+    block
+        Where it acts if nothing else is said.
+    """
+
+    name: str
+    kind: Kind
+    offsets: Mapping[str, Numbers]
+    share: float | None = None
+    effects: tuple[Effect, ...] = ()
+    example: Example | None = None
+    block: str = LATENT
+
+    def edit(
+        self,
+        strength: float,
+        first: str | None = None,
+        last: str | None = None,
+        region: Region | None = None,
+    ) -> Edit:
+        """Edit of a strength at a block, or shared evenly by a range of blocks.
+
+        Parameters
+        ----------
+        strength
+            In standard deviations; a region multiplies it.
+        first, last
+            Blocks from first to last, both included; ``"latent"`` stands before the
+            first. `last` is `first` if left out, and `first` the direction's own block.
+        region
+            Where it acts; None is everywhere.
+
+        Raises
+        ------
+        ValueError
+            If there is no such block.
+        """
+        start = self.block if first is None else first
+        names = self._blocks(start, start if last is None else last)
+        share = strength / len(names)
+        return Edit({name: share * self.offsets[name] for name in names}, region)
+
+    def _blocks(self, first: str, last: str) -> list[str]:
+        names = list(self.offsets)
+        for name in (first, last):
+            if name not in names:
+                raise ValueError(
+                    f"Expected one of the blocks {', '.join(names)} of the direction "
+                    f"'{self.name}', got '{name}'; choose one of them."
+                )
+        start, stop = names.index(first), names.index(last)
+        if start > stop:
+            raise ValueError(
+                f"Expected blocks from first to last, got '{first}' to '{last}'; swap "
+                "them."
+            )
+        return names[start : stop + 1]
+
+    @property
+    def strongest(self) -> Effect | None:
+        """The property that it really moves most, beside random directions."""
+        real = [effect for effect in self.effects if effect.is_real]
+        return max(real, key=lambda effect: effect.times_random, default=None)
+
+    def cosine(self, other: Direction, block: str = LATENT) -> float:
+        """Cosine of the angle between two directions in one block."""
+        one, two = self.offsets[block].ravel(), other.offsets[block].ravel()
+        lengths = float(np.linalg.norm(one) * np.linalg.norm(two))
+        return float(one @ two / lengths) if lengths else 0.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """The generator that directions belong to.
+
+    Attributes
+    ----------
+    facts
+        What another generator must share to use them.
+    weights
+        SHA-256 of the weights: the same generator, or one that was trained further.
+    name
+        What it was trained on.
+    """
+
+    facts: Mapping[str, Any]
+    weights: str
+    name: str = field(compare=False)
+
+    @classmethod
+    def of(cls, trained: TrainedNetwork) -> Model:
+        """Model of a generator."""
+        spec = asdict(trained.network.spec)
+        facts = {name: _plain(spec[name]) for name in SHARED if name in spec}
+        digest = hashlib.sha256()
+        for name, tensor in sorted(trained.network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return cls(facts, digest.hexdigest(), trained.name)
+
+    def check(self, trained: TrainedNetwork) -> None:
+        """Refuse a generator that these directions do not fit.
+
+        Raises
+        ------
+        ValueError
+            Says what differs.
+        """
+        theirs = Model.of(trained)
+        for name, words in SHARED.items():
+            wanted, got = self.facts.get(name), theirs.facts.get(name)
+            if wanted != got:
+                raise ValueError(
+                    f"The directions are of a generator with other {words}: expected "
+                    f"{_shown(wanted)}, got {_shown(got)}; find directions in this "
+                    "generator or give the one that they belong to."
+                )
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, as JSON has them."""
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        parts = (
+            ",".join(map(str, part)) if isinstance(part, list) else str(part)
+            for part in value
+        )
+        return " ".join(parts)
+    return str(value)

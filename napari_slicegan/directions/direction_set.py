@@ -1,0 +1,261 @@
+"""The directions of one generator, and their file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from napari_slicegan.atomic_files import replacing
+from napari_slicegan.directions.direction import Direction, Effect, Example, Model
+
+if TYPE_CHECKING:
+    from napari_slicegan.trained_generator import TrainedNetwork
+
+FORMAT = "napari-slicegan directions 1"
+# A first component that holds less than this, in units of a random direction, tells of
+# nothing that the material has more of here and less there.
+LITTLE = 3.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How components were found.
+
+    Attributes
+    ----------
+    block
+        Whose features.
+    n_samples, seed
+        Of the random latents.
+    shares
+        Shares of the components in the variance.
+    random_share
+        Mean share of random directions.
+    """
+
+    block: str
+    n_samples: int
+    seed: int
+    shares: tuple[float, ...]
+    random_share: float
+
+
+@dataclass(frozen=True, eq=False)
+class DirectionSet:
+    """Directions of one generator.
+
+    Attributes
+    ----------
+    model
+        The generator they were found in.
+    directions
+        In the order in which they are shown.
+    fit
+        How the components among them were found, if there are any.
+    """
+
+    model: Model
+    directions: tuple[Direction, ...]
+    fit: Fit | None = None
+
+    def __iter__(self) -> Iterator[Direction]:
+        return iter(self.directions)
+
+    def __len__(self) -> int:
+        return len(self.directions)
+
+    def named(self, name: str) -> Direction:
+        """Direction of a name.
+
+        Raises
+        ------
+        ValueError
+            If there is none; lists those there are.
+        """
+        for direction in self.directions:
+            if direction.name == name:
+                return direction
+        names = ", ".join(direction.name for direction in self.directions)
+        raise ValueError(
+            f"Expected one of the directions {names}, got '{name}'; choose one of them."
+        )
+
+    def with_(self, *directions: Direction) -> DirectionSet:
+        """With more directions; one of the same name is replaced."""
+        new = {direction.name: direction for direction in directions}
+        kept = [new.pop(old.name, old) for old in self.directions]
+        return replace(self, directions=(*kept, *new.values()))
+
+    def only(self, *names: str) -> DirectionSet:
+        """With the named ones only, in the order of the names.
+
+        Raises
+        ------
+        ValueError
+            If there is no direction of a name.
+        """
+        return replace(self, directions=tuple(self.named(name) for name in names))
+
+    def renamed(self, name: str, new: str) -> DirectionSet:
+        """With another name for a direction.
+
+        Raises
+        ------
+        ValueError
+            If there is no such direction, or the new name is empty or taken.
+        """
+        direction = self.named(name)
+        taken = {one.name for one in self.directions} - {name}
+        if not new.strip() or new in taken:
+            raise ValueError(
+                f"Expected a name that no other direction has, got '{new}'; choose "
+                "another one."
+            )
+        changed = tuple(
+            replace(one, name=new) if one is direction else one
+            for one in self.directions
+        )
+        return replace(self, directions=changed)
+
+    def check(self, trained: TrainedNetwork) -> None:
+        """Refuse a generator that the directions do not fit.
+
+        Raises
+        ------
+        ValueError
+            Says what differs.
+        """
+        self.model.check(trained)
+
+    def is_of(self, trained: TrainedNetwork) -> bool:
+        """Whether they were found in this very generator, not in a relative of it."""
+        return self.model.weights == Model.of(trained).weights
+
+    @property
+    def finds_little(self) -> bool:
+        """Whether the material hardly varies, so that nothing can be steered."""
+        if self.fit is None or not self.fit.shares:
+            return False
+        flat = self.fit.shares[0] < LITTLE * self.fit.random_share
+        measured = [direction for direction in self.directions if direction.effects]
+        return flat or (
+            bool(measured) and all(one.strongest is None for one in measured)
+        )
+
+    def sentence(self) -> str:
+        """What was found, in one or two sentences."""
+        if self.fit is None or not self.fit.shares:
+            return f"{len(self)} directions."
+        text = (
+            f"The first component holds {100 * self.fit.shares[0]:.0f} % of the "
+            f"variance, a random direction {100 * self.fit.random_share:.0f} %."
+        )
+        if self.finds_little:
+            text += (
+                " There is little to find: the training images hardly vary. Train on "
+                "several micrographs that differ in what you want to steer."
+            )
+        return text
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file; it is whole or not there."""
+        facts = {
+            "model": asdict(self.model),
+            "fit": None if self.fit is None else asdict(self.fit),
+            "directions": [_facts(direction) for direction in self.directions],
+        }
+        offsets = {
+            f"{number}/{block}": np.ascontiguousarray(offset)
+            for number, direction in enumerate(self.directions)
+            for block, offset in direction.offsets.items()
+        }
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            save_file(
+                offsets, temporary, {"format": FORMAT, "facts": json.dumps(facts)}
+            )
+
+
+def load_directions(path: str | Path) -> DirectionSet:
+    """Read what `DirectionSet.save` wrote. Executes no code.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or it is damaged, or holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(
+            f"Expected a file of directions, got {path}, where there is none; find "
+            "some with 'slicegan directions fit' or check the path."
+        )
+    try:
+        with safe_open(path, framework="np") as content:
+            metadata = content.metadata() or {}
+            tensors = {key: content.get_tensor(key) for key in content.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path.name}: expected a safetensors file, got one that cannot be read "
+            f"({str(error).rstrip('.')}); copy it again or save it once more."
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{path.name}: expected directions in the format '{FORMAT}', got "
+            f"'{metadata.get('format')}'; choose another file."
+        )
+    try:
+        return _read(json.loads(metadata["facts"]), tensors)
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{path.name}: expected complete directions, got only a part of them; copy "
+            "the file again or find directions anew."
+        ) from error
+
+
+def _facts(direction: Direction) -> dict[str, Any]:
+    """All of a direction but its numbers, fit for JSON."""
+    example = direction.example
+    return {
+        "name": direction.name,
+        "kind": direction.kind,
+        "share": direction.share,
+        "block": direction.block,
+        "blocks": list(direction.offsets),
+        "effects": [asdict(effect) for effect in direction.effects],
+        "example": None if example is None else asdict(example),
+    }
+
+
+def _read(facts: dict[str, Any], tensors: dict[str, Any]) -> DirectionSet:
+    fit = facts["fit"]
+    if fit is not None:
+        fit = Fit(**{**fit, "shares": tuple(fit["shares"])})
+    directions = [
+        Direction(
+            name=one["name"],
+            kind=one["kind"],
+            offsets={block: tensors[f"{number}/{block}"] for block in one["blocks"]},
+            share=one["share"],
+            effects=tuple(Effect(**effect) for effect in one["effects"]),
+            example=_example(one["example"]),
+            block=one["block"],
+        )
+        for number, one in enumerate(facts["directions"])
+    ]
+    return DirectionSet(Model(**facts["model"]), tuple(directions), fit)
+
+
+def _example(facts: dict[str, Any] | None) -> Example | None:
+    if facts is None:
+        return None
+    z, y, x = facts["size"]
+    return Example(**{**facts, "size": (z, y, x)})

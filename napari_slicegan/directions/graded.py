@@ -1,0 +1,299 @@
+"""Graded materials: a property that follows an asked profile along an axis."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES, Axis
+from napari_slicegan.directions.gauge import Gauge
+from napari_slicegan.directions.properties import PROPERTIES
+from napari_slicegan.generation import (
+    Size,
+    VolumePlan,
+    finished,
+    generate_in_steps,
+    scaled,
+)
+from napari_slicegan.regions import Profile
+
+if TYPE_CHECKING:
+    from napari_slicegan.directions.direction import Direction
+    from napari_slicegan.edits import Edit
+    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.volume import Volume
+
+RESPONSE_STRENGTHS = tuple(float(number) for number in range(-6, 7))
+RESPONSE_SEEDS = (100, 101)
+ROUNDS = 6
+# Part of the difference that a round makes up for; neighbouring slabs share latents.
+GAIN = 0.7
+# How far beyond the strengths that were measured single slabs may go.
+REACH = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """A property of the whole volume against the strength of a direction.
+
+    Attributes
+    ----------
+    strengths, values
+        [N], the strengths rising.
+    """
+
+    strengths: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def strength_for(self, value: float) -> float:
+        """Strength at which the property has a value; the nearest there is.
+
+        Of values that do not rise steadily the steady part around the middle counts.
+        """
+        strengths, values = self._steady
+        return float(np.interp(value, values, strengths))
+
+    def slope(self, strength: float) -> float:
+        """Change of the property for one unit of strength, near a strength."""
+        slopes = np.gradient(self.values, self.strengths)
+        steepest = float(np.abs(slopes).max())
+        near = float(np.interp(strength, self.strengths, slopes))
+        # Where the property hardly answers, a correction would run away.
+        least = 0.2 * steepest
+        return near if abs(near) > least else least * self.sign
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest value that can be asked for."""
+        _, values = self._steady
+        return float(values[0]), float(values[-1])
+
+    @property
+    def sign(self) -> float:
+        """1 where the property rises with the strength, -1 where it falls."""
+        return 1.0 if self.values[-1] >= self.values[0] else -1.0
+
+    @property
+    def _steady(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The part around the middle in which the property rises, by rising value."""
+        rising = np.diff(self.values) * self.sign > 0
+        first = last = int(np.abs(self.strengths).argmin())
+        while first > 0 and rising[first - 1]:
+            first -= 1
+        while last < len(rising) and rising[last]:
+            last += 1
+        part = slice(first, last + 1)
+        strengths, values = self.strengths[part], self.values[part]
+        order = np.argsort(values)
+        return strengths[order], values[order]
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What is asked of a graded volume.
+
+    Attributes
+    ----------
+    size
+        Voxels along z, y, x.
+    axis
+        Along which the property changes.
+    first, last
+        Its values in the first slab and in the last.
+    name, phase
+        Key of ``PROPERTIES``, and the label of the phase, the largest if left out.
+    seed
+        Picks the sample.
+    block
+        Block that is edited, the direction's own if left out: the finer its positions,
+        the finer the profile can be.
+    n_slabs
+        Slabs of equal depth.
+
+    Raises
+    ------
+    ValueError
+        If the slabs do not fit the size.
+    """
+
+    size: Size
+    axis: Axis = "z"
+    first: float = 0.2
+    last: float = 0.3
+    name: str = "phase_fraction"
+    phase: int | None = None
+    seed: int = 0
+    block: str | None = None
+    n_slabs: int = 8
+
+    def __post_init__(self) -> None:
+        if self.n_slabs < 2 or self._voxels < 2 * self.n_slabs:
+            raise ValueError(
+                f"Expected at least two slabs of at least two voxels, got "
+                f"{self.n_slabs} slabs of {self._voxels} voxels along {self.axis}; "
+                "change their number."
+            )
+
+    @property
+    def _voxels(self) -> int:
+        return self.size[AXES.index(self.axis)]
+
+    @property
+    def edges(self) -> list[int]:
+        """First voxel of each slab, and the end of the last."""
+        n = self.n_slabs
+        return [round(self._voxels * number / n) for number in range(n + 1)]
+
+    @property
+    def middles(self) -> list[float]:
+        """Middle of each slab, in voxels."""
+        return [(a + b - 1) / 2 for a, b in itertools.pairwise(self.edges)]
+
+    @property
+    def asked(self) -> NDArray[np.float64]:
+        """The property in each slab."""
+        return np.linspace(self.first, self.last, self.n_slabs)
+
+
+@dataclass(frozen=True, eq=False)
+class Graded:
+    """A graded volume and how well it follows what was asked.
+
+    Attributes
+    ----------
+    volume
+        The volume.
+    edit
+        What made it; with the same seed and size it makes it again.
+    positions
+        Middle of each slab along the axis, in voxels.
+    asked, measured
+        The property in each slab.
+    """
+
+    volume: Volume
+    edit: Edit
+    positions: NDArray[np.float64]
+    asked: NDArray[np.float64]
+    measured: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Largest difference of any slab."""
+        return float(np.abs(self.measured - self.asked).max())
+
+
+def response_in_steps(
+    gauge: Gauge,
+    direction: Direction,
+    name: str,
+    block: str | None = None,
+    strengths: Sequence[float] = RESPONSE_STRENGTHS,
+    seeds: Sequence[int] = RESPONSE_SEEDS,
+) -> Generator[float, None, Response]:
+    """Measure a property against the strength: yields the finished share.
+
+    Parameters
+    ----------
+    gauge
+        What is measured, and at which size.
+    direction
+        One that fits the generator.
+    name
+        Key of ``PROPERTIES``, one of the gauge's.
+    block
+        Block that is edited; the direction's own if left out.
+    strengths, seeds
+        Every pair of them is one volume.
+    """
+    values = np.zeros(len(strengths))
+    for number, strength in enumerate(strengths):
+        edits = [direction.edit(strength, block)]
+        made = [gauge.measure(gauge.make(seed, edits))[name] for seed in seeds]
+        values[number] = float(np.mean(made))
+        yield (number + 1) / len(strengths)
+    return Response(np.asarray(strengths, np.float64), values)
+
+
+def graded(trained: TrainedGenerator, direction: Direction, grade: Grade) -> Graded:
+    """A volume whose property changes linearly along an axis.
+
+    The answer of the property to the direction is measured on whole volumes and turned
+    round. The volume is then generated, measured slab by slab and corrected, six
+    times, since its own latents make some slabs differ; the best of them is kept.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    direction
+        One that moves the property, such as a guided one.
+    grade
+        What is asked for.
+
+    Raises
+    ------
+    ValueError
+        If the direction cannot reach the values, or the slabs do not fit the size.
+    """
+    return finished(graded_in_steps(trained, direction, grade))
+
+
+def graded_in_steps(
+    trained: TrainedGenerator, direction: Direction, grade: Grade
+) -> Generator[float, None, Graded]:
+    """As `graded`: yields the finished share; close it to cancel."""
+    gauge = Gauge(trained, [grade.name], grade.phase)
+    steps = response_in_steps(gauge, direction, grade.name, grade.block)
+    response = yield from scaled(steps, 0.0, 0.5)
+    _check_range(response, grade)
+    strengths = np.array([response.strength_for(value) for value in grade.asked])
+    rounds = []
+    for number in range(ROUNDS + 1):
+        profile = Profile(grade.axis, tuple(grade.middles), tuple(strengths.tolist()))
+        edit = direction.edit(1.0, grade.block, region=profile)
+        plan = VolumePlan(trained, grade.size, grade.seed, edits=[edit])
+        start = 0.5 + 0.5 * number / (ROUNDS + 1)
+        volume = yield from scaled(
+            generate_in_steps(plan), start, start + 0.5 / (ROUNDS + 1)
+        )
+        measured = _by_slab(gauge, volume, grade)
+        rounds.append(
+            Graded(volume, edit, np.array(grade.middles), grade.asked, measured)
+        )
+        strengths = _corrected(response, strengths, grade.asked - measured)
+    return min(rounds, key=lambda made: made.error)
+
+
+def _corrected(
+    response: Response,
+    strengths: NDArray[np.float64],
+    missing: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Strengths that make up for a part of what is missing in each slab."""
+    slopes = np.array([response.slope(strength) for strength in strengths])
+    low, high = REACH * response.strengths[0], REACH * response.strengths[-1]
+    return np.asarray(np.clip(strengths + GAIN * missing / slopes, low, high))
+
+
+def _by_slab(gauge: Gauge, volume: Volume, grade: Grade) -> NDArray[np.float64]:
+    """The property in each slab."""
+    along = np.moveaxis(volume.values, AXES.index(grade.axis), 0)
+    slabs = itertools.pairwise(grade.edges)
+    return np.array([gauge.measure(along[a:b])[grade.name] for a, b in slabs])
+
+
+def _check_range(response: Response, grade: Grade) -> None:
+    low, high = response.range
+    first, last = grade.first, grade.last
+    if min(first, last) < low or max(first, last) > high:
+        raise ValueError(
+            f"Expected a {PROPERTIES[grade.name].title.lower()} from {low:.3g} to "
+            f"{high:.3g}, which this direction can reach, got {first:g} to {last:g}; "
+            "ask for values in between or take another direction."
+        )

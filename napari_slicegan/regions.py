@@ -1,0 +1,210 @@
+"""Where in a volume an edit acts, and how strongly. Loads no torch.
+
+All coordinates are voxels of the whole volume, so that tiles agree on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES, Axis
+
+Places = NDArray[np.float64]
+Corner = tuple[float, float, float]
+
+
+class Region(Protocol):
+    """What every region tells."""
+
+    def weights(self, z: Places, y: Places, x: Places) -> Places:
+        """Factor of the edit's strength, [len(z), len(y), len(x)].
+
+        The shape may have 1 where all places along an axis agree.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Name and parameters, fit for JSON; read by `region_from_state`."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box: 1 inside, 0 outside, linear over `margin` voxels within its faces.
+
+    Attributes
+    ----------
+    low, high
+        First voxel and voxel after the last, along z, y, x.
+    margin
+        Voxels over which the edit fades in; 0 begins it at once. The generator blurs
+        the border in any case, by the spacing of the block that is edited.
+
+    Raises
+    ------
+    ValueError
+        If the box holds no voxel.
+    """
+
+    low: Corner
+    high: Corner
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        sizes = [b - a for a, b in zip(self.low, self.high, strict=True)]
+        if len(sizes) != len(AXES) or min(sizes) <= 0 or self.margin < 0:
+            raise ValueError(
+                "Expected a box whose end lies behind its start along z, y and x, got "
+                f"{self.low} to {self.high}; swap or change them."
+            )
+
+    def weights(self, z: Places, y: Places, x: Places) -> Places:
+        """See `Region`."""
+        lines = [self._line(axis, places) for axis, places in enumerate((z, y, x))]
+        return lines[0][:, None, None] * lines[1][:, None] * lines[2]
+
+    def _line(self, axis: int, places: Places) -> Places:
+        """Factor of each place along one axis; a voxel reaches 1/2 to both sides."""
+        depth = np.minimum(
+            places - (self.low[axis] - 0.5), self.high[axis] - 0.5 - places
+        )
+        if self.margin == 0:
+            return np.asarray(depth > 0, np.float64)
+        return np.clip(depth / self.margin, 0, 1)
+
+    def state(self) -> dict[str, Any]:
+        """Name and parameters."""
+        return {
+            "name": "box",
+            "low": list(self.low),
+            "high": list(self.high),
+            "margin": self.margin,
+        }
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A factor that changes along one axis: graded materials.
+
+    Attributes
+    ----------
+    axis
+        Axis along which it changes.
+    positions
+        Rising voxel coordinates.
+    factors
+        Factor at each of them, linear in between, constant outside.
+
+    Raises
+    ------
+    ValueError
+        If positions and factors do not fit together.
+    """
+
+    axis: Axis
+    positions: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if (
+            self.axis not in AXES
+            or not self.positions
+            or len(self.positions) != len(self.factors)
+            or any(b <= a for a, b in zip(self.positions, self.positions[1:]))  # noqa: B905
+        ):
+            raise ValueError(
+                "Expected an axis out of z, y, x and as many factors as rising "
+                f"positions, got '{self.axis}', {len(self.positions)} positions and "
+                f"{len(self.factors)} factors; correct them."
+            )
+
+    def weights(self, z: Places, y: Places, x: Places) -> Places:
+        """See `Region`."""
+        number = AXES.index(self.axis)
+        line = np.interp((z, y, x)[number], self.positions, self.factors)
+        shape = [1, 1, 1]
+        shape[number] = len(line)
+        return np.asarray(line.reshape(shape))
+
+    def state(self) -> dict[str, Any]:
+        """Name and parameters."""
+        return {
+            "name": "profile",
+            "axis": self.axis,
+            "positions": list(self.positions),
+            "factors": list(self.factors),
+        }
+
+
+def ramp(axis: Axis, voxels: int, first: float = 0.0, last: float = 1.0) -> Profile:
+    """Factor that changes linearly from the first voxel of an axis to the last."""
+    return Profile(axis, (0.0, float(max(voxels - 1, 1))), (first, last))
+
+
+class Mask:
+    """A factor for each voxel of a volume, such as one drawn by hand.
+
+    Parameters
+    ----------
+    values
+        [Z, Y, X]; outside of it, the nearest voxel counts.
+    """
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        if values.ndim != len(AXES) or values.size == 0:
+            raise ValueError(
+                f"Expected a mask [Z, Y, X], got the shape {values.shape}; give one "
+                "factor for each voxel of the volume."
+            )
+        self.values = np.asarray(values, np.float64)
+
+    def weights(self, z: Places, y: Places, x: Places) -> Places:
+        """See `Region`."""
+        nearest: Sequence[NDArray[np.intp]] = [
+            np.clip(np.rint(places), 0, length - 1).astype(np.intp)
+            for places, length in zip((z, y, x), self.values.shape, strict=True)
+        ]
+        return np.asarray(self.values[np.ix_(*nearest)])
+
+    def state(self) -> dict[str, Any]:
+        """A mask is too large for the note of an example.
+
+        Raises
+        ------
+        ValueError
+            Always; says what can be kept.
+        """
+        raise ValueError(
+            "A region that is kept with a direction is a box or a profile and cannot "
+            "be kept as a mask, got one; use a box or a profile."
+        )
+
+
+def region_from_state(state: dict[str, Any]) -> Region:
+    """Region from what its `state` returned.
+
+    Raises
+    ------
+    ValueError
+        If the state is of no known region.
+    """
+    values = dict(state)
+    name = values.pop("name", None)
+    try:
+        if name == "box":
+            low, high = tuple(values["low"]), tuple(values["high"])
+            return Box(low, high, float(values["margin"]))
+        if name == "profile":
+            positions, factors = tuple(values["positions"]), tuple(values["factors"])
+            return Profile(values["axis"], positions, factors)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected a complete region, got {state}; note the example once more."
+        ) from error
+    raise ValueError(
+        f"Expected the region 'box' or 'profile', got '{name}'; use a newer version of "
+        "this program."
+    )

@@ -1,0 +1,118 @@
+"""What directions are measured to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from napari_slicegan.directions import (
+    Gauge,
+    Sweeping,
+    fit_directions,
+    label,
+    measure_effects,
+    table,
+)
+from napari_slicegan.directions.direction import Direction
+from napari_slicegan.directions.effects import effect_of, effects_in_steps
+from tests.directions.planted import frames, signed, volumes
+
+if TYPE_CHECKING:
+    from napari_slicegan.trained_generator import TrainedGenerator
+
+STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+SWEEPING = Sweeping(strengths=STRENGTHS, seeds=(0, 1), n_random=3)
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedGenerator:
+    return signed()
+
+
+def planted(number: int) -> Direction:
+    """Latent direction of a number, eight sigma of the pooled latent long."""
+    step = frames(40)[1][number]
+    return Direction(f"planted {number}", "component", {"latent": step})
+
+
+def test_slope_and_confidence_of_a_straight_line() -> None:
+    """Slopes 2 and 4: mean 3, deviation sqrt(2), t(0.975, 1) = 12.706."""
+    x = np.array(STRENGTHS)
+    effect = effect_of("phase_fraction", STRENGTHS, np.array([2 * x, 4 * x + 7]), [3.0])
+    assert effect.slope == pytest.approx(3)
+    assert effect.slope_error == pytest.approx(12.706, abs=0.001)
+    assert effect.spearman == pytest.approx(1)
+    assert effect.span == pytest.approx(12)
+    assert effect.times_random == pytest.approx(4)
+    assert not effect.is_real  # two seeds that differ by so much tell nothing
+    sure = effect_of("phase_fraction", STRENGTHS, np.array([2 * x, 2.1 * x]), [1.0])
+    assert sure.is_real
+
+
+def test_what_does_not_change_has_no_rank() -> None:
+    effect = effect_of("phase_fraction", STRENGTHS, np.full((3, 5), 0.2), [0.1])
+    assert effect.slope == pytest.approx(0, abs=1e-12)
+    assert effect.spearman == 0
+    assert not effect.is_real
+
+
+def test_labels_tell_what_moves(trained: TrainedGenerator) -> None:
+    """The planted direction moves the fraction, another one nothing."""
+    found = fit_directions(trained, n_components=1, n_samples=20)
+    found = replace(found, directions=(planted(0), planted(1)))
+    gauge = Gauge(trained, ["phase_fraction"])
+    assert [label(one) for one in found] == ["not measured", "not measured"]
+    first, second = measure_effects(trained, found, gauge, SWEEPING)
+    assert label(first).startswith("phase fraction +0.")
+    assert first.strongest is not None
+    assert first.strongest.span > 0.8
+    assert label(second) == "no measured property"
+
+
+def test_table_and_sentence(trained: TrainedGenerator) -> None:
+    found = fit_directions(trained, n_components=2, n_samples=200)
+    found = replace(found, directions=(planted(0), planted(1)))
+    gauge = Gauge(trained, ["phase_fraction"])
+    measured = measure_effects(trained, found, gauge, SWEEPING)
+    text = table(measured)
+    assert len(text.splitlines()) == 3
+    assert "no measured property" in text
+    assert "rank +1.00" in text
+    assert not measured.finds_little
+    still = replace(measured, directions=(measured.directions[1],))
+    assert still.finds_little
+    assert "There is little to find" in still.sentence()
+    assert "There is little" not in measured.sentence()
+
+
+def test_even_variance_tells_of_nothing() -> None:
+    """All components alike: the first one is hardly more than a random direction."""
+    trained = volumes()
+    with torch.no_grad():
+        matrix = trained.network.get_parameter("blocks.block1.matrix")
+        matrix.zero_()
+        matrix[:32] = torch.eye(32)
+    found = fit_directions(trained, n_components=2, n_samples=2000, batch=200)
+    assert found.finds_little
+
+
+def test_progress_and_cancel(trained: TrainedGenerator) -> None:
+    found = fit_directions(trained, n_components=1, n_samples=20)
+    gauge = Gauge(trained, ["phase_fraction"])
+    shares = list(effects_in_steps(trained, found, gauge, SWEEPING))
+    assert len(shares) == (5 + 3 * 2) * 2
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    steps = effects_in_steps(trained, found, gauge, SWEEPING)
+    next(steps)
+    steps.close()
+    assert list(steps) == []
+
+
+def test_too_few_seeds_are_refused() -> None:
+    with pytest.raises(ValueError, match="two seeds"):
+        Sweeping(seeds=(1,))

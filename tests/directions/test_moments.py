@@ -1,0 +1,86 @@
+"""Streaming mean, covariance and components against those of the whole matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_slicegan.directions.moments import (
+    Components,
+    Moments,
+    principal_components,
+    random_share,
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> NDArray[np.float64]:
+    """Rows far from zero, of very different spreads: 5, 4, 3, ... times a rotation."""
+    rng = np.random.default_rng(0)
+    turned, _ = np.linalg.qr(rng.standard_normal((12, 12)))
+    spread = np.linspace(5, 0.5, 12)
+    return np.asarray(100 + (rng.standard_normal((531, 12)) * spread) @ turned)
+
+
+def streamed(rows: NDArray[np.float64], batch: int) -> Moments:
+    moments = Moments(rows.shape[1])
+    for first in range(0, len(rows), batch):
+        moments.add(rows[first : first + batch])
+    return moments
+
+
+@pytest.fixture(scope="module")
+def components(rows: NDArray[np.float64]) -> Components:
+    return principal_components(streamed(rows, 7).result()[1], 12)
+
+
+def test_mean_and_covariance(rows: NDArray[np.float64]) -> None:
+    mean, covariance = streamed(rows, 7).result()
+    np.testing.assert_allclose(mean, rows.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(covariance, np.cov(rows.T), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("batch", [1, 64, 100, 531])
+def test_batches_give_the_same_bits(rows: NDArray[np.float64], batch: int) -> None:
+    for one, other in zip(
+        streamed(rows, 7).result(), streamed(rows, batch).result(), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_components_are_those_of_the_whole_matrix(
+    rows: NDArray[np.float64], components: Components
+) -> None:
+    """Singular values and right singular vectors of the centred rows."""
+    _, values, vectors = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    variances = values**2 / (len(rows) - 1)
+    np.testing.assert_allclose(components.variances, variances, rtol=1e-5)
+    np.testing.assert_allclose(components.shares, variances / variances.sum(), 1e-5)
+    cosines = np.abs((components.vectors * vectors).sum(axis=1))
+    np.testing.assert_allclose(cosines, 1, atol=1e-5)
+
+
+def test_components_are_an_ordered_frame(components: Components) -> None:
+    vectors = components.vectors
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(12), atol=1e-12)
+    assert (np.diff(components.shares) <= 0).all()
+    assert components.shares.sum() == pytest.approx(1)
+    largest = np.abs(vectors).argmax(axis=1)
+    assert (vectors[np.arange(12), largest] > 0).all()
+
+
+def test_random_directions_hold_less_than_the_first_component(
+    rows: NDArray[np.float64], components: Components
+) -> None:
+    """About one part in twelve."""
+    share = random_share(np.cov(rows.T))
+    assert share < 0.6 * components.shares[0]
+    assert share == pytest.approx(1 / 12, abs=0.05)
+
+
+def test_one_row_has_no_covariance() -> None:
+    moments = Moments(3)
+    moments.add(np.ones((1, 3)))
+    with pytest.raises(ValueError, match="at least two samples, got 1"):
+        moments.result()

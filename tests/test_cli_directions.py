@@ -1,0 +1,155 @@
+"""``slicegan directions`` at toy size."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_slicegan.cli import main
+from napari_slicegan.directions import load_directions
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.volume import Volume
+from tests.toys import random_generator
+
+Capture = pytest.CaptureFixture[str]
+QUICK = ["--components", "2", "--samples", "20", "--guided-samples", "20"]
+
+
+@pytest.fixture(scope="module")
+def fitted(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folder with directions."""
+    run = Path(shutil.copytree(toy_run, tmp_path_factory.mktemp("cli") / "run"))
+    # Trained weights of four steps make one phase only.
+    trained = random_generator(load_generator(run).transform)  # type: ignore[arg-type]
+    trained.save(run / "generator.safetensors")
+    assert main(["directions", "fit", str(run), *QUICK, "--seeds", "2"]) == 0
+    return run
+
+
+@pytest.fixture
+def run(fitted: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fitted, tmp_path / "run"))
+
+
+def test_fit_writes_components_and_guided_directions(fitted: Path) -> None:
+    found = load_directions(fitted / "directions.safetensors")
+    assert [one.name for one in found] == [
+        "component 1",
+        "component 2",
+        "phase fraction",
+    ]
+    assert all(len(one.effects) >= 4 for one in found)
+    assert found.is_of(load_generator(fitted))
+
+
+def test_fit_without_effects_elsewhere(run: Path, capsys: Capture) -> None:
+    out = run / "more" / "found.safetensors"
+    words = [str(run), *QUICK, "--guided", "--no-effects", "--out", str(out)]
+    assert main(["directions", "fit", *words]) == 0
+    printed = capsys.readouterr().out
+    assert f"Wrote {out}" in printed
+    assert "not measured" in printed
+    assert "The first component holds" in printed
+    assert len(load_directions(out)) == 2
+
+
+def test_list(fitted: Path, capsys: Capture) -> None:
+    assert main(["directions", "list", str(fitted / "directions.safetensors")]) == 0
+    printed = capsys.readouterr().out
+    for words in ("component 1", "phase fraction", "random", "rank", "toy"):
+        assert words in printed
+
+
+def test_apply(run: Path, capsys: Capture) -> None:
+    """Two directions at once; the properties without them and with them."""
+    words = [
+        "--move",
+        "component 1=1.5",
+        "phase fraction=-2",
+        "--size",
+        "16",
+        "20",
+        "9",
+    ]
+    assert main(["directions", "apply", str(run), *words, "--seed", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "component 1 +1.5" in printed
+    volume = Volume.open(run / "edited-seed3.tif")
+    assert volume.values.shape == (16, 20, 9)
+    line = next(x for x in printed.splitlines() if x.startswith("Phase fraction "))
+    after = float(line.rsplit("->", 1)[1])
+    assert after == pytest.approx((volume.values == 207).mean(), rel=1e-3)
+
+
+REGIONS = {
+    "box": ["--box", "0", "0", "0", "8", "16", "16"],
+    "ramp": ["--ramp", "z"],
+    "blocks": ["--blocks", "latent", "block2"],
+    # Elsewhere the pixel norm of the toy undoes it.
+    "truncation": ["--truncation", "0.5", "--blocks", "latent"],
+}
+
+
+@pytest.mark.parametrize("name", sorted(REGIONS))
+def test_apply_in_part(run: Path, name: str) -> None:
+    out = run / "out.tif"
+    words = ["--move", "component 1=4", "--size", "16", "--out", str(out)]
+    assert main(["directions", "apply", str(run), *words]) == 0
+    everywhere = Volume.open(out).values
+    assert main(["directions", "apply", str(run), *words, *REGIONS[name]]) == 0
+    assert (Volume.open(out).values != everywhere).any()
+
+
+def test_sweep(run: Path, capsys: Capture) -> None:
+    words = [str(run), "component 1", "--strengths", "-2", "0", "2", "--size", "12"]
+    words += ["--out", str(run / "s.tif"), "--csv", str(run / "s.csv")]
+    words += ["--figure", str(run / "s.png"), "--properties", "phase_fraction"]
+    assert main(["directions", "sweep", *words]) == 0
+    assert tifffile.imread(run / "s.tif").shape == (3, 12, 12, 12)
+    table = np.loadtxt(run / "s.csv", delimiter=",", skiprows=1)
+    assert table.shape == (3, 2)
+    assert (run / "s.png").is_file()
+    assert "Phase fraction" in capsys.readouterr().out
+
+
+def test_directions_of_a_relative_are_said_to_be(run: Path, capsys: Capture) -> None:
+    transform = load_generator(run).transform
+    relative = random_generator(transform, seed=1)  # type: ignore[arg-type]
+    relative.save(run / "generator.safetensors")
+    words = ["--move", "component 1=1", "--size", "8"]
+    assert main(["directions", "apply", str(run), *words]) == 0
+    assert "come from another run" in capsys.readouterr().out
+
+
+FAULTS = {
+    "name": (["apply", "RUN", "--move", "nothing=2"], "'nothing'"),
+    "strength": (["apply", "RUN", "--move", "component 1"], "NAME=STRENGTH"),
+    "file": (["list", "nowhere"], "there is none"),
+    "block": (["fit", "RUN", "--block", "block9"], "'block9'"),
+    "blocks": (
+        ["sweep", "RUN", "component 1", "--blocks", "latent", "block1", "block2"],
+        "one block",
+    ),
+    "both": (
+        ["apply", "RUN", "--move", "component 1=1", *REGIONS["box"], "--ramp", "z"],
+        "got both",
+    ),
+    "ending": (
+        ["apply", "RUN", "--move", "component 1=1", "--out", "a.png"],
+        "saved as",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS))
+def test_faults_end_with_a_sentence(run: Path, capsys: Capture, name: str) -> None:
+    words, expected = FAULTS[name]
+    words = [str(run) if word == "RUN" else word for word in words]
+    assert main(["directions", *words]) == 2
+    printed = capsys.readouterr().err
+    assert expected in printed
+    assert "Traceback" not in printed

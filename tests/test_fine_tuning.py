@@ -1,0 +1,126 @@
+"""Runs that begin with the weights of another one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from napari_slicegan.cli import main
+from napari_slicegan.fine_tuning import fine_tune, settings_of
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.training_images import TrainingImages
+from tests.refusals import Refusal, assert_refused
+from tests.toys import phases_image, small_config, train
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+
+
+@pytest.fixture(scope="module")
+def other_images() -> TrainingImages:
+    return TrainingImages.isotropic(phases_image(40, 48, seed=9))
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return set(one) == set(other) and all(
+        torch.equal(value, other[name]) for name, value in one.items()
+    )
+
+
+def test_all_networks_go_on(
+    toy_run: Path, toy_config: RunConfig, other_images: TrainingImages, tmp_path: Path
+) -> None:
+    """Raw and averaged generator and the critics, from the checkpoint."""
+    state = RunFolder.open(toy_run).load_checkpoint()["game"]
+    trainer = fine_tune(toy_run, toy_config, other_images, tmp_path / "run")
+    game = trainer.game
+    assert same(game.generator.state_dict(), state["generator"])
+    assert same(game.averaged.network.state_dict(), state["averaged"]["network"])
+    assert same(game.critics.state_dict(), state["critics"])
+    assert not same(state["generator"], state["averaged"]["network"])
+    assert trainer.step == 0
+    reports = train(trainer)
+    assert reports[-1].step == toy_config.training.steps
+    assert RunFolder.open(tmp_path / "run").images().name == other_images.name
+
+
+def test_a_generator_alone_is_enough(
+    toy_run: Path, toy_config: RunConfig, other_images: TrainingImages, tmp_path: Path
+) -> None:
+    """Its averaged weights begin both; the critics begin anew."""
+    path = Path(shutil.copy(toy_run / "generator.safetensors", tmp_path / "one.st"))
+    trainer = fine_tune(path, toy_config, other_images, tmp_path / "run")
+    weights = load_generator(toy_run).network.state_dict()
+    assert same(trainer.game.generator.state_dict(), weights)
+    assert same(trainer.game.averaged.network.state_dict(), weights)
+
+
+def test_critics_that_do_not_fit_begin_anew(
+    toy_run: Path,
+    toy_config: RunConfig,
+    other_images: TrainingImages,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = toy_config.changed(critic_widths=(8, 8))
+    fine_tune(toy_run, config, other_images, tmp_path / "run")
+    assert "critics begin anew" in caplog.text
+
+
+def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
+    assert settings_of(toy_run) == small_config()
+    path = Path(shutil.copy(toy_run / "generator.safetensors", tmp_path / "one.st"))
+    alone, whole = settings_of(path).architecture, small_config().architecture
+    for name in ("patch_size", "latent_size", "latent_channels", "generator_widths"):
+        assert getattr(alone, name) == getattr(whole, name)
+
+
+def test_command_line(toy_run: Path, image: Path, tmp_path: Path) -> None:
+    """The settings of the other run, changed by flags."""
+    out = tmp_path / "out"
+    words = [str(image), "--from", str(toy_run), "--out", str(out), "--steps", "2"]
+    assert main(["train", *words]) == 0
+    config = RunFolder.open(out).config()
+    assert config == small_config().changed(steps=2)
+
+
+def refused(folder: Path, **changes: Any) -> object:
+    source = fine_tune_source(folder)
+    images = TrainingImages.isotropic(phases_image(40, 48))
+    try:
+        return fine_tune(
+            source, small_config().changed(**changes), images, folder / "x"
+        )
+    finally:
+        assert not (folder / "x").exists()
+
+
+def fine_tune_source(folder: Path) -> Path:
+    """A generator of the toy architecture."""
+    from napari_slicegan.trainer import Trainer
+
+    images = TrainingImages.isotropic(phases_image(40, 48))
+    config = small_config().changed(steps=1)
+    train(Trainer.start(config, images, folder / "source"))
+    return folder / "source"
+
+
+REFUSALS: list[Refusal] = [
+    ("widths", lambda f: refused(f, generator_widths=(8, 6)), "expected 4 x 8"),
+    ("latents", lambda f: refused(f, latent_channels=5), "expected 5 x 6"),
+    (
+        "normalisation",
+        lambda f: refused(f, normalisation="pixel"),
+        "expected no weights",
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=[name for name, *_ in REFUSALS])
+def test_refusals(refusal: Refusal, tmp_path: Path) -> None:
+    assert_refused(refusal, tmp_path)
