@@ -48,7 +48,7 @@ def test_first_component_is_the_porosity(
     """It moves the fraction steadily, and several times as far as random directions."""
     assert components.fit is not None
     assert components.fit.shares[0] >= 0.3
-    sweeping = Sweeping(STEPS, seeds=(0, 1), n_random=8)
+    sweeping = Sweeping(STEPS, seeds=(0, 1, 2), n_random=4)
     first = components.only("component 1")
     found = measure_effects(trained, first, Gauge(trained, FRACTION), sweeping)
     (effect,) = found.directions[0].effects
