@@ -42,6 +42,7 @@ _PAPER = {
     "critic_volumes": 8,
     "share_volumes": False,
     "precision": "float32",
+    "condition": "none",
     "real_images": 8,
     "minutes": None,
 }

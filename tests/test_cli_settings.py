@@ -72,6 +72,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
     "precision": ("bfloat16", "bfloat16"),
+    "condition": ("phase_fraction", "phase_fraction"),
     "steps": ("3", 3),
     "epochs": ("12", 12),
     "minutes": ("none", None),

@@ -45,6 +45,7 @@ COMMON: dict[str, Any] = {
     "critic_volumes": 8,
     "share_volumes": False,
     "precision": "float32",
+    "condition": "none",
     "minutes": None,
 }
 # Kench & Cooper 2021.

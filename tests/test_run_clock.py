@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SlowMotion:
 
 class FixedQuality:
     """Stands for the monitor; gives one distance after another, in some seconds."""
+
+    columns = tuple(field.name for field in fields(Quality))
 
     def __init__(
         self, *distances: float, clock: SlowMotion | None = None, seconds: float = 0
