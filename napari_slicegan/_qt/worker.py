@@ -252,6 +252,19 @@ def generation_worker(
     return worker
 
 
+def task_worker(work: Any, *args: Any) -> GenerationWorker:
+    """Worker for steps that yield their share, known to napari, not yet started."""
+    worker: GenerationWorker = create_worker(
+        work,
+        *args,
+        _worker_class=GenerationWorker,
+        _start_thread=False,
+        _ignore_errors=True,
+    )
+    _drop_slots_of_errors(worker)
+    return worker
+
+
 def _drop_slots_of_errors(worker: SteeredWorker) -> None:
     """Disconnect napari's own slot: that of 0.9 fails on the error it is sent.
 
