@@ -1,0 +1,103 @@
+"""A plot of a few points that fits beside a slider and follows the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyqtgraph
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_slicegan._qt.curves import FOREGROUND
+from napari_slicegan._qt.messages import is_dark
+
+# Readable on a dark and on a light background; told apart also by the colour blind.
+MEASURED, ASKED, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
+
+
+class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
+    """Points joined by lines, and a line that marks a place.
+
+    Parameters
+    ----------
+    size
+        Width and height in pixels.
+    with_axes
+        Whether numbers stand at the axes; else only at the two ends, as a tooltip.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        with_axes: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._size = QSize(*size)
+        policy = QSizePolicy.Policy.Expanding if with_axes else QSizePolicy.Policy.Fixed
+        self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(size[1])
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # The pointer goes through to the scroll area around.
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        item = self.getPlotItem()
+        item.setMouseEnabled(False, False)
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        for side in ("left", "bottom"):
+            item.showAxis(side, with_axes)
+            item.getAxis(side).setStyle(tickTextOffset=2, tickLength=-3)
+        item.getViewBox().setDefaultPadding(0.08)
+        self._marker = pyqtgraph.InfiniteLine(
+            0, angle=90, pen=pyqtgraph.mkPen(MARKER, width=1.5)
+        )
+        self._marker.setVisible(False)
+        item.addItem(self._marker, ignoreBounds=True)
+        self._follow_theme()
+
+    def sizeHint(self) -> QSize:
+        """As given."""
+        return self._size
+
+    def clear_points(self) -> None:
+        """Take all curves away."""
+        for curve in [*self.getPlotItem().listDataItems()]:
+            self.getPlotItem().removeItem(curve)
+
+    def add_points(
+        self, x: Sequence[float], y: Sequence[float], colour: str, *, dots: bool = True
+    ) -> None:
+        """Draw a further curve."""
+        self.getPlotItem().plot(
+            list(x),
+            list(y),
+            pen=pyqtgraph.mkPen(colour, width=1.5),
+            symbol="o" if dots else None,
+            symbolSize=4,
+            symbolBrush=colour,
+            symbolPen=None,
+            antialias=True,
+        )
+
+    def mark(self, x: float) -> None:
+        """Where the slider stands."""
+        self._marker.setVisible(True)
+        self._marker.setValue(x)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the viewer's theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        if not hasattr(self, "_marker"):
+            return
+        self.setBackground(self.palette().color(QPalette.ColorRole.Window))
+        colour = FOREGROUND[0 if is_dark(self) else 1]
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
+            axis.setTextPen(colour)
