@@ -1,0 +1,70 @@
+"""The story of the Explore panel with the generator that comes with the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.explore_requests import FitRequest, GradeRequest
+from tests._qt.exploring import LONG, find, move, rest
+from tests._qt.whole_window import dock
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.volume import Volume
+
+pytestmark = pytest.mark.qt
+
+SIZE = (48, 48, 48)
+
+
+def test_from_the_sample_generator_to_a_graded_sandstone(
+    make_napari_viewer_proxy: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    widget = dock(viewer, tmp_path / "runs")
+    widget.show_panel("Explore")
+    panel = widget.explore
+    measured: list[Mapping[str, float]] = []
+    panel.measured.connect(measured.append)
+    with qtbot.waitSignal(panel.measured, timeout=LONG):
+        panel.source.sample_button.click()
+    rest(panel, qtbot)
+    assert viewer.layers["Explored"].data.shape == (64, 64, 64)
+    for axis in "zyx":
+        panel.inputs.form.voxels[axis].setValue(SIZE[0])
+    channels = panel.session.trained.network.spec.latent_channels
+    request = FitRequest("block1", 1, 100, ("phase_fraction",), 2 * channels)
+    find(panel, request, qtbot)
+    row = panel.inputs.directions.list.rows[0]
+    assert row.name.text() == "phase fraction"
+    # It really moves what it is guided by, and the label says by how much.
+    assert row.words.text().startswith("phase fraction +")
+    before = measured[-1]["phase_fraction"]
+    sample = np.asarray(viewer.layers["Explored"].data).copy()
+    move(panel, 0, 3.0, qtbot)
+    assert measured[-1]["phase_fraction"] > before + 0.03
+    assert "Phase fraction" in panel.inputs.directions.measurements.text()
+    panel.inputs.directions.undo_button.click()
+    rest(panel, qtbot)
+    np.testing.assert_array_equal(viewer.layers["Explored"].data, sample)
+    panel.inputs.grade.set_value(
+        GradeRequest(
+            "phase fraction", "phase_fraction", "z", before - 0.02, before + 0.02, 3
+        )
+    )
+    with qtbot.waitSignal(panel.session.graded_made, timeout=LONG) as made:
+        panel.inputs.grade.grade_button.click()
+    volume: Volume = made.args[0].volume
+    assert volume.values.shape == SIZE
+    assert made.args[0].error < 0.1
+    assert "Graded volume" in viewer.layers
+    assert not panel.inputs.grade.plot.isHidden()
+    rest(panel, qtbot)
