@@ -19,7 +19,8 @@ CORRELATION_FLOORS = 1.5
 NAMES = ("material", "preset", "settings")
 # Title, column and column of the truth of what is shown axis by axis.
 ALONG_AXES = (
-    ("face density", "face", "face_real"),
+    ("face density, from the images", "face", "face_image"),
+    ("face density, from the truth", "face", "face_real"),
     ("percolating share", "percolating", "percolating_real"),
     ("effective diffusivity", "diffusivity", "diffusivity_real"),
 )

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-import napari_slicegan.game as game_module
 from benchmarks.machine_peak import EDGE, peaks
 from benchmarks.materials import CASES, images_of, settings_of
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.time_to_quality import parse_setting
+from napari_slicegan import hard_phases
 from napari_slicegan.estimates import step_cost
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trainer import Trainer
@@ -141,19 +141,19 @@ class MeasuredTrainer:
     @contextmanager
     def _timed_functions(self) -> Iterator[None]:
         """Put the stopwatch around functions that all trainers share."""
-        backward, hardened = torch.Tensor.backward, game_module.hardened
+        backward, hardened = torch.Tensor.backward, hard_phases.hardened
 
         def timed_backward(*args: Any, **kwargs: Any) -> Any:
             part = f"{self._losses} step: backward"
             return self.watch.timed(part, backward)(*args, **kwargs)
 
         torch.Tensor.backward = timed_backward  # type: ignore[method-assign]
-        game_module.hardened = self.watch.timed("hard phases", hardened)
+        hard_phases.hardened = self.watch.timed("hard phases", hardened)
         try:
             yield
         finally:
             torch.Tensor.backward = backward  # type: ignore[method-assign]
-            game_module.hardened = hardened
+            hard_phases.hardened = hardened
 
 
 class _TimedView:

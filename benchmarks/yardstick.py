@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ MEASURED = (
     "face_density",
     "percolating_share",
 )
+WANTED = ("phase_fraction", "face_density")
 MAX_PHASES = 3
 # A generator has collapsed if a phase has less than this part of its fraction ...
 MISSING = 0.25
@@ -39,7 +41,8 @@ class Yardstick:
     Parameters
     ----------
     images
-        What the generators are trained on; phase fractions are theirs.
+        What the generators are trained on; phase fractions and face densities shall be
+        theirs.
     truth
         Volume that the images were cut from; everything else is compared with it, or
         without one with the images.
@@ -63,8 +66,17 @@ class Yardstick:
         like = Volume(blank, "phases", images.pixel_size_nm, images.labels)
         found = compare(source, like, MAX_DISTANCE, MEASURED)
         self._rows, self._reach = found.rows, found.max_distance - 1
-        wanted = compare(images, like, MAX_DISTANCE, ["phase_fraction"]).rows
-        self._fractions = {row.phase: _number(row.real) for row in wanted}
+        wanted = compare(images, like, MAX_DISTANCE, WANTED).rows
+        self._fractions = {
+            row.phase: number(row.real)
+            for row in wanted
+            if row.metric == "phase_fraction"
+        }
+        self._faces = {
+            (row.phase, row.axis): number(row.real)
+            for row in wanted
+            if row.metric == "face_density"
+        }
         # Of two phases the commoner one's curve is the other's plus twice the error of
         # the fraction, which has a column of its own.
         self._commonest = max(self._fractions, key=self._fractions.__getitem__)
@@ -91,7 +103,7 @@ class Yardstick:
                     if pair[0].phase != self._commonest
                 ]
             ),
-            **_face_columns(by_metric["face_density"]),
+            **_face_columns(by_metric["face_density"], self._faces),
             **self._percolation_columns(by_metric["percolating_share"]),
         }
         columns["sameness"] = sameness(volume, other)
@@ -119,7 +131,7 @@ class Yardstick:
             columns[f"fraction_{number}"] = float(generated[0])
             errors.append(abs(generated[0] - self._fractions[row.phase]))
         columns["fraction_error"] = float(max(errors))
-        columns["fraction_floor"] = max(_number(row.noise_floor) for row, _ in pairs)
+        columns["fraction_floor"] = max(number(row.noise_floor) for row, _ in pairs)
         return columns
 
     def _percolation_columns(self, pairs: list[Pair]) -> Columns:
@@ -130,8 +142,8 @@ class Yardstick:
                 real = "" if row.real is None else row.real
                 columns[f"percolating_real_{row.axis}"] = real
         known = [(row, generated) for row, generated in pairs if row.real is not None]
-        errors = [abs(float(value[0]) - _number(row.real)) for row, value in known]
-        floors = [_number(row.noise_floor) for row, _ in known]
+        errors = [abs(float(value[0]) - number(row.real)) for row, value in known]
+        floors = [number(row.noise_floor) for row, _ in known]
         columns["percolating_error"] = max(errors) if errors else ""
         columns["percolating_floor"] = max(floors) if floors else ""
         return columns
@@ -162,29 +174,35 @@ def _correlation_columns(pairs: list[Pair]) -> Columns:
         distances[row.axis].append(float(difference.mean()))
     columns: Columns = {f"s2_{axis}": fmean(distances[axis]) for axis in AXES}
     columns["s2"] = fmean(columns.values())
-    columns["s2_floor"] = fmean(_number(row.noise_floor) for row, _ in pairs)
+    columns["s2_floor"] = fmean(number(row.noise_floor) for row, _ in pairs)
     return columns
 
 
-def _face_columns(pairs: list[Pair]) -> Columns:
-    """Share of differing neighbours; relative error of the phase that is worst."""
+def _face_columns(pairs: list[Pair], wanted: Mapping[Any, float]) -> Columns:
+    """Share of differing neighbours; relative error of the phase that is worst.
+
+    The error is that from the images, which is all that can be learned; a slice has
+    a few percent more or less than the volume it was cut from.
+    """
     columns: Columns = {}
     errors = []
     for axis in AXES:
         along = [(row, float(value[0])) for row, value in pairs if row.axis == axis]
         # Each face between two phases counts for both of them.
         columns[f"face_{axis}"] = sum(value for _, value in along) / 2
-        columns[f"face_real_{axis}"] = sum(_number(row.real) for row, _ in along) / 2
-        relative = [value / _number(row.real) - 1 for row, value in along]
+        columns[f"face_real_{axis}"] = sum(number(row.real) for row, _ in along) / 2
+        image = sum(wanted[row.phase, axis] for row, _ in along) / 2
+        columns[f"face_image_{axis}"] = image
+        relative = [value / wanted[row.phase, axis] - 1 for row, value in along]
         errors.append(max(relative, key=abs))
         columns[f"face_error_{axis}"] = errors[-1]
     columns["face_error"] = max(map(abs, errors))
     columns["face_floor"] = max(
-        _number(row.noise_floor) / _number(row.real) for row, _ in pairs
+        number(row.noise_floor) / number(row.real) for row, _ in pairs
     )
     return columns
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
     """A number that is known; nan where it cannot be told."""
     return value if isinstance(value, float) else float("nan")

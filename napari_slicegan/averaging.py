@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WARM_UP = 3
 """After n steps the average reaches back over the last n / 3."""
+PROBED = 3
+"""Odd, so that the voxels stand at all places of a stride of 2."""
 
 
 class AveragedGenerator:
@@ -64,6 +66,28 @@ class AveragedGenerator:
         self.network.eval()
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+    @torch.no_grad()
+    def probabilities(self, batches: Iterable[Tensor]) -> Tensor:
+        """Probabilities of the phases at every ``PROBED``-th voxel along each axis.
+
+        Parameters
+        ----------
+        batches
+            Latents, of volumes [B, C, z, y, x].
+
+        Returns
+        -------
+        Tensor
+            [phases, N], on the CPU.
+        """
+        every, probed = slice(None), slice(None, None, PROBED)
+        volumes = (self.network(latents) for latents in batches)
+        made = [
+            each[(every, every, *(probed,) * (each.dim() - 2))].cpu()
+            for each in volumes
+        ]
+        return torch.cat(made).transpose(0, 1).flatten(1)
 
     @torch.no_grad()
     def take_statistics(self, generator: GeneratorNetwork) -> None:

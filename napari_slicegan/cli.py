@@ -238,6 +238,14 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         choices=("realness-toy", "realness-toy-paper"),
         help="settings of the new run (default: realness-toy)",
     )
+    command.add_argument(
+        "--sweep",
+        nargs="*",
+        type=int,
+        metavar="OUTCOMES",
+        help="train for each of these numbers of outcomes, with three ratios of steps; "
+        "table and figures (default: those of the paper)",
+    )
     add_setting_flags(command)
 
 

@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from napari_slicegan.cli_directions import directions
 from napari_slicegan.cli_evaluate import evaluate
 from napari_slicegan.cli_options import (
@@ -26,12 +24,12 @@ from napari_slicegan.devices import choose_device
 from napari_slicegan.fine_tuning import fine_tune
 from napari_slicegan.generation import Size, VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
-from napari_slicegan.image_set import ImageSet
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison
+from napari_slicegan.run_data import training_data
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.sheet import check_stack_ending
 from napari_slicegan.spectrograms import write_sounds
@@ -136,7 +134,7 @@ def sample(options: Namespace) -> int:
     sheet.save(out)
     _say(f"Wrote {out}")
     if options.sheet:
-        Image.fromarray(sheet.picture()).save(options.sheet)
+        sheet.save_picture(options.sheet)
         _say(f"Wrote {options.sheet}")
     if options.sounds:
         write_sounds(options.sounds, sheet.values)
@@ -233,10 +231,13 @@ def _generate(
 def _training_data(options: Namespace, config: RunConfig) -> Data:
     """A folder or a volume to cut is a set of images; all else are micrographs."""
     files = [file_path(file) for file in options.files]
-    if len(files) == 1 and (files[0].is_dir() or config.images.cut_axis != "none"):
-        size = config.architecture.patch_size
-        return ImageSet.open(files[0], size, config.images)
-    return _training_images(options, config.micrograph)
+    dimensions = config.architecture.dimensions
+    cut = dimensions == 2 and config.images.cut_axis != "none"
+    if len(files) == 1 and (files[0].is_dir() or cut):
+        return training_data(config, files[0])
+    if dimensions == 1 and not files:
+        return training_data(config, None)
+    return training_data(config, _training_images(options, config.micrograph))
 
 
 def _training_images(

@@ -13,16 +13,27 @@ from numpy.typing import NDArray
 from napari_slicegan.cli_options import changes_from
 from napari_slicegan.image_generation import generate_samples
 from napari_slicegan.mixture_figure import draw_mixture
+from napari_slicegan.mixture_sweep import (
+    OUTCOMES,
+    SweepRun,
+    sweep,
+    sweep_table,
+    write_sweep,
+)
 from napari_slicegan.point_monitor import PointMonitor
 from napari_slicegan.point_set import GaussianMixture, nine_gaussians
 from napari_slicegan.presets import preset
 from napari_slicegan.progress_bar import train_with_progress
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.scatter import Scatter
+from napari_slicegan.sweep_figure import draw_sweep, draw_sweep_points
 from napari_slicegan.trained_generator import load_any_generator
 from napari_slicegan.trainer import Trainer
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from napari_slicegan.config import RunConfig
 
 N_POINTS, SEED = 10_000, 1
 FIGURE = "mixture.png"
@@ -31,6 +42,8 @@ FIGURE = "mixture.png"
 def evaluate(options: Namespace) -> int:
     """Say how well points cover the nine Gaussians, and draw them."""
     mixture = nine_gaussians()
+    if options.sweep is not None:
+        return _sweep(options, mixture)
     run: Path | None = options.run
     if options.points:
         points = read_points(options.points)
@@ -41,7 +54,7 @@ def evaluate(options: Namespace) -> int:
         mixture = _mixture_of(run)
         points = generate_samples(load_any_generator(run), N_POINTS, SEED)
         figure = options.figure or run / FIGURE
-    quality = PointMonitor(mixture).measure(points)
+    quality = PointMonitor(mixture).measure(Scatter(points, mixture))
     draw_mixture(points, mixture, quality, figure)
     sys.stdout.write(
         f"High quality:    {100 * quality.high_quality:.2f} % of "
@@ -49,6 +62,25 @@ def evaluate(options: Namespace) -> int:
         f"Recovered modes: {quality.modes} of {len(mixture.means)}\n"
         f"Wrote {figure}\n"
     )
+    return 0
+
+
+def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
+    """Train over outcomes and steps; table, CSV and figures."""
+    config = _settings(options)
+    out = options.out or Path("slicegan-runs") / f"sweep-{_now()}"
+    out.mkdir(parents=True, exist_ok=True)
+    runs: list[SweepRun] = []
+    for run in sweep(config, mixture, options.sweep or OUTCOMES):
+        runs.append(run)
+        # After every run: the full sweep takes hours and may be stopped.
+        write_sweep(runs, out / "sweep.csv")
+        sys.stderr.write(
+            f"{run.outcomes} outcomes, {run.schedule}: {run.quality.sentence()}\n"
+        )
+    draw_sweep(runs, options.figure or out / "sweep.png")
+    draw_sweep_points(runs, mixture, out / "sweep-points.png")
+    sys.stdout.write(f"{sweep_table(runs)}\nWrote {out}\n")
     return 0
 
 
@@ -80,13 +112,20 @@ def read_points(path: Path) -> NDArray[Any]:
 
 def _trained(options: Namespace, mixture: GaussianMixture) -> Path:
     """A new run on the mixture; its folder."""
-    config = preset(options.preset or "realness-toy").changed(**changes_from(options))
-    now = datetime.now().strftime("%Y%m%d-%H%M%S")
-    out = options.out or Path("slicegan-runs") / f"mixture-{now}"
-    trainer = Trainer.start(config, mixture, out)
+    out = options.out or Path("slicegan-runs") / f"mixture-{_now()}"
+    trainer = Trainer.start(_settings(options), mixture, out)
     reason = train_with_progress(trainer)
     sys.stdout.write(f"{reason.value} Run folder: {out}\n")
     return Path(out)
+
+
+def _settings(options: Namespace) -> RunConfig:
+    start = preset(options.preset or "realness-toy")
+    return start.changed(**changes_from(options))
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def _mixture_of(run: Path) -> GaussianMixture:

@@ -16,6 +16,7 @@ from napari_slicegan.demo import EDGE, SEED, DemoJob
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from napari_slicegan.config import RunConfig
     from napari_slicegan.volume import Volume
 
 # The Qt part is loaded by its name: the engine knows that there is a window, no more.
@@ -52,7 +53,7 @@ def run_window(options: Namespace) -> None:
         config=config,
         run_root=options.out,
         train=options.train,
-        **_run_of(options),
+        **_folders(options, config),
     )
     application.run_window(start)
 
@@ -122,17 +123,27 @@ def _images(options: Namespace) -> dict[str, list[Path]]:
     views = {axis: getattr(options, axis) for axis in AXES}
     if any(views.values()):
         return {axis: [file_path(f) for f in files] for axis, files in views.items()}
-    files = [file_path(file) for file in options.files if not _is_run(file)]
+    files = [file_path(file) for file in options.files if not _is_folder(file)]
     directions: dict[str, list[Path]] = (
         {"y": [], "x": []} if options.anisotropic else {}
     )
     return {"z": files, **directions} if files else {}
 
 
-def _run_of(options: Namespace) -> dict[str, Path]:
-    runs = [Path(file) for file in options.files if _is_run(file)]
-    return {"run": runs[-1]} if runs else {}
+def _folders(options: Namespace, config: RunConfig | None) -> dict[str, Path]:
+    """Run or generator to look at; or whole images, where settings ask for some."""
+    folders = [Path(file) for file in options.files if _is_folder(file)]
+    takes_images = config is not None and config.architecture.dimensions == 2
+    images = [path for path in folders if takes_images and _is_no_run(path)]
+    runs = [path for path in folders if path not in images]
+    found = {"run": runs[-1:], "folder": images[-1:]}
+    return {name: path for name, paths in found.items() for path in paths}
 
 
-def _is_run(file: str) -> bool:
+def _is_folder(file: str) -> bool:
+    """Whether it is no image: a folder, or a generator."""
     return Path(file).is_dir() or file.endswith(".safetensors")
+
+
+def _is_no_run(folder: Path) -> bool:
+    return folder.is_dir() and not (folder / "config.json").exists()

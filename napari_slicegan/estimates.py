@@ -30,11 +30,11 @@ from napari_slicegan.devices import choose_device
 from napari_slicegan.game import Game
 from napari_slicegan.memory import MEMORY_SETTINGS
 from napari_slicegan.operation_counter import META, Counter, StepCost
-from napari_slicegan.transforms import fit_transform
+from napari_slicegan.subjects import build_subject
 
 if TYPE_CHECKING:
     from napari_slicegan.architectures import Output
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.run_data import Data
 
 LARGEST_PATCH = 256
 PROBE_S = 0.3
@@ -79,8 +79,8 @@ class Estimate:
         return f"{text} That is too much: lower {MEMORY_SETTINGS}."
 
 
-def estimate(config: RunConfig, images: TrainingImages) -> Estimate:
-    """What a run with these settings and images will need.
+def estimate(config: RunConfig, data: Data) -> Estimate:
+    """What a run with these settings and data will need.
 
     Takes a second, the first time on a device a little more. The thread that calls
     decides how many cores are measured (``torch.set_num_threads``).
@@ -88,16 +88,14 @@ def estimate(config: RunConfig, images: TrainingImages) -> Estimate:
     Raises
     ------
     ValueError
-        If settings and images do not fit together, as `Trainer` would.
+        If settings and data do not fit together, as `Trainer` would.
     """
-    images.check_patch(config.architecture.patch_size)
     device = choose_device(config.training.device)
-    transform = fit_transform(images)
-    output = output_of(transform.range)
-    isotropic = images.material == "isotropic"
-    cost = step_cost(config, transform.channels, output, isotropic)
+    subject = build_subject(config, data)
+    channels, values = subject.transform.channels, subject.transform.range
+    cost = step_cost(config, channels, output_of(values), subject.isotropic)
     step_s = cost.seconds(machine_speed(device, torch.get_num_threads()))
-    steps, minutes = config.training.steps, config.training.minutes
+    steps, minutes = subject.training.steps, subject.training.minutes
     if minutes is not None:
         steps = min(steps, math.ceil(60 * minutes / step_s))
     memory = cost.memory_bytes + OVERHEAD_BYTES
@@ -123,10 +121,14 @@ def step_cost(
     """
     spec = generator_spec(config, channels, output)
     patch = config.architecture.patch_size
-    check_training_size(spec, patch)
+    edges: tuple[int, ...] = (patch, patch)
+    if config.architecture.dimensions == 1:
+        edges = ()
+    else:
+        check_training_size(spec, patch)
 
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
-        return torch.empty(n, channels, patch, patch, device=META)
+        return torch.empty(n, channels, *edges, device=META)
 
     counter = Counter()
     with counter:

@@ -6,7 +6,6 @@ import statistics
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -14,7 +13,8 @@ from napari_slicegan.metrics.similarity import (
     luminance_overlap,
     structural_similarity,
 )
-from napari_slicegan.metrics.sliced_wasserstein import sliced_wasserstein
+from napari_slicegan.metrics.sliced_wasserstein import mean_distance
+from napari_slicegan.monitored_curve import MonitoredCurve
 
 if TYPE_CHECKING:
     from napari_slicegan.dataset import Source
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from napari_slicegan.transforms import Transform
 
 SEED = 0
+DISTANCE = MonitoredCurve("swd", "Sliced Wasserstein distance to real", "swd_floor")
+SIMILARITY = MonitoredCurve(
+    "ssim", "Structural similarity, pair by pair", is_distance=False
+)
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,6 @@ class ImageQuality:
         """A few words for a progress bar."""
         return f"SWD {self.swd:.2f} (real {self.swd_floor:.2f})"
 
-    @staticmethod
-    def columns(quality: Any) -> dict[str, float | str]:
-        """Columns for the history; empty where nothing was measured."""
-        names = [field.name for field in fields(ImageQuality)]
-        return {
-            name: "" if quality is None else getattr(quality, name) for name in names
-        }
-
 
 class ImageMonitor:
     """Measures sheets of generated images against real ones, always the same.
@@ -79,6 +75,8 @@ class ImageMonitor:
         Whether the images show the same thing at the same place.
     """
 
+    columns = tuple(field.name for field in fields(ImageQuality))
+
     def __init__(
         self, source: Source, transform: Transform, count: int, aligned: bool
     ) -> None:
@@ -87,12 +85,22 @@ class ImageMonitor:
         self._real, other = drawn[:count], drawn[count:]
         self._transform = transform
         self._aligned = aligned
-        self._floor = _distance(self._real, other)
+        self._floor = mean_distance(self._real, other)
+
+    @property
+    def curves(self) -> tuple[MonitoredCurve, ...]:
+        """What is drawn."""
+        return (DISTANCE, SIMILARITY) if self._aligned else (DISTANCE,)
+
+    @property
+    def real_values(self) -> NDArray[Any]:
+        """The real images that others are measured against, as they came."""
+        return self._transform.inverse(torch.from_numpy(self._real), 1)
 
     def measure(self, sheet: Sheet) -> ImageQuality:
         """Quality of as many generated images as there are real ones."""
         made = self._transform.forward(sheet.values[: len(self._real)]).numpy()
-        swd = _distance(self._real, made)
+        swd = mean_distance(self._real, made)
         if not self._aligned:
             return ImageQuality(swd, self._floor)
         # Means over the channels, [N, C, Y, X] -> [N, Y, X], from -1 to 1.
@@ -103,8 +111,3 @@ class ImageMonitor:
             statistics.fmean(structural_similarity(a, b, 2.0) for a, b in pairs),
             statistics.fmean(luminance_overlap(a, b) for a, b in pairs),
         )
-
-
-def _distance(real: NDArray[Any], made: NDArray[Any]) -> float:
-    rng = np.random.default_rng(SEED)
-    return float(sliced_wasserstein(real, made, rng).mean())

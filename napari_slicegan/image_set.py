@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from napari_slicegan.config import AXES, ImageSettings
 from napari_slicegan.image_files import read_image
 from napari_slicegan.matrix_files import read_matrices
 from napari_slicegan.spectrograms import BINS, read_spectrograms
+
+if TYPE_CHECKING:
+    from napari_slicegan.training_images import TrainingImages
 
 FOLDER = "image-set"
 VALUES, FACTS = "values.npy", "facts.json"
@@ -44,6 +47,8 @@ class ImageSet:
 
     values: NDArray[Any]
     name: str = "images"
+
+    what: ClassVar[str] = "a set of images"
 
     def __post_init__(self) -> None:
         if self.values.ndim not in (3, COLOUR_DIMENSIONS) or not self.values.size:
@@ -90,6 +95,27 @@ class ImageSet:
             chosen = _spread(len(planes), settings.largest_set)
             images = (_resized(planes[i], size) for i in chosen)
         return cls(_stacked(images, found), path.name)
+
+    @classmethod
+    def of_micrographs(
+        cls, micrographs: TrainingImages, size: int, settings: ImageSettings
+    ) -> ImageSet:
+        """Whole planes of micrographs: those of volumes along the axis to cut.
+
+        Raises
+        ------
+        ValueError
+            If there is no axis to cut along.
+        """
+        if settings.cut_axis == "none":
+            raise ValueError(
+                "Micrographs become a set of images when they are cut, got 'Cut along' "
+                "none; choose an axis."
+            )
+        planes = [p for each in micrographs for p in each.planes(settings.cut_axis)]
+        chosen = _spread(len(planes), settings.largest_set)
+        images = (_resized(planes[i], size) for i in chosen)
+        return cls(_stacked(images, []), micrographs.name)
 
     @property
     def kind(self) -> str:
@@ -235,7 +261,7 @@ def _stacked(images: Iterable[NDArray[Any]], files: list[Path]) -> NDArray[Any]:
     found: list[NDArray[Any]] = []
     for number, image in enumerate(images):
         if found and image.ndim != found[0].ndim:
-            name = files[min(number, len(files) - 1)].name
+            name = files[min(number, len(files) - 1)].name if files else "The images"
             raise ValueError(
                 f"{name}: expected images that are all gray or all in colour, got both "
                 "kinds; convert them to one."

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.transform import resize
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
 from napari_slicegan.image_files import read_image
+from napari_slicegan.line_moments import Line, levelled
 from napari_slicegan.pixel_values import KindChoice, as_kind, has_channels, plain_array
+from napari_slicegan.rescaling import interpolated, nearest
 from napari_slicegan.segmentation import denoise, segment
 
 
@@ -85,7 +86,7 @@ class Micrograph:
     def open(
         cls, path: str | Path, settings: MicrographSettings = MicrographSettings()
     ) -> Micrograph:
-        """Read a file, then crop, denoise, segment and rescale as the settings say.
+        """Read a file, then prepare it as the settings say; see `prepared`.
 
         Raises
         ------
@@ -113,7 +114,7 @@ class Micrograph:
         return loaded.prepared(settings.model_copy(update={"crop": None}))
 
     def prepared(self, settings: MicrographSettings) -> Micrograph:
-        """Crop, denoise, segment and rescale, in this order.
+        """Crop, level, denoise, segment and rescale, in this order.
 
         Raises
         ------
@@ -130,6 +131,8 @@ class Micrograph:
             kind = "grayscale"
         if kind not in ("auto", image.kind):
             image = image.with_values(image.values, kind)
+        if settings.level_lines != "none":
+            image = image.levelled(settings.level_lines)
         if settings.denoise != "none":
             image = image.denoised(settings.denoise, settings.denoise_radius)
         if settings.segmentation != "none":
@@ -141,6 +144,11 @@ class Micrograph:
     def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
         """Same pixel size and name with other values, checked as in `from_array`."""
         return Micrograph.from_array(values, kind, self.pixel_size_nm, self.name)
+
+    def levelled(self, line: Line) -> Micrograph:
+        """Gray values without the drift from line to line; see `levelled`."""
+        self._require("grayscale", "choose the kind 'grayscale' or do not level lines")
+        return self.with_values(levelled(self.values, line), self.kind)
 
     def denoised(self, method: str, radius: float) -> Micrograph:
         """Gray values after a median or Gaussian filter.
@@ -181,9 +189,9 @@ class Micrograph:
         spatial = self.values.ndim - (1 if self.kind == "colour" else 0)
         shape = tuple(max(1, round(n * factor)) for n in self.values.shape[:spatial])
         if self.kind == "phases":
-            values = _nearest(self.values, shape)
+            values = nearest(self.values, shape)
         else:
-            values = _interpolated(self.values, shape)
+            values = interpolated(self.values, shape)
         size = None if self.pixel_size_nm is None else self.pixel_size_nm / factor
         return Micrograph.from_array(values, self.kind, size, self.name)
 
@@ -274,24 +282,3 @@ def _cropped(
         )
     window = (slice(top, bottom), slice(left, right))
     return values[(slice(None),) * first + window]
-
-
-def _nearest(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Value at the position of each new pixel's centre."""
-    axes = [
-        ((np.arange(new) + 0.5) * old / new).astype(int)
-        for old, new in zip(values.shape, shape, strict=True)
-    ]
-    return values[np.ix_(*axes)]
-
-
-def _interpolated(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Linear interpolation in the spatial axes; integers stay integers."""
-    full = shape + values.shape[len(shape) :]
-    shrinks = any(new < old for new, old in zip(full, values.shape, strict=True))
-    scaled = resize(  # type: ignore[no-untyped-call]
-        values, full, order=1, mode="edge", preserve_range=True, anti_aliasing=shrinks
-    )
-    if values.dtype.kind in "iu":
-        scaled = np.rint(scaled)
-    return np.asarray(scaled).astype(values.dtype)

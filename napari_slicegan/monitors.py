@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
+from napari_slicegan.monitored_curve import MonitoredCurve
 
 if TYPE_CHECKING:
+    from napari_slicegan.slice_distance import SliceDistance
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume
 
@@ -20,6 +22,19 @@ CURVE = {
     "colour": "autocovariance",
 }
 LEVEL = {"phases": "phase_fraction", "grayscale": "histogram", "colour": "histogram"}
+CURVES = (
+    MonitoredCurve(
+        "correlation_distance",
+        "Two-point correlation, distance to real",
+        "correlation_floor",
+    ),
+    MonitoredCurve(
+        "fraction_distance", "Phase fraction, distance to real", "fraction_floor"
+    ),
+)
+SLICE_CURVE = MonitoredCurve(
+    "swd", "Sliced Wasserstein distance, slices to real", "swd_floor"
+)
 MEASURED = ("phase_fraction", "two_point_correlation", "face_density", "autocovariance")
 
 
@@ -40,6 +55,8 @@ class Quality:
         gray values.
     fraction_floor, correlation_floor
         The same distances between disjoint real crops.
+    swd, swd_floor
+        See `SliceDistance`; nan where it is not asked for.
     """
 
     fraction_distance: float
@@ -47,6 +64,8 @@ class Quality:
     roughness: float
     fraction_floor: float
     correlation_floor: float
+    swd: float = float("nan")
+    swd_floor: float = float("nan")
 
     @property
     def headline(self) -> float:
@@ -57,24 +76,41 @@ class Quality:
         """A few words for a progress bar."""
         return f"S2 off {self.correlation_distance:.4f}"
 
-    @staticmethod
-    def columns(quality: Quality | None) -> dict[str, float | str]:
-        """Columns for the history; empty where nothing was measured."""
-        names = [field.name for field in fields(Quality)]
-        return {
-            name: "" if quality is None else getattr(quality, name) for name in names
-        }
-
 
 class QualityMonitor:
-    """Measures previews against the images of a run."""
+    """Measures previews against the images of a run.
 
-    def __init__(self, images: TrainingImages) -> None:
+    Parameters
+    ----------
+    slices
+        Measures the sliced Wasserstein distance as well, which takes longer.
+    """
+
+    def __init__(
+        self, images: TrainingImages, slices: SliceDistance | None = None
+    ) -> None:
         self.images = images
+        self._slices = slices
+
+    @property
+    def curves(self) -> tuple[MonitoredCurve, ...]:
+        """What is drawn."""
+        return CURVES if self._slices is None else (*CURVES, SLICE_CURVE)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the history holds."""
+        unmeasured = {"swd", "swd_floor"} if self._slices is None else set()
+        names = (field.name for field in fields(Quality))
+        return tuple(name for name in names if name not in unmeasured)
 
     def measure(self, volume: Volume) -> Quality:
         """Quality of a preview volume."""
-        return quality_of(compare(self.images, volume, MAX_DISTANCE, MEASURED))
+        found = quality_of(compare(self.images, volume, MAX_DISTANCE, MEASURED))
+        if self._slices is None:
+            return found
+        swd = self._slices.measure(volume)
+        return replace(found, swd=swd, swd_floor=self._slices.floor)
 
 
 def quality_of(comparison: Comparison) -> Quality:

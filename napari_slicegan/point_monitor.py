@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_slicegan.metrics.mixture import high_quality_share, recovered_modes
+from napari_slicegan.monitored_curve import MonitoredCurve
 
 if TYPE_CHECKING:
     from napari_slicegan.point_set import GaussianMixture
-
-PIXELS = 256
-WHITE = 255
-MARGIN = 1.0
+    from napari_slicegan.scatter import Scatter
 
 
 @dataclass(frozen=True)
@@ -42,37 +39,24 @@ class PointQuality:
         """A few words for a progress bar."""
         return f"{self.modes} modes, {100 * self.high_quality:.1f} % high quality"
 
-    @staticmethod
-    def columns(quality: Any) -> dict[str, float | str]:
-        """Columns for the history; empty where nothing was measured."""
-        if quality is None:
-            return {field.name: "" for field in fields(PointQuality)}
-        return asdict(quality)
-
 
 class PointMonitor:
     """Measures generated points against the mixture that was trained on."""
+
+    columns = ("high_quality", "modes")
+    curves = (
+        MonitoredCurve("high_quality", "Share of high quality", is_distance=False),
+        MonitoredCurve("modes", "Recovered modes", is_distance=False),
+    )
 
     def __init__(self, mixture: GaussianMixture) -> None:
         self._means = np.array(mixture.means)
         self._sigma = mixture.sigma
 
-    def measure(self, points: NDArray[Any]) -> PointQuality:
-        """Quality of points [n, D]."""
+    def measure(self, scatter: Scatter) -> PointQuality:
+        """Quality of points."""
+        points = scatter.values
         return PointQuality(
             high_quality_share(points, self._means, self._sigma),
             recovered_modes(points, self._means, self._sigma),
         )
-
-
-def scatter_picture(
-    points: NDArray[Any], mixture: GaussianMixture
-) -> NDArray[np.uint8]:
-    """Points in their first two coordinates, black on white, y upwards."""
-    means = np.array(mixture.means)[:, :2]
-    low, high = means.min() - MARGIN, means.max() + MARGIN
-    edges = np.linspace(low, high, PIXELS + 1)
-    # [x, y] -> rows from the top
-    counts, _, _ = np.histogram2d(points[:, 0], points[:, 1], bins=[edges, edges])
-    shades = np.where(counts.T[::-1] > 0, 0, WHITE)
-    return np.asarray(shades, np.uint8)

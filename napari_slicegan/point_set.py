@@ -33,7 +33,8 @@ class GaussianMixture:
     seed: int = 0
 
     name = "mixture"
-    pixel_size_nm: float | None = None
+    what = "points"
+    pixel_size_nm = None
 
     @property
     def values(self) -> NDArray[np.float64]:

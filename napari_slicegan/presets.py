@@ -37,6 +37,7 @@ _PAPER = {
     "betas": (0.0, 0.9),
     "decay_from": 1.0,
     "averaging": 0.0,
+    "match_fractions": False,
     "generator_volumes": 16,
     "critic_volumes": 8,
     "share_volumes": False,

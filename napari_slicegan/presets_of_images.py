@@ -8,6 +8,7 @@ from collections.abc import Mapping
 _IMAGES: Mapping[str, object] = {
     "critic_heads": False,
     "hard_phases": False,
+    "match_fractions": False,
     "penalty_weight": 0.0,
     "penalty_every": 1,
     "decay_from": 1.0,

@@ -35,9 +35,8 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
             except StopIteration as end:
                 reason: FinishReason = end.value
                 return reason
-            measured = report.quality or report.image_quality
-            if measured is not None:
-                quality = f", {measured.sentence()}"
+            if report.quality is not None:
+                quality = f", {report.quality.sentence()}"
             bar.set_postfix_str(_line(report) + quality, refresh=False)
             bar.n = report.progress
             bar.update(0)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+
+from napari_slicegan.line_moments import Line, along, line_moments
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
-
-Line = Literal["rows", "columns"]
 
 
 class RowStandardise:
@@ -47,8 +46,8 @@ class RowStandardise:
 
     def __init__(
         self,
-        mean: Sequence[float],
-        std: Sequence[float],
+        mean: ArrayLike,
+        std: ArrayLike,
         line: Line,
         n_std: float,
         log_offset: float | None,
@@ -90,10 +89,7 @@ class RowStandardise:
                 "'Logarithm offset' or leave it empty."
             )
         units = _units(values, log_offset)
-        others = (0, 2) if line == "rows" else (0, 1)
-        mean, std = units.mean(axis=others), units.std(axis=others)
-        # What rounding leaves of a constant.
-        std[std <= 1e-12 * np.maximum(1, np.abs(mean))] = 0
+        mean, std = line_moments(units, line)
         dtype = values.dtype.name
         return cls(mean, std, line, n_std, log_offset, low, high, dtype)
 
@@ -134,8 +130,7 @@ class RowStandardise:
 
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and deviation, for rows [Y, 1], for columns [1, X]."""
-        index = (slice(None), np.newaxis) if self.line == "rows" else (np.newaxis,)
-        return self.mean[index], self.std[index]
+        return along(self.line, self.mean), along(self.line, self.std)
 
 
 def _units(values: NDArray[Any], log_offset: float | None) -> NDArray[np.float64]:

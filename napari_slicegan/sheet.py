@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 
 from napari_slicegan.atomic_files import replacing
 
@@ -57,6 +58,10 @@ class Sheet:
             lines[-1] = np.concatenate([lines[-1], blank])
         return np.concatenate([np.concatenate(list(line), axis=1) for line in lines])
 
+    def thumbnail(self) -> NDArray[np.uint8]:
+        """The first four images."""
+        return self.picture(2, 2)
+
     def save(self, path: str | Path) -> None:
         """Write all images as one stack.
 
@@ -74,6 +79,11 @@ class Sheet:
             else:
                 photometric = "rgb" if self.values.ndim > 3 else "minisblack"
                 tifffile.imwrite(temporary, self.values, photometric=photometric)
+
+    def save_picture(self, path: str | Path) -> None:
+        """Write the first sixteen images as one, whatever the ending: as PNG."""
+        with replacing(Path(path)) as temporary:
+            Image.fromarray(self.picture()).save(temporary, format="PNG")
 
 
 def check_stack_ending(path: Path) -> None:

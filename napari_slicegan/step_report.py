@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_slicegan.image_monitor import ImageQuality
-    from napari_slicegan.monitors import Quality
-    from napari_slicegan.point_monitor import PointQuality
-    from napari_slicegan.sheet import Sheet
-    from napari_slicegan.volume import Volume
+from typing import Any
 
 
 class FinishReason(Enum):
@@ -51,9 +42,8 @@ class StepReport:
     memory_bytes
         Memory of the process, or of the GPU where it trains.
     quality, preview
-        Measured every ``monitor_every`` steps, otherwise None.
-    image_quality, sheet
-        The same for runs whose generator makes images, or points [n, D].
+        Measured every ``monitor_every`` steps, otherwise None: a Quality and a Volume,
+        an ImageQuality and a Sheet, or a PointQuality and a Scatter.
     """
 
     step: int
@@ -66,7 +56,5 @@ class StepReport:
     steps_per_s: float
     images_seen: int
     memory_bytes: int
-    quality: Quality | None = None
-    preview: Volume | None = field(default=None, repr=False)
-    image_quality: ImageQuality | PointQuality | None = None
-    sheet: Sheet | NDArray[Any] | None = field(default=None, repr=False)
+    quality: Any = None
+    preview: Any = field(default=None, repr=False)

@@ -16,7 +16,6 @@ from napari_slicegan.config import check_changes
 from napari_slicegan.devices import choose_device, memory_in_use
 from napari_slicegan.game import Game, StepLosses
 from napari_slicegan.memory import memory_explained
-from napari_slicegan.monitors import Quality
 from napari_slicegan.run_clock import RunClock
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
@@ -188,12 +187,12 @@ class Trainer:
         Parameters
         ----------
         n_volumes
-            Volumes that its batch-norm statistics are measured on.
+            Volumes that its statistics are measured on.
         """
         self.game.recalibrate(n_volumes)
         return trained_network(
             self.game.averaged.network,
-            self.transform,
+            self.game.matched(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
             self.images.name,
         )
@@ -203,10 +202,10 @@ class Trainer:
 
         Returns
         -------
-        Volume or Sheet
-            A volume of the training size or a little more; or a sheet of images.
+        Volume, Sheet or Scatter
+            A volume of the training size or a little more; a sheet of images; points.
         """
-        return self.subject.preview(self.trained_generator(16))
+        return self.subject.preview(self.trained_generator(8))
 
     @property
     def progress(self) -> float:
@@ -258,9 +257,6 @@ class Trainer:
 
     def _report(self, losses: StepLosses, quality: Any, preview: Any) -> StepReport:
         progress = self.progress
-        seen = {"image_quality": quality, "sheet": preview}
-        if isinstance(quality, Quality):
-            seen = {"quality": quality, "preview": preview}
         return StepReport(
             step=self.step,
             critic_loss=losses.critic,
@@ -272,7 +268,8 @@ class Trainer:
             steps_per_s=self.clock.steps_per_s,
             images_seen=self.images_seen,
             memory_bytes=memory_in_use(self.device),
-            **seen,
+            quality=quality,
+            preview=preview,
         )
 
     def _record(self, losses: StepLosses, quality: Any) -> None:
@@ -281,7 +278,9 @@ class Trainer:
             "elapsed_s": round(self.elapsed_s, 3),
             **{f"{name}_loss": value for name, value in asdict(losses).items()},
         }
-        self._rows.append({**row, **self.subject.quality.columns(quality)})
+        for name in self.monitor.columns:
+            row[name] = "" if quality is None else getattr(quality, name)
+        self._rows.append(row)
 
     def _state(self) -> dict[str, Any]:
         return {

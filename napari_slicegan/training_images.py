@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tifffile
 from pydantic import Field, TypeAdapter, ValidationError
@@ -40,6 +40,8 @@ class TrainingImages:
     """
 
     views: Mapping[Axis, tuple[Micrograph, ...]]
+
+    what: ClassVar[str] = "micrographs"
 
     def __post_init__(self) -> None:
         views = {axis: tuple(self.views[axis]) for axis in AXES if axis in self.views}
@@ -96,6 +98,16 @@ class TrainingImages:
     def labels(self) -> tuple[int, ...]:
         """Sorted labels of the phases found in any of the images."""
         return tuple(sorted({label for image in self for label in image.labels}))
+
+    @property
+    def phase_fractions(self) -> tuple[float, ...]:
+        """Share of each label among the pixels of all the images."""
+        values = [image.values for image in self]
+        pixels = sum(array.size for array in values)
+        return tuple(
+            sum(int((array == label).sum()) for array in values) / pixels
+            for label in self.labels
+        )
 
     @property
     def pixel_size_nm(self) -> float | None:

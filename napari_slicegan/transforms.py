@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slicegan.channels import channel_axis_of, most_probable
 from napari_slicegan.pixel_values import label_dtype
 from napari_slicegan.point_transform import Unchanged
 from napari_slicegan.row_transform import RowStandardise
@@ -57,13 +58,16 @@ class OneHotPhases:
     ----------
     labels
         Label values of the phases; channel i stands for the i-th smallest.
+    weights
+        A phase is chosen where its probability times its weight is the greatest; a
+        weight for each channel, or none for equal ones.
     """
 
     name = "one-hot-phases"
     kind: Kind = "phases"
     range: ValueRange = "simplex"
 
-    def __init__(self, labels: Sequence[int]) -> None:
+    def __init__(self, labels: Sequence[int], weights: Sequence[float] = ()) -> None:
         self.labels = tuple(sorted({int(label) for label in labels}))
         if len(self.labels) < 2:
             raise ValueError(
@@ -71,6 +75,12 @@ class OneHotPhases:
                 "check the segmentation."
             )
         self._values = np.array(self.labels, dtype=label_dtype(self.labels))
+        self.weights = tuple(map(float, weights))
+        if self.weights and len(self.weights) != len(self.labels):
+            raise ValueError(
+                f"Expected a weight for each of the {len(self.labels)} phases, got "
+                f"{len(self.weights)}."
+            )
 
     @classmethod
     def fit(cls, images: TrainingImages) -> OneHotPhases:
@@ -114,13 +124,19 @@ class OneHotPhases:
         The same shape without the channel axis, in the smallest integer type that
         holds the labels.
         """
-        index = most_probable(values.detach(), _channel_axis(values, channel_axis))
+        axis = channel_axis_of(values, channel_axis)
+        if self.weights:
+            shape = [1] * values.ndim
+            shape[axis] = -1
+            values = values * values.new_tensor(self.weights).view(shape)
+        index = most_probable(values.detach(), axis)
         labels: NDArray[Any] = self._values[index.cpu().numpy()]
         return labels
 
     def state(self) -> dict[str, Any]:
-        """Name and labels."""
-        return {"name": self.name, "labels": list(self.labels)}
+        """Name, labels, and weights where there are any."""
+        state: dict[str, Any] = {"name": self.name, "labels": list(self.labels)}
+        return {**state, "weights": list(self.weights)} if self.weights else state
 
 
 class ScaleMinMax:
@@ -204,7 +220,7 @@ class ScaleMinMax:
         Gray values without the channel axis, colours with the channels last, in the
         micrograph's type.
         """
-        axis = _channel_axis(values, channel_axis)
+        axis = channel_axis_of(values, channel_axis)
         layers = values.detach().cpu().double().numpy()
         width = self._output_high - self._output_low
         share = np.clip((layers - self._output_low) / width, 0, 1)
@@ -226,28 +242,6 @@ class ScaleMinMax:
             "dtype": self.dtype.name,
             "output": [self._output_low, self._output_high],
         }
-
-
-def most_probable(values: Tensor, axis: int) -> Tensor:
-    """Index of the largest value along an axis, the first one of equals; int64.
-
-    For a handful of channels, comparing them one by one is several times faster than
-    ``argmax`` along an axis that is not the last.
-    """
-    channels = values.unbind(axis)
-    best = channels[0]
-    index = torch.zeros(best.shape, dtype=torch.int64, device=values.device)
-    for number, channel in enumerate(channels[1:], start=1):
-        index.masked_fill_(channel > best, number)
-        best = torch.maximum(best, channel)
-    return index
-
-
-def _channel_axis(values: Tensor, channel_axis: int | None) -> int:
-    """Second axis of a batch of volumes, else the first, unless given."""
-    if channel_axis is not None:
-        return channel_axis
-    return 1 if values.ndim == 5 else 0
 
 
 Kinds = type[OneHotPhases] | type[ScaleMinMax] | type[RowStandardise] | type[Unchanged]

@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "n_phases": ("4", 4),
     "thresholds": ("10 20.5", (10.0, 20.5)),
     "local_window": ("31", 31),
+    "level_lines": ("none", "none"),
     "denoise": ("none", "none"),
     "denoise_radius": ("2.5", 2.5),
     "crop": ("0 40 4 44", (0, 40, 4, 44)),
@@ -45,6 +46,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "symmetries": ("none", "none"),
     "critic_planes": ("none", None),
     "generator_planes": ("3", 3),
+    "slice_distance": ("", True),
     "hard_phases": ("", True),
     "objective": ("wgan-gp", "wgan-gp"),
     "penalty_weight": ("10", 10.0),
@@ -66,6 +68,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "betas": ("0.5 0.9", (0.5, 0.9)),
     "decay_from": ("1", 1.0),
     "averaging": ("0", 0.0),
+    "match_fractions": ("", True),
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
     "steps": ("3", 3),
@@ -120,8 +123,7 @@ def test_every_setting_is_a_flag(monkeypatch: pytest.MonkeyPatch, name: str) -> 
     """The flag changes this setting, to this value, and nothing else."""
     words, value = WORDS[name]
     # Start from another value, so that the flag has something to do.
-    start = {"critic_heads": "--no-critic-heads", "hard_phases": "--no-hard-phases"}
-    before = [start[name]] if name in start else []
+    before = ["--no-" + name.replace("_", "-")] if value is True else []
     flag = "--" + name.replace("_", "-")
     config = settings_of(monkeypatch, *before, flag, *words.split())
     assert config == RunConfig().changed(**{name: value})
@@ -147,7 +149,9 @@ def test_every_choice_can_be_made(
     assert getattr(getattr(config, group_of_field()[name]), name) == choice
 
 
-@pytest.mark.parametrize("name", ["critic_heads", "hard_phases", "share_volumes"])
+@pytest.mark.parametrize(
+    "name", ["critic_heads", "hard_phases", "match_fractions", "share_volumes"]
+)
 def test_switches_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     flag = "--no-" + name.replace("_", "-")
     config = settings_of(monkeypatch, flag)

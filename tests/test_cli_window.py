@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -154,3 +155,20 @@ def test_demo_in_continuous_integration_opens_no_window(
     monkeypatch.setenv("CI", "true")
     assert main(["demo"]) == 0
     assert (len(shown), len(headless)) == (0, 1)
+
+
+def test_a_folder_is_a_run_or_whole_images(monkeypatch: Patch, tmp_path: Path) -> None:
+    """By what the settings make and by what is in the folder."""
+    starts: list[dict[str, object]] = []
+    monkeypatch.setattr(cli_window, "window_fault", lambda: None)
+    window = SimpleNamespace(
+        WindowStart=lambda **facts: starts.append(facts), run_window=lambda start: None
+    )
+    monkeypatch.setattr(cli_window, "import_module", lambda name: window)
+    folder = str(tmp_path)
+    for words in ([], ["--preset", "oasis-28"]):
+        assert main(["gui", folder, *words]) == 0
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["gui", folder, "--preset", "oasis-28"]) == 0
+    found = [{"run", "folder"} & set(each) for each in starts]
+    assert found == [{"run"}, {"folder"}, {"run"}]

@@ -12,12 +12,19 @@ from napari_slicegan.presets import PRESETS, VOLUME_PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER_AND_CODE = ROOT / "docs" / "paper-and-code.md"
-NAMED = sorted(
-    set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAPER_AND_CODE.read_text("utf-8")))
-)
+SYSTEMS = ROOT / "docs" / "systems.md"
 
 
-@pytest.mark.parametrize(("file", "name"), NAMED)
+def named(guide: Path) -> list[tuple[str, str]]:
+    """Tests that a guide cites: file and function."""
+    found = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", guide.read_text("utf-8"))
+    return sorted(set(found))
+
+
+NAMED = named(PAPER_AND_CODE)
+
+
+@pytest.mark.parametrize(("file", "name"), [*NAMED, *named(SYSTEMS)])
 def test_named_tests_exist(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -36,6 +43,6 @@ def test_every_answer_names_its_test() -> None:
 
 def test_presets_are_named() -> None:
     volumes = PAPER_AND_CODE.read_text("utf-8")
-    systems = (ROOT / "docs" / "systems.md").read_text("utf-8")
+    systems = SYSTEMS.read_text("utf-8")
     for name in PRESETS:
         assert f"`{name}`" in (volumes if name in VOLUME_PRESETS else systems)

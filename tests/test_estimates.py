@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -11,9 +12,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from napari_slicegan import estimates, operation_counter
 from napari_slicegan.architectures import (
+    Output,
     build_critic,
+    build_generator,
     check_training_size,
     generator_spec,
+    parameter_count,
 )
 from napari_slicegan.estimates import (
     Estimate,
@@ -22,12 +26,18 @@ from napari_slicegan.estimates import (
     patch_sizes,
     step_cost,
 )
+from napari_slicegan.image_set import ImageSet
 from napari_slicegan.operation_counter import META, Counter
+from napari_slicegan.point_set import nine_gaussians
 from napari_slicegan.presets import VOLUME_PRESETS, preset
+from napari_slicegan.presets_of_images import IMAGE_PRESETS
+from napari_slicegan.trainer import Trainer
+from tests.image_toys import ellipses, small_image_config
 from tests.toys import Crops
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.run_data import Data
     from napari_slicegan.training_images import TrainingImages
     from tests.conftest import MakeGame
 
@@ -104,6 +114,63 @@ def test_operations_are_those_of_a_computed_step(
             game.step(crops, 0.0)
     cost = step_cost(config, 2, "phases", isotropic=True)
     assert cost.operations == pytest.approx(counter.get_total_flops() / every)
+
+
+IMAGE_GAMES: dict[str, dict[str, object]] = {
+    "dcgan-28": {},
+    "dcgan-relu": {"patch_size": 16, "generator_widths": (4, 4), "objective": "wgan"},
+    "specgan": {"patch_size": 28, "objective": "wgan-gp", "penalty_weight": 10.0},
+}
+
+
+@pytest.mark.parametrize("name", IMAGE_GAMES)
+def test_operations_of_images_are_those_of_a_computed_step(name: str) -> None:
+    config = small_image_config(architecture=name, **IMAGE_GAMES[name])
+    if name == "specgan":
+        config = config.changed(generator_widths=(8, 4), image_kernel=3)
+    edge = config.architecture.patch_size
+    data = ImageSet(ellipses(20, edge), "ellipses")
+    assert_operations_are_computed(config, data, 1, "signed")
+
+
+def test_operations_of_points_are_those_of_a_computed_step() -> None:
+    config = preset("realness-toy").changed(
+        generator_widths=(8, 8), critic_widths=(6,), device="cpu", threads=1
+    )
+    assert_operations_are_computed(config, nine_gaussians(), 2, "linear")
+
+
+def assert_operations_are_computed(
+    config: RunConfig, data: Data, channels: int, output: Output
+) -> None:
+    trainer = Trainer(config, data)
+    (source,) = trainer.samplers
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
+    with counter:
+        trainer.game.step(lambda critic, n, rng: source.sample(n, rng), 0.0)
+    cost = step_cost(config, channels, output, isotropic=True)
+    assert cost.operations == pytest.approx(counter.get_total_flops())
+
+
+@pytest.mark.parametrize("name", sorted(IMAGE_PRESETS))
+def test_every_preset_of_images_has_an_estimate(name: str) -> None:
+    """Weights, gradients and Adam's moments are 16 bytes for each weight."""
+    config = preset(name).changed(judged_images=16, device="cpu")
+    size = config.architecture.patch_size
+    data: Data = ImageSet(np.arange(2.0 * size**2).reshape(2, size, size) + 1, "ramps")
+    channels = 1
+    output: Output = "signed"
+    if config.architecture.dimensions == 1:
+        data, channels, output = nine_gaussians(), 2, "linear"
+    found = estimate(config, data)
+    with META:
+        spec = generator_spec(config, channels, output)
+        weights = parameter_count(build_generator(spec))
+    assert found.memory_bytes > 16 * weights
+    # Two images are one step of an epoch; other presets end by their steps.
+    epochs = config.training.epochs
+    assert found.steps == (epochs or config.training.steps)
 
 
 def test_memory_grows_evenly_with_the_volumes(toy_config: RunConfig) -> None:

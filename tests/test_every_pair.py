@@ -9,26 +9,29 @@ import numpy as np
 import pytest
 
 from napari_slicegan.architectures import ARCHITECTURES
-from napari_slicegan.config import ArchitectureSettings, ObjectiveSettings
+from napari_slicegan.config import DIMENSIONS, ArchitectureSettings, ObjectiveSettings
 from napari_slicegan.image_set import ImageSet
 from napari_slicegan.objectives import OBJECTIVES
 from napari_slicegan.point_set import nine_gaussians
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
 from tests.image_toys import ellipses, small_image_config
-from tests.toys import small_config, train
+from tests.toys import phases_image, small_config, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.run_data import Data
-    from napari_slicegan.training_images import TrainingImages
 
 STEPS = 3
+OF_VOLUMES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 3]
+OF_IMAGES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 2]
 
 
 def test_every_setting_has_an_architecture() -> None:
     field = ArchitectureSettings.model_fields["architecture"]
     assert sorted(get_args(field.annotation)) == sorted(ARCHITECTURES)
+    assert sorted(DIMENSIONS) == sorted(ARCHITECTURES)
 
 
 def test_every_architecture_has_a_preset() -> None:
@@ -55,7 +58,7 @@ def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
         critic_volumes=4,
         steps=STEPS,
     )
-    if of.dimensions == 1:
+    if DIMENSIONS[architecture] == 1:
         return config, nine_gaussians()
     return config, ImageSet(ellipses(32, size), "ellipses")
 
@@ -67,7 +70,7 @@ def test_every_architecture_with_every_objective(
 ) -> None:
     config: RunConfig = small_config().changed(architecture=architecture)
     data: Data = toy_images
-    if ARCHITECTURES[architecture].dimensions < 3:
+    if DIMENSIONS[architecture] < 3:
         config, data = toy_of_images(architecture)
     trainer = Trainer(config.changed(objective=objective, steps=STEPS), data)
     wanted = ObjectiveSettings().outcomes if objective == "realness" else 1
@@ -79,6 +82,34 @@ def test_every_architecture_with_every_objective(
         assert math.isfinite(report.critic_loss + report.generator_loss)
     after = trainer.game.generator.parameters()
     assert any((a != b).any() for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize("architecture", OF_VOLUMES)
+def test_every_objective_judges_three_directions(
+    architecture: str, objective: str, toy_views: TrainingImages
+) -> None:
+    """Anisotropic: a critic for each axis, all with the outputs of the game."""
+    changes = {"architecture": architecture, "objective": objective, "steps": STEPS}
+    trainer = Trainer(small_config().changed(**changes), toy_views)
+    critics = list(trainer.game.critics)
+    assert len(critics) == 3
+    assert {critic.outputs for critic in critics} == {trainer.game.objective.outputs}
+    for report in train(trainer):
+        assert math.isfinite(report.critic_loss + report.generator_loss)
+
+
+@pytest.mark.parametrize("architecture", OF_IMAGES)
+def test_every_architecture_of_images_learns_crops_of_phases(architecture: str) -> None:
+    """Their generators then end in a softmax of as many channels as phases."""
+    config, _ = toy_of_images(architecture)
+    size = config.architecture.patch_size
+    crops = TrainingImages.isotropic(phases_image(size + 4, size + 4))
+    trainer = Trainer(config, crops)
+    assert trainer.game.generator.value_range == "simplex"
+    assert trainer.preview().values.shape[1:] == (size, size)
+    for report in train(trainer):
+        assert math.isfinite(report.critic_loss + report.generator_loss)
 
 
 def test_images_of_another_shape_are_refused() -> None:

@@ -54,7 +54,7 @@ def test_three_and_three_steps_are_six(tmp_path: Path, variant: str) -> None:
     for a, b in zip(reports[3:], resumed, strict=True):
         assert a.critic_loss == b.critic_loss
         assert a.generator_loss == b.generator_loss
-        assert a.image_quality == b.image_quality
+        assert a.quality == b.quality
 
 
 def test_a_run_goes_on_after_twelve_epochs(tmp_path: Path) -> None:
@@ -158,9 +158,9 @@ def test_aligned_images_have_a_similarity(tmp_path: Path) -> None:
     for aligned in (True, False):
         config = small_image_config(steps=1, monitor_every=1, aligned=aligned)
         (report,) = train(Trainer.start(config, toy_set(), tmp_path / str(aligned)))
-        assert isinstance(report.image_quality, ImageQuality)
-        assert report.image_quality.swd > report.image_quality.swd_floor > 0
-        assert math.isfinite(report.image_quality.ssim) == aligned
+        assert isinstance(report.quality, ImageQuality)
+        assert report.quality.swd > report.quality.swd_floor > 0
+        assert math.isfinite(report.quality.ssim) == aligned
     (row,) = RunFolder.open(tmp_path / "True").history()
     assert float(row["swd"]) > 0
 
@@ -197,7 +197,7 @@ def test_two_minutes_halve_the_distance(tmp_path: Path) -> None:
     trainer = Trainer.start(config, images, tmp_path / "run")
     before = trainer.monitor.measure(trainer.preview()).swd
     reports = train(trainer)
-    seen = [report.image_quality for report in reports]
+    seen = [report.quality for report in reports]
     measured = [quality for quality in seen if isinstance(quality, ImageQuality)]
     losses = [report.critic_loss for report in reports]
     assert measured[-1].swd <= before / 2

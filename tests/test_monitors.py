@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 
 import numpy as np
 import pytest
 
+from napari_slicegan.dataset import patch_samplers
 from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.monitors import Quality, QualityMonitor
+from napari_slicegan.monitors import QualityMonitor
+from napari_slicegan.slice_distance import SliceDistance
 from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.transforms import fit_transform
 from napari_slicegan.volume import Volume
 from tests.toys import phases_image, smooth_field
 
@@ -61,9 +63,36 @@ def test_gray_values_have_no_faces() -> None:
     assert math.isfinite(quality.correlation_distance + quality.fraction_distance)
 
 
-def test_columns_of_the_history() -> None:
-    """The same columns, measured or not."""
-    names = [field.name for field in fields(Quality)]
-    quality = Quality(*map(float, range(len(names))))
-    assert Quality.columns(quality) == dict(zip(names, range(len(names)), strict=True))
-    assert Quality.columns(None) == dict.fromkeys(names, "")
+def test_slices_of_a_volume_against_crops() -> None:
+    """The same random field lies at the floor; one of other fractions far above."""
+    images = TrainingImages.isotropic(phases_image(160, 160))
+    transform = fit_transform(images)
+    slices = SliceDistance(patch_samplers(images, transform, 32), transform)
+    monitor = QualityMonitor(images, slices)
+    good = monitor.measure(volume_of(40, 0.0))
+    bad = monitor.measure(volume_of(40, 0.05))
+    assert good.swd == monitor.measure(volume_of(40, 0.0)).swd
+    assert 0 < good.swd_floor == bad.swd_floor
+    assert 0.5 * good.swd_floor < good.swd < 1.5 * good.swd_floor
+    assert bad.swd > 1.5 * good.swd
+    assert [curve.column for curve in monitor.curves][-1] == "swd"
+    assert {"swd", "swd_floor"} < set(monitor.columns)
+
+
+def test_slices_are_measured_for_each_direction() -> None:
+    """Layers along z: seen along z nothing changes in a plane, seen along x much."""
+    layers = np.repeat(np.arange(32) // 4 % 2, 32 * 32).reshape(32, 32, 32)
+    stack = Micrograph.from_array(layers.astype(np.uint8), "phases")
+    images = TrainingImages.from_volume(stack)
+    transform = fit_transform(images)
+    slices = SliceDistance(patch_samplers(images, transform, 16), transform)
+    volume = Volume(layers.astype(np.uint8), "phases")
+    turned = Volume(layers.swapaxes(0, 2).copy().astype(np.uint8), "phases")
+    assert slices.measure(turned) > 2 * slices.measure(volume)
+
+
+def test_without_slices_the_history_has_no_columns_for_them() -> None:
+    monitor = QualityMonitor(TrainingImages.isotropic(phases_image(160, 160)))
+    assert not {"swd", "swd_floor"} & set(monitor.columns)
+    assert len(monitor.columns) == 5
+    assert math.isnan(monitor.measure(volume_of(40, 0.0)).swd)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from napari_slicegan.architectures import (
-    ARCHITECTURES,
     check_training_size,
     generator_spec,
 )
@@ -39,9 +38,10 @@ COMMON: dict[str, Any] = {
     "critic_optimiser": "adam",
     "generator_rate": 1e-4,
     "critic_rate": 1e-4,
-    # Constant learning rates, the last weights.
+    # Constant learning rates, the last weights as they are.
     "decay_from": 1.0,
     "averaging": 0.0,
+    "match_fractions": False,
     "critic_volumes": 8,
     "share_volumes": False,
     "minutes": None,
@@ -100,6 +100,7 @@ def test_published_values_are_complete() -> None:
         *type(RunConfig().micrograph).model_fields,
         # Of systems of images only.
         *type(RunConfig().images).model_fields,
+        "slice_distance",
         *("epochs", "critic_normalisation", "image_kernel", "image_padding"),
         *("seed", "device", "threads", "steps", "settle_minutes"),
         *("monitor_every", "checkpoint_minutes", "keep_checkpoints"),
@@ -126,7 +127,7 @@ def test_presets_are_whole(name: str) -> None:
     assert config.preset == name
     assert SUMMARIES[name].endswith(".")
     spec = generator_spec(config, 2, "phases")
-    if ARCHITECTURES[config.architecture.architecture].dimensions > 1:
+    if config.architecture.dimensions > 1:
         check_training_size(spec, config.architecture.patch_size)
     assert parse_config(config.model_dump(mode="json")) == config
 

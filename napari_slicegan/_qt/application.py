@@ -39,6 +39,8 @@ class WindowStart:
         Files by viewing direction; z alone is an isotropic material.
     run
         Run folder or generator for the Volume panel.
+    folder
+        Whole images to train a generator of images on.
     volume
         File of a volume to look at.
     config
@@ -54,6 +56,7 @@ class WindowStart:
 
     images: Mapping[Axis, Sequence[Path]] = field(default_factory=dict)
     run: Path | None = None
+    folder: Path | None = None
     volume: Path | None = None
     config: RunConfig | None = None
     run_root: Path | None = None
@@ -107,6 +110,7 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
         widget.micrograph.set_value(start.config.micrograph)
     if start.run_root is not None:
         widget.train.set_run_root(start.run_root)
+    widget.train.data.folder.set_value(start.folder)
     if len(start.images) > 1:
         widget.micrograph.anisotropic.setChecked(True)
     for axis, paths in start.images.items():
@@ -129,9 +133,9 @@ def _check_files(start: WindowStart) -> None:
         for path in paths:
             read_image(path)
     if start.run is not None:
-        from napari_slicegan.trained_generator import load_generator
+        from napari_slicegan.trained_generator import load_any_generator
 
-        load_generator(start.run)
+        load_any_generator(start.run)
     if start.volume is not None:
         Volume.open(start.volume)
 
@@ -145,7 +149,12 @@ def _train_when_ready(widget: SliceGANWidget) -> None:
             widget.show_panel("Train")
             widget.train.start()
 
-    widget.micrograph.images_changed.connect(begin)
+    if widget.train.data.is_enough:
+        # A folder of images, or points.
+        widget.show_panel("Train")
+        widget.train.start()
+    else:
+        widget.micrograph.images_changed.connect(begin)
 
 
 def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -> None:

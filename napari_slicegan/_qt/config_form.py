@@ -25,7 +25,7 @@ from napari_slicegan.config import RunConfig, Settings
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-GROUPS = ("architecture", "slices", "objective", "optimiser", "training")
+GROUPS = ("architecture", "slices", "images", "objective", "optimiser", "training")
 
 
 class FieldRows(QWidget):
@@ -133,6 +133,7 @@ class ConfigForm(QWidget):
             )
             for group, each in fields.items()
         }
+        self.sections: dict[str, Section] = {}
         self.message = MessageLine()
         # layout
         inner = QVBoxLayout()
@@ -141,7 +142,8 @@ class ConfigForm(QWidget):
             content = QVBoxLayout()
             content.setContentsMargins(12, 0, 0, 0)
             content.addWidget(rows)
-            inner.addWidget(Section(group.capitalize(), content))
+            self.sections[group] = Section(group.capitalize(), content)
+            inner.addWidget(self.sections[group])
         self.section = Section("All settings", inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ from napari_slicegan._qt.messages import is_dark
 from napari_slicegan._qt.series import RunSeries, Series
 
 if TYPE_CHECKING:
+    from napari_slicegan.monitored_curve import MonitoredCurve
     from napari_slicegan.step_report import StepReport
 
 REDRAW_MS = 1000
@@ -42,15 +43,22 @@ class Plot:
         HTML, so that the names of the curves have their colours.
     log
         Whether the values are drawn on a logarithmic scale.
+    dots
+        Whether each value is marked, so that a single one is seen as well.
     """
 
     def __init__(
-        self, item: pyqtgraph.PlotItem, title: str, *colours: str, log: bool = False
+        self,
+        item: pyqtgraph.PlotItem,
+        title: str,
+        *colours: str,
+        log: bool = False,
+        dots: bool = False,
     ) -> None:
         self.item = item
         self._title = title
         self._foreground = FOREGROUND[0]
-        self.curves = [self._curve(colour, dots=log) for colour in colours]
+        self.curves = [self._curve(colour, dots=dots) for colour in colours]
         self.band: pyqtgraph.LinearRegionItem | None = None
         item.setLogMode(y=log)
         item.setMouseEnabled(False, False)
@@ -69,7 +77,6 @@ class Plot:
         pen = pyqtgraph.mkPen(colour, width=1.5)
         curve: pyqtgraph.PlotDataItem = self.item.plot(pen=pen, antialias=True)
         if dots:
-            # A single measurement is seen as well.
             curve.setSymbol("o")
             curve.setSymbolSize(4)
             curve.setSymbolBrush(colour)
@@ -159,16 +166,8 @@ class Curves(QWidget):
         self._canvas = pyqtgraph.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(0, 0, 4, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
-        losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
-        self.losses = self._plot(losses, CRITIC, GENERATOR)
-        self.correlation = self._plot(
-            "Two-point correlation, distance to real", QUALITY, log=True
-        )
-        self.fraction = self._plot(
-            "Phase fraction, distance to real", QUALITY, log=True
-        )
-        self.speed = self._plot("Steps per second (below: the step)", SPEED)
-        self.caption = QLabel("Shaded: the same distance between two real crops.")
+        self._build_plots(())
+        self.caption = QLabel("Shaded: the same distance between two real ones.")
         self.caption.setWordWrap(True)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -178,26 +177,42 @@ class Curves(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         layout.addWidget(self.caption)
-        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 26)
-        for plot in self._plots[:-1]:
-            plot.item.setXLink(self.speed.item)
-            plot.item.getAxis("bottom").setStyle(showValues=False)
         self._follow_theme()
         # signals
         self._timer.timeout.connect(self.redraw)
 
     @property
     def _plots(self) -> tuple[Plot, ...]:
-        return (self.losses, self.correlation, self.fraction, self.speed)
+        return (self.losses, *self.quality.values(), self.speed)
 
-    def _plot(self, title: str, *colours: str, log: bool = False) -> Plot:
-        plot = Plot(self._canvas.addPlot(), title, *colours, log=log)
+    def _build_plots(self, measured: Sequence[MonitoredCurve]) -> None:
+        """A plot for each number of the quality, between losses and speed."""
+        self._canvas.clear()
+        losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        self.losses = self._plot(losses, CRITIC, GENERATOR)
+        self.quality = {
+            curve: self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
+            for curve in measured
+        }
+        self.speed = self._plot("Steps per second (below: the step)", SPEED)
+        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 26)
+        for plot in self._plots[:-1]:
+            plot.item.setXLink(self.speed.item)
+            plot.item.getAxis("bottom").setStyle(showValues=False)
+
+    def _plot(
+        self, title: str, *colours: str, log: bool = False, dots: bool = False
+    ) -> Plot:
+        plot = Plot(self._canvas.addPlot(), title, *colours, log=log, dots=dots)
         self._canvas.nextRow()
         return plot
 
-    def clear(self) -> None:
-        """Start anew."""
+    def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
+        """Start anew, with plots for what a run measures."""
         self.series = RunSeries()
+        self._build_plots(measured)
+        self.caption.setVisible(any(curve.floor for curve in measured))
+        self._follow_theme()
         self.redraw()
 
     def add(self, reports: Iterable[StepReport]) -> None:
@@ -215,10 +230,9 @@ class Curves(QWidget):
         """Draw all points that there are."""
         series = self.series
         self.losses.draw(series.critic_loss, series.generator_loss)
-        self.correlation.draw(
-            series.correlation_distance, floor=series.correlation_floor
-        )
-        self.fraction.draw(series.fraction_distance, floor=series.fraction_floor)
+        for curve, plot in self.quality.items():
+            floor = series.last(curve.floor) if curve.floor else math.nan
+            plot.draw(series.of(curve.column), floor=floor)
         self.speed.draw(series.steps_per_s)
 
     def background(self) -> QColor:

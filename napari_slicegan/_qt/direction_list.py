@@ -22,6 +22,8 @@ class DirectionList(QWidget):
     """A slider was let go."""
     renamed = Signal(int, str)
     """Number of the direction, and the name that is wished for."""
+    example_asked = Signal(int)
+    """Number of the direction whose example is to be seen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +47,7 @@ class DirectionList(QWidget):
             row.changed.connect(self.changed)
             row.released.connect(self.released)
             row.renamed.connect(lambda name, n=number: self.renamed.emit(n, name))
+            row.example_asked.connect(lambda n=number: self.example_asked.emit(n))
             self._column.addWidget(row)
             self.rows.append(row)
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QLineEdit, QSlider, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSlider,
+    QWidget,
+)
 
+from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.field_editors import FieldEditor, PlainDoubleSpinBox
 from napari_slicegan._qt.small_plot import MEASURED, SmallPlot
 
@@ -74,6 +83,7 @@ class DirectionRow(QFrame):
     """Another strength; see `is_dragged`."""
     released = Signal()
     renamed = Signal(str)
+    example_asked = Signal()
 
     def __init__(self, row: Row, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +93,10 @@ class DirectionRow(QFrame):
         self.name = QLineEdit(row.name)
         self.name.setFrame(False)
         self.name.setToolTip("Name of the direction; type another one.")
+        self.example_button = button(
+            "example", "Example", "The volume that was noted when it was saved."
+        )
+        self.example_button.setVisible(row.has_example)
         self.words = QLabel(row.words)
         self.words.setObjectName("direction_words")
         self.words.setWordWrap(True)
@@ -93,7 +107,10 @@ class DirectionRow(QFrame):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 2, 0, 2)
         grid.setVerticalSpacing(0)
-        grid.addWidget(self.name, 0, 0)
+        head = QHBoxLayout()
+        head.addWidget(self.name, 1)
+        head.addWidget(self.example_button)
+        grid.addLayout(head, 0, 0)
         grid.addWidget(self.words, 1, 0)
         grid.addWidget(self.strength, 2, 0)
         grid.addWidget(self.plot, 0, 1, 3, 1)
@@ -103,6 +120,7 @@ class DirectionRow(QFrame):
         self.name.editingFinished.connect(self._rename)
         self.strength.value_changed.connect(self._moved)
         self.strength.released.connect(self.released)
+        self.example_button.clicked.connect(lambda checked: self.example_asked.emit())
 
     def value(self) -> float:
         """Strength."""

@@ -60,8 +60,9 @@ class ExplorationForm(QWidget):
         form.addRow(self.region)
         self.set_value(Exploration())
         # signals
-        for box in (self.seed, *self.voxels.values(), self.truncation):
+        for box in (self.seed, *self.voxels.values()):
             box.valueChanged.connect(lambda number: self._changed())
+        self.truncation.valueChanged.connect(lambda number: self._changed())
         self.first.currentIndexChanged.connect(self._order_blocks)
         self.last.currentIndexChanged.connect(self._order_blocks)
         self.region.value_changed.connect(self.value_changed)

@@ -129,6 +129,7 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
         "\n".join(facts),
         (shown, PROPERTIES[shown].title.lower()),
         curve,
+        direction.example is not None,
     )
 
 

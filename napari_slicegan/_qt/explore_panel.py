@@ -17,7 +17,7 @@ from napari_slicegan._qt.explore_session import ExploreSession
 from napari_slicegan._qt.explore_source import ExploreSource
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.task_row import TaskRow
-from napari_slicegan.regions import Box
+from napari_slicegan.regions import Box, region_from_state
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -71,6 +71,7 @@ class ExplorePanel(QWidget):
         inputs.directions.load_asked.connect(self._ask_to_load)
         inputs.directions.save_asked.connect(self._ask_to_save)
         inputs.directions.list.renamed.connect(self.session.rename)
+        inputs.directions.list.example_asked.connect(self.show_example)
         inputs.form.region.box.draw_asked.connect(self.draw_box)
         inputs.fit.asked.connect(self.fit)
         inputs.sweep.asked.connect(self.sweep)
@@ -114,6 +115,27 @@ class ExplorePanel(QWidget):
     def reset(self) -> None:
         """The sample as it came from the generator; can be undone."""
         self.set_value(self._history.now.reset())
+
+    def show_example(self, number: int) -> None:
+        """Want the volume that was noted with a direction; can be undone."""
+        found = self.session.found
+        noted = found.directions.directions[number].example if found else None
+        if noted is None or found is None:
+            return
+        region = None if noted.region is None else region_from_state(noted.region)
+        strengths = [0.0] * len(found.rows)
+        strengths[number] = noted.strength
+        self.set_value(
+            Exploration(
+                noted.seed,
+                noted.size,
+                noted.truncation,
+                noted.first,
+                noted.last,
+                region,
+                tuple(strengths),
+            )
+        )
 
     def _follow(self) -> None:
         """Follow the knobs; a slider in the hand is followed by a corner."""
@@ -228,7 +250,7 @@ class ExplorePanel(QWidget):
             self.explored.emit(volume, whole)
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
-        lines = [f"{self._titles[key]} {n:.3g}" for key, n in properties.items()]
+        lines = [f"{self._titles[key]}: {n:.3g}" for key, n in properties.items()]
         self.inputs.directions.show_measurements(lines)
         self.measured.emit(properties)
 

@@ -116,6 +116,8 @@ class Row:
         Key and title of the property in the plot.
     curve
         The measured points.
+    has_example
+        Whether there is a volume that can be made again.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Row:
     facts: str
     plotted: tuple[str, str]
     curve: Curve
+    has_example: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from napari_slicegan._qt.worker import SteeredWorker
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.estimates import Estimate
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.run_data import Given
 
 SETTLE_MS = 600
 
@@ -27,7 +27,7 @@ class Forecast(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._wanted: tuple[RunConfig, TrainingImages | None] | None = None
+        self._wanted: tuple[RunConfig, Given] | None = None
         self._worker: SteeredWorker | None = None
         # children
         self.line = MessageLine("forecast")
@@ -41,9 +41,9 @@ class Forecast(QWidget):
         # signals
         self._timer.timeout.connect(self._start)
 
-    def ask(self, config: RunConfig, images: TrainingImages | None) -> None:
+    def ask(self, config: RunConfig, given: Given) -> None:
         """Estimate a run, once the settings rest for a moment."""
-        self._wanted = (config, images)
+        self._wanted = (config, given)
         self._timer.start()
 
     def cancel(self) -> None:
@@ -61,12 +61,12 @@ class Forecast(QWidget):
     def _start(self) -> None:
         if self._worker is not None or self._wanted is None:
             return
-        config, images = self._wanted
+        config, given = self._wanted
         self._wanted = None
-        if images is not None:
+        if given is not None:
             self.line.show_text("Estimating memory and time...")
         # Not one of napari's tasks: closing need not ask about it.
-        worker = SteeredWorker(look_ahead, config, images)
+        worker = SteeredWorker(look_ahead, config, given)
         worker.yielded.connect(self._show)
         worker.errored.connect(self._show_fault)
         worker.finished.connect(self._finished)

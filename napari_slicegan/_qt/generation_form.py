@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
-from qtpy.QtCore import QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QSpinBox,
-    QToolButton,
     QWidget,
 )
 
+from napari_slicegan._qt.seed_editor import SeedEditor
 from napari_slicegan.config import AXES, Axis
 
-MAX_VOXELS, MAX_SEED = 16_384, 2**31 - 1
+MAX_VOXELS = 16_384
 NM_UM = 10_000.0
-ICON, ICON_COLOUR = 20, "#8d99a8"
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,7 @@ class GenerationForm(QWidget):
         self.voxels = {axis: self._voxel_box(axis) for axis in AXES}
         self.lengths = {axis: self._length_box(axis) for axis in AXES}
         self.periodic = {axis: self._periodic_box(axis) for axis in AXES}
-        self.seed = QSpinBox()
-        self.seed.setObjectName("seed")
-        self.seed.setRange(0, MAX_SEED)
-        self.seed.setToolTip("Picks the sample: the same seed gives the same volume.")
-        self.dice = QToolButton()
-        self.dice.setObjectName("dice")
-        self.dice.setToolTip("Roll the dice for another seed.")
-        self.dice.setIcon(_dice_icon())
+        self.seed = SeedEditor("volume")
         self.amount = QLabel()
         # layout
         self._lay_out()
@@ -68,8 +57,7 @@ class GenerationForm(QWidget):
             self.periodic[axis].toggled.connect(
                 lambda checked, axis=axis: self._round(axis)
             )
-        self.seed.valueChanged.connect(self._changed)
-        self.dice.clicked.connect(lambda checked: self.roll())
+        self.seed.value_changed.connect(self._changed)
         self._changed()
 
     def _lay_out(self) -> None:
@@ -82,11 +70,8 @@ class GenerationForm(QWidget):
             grid.addWidget(self.voxels[axis], row, 1)
             grid.addWidget(self.lengths[axis], row, 2)
             grid.addWidget(self.periodic[axis], row, 3)
-        seed = QHBoxLayout()
-        seed.addWidget(self.seed, 1)
-        seed.addWidget(self.dice)
         grid.addWidget(QLabel("Seed"), 4, 0)
-        grid.addLayout(seed, 4, 1)
+        grid.addWidget(self.seed, 4, 1)
         grid.addWidget(self.amount, 4, 2, 1, 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
@@ -102,18 +87,13 @@ class GenerationForm(QWidget):
         for axis, n in zip(AXES, request.size, strict=True):
             self.periodic[axis].setChecked(axis in request.periodic)
             self.voxels[axis].setValue(n)
-        self.seed.setValue(request.seed)
+        self.seed.set_value(request.seed)
 
     def set_generator(self, voxel_size_nm: float | None, scale: int) -> None:
         """Size of a voxel, and the number of voxels that a period is a multiple of."""
         self._voxel_size_nm, self._scale = voxel_size_nm, scale
         for axis in AXES:
             self._round(axis)
-
-    def roll(self) -> None:
-        """Another seed."""
-        # Which sample comes is the user's luck; it is noted with the volume.
-        self.seed.setValue(random.randrange(MAX_SEED))
 
     def _unit(self) -> tuple[float, str]:
         """Nanometres in the unit of the lengths, and its name."""
@@ -173,19 +153,3 @@ class GenerationForm(QWidget):
         box.setObjectName(f"periodic_{axis}")
         box.setToolTip(f"Opposite faces along {axis} join without a seam.")
         return box
-
-
-def _dice_icon() -> QIcon:
-    """Five dots, in a gray that is seen on both themes."""
-    picture = QPixmap(ICON, ICON)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    colour = QColor(ICON_COLOUR)
-    painter.setPen(QPen(colour, 1.5))
-    painter.drawRoundedRect(QRectF(1.5, 1.5, ICON - 3, ICON - 3), 4, 4)
-    painter.setBrush(colour)
-    for x, y in ((6, 6), (14, 6), (10, 10), (6, 14), (14, 14)):
-        painter.drawEllipse(QRectF(x - 1, y - 1, 2, 2))
-    painter.end()
-    return QIcon(picture)

@@ -1,29 +1,33 @@
-"""What the workers of the Volume panel do: generators that call the engine."""
+"""What the workers of the third panel do: generators that call the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from napari_slicegan._qt.generation_form import GenerationRequest
+from napari_slicegan._qt.sample_form import SampleRequest
 from napari_slicegan.memory import lacks_memory
 
 if TYPE_CHECKING:
-    from napari_slicegan._qt.generation_form import GenerationRequest
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.sheet import Sheet
+    from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
     from napari_slicegan.volume import Volume
+
+Request = GenerationRequest | SampleRequest
 
 # Smaller than the engine's: a tile is the time that "Cancel" takes.
 TILE_LATENTS = 5
 
 
-def load(path: str | Path) -> Generator[None, None, TrainedGenerator]:
+def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
     """Load a generator; importing torch for it takes seconds."""
-    from napari_slicegan.trained_generator import load_generator
+    from napari_slicegan.trained_generator import load_any_generator
 
     # Where a load that was given up ends.
     yield
-    return load_generator(path)
+    return load_any_generator(path)
 
 
 def generate_volume(
@@ -56,3 +60,38 @@ def generate_volume(
     finally:
         # The panel keeps the network; the memory of a GPU is for those who compute.
         trained.network.to("cpu")
+
+
+def draw_samples(
+    trained: TrainedNetwork, request: SampleRequest, device: str = "auto"
+) -> Generator[float, None, Sheet]:
+    """Draw images some at a time: yields the finished share, returns the sheet.
+
+    Raises
+    ------
+    ValueError
+        If the generator makes no images, or they do not fit into the memory.
+    """
+    from napari_slicegan.devices import choose_device
+    from napari_slicegan.image_generation import generate_images_in_steps
+
+    try:
+        trained.network.to(choose_device(device))
+        steps = generate_images_in_steps(trained, request.count, request.seed)
+        return (yield from steps)
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        raise ValueError(
+            f"The memory does not suffice for {request.count:,} images; draw fewer, or "
+            "close other programs."
+        ) from None
+    finally:
+        trained.network.to("cpu")
+
+
+WORK: Mapping[type[Request], Callable[..., Generator[float, None, Any]]] = {
+    GenerationRequest: generate_volume,
+    SampleRequest: draw_samples,
+}
+"""What is done for each kind of request."""

@@ -1,4 +1,4 @@
-"""Where volumes come from: a trained generator, loaded beside the window."""
+"""Where volumes and images come from: a generator, loaded beside the window."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.generation_job import load
 from napari_slicegan._qt.worker import SteeredWorker
+from napari_slicegan.config import DIMENSIONS
 
 if TYPE_CHECKING:
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.trained_generator import TrainedNetwork
 
 NOTHING = "No generator loaded."
+MADE = {2: "images", 1: "points"}
 
 
 class GeneratorSource(QGroupBox):
@@ -37,7 +39,7 @@ class GeneratorSource(QGroupBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Generator", parent)
         self.setObjectName("generator_source")
-        self._trained: TrainedGenerator | None = None
+        self._trained: TrainedNetwork | None = None
         self._origin = ""
         self._wish = 0
         self._workers: dict[int, SteeredWorker] = {}
@@ -60,7 +62,7 @@ class GeneratorSource(QGroupBox):
         self.open_run.clicked.connect(lambda checked: self._browse_run())
         self.open_file.clicked.connect(lambda checked: self._browse_file())
 
-    def value(self) -> TrainedGenerator | None:
+    def value(self) -> TrainedNetwork | None:
         """The generator; None as long as there is none."""
         return self._trained
 
@@ -99,7 +101,7 @@ class GeneratorSource(QGroupBox):
         for worker in self._workers.values():
             worker.quit()
 
-    def _take(self, number: int, trained: TrainedGenerator, origin: str) -> None:
+    def _take(self, number: int, trained: TrainedNetwork, origin: str) -> None:
         if number == self._wish:
             self._trained, self._origin = trained, origin
 
@@ -117,12 +119,7 @@ class GeneratorSource(QGroupBox):
         if trained is None:
             self.facts.setText(NOTHING)
         else:
-            size = trained.voxel_size_nm
-            known = "not known" if size is None else f"{size:g} nm"
-            self.facts.setText(
-                f"Trained on {trained.name}: {trained.transform.kind}, voxel size "
-                f"{known}."
-            )
+            self.facts.setText(_facts(trained))
         self.facts.setToolTip(self._origin)
         self.changed.emit()
 
@@ -137,3 +134,13 @@ class GeneratorSource(QGroupBox):
         )
         if path:
             self.load(path)
+
+
+def _facts(trained: TrainedNetwork) -> str:
+    architecture = trained.network.spec.architecture
+    if DIMENSIONS[architecture] < 3:
+        made = MADE[DIMENSIONS[architecture]]
+        return f"Trained on {trained.name}: makes {made}, architecture {architecture}."
+    size = trained.voxel_size_nm
+    known = "not known" if size is None else f"{size:g} nm"
+    return f"Trained on {trained.name}: {trained.transform.kind}, voxel size {known}."

@@ -16,9 +16,9 @@ from napari_slicegan.memory import OUT_OF_MEMORY, lacks_memory
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig, TrainingSettings
     from napari_slicegan.estimates import Estimate
+    from napari_slicegan.run_data import Given
     from napari_slicegan.step_report import FinishReason, StepReport
     from napari_slicegan.trainer import Trainer
-    from napari_slicegan.training_images import TrainingImages
 
 # Threads of torch that wait for each other sleep: a thread that spins takes the core
 # that the window needs, and training waits for it in turn. Read when torch is loaded.
@@ -34,14 +34,16 @@ class NewRun:
     """A run in a new folder."""
 
     config: RunConfig
-    images: TrainingImages
+    given: Given
     path: Path
 
     def trainer(self) -> Trainer:
-        """Write the folder and build the networks."""
+        """Read the images, write the folder and build the networks."""
+        from napari_slicegan.run_data import training_data
         from napari_slicegan.trainer import Trainer
 
-        return Trainer.start(self.config, self.images, self.path)
+        data = training_data(self.config, self.given)
+        return Trainer.start(self.config, data, self.path)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,12 @@ class EarlierRun:
         from napari_slicegan.trainer import Trainer
 
         folder = RunFolder.open(self.path)
-        changes = self._changes(folder.config().training, folder.load_checkpoint())
-        return Trainer.resume(self.path, **changes)
+        training = folder.config().training
+        changes = self._changes(training, folder.load_checkpoint())
+        trainer = Trainer.resume(self.path, **changes)
+        if training.epochs is not None and trainer.progress == 1:
+            trainer = Trainer.resume(self.path, epochs=2 * training.epochs)
+        return trainer
 
     def _changes(
         self, training: TrainingSettings, state: Mapping[str, Any]
@@ -121,20 +127,21 @@ class Machine:
 
 
 def look_ahead(
-    config: RunConfig, images: TrainingImages | None
+    config: RunConfig, given: Given
 ) -> Generator[Machine | Estimate, None, None]:
-    """Find out about the machine, then about the run if there are images for one."""
+    """Find out about the machine, then about the run if there is data for one."""
     import torch
 
     from napari_slicegan.devices import available_devices
     from napari_slicegan.estimates import estimate
+    from napari_slicegan.run_data import training_data
 
     cuda, hip = torch.version.cuda, torch.version.hip
     built = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "no CUDA"
     version = torch.__version__.partition("+")[0]
     yield Machine(available_devices(), f"torch {version}, {built}")
-    if images is not None:
-        yield estimate(config, images)
+    if given is not None or config.architecture.dimensions == 1:
+        yield estimate(config, training_data(config, given))
 
 
 def sentence_of(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from napari_slicegan.config import Kind, MicrographSettings
     from napari_slicegan.directions import Sweep
     from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.sheet import Sheet
     from napari_slicegan.volume import Volume
 
 PHASES = "Phases"
 PREVIEW = "Preview"
 EXPLORED, SWEEP = "Explored", "Sweep"
 OVERLAY = 0.5
+WHOLE = (0.0, 255.0)
 
 
 def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
@@ -112,6 +115,23 @@ def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
     return layer
 
 
+def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
+    """Show how a run of images or points stands, [rows, columns(, 3)].
+
+    As `add_or_update_preview`, but flat.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if PREVIEW in viewer.layers:
+        layer = viewer.layers[PREVIEW]
+        if layer.data.shape == picture.shape:
+            layer.data = picture
+            return layer
+        viewer.layers.remove(layer)
+    layer = viewer.add_image(picture, name=PREVIEW, **_shades(picture.ndim > 2))
+    _show_alone(viewer, layer)
+    return layer
+
+
 def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     """Show a sweep as one layer whose slider is the strength.
 
@@ -139,6 +159,25 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     viewer.dims.axis_labels = ("strength", "z", "y", "x")
     viewer.dims.set_point(0, first)
     return layer
+
+
+def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Layer:
+    """Add images of a generator, as one picture or as a stack with a slider."""
+    for other in viewer.layers:
+        other.visible = False
+    viewer.dims.ndisplay = 2
+    columns = math.isqrt(len(sheet.values) - 1) + 1
+    values = sheet.picture(columns, columns) if as_sheet else sheet.values
+    limits = WHOLE if as_sheet else (sheet.low, sheet.high)
+    colour = sheet.values.ndim > 3
+    layer = viewer.add_image(values, name=name, **_shades(colour, limits))
+    viewer.reset_view()
+    return layer
+
+
+def _shades(colour: bool, limits: tuple[float, float] = WHOLE) -> dict[str, Any]:
+    """Known limits: else the first picture, which shows noise, would decide them."""
+    return {"rgb": True} if colour else {"contrast_limits": limits}
 
 
 def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
@@ -186,8 +225,8 @@ def _hide_volumes(viewer: Viewer) -> None:
 
 
 def _show_alone(viewer: Viewer, layer: Layer) -> None:
-    """Until the layer is removed."""
-    solo = Solo(viewer)
+    """In 3-D if it is a volume, until the layer is removed."""
+    solo = Solo(viewer, layer.ndim)
     solo.begin(layer)
 
     def end(event: Event) -> None:

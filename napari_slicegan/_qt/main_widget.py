@@ -26,14 +26,17 @@ from napari_slicegan._qt.micrograph_panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train_panel import TrainPanel
 from napari_slicegan._qt.volume_panel import VolumePanel
+from napari_slicegan.config import AXES
+from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.scatter import Scatter
+    from napari_slicegan.sheet import Sheet
     from napari_slicegan.step_report import FinishReason
     from napari_slicegan.trainer import Trainer
-    from napari_slicegan.volume import Volume
 
 PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
     {
@@ -186,14 +189,23 @@ class SliceGANWidget(QWidget):
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
         self.train.run_started.connect(self._offer_exploring)
+        self.volume.product_changed.connect(self._name_third)
         self._bind_keys(bound=True)
 
     def _judge_by_patch(self, config: RunConfig) -> None:
         self.micrograph.set_patch_size(config.architecture.patch_size)
 
-    def _show_preview(self, volume: Volume) -> None:
-        if not self._is_closed:
-            layers.add_or_update_preview(self._viewer, volume)
+    def _show_preview(self, made: Volume | Sheet | Scatter) -> None:
+        if self._is_closed:
+            return
+        if isinstance(made, Volume):
+            layers.add_or_update_preview(self._viewer, made)
+        else:
+            layers.add_or_update_picture(self._viewer, made.picture())
+
+    def _name_third(self, product: str) -> None:
+        """After what its generator makes."""
+        self.tabs.setTabText(list(PANELS).index("Volume"), product)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
         """The third tab goes on with the run that ended, if it got to a step."""
@@ -202,7 +214,8 @@ class SliceGANWidget(QWidget):
 
     def _offer_exploring(self, trainer: Trainer) -> None:
         """The fourth tab can have a look at the run as it was last saved."""
-        if trainer.folder is not None:
+        is_volume = trainer.config.architecture.dimensions == len(AXES)
+        if trainer.folder is not None and is_volume:
             self.explore.source.offer(trainer.folder.path)
 
     def _bind_keys(self, *, bound: bool) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 from napari_slicegan._qt.activity import Activity
 from napari_slicegan._qt.curves import Curves
 from napari_slicegan._qt.run_state import RunState
+from napari_slicegan._qt.sample_pair import SamplePair
 from napari_slicegan._qt.slice_pair import SlicePair
 
 if TYPE_CHECKING:
@@ -39,13 +40,15 @@ class RunView(QWidget):
         self.facts.setObjectName("train_facts")
         self.facts.setWordWrap(True)
         self.pair = SlicePair()
+        self.samples = SamplePair()
+        self._show_preview: Callable[[Any, int], None] = self.pair.set_volume
         self.curves = Curves()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for child in (self.bar, self.facts, self.pair, self.curves):
+        for child in (self.bar, self.facts, self.pair, self.samples, self.curves):
             layout.addWidget(child)
         layout.addStretch()
         self.pair.setVisible(False)
@@ -55,8 +58,16 @@ class RunView(QWidget):
 
     def show_run(self, run: PreparedRun) -> None:
         """A run is about to take its first step."""
-        self.pair.set_images(run.trainer.images)
-        self.curves.clear()
+        trainer = run.trainer
+        real = trainer.subject.real_preview
+        self.samples.set_real(real)
+        if real is None:
+            self.pair.set_images(trainer.images)
+            self._show_preview = self.pair.set_volume
+        else:
+            self.pair.set_images(None)
+            self._show_preview = self.samples.set_generated
+        self.curves.clear(trainer.monitor.curves)
         self.curves.add_history(run.history)
 
     def show_reports(self, reports: Sequence[StepReport]) -> None:
@@ -64,8 +75,8 @@ class RunView(QWidget):
         self._report = reports[-1]
         self.curves.add(reports)
         seen = [report for report in reports if report.preview is not None]
-        if seen and seen[-1].preview is not None:
-            self.pair.set_volume(seen[-1].preview, seen[-1].step)
+        if seen:
+            self._show_preview(seen[-1].preview, seen[-1].step)
 
     def show_state(self, state: RunState) -> None:
         """Follow the state of the run."""

@@ -53,10 +53,7 @@ class RunSeries:
         self.critic_loss = Series()
         self.generator_loss = Series()
         self.steps_per_s = Series()
-        self.correlation_distance = Series()
-        self.fraction_distance = Series()
-        self.correlation_floor = math.nan
-        self.fraction_floor = math.nan
+        self._quality: dict[str, Series] = {}
 
     def add(self, reports: Iterable[StepReport]) -> None:
         """Append what steps reported."""
@@ -64,12 +61,8 @@ class RunSeries:
             self.critic_loss.append(report.step, report.critic_loss)
             self.generator_loss.append(report.step, report.generator_loss)
             self.steps_per_s.append(report.step, report.steps_per_s)
-            quality = report.quality
-            if quality is not None:
-                self._add_quality(
-                    report.step,
-                    {name: getattr(quality, name) for name in QUALITY},
-                )
+            if report.quality is not None:
+                self._add_quality(report.step, vars(report.quality))
 
     def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
         """Append the rows of ``history.csv``."""
@@ -82,19 +75,23 @@ class RunSeries:
             if times[-1] > times[0]:
                 speed = (len(times) - 1) / (times[-1] - times[0])
                 self.steps_per_s.append(step, speed)
-            if row["correlation_distance"]:
-                self._add_quality(step, {name: float(row[name]) for name in QUALITY})
+            measured = {name: row[name] for name in row.keys() - OF_EVERY_RUN}
+            if all(measured.values()):
+                self._add_quality(step, {n: float(x) for n, x in measured.items()})
+
+    def of(self, column: str) -> Series:
+        """One number of the quality; empty before it is measured."""
+        return self._quality.setdefault(column, Series())
+
+    def last(self, column: str) -> float:
+        """Its newest value; nan before it is measured."""
+        points = self.of(column)
+        return float(points.y[-1]) if len(points) else math.nan
 
     def _add_quality(self, step: int, quality: Mapping[str, float]) -> None:
-        self.correlation_distance.append(step, quality["correlation_distance"])
-        self.fraction_distance.append(step, quality["fraction_distance"])
-        self.correlation_floor = quality["correlation_floor"]
-        self.fraction_floor = quality["fraction_floor"]
+        for column, value in quality.items():
+            self.of(column).append(step, value)
 
 
-QUALITY = (
-    "correlation_distance",
-    "fraction_distance",
-    "correlation_floor",
-    "fraction_floor",
-)
+# Columns of every history; all others are of the quality.
+OF_EVERY_RUN = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
 import pyqtgraph
+from numpy.typing import ArrayLike
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QSizePolicy, QWidget
@@ -67,12 +67,12 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             self.getPlotItem().removeItem(curve)
 
     def add_points(
-        self, x: Sequence[float], y: Sequence[float], colour: str, *, dots: bool = True
+        self, x: ArrayLike, y: ArrayLike, colour: str, *, dots: bool = True
     ) -> None:
         """Draw a further curve."""
         self.getPlotItem().plot(
-            list(x),
-            list(y),
+            np.asarray(x),
+            np.asarray(y),
             pen=pyqtgraph.mkPen(colour, width=1.5),
             symbol="o" if dots else None,
             symbolSize=4,

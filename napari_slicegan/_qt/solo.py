@@ -1,4 +1,4 @@
-"""One volume alone in the 3-D canvas; afterwards the viewer is as it was."""
+"""One layer alone in the canvas; afterwards the viewer is as it was."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ class Solo:
     ----------
     viewer
         The viewer itself, no proxy of it: layers are compared.
+    ndisplay
+        3 for a volume; 2 for a picture, which is seen from above.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, ndisplay: int = 3) -> None:
         self._viewer = viewer
+        self._ndisplay = ndisplay
         self._hidden: list[Layer] = []
         self._flat: FlatView | None = None
 
     def begin(self, layer: Layer) -> None:
-        """Show one layer in 3-D, as large as the canvas allows."""
+        """Show one layer, as large as the canvas allows."""
         viewer = self._viewer
         for other in viewer.layers:
             if other is not layer and other.visible:
@@ -47,19 +50,22 @@ class Solo:
         camera = camera_of(viewer)
         if viewer.dims.ndisplay != 3:
             self._flat = FlatView(viewer.dims.point, camera.center, camera.zoom)
-            viewer.dims.ndisplay = 3
-            camera.set_view_direction(DIRECTION, UP)
+        if viewer.dims.ndisplay != self._ndisplay:
+            viewer.dims.ndisplay = self._ndisplay
+            if self._ndisplay == 3:
+                camera.set_view_direction(DIRECTION, UP)
         try:
             viewer.fit_to_view(layers=[layer], margin=MARGIN)
-        except (AttributeError, TypeError):
-            # Older versions of napari fit all layers, hidden ones too.
+        except (AttributeError, TypeError, IndexError):
+            # Older versions of napari fit all layers, hidden ones too; and none fits a
+            # picture among volumes.
             viewer.reset_view(reset_camera_angle=False)
 
     def end(self) -> None:
         """Show what was hidden, and go back to 2-D if that was left."""
         viewer, flat = self._viewer, self._flat
         hidden, self._hidden, self._flat = self._hidden, [], None
-        if flat is not None and viewer.dims.ndisplay == 3:
+        if flat is not None and viewer.dims.ndisplay == self._ndisplay:
             # First: in 3-D a large image would have to be made smaller.
             viewer.dims.ndisplay = 2
             camera = camera_of(viewer)

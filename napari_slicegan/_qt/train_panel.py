@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_slicegan._qt.forecast import Forecast
 from napari_slicegan._qt.jobs import EarlierRun, NewRun, PreparedRun, TrainingJob
@@ -17,6 +17,7 @@ from napari_slicegan._qt.run_state import RunMachine, RunState
 from napari_slicegan._qt.run_view import RunView
 from napari_slicegan._qt.section import Section
 from napari_slicegan._qt.train_controls import TrainControls
+from napari_slicegan._qt.train_data import TrainData
 from napari_slicegan._qt.train_settings import TrainSettings
 from napari_slicegan._qt.worker import TrainingWorker, training_worker
 from napari_slicegan.step_report import FinishReason
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from napari_slicegan.training_images import TrainingImages
 
 CLOSE_S = 60.0
-NO_IMAGES = "Choose an image in the first tab; then training can start."
 
 
 class TrainPanel(QWidget):
@@ -44,7 +44,7 @@ class TrainPanel(QWidget):
     reported = Signal(object)
     """StepReport, a few times a second."""
     preview_made = Signal(object)
-    """Volume, every 'Monitor interval' steps."""
+    """Volume, Sheet or Scatter, every 'Monitor interval' steps."""
     run_finished = Signal(object, object)
     """FinishReason, and the Path of the run folder."""
     failed = Signal(str)
@@ -55,15 +55,12 @@ class TrainPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("train_panel")
-        self._images: TrainingImages | None = None
         self._worker: TrainingWorker | None = None
         self._folder: Path | None = None
         self._last_step = 0
         self._machine = RunMachine(self._state_changed)
         # children
-        self.material = QLabel(NO_IMAGES)
-        self.material.setObjectName("material")
-        self.material.setWordWrap(True)
+        self.data = TrainData()
         self.settings = TrainSettings()
         self.location = RunLocation()
         self.forecast = Forecast()
@@ -79,14 +76,15 @@ class TrainPanel(QWidget):
         self.section = Section("Settings", folded)
         self.section.set_open(True)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.material)
+        layout.addWidget(self.data)
         layout.addWidget(self.section)
         layout.addWidget(self.controls)
         layout.addWidget(self.message)
         layout.addWidget(self.view)
         layout.addStretch(1)
         # signals
-        self.settings.value_changed.connect(self._look_ahead)
+        self.settings.value_changed.connect(self._settings_changed)
+        self.data.value_changed.connect(self._data_changed)
         self.forecast.machine_known.connect(self.settings.set_machine)
         self.controls.start_asked.connect(self.start)
         self.controls.pause_asked.connect(self.pause)
@@ -103,7 +101,7 @@ class TrainPanel(QWidget):
     def set_value(self, config: RunConfig) -> None:
         """Show settings."""
         self.settings.set_value(config)
-        self._look_ahead()
+        self._settings_changed()
 
     def set_run_root(self, root: str | Path) -> None:
         """Keep new runs in another folder."""
@@ -119,11 +117,9 @@ class TrainPanel(QWidget):
         settings
             How the images were read; kept with the run.
         """
-        self._images = images
+        self.data.set_images(images)
         self.settings.set_micrograph(settings)
-        self.material.setText(NO_IMAGES if images is None else material_text(images))
-        self._show_controls()
-        self._look_ahead()
+        self._data_changed()
 
     # The run
 
@@ -139,15 +135,16 @@ class TrainPanel(QWidget):
 
     def start(self) -> None:
         """Start a run in a new folder."""
-        if self._images is None or not self._machine.allows(RunState.PREPARING):
+        if not (self.data.is_enough and self._machine.allows(RunState.PREPARING)):
             return
         try:
             config = self.value()
         except ValueError as error:
             self.message.show_error(str(error))
             return
-        name = next(iter(self._images)).name
-        self._begin(NewRun(config, self._images, self.location.new_folder(name)))
+        given = self.data.value()
+        name = config.preset if given is None else given.name
+        self._begin(NewRun(config, given, self.location.new_folder(name)))
 
     def continue_run(self, path: str | Path) -> None:
         """Go on with an earlier run."""
@@ -255,21 +252,30 @@ class TrainPanel(QWidget):
     def _state_changed(self, state: RunState) -> None:
         self._show_controls()
         self.view.show_state(state)
-        self.settings.setEnabled(not state.is_active)
-        self.location.setEnabled(not state.is_active)
+        for widget in (self.data, self.settings, self.location):
+            widget.setEnabled(not state.is_active)
         if state is RunState.PREPARING:
             # Room for the curves.
             self.section.set_open(False)
         self.state_changed.emit(state)
 
     def _show_controls(self) -> None:
-        self.controls.show_state(self.state, can_start=self._images is not None)
+        self.controls.show_state(self.state, can_start=self.data.is_enough)
+
+    def _settings_changed(self) -> None:
+        """Other settings may ask for other data."""
+        self.data.set_dimensions(self.settings.dimensions)
+        self._data_changed()
+
+    def _data_changed(self) -> None:
+        self._show_controls()
+        self._look_ahead()
 
     def _look_ahead(self) -> None:
         if self.state.is_active or not self.isVisible():
             return
         try:
-            self.forecast.ask(self.value(), self._images)
+            self.forecast.ask(self.value(), self.data.value())
         except ValueError as error:
             self.message.show_error(str(error))
 
@@ -277,13 +283,3 @@ class TrainPanel(QWidget):
         path = self.location.ask_for_run()
         if path is not None:
             self.continue_run(path)
-
-
-def material_text(images: TrainingImages) -> str:
-    """What will be trained on, in one line."""
-    first = next(iter(images))
-    what = f"{len(images.labels)} phases" if images.kind == "phases" else images.kind
-    size = " x ".join(str(n) for n in first.values.shape[: 3 if first.is_volume else 2])
-    count = sum(1 for _ in images)
-    more = "" if count == 1 else f" and {count - 1} more"
-    return f"{first.name}{more}: {size} pixels, {what}, {images.material}"

@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.config_form import ConfigForm
 from napari_slicegan._qt.field_editors import ChoiceEditor, FieldEditor
-from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import SUMMARIES, VOLUME_PRESETS, preset
+from napari_slicegan.config import DIMENSIONS, MicrographSettings, RunConfig
+from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
 
+KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
+"""Titles of the presets by what they make."""
+ONLY_FOR = {"slices": 3, "images": 2}
+"""Groups of settings that matter for one of these only."""
 FIRST = ("minutes", "device", "patch_size", "monitor_every", "seed")
 
 
@@ -49,6 +54,21 @@ class PatchEditor(FieldEditor):
         self.box.blockSignals(blocked)
 
 
+def preset_box() -> ChoiceEditor:
+    """The presets under titles that cannot be chosen themselves."""
+    editor = ChoiceEditor({})
+    box = editor.box
+    model = box.model()
+    for dimensions, title in KINDS.items():
+        box.addItem(title)
+        if isinstance(model, QStandardItemModel):
+            model.item(box.count() - 1).setEnabled(False)
+        for name, config in PRESETS.items():
+            if config.architecture.dimensions == dimensions:
+                box.addItem(name, name)
+    return editor
+
+
 class TrainSettings(QWidget):
     """Edits a `RunConfig`; the settings of the micrograph come from its own panel."""
 
@@ -59,7 +79,7 @@ class TrainSettings(QWidget):
         self._micrograph = MicrographSettings()
         self._knows_torch = False
         # children
-        self.preset = ChoiceEditor({name: name for name in VOLUME_PRESETS})
+        self.preset = preset_box()
         self.preset.main.setObjectName("preset")
         self.summary = QLabel("")
         self.summary.setWordWrap(True)
@@ -106,6 +126,12 @@ class TrainSettings(QWidget):
         self.summary.setText(SUMMARIES.get(config.preset, ""))
         self._show(config)
 
+    @property
+    def dimensions(self) -> int:
+        """Of what is made: 3 for volumes, 2 for images, 1 for points."""
+        rows = self.form.parts["architecture"]
+        return DIMENSIONS[str(rows.editors["architecture"].value())]
+
     def set_micrograph(self, settings: MicrographSettings) -> None:
         """Remember how the images were read; it belongs to the run's settings."""
         self._micrograph = settings
@@ -126,11 +152,14 @@ class TrainSettings(QWidget):
             self._show(self.value())
 
     def _use_preset(self) -> None:
-        """A preset brings all settings but those of images, device and previews."""
-        kept = self.form.first.values()
-        chosen = preset(self.preset.value()).changed(
-            device=kept["device"], monitor_every=kept["monitor_every"]
-        )
+        """A preset brings all settings but those of images, device and previews.
+
+        Previews of another kind take longer or shorter: their interval is the preset's.
+        """
+        entered, chosen = self.form.first.values(), preset(self.preset.value())
+        same = chosen.architecture.dimensions == self.dimensions
+        kept = ("device", "monitor_every") if same else ("device",)
+        chosen = chosen.changed(**{name: entered[name] for name in kept})
         self.set_value(chosen.model_copy(update={"micrograph": self._micrograph}))
         self.value_changed.emit(self.value())
 
@@ -138,13 +167,20 @@ class TrainSettings(QWidget):
         if self._knows_torch and self._fitted(config) != config:
             config = self._fitted(config)
             self._show(config)
+        self._show_groups()
         self.value_changed.emit(self.value())
+
+    def _show_groups(self) -> None:
+        """Hide the settings of what is not made."""
+        for group, dimensions in ONLY_FOR.items():
+            self.form.sections[group].setVisible(self.dimensions == dimensions)
 
     def _show(self, config: RunConfig) -> None:
         blocked = self.patch.blockSignals(True)
         self.patch.offer(self._sizes(config))
         self.form.set_value(config)
         self.patch.blockSignals(blocked)
+        self._show_groups()
 
     def _sizes(self, config: RunConfig) -> dict[int, int]:
         """Patch sizes that the networks can have, with their latent sizes."""

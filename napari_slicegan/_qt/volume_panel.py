@@ -1,10 +1,10 @@
-"""Third panel: generate volumes from a trained run, look at them, save them."""
+"""Third panel: generate volumes or images from a trained run, look, save."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -23,21 +23,31 @@ from napari_slicegan._qt.generator_source import GeneratorSource
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.orthogonal_panel import OrthogonalPanel
+from napari_slicegan._qt.sample_form import SampleForm, SampleRequest
 from napari_slicegan._qt.worker import GenerationWorker, generation_worker
+from napari_slicegan.config import DIMENSIONS
+from napari_slicegan.sheet import Sheet
+from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-    from napari_slicegan.volume import Volume
+    from napari_slicegan._qt.generation_job import Request
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
+SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
+VOLUME, SAMPLES = "Volume", "Samples"
 
 
 class VolumePanel(QWidget):
-    """From a trained generator to a volume of any size."""
+    """From a trained generator to a volume of any size, or to images."""
 
     volume_made = Signal(object)
+    samples_made = Signal(object)
+    """Sheet, of a generator of images."""
+    product_changed = Signal(str)
+    """`VOLUME` or `SAMPLES`: what the generator makes."""
     failed = Signal(str)
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
@@ -45,20 +55,20 @@ class VolumePanel(QWidget):
         self.setObjectName("volume_panel")
         self.setAcceptDrops(True)
         self._viewer = viewer
-        self._volume: Volume | None = None
-        self._request = GenerationRequest()
+        self._made: Volume | Sheet | None = None
+        self._request: Request = GenerationRequest()
         self._worker: GenerationWorker | None = None
         # children
         self.source = GeneratorSource()
+        self.box = QGroupBox(VOLUME)
         self.form = GenerationForm()
+        self.samples = SampleForm()
         self.generate_button = button(
-            "generate", "Generate", "Make the volume and show it as a layer."
+            "generate", "Generate", "Make it and show it as a layer."
         )
         self.cancel_button = button("cancel", "Cancel", "Stop after this piece.")
         self.progress = GenerationProgress()
-        self.save_button = button(
-            "save_volume", "Save volume...", "As TIFF, NPY or VTK ImageData."
-        )
+        self.save_button = button("save_volume", "Save...", "What was made last.")
         self.message = MessageLine("volume_message")
         self.orthogonal = OrthogonalPanel(viewer)
         # layout
@@ -69,15 +79,25 @@ class VolumePanel(QWidget):
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.cancel_button.clicked.connect(lambda checked: self.cancel())
         self.save_button.clicked.connect(lambda checked: self._browse_save())
+        self._show_product(VOLUME)
         self._show_state()
 
-    def value(self) -> GenerationRequest:
-        """Volume that is asked for."""
-        return self.form.value()
+    @property
+    def product(self) -> str:
+        """What the generator makes; volumes as long as there is none."""
+        return self.box.title()
 
-    def set_value(self, request: GenerationRequest) -> None:
-        """Ask for a volume."""
-        self.form.set_value(request)
+    def value(self) -> Request:
+        """What is asked for."""
+        form = self.form if self.product == VOLUME else self.samples
+        return form.value()
+
+    def set_value(self, request: Request) -> None:
+        """Ask for a volume, or for images."""
+        if isinstance(request, GenerationRequest):
+            self.form.set_value(request)
+        else:
+            self.samples.set_value(request)
 
     def set_run(self, path: str | Path) -> None:
         """Load the generator of a run folder, or of its own file, beside the window."""
@@ -85,7 +105,7 @@ class VolumePanel(QWidget):
         self.source.load(path)
 
     def generate(self) -> None:
-        """Generate in the background; the volume becomes a layer."""
+        """Generate in the background; what is made becomes a layer."""
         if self._worker is not None:
             return
         self.message.clear()
@@ -99,7 +119,7 @@ class VolumePanel(QWidget):
         self._request = self.value()
         worker = generation_worker(trained, self._request)
         worker.yielded.connect(self.progress.set_share)
-        worker.returned.connect(self._show)
+        worker.returned.connect(self._take)
         worker.errored.connect(self._errored)
         worker.aborted.connect(self._aborted)
         worker.finished.connect(self._finish)
@@ -128,13 +148,13 @@ class VolumePanel(QWidget):
         self.orthogonal.show_slices()
 
     def save(self, path: str | Path) -> None:
-        """Write the last volume; the ending says how."""
+        """Write what was made last; the ending says how."""
         self.message.clear()
-        if self._volume is None:
-            self._fail("Expected a volume to save; generate one first.")
+        if self._made is None:
+            self._fail("Expected something to save, got nothing; generate it first.")
             return
         try:
-            self._volume.save(path)
+            self._made.save(path)
         except (ValueError, OSError) as error:
             self._fail(sentence_of(error))
             return
@@ -155,33 +175,51 @@ class VolumePanel(QWidget):
         running = QHBoxLayout()
         running.addWidget(self.generate_button)
         running.addWidget(self.cancel_button)
-        volume = QGroupBox("Volume")
-        column = QVBoxLayout(volume)
+        column = QVBoxLayout(self.box)
         column.addWidget(self.form)
+        column.addWidget(self.samples)
         column.addLayout(running)
         column.addWidget(self.progress)
         column.addWidget(self.save_button)
         layout = QVBoxLayout(self)
         layout.addWidget(self.message)
         layout.addWidget(self.source)
-        layout.addWidget(volume)
+        layout.addWidget(self.box)
         layout.addWidget(self.orthogonal)
         layout.addStretch(1)
 
     def _generator_changed(self) -> None:
-        trained = self.source.value()
+        trained: Any = self.source.value()
         if trained is not None:
-            scale = trained.network.size_rule.scale
-            self.form.set_generator(trained.voxel_size_nm, scale)
+            dimensions = DIMENSIONS[trained.network.spec.architecture]
+            if dimensions == 3:
+                scale = trained.network.size_rule.scale
+                self.form.set_generator(trained.voxel_size_nm, scale)
+            self._show_product(VOLUME if dimensions == 3 else SAMPLES)
         self._show_state()
 
-    def _show(self, volume: Volume) -> None:
-        self._volume = volume
-        size = " x ".join(map(str, self._request.size))
-        name = f"Volume {size}, seed {self._request.seed}"
-        layer = layers.add_volume(self._viewer, volume, name)
-        self.orthogonal.show_slices(layer)
-        self.volume_made.emit(volume)
+    def _show_product(self, product: str) -> None:
+        """Offer what the generator makes."""
+        self.box.setTitle(product)
+        self.samples.setVisible(product == SAMPLES)
+        for widget in (self.form, self.orthogonal):
+            widget.setVisible(product == VOLUME)
+        self.product_changed.emit(product)
+
+    def _take(self, made: Volume | Sheet) -> None:
+        """Show what was made as a layer."""
+        self._made = made
+        request = self._request
+        if isinstance(request, SampleRequest) and isinstance(made, Sheet):
+            name = f"Samples, seed {request.seed}"
+            layers.add_samples(self._viewer, made, name, request.as_sheet)
+            self.samples_made.emit(made)
+        elif isinstance(request, GenerationRequest) and isinstance(made, Volume):
+            size = " x ".join(map(str, request.size))
+            name = f"Volume {size}, seed {request.seed}"
+            layer = layers.add_volume(self._viewer, made, name)
+            self.orthogonal.show_slices(layer)
+            self.volume_made.emit(made)
 
     def _errored(self, fault: Exception) -> None:
         self._fail(str(fault))
@@ -203,12 +241,11 @@ class VolumePanel(QWidget):
         ready = self.source.value() is not None and not self.source.is_loading
         self.generate_button.setEnabled(ready and not running)
         self.cancel_button.setEnabled(running)
-        self.save_button.setEnabled(self._volume is not None)
+        self.save_button.setEnabled(self._made is not None)
 
     def _browse_save(self) -> None:
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Save the volume", filter=FILES
-        )
+        files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES
+        path, chosen = QFileDialog.getSaveFileName(self, "Save", filter=files)
         if path:
             ending = "" if Path(path).suffix else chosen[-5:-1]
             self.save(path + ending)

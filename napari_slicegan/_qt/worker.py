@@ -20,13 +20,12 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QEventLoop, QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_slicegan._qt.generation_job import generate_volume
+from napari_slicegan._qt.generation_job import WORK, Request
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
 
 if TYPE_CHECKING:
-    from napari_slicegan._qt.generation_form import GenerationRequest
     from napari_slicegan.step_report import FinishReason, StepReport
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.trained_generator import TrainedNetwork
     from napari_slicegan.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
 
 
 class GenerationWorker(SteeredWorker):
-    """Drives `generate_in_steps`: ``yielded`` the share, ``returned`` the volume.
+    """Drives a request: ``yielded`` the share, ``returned`` what was made.
 
     ``quit`` ends it after the tile; then nothing is returned. Small tiles are told no
     oftener than the window can show.
@@ -236,20 +235,9 @@ def training_worker(job: TrainingJob) -> TrainingWorker:
     return worker
 
 
-def generation_worker(
-    trained: TrainedGenerator, request: GenerationRequest
-) -> GenerationWorker:
-    """Worker for a volume, known to napari's list of tasks, not yet started."""
-    worker: GenerationWorker = create_worker(
-        generate_volume,
-        trained,
-        request,
-        _worker_class=GenerationWorker,
-        _start_thread=False,
-        _ignore_errors=True,
-    )
-    _drop_slots_of_errors(worker)
-    return worker
+def generation_worker(trained: TrainedNetwork, request: Request) -> GenerationWorker:
+    """Worker for a request, known to napari's list of tasks, not yet started."""
+    return task_worker(WORK[type(request)], trained, request)
 
 
 def task_worker(work: Any, *args: Any) -> GenerationWorker:

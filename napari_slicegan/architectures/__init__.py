@@ -152,7 +152,7 @@ def check_training_size(spec: Any, patch_size: int) -> None:
     if only is not None and only != patch_size:
         raise ValueError(
             f"The architecture '{spec.architecture}' makes images of {only} pixels, "
-            f"but the patch has {patch_size}; set 'Patch size' to {only} or choose "
+            f"got a patch of {patch_size}; set 'Patch size' to {only} or choose "
             "another architecture."
         )
     made = build_size(spec)

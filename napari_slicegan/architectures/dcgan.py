@@ -164,8 +164,9 @@ def first_edge(size: int, n_doublings: int) -> int:
     edge = size // factor
     if edge * factor != size or edge < 1:
         raise ValueError(
-            f"A generator whose layers double its images {n_doublings} times cannot "
-            f"make {size} pixels; change 'Generator widths' or 'Patch size'."
+            f"A generator whose layers double its images {n_doublings} times makes "
+            f"multiples of {factor} pixels, got a patch of {size} pixels; change "
+            "'Generator widths' or 'Patch size'."
         )
     return edge
 
@@ -182,8 +183,9 @@ def critic_edge(size: int, n_halvings: int) -> int:
     edge = size // factor
     if edge * factor != size or edge < 1:
         raise ValueError(
-            f"A critic with {n_halvings} widths halves its images {n_halvings} times, "
-            f"which does not work for {size} pixels; change 'Critic widths'."
+            f"A critic with {n_halvings} widths halves its images {n_halvings} times "
+            f"and needs multiples of {factor} pixels, got {size} pixels; change "
+            "'Critic widths'."
         )
     return edge
 

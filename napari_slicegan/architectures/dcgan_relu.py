@@ -41,7 +41,7 @@ def build_dcgan_relu(spec: ImageSpec) -> ImageGenerator:
     if first_edge(spec.size, len(spec.widths)) != FIRST_EDGE:
         raise ValueError(
             f"The architecture '{spec.architecture}' with {len(spec.widths)} generator "
-            f"widths makes {FIRST_EDGE << len(spec.widths)} pixels, but the patch has "
+            f"widths makes {FIRST_EDGE << len(spec.widths)} pixels, got a patch of "
             f"{spec.size}; change 'Generator widths' or 'Patch size'."
         )
     blocks: dict[str, nn.Module] = {}

@@ -83,8 +83,6 @@ class Architecture:
 
     Attributes
     ----------
-    dimensions
-        3 for volumes, whose critic sees slices; 2 for images; 1 for points.
     spec, spec_of
         Class of the generator's spec, and how the settings become one.
     build, build_critic
@@ -95,7 +93,6 @@ class Architecture:
         The only patch size there is, if so.
     """
 
-    dimensions: int
     spec: type[Any]
     spec_of: SpecOf
     build: Callable[[Any], GeneratorNetwork]
@@ -149,8 +146,8 @@ def _image_spec(
 def _flat_normalisation(settings: ArchitectureSettings) -> Literal["batch", "none"]:
     if settings.normalisation == "pixel":
         raise ValueError(
-            "'Normalisation' pixel is made for volumes; choose batch or none for the "
-            f"architecture '{settings.architecture}'."
+            f"'Normalisation' of '{settings.architecture}' is batch or none, got "
+            "pixel, which is made for volumes; choose one of the others."
         )
     return settings.normalisation
 
@@ -215,14 +212,12 @@ def _maxout_critic(order: CriticOrder) -> nn.Module:
 
 
 def _slicegan(build: Callable[[GeneratorSpec], GeneratorNetwork]) -> Architecture:
-    return Architecture(
-        3, GeneratorSpec, _volume_spec, build, _plane_critic, initialise
-    )
+    return Architecture(GeneratorSpec, _volume_spec, build, _plane_critic, initialise)
 
 
 def _dcgan(size: int) -> Architecture:
     return Architecture(
-        2, ImageSpec, _image_spec, build_dcgan, _dcgan_critic, glorot_uniform, size
+        ImageSpec, _image_spec, build_dcgan, _dcgan_critic, glorot_uniform, size
     )
 
 
@@ -231,12 +226,10 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "slicegan-rc": _slicegan(build_slicegan_rc),
     **{name: _dcgan(table.size) for name, table in TABLES.items()},
     "dcgan-relu": Architecture(
-        2, ImageSpec, _image_spec, build_dcgan_relu, _spectral_critic, normal
+        ImageSpec, _image_spec, build_dcgan_relu, _spectral_critic, normal
     ),
     "specgan": Architecture(
-        2, ImageSpec, _specgan_spec, build_specgan, _specgan_critic, glorot_uniform
+        ImageSpec, _specgan_spec, build_specgan, _specgan_critic, glorot_uniform
     ),
-    "mlp-toy": Architecture(
-        1, PointSpec, _point_spec, build_mlp, _maxout_critic, fan_in
-    ),
+    "mlp-toy": Architecture(PointSpec, _point_spec, build_mlp, _maxout_critic, fan_in),
 }

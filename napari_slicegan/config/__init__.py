@@ -10,7 +10,11 @@ from __future__ import annotations
 from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
 from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
-from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
+from napari_slicegan.config.networks import (
+    DIMENSIONS,
+    ArchitectureSettings,
+    SliceSettings,
+)
 from napari_slicegan.config.run import (
     RunConfig,
     check_changes,
@@ -25,6 +29,7 @@ from napari_slicegan.config.training import (
 
 __all__ = [
     "AXES",
+    "DIMENSIONS",
     "ArchitectureSettings",
     "Axis",
     "ImageSettings",

@@ -42,6 +42,13 @@ class MicrographSettings(Settings):
         title="Local window",
         description="Edge of the window of the local threshold, in pixels (odd).",
     )
+    level_lines: Literal["none", "rows", "columns"] = Field(
+        "none",
+        title="Level lines",
+        description="Gives every row, or every column, of gray values the same mean "
+        "and contrast before anything else: takes away curtains of a milled face, "
+        "charging and drift. Not for structures as long as a line.",
+    )
     denoise: Literal["none", "median", "gaussian"] = Field(
         "none",
         title="Denoising",

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
 
 from napari_slicegan.config.base import KernelSet, Settings, Widths
+
+DIMENSIONS: Mapping[str, int] = MappingProxyType(
+    {
+        "slicegan": 3,
+        "slicegan-rc": 3,
+        "dcgan-28": 2,
+        "dcgan-64": 2,
+        "dcgan-128": 2,
+        "dcgan-256": 2,
+        "dcgan-relu": 2,
+        "specgan": 2,
+        "mlp-toy": 1,
+    }
+)
+"""What an architecture makes: 3 for volumes, 2 for images, 1 for points."""
 
 
 class ArchitectureSettings(Settings):
@@ -112,6 +129,11 @@ class ArchitectureSettings(Settings):
         description="Normalisation of the generator's hidden layers.",
     )
 
+    @property
+    def dimensions(self) -> int:
+        """Of what the architecture makes; see `DIMENSIONS`."""
+        return DIMENSIONS[self.architecture]
+
 
 class SliceSettings(Settings):
     """What the critic sees."""
@@ -124,7 +146,7 @@ class SliceSettings(Settings):
         "materials, none otherwise.",
     )
     critic_planes: int | None = Field(
-        8,
+        4,
         ge=1,
         title="Critic planes",
         description="Random planes per axis and volume in a critic step; empty for "
@@ -136,8 +158,14 @@ class SliceSettings(Settings):
         description="The critic sees the most probable phase of each voxel, as in the "
         "finished volume, instead of probabilities.",
     )
+    slice_distance: bool = Field(
+        False,
+        title="Slice distance",
+        description="Also measure the sliced Wasserstein distance of the preview's "
+        "slices from real crops; each measurement then takes longer.",
+    )
     generator_planes: int | None = Field(
-        8,
+        4,
         ge=1,
         title="Generator planes",
         description="Random planes per axis and volume in a generator step; empty "

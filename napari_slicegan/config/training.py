@@ -164,6 +164,12 @@ class OptimiserSettings(Settings):
         description="Decay per step of the running average of the generator's "
         "weights; 0 uses the last weights.",
     )
+    match_fractions: bool = Field(
+        True,
+        title="Match fractions",
+        description="Phases: moves the interfaces of the trained generator by a "
+        "fraction of a voxel so that its mean phase fractions are those of the images.",
+    )
 
 
 class TrainingSettings(Settings):

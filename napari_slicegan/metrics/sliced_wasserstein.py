@@ -73,6 +73,12 @@ def sliced_wasserstein(
     return np.array([_level_distance(*level, rng, directions) for level in levels])
 
 
+def mean_distance(real: NDArray[Any], generated: NDArray[Any]) -> float:
+    """Mean over the scales, with the same random patches and lines at every call."""
+    rng = np.random.default_rng(0)
+    return float(sliced_wasserstein(real, generated, rng).mean())
+
+
 def laplacian_pyramid(images: NDArray[Any]) -> list[NDArray[np.float32]]:
     """Images as differences of scales, finest first; the last level is the rest.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_slicegan.objectives.base import (
     Critic,
@@ -11,6 +14,8 @@ from napari_slicegan.objectives.base import (
     LazyPenalty,
     input_gradient,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class WassersteinGradientPenalty(LazyPenalty):
@@ -31,8 +36,15 @@ class WassersteinGradientPenalty(LazyPenalty):
         """-E D(fake); ``real`` is not looked at."""
         return -critic(fake).mean()
 
-    def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """Nothing to do: the penalty bounds the critic."""
+    def after_critic_step(self, critic: nn.Module) -> None:
+        """Warn once of a critic that mixes the images of a batch."""
+        mixes = any(isinstance(m, _BatchNorm) for m in critic.modules())
+        if mixes and self.weight > 0 and self.count == 1:
+            logger.warning(
+                "The gradient penalty is meant for each image by itself, but the "
+                "critic's batch normalisation mixes the images of a batch; set "
+                "'Penalty weight' to 0 or choose a critic without normalisation."
+            )
 
     def _penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """Penalty on random mixtures of pairs of real and generated images.

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.explore_requests import FitRequest
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan._qt.explore_panel import ExplorePanel
+
+spare_references()
 
 LONG = 120_000
 TOY_FIT = FitRequest("block1", 2, 40, ("phase_fraction",), 24)

@@ -52,9 +52,8 @@ def test_settings_without_a_row_are_kept(form: ConfigForm) -> None:
 def test_every_setting_has_one_row_with_its_title_and_help(form: ConfigForm) -> None:
     rows = [form.first, *form.parts.values()]
     names = [name for each in rows for name in each.editors]
-    # Micrographs have a panel of their own; the window makes no sets of images.
-    elsewhere = ("micrograph", "images")
-    wanted = {n for n, group in group_of_field().items() if group not in elsewhere}
+    # Micrographs have a panel of their own.
+    wanted = {n for n, group in group_of_field().items() if group != "micrograph"}
     assert sorted(names) == sorted(wanted)
     facts = TrainingSettings.model_fields["minutes"]
     assert str(facts.description) in form.first.editors["minutes"].toolTip()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +57,7 @@ def test_closing_ends_a_fit_and_a_volume(
     panel.inputs.fit.set_value(ENDLESS)
     panel.fit()
     qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
-    for axis in "zyx":
-        panel.inputs.form.voxels[axis].setValue(400)
+    panel.set_value(replace(panel.value(), size=(400, 400, 400)))
     assert panel.session.live.is_busy
     WAYS[way](viewer, widget)
     assert not panel.task.is_busy

@@ -168,7 +168,7 @@ def test_names_are_changed_and_refused(found: ExplorePanel) -> None:
 
 
 def test_directions_are_saved_with_examples_and_loaded(
-    found: ExplorePanel, toy_run: Path, qtbot: QtBot, tmp_path: Path
+    found: ExplorePanel, viewer: Any, toy_run: Path, qtbot: QtBot, tmp_path: Path
 ) -> None:
     path = tmp_path / "named.safetensors"
     move(found, 1, 2.5, qtbot)
@@ -190,6 +190,13 @@ def test_directions_are_saved_with_examples_and_loaded(
     assert names[1] == "softer"
     assert [row.words.text() for row in found.inputs.directions.list.rows] == words
     assert found.value().strengths == (0, 0, 0)
+    example = found.inputs.directions.list.rows[1].example_button
+    with qtbot.waitSignal(found.measured, timeout=LONG):
+        found.inputs.form.seed.setValue(9)
+        example.click()
+    rest(found, qtbot)
+    assert found.value().strengths == (0, 2.5, 0)
+    np.testing.assert_array_equal(shown(viewer), again.values)
 
 
 def test_directions_of_another_generator_are_refused(

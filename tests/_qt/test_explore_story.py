@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,10 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
         panel.source.sample_button.click()
     rest(panel, qtbot)
     assert viewer.layers["Explored"].data.shape == (64, 64, 64)
-    for axis in "zyx":
-        panel.inputs.form.voxels[axis].setValue(SIZE[0])
-    channels = panel.session.trained.network.spec.latent_channels
+    panel.set_value(replace(panel.value(), size=SIZE))
+    trained = panel.session.trained
+    assert trained is not None
+    channels = trained.network.spec.latent_channels
     request = FitRequest("block1", 1, 100, ("phase_fraction",), 2 * channels)
     find(panel, request, qtbot)
     row = panel.inputs.directions.list.rows[0]

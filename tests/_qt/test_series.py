@@ -37,10 +37,13 @@ def test_quality_is_kept_where_it_was_measured() -> None:
     series = RunSeries()
     series.add([report(1), report(2, Quality(0.1, 0.02, 0.3, 0.04, 0.005)), report(3)])
     assert series.critic_loss.x.tolist() == [1, 2, 3]
-    assert series.correlation_distance.x.tolist() == [2]
-    assert series.correlation_distance.y.tolist() == [0.02]
-    assert series.fraction_distance.y.tolist() == [0.1]
-    assert (series.correlation_floor, series.fraction_floor) == (0.005, 0.04)
+    assert series.of("correlation_distance").x.tolist() == [2]
+    assert series.of("correlation_distance").y.tolist() == [0.02]
+    assert series.of("fraction_distance").y.tolist() == [0.1]
+    assert series.last("correlation_floor") == 0.005
+    assert series.last("fraction_floor") == 0.04
+    # Not asked for, so nan.
+    assert len(series.of("swd")) == 0
 
 
 def test_history_of_a_run_gives_the_same_losses(toy_run: Path) -> None:
@@ -51,7 +54,7 @@ def test_history_of_a_run_gives_the_same_losses(toy_run: Path) -> None:
     losses = [float(row["critic_loss"]) for row in rows]
     assert series.critic_loss.y.tolist() == pytest.approx(losses)
     # Nothing was measured in four steps.
-    assert len(series.correlation_distance) == 0
+    assert len(series.of("correlation_distance")) == 0
 
 
 def test_speed_of_a_history_is_that_of_its_times() -> None:

@@ -13,9 +13,9 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtWidgets import QPushButton
 
 from napari_slicegan._qt.run_state import RunState
-from napari_slicegan._qt.train_panel import NO_IMAGES, TrainPanel
+from napari_slicegan._qt.train_data import NO_IMAGES
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS, VOLUME_PRESETS
+from napari_slicegan.presets import PRESETS
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason
 from tests._qt.train_panel_toys import (
@@ -31,6 +31,7 @@ from tests._qt.train_panel_toys import (
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
+    from napari_slicegan._qt.train_panel import TrainPanel
     from napari_slicegan.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
@@ -48,7 +49,7 @@ def told(panel: TrainPanel) -> Told:
     return Told(panel)
 
 
-@pytest.mark.parametrize("name", VOLUME_PRESETS)
+@pytest.mark.parametrize("name", sorted(PRESETS))
 def test_shows_and_gives_back_every_preset(panel: TrainPanel, name: str) -> None:
     panel.set_value(PRESETS[name])
     assert panel.value() == PRESETS[name]
@@ -62,13 +63,13 @@ def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
     panel.set_images(None, MicrographSettings())
     assert not panel.controls.start.isEnabled()
     assert panel.controls.proceed.isEnabled()
-    assert panel.material.text() == NO_IMAGES
+    assert panel.data.material.text() == NO_IMAGES
     panel.start()
     assert panel.state is RunState.IDLE
 
 
 def test_material_is_named(panel: TrainPanel) -> None:
-    assert panel.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
+    assert panel.data.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
 
 
 def test_a_whole_run_by_its_buttons(

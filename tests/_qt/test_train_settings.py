@@ -11,7 +11,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.jobs import Machine
 from napari_slicegan._qt.train_settings import TrainSettings
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS, SUMMARIES, VOLUME_PRESETS
+from napari_slicegan.presets import PRESETS, SUMMARIES
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -32,7 +32,7 @@ def texts(settings: TrainSettings, name: str) -> list[str]:
     return [box.itemText(index) for index in range(box.count())]
 
 
-@pytest.mark.parametrize("name", VOLUME_PRESETS)
+@pytest.mark.parametrize("name", sorted(PRESETS))
 @pytest.mark.parametrize("knows_torch", [False, True])
 def test_a_preset_brings_its_settings(
     settings: TrainSettings, name: str, knows_torch: bool

@@ -52,6 +52,6 @@ def test_the_dice_changes_the_seed(qtbot: QtBot) -> None:
     qtbot.addWidget(form)
     seeds = set()
     for _ in range(3):
-        form.dice.click()
+        form.seed.dice.click()
         seeds.add(form.value().seed)
     assert len(seeds) == 3

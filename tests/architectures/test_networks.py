@@ -24,10 +24,10 @@ from napari_slicegan.architectures.slicegan import (
     PlaneCritic,
     VolumeGenerator,
 )
-from napari_slicegan.config import KernelSet, RunConfig
+from napari_slicegan.config import DIMENSIONS, KernelSet, RunConfig
 from napari_slicegan.presets import preset
 
-OF_VOLUMES = sorted(name for name, a in ARCHITECTURES.items() if a.dimensions == 3)
+OF_VOLUMES = sorted(name for name in ARCHITECTURES if DIMENSIONS[name] == 3)
 PLAIN: tuple[KernelSet, ...] = ((4, 2, 2), (4, 2, 2), (4, 2, 3))
 
 

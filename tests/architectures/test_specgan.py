@@ -100,6 +100,20 @@ def test_kernels_keep_the_size(kernel: int, padding: str) -> None:
     assert critic(images).shape == (3, 1)
 
 
+@pytest.mark.parametrize("dim", [8, 16, 32])
+def test_widths_keep_the_size(dim: int) -> None:
+    """Twice as many channels at each halving, from `dim` on; scores have no bound."""
+    widths = tuple(dim * n for n in (16, 8, 4, 2, 1))
+    generator, critic = networks(generator_widths=widths, critic_widths=widths[::-1])
+    images = generator(2 * torch.rand((2, 100), generator=rng()) - 1)
+    assert images.shape == (2, 1, 128, 128)
+    assert images.abs().max() <= 1
+    bright = 1e4 * torch.randn((2, 1, 128, 128), generator=rng())
+    scores = critic(bright)
+    assert scores.shape == (2, 1)
+    assert scores.abs().max() > 1
+
+
 def test_even_kernels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"'Image kernel' must be odd.*got 4; use 5"):
         networks(image_kernel=4)

@@ -6,9 +6,18 @@ import csv
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import generate, step_time, time_to_quality
+from benchmarks import (
+    generate,
+    gray_and_colour,
+    objectives,
+    step_time,
+    time_to_quality,
+)
+from napari_slicegan.objectives import OBJECTIVES
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from tests.toys import phases_image, small_config
@@ -96,3 +105,52 @@ def test_generation_is_measured_in_a_process_of_its_own(
     assert int(edge) == 32
     assert float(speed) == pytest.approx(32**3 / float(seconds), rel=0.05)
     assert row[-1].endswith("%")
+
+
+def compare_objectives(folder: Path, *names: str) -> None:
+    small = "generator_widths=(4,4,4) critic_widths=(4,4,4) judged_images=16"
+    settings = [word for text in small.split() for word in ("--set", text)]
+    asked = "--minutes 0.02 --every 0.4 --seeds 0".split()
+    objectives.main(["--out", str(folder), *asked, *settings, "--objectives", *names])
+
+
+def test_objectives_are_compared_by_rows_table_and_figure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare_objectives(tmp_path, "bce")
+    first = (tmp_path / "objectives.csv").read_text(encoding="utf-8")
+    compare_objectives(tmp_path, "bce", "r3gan", "wgan-gp")
+    text = (tmp_path / "objectives.csv").read_text(encoding="utf-8")
+    assert text.startswith(first)  # bce was not trained again
+    rows = list(csv.DictReader(text.splitlines()))
+    assert {row["objective"] for row in rows} == {"bce", "r3gan", "wgan-gp"}
+    assert all(float(row["swd"]) > float(row["swd_floor"]) > 0 for row in rows)
+    written = (tmp_path / "objectives.txt").read_text(encoding="utf-8")
+    assert written in capsys.readouterr().out
+    ends = [float(line.split()[1]) for line in written.splitlines()[1:]]
+    assert ends == sorted(ends)
+    assert (tmp_path / "objectives.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_objectives_play_with_their_own_settings(name: str) -> None:
+    """The same networks and batches; what differs belongs to the game."""
+    own, other = objectives.settings(name), objectives.settings("bce")
+    assert own.objective.objective == name
+    assert own.architecture == other.architecture
+    assert own.training == other.training
+
+
+def test_gray_and_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line with distances and floors, and a picture of a crop and three planes."""
+    settings = [argument for text in TOY for argument in ("--set", text)]
+    asked = "--minutes 0.01 --size 64".split()
+    gray_and_colour.main(["--out", str(tmp_path), *asked, *settings])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["grayscale", "colour"]
+    for line in lines:
+        numbers = re.findall(r"\d+\.?\d*", line.split(":")[1])
+        assert len(numbers) == 6
+        assert all(float(number) > 0 for number in numbers)
+    colour = np.asarray(Image.open(tmp_path / "colour.png"))
+    assert colour.shape == (200, 800, 3)

@@ -39,11 +39,18 @@ def stick(truth: Volume) -> Yardstick:
 
 def test_truth_is_at_no_distance_from_itself(stick: Yardstick, truth: Volume) -> None:
     row = stick.measure(truth, blobs(1))
-    for name in ("s2", "s2_z", "s2_x", "face_error", "face_error_y"):
+    for name in ("s2", "s2_z", "s2_x"):
         assert row[name] == pytest.approx(0, abs=1e-12)
     assert row["percolating_error"] == pytest.approx(0, abs=1e-12)
     assert row["percolating_x"] == row["percolating_real_x"] > 0.9
-    # The fraction is compared with that of the image.
+    # Face density and fraction are compared with those of the image.
+    assert row["face_y"] == row["face_real_y"]
+    rows, columns = (
+        float(np.mean(np.diff(truth.values[EDGE // 2], axis=axis) != 0))
+        for axis in (0, 1)
+    )
+    assert row["face_image_y"] == pytest.approx((rows + columns) / 2)
+    assert row["face_error_y"] == pytest.approx(row["face_y"] / row["face_image_y"] - 1)
     section = float((truth.values[EDGE // 2] == 9).mean())
     whole = float((truth.values == 9).mean())
     assert row["fraction_error"] == pytest.approx(abs(whole - section))

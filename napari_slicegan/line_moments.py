@@ -1,0 +1,70 @@
+"""Mean and deviation of the rows or columns of gray images. Loads no torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Line = Literal["rows", "columns"]
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def line_moments(units: NDArray[np.float64], line: Line) -> Moments:
+    """Mean and standard deviation of each line over a set of images.
+
+    Parameters
+    ----------
+    units
+        ``[N, Y, X]``.
+
+    Returns
+    -------
+    ``[Y]`` each for rows, ``[X]`` for columns. The deviation of a line that never
+    changes is exactly 0.
+    """
+    others = (0, 2) if line == "rows" else (0, 1)
+    mean, std = units.mean(axis=others), units.std(axis=others)
+    # What rounding leaves of a constant.
+    std[std <= 1e-12 * np.maximum(1, np.abs(mean))] = 0
+    return mean, std
+
+
+def along(line: Line, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moments beside the lines they belong to: rows [Y, 1], columns [1, X]."""
+    index = (slice(None), np.newaxis) if line == "rows" else (np.newaxis,)
+    return moments[index]
+
+
+def levelled(values: NDArray[Any], line: Line) -> NDArray[Any]:
+    """Gray values whose lines all have the same mean and the same contrast.
+
+    Takes away what belongs to the line and not to the material: curtains of a milled
+    face, charging, a beam that fades. Each line is standardised by its own moments, as
+    in SpecGAN (Donahue et al. 2019), and gets those of the whole image. Coarse
+    structures, of which a line crosses a few only, lose contrast along with the drift.
+
+    Parameters
+    ----------
+    values
+        ``[Y, X]``, or ``[Z, Y, X]``, each plane of which is levelled by itself.
+
+    Returns
+    -------
+    Same shape and type.
+    """
+    planes = values if values.ndim > 2 else values[np.newaxis]
+    made = np.stack([_levelled(plane.astype(np.float64), line) for plane in planes])
+    if values.dtype.kind in "iu":
+        limits = np.iinfo(values.dtype)
+        made = np.clip(np.rint(made), limits.min, limits.max)
+    return np.asarray(made.reshape(values.shape), values.dtype)
+
+
+def _levelled(plane: NDArray[np.float64], line: Line) -> NDArray[np.float64]:
+    mean, std = line_moments(plane[np.newaxis], line)
+    contrast = float(np.sqrt(np.square(std).mean()))
+    scale = contrast / np.where(std == 0, 1, std)
+    made: NDArray[np.float64] = (plane - along(line, mean)) * along(line, scale)
+    return made + float(mean.mean())

@@ -1,0 +1,100 @@
+"""What a run is trained on, by what its architecture makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from napari_slicegan.config import RunConfig
+from napari_slicegan.image_set import ImageSet
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.point_set import nine_gaussians
+from napari_slicegan.presets import PRESETS, preset
+from napari_slicegan.run_data import training_data
+from napari_slicegan.training_images import TrainingImages
+from tests.image_toys import ellipses, small_image_config
+from tests.refusals import Refusal, assert_refused, titles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SMALL = small_image_config()
+
+
+def stack(n: int = 6) -> TrainingImages:
+    """Gray planes of a volume, [n, 28, 28]."""
+    return TrainingImages.isotropic(Micrograph.from_array(ellipses(n), "grayscale"))
+
+
+def written(folder: Path, images: NDArray[np.uint8]) -> Path:
+    for number, image in enumerate(images):
+        np.save(folder / f"{number}.npy", image)
+    return folder
+
+
+def test_volumes_are_learnt_from_micrographs(toy_images: TrainingImages) -> None:
+    assert training_data(RunConfig(), toy_images) is toy_images
+
+
+def test_images_are_learnt_from_a_folder(tmp_path: Path) -> None:
+    found = training_data(SMALL, written(tmp_path, ellipses(3)))
+    assert isinstance(found, ImageSet)
+    np.testing.assert_array_equal(found.values, ellipses(3))
+
+
+def test_images_are_learnt_from_crops_or_whole_planes() -> None:
+    """The planes of a volume are cut along the axis, and resized to the patch."""
+    volume = stack()
+    assert training_data(SMALL, volume) is volume
+    whole = training_data(SMALL.changed(cut_axis="z"), volume)
+    assert isinstance(whole, ImageSet)
+    np.testing.assert_array_equal(whole.values, ellipses(6))
+    some = training_data(SMALL.changed(cut_axis="z", largest_set=2), volume)
+    assert isinstance(some, ImageSet)
+    np.testing.assert_array_equal(some.values, ellipses(6)[[0, 3]])
+    across = training_data(SMALL.changed(cut_axis="y"), volume)
+    assert isinstance(across, ImageSet)
+    assert across.values.shape == (28, 28, 28)
+
+
+def test_points_need_nothing(toy_images: TrainingImages) -> None:
+    config = preset("realness-toy")
+    for given in (None, toy_images):
+        assert training_data(config, given) == nine_gaussians()
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_what_a_preset_makes_is_known_without_networks(name: str) -> None:
+    assert PRESETS[name].architecture.dimensions in {1, 2, 3}
+
+
+CASES: list[Refusal] = [
+    (
+        "volumes of a folder",
+        lambda f: training_data(RunConfig(), f),
+        "makes volumes from micrographs, got .*; give image files",
+    ),
+    (
+        "volumes of nothing",
+        lambda _: training_data(RunConfig(), None),
+        "makes volumes from micrographs, got none",
+    ),
+    (
+        "images of nothing",
+        lambda _: training_data(SMALL, None),
+        "makes images like those it is given, got none",
+    ),
+    (
+        "micrographs that are not cut",
+        lambda _: ImageSet.of_micrographs(stack(), 28, SMALL.images),
+        "got 'Cut along' none",
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", CASES, ids=titles(CASES))
+def test_refused(refusal: Refusal, tmp_path: Path) -> None:
+    assert_refused(refusal, tmp_path)
