@@ -72,6 +72,8 @@ class DirectionsBox(QGroupBox):
     def set_found(self, found: Found | None) -> None:
         """Show other directions; a warning where there is little to find."""
         self.list.set_found(found)
+        # Without sliders it would still take the room between two widgets.
+        self.list.setVisible(found is not None)
         if found is None:
             self.sentence.show_text(NOTHING)
         elif found.directions.finds_little:
@@ -81,5 +83,5 @@ class DirectionsBox(QGroupBox):
 
     def show_measurements(self, lines: list[str]) -> None:
         """What was measured of the volume that is shown."""
-        self.measurements.setText(", ".join(lines))
+        self.measurements.setText(" \N{MIDDLE DOT} ".join(lines))
         self.measurements.setVisible(bool(lines))

@@ -250,7 +250,7 @@ class ExplorePanel(QWidget):
             self.explored.emit(volume, whole)
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
-        lines = [f"{self._titles[key]}: {n:.3g}" for key, n in properties.items()]
+        lines = [f"{self._titles[key]} {n:.3g}" for key, n in properties.items()]
         self.inputs.directions.show_measurements(lines)
         self.measured.emit(properties)
 
