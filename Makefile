@@ -30,7 +30,7 @@ INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format samples build clean distclean
+.PHONY: help demo test test-slow lint format samples generator build clean distclean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,9 @@ format: $(DEV)  ## format the code and fix what can be fixed by itself
 
 samples: $(DEV)  ## make the files of sample_data/ again from their sources
 	$(BIN)/python -m sample_data.scripts.make_all
+
+generator: $(DEV)  ## train the generator of sample_data/ again (6 minutes)
+	$(BIN)/python -m sample_data.scripts.sandstone_generator
 
 build: $(DEV)  ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build

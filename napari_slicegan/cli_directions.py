@@ -165,7 +165,7 @@ def _move(found: DirectionSet, text: str) -> tuple[Direction, float]:
     return found.named(name), strength
 
 
-def _blocks(names: list[str]) -> tuple[str, str]:
+def _blocks(names: list[str | None]) -> tuple[str | None, str | None]:
     if len(names) > 2:
         raise ValueError(
             f"Expected one block or the first and the last of a range, got "

@@ -28,7 +28,9 @@ def _fit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("fit", help="find directions and measure what they move")
     verb.add_argument("run", metavar="RUN", help=RUN_HELP)
     verb.add_argument("--out", type=Path, metavar="FILE", help=FILE_HELP)
-    verb.add_argument("--block", default="block1", help="default: %(default)s")
+    verb.add_argument(
+        "--block", help="block whose components are found (default: block2, or block1)"
+    )
     verb.add_argument("--components", type=int, default=8, help="default: %(default)s")
     verb.add_argument(
         "--samples", type=int, default=1000, help="random latents (default: 1000)"
@@ -140,10 +142,10 @@ def _add_blocks(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--blocks",
         nargs="+",
-        default=["latent"],
+        default=[None],
         metavar="BLOCK",
-        help="block that is edited, or the first and the last of a range (default: "
-        "latent, which comes before block1)",
+        help="block that is edited, or the first and the last of a range; latent comes "
+        "before block1 (default: the direction's own)",
     )
 
 

@@ -46,6 +46,8 @@ class PatchSampler:
         ``"rotations"`` adds quarter turns, all eight symmetries of the square.
     axis
         Direction along which the planes of a volume are seen.
+    labels
+        A number for each image that its crops are given as a further channel.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class PatchSampler:
         patch_size: int,
         symmetries: Symmetries = "none",
         axis: Axis = "z",
+        labels: Sequence[float] = (),
     ) -> None:
         if not micrographs:
             raise ValueError(
@@ -75,6 +78,7 @@ class PatchSampler:
         self._grids = [self._positions(stack) for stack in self._stacks]
         # Position p belongs to the first image whose end lies beyond p.
         self._ends = np.cumsum([int(np.prod(grid)) for grid in self._grids])
+        self._labels = torch.tensor(labels, dtype=torch.float32)
 
     @property
     def n_positions(self) -> int:
@@ -82,7 +86,10 @@ class PatchSampler:
         return int(self._ends[-1])
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` crops as network values: float32 ``[n, C, P, P]``, on the CPU."""
+        """Draw `n` crops as network values: float32 ``[n, C, P, P]``, on the CPU.
+
+        With labels there is a channel more.
+        """
         positions = torch.randint(self.n_positions, (n,), generator=rng)
         symmetries = torch.randint(8, (n,), generator=rng)
         crops = [
@@ -91,7 +98,12 @@ class PatchSampler:
                 positions.tolist(), symmetries.tolist(), strict=True
             )
         ]
-        return self._transform.forward(np.stack(crops))
+        values = self._transform.forward(np.stack(crops))
+        if not len(self._labels):
+            return values
+        images = np.searchsorted(self._ends, positions.numpy(), side="right")
+        labels = self._labels[torch.from_numpy(images)].reshape(-1, 1, 1, 1)
+        return torch.cat([values, labels.expand_as(values[:, :1])], dim=1)
 
     def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
         """Number of planes, first rows and first columns a crop can have."""
@@ -124,6 +136,7 @@ def patch_samplers(
     transform: Transform,
     patch_size: int,
     symmetries: Symmetries | Literal["auto"] = "auto",
+    labels: Sequence[float] = (),
 ) -> list[PatchSampler]:
     """One sampler for each viewing direction of the images, in the order z, y, x.
 
@@ -132,7 +145,9 @@ def patch_samplers(
     if symmetries == "auto":
         symmetries = "rotations" if images.material == "isotropic" else "none"
     return [
-        PatchSampler(images.views[axis], transform, patch_size, symmetries, axis)
+        PatchSampler(
+            images.views[axis], transform, patch_size, symmetries, axis, labels
+        )
         for axis in AXES
         if axis in images.views
     ]

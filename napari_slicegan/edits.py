@@ -142,7 +142,7 @@ class VolumeEdits:
             is not None
         }
         if LATENT in offsets:
-            latents = latents + offsets.pop(LATENT)
+            latents = self._network.entering(latents) + offsets.pop(LATENT)
         *_, (_, made) = self._network.stages(latents, offsets)
         return made
 
@@ -215,7 +215,7 @@ def check_fit(network: GeneratorNetwork, edit: Edit) -> None:
         Says what was expected and what came.
     """
     names = block_names(network)
-    channels = (network.training_latents[0], *network.spec.widths)
+    channels = (network.latent_width, *network.spec.widths)
     for name, offset in edit.offsets.items():
         if name not in names:
             raise ValueError(

@@ -16,6 +16,7 @@ from napari_slicegan.architectures import (
     build_generator,
 )
 from napari_slicegan.averaging import AveragedGenerator
+from napari_slicegan.conditioning import beside_labels, with_labels
 from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS
@@ -91,8 +92,10 @@ class Game:
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
         self.generator: GeneratorNetwork = build_generator(spec, weights).to(device)
+        self._is_told = bool(getattr(spec, "labels", ()))
+        seen = spec.channels + self._is_told
         self.critics = nn.ModuleList(
-            build_critic(config, spec.channels, self.objective.outputs, weights, heads)
+            build_critic(config, seen, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
         )
         # Convolutions of a processor are made for channels that lie side by side.
@@ -110,7 +113,10 @@ class Game:
         """Random latents of the training size, [n, C, l, l, l] for volumes."""
         shape = (n, *self.generator.training_latents)
         rng = self.streams[purpose]
-        return prior_sample(self.generator.prior, shape, rng).to(self.device)
+        latents = prior_sample(self.generator.prior, shape, rng)
+        if self._is_told:
+            latents = with_labels(latents, self.generator.spec, rng)
+        return latents.to(self.device)
 
     def step(self, real: RealImages, progress: float) -> StepLosses:
         """Train the critics, then the generator, as often as the settings say.
@@ -145,11 +151,12 @@ class Game:
 
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
-        volumes: Tensor = self.generator(self.latents(n))
+        latents = self.latents(n)
+        volumes: Tensor = self.generator(latents)
         hard = self.config.slices.hard_phases
         if hard and self.generator.spec.output == "phases":
-            return hard_phases.hardened(volumes)
-        return volumes
+            volumes = hard_phases.hardened(volumes)
+        return beside_labels(volumes, latents) if self._is_told else volumes
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         """Returns loss and penalty, [2], means over critics or axes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from napari_slicegan.architectures import (
     generator_spec,
     output_of,
 )
+from napari_slicegan.conditioning import fractions_of, scaled_labels
 from napari_slicegan.dataset import Source, patch_samplers
 from napari_slicegan.generation import generate
 from napari_slicegan.monitors import QualityMonitor
@@ -66,9 +68,13 @@ class Volumes:
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         check_training_size(self.spec, patch)
+        told: Sequence[float] = ()
+        if config.architecture.condition == "phase_fraction":
+            self.spec = replace(self.spec, labels=fractions_of(data))
+            told = scaled_labels(self.spec.labels)
         symmetries = config.slices.symmetries
         self.samplers: Sequence[Source] = patch_samplers(
-            data, self.transform, patch, symmetries
+            data, self.transform, patch, symmetries, told
         )
         self._slices = config.slices.slice_distance
         self._images = data

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SAMPLES", "Sample", "path"]
+__all__ = ["GENERATORS", "SAMPLES", "Sample", "path"]
 
 
 @dataclass(frozen=True)
@@ -120,16 +120,21 @@ SAMPLES: dict[str, Sample] = {
 }
 
 
+GENERATORS: dict[str, str] = {"varied_sandstone": "varied_sandstone.safetensors"}
+"""Files of trained generators: sandstones of porosities from 0.15 to 0.40."""
+
+
 def path(name: str) -> Path:
-    """Where the file of a sample lies.
+    """Where the file of a sample or of a trained generator lies.
 
     Raises
     ------
     ValueError
         If no sample has this name; the sentence lists those there are.
     """
-    if name not in SAMPLES:
+    files = {name: sample.file for name, sample in SAMPLES.items()} | GENERATORS
+    if name not in files:
         raise ValueError(
-            f"No sample is called {name!r}. Choose one of: {', '.join(SAMPLES)}."
+            f"No sample is called {name!r}. Choose one of: {', '.join(files)}."
         )
-    return Path(__file__).resolve().parent / SAMPLES[name].file
+    return Path(__file__).resolve().parent / files[name]

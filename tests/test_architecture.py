@@ -42,6 +42,7 @@ ORDER = (
     "transforms",
     "dataset",
     "architectures",
+    "conditioning",
     "views",
     "objectives",
     "optimisers",

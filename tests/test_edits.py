@@ -205,7 +205,7 @@ def test_truncation(gray: TrainedGenerator) -> None:
     latents = 0.5 * torch.from_numpy(half.field.region(*tile.latents))
     with torch.no_grad():
         expected = gray.network(latents[None])[0, 0].numpy()
-    np.testing.assert_allclose(half.values(tile), expected, atol=1e-6)
+    np.testing.assert_allclose(half.values(tile).astype(float), expected, atol=1e-6)
 
 
 def test_images_are_edited(images: TrainedNetwork) -> None:

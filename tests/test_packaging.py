@@ -74,7 +74,7 @@ def test_package_holds_its_code_and_the_samples(built: Path) -> None:
     samples = {
         f"sample_data/{file.name}"
         for file in (CHECKOUT / "sample_data").iterdir()
-        if file.suffix in {".tif", ".png", ".md", ".py"}
+        if file.suffix in {".tif", ".png", ".safetensors", ".md", ".py"}
     }
     assert len(samples) > 10
     expected = {Path(name) for name in code | samples | {"py.typed", "napari.yaml"}}

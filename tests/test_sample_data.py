@@ -12,7 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 import sample_data
-from sample_data.scripts import fibres, spheres
+from sample_data.scripts import fibres, spheres, varied_sandstone
 
 MEGABYTE = 2**20
 
@@ -49,6 +49,32 @@ def test_readme_names_every_file() -> None:
         assert f"`{sample.file}`" in text
     for script in re.findall(r"`(\w+\.py)`", text):
         assert (folder / "scripts" / script).is_file()
+
+
+def test_generators_are_small_and_described() -> None:
+    folder = sample_data.path("aluminium").parent
+    files = {sample_data.path(name) for name in sample_data.GENERATORS}
+    assert files == set(folder.glob("*.safetensors"))
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for file in files:
+        assert f"`{file.name}`" in text
+        assert file.stat().st_size < 2 * MEGABYTE
+
+
+@pytest.mark.parametrize("porosity", [0.15, 0.2, 0.4])
+def test_sandstone_of_another_porosity_keeps_its_pores(
+    pores: NDArray[np.bool_], porosity: float
+) -> None:
+    """Moved interfaces: smaller pores lie in larger ones, and hardly any are new."""
+    block = pores[:96, :96, :96]
+    distance = varied_sandstone.signed_distance(block)
+    varied = varied_sandstone.with_porosity(distance, porosity)
+    assert varied.mean() == pytest.approx(porosity, abs=0.001)
+    wider = varied_sandstone.with_porosity(distance, porosity + 0.05)
+    assert not (varied & ~wider).any()
+    _, before = ndimage.label(block)
+    _, after = ndimage.label(varied)
+    assert after <= 1.5 * before
 
 
 def test_unknown_name_is_refused_with_the_names_there_are() -> None:

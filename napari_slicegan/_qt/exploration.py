@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from napari_slicegan.regions import Region
 
-LATENT = "latent"
 Size = tuple[int, int, int]
 # What a preview may take while a slider is dragged.
 PREVIEW_S = 0.12
@@ -29,7 +28,7 @@ class Exploration:
     seed, size, truncation
         As of `napari_slicegan.generation.VolumePlan`.
     first, last
-        Blocks that are edited, as of `Direction.edit`.
+        Blocks that are edited, as of `Direction.edit`; None is each direction's own.
     region
         Where; None is everywhere.
     strengths
@@ -40,8 +39,8 @@ class Exploration:
     seed: int = 0
     size: Size = (64, 64, 64)
     truncation: float = 1.0
-    first: str = LATENT
-    last: str = LATENT
+    first: str | None = None
+    last: str | None = None
     region: Region | None = None
     strengths: tuple[float, ...] = ()
 

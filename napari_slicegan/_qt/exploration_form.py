@@ -18,11 +18,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.buttons import button
-from napari_slicegan._qt.exploration import LATENT, Exploration, Size
+from napari_slicegan._qt.exploration import Exploration, Size
 from napari_slicegan._qt.region_form import MAX_VOXELS, RegionForm
 from napari_slicegan.config import AXES
 
 MAX_SEED = 2**31 - 1
+OWN = "each its own"
 
 
 class ExplorationForm(QWidget):
@@ -49,6 +50,7 @@ class ExplorationForm(QWidget):
             "The noise is multiplied by it: below 1 the structure varies less."
         )
         self.first, self.last = _blocks("first_block"), _blocks("last_block")
+        self.first.addItem(OWN)
         self.region = RegionForm()
         # layout
         form = QFormLayout(self)
@@ -74,8 +76,7 @@ class ExplorationForm(QWidget):
             self.seed.value(),
             self._size(),
             self.truncation.value(),
-            self.first.currentText(),
-            self.last.currentText(),
+            *self._blocks(),
             self.region.value(),
         )
 
@@ -86,22 +87,20 @@ class ExplorationForm(QWidget):
         for axis, n in zip(AXES, wanted.size, strict=True):
             self.voxels[axis].setValue(n)
         self.truncation.setValue(wanted.truncation)
-        for box, name in ((self.first, wanted.first), (self.last, wanted.last)):
-            box.blockSignals(True)
-            box.setCurrentText(name)
-            box.blockSignals(False)
+        self._show_blocks(wanted.first or OWN, wanted.last or wanted.first or "")
         self.region.set_size(wanted.size)
         self.region.set_value(wanted.region)
         self.blockSignals(False)
         self.value_changed.emit()
 
     def set_blocks(self, names: Sequence[str]) -> None:
-        """Blocks of another generator; the latents are chosen."""
-        for box in (self.first, self.last):
+        """Blocks of another generator; each direction acts on its own."""
+        for box, choices in ((self.first, [OWN, *names]), (self.last, [*names])):
             box.blockSignals(True)
             box.clear()
-            box.addItems([*names])
+            box.addItems(choices)
             box.blockSignals(False)
+        self._show_blocks(OWN, "")
         self.value_changed.emit()
 
     def roll(self) -> None:
@@ -121,13 +120,28 @@ class ExplorationForm(QWidget):
         self.region.set_size(self._size())
         self.value_changed.emit()
 
+    def _blocks(self) -> tuple[str | None, str | None]:
+        if self.first.currentText() == OWN:
+            return None, None
+        return self.first.currentText(), self.last.currentText()
+
+    def _show_blocks(self, first: str, last: str) -> None:
+        for box, name in ((self.first, first), (self.last, last)):
+            box.blockSignals(True)
+            box.setCurrentText(name)
+            box.blockSignals(False)
+        self.last.setEnabled(first != OWN)
+
     def _order_blocks(self, index: int) -> None:
         """The last block is not before the first one; the other one follows."""
-        if self.first.currentIndex() > self.last.currentIndex():
-            other = self.last if self.sender() is self.first else self.first
-            other.blockSignals(True)
-            other.setCurrentIndex(index)
-            other.blockSignals(False)
+        # The first list has one entry more, above the blocks.
+        first, last = self.first.currentIndex() - 1, self.last.currentIndex()
+        if first > last:
+            if self.sender() is self.first:
+                last = first
+            else:
+                first = last
+        self._show_blocks(self.first.itemText(first + 1), self.last.itemText(last))
         self.value_changed.emit()
 
 
@@ -143,10 +157,9 @@ def _number(name: str, low: int, high: int, tip: str) -> QSpinBox:
 def _blocks(name: str) -> QComboBox:
     box = QComboBox()
     box.setObjectName(name)
-    box.addItem(LATENT)
     box.setToolTip(
-        "Blocks of the generator that are edited: early ones change what there is, "
-        "late ones its details."
+        "Blocks of the generator that are edited, from first to last: early ones "
+        "change what there is, late ones its details."
     )
     return box
 

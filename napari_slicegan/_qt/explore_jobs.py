@@ -115,7 +115,12 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
     strongest = direction.strongest
     words = label(direction)
     if strongest is not None:
-        words = words.replace(" per unit", f" ± {strongest.slope_error:.1g} per unit")
+        one = PROPERTIES[strongest.measured]
+        unit = f" {one.unit}" if one.unit else ""
+        words = (
+            f"{one.title.lower()} {strongest.slope:+.2g} ± "
+            f"{strongest.slope_error:.1g}{unit} per σ"
+        )
     shown = names[0] if strongest is None else strongest.measured
     facts = [
         f"{PROPERTIES[effect.measured].title}: {effect.slope:+.2g} ± "

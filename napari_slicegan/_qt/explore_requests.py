@@ -41,7 +41,7 @@ class FitRequest:
         Volumes that are measured for these.
     """
 
-    block: str = "block1"
+    block: str = "block2"
     n_components: int = 6
     n_samples: int = 1000
     guided: tuple[str, ...] = ()

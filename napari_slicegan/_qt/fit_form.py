@@ -80,8 +80,8 @@ class FitForm(QWidget):
         """Blocks and properties of another generator."""
         self.block.clear()
         self.block.addItems([*blocks])
-        # The latents themselves vary alike along all axes.
-        self.block.setCurrentIndex(min(1, len(blocks) - 1))
+        # As of the engine: of the first block every component is blurred.
+        self.block.setCurrentIndex(min(2, len(blocks) - 1))
         for box in self._boxes.values():
             self._guided.removeWidget(box)
             box.deleteLater()

@@ -44,6 +44,11 @@ class GeneratorNetwork(nn.Module):
         return (int(self.spec.latent_channels),)
 
     @property
+    def latent_width(self) -> int:
+        """Channels of the latents that the first block takes."""
+        return self.training_latents[0]
+
+    @property
     def training_size(self) -> int:
         """Voxels or pixels per axis of a sample in training."""
         return int(self.spec.size)

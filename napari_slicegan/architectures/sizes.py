@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_slicegan.config import KernelSet
@@ -43,7 +44,8 @@ class SizeRule:
 
     def centre(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where a latent position lies in the output, in voxels from its first."""
-        return self.scale * position + (self.offset + self.scale - 1) / 2
+        first = (self.offset + self.scale - 1) / 2
+        return np.asarray(self.scale * position + first, np.float64)
 
     def after(self, first: SizeRule) -> SizeRule:
         """Rule of the chain ``first``, then this one."""

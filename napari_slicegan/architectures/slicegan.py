@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from napari_slicegan.architectures.blocks import (
     PixelNorm,
@@ -47,6 +48,9 @@ class GeneratorSpec:
         "phases" (softmax) or "unit" ([0, 1]).
     layers
         Kernel, stride and padding of the transposed convolutions.
+    labels
+        What the critic was told of each training image, such as its phase fraction, if
+        the generator has a further latent channel for it.
     """
 
     architecture: str
@@ -57,6 +61,12 @@ class GeneratorSpec:
     widths: tuple[int, ...]
     layers: tuple[KernelSet, ...]
     normalisation: Literal["batch", "pixel", "none"]
+    labels: tuple[float, ...] = ()
+
+    @property
+    def label_channels(self) -> int:
+        """Latent channels for the label: 1 or none."""
+        return int(bool(self.labels))
 
 
 class VolumeGenerator(GeneratorNetwork):
@@ -93,8 +103,20 @@ class VolumeGenerator(GeneratorNetwork):
 
     def forward(self, latents: Tensor) -> Tensor:
         """[B, C_latent, z, y, x] -> [B, C, Z, Y, X]."""
-        volume: Tensor = self.blocks(latents)
+        volume: Tensor = self.blocks(self.entering(latents))
         return volume
+
+    @property
+    def latent_width(self) -> int:
+        """Latent channels, with that of the label."""
+        return self.spec.latent_channels + self.spec.label_channels
+
+    def entering(self, latents: Tensor) -> Tensor:
+        """With the label's channel; 0, the mean of the labels, where it is missing."""
+        missing = self.latent_width - latents.shape[1]
+        if missing == 0:
+            return latents
+        return functional.pad(latents, (0, 0) * 3 + (0, missing))
 
 
 class PlaneCritic(nn.Module):
@@ -171,7 +193,7 @@ def _assemble(
         check_density(layer)
     check_growth(rules, spec.latent_size)
     blocks: dict[str, nn.Module] = {}
-    inputs = spec.latent_channels
+    inputs = spec.latent_channels + spec.label_channels
     for number, (width, layer) in enumerate(
         zip(spec.widths, spec.layers[:-1], strict=True), start=1
     ):

@@ -123,6 +123,14 @@ class ArchitectureSettings(Settings):
         description="Where 'specgan' pads its images by one pixel more: to the right "
         "and below, as TensorFlow, or on all sides, as usual with torch.",
     )
+    condition: Literal["none", "phase_fraction"] = Field(
+        "none",
+        title="Condition",
+        description="For volumes. 'phase_fraction': generator and critic are told the "
+        "fraction of the last phase in each micrograph, so that it can be chosen "
+        "afterwards. Needs several micrographs of an isotropic material whose "
+        "fractions differ.",
+    )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
         title="Normalisation",

@@ -32,6 +32,7 @@ from napari_slicegan.directions.graded import (
     response_in_steps,
 )
 from napari_slicegan.directions.guided import (
+    condition_direction,
     guided_directions,
     guided_in_steps,
     random_directions,
@@ -54,6 +55,7 @@ __all__ = [
     "Response",
     "Sweep",
     "Sweeping",
+    "condition_direction",
     "digest",
     "effects_in_steps",
     "fit_directions",

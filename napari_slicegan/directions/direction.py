@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_slicegan.regions import Region
     from napari_slicegan.trained_generator import TrainedNetwork
 
-Kind = Literal["component", "guided", "random"]
+Kind = Literal["component", "guided", "condition", "random"]
 NO_PROPERTY = "no measured property"
 # What two generators must share so that a direction of one fits the other; the size of
 # the training volumes does not matter.
@@ -119,6 +119,8 @@ class Direction:
         What it was measured to do; empty if it was not.
     example
         A volume to reproduce, if one was noted.
+    block
+        Where it acts if nothing else is said.
     """
 
     name: str
@@ -127,11 +129,12 @@ class Direction:
     share: float | None = None
     effects: tuple[Effect, ...] = ()
     example: Example | None = None
+    block: str = LATENT
 
     def edit(
         self,
         strength: float,
-        first: str = LATENT,
+        first: str | None = None,
         last: str | None = None,
         region: Region | None = None,
     ) -> Edit:
@@ -143,7 +146,7 @@ class Direction:
             In standard deviations; a region multiplies it.
         first, last
             Blocks from first to last, both included; ``"latent"`` stands before the
-            first. `last` is `first` if left out.
+            first. `last` is `first` if left out, and `first` the direction's own block.
         region
             Where it acts; None is everywhere.
 
@@ -152,7 +155,8 @@ class Direction:
         ValueError
             If there is no such block.
         """
-        names = self._blocks(first, first if last is None else last)
+        start = self.block if first is None else first
+        names = self._blocks(start, start if last is None else last)
         share = strength / len(names)
         return Edit({name: share * self.offsets[name] for name in names}, region)
 

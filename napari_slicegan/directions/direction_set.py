@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,7 @@ class DirectionSet:
     directions: tuple[Direction, ...]
     fit: Fit | None = None
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Direction]:
         return iter(self.directions)
 
     def __len__(self) -> int:
@@ -228,6 +228,7 @@ def _facts(direction: Direction) -> dict[str, Any]:
         "name": direction.name,
         "kind": direction.kind,
         "share": direction.share,
+        "block": direction.block,
         "blocks": list(direction.offsets),
         "effects": [asdict(effect) for effect in direction.effects],
         "example": None if example is None else asdict(example),
@@ -246,14 +247,15 @@ def _read(facts: dict[str, Any], tensors: dict[str, Any]) -> DirectionSet:
             share=one["share"],
             effects=tuple(Effect(**effect) for effect in one["effects"]),
             example=_example(one["example"]),
+            block=one["block"],
         )
         for number, one in enumerate(facts["directions"])
     ]
     return DirectionSet(Model(**facts["model"]), tuple(directions), fit)
 
 
-def _example(facts: Sequence[Any] | dict[str, Any] | None) -> Example | None:
-    if not isinstance(facts, dict):
+def _example(facts: dict[str, Any] | None) -> Example | None:
+    if facts is None:
         return None
     z, y, x = facts["size"]
     return Example(**{**facts, "size": (z, y, x)})

@@ -37,14 +37,15 @@ class Sweeping:
     seeds
         Volumes, or sheets of images, for each strength; at least two.
     first, last
-        Blocks that are edited, as of `Direction.edit`.
+        Blocks that are edited, as of `Direction.edit`; each direction's own if left
+        out. Random directions act where most of the others do.
     n_random
         Random directions to compare with, at the two ends of the strengths.
     """
 
     strengths: tuple[float, ...] = (-3.0, -1.5, 0.0, 1.5, 3.0)
     seeds: tuple[int, ...] = (0, 1, 2)
-    first: str = LATENT
+    first: str | None = None
     last: str | None = None
     n_random: int = 8
 
@@ -97,6 +98,7 @@ def effects_in_steps(
     gauge = gauge or Gauge(trained)
     n_random, strengths = sweeping.n_random, sweeping.strengths
     chance = random_directions(trained, n_random) if n_random else ()
+    chance = tuple(replace(one, block=_common_block(found)) for one in chance)
     ends = (strengths[0], strengths[-1])
     total = len(found) * len(strengths) + n_random * len(ends)
     done, measured = 0, []
@@ -118,6 +120,12 @@ def effects_in_steps(
         )
         measured.append(replace(direction, effects=effects))
     return replace(found, directions=tuple(measured))
+
+
+def _common_block(found: DirectionSet) -> str:
+    """Block at which most of the directions act."""
+    blocks = [direction.block for direction in found.directions]
+    return max(blocks, key=blocks.count, default=LATENT)
 
 
 def _curves(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.directions.direction import Direction, Example
-from napari_slicegan.edits import LATENT
 from napari_slicegan.generation import Size, generate
 from napari_slicegan.regions import region_from_state
 
@@ -26,7 +25,7 @@ def with_example(
     strength: float,
     size: Size,
     seed: int = 0,
-    first: str = LATENT,
+    first: str | None = None,
     last: str | None = None,
     region: Region | None = None,
     periodic: str = "",
@@ -41,12 +40,13 @@ def with_example(
     size, seed, periodic, truncation
         As of `napari_slicegan.generation.VolumePlan`.
     """
+    start = direction.block if first is None else first
     example = Example(
         seed=seed,
         size=size,
         strength=strength,
-        first=first,
-        last=first if last is None else last,
+        first=start,
+        last=start if last is None else last,
         region=None if region is None else region.state(),
         periodic=periodic,
         truncation=truncation,

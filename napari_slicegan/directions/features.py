@@ -52,7 +52,7 @@ class Features:
     @torch.no_grad()
     def _offset_shapes(self) -> dict[str, tuple[int, ...]]:
         latents = self.latents(0, 1)
-        shapes: dict[str, tuple[int, ...]] = {LATENT: (latents.shape[1],)}
+        shapes: dict[str, tuple[int, ...]] = {LATENT: (self.network.latent_width,)}
         for name, made in self.network.stages(latents):
             whole = self._is_whole(name)
             shapes[name] = tuple(made.shape[1:]) if whole else (made.shape[1],)
@@ -74,7 +74,7 @@ class Features:
     @torch.no_grad()
     def rows(self, latents: Tensor) -> Rows:
         """Features by block; the blocks after the last editable one are not run."""
-        rows: Rows = {LATENT: _numbers(_mean(latents))}
+        rows = self._latent_rows(latents)
         for name, made in self.network.stages(latents):
             rows[name] = _numbers(self.pooled(name, made))
             if name == self.names[-1]:
@@ -84,12 +84,15 @@ class Features:
     @torch.no_grad()
     def rows_and_samples(self, latents: Tensor) -> tuple[Rows, Tensor]:
         """Features by block, and what the generator makes, [n, C, ...]."""
-        rows: Rows = {LATENT: _numbers(_mean(latents))}
+        rows = self._latent_rows(latents)
         made = latents
         for name, made in self.network.stages(latents):
             if name in self.names:
                 rows[name] = _numbers(self.pooled(name, made))
         return rows, made
+
+    def _latent_rows(self, latents: Tensor) -> Rows:
+        return {LATENT: _numbers(_mean(self.network.entering(latents)))}
 
     def pooled(self, name: str, made: Tensor) -> Tensor:
         """Output of a block as rows, [n, C] or of a fully connected one [n, C Y X]."""

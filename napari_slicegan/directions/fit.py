@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.directions.direction import Direction, Model
 from napari_slicegan.directions.direction_set import DirectionSet, Fit
+from napari_slicegan.architectures import VolumeGenerator
 from napari_slicegan.directions.features import Features, spans
 from napari_slicegan.directions.joint import Joint, bases_in_steps
 from napari_slicegan.directions.moments import (
@@ -35,7 +36,7 @@ AXES_SHARE = 0.6
 
 def fit_directions(
     trained: TrainedNetwork,
-    block: str = "block1",
+    block: str | None = None,
     n_components: int = N_COMPONENTS,
     n_samples: int = SAMPLES,
     seed: int = SEED,
@@ -48,8 +49,9 @@ def fit_directions(
     trained
         The generator.
     block
-        Name of a block, or ``"latent"``. The latents of an untruncated law vary alike
-        along all axes: their components mean nothing, but those of a block do.
+        Name of a block, or ``"latent"``; `default_block` if left out. The latents of an
+        untruncated law vary alike along all axes: their components mean nothing, but
+        those of a block do.
     n_components
         How many, at most.
     n_samples, seed
@@ -67,7 +69,7 @@ def fit_directions(
 
 def fit_in_steps(
     trained: TrainedNetwork,
-    block: str = "block1",
+    block: str | None = None,
     n_components: int = N_COMPONENTS,
     n_samples: int = SAMPLES,
     seed: int = SEED,
@@ -75,6 +77,7 @@ def fit_in_steps(
 ) -> Generator[float, None, DirectionSet]:
     """As `fit_directions`: yields the finished share; close it to cancel."""
     features = Features(trained, seed)
+    block = block or default_block(features)
     _check(features, block, n_components, n_samples)
     joint = yield from joint_in_steps(features, n_samples, n_components, batch)
     covariance = joint.between(block, block)
@@ -83,6 +86,16 @@ def fit_in_steps(
     shares = tuple(direction.share or 0.0 for direction in directions)
     fit = Fit(block, n_samples, seed, shares, random_share(covariance))
     return DirectionSet(Model.of(trained), directions, fit)
+
+
+def default_block(features: Features) -> str:
+    """The second block of volumes, where it is there; else the first block.
+
+    In generators of volumes the first block is blurred over most of a training volume,
+    and its components may move nothing.
+    """
+    second = min(2, len(features.names) - 1)
+    return features.names[second if isinstance(features.network, VolumeGenerator) else 1]
 
 
 def joint_in_steps(
@@ -118,6 +131,7 @@ def _components(joint: Joint, block: str, found: Components) -> tuple[Direction,
             "component",
             joint.offsets(block, vector / math.sqrt(variance)),
             float(share),
+            block=block,
         )
         for number, (vector, variance, share) in enumerate(numbers, start=1)
     )

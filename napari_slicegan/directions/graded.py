@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.directions.gauge import Gauge
 from napari_slicegan.directions.properties import PROPERTIES
-from napari_slicegan.edits import LATENT, Edit
 from napari_slicegan.generation import (
     Size,
     VolumePlan,
@@ -25,6 +24,7 @@ from napari_slicegan.regions import Profile
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction import Direction
+    from napari_slicegan.edits import Edit
     from napari_slicegan.trained_generator import TrainedGenerator
     from napari_slicegan.volume import Volume
 
@@ -108,7 +108,8 @@ class Grade:
     seed
         Picks the sample.
     block
-        Block that is edited: the finer its positions, the finer the profile can be.
+        Block that is edited, the direction's own if left out: the finer its positions,
+        the finer the profile can be.
     n_slabs
         Slabs of equal depth.
 
@@ -125,7 +126,7 @@ class Grade:
     name: str = "phase_fraction"
     phase: int | None = None
     seed: int = 0
-    block: str = "block1"
+    block: str | None = None
     n_slabs: int = 8
 
     def __post_init__(self) -> None:
@@ -189,7 +190,7 @@ def response_in_steps(
     gauge: Gauge,
     direction: Direction,
     name: str,
-    block: str = LATENT,
+    block: str | None = None,
     strengths: Sequence[float] = RESPONSE_STRENGTHS,
     seeds: Sequence[int] = RESPONSE_SEEDS,
 ) -> Generator[float, None, Response]:
@@ -204,7 +205,7 @@ def response_in_steps(
     name
         Key of ``PROPERTIES``, one of the gauge's.
     block
-        Block that is edited.
+        Block that is edited; the direction's own if left out.
     strengths, seeds
         Every pair of them is one volume.
     """

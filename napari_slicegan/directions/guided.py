@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,10 +25,13 @@ from napari_slicegan.generation import finished, scaled
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.moments import Numbers
-    from napari_slicegan.trained_generator import TrainedNetwork
+    from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
 
 GUIDED_SAMPLES, RANDOM_SAMPLES = 300, 200
 N_RANDOM = 8
+TRIAL_STRENGTHS, TRIAL_SEEDS = (-3.0, -1.0, 1.0, 3.0), (0, 1)
+# Share of the time that goes into random samples, before the blocks are tried.
+SAMPLING_SHARE = 0.7
 
 
 def guided_directions(
@@ -37,6 +41,7 @@ def guided_directions(
     n_samples: int = GUIDED_SAMPLES,
     seed: int = SEED,
     batch: int = BATCH,
+    block: str | None = None,
 ) -> tuple[Direction, ...]:
     """The direction along which each property rises, by least squares.
 
@@ -52,6 +57,9 @@ def guided_directions(
         Random volumes of the training size, or images, that are measured.
     batch
         Samples at a time.
+    block
+        Where the directions act if nothing else is said. Left out, each is tried at
+        every block, and the one counts where it moves its property steadily and most.
 
     Raises
     ------
@@ -69,11 +77,29 @@ def guided_in_steps(
     n_samples: int = GUIDED_SAMPLES,
     seed: int = SEED,
     batch: int = BATCH,
+    block: str | None = None,
 ) -> Generator[float, None, tuple[Direction, ...]]:
     """As `guided_directions`: yields the finished share; close it to cancel."""
     gauge = Gauge(trained, properties, phase)
     features = Features(trained, seed)
     _check_samples(features, n_samples)
+    steps = _joints(features, gauge, n_samples, batch)
+    joints = yield from scaled(steps, 0, 1 if block else SAMPLING_SHARE)
+    found = [_guided(features, joint, name) for name, joint in joints.items()]
+    if block:
+        return tuple(replace(one, block=block) for one in found)
+    placed = []
+    for number, (direction, name) in enumerate(zip(found, joints, strict=True)):
+        start = SAMPLING_SHARE + (1 - SAMPLING_SHARE) * number / len(found)
+        stop = start + (1 - SAMPLING_SHARE) / len(found)
+        placed.append((yield from scaled(_placed(direction, gauge, name), start, stop)))
+    return tuple(placed)
+
+
+def _joints(
+    features: Features, gauge: Gauge, n_samples: int, batch: int
+) -> Generator[float, None, dict[str, Joint]]:
+    """Features of random samples together with each measured property."""
     bases = yield from scaled(
         bases_in_steps(features, n_samples, 0, batch), 0, AXES_SHARE
     )
@@ -81,7 +107,7 @@ def guided_in_steps(
     joints = {name: Joint(features, bases, [name]) for name in gauge.names}
     for first, last in spans(n_samples, batch):
         rows, made = features.rows_and_samples(features.latents(first, last))
-        values = trained.transform.inverse(made.cpu(), 1)
+        values = gauge.trained.transform.inverse(made.cpu(), 1)
         measured = [gauge.measure_one(one) for one in values]
         for name, joint in joints.items():
             column = np.array([[row[name]] for row in measured])
@@ -89,7 +115,24 @@ def guided_in_steps(
             there = np.isfinite(column[:, 0])
             joint.add({key: part[there] for key, part in rows.items()}, column[there])
         yield done + (1 - done) * last / n_samples
-    return tuple(_guided(features, joint, name) for name, joint in joints.items())
+    return joints
+
+
+def _placed(
+    direction: Direction, gauge: Gauge, name: str
+) -> Generator[float, None, Direction]:
+    """The direction at the block where it moves its property steadily and most."""
+    scores = {}
+    for number, block in enumerate(direction.offsets, start=1):
+        rows = []
+        for seed in TRIAL_SEEDS:
+            edits = ([direction.edit(s, block)] for s in TRIAL_STRENGTHS)
+            made = [gauge.make(seed, edit) for edit in edits]
+            rows.append([gauge.measure(values)[name] for values in made])
+        steps = np.diff(np.array(rows), axis=1)
+        scores[block] = (bool((steps > 0).all()), float(np.nansum(steps)))
+        yield number / len(direction.offsets)
+    return replace(direction, block=max(scores, key=lambda block: scores[block]))
 
 
 def _guided(features: Features, joint: Joint, name: str) -> Direction:
@@ -99,21 +142,42 @@ def _guided(features: Features, joint: Joint, name: str) -> Direction:
     _check_samples(features, joint.n)
     latents, with_property = joint.between(LATENT, LATENT), joint.between(LATENT, name)
     variance = float(joint.between(name, name)[0, 0])
-    slopes: Numbers = np.linalg.solve(latents, with_property[:, 0])
+    # The channel of a label does not vary here: least squares leave it out.
+    slopes: Numbers = np.linalg.lstsq(latents, with_property[:, 0])[0].astype(float)
     length = float(np.linalg.norm(slopes))
     if variance <= 0 or length == 0:
         raise ValueError(
             f"A direction is guided by a property that varies, got the same {title} in "
             "all samples; train on micrographs in which it differs."
         )
-    along = slopes / length
-    deviation = math.sqrt(float(along @ latents @ along))
     explained = float(slopes @ with_property[:, 0]) / variance
     # Adjusted for the number of latent channels, which explain a little of anything.
     spare = joint.n - len(slopes) - 1
     share = 1 - (1 - explained) * (joint.n - 1) / spare
-    offsets = joint.offsets(LATENT, along / deviation, along)
+    deviation = np.array([1 / math.sqrt(variance)])
+    offsets = joint.offsets(name, deviation, slopes / length)
     return Direction(title, "guided", offsets, max(share, 0.0))
+
+
+def condition_direction(trained: TrainedGenerator) -> Direction:
+    """The slider of a generator that was told a label of each training image.
+
+    Strength 1 is one standard deviation of the labels, 0 their mean.
+
+    Raises
+    ------
+    ValueError
+        If the generator was not told any.
+    """
+    network = trained.network
+    if not network.spec.labels:
+        raise ValueError(
+            "Expected a generator that was told the phase fractions of its images, got "
+            "one that was not; train with the setting 'Condition'."
+        )
+    step = np.zeros(network.latent_width)
+    step[-1] = 1
+    return Direction("condition", "condition", {LATENT: step})
 
 
 def random_directions(
@@ -130,7 +194,8 @@ def random_directions(
     found = []
     rng = np.random.default_rng(seed)
     for number in range(1, n + 1):
-        along = rng.standard_normal(len(latents))
+        # The channel of a label is no random number.
+        along = rng.standard_normal(len(latents)) * (np.diag(latents) > 0)
         along /= np.linalg.norm(along)
         deviation = math.sqrt(float(along @ latents @ along))
         offsets = joint.offsets(LATENT, along / deviation, along)

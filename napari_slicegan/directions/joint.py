@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Joint:
 
     def add(self, rows: Rows, extras: NDArray[np.float64] | None = None) -> None:
         """Count samples: their features, and the further numbers [n, n_extras]."""
-        parts: list[NDArray[np.floating]] = [
+        parts: list[NDArray[Any]] = [
             rows[name] @ self._bases[name] if name in self._bases else rows[name]
             for name in self._features.names
         ]
@@ -77,14 +77,14 @@ class Joint:
         """Change of every block for one standard deviation of a coordinate.
 
         Least squares of each block's features on the coordinate ``weights . features of
-        the block``, whose standard deviation is one. For the latents the direction
-        alone is taken from it: their step has the length of one standard deviation of
-        a pooled latent.
+        the block`` (or on a further number), whose standard deviation is one. For the
+        latents the direction alone is taken from it: their step has the length of one
+        standard deviation of a pooled latent.
 
         Parameters
         ----------
         block
-            Block of the coordinate, or ``"latent"``.
+            Block of the coordinate, ``"latent"``, or name of a further number.
         weights
             [D_block], on the block's own axes.
         latent

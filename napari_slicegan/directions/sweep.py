@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from napari_slicegan.atomic_files import replacing
 from napari_slicegan.directions.properties import PROPERTIES
-from napari_slicegan.edits import LATENT
 from napari_slicegan.generation import finished
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ def sweep(
     direction: Direction,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
-    first: str = LATENT,
+    first: str | None = None,
     last: str | None = None,
     region: Region | None = None,
 ) -> Sweep:
@@ -157,7 +156,7 @@ def sweep_in_steps(
     direction: Direction,
     strengths: Sequence[float] = STRENGTHS,
     seed: int = 0,
-    first: str = LATENT,
+    first: str | None = None,
     last: str | None = None,
     region: Region | None = None,
 ) -> Generator[float, None, Sweep]:

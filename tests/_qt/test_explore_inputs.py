@@ -55,6 +55,8 @@ def test_the_last_block_is_not_before_the_first(qtbot: QtBot) -> None:
     form = ExplorationForm()
     qtbot.addWidget(form)
     form.set_blocks(BLOCKS)
+    assert (form.value().first, form.value().last) == (None, None)
+    assert not form.last.isEnabled()
     form.first.setCurrentText("block2")
     assert (form.value().first, form.value().last) == ("block2", "block2")
     form.last.setCurrentText("latent")
@@ -99,7 +101,7 @@ def test_what_to_look_for_is_shown(qtbot: QtBot) -> None:
     qtbot.addWidget(form)
     form.set_choices(BLOCKS, TITLES)
     assert form.value() == FitRequest(guided=("phase_fraction",))
-    wanted = FitRequest("block2", 3, 50, ("chord_length",), 80)
+    wanted = FitRequest("block1", 3, 50, ("chord_length",), 80)
     form.set_value(wanted)
     assert form.value() == wanted
 

@@ -43,7 +43,7 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     trained = panel.session.trained
     assert trained is not None
     channels = trained.network.spec.latent_channels
-    request = FitRequest("block1", 1, 100, ("phase_fraction",), 2 * channels)
+    request = FitRequest("block2", 1, 100, ("phase_fraction",), 4 * channels)
     find(panel, request, qtbot)
     row = panel.inputs.directions.list.rows[0]
     assert row.name.text() == "phase fraction"

@@ -81,7 +81,7 @@ def signed() -> TrainedGenerator:
     """
     made = volumes(40, Sign())
     with torch.no_grad():
-        matrix = made.network.blocks[0].matrix
+        matrix = made.network.get_parameter("blocks.block1.matrix")
         matrix[0] = torch.from_numpy(3 * frames(40)[1][0]).float()
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -94,7 +94,7 @@ def test_names(found: DirectionSet) -> None:
     assert third in tuple(again)
 
 
-EXAMPLES = {
+EXAMPLES: dict[str, dict[str, Any]] = {
     "everywhere": {"strength": 2.5},
     "range": {"strength": -1.5, "first": "latent", "last": "block2"},
     "box": {"strength": 3, "region": Box((0, 0, 0), (9, 9, 9)), "first": "block1"},
@@ -110,7 +110,7 @@ def test_examples_are_made_again_from_the_file(
     """Bit for bit, from what is in the two files alone."""
     size = (16, 20, 17)
     values = {"size": size, "seed": 5, **EXAMPLES[name]}
-    noted = with_example(trained, found.named("component 1"), **values)  # type: ignore[arg-type]
+    noted = with_example(trained, found.named("component 1"), **values)
     found.with_(noted).save(tmp_path / "found.safetensors")
     read = load_directions(tmp_path / "found.safetensors").named("component 1")
     assert read.example == noted.example

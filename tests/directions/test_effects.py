@@ -93,7 +93,7 @@ def test_even_variance_tells_of_nothing() -> None:
     """All components alike: the first one is hardly more than a random direction."""
     trained = volumes()
     with torch.no_grad():
-        matrix = trained.network.blocks[0].matrix
+        matrix = trained.network.get_parameter("blocks.block1.matrix")
         matrix.zero_()
         matrix[:32] = torch.eye(32)
     found = fit_directions(trained, n_components=2, n_samples=2000, batch=200)

@@ -118,10 +118,10 @@ def test_guided_direction_is_the_planted_one() -> None:
     reader = np.zeros((2, 40))
     trained = volumes(40, Map(reader))
     with torch.no_grad():
-        matrix = trained.network.blocks[0].matrix
+        matrix = trained.network.get_parameter("blocks.block1.matrix")
         matrix.zero_()
         matrix[0] = torch.from_numpy(along).float()
-        trained.network.blocks[1].matrix[1, 0] = 1
+        trained.network.get_parameter("blocks.block2.matrix")[1, 0] = 1
     (found,) = guided_directions(trained, ["phase_fraction"], 255, 400, batch=50)
     assert found.name == "phase fraction"
     assert found.kind == "guided"
@@ -136,6 +136,17 @@ def test_random_directions_are_as_long_as_others() -> None:
     for direction in random_directions(volumes(), 3, n_samples=100, batch=50):
         assert direction.kind == "random"
         assert np.linalg.norm(direction.offsets["latent"]) == pytest.approx(1 / 8)
+
+
+def test_blocks_by_default() -> None:
+    """The second of volumes, the first of images, what there is of a short chain."""
+    blocks = {}
+    for trained in (random_generator(OneHotPhases([0, 1])), volumes(), images()):
+        found = fit_directions(trained, n_components=1, n_samples=20)
+        assert found.fit is not None
+        assert found.directions[0].block == found.fit.block
+        blocks[trained.name, len(trained.network.blocks)] = found.fit.block
+    assert blocks == {("toy", 3): "block2", ("planted", 2): "block1"}
 
 
 def test_progress_and_cancel() -> None:

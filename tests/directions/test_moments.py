@@ -20,7 +20,7 @@ def rows() -> NDArray[np.float64]:
     rng = np.random.default_rng(0)
     turned, _ = np.linalg.qr(rng.standard_normal((12, 12)))
     spread = np.linspace(5, 0.5, 12)
-    return 100 + (rng.standard_normal((531, 12)) * spread) @ turned
+    return np.asarray(100 + (rng.standard_normal((531, 12)) * spread) @ turned)
 
 
 def streamed(rows: NDArray[np.float64], batch: int) -> Moments:
