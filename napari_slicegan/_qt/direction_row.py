@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_STRENGTH = 6.0
 STEPS_PER_UNIT = 10
-PLOT_SIZE = (92, 50)
+PLOT_SIZE = (124, 58)
 
 
 class StrengthEditor(FieldEditor):

@@ -108,7 +108,8 @@ class ExploreInputs(QWidget):
         box = self.directions
         box.undo_button.setEnabled(history.can_undo)
         box.redo_button.setEnabled(history.can_redo)
-        for each in (box.reset_button, box.load_button, self.fit.fit_button):
+        box.reset_button.setEnabled(history.now.reset() != history.now)
+        for each in (box.load_button, self.fit.fit_button):
             each.setEnabled(known)
         for each in (box.save_button, self.sweep.sweep_button, self.grade.grade_button):
             each.setEnabled(found)

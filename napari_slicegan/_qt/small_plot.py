@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_slicegan._qt.curves import FOREGROUND
 from napari_slicegan._qt.messages import is_dark
 
+AXIS_WIDTH = 36
 # Readable on a dark and on a light background; told apart also by the colour blind.
 MEASURED, ASKED, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
 
@@ -24,7 +25,7 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     size
         Width and height in pixels.
     with_axes
-        Whether numbers stand at the axes; else only at the two ends, as a tooltip.
+        Whether numbers stand at all ticks; else only the lowest and the highest value.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         item.setMouseEnabled(False, False)
         item.setMenuEnabled(False)
         item.hideButtons()
+        self._with_axes = with_axes
+        item.showAxis("bottom", with_axes)
         for side in ("left", "bottom"):
-            item.showAxis(side, with_axes)
             item.getAxis(side).setStyle(tickTextOffset=2, tickLength=-3)
+        item.getAxis("left").setWidth(AXIS_WIDTH)
         item.getViewBox().setDefaultPadding(0.08)
         self._marker = pyqtgraph.InfiniteLine(
             0, angle=90, pen=pyqtgraph.mkPen(MARKER, width=1.5)
@@ -80,6 +83,11 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             symbolPen=None,
             antialias=True,
         )
+        numbers = np.asarray(y)
+        if not self._with_axes and np.isfinite(numbers).all():
+            ends = sorted({float(numbers.min()), float(numbers.max())})
+            ticks = [(number, f"{number:.2g}") for number in ends]
+            self.getPlotItem().getAxis("left").setTicks([ticks])
 
     def mark(self, x: float) -> None:
         """Where the slider stands."""
