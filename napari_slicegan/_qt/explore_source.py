@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
 SAMPLE = "varied_sandstone"
+GENERATOR = "generator.safetensors"
 
 
 class ExploreSource(GeneratorSource):
@@ -57,5 +58,7 @@ class ExploreSource(GeneratorSource):
     def showEvent(self, event: QShowEvent) -> None:
         """Go on with the run of the other tabs if there is nothing else."""
         super().showEvent(event)
-        if self.value() is None and not self.is_loading:
+        # A run that has just begun has nothing to load yet; that is no fault.
+        saved = self._offered and (self._offered / GENERATOR).is_file()
+        if saved and self.value() is None and not self.is_loading:
             self.open_offered()
