@@ -3,7 +3,8 @@
     xvfb-run -s "-screen 0 1280x800x24" python docs/screenshots.py
 
 opens the sandstone slice, trains on it, and generates a volume with the run that has
-ended, as a user does. On the way it photographs the three panels.
+ended, as a user does; then it finds directions in the sample generator and moves along
+one of them. On the way it photographs the four panels.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.main_widget import SliceGANWidget
 
 IMAGES = Path(__file__).parent / "images"
-PANELS = ("micrograph", "training", "volume")
+PANELS = ("micrograph", "training", "volume", "explore")
 # Endings of the file names; pictures of the usual theme have none.
 THEMES = {"dark": "", "light": "-light"}
 WIDTH, HEIGHT = 1280, 800
 # Share of the training after which the curves have something to show.
 SHOWN_AT = 0.6
+STRENGTH = 2.5
 SETTLE_MS = 1500
 POLL_MS = 50
 
@@ -66,8 +68,17 @@ def take_pictures(
     wait_for(lambda: widget.micrograph.images() is not None)
     if "micrograph" in wanted:
         picture(viewer, out / "window-micrograph.png")
-    if not {"training", "volume"} & {*wanted}:
-        return
+    if {"training", "volume"} & {*wanted}:
+        train_and_generate(viewer, widget, out, wanted)
+    if "explore" in wanted:
+        explore(viewer, widget)
+        picture(viewer, out / "window-explore.png")
+
+
+def train_and_generate(
+    viewer: Viewer, widget: SliceGANWidget, out: Path, wanted: Sequence[str]
+) -> None:
+    """Train, and make a volume with the run."""
     widget.show_panel("Train")
     progress = [0.0]
     widget.train.reported.connect(
@@ -89,6 +100,19 @@ def take_pictures(
         widget.volume.generate()
         wait_for(lambda: bool(made))
         picture(viewer, out / "window-volume.png")
+
+
+def explore(viewer: Viewer, widget: SliceGANWidget) -> None:
+    """Find directions in the sample generator and move along the first."""
+    panel = widget.explore
+    panel.failed.connect(sys.exit)
+    widget.show_panel("Explore")
+    panel.source.open_sample()
+    wait_for(lambda: panel.session.is_studied and not panel.task.is_busy)
+    panel.fit()
+    wait_for(lambda: panel.session.found is not None)
+    panel.inputs.directions.list.rows[0].set_value(STRENGTH)
+    wait_for(lambda: not panel.session.live.is_busy)
 
 
 def picture(viewer: Viewer, path: Path) -> None:

@@ -216,6 +216,15 @@ def orthogonal_slices() -> None:
     widget.volume.orthogonal.show_slices(chosen)
 
 
+def explore() -> None:
+    """Open the Explore panel; with the sample generator if there is no other."""
+    widget = _open_widget()
+    widget.show_panel("Explore")
+    source = widget.explore.source
+    if source.value() is None and not source.is_loading:
+        source.open_sample()
+
+
 def _start_when_ready(widget: SliceGANWidget) -> None:
     """Start with the images that are being prepared; if they fail, say nothing more."""
 

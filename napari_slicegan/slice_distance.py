@@ -45,7 +45,11 @@ class SliceDistance:
 
     def __init__(self, samplers: Sequence[Source], transform: Transform) -> None:
         rng = torch.Generator().manual_seed(SEED)
-        drawn = [source.sample(2 * PLANES, rng).numpy() for source in samplers]
+        # Without the channel of labels that crops may have.
+        drawn = [
+            source.sample(2 * PLANES, rng).numpy()[:, : transform.channels]
+            for source in samplers
+        ]
         self._real = [crops[:PLANES] for crops in drawn]
         self._transform = transform
         others = [crops[PLANES:] for crops in drawn]

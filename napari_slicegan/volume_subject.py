@@ -68,9 +68,13 @@ class Volumes:
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         check_training_size(self.spec, patch)
+        told: Sequence[float] = ()
+        if config.architecture.condition == "phase_fraction":
+            self.spec = replace(self.spec, labels=fractions_of(data))
+            told = scaled_labels(self.spec.labels)
         symmetries = config.slices.symmetries
         self.samplers: Sequence[Source] = patch_samplers(
-            data, self.transform, patch, symmetries
+            data, self.transform, patch, symmetries, told
         )
         self._crops = self.samplers
         if config.architecture.condition == "phase_fraction":

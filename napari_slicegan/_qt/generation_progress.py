@@ -9,6 +9,7 @@ from napari_slicegan._qt.activity import Activity
 
 REFRESH_MS = 500
 WHOLE = 1000
+WORDS = "generating a volume"
 
 
 class GenerationProgress(QProgressBar):
@@ -20,12 +21,14 @@ class GenerationProgress(QProgressBar):
         self.setRange(0, WHOLE)
         self.setVisible(False)
         self._activity = Activity()
+        self._words = WORDS
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self._refresh)
 
-    def begin(self) -> None:
-        """A volume is about to be made."""
+    def begin(self, words: str = WORDS) -> None:
+        """Something is about to be made; the words are for the activity dock."""
+        self._words = words[0].lower() + words[1:]
         self.setValue(0)
         self.setVisible(True)
         self._timer.start()
@@ -43,4 +46,4 @@ class GenerationProgress(QProgressBar):
     def _refresh(self) -> None:
         # It lets napari process events, so it is not for each report.
         share = self.value() / WHOLE
-        self._activity.show(share, "SliceGAN: generating a volume")
+        self._activity.show(share, f"SliceGAN: {self._words}")

@@ -55,9 +55,9 @@ class GeneratorSource(QGroupBox):
         opening = QHBoxLayout()
         opening.addWidget(self.open_run)
         opening.addWidget(self.open_file)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.facts)
-        layout.addLayout(opening)
+        self._column = QVBoxLayout(self)
+        self._column.addWidget(self.facts)
+        self._column.addLayout(opening)
         # signals
         self.open_run.clicked.connect(lambda checked: self._browse_run())
         self.open_file.clicked.connect(lambda checked: self._browse_file())
@@ -65,6 +65,10 @@ class GeneratorSource(QGroupBox):
     def value(self) -> TrainedNetwork | None:
         """The generator; None as long as there is none."""
         return self._trained
+
+    def add_row(self, row: QHBoxLayout) -> None:
+        """Put further places that a generator can come from below."""
+        self._column.addLayout(row)
 
     @property
     def is_loading(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the panels read from the viewer's layers: images, and a rectangle to crop."""
+"""What the panels read from the viewer's layers: images, and what is drawn on them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from napari_slicegan.pixel_sizes import NM_PER_UNIT
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
-CROP = "Crop"
+    from napari_slicegan.volume import Volume
+
+CROP, BOX = "Crop", "Box of the sliders"
 
 Crop = tuple[int, int, int, int]
+Corner = tuple[float, float, float]
 
 
 def selected_sources(viewer: Viewer) -> list[ImageSource]:
@@ -93,6 +97,50 @@ def remove_crop(viewer: Viewer) -> None:
     """Take the rectangle away."""
     if CROP in viewer.layers:
         viewer.layers.remove(CROP)
+
+
+def draw_box(
+    viewer: Viewer, volume: Volume, changed: Callable[[Corner, Corner], Any]
+) -> Shapes:
+    """Let the user draw rectangles in slices of a volume; tells the box in voxels.
+
+    Along an axis that no rectangle spans, the box is as deep as the volume: one
+    rectangle is enough, a second one in another view makes it less deep.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if BOX in viewer.layers:
+        viewer.layers.remove(BOX)
+    viewer.dims.ndisplay = 2
+    edge = volume.voxel_size_nm
+    grid = {} if edge is None else {"scale": (edge,) * 3, "units": ("nm",) * 3}
+    size = np.array(volume.values.shape[:3])
+    layer = viewer.add_shapes(
+        name=BOX,
+        ndim=3,
+        face_color="#ffb00040",
+        edge_color="#ffb000",
+        edge_width=max(0.5, float(size.max()) / 120),
+        **grid,
+    )
+    layer.mode = "add_rectangle"
+    layer.events.data.connect(lambda event: _tell_box(layer, size, changed))
+    return layer
+
+
+def _tell_box(
+    layer: Shapes, size: NDArray[np.intp], changed: Callable[[Corner, Corner], Any]
+) -> None:
+    low, high = np.zeros(3), size.astype(float)
+    for rectangle in layer.data:
+        corners = np.asarray(rectangle)
+        # Whole voxels; one reaches 1/2 to both sides of its coordinate.
+        first = np.clip(np.floor(corners.min(axis=0) + 0.5), 0, size)
+        last = np.clip(np.floor(corners.max(axis=0) + 0.5), 0, size)
+        spanned = last > first
+        low[spanned], high[spanned] = first[spanned], last[spanned]
+    if layer.data:
+        (a, b, c), (d, e, f) = low.tolist(), high.tolist()
+        changed((a, b, c), (d, e, f))
 
 
 def _tell(layer: Shapes, source: ImageSource, changed: Callable[[Crop], Any]) -> None:

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slicegan.config import Kind, MicrographSettings
+    from napari_slicegan.directions import Sweep
     from napari_slicegan.micrograph import Micrograph
     from napari_slicegan.sheet import Sheet
     from napari_slicegan.volume import Volume
 
 PHASES = "Phases"
 PREVIEW = "Preview"
+EXPLORED, SWEEP = "Explored", "Sweep"
 OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
 
@@ -95,6 +97,24 @@ def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
     return layer
 
 
+def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
+    """Show the volume that follows the sliders, or its corner, in place."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if EXPLORED in viewer.layers:
+        layer = viewer.layers[EXPLORED]
+        if layer.metadata.get(LABELS) == volume.labels:
+            layer.data = volume.values
+            # A sweep, or another volume, may have hidden it.
+            if not layer.visible:
+                _hide_volumes(viewer)
+                layer.visible = True
+            return layer
+        viewer.layers.remove(layer)
+    layer = _add_solid(viewer, volume, EXPLORED)
+    _show_alone(viewer, layer)
+    return layer
+
+
 def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
     """Show how a run of images or points stands, [rows, columns(, 3)].
 
@@ -109,6 +129,35 @@ def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
         viewer.layers.remove(layer)
     layer = viewer.add_image(picture, name=PREVIEW, **_shades(picture.ndim > 2))
     _show_alone(viewer, layer)
+    return layer
+
+
+def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
+    """Show a sweep as one layer whose slider is the strength.
+
+    Parameters
+    ----------
+    like
+        A volume of the same material.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if SWEEP in viewer.layers:
+        viewer.layers.remove(SWEEP)
+    _hide_volumes(viewer)
+    edge = like.voxel_size_nm or 1.0
+    first, *_, last = sweep.strengths
+    step = (last - first) / (len(sweep.strengths) - 1)
+    layer = viewer.add_image(
+        sweep.values,
+        rgb=like.kind == "colour",
+        name=SWEEP,
+        scale=(step or 1.0, edge, edge, edge),
+        translate=(first, 0.0, 0.0, 0.0),
+        metadata={LABELS: like.labels},
+        **_solid_options(like),
+    )
+    viewer.dims.axis_labels = ("strength", "z", "y", "x")
+    viewer.dims.set_point(0, first)
     return layer
 
 
@@ -136,9 +185,7 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
 
     Other volumes are at the same place, so they are hidden.
     """
-    for other in viewer.layers:
-        if other.ndim == 3:
-            other.visible = False
+    _hide_volumes(viewer)
     grid = _grid(volume.voxel_size_nm, 3)
     about = {LABELS: volume.labels}
     return _add(
@@ -152,19 +199,29 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
     )
 
 
-def _add_solid(viewer: Viewer, volume: Volume) -> Image:
-    """Preview as a block: napari draws labels of zero as if nothing were there."""
-    options: dict[str, Any] = _grid(volume.voxel_size_nm, 3)
-    if volume.kind == "phases":
-        colours = list(phase_colours(volume.labels).values())
-        options |= block_of_phases(volume.labels, colours)
+def _add_solid(viewer: Viewer, volume: Volume, name: str = PREVIEW) -> Image:
+    """A block: napari draws labels of zero as if nothing were there."""
     return viewer.add_image(
         volume.values,
         rgb=volume.kind == "colour",
-        name=PREVIEW,
+        name=name,
         metadata={LABELS: volume.labels},
-        **options,
+        **_grid(volume.voxel_size_nm, 3),
+        **_solid_options(volume),
     )
+
+
+def _solid_options(volume: Volume) -> dict[str, Any]:
+    if volume.kind != "phases":
+        return {}
+    return block_of_phases(volume.labels, [*phase_colours(volume.labels).values()])
+
+
+def _hide_volumes(viewer: Viewer) -> None:
+    """They are all at the same place."""
+    for layer in viewer.layers:
+        if layer.ndim >= 3:
+            layer.visible = False
 
 
 def _show_alone(viewer: Viewer, layer: Layer) -> None:

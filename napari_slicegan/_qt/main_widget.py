@@ -20,11 +20,13 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt import layers
 from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.explore_panel import ExplorePanel
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.micrograph_panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train_panel import TrainPanel
 from napari_slicegan._qt.volume_panel import VolumePanel
+from napari_slicegan.config import AXES
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
@@ -34,12 +36,14 @@ if TYPE_CHECKING:
     from napari_slicegan.scatter import Scatter
     from napari_slicegan.sheet import Sheet
     from napari_slicegan.step_report import FinishReason
+    from napari_slicegan.trainer import Trainer
 
 PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
     {
         "Micrograph": MicrographPanel,
         "Train": lambda viewer: TrainPanel(),
         "Volume": VolumePanel,
+        "Explore": ExplorePanel,
     }
 )
 """Tabs from left to right: title, and what makes the panel for a viewer."""
@@ -50,7 +54,7 @@ PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
 
 
 class SliceGANWidget(QWidget):
-    """From a micrograph to a volume, in three tabs.
+    """From a micrograph to a volume and its relatives, in four tabs.
 
     Closing the dock, the viewer or the program ends a run after its step and saves it.
 
@@ -110,6 +114,11 @@ class SliceGANWidget(QWidget):
         """The third tab."""
         return self.panels["Volume"]  # type: ignore[return-value]
 
+    @property
+    def explore(self) -> ExplorePanel:
+        """The fourth tab."""
+        return self.panels["Explore"]  # type: ignore[return-value]
+
     def show_panel(self, title: str) -> None:
         """Bring a tab to the front."""
         self.tabs.setCurrentIndex(list(PANELS).index(title))
@@ -121,6 +130,7 @@ class SliceGANWidget(QWidget):
         self._is_closed = True
         self.train.close_run(CLOSE_S)
         self.volume.close_generation(CLOSE_S)
+        self.explore.close_work(CLOSE_S)
         self.volume.orthogonal.release()
         self._bind_keys(bound=False)
         app = QApplication.instance()
@@ -178,6 +188,7 @@ class SliceGANWidget(QWidget):
         self.train.settings.value_changed.connect(self._judge_by_patch)
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
+        self.train.run_started.connect(self._offer_exploring)
         self.volume.product_changed.connect(self._name_third)
         self._bind_keys(bound=True)
 
@@ -200,6 +211,12 @@ class SliceGANWidget(QWidget):
         """The third tab goes on with the run that ended, if it got to a step."""
         if not self._is_closed and (path / "generator.safetensors").is_file():
             self.volume.set_run(path)
+
+    def _offer_exploring(self, trainer: Trainer) -> None:
+        """The fourth tab can have a look at the run as it was last saved."""
+        is_volume = trainer.config.architecture.dimensions == len(AXES)
+        if trainer.folder is not None and is_volume:
+            self.explore.source.offer(trainer.folder.path)
 
     def _bind_keys(self, *, bound: bool) -> None:
         """Keys of the viewer; they must not outlive this widget."""

@@ -237,10 +237,14 @@ def training_worker(job: TrainingJob) -> TrainingWorker:
 
 def generation_worker(trained: TrainedNetwork, request: Request) -> GenerationWorker:
     """Worker for a request, known to napari's list of tasks, not yet started."""
+    return task_worker(WORK[type(request)], trained, request)
+
+
+def task_worker(work: Any, *args: Any) -> GenerationWorker:
+    """Worker for steps that yield their share, known to napari, not yet started."""
     worker: GenerationWorker = create_worker(
-        WORK[type(request)],
-        trained,
-        request,
+        work,
+        *args,
         _worker_class=GenerationWorker,
         _start_thread=False,
         _ignore_errors=True,

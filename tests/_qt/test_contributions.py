@@ -90,7 +90,7 @@ def test_samples_open_as_layers(name: str, viewer: Any) -> None:
 def test_menus_and_palette_hold_the_commands(viewer: Any) -> None:
     assert f"{PLUGIN}.generate" in menu_commands("napari/file/new_layer")
     assert f"{PLUGIN}.orthogonal_slices" in menu_commands("napari/layers/visualize")
-    names = ("train", "stop", "generate", "orthogonal_slices", "read_run")
+    names = ("train", "stop", "generate", "orthogonal_slices", "explore", "read_run")
     assert {f"{PLUGIN}.{name}" for name in names} <= menu_commands()
 
 
@@ -179,6 +179,15 @@ def test_nothing_to_generate_with(viewer: Any) -> None:
     widget = opened(viewer)
     assert panel_of(widget) == "Volume"
     assert widget.volume.message.text().startswith("Expected a generator")
+
+
+def test_explore_opens_the_sample_generator(viewer: Any, qtbot: QtBot) -> None:
+    run("explore")
+    widget = opened(viewer)
+    assert panel_of(widget) == "Explore"
+    with qtbot.waitSignal(widget.explore.explored, timeout=LONG):
+        pass
+    assert "Explored" in viewer.layers
 
 
 def test_nothing_to_slice(viewer: Any) -> None:
