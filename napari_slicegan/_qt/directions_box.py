@@ -47,14 +47,15 @@ class DirectionsBox(QGroupBox):
             "The directions with their names; those that are moved with an example.",
         )
         # layout
+        asked = {
+            self.undo_button: self.undo_asked,
+            self.redo_button: self.redo_asked,
+            self.reset_button: self.reset_asked,
+            self.load_button: self.load_asked,
+            self.save_button: self.save_asked,
+        }
         buttons = QHBoxLayout()
-        for each in (
-            self.undo_button,
-            self.redo_button,
-            self.reset_button,
-            self.load_button,
-            self.save_button,
-        ):
+        for each in asked:
             buttons.addWidget(each)
         layout = QVBoxLayout(self)
         layout.addWidget(self.sentence)
@@ -63,11 +64,8 @@ class DirectionsBox(QGroupBox):
         layout.addLayout(buttons)
         self.set_found(None)
         # signals
-        self.undo_button.clicked.connect(lambda checked: self.undo_asked.emit())
-        self.redo_button.clicked.connect(lambda checked: self.redo_asked.emit())
-        self.reset_button.clicked.connect(lambda checked: self.reset_asked.emit())
-        self.load_button.clicked.connect(lambda checked: self.load_asked.emit())
-        self.save_button.clicked.connect(lambda checked: self.save_asked.emit())
+        for each, signal in asked.items():
+            each.clicked.connect(lambda checked, signal=signal: signal.emit())
 
     def set_found(self, found: Found | None) -> None:
         """Show other directions; a warning where there is little to find."""

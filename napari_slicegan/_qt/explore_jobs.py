@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 COMPONENTS_SHARE, GUIDED_SHARE, EFFECTS_SHARE = 0.15, 0.3, 0.8
 # An example is there to be made again, not to fill the memory.
 EXAMPLE_EDGE = 64
+SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
 def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Studied]:
@@ -113,15 +114,19 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
     from napari_slicegan.directions import PROPERTIES, label
 
     strongest = direction.strongest
+    # Else what it was guided by, if it was.
+    guide = (key for key in names if PROPERTIES[key].title.lower() == direction.name)
+    shown = next(guide, names[0]) if strongest is None else strongest.measured
+    one = PROPERTIES[shown]
     words = label(direction)
-    if strongest is not None:
-        one = PROPERTIES[strongest.measured]
-        unit = f" {one.unit}" if one.unit else ""
-        words = (
-            f"{one.title.lower()} {strongest.slope:+.2g} ± "
-            f"{strongest.slope_error:.1g}{unit} per σ"
-        )
-    shown = names[0] if strongest is None else strongest.measured
+    for effect in direction.effects:
+        if effect.measured == shown:
+            unit = f" {one.unit}/{SIGMA}" if one.unit else f" per {SIGMA}"
+            beside = "" if effect is strongest else f"{words} stands out; "
+            words = (
+                f"{beside}{one.title.lower()} {effect.slope:+.2g} ± "
+                f"{effect.slope_error:.1g}{unit}"
+            )
     facts = [
         f"{PROPERTIES[effect.measured].title}: {effect.slope:+.2g} ± "
         f"{effect.slope_error:.1g} per unit, rank correlation {effect.spearman:+.2f}, "
@@ -132,7 +137,7 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
         direction.name,
         words,
         "\n".join(facts),
-        (shown, PROPERTIES[shown].title.lower()),
+        (shown, one.title.lower()),
         curve,
         direction.example is not None,
     )
