@@ -114,9 +114,8 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
     from napari_slicegan.directions import PROPERTIES, label
 
     strongest = direction.strongest
-    # Else what it was guided by, if it was.
-    guide = (key for key in names if PROPERTIES[key].title.lower() == direction.name)
-    shown = next(guide, names[0]) if strongest is None else strongest.measured
+    guide = direction.guide if direction.guide in names else names[0]
+    shown = guide if strongest is None else strongest.measured
     one = PROPERTIES[shown]
     words = label(direction)
     for effect in direction.effects:

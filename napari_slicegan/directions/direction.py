@@ -66,11 +66,12 @@ class Effect:
     @property
     def is_real(self) -> bool:
         """Whether it moves the property: steadily, surely, and unlike random ones."""
-        return (
-            abs(self.spearman) >= 0.9
-            and abs(self.slope) > self.slope_error
-            and self.times_random >= 3
-        )
+        return self.is_sure and self.times_random >= 3
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the property moves steadily and surely, whatever others do to it."""
+        return abs(self.spearman) >= 0.9 and abs(self.slope) > self.slope_error
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class Direction:
         A volume to reproduce, if one was noted.
     block
         Where it acts if nothing else is said.
+    guide
+        The property it was guided by, a key of ``PROPERTIES``, if it was.
     """
 
     name: str
@@ -130,6 +133,7 @@ class Direction:
     effects: tuple[Effect, ...] = ()
     example: Example | None = None
     block: str = LATENT
+    guide: str | None = None
 
     def edit(
         self,
@@ -178,7 +182,13 @@ class Direction:
 
     @property
     def strongest(self) -> Effect | None:
-        """The property that it really moves most, beside random directions."""
+        """What it was guided by if it moves that, else what it really moves most.
+
+        Most is in units of what random directions do.
+        """
+        guided = [effect for effect in self.effects if effect.measured == self.guide]
+        if guided and guided[0].is_sure:
+            return guided[0]
         real = [effect for effect in self.effects if effect.is_real]
         return max(real, key=lambda effect: effect.times_random, default=None)
 

@@ -229,6 +229,7 @@ def _facts(direction: Direction) -> dict[str, Any]:
         "kind": direction.kind,
         "share": direction.share,
         "block": direction.block,
+        "guide": direction.guide,
         "blocks": list(direction.offsets),
         "effects": [asdict(effect) for effect in direction.effects],
         "example": None if example is None else asdict(example),
@@ -248,6 +249,7 @@ def _read(facts: dict[str, Any], tensors: dict[str, Any]) -> DirectionSet:
             effects=tuple(Effect(**effect) for effect in one["effects"]),
             example=_example(one["example"]),
             block=one["block"],
+            guide=one["guide"],
         )
         for number, one in enumerate(facts["directions"])
     ]

@@ -156,7 +156,7 @@ def _guided(features: Features, joint: Joint, name: str) -> Direction:
     share = 1 - (1 - explained) * (joint.n - 1) / spare
     deviation = np.array([1 / math.sqrt(variance)])
     offsets = joint.offsets(name, deviation, slopes / length)
-    return Direction(title, "guided", offsets, max(share, 0.0))
+    return Direction(title, "guided", offsets, max(share, 0.0), guide=name)
 
 
 def condition_direction(trained: TrainedGenerator) -> Direction:

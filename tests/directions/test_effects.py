@@ -60,6 +60,22 @@ def test_what_does_not_change_has_no_rank() -> None:
     assert not effect.is_real
 
 
+def test_a_guided_direction_is_named_by_its_guide_if_that_moves() -> None:
+    """Random directions move the fraction half as much, the chords a tenth as much."""
+    x = np.array(STRENGTHS)
+    lines = np.array([2 * x, 2.1 * x])
+    fraction = effect_of("phase_fraction", STRENGTHS, lines, [4.1])
+    chord = effect_of("chord_length", STRENGTHS, lines, [0.8])
+    assert fraction.is_sure
+    assert not fraction.is_real
+    one = replace(planted(0), effects=(fraction, chord))
+    assert one.strongest == chord
+    assert replace(one, guide="phase_fraction").strongest == fraction
+    swaying = effect_of("phase_fraction", STRENGTHS, np.array([x, -x]), [4.1])
+    one = replace(one, effects=(swaying, chord), guide="phase_fraction")
+    assert one.strongest == chord
+
+
 def test_labels_tell_what_moves(trained: TrainedGenerator) -> None:
     """The planted direction moves the fraction, another one nothing."""
     found = fit_directions(trained, n_components=1, n_samples=20)
