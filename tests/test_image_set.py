@@ -24,7 +24,7 @@ CUT = ImageSettings(cut_axis="z")
 
 
 def written(folder: Path, images: NDArray[Any]) -> Path:
-    """A folder of PNGs, one of them in a folder inside."""
+    """A folder of PNG files, one of them in a folder inside."""
     (folder / "more").mkdir(parents=True)
     for number, image in enumerate(images):
         home = folder / "more" if number == 1 else folder

@@ -112,5 +112,5 @@ def random_share(covariance: Numbers, n: int = 8, seed: int = 0) -> float:
     """Mean share of the variance along random directions, for comparison."""
     vectors = np.random.default_rng(seed).standard_normal((n, len(covariance)))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    along = np.einsum("nd,de,ne->n", vectors, covariance, vectors)
+    along = np.einsum("ij,jk,ik->i", vectors, covariance, vectors)
     return float(along.mean() / max(np.trace(covariance), np.finfo(float).tiny))
