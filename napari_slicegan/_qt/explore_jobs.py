@@ -114,8 +114,8 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
     from napari_slicegan.directions import PROPERTIES, label
 
     strongest = direction.strongest
-    guide = direction.guide if direction.guide in names else names[0]
-    shown = guide if strongest is None else strongest.measured
+    guided = [name for name in names if name == direction.guide]
+    shown = (guided or names)[0] if strongest is None else strongest.measured
     one = PROPERTIES[shown]
     words = label(direction)
     for effect in direction.effects:
