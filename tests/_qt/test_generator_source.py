@@ -17,7 +17,7 @@ from napari_slicegan._qt.generator_source import NOTHING, GeneratorSource
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.trained_generator import TrainedNetwork
 
 pytestmark = pytest.mark.qt
 LONG = 60_000
@@ -32,14 +32,14 @@ def source(qtbot: QtBot) -> Iterator[GeneratorSource]:
 
 
 class SlowDisk:
-    """Stands in front of `load_generator`: lets the first caller wait."""
+    """Stands in front of `load_any_generator`: lets the first caller wait."""
 
     def __init__(self) -> None:
         self.go_on, self.reached = threading.Event(), threading.Event()
         self.threads: list[threading.Thread] = []
-        self._load = trained_generator.load_generator
+        self._load = trained_generator.load_any_generator
 
-    def load(self, path: Path) -> TrainedGenerator:
+    def load(self, path: Path) -> TrainedNetwork:
         self.threads.append(threading.current_thread())
         if len(self.threads) == 1:
             self.reached.set()
@@ -50,7 +50,7 @@ class SlowDisk:
 @pytest.fixture
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
     disk = SlowDisk()
-    monkeypatch.setattr(trained_generator, "load_generator", disk.load)
+    monkeypatch.setattr(trained_generator, "load_any_generator", disk.load)
     yield disk
     disk.go_on.set()
 
