@@ -192,11 +192,11 @@ def trained_on_the_mixture(seed: int, **changes: Any) -> tuple[PointQuality, flo
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_realness_recovers_the_modes(seed: int) -> None:
-    """At least 8 of 9, and 85 % of high quality."""
+    """At least 8 of 9, and 85 % of high quality; about 100 s of one processor."""
     measured, seconds = trained_on_the_mixture(seed)
     assert measured.modes >= 8
     assert measured.high_quality >= 0.85
-    assert seconds < 90
+    assert seconds < 200
 
 
 @pytest.mark.slow
