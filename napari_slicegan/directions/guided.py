@@ -67,7 +67,9 @@ def guided_directions(
         If a property does not suit the generator, does not vary, or there are too few
         samples for the number of latent channels.
     """
-    return finished(guided_in_steps(trained, properties, phase, n_samples, seed, batch))
+    return finished(
+        guided_in_steps(trained, properties, phase, n_samples, seed, batch, block)
+    )
 
 
 def guided_in_steps(

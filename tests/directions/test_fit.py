@@ -132,6 +132,14 @@ def test_guided_direction_is_the_planted_one() -> None:
     assert found.share == pytest.approx(2 / np.pi, abs=0.07)
 
 
+@pytest.mark.parametrize("block", ["latent", "block1"])
+def test_guided_directions_act_where_they_are_told(block: str) -> None:
+    (found,) = guided_directions(
+        volumes(), ["phase_fraction"], n_samples=100, batch=50, block=block
+    )
+    assert found.block == block
+
+
 def test_random_directions_are_as_long_as_others() -> None:
     for direction in random_directions(volumes(), 3, n_samples=100, batch=50):
         assert direction.kind == "random"
