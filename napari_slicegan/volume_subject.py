@@ -76,20 +76,13 @@ class Volumes:
         self.samplers: Sequence[Source] = patch_samplers(
             data, self.transform, patch, symmetries, told
         )
-        self._crops = self.samplers
-        if config.architecture.condition == "phase_fraction":
-            self.spec = replace(self.spec, labels=fractions_of(data))
-            told = scaled_labels(self.spec.labels)
-            self.samplers = patch_samplers(
-                data, self.transform, patch, symmetries, told
-            )
         self._slices = config.slices.slice_distance
         self._images = data
 
     @cached_property
     def monitor(self) -> Any:
         """Compares previews with the micrographs."""
-        slices = SliceDistance(self._crops, self.transform) if self._slices else None
+        slices = SliceDistance(self.samplers, self.transform) if self._slices else None
         return QualityMonitor(self._images, slices)
 
     def preview(self, trained: TrainedGenerator) -> Any:
