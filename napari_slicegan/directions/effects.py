@@ -16,7 +16,7 @@ from napari_slicegan.directions.gauge import Gauge
 from napari_slicegan.directions.guided import random_directions
 from napari_slicegan.directions.properties import PROPERTIES
 from napari_slicegan.edits import LATENT
-from napari_slicegan.generation import finished
+from napari_slicegan.generation import finished, scaled
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction_set import DirectionSet
@@ -105,14 +105,14 @@ def effects_in_steps(
     random_spans: dict[str, list[float]] = {name: [] for name in gauge.names}
     for direction in chance:
         steps = _curves(direction, gauge, sweeping, ends)
-        curves = yield from _shifted(steps, done, total)
-        done += len(ends)
+        start, done = done, done + len(ends)
+        curves = yield from scaled(steps, start / total, done / total)
         for name, curve in curves.items():
             random_spans[name].append(abs(float(np.mean(curve[:, -1] - curve[:, 0]))))
     for direction in found.directions:
         steps = _curves(direction, gauge, sweeping, strengths)
-        curves = yield from _shifted(steps, done, total)
-        done += len(strengths)
+        start, done = done, done + len(strengths)
+        curves = yield from scaled(steps, start / total, done / total)
         effects = tuple(
             effect_of(name, strengths, curve, random_spans[name])
             for name, curve in curves.items()
@@ -134,8 +134,9 @@ def _curves(
     sweeping: Sweeping,
     strengths: Sequence[float],
 ) -> Generator[float, None, Curves]:
-    """Properties at each seed and strength; yields how many strengths are done."""
+    """Properties at each seed and strength; yields the finished share."""
     seeds = sweeping.seeds
+    total = len(seeds) * len(strengths)
     curves = {name: np.empty((len(seeds), len(strengths))) for name in gauge.names}
     for j, strength in enumerate(strengths):
         edit = direction.edit(strength, sweeping.first, sweeping.last)
@@ -143,20 +144,8 @@ def _curves(
             measured = gauge.measure(gauge.make(seed, [edit]))
             for name, value in measured.items():
                 curves[name][i, j] = value
-            yield j + (i + 1) / len(seeds)
+            yield (j * len(seeds) + i + 1) / total
     return curves
-
-
-def _shifted(
-    steps: Generator[float, None, Curves], done: int, total: int
-) -> Generator[float, None, Curves]:
-    """Progress of one direction as a share of all of them."""
-    while True:
-        try:
-            yield (done + next(steps)) / total
-        except StopIteration as end:
-            curves: Curves = end.value
-            return curves
 
 
 def effect_of(
