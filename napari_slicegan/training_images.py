@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Literal
@@ -99,7 +100,7 @@ class TrainingImages:
         """Sorted labels of the phases found in any of the images."""
         return tuple(sorted({label for image in self for label in image.labels}))
 
-    @property
+    @cached_property
     def phase_fractions(self) -> tuple[float, ...]:
         """Share of each label among the pixels of all the images."""
         values = [image.values for image in self]
