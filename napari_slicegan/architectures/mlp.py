@@ -79,7 +79,7 @@ class Maxout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs] -> [B, outputs]."""
         made: Tensor = self.maps(x)
-        return made.view(-1, *self.shape).max(dim=1).values
+        return made.view(-1, *self.shape).amax(dim=1)
 
 
 def build_mlp(spec: PointSpec) -> PointGenerator:
