@@ -11,6 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_slicegan._qt import explore_files, layer_inputs, layers
+from napari_slicegan._qt.drop_target import DropTarget
 from napari_slicegan._qt.exploration import Exploration, History
 from napari_slicegan._qt.explore_inputs import ExploreInputs
 from napari_slicegan._qt.explore_session import ExploreSession
@@ -21,14 +22,13 @@ from napari_slicegan.regions import Box, region_from_state
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_slicegan._qt.explore_requests import Found, Studied
     from napari_slicegan.directions import Graded, Sweep
     from napari_slicegan.volume import Volume
 
 
-class ExplorePanel(QWidget):
+class ExplorePanel(DropTarget, QWidget):
     """Finds directions in a generator, and moves along them."""
 
     explored = Signal(object, bool)
@@ -161,16 +161,9 @@ class ExplorePanel(QWidget):
             return
         self.source.load(path)
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take run folders and generators."""
-        if event is not None and event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        """Load what was dropped."""
-        if event is not None:
-            event.acceptProposedAction()
-            self.set_run(event.mimeData().urls()[0].toLocalFile())
+    def take_files(self, paths: list[Path]) -> None:
+        """Load the run folder or generator that was dropped."""
+        self.set_run(paths[0])
 
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 
 from napari_slicegan._qt import layer_inputs, layers
+from napari_slicegan._qt.drop_target import DropTarget
 from napari_slicegan._qt.image_facts import ImageFacts
 from napari_slicegan._qt.image_source import (
     Attempt,
@@ -21,13 +22,12 @@ from napari_slicegan._qt.image_source import (
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.segmentation_controls import SegmentationControls
-from napari_slicegan._qt.view_slots import ViewSlots, dropped_files
+from napari_slicegan._qt.view_slots import ViewSlots
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_slicegan.micrograph import Micrograph
     from napari_slicegan.training_images import TrainingImages
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 REST_MS = 200
 
 
-class MicrographPanel(QWidget):
+class MicrographPanel(DropTarget, QWidget):
     """Takes layers and files, shows what was understood, and makes phases of it.
 
     Images are prepared in a worker's thread; a newer wish overrides an older one.
@@ -140,17 +140,9 @@ class MicrographPanel(QWidget):
             return
         self.slots.put(axis, sources)
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Accept files."""
-        if event is not None and dropped_files(event.mimeData()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
+    def take_files(self, paths: list[Path]) -> None:
         """Open files in the slot that their names or its emptiness suggest."""
-        if event is None:
-            return
-        event.acceptProposedAction()
-        for path in dropped_files(event.mimeData()):
+        for path in paths:
             self.open_files(self.slots.axis_for(path.name) or "z", [path])
 
     def _on_inserted(self, event: Event) -> None:

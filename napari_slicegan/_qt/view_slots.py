@@ -18,20 +18,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_slicegan._qt.drop_target import DropTarget
 from napari_slicegan._qt.plane_drawing import ROWS_AND_COLUMNS, PlaneDrawing
 from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
-    from qtpy.QtCore import QMimeData
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent
-
     from napari_slicegan._qt.image_source import ImageSource, Sources
 
 FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.bmp *.npy);;All files (*)"
 NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
 
 
-class ViewSlot(QFrame):
+class ViewSlot(DropTarget, QFrame):
     """Images seen along one axis, or those of an isotropic material.
 
     Parameters
@@ -87,16 +85,9 @@ class ViewSlot(QFrame):
         self._content.setEnabled(bool(lines))
         self.clear_button.setEnabled(bool(lines))
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Accept files."""
-        if event is not None and dropped_files(event.mimeData()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
+    def take_files(self, paths: list[Path]) -> None:
         """Ask for the files to be read."""
-        if event is not None:
-            event.acceptProposedAction()
-            self.files_wanted.emit(dropped_files(event.mimeData()))
+        self.files_wanted.emit(paths)
 
     def _browse(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", FILTER)
@@ -177,13 +168,6 @@ class ViewSlots(QWidget):
         for axis, slot in self.views.items():
             slot.setVisible(self._anisotropic)
             slot.show_sources(self._sources.get(axis, ()))
-
-
-def dropped_files(data: QMimeData | None) -> list[Path]:
-    """Local files of something that is dragged."""
-    if data is None:
-        return []
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
 
 
 def _title(axis: Axis | None) -> str:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt import layers
 from napari_slicegan._qt.buttons import button
+from napari_slicegan._qt.drop_target import DropTarget
 from napari_slicegan._qt.generation_form import GenerationForm, GenerationRequest
 from napari_slicegan._qt.generation_progress import GenerationProgress
 from napari_slicegan._qt.generator_source import GeneratorSource
@@ -31,7 +32,6 @@ from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_slicegan._qt.generation_job import Request
 
@@ -40,7 +40,7 @@ SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
 VOLUME, SAMPLES = "Volume", "Samples"
 
 
-class VolumePanel(QWidget):
+class VolumePanel(DropTarget, QWidget):
     """From a trained generator to a volume of any size, or to images."""
 
     volume_made = Signal(object)
@@ -160,16 +160,9 @@ class VolumePanel(QWidget):
             return
         self.message.show_text(f"Saved {path}")
 
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take run folders and generators."""
-        if event is not None and event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        """Load what was dropped."""
-        if event is not None:
-            event.acceptProposedAction()
-            self.set_run(event.mimeData().urls()[0].toLocalFile())
+    def take_files(self, paths: list[Path]) -> None:
+        """Load the run folder or generator that was dropped."""
+        self.set_run(paths[0])
 
     def _lay_out(self) -> None:
         running = QHBoxLayout()
