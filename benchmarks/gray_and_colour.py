@@ -19,7 +19,7 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import torch
 from napari_slicegan.sample_data import path
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,16 +28,20 @@ from skimage.data import immunohistochemistry
 from benchmarks.time_to_quality import parse_setting
 from benchmarks.yardstick import as_number
 from napari_slicegan.config import AXES, RunConfig
+from napari_slicegan.dataset import PatchSampler
 from napari_slicegan.generation import generate
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.metrics.sliced_wasserstein import sliced_wasserstein
+from napari_slicegan.metrics.sliced_wasserstein import mean_distance
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.preview_image import preview_image
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.transforms import fit_transform
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import MicrographSettings
+    import numpy as np
+
+    from napari_slicegan.config import Axis, MicrographSettings
     from napari_slicegan.volume import Volume
 
 EDGE = 64
@@ -97,16 +101,15 @@ def summary(images: TrainingImages, volume: Volume) -> str:
     levels = [row for row in rows if row.metric == "histogram"]
     distance = fmean(as_number(row.distance) for row in levels)
     floor = fmean(as_number(row.noise_floor) for row in levels)
-    image = next(iter(images)).values
-    halves = np.array_split(image, 2, axis=1)
-    rng = np.random.default_rng(0)
-    real = crops(image[None], CROPS, rng)
-    by_axis = [
-        fmean(sliced_wasserstein(real, crops(volume.planes(axis), CROPS, rng), rng))
-        for axis in AXES
-    ]
-    first, second = (crops(half[None], CROPS, rng) for half in halves)
-    between = fmean(sliced_wasserstein(first, second, rng))
+    image = next(iter(images))
+    half = image.values.shape[1] // 2
+    rows_of_image = (0, image.values.shape[0])
+    left = image.crop(rows_of_image, (0, half))
+    right = image.crop(rows_of_image, (half, 2 * half))
+    made = Micrograph.from_array(volume.values, volume.kind)
+    real = crops(image)
+    by_axis = (mean_distance(real, crops(made, axis)) for axis in AXES)
+    between = mean_distance(crops(left), crops(right))
     along = ", ".join(f"{value:.0f}" for value in by_axis)
     return (
         f"histogram distance {distance:.4g} (floor {floor:.4g}), sliced Wasserstein "
@@ -114,19 +117,13 @@ def summary(images: TrainingImages, volume: Volume) -> str:
     )
 
 
-def crops(
-    planes: NDArray[Any], n: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Random crops of random planes, turned and mirrored, [n, C, 64, 64]."""
-    found = []
-    for _ in range(n):
-        plane = planes[rng.integers(len(planes))]
-        row, column = rng.integers(np.subtract(plane.shape[:2], EDGE) + 1)
-        crop = plane[row : row + EDGE, column : column + EDGE]
-        turned = np.rot90(crop, int(rng.integers(4)))
-        found.append(turned if rng.integers(2) else turned[::-1])
-    whole = np.asarray(found, np.float32)
-    return whole[:, None] if whole.ndim == 3 else np.moveaxis(whole, -1, 1)
+def crops(image: Micrograph, axis: Axis = "z") -> NDArray[np.float32]:
+    """Random crops, turned and mirrored, [n, C, 64, 64]; of a volume its planes'."""
+    transform = fit_transform(TrainingImages.isotropic(image))
+    sampler = PatchSampler([image], transform, EDGE, "rotations", axis)
+    rng = torch.Generator().manual_seed(0)
+    drawn: NDArray[np.float32] = sampler.sample(CROPS, rng).numpy()
+    return drawn
 
 
 def parser() -> argparse.ArgumentParser:
