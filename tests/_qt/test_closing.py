@@ -16,10 +16,12 @@ from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.run_state import RunState
 from tests._qt.whole_window import (
     LONG,
+    WAYS,
     assert_no_thread_works,
     assert_saved,
     dock,
     open_sample,
+    remove_dock,
     start,
     until,
 )
@@ -41,19 +43,6 @@ def widget(viewer: Any, qtbot: QtBot, tmp_path: Path) -> SliceGANWidget:
     widget = dock(viewer, tmp_path / "runs")
     open_sample(widget, qtbot)
     return widget
-
-
-def remove_dock(viewer: Any, widget: SliceGANWidget) -> None:
-    viewer.window.remove_dock_widget(widget)
-    # Nobody owns it now; it goes when the test is over.
-    widget.deleteLater()
-
-
-def close_viewer(viewer: Any, widget: SliceGANWidget) -> None:
-    viewer.close()
-
-
-WAYS = {"the dock": remove_dock, "the viewer": close_viewer}
 
 
 @pytest.mark.parametrize("way", WAYS)

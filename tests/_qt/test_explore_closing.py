@@ -16,28 +16,14 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.explore_requests import FitRequest
 from tests._qt.exploring import LONG, open_run
-from tests._qt.whole_window import assert_no_thread_works, dock
+from tests._qt.whole_window import WAYS, assert_no_thread_works, dock
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan._qt.main_widget import SliceGANWidget
 
 pytestmark = pytest.mark.qt
 ENDLESS = FitRequest("block1", 2, 1_000_000, (), 24)
-
-
-def remove_dock(viewer: Any, widget: SliceGANWidget) -> None:
-    viewer.window.remove_dock_widget(widget)
-    # Nobody owns it now; it goes when the test is over.
-    widget.deleteLater()
-
-
-def close_viewer(viewer: Any, widget: SliceGANWidget) -> None:
-    viewer.close()
-
-
-WAYS = {"the dock": remove_dock, "the viewer": close_viewer}
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -46,6 +46,20 @@ def until(widget: SliceGANWidget, qtbot: QtBot, state: RunState) -> None:
     qtbot.waitUntil(lambda: widget.train.state is state, timeout=LONG)
 
 
+def remove_dock(viewer: Any, widget: SliceGANWidget) -> None:
+    viewer.window.remove_dock_widget(widget)
+    # Nobody owns it now; it goes when the test is over.
+    widget.deleteLater()
+
+
+def close_viewer(viewer: Any, widget: SliceGANWidget) -> None:
+    viewer.close()
+
+
+WAYS = {"the dock": remove_dock, "the viewer": close_viewer}
+"""To close what the widget is in."""
+
+
 def assert_saved(runs: Path) -> None:
     """The only run is whole on disk, and goes on with the step after its last."""
     (path,) = runs.iterdir()
