@@ -59,9 +59,12 @@ class Material:
         return TrainingImages.anisotropic(*opened)
 
     def truth(self) -> Volume | None:
-        """The volume that the images were cut from, where there is one."""
+        """The volume that the images were cut from, where there is one, as coarse."""
         name = SAMPLES[self.samples[0]].truth
-        return Volume.open(sample_path(name)) if name else None
+        if not name:
+            return None
+        volume = Volume.open(sample_path(name))
+        return volume.rescaled(self.settings.get("rescale", 1.0))
 
 
 MATERIALS: Mapping[str, Material] = MappingProxyType(
@@ -71,7 +74,8 @@ MATERIALS: Mapping[str, Material] = MappingProxyType(
             ("nanoporous_gold",),
             {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
         ),
-        "fibres": Material(("fibres_z", "fibres_y", "fibres_x"), {}),
+        # The fibres are as long as a patch: with coarser pixels it shows them whole.
+        "fibres": Material(("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
     }
 )
 

@@ -24,6 +24,7 @@ from napari_slicegan.pixel_values import (
     kind_of,
     label_dtype,
 )
+from napari_slicegan.rescaling import nearest
 from napari_slicegan.vtk_image import write_vtk_image
 
 NAMESPACE = "napari-slicegan/volume"
@@ -102,6 +103,21 @@ class Volume:
         # A volume that is three voxels wide is not an image with three channels.
         flat = values if values.ndim == 4 else values.reshape(len(values), -1)
         return cls(values, kind_of(flat) if kind == "auto" else kind, voxel_size_nm)
+
+    def rescaled(self, factor: float) -> Volume:
+        """Other number of voxels per axis, each with the value at its centre.
+
+        Parameters
+        ----------
+        factor
+            On the number of voxels; the voxel size is divided by it.
+        """
+        if factor == 1:
+            return self
+        shape = tuple(max(1, round(n * factor)) for n in self.values.shape[:3])
+        values = nearest(self.values, shape + self.values.shape[3:])
+        size = self.voxel_size_nm
+        return Volume(values, self.kind, size and size / factor, self.labels)
 
     @classmethod
     def open(cls, path: str | Path) -> Volume:

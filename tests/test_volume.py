@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from napari_slicegan import volume as volume_module
+from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
@@ -198,3 +199,23 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="got int64"):
         Volume(labelled(0, 2**40), "grayscale").save(tmp_path / "volume.tif")
     assert not list(tmp_path.iterdir())
+
+
+def test_rescaled_takes_the_value_at_each_voxel_centre() -> None:
+    coarse = VOLUMES["colour"].rescaled(0.5)
+    assert coarse.values.shape == (2, 3, 4, 3)
+    assert coarse.voxel_size_nm == 14.0
+    even = Volume(labelled(0, 7, shape=(6, 4, 8)), "phases", None, (0, 7, 9))
+    half = even.rescaled(0.5)
+    np.testing.assert_array_equal(half.values, even.values[1::2, 1::2, 1::2])
+    assert half.labels == (0, 7, 9)
+    assert half.voxel_size_nm is None
+    assert even.rescaled(1.0) is even
+
+
+def test_a_coarse_truth_is_sampled_like_the_micrographs_cut_from_it() -> None:
+    cube = Volume(labelled(0, 255, shape=(8, 8, 8)), "phases", 0.543)
+    plane = Micrograph.from_array(cube.values[1], "phases", cube.voxel_size_nm)
+    coarse = cube.rescaled(0.5)
+    np.testing.assert_array_equal(plane.rescaled(0.5).values, coarse.values[0])
+    assert plane.rescaled(0.5).pixel_size_nm == coarse.voxel_size_nm
