@@ -31,6 +31,9 @@ MAX_PLANES = 5
 # Pixels from one interface to the next along a line: scaled down from the first to the
 # second, the same material is learnt sooner (docs/speed.md).
 COARSE, WELL_RESOLVED = 20.0, 12.0
+ENOUGH_TO_GAIN = 0.7
+# Fewest pixels between interfaces that still draw a structure.
+BARELY_RESOLVED = 6.0
 
 Fractions = Mapping[int, tuple[float, float]]
 """Fraction of each phase by its label, and half the width of its 95 % interval."""
@@ -105,11 +108,12 @@ def image_warnings(
     return found
 
 
-def interface_distance(images: TrainingImages) -> float:
-    """Mean distance of interfaces along a line in pixels, in the finest direction.
+def interface_distances(images: TrainingImages) -> tuple[float, float]:
+    """Mean distance of interfaces along a line in pixels: shortest and longest.
 
-    The reciprocal of the face density: the mean chord of the phases, each counted
-    as often as it is met. Infinite for a single phase.
+    Of all directions the finest and the coarsest. The reciprocal of the face density:
+    the mean chord of the phases, each counted as often as it is met. Infinite where
+    no interface is met.
     """
     densities = [
         face_density_along(planes, number)
@@ -117,7 +121,11 @@ def interface_distance(images: TrainingImages) -> float:
         for planes in (_few(image.planes(axis)) for image in of_axis)
         for number in (1, 2)
     ]
-    return 1 / max(densities) if max(densities) else math.inf
+    finest, coarsest = max(densities), min(densities)
+    return (
+        1 / finest if finest else math.inf,
+        1 / coarsest if coarsest else math.inf,
+    )
 
 
 def _fraction(
@@ -179,21 +187,36 @@ def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
 
 def _resolution_advice(images: TrainingImages, patch_size: int) -> list[str]:
     """More pixels than the structure needs, if there are some to spare."""
-    distance = interface_distance(images)
-    edges = [
-        min(image.planes(axis).shape[1:3])
-        for axis, of_axis in images.views.items()
-        for image in of_axis
-    ]
-    factor = max(WELL_RESOLVED / distance, 2 * patch_size / min(edges))
-    if distance == math.inf or distance < COARSE or factor > 0.7:
+    shortest, longest = interface_distances(images)
+    spare = (
+        2
+        * patch_size
+        / min(
+            min(image.planes(axis).shape[1:3])
+            for axis, of_axis in images.views.items()
+            for image in of_axis
+        )
+    )
+    if COARSE <= shortest < math.inf:
+        factor = max(WELL_RESOLVED / shortest, spare)
+        reason = (
+            f"The structure is finely resolved: interfaces lie {shortest:.0f} pixels "
+            "apart"
+        )
+        gain = "learn faster, with more of the material in a patch"
+    elif patch_size < longest < math.inf:
+        factor = max(patch_size / longest, BARELY_RESOLVED / shortest, spare)
+        reason = (
+            f"In one direction interfaces lie {longest:.0f} pixels apart, and a patch "
+            f"has only {patch_size}"
+        )
+        gain = "let it show whole pieces of the structure"
+    else:
+        return []
+    if factor > ENOUGH_TO_GAIN:
         return []
     rounded = math.ceil(20 * factor) / 20
-    return [
-        f"The structure is finely resolved: interfaces lie {distance:.0f} pixels "
-        f"apart. Multiply 'Rescale factor' by {rounded:g} to learn faster, with more "
-        "of the material in a patch."
-    ]
+    return [f"{reason}. Multiply 'Rescale factor' by {rounded:g} to {gain}."]
 
 
 def _relative(known: tuple[float, float]) -> float:

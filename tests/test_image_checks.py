@@ -8,7 +8,7 @@ from napari_slicegan.config import AXES
 from napari_slicegan.image_checks import (
     fraction_uncertainty,
     image_warnings,
-    interface_distance,
+    interface_distances,
     view_fractions,
 )
 from napari_slicegan.micrograph import Micrograph
@@ -95,7 +95,20 @@ def test_views_that_disagree() -> None:
 def test_views_of_one_volume_do_not_disagree() -> None:
     names = {axis: f"fibres_{axis}" for axis in "zyx"}
     views = {axis: Micrograph.open(sample_path(n)) for axis, n in names.items()}
-    assert image_warnings(TrainingImages.anisotropic(**views), 64) == []
+    found = image_warnings(TrainingImages.anisotropic(**views), 64)
+    assert [text for text in found if "Rescale factor" not in text] == []
+
+
+def test_a_structure_longer_than_a_patch_is_to_be_scaled_down() -> None:
+    views = {axis: Micrograph.open(sample_path(f"fibres_{axis}")) for axis in "zyx"}
+    images = TrainingImages.anisotropic(**views)
+    # Fibres of 64 pixels: interfaces lie 64 / 0.25 / 2 pixels apart along them.
+    assert interface_distances(images)[1] == pytest.approx(128, rel=0.1)
+    (advice,) = image_warnings(images, 64)
+    assert "a patch has only 64" in advice
+    assert "by 0.5 to let it show whole pieces" in advice
+    halved = {axis: image.rescaled(0.5) for axis, image in views.items()}
+    assert image_warnings(TrainingImages.anisotropic(**halved), 64) == []
 
 
 def test_unknown_pixel_size() -> None:
@@ -108,7 +121,7 @@ def test_interfaces_of_stripes_lie_as_far_apart_as_the_stripes_are_wide() -> Non
     stripes = np.tile(np.arange(240) // 30 % 2, (200, 1)).astype(np.uint8)
     images = TrainingImages.isotropic(Micrograph.from_array(stripes, "phases", 1, "a"))
     # 7 steps among 239 pairs of neighbours
-    assert interface_distance(images) == pytest.approx(239 / 7)
+    assert interface_distances(images)[0] == pytest.approx(239 / 7)
     (advice,) = image_warnings(images, 32)
     assert "34 pixels apart" in advice
     assert "by 0.4 to learn faster" in advice
@@ -126,5 +139,5 @@ def test_no_more_is_scaled_down_than_the_patches_leave() -> None:
 def test_a_well_resolved_sample_gets_no_advice() -> None:
     stone = Micrograph.open(sample_path("bentheimer_slice"))
     images = TrainingImages.isotropic(stone)
-    assert interface_distance(images) == pytest.approx(11.2, abs=0.2)
+    assert interface_distances(images)[0] == pytest.approx(11.2, abs=0.2)
     assert not any("learn faster" in text for text in image_warnings(images, 64))
