@@ -13,6 +13,7 @@ from PIL import Image
 from benchmarks import (
     generate,
     gray_and_colour,
+    guided_porosity,
     objectives,
     step_time,
     time_to_quality,
@@ -154,3 +155,28 @@ def test_gray_and_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert all(float(number) > 0 for number in numbers)
     colour = np.asarray(Image.open(tmp_path / "colour.png"))
     assert colour.shape == (200, 800, 3)
+
+
+def test_a_block_of_the_rock_itself_is_as_near_to_it_as_the_floor() -> None:
+    rng = np.random.default_rng(0)
+    real = rng.random((64, 64, 64)) < 0.3
+    coarser = np.kron(rng.random((10, 10, 10)) < 0.3, np.ones((4, 4, 4))) > 0
+    same = guided_porosity.Moved(0.0, real[:40, :40, :40], real)
+    other = guided_porosity.Moved(1.0, coarser, real)
+    assert same.distance < 2 * same.floor
+    assert other.distance > 5 * same.floor
+    assert "+0.0" in same.row()
+
+
+@pytest.mark.slow
+def test_guided_porosity_compares_the_slider_with_rock_of_its_porosity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "slider.png"
+    assert guided_porosity.main(["--out", str(out), "--edge", "48"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [float(row[0]) for row in rows] == list(guided_porosity.STRENGTHS)
+    porosities = [float(row[1]) for row in rows]
+    assert porosities == sorted(porosities)
+    assert porosities[-1] - porosities[0] > 0.1
+    assert Image.open(out).width == 1000
