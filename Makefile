@@ -23,11 +23,17 @@ SCREENS := $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
 DEMO := $(if $(CI),$(BASE),$(if $(SCREENS),$(GUI),$(BASE)))
 
 # What opens windows: tests, and notebooks at toy size.
-WINDOWS := $(addprefix window/,$(shell grep -l "mark\.qt" -r tests --include="test_*.py") \
-    $(wildcard notebooks/*.ipynb))
+WINDOW_TESTS := $(shell grep -l "mark\.qt" -r tests --include="test_*.py")
+WINDOWS := $(addprefix window/,$(wildcard notebooks/*.ipynb) $(WINDOW_TESTS))
 
 INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Pytest with the plugins it is told only: those of napari take seconds to load. What
+# hangs where pytest does not look, as at the end of a process, is ended after a number
+# of seconds, where there is coreutils.
+TIMEOUT := $(shell command -v timeout 2> /dev/null)
+PYTEST = OMP_NUM_THREADS=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
+    $(if $(TIMEOUT),$(TIMEOUT) --foreground --signal=ABRT --kill-after=10 $(1)) \
+    $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint format samples generator build clean distclean
@@ -39,20 +45,25 @@ demo: $(DEMO)  ## train on a sandstone slice, generate a volume, measure it (10 
 	$(BIN)/slicegan demo
 
 test: $(DEV) $(SCREEN)  ## run the tests
-	@$(PYTEST) -n auto --maxprocesses 8 -m "not slow and not qt"
-	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-O) windows)
+	@$(call PYTEST,1200) -p xdist -n auto --maxprocesses 8 -m "not slow" \
+	    $(addprefix --ignore=,$(WINDOW_TESTS))
+	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-Oline) windows)
 
 # A process for each file: one process cannot open windows without end, since graphics
 # contexts are freed late. Most of the time passes while Python loads, so two at a time.
+# Each says at once what it is, and the rest when it has ended.
 .PHONY: windows $(WINDOWS)
 windows: $(WINDOWS)
 $(filter %.py,$(WINDOWS)): window/%:
-	@$(PYTEST) -q --no-header -m "qt and not slow" $*
+	@echo "$*"
+	@$(call PYTEST,300) -p pytest-qt -p npe2 -p napari -q --no-header -m "not slow" $*
 $(filter %.ipynb,$(WINDOWS)): window/%:
-	@SLICEGAN_MINUTES=0.05 SLICEGAN_EDGE=48 $(PYTEST) -q --no-header --nbmake $*
+	@echo "$*"
+	@SLICEGAN_MINUTES=0.05 SLICEGAN_EDGE=48 \
+	    $(call PYTEST,300) -p nbmake -q --no-header --nbmake $*
 
 test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
-	@$(PYTEST) -m slow
+	@$(call PYTEST,7200) -o faulthandler_timeout=3600 -m slow
 
 lint: $(DEV)  ## check style, types and spelling
 	$(BIN)/ruff check

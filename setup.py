@@ -38,7 +38,7 @@ EXTRAS = {
         "hypothesis>=6.100",
         "ipykernel>=6.29",
         "nbmake>=1.5",
-        "pytest>=8",
+        "pytest>=9",
         "pytest-qt>=4.4",
         "pytest-xdist>=3.5",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,15 @@ from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
+
+
+EXIT_S = 60
+
+
+def pytest_unconfigure() -> None:
+    """A thread that never ends cannot keep the process; it is shown where it stands."""
+    standard_error = 2
+    faulthandler.dump_traceback_later(EXIT_S, exit=True, file=standard_error)
 
 
 @pytest.fixture(scope="session", autouse=True)

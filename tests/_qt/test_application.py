@@ -163,7 +163,7 @@ def test_gui_opens_with_what_is_named(
     """An image is in the Micrograph panel, a run in the Volume panel."""
     words = ("files", "close", "gui", image, toy_run)
     program = started(COMMAND, *words, folder=tmp_path)
-    said, faults = program.communicate(timeout=300)
+    said, faults = program.communicate(timeout=200)
     assert program.returncode == 0, faults
     seen = json.loads(said.splitlines()[-1])
     assert seen["images"] == ["rock.tif"]
@@ -201,7 +201,7 @@ def test_ctrl_c_ends_the_window_and_saves_the_run(
     assert "Preview" in seen["layers"]
     assert seen["tab"] == "Train"
     program.send_signal(signal.SIGINT)
-    _, faults = program.communicate(timeout=300)
+    _, faults = program.communicate(timeout=200)
     assert "Traceback" not in faults
     assert_saved(tmp_path / "runs")
 
@@ -209,7 +209,7 @@ def test_ctrl_c_ends_the_window_and_saves_the_run(
 def test_the_demo_trains_generates_and_measures_in_the_window(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     program = started(DEMO, out, "measured", folder=tmp_path)
-    said, faults = program.communicate(timeout=300)
+    said, faults = program.communicate(timeout=200)
     assert said == "the table\ncame to the end: True\n", faults
     assert Volume.open(out / "volume.tif").values.shape == (24, 24, 24)
     (run,) = out.glob("bentheimer_slice-*")
@@ -219,7 +219,7 @@ def test_the_demo_trains_generates_and_measures_in_the_window(tmp_path: Path) ->
 def test_the_demo_whose_window_is_closed_keeps_the_run(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     program = started(DEMO, out, "preview", folder=tmp_path)
-    said, faults = program.communicate(timeout=300)
+    said, faults = program.communicate(timeout=200)
     assert said == "came to the end: False\n", faults
     assert_saved(out)
 
@@ -236,5 +236,5 @@ print("torch" in sys.modules)
 viewer.close()
 """
     program = started(code, folder=tmp_path)
-    said, faults = program.communicate(timeout=300)
+    said, faults = program.communicate(timeout=200)
     assert said == "False\n", faults

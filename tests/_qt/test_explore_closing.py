@@ -92,7 +92,7 @@ def test_quitting_the_program_ends_a_fit(toy_run: Path, tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -105,7 +105,7 @@ def test_the_run_is_saved_when_the_program_ends(end: str, tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=200,
     )
     lines = ended.stdout.splitlines()
     assert ended.returncode == 0, ended.stderr
