@@ -75,9 +75,8 @@ class Moved:
 
 def curve(pores: Pores) -> NDArray[np.float64]:
     """Two-point correlation of the pores, mean over the axes."""
-    return np.mean(
-        [two_point_correlation(pores, REACH, axis) for axis in range(len(AXES))], axis=0
-    )
+    axes = [two_point_correlation(pores, REACH, axis) for axis in range(len(AXES))]
+    return np.asarray(np.mean(axes, axis=0))
 
 
 def moved(edge: int, seed: int, n_samples: int) -> list[Moved]:

@@ -17,6 +17,7 @@ from benchmarks import (
     objectives,
     step_time,
     time_to_quality,
+    transport,
 )
 from napari_slicegan.objectives import OBJECTIVES
 from napari_slicegan.trainer import Trainer
@@ -180,3 +181,22 @@ def test_guided_porosity_compares_the_slider_with_rock_of_its_porosity(
     assert porosities == sorted(porosities)
     assert porosities[-1] - porosities[0] > 0.1
     assert Image.open(out).width == 1000
+
+
+def test_corners_of_a_volume_differ_in_their_diffusivity(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert transport.main(["bentheimer", "--edge", "24"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[-2:]] == ["mean", "sd"]
+    along_z = [float(line.split("z:")[1].split()[0]) for line in lines[:8]]
+    assert len(set(along_z)) > 1
+    assert all(0 <= one < 1 for one in along_z)
+
+
+def test_no_diffusivity_of_a_material_without_a_volume(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        transport.main(["nanoporous-gold"])
+    assert "only images" in capsys.readouterr().err
