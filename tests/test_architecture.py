@@ -58,6 +58,7 @@ ORDER = (
     "operation_counter",
     "latent",
     "vtk_image",
+    "volume_files",
     "volume",
     "sheet",
     "scatter",
