@@ -75,6 +75,8 @@ ORDER = (
     "generation",
     "stream_settings",
     "generation_costs",
+    "boxes",
+    "endless",
     "streaming",
     "image_generation",
     "metrics",
