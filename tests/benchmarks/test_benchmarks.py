@@ -15,6 +15,7 @@ from benchmarks import (
     gray_and_colour,
     objectives,
     step_time,
+    thousand_cubed,
     time_to_quality,
 )
 from napari_slicegan.objectives import OBJECTIVES
@@ -154,3 +155,17 @@ def test_gray_and_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert all(float(number) > 0 for number in numbers)
     colour = np.asarray(Image.open(tmp_path / "colour.png"))
     assert colour.shape == (200, 800, 3)
+
+
+def test_one_volume_on_the_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Time, speed, memory and disk are told; the volume is deleted."""
+    pytest.importorskip("zarr", reason="needs the extra scale")
+    out = tmp_path / "a.ome.zarr"
+    thousand_cubed.main(["--out", str(out), "--edge", "32", "--matrix", "64"])
+    lines = capsys.readouterr().out.splitlines()
+    titles = ["voxels", "time", "speed", "of the peak", "most memory", "on the disk"]
+    assert [line[:12].strip() for line in lines] == titles
+    assert lines[0].endswith("32^3, 1 levels, 3 files")
+    assert not out.exists()
