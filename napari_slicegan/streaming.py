@@ -259,9 +259,18 @@ def stream_to_file(
     tiles = tiles_folder(path)
     volume = StreamedVolume.begin(plan, tiles, pyramid=False)
     yield from volume.steps(cluster)
+    _remove_begun(path)
     with disk_explained(tiles):
         write_volume(path, volume.planes())
     shutil.rmtree(tiles)
+
+
+def _remove_begun(path: Path) -> None:
+    """Delete what a killed process had begun to write; it may be large."""
+    for other in path.parent.iterdir():
+        begun = other.name.startswith(f".{path.name}.")
+        if begun and other.suffix == ".partial" and other.is_file():
+            other.unlink()
 
 
 def tiles_folder(path: Path) -> Path:
