@@ -33,6 +33,8 @@ EXTRAS = {
     # The Qt binding is the user's choice, so it is never required by the base.
     "gui": ["napari[pyside6]>=0.6"],
     "metrics": ["taufactor>=1.2.1"],
+    # Volumes tile by tile: OME-Zarr, arrays that are not there, clusters.
+    "scale": ["dask[array]>=2025.1", "distributed>=2025.1", "zarr>=3.1"],
     # ipykernel and nbmake run the notebooks.
     "test": [
         "hypothesis>=6.100",
@@ -44,7 +46,7 @@ EXTRAS = {
     ],
 }
 LINT = ["build>=1.2", "mypy>=1.14", "pre-commit>=4", "ruff>=0.9", "typos>=1.29"]
-EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"]]
+EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"], *EXTRAS["scale"]]
 EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]
 
 

@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from benchmarks.materials import images_of
 from napari_slicegan.architectures import build_generator, generator_spec
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.operation_counter import META, Counter
+from napari_slicegan.generation_costs import operations
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trained_generator import TrainedGenerator
 from napari_slicegan.transforms import fit_transform
@@ -121,20 +120,6 @@ def whole(
         seconds.append(time.perf_counter() - started)
     values = trained.transform.inverse(made[:, :size, :size, :size], 0)
     return np.asarray(values), statistics.median(seconds)
-
-
-def operations(plan: VolumePlan) -> float:
-    """Floating-point operations of all tiles, those at their seams done twice."""
-    network = build_generator(plan.trained.network.spec).to(META).eval()
-    shapes = Tally(
-        tuple(last - first for first, last in tile.latents) for tile in plan.tiles()
-    )
-    total = 0.0
-    for shape, count in shapes.items():
-        with Counter() as counter, torch.no_grad():
-            network(torch.empty(1, network.spec.latent_channels, *shape, device=META))
-        total += count * counter.take().operations
-    return total
 
 
 def peak_memory() -> int:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.endless import lazy_volume
     from napari_slicegan.generation import generate
     from napari_slicegan.metrics.comparison import compare
     from napari_slicegan.micrograph import Micrograph
@@ -49,6 +50,7 @@ __all__ = [
     "__version__",
     "compare",
     "generate",
+    "lazy_volume",
     "load_generator",
     "preset",
 ]
@@ -64,6 +66,7 @@ _MODULES = {
     "preset": "presets",
     "load_generator": "trained_generator",
     "generate": "generation",
+    "lazy_volume": "endless",
     "Volume": "volume",
     "compare": "metrics.comparison",
 }

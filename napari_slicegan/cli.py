@@ -144,9 +144,7 @@ def _resume(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def _generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("generate", help="generate a volume")
-    command.add_argument(
-        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
-    )
+    _add_run(command)
     command.add_argument(
         "--size",
         type=int,
@@ -174,16 +172,27 @@ def _generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.add_argument(
         "--out",
         type=Path,
-        help="file to write, .tif or .npy (default: volume-SIZE-SEED.tif beside RUN's "
-        "generator)",
+        help="where to write it: .tif, .npy, .vti, or of any size .ome.zarr (default: "
+        "volume-SIZE-SEED.tif beside RUN's generator); a volume that is larger than "
+        "0.5 GB is gone on with if its making was broken off",
+    )
+    command.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="have it made by the workers of a dask scheduler, such as "
+        "tcp://10.0.0.1:8786, that see the same disk",
+    )
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
     )
 
 
 def _sample(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("sample", help="draw images from a trained generator")
-    command.add_argument(
-        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
-    )
+    _add_run(command)
     command.add_argument("--count", type=int, default=64, help="default: %(default)s")
     command.add_argument("--seed", type=int, default=0, help="other images of it")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

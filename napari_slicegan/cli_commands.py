@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli_directions import directions
 from napari_slicegan.cli_evaluate import evaluate
+from napari_slicegan.cli_generate import generate
 from napari_slicegan.cli_options import (
     changes_from,
     config_from,
     file_path,
-    volume_size,
 )
 from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
@@ -26,7 +26,6 @@ from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.precision import choose_precision
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison
@@ -41,7 +40,7 @@ from napari_slicegan.trained_generator import (
 )
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume, check_ending
+from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -107,25 +106,6 @@ def train(options: Namespace) -> int:
 def resume(options: Namespace) -> int:
     """Go on with a run."""
     return _run(Trainer.resume(options.run, **changes_from(options)), options.run)
-
-
-def generate(options: Namespace) -> int:
-    """Generate a volume and write it."""
-    trained = load_generator(options.run)
-    size = volume_size(options.size)
-    folder = options.run if options.run.is_dir() else options.run.parent
-    shape = "x".join(map(str, size))
-    out = options.out or folder / f"volume-{shape}-seed{options.seed}.tif"
-    check_ending(out)
-    device = choose_device(options.device)
-    trained.network.to(device)
-    precision = choose_precision(options.precision, device)
-    plan = VolumePlan(
-        trained, size, options.seed, options.periodic, precision=precision
-    )
-    generate_with_progress(generate_in_steps(plan)).save(out)
-    _say(f"Wrote {out}")
-    return DONE
 
 
 def sample(options: Namespace) -> int:

@@ -26,7 +26,7 @@ from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.progress_bar import with_bar
 from napari_slicegan.regions import Box, ramp
 from napari_slicegan.trained_generator import load_any_generator, load_generator
-from napari_slicegan.volume import check_ending
+from napari_slicegan.volume_files import check_ending
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -18,6 +18,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from napari_slicegan.amounts import bytes_in_words, duration
 from napari_slicegan.architectures import (
     build_generator,
     check_training_size,
@@ -73,9 +74,9 @@ class Estimate:
 
     def sentence(self) -> str:
         """One or two sentences for people; where memory lacks, what to lower."""
-        needed, free = (_gigabytes(n) for n in (self.memory_bytes, self.free_bytes))
+        needed, free = (bytes_in_words(n) for n in (self.memory_bytes, self.free_bytes))
         text = (
-            f"About {_duration(self.minutes)} for {_rounded(self.steps)} steps of "
+            f"About {duration(self.minutes)} for {_rounded(self.steps)} steps of "
             f"{self.step_s:.2g} s, {needed} of {free} free memory."
         )
         if self.fits:
@@ -238,21 +239,7 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
     }
 
 
-def _gigabytes(n: int) -> str:
-    return f"{n / 1e9:.2g} GB" if n < 1e10 else f"{n / 1e9:.0f} GB"
-
-
 def _rounded(n: int) -> str:
     """Two digits are more than an estimate knows."""
     digits = max(len(str(n)) - 2, 0)
     return f"{round(n, -digits):,}"
-
-
-def _duration(minutes: float) -> str:
-    if minutes < 1.5:
-        return f"{max(1, round(60 * minutes))} s"
-    if minutes < 100:
-        return f"{minutes:.0f} min"
-    if minutes < 48 * 60:
-        return f"{minutes / 60:.0f} h"
-    return f"{minutes / 60 / 24:.0f} days"

@@ -110,24 +110,30 @@ class VolumePlan:
             seed, trained.network.spec.latent_channels, trained.network.prior, (z, y, x)
         )
 
+    @property
+    def tile_edge(self) -> int:
+        """Voxels per axis of a tile, but for those at the far border."""
+        rule = self.trained.network.size_rule
+        return (self.tile_latents - rule.overlap) * rule.scale
+
     def tiles(self) -> list[Tile]:
         """All tiles, in the order z, y, x."""
-        spans = [self._spans(n) for n in self.size]
-        return [
-            Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
-            for z, y, x in itertools.product(*spans)
-        ]
+        counts = (range(-(-n // self.tile_edge)) for n in self.size)
+        return [self.tile((z, y, x)) for z, y, x in itertools.product(*counts)]
 
-    def _spans(self, voxels: int) -> list[tuple[tuple[int, int], slice]]:
-        """Latent range and target of the tiles along one axis."""
+    def tile(self, place: Size) -> Tile:
+        """One tile by its place in the grid of tiles, counted along z, y, x."""
+        z, y, x = map(self._span, place, self.size)
+        return Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
+
+    def _span(self, number: int, voxels: int) -> tuple[tuple[int, int], slice]:
+        """Latent range and target of a tile along one axis."""
         rule = self.trained.network.size_rule
-        step = self.tile_latents - rule.overlap
-        spans = []
-        for number, start in enumerate(range(0, voxels, step * rule.scale)):
-            stop = min(start + step * rule.scale, voxels)
-            latents = min(self.tile_latents, rule.latent_size(stop - start))
-            spans.append(((number * step, number * step + latents), slice(start, stop)))
-        return spans
+        start = number * self.tile_edge
+        stop = min(start + self.tile_edge, voxels)
+        latents = min(self.tile_latents, rule.latent_size(stop - start))
+        first = number * (self.tile_latents - rule.overlap)
+        return (first, first + latents), slice(start, stop)
 
     @torch.no_grad()
     def values(self, tile: Tile) -> NDArray[np.generic]:

@@ -29,15 +29,20 @@ HOW_TO_SAVE = (
 
 def get_run_reader(
     path: str | Sequence[str] | None = None,
-) -> Callable[[Any], list[tuple[None]]] | None:
+) -> Callable[[Any], Any] | None:
     """Reader for a run folder or a generator; it opens the Volume panel with it.
 
-    Without a path, as from the command palette: only opens the panel.
+    And for the program's own OME-Zarr volumes, which become a layer. Without a path, as
+    from the command palette: only opens the panel.
     """
     if path is None:
         _open_widget().show_panel("Volume")
         return None
     first = Path(path if isinstance(path, str) else path[0])
+    if first.suffix == ".zarr":
+        from napari_slicegan._qt.pyramid_reader import is_pyramid, read_pyramid
+
+        return read_pyramid if is_pyramid(first) else None
     is_run = (first / "config.json").is_file()
     return open_run if is_run or first.suffix == ".safetensors" else None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -48,19 +49,36 @@ class TrainedNetwork:
     def save(self, path: str | Path) -> None:
         """Write weights and metadata; the file is whole or not there."""
         facts = {
-            "spec": asdict(self.network.spec),
-            "transform": self.transform.state(),
+            **self._material(),
             "voxel_size_nm": self.voxel_size_nm,
             "name": self.name,
         }
-        weights = {
+        with replacing(Path(path)) as temporary:
+            save_file(
+                self._weights(),
+                temporary,
+                {"format": FORMAT, "facts": json.dumps(facts)},
+            )
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides about the values: weights, spec, transform."""
+        digest = hashlib.sha256(json.dumps(self._material(), sort_keys=True).encode())
+        for key, value in sorted(self._weights().items()):
+            digest.update(key.encode())
+            digest.update(value.numpy().tobytes())
+        return digest.hexdigest()
+
+    def _material(self) -> dict[str, Any]:
+        return {
+            "spec": asdict(self.network.spec),
+            "transform": self.transform.state(),
+        }
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return {
             key: value.detach().cpu().contiguous()
             for key, value in self.network.state_dict().items()
         }
-        with replacing(Path(path)) as temporary:
-            save_file(
-                weights, temporary, {"format": FORMAT, "facts": json.dumps(facts)}
-            )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_slicegan.atomic_files import replacing
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.image_files import read_image
 from napari_slicegan.pixel_values import (
@@ -25,14 +24,7 @@ from napari_slicegan.pixel_values import (
     label_dtype,
 )
 from napari_slicegan.rescaling import nearest
-from napari_slicegan.vtk_image import write_vtk_image
-
-NAMESPACE = "napari-slicegan/volume"
-# A classic TIFF has 32-bit offsets; leave room for its directories.
-CLASSIC_TIFF_BYTES = 2**32 - 2**26
-# Pixel types of the OME data model.
-OME_TYPES = "uint8 uint16 uint32 int8 int16 int32 float32 float64".split()
-ENDINGS = (".tif", ".tiff", ".npy", ".vti")
+from napari_slicegan.volume_files import NAMESPACE, Planes, write_volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,22 +149,15 @@ class Volume:
         ValueError
             If the ending is another one, or TIFF has no such data type.
         """
-        path = Path(path)
-        check_ending(path)
-        ending = path.suffix.lower()
-        if ending not in (".npy", ".vti"):
-            self._check_storable()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if ending == ".vti":
-            with replacing(path) as partial:
-                write_vtk_image(partial, self.values, self.voxel_size_nm, self.kind)
-            return
-        if ending == ".npy":
-            with replacing(path) as partial, partial.open("wb") as file:
-                np.save(file, self.values, allow_pickle=False)
-            return
-        with replacing(path) as partial:
-            self._write_tiff(partial)
+        planes = Planes(
+            self.values,
+            self.values.shape,
+            self.values.dtype,
+            self.kind,
+            self.voxel_size_nm,
+            self.labels,
+        )
+        write_volume(Path(path), planes)
 
     def planes(self, axis: Axis) -> NDArray[Any]:
         """All planes seen along an axis, as a view: ``[N, rows, columns(, 3)]``.
@@ -180,53 +165,6 @@ class Volume:
         Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
         """
         return np.moveaxis(self.values, AXES.index(axis), 0)
-
-    def _check_storable(self) -> None:
-        if self.values.dtype.name not in OME_TYPES:
-            raise ValueError(
-                f"An OME-TIFF holds {', '.join(OME_TYPES)}; got {self.values.dtype}. "
-                "Convert the values or save as .npy."
-            )
-
-    def _write_tiff(self, path: Path) -> None:
-        """OME-TIFF whose annotation holds what OME has no field for."""
-        facts = {
-            "kind": self.kind,
-            "labels": json.dumps(self.labels),
-            "shape": json.dumps(self.values.shape),
-            "voxel_size_nm": json.dumps(self.voxel_size_nm),
-        }
-        colour = self.kind == "colour"
-        metadata: dict[str, Any] = {"axes": "ZYXS" if colour else "ZYX"}
-        metadata["MapAnnotation"] = {"Namespace": NAMESPACE, **facts}
-        if self.voxel_size_nm is not None:
-            for axis in "XYZ":
-                metadata[f"PhysicalSize{axis}"] = self.voxel_size_nm
-                metadata[f"PhysicalSize{axis}Unit"] = "nm"
-        tifffile.imwrite(
-            path,
-            self.values,
-            ome=True,
-            bigtiff=self.values.nbytes > CLASSIC_TIFF_BYTES,
-            photometric="rgb" if colour else "minisblack",
-            compression="zlib",
-            metadata=metadata,
-        )
-
-
-def check_ending(path: Path) -> None:
-    """Refuse a file that no volume can be saved to.
-
-    Raises
-    ------
-    ValueError
-        If the ending is none of ``ENDINGS``.
-    """
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(
-            f"{path.name}: a volume is saved as .tif, .npy or .vti; got the ending "
-            f"'{path.suffix}'. Choose one of them."
-        )
 
 
 def _check_shape(values: NDArray[Any], kind: Kind) -> None:

@@ -6,9 +6,11 @@ https://docs.vtk.org/en/latest/design_documents/VTKFileFormats.html
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,39 +68,83 @@ def write_vtk_image(
     ValueError
         If VTK has no such data type.
     """
-    stored = values.astype(np.uint8) if values.dtype == bool else values
-    if stored.dtype.name not in VTK_TYPES:
-        raise ValueError(
-            f"A .vti file holds {', '.join(VTK_TYPES)}; got {values.dtype}. Convert "
-            "the values or save as .npy."
-        )
-    z, y, x = values.shape[:3]
+    write_vtk_planes(path, values, values.shape, values.dtype, edge, name)
+
+
+def write_vtk_planes(
+    path: Path,
+    planes: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    edge: float | None,
+    name: str,
+) -> None:
+    """As `write_vtk_image`, of planes along z that come one after the other.
+
+    Parameters
+    ----------
+    planes
+        ``[Y, X]`` or ``[Y, X, 3]``.
+    shape, dtype
+        Of the whole volume.
+    """
+    check_vtk_type(dtype)
+    stored = (np.dtype(np.uint8) if dtype.kind == "b" else dtype).newbyteorder("=")
+    z, y, x = shape[:3]
     header = HEADER.format(
         order="LittleEndian" if sys.byteorder == "little" else "BigEndian",
         extent=f"0 {x} 0 {y} 0 {z}",
         edge=repr(float(edge or 1)),
         name=name,
-        type=VTK_TYPES[stored.dtype.name],
-        components=3 if values.ndim == 4 else 1,
+        type=VTK_TYPES[stored.name],
+        components=3 if len(shape) == 4 else 1,
     )
-    native = np.ascontiguousarray(stored, stored.dtype.newbyteorder("="))
+    native = (np.ascontiguousarray(p, stored).reshape(-1) for p in planes)
     with path.open("wb") as file:
         file.write(header.encode("ascii"))
-        _write_blocks(file, native.reshape(-1).view(np.uint8))
+        size = math.prod(shape) * stored.itemsize
+        _write_blocks(file, size, (p.view(np.uint8) for p in native))
         file.write(FOOTER)
 
 
-def _write_blocks(file: BinaryIO, data: NDArray[np.uint8]) -> None:
+def check_vtk_type(dtype: np.dtype[Any]) -> None:
+    """Refuse a data type that VTK has not.
+
+    Raises
+    ------
+    ValueError
+        Names the types that it has.
+    """
+    if dtype.kind != "b" and dtype.name not in VTK_TYPES:
+        raise ValueError(
+            f"A .vti file holds {', '.join(VTK_TYPES)}; got {dtype}. Convert "
+            "the values or save as .npy."
+        )
+
+
+def _write_blocks(
+    file: BinaryIO, size: int, pieces: Iterable[NDArray[np.uint8]]
+) -> None:
     """Number of blocks, their size, size of a last partial one, compressed sizes."""
-    count = -(-data.size // BLOCK_BYTES)
+    count = -(-size // BLOCK_BYTES)
     start = file.tell()
     file.write(bytes(8 * (3 + count)))
-    sizes = [
-        file.write(zlib.compress(data[at : at + BLOCK_BYTES].tobytes(), 6))
-        for at in range(0, data.size, BLOCK_BYTES)
-    ]
+    sizes = [file.write(zlib.compress(block, 6)) for block in _blocks(pieces)]
     end = file.tell()
     file.seek(start)
-    head = (count, BLOCK_BYTES, data.size % BLOCK_BYTES, *sizes)
+    head = (count, BLOCK_BYTES, size % BLOCK_BYTES, *sizes)
     file.write(struct.pack(f"={len(head)}Q", *head))
     file.seek(end)
+
+
+def _blocks(pieces: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
+    """The same bytes in blocks of equal size; the last one may be shorter."""
+    rest = bytearray()
+    for piece in pieces:
+        rest += piece.tobytes()
+        whole = len(rest) // BLOCK_BYTES * BLOCK_BYTES
+        for at in range(0, whole, BLOCK_BYTES):
+            yield bytes(rest[at : at + BLOCK_BYTES])
+        del rest[:whole]
+    if rest:
+        yield bytes(rest)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan import volume as volume_module
+from napari_slicegan import volume_files
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.volume import Volume
 
@@ -77,7 +77,7 @@ def test_large_volumes_become_bigtiff(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     VOLUMES["phases"].save(tmp_path / "small.tif")
-    monkeypatch.setattr(volume_module, "CLASSIC_TIFF_BYTES", 100)
+    monkeypatch.setattr(volume_files, "CLASSIC_TIFF_BYTES", 100)
     VOLUMES["phases"].save(tmp_path / "large.tif")
     versions = [
         (tmp_path / name).read_bytes()[2] for name in ("small.tif", "large.tif")

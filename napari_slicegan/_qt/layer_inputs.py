@@ -52,7 +52,7 @@ def is_image(layer: Layer) -> bool:
 def is_new_micrograph(layer: Layer) -> bool:
     """Whether a layer is a 2-D image that was opened from a file or the samples."""
     source = layer.source
-    is_flat = len(np.squeeze(np.empty(_shape(layer), bool)).shape) == 2
+    is_flat = sum(n != 1 for n in _shape(layer)) == 2
     return is_image(layer) and is_flat and bool(source.path or source.sample)
 
 

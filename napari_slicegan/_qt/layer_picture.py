@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,8 @@ from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+# Larger volumes, on the disk or endless, are looked at in the canvas only.
+MOST_VOXELS = 2**29
 BACKGROUND: Colour = (0.16, 0.17, 0.2, 1.0)
 LABELS = "phase labels"
 """Key of a layer's metadata: all phases of its material, also absent ones."""
@@ -86,10 +89,13 @@ class LayerPicture:
 
 
 def is_volume_layer(layer: Layer) -> bool:
-    """Whether a layer is one 3-D image or set of labels."""
+    """Whether a layer is one 3-D image or set of labels that the memory can hold."""
     from napari.layers import Image, Labels
 
-    return isinstance(layer, Image | Labels) and layer.ndim == 3
+    if not isinstance(layer, Image | Labels) or layer.ndim != 3:
+        return False
+    finest = layer.data[0] if layer.multiscale else layer.data
+    return math.prod(map(int, finest.shape[:3])) <= MOST_VOXELS
 
 
 def picture_of(layer: Layer) -> LayerPicture:

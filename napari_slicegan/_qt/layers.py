@@ -35,7 +35,7 @@ WHOLE = (0.0, 255.0)
 def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
     """Add an image: phases as labels in their colours, other kinds as they are."""
     labels = micrograph.labels if micrograph.kind == "phases" else ()
-    grid = _grid(micrograph.pixel_size_nm, 3 if micrograph.is_volume else 2)
+    grid = grid_of(micrograph.pixel_size_nm, 3 if micrograph.is_volume else 2)
     name, kind = micrograph.name, micrograph.kind
     return _add(viewer, micrograph.values, kind, labels, name=name, **grid)
 
@@ -106,7 +106,7 @@ def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
             layer.data = volume.values
             # A sweep, or another volume, may have hidden it.
             if not layer.visible:
-                _hide_volumes(viewer)
+                hide_volumes(viewer)
                 layer.visible = True
             return layer
         viewer.layers.remove(layer)
@@ -143,7 +143,7 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     viewer = getattr(viewer, "__wrapped__", viewer)
     if SWEEP in viewer.layers:
         viewer.layers.remove(SWEEP)
-    _hide_volumes(viewer)
+    hide_volumes(viewer)
     edge = like.voxel_size_nm or 1.0
     first, *_, last = sweep.strengths
     step = (last - first) / (len(sweep.strengths) - 1)
@@ -185,8 +185,8 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
 
     Other volumes are at the same place, so they are hidden.
     """
-    _hide_volumes(viewer)
-    grid = _grid(volume.voxel_size_nm, 3)
+    hide_volumes(viewer)
+    grid = grid_of(volume.voxel_size_nm, 3)
     about = {LABELS: volume.labels}
     return _add(
         viewer,
@@ -206,7 +206,7 @@ def _add_solid(viewer: Viewer, volume: Volume, name: str = PREVIEW) -> Image:
         rgb=volume.kind == "colour",
         name=name,
         metadata={LABELS: volume.labels},
-        **_grid(volume.voxel_size_nm, 3),
+        **grid_of(volume.voxel_size_nm, 3),
         **_solid_options(volume),
     )
 
@@ -217,7 +217,7 @@ def _solid_options(volume: Volume) -> dict[str, Any]:
     return block_of_phases(volume.labels, [*phase_colours(volume.labels).values()])
 
 
-def _hide_volumes(viewer: Viewer) -> None:
+def hide_volumes(viewer: Viewer) -> None:
     """They are all at the same place."""
     for layer in viewer.layers:
         if layer.ndim >= 3:
@@ -272,7 +272,7 @@ def label_colours(labels: Sequence[int]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colours)
 
 
-def _grid(edge_nm: float | None, ndim: int) -> dict[str, Any]:
+def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:
     """Scale and unit of a layer."""
     if edge_nm is None:
         return {}

@@ -16,6 +16,7 @@ from benchmarks import (
     guided_porosity,
     objectives,
     step_time,
+    thousand_cubed,
     time_to_quality,
     transport,
 )
@@ -200,3 +201,17 @@ def test_no_diffusivity_of_a_material_without_a_volume(
     with pytest.raises(SystemExit):
         transport.main(["nanoporous-gold"])
     assert "only images" in capsys.readouterr().err
+
+
+def test_one_volume_on_the_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Time, speed, memory and disk are told; the volume is deleted."""
+    pytest.importorskip("zarr", reason="needs the extra scale")
+    out = tmp_path / "a.ome.zarr"
+    thousand_cubed.main(["--out", str(out), "--edge", "32", "--matrix", "64"])
+    lines = capsys.readouterr().out.splitlines()
+    titles = ["voxels", "time", "speed", "of the peak", "most memory", "on the disk"]
+    assert [line[:12].strip() for line in lines] == titles
+    assert lines[0].endswith("32^3, 1 levels, 3 files")
+    assert not out.exists()

@@ -1,0 +1,290 @@
+"""Volumes of any size on disk: made block by block, gone on with after a stop."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.cluster import made_on_cluster
+from napari_slicegan.devices import choose_device
+from napari_slicegan.disk_space import disk_explained
+from napari_slicegan.halving import halved_phases, halved_values
+from napari_slicegan.ome_zarr import (
+    BlockedImage,
+    create_image,
+    own_attributes,
+    set_own_attributes,
+)
+from napari_slicegan.stream_settings import (
+    check_same,
+    image_facts,
+    plan_of,
+    settings_of,
+    tree_of,
+    value_type,
+    with_even_tiles,
+)
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.volume_files import Planes, check_ending, check_type, write_volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.block_tree import Block
+    from napari_slicegan.generation import VolumePlan
+
+# Holds the generator while a volume is being made, for helpers on other machines.
+MAKING = ".making"
+BUFFER_BYTES = 2**26
+
+
+class StreamedVolume:
+    """A volume that is made on disk, as OME-Zarr; see `begin` and `at`.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    plan
+        How its tiles are made.
+    own
+        What was noted when it was begun.
+    """
+
+    def __init__(self, path: Path, plan: VolumePlan, own: dict[str, Any]) -> None:
+        self.path, self.plan, self._own = path, plan, own
+        self.tree = tree_of(plan, own["levels"])
+        self.image = BlockedImage(path, self.tree)
+        is_phases = own["kind"] == "phases"
+        self._halved = halved_phases if is_phases else halved_values
+
+    @classmethod
+    def begin(
+        cls, plan: VolumePlan, path: str | Path, pyramid: bool = True
+    ) -> StreamedVolume:
+        """Begin a volume, or go on with one that was begun with the same settings.
+
+        Parameters
+        ----------
+        path
+            A new folder, or that of the volume to go on with.
+        pyramid
+            Whether also to make levels of half the size, until one block is enough.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds something else or was begun with other settings, the
+            plan has edits, or zarr is not installed.
+        """
+        path = Path(path)
+        plan = with_even_tiles(plan)
+        tree = tree_of(plan, None if pyramid else 1)
+        settings = settings_of(plan, tree.levels)
+        own = own_attributes(path) if path.exists() else None
+        if own is None:
+            if path.exists():
+                raise ValueError(
+                    f"Expected a new folder or a volume to go on with, got {path}, "
+                    "which holds something else; choose another name."
+                )
+            own = {**settings, "complete": False}
+            facts = image_facts(plan, path.name.partition(".")[0])
+            create_image(path, tree, facts, own)
+        else:
+            check_same(path, settings, own)
+        volume = cls(path, plan, own)
+        if not volume.is_complete:
+            volume.image.remove_partial_files()
+            (path / MAKING).mkdir(exist_ok=True)
+            plan.trained.save(path / MAKING / "generator.safetensors")
+        return volume
+
+    @classmethod
+    def at(cls, path: str | Path) -> StreamedVolume:
+        """A volume that was begun, from its folder alone, to help making it.
+
+        Raises
+        ------
+        ValueError
+            If there is none in the making.
+        """
+        path = Path(path)
+        own = own_attributes(path) if path.exists() else None
+        file = path / MAKING / "generator.safetensors"
+        if own is None or not file.is_file():
+            raise ValueError(
+                f"Expected a volume in the making, got no such folder {path}; put it "
+                "on a disk that all machines share under the same name."
+            )
+        trained = load_generator(file)
+        trained.network.to(choose_device("auto"))
+        return cls(path, plan_of(trained, own), own)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every block is made."""
+        return bool(self._own["complete"])
+
+    @property
+    def stamp(self) -> str:
+        """Differs between volumes that were begun with different settings."""
+        facts = json.dumps({**self._own, "complete": None}, sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def missing_share(self) -> float:
+        """Share of the tiles that are still to be made."""
+        if self.is_complete:
+            return 0.0
+        missing = total = 0
+        for block in self.tree.in_order():
+            if block.level == 0:
+                total += 1
+                missing += not self.image.has(block)
+        return missing / total
+
+    def make(self, block: Block) -> bool:
+        """Make one block, unless it is there; whether it was made.
+
+        Those that it is made from must be there.
+        """
+        if self.image.has(block):
+            return False
+        if block.level == 0:
+            values = self.plan.values(self.plan.tile(block.place))
+            self.image.write(block, values.astype(self.image.dtype, copy=False))
+        else:
+            self.image.write(block, self._from_children(block))
+        return True
+
+    def steps(self, cluster: str | None = None) -> Generator[float, None, None]:
+        """Make what is missing; yields the finished share.
+
+        May be given up at any yield, or killed at any time.
+
+        Parameters
+        ----------
+        cluster
+            Address of a dask.distributed scheduler whose workers make the blocks;
+            by default they are made here, one after the other.
+
+        Raises
+        ------
+        ValueError
+            If the disk is full; what is made is kept. If the cluster cannot be used.
+        """
+        if self.is_complete:
+            return
+        made = self._made_here() if cluster is None else self._made_by(cluster)
+        with disk_explained(self.path):
+            for number, _ in enumerate(made, start=1):
+                yield number / self.tree.count
+        self._complete()
+
+    def _made_here(self) -> Iterator[Block]:
+        for block in self.tree.in_order():
+            self.make(block)
+            yield block
+
+    def _made_by(self, cluster: str) -> Iterator[Block]:
+        make = functools.partial(make_block, str(self.path.absolute()), self.stamp)
+        return made_on_cluster(cluster, self.tree, self.image.has, make)
+
+    def _complete(self) -> None:
+        """Note that every block is made."""
+        self._own["complete"] = True
+        set_own_attributes(self.path, self._own)
+        shutil.rmtree(self.path / MAKING, ignore_errors=True)
+
+    def planes(self) -> Planes:
+        """The finished volume, plane by plane."""
+        channels = (3,) if self._own["kind"] == "colour" else ()
+        return Planes(
+            self.image.planes(BUFFER_BYTES),
+            (*self.tree.size, *channels),
+            self.image.dtype,
+            self._own["kind"],
+            self._own["voxel_size_nm"],
+            tuple(self._own["labels"]),
+        )
+
+    def _from_children(self, block: Block) -> NDArray[Any]:
+        target = self.tree.target(block)
+        shape = tuple(span.stop - span.start for span in target)
+        channels = (3,) if self._own["kind"] == "colour" else ()
+        values = np.empty((*shape, *channels), self.image.dtype)
+        for child in self.tree.children(block):
+            finer = self.image.read(child.level, self.tree.target(child))
+            values[self.tree.part_of_parent(child)] = self._halved(finer)
+        return values
+
+
+def make_block(path: str, stamp: str, block: Block) -> bool:
+    """Make one block of a volume, in any process that sees its folder.
+
+    Parameters
+    ----------
+    path, stamp
+        Folder and stamp of the volume.
+
+    Returns
+    -------
+    Whether it was made; it may have been there.
+    """
+    return _volume_at(path, stamp).make(block)
+
+
+def stream_to_file(
+    plan: VolumePlan, path: Path, cluster: str | None = None
+) -> Generator[float, None, None]:
+    """Make a volume of any size as one file; see `write_volume`.
+
+    The tiles are kept beside the file until it is written, so that a volume whose
+    making was broken off is gone on with.
+
+    Raises
+    ------
+    ValueError
+        As `StreamedVolume.begin`; if the file cannot be written so; if the disk is
+        full.
+    """
+    check_ending(path)
+    check_type(path.suffix.lower(), value_type(plan.trained))
+    tiles = tiles_folder(path)
+    volume = StreamedVolume.begin(plan, tiles, pyramid=False)
+    yield from volume.steps(cluster)
+    _remove_begun(path)
+    with disk_explained(tiles):
+        write_volume(path, volume.planes())
+    shutil.rmtree(tiles)
+
+
+def _remove_begun(path: Path) -> None:
+    """Delete what a killed process had begun to write; it may be large."""
+    for other in path.parent.iterdir():
+        begun = other.name.startswith(f".{path.name}.")
+        if begun and other.suffix == ".partial" and other.is_file():
+            other.unlink()
+
+
+def tiles_folder(path: Path) -> Path:
+    """Where the tiles of a file are kept until it is written."""
+    return path.with_name(f".{path.name}.tiles.zarr")
+
+
+@functools.lru_cache(maxsize=1)
+def _volume_at(path: str, stamp: str) -> StreamedVolume:
+    """Opened once per process and volume."""
+    volume = StreamedVolume.at(path)
+    if volume.stamp != stamp:
+        raise ValueError(
+            f"Expected the volume that is being made in {path}, got another one; give "
+            "each volume a folder of its own."
+        )
+    return volume

@@ -1,0 +1,337 @@
+"""Volumes on disk: the same as in memory, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_slicegan.block_tree import Block
+from napari_slicegan.edits import Edit
+from napari_slicegan.generation import VolumePlan, finished, generate_in_steps
+from napari_slicegan.halving import halved_phases, halved_values
+from napari_slicegan.ome_zarr import BlockedImage
+from napari_slicegan.streaming import (
+    StreamedVolume,
+    make_block,
+    stream_to_file,
+    tiles_folder,
+)
+from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.volume import Volume
+from tests import killed_streams
+from tests.killed_streams import killed_plan
+from tests.refusals import Refusal, assert_refused, titles
+from tests.toys import random_generator
+
+zarr = pytest.importorskip("zarr", reason="needs the extra scale")
+
+SIZE = (20, 33, 24)
+TRANSFORMS: dict[str, OneHotPhases | ScaleMinMax] = {
+    "phases": OneHotPhases([7, 207]),
+    "grayscale": ScaleMinMax(0, 255, 1, "uint8"),
+    "float": ScaleMinMax(-1, 1, 1, "float32"),
+    "colour": ScaleMinMax(0, 255, 3, "uint8"),
+}
+
+
+def plan_of(kind: str = "phases", **changes: Any) -> VolumePlan:
+    """Blocks of 16 voxels."""
+    trained = random_generator(TRANSFORMS[kind])
+    settings = {"size": SIZE, "seed": 3, "tile_latents": 4, **changes}
+    return VolumePlan(trained, **settings)
+
+
+def stream(plan: VolumePlan, path: Path) -> StreamedVolume:
+    volume = StreamedVolume.begin(plan, path)
+    for _ in volume.steps():
+        pass
+    return volume
+
+
+def in_memory(plan: VolumePlan) -> NDArray[Any]:
+    return finished(generate_in_steps(plan)).values
+
+
+def levels(path: Path) -> list[NDArray[Any]]:
+    """All levels as any program reads them; colour with its channels last."""
+    group = zarr.open_group(str(path), mode="r")
+    arrays = [np.asarray(group[name][...]) for name in sorted(group.array_keys())]
+    return [np.moveaxis(a, 0, -1) if a.ndim == 4 else a for a in arrays]
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_the_same_volume_as_in_memory_and_its_pyramid(
+    kind: str, tmp_path: Path
+) -> None:
+    plan = plan_of(kind)
+    volume = stream(plan, tmp_path / "a.ome.zarr")
+    whole, *coarser = levels(volume.path)
+    expected = in_memory(plan)
+    np.testing.assert_array_equal(whole, expected)
+    assert whole.dtype == expected.dtype
+    # 33 voxels in blocks of 16: two halvings make a single block.
+    assert len(coarser) == 2
+    half = halved_phases if kind == "phases" else halved_values
+    for level in coarser:
+        expected = half(expected)
+        np.testing.assert_array_equal(level, expected)
+
+
+def test_a_finished_volume_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = stream(plan_of(), tmp_path / "a.ome.zarr")
+    assert volume.is_complete
+    # The generator was there for helpers only.
+    assert {item.name for item in volume.path.iterdir()} == {"zarr.json", *"012"}
+    monkeypatch.setattr(VolumePlan, "values", None)
+    again = StreamedVolume.begin(plan_of(), tmp_path / "a.ome.zarr")
+    assert again.is_complete
+    assert again.missing_share() == 0
+    assert list(again.steps()) == []
+
+
+def test_cancelled_and_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.zarr"
+    steps = StreamedVolume.begin(plan_of(), path).steps()
+    shares = [next(steps) for _ in range(5)]
+    assert shares == sorted(shares)
+    steps.close()
+    volume = StreamedVolume.begin(plan_of(), path)
+    assert not volume.is_complete
+    # 12 tiles, of which 5 blocks are there: 4 tiles of 2 x 2 x 2, and one of level 1.
+    assert 0 < volume.missing_share() < 1
+    files = stamps(path)
+    rest = list(volume.steps())
+    assert rest[-1] == 1
+    assert files.items() <= stamps(path).items()
+    np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
+
+
+def stamps(path: Path) -> dict[Path, tuple[int, int]]:
+    """Identity and time of each block's file; a new file has another one."""
+    found = {}
+    for file in path.glob("[0-9]/c/**/*"):
+        if file.is_file() and file.suffix != ".partial":
+            about = file.stat()
+            found[file] = (about.st_ino, about.st_mtime_ns)
+    return found
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Volumes whose processes were killed at different uses of files."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-m", "tests.killed_streams", str(folder)]
+    root = Path(__file__).resolve().parent.parent
+    subprocess.run(command, check=True, cwd=root)
+    return folder
+
+
+@pytest.mark.parametrize("event", killed_streams.EVENTS)
+def test_killed_and_gone_on_with(event: int, killed: Path) -> None:
+    path = killed / f"event-{event}.ome.zarr"
+    before = stamps(path)
+    assert len(before) >= killed_streams.BLOCKS_BEFORE
+    volume = StreamedVolume.begin(killed_plan(), path)
+    assert not volume.is_complete
+    assert len(before) < volume.tree.count
+    for _ in volume.steps():
+        pass
+    after = stamps(path)
+    assert before.items() <= after.items()
+    assert len(after) == volume.tree.count
+    assert not list(path.rglob("*.partial"))
+    np.testing.assert_array_equal(levels(path)[0], in_memory(killed_plan()))
+
+
+@pytest.mark.parametrize("ending", [".tif", ".vti", ".npy"])
+@pytest.mark.parametrize("kind", ["phases", "colour"])
+def test_files_are_those_of_volumes_in_memory(
+    kind: str, ending: str, tmp_path: Path
+) -> None:
+    plan = plan_of(kind)
+    volume = Volume(
+        in_memory(plan), plan.trained.transform.kind, plan.trained.voxel_size_nm
+    )
+    volume.save(tmp_path / f"whole{ending}")
+    streamed = tmp_path / f"streamed{ending}"
+    shares = list(stream_to_file(plan, streamed))
+    assert shares[-1] == 1
+    # The tiles beside it are gone.
+    assert {item.name for item in tmp_path.iterdir()} == {
+        f"whole{ending}",
+        f"streamed{ending}",
+    }
+    if ending != ".tif":
+        assert streamed.read_bytes() == (tmp_path / f"whole{ending}").read_bytes()
+        return
+    read, whole = Volume.open(streamed), Volume.open(tmp_path / "whole.tif")
+    np.testing.assert_array_equal(read.values, whole.values)
+    assert (read.kind, read.labels) == (whole.kind, whole.labels)
+    assert read.voxel_size_nm == whole.voxel_size_nm
+
+
+def test_a_file_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    steps = stream_to_file(plan_of(), path)
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    assert not path.exists()
+    before = stamps(tiles_folder(path))
+    assert len(before) == 5
+    made = []
+    write = BlockedImage.write
+
+    def counted(self: BlockedImage, block: Block, values: NDArray[Any]) -> None:
+        made.append(block)
+        write(self, block, values)
+
+    monkeypatch.setattr(BlockedImage, "write", counted)
+    for _ in stream_to_file(plan_of(), path):
+        pass
+    # 2 x 3 x 2 tiles, no pyramid.
+    assert len(made) == 12 - 5
+    np.testing.assert_array_equal(Volume.open(path).values, in_memory(plan_of()))
+
+
+class FullDisk:
+    """Takes so many blocks and no more."""
+
+    def __init__(self, blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = blocks
+        write = BlockedImage.write
+
+        def limited(image: BlockedImage, block: Block, values: NDArray[Any]) -> None:
+            if self.left == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.left -= 1
+            write(image, block, values)
+
+        monkeypatch.setattr(BlockedImage, "write", limited)
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence; what is whole is kept, and is enough to go on."""
+    path = tmp_path / "a.ome.zarr"
+    disk = FullDisk(6, monkeypatch)
+    full: Refusal = (
+        "full disk",
+        lambda _: stream(plan_of(), path),
+        "more space on the disk, got a full one; what is made is kept in",
+    )
+    assert_refused(full, tmp_path)
+    before = stamps(path)
+    assert len(before) == 6
+    disk.left = 100
+    volume = stream(plan_of(), path)
+    assert volume.is_complete
+    assert before.items() <= stamps(path).items()
+    np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
+
+
+def test_other_faults_are_not_called_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(BlockedImage, "write", fail)
+    with pytest.raises(PermissionError, match="denied"):
+        stream(plan_of(), tmp_path / "a.ome.zarr")
+
+
+def begun(folder: Path, **changes: Any) -> StreamedVolume:
+    """Begin a volume where another one was begun."""
+    StreamedVolume.begin(plan_of(), folder / "a.ome.zarr")
+    kind = changes.pop("kind", "phases")
+    return StreamedVolume.begin(plan_of(kind, **changes), folder / "a.ome.zarr")
+
+
+def other_generator(folder: Path) -> StreamedVolume:
+    StreamedVolume.begin(plan_of(), folder / "a.ome.zarr")
+    trained = random_generator(TRANSFORMS["phases"], seed=1)
+    plan = VolumePlan(trained, SIZE, 3, tile_latents=4)
+    return StreamedVolume.begin(plan, folder / "a.ome.zarr")
+
+
+def something_else(folder: Path) -> StreamedVolume:
+    (folder / "a.ome.zarr").mkdir()
+    return StreamedVolume.begin(plan_of(), folder / "a.ome.zarr")
+
+
+def edited(folder: Path) -> StreamedVolume:
+    edit = Edit({"latent": np.ones(4)})
+    return StreamedVolume.begin(plan_of(edits=[edit]), folder / "a.ome.zarr")
+
+
+def change(**changes: Any) -> Callable[[Path], StreamedVolume]:
+    return lambda folder: begun(folder, **changes)
+
+
+REFUSALS: list[Refusal] = [
+    ("seed", change(seed=4), r"begun with \(seed: 3\), got others \(4\)"),
+    ("size", change(size=(20, 33, 25)), r"size: \[20, 33, 24\]"),
+    ("periodic", change(size=SIZE, periodic="x"), "periodic"),
+    ("tiles", change(tile_latents=6), "tile latents: 4"),
+    ("truncation", change(truncation=0.5), "truncation: 1"),
+    ("generator", other_generator, "generator: "),
+    ("kind", change(kind="grayscale"), "generator: "),
+    ("something else", something_else, "which holds something else"),
+    ("edits", edited, "got one with edits"),
+    (
+        "nothing to help with",
+        lambda folder: StreamedVolume.at(folder / "a.ome.zarr"),
+        "a volume in the making",
+    ),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=titles(REFUSALS))
+def test_refusals(refusal: Refusal, tmp_path: Path) -> None:
+    assert_refused(refusal, tmp_path)
+
+
+def test_files_that_cannot_be_written_are_refused_before_tiles_are_made(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match=r"got the ending '\.png'"):
+        list(stream_to_file(plan_of(), tmp_path / "a.png"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_helpers_need_the_folder_alone(tmp_path: Path) -> None:
+    """Any process makes the same block, and leaves those that are there."""
+    path = tmp_path / "a.ome.zarr"
+    volume = StreamedVolume.begin(plan_of(), path)
+    block = Block(0, (0, 1, 1))
+    assert make_block(str(path), volume.stamp, block)
+    assert not make_block(str(path), volume.stamp, block)
+    target = volume.tree.target(block)
+    expected = in_memory(plan_of())[target]
+    np.testing.assert_array_equal(volume.image.read(0, target), expected)
+    with pytest.raises(ValueError, match="got another one"):
+        make_block(str(path), "other", Block(0, (0, 0, 0)))
+
+
+def test_without_zarr_one_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    missing: Refusal = (
+        "no zarr",
+        lambda folder: StreamedVolume.begin(plan_of(), folder / "a.ome.zarr"),
+        r"Expected the package zarr, .*pip install 'napari-slicegan\[scale\]'",
+    )
+    assert_refused(missing, tmp_path)
