@@ -12,9 +12,13 @@ from pathlib import Path
 from napari_slicegan import __version__
 from napari_slicegan.cli_directions_flags import add_directions
 from napari_slicegan.cli_options import add_config_flags, add_setting_flags
+from napari_slicegan.launcher import KnownFault, is_launched, is_main
 
 FAULT = 2
 INTERRUPTED = 130
+# A launcher ends all processes when one of them ends with another status than 0.
+TOLD_BY_MAIN = 0
+IN_SEVERAL_PROCESSES = ("train", "resume")
 IMAGE_HELP = (
     "image files, or sample:NAME for sample data; several ones are images of the same "
     "material"
@@ -23,7 +27,8 @@ IMAGE_HELP = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    level = logging.WARNING if is_main() else logging.ERROR
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
     logging.captureWarnings(capture=True)
     # Threads of torch that wait for each other sleep instead of spinning: no slower on
     # a quiet machine, several times faster where other programs use the cores. It is
@@ -31,16 +36,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = _parser().parse_args(arguments)
     try:
+        _check_launch(options.command)
         # Takes seconds: torch is loaded here.
         from napari_slicegan import cli_commands
 
         status: int = getattr(cli_commands, options.command)(options)
     except (ValueError, OSError) as error:
+        if isinstance(error, KnownFault) and not is_main():
+            return TOLD_BY_MAIN
         sys.stderr.write(f"slicegan: {error}\n")
         return FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
+
+
+def _check_launch(command: str) -> None:
+    """Refuse to do in several processes what only one of them can write."""
+    if is_launched() and command not in IN_SEVERAL_PROCESSES:
+        raise KnownFault(
+            f"Several processes together can {' or '.join(IN_SEVERAL_PROCESSES)}, got "
+            f"'{command}'; start it without torchrun."
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

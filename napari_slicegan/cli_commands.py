@@ -24,6 +24,7 @@ from napari_slicegan.devices import choose_device
 from napari_slicegan.fine_tuning import fine_tune
 from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
+from napari_slicegan.joining import processes_of_program
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
@@ -94,8 +95,9 @@ def gui(options: Namespace) -> int:
 
 def train(options: Namespace) -> int:
     """Start a run."""
-    config = config_from(options)
-    images = _training_data(options, config)
+    processes = processes_of_program()
+    config = processes.together(lambda: config_from(options))
+    images = processes.together(lambda: _training_data(options, config))
     name = Path(images.name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     if options.source:
@@ -187,6 +189,8 @@ def info(options: Namespace) -> int:
 def _run(trainer: Trainer, folder: Path) -> int:
     """Train with a bar and tell how it ended."""
     reason = train_with_progress(trainer)
+    if not trainer.processes.is_main:
+        return DONE
     _say(f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.")
     _say(f"Run folder: {folder}")
     if reason is FinishReason.DIVERGED:

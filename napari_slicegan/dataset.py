@@ -24,11 +24,18 @@ Symmetries = Literal["none", "flips", "rotations"]
 class Source(Protocol):
     """Where the real samples of a critic come from."""
 
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` samples by numbers, int64 ``[n, k]``, on the CPU."""
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen samples as network values, float32 ``[n, C, ...]``."""
+
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` of them as network values, float32 ``[n, C, ...]``, on the CPU."""
+        """Draw `n` of them as network values, float32 ``[n, C, ...]``."""
+        return self.take(self.draw(n, rng))
 
 
-class PatchSampler:
+class PatchSampler(Source):
     """Square crops, every position in every image equally probable.
 
     Nothing is cut in advance: memory is that of the images.
@@ -95,12 +102,12 @@ class PatchSampler:
         """Number of pixels of all images."""
         return sum(int(np.prod(stack.shape[:3])) for stack in self.stacks)
 
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` crops as network values: float32 ``[n, C, P, P]``, on the CPU.
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen crops as network values: float32 ``[n, C, P, P]``, on the CPU.
 
         With labels there is a channel more.
         """
-        positions, symmetries = self.draw(n, rng)
+        positions, symmetries = chosen.T
         crops = [
             self._turned(self._crop(position), symmetry)
             for position, symmetry in zip(
@@ -114,10 +121,11 @@ class PatchSampler:
         labels = self._labels[torch.from_numpy(images)].reshape(-1, 1, 1, 1)
         return torch.cat([values, labels.expand_as(values[:, :1])], dim=1)
 
-    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Numbers of `n` crops, counted through all images, and of their symmetries."""
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` crops: ``[n, 2]``, number through all images, and symmetry."""
         positions = torch.randint(self.n_positions, (n,), generator=rng)
-        return positions, torch.randint(8, (n,), generator=rng)
+        symmetries = torch.randint(8, (n,), generator=rng)
+        return torch.stack([positions, symmetries], dim=1)
 
     def strides(
         self, positions: NDArray[np.int64], symmetries: NDArray[np.int64]
@@ -206,7 +214,7 @@ def patch_samplers(
     ]
 
 
-class ImageSampler:
+class ImageSampler(Source):
     """Whole images of a set, each equally probable at every draw.
 
     Parameters
@@ -226,15 +234,19 @@ class ImageSampler:
         self.roll = roll
         self.transform = transform
 
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` images as network values: float32 ``[n, C, Y, X]``, on the CPU."""
-        images = self.values[self.draw(n, rng).numpy()]
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` images: ``[n, 2]``, number, and columns by which it is rolled."""
+        numbers = torch.randint(len(self.values), (n,), generator=rng)
+        steps = torch.zeros_like(numbers)
         if self.roll:
             steps = torch.randint(-self.roll, self.roll + 1, (n,), generator=rng)
+        return torch.stack([numbers, steps], dim=1)
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen images as network values: float32 ``[n, C, Y, X]``, on the CPU."""
+        numbers, steps = chosen.T
+        images = self.values[numbers.numpy()]
+        if self.roll:
             pairs = zip(images, steps.tolist(), strict=True)
             images = np.stack([np.roll(image, step, axis=1) for image, step in pairs])
         return self.transform.forward(images)
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Numbers of `n` images."""
-        return torch.randint(len(self.values), (n,), generator=rng)

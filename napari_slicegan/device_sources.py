@@ -6,23 +6,18 @@ they are all that is copied in a step.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-from napari_slicegan.dataset import ImageSampler, PatchSampler
+from napari_slicegan.dataset import ImageSampler, PatchSampler, Source
 from napari_slicegan.devices import to_device
-
-if TYPE_CHECKING:
-    from napari_slicegan.dataset import Source
 
 LARGEST_BYTES = 2**30
 """Images that need more memory as network values stay where they are."""
 FLOAT = 4
 
 
-class CropsOnDevice:
+class CropsOnDevice(Source):
     """Gives the crops of a `PatchSampler`, on another device."""
 
     def __init__(self, source: PatchSampler, device: torch.device) -> None:
@@ -34,9 +29,13 @@ class CropsOnDevice:
         pixels = [layer.movedim(1, -1).flatten(0, 2) for layer in layers]
         self._pixels = torch.cat(pixels).to(device)
 
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` crops: float32 ``[n, C, P, P]``, on the device."""
-        positions, symmetries = self._source.draw(n, rng)
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` crops, as on the processor."""
+        return self._source.draw(n, rng)
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen crops: float32 ``[n, C, P, P]``, on the device."""
+        positions, symmetries = chosen.T
         places = self._source.strides(positions.numpy(), symmetries.numpy())
         # Each [n, 1]; rows [n, P, 1] + columns [n, 1, P].
         start, down, right = to_device(torch.from_numpy(places), self._device)[
@@ -48,7 +47,7 @@ class CropsOnDevice:
         return pixels.movedim(-1, 1)
 
 
-class ImagesOnDevice:
+class ImagesOnDevice(Source):
     """Gives the images of an `ImageSampler` that does not roll, on another device."""
 
     def __init__(self, source: ImageSampler, device: torch.device) -> None:
@@ -56,10 +55,13 @@ class ImagesOnDevice:
         self._device = device
         self._images = source.transform.forward(source.values).to(device)
 
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw `n` images: float32 ``[n, C, Y, X]``, on the device."""
-        chosen = to_device(self._source.draw(n, rng), self._device)
-        return self._images[chosen]
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` images, as on the processor."""
+        return self._source.draw(n, rng)
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen images: float32 ``[n, C, Y, X]``, on the device."""
+        return self._images[to_device(chosen[:, 0], self._device)]
 
 
 def on_device(source: Source, device: torch.device) -> Source:

@@ -42,6 +42,20 @@ def choose_device(setting: str) -> torch.device:
     return torch.device(wanted)
 
 
+def prepare(device: torch.device, threads: int | None) -> None:
+    """Set up torch for many steps of the same shapes.
+
+    Parameters
+    ----------
+    threads
+        Of the processor; None leaves them as they are.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    # The fastest kernels are looked for once.
+    torch.backends.cudnn.benchmark = device.type == "cuda"
+
+
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy of what was drawn on the processor, without waiting for a GPU.
 

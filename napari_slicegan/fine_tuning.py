@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.architectures import build_size
+from napari_slicegan.joining import processes_of_program
 from napari_slicegan.presets import preset
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trained_generator import load_any_generator, load_generator
@@ -44,8 +45,15 @@ def fine_tune(
     ValueError
         If the networks of the two runs differ; nothing is written then.
     """
+    processes = processes_of_program()
+    trainer = processes.together(lambda: _begun(Path(source), config, images))
+    processes.together(lambda: trainer.keep_in(path))
+    return trainer
+
+
+def _begun(source: Path, config: RunConfig, images: Data) -> Trainer:
+    """Trainer with the weights of the other run, nothing written yet."""
     trainer = Trainer(config, images)
-    source = Path(source)
     run = RunFolder.open(source) if source.is_dir() else None
     if run is not None and run.checkpoints():
         take_checkpoint(trainer.game, run.load_checkpoint()["game"])
@@ -54,7 +62,6 @@ def fine_tune(
         averaged = trainer.game.averaged.network
         for network in (trainer.game.generator, averaged):
             _take(network, weights, "generator")
-    trainer.folder = RunFolder.create(path, config, images)
     return trainer
 
 

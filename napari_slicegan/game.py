@@ -19,12 +19,13 @@ from napari_slicegan.conditioning import beside_labels, with_labels
 from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.devices import to_device
 from napari_slicegan.objectives import build_objective
-from napari_slicegan.optimisers import OPTIMISERS
+from napari_slicegan.optimisers import OPTIMISERS, decay, set_rate
 from napari_slicegan.phase_weights import matching_weights
-from napari_slicegan.precision import choose_precision, computing_in
+from napari_slicegan.precision import choose_precision, computing_in, scoring
+from napari_slicegan.processes import ALONE, Processes
 from napari_slicegan.random_streams import RandomStreams, prior_sample
 from napari_slicegan.transforms import OneHotPhases
-from napari_slicegan.views import view_of
+from napari_slicegan.views import critic_heads, view_of
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(critic number, how many, rng) -> real crops [n, C, P, P]."""
-
-FINAL_RATE = 0.05
 
 
 class Game:
@@ -49,6 +48,8 @@ class Game:
         Whether one set of images stands for all axes.
     device
         Where to train.
+    processes
+        Those that train together; the batches of the settings are those of each.
 
     Raises
     ------
@@ -62,26 +63,16 @@ class Game:
         spec: Any,
         isotropic: bool,
         device: torch.device,
+        processes: Processes = ALONE,
     ) -> None:
         self.config = config
         self.device = device
+        self.processes = processes
         self.precision = choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
         self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
-        heads = 1
-        if isotropic and config.architecture.critic_heads:
-            heads = self.view.n_axes
+        heads = critic_heads(config, self.view, isotropic)
         self._per_axis = config.objective.update_per_axis
-        if self._per_axis and heads > 1:
-            raise ValueError(
-                "A critic that is updated for each axis in turn has one last layer for "
-                "all axes; turn off 'Critic heads' or 'Update for each axis'."
-            )
-        if self._per_axis and self.view.n_axes == 1:
-            raise ValueError(
-                "Images have no axes for which the critic could be updated in turn, "
-                "got 'Update for each axis'; turn it off."
-            )
         self.objective = build_objective(config.objective)
         weights = self.streams["weights"]
         self.generator: GeneratorNetwork = build_generator(spec, weights).to(device)
@@ -94,6 +85,8 @@ class Game:
         # Convolutions of a processor are made for channels that lie side by side.
         self.critics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
+        for network in (self.generator, self.critics):
+            processes.join_statistics(network)
         settings = config.optimiser
         self.generator_optimiser = OPTIMISERS[settings.generator_optimiser](
             self.generator.parameters(), settings.generator_rate, settings.betas
@@ -102,14 +95,21 @@ class Game:
             self.critics.parameters(), settings.critic_rate, settings.betas
         )
 
-    def latents(self, n: int, purpose: str = "latents") -> Tensor:
-        """Random latents of the training size, [n, C, l, l, l] for volumes."""
+    def latents(self, n: int) -> Tensor:
+        """Random latents of the training size, [n, C, l, l, l] for volumes.
+
+        They are this process's share of those that are drawn for all.
+        """
+        drawn = self._drawn_latents(n * self.processes.size, "latents")
+        return to_device(self.processes.share(drawn), self.device)
+
+    def _drawn_latents(self, n: int, purpose: str) -> Tensor:
         shape = (n, *self.generator.training_latents)
         rng = self.streams[purpose]
         latents = prior_sample(self.generator.prior, shape, rng)
         if self._is_told:
             latents = with_labels(latents, self.generator.spec, rng)
-        return to_device(latents, self.device)
+        return latents
 
     def step(self, real: RealImages, progress: float) -> Tensor:
         """Train the critics, then the generator, as often as the settings say.
@@ -144,7 +144,8 @@ class Game:
             generator_losses.append(self._generator_step(volumes, real))
         self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
-        return torch.stack([critic_loss, torch.stack(generator_losses).mean(), penalty])
+        generator_loss = torch.stack(generator_losses).mean()
+        return self.processes.mean(torch.stack([critic_loss, generator_loss, penalty]))
 
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
@@ -154,7 +155,7 @@ class Game:
         volumes = volumes.float()
         hard = self.config.slices.hard_phases
         if hard and self.generator.spec.output == "phases":
-            volumes = hard_phases.hardened(volumes)
+            volumes = hard_phases.hardened(volumes, self.processes)
         return beside_labels(volumes, latents) if self._is_told else volumes
 
     def _critic(self, number: int) -> Critic:
@@ -162,13 +163,7 @@ class Game:
 
         So are the losses and penalties, and what goes back into images and weights.
         """
-        critic = self.critics[number]
-
-        def scores(images: Tensor) -> Tensor:
-            with computing_in(self.precision, self.device):
-                return critic(images).float()  # type: ignore[no-any-return]
-
-        return scores
+        return scoring(self.critics[number], self.precision, self.device)
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         """Returns loss and penalty, [2], means over critics or axes."""
@@ -186,6 +181,7 @@ class Game:
                 loss = self.objective.critic_loss(self._critic(number), reals, fake)
                 loss.total.backward()
                 total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
+            self.processes.average_gradients(self.critics.parameters())
             self.critic_optimiser.step()
             for critic in self.critics:
                 self.objective.after_critic_step(critic)
@@ -205,8 +201,14 @@ class Game:
         loss = torch.stack(losses).mean()
         loss.backward()
         self.critics.requires_grad_(True)
+        self.processes.average_gradients(self.generator.parameters())
         self.generator_optimiser.step()
         return loss.detach()
+
+    @property
+    def axes_in_a_batch(self) -> int:
+        """Axes that share a batch of the critic, as equal parts of it."""
+        return 1 if self._per_axis else self.view.n_axes // self.view.n_batches
 
     def _fakes(
         self, volumes: Tensor, planes: int | None
@@ -229,12 +231,9 @@ class Game:
     def _set_rates(self, progress: float) -> None:
         """Linear fall of the learning rates in the last part of the run."""
         settings = self.config.optimiser
-        rest = (1 - progress) / max(1 - settings.decay_from, 1e-9)
-        factor = min(1.0, max(FINAL_RATE, rest)) if settings.decay_from < 1 else 1.0
-        for group in self.generator_optimiser.param_groups:
-            group["lr"] = settings.generator_rate * factor
-        for group in self.critic_optimiser.param_groups:
-            group["lr"] = settings.critic_rate * factor
+        factor = decay(settings, progress)
+        set_rate(self.generator_optimiser, settings.generator_rate * factor)
+        set_rate(self.critic_optimiser, settings.critic_rate * factor)
 
     def is_finite(self) -> Tensor:
         """Truth value on the device: no weight is infinite or not a number."""
@@ -277,7 +276,8 @@ class Game:
         """Latents [2, C, l, l, l] of some volumes, the same ones at every call."""
         rng_state = self.streams["monitor"].get_state()
         for _ in range(n_volumes // 2):
-            yield self.latents(self.generator.statistics_batch, "monitor")
+            drawn = self._drawn_latents(self.generator.statistics_batch, "monitor")
+            yield to_device(drawn, self.device)
         self.streams["monitor"].set_state(rng_state)
 
     def state_dict(self) -> dict[str, Any]:

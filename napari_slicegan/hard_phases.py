@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.channels import most_probable
+from napari_slicegan.processes import ALONE, Processes
 
 LOGIT_SCALE = 3.0
 
 
-def hardened(probabilities: Tensor) -> Tensor:
+def hardened(probabilities: Tensor, processes: Processes = ALONE) -> Tensor:
     """One-hot of the most probable phase, with a gradient to learn from.
 
     What the critic judges is then what a finished volume holds, and it cannot tell
@@ -23,10 +24,13 @@ def hardened(probabilities: Tensor) -> Tensor:
     ----------
     probabilities
         [B, C, Z, Y, X], summing to 1 over C.
+    processes
+        The mean is that of the volumes of all of them.
     """
     logits = probabilities.clamp_min(1e-12).log()
     logits = logits - logits.mean(dim=1, keepdim=True)
-    scale = LOGIT_SCALE * torch.rsqrt(logits.square().mean() + 1e-12)
+    size = processes.mean(logits.square().mean())
+    scale = LOGIT_SCALE * torch.rsqrt(size + 1e-12)
     soft = (scale * logits).softmax(dim=1)
     best = most_probable(probabilities.detach(), axis=1)
     phases = range(probabilities.shape[1])

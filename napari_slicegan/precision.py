@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Precision
@@ -33,6 +35,18 @@ def computing_in(
     if precision == torch.float32 or device.type == "meta":
         return contextlib.nullcontext()
     return torch.autocast(device.type, precision)
+
+
+def scoring(
+    critic: Callable[[Tensor], Tensor], precision: torch.dtype, device: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """A critic that computes in a format and whose scores are in float32."""
+
+    def scores(images: Tensor) -> Tensor:
+        with computing_in(precision, device):
+            return critic(images).float()
+
+    return scores
 
 
 def _computes_in_bfloat16(device: torch.device) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,9 +25,10 @@ BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
 def train_with_progress(trainer: Trainer) -> FinishReason:
     """Train to the end, with a bar, the time that is left and the losses."""
     steps = trainer.run()
+    shown = {"file": sys.stderr, "disable": not trainer.processes.is_main}
     with (
         _stopping(trainer),
-        tqdm(total=1.0, desc="Training", bar_format=BAR, file=sys.stderr) as bar,
+        tqdm(total=1.0, desc="Training", bar_format=BAR, **shown) as bar,
     ):
         quality = ""
         while True:
@@ -71,16 +73,28 @@ def _line(report: StepReport) -> str:
 
 @contextlib.contextmanager
 def _stopping(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl+C stops after the step; a second one interrupts at once."""
-    before = signal.getsignal(signal.SIGINT)
+    """The first Ctrl+C stops after the step; a second one interrupts at once.
+
+    Of several processes each gets the signal twice, from the terminal and from their
+    launcher, which also sends SIGTERM; it kills those that do not end in time.
+    """
+    alone = trainer.processes.size == 1
+    signals = [signal.SIGINT] if alone else [signal.SIGINT, signal.SIGTERM]
+    before = {one: signal.getsignal(one) for one in signals}
+    asked = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        sys.stderr.write("\nStopping after this step, then saving...\n")
+        if alone:
+            signal.signal(number, before[signal.SIGINT])
+        if trainer.processes.is_main and not asked.is_set():
+            sys.stderr.write("\nStopping after this step, then saving...\n")
+        asked.set()
         trainer.stop()
 
-    signal.signal(signal.SIGINT, stop)
+    for one in signals:
+        signal.signal(one, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

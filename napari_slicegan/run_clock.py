@@ -20,6 +20,25 @@ SAVE_IN_STEPS = 5.0
 KEPT = ("elapsed_s", "best_distance", "best_at_s")
 
 
+def shared_epochs(
+    training: TrainingSettings, epoch_steps: int | None, n_processes: int
+) -> tuple[TrainingSettings, int | None]:
+    """Limits and steps of an epoch where several processes share its images.
+
+    Parameters
+    ----------
+    training, epoch_steps
+        Those of one process that trains alone.
+    """
+    if epoch_steps is None or n_processes == 1:
+        return training, epoch_steps
+    fewer = max(1, epoch_steps // n_processes)
+    if training.epochs is not None:
+        steps = min(training.steps, training.epochs * fewer)
+        training = training.model_copy(update={"steps": steps})
+    return training, fewer
+
+
 class RunClock:
     """Counts the seconds of a run: all that passes between start and end, but pauses.
 

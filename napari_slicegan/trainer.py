@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from napari_slicegan.config import check_changes
+from napari_slicegan.config import check_changes, parse_config
 from napari_slicegan.device_sources import on_device
-from napari_slicegan.devices import choose_device, memory_in_use
+from napari_slicegan.devices import memory_in_use, prepare
 from napari_slicegan.estimates import with_volumes
 from napari_slicegan.game import Game
+from napari_slicegan.joining import processes_of_program
 from napari_slicegan.memory import memory_explained
-from napari_slicegan.run_clock import RunClock
+from napari_slicegan.run_clock import RunClock, shared_epochs
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.shared_source import shared
+from napari_slicegan.steering import Steered
 from napari_slicegan.step_losses import LossHistory
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.subjects import build_subject
 from napari_slicegan.trained_generator import trained_network
 
 if TYPE_CHECKING:
+    import torch
+
     from napari_slicegan.config import RunConfig
     from napari_slicegan.run_data import Data
 
 
-class Trainer:
+class Trainer(Steered):
     """Trains a generator on images; steer it from any thread with stop and pause.
+
+    In a program that ``torchrun`` started, all its processes train together: each
+    makes the same calls, and process 0 keeps the run folder, the clock and previews.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ class Trainer:
         The micrographs, which say whether the material is isotropic; or a set of
         images for a generator of images.
     folder
-        Where the run is kept; None keeps nothing.
+        Where process 0 keeps the run; None keeps nothing.
 
     Raises
     ------
@@ -49,31 +54,41 @@ class Trainer:
     def __init__(
         self, config: RunConfig, images: Data, folder: RunFolder | None = None
     ) -> None:
+        super().__init__()
         self.config = config
         # Of the kind that the subject takes: it refuses others.
         self.images: Any = images
-        self.folder = folder
-        self.device = choose_device(config.training.device)
+        self.processes = processes = processes_of_program()
+        self.folder = folder if processes.is_main else None
+        self.device = processes.device(config.training.device)
         self.subject = subject = build_subject(config, images)
         self.transform = subject.transform
-        self.samplers = [on_device(one, self.device) for one in subject.samplers]
         self.monitor = subject.monitor
         with memory_explained():
-            self.game = Game(config, subject.spec, subject.isotropic, self.device)
+            self.game = Game(
+                config, subject.spec, subject.isotropic, self.device, processes
+            )
+        self.samplers = [
+            shared(on_device(one, self.device), processes, self.game.axes_in_a_batch)
+            for one in subject.samplers
+        ]
         self.losses = LossHistory(self.device)
         self.step = 0
-        self.clock = RunClock(subject.training, subject.epoch_steps)
+        self.clock = RunClock(
+            *shared_epochs(subject.training, subject.epoch_steps, processes.size)
+        )
         self.images_seen = 0
-        self._stop = threading.Event()
-        self._go = threading.Event()
-        self._go.set()
 
     @classmethod
     def start(cls, config: RunConfig, images: Data, path: str | Path) -> Trainer:
         """Start a run in a new folder; the folder is made only if all is well."""
-        config = with_volumes(config, images)
-        trainer = cls(config, images)
-        trainer.folder = RunFolder.create(path, config, images)
+        processes = processes_of_program()
+        chosen = processes.together(
+            lambda: with_volumes(config, images) if processes.is_main else config
+        )
+        same = parse_config(processes.of_main(chosen.model_dump()))
+        trainer = processes.together(lambda: cls(same, images))
+        processes.together(lambda: trainer.keep_in(path))
         return trainer
 
     @classmethod
@@ -92,34 +107,26 @@ class Trainer:
         ValueError
             If the folder holds no run that can go on, or another setting is changed.
         """
+        return processes_of_program().together(lambda: cls._resumed(path, changes))
+
+    @classmethod
+    def _resumed(cls, path: str | Path, changes: Mapping[str, Any]) -> Trainer:
         folder = RunFolder.open(path)
         before = folder.config()
         config = before.changed(**changes)
         check_changes(before, config)
         trainer = cls(config, folder.data(), folder)
-        trainer._load_state(folder.load_checkpoint())
-        folder.truncate_history(trainer.step)
-        if changes:
-            folder.write_config(config)
+        if trainer.processes.is_main:
+            trainer._load_state(folder.load_checkpoint())
+            folder.truncate_history(trainer.step)
+            if changes:
+                folder.write_config(config)
         return trainer
 
-    def stop(self) -> None:
-        """Ask the run to end after the current step; it saves before it does."""
-        self._stop.set()
-        self._go.set()
-
-    def pause(self) -> None:
-        """Let the run wait after the current step."""
-        self._go.clear()
-
-    def proceed(self) -> None:
-        """Go on after :meth:`pause`."""
-        self._go.set()
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether a pause is asked for."""
-        return not self._go.is_set()
+    def keep_in(self, path: str | Path) -> None:
+        """Keep the run in a new folder; refuses as `RunFolder.create` does."""
+        if self.processes.is_main:
+            self.folder = RunFolder.create(path, self.config, self.images)
 
     def run(self) -> Generator[StepReport, None, FinishReason]:
         """Train until a limit is reached or :meth:`stop` is called.
@@ -134,18 +141,20 @@ class Trainer:
             If the memory does not suffice; names the settings to lower.
         """
         self._begin()
+        reason = yield from self._steps()
+        self.processes.wait()  # until process 0 has saved
+        return reason
+
+    def _steps(self) -> Generator[StepReport, None, FinishReason]:
         saved_step, between_steps = -1, True
-        reason = self.clock.reason(self.step)
+        asked = self.processes, self.clock
         try:
-            while reason is None:
-                self._wait_while_paused()
-                if self._stop.is_set():
-                    reason = FinishReason.STOPPED
-                    break
+            while (decision := self.decide(*asked, self.step)).reason is None:
                 between_steps = False
-                report, save_now = self._train_one_step()
+                report, save_now = self._train_one_step(decision.progress)
                 if not self.losses.are_finite:
-                    return FinishReason.DIVERGED
+                    decision = self.decide(*asked, self.step, FinishReason.DIVERGED)
+                    break
                 if save_now:
                     self.save()
                     self.clock.count_save()
@@ -153,23 +162,20 @@ class Trainer:
                 between_steps = True
                 yield report
                 self.clock.count()
-                reason = self.clock.reason(self.step)
-            if reason is FinishReason.MINUTES:
+            if decision.reason is FinishReason.MINUTES:
                 self.clock.finish()
                 saved_step = -1
-            return reason if self._read_losses() else FinishReason.DIVERGED
+            return (self._read_losses() and decision.reason) or FinishReason.DIVERGED
         finally:
             if between_steps and saved_step != self.step and self.step > 0:
                 self.save()
 
     def _begin(self) -> None:
         """Start the clock; runs with epochs show what the first weights make."""
-        if self.config.training.threads:
-            torch.set_num_threads(self.config.training.threads)
-        # All steps have the same shapes: the fastest kernels are looked for once.
-        torch.backends.cudnn.benchmark = self.device.type == "cuda"
+        self.processes.follow_main(self._state, self._load_state)
+        prepare(self.device, self.config.training.threads)
         self.clock.start()
-        if self.step == 0 and self.clock.ends_epoch(0):
+        if self.processes.is_main and self.step == 0 and self.clock.ends_epoch(0):
             with memory_explained():
                 self._observe()
 
@@ -222,31 +228,27 @@ class Trainer:
         """Seconds that the run took up to its last step, pauses left out."""
         return self.clock.elapsed_s
 
-    def _wait_while_paused(self) -> None:
-        if self.is_paused:
-            self.clock.count()
-            self._go.wait()
-            self.clock.go_on()
-
     def _read_losses(self) -> bool:
         """Wait for the device; whether neither losses nor weights have diverged."""
         self.losses.read(self.game.is_finite)
         return self.losses.are_finite
 
-    def _train_one_step(self) -> tuple[StepReport, bool]:
+    def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
         """Report of the step, and whether a checkpoint is due."""
+        is_main = self.processes.is_main
         quality = preview = None
         with memory_explained():
-            self.losses.add(self.game.step(self._real, self.progress))
+            self.losses.add(self.game.step(self._real, progress))
             self.step += 1
             is_monitored = self.clock.is_monitored(self.step)
             if self.losses.is_due or is_monitored:
                 self._read_losses()
             self.clock.count_step()
-            if is_monitored:
+            if is_monitored and is_main:
                 quality, preview = self._observe()
-        self.losses.note(self.step, self.elapsed_s, self.monitor.columns, quality)
-        save_now = self.clock.checkpoint_is_due(self.step)
+        if is_main:
+            self.losses.note(self.step, self.elapsed_s, self.monitor.columns, quality)
+        save_now = is_main and self.clock.checkpoint_is_due(self.step)
         if save_now:
             self._read_losses()
         return self._report(quality, preview), save_now
@@ -264,7 +266,7 @@ class Trainer:
         return quality, preview
 
     def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
-        self.images_seen += n
+        self.images_seen += n * self.processes.size
         return self.samplers[critic].sample(n, rng)
 
     def _report(self, quality: Any, preview: Any) -> StepReport:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.devices import to_device
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
 
 DIMENSION: Mapping[Axis, int] = {"z": 2, "y": 3, "x": 4}
 
@@ -98,6 +101,30 @@ class Slices:
 def view_of(dimensions: int, isotropic: bool) -> View:
     """View of samples of so many dimensions: slices of volumes, all of an image."""
     return Slices(merged=isotropic) if dimensions == 3 else Identity()
+
+
+def critic_heads(config: RunConfig, view: View, isotropic: bool) -> int:
+    """Last layers of a critic: one for each axis where it tells the axes apart.
+
+    Raises
+    ------
+    ValueError
+        If the critic is to be updated for each axis in turn and cannot be.
+    """
+    several = isotropic and config.architecture.critic_heads
+    heads = view.n_axes if several else 1
+    per_axis = config.objective.update_per_axis
+    if per_axis and heads > 1:
+        raise ValueError(
+            "A critic that is updated for each axis in turn has one last layer for "
+            "all axes; turn off 'Critic heads' or 'Update for each axis'."
+        )
+    if per_axis and view.n_axes == 1:
+        raise ValueError(
+            "Images have no axes for which the critic could be updated in turn, "
+            "got 'Update for each axis'; turn it off."
+        )
+    return heads
 
 
 def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tensor:

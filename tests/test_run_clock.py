@@ -137,10 +137,13 @@ def test_pauses_are_no_part_of_the_minutes(
 ) -> None:
     trainer = start_toy(steps=3, minutes=60)
 
-    def wait() -> None:
+    def wait(timeout_s: float | None) -> None:
+        assert timeout_s is None
         clock.now += 7200
 
-    pause = SimpleNamespace(is_set=lambda: False, wait=wait)
+    # Paused before each step, and not any more after having waited.
+    answers = itertools.cycle([False, True])
+    pause = SimpleNamespace(is_set=lambda: next(answers), wait=wait)
     monkeypatch.setattr(trainer, "_go", pause)
     assert finish_of(trainer) is FinishReason.STEPS
     assert trainer.elapsed_s == 30

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan import trainer as trainer_module
+from napari_slicegan import processes
 from napari_slicegan.architectures import generator_spec
 from napari_slicegan.game import Game
 from napari_slicegan.objectives import OBJECTIVES
@@ -82,7 +82,7 @@ def test_a_run_reads_once_in_ten_steps(
         return [1.0] * tensor.numel()
 
     monkeypatch.setattr(Tensor, "tolist", counted)
-    monkeypatch.setattr(trainer_module, "choose_device", lambda setting: META)
+    monkeypatch.setattr(processes, "choose_device", lambda setting: META)
     trainer = Trainer(toy_config.changed(steps=21), toy_images)
     assert len(train(trainer)) == 21
     assert asked == [1, 11, 21]

@@ -1,0 +1,95 @@
+"""The command line under ``torchrun``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_slicegan.run_folder import RunFolder
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes meet in another way")
+TIMEOUT_S = 240
+
+
+def torchrun(*words: str) -> list[str]:
+    """Command that starts two processes on this machine."""
+    launcher = "-m torch.distributed.run --standalone --nproc-per-node 2".split()
+    return [sys.executable, *launcher, "-m", "napari_slicegan", *words]
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        torchrun(*words), cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder to start in, from which this package is imported."""
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
+    return tmp_path
+
+
+def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
+    """One process speaks; with the same words it trains, and goes on."""
+    words = ["train", str(image), "--config", str(settings), "--out", "run"]
+    done = run(project, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("All steps are done. 4 steps") == 1
+    assert done.stdout.count("Generate with:") == 1
+    assert RunFolder.open(project / "run").load_checkpoint()["step"] == 4
+    done = run(project, "resume", "run", "--steps", "6")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("All steps are done. 6 steps") == 1
+    assert len(RunFolder.open(project / "run").history()) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "missing.tif"], "missing.tif"),
+        (["generate", "run"], "train or resume, got 'generate'"),
+    ],
+)
+def test_faults_are_told_once(project: Path, words: list[str], sentence: str) -> None:
+    done = run(project, *words)
+    assert done.returncode != 0
+    told = [line for line in done.stderr.splitlines() if line.startswith("slicegan:")]
+    assert len(told) == 1
+    assert sentence in told[0]
+    assert list(project.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_and_save(
+    project: Path, image: Path, settings: Path, number: signal.Signals
+) -> None:
+    """The launcher passes them on and waits; nothing is left running."""
+    words = ["train", str(image), "--config", str(settings), "--out", "run"]
+    command = torchrun(*words, "--steps", "1000000")
+    log = project / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command, cwd=project, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    try:
+        deadline = time.monotonic() + TIMEOUT_S
+        while "step 3" not in log.read_text():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=100)
+    finally:
+        process.kill()
+    assert "Stopped on request" in printed
+    assert log.read_text().count("Stopping after this step, then saving") == 1
+    assert RunFolder.open(project / "run").load_checkpoint()["step"] >= 3
