@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import operator
 import threading
 from collections import OrderedDict
@@ -52,7 +53,7 @@ class EndlessVolume:
     ----------
     shape
         [Z, Y, X], of colour [Z, Y, X, 3].
-    dtype, ndim
+    dtype, ndim, size
         As of an array.
 
     Raises
@@ -68,16 +69,16 @@ class EndlessVolume:
         self.dtype = value_type(plan.trained)
         channels = (3,) if plan.trained.transform.kind == "colour" else ()
         self.shape: tuple[int, ...] = (*plan.size, *channels)
-        self.ndim = len(self.shape)
+        self.ndim, self.size = len(self.shape), math.prod(self.shape)
         self._pieces: OrderedDict[Spans, NDArray[Any]] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Voxels of whole numbers and slices, as of an array."""
-        keys = _completed(key, self.ndim)
+        keys = completed_key(key, self.ndim)
         spatial, rest = keys[:3], keys[3:]
-        ranges = [_range(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
+        ranges = [positions(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
         shape = tuple(map(len, ranges))
         if 0 in shape:
             voxels = np.empty((*shape, *self.shape[3:]), self.dtype)
@@ -95,6 +96,11 @@ class EndlessVolume:
     def kept_bytes(self) -> int:
         """Bytes of the pieces that are kept."""
         return self._kept_bytes
+
+    def kept(self) -> list[tuple[Spans, NDArray[Any]]]:
+        """The pieces that are kept, each with its place."""
+        with self._lock:
+            return list(self._pieces.items())
 
     def _box(self, box: Spans) -> NDArray[Any]:
         """Voxels of a box that is not empty, put together from pieces."""
@@ -198,7 +204,7 @@ def pieces_of(box: Spans, size: Sequence[int]) -> list[Spans]:
     return [(z, y, x) for z, y, x in itertools.product(*axes)]
 
 
-def _completed(key: Any, ndim: int) -> tuple[Any, ...]:
+def completed_key(key: Any, ndim: int) -> tuple[Any, ...]:
     """A key with an entry for each axis."""
     keys = key if isinstance(key, tuple) else (key,)
     if Ellipsis in keys:
@@ -210,7 +216,7 @@ def _completed(key: Any, ndim: int) -> tuple[Any, ...]:
     return (*keys, *(slice(None),) * (ndim - len(keys)))
 
 
-def _range(key: Any, n: int) -> range:
+def positions(key: Any, n: int) -> range:
     """Positions along an axis."""
     if isinstance(key, slice):
         return range(*key.indices(n))

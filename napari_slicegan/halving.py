@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,8 @@ def halved_phases(labels: NDArray[Any]) -> NDArray[Any]:
     most = _votes(eight, best)
     for candidate in eight[1:]:
         votes = _votes(eight, candidate)
-        better = votes > most
-        best[better] = candidate[better]
-        most[better] = votes[better]
+        np.copyto(best, candidate, where=votes > most)
+        np.maximum(most, votes, out=most)
     return best
 
 
@@ -60,6 +60,8 @@ def _eight(values: NDArray[Any]) -> list[NDArray[Any]]:
     if any(more for _, more in odd):
         rest = [(0, 0)] * (values.ndim - 3)
         values = np.pad(values, [*odd, *rest], mode="edge")
+    # Copies: comparing every other voxel in place takes several times as long.
     return [
-        values[z::2, y::2, x::2] for z in range(2) for y in range(2) for x in range(2)
+        np.ascontiguousarray(values[z::2, y::2, x::2])
+        for z, y, x in itertools.product(range(2), repeat=3)
     ]

@@ -84,6 +84,7 @@ ORDER = (
     "generation_costs",
     "boxes",
     "endless",
+    "overview",
     "streaming",
     "image_generation",
     "metrics",
