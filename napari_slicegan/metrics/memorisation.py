@@ -35,12 +35,16 @@ class Memorisation:
     generated, real
         Distance of each crop: of labels the share of pixels that differ; else the root
         mean square of the difference, in standard deviations of the real values. Real
-        crops are not compared with what overlaps them.
+        crops are not compared with what overlaps them; generated ones, to be fair, not
+        with what overlaps a random place.
+    nearest
+        Distance of each generated crop when it is compared with everything.
     """
 
     edge: int
     generated: tuple[float, ...]
     real: tuple[float, ...]
+    nearest: tuple[float, ...]
 
     @property
     def near_share(self) -> float:
@@ -64,7 +68,7 @@ class Memorisation:
         """Number of generated crops that are copies while no real crop is."""
         if min(self.real) <= COPY:
             return 0
-        return sum(distance <= COPY for distance in self.generated)
+        return sum(distance <= COPY for distance in self.nearest)
 
 
 def memorisation(
@@ -74,9 +78,7 @@ def memorisation(
     symmetric: bool,
     edge: int | None = None,
 ) -> Memorisation | None:
-    """Nearest real crops of generated slices and of real crops.
-
-    Every position is looked at, by correlation in Fourier space.
+    """Nearest real crops, at any position, of generated slices and of real crops.
 
     Parameters
     ----------
@@ -102,26 +104,33 @@ def memorisation(
         return None
     rng = np.random.default_rng(SEED)
     split = [channels.split(image) for image in images]
-    made = [channels.split(plane) for plane in slices]
-    search = _Search(split, edge, symmetric)
-    factor = 0.5 if channels.labels else 1 / len(split[0])
-
-    def distance(crop: Floats, own: Place | None) -> float:
-        square = max(0.0, search.nearest(crop, own)) * factor / edge**2
-        return square if channels.labels else float(np.sqrt(square))
-
+    search = _Search(split, edge, symmetric, channels)
+    hidden = random_places(images, edge, N_CROPS, rng)
+    real = [search.nearest(cut(split[p.image], p, edge), p) for p in hidden]
+    split = [channels.split(plane) for plane in slices]
     places = random_places(slices, edge, N_CROPS, rng)
-    generated = [distance(cut(made[p.image], p, edge), None) for p in places]
-    places = random_places(images, edge, N_CROPS, rng)
-    real = [distance(cut(split[p.image], p, edge), p) for p in places]
-    return Memorisation(edge, tuple(generated), tuple(real))
+    crops = (cut(split[p.image], p, edge) for p in places)
+    made = [search.nearest(*pair) for pair in zip(crops, hidden, strict=True)]
+    return Memorisation(
+        edge=edge,
+        generated=tuple(fair for fair, _ in made),
+        real=tuple(fair for fair, _ in real),
+        nearest=tuple(nearest for _, nearest in made),
+    )
 
 
 class _Search:
-    """Smallest squared distance of a crop from all crops of some images."""
+    """Smallest distance of a crop from all crops of some images."""
 
-    def __init__(self, images: Sequence[Floats], edge: int, symmetric: bool) -> None:
+    def __init__(
+        self,
+        images: Sequence[Floats],
+        edge: int,
+        symmetric: bool,
+        channels: Channels,
+    ) -> None:
         self.edge, self.symmetric = edge, symmetric
+        self.labelled, self.n_channels = bool(channels.labels), len(images[0])
         self.sizes = [
             tuple(fft.next_fast_len(n, real=True) for n in image.shape[1:])
             for image in images
@@ -133,9 +142,9 @@ class _Search:
         # [rows - edge + 1, columns - edge + 1]: sum of squares in each window
         self.squares = [_window_sums((image**2).sum(axis=0), edge) for image in images]
 
-    def nearest(self, crop: Floats, own: Place | None) -> float:
-        """The distance; nothing that overlaps the place `own` is compared."""
-        best = np.inf
+    def nearest(self, crop: Floats, hidden: Place) -> tuple[float, float]:
+        """Distance without what overlaps the hidden place, and with it."""
+        fair = nearest = np.inf
         own_square = float((crop.astype(np.float64) ** 2).sum())
         for number, squares in enumerate(self.squares):
             rows, columns = squares.shape
@@ -144,15 +153,24 @@ class _Search:
                 spectrum *= self.spectra[number]
                 products = fft.irfft2(spectrum.sum(axis=0), self.sizes[number])
                 found = squares + own_square - 2 * products[:rows, :columns]
-                if own is not None and own.image == number:
-                    top, left = (
-                        max(0, n - self.edge + 1) for n in (own.row, own.column)
-                    )
-                    found[top : own.row + self.edge, left : own.column + self.edge] = (
-                        np.inf
-                    )
-                best = min(best, float(found.min()))
-        return best
+                nearest = min(nearest, float(found.min()))
+                if hidden.image == number:
+                    found[self._around(hidden)] = np.inf
+                fair = min(fair, float(found.min()))
+        return self._told(fair), self._told(nearest)
+
+    def _told(self, square: float) -> float:
+        """Share of the pixels that differ, or root mean square of the difference."""
+        mean = max(0.0, square) / self.edge**2
+        return mean / 2 if self.labelled else float(np.sqrt(mean / self.n_channels))
+
+    def _around(self, place: Place) -> tuple[slice, slice]:
+        """Positions of the crops that overlap the one at a place."""
+        row, column = (
+            slice(max(0, n - self.edge + 1), n + self.edge)
+            for n in (place.row, place.column)
+        )
+        return row, column
 
     def _turned(self, crop: Floats) -> Iterator[Floats]:
         """The crop; with its quarter turns and mirror images if they count."""

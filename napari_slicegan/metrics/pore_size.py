@@ -45,7 +45,21 @@ def pore_size_function(
         If the array is not an indicator.
     """
     check_indicator(indicator)
-    # By squared distance, which is a whole number.
+    ended, seen = _lifetimes(indicator, max_distance)
+    if not seen.sum():
+        return np.full(max_distance + 1, np.nan)
+    at_risk = seen[::-1].cumsum()[::-1]
+    survival = np.cumprod(1 - ended / np.maximum(at_risk, 1))
+    return np.asarray(survival[np.arange(max_distance + 1) ** 2])
+
+
+def _lifetimes(
+    indicator: NDArray[np.bool_], max_distance: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Voxels whose distance is known, and all, by the distance they are seen for.
+
+    By squared distance, which is a whole number; longer ones count as the last.
+    """
     n_bins = (max_distance + 1) ** 2 + 1
     ended, seen = np.zeros(n_bins), np.zeros(n_bins)
     for distance, border in _block_distances(indicator, max_distance):
@@ -54,11 +68,7 @@ def pore_size_function(
         square = np.minimum(square, n_bins - 1)
         seen += np.bincount(square, minlength=n_bins)
         ended += np.bincount(square[known], minlength=n_bins)[:n_bins]
-    if not seen.sum():
-        return np.full(max_distance + 1, np.nan)
-    at_risk = seen[::-1].cumsum()[::-1]
-    survival = np.cumprod(1 - ended / np.maximum(at_risk, 1))
-    return np.asarray(survival[np.arange(max_distance + 1) ** 2])
+    return ended, seen
 
 
 def _block_distances(

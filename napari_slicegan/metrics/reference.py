@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.metrics.stored_volume import AnyVolume, spread
+from napari_slicegan.metrics.stored_volume import AnyVolume, is_sampled, spread
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
@@ -37,6 +37,8 @@ SEEN_ALONG: dict[Axis, Orientation] = {
 }
 MAX_SLICES = 16
 MAX_BLOCKS = 8
+# Of blocks of the truth; what only 3-D tells is measured on them.
+MAX_EDGE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,14 +177,17 @@ def _from_truth(truth: Volume, volume: AnyVolume, max_distance: int) -> Referenc
     """Reference from a volume of the real material."""
     whole = Sample(truth.values, IN_3D)
     reach = _reach(max_distance, [whole], volume)
-    common = tuple(map(min, truth.values.shape[:3], volume.values.shape[:3]))
+    common = tuple(
+        map(min, truth.values.shape, volume.values.shape[:3], [MAX_EDGE] * 3)
+    )
     block = Sample(truth.values[tuple(map(slice, common))], IN_3D)
     parts = _blocks(truth.values, common)
     if len(parts) < 2:  # nothing to compare it with: octants of what is compared
         parts = _blocks(block.values, tuple(max(1, n // 2) for n in common))
     pieces = tuple(_slices(truth, axis, reach) for axis in AXES)
+    large = is_sampled(truth)
     return Reference(
-        samples=(whole,),
+        samples=tuple(itertools.chain(*pieces)) if large else (whole,),
         pieces=pieces,
         blocks=(block,),
         block_pieces=(parts,),

@@ -24,9 +24,9 @@ SIGMAS_95 = 1.96
 # The error for which sizes are told, relative to the fraction.
 WANTED = 0.05
 # Covariances below this share of the first one are noise at the latest.
-MAX_NOISE = 0.1
+MAX_NOISE = 0.05
 # Further apart, voxels are taken for independent.
-MAX_REACH = {2: 256, 3: 48}
+MAX_REACH = {2: 128, 3: 48}
 
 
 @dataclass(frozen=True)
@@ -87,35 +87,58 @@ def representativity(
     None if the phase, or the rest, does not occur in the images.
     """
     dimensions = indicators[0].ndim
-    sizes = np.array([image.size for image in indicators])
-    window = int(sizes.sum())
+    window = sum(image.size for image in indicators)
     fraction = sum(int(image.sum()) for image in indicators) / window
     if not 0 < fraction < 1:
         return None
-    reach = min(MAX_REACH[dimensions], *(min(image.shape) // 2 for image in indicators))
-    curves = [radial_two_point_correlation(image, reach) for image in indicators]
-    covariance = np.average(curves, axis=0, weights=sizes) - fraction**2
-    covariance = covariance[: _end(covariance, window, dimensions)]
+    spread = fraction * (1 - fraction)
+    covariance = _covariance(indicators, spread)
     counts = _displacements_by_distance(len(covariance) - 1, dimensions)
     # v = sum(counts * (covariance + v)) / window, solved for v.
     variance = counts @ covariance / max(window - counts.sum(), window / 10)
-    spread = fraction * (1 - fraction)
-    half_width = SIGMAS_95 * math.sqrt(variance)
+    variance = min(float(variance), spread)
     raised = covariance + variance
     # Of an isotropic material the covariance by distance is that of the volume.
     known_in_3d = isotropic or dimensions == 3
-    sizes_needed = {
-        d: (SIGMAS_95 / (WANTED * fraction)) ** 2
-        * float(_displacements_by_distance(len(covariance) - 1, d) @ raised)
-        for d in (2, 3)
-    }
     return Representativity(
         fraction=fraction,
         integral_range=float(variance * window / spread),
-        half_width=half_width,
-        image_edge=math.sqrt(sizes_needed[2]),
-        volume_edge=sizes_needed[3] ** (1 / 3) if known_in_3d else None,
+        half_width=SIGMAS_95 * math.sqrt(variance),
+        image_edge=_edge_needed(raised, fraction, 2),
+        volume_edge=_edge_needed(raised, fraction, 3) if known_in_3d else None,
     )
+
+
+def _edge_needed(
+    covariance: NDArray[np.float64], fraction: float, dimensions: int
+) -> float:
+    """Edge of the window in which the interval is as narrow as wanted."""
+    counts = _displacements_by_distance(len(covariance) - 1, dimensions)
+    deviation = WANTED * fraction / SIGMAS_95
+    return float((counts @ covariance / deviation**2) ** (1 / dimensions))
+
+
+def _covariance(
+    indicators: Sequence[NDArray[np.bool_]], spread: float
+) -> NDArray[np.float64]:
+    """Covariance by distance, as far as it stands out of its noise."""
+    dimensions = indicators[0].ndim
+    sizes = [image.size for image in indicators]
+    reach = min(MAX_REACH[dimensions], *(min(image.shape) // 2 for image in indicators))
+    curves = [_mean_of_both(image, reach) for image in indicators]
+    # (phi^2 + (1 - phi)^2) / 2 is subtracted.
+    covariance = np.average(curves, axis=0, weights=sizes) - 0.5 + spread
+    return np.asarray(covariance[: _end(covariance, sum(sizes), dimensions)])
+
+
+def _mean_of_both(indicator: NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+    """Two-point correlation, mean of a phase and the rest.
+
+    The border, where pairs are fewer, weighs on them oppositely.
+    """
+    phases = (indicator, ~indicator)
+    curves = [radial_two_point_correlation(phase, reach) for phase in phases]
+    return np.asarray(np.mean(curves, axis=0))
 
 
 def _end(covariance: NDArray[np.float64], window: int, dimensions: int) -> int:

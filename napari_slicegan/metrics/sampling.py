@@ -21,13 +21,12 @@ from napari_slicegan.metrics.reference import IN_3D, SEEN_ALONG, Orientation
 from napari_slicegan.metrics.stored_volume import (
     PLANES_PER_AXIS,
     AnyVolume,
-    StoredVolume,
+    is_sampled,
     plane,
     plane_indices,
     spread,
 )
 
-WHOLE_VOXELS = 2**25
 BLOCK_EDGE, MAX_BLOCKS = 128, 8
 
 
@@ -48,13 +47,6 @@ class Part:
     read: Callable[[], NDArray[Any]]
     axes: Orientation
     size: int
-
-
-def is_sampled(volume: AnyVolume) -> bool:
-    """Whether only parts of it are measured."""
-    if isinstance(volume, StoredVolume):
-        return True
-    return math.prod(volume.values.shape[:3]) > WHOLE_VOXELS
 
 
 def sections_of(volume: AnyVolume) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -14,6 +15,8 @@ from napari_slicegan.volume import Volume
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
 
+# A volume in memory of more voxels is measured in parts too.
+WHOLE_VOXELS = 2**25
 PLANES_PER_AXIS = 16
 
 
@@ -72,6 +75,13 @@ class StoredVolume:
 
 
 AnyVolume: TypeAlias = Volume | StoredVolume
+
+
+def is_sampled(volume: AnyVolume) -> bool:
+    """Whether only parts of it are measured."""
+    if isinstance(volume, StoredVolume):
+        return True
+    return math.prod(volume.values.shape[:3]) > WHOLE_VOXELS
 
 
 def plane(volume: AnyVolume, axis: Axis, index: int) -> NDArray[Any]:

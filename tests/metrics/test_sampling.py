@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
-from napari_slicegan.metrics import QUICK_METRICS, sampling
+from napari_slicegan.metrics import QUICK_METRICS, reference, stored_volume
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.sampling import blocks_of, sections_of
 from napari_slicegan.metrics.stored_volume import StoredVolume
@@ -91,13 +91,28 @@ def test_large_arrays_are_sampled_by_themselves(
 ) -> None:
     volume = Volume(values, "phases")
     assert len(sections_of(volume)) == 1
-    monkeypatch.setattr(sampling, "WHOLE_VOXELS", 10**6)
+    monkeypatch.setattr(stored_volume, "WHOLE_VOXELS", 10**6)
     parts = sections_of(volume)
     assert len(parts) == 48
     assert [part.size for part in parts[::16]] == [150 * 140, 160 * 140, 160 * 150]
     for axis, part in zip(AXES, parts[::16], strict=True):
         assert axis not in part.axes
         assert part.read().size == part.size
+
+
+def test_a_large_truth_is_measured_in_parts(
+    values: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = Volume(values, "phases")
+    volume = Volume(phases(60, 60, 60, seed=4), "phases")
+    whole = compare(truth, volume, 8).row("two_point_correlation", 10, "x")
+    monkeypatch.setattr(stored_volume, "WHOLE_VOXELS", 10**6)
+    monkeypatch.setattr(reference, "MAX_EDGE", 40)
+    comparison = compare(truth, volume, 8)
+    assert "40 x 40 x 40" in comparison.reference
+    sampled = comparison.row("two_point_correlation", 10, "x")
+    assert sampled.real != whole.real
+    assert sampled.real == pytest.approx(whole.real, abs=0.01)
 
 
 @pytest.mark.parametrize(
