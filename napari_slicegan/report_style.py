@@ -5,10 +5,12 @@ from __future__ import annotations
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1d2327; --quiet: #59636b;
   --line: #d5dade; --card: #f5f7f8; --agrees: #00694d; --close: #00527f;
-  --differs: #a34700; --unknown: #59636b; }
+  --differs: #a34700; --unknown: #59636b; --axis-z: #0072b2; --axis-y: #d55e00;
+  --axis-x: #009e73; --axis-all: #7b5ea7; }
 @media (prefers-color-scheme: dark) { :root { --paper: #15191c; --ink: #e6eaed;
   --quiet: #a3adb5; --line: #3a4349; --card: #1e2428; --agrees: #5fd3ae;
-  --close: #7cc4f2; --differs: #ffad66; --unknown: #a3adb5; } }
+  --close: #7cc4f2; --differs: #ffad66; --unknown: #a3adb5; --axis-z: #5ab4ec;
+  --axis-y: #ee8a3c; --axis-x: #2fc79a; --axis-all: #b49ae0; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
@@ -45,7 +47,8 @@ summary { cursor: pointer; padding: .35rem 0; font-weight: 600; }
 footer { color: var(--quiet); font-size: .9rem; padding-bottom: 2.5rem; }
 @media print { :root { --paper: #ffffff; --ink: #000000; --quiet: #444444;
     --line: #bbbbbb; --card: #ffffff; --agrees: #00694d; --close: #00527f;
-    --differs: #a34700; --unknown: #444444; }
+    --differs: #a34700; --unknown: #444444; --axis-z: #0072b2; --axis-y: #d55e00;
+    --axis-x: #009e73; --axis-all: #7b5ea7; }
   body { font-size: 10pt; } main, header, footer { max-width: none; padding: 0; }
   figure, tr, .checks li { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .wide { overflow: visible; } .checks { grid-template-columns: 1fr 1fr; } }

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from napari_slicegan.report_images import TEXT_COLOUR
+from napari_slicegan.report_images import AXIS_COLOURS, TEXT_COLOUR
 
 DOTS_PER_INCH = 120
 # Black would be left out of the file, where it is the default.
@@ -69,8 +69,13 @@ def inline_svg(
     svg = re.sub(r'href="#', f'href="#{name}-', svg)
     svg = INK_COLOURS.sub("currentColor", svg)
     svg = PAPER_COLOUR.sub("var(--paper)", svg)
+    for axis, colour in AXIS_COLOURS.items():
+        variable = f"var(--axis-{axis or 'all'})"
+        svg = re.sub(colour, variable, svg, flags=re.IGNORECASE)
     # The size is the page's matter; the view box keeps the proportions.
     svg = re.sub(r'^<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'^<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
     label = html.escape(description, quote=True)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1).strip()
+    # What is black has no colour in the file: it takes that of the page.
+    root = f'<svg role="img" aria-label="{label}" fill="currentColor" '
+    return svg.replace("<svg ", root, 1).strip()

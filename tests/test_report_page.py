@@ -105,9 +105,11 @@ def test_figures_take_the_colours_of_the_page() -> None:
     assert len(figures) >= 4
     for figure in figures:
         assert figure.svg.startswith('<svg role="img" aria-label="')
+        assert 'fill="currentColor"' in figure.svg[:600]
         assert "currentColor" in figure.svg
         assert "#000000" not in figure.svg
         assert "#010203" not in figure.svg
+        assert "#0072b2" not in figure.svg.lower()
         first = figure.svg[: figure.svg.index(">")]
         assert "viewBox" in first
         assert "width=" not in first
