@@ -2,6 +2,8 @@
 # lists the verbs. PYTHON=/path/to/python chooses the interpreter.
 
 PYTHON ?=
+# Training time of each model of `make models`.
+MINUTES ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 # Stamps: the environment is made again only when one of these files changes.
@@ -36,7 +38,7 @@ PYTEST = OMP_NUM_THREADS=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
     $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format samples generator build clean distclean
+.PHONY: help demo test test-slow lint format samples generator models build clean distclean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -80,6 +82,9 @@ samples: $(DEV)  ## make the files of sample_data/ again from their sources
 
 generator: $(DEV)  ## train the generator of sample_data/ again (6 minutes)
 	$(BIN)/python -m sample_data.scripts.sandstone_generator
+
+models: $(DEV)  ## train the generators that ship, with reports (MINUTES=20 each)
+	$(BIN)/python -m sample_data.scripts.models --minutes $(MINUTES)
 
 build: $(DEV)  ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build

@@ -12,6 +12,7 @@ from pathlib import Path
 from napari_slicegan import __version__
 from napari_slicegan.cli_directions_flags import add_directions
 from napari_slicegan.cli_options import add_config_flags, add_setting_flags
+from napari_slicegan.cli_report_flags import RUN_HELP, add_export, add_report
 from napari_slicegan.launcher import KnownFault, is_launched, is_main
 
 FAULT = 2
@@ -69,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         *(_demo, _gui, _train, _resume, _generate, _sample),
-        *(_measure, add_directions, _evaluate, _presets, _info),
+        *(_measure, add_report, add_export, add_directions, _evaluate),
+        *(_presets, _info),
     ):
         add(commands)
     return parser
@@ -202,9 +204,7 @@ def _generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "run", type=Path, metavar="RUN", help="run folder or .safetensors generator"
-    )
+    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
 
 
 def _sample(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

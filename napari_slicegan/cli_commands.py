@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from datetime import datetime
@@ -16,20 +15,18 @@ from napari_slicegan.cli_options import (
     changes_from,
     config_from,
     file_path,
+    generator_path,
 )
+from napari_slicegan.cli_report import export, measure, opened, report
 from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import DemoJob, run_demo
 from napari_slicegan.devices import choose_device
 from napari_slicegan.fine_tuning import fine_tune
-from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.image_generation import generate_images
 from napari_slicegan.joining import processes_of_program
-from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
-from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
-from napari_slicegan.report import draw_comparison
+from napari_slicegan.progress_bar import train_with_progress
 from napari_slicegan.run_data import training_data
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.sheet import check_stack_ending
@@ -37,27 +34,26 @@ from napari_slicegan.spectrograms import write_sounds
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trained_generator import (
     load_any_generator,
-    load_generator,
 )
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from napari_slicegan.metrics.reference import Source
     from napari_slicegan.run_data import Data
 
 __all__ = [
     "demo",
     "directions",
     "evaluate",
+    "export",
     "generate",
     "gui",
     "info",
     "measure",
     "presets",
+    "report",
     "resume",
     "sample",
     "train",
@@ -129,27 +125,6 @@ def sample(options: Namespace) -> int:
     return DONE
 
 
-def measure(options: Namespace) -> int:
-    """Compare a volume with the real material."""
-    path: Path = options.volume
-    source = _source(options)
-    is_volume = path.is_file() and path.suffix != ".safetensors"
-    if is_volume:
-        volume = Volume.open(path)
-    else:
-        size = (options.size,) * 3
-        trained = load_generator(path)
-        trained.network.to(choose_device("auto"))
-        plan = VolumePlan(trained, size, options.seed)
-        volume = generate_with_progress(generate_in_steps(plan))
-    comparison = compare(source, volume)
-    text = json.dumps(comparison.to_dict(), indent=2)
-    _say(text if options.json else comparison.table())
-    if options.figure:
-        draw_comparison(comparison, source, volume, options.figure)
-    return DONE
-
-
 def presets(options: Namespace) -> int:
     """List the presets, or the settings of one."""
     if options.name:
@@ -162,7 +137,7 @@ def presets(options: Namespace) -> int:
 
 def info(options: Namespace) -> int:
     """Tell about a run folder or a generator."""
-    trained = load_any_generator(options.run)
+    trained = load_any_generator(generator_path(options.run))
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())
     size = trained.voxel_size_nm
@@ -235,34 +210,14 @@ def _training_images(
             "(anisotropic)."
         )
     if directed:
-        opened = {axis: _opened(files, settings) for axis, files in views.items()}
-        return TrainingImages.anisotropic(**opened)
-    images = _opened(options.files, settings)
+        seen = {axis: opened(files, settings) for axis, files in views.items()}
+        return TrainingImages.anisotropic(**seen)
+    images = opened(options.files, settings)
     if options.anisotropic:
         if len(images) != 1:
             raise ValueError("Expected one volume with --anisotropic.")
         return TrainingImages.from_volume(images[0])
     return TrainingImages.isotropic(*images)
-
-
-def _opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
-    return [Micrograph.open(file_path(file), settings) for file in files]
-
-
-def _source(options: Namespace) -> Source:
-    """What to compare with: the given files, or the images of the run."""
-    run = RunFolder.open(options.volume) if options.volume.is_dir() else None
-    if options.against is None:
-        if run is None:
-            raise ValueError(
-                "Say with --against what to compare the volume with: image files of "
-                "the real material, or a 3-D truth."
-            )
-        return run.images()
-    config = run.config() if run else RunConfig()
-    settings = config.changed(**changes_from(options)).micrograph
-    images = _opened(options.against, settings)
-    return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
 
 
 def _now() -> str:

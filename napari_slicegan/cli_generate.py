@@ -7,7 +7,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli_options import volume_size
+from napari_slicegan.cli_options import generator_path, output_folder, volume_size
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.generation_costs import generation_costs
@@ -30,11 +30,11 @@ MEMORY_BYTES = 2**29
 
 def generate(options: Namespace) -> int:
     """Generate a volume and write it."""
-    trained = load_generator(options.run)
+    trained = load_generator(generator_path(options.run))
     size = volume_size(options.size)
-    folder = options.run if options.run.is_dir() else options.run.parent
     shape = "x".join(map(str, size))
-    out: Path = options.out or folder / f"volume-{shape}-seed{options.seed}.tif"
+    name = f"volume-{shape}-seed{options.seed}.tif"
+    out: Path = options.out or output_folder(options.run) / name
     if out.suffix != ENDING:
         check_ending(out)
     device = choose_device(options.device)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from napari_slicegan.config import RunConfig, Settings, group_of_field
 from napari_slicegan.presets import PRESETS, preset
+from napari_slicegan.sample_data import generator_path as sample_generator
 from napari_slicegan.sample_data import path as sample_path
 
 if typing.TYPE_CHECKING:
@@ -94,6 +95,22 @@ def file_path(file: str) -> Path:
         sample: Path = sample_path(file.removeprefix(SAMPLE))
         return sample
     return Path(file)
+
+
+def generator_path(run: Path) -> Path:
+    """Run folder or file of a generator, also of one that ships, ``sample:NAME``."""
+    name = str(run)
+    if name.startswith(SAMPLE):
+        found: Path = sample_generator(name.removeprefix(SAMPLE))
+        return found
+    return run
+
+
+def output_folder(run: Path) -> Path:
+    """Where what a generator makes goes: beside it; of a sample's, here."""
+    if str(run).startswith(SAMPLE):
+        return Path()
+    return run if run.is_dir() else run.parent
 
 
 def volume_size(numbers: list[int]) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.correlation import radial_two_point_correlation
+from napari_slicegan.metrics.representativity import SIGMAS_95, representativity
 from napari_slicegan.metrics.surface import face_density_along
 
 if TYPE_CHECKING:
@@ -18,15 +18,10 @@ if TYPE_CHECKING:
     from napari_slicegan.micrograph import Micrograph
     from napari_slicegan.training_images import TrainingImages
 
-# 95 % of a normal distribution lies within this many standard deviations.
-CONFIDENCE = 1.96
 # Relative uncertainty of a fraction above which an image says little of the material.
 TOO_UNCERTAIN = 0.3
 # Differences of fractions that no one would call a disagreement.
 NEGLIGIBLE = 0.02
-# Covariance, relative to that at distance zero, that chance alone may give.
-NOISE = 0.02
-MAX_DISTANCE = 100
 MAX_PLANES = 5
 # Pixels from one interface to the next along a line: scaled down from the first to the
 # second, the same material is learnt sooner (docs/speed.md).
@@ -42,31 +37,15 @@ Fractions = Mapping[int, tuple[float, float]]
 def fraction_uncertainty(indicator: NDArray[np.bool_]) -> float:
     """Standard deviation of the phase fraction among images of this size.
 
-    Var = p (1 - p) A / (area), where A is the integral range: the integral of the
-    normalised covariance over the plane (Lantuejoul 1991, J. Microsc. 161, 387; Kanit
-    et al. 2003, eq. 16), here up to where it is lost in its own noise.
+    See `representativity`.
 
     Parameters
     ----------
     indicator
         Bool ``[Y, X]``, True in the phase.
     """
-    fraction = float(indicator.mean())
-    variance = fraction * (1 - fraction)
-    if variance == 0:
-        return 0.0
-    reach = max(1, min(MAX_DISTANCE, min(indicator.shape) // 2))
-    # The mean of a phase and its complement: the border weighs on them oppositely.
-    correlation = radial_two_point_correlation(indicator, reach) - fraction**2
-    rest = radial_two_point_correlation(~indicator, reach) - (1 - fraction) ** 2
-    covariance = (correlation + rest) / (2 * variance)
-    ends = np.flatnonzero(covariance <= NOISE)
-    covariance = covariance[: ends[0]] if ends.size else covariance
-    # Ring by ring: the pixel itself, then 2 pi r pixels at the distance r.
-    rings = 2 * math.pi * np.arange(len(covariance))
-    rings[0] = 1
-    integral_range = float((rings * covariance).sum())
-    return math.sqrt(variance * min(1.0, integral_range / indicator.size))
+    found = representativity([indicator], isotropic=False)
+    return 0.0 if found is None else found.half_width / SIGMAS_95
 
 
 def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
@@ -140,7 +119,7 @@ def _fraction(
         areas.append(planes.size)
     weights = np.asarray(areas) / sum(areas)
     spread = math.sqrt(float((weights**2 * np.asarray(variances)).sum()))
-    return float(weights @ np.asarray(values)), CONFIDENCE * spread
+    return float(weights @ np.asarray(values)), SIGMAS_95 * spread
 
 
 def _variance(planes: NDArray[Any], label: int) -> float:

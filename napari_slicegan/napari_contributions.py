@@ -143,23 +143,16 @@ def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
 
 def sample(name: str) -> list[LayerData]:
     """Layer of a sample."""
-    from napari_slicegan._qt.layers import label_colours
-    from napari_slicegan.image_files import read_image
-    from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
-    from napari_slicegan.sample_data import SAMPLES, path
+    from napari_slicegan._qt.sample_layers import sample_layer
 
-    chosen = SAMPLES[name]
-    image = read_image(path(name))
-    options: dict[str, Any] = {"name": chosen.title}
-    if image.pixel_size_nm is not None:
-        options["scale"] = (image.pixel_size_nm,) * image.values.ndim
-        options["units"] = ("nm",) * image.values.ndim
-    if chosen.kind != "phases":
-        return [(image.values, options, "image")]
-    labels = distinct_values(image.values, MAX_PHASES) or ()
-    options["colormap"] = label_colours([int(label) for label in labels])
-    options |= {"opacity": 1, "rendering": "iso_categorical"}
-    return [(image.values, options, "labels")]
+    return [sample_layer(name)]
+
+
+def generated(name: str) -> list[LayerData]:
+    """Layer of a volume from a generator that ships, made in a few seconds."""
+    from napari_slicegan._qt.sample_layers import generated_layer
+
+    return [generated_layer(name)]
 
 
 sample_nanoporous_gold = partial(sample, "nanoporous_gold")
@@ -173,6 +166,10 @@ sample_fibres_x = partial(sample, "fibres_x")
 sample_fibres_truth = partial(sample, "fibres_truth")
 sample_spheres_slice = partial(sample, "spheres_slice")
 sample_spheres_truth = partial(sample, "spheres_truth")
+generated_bentheimer = partial(generated, "bentheimer")
+generated_nanoporous_gold = partial(generated, "nanoporous-gold")
+generated_fibres = partial(generated, "fibres")
+generated_spheres = partial(generated, "spheres")
 
 
 def train() -> None:

@@ -73,9 +73,11 @@ def draw_curve(panel: Axes, rows: Sequence[Row], unit: str) -> None:
 def add_curve_legend(part: SubFigure, rows: Sequence[Row]) -> None:
     """What the lines and the band mean, to the right of the panels."""
     real = "real" if axes_agree(rows) else "real, in the\ncolour of the axis"
-    handles: list[Any] = [
-        Line2D([], [], color=REAL_COLOUR, linewidth=4, alpha=0.6, label=real)
-    ]
+    handles: list[Any] = []
+    if any(row.real is not None for row in rows):
+        handles.append(
+            Line2D([], [], color=REAL_COLOUR, linewidth=4, alpha=0.6, label=real)
+        )
     if any(row.noise_floor is not None for row in rows):
         label = "\N{PLUS-MINUS SIGN} one noise floor"
         handles.append(Patch(color=REAL_COLOUR, alpha=0.3, label=label))
@@ -86,7 +88,7 @@ def add_curve_legend(part: SubFigure, rows: Sequence[Row]) -> None:
             color=AXIS_COLOURS[axis],
             linestyle=LINE_STYLES[axis],
             linewidth=1.5,
-            label=f"generated, along {axis}",
+            label="generated" if axis is None else f"generated, along {axis}",
         )
         for axis in dict.fromkeys(row.axis for row in rows)
     ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from napari_slicegan.metrics.rows import ALL_PHASES
+
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
 
 
 def phases_of(comparison: Comparison) -> tuple[int | str, ...]:
     """Labels of the phases, or names of the channels, in order."""
-    return tuple(dict.fromkeys(row.phase for row in comparison.rows))
+    phases = dict.fromkeys(row.phase for row in comparison.rows)
+    return tuple(phase for phase in phases if phase != ALL_PHASES)
 
 
 def rows_of(

@@ -130,7 +130,7 @@ def findings(comparison: Comparison) -> list[Finding]:
         floors = distance_in_floors(row)
         if floors is None or row.metric in NOT_JUDGED:
             continue
-        if floors > 1 and _is_negligible(row):
+        if floors > 1 and is_negligible(row):
             continue
         if row.metric not in worst or floors > worst[row.metric].floors:
             worst[row.metric] = Finding(row, floors)
@@ -168,8 +168,8 @@ def told_phase(comparison: Comparison) -> int | str:
     if len(phases) == 2:
         fractions = rows_of(comparison, "phase_fraction")
         return min(fractions, key=_real_number).phase if fractions else phases[-1]
-    ranked = findings(comparison)
-    return ranked[0].row.phase if ranked else phases[-1]
+    ranked = [one.row.phase for one in findings(comparison) if one.row.phase in phases]
+    return ranked[0] if ranked else phases[-1]
 
 
 def times(floors: float) -> str:
@@ -268,7 +268,7 @@ def _real_number(row: Row) -> float:
     return row.real if isinstance(row.real, float) else math.inf
 
 
-def _is_negligible(row: Row) -> bool:
+def is_negligible(row: Row) -> bool:
     """Of phases, whose values are shares, whether the difference hardly matters."""
     if row.distance is None or row.real is None or not isinstance(row.phase, int):
         return False

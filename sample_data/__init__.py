@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GENERATORS", "SAMPLES", "Sample", "path"]
+__all__ = [
+    "GENERATORS",
+    "MODELS",
+    "SAMPLES",
+    "Sample",
+    "generator_path",
+    "model_path",
+    "path",
+]
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,14 @@ SAMPLES: dict[str, Sample] = {
 GENERATORS: dict[str, str] = {"varied_sandstone": "varied_sandstone.safetensors"}
 """Files of trained generators: sandstones of porosities from 0.15 to 0.40."""
 
+MODELS: dict[str, str] = {
+    "bentheimer": "Bentheimer sandstone",
+    "nanoporous-gold": "Nanoporous gold",
+    "fibres": "Fibres along x",
+    "spheres": "Overlapping spheres, three phases",
+}
+"""Titles of the generators that `make models` trains, each with a model card."""
+
 
 def path(name: str) -> Path:
     """Where the file of a sample or of a trained generator lies.
@@ -138,3 +154,28 @@ def path(name: str) -> Path:
             f"No sample is called {name!r}. Choose one of: {', '.join(files)}."
         )
     return Path(__file__).resolve().parent / files[name]
+
+
+def model_path(name: str) -> Path:
+    """Where `make models` puts the generator of this name."""
+    return Path(__file__).resolve().parent / "models" / f"{name}.safetensors"
+
+
+def generator_path(name: str) -> Path:
+    """Where the file of a trained generator lies.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name; the sentence lists those there are.
+    """
+    folder = Path(__file__).resolve().parent
+    files = {name: folder / file for name, file in GENERATORS.items()}
+    files |= {name: model_path(name) for name in MODELS}
+    there = [name for name, file in files.items() if file.is_file()]
+    if name not in there:
+        raise ValueError(
+            f"No sample generator is called {name!r}. Choose one of: "
+            f"{', '.join(there)}."
+        )
+    return files[name]

@@ -140,6 +140,34 @@ def test_measure_a_run(run: Path, tmp_path: Path, capsys: Capture) -> None:
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_report(run: Path, capsys: Capture) -> None:
+    words = ["report", str(run), "--size", "32", "--seeds", "2", "--quick"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert f"Wrote {run / 'report.html'}" in printed
+    facts = json.loads((run / "report.json").read_text(), parse_constant=no_constant)
+    assert facts["proof"]["verdict"]["headline"] in printed
+    assert (run / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    # Its card tells the same.
+    out = run.parent / "shelf" / "toy.safetensors"
+    assert main(["export", str(run), str(out), "--licence", "CC0"]) == 0
+    card = out.with_suffix(".md").read_text("utf-8")
+    assert facts["proof"]["verdict"]["headline"] in card
+    assert "CC0" in card
+
+
+def test_generators_that_ship_have_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", "sample:varied_sandstone", "--size", "32"]) == 0
+    # Here, and not beside the generator.
+    (written,) = tmp_path.iterdir()
+    assert Volume.open(written).labels == (0, 255)
+    assert main(["info", "sample:varied_sandstone"]) == 0
+    assert "sandstone" in capsys.readouterr().out
+
+
 def test_presets(capsys: Capture) -> None:
     assert main(["presets"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -197,6 +225,11 @@ FAULTS = {
     "no such run": ("resume nothing", "not a run folder"),
     "run of another kind": ("resume .", "not a run folder"),
     "no generator": ("generate nothing", "train first"),
+    "no such sample generator": ("generate sample:granite", "varied_sandstone"),
+    "no source for a report": ("report RUN/generator.safetensors", "--against"),
+    "report as PDF": ("report RUN --out report.pdf", ".html"),
+    "report of a dot": ("report RUN --size 8", "at least 2 seeds"),
+    "export as text": ("export RUN generator.txt", ".safetensors"),
     "image as generator": ("generate IMAGE", "not a readable safetensors file"),
     "two sizes": ("generate RUN --size 8 8", "one size or three"),
     "no size": ("generate RUN --size 0", "positive sizes"),

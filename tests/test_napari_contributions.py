@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from napari_slicegan.sample_data import SAMPLES
+from napari_slicegan.sample_data import MODELS, SAMPLES
 from npe2 import PluginManifest
 from npe2.cli import validate
 
 import napari_slicegan
 from napari_slicegan import napari_contributions
+from napari_slicegan._qt import sample_layers
 from napari_slicegan.config import RunConfig
 from napari_slicegan.presets import VOLUME_PRESETS
+from tests.toys import PIXEL_SIZE_NM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +60,11 @@ def test_every_command_leads_to_something(contributions: ContributionPoints) -> 
 
 def test_every_sample_is_offered(contributions: ContributionPoints) -> None:
     offered = {each.key: each.display_name for each in contributions.sample_data or ()}
-    assert offered == {name: sample.title for name, sample in SAMPLES.items()}
+    made = {
+        f"generated_{name.replace('-', '_')}": f"{title}, generated"
+        for name, title in MODELS.items()
+    }
+    assert offered == {name: one.title for name, one in SAMPLES.items()} | made
 
 
 def test_preferences_are_settings_of_the_engine(
@@ -80,6 +86,18 @@ def test_samples_are_layers(name: str) -> None:
     if name == "fibres_z":
         assert options["scale"] == (700.0, 700.0)
         assert set(np.unique(values)) == {0, 255}
+
+
+def test_generators_that_ship_make_layers(
+    toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = toy_run / "generator.safetensors"
+    monkeypatch.setattr(sample_layers, "generator_path", lambda name: generator)
+    ((values, options, kind),) = napari_contributions.generated("spheres")
+    assert kind == "labels"
+    assert values.shape == (96, 96, 96)
+    assert options["name"] == "Overlapping spheres, three phases, generated"
+    assert options["scale"] == (PIXEL_SIZE_NM,) * 3
 
 
 def test_reader_takes_runs_and_generators_only(toy_run: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,11 @@ from PIL import Image
 from scipy import ndimage
 
 import sample_data
-from sample_data.scripts import fibres, spheres, varied_sandstone
+from napari_slicegan.demo import Material
+from napari_slicegan.proof import ProofSettings
+from napari_slicegan.trained_generator import load_generator
+from sample_data.scripts import fibres, models, spheres, varied_sandstone
+from tests.toys import small_config
 
 MEGABYTE = 2**20
 
@@ -49,6 +54,43 @@ def test_readme_names_every_file() -> None:
         assert f"`{sample.file}`" in text
     for script in re.findall(r"`(\w+\.py)`", text):
         assert (folder / "scripts" / script).is_file()
+
+
+def test_generators_are_found_by_name_when_they_are_there() -> None:
+    there = sample_data.generator_path("varied_sandstone")
+    assert there == sample_data.path("varied_sandstone")
+    for name in sample_data.MODELS:
+        file = sample_data.model_path(name)
+        if file.is_file():
+            assert sample_data.generator_path(name) == file
+            assert file.with_suffix(".md").is_file()
+            assert file.stat().st_size < 2 * MEGABYTE
+        else:
+            with pytest.raises(ValueError, match=f"called '{name}'.*varied_sandstone"):
+                sample_data.generator_path(name)
+
+
+def test_models_are_made_with_card_and_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert models.TRAINED.keys() == sample_data.MODELS.keys()
+    monkeypatch.setattr(models, "config_of", lambda *_: small_config())
+    monkeypatch.setitem(models.TRAINED, "spheres", Material(("aluminium",), {}))
+    file, report = tmp_path / "spheres.safetensors", tmp_path / "spheres.html"
+    settings = ProofSettings(size=32, n_seeds=2, transport=False)
+    models.make("spheres", 0.1, file, report, settings)
+    assert load_generator(file).transform.kind == "grayscale"
+    card = file.with_suffix(".md").read_text("utf-8")
+    assert "aluminium.png" in card
+    assert "MIT, Georgia Tech Research Corporation" in card
+    assert report.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("name", sample_data.MODELS)
+def test_models_have_fixed_seeds_and_small_generators(name: str) -> None:
+    config = models.config_of(models.TRAINED[name], 5)
+    assert (config.training.seed, config.training.minutes) == (0, 5)
+    assert config.architecture.generator_widths == (128, 64, 32, 16)
 
 
 def test_generators_are_small_and_described() -> None:

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt import layers
 from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.explore_panel import ExplorePanel
+from napari_slicegan._qt.measure_panel import MeasurePanel
 from napari_slicegan._qt.messages import MessageLine
 from napari_slicegan._qt.micrograph_panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
@@ -44,6 +45,7 @@ PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
         "Train": lambda viewer: TrainPanel(),
         "Volume": VolumePanel,
         "Explore": ExplorePanel,
+        "Measure": MeasurePanel,
     }
 )
 """Tabs from left to right: title, and what makes the panel for a viewer."""
@@ -54,7 +56,7 @@ PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
 
 
 class SliceGANWidget(QWidget):
-    """From a micrograph to a volume and its relatives, in four tabs.
+    """From a micrograph to a volume, its relatives and their measure, in five tabs.
 
     Closing the dock, the viewer or the program ends a run after its step and saves it.
 
@@ -119,6 +121,11 @@ class SliceGANWidget(QWidget):
         """The fourth tab."""
         return self.panels["Explore"]  # type: ignore[return-value]
 
+    @property
+    def measure(self) -> MeasurePanel:
+        """The fifth tab."""
+        return self.panels["Measure"]  # type: ignore[return-value]
+
     def show_panel(self, title: str) -> None:
         """Bring a tab to the front."""
         self.tabs.setCurrentIndex(list(PANELS).index(title))
@@ -131,6 +138,7 @@ class SliceGANWidget(QWidget):
         self.train.close_run(CLOSE_S)
         self.volume.close_generation(CLOSE_S)
         self.explore.close_work(CLOSE_S)
+        self.measure.close_work(CLOSE_S)
         self.volume.orthogonal.release()
         self._bind_keys(bound=False)
         app = QApplication.instance()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.metrics.chords import mean_chord_length
-from napari_slicegan.metrics.connectivity import percolating_share
 from napari_slicegan.metrics.correlation import autocovariance
 from napari_slicegan.metrics.surface import face_density
+from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 
 Values = NDArray[Any]
 
@@ -98,28 +96,7 @@ def effective_diffusivity(phase: Values) -> float:
     ValueError
         If taufactor, which solves for it, is not installed.
     """
-    if not has_taufactor():
-        raise ValueError(
-            "Expected taufactor, which computes the effective diffusivity, got an "
-            "environment without it; run pip install 'napari-slicegan[metrics]'."
-        )
-    taufactor = importlib.import_module("taufactor")
-    found = []
-    for axis in range(phase.ndim):
-        if percolating_share(phase, axis) == 0:
-            found.append(0.0)
-            continue
-        # taufactor's flow is along the first axis.
-        along = np.ascontiguousarray(np.moveaxis(phase, axis, 0).astype(np.uint8))
-        solver = taufactor.Solver(along, device="cpu")
-        solver.solve(verbose=False)
-        found.append(float(solver.D_eff[0]))
-    return fmean(found)
-
-
-def has_taufactor() -> bool:
-    """Whether the effective diffusivity can be measured."""
-    return importlib.util.find_spec("taufactor") is not None
+    return fmean(along_axis(phase, axis) for axis in range(phase.ndim))
 
 
 PROPERTIES: Mapping[str, Property] = {

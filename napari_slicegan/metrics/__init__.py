@@ -20,7 +20,10 @@ from napari_slicegan.metrics.correlation import (
     two_point_correlation,
 )
 from napari_slicegan.metrics.fractions import slice_fractions
-from napari_slicegan.metrics.surface import face_density_along
+from napari_slicegan.metrics.pore_size import pore_size_function
+from napari_slicegan.metrics.surface import face_density_along, specific_surface
+from napari_slicegan.metrics.transport import effective_diffusivity
+from napari_slicegan.metrics.triple_phase import triple_phase_boundary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,9 +40,10 @@ class Metric:
     unit
         Unit of the values, empty for pure numbers.
     function
-        Takes an indicator (``measures="phase"``) or gray values (``"intensity"``),
-        ``[Y, X]`` or ``[Z, Y, X]``, the largest distance in voxels and the index of an
-        array axis; gives a number or a curve ``[max_distance + 1]``.
+        Takes an indicator (``measures="phase"``), the labels of all phases
+        (``"labels"``) or gray values (``"intensity"``), ``[Y, X]`` or ``[Z, Y, X]``,
+        the largest distance in voxels and the index of an array axis; gives a number or
+        a curve ``[max_distance + 1]``.
     per_axis
         Whether the axis matters.
     only_isotropic
@@ -48,6 +52,8 @@ class Metric:
         Whether a 2-D section cannot tell it at all.
     measures
         What the function is given.
+    quick
+        Whether it takes seconds at most; others are measured only when asked for.
     """
 
     title: str
@@ -56,7 +62,8 @@ class Metric:
     per_axis: bool = True
     only_isotropic: bool = False
     only_3d: bool = False
-    measures: Literal["phase", "intensity"] = "phase"
+    measures: Literal["phase", "labels", "intensity"] = "phase"
+    quick: bool = True
 
 
 METRICS: dict[str, Metric] = {
@@ -91,13 +98,45 @@ METRICS: dict[str, Metric] = {
         "",
         lambda phase, _distance, axis: face_density_along(phase, axis),
     ),
+    "specific_surface": Metric(
+        "Specific surface area",
+        "1/voxel",
+        lambda phase, _distance, _axis: specific_surface(phase),
+        per_axis=False,
+        only_isotropic=True,
+    ),
+    "pore_size": Metric(
+        "Pore-size function",
+        "",
+        lambda phase, distance, _axis: pore_size_function(phase, distance),
+        per_axis=False,
+        only_3d=True,
+    ),
     "percolating_share": Metric(
         "Percolating share",
         "",
         lambda phase, _distance, axis: percolating_share(phase, axis),
         only_3d=True,
     ),
+    "effective_diffusivity": Metric(
+        "Effective diffusivity",
+        "D_0",
+        lambda phase, _distance, axis: effective_diffusivity(phase, axis),
+        only_3d=True,
+        quick=False,
+    ),
+    "triple_phase_boundary": Metric(
+        "Triple-phase boundary",
+        "1/voxel^2",
+        lambda labels, _distance, _axis: triple_phase_boundary(labels),
+        per_axis=False,
+        only_isotropic=True,
+        measures="labels",
+    ),
     "autocovariance": Metric(
         "Autocovariance", "gray values^2", autocovariance, measures="intensity"
     ),
 }
+
+QUICK_METRICS = tuple(name for name, metric in METRICS.items() if metric.quick)
+"""What is measured unless told otherwise."""

@@ -6,13 +6,14 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.metrics import METRICS
+from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.reference import Source, reference_of
 from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
+from napari_slicegan.metrics.sampling import described
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis, Kind
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.metrics.stored_volume import AnyVolume
 
 __all__ = ["Comparison", "Row", "compare"]
 
@@ -97,9 +98,9 @@ class Comparison:
 
 def compare(
     reference: Source,
-    volume: Volume,
+    volume: AnyVolume,
     max_distance: int = 32,
-    metrics: Collection[str] = tuple(METRICS),
+    metrics: Collection[str] = QUICK_METRICS,
 ) -> Comparison:
     """Measure a generated volume against the real material.
 
@@ -110,12 +111,13 @@ def compare(
         `TrainingImages` of a run, a list of 2-D arrays of an isotropic material, or
         such lists by viewing direction, ``{"z": [...], "y": [...], "x": [...]}``.
     volume
-        The generated material.
+        The generated material. One of many voxels, or a `StoredVolume`, is measured on
+        planes and blocks of it.
     max_distance
         Curves are compared at r < max_distance voxels, fewer if an edge is shorter.
     metrics
-        Names in `METRICS` to measure, of those that suit the kind of volume; the
-        histogram of gray values is always compared.
+        Names in `METRICS` to measure, of those that suit the kind of volume; all quick
+        ones unless told otherwise. The histogram of gray values is always compared.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def compare(
         kind=volume.kind,
         max_distance=real.max_distance,
         reference=real.description,
-        generated=" x ".join(map(str, volume.values.shape[:3])),
+        generated=described(volume),
         noise=real.noise,
     )
 

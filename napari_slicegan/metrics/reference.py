@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.metrics.stored_volume import AnyVolume, is_sampled, spread
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
@@ -36,6 +37,8 @@ SEEN_ALONG: dict[Axis, Orientation] = {
 }
 MAX_SLICES = 16
 MAX_BLOCKS = 8
+# Of blocks of the truth; what only 3-D tells is measured on them.
+MAX_EDGE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,7 @@ class Reference:
     noise: str
 
 
-def reference_of(source: Source, volume: Volume, max_distance: int) -> Reference:
+def reference_of(source: Source, volume: AnyVolume, max_distance: int) -> Reference:
     """Samples and pieces of any kind of source, see `compare`.
 
     Raises
@@ -114,7 +117,7 @@ def _truth_or_views(images: TrainingImages) -> Volume | dict[Axis, Images]:
     }
 
 
-def _check_agreement(kind: str, size_nm: float | None, volume: Volume) -> None:
+def _check_agreement(kind: str, size_nm: float | None, volume: AnyVolume) -> None:
     """Same kind, and voxels of the same size as far as known."""
     if kind != volume.kind:
         raise ValueError(
@@ -132,7 +135,7 @@ def _check_agreement(kind: str, size_nm: float | None, volume: Volume) -> None:
 
 
 def _from_views(
-    views: Mapping[Axis, Images], volume: Volume, max_distance: int
+    views: Mapping[Axis, Images], volume: AnyVolume, max_distance: int
 ) -> Reference:
     """Reference from 2-D images by the axis they are seen along."""
     groups = _groups(views, volume)
@@ -154,7 +157,7 @@ def _from_views(
     )
 
 
-def _groups(views: Mapping[Axis, Images], volume: Volume) -> tuple[Group, ...]:
+def _groups(views: Mapping[Axis, Images], volume: AnyVolume) -> tuple[Group, ...]:
     """Images of each viewing direction, with the directions of their axes."""
     given = [axis for axis in AXES if len(views.get(axis, ()))]
     if given not in (["z"], list(AXES)):
@@ -170,18 +173,21 @@ def _groups(views: Mapping[Axis, Images], volume: Volume) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def _from_truth(truth: Volume, volume: Volume, max_distance: int) -> Reference:
+def _from_truth(truth: Volume, volume: AnyVolume, max_distance: int) -> Reference:
     """Reference from a volume of the real material."""
     whole = Sample(truth.values, IN_3D)
     reach = _reach(max_distance, [whole], volume)
-    common = tuple(map(min, truth.values.shape[:3], volume.values.shape[:3]))
+    common = tuple(
+        map(min, truth.values.shape, volume.values.shape[:3], [MAX_EDGE] * 3)
+    )
     block = Sample(truth.values[tuple(map(slice, common))], IN_3D)
     parts = _blocks(truth.values, common)
     if len(parts) < 2:  # nothing to compare it with: octants of what is compared
         parts = _blocks(block.values, tuple(max(1, n // 2) for n in common))
     pieces = tuple(_slices(truth, axis, reach) for axis in AXES)
+    large = is_sampled(truth)
     return Reference(
-        samples=(whole,),
+        samples=tuple(itertools.chain(*pieces)) if large else (whole,),
         pieces=pieces,
         blocks=(block,),
         block_pieces=(parts,),
@@ -194,7 +200,7 @@ def _from_truth(truth: Volume, volume: Volume, max_distance: int) -> Reference:
     )
 
 
-def _checked(values: NDArray[Any], volume: Volume) -> NDArray[Any]:
+def _checked(values: NDArray[Any], volume: AnyVolume) -> NDArray[Any]:
     """The array, if it has the form of a plane of the volume."""
     planes = volume.values.shape[1:]
     if values.ndim != len(planes) or values.shape[2:] != planes[2:] or not values.size:
@@ -206,7 +212,7 @@ def _checked(values: NDArray[Any], volume: Volume) -> NDArray[Any]:
     return values
 
 
-def _reach(max_distance: int, samples: Iterable[Sample], volume: Volume) -> int:
+def _reach(max_distance: int, samples: Iterable[Sample], volume: AnyVolume) -> int:
     """Number of distances that every sample and the volume can tell."""
     if max_distance < 1:
         raise ValueError(
@@ -243,21 +249,21 @@ def _slices(truth: Volume, axis: Axis, reach: int) -> Group:
     planes = truth.planes(axis)
     count = min(MAX_SLICES, max(1, len(planes) // max(1, reach // 2)))
     return tuple(
-        Sample(planes[index], SEEN_ALONG[axis]) for index in _spread(len(planes), count)
+        Sample(planes[index], SEEN_ALONG[axis]) for index in spread(len(planes), count)
     )
 
 
 def _some_planes(image: Micrograph, axis: Axis) -> NDArray[Any]:
     """The image itself; of a volume, planes spread over it."""
     planes = image.planes(axis)
-    return planes[_spread(len(planes), min(len(planes), MAX_SLICES))]
+    return planes[spread(len(planes), min(len(planes), MAX_SLICES))]
 
 
 def _blocks(values: NDArray[Any], shape: tuple[int, ...]) -> Group:
     """Disjoint blocks of a shape."""
     grid = (n // edge for n, edge in zip(values.shape, shape, strict=False))
     places = list(np.ndindex(*grid))
-    picked = _spread(len(places), min(len(places), MAX_BLOCKS))
+    picked = spread(len(places), min(len(places), MAX_BLOCKS))
     corners = [np.multiply(places[index], shape) for index in picked]
     return tuple(
         Sample(values[tuple(map(slice, corner, corner + np.array(shape)))], IN_3D)
@@ -268,11 +274,6 @@ def _blocks(values: NDArray[Any], shape: tuple[int, ...]) -> Group:
 def _rank(sample: Sample) -> int:
     """Number of spatial axes."""
     return 3 if sample.axes is IN_3D else 2
-
-
-def _spread(length: int, count: int) -> NDArray[np.intp]:
-    """Positions in the middle of `count` equal parts."""
-    return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
 
 
 def _sizes(samples: Iterable[Sample]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.intensity import histogram_distance
-from napari_slicegan.metrics.reference import IN_3D, Group, Reference, Sample
+from napari_slicegan.metrics.sampling import Part, blocks_of, sections_of
 from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
 
 if TYPE_CHECKING:
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.metrics.reference import Group, Reference, Sample
+    from napari_slicegan.metrics.stored_volume import AnyVolume
 
 # What a metric is given of the values: an indicator or a channel.
 Component: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 Value: TypeAlias = float | tuple[float, ...]
 HISTOGRAM_TITLE = "Histogram of gray values (mean; Wasserstein)"
+ALL_PHASES = "all phases"
+# Three phases meet in lines; two do not.
+MIN_MEETING = 3
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class Row:
         Name in `METRICS`; ``"histogram"`` for the distribution of gray values, whose
         `real` and `generated` are the means and whose distance is Wasserstein's.
     phase
-        Label of the phase; of grayscale and colour volumes, which have none, the
-        channel: ``"gray"``, ``"red"``, ``"green"`` or ``"blue"``.
+        Label of the phase, or `ALL_PHASES`; of grayscale and colour volumes, which have
+        none, the channel: ``"gray"``, ``"red"``, ``"green"`` or ``"blue"``.
     axis
         Direction, None if the statistic has none.
     real, generated
@@ -75,20 +79,25 @@ class _Meter:
     axis: Axis | None
     max_distance: int
 
-    def of(self, sample: Sample) -> NDArray[np.float64]:
+    def of(self, sample: Sample | Part) -> NDArray[np.float64]:
         """Curve, or a single number as ``[1]``; mean over the sample's axes."""
         array_axes = (0,) if self.axis is None else sample.axes[self.axis]
-        values = self.component(sample.values)
+        values = self.component(
+            sample.read() if isinstance(sample, Part) else sample.values
+        )
         measured = [
             np.atleast_1d(self.metric.function(values, self.max_distance, axis))
             for axis in array_axes
         ]
         return np.asarray(np.mean(measured, axis=0), dtype=np.float64)
 
-    def mean(self, samples: Group) -> NDArray[np.float64] | None:
+    def mean(self, samples: Sequence[Sample | Part]) -> NDArray[np.float64] | None:
         """Mean weighted by size; None if no sample can tell."""
         shown = [sample for sample in samples if self._shows(sample)]
-        pairs = [(self.of(sample), sample.values.size) for sample in shown]
+        pairs = [
+            (self.of(one), one.size if isinstance(one, Part) else one.values.size)
+            for one in shown
+        ]
         known = [(value, size) for value, size in pairs if not np.isnan(value).any()]
         if not known:
             return None
@@ -106,12 +115,12 @@ class _Meter:
                 distances += np.abs(known - others).mean(axis=1).tolist()
         return float(np.mean(distances)) if distances else None
 
-    def _shows(self, sample: Sample) -> bool:
+    def _shows(self, sample: Sample | Part) -> bool:
         return self.axis is None or self.axis in sample.axes
 
 
 def phase_rows(
-    reference: Reference, volume: Volume, metrics: Collection[str]
+    reference: Reference, volume: AnyVolume, metrics: Collection[str]
 ) -> Iterator[Row]:
     """Rows of the metrics of phases, phase by phase.
 
@@ -120,13 +129,17 @@ def phase_rows(
     ValueError
         If the reference has other labels than the volume.
     """
-    for label in _common_labels(reference, volume):
-        component = partial(np.equal, label)
-        yield from _metric_rows(reference, volume, metrics, label, component)
+    labels = _common_labels(reference, volume)
+    for label in labels:
+        phase = partial(np.equal, label)
+        yield from _metric_rows(reference, volume, metrics, label, phase, "phase")
+    if len(labels) >= MIN_MEETING:
+        shared = (reference, volume, metrics, ALL_PHASES)
+        yield from _metric_rows(*shared, np.asarray, "labels")
 
 
 def intensity_rows(
-    reference: Reference, volume: Volume, metrics: Collection[str]
+    reference: Reference, volume: AnyVolume, metrics: Collection[str]
 ) -> Iterator[Row]:
     """Rows of histogram and autocovariance, channel by channel."""
     names = ("red", "green", "blue") if volume.kind == "colour" else ("gray",)
@@ -134,10 +147,11 @@ def intensity_rows(
         place = (..., index) if volume.kind == "colour" else ...
         component: Component = operator.itemgetter(place)
         yield _histogram_row(reference, volume, name, component)
-        yield from _metric_rows(reference, volume, metrics, name, component)
+        found = (reference, volume, metrics, name)
+        yield from _metric_rows(*found, component, "intensity")
 
 
-def _common_labels(reference: Reference, volume: Volume) -> list[int]:
+def _common_labels(reference: Reference, volume: AnyVolume) -> list[int]:
     """Labels of volume and reference; one of them may lack some."""
     real: set[int] = set()
     for sample in reference.samples:
@@ -161,13 +175,13 @@ def _common_labels(reference: Reference, volume: Volume) -> list[int]:
 
 def _metric_rows(
     reference: Reference,
-    volume: Volume,
+    volume: AnyVolume,
     metrics: Collection[str],
     phase: int | str,
     component: Component,
+    measures: str,
 ) -> Iterator[Row]:
-    """Rows of the wanted metrics that suit labels, or intensities."""
-    measures = "phase" if volume.kind == "phases" else "intensity"
+    """Rows of the wanted metrics of what the component gives."""
     for name, metric in METRICS.items():
         if metric.measures != measures or name not in metrics:
             continue
@@ -178,19 +192,20 @@ def _metric_rows(
 
 
 def _metric_row(
-    name: str, phase: int | str, meter: _Meter, reference: Reference, volume: Volume
+    name: str, phase: int | str, meter: _Meter, reference: Reference, volume: AnyVolume
 ) -> Row:
     """One metric of one phase along one axis."""
     samples, pieces = reference.samples, reference.pieces
-    values = volume.values
+    parts = sections_of
     if meter.metric.only_3d:
         samples, pieces = reference.blocks, reference.block_pieces
-        for block in samples:  # the same size on both sides
-            values = values[tuple(map(slice, block.values.shape))]
+        # the same size on both sides
+        edges = samples[0].values.shape[:3] if samples else ()
+        parts = partial(blocks_of, edges=edges)
     if meter.metric.only_isotropic and not reference.every_direction:
         samples, pieces = (), ()
     real = meter.mean(samples)
-    generated = meter.mean((Sample(values, IN_3D),))
+    generated = meter.mean(parts(volume))
     distance = None
     if real is not None and generated is not None:
         distance = float(np.abs(real - generated).mean())
@@ -201,11 +216,13 @@ def _metric_row(
 
 
 def _histogram_row(
-    reference: Reference, volume: Volume, channel: str, component: Component
+    reference: Reference, volume: AnyVolume, channel: str, component: Component
 ) -> Row:
     """Distribution of the values, all samples pooled."""
     real = _pooled(reference.samples, component)
-    generated = component(volume.values)
+    generated = np.concatenate(
+        [component(part.read()).ravel() for part in sections_of(volume)]
+    )
     distances = [
         histogram_distance(
             component(piece.values),

@@ -1,0 +1,126 @@
+"""The commands ``slicegan measure``, ``report`` and ``export``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from napari_slicegan.cli_options import (
+    changes_from,
+    file_path,
+    generator_path,
+    output_folder,
+)
+from napari_slicegan.config import RunConfig
+from napari_slicegan.devices import choose_device
+from napari_slicegan.generation import VolumePlan, generate_in_steps
+from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.model_card import card_path, export_generator
+from napari_slicegan.progress_bar import generate_with_progress
+from napari_slicegan.proof import Proof, ProofSettings, prove
+from napari_slicegan.provenance import provenance_of
+from napari_slicegan.report import draw_comparison
+from napari_slicegan.report_page import check_report_ending, write_report
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from napari_slicegan.config import MicrographSettings
+    from napari_slicegan.metrics.reference import Source
+
+DONE = 0
+
+
+def measure(options: Namespace) -> int:
+    """Compare a volume with the real material."""
+    path = generator_path(options.volume)
+    source = _source(options, path)
+    is_volume = path.is_file() and path.suffix != ".safetensors"
+    if is_volume:
+        volume = Volume.open(path)
+    else:
+        size = (options.size,) * 3
+        trained = load_generator(path)
+        trained.network.to(choose_device("auto"))
+        plan = VolumePlan(trained, size, options.seed)
+        volume = generate_with_progress(generate_in_steps(plan))
+    comparison = compare(source, volume)
+    text = json.dumps(comparison.to_dict(), indent=2)
+    _say(text if options.json else comparison.table())
+    if options.figure:
+        draw_comparison(comparison, source, volume, options.figure)
+    return DONE
+
+
+def report(options: Namespace) -> int:
+    """Prove the quality of a generator and write the report."""
+    path = generator_path(options.run)
+    out = options.out or output_folder(options.run) / "report.html"
+    check_report_ending(out)
+    source = _source(options, path)
+    settings = ProofSettings(
+        options.size, options.seed, options.seeds, transport=not options.quick
+    )
+    trained = load_generator(path)
+    origin = provenance_of(path, trained, options.licence)
+    trained.network.to(choose_device("auto"))
+    proof = _with_bar(prove(trained, source, settings))
+    numbers = write_report(proof, origin, out)
+    judged = proof.verdict
+    _say(f"{judged.headline}: {judged.bound}. {judged.largest}")
+    _say(f"Wrote {out}\nWrote {numbers}")
+    return DONE
+
+
+def export(options: Namespace) -> int:
+    """Write the generator of a run, and its card."""
+    out: Path = options.out
+    export_generator(options.run, out, half=options.half, licence=options.licence)
+    _say(f"Wrote {out}\nWrote {card_path(out)}")
+    return DONE
+
+
+def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
+    """Micrographs from files or sample data."""
+    return [Micrograph.open(file_path(file), settings) for file in files]
+
+
+def _source(options: Namespace, path: Path) -> Source:
+    """What to compare with: the given files, or the images of the run."""
+    run = RunFolder.open(path) if path.is_dir() else None
+    if options.against is None:
+        if run is None:
+            raise ValueError(
+                "Say with --against what to compare the volume with: image files of "
+                "the real material, or a 3-D truth."
+            )
+        return run.images()
+    config = run.config() if run else RunConfig()
+    settings = config.changed(**changes_from(options)).micrograph
+    images = opened(options.against, settings)
+    return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
+
+
+def _with_bar(steps: Generator[float, None, Proof]) -> Proof:
+    """Run the steps to the end, with a bar."""
+    with tqdm(total=100, desc="Measuring", unit="%", leave=False) as bar:
+        while True:
+            try:
+                bar.update(round(100 * next(steps)) - bar.n)
+            except StopIteration as end:
+                proof: Proof = end.value
+                return proof
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,169 @@
+"""Whether an image is large enough, and how large a volume has to be.
+
+The phase fraction of a window scatters with the variance phi (1 - phi) A / W, W being
+the size of the window and A the integral range, which follows from the two-point
+correlation: Lantuejoul, Journal of Microscopy 161, 387 (1991). That a single image
+tells it: Dahari, Docherty, Kench and Cooper, *Prediction of microstructural
+representativity from a single image*, Advanced Science (2025), "ImageRep". They also
+correct for the uncertainty of A itself, which is not done here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.metrics.correlation import radial_two_point_correlation
+
+# Two-sided 95 % of a normal distribution.
+SIGMAS_95 = 1.96
+# The error for which sizes are told, relative to the fraction.
+WANTED = 0.05
+# Covariances below this share of the first one are noise at the latest.
+MAX_NOISE = 0.05
+# Further apart, voxels are taken for independent.
+MAX_REACH = {2: 128, 3: 48}
+
+
+@dataclass(frozen=True)
+class Representativity:
+    """How far the images can be trusted for the phase fraction.
+
+    Attributes
+    ----------
+    fraction
+        Phase fraction of the images.
+    integral_range
+        Area in pixels^2 (volume in voxels^3) that counts as one independent sample.
+    half_width
+        Half of the 95 % confidence interval of the fraction.
+    image_edge, volume_edge
+        Edge in pixels of a square image, and of a cube of an isotropic material, whose
+        fraction has a 95 % interval of +- `WANTED` of its value. The cube is None where
+        the material is not known to be isotropic.
+    """
+
+    fraction: float
+    integral_range: float
+    half_width: float
+    image_edge: float
+    volume_edge: float | None
+
+    @property
+    def relative(self) -> float:
+        """Half of the 95 % interval as a share of the fraction."""
+        return self.half_width / self.fraction
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the images tell the fraction to +- `WANTED` of its value."""
+        return self.relative <= WANTED
+
+
+def representativity(
+    indicators: Sequence[NDArray[np.bool_]], isotropic: bool
+) -> Representativity | None:
+    """Integral range and confidence interval of the phase fraction of some images.
+
+    The sum over the covariance ends where it first falls to its own noise: what lies
+    beyond would add mostly that. Materials whose covariance goes below 0 and back are
+    more representative than told. The images' own mean is not the material's: the
+    covariance is raised by the variance of the mean, which follows from A itself.
+
+    Parameters
+    ----------
+    indicators
+        Independent images ``[Y, X]``, or volumes ``[Z, Y, X]``, of one phase.
+    isotropic
+        Whether the images stand for all directions of space; only then the volume that
+        is needed follows from images.
+
+    Returns
+    -------
+    None if the phase, or the rest, does not occur in the images.
+    """
+    dimensions = indicators[0].ndim
+    window = sum(image.size for image in indicators)
+    fraction = sum(int(image.sum()) for image in indicators) / window
+    if not 0 < fraction < 1:
+        return None
+    spread = fraction * (1 - fraction)
+    covariance = _covariance(indicators, spread)
+    counts = _displacements_by_distance(len(covariance) - 1, dimensions)
+    # v = sum(counts * (covariance + v)) / window, solved for v.
+    variance = counts @ covariance / max(window - counts.sum(), window / 10)
+    variance = min(float(variance), spread)
+    raised = covariance + variance
+    # Of an isotropic material the covariance by distance is that of the volume.
+    known_in_3d = isotropic or dimensions == 3
+    return Representativity(
+        fraction=fraction,
+        integral_range=float(variance * window / spread),
+        half_width=SIGMAS_95 * math.sqrt(variance),
+        image_edge=_edge_needed(raised, fraction, 2),
+        volume_edge=_edge_needed(raised, fraction, 3) if known_in_3d else None,
+    )
+
+
+def _edge_needed(
+    covariance: NDArray[np.float64], fraction: float, dimensions: int
+) -> float:
+    """Edge of the window in which the interval is as narrow as wanted."""
+    counts = _displacements_by_distance(len(covariance) - 1, dimensions)
+    deviation = WANTED * fraction / SIGMAS_95
+    return float((counts @ covariance / deviation**2) ** (1 / dimensions))
+
+
+def _covariance(
+    indicators: Sequence[NDArray[np.bool_]], spread: float
+) -> NDArray[np.float64]:
+    """Covariance by distance, as far as it stands out of its noise."""
+    dimensions = indicators[0].ndim
+    sizes = [image.size for image in indicators]
+    reach = min(MAX_REACH[dimensions], *(min(image.shape) // 2 for image in indicators))
+    curves = [_mean_of_both(image, reach) for image in indicators]
+    # (phi^2 + (1 - phi)^2) / 2 is subtracted.
+    covariance = np.average(curves, axis=0, weights=sizes) - 0.5 + spread
+    return np.asarray(covariance[: _end(covariance, sum(sizes), dimensions)])
+
+
+def _mean_of_both(indicator: NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+    """Two-point correlation, mean of a phase and the rest.
+
+    The border, where pairs are fewer, weighs on them oppositely.
+    """
+    phases = (indicator, ~indicator)
+    curves = [radial_two_point_correlation(phase, reach) for phase in phases]
+    return np.asarray(np.mean(curves, axis=0))
+
+
+def _end(covariance: NDArray[np.float64], window: int, dimensions: int) -> int:
+    """First distance at which the covariance is within its noise.
+
+    The relative noise is about sqrt(2 B / window), B being the sum of the squared
+    correlation (Bartlett's formula for a normal field).
+    """
+    correlation = covariance / covariance[0]
+    ends = np.flatnonzero(correlation <= 0)
+    positive = correlation[: ends[0] if ends.size else None]
+    counts = _displacements_by_distance(len(positive) - 1, dimensions)
+    noise = math.sqrt(2 * float(counts @ positive**2) / window)
+    below = np.flatnonzero(positive <= min(noise, MAX_NOISE))
+    return int(below[0]) if below.size else len(positive)
+
+
+def _displacements_by_distance(reach: int, dimensions: int) -> NDArray[np.int64]:
+    """Numbers of whole displacements whose length rounds to 0, 1, ... reach."""
+    steps = np.arange(-reach - 1, reach + 2) ** 2
+    plane = np.add.outer(steps, steps).ravel()
+    layers = steps if dimensions == 3 else np.zeros(1, np.int64)
+    counts = np.zeros(reach + 1, np.int64)
+    # Opposite layers hold the same numbers, but are few enough to be counted twice.
+    for layer in layers:
+        lengths = np.rint(np.sqrt(plane + layer)).astype(np.int64)
+        counts += np.bincount(lengths[lengths <= reach], minlength=reach + 1)
+    return counts

@@ -1,0 +1,93 @@
+"""Lines along which three phases meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def triple_phase_boundary(labels: NDArray[Any]) -> float:
+    """Length per volume of the lines at which three phases or more meet.
+
+    L_V = 2 P_A, P_A being the points per area at which a section is met by the lines
+    (Underwood, Quantitative Stereology, 1970, eq. 2.6; isotropic materials). A point is
+    a corner of pixels with three labels or more around it. A volume is measured by its
+    sections along all axes: the same estimator. Steps of voxels make more corners than
+    smooth lines do, in both alike: by 10 to 20 % for lines in oblique directions. The
+    sum of the voxel edges with three labels around them, which others report, is 3 / 2
+    of this value.
+
+    Parameters
+    ----------
+    labels
+        ``[Y, X]`` or ``[Z, Y, X]``.
+
+    Returns
+    -------
+    Length per volume in 1 / voxel^2.
+
+    Raises
+    ------
+    ValueError
+        If an axis has a single voxel.
+    """
+    if min(labels.shape) < 2:
+        raise ValueError(
+            "The triple-phase boundary needs at least two voxels along each axis; got "
+            f"the shape {labels.shape}. Use a larger image or volume."
+        )
+    if labels.ndim == 2:
+        return (
+            2 * _meeting(*_corners(labels, labels)) / _corners(labels, labels)[0].size
+        )
+    densities = [
+        triple_edges(labels, axis) / _n_edges(labels.shape, axis) for axis in range(3)
+    ]
+    return 2 * sum(densities) / 3
+
+
+def triple_edges(labels: NDArray[Any], axis: int) -> int:
+    """Number of inner voxel edges along an axis with three labels or more around them.
+
+    Parameters
+    ----------
+    labels
+        ``[Z, Y, X]``.
+    """
+    return sum(_meeting(*corners) for corners in _sections(labels, axis))
+
+
+def _sections(labels: NDArray[Any], axis: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """The four neighbours of every corner, section by section."""
+    if axis == 0:
+        for plane in labels:
+            yield _corners(plane, plane)
+        return
+    # Two planes at a time: a volume in a file is read once.
+    for plane, following in itertools.pairwise(labels):
+        if axis == 1:
+            yield plane[:, :-1], plane[:, 1:], following[:, :-1], following[:, 1:]
+        else:
+            yield plane[:-1], plane[1:], following[:-1], following[1:]
+
+
+def _corners(plane: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    return plane[:-1, :-1], plane[:-1, 1:], other[1:, :-1], other[1:, 1:]
+
+
+def _meeting(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any], d: NDArray[Any]) -> int:
+    """Number of places at which four neighbours have three values or more."""
+    new_c = (c != a) & (c != b)
+    new_d = (d != a) & (d != b) & (d != c)
+    further = (b != a).astype(np.int8) + new_c + new_d
+    return int(np.count_nonzero(further >= 2))
+
+
+def _n_edges(shape: tuple[int, ...], axis: int) -> int:
+    """Inner edges along an axis."""
+    across = [n - 1 for number, n in enumerate(shape) if number != axis]
+    return shape[axis] * across[0] * across[1]

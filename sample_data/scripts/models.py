@@ -1,0 +1,85 @@
+"""Train the generators that ship, with their model cards and reports.
+
+``make models MINUTES=30`` trains each for 30 minutes; names choose among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slicegan.demo import MATERIALS, Material
+from napari_slicegan.generation import finished
+from napari_slicegan.model_card import card_path, exported, write_card
+from napari_slicegan.presets import preset
+from napari_slicegan.progress_bar import train_with_progress
+from napari_slicegan.proof import ProofSettings, prove
+from napari_slicegan.report_page import write_report
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.trainer import Trainer
+from sample_data import MODELS, model_path
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+
+TRAINED = {**MATERIALS, "spheres": Material(("spheres_slice",), {})}
+# Half the default widths: all of them together stay within a few megabytes.
+WIDTHS = (128, 64, 32, 16)
+SEED, MINUTES = 0, 20.0
+REPORTS = Path(__file__).resolve().parents[2] / "docs" / "models"
+
+
+def main() -> None:
+    """Train, export, measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=list(MODELS), metavar="NAME")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for each")
+    parser.add_argument("--out", type=Path, help="folder (default: sample_data/models)")
+    parser.add_argument("--reports", type=Path, default=REPORTS)
+    parser.add_argument("--quick", action="store_true", help="without diffusion")
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in MODELS:
+            parser.error(f"no model is called {name}; choose among {', '.join(MODELS)}")
+    for name in options.names:
+        file = model_path(name)
+        if options.out is not None:
+            file = options.out / file.name
+        settings = ProofSettings(transport=not options.quick)
+        make(name, options.minutes, file, options.reports / f"{name}.html", settings)
+
+
+def make(
+    name: str, minutes: float, file: Path, report: Path, settings: ProofSettings
+) -> None:
+    """Train one model; write its file, its card beside it, and its report."""
+    material = TRAINED[name]
+    config = config_of(material, minutes)
+    images = material.images(config.micrograph)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        train_with_progress(Trainer.start(config, images, run))
+        origin = exported(run, file, half=True)
+    # What ships is measured: the rounded weights.
+    source = material.truth() or images
+    proof = finished(prove(load_generator(file), source, settings))
+    write_card(card_path(file), proof.to_dict(), origin, file.name)
+    write_report(proof, origin, report)
+
+
+def config_of(material: Material, minutes: float) -> RunConfig:
+    """Settings of a model: the default preset with a smaller generator."""
+    return preset("slicegan-fast").changed(
+        **material.settings,
+        minutes=minutes,
+        seed=SEED,
+        generator_widths=WIDTHS,
+        monitor_every=1000,
+        checkpoint_minutes=60,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Volumes beyond the memory are measured in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES
+from napari_slicegan.metrics import QUICK_METRICS, reference, stored_volume
+from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.metrics.sampling import blocks_of, sections_of
+from napari_slicegan.metrics.stored_volume import StoredVolume
+from napari_slicegan.volume import Volume
+from tests.reports import colour, gray, phases
+
+
+class Store:
+    """Stands for a zarr array: gives parts only, and remembers the largest."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._values = values
+        self.shape, self.dtype = values.shape, values.dtype
+        self.largest = 0
+
+    def __getitem__(self, place: Any) -> NDArray[Any]:
+        part: NDArray[Any] = self._values[place]
+        self.largest = max(self.largest, part.size)
+        return part
+
+
+@pytest.fixture(scope="module")
+def values() -> NDArray[np.uint8]:
+    return phases(160, 150, 140, seed=1)
+
+
+def test_a_store_is_never_read_as_a_whole(values: NDArray[np.uint8]) -> None:
+    store = Store(values)
+    volume = StoredVolume(store, "phases", labels=(0, 10))
+    comparison = compare([phases(120, 120, seed=2)], volume, 16)
+    assert {row.metric for row in comparison.rows} <= {*QUICK_METRICS}
+    assert store.largest == 128**3  # one block
+    assert "sampled" in comparison.generated
+
+
+def test_samples_tell_what_the_whole_tells(values: NDArray[np.uint8]) -> None:
+    real = [phases(120, 120, seed=2)]
+    whole = compare(real, Volume(values, "phases"), 16)
+    sampled = compare(real, StoredVolume(values, "phases", labels=(0, 10)), 16)
+    for one, other in zip(whole.rows, sampled.rows, strict=True):
+        assert one.title == other.title
+        if one.metric == "slice_deviation":
+            continue  # smaller planes scatter more
+        assert one.generated is not None
+        assert other.generated == pytest.approx(one.generated, rel=0.1, abs=0.02)
+
+
+def test_a_memory_map_is_measured(tmp_path: Path, values: NDArray[np.uint8]) -> None:
+    path = tmp_path / "volume.npy"
+    np.save(path, values)
+    mapped = np.load(path, mmap_mode="r")
+    real = [phases(120, 120, seed=2)]
+    stored, direct = (
+        compare(real, StoredVolume(array, "phases", labels=(0, 10)), 8)
+        for array in (mapped, values)
+    )
+    assert stored == direct
+
+
+def test_a_truth_is_compared_with_blocks_of_its_size() -> None:
+    truth = Volume(phases(40, 40, 40, seed=3), "phases")
+    volume = StoredVolume(phases(90, 90, 90, seed=4), "phases", labels=(0, 10))
+    parts = blocks_of(volume, (40, 40, 40))
+    assert [part.read().shape for part in parts] == [(40, 40, 40)] * 8
+    row = compare(truth, volume, 8).row("percolating_share", 0, "z")
+    assert row.distance is not None
+
+
+@pytest.mark.parametrize(("kind", "make"), [("grayscale", gray), ("colour", colour)])
+def test_gray_and_colour_are_sampled_too(kind: Any, make: Any) -> None:
+    volume = StoredVolume(Store(make(60, 60, 60, seed=1)), kind)
+    comparison = compare([make(90, 90, seed=2)], volume, 8)
+    assert all(row.generated is not None for row in comparison.rows)
+
+
+def test_large_arrays_are_sampled_by_themselves(
+    values: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = Volume(values, "phases")
+    assert len(sections_of(volume)) == 1
+    monkeypatch.setattr(stored_volume, "WHOLE_VOXELS", 10**6)
+    parts = sections_of(volume)
+    assert len(parts) == 48
+    assert [part.size for part in parts[::16]] == [150 * 140, 160 * 140, 160 * 150]
+    for axis, part in zip(AXES, parts[::16], strict=True):
+        assert axis not in part.axes
+        assert part.read().size == part.size
+
+
+def test_a_large_truth_is_measured_in_parts(
+    values: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = Volume(values, "phases")
+    volume = Volume(phases(60, 60, 60, seed=4), "phases")
+    whole = compare(truth, volume, 8).row("two_point_correlation", 10, "x")
+    monkeypatch.setattr(stored_volume, "WHOLE_VOXELS", 10**6)
+    monkeypatch.setattr(reference, "MAX_EDGE", 40)
+    comparison = compare(truth, volume, 8)
+    assert "40 x 40 x 40" in comparison.reference
+    sampled = comparison.row("two_point_correlation", 10, "x")
+    assert sampled.real != whole.real
+    assert sampled.real == pytest.approx(whole.real, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "labels", "words"),
+    [
+        ((4, 4), "phases", (0, 1), "must be"),
+        ((4, 4, 4), "colour", (), "must be"),
+        ((4, 4, 4), "phases", (), "labels"),
+        ((4, 4, 4), "grayscale", (0, 1), "labels"),
+    ],
+)
+def test_misfits_are_refused(
+    shape: tuple[int, ...], kind: Any, labels: tuple[int, ...], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        StoredVolume(np.zeros(shape), kind, labels=labels)
