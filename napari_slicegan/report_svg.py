@@ -51,18 +51,7 @@ def inline_svg(
     description
         What a reader who does not see the figure is told.
     """
-    with rc_context(STYLE):
-        figure = Figure(
-            figsize=size,
-            dpi=DOTS_PER_INCH,
-            layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06),
-        )
-        draw(figure)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = _drawn(draw, size)
     # One page holds several figures: their ids must differ.
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r"url\(#", f"url(#{name}-", svg)
@@ -79,3 +68,19 @@ def inline_svg(
     # What is black has no colour in the file: it takes that of the page.
     root = f'<svg role="img" aria-label="{label}" fill="currentColor" '
     return svg.replace("<svg ", root, 1).strip()
+
+
+def _drawn(draw: Callable[[Figure], None], size: tuple[float, float]) -> str:
+    """The ``<svg>`` element of a figure, without its metadata."""
+    with rc_context(STYLE):
+        figure = Figure(
+            figsize=size,
+            dpi=DOTS_PER_INCH,
+            layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06),
+        )
+        draw(figure)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
