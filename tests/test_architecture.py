@@ -84,7 +84,6 @@ ORDER = (
     "generation_costs",
     "boxes",
     "endless",
-    "overview",
     "streaming",
     "image_generation",
     "metrics",
