@@ -47,7 +47,7 @@ demo: $(DEMO)  ## train on a sandstone slice, generate a volume, measure it (10 
 	$(BIN)/slicegan demo
 
 test: $(DEV) $(SCREEN)  ## run the tests
-	@$(call PYTEST,1200) -p xdist -n auto --maxprocesses 8 -m "not slow" \
+	@$(call PYTEST,1200) -p xdist -n auto --maxprocesses 8 --dist worksteal -m "not slow" \
 	    $(addprefix --ignore=,$(WINDOW_TESTS))
 	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-Oline) windows)
 

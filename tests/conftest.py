@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 EXIT_S = 60
 
 
-def pytest_unconfigure() -> None:
-    """A thread that never ends cannot keep the process; it is shown where it stands."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A thread that never ends cannot keep the process; it is shown where it stands.
+
+    One of several processes waits at this point for the others, as long as it takes.
+    """
+    if hasattr(config, "workerinput"):
+        return
     standard_error = 2
     faulthandler.dump_traceback_later(EXIT_S, exit=True, file=standard_error)
 
