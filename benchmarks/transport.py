@@ -14,15 +14,16 @@ import sys
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.materials import CASES, truth_of
 from napari_slicegan.config import AXES
 from napari_slicegan.generation import generate
-from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_slicegan.config import Axis
     from napari_slicegan.trained_generator import TrainedGenerator
 
@@ -40,18 +41,7 @@ def effective_diffusivity(phase: NDArray[np.bool_]) -> Diffusivity:
     phase
         Bool ``[Z, Y, X]``, True where the material conducts.
     """
-    import taufactor
-
-    found: Diffusivity = {}
-    for number, axis in enumerate(AXES):
-        found[axis] = 0.0
-        if percolating_share(phase, number) > 0:
-            # taufactor's flow is along the first axis.
-            along = np.moveaxis(phase, number, 0).astype(np.uint8)
-            solver = taufactor.Solver(np.ascontiguousarray(along), device="cpu")
-            solver.solve(verbose=False)
-            found[axis] = float(solver.D_eff[0])
-    return found
+    return {axis: along_axis(phase, n) for n, axis in enumerate(AXES)}
 
 
 def generated_diffusivity(trained: TrainedGenerator, label: int) -> Diffusivity:
@@ -66,9 +56,8 @@ def generated_diffusivity(trained: TrainedGenerator, label: int) -> Diffusivity:
 
 def real_diffusivity(values: NDArray[np.generic], label: int) -> Diffusivity:
     """Mean over two opposite corners, 128 voxels per axis, of a larger volume."""
-    first, last = (slice(None, EDGE),) * 3, (slice(-EDGE, None),) * 3
-    blocks = [values[first], values[last]]
-    return _mean([effective_diffusivity(block == label) for block in blocks])
+    first, *_, last = corners(values, EDGE)
+    return _mean([effective_diffusivity(block == label) for block in (first, last)])
 
 
 def corners(values: NDArray[np.generic], edge: int) -> list[NDArray[np.generic]]:
