@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tqdm import tqdm
 
 from napari_slicegan.cli_options import (
     changes_from,
@@ -22,8 +19,8 @@ from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.model_card import card_path, export_generator
-from napari_slicegan.progress_bar import generate_with_progress
-from napari_slicegan.proof import Proof, ProofSettings, prove
+from napari_slicegan.progress_bar import generate_with_progress, with_bar
+from napari_slicegan.proof import ProofSettings, prove
 from napari_slicegan.provenance import provenance_of
 from napari_slicegan.report import draw_comparison
 from napari_slicegan.report_page import check_report_ending, write_report
@@ -74,7 +71,7 @@ def report(options: Namespace) -> int:
     trained = load_generator(path)
     origin = provenance_of(path, trained, options.licence)
     trained.network.to(choose_device("auto"))
-    proof = _with_bar(prove(trained, source, settings))
+    proof = with_bar("Measuring", prove(trained, source, settings))
     numbers = write_report(proof, origin, out)
     judged = proof.verdict
     _say(f"{judged.headline}: {judged.bound}. {judged.largest}")
@@ -109,17 +106,6 @@ def _source(options: Namespace, path: Path) -> Source:
     settings = config.changed(**changes_from(options)).micrograph
     images = opened(options.against, settings)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
-
-
-def _with_bar(steps: Generator[float, None, Proof]) -> Proof:
-    """Run the steps to the end, with a bar."""
-    with tqdm(total=100, desc="Measuring", unit="%", leave=False) as bar:
-        while True:
-            try:
-                bar.update(round(100 * next(steps)) - bar.n)
-            except StopIteration as end:
-                proof: Proof = end.value
-                return proof
 
 
 def _say(text: str) -> None:
