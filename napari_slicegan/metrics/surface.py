@@ -48,10 +48,7 @@ def face_density_along(labels: NDArray[Any], axis: int) -> float:
             f"{labels.shape}. Use a larger image or volume."
         )
     planes = np.moveaxis(labels, axis, 0)
-    # Plane by plane: no copy of the volume.
-    pairs = zip(planes[1:], planes[:-1], strict=True)
-    differing = sum(np.count_nonzero(one != other) for one, other in pairs)
-    return float(differing / planes[1:].size)
+    return _differing_share(planes[1:], planes[:-1])
 
 
 def specific_surface(labels: NDArray[Any]) -> float:
@@ -98,6 +95,11 @@ def _diagonal_changes(
     here, there = planes[:-1, :-1], planes[1:, 1:]
     if sign < 0:
         here, there = planes[:-1, 1:], planes[1:, :-1]
-    # Plane by plane: no copy of the volume.
+    return _differing_share(here, there)
+
+
+def _differing_share(here: NDArray[Any], there: NDArray[Any]) -> float:
+    """Share of voxels that differ. Plane by plane: no copy of the volume."""
     pairs = zip(here, there, strict=True)
-    return sum(np.count_nonzero(one != other) for one, other in pairs) / here.size
+    differing = sum(np.count_nonzero(one != other) for one, other in pairs)
+    return float(differing / here.size)
