@@ -16,6 +16,7 @@ from napari_slicegan.cli_options import (
     config_from,
     file_path,
     generator_path,
+    output_folder,
 )
 from napari_slicegan.cli_report import export, measure, opened, report
 from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fault
@@ -32,9 +33,7 @@ from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.sheet import check_stack_ending
 from napari_slicegan.spectrograms import write_sounds
 from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trained_generator import (
-    load_any_generator,
-)
+from napari_slicegan.trained_generator import load_any_generator
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 
@@ -108,9 +107,8 @@ def resume(options: Namespace) -> int:
 
 def sample(options: Namespace) -> int:
     """Draw images and write them."""
-    trained = load_any_generator(options.run)
-    folder = options.run if options.run.is_dir() else options.run.parent
-    out = options.out or folder / f"samples-seed{options.seed}.tif"
+    trained = load_any_generator(generator_path(options.run))
+    out = options.out or output_folder(options.run) / f"samples-seed{options.seed}.tif"
     check_stack_ending(out)
     trained.network.to(choose_device(options.device))
     sheet = generate_images(trained, options.count, options.seed)
