@@ -132,16 +132,15 @@ def provenance_of(
         Licence of the images; that of sample data is known.
     """
     path = Path(path)
-    is_run = path.is_dir()
-    file = path / GENERATOR if is_run else path
+    run = RunFolder.open(path) if path.is_dir() else None
+    file = path / GENERATOR if run else path
     weights = trained.network.parameters()
-    settings = RunFolder.open(path).config().model_dump(mode="json") if is_run else {}
     return Provenance(
         name=trained.name,
-        images=_images(path, licence) if is_run else (),
-        settings=settings,
-        training=_training(RunFolder.open(path)) if is_run else NOT_STATED,
-        trained_with=_trained_with(path / CONFIG) if is_run else {},
+        images=_images(path, licence) if run else (),
+        settings=run.config().model_dump(mode="json") if run else {},
+        training=_training(run) if run else NOT_STATED,
+        trained_with=_trained_with(path / CONFIG) if run else {},
         measured_with=_versions(),
         generator_sha256=sha256_of(file),
         architecture=str(trained.network.spec.architecture),
