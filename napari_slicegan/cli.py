@@ -12,7 +12,12 @@ from pathlib import Path
 from napari_slicegan import __version__
 from napari_slicegan.cli_directions_flags import add_directions
 from napari_slicegan.cli_options import add_config_flags, add_setting_flags
-from napari_slicegan.cli_report_flags import RUN_HELP, add_export, add_report
+from napari_slicegan.cli_report_flags import (
+    RUN_HELP,
+    add_comparison,
+    add_export,
+    add_report,
+)
 from napari_slicegan.launcher import KnownFault, is_launched, is_main
 
 FAULT = 2
@@ -237,14 +242,7 @@ def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="RUN_OR_VOLUME",
         help="run folder, generator (a volume is generated) or volume file",
     )
-    command.add_argument(
-        "--against",
-        nargs="+",
-        metavar="FILE",
-        help="image files or a 3-D truth (default: the images of the run)",
-    )
-    command.add_argument("--size", type=int, default=128, help="edge to generate")
-    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
+    add_comparison(command)
     command.add_argument(
         "--json", action="store_true", help="print JSON instead of a table"
     )

@@ -14,6 +14,18 @@ RUN_HELP = "run folder, .safetensors generator, or sample:NAME of one that ships
 LICENCE_HELP = "licence of the images, for the card (that of sample data is known)"
 
 
+def add_comparison(command: argparse.ArgumentParser) -> None:
+    """Add what a generator is compared with, and which volume of it."""
+    command.add_argument(
+        "--against",
+        nargs="+",
+        metavar="FILE",
+        help="image files or a 3-D truth (default: the images of the run)",
+    )
+    command.add_argument("--size", type=int, default=128, help="edge to generate")
+    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
+
+
 def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``report``."""
     command = commands.add_parser(
@@ -26,14 +38,7 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="HTML",
         help="file to write (default: report.html in the run folder)",
     )
-    command.add_argument(
-        "--against",
-        nargs="+",
-        metavar="FILE",
-        help="image files or a 3-D truth (default: the images of the run)",
-    )
-    command.add_argument("--size", type=int, default=128, help="edge to generate")
-    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
+    add_comparison(command)
     command.add_argument(
         "--seeds", type=int, default=4, help="volumes for diversity (default: 4)"
     )
