@@ -35,13 +35,10 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
         First voxel and voxel after the last along z, y, x.
     """
     network = plan.trained.network
-    device = next(network.parameters()).device
     _, whole = network.rules_around(0)
     needed = _needed(box, whole)
-    latents = torch.from_numpy(plan.field.region(*needed)).to(device)
-    if plan.truncation != 1:
-        latents = latents * plan.truncation
-    with computing_in(plan.precision, device):
+    latents = plan.latents(*needed)
+    with computing_in(plan.precision, latents.device):
         made = network.entering(latents[None])
         before = network.rules_around(0)[0].scale
         for number, block in enumerate(network.blocks.children(), start=1):

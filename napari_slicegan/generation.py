@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_slicegan.config import AXES
 from napari_slicegan.edits import Edit, VolumeEdits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 Size = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
+Span = tuple[int, int]
 
 TILE_LATENTS = 8
 """Latent positions per axis of a tile: 192 voxels for the paper's chain."""
@@ -42,7 +44,7 @@ class Tile:
         voxel and may be larger than its target at the far border.
     """
 
-    latents: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    latents: tuple[Span, Span, Span]
     target: Box
 
     @property
@@ -126,7 +128,7 @@ class VolumePlan:
         z, y, x = map(self._span, place, self.size)
         return Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
 
-    def _span(self, number: int, voxels: int) -> tuple[tuple[int, int], slice]:
+    def _span(self, number: int, voxels: int) -> tuple[Span, slice]:
         """Latent range and target of a tile along one axis."""
         rule = self.trained.network.size_rule
         start = number * self.tile_edge
@@ -135,20 +137,22 @@ class VolumePlan:
         first = number * (self.tile_latents - rule.overlap)
         return (first, first + latents), slice(start, stop)
 
+    def latents(self, z: Span, y: Span, x: Span) -> Tensor:
+        """Latents from a first position to before a last one, [C, Z, Y, X]."""
+        device = next(self.trained.network.parameters()).device
+        latents = torch.from_numpy(self.field.region(z, y, x)).to(device)
+        return latents if self.truncation == 1 else latents * self.truncation
+
     @torch.no_grad()
     def values(self, tile: Tile) -> NDArray[np.generic]:
         """Micrograph values of a tile, [Z, Y, X] or [Z, Y, X, 3]."""
-        network = self.trained.network
-        device = next(network.parameters()).device
-        latents = torch.from_numpy(self.field.region(*tile.latents)).to(device)
-        if self.truncation != 1:
-            latents = latents * self.truncation
-        with computing_in(self.precision, device):
+        latents = self.latents(*tile.latents)
+        with computing_in(self.precision, latents.device):
             if self.edits:
                 z, y, x = (first for first, _ in tile.latents)
                 made = self.edits.run(latents[None], (z, y, x))[0].float()
             else:
-                made = network(latents[None])[0].float()
+                made = self.trained.network(latents[None])[0].float()
         z, y, x = tile.shape
         values = self.trained.transform.inverse(made[:, :z, :y, :x].cpu(), 0)
         return np.asarray(values)
