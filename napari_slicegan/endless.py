@@ -19,7 +19,7 @@ from napari_slicegan.boxes import Span, Spans, box_values
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import VolumePlan
 from napari_slicegan.optional_packages import optional_package
-from napari_slicegan.stream_settings import settings_of, value_type
+from napari_slicegan.stream_settings import image_facts, settings_of
 from napari_slicegan.trained_generator import TrainedGenerator, load_generator
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class EndlessVolume:
         settings = json.dumps(settings_of(plan, 0), sort_keys=True)
         self.name = f"slicegan-{hashlib.sha256(settings.encode()).hexdigest()}"
         self.plan, self.cache_bytes = plan, cache_bytes
-        self.dtype = value_type(plan.trained)
-        channels = (3,) if plan.trained.transform.kind == "colour" else ()
-        self.shape: tuple[int, ...] = (*plan.size, *channels)
+        facts = image_facts(plan, self.name)
+        self.dtype = facts.dtype
+        self.shape: tuple[int, ...] = (*plan.size, *facts.channels)
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
         self._pieces: OrderedDict[Spans, NDArray[Any]] = OrderedDict()
         self._kept_bytes = 0

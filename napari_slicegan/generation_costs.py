@@ -22,7 +22,7 @@ from napari_slicegan.disk_space import free_disk_bytes
 from napari_slicegan.generation import Tile, VolumePlan
 from napari_slicegan.ome_zarr import ENDING
 from napari_slicegan.operation_counter import META, Counter, StepCost
-from napari_slicegan.stream_settings import value_type
+from napari_slicegan.stream_settings import image_facts, value_type
 
 # Edge of the tile that is made on trial, in latent steps beside the overlap.
 TRIAL_STEPS = 2
@@ -122,7 +122,7 @@ def memory_bytes(plan: VolumePlan) -> int:
 
 def _channels(plan: VolumePlan) -> int:
     """Numbers that a voxel has."""
-    return 3 if plan.trained.transform.kind == "colour" else 1
+    return math.prod(image_facts(plan, plan.trained.name).channels)
 
 
 def _shapes(plan: VolumePlan) -> Tally[Shape]:

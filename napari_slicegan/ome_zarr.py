@@ -7,6 +7,7 @@ file: whole or not there, whoever writes which.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.atomic_files import partial_path
 from napari_slicegan.block_tree import Block, BlockTree, Box, inner_edge
 from napari_slicegan.optional_packages import optional_package
 
@@ -73,6 +75,11 @@ class BlockedImage:
     tree
         Its blocks.
 
+    Attributes
+    ----------
+    channels
+        As of `ImageFacts`.
+
     Raises
     ------
     ValueError
@@ -87,7 +94,7 @@ class BlockedImage:
         self._levels = [
             group[str(level)].with_config(always) for level in range(tree.levels)
         ]
-        self._n_channels = len(self._levels[0].shape) - 3
+        self.channels: tuple[int, ...] = self._levels[0].shape[:-3]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -97,7 +104,7 @@ class BlockedImage:
 
     def file(self, block: Block) -> Path:
         """File of a block."""
-        place = (0,) * self._n_channels + block.place
+        place = (0,) * len(self.channels) + block.place
         return self.path.joinpath(str(block.level), "c", *map(str, place))
 
     def has(self, block: Block) -> bool:
@@ -115,7 +122,7 @@ class BlockedImage:
         OSError
             If the disk is full; the block is not there then.
         """
-        if self._n_channels:
+        if self.channels:
             values = np.moveaxis(values, -1, 0)
         self._levels[block.level][(..., *self.tree.target(block))] = values
         with self.file(block).open("rb+") as file:
@@ -124,12 +131,12 @@ class BlockedImage:
     def read(self, level: int, box: Box) -> NDArray[Any]:
         """Voxels of a box, [Z, Y, X] or [Z, Y, X, 3]; zero where there is no block."""
         values = np.asarray(self._levels[level][(..., *box)])
-        return np.moveaxis(values, 0, -1) if self._n_channels else values
+        return np.moveaxis(values, 0, -1) if self.channels else values
 
     def planes(self, buffer_bytes: int) -> Iterator[NDArray[Any]]:
         """Planes along z, [Y, X] or [Y, X, 3], some of them read at a time."""
         depth, height, width = self.tree.size
-        voxel_bytes = self.dtype.itemsize * (3 if self._n_channels else 1)
+        voxel_bytes = self.dtype.itemsize * math.prod(self.channels)
         # Whole chunks where the buffer holds them: each is decompressed once.
         fitting = buffer_bytes // (height * width * voxel_bytes)
         n = max(1, min(fitting, self.tree.edges[0]))
@@ -162,7 +169,7 @@ def create_image(
     """
     zarr = zarr_package()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = partial_path(path)
     try:
         attributes = {"ome": ome_attributes(tree, image), OWN: dict(own)}
         group = zarr.create_group(str(temporary), attributes=attributes)

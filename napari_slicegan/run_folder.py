@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from napari_slicegan.atomic_files import replacing
+from napari_slicegan.atomic_files import remove_partial_files, replacing
 from napari_slicegan.config import RunConfig, parse_config
 from napari_slicegan.run_data import FOLDERS, Data, load_data, save_data
 from napari_slicegan.trained_generator import (
@@ -170,8 +170,7 @@ class RunFolder:
         others = [other for other in self.checkpoints() if _step_of(other) <= step]
         for other in set(self.checkpoints()) - set(others[:keep]):
             other.unlink()
-        for left in self.path.glob(".*.partial"):
-            left.unlink()
+        remove_partial_files(self.path)
         return path
 
     def write_preview(self, pixels: NDArray[np.uint8]) -> None:

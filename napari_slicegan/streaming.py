@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.atomic_files import remove_partial_files
 from napari_slicegan.cluster import made_on_cluster
 from napari_slicegan.devices import choose_device
 from napari_slicegan.disk_space import disk_explained
@@ -204,10 +205,9 @@ class StreamedVolume:
 
     def planes(self) -> Planes:
         """The finished volume, plane by plane."""
-        channels = (3,) if self._own["kind"] == "colour" else ()
         return Planes(
             self.image.planes(BUFFER_BYTES),
-            (*self.tree.size, *channels),
+            (*self.tree.size, *self.image.channels),
             self.image.dtype,
             self._own["kind"],
             self._own["voxel_size_nm"],
@@ -217,8 +217,7 @@ class StreamedVolume:
     def _from_children(self, block: Block) -> NDArray[Any]:
         target = self.tree.target(block)
         shape = tuple(span.stop - span.start for span in target)
-        channels = (3,) if self._own["kind"] == "colour" else ()
-        values = np.empty((*shape, *channels), self.image.dtype)
+        values = np.empty((*shape, *self.image.channels), self.image.dtype)
         for child in self.tree.children(block):
             finer = self.image.read(child.level, self.tree.target(child))
             values[self.tree.part_of_parent(child)] = self._halved(finer)
@@ -259,18 +258,10 @@ def stream_to_file(
     tiles = tiles_folder(path)
     volume = StreamedVolume.begin(plan, tiles, pyramid=False)
     yield from volume.steps(cluster)
-    _remove_begun(path)
+    remove_partial_files(path.parent, path.name)
     with disk_explained(tiles):
         write_volume(path, volume.planes())
     shutil.rmtree(tiles)
-
-
-def _remove_begun(path: Path) -> None:
-    """Delete what a killed process had begun to write; it may be large."""
-    for other in path.parent.iterdir():
-        begun = other.name.startswith(f".{path.name}.")
-        if begun and other.suffix == ".partial" and other.is_file():
-            other.unlink()
 
 
 def tiles_folder(path: Path) -> Path:
