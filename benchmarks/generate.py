@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +23,7 @@ import torch
 
 from benchmarks.machine_peak import EDGE, peaks
 from benchmarks.materials import images_of
+from benchmarks.own_process import in_own_process, peak_memory
 from napari_slicegan.architectures import build_generator, generator_spec
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.generation import VolumePlan, generate
@@ -58,21 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.presets:
         sys.stdout.write(f"\n{name}\n{COLUMNS.format(*head, 'x whole', 'labels')}\n")
         for size in options.sizes:
-            found = in_own_process(name, size, options)
+            asked = f"--presets {name} --sizes {size} --whole {options.whole}"
+            words = [*asked.split(), "--repeats", str(options.repeats)]
+            found = in_own_process("benchmarks.generate", words)
             sys.stdout.write(line(size, found, peak))
             sys.stdout.flush()
     return 0
-
-
-def in_own_process(name: str, size: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure in a fresh process, whose memory is that of this volume alone."""
-    command = [sys.executable, "-m", "benchmarks.generate", "--alone"]
-    command += ["--presets", name, "--sizes", str(size), "--whole", str(options.whole)]
-    command += ["--repeats", str(options.repeats)]
-    command += ["--threads", str(torch.get_num_threads())]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -120,13 +110,6 @@ def whole(
         seconds.append(time.perf_counter() - started)
     values = trained.transform.inverse(made[:, :size, :size, :size], 0)
     return np.asarray(values), statistics.median(seconds)
-
-
-def peak_memory() -> int:
-    """Most bytes that this process has had so far."""
-    # Kilobytes, except on macOS.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def line(size: int, found: dict[str, Any], peak: dict[str, float]) -> str:

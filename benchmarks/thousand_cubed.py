@@ -13,7 +13,6 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -22,8 +21,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.generate import peak_memory, untrained
+from benchmarks.generate import untrained
 from benchmarks.machine_peak import EDGE, matmul_peak
+from benchmarks.own_process import in_own_process, peak_memory
 from napari_slicegan.generation import VolumePlan
 from napari_slicegan.generation_costs import generation_costs, operations
 from napari_slicegan.presets import VOLUME_PRESETS
@@ -45,25 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise SystemExit(f"{options.out} is there already; delete it first.")
     cpu = torch.device("cpu")
     before = matmul_peak(torch.float32, cpu, options.matrix)
-    found = in_own_process(options)
+    asked = ["--out", str(options.out), "--edge", str(options.edge)]
+    asked += ["--preset", options.preset]
+    if options.run:
+        asked += ["--run", str(options.run)]
+    found = in_own_process("benchmarks.thousand_cubed", asked)
     after = matmul_peak(torch.float32, cpu, options.matrix)
     sys.stdout.write(table(options, found, statistics.mean((before, after))))
     if not options.keep:
         shutil.rmtree(options.out)
     return 0
-
-
-def in_own_process(options: argparse.Namespace) -> dict[str, Any]:
-    """Make it in a fresh process, whose memory is that of the volume alone."""
-    command = [sys.executable, "-m", "benchmarks.thousand_cubed", "--alone"]
-    command += ["--out", str(options.out), "--edge", str(options.edge)]
-    command += ["--preset", options.preset]
-    command += ["--threads", str(torch.get_num_threads())]
-    if options.run:
-        command += ["--run", str(options.run)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.atomic_files import replacing
 from napari_slicegan.generation import finished
@@ -22,6 +22,9 @@ from napari_slicegan.report_images import length_text
 from napari_slicegan.report_page import GRADE_WORDS
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trained_generator import load_generator
+
+if TYPE_CHECKING:
+    from napari_slicegan.trained_generator import TrainedGenerator
 
 REPORT = "report.json"
 
@@ -67,16 +70,22 @@ def export_generator(
         settings = ProofSettings(transport=False)
         images = RunFolder.open(run).images()
         proof = finished(prove(trained, images, settings)).to_dict()
-    origin = exported(run, out, half, licence)
+    origin = exported(trained, origin, out, half)
     write_card(card_path(out), proof, origin, out.name)
 
 
 def exported(
-    run: str | Path, out: Path, half: bool = False, licence: str = ""
+    trained: TrainedGenerator, origin: Provenance, out: Path, half: bool
 ) -> Provenance:
-    """Write the generator of a run alone; where it comes from, with the file's hash."""
-    trained = load_generator(run)
-    origin = provenance_of(run, trained, licence)
+    """Write a generator alone; where it comes from, with the file's hash.
+
+    Parameters
+    ----------
+    trained
+        The generator; `half` rounds its weights.
+    origin
+        Where it comes from.
+    """
     if half:
         trained.network.half()
     out.parent.mkdir(parents=True, exist_ok=True)

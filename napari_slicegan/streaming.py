@@ -88,7 +88,7 @@ class StreamedVolume:
         plan = with_even_tiles(plan)
         tree = tree_of(plan, None if pyramid else 1)
         settings = settings_of(plan, tree.levels)
-        own = own_attributes(path) if path.exists() else None
+        own = own_attributes(path)
         if own is None:
             if path.exists():
                 raise ValueError(
@@ -117,7 +117,7 @@ class StreamedVolume:
             If there is none in the making.
         """
         path = Path(path)
-        own = own_attributes(path) if path.exists() else None
+        own = own_attributes(path)
         file = path / MAKING / "generator.safetensors"
         if own is None or not file.is_file():
             raise ValueError(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_slicegan.volume import Volume
 
 CROP, BOX = "Crop", "Box of the sliders"
+LIST_EVENTS = ("inserted", "removed", "reordered")
 
 Crop = tuple[int, int, int, int]
 Corner = tuple[float, float, float]
@@ -40,6 +41,18 @@ def selected_sources(viewer: Viewer) -> list[ImageSource]:
             "or drop an image file here."
         )
     return images
+
+
+def follow_list(viewer: Viewer, changed: Callable[..., Any]) -> None:
+    """Call a slot whenever the layer list has other layers or another order."""
+    for name in LIST_EVENTS:
+        getattr(viewer.layers.events, name).connect(changed)
+
+
+def unfollow_list(viewer: Viewer, changed: Callable[..., Any]) -> None:
+    """The opposite of `follow_list`."""
+    for name in LIST_EVENTS:
+        getattr(viewer.layers.events, name).disconnect(changed)
 
 
 def is_image(layer: Layer) -> bool:

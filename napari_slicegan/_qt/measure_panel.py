@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from napari_slicegan.proof import Proof
 
 FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"
-LAYER_EVENTS = ("inserted", "removed", "reordered")
 
 
 class MeasurePanel(QWidget):
@@ -73,8 +72,7 @@ class MeasurePanel(QWidget):
         self.task.failed.connect(self._fail)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
         self.task.state_changed.connect(self._show_state)
-        for name in LAYER_EVENTS:
-            getattr(self._viewer.layers.events, name).connect(self._list_layers)
+        layer_inputs.follow_list(self._viewer, self._list_layers)
         self._list_layers()
 
     def _lay_out(self) -> None:
@@ -129,8 +127,7 @@ class MeasurePanel(QWidget):
 
     def close_work(self, timeout_s: float) -> bool:
         """End the work, let go of the viewer; whether it ended in time."""
-        for name in LAYER_EVENTS:
-            getattr(self._viewer.layers.events, name).disconnect(self._list_layers)
+        layer_inputs.unfollow_list(self._viewer, self._list_layers)
         return self.task.close_work(timeout_s)
 
     def _take(self, proof: Proof) -> None:

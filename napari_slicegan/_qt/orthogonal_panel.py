@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_slicegan._qt import layer_inputs
 from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.canvas_view import MADE_HERE, CanvasView
 from napari_slicegan._qt.layer_picture import LayerPicture, is_volume_layer, picture_of
@@ -66,8 +67,7 @@ class OrthogonalPanel(QGroupBox):
         self.mode.currentTextChanged.connect(lambda text: self._apply_mode())
         self.phase.currentIndexChanged.connect(lambda index: self._apply_mode())
         self.views.value_changed.connect(self._move)
-        for name in ("inserted", "removed", "reordered"):
-            getattr(self._viewer.layers.events, name).connect(self._list_layers)
+        layer_inputs.follow_list(self._viewer, self._list_layers)
         self._list_layers()
         self._show_state()
 
@@ -151,8 +151,7 @@ class OrthogonalPanel(QGroupBox):
 
     def release(self) -> None:
         """Let go of the viewer; what is shown stays."""
-        for name in ("inserted", "removed", "reordered"):
-            getattr(self._viewer.layers.events, name).disconnect(self._list_layers)
+        layer_inputs.unfollow_list(self._viewer, self._list_layers)
         if self._layer is not None:
             self._layer.events.data.disconnect(self._renew)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from napari_slicegan._qt.layer_picture import LABELS
 from napari_slicegan._qt.layers import grid_of, label_colours
-from napari_slicegan.ome_zarr import OWN
+from napari_slicegan.ome_zarr import own_attributes
 from napari_slicegan.optional_packages import optional_package
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -16,7 +15,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 def is_pyramid(path: Path) -> bool:
     """Whether a folder is a volume of this program's. Loads nothing."""
-    return _own(path) is not None
+    return own_attributes(path) is not None
 
 
 def read_pyramid(path: str | Path) -> list[LayerData]:
@@ -30,7 +29,7 @@ def read_pyramid(path: str | Path) -> list[LayerData]:
         If it is no volume of this program's, or zarr is not installed.
     """
     path = Path(path)
-    own = _own(path)
+    own = own_attributes(path)
     if own is None:
         raise ValueError(
             f"Expected a volume written by 'slicegan generate', got {path}; choose "
@@ -53,13 +52,3 @@ def read_pyramid(path: str | Path) -> list[LayerData]:
         levels = [array.moveaxis(level, 0, -1) for level in levels]
     options["rgb"] = own["kind"] == "colour"
     return [(levels, options, "image")]
-
-
-def _own(path: Path) -> dict[str, Any] | None:
-    """What the program noted in the folder; None if it wrote none."""
-    try:
-        about = json.loads((path / "zarr.json").read_text("utf-8"))
-        own = about["attributes"][OWN]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return own if isinstance(own, dict) else None

@@ -48,6 +48,15 @@ class Sample:
     values: NDArray[Any]
     axes: Orientation
 
+    @property
+    def size(self) -> int:
+        """Number of voxels, times channels of colour."""
+        return self.values.size
+
+    def read(self) -> NDArray[Any]:
+        """The values, as of what is read only when it is measured."""
+        return self.values
+
 
 Group: TypeAlias = tuple[Sample, ...]
 

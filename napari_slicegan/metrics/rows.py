@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.intensity import histogram_distance
-from napari_slicegan.metrics.sampling import Part, blocks_of, sections_of
+from napari_slicegan.metrics.sampling import blocks_of, sections_of
 from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.reference import Group, Reference, Sample
+    from napari_slicegan.metrics.sampling import Part
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
 # What a metric is given of the values: an indicator or a channel.
@@ -82,9 +83,7 @@ class _Meter:
     def of(self, sample: Sample | Part) -> NDArray[np.float64]:
         """Curve, or a single number as ``[1]``; mean over the sample's axes."""
         array_axes = (0,) if self.axis is None else sample.axes[self.axis]
-        values = self.component(
-            sample.read() if isinstance(sample, Part) else sample.values
-        )
+        values = self.component(sample.read())
         measured = [
             np.atleast_1d(self.metric.function(values, self.max_distance, axis))
             for axis in array_axes
@@ -94,10 +93,7 @@ class _Meter:
     def mean(self, samples: Sequence[Sample | Part]) -> NDArray[np.float64] | None:
         """Mean weighted by size; None if no sample can tell."""
         shown = [sample for sample in samples if self._shows(sample)]
-        pairs = [
-            (self.of(one), one.size if isinstance(one, Part) else one.values.size)
-            for one in shown
-        ]
+        pairs = [(self.of(sample), sample.size) for sample in shown]
         known = [(value, size) for value, size in pairs if not np.isnan(value).any()]
         if not known:
             return None

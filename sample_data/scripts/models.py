@@ -16,6 +16,7 @@ from napari_slicegan.model_card import card_path, exported, write_card
 from napari_slicegan.presets import preset
 from napari_slicegan.progress_bar import train_with_progress
 from napari_slicegan.proof import ProofSettings, prove
+from napari_slicegan.provenance import provenance_of
 from napari_slicegan.report_page import write_report
 from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.trainer import Trainer
@@ -61,7 +62,8 @@ def make(
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         train_with_progress(Trainer.start(config, images, run))
-        origin = exported(run, file, half=True)
+        trained = load_generator(run)
+        origin = exported(trained, provenance_of(run, trained), file, half=True)
     # What ships is measured: the rounded weights.
     source = material.truth() or images
     proof = finished(prove(load_generator(file), source, settings))
