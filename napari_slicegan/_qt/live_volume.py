@@ -24,10 +24,9 @@ GUESSED_VOXELS_PER_S = 64**3 / 0.2
 
 
 class LiveWorker(SteeredWorker):
-    """Makes one volume; short-lived, so that it leaves the memory to Python."""
+    """Makes one volume of a generator that is kept."""
 
-    def _release(self) -> None:
-        del self._gen
+    holds_networks = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,19 +7,18 @@ it is in, and lets go of everything it held: napari keeps its finished workers.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QEventLoop, QThreadPool
 from qtpy.QtWidgets import QApplication
 
+from napari_slicegan._qt.garbage import garbage_collector
 from napari_slicegan._qt.generation_job import WORK, Request
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
 
@@ -44,9 +43,21 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
     the log, not in the exception, where it would keep the networks alive.
     """
 
+    holds_networks: ClassVar = True
+    """Whether all garbage is looked for when it has ended."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin, beside the window. No garbage is collected in the thread."""
+        collector = garbage_collector()
+        collector.begin_work()
+        self.finished.connect(
+            collector.end_large_work if self.holds_networks else collector.end_work
+        )
+        super().start()
 
     def run(self) -> None:
         """Called by the pool."""
@@ -109,12 +120,8 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.yielded.emit(value)
 
     def _release(self) -> None:
-        """Let go of networks and images, also in the memory of a GPU."""
+        """Let go of networks and images."""
         del self._gen
-        gc.collect()
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
 
 class GenerationWorker(SteeredWorker):

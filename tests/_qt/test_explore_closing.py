@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.qt
-ENDLESS = FitRequest("block1", 2, 1_000_000, (), 24)
+ENDLESS = FitRequest("block1", 2, 200_000, (), 24)
 
 
 @pytest.mark.parametrize("way", WAYS)
