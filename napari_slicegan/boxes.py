@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -34,7 +33,7 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     box
         First voxel and voxel after the last along z, y, x.
     """
-    network = plan.trained.network
+    network = plan.network
     _, whole = network.rules_around(0)
     needed = _needed(box, whole)
     latents = plan.latents(*needed)
@@ -52,8 +51,7 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
                 for (first, last), start in zip(needed, origin, strict=True)
             )
             made = block(made)[:, :, z, y, x]
-    values = plan.trained.transform.inverse(made[0].float().cpu(), 0)
-    return np.asarray(values)
+    return plan.micrograph_values(made)
 
 
 def _needed(box: Spans, rule: SizeRule) -> Spans:

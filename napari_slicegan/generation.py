@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slicegan.architectures.inference import inference_form
 from napari_slicegan.config import AXES
 from napari_slicegan.edits import Edit, VolumeEdits
 from napari_slicegan.latent import LatentField
@@ -20,6 +21,7 @@ from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
+    from napari_slicegan.architectures import VolumeGenerator
     from napari_slicegan.trained_generator import TrainedGenerator
 
 Result = TypeVar("Result")
@@ -98,7 +100,8 @@ class VolumePlan:
     ) -> None:
         rule = trained.network.size_rule
         _check(size, seed, periodic, rule.scale)
-        self.edits = VolumeEdits(trained.network, edits, size, periodic)
+        self.network = _for_volumes(trained)
+        self.edits = VolumeEdits(self.network, edits, size, periodic)
         self.truncation = checked_truncation(truncation)
         self.trained = trained
         self.size = size
@@ -150,12 +153,18 @@ class VolumePlan:
         with computing_in(self.precision, latents.device):
             if self.edits:
                 z, y, x = (first for first, _ in tile.latents)
-                made = self.edits.run(latents[None], (z, y, x))[0].float()
+                made = self.edits.run(latents[None], (z, y, x))
             else:
-                made = self.trained.network(latents[None])[0].float()
+                made = self.network(latents[None])
         z, y, x = tile.shape
-        values = self.trained.transform.inverse(made[:, :z, :y, :x].cpu(), 0)
-        return np.asarray(values)
+        return self.micrograph_values(made[:, :, :z, :y, :x])
+
+    def micrograph_values(self, made: Tensor) -> NDArray[np.generic]:
+        """What the plan's network made, [1, C, Z, Y, X], as [Z, Y, X] or [..., 3]."""
+        transform = self.trained.transform
+        if isinstance(transform, OneHotPhases) and not made.is_floating_point():
+            return transform.labels_of(made[0, 0])
+        return np.asarray(transform.inverse(made[0].float().cpu(), 0))
 
 
 def generate(
@@ -249,6 +258,16 @@ def checked_truncation(truncation: float) -> float:
             f"Expected a truncation from 0 to 1, got {truncation:g}; correct it so."
         )
     return truncation
+
+
+def _for_volumes(trained: TrainedGenerator) -> VolumeGenerator:
+    """The network in the form that makes volumes fastest where it is."""
+    network, transform = trained.network, trained.transform
+    if next(network.parameters()).device.type != "cpu":
+        return network
+    if not isinstance(transform, OneHotPhases):
+        return inference_form(network)
+    return inference_form(network, transform.weights or (1.0,) * transform.channels)
 
 
 def _check(size: Size, seed: int, periodic: str, scale: int) -> None:

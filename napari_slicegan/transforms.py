@@ -129,7 +129,10 @@ class OneHotPhases:
             shape = [1] * values.ndim
             shape[axis] = -1
             values = values * values.new_tensor(self.weights).view(shape)
-        index = most_probable(values.detach(), axis)
+        return self.labels_of(most_probable(values.detach(), axis))
+
+    def labels_of(self, index: Tensor) -> NDArray[Any]:
+        """The micrograph's labels of channels, any shape."""
         labels: NDArray[Any] = self._values[index.cpu().numpy()]
         return labels
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -75,11 +76,13 @@ class VolumeGenerator(GeneratorNetwork):
     # A volume has so many voxels that two of them tell enough.
     statistics_batch = 2
 
-    def __init__(self, spec: GeneratorSpec, rules: list[SizeRule], **blocks: nn.Module):
+    def __init__(
+        self, spec: GeneratorSpec, rules: Sequence[SizeRule], **blocks: nn.Module
+    ) -> None:
         super().__init__(spec, **blocks)
         self.spec: GeneratorSpec = spec
         self.size_rule = chain_rule(rules)
-        self._rules = tuple(rules)
+        self.rules = tuple(rules)
         self.value_range = value_range(spec.output)
 
     @property
@@ -99,7 +102,7 @@ class VolumeGenerator(GeneratorNetwork):
 
     def rules_around(self, n_blocks: int) -> tuple[SizeRule, SizeRule]:
         """Size rules of the first blocks, and of those after them."""
-        return chain_rule(self._rules[:n_blocks]), chain_rule(self._rules[n_blocks:])
+        return chain_rule(self.rules[:n_blocks]), chain_rule(self.rules[n_blocks:])
 
     def forward(self, latents: Tensor) -> Tensor:
         """[B, C_latent, z, y, x] -> [B, C, Z, Y, X]."""
