@@ -28,6 +28,7 @@ from napari_slicegan.architectures import build_generator, generator_spec
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.generation import VolumePlan, generate
 from napari_slicegan.generation_costs import operations
+from napari_slicegan.heap import keep_freed_memory
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trained_generator import TrainedGenerator
 from napari_slicegan.transforms import fit_transform
@@ -43,6 +44,8 @@ COLUMNS = "{:>6}{:>10}{:>12}{:>11}{:>9}{:>9}{:>11}{:>10}{:>9}"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure each preset and size, and print the table."""
     options = parser().parse_args(arguments)
+    # As the program does.
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.alone:

@@ -30,6 +30,7 @@ from benchmarks.yardstick import as_number
 from napari_slicegan.config import AXES, RunConfig
 from napari_slicegan.dataset import PatchSampler
 from napari_slicegan.generation import generate
+from napari_slicegan.heap import keep_freed_memory
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.sliced_wasserstein import mean_distance
 from napari_slicegan.micrograph import Micrograph
@@ -78,6 +79,8 @@ CASES: Mapping[str, tuple[Reader, Mapping[str, Any]]] = MappingProxyType(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train on each micrograph, print a line, write a picture."""
     options = parser().parse_args(arguments)
+    # As the program does.
+    keep_freed_memory()
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.cases:
         read, settings = CASES[name]

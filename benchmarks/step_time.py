@@ -28,6 +28,7 @@ from benchmarks.stopwatch import Stopwatch
 from benchmarks.time_to_quality import parse_setting
 from napari_slicegan import hard_phases
 from napari_slicegan.estimates import step_cost
+from napari_slicegan.heap import keep_freed_memory
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trainer import Trainer
 
@@ -235,6 +236,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure one setting, or two in turns, and print the table."""
     options = parser().parse_args(arguments)
+    # As the program does.
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     base = preset(options.preset).changed(**settings_of(options.material))

@@ -26,6 +26,7 @@ from benchmarks.machine_peak import EDGE, matmul_peak
 from benchmarks.own_process import in_own_process, peak_memory
 from napari_slicegan.generation import VolumePlan
 from napari_slicegan.generation_costs import generation_costs, operations
+from napari_slicegan.heap import keep_freed_memory
 from napari_slicegan.presets import VOLUME_PRESETS
 from napari_slicegan.streaming import StreamedVolume
 from napari_slicegan.trained_generator import load_generator
@@ -36,6 +37,8 @@ SEED = 0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the volume and print what it took."""
     options = parser().parse_args(arguments)
+    # As the program does.
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.alone:

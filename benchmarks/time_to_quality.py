@@ -28,6 +28,7 @@ from benchmarks.transport import generated_diffusivity, real_diffusivity
 from benchmarks.yardstick import Columns, Yardstick
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.generation import generate
+from napari_slicegan.heap import keep_freed_memory
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer
@@ -68,6 +69,8 @@ class Run:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what is not in the CSV yet, then print the table and draw the curves."""
     options = parser().parse_args(arguments)
+    # As the program does.
+    keep_freed_memory()
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / FILE
     settings = " ".join("".join(text.split()) for text in options.set)

@@ -18,6 +18,7 @@ from napari_slicegan.cli_report_flags import (
     add_export,
     add_report,
 )
+from napari_slicegan.heap import keep_freed_memory
 from napari_slicegan.launcher import KnownFault, is_launched, is_main
 
 FAULT = 2
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # a quiet machine, several times faster where other programs use the cores. It is
     # read when torch is loaded, and only a program may decide it for its process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     options = _parser().parse_args(arguments)
     try:
         _check_launch(options.command)

@@ -1,8 +1,11 @@
-"""Cycles of garbage are collected in the main thread while workers are at work.
+"""What becomes of used memory while workers are at work.
 
-Python collects where it happens to be. A thread that collects widgets which were closed
-a moment ago deletes them while Qt tells them so in the main thread: both wait for each
-other without end.
+Cycles of garbage are collected in the main thread. Python collects in whichever thread
+it happens to be, and a thread that collects widgets which were closed a moment ago
+deletes them while Qt tells them so in the main thread: both wait for each other without
+end.
+
+Freed memory is kept until the work is done, see `napari_slicegan.heap`.
 """
 
 from __future__ import annotations
@@ -14,13 +17,15 @@ import time
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_slicegan.heap import give_back_freed_memory, keep_freed_memory
+
 INTERVAL_MS = 200
 FULL_INTERVAL_S = 300.0
 """Looking at everything takes a third of a second."""
 
 
-class GarbageCollector(QObject):
-    """Takes the place of Python's own while anything is at work; main thread only."""
+class MemoryAtWork(QObject):
+    """Collects in place of Python while anything is at work; main thread only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +43,7 @@ class GarbageCollector(QObject):
                 # Somebody else takes care.
                 return
             gc.disable()
+            keep_freed_memory()
             self._full_at = time.monotonic()
             self._timer.start()
         self._n_at_work += 1
@@ -58,16 +64,19 @@ class GarbageCollector(QObject):
             return
         if self._n_at_work or self._is_full_due:
             gc.collect()
-            self._full_at, self._is_full_due = now, False
+            self._full_at = now
             torch = sys.modules.get("torch")
             if torch is not None and torch.cuda.is_available():
                 torch.cuda.empty_cache()
         if not self._n_at_work:
+            if self._is_full_due:
+                give_back_freed_memory()
+            self._is_full_due = False
             self._timer.stop()
             gc.enable()
 
 
 @functools.cache
-def garbage_collector() -> GarbageCollector:
+def memory_at_work() -> MemoryAtWork:
     """That of the program; made when it is first asked for, in the main thread."""
-    return GarbageCollector()
+    return MemoryAtWork()

@@ -18,9 +18,9 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QEventLoop, QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_slicegan._qt.garbage import garbage_collector
 from napari_slicegan._qt.generation_job import WORK, Request
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
+from napari_slicegan._qt.memory_at_work import memory_at_work
 
 if TYPE_CHECKING:
     from napari_slicegan.step_report import FinishReason, StepReport
@@ -44,7 +44,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
     """
 
     holds_networks: ClassVar = True
-    """Whether all garbage is looked for when it has ended."""
+    """Whether all memory is looked through when it has ended."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,10 +52,10 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
 
     def start(self) -> None:
         """Begin, beside the window. No garbage is collected in the thread."""
-        collector = garbage_collector()
-        collector.begin_work()
+        memory = memory_at_work()
+        memory.begin_work()
         self.finished.connect(
-            collector.end_large_work if self.holds_networks else collector.end_work
+            memory.end_large_work if self.holds_networks else memory.end_work
         )
         super().start()
 
