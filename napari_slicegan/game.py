@@ -21,7 +21,7 @@ from napari_slicegan.devices import to_device
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS
 from napari_slicegan.phase_weights import matching_weights
-from napari_slicegan.precision import choose_precision, computing_in
+from napari_slicegan.precision import choose_precision, computing_in, critic_order
 from napari_slicegan.random_streams import RandomStreams, prior_sample
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.views import view_of
@@ -91,8 +91,8 @@ class Game:
             build_critic(config, seen, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
         )
-        # Convolutions of a processor are made for channels that lie side by side.
-        self.critics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        order = critic_order(config)
+        self.critics.to(device, memory_format=order)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         settings = config.optimiser
         self.generator_optimiser = OPTIMISERS[settings.generator_optimiser](

@@ -84,6 +84,7 @@ ORDER = (
     "image_subject",
     "point_subject",
     "subjects",
+    "step_probe",
     "estimates",
     "trainer",
     "fine_tuning",
