@@ -23,6 +23,7 @@ from napari_slicegan.cli_window import run_demo_in_window, run_window, window_fa
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.demo import DemoJob, run_demo
 from napari_slicegan.devices import choose_device
+from napari_slicegan.estimates import estimate
 from napari_slicegan.fine_tuning import fine_tune
 from napari_slicegan.image_generation import generate_images
 from napari_slicegan.joining import processes_of_program
@@ -97,7 +98,9 @@ def train(options: Namespace) -> int:
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     if options.source:
         return _run(fine_tune(options.source, config, images, out), out)
-    return _run(Trainer.start(config, images, out), out)
+    trainer = Trainer.start(config, images, out)
+    _say(estimate(trainer.config, images).sentence())
+    return _run(trainer, out)
 
 
 def resume(options: Namespace) -> int:

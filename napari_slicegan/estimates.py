@@ -2,8 +2,9 @@
 
 The networks of the run take one or two training steps on torch's device "meta", where
 nothing is computed: the operations are counted, and the bytes alive at each moment.
-Seconds follow from the speed of the machine, which is measured once, with the
-generator of the default preset.
+Seconds follow from the speed of the machine: for volumes that of the default preset's
+generator, measured once; for images and points that of their own networks with few
+images.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from napari_slicegan.architectures import (
     output_of,
     volume_spec,
 )
-from napari_slicegan.config import VOLUMES, RunConfig
+from napari_slicegan.config import AXES, VOLUMES, RunConfig
 from napari_slicegan.devices import choose_device
 from napari_slicegan.game import Game
 from napari_slicegan.memory import MEMORY_SETTINGS
 from napari_slicegan.operation_counter import META, Counter, StepCost
+from napari_slicegan.step_probe import probe, timed_settings
 from napari_slicegan.subjects import build_subject
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Estimate:
         needed, free = (bytes_in_words(n) for n in (self.memory_bytes, self.free_bytes))
         text = (
             f"About {duration(self.minutes)} for {_rounded(self.steps)} steps of "
-            f"{self.step_s:.2g} s, {needed} of {free} free memory."
+            f"{_few_digits(self.step_s)} s, {needed} of {free} free memory."
         )
         if self.fits:
             return text
@@ -99,7 +101,7 @@ def estimate(config: RunConfig, data: Data) -> Estimate:
     config = with_volumes(config, data)
     subject = build_subject(config, data)
     cost = _cost(config, subject)
-    step_s = cost.seconds(machine_speed(device, torch.get_num_threads()))
+    step_s = _seconds(config, subject, cost, device)
     steps, minutes = subject.training.steps, subject.training.minutes
     if minutes is not None:
         steps = min(steps, math.ceil(60 * minutes / step_s))
@@ -136,6 +138,26 @@ def with_volumes(config: RunConfig, data: Data) -> RunConfig:
 def _cost(config: RunConfig, subject: Subject) -> StepCost:
     channels, values = subject.transform.channels, subject.transform.range
     return step_cost(config, channels, output_of(values), subject.isotropic)
+
+
+def _seconds(
+    config: RunConfig, subject: Subject, cost: StepCost, device: torch.device
+) -> float:
+    """Seconds of a step: by the speed for volumes, or by steps of few images."""
+    threads = torch.get_num_threads()
+    lacks = cost.memory_bytes > free_memory(device)
+    if lacks or config.architecture.dimensions == len(AXES):
+        return cost.seconds(machine_speed(device, threads))
+    most = max(config.training.volumes)
+    channels, output = subject.transform.channels, output_of(subject.transform.range)
+    found = probe(timed_settings(config, most), channels, output, device, threads)
+    operations = {
+        n: step_cost(timed_settings(config, n), channels, output, True).operations
+        for n in (found.few.images, found.more.images)
+    }
+    game = config.objective
+    moves = game.critic_steps + game.generator_steps
+    return found.seconds(operations, cost.operations, moves)
 
 
 def step_cost(
@@ -237,6 +259,10 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
         for patch, latent in sizes.items()
         if halved <= patch <= LARGEST_PATCH and patch % halved == 0
     }
+
+
+def _few_digits(seconds: float) -> str:
+    return f"{seconds:.2g}" if seconds < 99 else _rounded(round(seconds))
 
 
 def _rounded(n: int) -> str:

@@ -21,7 +21,12 @@ from napari_slicegan.devices import to_device
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS, decay, set_rate
 from napari_slicegan.phase_weights import matching_weights
-from napari_slicegan.precision import choose_precision, computing_in, scoring
+from napari_slicegan.precision import (
+    choose_precision,
+    computing_in,
+    critic_order,
+    scoring,
+)
 from napari_slicegan.processes import ALONE, Processes
 from napari_slicegan.random_streams import RandomStreams, prior_sample
 from napari_slicegan.transforms import OneHotPhases
@@ -82,8 +87,8 @@ class Game:
             build_critic(config, seen, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
         )
-        # Convolutions of a processor are made for channels that lie side by side.
-        self.critics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        order = critic_order(config)
+        self.critics.to(device, memory_format=order)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         for network in (self.generator, self.critics):
             processes.join_statistics(network)

@@ -103,6 +103,7 @@ ORDER = (
     "image_subject",
     "point_subject",
     "subjects",
+    "step_probe",
     "estimates",
     "steering",
     "trainer",

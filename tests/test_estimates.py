@@ -31,6 +31,7 @@ from napari_slicegan.operation_counter import META, Counter
 from napari_slicegan.point_set import nine_gaussians
 from napari_slicegan.presets import VOLUME_PRESETS, preset
 from napari_slicegan.presets_of_images import IMAGE_PRESETS
+from napari_slicegan.step_probe import Probe, Timed
 from napari_slicegan.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
 from tests.toys import Crops
@@ -154,8 +155,13 @@ def assert_operations_are_computed(
 
 
 @pytest.mark.parametrize("name", sorted(IMAGE_PRESETS))
-def test_every_preset_of_images_has_an_estimate(name: str) -> None:
+def test_every_preset_of_images_has_an_estimate(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Weights, gradients and Adam's moments are 16 bytes for each weight."""
+    # 0.5 s for moving the weights of both sides, 1 s for an image.
+    timed = Probe(Timed(2, 2.5), Timed(4, 4.5))
+    monkeypatch.setattr(estimates, "probe", lambda *settings: timed)
     config = preset(name).changed(judged_images=16, device="cpu")
     size = config.architecture.patch_size
     data: Data = ImageSet(np.arange(2.0 * size**2).reshape(2, size, size) + 1, "ramps")
@@ -171,6 +177,9 @@ def test_every_preset_of_images_has_an_estimate(name: str) -> None:
     # Two images are one step of an epoch; other presets end by their steps.
     epochs = config.training.epochs
     assert found.steps == (epochs or config.training.steps)
+    game, (batch, _) = config.objective, config.training.volumes
+    assert found.step_s > 0.25 * (game.critic_steps + game.generator_steps)
+    assert found.step_s < 1.25 * batch * (game.critic_steps + game.generator_steps)
 
 
 def test_memory_grows_evenly_with_the_volumes(toy_config: RunConfig) -> None:
@@ -258,6 +267,8 @@ def test_sentence_says_time_memory_and_what_to_lower() -> None:
     assert enough.sentence() == (
         "About 5 min for 570 steps of 0.5 s, 0.9 GB of 23 GB free memory."
     )
+    slow = Estimate(151.3, 24, 60, 9 * 10**8, 23 * 10**9)
+    assert slow.sentence().startswith("About 60 min for 24 steps of 150 s, ")
     lacking = Estimate(60, 72_000, 72_000, 30 * 10**9, 23 * 10**9)
     assert not lacking.fits
     assert "50 days for 72,000 steps" in lacking.sentence()

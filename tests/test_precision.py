@@ -13,7 +13,8 @@ import torch
 from napari_slicegan.cli import main
 from napari_slicegan.game import Game
 from napari_slicegan.generation import generate
-from napari_slicegan.precision import choose_precision
+from napari_slicegan.precision import choose_precision, critic_order
+from napari_slicegan.presets import preset
 from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.volume import Volume
@@ -138,3 +139,18 @@ def test_tiles_in_bfloat16_fit_together(sharp_run: Path) -> None:
         generate(trained, (40, 40, 40), 1, "", n, torch.bfloat16).values for n in (4, 8)
     )
     assert np.mean(small == large) >= 0.995
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("slicegan-fast", torch.channels_last),
+        ("slicegan-paper", torch.channels_last),
+        ("oasis-64", torch.channels_last),
+        ("specgan", torch.contiguous_format),
+    ],
+)
+def test_second_derivatives_of_large_layers_are_added_in_their_order(
+    name: str, order: torch.memory_format
+) -> None:
+    assert critic_order(preset(name)) == order
