@@ -181,8 +181,8 @@ def lazy_volume(
     return as_dask(EndlessVolume(plan, cache_bytes))
 
 
-def as_dask(volume: EndlessVolume) -> Any:
-    """The same as a dask array."""
+def as_dask(volume: Any) -> Any:
+    """An endless volume, or what behaves like one, as a dask array."""
     array = optional_package("dask.array", "makes arrays that are not there", "scale")
     chunks = tuple(min(CHUNK, n) for n in volume.shape)
     meta = np.empty((0,) * volume.ndim, volume.dtype)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.endless import completed_key, positions
+from napari_slicegan.endless import as_dask, completed_key, positions
 
 if TYPE_CHECKING:
     from napari_slicegan.endless import EndlessVolume
@@ -41,6 +41,7 @@ class Overview:
         self.shape: tuple[int, ...] = (z, y, x, *volume.shape[3:])
         self.size = math.prod(self.shape)
         self.empty = empty_value(volume)
+        self.name = f"{volume.name}-{factor}-{id(volume)}"
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Voxels of whole numbers and slices, as of an array."""
@@ -68,14 +69,21 @@ class Overview:
         return voxels[(*chosen, *rest)]
 
 
-def viewer_levels(volume: EndlessVolume) -> list[EndlessVolume | Overview]:
-    """The volume and its overviews, each half as large, for a multiscale viewer."""
-    levels: list[EndlessVolume | Overview] = [volume]
+def viewer_levels(volume: EndlessVolume) -> list[Any]:
+    """The volume and its overviews, each half as large, for a multiscale viewer.
+
+    Returns
+    -------
+    list of dask.array.Array
+        Viewers cut the canvas's part out of all planes first and choose the plane
+        afterwards; dask makes one cut of both.
+    """
+    arrays = [as_dask(volume)]
     factor = 2
-    while max(levels[-1].shape[:3]) > LARGEST_LEVEL:
-        levels.append(Overview(volume, factor))
+    while max(arrays[-1].shape[:3]) > LARGEST_LEVEL:
+        arrays.append(as_dask(Overview(volume, factor)))
         factor *= 2
-    return levels
+    return arrays
 
 
 def empty_value(volume: EndlessVolume) -> int:

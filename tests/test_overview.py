@@ -54,7 +54,6 @@ def test_levels_halve_until_a_viewer_can_show_all_of_it() -> None:
     trained = random_generator(OneHotPhases([0, 207]))
     volume = EndlessVolume(VolumePlan(trained, (4096, 1000, 1), 3))
     levels = viewer_levels(volume)
-    assert levels[0] is volume
     assert [level.shape for level in levels] == [
         (4096, 1000, 1),
         (2048, 500, 1),
@@ -62,6 +61,16 @@ def test_levels_halve_until_a_viewer_can_show_all_of_it() -> None:
         (512, 125, 1),
     ]
     assert volume.kept_bytes == 0
+
+
+def test_a_part_of_a_plane_cut_in_two_steps_costs_one_slab(
+    volume: EndlessVolume,
+) -> None:
+    """As napari does: rows and columns of all planes first, then the plane."""
+    [whole] = viewer_levels(volume)
+    part = np.asarray(whole[:, 0:16, 0:16][5])
+    assert [piece for piece, _ in volume.kept()] == [((4, 8), (0, 16), (0, 16))]
+    np.testing.assert_array_equal(part, volume[5, :16, :16])
 
 
 def test_empty_is_no_phase() -> None:
