@@ -23,11 +23,18 @@ NM_UM = 10_000.0
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """Volume that is wanted, as `VolumePlan` takes it."""
+    """Volume that is wanted, as `VolumePlan` takes it.
+
+    Attributes
+    ----------
+    endless
+        Whether it is generated where it is looked at, instead of as a whole.
+    """
 
     size: tuple[int, int, int] = (128, 128, 128)
     periodic: str = ""
     seed: int = 0
+    endless: bool = False
 
 
 class GenerationForm(QWidget):
@@ -45,6 +52,12 @@ class GenerationForm(QWidget):
         self.lengths = {axis: self._length_box(axis) for axis in AXES}
         self.periodic = {axis: self._periodic_box(axis) for axis in AXES}
         self.seed = SeedEditor("volume")
+        self.endless = QCheckBox("Endless (generated as you look)")
+        self.endless.setObjectName("endless")
+        self.endless.setToolTip(
+            "Shows a volume of any size at once, slice by slice; nothing of it is kept "
+            "but what was looked at last."
+        )
         self.amount = QLabel()
         # layout
         self._lay_out()
@@ -58,6 +71,7 @@ class GenerationForm(QWidget):
                 lambda checked, axis=axis: self._round(axis)
             )
         self.seed.value_changed.connect(self._changed)
+        self.endless.toggled.connect(self._changed)
         self._changed()
 
     def _lay_out(self) -> None:
@@ -73,6 +87,7 @@ class GenerationForm(QWidget):
         grid.addWidget(QLabel("Seed"), 4, 0)
         grid.addWidget(self.seed, 4, 1)
         grid.addWidget(self.amount, 4, 2, 1, 2)
+        grid.addWidget(self.endless, 5, 0, 1, 4)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
 
@@ -80,7 +95,8 @@ class GenerationForm(QWidget):
         """What is asked for."""
         z, y, x = (self.voxels[axis].value() for axis in AXES)
         periodic = "".join(a for a in AXES if self.periodic[a].isChecked())
-        return GenerationRequest((z, y, x), periodic, self.seed.value())
+        endless = self.endless.isChecked()
+        return GenerationRequest((z, y, x), periodic, self.seed.value(), endless)
 
     def set_value(self, request: GenerationRequest) -> None:
         """Show a request."""
@@ -88,6 +104,7 @@ class GenerationForm(QWidget):
             self.periodic[axis].setChecked(axis in request.periodic)
             self.voxels[axis].setValue(n)
         self.seed.set_value(request.seed)
+        self.endless.setChecked(request.endless)
 
     def set_generator(self, voxel_size_nm: float | None, scale: int) -> None:
         """Size of a voxel, and the number of voxels that a period is a multiple of."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from napari_slicegan._qt.sample_form import SampleRequest
 from napari_slicegan.memory import lacks_memory
 
 if TYPE_CHECKING:
+    from napari_slicegan.endless import EndlessVolume
     from napari_slicegan.sheet import Sheet
     from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
     from napari_slicegan.volume import Volume
@@ -32,14 +35,19 @@ def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
 
 def generate_volume(
     trained: TrainedGenerator, request: GenerationRequest, device: str = "auto"
-) -> Generator[float, None, Volume]:
+) -> Generator[float, None, Volume | EndlessVolume]:
     """Generate tile by tile: yields the finished share, returns the volume.
+
+    An endless one is returned at once, with nothing generated.
 
     Raises
     ------
     ValueError
         If the volume does not fit into the memory, or cannot be periodic.
     """
+    if request.endless:
+        yield 1.0
+        return endless_volume(trained, request, device)
     from napari_slicegan.devices import choose_device
     from napari_slicegan.generation import VolumePlan, generate_in_steps
 
@@ -60,6 +68,26 @@ def generate_volume(
     finally:
         # The panel keeps the network; the memory of a GPU is for those who compute.
         trained.network.to("cpu")
+
+
+def endless_volume(
+    trained: TrainedGenerator, request: GenerationRequest, device: str = "auto"
+) -> EndlessVolume:
+    """A volume that is generated where it is looked at, by a network of its own.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be periodic.
+    """
+    from napari_slicegan.devices import choose_device
+    from napari_slicegan.endless import EndlessVolume
+    from napari_slicegan.generation import VolumePlan
+
+    # The panel's network moves from device to device, and on to other runs.
+    network = copy.deepcopy(trained.network).to(choose_device(device))
+    own = dataclasses.replace(trained, network=network)
+    return EndlessVolume(VolumePlan(own, request.size, request.seed, request.periodic))
 
 
 def draw_samples(

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt import layers
 from napari_slicegan._qt.buttons import button
 from napari_slicegan._qt.drop_target import DropTarget
+from napari_slicegan._qt.endless_layer import add_endless
 from napari_slicegan._qt.generation_form import GenerationForm, GenerationRequest
 from napari_slicegan._qt.generation_progress import GenerationProgress
 from napari_slicegan._qt.generator_source import GeneratorSource
@@ -199,10 +200,14 @@ class VolumePanel(DropTarget, QWidget):
             widget.setVisible(product == VOLUME)
         self.product_changed.emit(product)
 
-    def _take(self, made: Volume | Sheet) -> None:
+    def _take(self, made: Any) -> None:
         """Show what was made as a layer."""
-        self._made = made
         request = self._request
+        if isinstance(request, GenerationRequest) and request.endless:
+            size = " x ".join(map(str, request.size))
+            add_endless(self._viewer, made, f"Endless {size}, seed {request.seed}")
+            return
+        self._made = made
         if isinstance(request, SampleRequest) and isinstance(made, Sheet):
             name = f"Samples, seed {request.seed}"
             layers.add_samples(self._viewer, made, name, request.as_sheet)
