@@ -62,9 +62,8 @@ class SubpixelConvolution(nn.Module):
     def cells(self, x: Tensor) -> Tensor:
         """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, C_out]."""
         x = x.contiguous(memory_format=TOGETHER)
-        made = functional.conv3d(
-            x, self.get_buffer("weight"), self._buffers["bias"]
-        ).permute(0, 2, 3, 4, 1)
+        made = _convolution(x, self.get_buffer("weight"), self._buffers["bias"])
+        made = made.permute(0, 2, 3, 4, 1)
         return made.reshape(*made.shape[:4], *(self.stride,) * 3, -1)
 
     def arranged(self, cells: Tensor) -> Tensor:
@@ -79,6 +78,18 @@ class SubpixelConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, z, y, x] -> [B, C_out, Z, Y, X]."""
         return self.arranged(self.cells(x)).movedim(-1, 1)
+
+
+def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Plain 3-D convolution by oneDNN, also where torch prefers its own, slower one.
+
+    That is so for small kernels on small volumes, the size of a preview.
+    """
+    plain = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
+    if x.device.type == "cpu" and plain and torch.backends.mkldnn.is_available():
+        none, once = (0,) * 3, (1,) * 3
+        return torch.mkldnn_convolution(x, weight, bias, none, once, once, 1)
+    return functional.conv3d(x, weight, bias)
 
 
 class WholeConvolution(nn.Module):
