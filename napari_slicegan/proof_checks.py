@@ -95,11 +95,13 @@ def check_size(samples: Group, volume: Volume) -> Check | None:
     label, worst = max(known.items(), key=lambda pair: pair[1].relative)
     percent = 100 * worst.relative
     answer = "Yes" if worst.is_enough else "No"
+    is_volume = samples[0].axes is IN_3D
+    told_by = "volume tells" if is_volume else "images tell"
     needed = f"a square image of {math.ceil(worst.image_edge)} pixels"
     if worst.volume_edge is not None:
         needed += f", or a cube of {math.ceil(worst.volume_edge)} voxels,"
     verdict = (
-        f"{answer}: the images tell the fraction of {phase_name(label)}, "
+        f"{answer}: the real {told_by} the fraction of {phase_name(label)}, "
         f"{worst.fraction:.3g}, to ± {percent:.2g} % of its value (95 % confidence). "
         f"For ± {100 * WANTED:g} % it takes {needed} per edge."
     )
@@ -114,7 +116,7 @@ def check_size(samples: Group, volume: Volume) -> Check | None:
         "image_edge": worst.image_edge,
         "volume_edge": worst.volume_edge,
     }
-    title = "Are the images large enough?"
+    title = f"{'Is the real volume' if is_volume else 'Are the images'} large enough?"
     return Check("representativity", title, grade, verdict, numbers)
 
 

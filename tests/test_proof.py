@@ -12,7 +12,7 @@ import pytest
 
 from napari_slicegan.config import AXES
 from napari_slicegan.generation import finished
-from napari_slicegan.metrics.reference import reference_of
+from napari_slicegan.metrics.reference import IN_3D, Sample, reference_of
 from napari_slicegan.proof import NO_TAUFACTOR, Proof, ProofSettings, prove
 from napari_slicegan.proof_checks import (
     check_diversity,
@@ -137,7 +137,16 @@ def test_small_images_are_not_enough() -> None:
     assert large is not None
     assert (small.grade, large.grade) == ("differs", "agrees")
     assert small.verdict.startswith("No: ")
-    assert large.verdict.startswith("Yes: ")
+    assert large.verdict.startswith("Yes: the real images tell ")
+
+
+def test_a_real_volume_is_not_called_images() -> None:
+    volume = Volume(phases(40, 40, 40, seed=2), "phases")
+    samples = (Sample(phases(120, 120, 120, seed=1), IN_3D),)
+    found = check_size(samples, volume)
+    assert found is not None
+    assert found.title == "Is the real volume large enough?"
+    assert found.verdict.startswith("Yes: the real volume tells ")
 
 
 def test_layered_images_are_not_isotropic() -> None:
