@@ -1,4 +1,4 @@
-"""Amounts in words for people: bytes and times."""
+"""Amounts in words for people: bytes, times and voxels."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def duration(minutes: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes / 60:.0f} h"
     return f"{minutes / 60 / 24:,.0f} days"
+
+
+def voxels_in_words(n: int) -> str:
+    """Three digits, such as "2.1 million voxels"."""
+    if n < 1e9:
+        return f"{n / 1e6:,.3g} million voxels"
+    return f"{n / 1e9:,.3g} billion voxels" if n < 1e12 else f"{n:.3g} voxels"

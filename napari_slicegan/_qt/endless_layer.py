@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
     from napari_slicegan.endless import EndlessVolume
 
+PIXELS = 2
+"""Of the canvas for a voxel."""
+
 
 def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
-    """Add an endless volume and look at the middle of it, one pixel for a voxel.
+    """Add an endless volume and look at a piece near the middle of it, closely.
 
     Farther away the canvas shows only what was looked at before, so that it never
     waits for more than it can show.
     """
     # Loads torch.
+    from napari_slicegan.endless import SLICE
     from napari_slicegan.overview import viewer_levels
 
     hide_volumes(viewer)
@@ -46,10 +50,18 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
         )
     layer.metadata[LABELS] = tuple(labels)
     layer.editable = False
-    middle = np.multiply([n // 2 for n in volume.shape[:3]], edge or 1.0)
+    # Where four pieces meet, each step would cost four of them.
+    pieces = [min(SLICE, n) for n in volume.shape[:3]]
+    middle = np.multiply(
+        [
+            n // 2 // piece * piece + piece // 2
+            for n, piece in zip(volume.shape, pieces, strict=False)
+        ],
+        edge or 1.0,
+    )
     viewer.dims.set_point(range(3), middle)
     camera = camera_of(viewer)
-    camera.center, camera.zoom = tuple(middle), 1 / (edge or 1.0)
+    camera.center, camera.zoom = tuple(middle), PIXELS / (edge or 1.0)
     return layer
 
 

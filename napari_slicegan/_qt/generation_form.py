@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.seed_editor import SeedEditor
+from napari_slicegan.amounts import voxels_in_words
 from napari_slicegan.config import AXES, Axis
 
 MAX_VOXELS = 16_384
@@ -128,7 +129,7 @@ class GenerationForm(QWidget):
             # Zero stands for "not known".
             box.setValue(self.voxels[axis].value() * size / factor if size else 0)
         z, y, x = self.value().size
-        self.amount.setText(f"{z * y * x / 1e6:,.3g} million voxels")
+        self.amount.setText(voxels_in_words(z * y * x))
         self.value_changed.emit(self.value())
 
     def _take_length(self, axis: Axis) -> None:

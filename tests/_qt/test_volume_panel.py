@@ -36,6 +36,16 @@ def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:
     assert form.value() == request
 
 
+def test_the_amount_is_told_in_words(qtbot: QtBot) -> None:
+    form = GenerationForm()
+    qtbot.addWidget(form)
+    said = []
+    for edge in (128, 4096, 10_000):
+        form.set_value(GenerationRequest((edge,) * 3))
+        said.append(form.amount.text())
+    assert said == ["2.1 million voxels", "68.7 billion voxels", "1e+12 voxels"]
+
+
 def test_lengths_follow_voxels_and_voxels_lengths(qtbot: QtBot) -> None:
     form = GenerationForm()
     qtbot.addWidget(form)
