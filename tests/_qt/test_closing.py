@@ -33,12 +33,6 @@ pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Any) -> Any:
-    # The proxy refuses the viewer to any thread but the main one.
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def widget(viewer: Any, qtbot: QtBot, tmp_path: Path) -> SliceGANWidget:
     widget = dock(viewer, tmp_path / "runs")
     open_sample(widget, qtbot)

@@ -33,11 +33,6 @@ pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Any) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def panel(viewer: Any, toy_run: Path, qtbot: QtBot) -> Iterator[ExplorePanel]:
     made = ExplorePanel(viewer)
     viewer.window.add_dock_widget(made)

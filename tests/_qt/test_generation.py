@@ -34,11 +34,6 @@ LARGE = GenerationRequest((400, 400, 400))
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Any) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def panel(viewer: Any) -> Iterator[VolumePanel]:
     made = VolumePanel(viewer)
     viewer.window.add_dock_widget(made)

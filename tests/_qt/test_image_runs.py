@@ -40,11 +40,6 @@ pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Any) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def widget(viewer: Any, tmp_path: Path) -> Iterator[SliceGANWidget]:
     made = dock(viewer, tmp_path / "runs")
     yield made

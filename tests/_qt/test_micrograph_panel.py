@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.qt
 
-MakeViewer = Callable[..., Any]
 GRAY_SIZE_NM = 4.0
-
-
-@pytest.fixture
-def viewer(make_napari_viewer_proxy: MakeViewer) -> Any:
-    return make_napari_viewer_proxy()
 
 
 @pytest.fixture

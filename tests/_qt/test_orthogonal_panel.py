@@ -27,11 +27,6 @@ spare_references()
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Any) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def panel(viewer: Any) -> OrthogonalPanel:
     made = OrthogonalPanel(viewer)
     viewer.window.add_dock_widget(made)

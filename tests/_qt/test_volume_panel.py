@@ -16,11 +16,6 @@ pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Any) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def panel(viewer: Any) -> VolumePanel:
     made = VolumePanel(viewer)
     viewer.window.add_dock_widget(made)
