@@ -72,8 +72,9 @@ def test_package_holds_its_code_and_the_samples(built: Path) -> None:
     }
     code = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     samples = {
-        f"sample_data/{file.name}"
-        for file in (CHECKOUT / "sample_data").iterdir()
+        str(file.relative_to(CHECKOUT))
+        for folder in ("sample_data", "sample_data/models")
+        for file in (CHECKOUT / folder).iterdir()
         if file.suffix in {".tif", ".png", ".safetensors", ".md", ".py"}
     }
     assert len(samples) > 10
