@@ -151,7 +151,7 @@ class OptimiserSettings(Settings):
         "only, SGD none.",
     )
     decay_from: float = Field(
-        0.5,
+        0.05,
         ge=0,
         le=1,
         title="Decay from",
