@@ -151,7 +151,7 @@ class OptimiserSettings(Settings):
         "only, SGD none.",
     )
     decay_from: float = Field(
-        0.05,
+        0.5,
         ge=0,
         le=1,
         title="Decay from",
