@@ -242,7 +242,8 @@ def _measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "volume",
         type=Path,
         metavar="RUN_OR_VOLUME",
-        help="run folder, generator (a volume is generated) or volume file",
+        help="run folder, generator (a volume is generated), volume file, or .ome.zarr "
+        "that generate wrote, which is measured in parts",
     )
     add_comparison(command)
     command.add_argument(

@@ -19,12 +19,14 @@ from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.model_card import card_path, export_generator
+from napari_slicegan.ome_zarr import own_attributes
 from napari_slicegan.progress_bar import generate_with_progress, with_bar
 from napari_slicegan.proof import ProofSettings, prove
 from napari_slicegan.provenance import provenance_of
 from napari_slicegan.report import draw_comparison
 from napari_slicegan.report_page import check_report_ending, write_report
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.stored_pyramid import open_stored
 from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import MicrographSettings
     from napari_slicegan.metrics.reference import Source
+    from napari_slicegan.metrics.stored_volume import AnyVolume
 
 DONE = 0
 
@@ -42,21 +45,25 @@ def measure(options: Namespace) -> int:
     """Compare a volume with the real material."""
     path = generator_path(options.volume)
     source = _source(options, path)
-    is_volume = path.is_file() and path.suffix != ".safetensors"
-    if is_volume:
-        volume = Volume.open(path)
-    else:
-        size = (options.size,) * 3
-        trained = load_generator(path)
-        trained.network.to(choose_device("auto"))
-        plan = VolumePlan(trained, size, options.seed)
-        volume = generate_with_progress(generate_in_steps(plan))
+    volume = _volume(options, path)
     comparison = compare(source, volume)
     text = json.dumps(comparison.to_dict(), indent=2)
     _say(text if options.json else comparison.table())
     if options.figure:
         draw_comparison(comparison, source, volume, options.figure)
     return DONE
+
+
+def _volume(options: Namespace, path: Path) -> AnyVolume:
+    """The volume of a file or a folder, or a new one of a generator."""
+    if own_attributes(path) is not None:
+        return open_stored(path)
+    if path.is_file() and path.suffix != ".safetensors":
+        return Volume.open(path)
+    trained = load_generator(path)
+    trained.network.to(choose_device("auto"))
+    plan = VolumePlan(trained, (options.size,) * 3, options.seed)
+    return generate_with_progress(generate_in_steps(plan))
 
 
 def report(options: Namespace) -> int:
@@ -94,7 +101,8 @@ def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
 
 def _source(options: Namespace, path: Path) -> Source:
     """What to compare with: the given files, or the images of the run."""
-    run = RunFolder.open(path) if path.is_dir() else None
+    is_run = path.is_dir() and own_attributes(path) is None
+    run = RunFolder.open(path) if is_run else None
     if options.against is None:
         if run is None:
             raise ValueError(

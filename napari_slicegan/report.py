@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from napari_slicegan.metrics.comparison import Comparison, Row
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.metrics.stored_volume import AnyVolume
 
 __all__ = ["comparison_figure", "draw_comparison", "summary"]
 
@@ -64,7 +64,7 @@ VERDICT_COLOURS = {
 
 
 def draw_comparison(
-    comparison: Comparison, source: Source, volume: Volume, path: Path
+    comparison: Comparison, source: Source, volume: AnyVolume, path: Path
 ) -> None:
     """Draw a comparison: planes, curves and bars beside the noise floor, the verdict.
 
@@ -93,7 +93,9 @@ def draw_comparison(
         figure.savefig(unfinished, format="png")
 
 
-def comparison_figure(comparison: Comparison, source: Source, volume: Volume) -> Figure:
+def comparison_figure(
+    comparison: Comparison, source: Source, volume: AnyVolume
+) -> Figure:
     """The figure that `draw_comparison` writes; it belongs to no window."""
     samples = reference_of(source, volume, comparison.max_distance).samples
     sections = [
@@ -119,7 +121,7 @@ def comparison_figure(comparison: Comparison, source: Source, volume: Volume) ->
     return figure
 
 
-def _header_section(comparison: Comparison, volume: Volume) -> Section:
+def _header_section(comparison: Comparison, volume: AnyVolume) -> Section:
     """Verdict, the largest distances, and the material's numbers."""
     judged = verdict(comparison)
     lines = [
@@ -150,7 +152,9 @@ def _draw_footer(part: SubFigure, comparison: Comparison) -> None:
     part.text(MARGIN, 0.5, text, {"size": 8, "color": TEXT_COLOUR, "va": "center"})
 
 
-def _plane_section(comparison: Comparison, samples: Group, volume: Volume) -> Section:
+def _plane_section(
+    comparison: Comparison, samples: Group, volume: AnyVolume
+) -> Section:
     """Real and generated planes."""
     pictures = pictures_of(samples, volume)
     found = (label for label in phases_of(comparison) if isinstance(label, int))
@@ -161,7 +165,7 @@ def _plane_section(comparison: Comparison, samples: Group, volume: Volume) -> Se
     return (height, lambda part: draw_pictures(part, pictures, colouring, size))
 
 
-def _curve_sections(comparison: Comparison, volume: Volume) -> list[Section]:
+def _curve_sections(comparison: Comparison, volume: AnyVolume) -> list[Section]:
     """Two-point correlations, if they were measured."""
     metric = "two_point_correlation"
     if not rows_of(comparison, metric):
@@ -210,7 +214,7 @@ def _draw_beside(
 
 
 def _channel_sections(
-    comparison: Comparison, samples: Group, volume: Volume
+    comparison: Comparison, samples: Group, volume: AnyVolume
 ) -> list[Section]:
     """Histogram, autocovariance and distances of each channel."""
 
@@ -271,7 +275,7 @@ def _fractions(comparison: Comparison) -> str:
     return f"{title}, real / generated: {', '.join(pairs)}." if pairs else ""
 
 
-def _unit(volume: Volume) -> str:
+def _unit(volume: AnyVolume) -> str:
     """Unit of distances."""
     size = volume.voxel_size_nm
     return "voxels" if size is None else f"voxels of {length_text(size)}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.metrics.stored_volume import AnyVolume
 
 # Colours of the directions: Okabe and Ito's, told apart by all kinds of colour vision.
 AXIS_COLOURS: dict[Axis | None, str] = {
@@ -118,7 +118,7 @@ class Colouring:
         return [colormaps["viridis"](index / (count - 1)) for index in range(count)]
 
 
-def pictures_of(samples: Group, volume: Volume) -> tuple[Picture, ...]:
+def pictures_of(samples: Group, volume: AnyVolume) -> tuple[Picture, ...]:
     """Real planes beside generated ones.
 
     One real image where it stands for all directions; else one along each axis, each

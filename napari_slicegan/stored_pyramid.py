@@ -1,0 +1,62 @@
+"""A volume that was streamed onto the disk, opened again to be shown or measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_slicegan.metrics.stored_volume import StoredVolume
+from napari_slicegan.ome_zarr import own_attributes
+from napari_slicegan.optional_packages import optional_package
+
+WHAT_FOR = "reads volumes tile by tile"
+
+
+def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
+    """Levels, finest first, read where they are looked at; what is known of them.
+
+    Returns
+    -------
+    list of dask.array.Array
+        [Z, Y, X], of colour [Z, Y, X, 3]; what is not made yet is 0.
+    dict
+        ``kind``, ``labels``, ``voxel_size_nm``, ``complete`` and what else the program
+        noted.
+
+    Raises
+    ------
+    ValueError
+        If it is no volume of this program's, or zarr is not installed.
+    """
+    own = own_attributes(path)
+    if own is None:
+        raise ValueError(
+            f"Expected a volume written by 'slicegan generate', got {path}; choose "
+            "another folder."
+        )
+    optional_package("zarr", WHAT_FOR, "scale")
+    array = optional_package("dask.array", WHAT_FOR, "scale")
+    levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]
+    if own["kind"] == "colour":
+        # [C, Z, Y, X] -> [Z, Y, X, C]
+        levels = [array.moveaxis(level, 0, -1) for level in levels]
+    return levels, own
+
+
+def open_stored(path: Path) -> StoredVolume:
+    """The finest level, to be measured in parts.
+
+    Raises
+    ------
+    ValueError
+        As of `open_levels`, and if it is not finished.
+    """
+    levels, own = open_levels(path)
+    if not own["complete"]:
+        raise ValueError(
+            f"Expected a finished volume, got {path.name} in the making; give the "
+            "command that made it again, which goes on with it."
+        )
+    return StoredVolume(
+        levels[0], own["kind"], own["voxel_size_nm"], tuple(own["labels"])
+    )

@@ -1,0 +1,90 @@
+"""Volumes that were streamed onto the disk are measured there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_slicegan.cli import main
+from napari_slicegan.generation import VolumePlan, generate
+from napari_slicegan.stored_pyramid import open_stored
+from napari_slicegan.streaming import StreamedVolume
+from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from tests.toys import phases_image, random_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest.importorskip("zarr", reason="needs the extra scale")
+pytest.importorskip("dask", reason="needs the extra scale")
+
+SIZE = (40, 33, 48)
+
+
+def plan(transform: Any) -> VolumePlan:
+    return VolumePlan(random_generator(transform), SIZE, 3, tile_latents=4)
+
+
+def begun(transform: Any, path: Path) -> Iterator[Any]:
+    return iter(StreamedVolume.begin(plan(transform), path).steps())
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """Of the labels of `image`."""
+    path = tmp_path / "rock.ome.zarr"
+    labels = np.unique(phases_image(40, 48).values).tolist()
+    for _ in begun(OneHotPhases(labels), path):
+        pass
+    return path
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gray_and_colour(channels: int, tmp_path: Path) -> None:
+    transform = ScaleMinMax(0, 255, channels, "uint8")
+    for _ in begun(transform, tmp_path / "rock.ome.zarr"):
+        pass
+    volume = open_stored(tmp_path / "rock.ome.zarr")
+    whole = generate(plan(transform).trained, SIZE, 3, tile_latents=4)
+    assert (volume.kind, volume.voxel_size_nm) == (whole.kind, whole.voxel_size_nm)
+    np.testing.assert_array_equal(np.asarray(volume.values), whole.values)
+
+
+def test_measure_tells_what_a_file_of_it_tells(
+    stored: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Parts of it have nearly the fractions of all of it."""
+    file, figure = tmp_path / "rock.tif", tmp_path / "rock.png"
+    tifffile.imwrite(file, np.asarray(open_stored(stored).values))
+    fractions = []
+    for path in (stored, file):
+        asked = ["measure", str(path), "--against", str(image), "--json"]
+        assert main([*asked, "--figure", str(figure)]) == 0
+        told = json.loads(capsys.readouterr().out)
+        fractions.append(
+            [
+                row["generated"]
+                for row in told["rows"]
+                if row["metric"] == "phase_fraction"
+            ]
+        )
+    parts, whole = fractions
+    np.testing.assert_allclose(parts, whole, atol=0.1)
+    assert figure.stat().st_size > 10_000
+
+
+def test_one_in_the_making_is_refused(tmp_path: Path) -> None:
+    steps = begun(OneHotPhases([0, 1]), tmp_path / "rock.ome.zarr")
+    next(steps)
+    with pytest.raises(ValueError, match=r"finished volume, got rock\.ome\.zarr"):
+        open_stored(tmp_path / "rock.ome.zarr")
+
+
+def test_another_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="written by 'slicegan generate'"):
+        open_stored(tmp_path)
