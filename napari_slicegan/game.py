@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan import hard_phases
+from napari_slicegan import hard_phases, precision
 from napari_slicegan.architectures import (
     GeneratorNetwork,
     build_critic,
@@ -21,12 +21,6 @@ from napari_slicegan.devices import to_device
 from napari_slicegan.objectives import build_objective
 from napari_slicegan.optimisers import OPTIMISERS, decay, set_rate
 from napari_slicegan.phase_weights import matching_weights
-from napari_slicegan.precision import (
-    choose_precision,
-    computing_in,
-    critic_order,
-    scoring,
-)
 from napari_slicegan.processes import ALONE, Processes
 from napari_slicegan.random_streams import RandomStreams, prior_sample
 from napari_slicegan.transforms import OneHotPhases
@@ -73,7 +67,7 @@ class Game:
         self.config = config
         self.device = device
         self.processes = processes
-        self.precision = choose_precision(config.training.precision, device)
+        self.precision = precision.choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
         self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
         heads = critic_heads(config, self.view, isotropic)
@@ -87,7 +81,7 @@ class Game:
             build_critic(config, seen, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
         )
-        order = critic_order(config)
+        order = precision.critic_order(config)
         self.critics.to(device, memory_format=order)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
         for network in (self.generator, self.critics):
@@ -155,7 +149,7 @@ class Game:
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
         latents = self.latents(n)
-        with computing_in(self.precision, self.device):
+        with precision.computing_in(self.precision, self.device):
             volumes: Tensor = self.generator(latents)
         volumes = volumes.float()
         hard = self.config.slices.hard_phases
@@ -168,7 +162,7 @@ class Game:
 
         So are the losses and penalties, and what goes back into images and weights.
         """
-        return scoring(self.critics[number], self.precision, self.device)
+        return precision.scoring(self.critics[number], self.precision, self.device)
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         """Returns loss and penalty, [2], means over critics or axes."""

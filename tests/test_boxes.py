@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_slicegan.boxes import Spans, box_values
@@ -57,8 +58,10 @@ def test_far_from_the_origin() -> None:
     np.testing.assert_array_equal(made, expected)
 
 
-def test_a_plane_costs_a_fraction_of_its_slab() -> None:
+def test_a_plane_costs_a_fraction_of_its_slab(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted, not timed: one plane against the slab of a latent step, 8 planes."""
+    # The counter knows torch's own convolutions only.
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     trained = random_generator(OneHotPhases([7, 207]))
     plan = VolumePlan(trained, (256,) * 3, 3)
     counts = []

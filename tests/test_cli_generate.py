@@ -15,7 +15,7 @@ from napari_slicegan.generation import generate
 from napari_slicegan.streaming import StreamedVolume, tiles_folder
 from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.volume import Volume
-from tests.test_streaming import levels
+from tests.streams import levels
 
 pytest.importorskip("zarr", reason="needs the extra scale")
 Capture = pytest.CaptureFixture[str]

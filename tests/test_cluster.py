@@ -17,7 +17,7 @@ from napari_slicegan.streaming import StreamedVolume, stream_to_file
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.volume import Volume
 from tests.refusals import Refusal, assert_refused
-from tests.test_streaming import levels, stamps, stream
+from tests.streams import levels, stamps, stream
 from tests.toys import random_generator
 
 distributed = pytest.importorskip("distributed", reason="needs the extra scale")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.block_tree import Block
-from napari_slicegan.edits import Edit
 from napari_slicegan.generation import VolumePlan, finished, generate_in_steps
 from napari_slicegan.halving import halved_phases, halved_values
 from napari_slicegan.ome_zarr import BlockedImage
@@ -24,47 +22,17 @@ from napari_slicegan.streaming import (
     stream_to_file,
     tiles_folder,
 )
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.volume import Volume
 from tests import killed_streams
 from tests.killed_streams import killed_plan
-from tests.refusals import Refusal, assert_refused, titles
-from tests.toys import random_generator
+from tests.refusals import Refusal, assert_refused
+from tests.streams import TRANSFORMS, levels, plan_of, stamps, stream
 
 zarr = pytest.importorskip("zarr", reason="needs the extra scale")
-
-SIZE = (20, 33, 24)
-TRANSFORMS: dict[str, OneHotPhases | ScaleMinMax] = {
-    "phases": OneHotPhases([7, 207]),
-    "grayscale": ScaleMinMax(0, 255, 1, "uint8"),
-    "float": ScaleMinMax(-1, 1, 1, "float32"),
-    "colour": ScaleMinMax(0, 255, 3, "uint8"),
-}
-
-
-def plan_of(kind: str = "phases", **changes: Any) -> VolumePlan:
-    """Blocks of 16 voxels."""
-    trained = random_generator(TRANSFORMS[kind])
-    settings = {"size": SIZE, "seed": 3, "tile_latents": 4, **changes}
-    return VolumePlan(trained, **settings)
-
-
-def stream(plan: VolumePlan, path: Path) -> StreamedVolume:
-    volume = StreamedVolume.begin(plan, path)
-    for _ in volume.steps():
-        pass
-    return volume
 
 
 def in_memory(plan: VolumePlan) -> NDArray[Any]:
     return finished(generate_in_steps(plan)).values
-
-
-def levels(path: Path) -> list[NDArray[Any]]:
-    """All levels as any program reads them; colour with its channels last."""
-    group = zarr.open_group(str(path), mode="r")
-    arrays = [np.asarray(group[name][...]) for name in sorted(group.array_keys())]
-    return [np.moveaxis(a, 0, -1) if a.ndim == 4 else a for a in arrays]
 
 
 @pytest.mark.parametrize("kind", TRANSFORMS)
@@ -114,16 +82,6 @@ def test_cancelled_and_gone_on_with(tmp_path: Path) -> None:
     assert rest[-1] == 1
     assert files.items() <= stamps(path).items()
     np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
-
-
-def stamps(path: Path) -> dict[Path, tuple[int, int]]:
-    """Identity and time of each block's file; a new file has another one."""
-    found = {}
-    for file in path.glob("[0-9]/c/**/*"):
-        if file.is_file() and file.suffix != ".partial":
-            about = file.stat()
-            found[file] = (about.st_ino, about.st_mtime_ns)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -252,65 +210,6 @@ def test_other_faults_are_not_called_a_full_disk(
         stream(plan_of(), tmp_path / "a.ome.zarr")
 
 
-def begun(folder: Path, **changes: Any) -> StreamedVolume:
-    """Begin a volume where another one was begun."""
-    StreamedVolume.begin(plan_of(), folder / "a.ome.zarr")
-    kind = changes.pop("kind", "phases")
-    return StreamedVolume.begin(plan_of(kind, **changes), folder / "a.ome.zarr")
-
-
-def other_generator(folder: Path) -> StreamedVolume:
-    StreamedVolume.begin(plan_of(), folder / "a.ome.zarr")
-    trained = random_generator(TRANSFORMS["phases"], seed=1)
-    plan = VolumePlan(trained, SIZE, 3, tile_latents=4)
-    return StreamedVolume.begin(plan, folder / "a.ome.zarr")
-
-
-def something_else(folder: Path) -> StreamedVolume:
-    (folder / "a.ome.zarr").mkdir()
-    return StreamedVolume.begin(plan_of(), folder / "a.ome.zarr")
-
-
-def edited(folder: Path) -> StreamedVolume:
-    edit = Edit({"latent": np.ones(4)})
-    return StreamedVolume.begin(plan_of(edits=[edit]), folder / "a.ome.zarr")
-
-
-def change(**changes: Any) -> Callable[[Path], StreamedVolume]:
-    return lambda folder: begun(folder, **changes)
-
-
-REFUSALS: list[Refusal] = [
-    ("seed", change(seed=4), r"begun with \(seed: 3\), got others \(4\)"),
-    ("size", change(size=(20, 33, 25)), r"size: \[20, 33, 24\]"),
-    ("periodic", change(size=SIZE, periodic="x"), "periodic"),
-    ("tiles", change(tile_latents=6), "tile latents: 4"),
-    ("truncation", change(truncation=0.5), "truncation: 1"),
-    ("generator", other_generator, "generator: "),
-    ("kind", change(kind="grayscale"), "generator: "),
-    ("something else", something_else, "which holds something else"),
-    ("edits", edited, "got one with edits"),
-    (
-        "nothing to help with",
-        lambda folder: StreamedVolume.at(folder / "a.ome.zarr"),
-        "a volume in the making",
-    ),
-]
-
-
-@pytest.mark.parametrize("refusal", REFUSALS, ids=titles(REFUSALS))
-def test_refusals(refusal: Refusal, tmp_path: Path) -> None:
-    assert_refused(refusal, tmp_path)
-
-
-def test_files_that_cannot_be_written_are_refused_before_tiles_are_made(
-    tmp_path: Path,
-) -> None:
-    with pytest.raises(ValueError, match=r"got the ending '\.png'"):
-        list(stream_to_file(plan_of(), tmp_path / "a.png"))
-    assert not list(tmp_path.iterdir())
-
-
 def test_helpers_need_the_folder_alone(tmp_path: Path) -> None:
     """Any process makes the same block, and leaves those that are there."""
     path = tmp_path / "a.ome.zarr"
@@ -323,15 +222,3 @@ def test_helpers_need_the_folder_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.image.read(0, target), expected)
     with pytest.raises(ValueError, match="got another one"):
         make_block(str(path), "other", Block(0, (0, 0, 0)))
-
-
-def test_without_zarr_one_sentence_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "zarr", None)
-    missing: Refusal = (
-        "no zarr",
-        lambda folder: StreamedVolume.begin(plan_of(), folder / "a.ome.zarr"),
-        r"Expected the package zarr, .*pip install 'napari-slicegan\[scale\]'",
-    )
-    assert_refused(missing, tmp_path)

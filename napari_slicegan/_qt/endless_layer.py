@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_slicegan._qt.layer_picture import LABELS
 from napari_slicegan._qt.layers import grid_of, hide_volumes, label_colours
 from napari_slicegan._qt.solo import camera_of
@@ -27,7 +25,6 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     waits for more than it can show.
     """
     # Loads torch.
-    from napari_slicegan.endless import SLICE
     from napari_slicegan.overview import viewer_levels
 
     hide_volumes(viewer)
@@ -50,19 +47,19 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
         )
     layer.metadata[LABELS] = tuple(labels)
     layer.editable = False
-    # Where four pieces meet, each step would cost four of them.
-    pieces = [min(SLICE, n) for n in volume.shape[:3]]
-    middle = np.multiply(
-        [
-            n // 2 // piece * piece + piece // 2
-            for n, piece in zip(volume.shape, pieces, strict=False)
-        ],
-        edge or 1.0,
-    )
+    _look_closely(viewer, volume.shape[:3], edge or 1.0)
+    return layer
+
+
+def _look_closely(viewer: Viewer, shape: tuple[int, ...], edge: float) -> None:
+    """Look at the middle of a piece: where four meet, each step costs four of them."""
+    from napari_slicegan.endless import SLICE
+
+    pieces = [(n, min(SLICE, n)) for n in shape]
+    middle = [edge * (n // 2 // piece * piece + piece // 2) for n, piece in pieces]
     viewer.dims.set_point(range(3), middle)
     camera = camera_of(viewer)
-    camera.center, camera.zoom = tuple(middle), PIXELS / (edge or 1.0)
-    return layer
+    camera.center, camera.zoom = tuple(middle), PIXELS / edge
 
 
 def _limits(volume: EndlessVolume) -> tuple[float, float]:
