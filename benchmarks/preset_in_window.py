@@ -121,6 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         widget.show_panel("Volume")
         outcome.third_tab = third_tab(widget.volume)
     viewer.close()
+    # What the third tab refuses in words stands in the log too.
+    said = outcome.third_tab
+    outcome.faults = [one for one in outcome.faults if not said or said not in one]
     sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
     return 0
 
