@@ -17,16 +17,16 @@ from napari_slicegan.config import RunConfig
 from napari_slicegan.devices import choose_device
 from napari_slicegan.generation import VolumePlan, generate_in_steps
 from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.model_card import card_path, export_generator
-from napari_slicegan.ome_zarr import own_attributes
 from napari_slicegan.progress_bar import generate_with_progress, with_bar
 from napari_slicegan.proof import ProofSettings, prove
 from napari_slicegan.provenance import provenance_of
 from napari_slicegan.report import draw_comparison
 from napari_slicegan.report_page import check_report_ending, write_report
 from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.stored_pyramid import open_stored
+from napari_slicegan.stored_pyramid import is_pyramid
 from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
@@ -56,8 +56,8 @@ def measure(options: Namespace) -> int:
 
 def _volume(options: Namespace, path: Path) -> AnyVolume:
     """The volume of a file or a folder, or a new one of a generator."""
-    if own_attributes(path) is not None:
-        return open_stored(path)
+    if is_pyramid(path):
+        return StoredVolume.open(path)
     if path.is_file() and path.suffix != ".safetensors":
         return Volume.open(path)
     trained = load_generator(path)
@@ -101,7 +101,7 @@ def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
 
 def _source(options: Namespace, path: Path) -> Source:
     """What to compare with: the given files, or the images of the run."""
-    is_run = path.is_dir() and own_attributes(path) is None
+    is_run = path.is_dir() and not is_pyramid(path)
     run = RunFolder.open(path) if is_run else None
     if options.against is None:
         if run is None:

@@ -40,7 +40,8 @@ def get_run_reader(
         return None
     first = Path(path if isinstance(path, str) else path[0])
     if first.suffix == ".zarr":
-        from napari_slicegan._qt.pyramid_reader import is_pyramid, read_pyramid
+        from napari_slicegan._qt.pyramid_reader import read_pyramid
+        from napari_slicegan.stored_pyramid import is_pyramid
 
         return read_pyramid if is_pyramid(first) else None
     is_run = (first / "config.json").is_file()

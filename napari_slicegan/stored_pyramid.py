@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.ome_zarr import own_attributes
 from napari_slicegan.optional_packages import optional_package
 
 WHAT_FOR = "reads volumes tile by tile"
+
+
+def is_pyramid(path: Path) -> bool:
+    """Whether a folder is a volume of this program's. Loads nothing."""
+    return own_attributes(path) is not None
 
 
 def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
@@ -41,22 +45,3 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
         # [C, Z, Y, X] -> [Z, Y, X, C]
         levels = [array.moveaxis(level, 0, -1) for level in levels]
     return levels, own
-
-
-def open_stored(path: Path) -> StoredVolume:
-    """The finest level, to be measured in parts.
-
-    Raises
-    ------
-    ValueError
-        As of `open_levels`, and if it is not finished.
-    """
-    levels, own = open_levels(path)
-    if not own["complete"]:
-        raise ValueError(
-            f"Expected a finished volume, got {path.name} in the making; give the "
-            "command that made it again, which goes on with it."
-        )
-    return StoredVolume(
-        levels[0], own["kind"], own["voxel_size_nm"], tuple(own["labels"])
-    )

@@ -12,7 +12,7 @@ import tifffile
 
 from napari_slicegan.cli import main
 from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.stored_pyramid import open_stored
+from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.streaming import StreamedVolume
 from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
 from tests.toys import phases_image, random_generator
@@ -49,7 +49,7 @@ def test_gray_and_colour(channels: int, tmp_path: Path) -> None:
     transform = ScaleMinMax(0, 255, channels, "uint8")
     for _ in begun(transform, tmp_path / "rock.ome.zarr"):
         pass
-    volume = open_stored(tmp_path / "rock.ome.zarr")
+    volume = StoredVolume.open(tmp_path / "rock.ome.zarr")
     whole = generate(plan(transform).trained, SIZE, 3, tile_latents=4)
     assert (volume.kind, volume.voxel_size_nm) == (whole.kind, whole.voxel_size_nm)
     np.testing.assert_array_equal(np.asarray(volume.values), whole.values)
@@ -60,7 +60,7 @@ def test_measure_tells_what_a_file_of_it_tells(
 ) -> None:
     """Parts of it have nearly the fractions of all of it."""
     file, figure = tmp_path / "rock.tif", tmp_path / "rock.png"
-    tifffile.imwrite(file, np.asarray(open_stored(stored).values))
+    tifffile.imwrite(file, np.asarray(StoredVolume.open(stored).values))
     fractions = []
     for path in (stored, file):
         asked = ["measure", str(path), "--against", str(image), "--json"]
@@ -82,9 +82,9 @@ def test_one_in_the_making_is_refused(tmp_path: Path) -> None:
     steps = begun(OneHotPhases([0, 1]), tmp_path / "rock.ome.zarr")
     next(steps)
     with pytest.raises(ValueError, match=r"finished volume, got rock\.ome\.zarr"):
-        open_stored(tmp_path / "rock.ome.zarr")
+        StoredVolume.open(tmp_path / "rock.ome.zarr")
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="written by 'slicegan generate'"):
-        open_stored(tmp_path)
+        StoredVolume.open(tmp_path)

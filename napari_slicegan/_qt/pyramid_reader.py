@@ -7,15 +7,9 @@ from typing import Any
 
 from napari_slicegan._qt.layer_picture import LABELS
 from napari_slicegan._qt.layers import grid_of, label_colours
-from napari_slicegan.ome_zarr import own_attributes
 from napari_slicegan.stored_pyramid import open_levels
 
 LayerData = tuple[Any, dict[str, Any], str]
-
-
-def is_pyramid(path: Path) -> bool:
-    """Whether a folder is a volume of this program's. Loads nothing."""
-    return own_attributes(path) is not None
 
 
 def read_pyramid(path: str | Path) -> list[LayerData]:

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.stored_pyramid import open_levels
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_slicegan.config import Kind
 
 # A volume in memory of more voxels is measured in parts too.
@@ -66,6 +69,24 @@ class StoredVolume:
                 "A stored volume of phases, and no other one, comes with its labels; "
                 f"got {self.labels} for the kind '{self.kind}'. Correct them."
             )
+
+    @classmethod
+    def open(cls, path: Path) -> StoredVolume:
+        """The finest level of a volume that was streamed onto the disk.
+
+        Raises
+        ------
+        ValueError
+            If it is none of this program's or not finished, or zarr is not installed.
+        """
+        levels, own = open_levels(path)
+        if not own["complete"]:
+            raise ValueError(
+                f"Expected a finished volume, got {path.name} in the making; give the "
+                "command that made it again, which goes on with it."
+            )
+        labels = tuple(own["labels"])
+        return cls(levels[0], own["kind"], own["voxel_size_nm"], labels)
 
     def planes(self, axis: Axis) -> NDArray[Any]:
         """Planes seen along an axis, spread evenly: ``[N, rows, columns(, 3)]``."""
