@@ -81,7 +81,7 @@ def viewer_levels(volume: EndlessVolume) -> list[DeferredCut]:
 
 def empty_value(volume: EndlessVolume) -> int:
     """A value of the volume's type that is no label of its phases; else 0."""
-    labels = getattr(volume.plan.trained.transform, "labels", ())
+    labels = volume.plan.trained.labels
     if volume.dtype.kind not in "iu":
         return 0
     return next(n for n in range(np.iinfo(volume.dtype).max) if n not in labels)

@@ -13,7 +13,6 @@ from napari_slicegan.block_tree import BlockTree, levels_for
 from napari_slicegan.config import AXES
 from napari_slicegan.generation import VolumePlan
 from napari_slicegan.ome_zarr import ImageFacts
-from napari_slicegan.transforms import OneHotPhases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +66,6 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
             "leave them out or generate the volume in memory."
         )
     trained, transform = plan.trained, plan.trained.transform
-    labels = transform.labels if isinstance(transform, OneHotPhases) else ()
     periods = zip(AXES, plan.field.periods, strict=True)
     return {
         "format": FORMAT,
@@ -81,7 +79,7 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
         "tile_latents": plan.tile_latents,
         "levels": levels,
         "kind": transform.kind,
-        "labels": [int(label) for label in labels],
+        "labels": list(trained.labels),
         "voxel_size_nm": trained.voxel_size_nm,
     }
 

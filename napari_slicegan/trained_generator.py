@@ -19,7 +19,11 @@ from napari_slicegan.architectures import (
     build_generator,
 )
 from napari_slicegan.atomic_files import replacing
-from napari_slicegan.transforms import Transform, transform_from_state
+from napari_slicegan.transforms import (
+    OneHotPhases,
+    Transform,
+    transform_from_state,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +49,12 @@ class TrainedNetwork:
     transform: Transform
     voxel_size_nm: float | None
     name: str = "generator"
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Labels of the phases; none for gray values and colours."""
+        transform = self.transform
+        return transform.labels if isinstance(transform, OneHotPhases) else ()
 
     def save(self, path: str | Path) -> None:
         """Write weights and metadata; the file is whole or not there."""

@@ -35,17 +35,16 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     is_large = len(levels) > 1
     data = levels if is_large else volume
     options = {"name": name, "multiscale": is_large, **grid_of(edge, 3)}
-    labels = getattr(trained.transform, "labels", ())
     if trained.transform.kind == "phases":
         layer = viewer.add_labels(
-            data, colormap=label_colours(labels), opacity=1, **options
+            data, colormap=label_colours(trained.labels), opacity=1, **options
         )
     else:
         is_colour = trained.transform.kind == "colour"
         layer = viewer.add_image(
             data, rgb=is_colour, contrast_limits=_limits(volume), **options
         )
-    layer.metadata[LABELS] = tuple(labels)
+    layer.metadata[LABELS] = trained.labels
     layer.editable = False
     _look_closely(viewer, volume.shape[:3], edge or 1.0)
     return layer
