@@ -125,11 +125,13 @@ class VolumeEdits:
     def __bool__(self) -> bool:
         return bool(self._edits)
 
-    def run(self, latents: Tensor, origin: Size) -> Tensor:
+    def run(self, network: VolumeGenerator, latents: Tensor, origin: Size) -> Tensor:
         """Edited volume of a box of the latent field.
 
         Parameters
         ----------
+        network
+            The generator, or another form of it with the same blocks.
         latents
             [1, C, z, y, x].
         origin
@@ -142,8 +144,8 @@ class VolumeEdits:
             is not None
         }
         if LATENT in offsets:
-            latents = self._network.entering(latents) + offsets.pop(LATENT)
-        *_, (_, made) = self._network.stages(latents, offsets)
+            latents = network.entering(latents) + offsets.pop(LATENT)
+        *_, (_, made) = network.stages(latents, offsets)
         return made
 
     def _offset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -100,8 +101,7 @@ class VolumePlan:
     ) -> None:
         rule = trained.network.size_rule
         _check(size, seed, periodic, rule.scale)
-        self.network = _for_volumes(trained)
-        self.edits = VolumeEdits(self.network, edits, size, periodic)
+        self.edits = VolumeEdits(trained.network, edits, size, periodic)
         self.truncation = checked_truncation(truncation)
         self.trained = trained
         self.size = size
@@ -114,6 +114,17 @@ class VolumePlan:
         self.field = LatentField(
             seed, trained.network.spec.latent_channels, trained.network.prior, (z, y, x)
         )
+
+    @functools.cached_property
+    def network(self) -> VolumeGenerator:
+        """The network in the form that makes volumes fastest where it is."""
+        network, transform = self.trained.network, self.trained.transform
+        if next(network.parameters()).device.type != "cpu":
+            return network
+        if not isinstance(transform, OneHotPhases):
+            return inference_form(network)
+        weights = transform.weights or (1.0,) * transform.channels
+        return inference_form(network, weights)
 
     @property
     def tile_edge(self) -> int:
@@ -153,7 +164,7 @@ class VolumePlan:
         with computing_in(self.precision, latents.device):
             if self.edits:
                 z, y, x = (first for first, _ in tile.latents)
-                made = self.edits.run(latents[None], (z, y, x))
+                made = self.edits.run(self.network, latents[None], (z, y, x))
             else:
                 made = self.network(latents[None])
         z, y, x = tile.shape
@@ -240,9 +251,8 @@ def generate_in_steps(plan: VolumePlan) -> Generator[float, None, Volume]:
 
 def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
     """Volume of generated values; a phase that is missing in it keeps its label."""
-    transform = trained.transform
-    labels = transform.labels if isinstance(transform, OneHotPhases) else ()
-    return Volume(values, transform.kind, trained.voxel_size_nm, labels)
+    kind = trained.transform.kind
+    return Volume(values, kind, trained.voxel_size_nm, trained.labels)
 
 
 def checked_truncation(truncation: float) -> float:
@@ -258,16 +268,6 @@ def checked_truncation(truncation: float) -> float:
             f"Expected a truncation from 0 to 1, got {truncation:g}; correct it so."
         )
     return truncation
-
-
-def _for_volumes(trained: TrainedGenerator) -> VolumeGenerator:
-    """The network in the form that makes volumes fastest where it is."""
-    network, transform = trained.network, trained.transform
-    if next(network.parameters()).device.type != "cpu":
-        return network
-    if not isinstance(transform, OneHotPhases):
-        return inference_form(network)
-    return inference_form(network, transform.weights or (1.0,) * transform.channels)
 
 
 def _check(size: Size, seed: int, periodic: str, scale: int) -> None:
