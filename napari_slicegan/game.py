@@ -18,8 +18,9 @@ from napari_slicegan.averaging import AveragedGenerator
 from napari_slicegan.conditioning import beside_labels, with_labels
 from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.devices import to_device
+from napari_slicegan.lookahead import Lookahead
 from napari_slicegan.objectives import build_objective
-from napari_slicegan.optimisers import OPTIMISERS, decay, set_rate
+from napari_slicegan.optimisers import build_optimisers, set_rates
 from napari_slicegan.phase_weights import matching_weights
 from napari_slicegan.processes import ALONE, Processes
 from napari_slicegan.random_streams import RandomStreams, prior_sample
@@ -87,12 +88,10 @@ class Game:
         for network in (self.generator, self.critics):
             processes.join_statistics(network)
         settings = config.optimiser
-        self.generator_optimiser = OPTIMISERS[settings.generator_optimiser](
-            self.generator.parameters(), settings.generator_rate, settings.betas
-        )
-        self.critic_optimiser = OPTIMISERS[settings.critic_optimiser](
-            self.critics.parameters(), settings.critic_rate, settings.betas
-        )
+        self._optimisers = build_optimisers(settings, self.generator, self.critics)
+        self.generator_optimiser, self.critic_optimiser = self._optimisers
+        players = (self.generator, self.critics)
+        self.lookahead = Lookahead(players, settings.lookahead)
 
     def latents(self, n: int) -> Tensor:
         """Random latents of the training size, [n, C, l, l, l] for volumes.
@@ -126,7 +125,8 @@ class Game:
             Losses of critic and generator, and penalty, means over critics and over
             steps of each side: [3], on the device, which nothing here waits for.
         """
-        self._set_rates(progress)
+        set_rates(self._optimisers, self.config.optimiser, progress)
+        self.lookahead.begin_step()
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
         critic_volumes, generator_volumes = training.volumes
@@ -142,6 +142,7 @@ class Game:
                 volumes = self._volumes(generator_volumes)
             generator_losses.append(self._generator_step(volumes, real))
         self.averaged.update(self.generator)
+        self.lookahead.end_step()
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
         return self.processes.mean(torch.stack([critic_loss, generator_loss, penalty]))
@@ -227,13 +228,6 @@ class Game:
             n = per_axis * self.view.n_axes // n_batches
         return to_device(real(number, n, self.streams["patches"]), self.device)
 
-    def _set_rates(self, progress: float) -> None:
-        """Linear fall of the learning rates in the last part of the run."""
-        settings = self.config.optimiser
-        factor = decay(settings, progress)
-        set_rate(self.generator_optimiser, settings.generator_rate * factor)
-        set_rate(self.critic_optimiser, settings.critic_rate * factor)
-
     def is_finite(self) -> Tensor:
         """Truth value on the device: no weight is infinite or not a number."""
         weights = [*self.generator.parameters(), *self.critics.parameters()]
@@ -287,6 +281,7 @@ class Game:
             "averaged": self.averaged.state_dict(),
             "generator_optimiser": self.generator_optimiser.state_dict(),
             "critic_optimiser": self.critic_optimiser.state_dict(),
+            "lookahead": self.lookahead.state_dict(),
             "objective": self.objective.state_dict(),
             "streams": self.streams.state_dict(),
         }

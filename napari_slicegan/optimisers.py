@@ -1,21 +1,23 @@
-"""The optimisers by name, and the fall of their learning rates."""
+"""The optimisers by name, and the learning rates of their weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    from napari_slicegan.architectures import GeneratorNetwork
     from napari_slicegan.config import OptimiserSettings
 
-Build = Callable[
-    [Iterable[nn.Parameter], float, tuple[float, float]], torch.optim.Optimizer
-]
+Optimisers = tuple[torch.optim.Optimizer, torch.optim.Optimizer]
+Groups = Iterable[nn.Parameter] | list[dict[str, Any]]
+Build = Callable[[Any, float, tuple[float, float]], torch.optim.Optimizer]
 
 FINAL_RATE = 0.05
+RATE_SHARE = "rate_share"
 
 OPTIMISERS: Mapping[str, Build] = {
     "adam": lambda weights, rate, betas: torch.optim.Adam(weights, rate, betas),
@@ -25,6 +27,22 @@ OPTIMISERS: Mapping[str, Build] = {
     ),
     "sgd": lambda weights, rate, betas: torch.optim.SGD(weights, rate),
 }
+
+
+def build_optimisers(
+    settings: OptimiserSettings, generator: GeneratorNetwork, critics: nn.Module
+) -> Optimisers:
+    """The optimisers of generator and critics."""
+    return (
+        OPTIMISERS[settings.generator_optimiser](
+            generator_groups(generator, settings.output_rate),
+            settings.generator_rate,
+            settings.betas,
+        ),
+        OPTIMISERS[settings.critic_optimiser](
+            critics.parameters(), settings.critic_rate, settings.betas
+        ),
+    )
 
 
 def decay(settings: OptimiserSettings, progress: float) -> float:
@@ -41,7 +59,28 @@ def decay(settings: OptimiserSettings, progress: float) -> float:
     return min(1.0, max(FINAL_RATE, rest))
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Let all weights of an optimiser learn with this rate."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+def generator_groups(generator: GeneratorNetwork, output_rate: float) -> Groups:
+    """The weights of a generator, those of its last layer with a share of the rate.
+
+    Adam moves each weight by about its rate, whatever the gradient. In the last layer,
+    which no normalisation follows, all these movements add up in the output.
+    """
+    if output_rate == 1:
+        return generator.parameters()
+    blocks = [list(block.parameters()) for block in generator.blocks.children()]
+    *before, last = [weights for weights in blocks if weights]
+    return [
+        {"params": [weight for weights in before for weight in weights]},
+        {"params": last, RATE_SHARE: output_rate},
+    ]
+
+
+def set_rates(
+    optimisers: Optimisers, settings: OptimiserSettings, progress: float
+) -> None:
+    """Linear fall of the learning rates in the last part of the run."""
+    factor = decay(settings, progress)
+    rates = settings.generator_rate, settings.critic_rate
+    for optimiser, rate in zip(optimisers, rates, strict=True):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * factor * group.get(RATE_SHARE, 1.0)

@@ -36,6 +36,8 @@ _PAPER = {
     "critic_rate": 1e-4,
     "betas": (0.0, 0.9),
     "decay_from": 1.0,
+    "output_rate": 1.0,
+    "lookahead": 0,
     "averaging": 0.0,
     "match_fractions": False,
     "generator_volumes": 16,

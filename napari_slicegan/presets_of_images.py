@@ -12,6 +12,8 @@ _IMAGES: Mapping[str, object] = {
     "penalty_weight": 0.0,
     "penalty_every": 1,
     "decay_from": 1.0,
+    "output_rate": 1.0,
+    "lookahead": 0,
     "averaging": 0.0,
     "precision": "float32",
     "minutes": None,

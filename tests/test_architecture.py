@@ -67,6 +67,7 @@ ORDER = (
     "parallel",
     "joining",
     "averaging",
+    "lookahead",
     "hard_phases",
     "phase_weights",
     "game",

@@ -136,11 +136,13 @@ def test_generator_step_leaves_the_critics_trainable(make_game: MakeGame) -> Non
 def test_learning_rates(
     make_game: MakeGame, decay_from: float, progress: float, factor: float
 ) -> None:
-    game = make_game(decay_from=decay_from, generator_rate=1e-3, critic_rate=4e-3)
+    rates = {"generator_rate": 1e-3, "critic_rate": 4e-3, "output_rate": 0.5}
+    game = make_game(decay_from=decay_from, **rates)
     game.step(Crops(), progress=progress)
-    (generator,) = game.generator_optimiser.param_groups
+    generator, output = game.generator_optimiser.param_groups
     (critic,) = game.critic_optimiser.param_groups
     assert generator["lr"] == pytest.approx(1e-3 * factor)
+    assert output["lr"] == pytest.approx(0.5e-3 * factor)
     assert critic["lr"] == pytest.approx(4e-3 * factor)
 
 

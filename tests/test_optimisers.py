@@ -56,6 +56,19 @@ def test_each_network_has_the_optimiser_of_the_settings(make_game: MakeGame) -> 
     assert isinstance(game.critic_optimiser, torch.optim.Adam)
 
 
+def test_the_last_layer_learns_at_its_share_of_the_rate(make_game: MakeGame) -> None:
+    """Adam's first step is the rate, whatever the gradient."""
+    game = make_game(generator_rate=1e-3, output_rate=0.1, lookahead=0, decay_from=1)
+    before = [weight.detach().clone() for weight in game.generator.parameters()]
+    game.step(Crops(), 0)
+    moved = [
+        float((weight.detach() - old).abs().max())
+        for weight, old in zip(game.generator.parameters(), before, strict=True)
+    ]
+    assert moved[-1] == pytest.approx(1e-4, rel=0.01)
+    assert max(moved[:-1]) == pytest.approx(1e-3, rel=0.01)
+
+
 def test_published_settings() -> None:
     """All objectives have some but the one of the default preset."""
     assert set(PUBLISHED) == set(OBJECTIVES) - {"r3gan"}

@@ -41,6 +41,8 @@ COMMON: dict[str, Any] = {
     # Constant learning rates, the last weights as they are.
     "decay_from": 1.0,
     "averaging": 0.0,
+    "output_rate": 1.0,
+    "lookahead": 0,
     "match_fractions": False,
     "critic_volumes": 8,
     "share_volumes": False,

@@ -8,6 +8,7 @@ description, bounds and default stand nowhere else.
 from __future__ import annotations
 
 from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
+from napari_slicegan.config.game import ObjectiveSettings
 from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
 from napari_slicegan.config.networks import (
@@ -23,7 +24,6 @@ from napari_slicegan.config.run import (
 )
 from napari_slicegan.config.training import (
     VOLUMES,
-    ObjectiveSettings,
     OptimiserSettings,
     Precision,
     TrainingSettings,

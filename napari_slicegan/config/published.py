@@ -16,6 +16,8 @@ _ADAM: Mapping[str, object] = {
     "generator_steps": 1,
     "penalty_weight": 0.0,
     "decay_from": 1.0,
+    "output_rate": 1.0,
+    "lookahead": 0,
 }
 _RMSPROP = {**_ADAM, "generator_optimiser": "rmsprop", "critic_optimiser": "rmsprop"}
 

@@ -7,11 +7,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from napari_slicegan.config.base import Settings
+from napari_slicegan.config.game import ObjectiveSettings
 from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
 from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.training import (
-    ObjectiveSettings,
     OptimiserSettings,
     TrainingSettings,
 )

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from napari_slicegan.config.training import AnchorLaw
+    from napari_slicegan.config.game import AnchorLaw
 
 DRAWS = 1000
 # Shape of the skew-normal law at a skew of 1.

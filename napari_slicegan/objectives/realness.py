@@ -11,7 +11,7 @@ from napari_slicegan.devices import to_device
 from napari_slicegan.objectives.base import Critic, CriticLoss
 
 if TYPE_CHECKING:
-    from napari_slicegan.config.training import RealnessForm
+    from napari_slicegan.config.game import RealnessForm
     from napari_slicegan.objectives.anchors import Anchors
 
 
