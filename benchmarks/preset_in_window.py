@@ -32,8 +32,8 @@ from napari_slicegan._qt.application import WindowStart, open_window
 from napari_slicegan._qt.generation_form import GenerationRequest
 from napari_slicegan._qt.sample_form import SampleRequest
 from napari_slicegan._qt.volume_panel import VOLUME
+from napari_slicegan.image_sets.spectrograms import RATE, SAMPLES, write_sound
 from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.spectrograms import RATE, SAMPLES, write_sound
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.main_widget import SliceGANWidget

@@ -41,7 +41,7 @@ def get_run_reader(
     first = Path(path if isinstance(path, str) else path[0])
     if first.suffix == ".zarr":
         from napari_slicegan._qt.pyramid_reader import read_pyramid
-        from napari_slicegan.stored_pyramid import is_pyramid
+        from napari_slicegan.volume_files.stored_pyramid import is_pyramid
 
         return read_pyramid if is_pyramid(first) else None
     is_run = (first / "config.json").is_file()
@@ -92,8 +92,8 @@ def _write(
 ) -> list[str]:
     import numpy as np
 
-    from napari_slicegan.atomic_files import replacing
-    from napari_slicegan.vtk_image import write_vtk_image
+    from napari_slicegan.machine.atomic_files import replacing
+    from napari_slicegan.volume_files.vtk_image import write_vtk_image
 
     # A name typed in napari's dialog has no ending.
     file = Path(path) if Path(path).suffix else Path(f"{path}.vti")
@@ -119,7 +119,7 @@ def _image_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
 
 def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
     """Few labels are phases, many are those of objects."""
-    from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
+    from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
     from napari_slicegan.volume import Volume
 
     few = distinct_values(values, MAX_PHASES) is not None
@@ -129,7 +129,7 @@ def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
 
 def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
     """Edge of a voxel, None if its unit is none of length; ValueError for no cube."""
-    from napari_slicegan.pixel_sizes import NM_PER_UNIT, common_edge_nm
+    from napari_slicegan.images.pixel_sizes import NM_PER_UNIT, common_edge_nm
 
     edges = [float(edge) for edge in meta.get("scale", (1, 1, 1))]
     units = [str(unit) for unit in meta.get("units") or ("pixel",) * len(edges)]

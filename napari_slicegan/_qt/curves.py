@@ -17,8 +17,8 @@ from napari_slicegan._qt.messages import is_dark
 from napari_slicegan._qt.series import RunSeries, Series
 
 if TYPE_CHECKING:
-    from napari_slicegan.monitored_curve import MonitoredCurve
     from napari_slicegan.step_report import StepReport
+    from napari_slicegan.training.monitored_curve import MonitoredCurve
 
 REDRAW_MS = 1000
 PLOT_HEIGHT = 78

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_slicegan.endless import EndlessVolume
+    from napari_slicegan.large_volumes.endless import EndlessVolume
 
 PIXELS = 2
 """Of the canvas for a voxel."""
@@ -25,7 +25,7 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     waits for more than it can show.
     """
     # Loads torch.
-    from napari_slicegan.overview import viewer_levels
+    from napari_slicegan.large_volumes.overview import viewer_levels
 
     hide_volumes(viewer)
     viewer.dims.ndisplay = 2
@@ -52,7 +52,7 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
 
 def _look_closely(viewer: Viewer, shape: tuple[int, ...], edge: float) -> None:
     """Look at the middle of a piece: where four meet, each step costs four of them."""
-    from napari_slicegan.endless import SLICE
+    from napari_slicegan.large_volumes.endless import SLICE
 
     pieces = [(n, min(SLICE, n)) for n in shape]
     middle = [edge * (n // 2 // piece * piece + piece // 2) for n, piece in pieces]

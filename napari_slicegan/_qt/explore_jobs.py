@@ -41,9 +41,9 @@ def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Stud
     ValueError
         If it does not make volumes.
     """
-    from napari_slicegan.devices import choose_device
     from napari_slicegan.directions import PROPERTIES, suitable_properties
     from napari_slicegan.edits import block_names
+    from napari_slicegan.machine.devices import choose_device
     from napari_slicegan.trained_generator import TrainedGenerator
 
     yield 0.0

@@ -13,7 +13,7 @@ from napari_slicegan._qt.worker import SteeredWorker
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.estimates import Estimate
+    from napari_slicegan.estimates.runs import Estimate
     from napari_slicegan.run_data import Given
 
 SETTLE_MS = 600

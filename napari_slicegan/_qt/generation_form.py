@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.seed_editor import SeedEditor
-from napari_slicegan.amounts import voxels_in_words
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.estimates.amounts import voxels_in_words
 
 MAX_VOXELS = 16_384
 NM_UM = 10_000.0

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_slicegan._qt.generation_form import GenerationRequest
 from napari_slicegan._qt.sample_form import SampleRequest
-from napari_slicegan.memory import lacks_memory
+from napari_slicegan.machine.memory import lacks_memory
 
 if TYPE_CHECKING:
-    from napari_slicegan.endless import EndlessVolume
-    from napari_slicegan.sheet import Sheet
+    from napari_slicegan.image_sets.sheet import Sheet
+    from napari_slicegan.large_volumes.endless import EndlessVolume
     from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
     from napari_slicegan.volume import Volume
 
@@ -48,8 +48,8 @@ def generate_volume(
     if request.endless:
         yield 1.0
         return endless_volume(trained, request, device)
-    from napari_slicegan.devices import choose_device
     from napari_slicegan.generation import VolumePlan, generate_in_steps
+    from napari_slicegan.machine.devices import choose_device
 
     plan = VolumePlan(
         trained, request.size, request.seed, request.periodic, TILE_LATENTS
@@ -80,9 +80,9 @@ def endless_volume(
     ValueError
         If it cannot be periodic.
     """
-    from napari_slicegan.devices import choose_device
-    from napari_slicegan.endless import EndlessVolume
     from napari_slicegan.generation import VolumePlan
+    from napari_slicegan.large_volumes.endless import EndlessVolume
+    from napari_slicegan.machine.devices import choose_device
 
     # The panel's network moves from device to device, and on to other runs.
     network = copy.deepcopy(trained.network).to(choose_device(device))
@@ -100,8 +100,8 @@ def draw_samples(
     ValueError
         If the generator makes no images, or they do not fit into the memory.
     """
-    from napari_slicegan.devices import choose_device
-    from napari_slicegan.image_generation import generate_images_in_steps
+    from napari_slicegan.image_sets.generation import generate_images_in_steps
+    from napari_slicegan.machine.devices import choose_device
 
     try:
         trained.network.to(choose_device(device))

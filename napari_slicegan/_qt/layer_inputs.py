@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slicegan._qt.image_source import ImageSource
-from napari_slicegan.pixel_sizes import NM_PER_UNIT
+from napari_slicegan.images.pixel_sizes import NM_PER_UNIT
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes

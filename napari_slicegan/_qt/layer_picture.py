@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan._qt.colours import Colour, phase_colours
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
+from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import Kind, MicrographSettings
     from napari_slicegan.directions import Sweep
+    from napari_slicegan.image_sets.sheet import Sheet
     from napari_slicegan.micrograph import Micrograph
-    from napari_slicegan.sheet import Sheet
     from napari_slicegan.volume import Volume
 
 PHASES = "Phases"

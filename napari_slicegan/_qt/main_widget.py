@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.scatter import Scatter
-    from napari_slicegan.sheet import Sheet
+    from napari_slicegan.image_sets.sheet import Sheet
+    from napari_slicegan.points.scatter import Scatter
     from napari_slicegan.step_report import FinishReason
     from napari_slicegan.trainer import Trainer
 

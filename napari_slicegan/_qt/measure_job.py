@@ -15,7 +15,7 @@ from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.image_source import ImageSource
-    from napari_slicegan.proof import Proof
+    from napari_slicegan.reporting.proof import Proof
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ def export(proof: Proof, request: MeasureRequest, path: Path) -> None:
     ValueError
         If the ending is another one.
     """
-    from napari_slicegan.provenance import provenance_of_layers
-    from napari_slicegan.report_csv import write_csv
-    from napari_slicegan.report_page import write_report
+    from napari_slicegan.reporting.csv_table import write_csv
+    from napari_slicegan.reporting.page import write_report
+    from napari_slicegan.reporting.provenance import provenance_of_layers
 
     if path.suffix.lower() == ".csv":
         write_csv(proof.comparison, path)
@@ -68,7 +68,7 @@ def export(proof: Proof, request: MeasureRequest, path: Path) -> None:
 
 
 def _examined(request: MeasureRequest) -> Generator[float, None, Proof]:
-    from napari_slicegan.proof import ProofSettings, examine
+    from napari_slicegan.reporting.proof import ProofSettings, examine
     from napari_slicegan.training_images import TrainingImages
 
     settings = MicrographSettings()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_slicegan.proof import Proof
+    from napari_slicegan.reporting.proof import Proof
 
 FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"
 

@@ -21,7 +21,7 @@ from napari_slicegan._qt.small_plot import ASKED, MARKER, MEASURED, SmallPlot
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
-    from napari_slicegan.proof import Proof
+    from napari_slicegan.reporting.proof import Proof
 
 COLUMNS = ("Metric", "Verdict", "Real", "Generated", "Floors")
 PLOT_SIZE = (320, 180)

@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_slicegan._qt.layer_picture import LABELS
 from napari_slicegan._qt.layers import grid_of, label_colours
-from napari_slicegan.stored_pyramid import open_levels
+from napari_slicegan.volume_files.stored_pyramid import open_levels
 
 LayerData = tuple[Any, dict[str, Any], str]
 

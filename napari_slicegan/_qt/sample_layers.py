@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_slicegan._qt.layers import label_colours
 from napari_slicegan.generation import generate
-from napari_slicegan.image_files import read_image
-from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
+from napari_slicegan.images.image_files import read_image
+from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.sample_data import MODELS, SAMPLES, generator_path, path
 from napari_slicegan.trained_generator import load_generator
 

@@ -12,8 +12,8 @@ from napari_slicegan._qt.slice_pair import Picture
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_slicegan.scatter import Scatter
-    from napari_slicegan.sheet import Sheet
+    from napari_slicegan.image_sets.sheet import Sheet
+    from napari_slicegan.points.scatter import Scatter
 
 REAL, GENERATED = "Real", "Generated"
 

@@ -186,7 +186,7 @@ class TrainSettings(QWidget):
         """Patch sizes that the networks can have, with their latent sizes."""
         if not self._knows_torch:
             return {}
-        from napari_slicegan.estimates import patch_sizes
+        from napari_slicegan.estimates.runs import patch_sizes
 
         return patch_sizes(config)
 

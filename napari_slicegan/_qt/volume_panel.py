@@ -28,7 +28,7 @@ from napari_slicegan._qt.orthogonal_panel import OrthogonalPanel
 from napari_slicegan._qt.sample_form import SampleForm, SampleRequest
 from napari_slicegan._qt.worker import GenerationWorker, generation_worker
 from napari_slicegan.config import DIMENSIONS
-from napari_slicegan.sheet import Sheet
+from napari_slicegan.image_sets.sheet import Sheet
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:

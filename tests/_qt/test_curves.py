@@ -12,7 +12,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtGui import QColor, QPalette
 
 from napari_slicegan._qt.curves import FOREGROUND, SMALLEST, Curves, Plot
-from napari_slicegan.image_monitor import DISTANCE, SIMILARITY, ImageQuality
+from napari_slicegan.image_sets.monitor import DISTANCE, SIMILARITY, ImageQuality
 from napari_slicegan.monitors import CURVES, Quality
 from napari_slicegan.step_report import StepReport
 

@@ -20,11 +20,11 @@ from napari_slicegan._qt.run_state import RunState
 from napari_slicegan._qt.sample_form import SampleForm, SampleRequest
 from napari_slicegan._qt.train_data import NO_SET, POINTS
 from napari_slicegan._qt.train_settings import KINDS, TrainSettings
-from napari_slicegan.image_generation import generate_images
-from napari_slicegan.image_monitor import DISTANCE, SIMILARITY
+from napari_slicegan.image_sets.generation import generate_images
+from napari_slicegan.image_sets.monitor import DISTANCE, SIMILARITY
+from napari_slicegan.image_sets.sheet import Sheet
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.sheet import Sheet
 from napari_slicegan.trained_generator import load_any_generator
 from napari_slicegan.trainer import Trainer
 from tests._qt.whole_window import LONG, dock, until
