@@ -40,7 +40,7 @@ def get_run_reader(
         return None
     first = Path(path if isinstance(path, str) else path[0])
     if first.suffix == ".zarr":
-        from napari_slicegan._qt.pyramid_reader import read_pyramid
+        from napari_slicegan._qt.viewer.pyramid_reader import read_pyramid
         from napari_slicegan.volume_files.stored_pyramid import is_pyramid
 
         return read_pyramid if is_pyramid(first) else None
@@ -144,14 +144,14 @@ def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
 
 def sample(name: str) -> list[LayerData]:
     """Layer of a sample."""
-    from napari_slicegan._qt.sample_layers import sample_layer
+    from napari_slicegan._qt.viewer.sample_layers import sample_layer
 
     return [sample_layer(name)]
 
 
 def generated(name: str) -> list[LayerData]:
     """Layer of a volume from a generator that ships, made in a few seconds."""
-    from napari_slicegan._qt.sample_layers import generated_layer
+    from napari_slicegan._qt.viewer.sample_layers import generated_layer
 
     return [generated_layer(name)]
 
@@ -210,7 +210,7 @@ def generate() -> None:
 
 def orthogonal_slices() -> None:
     """Show the orthogonal slices of the selected 3-D layer, else of the chosen one."""
-    from napari_slicegan._qt.layer_picture import is_volume_layer
+    from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 
     widget = _open_widget()
     widget.show_panel("Volume")
