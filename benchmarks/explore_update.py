@@ -22,14 +22,14 @@ from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
 from napari_slicegan._qt.application import WindowStart, open_window
-from napari_slicegan._qt.explore_jobs import measured
+from napari_slicegan._qt.explore.jobs import measured
 from napari_slicegan.directions import fit_directions
 from napari_slicegan.generation import finished
 
 if TYPE_CHECKING:
     from qtpy.QtCore import SignalInstance
 
-    from napari_slicegan._qt.explore_panel import ExplorePanel
+    from napari_slicegan._qt.explore.panel import ExplorePanel
 
 LIMIT_S = 0.3
 WARM_UPS = 3

@@ -30,12 +30,12 @@ from benchmarks.yardstick import as_number
 from napari_slicegan.config import AXES, RunConfig
 from napari_slicegan.dataset import PatchSampler
 from napari_slicegan.generation import generate
-from napari_slicegan.heap import keep_freed_memory
+from napari_slicegan.machine.heap import keep_freed_memory
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.sliced_wasserstein import mean_distance
 from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.preview_image import preview_image
 from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.preview_image import preview_image
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import fit_transform
 

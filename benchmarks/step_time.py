@@ -26,11 +26,11 @@ from benchmarks.machine_peak import EDGE, peaks
 from benchmarks.materials import CASES, images_of, settings_of
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.time_to_quality import parse_setting
-from napari_slicegan import hard_phases
-from napari_slicegan.estimates import step_cost
-from napari_slicegan.heap import keep_freed_memory
+from napari_slicegan.estimates.runs import step_cost
+from napari_slicegan.machine.heap import keep_freed_memory
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trainer import Trainer
+from napari_slicegan.training import hard_phases
 
 if TYPE_CHECKING:
     from napari_slicegan.architectures import Output

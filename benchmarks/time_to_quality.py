@@ -28,7 +28,7 @@ from benchmarks.transport import generated_diffusivity, real_diffusivity
 from benchmarks.yardstick import Columns, Yardstick
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.generation import generate
-from napari_slicegan.heap import keep_freed_memory
+from napari_slicegan.machine.heap import keep_freed_memory
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer

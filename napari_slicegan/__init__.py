@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.endless import lazy_volume
     from napari_slicegan.generation import generate
+    from napari_slicegan.large_volumes.endless import lazy_volume
     from napari_slicegan.metrics.comparison import compare
     from napari_slicegan.micrograph import Micrograph
     from napari_slicegan.presets import PRESETS, preset
@@ -66,7 +66,7 @@ _MODULES = {
     "preset": "presets",
     "load_generator": "trained_generator",
     "generate": "generation",
-    "lazy_volume": "endless",
+    "lazy_volume": "large_volumes.endless",
     "Volume": "volume",
     "compare": "metrics.comparison",
 }

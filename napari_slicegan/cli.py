@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_slicegan import __version__
-from napari_slicegan.cli_directions_flags import add_directions
-from napari_slicegan.cli_options import add_config_flags, add_setting_flags
-from napari_slicegan.cli_report_flags import (
+from napari_slicegan.commands.directions_flags import add_directions
+from napari_slicegan.commands.options import add_config_flags, add_setting_flags
+from napari_slicegan.commands.report_flags import (
     RUN_HELP,
     add_comparison,
     add_export,
     add_report,
 )
-from napari_slicegan.heap import keep_freed_memory
-from napari_slicegan.launcher import KnownFault, is_launched, is_main
+from napari_slicegan.machine.heap import keep_freed_memory
+from napari_slicegan.parallel.launcher import KnownFault, is_launched, is_main
 
 FAULT = 2
 INTERRUPTED = 130
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_launch(options.command)
         # Takes seconds: torch is loaded here.
-        from napari_slicegan import cli_commands
+        from napari_slicegan.commands import commands
 
-        status: int = getattr(cli_commands, options.command)(options)
+        status: int = getattr(commands, options.command)(options)
     except (ValueError, OSError) as error:
         if isinstance(error, KnownFault) and not is_main():
             return TOLD_BY_MAIN

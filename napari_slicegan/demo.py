@@ -15,7 +15,7 @@ from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import preset
 from napari_slicegan.progress_bar import generate_with_progress, train_with_progress
 from napari_slicegan.report import draw_comparison, summary
-from napari_slicegan.report_text import verdict
+from napari_slicegan.reporting.text import verdict
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.step_report import FinishReason

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.architectures import build_size
-from napari_slicegan.joining import processes_of_program
+from napari_slicegan.parallel.joining import processes_of_program
 from napari_slicegan.presets import preset
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trained_generator import load_any_generator, load_generator

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan import hard_phases, precision
 from napari_slicegan.architectures import (
     GeneratorNetwork,
     build_critic,
     build_generator,
 )
-from napari_slicegan.averaging import AveragedGenerator
-from napari_slicegan.conditioning import beside_labels, with_labels
 from napari_slicegan.config import DIMENSIONS
-from napari_slicegan.devices import to_device
-from napari_slicegan.lookahead import Lookahead
+from napari_slicegan.machine import precision
+from napari_slicegan.machine.devices import to_device
 from napari_slicegan.objectives import build_objective
-from napari_slicegan.optimisers import build_optimisers, set_rates
-from napari_slicegan.phase_weights import matching_weights
-from napari_slicegan.processes import ALONE, Processes
-from napari_slicegan.random_streams import RandomStreams, prior_sample
+from napari_slicegan.parallel.processes import ALONE, Processes
+from napari_slicegan.training import hard_phases
+from napari_slicegan.training.averaging import AveragedGenerator
+from napari_slicegan.training.conditioning import beside_labels, with_labels
+from napari_slicegan.training.lookahead import Lookahead
+from napari_slicegan.training.optimisers import build_optimisers, set_rates
+from napari_slicegan.training.phase_weights import matching_weights
+from napari_slicegan.training.random_streams import RandomStreams, prior_sample
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.views import critic_heads, view_of
 

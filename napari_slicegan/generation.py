@@ -17,7 +17,7 @@ from napari_slicegan.architectures.inference import inference_form
 from napari_slicegan.config import AXES
 from napari_slicegan.edits import Edit, VolumeEdits
 from napari_slicegan.latent import LatentField
-from napari_slicegan.precision import computing_in
+from napari_slicegan.machine.precision import computing_in
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.volume import Volume
 

@@ -15,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
-from napari_slicegan.image_files import read_image
-from napari_slicegan.line_moments import Line, levelled
-from napari_slicegan.pixel_values import KindChoice, as_kind, has_channels, plain_array
-from napari_slicegan.rescaling import interpolated, nearest
-from napari_slicegan.segmentation import denoise, segment
+from napari_slicegan.images.image_files import read_image
+from napari_slicegan.images.line_moments import Line, levelled
+from napari_slicegan.images.pixel_values import (
+    KindChoice,
+    as_kind,
+    has_channels,
+    plain_array,
+)
+from napari_slicegan.images.rescaling import interpolated, nearest
+from napari_slicegan.images.segmentation import denoise, segment
 
 
 @dataclass(frozen=True, eq=False)

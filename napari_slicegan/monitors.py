@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
-from napari_slicegan.monitored_curve import MonitoredCurve
+from napari_slicegan.training.monitored_curve import MonitoredCurve
 
 if TYPE_CHECKING:
-    from napari_slicegan.slice_distance import SliceDistance
+    from napari_slicegan.training.slice_distance import SliceDistance
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume
 

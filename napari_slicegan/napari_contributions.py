@@ -40,8 +40,8 @@ def get_run_reader(
         return None
     first = Path(path if isinstance(path, str) else path[0])
     if first.suffix == ".zarr":
-        from napari_slicegan._qt.pyramid_reader import read_pyramid
-        from napari_slicegan.stored_pyramid import is_pyramid
+        from napari_slicegan._qt.viewer.pyramid_reader import read_pyramid
+        from napari_slicegan.volume_files.stored_pyramid import is_pyramid
 
         return read_pyramid if is_pyramid(first) else None
     is_run = (first / "config.json").is_file()
@@ -92,8 +92,8 @@ def _write(
 ) -> list[str]:
     import numpy as np
 
-    from napari_slicegan.atomic_files import replacing
-    from napari_slicegan.vtk_image import write_vtk_image
+    from napari_slicegan.machine.atomic_files import replacing
+    from napari_slicegan.volume_files.vtk_image import write_vtk_image
 
     # A name typed in napari's dialog has no ending.
     file = Path(path) if Path(path).suffix else Path(f"{path}.vti")
@@ -119,7 +119,7 @@ def _image_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
 
 def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
     """Few labels are phases, many are those of objects."""
-    from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
+    from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
     from napari_slicegan.volume import Volume
 
     few = distinct_values(values, MAX_PHASES) is not None
@@ -129,7 +129,7 @@ def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
 
 def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
     """Edge of a voxel, None if its unit is none of length; ValueError for no cube."""
-    from napari_slicegan.pixel_sizes import NM_PER_UNIT, common_edge_nm
+    from napari_slicegan.images.pixel_sizes import NM_PER_UNIT, common_edge_nm
 
     edges = [float(edge) for edge in meta.get("scale", (1, 1, 1))]
     units = [str(unit) for unit in meta.get("units") or ("pixel",) * len(edges)]
@@ -144,14 +144,14 @@ def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
 
 def sample(name: str) -> list[LayerData]:
     """Layer of a sample."""
-    from napari_slicegan._qt.sample_layers import sample_layer
+    from napari_slicegan._qt.viewer.sample_layers import sample_layer
 
     return [sample_layer(name)]
 
 
 def generated(name: str) -> list[LayerData]:
     """Layer of a volume from a generator that ships, made in a few seconds."""
-    from napari_slicegan._qt.sample_layers import generated_layer
+    from napari_slicegan._qt.viewer.sample_layers import generated_layer
 
     return [generated_layer(name)]
 
@@ -210,7 +210,7 @@ def generate() -> None:
 
 def orthogonal_slices() -> None:
     """Show the orthogonal slices of the selected 3-D layer, else of the chosen one."""
-    from napari_slicegan._qt.layer_picture import is_volume_layer
+    from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 
     widget = _open_widget()
     widget.show_panel("Volume")

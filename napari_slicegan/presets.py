@@ -2,7 +2,7 @@
 
 ``slicegan-paper``, ``-v1`` and ``-head`` are the published settings and those of two
 states of the original code; ``docs/paper-and-code.md`` compares them. Those of systems
-that make images stand in ``presets_of_images.py``; ``docs/systems.md`` tells of them.
+that make images stand in ``image_sets/presets.py``; ``docs/systems.md`` tells of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from napari_slicegan.config import RunConfig
-from napari_slicegan.presets_of_images import IMAGE_PRESETS, IMAGE_SUMMARIES
+from napari_slicegan.image_sets.presets import IMAGE_PRESETS, IMAGE_SUMMARIES
 
 _PAPER = {
     "architecture": "slicegan",

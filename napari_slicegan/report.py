@@ -11,24 +11,24 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from napari_slicegan.atomic_files import replacing
+from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.metrics.reference import Group, Source, reference_of
-from napari_slicegan.report_bars import draw_bars, draw_distances
-from napari_slicegan.report_curves import (
+from napari_slicegan.reporting.bars import draw_bars, draw_distances
+from napari_slicegan.reporting.curves import (
     CURVES_PER_ROW,
     add_curve_legend,
     draw_curve,
     draw_curves,
     draw_histogram,
 )
-from napari_slicegan.report_images import (
+from napari_slicegan.reporting.images import (
     TEXT_COLOUR,
     Colouring,
     draw_pictures,
     length_text,
     pictures_of,
 )
-from napari_slicegan.report_rows import (
+from napari_slicegan.reporting.rows import (
     distance_in_floors,
     number,
     phase_name,
@@ -36,7 +36,7 @@ from napari_slicegan.report_rows import (
     plain_title,
     rows_of,
 )
-from napari_slicegan.report_text import findings, summary, verdict
+from napari_slicegan.reporting.text import findings, summary, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.image_set import ImageSet
-from napari_slicegan.point_set import GaussianMixture, nine_gaussians
+from napari_slicegan.image_sets.image_set import ImageSet
+from napari_slicegan.points.gaussian_mixture import GaussianMixture, nine_gaussians
 from napari_slicegan.training_images import TrainingImages
 
 if TYPE_CHECKING:

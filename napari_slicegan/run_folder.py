@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from napari_slicegan.atomic_files import remove_partial_files, replacing
 from napari_slicegan.config import RunConfig, parse_config
+from napari_slicegan.machine.atomic_files import remove_partial_files, replacing
 from napari_slicegan.run_data import FOLDERS, Data, load_data, save_data
 from napari_slicegan.trained_generator import (
     TrainedGenerator,

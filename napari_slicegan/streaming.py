@@ -13,18 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.atomic_files import remove_partial_files
-from napari_slicegan.cluster import made_on_cluster
-from napari_slicegan.devices import choose_device
-from napari_slicegan.disk_space import disk_explained
-from napari_slicegan.halving import halved_phases, halved_values
-from napari_slicegan.ome_zarr import (
-    BlockedImage,
-    create_image,
-    own_attributes,
-    set_own_attributes,
-)
-from napari_slicegan.stream_settings import (
+from napari_slicegan.large_volumes.cluster import made_on_cluster
+from napari_slicegan.large_volumes.stream_settings import (
     check_same,
     image_facts,
     plan_of,
@@ -33,12 +23,27 @@ from napari_slicegan.stream_settings import (
     value_type,
     with_even_tiles,
 )
+from napari_slicegan.machine.atomic_files import remove_partial_files
+from napari_slicegan.machine.devices import choose_device
+from napari_slicegan.machine.disk_space import disk_explained
 from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.volume_files import Planes, check_ending, check_type, write_volume
+from napari_slicegan.volume_files.halving import halved_phases, halved_values
+from napari_slicegan.volume_files.ome_zarr import (
+    BlockedImage,
+    create_image,
+    own_attributes,
+    set_own_attributes,
+)
+from napari_slicegan.volume_files.planes import (
+    Planes,
+    check_ending,
+    check_type,
+    write_volume,
+)
 
 if TYPE_CHECKING:
-    from napari_slicegan.block_tree import Block
     from napari_slicegan.generation import VolumePlan
+    from napari_slicegan.volume_files.block_tree import Block
 
 # Holds the generator while a volume is being made, for helpers on other machines.
 MAKING = ".making"

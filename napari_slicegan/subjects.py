@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_slicegan.image_subject import Images
-from napari_slicegan.point_subject import Points
+from napari_slicegan.image_sets.subject import Images
+from napari_slicegan.points.subject import Points
 from napari_slicegan.volume_subject import Volumes
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from napari_slicegan.architectures import (
     VolumeGenerator,
     build_generator,
 )
-from napari_slicegan.atomic_files import replacing
+from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.transforms import (
     OneHotPhases,
     Transform,

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import check_changes, parse_config
-from napari_slicegan.device_sources import on_device
-from napari_slicegan.devices import memory_in_use, prepare
-from napari_slicegan.estimates import with_volumes
+from napari_slicegan.estimates.runs import with_volumes
 from napari_slicegan.game import Game
-from napari_slicegan.joining import processes_of_program
-from napari_slicegan.memory import memory_explained
-from napari_slicegan.run_clock import RunClock, shared_epochs
+from napari_slicegan.machine.devices import memory_in_use, prepare
+from napari_slicegan.machine.memory import memory_explained
+from napari_slicegan.parallel.joining import processes_of_program
 from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.shared_source import shared
-from napari_slicegan.steering import Steered
-from napari_slicegan.step_losses import LossHistory
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.subjects import build_subject
 from napari_slicegan.trained_generator import trained_network
+from napari_slicegan.training.device_sources import on_device
+from napari_slicegan.training.run_clock import RunClock, shared_epochs
+from napari_slicegan.training.shared_source import shared
+from napari_slicegan.training.steering import Steered
+from napari_slicegan.training.step_losses import LossHistory
 
 if TYPE_CHECKING:
     import torch

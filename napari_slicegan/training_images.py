@@ -14,9 +14,9 @@ import tifffile
 from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_slicegan.config import AXES, Axis, Kind, Settings
-from napari_slicegan.image_files import read_image
+from napari_slicegan.images.image_files import read_image
+from napari_slicegan.images.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.pixel_sizes import SIZE_TOLERANCE
 
 INDEX = "images.json"
 

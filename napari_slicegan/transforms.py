@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_slicegan.channels import channel_axis_of, most_probable
-from napari_slicegan.pixel_values import label_dtype
-from napari_slicegan.point_transform import Unchanged
-from napari_slicegan.row_transform import RowStandardise
+from napari_slicegan.image_sets.row_transform import RowStandardise
+from napari_slicegan.images.pixel_values import label_dtype
+from napari_slicegan.points.transform import Unchanged
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.devices import to_device
+from napari_slicegan.machine.devices import to_device
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig

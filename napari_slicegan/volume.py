@@ -15,16 +15,16 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
-from napari_slicegan.image_files import read_image
-from napari_slicegan.pixel_values import (
+from napari_slicegan.images.image_files import read_image
+from napari_slicegan.images.pixel_values import (
     MAX_PHASES,
     distinct_values,
     has_channels,
     kind_of,
     label_dtype,
 )
-from napari_slicegan.rescaling import nearest
-from napari_slicegan.volume_files import NAMESPACE, Planes, write_volume
+from napari_slicegan.images.rescaling import nearest
+from napari_slicegan.volume_files.planes import NAMESPACE, Planes, write_volume
 
 
 @dataclass(frozen=True, eq=False)

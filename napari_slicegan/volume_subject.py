@@ -11,12 +11,12 @@ from napari_slicegan.architectures import (
     generator_spec,
     output_of,
 )
-from napari_slicegan.conditioning import fractions_of, scaled_labels
 from napari_slicegan.dataset import Source, patch_samplers
 from napari_slicegan.generation import generate
 from napari_slicegan.monitors import QualityMonitor
-from napari_slicegan.preview_image import preview_image
-from napari_slicegan.slice_distance import SliceDistance
+from napari_slicegan.training.conditioning import fractions_of, scaled_labels
+from napari_slicegan.training.preview_image import preview_image
+from napari_slicegan.training.slice_distance import SliceDistance
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import fit_transform
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan.image_set import ImageSet
+from napari_slicegan.image_sets.image_set import ImageSet
 from napari_slicegan.presets import preset
 
 if TYPE_CHECKING:

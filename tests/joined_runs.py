@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_slicegan.image_set import ImageSet
-from napari_slicegan.joining import processes_of_program
-from napari_slicegan.launcher import KnownFault
+from napari_slicegan.image_sets.image_set import ImageSet
+from napari_slicegan.parallel.joining import processes_of_program
+from napari_slicegan.parallel.launcher import KnownFault
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages

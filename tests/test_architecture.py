@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -16,133 +17,134 @@ import napari_slicegan
 PACKAGE = Path(napari_slicegan.__file__).resolve().parent
 QT = PACKAGE / "_qt"
 
-# A file imports only from files above it, or from its own folder. A new file gets its
-# line here.
+# A file imports only from files above it, or from its own folder where that has a line
+# of its own. A new file gets its line here. The files of a folder stand together, but
+# for the folders of SPREAD.
 ORDER = (
     "sample_data",
     "config",
-    "presets_of_images",
+    "image_sets.presets",
     "presets",
-    "pixel_values",
-    "point_transform",
-    "point_set",
-    "pixel_sizes",
-    "image_files",
-    "line_moments",
-    "rescaling",
-    "segmentation",
+    "machine.atomic_files",
+    "machine.optional_packages",
+    "machine.disk_space",
+    "machine.memory",
+    "machine.heap",
+    "machine.devices",
+    "machine.precision",
+    "images.pixel_values",
+    "images.pixel_sizes",
+    "images.image_files",
+    "images.line_moments",
+    "images.rescaling",
+    "images.segmentation",
     "micrograph",
     "training_images",
-    "atomic_files",
-    "amounts",
-    "disk_space",
-    "optional_packages",
-    "block_tree",
-    "cluster",
-    "halving",
-    "ome_zarr",
-    "matrix_files",
-    "spectrograms",
-    "image_set",
-    "row_transform",
-    "channels",
-    "transforms",
-    "devices",
-    "step_report",
-    "launcher",
-    "processes",
-    "dataset",
-    "device_sources",
-    "shared_source",
-    "architectures",
-    "conditioning",
-    "views",
-    "objectives",
-    "optimisers",
-    "random_streams",
-    "precision",
-    "memory",
-    "heap",
-    "joint_batch_norm",
-    "parallel",
-    "joining",
-    "averaging",
-    "lookahead",
-    "hard_phases",
-    "phase_weights",
-    "game",
-    "operation_counter",
-    "latent",
-    "vtk_image",
-    "volume_files",
+    "volume_files.vtk_image",
+    "volume_files.planes",
+    "volume_files.block_tree",
+    "volume_files.halving",
+    "volume_files.ome_zarr",
+    "volume_files.stored_pyramid",
     "volume",
-    "sheet",
-    "scatter",
+    "channels",
+    "image_sets.row_transform",
+    "points.transform",
+    "transforms",
+    "dataset",
+    "image_sets.matrix_files",
+    "image_sets.spectrograms",
+    "image_sets.image_set",
+    "points.gaussian_mixture",
+    "run_data",
+    "architectures",
+    "latent",
     "trained_generator",
+    "run_folder",
     "regions",
     "edits",
     "generation",
-    "stream_settings",
-    "generation_costs",
-    "boxes",
-    "endless",
-    "deferred_cut",
-    "overview",
+    "large_volumes.stream_settings",
+    "large_volumes.cluster",
+    "large_volumes.boxes",
+    "large_volumes.endless",
+    "large_volumes.deferred_cut",
+    "large_volumes.overview",
     "streaming",
-    "image_generation",
-    "stored_pyramid",
+    "image_sets.sheet",
+    "image_sets.generation",
+    "points.scatter",
     "metrics",
     "directions",
     "image_checks",
-    "monitored_curve",
-    "slice_distance",
+    "views",
+    "objectives",
+    "step_report",
+    "parallel.launcher",
+    "parallel.processes",
+    "parallel.joint_batch_norm",
+    "parallel.joined_processes",
+    "parallel.joining",
+    "training.device_sources",
+    "training.shared_source",
+    "training.conditioning",
+    "training.optimisers",
+    "training.random_streams",
+    "training.averaging",
+    "training.lookahead",
+    "training.hard_phases",
+    "training.phase_weights",
+    "training.monitored_curve",
+    "training.slice_distance",
+    "training.preview_image",
+    "training.step_losses",
+    "training.run_clock",
+    "training.steering",
+    "game",
     "monitors",
-    "image_monitor",
-    "point_monitor",
-    "preview_image",
-    "step_losses",
-    "run_clock",
-    "run_data",
-    "run_folder",
+    "image_sets.monitor",
+    "points.monitor",
     "volume_subject",
-    "image_subject",
-    "point_subject",
+    "image_sets.subject",
+    "points.subject",
     "subjects",
-    "step_probe",
-    "estimates",
-    "steering",
+    "estimates.amounts",
+    "estimates.operation_counter",
+    "estimates.step_probe",
+    "estimates.runs",
+    "estimates.volumes",
     "trainer",
     "fine_tuning",
-    "report_rows",
-    "report_text",
-    "report_images",
-    "report_curves",
-    "report_bars",
-    "report_verdicts",
-    "report_svg",
+    "reporting.rows",
+    "reporting.text",
+    "reporting.images",
+    "reporting.curves",
+    "reporting.bars",
+    "reporting.verdicts",
+    "reporting.svg",
+    "reporting.proof_checks",
+    "reporting.proof",
+    "reporting.provenance",
+    "reporting.figures",
+    "reporting.style",
+    "reporting.page",
+    "reporting.csv_table",
+    "reporting.model_card",
     "report",
-    "proof_checks",
-    "proof",
-    "provenance",
-    "report_figures",
-    "report_style",
-    "report_page",
-    "report_csv",
-    "model_card",
     "progress_bar",
-    "mixture_figure",
-    "mixture_sweep",
-    "sweep_figure",
+    "points.mixture_figure",
+    "points.mixture_sweep",
+    "points.sweep_figure",
     "demo",
-    "cli_options",
-    "cli_window",
-    "cli_evaluate",
-    "cli_report_flags",
-    "cli_report",
-    "cli_directions_flags",
-    "cli_directions",
-    "cli_generate",
-    "cli_commands",
+    "commands.options",
+    "commands.window",
+    "commands.evaluate",
+    "commands.report_flags",
+    "commands.report",
+    "commands.directions_flags",
+    "commands.directions",
+    "commands.generate",
+    "commands.commands",
     "cli",
     "__main__",
 )
@@ -158,14 +160,16 @@ WINDOW_PACKAGES = {
     "superqt",
     "vispy",
 }
+# These folders bring their part to every step.
+SPREAD = {"image_sets", "points"}
 # These do without torch, so that readers and measurements start fast.
 LIGHT_MODULES = (
     "napari_slicegan.config",
     "napari_slicegan.presets",
     "napari_slicegan.training_images",
     "napari_slicegan.latent",
-    "napari_slicegan.memory",
-    "napari_slicegan.launcher",
+    "napari_slicegan.machine.memory",
+    "napari_slicegan.parallel.launcher",
     "napari_slicegan.volume",
     "napari_slicegan.metrics.comparison",
 )
@@ -188,13 +192,24 @@ def engine_files() -> list[Path]:
 
 
 def ordered_files() -> list[Path]:
-    """Engine without the package's own __init__, which names every public module."""
-    return [file for file in engine_files() if place(file) != "__init__"]
+    """Engine without the package's own __init__, which names every public module.
+
+    Without those of folders that only group files, too; they import nothing.
+    """
+    return [file for file in engine_files() if not place(file).endswith("__init__")]
+
+
+def grouping_files() -> list[Path]:
+    return [file for file in engine_files() if place(file).endswith(".__init__")]
 
 
 def silent_files() -> list[Path]:
     """All but the command line, which speaks to the user."""
-    return [file for file in source_files() if not place(file).startswith("cli")]
+    return [
+        file
+        for file in source_files()
+        if place(file) != "cli" and not place(file).startswith("commands.")
+    ]
 
 
 def name_of(file: Path) -> str:
@@ -203,7 +218,8 @@ def name_of(file: Path) -> str:
 
 def place(file: Path) -> str:
     """Name of the file, or of the folder it is in, as it stands in ORDER."""
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    names = file.relative_to(PACKAGE).with_suffix("").parts
+    return names[0] if names[0] in (*ORDER, "_qt") else ".".join(names)
 
 
 @cache
@@ -221,8 +237,10 @@ def imported_modules(file: Path) -> Iterator[str]:
 
 
 def imported_places(file: Path) -> set[str]:
-    parts = (module.split(".") for module in imported_modules(file))
-    return {names[1] for names in parts if names[0] == "napari_slicegan" and names[1:]}
+    """Folders and files, of which some stand in ORDER."""
+    parts = [module.split(".") for module in imported_modules(file)]
+    own = [names[1:] for names in parts if names[0] == "napari_slicegan"]
+    return {".".join(names[:length]) for names in own for length in (1, 2)}
 
 
 @pytest.mark.parametrize("file", engine_files(), ids=name_of)
@@ -239,6 +257,17 @@ def test_imports_go_upwards_only(file: Path) -> None:
     above = ORDER[: ORDER.index(own)]
     modules = imported_places(file).intersection(ORDER) - {own}
     assert modules <= set(above)
+
+
+@pytest.mark.parametrize("file", grouping_files(), ids=name_of)
+def test_folders_that_group_files_load_none(file: Path) -> None:
+    assert not list(imported_modules(file))
+
+
+def test_files_of_a_folder_stand_together() -> None:
+    folders = [name.split(".")[0] for name in ORDER]
+    runs = [folder for folder, _ in groupby(folders)]
+    assert {folder for folder in runs if runs.count(folder) > 1} == SPREAD
 
 
 def test_order_lists_only_files_that_exist() -> None:

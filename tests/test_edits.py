@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from napari_slicegan.architectures import build_generator, generator_spec
 from napari_slicegan.edits import Edit, block_names, block_range
 from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.image_generation import generate_samples
+from napari_slicegan.image_sets.generation import generate_samples
 from napari_slicegan.regions import Box, Mask, Region, ramp
 from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
 from napari_slicegan.transforms import OneHotPhases, ScaleMinMax

@@ -10,9 +10,9 @@ import pytest
 
 from napari_slicegan.architectures import ARCHITECTURES
 from napari_slicegan.config import DIMENSIONS, ArchitectureSettings, ObjectiveSettings
-from napari_slicegan.image_set import ImageSet
+from napari_slicegan.image_sets.image_set import ImageSet
 from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.point_set import nine_gaussians
+from napari_slicegan.points.gaussian_mixture import nine_gaussians
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages

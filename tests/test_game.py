@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicegan.game import Game
-from napari_slicegan.step_losses import StepLosses
+from napari_slicegan.training.step_losses import StepLosses
 from tests.toys import Crops
 
 MakeGame = Callable[..., Game]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_slicegan.architectures import output_of
-from napari_slicegan.image_set import ImageSet
-from napari_slicegan.point_set import nine_gaussians
+from napari_slicegan.image_sets.image_set import ImageSet
+from napari_slicegan.points.gaussian_mixture import nine_gaussians
 from napari_slicegan.presets import preset
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages

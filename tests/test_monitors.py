@@ -10,7 +10,7 @@ import pytest
 from napari_slicegan.dataset import patch_samplers
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.monitors import QualityMonitor
-from napari_slicegan.slice_distance import SliceDistance
+from napari_slicegan.training.slice_distance import SliceDistance
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import fit_transform
 from napari_slicegan.volume import Volume

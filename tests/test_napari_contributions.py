@@ -12,7 +12,7 @@ from npe2.cli import validate
 
 import napari_slicegan
 from napari_slicegan import napari_contributions
-from napari_slicegan._qt import sample_layers
+from napari_slicegan._qt.viewer import sample_layers
 from napari_slicegan.config import RunConfig
 from napari_slicegan.presets import VOLUME_PRESETS
 from tests.toys import PIXEL_SIZE_NM

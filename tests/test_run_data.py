@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from napari_slicegan.config import RunConfig
-from napari_slicegan.image_set import ImageSet
+from napari_slicegan.image_sets.image_set import ImageSet
 from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.point_set import nine_gaussians
+from napari_slicegan.points.gaussian_mixture import nine_gaussians
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.run_data import training_data
 from napari_slicegan.training_images import TrainingImages

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 import sample_data
 from napari_slicegan.demo import Material
-from napari_slicegan.proof import ProofSettings
+from napari_slicegan.reporting.proof import ProofSettings
 from napari_slicegan.trained_generator import load_generator
 from sample_data.scripts import fibres, models, spheres, varied_sandstone
 from tests.toys import small_config

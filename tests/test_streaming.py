@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.block_tree import Block
 from napari_slicegan.generation import VolumePlan, finished, generate_in_steps
-from napari_slicegan.halving import halved_phases, halved_values
-from napari_slicegan.ome_zarr import BlockedImage
 from napari_slicegan.streaming import (
     StreamedVolume,
     make_block,
@@ -23,6 +20,9 @@ from napari_slicegan.streaming import (
     tiles_folder,
 )
 from napari_slicegan.volume import Volume
+from napari_slicegan.volume_files.block_tree import Block
+from napari_slicegan.volume_files.halving import halved_phases, halved_values
+from napari_slicegan.volume_files.ome_zarr import BlockedImage
 from tests import killed_streams
 from tests.killed_streams import killed_plan
 from tests.refusals import Refusal, assert_refused

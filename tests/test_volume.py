@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan import volume_files
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.volume import Volume
+from napari_slicegan.volume_files import planes as volume_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import napari
 from napari.qt.threading import create_worker
 
-from napari_slicegan._qt import layers
-from napari_slicegan._qt.generation_form import GenerationRequest
 from napari_slicegan._qt.main_widget import SliceGANWidget
-from napari_slicegan.image_files import read_image
+from napari_slicegan._qt.viewer import layers
+from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan.images.image_files import read_image
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.volume import Volume
 

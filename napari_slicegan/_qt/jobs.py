@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.memory import OUT_OF_MEMORY, lacks_memory
+from napari_slicegan.machine.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig, TrainingSettings
-    from napari_slicegan.estimates import Estimate
+    from napari_slicegan.estimates.runs import Estimate
     from napari_slicegan.run_data import Given
     from napari_slicegan.step_report import FinishReason, StepReport
     from napari_slicegan.trainer import Trainer
@@ -132,8 +132,8 @@ def look_ahead(
     """Find out about the machine, then about the run if there is data for one."""
     import torch
 
-    from napari_slicegan.devices import available_devices
-    from napari_slicegan.estimates import estimate
+    from napari_slicegan.estimates.runs import estimate
+    from napari_slicegan.machine.devices import available_devices
     from napari_slicegan.run_data import training_data
 
     cuda, hip = torch.version.cuda, torch.version.hip

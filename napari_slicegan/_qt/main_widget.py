@@ -18,15 +18,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt import layers
 from napari_slicegan._qt.binding_faults import spare_references
-from napari_slicegan._qt.explore_panel import ExplorePanel
-from napari_slicegan._qt.measure_panel import MeasurePanel
-from napari_slicegan._qt.messages import MessageLine
-from napari_slicegan._qt.micrograph_panel import MicrographPanel
+from napari_slicegan._qt.explore.panel import ExplorePanel
+from napari_slicegan._qt.measure.panel import MeasurePanel
+from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
-from napari_slicegan._qt.train_panel import TrainPanel
-from napari_slicegan._qt.volume_panel import VolumePanel
+from napari_slicegan._qt.train.panel import TrainPanel
+from napari_slicegan._qt.viewer import layers
+from napari_slicegan._qt.volume.panel import VolumePanel
+from napari_slicegan._qt.widgets.messages import MessageLine
 from napari_slicegan.config import AXES
 from napari_slicegan.volume import Volume
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.scatter import Scatter
-    from napari_slicegan.sheet import Sheet
+    from napari_slicegan.image_sets.sheet import Sheet
+    from napari_slicegan.points.scatter import Scatter
     from napari_slicegan.step_report import FinishReason
     from napari_slicegan.trainer import Trainer
 

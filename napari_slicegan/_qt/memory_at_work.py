@@ -5,7 +5,7 @@ it happens to be, and a thread that collects widgets which were closed a moment 
 deletes them while Qt tells them so in the main thread: both wait for each other without
 end.
 
-Freed memory is kept until the work is done, see `napari_slicegan.heap`.
+Freed memory is kept until the work is done, see `napari_slicegan.machine.heap`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_slicegan.heap import give_back_freed_memory, keep_freed_memory
+from napari_slicegan.machine.heap import give_back_freed_memory, keep_freed_memory
 
 INTERVAL_MS = 200
 FULL_INTERVAL_S = 300.0

@@ -18,9 +18,9 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QEventLoop, QThreadPool
 from qtpy.QtWidgets import QApplication
 
-from napari_slicegan._qt.generation_job import WORK, Request
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
 from napari_slicegan._qt.memory_at_work import memory_at_work
+from napari_slicegan._qt.volume.generation_job import WORK, Request
 
 if TYPE_CHECKING:
     from napari_slicegan.step_report import FinishReason, StepReport

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.devices import to_device
+from napari_slicegan.machine.devices import to_device
 
 
 class ResampledHead(nn.Module):

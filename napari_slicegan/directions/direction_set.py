@@ -12,8 +12,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from napari_slicegan.atomic_files import replacing
 from napari_slicegan.directions.direction import Direction, Effect, Example, Model
+from napari_slicegan.machine.atomic_files import replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.trained_generator import TrainedNetwork

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_slicegan.architectures import PointGenerator
 from napari_slicegan.directions.properties import PROPERTIES, Values
 from napari_slicegan.generation import Size, generate
-from napari_slicegan.image_generation import generate_samples
+from napari_slicegan.image_sets.generation import generate_samples
 from napari_slicegan.metrics.transport import has_taufactor
 from napari_slicegan.trained_generator import TrainedGenerator
 from napari_slicegan.transforms import OneHotPhases

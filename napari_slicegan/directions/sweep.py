@@ -15,9 +15,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_slicegan.atomic_files import replacing
 from napari_slicegan.directions.properties import PROPERTIES
 from napari_slicegan.generation import finished
+from napari_slicegan.machine.atomic_files import replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction import Direction

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.intensity import histogram_distance
 from napari_slicegan.metrics.sampling import blocks_of, sections_of
-from napari_slicegan.pixel_values import MAX_PHASES, distinct_values
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.reference import Group, Reference, Sample

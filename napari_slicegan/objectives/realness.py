@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from napari_slicegan.devices import to_device
+from napari_slicegan.machine.devices import to_device
 from napari_slicegan.objectives.base import Critic, CriticLoss
 
 if TYPE_CHECKING:

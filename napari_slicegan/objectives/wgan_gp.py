@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from napari_slicegan.devices import to_device
+from napari_slicegan.machine.devices import to_device
 from napari_slicegan.objectives.base import (
     Critic,
     CriticLoss,

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slicegan._qt.binding_faults import spare_references
-from napari_slicegan._qt.explore_requests import FitRequest
+from napari_slicegan._qt.explore.requests import FitRequest
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan._qt.explore_panel import ExplorePanel
+    from napari_slicegan._qt.explore.panel import ExplorePanel
 
 spare_references()
 

@@ -88,7 +88,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import QTimer
 
-from napari_slicegan import cli_window
+from napari_slicegan.commands import window as cli_window
 from napari_slicegan.demo import DemoJob, Measured
 from tests.toys import small_config
 

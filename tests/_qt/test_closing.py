@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.generation_form import GenerationRequest
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
-from napari_slicegan._qt.run_state import RunState
+from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.volume.generation_form import GenerationRequest
 from tests._qt.whole_window import (
     LONG,
     WAYS,

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
-from napari_slicegan._qt.run_state import RunState
+from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan.napari_contributions import HOW_TO_SAVE
 from napari_slicegan.volume import Volume
 from tests.toys import phases_image, small_config

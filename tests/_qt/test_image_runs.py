@@ -15,16 +15,16 @@ from qtpy.QtGui import QStandardItemModel
 
 from napari_slicegan._qt.application import WindowStart, fill
 from napari_slicegan._qt.jobs import EarlierRun
-from napari_slicegan._qt.layers import PREVIEW
-from napari_slicegan._qt.run_state import RunState
-from napari_slicegan._qt.sample_form import SampleForm, SampleRequest
-from napari_slicegan._qt.train_data import NO_SET, POINTS
-from napari_slicegan._qt.train_settings import KINDS, TrainSettings
-from napari_slicegan.image_generation import generate_images
-from napari_slicegan.image_monitor import DISTANCE, SIMILARITY
+from napari_slicegan._qt.train.data import NO_SET, POINTS
+from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.settings import KINDS, TrainSettings
+from napari_slicegan._qt.viewer.layers import PREVIEW
+from napari_slicegan._qt.volume.sample_form import SampleForm, SampleRequest
+from napari_slicegan.image_sets.generation import generate_images
+from napari_slicegan.image_sets.monitor import DISTANCE, SIMILARITY
+from napari_slicegan.image_sets.sheet import Sheet
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.sheet import Sheet
 from napari_slicegan.trained_generator import load_any_generator
 from napari_slicegan.trainer import Trainer
 from tests._qt.whole_window import LONG, dock, until
@@ -228,7 +228,7 @@ def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:
 
 
 def test_colour_sheets_are_shown_in_colour(viewer: Any) -> None:
-    from napari_slicegan._qt import layers
+    from napari_slicegan._qt.viewer import layers
 
     sheet = Sheet(np.zeros((5, 16, 16, 3), np.uint8), 0, 255)
     for as_sheet in (False, True):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QPushButton
 
-from napari_slicegan._qt.train_panel import TrainPanel
+from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan.config import MicrographSettings, RunConfig
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan._qt.run_state import RunState
+    from napari_slicegan._qt.train.run_state import RunState
     from napari_slicegan.step_report import FinishReason, StepReport
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.estimates import step_cost
+from napari_slicegan.estimates.runs import step_cost
 from napari_slicegan.game import Game
 from napari_slicegan.objectives import OBJECTIVES
 from tests.toys import Crops

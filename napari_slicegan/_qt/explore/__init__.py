@@ -1,0 +1,1 @@
+"""Fourth panel: sliders that change the material."""

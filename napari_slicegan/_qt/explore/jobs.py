@@ -1,0 +1,298 @@
+"""What the workers of the Explore panel do: generators that call the engine.
+
+torch is loaded here, inside the worker's thread, never with the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slicegan._qt.explore.requests import (
+    Curve,
+    FitRequest,
+    Found,
+    GradeRequest,
+    Row,
+    Studied,
+    SweepRequest,
+)
+
+if TYPE_CHECKING:
+    from napari_slicegan._qt.explore.exploration import Exploration, Size
+    from napari_slicegan.directions import Direction, DirectionSet, Graded, Sweep
+    from napari_slicegan.edits import Edit
+    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.volume import Volume
+
+# Parts of the time of a fit: components, guided directions; the rest is measuring.
+COMPONENTS_SHARE, GUIDED_SHARE, EFFECTS_SHARE = 0.15, 0.3, 0.8
+# An example is there to be made again, not to fill the memory.
+EXAMPLE_EDGE = 64
+SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
+
+
+def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Studied]:
+    """Find out about a generator, and put it where it computes fast.
+
+    Raises
+    ------
+    ValueError
+        If it does not make volumes.
+    """
+    from napari_slicegan.directions import PROPERTIES, suitable_properties
+    from napari_slicegan.edits import block_names
+    from napari_slicegan.machine.devices import choose_device
+    from napari_slicegan.trained_generator import TrainedGenerator
+
+    yield 0.0
+    if not isinstance(trained, TrainedGenerator):
+        raise ValueError(
+            "Expected a generator of volumes to explore, got one of images; open "
+            "another one."
+        )
+    trained.network.to(choose_device(device))
+    titles = {}
+    for name in suitable_properties(trained):
+        one = PROPERTIES[name]
+        titles[name] = f"{one.title} ({one.unit})" if one.unit else one.title
+    return Studied(block_names(trained.network), titles)
+
+
+def fit(
+    trained: TrainedGenerator, request: FitRequest
+) -> Generator[float, None, Found]:
+    """Find directions and measure what they do."""
+    from napari_slicegan.directions import fit_in_steps, guided_in_steps
+    from napari_slicegan.generation import scaled
+
+    found = yield from scaled(
+        fit_in_steps(trained, request.block, request.n_components, request.n_samples),
+        0,
+        COMPONENTS_SHARE,
+    )
+    done = COMPONENTS_SHARE
+    if request.guided:
+        guided = yield from scaled(
+            guided_in_steps(trained, request.guided, n_samples=request.n_guided),
+            done,
+            done + GUIDED_SHARE,
+        )
+        done += GUIDED_SHARE
+        components = [one.name for one in found]
+        # What was asked for stands first.
+        names = [*(one.name for one in guided), *components]
+        found = found.with_(*guided).only(*names)
+    return (yield from scaled(measured(trained, found, anew=True), done, 1))
+
+
+def measured(
+    trained: TrainedGenerator, found: DirectionSet, *, anew: bool
+) -> Generator[float, None, Found]:
+    """Measure the effects, unless they are known, and the curves for the plots."""
+    from napari_slicegan.directions import Gauge, effects_in_steps, sweep_in_steps
+    from napari_slicegan.generation import scaled
+
+    gauge = Gauge(trained)
+    done = 0.0
+    if anew:
+        steps = effects_in_steps(trained, found, gauge)
+        found = yield from scaled(steps, 0, EFFECTS_SHARE)
+        done = EFFECTS_SHARE
+    rows = []
+    for number, direction in enumerate(found):
+        start = done + (1 - done) * number / len(found)
+        stop = done + (1 - done) * (number + 1) / len(found)
+        sweep = yield from scaled(sweep_in_steps(gauge, direction), start, stop)
+        curve = Curve(sweep.strengths, sweep.properties)
+        rows.append(_row(direction, gauge.names, curve))
+    return Found(found, tuple(rows), found.sentence())
+
+
+def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
+    from napari_slicegan.directions import PROPERTIES, label
+
+    strongest = direction.strongest
+    guided = [name for name in names if name == direction.guide]
+    shown = (guided or names)[0] if strongest is None else strongest.measured
+    one = PROPERTIES[shown]
+    words = label(direction)
+    for effect in direction.effects:
+        if effect.measured == shown:
+            unit = f" {one.unit}/{SIGMA}" if one.unit else f" per {SIGMA}"
+            beside = "" if effect is strongest else f"{words} stands out; "
+            words = (
+                f"{beside}{one.title.lower()} {effect.slope:+.2g} ± "
+                f"{effect.slope_error:.1g}{unit}"
+            )
+    facts = [
+        f"{PROPERTIES[effect.measured].title}: {effect.slope:+.2g} ± "
+        f"{effect.slope_error:.1g} per unit, rank correlation {effect.spearman:+.2f}, "
+        f"{effect.times_random:.1f} times a random direction"
+        for effect in direction.effects
+    ]
+    return Row(
+        direction.name,
+        words,
+        "\n".join(facts),
+        (shown, one.title.lower()),
+        curve,
+        direction.example is not None,
+    )
+
+
+def load_found(
+    trained: TrainedGenerator, path: str | Path
+) -> Generator[float, None, Found]:
+    """Read directions; their effects on a relative of their generator are measured.
+
+    Raises
+    ------
+    ValueError
+        If the file holds none, or they do not fit the generator.
+    """
+    from napari_slicegan.directions import load_directions
+
+    yield 0.0
+    found = load_directions(path)
+    found.check(trained)
+    known = found.is_of(trained) and all(one.effects for one in found)
+    return (yield from measured(trained, found, anew=not known))
+
+
+def save_found(
+    trained: TrainedGenerator, found: Found, wanted: Exploration, path: str | Path
+) -> Generator[float, None, DirectionSet]:
+    """Write the directions; those that are moved get an example of what they make."""
+    from napari_slicegan.directions import with_example
+
+    z, y, x = (min(n, EXAMPLE_EDGE) for n in wanted.size)
+    directions = found.directions
+    for number, (one, strength) in enumerate(
+        zip(found.directions, wanted.strengths, strict=False)
+    ):
+        yield number / len(found.rows)
+        if strength:
+            noted = with_example(
+                trained,
+                one,
+                strength,
+                (z, y, x),
+                wanted.seed,
+                wanted.first,
+                wanted.last,
+                wanted.region,
+                truncation=wanted.truncation,
+            )
+            directions = directions.with_(noted)
+    directions.save(path)
+    return directions
+
+
+def edits_of(found: Found | None, wanted: Exploration) -> list[Edit]:
+    """What the sliders add."""
+    if found is None:
+        return []
+    return [
+        one.edit(strength, wanted.first, wanted.last, wanted.region)
+        for one, strength in zip(found.directions, wanted.strengths, strict=False)
+        if strength
+    ]
+
+
+def render(
+    trained: TrainedGenerator,
+    found: Found | None,
+    wanted: Exploration,
+    size: Size,
+    measure: bool,
+) -> Generator[float | Volume, None, Mapping[str, float]]:
+    """Make a volume, or its corner: yields shares, then the volume.
+
+    Returns
+    -------
+    Mapping
+        Properties by key of ``PROPERTIES``; none unless they are to be measured.
+    """
+    from napari_slicegan.directions import Gauge, suitable_properties
+    from napari_slicegan.generation import VolumePlan, generate_in_steps
+
+    plan = VolumePlan(
+        trained,
+        size,
+        wanted.seed,
+        edits=edits_of(found, wanted),
+        truncation=wanted.truncation,
+    )
+    volume = yield from generate_in_steps(plan)
+    yield volume
+    properties: dict[str, float] = {}
+    for name in suitable_properties(trained) if measure else ():
+        # A newer wish need not wait for all of them.
+        yield 1.0
+        properties |= Gauge(trained, [name]).measure(volume.values)
+    return properties
+
+
+def sweep(
+    trained: TrainedGenerator, found: Found, wanted: Exploration, request: SweepRequest
+) -> Generator[float, None, Sweep]:
+    """The sample at several strengths of one direction, without the others."""
+    from napari_slicegan.directions import Gauge, sweep_in_steps
+
+    return (
+        yield from sweep_in_steps(
+            Gauge(trained, size=wanted.size),
+            found.directions.named(request.name),
+            request.strengths,
+            wanted.seed,
+            wanted.first,
+            wanted.last,
+            wanted.region,
+        )
+    )
+
+
+def save_sweep(made: Sweep, path: Path) -> Generator[float, None, Path]:
+    """Write a sweep, or what was measured of it, by the ending of the name.
+
+    Raises
+    ------
+    ValueError
+        For an ending that means nothing here.
+    """
+    writers = {
+        ".tif": made.save_tiff,
+        ".tiff": made.save_tiff,
+        ".csv": made.save_csv,
+        ".png": made.save_plot,
+        ".gif": made.save_animation,
+    }
+    yield 0.0
+    if path.suffix.lower() not in writers:
+        raise ValueError(
+            f"Expected a name that ends in {', '.join(writers)}, got '{path.name}'; "
+            "choose one of these endings."
+        )
+    writers[path.suffix.lower()](path)
+    return path
+
+
+def grade(
+    trained: TrainedGenerator, found: Found, wanted: Exploration, request: GradeRequest
+) -> Generator[float, None, Graded]:
+    """A volume whose property follows what is asked for along an axis."""
+    from napari_slicegan.directions import Grade, graded_in_steps
+
+    asked = Grade(
+        wanted.size,
+        request.axis,
+        request.first,
+        request.last,
+        request.measured,
+        seed=wanted.seed,
+        n_slabs=request.n_slabs,
+    )
+    direction = found.directions.named(request.direction)
+    return (yield from graded_in_steps(trained, direction, asked))

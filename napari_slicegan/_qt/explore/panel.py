@@ -1,0 +1,288 @@
+"""Fourth panel: sliders that change the material, in the viewer, at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_slicegan._qt.explore import files as explore_files
+from napari_slicegan._qt.explore.exploration import Exploration, History
+from napari_slicegan._qt.explore.inputs import ExploreInputs
+from napari_slicegan._qt.explore.session import ExploreSession
+from napari_slicegan._qt.explore.source import ExploreSource
+from napari_slicegan._qt.viewer import layer_inputs, layers
+from napari_slicegan._qt.widgets.drop_target import DropTarget
+from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.task_row import TaskRow
+from napari_slicegan.regions import Box, region_from_state
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_slicegan._qt.explore.requests import Found, Studied
+    from napari_slicegan.directions import Graded, Sweep
+    from napari_slicegan.volume import Volume
+
+
+class ExplorePanel(DropTarget, QWidget):
+    """Finds directions in a generator, and moves along them."""
+
+    explored = Signal(object, bool)
+    """The Volume that is shown, and whether it is the whole of what is wanted."""
+    measured = Signal(object)
+    """Properties of a whole volume: key of ``PROPERTIES`` -> value."""
+    failed = Signal(str)
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("explore_panel")
+        self.setAcceptDrops(True)
+        self._viewer = viewer
+        self._titles: Mapping[str, str] = {}
+        self._volume: Volume | None = None
+        self._is_closed = False
+        # children
+        self.source = ExploreSource()
+        self.message = MessageLine("explore_message")
+        self.task = TaskRow()
+        self.inputs = ExploreInputs()
+        self.session = ExploreSession(self.task, self)
+        self._history = History(self.value())
+        # layout
+        layout = QVBoxLayout(self)
+        for part in (self.source, self.message, self.task, self.inputs):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        # signals
+        self._connect_inputs()
+        self._connect_work()
+        self._show_state()
+
+    def _connect_inputs(self) -> None:
+        inputs = self.inputs
+        inputs.value_changed.connect(self._follow)
+        inputs.directions.undo_asked.connect(self.undo)
+        inputs.directions.redo_asked.connect(self.redo)
+        inputs.directions.reset_asked.connect(self.reset)
+        inputs.directions.load_asked.connect(self._ask_to_load)
+        inputs.directions.save_asked.connect(self._ask_to_save)
+        inputs.directions.list.renamed.connect(self.session.rename)
+        inputs.directions.list.example_asked.connect(self.show_example)
+        inputs.form.region.box.draw_asked.connect(self.draw_box)
+        inputs.fit.asked.connect(self.fit)
+        inputs.sweep.asked.connect(self.sweep)
+        inputs.sweep.save_asked.connect(self._ask_to_save_sweep)
+        inputs.grade.asked.connect(self.grade)
+
+    def _connect_work(self) -> None:
+        self.source.changed.connect(self._generator_changed)
+        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
+        self.task.state_changed.connect(self._show_state)
+        session = self.session
+        session.studied.connect(self._take_study)
+        session.found_changed.connect(self._take_found)
+        session.renamed.connect(self.inputs.show_names)
+        session.sweep_made.connect(self._show_sweep)
+        session.graded_made.connect(self._show_graded)
+        session.told.connect(self.message.show_text)
+        session.live.made.connect(self._show_volume)
+        session.live.measured.connect(self._show_measurements)
+        for signal in (self.source.failed, self.task.failed, session.failed):
+            signal.connect(self._fail)
+
+    # What the panel edits
+
+    def value(self) -> Exploration:
+        """The volume that is wanted; ValueError for an empty box."""
+        return self.inputs.value()
+
+    def set_value(self, wanted: Exploration) -> None:
+        """Want a volume."""
+        self.inputs.set_value(wanted)
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self.set_value(self._history.undo())
+
+    def redo(self) -> None:
+        """Make the step that was taken back."""
+        self.set_value(self._history.redo())
+
+    def reset(self) -> None:
+        """The sample as it came from the generator; can be undone."""
+        self.set_value(self._history.now.reset())
+
+    def show_example(self, number: int) -> None:
+        """Want the volume that was noted with a direction; can be undone."""
+        found = self.session.found
+        noted = found.directions.directions[number].example if found else None
+        if noted is None or found is None:
+            return
+        region = None if noted.region is None else region_from_state(noted.region)
+        strengths = [0.0] * len(found.rows)
+        strengths[number] = noted.strength
+        self.set_value(
+            Exploration(
+                noted.seed,
+                noted.size,
+                noted.truncation,
+                noted.first,
+                noted.last,
+                region,
+                tuple(strengths),
+            )
+        )
+
+    def _follow(self) -> None:
+        """Follow the knobs; a slider in the hand is followed by a corner."""
+        try:
+            wanted = self.value()
+        except ValueError as error:
+            self._fail(str(error))
+            return
+        self.message.clear()
+        quick = self.inputs.is_dragged
+        self.session.ask(wanted, quick=quick)
+        if not quick:
+            self._history.add(wanted)
+        self._show_state()
+
+    # Where the generator comes from
+
+    def set_run(self, path: str | Path) -> None:
+        """Load the generator of a run folder, or of its own file, beside the window."""
+        self.message.clear()
+        if self.task.is_busy:
+            self._fail("Something is at work; wait for it or cancel it first.")
+            return
+        self.source.load(path)
+
+    def take_files(self, paths: list[Path]) -> None:
+        """Load the run folder or generator that was dropped."""
+        self.set_run(paths[0])
+
+    def _generator_changed(self) -> None:
+        trained: Any = self.source.value()
+        is_new = trained is not None and trained is not self.session.trained
+        if is_new and not self.source.is_loading:
+            self.session.set_generator(trained)
+        self._show_state()
+
+    def _take_study(self, studied: Studied) -> None:
+        self._titles = studied.properties
+        self.inputs.set_studied(studied)
+        self._history = History(self.value())
+        self._show_state()
+
+    # What is done by the buttons
+
+    def fit(self) -> None:
+        """Find directions with what the form says."""
+        self.message.clear()
+        self.session.fit(self.inputs.fit.value())
+
+    def load(self, path: str | Path) -> None:
+        """Read directions; those of another generator are refused."""
+        self.message.clear()
+        self.session.load(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the directions with their names."""
+        self.message.clear()
+        self.session.save(path, self._history.now)
+
+    def sweep(self) -> None:
+        """Make a layer with a slider for the strength of a direction."""
+        self.message.clear()
+        self.session.make_sweep(self.inputs.sweep.value(), self._history.now)
+
+    def save_sweep(self, path: str | Path) -> None:
+        """Write the last sweep; the ending says what of it."""
+        self.message.clear()
+        self.session.save_sweep(path)
+
+    def grade(self) -> None:
+        """Make a volume whose property follows a ramp."""
+        self.message.clear()
+        self.session.grade(self.inputs.grade.value(), self._history.now)
+
+    def draw_box(self) -> None:
+        """Let the user draw the box of the sliders over the volume."""
+        if self._volume is None:
+            self._fail("Expected a volume to draw in; open a generator first.")
+            return
+        box = self.inputs.form.region.box
+        layer_inputs.draw_box(
+            self._viewer,
+            self._volume,
+            lambda low, high: box.set_value(Box(low, high, box.margin.value())),
+        )
+
+    def close_work(self, timeout_s: float) -> bool:
+        """End the work beside the window and wait for it; whether it ended."""
+        self._is_closed = True
+        ends = time.monotonic() + timeout_s
+        ended = self.session.close_work(timeout_s)
+        return self.source.close_work(max(0.0, ends - time.monotonic())) and ended
+
+    # What the engine made
+
+    def _take_found(self, found: Found | None) -> None:
+        self.inputs.set_found(found)
+        self._history = History(self._history.now)
+        self._show_state()
+
+    def _show_volume(self, volume: Volume, whole: bool) -> None:
+        if not self._is_closed:
+            self._volume = volume if whole else self._volume
+            layers.add_or_update_explored(self._viewer, volume)
+            self.explored.emit(volume, whole)
+
+    def _show_measurements(self, properties: Mapping[str, float]) -> None:
+        lines = [f"{self._titles[key]} {n:.3g}" for key, n in properties.items()]
+        self.inputs.directions.show_measurements(lines)
+        self.measured.emit(properties)
+
+    def _show_sweep(self, sweep: Sweep) -> None:
+        if not self._is_closed and self._volume is not None:
+            layers.add_sweep(self._viewer, sweep, self._volume)
+
+    def _show_graded(self, graded: Graded) -> None:
+        if not self._is_closed:
+            self.inputs.grade.show_graded(graded)
+            layers.add_volume(self._viewer, graded.volume, "Graded volume")
+
+    def _fail(self, sentence: str) -> None:
+        self.message.show_error(sentence)
+        self.failed.emit(sentence)
+
+    def _show_state(self) -> None:
+        """Which buttons make sense now."""
+        session, idle = self.session, not self.task.is_busy
+        self.source.setEnabled(idle)
+        self.inputs.show_state(
+            known=session.is_studied and idle,
+            found=session.found is not None and idle,
+            swept=session.sweep is not None and idle,
+            history=self._history,
+        )
+
+    def _ask_to_load(self) -> None:
+        path = explore_files.ask_for_directions(self)
+        if path is not None:
+            self.load(path)
+
+    def _ask_to_save(self) -> None:
+        path = explore_files.ask_for_new_directions(self)
+        if path is not None:
+            self.save(path)
+
+    def _ask_to_save_sweep(self) -> None:
+        path = explore_files.ask_for_new_sweep(self)
+        if path is not None:
+            self.save_sweep(path)

@@ -1,0 +1,183 @@
+"""A generator that is explored: its directions, and the work beside the window."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_slicegan._qt.explore import jobs
+from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
+
+if TYPE_CHECKING:
+    from napari_slicegan._qt.explore.exploration import Exploration
+    from napari_slicegan._qt.explore.requests import (
+        FitRequest,
+        Found,
+        GradeRequest,
+        Studied,
+        SweepRequest,
+    )
+    from napari_slicegan._qt.widgets.task_row import TaskRow
+    from napari_slicegan.directions import DirectionSet, Sweep
+    from napari_slicegan.trained_generator import TrainedGenerator
+
+DEVICE = "auto"
+NO_GENERATOR = "Expected a generator; train one, or open a run or the sample first."
+NO_DIRECTIONS = "Expected directions; find some or load a file of them first."
+NO_SWEEP = "Expected a sweep to save; make one first."
+
+
+class ExploreSession(QObject):
+    """Calls the engine for the panel; knows no layers and no inputs.
+
+    Parameters
+    ----------
+    task
+        Where longer work runs, one at a time.
+    """
+
+    studied = Signal(object)
+    """Studied, of a new generator."""
+    found_changed = Signal(object)
+    """Found, or None: other directions."""
+    renamed = Signal(object)
+    """Found: the same directions with other names."""
+    sweep_made = Signal(object)
+    graded_made = Signal(object)
+    told = Signal(str)
+    """A sentence that is no fault."""
+    failed = Signal(str)
+
+    def __init__(self, task: TaskRow, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.trained: TrainedGenerator | None = None
+        self.found: Found | None = None
+        self.sweep: Sweep | None = None
+        self.is_studied = False
+        self._task = task
+        self.live = LiveVolume(self)
+        self.live.failed.connect(self.failed)
+
+    def set_generator(self, trained: TrainedGenerator) -> None:
+        """Explore another generator; its directions are not known yet."""
+        self.live.forget()
+        self.trained, self.is_studied, self.sweep = trained, False, None
+        self.set_found(None)
+        self._task.run(
+            "Looking at the generator", self._take_study, jobs.study, trained, DEVICE
+        )
+
+    def ask(self, wanted: Exploration, *, quick: bool) -> None:
+        """Make a volume: its corner at once, or the whole."""
+        if self.trained is not None and self.is_studied:
+            self.live.ask(Wish(self.trained, self.found, wanted, quick))
+
+    def fit(self, request: FitRequest) -> None:
+        """Find directions, and measure what they do."""
+        if self._is_ready(self.is_studied, NO_GENERATOR):
+            self._task.run(
+                "Finding directions", self.set_found, jobs.fit, self.trained, request
+            )
+
+    def load(self, path: str | Path) -> None:
+        """Read directions; those of another generator are refused."""
+        if self._is_ready(self.is_studied, NO_GENERATOR):
+            self._task.run(
+                "Loading directions",
+                self.set_found,
+                jobs.load_found,
+                self.trained,
+                path,
+            )
+
+    def save(self, path: str | Path, wanted: Exploration) -> None:
+        """Write the directions; those that are moved get an example."""
+        found = self.found
+        if not self._is_ready(found is not None, NO_DIRECTIONS):
+            return
+
+        def done(directions: DirectionSet) -> None:
+            if self.found is found and found is not None:
+                self.found = replace(found, directions=directions)
+            self.told.emit(f"Saved {path}")
+
+        work, trained = jobs.save_found, self.trained
+        self._task.run("Saving directions", done, work, trained, found, wanted, path)
+
+    def rename(self, number: int, name: str) -> None:
+        """Give a direction another name; `renamed` tells the names that there are."""
+        found = self.found
+        if found is None:
+            return
+        try:
+            renamed = found.directions.renamed(found.rows[number].name, name)
+        except ValueError as error:
+            self.failed.emit(str(error))
+        else:
+            rows = [*found.rows]
+            rows[number] = replace(rows[number], name=name)
+            self.found = replace(found, directions=renamed, rows=tuple(rows))
+        self.renamed.emit(self.found)
+
+    def make_sweep(self, request: SweepRequest, wanted: Exploration) -> None:
+        """The sample from one end of a direction to the other."""
+        if self._is_ready(self.found is not None, NO_DIRECTIONS):
+            work, trained = jobs.sweep, self.trained
+            self._task.run(
+                "Sweeping", self._take_sweep, work, trained, self.found, wanted, request
+            )
+
+    def save_sweep(self, path: str | Path) -> None:
+        """Write the last sweep; the ending says what of it."""
+        if self._is_ready(self.sweep is not None, NO_SWEEP):
+            self._task.run(
+                "Saving the sweep",
+                lambda made: self.told.emit(f"Saved {made}"),
+                jobs.save_sweep,
+                self.sweep,
+                Path(path),
+            )
+
+    def grade(self, request: GradeRequest, wanted: Exploration) -> None:
+        """A volume whose property follows a ramp."""
+        if self._is_ready(self.found is not None, NO_DIRECTIONS):
+            work, trained = jobs.grade, self.trained
+            self._task.run(
+                "Making a graded volume",
+                self.graded_made.emit,
+                work,
+                trained,
+                self.found,
+                wanted,
+                request,
+            )
+
+    def close_work(self, timeout_s: float) -> bool:
+        """End the work and wait for the threads; whether they ended in time."""
+        ends = time.monotonic() + timeout_s
+        # Both are told before one is waited for.
+        self._task.cancel()
+        ended = self.live.close_work(timeout_s)
+        return self._task.close_work(max(0.0, ends - time.monotonic())) and ended
+
+    def _take_study(self, studied: Studied) -> None:
+        self.is_studied = True
+        self.studied.emit(studied)
+
+    def _take_sweep(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self.sweep_made.emit(sweep)
+
+    def set_found(self, found: Found | None) -> None:
+        """Steer by other directions."""
+        self.found = found
+        self.found_changed.emit(found)
+
+    def _is_ready(self, ready: bool, sentence: str) -> bool:
+        if not ready:
+            self.failed.emit(sentence)
+        return ready

@@ -1,0 +1,1 @@
+"""Fifth panel: a generated volume measured against a real one."""

@@ -1,0 +1,1 @@
+"""First panel: images become training images."""

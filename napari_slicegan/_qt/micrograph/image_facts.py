@@ -1,0 +1,133 @@
+"""What was understood of the images: size, pixel size, kind, phases, warnings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QPixmap
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_slicegan._qt.micrograph.pixel_size_editor import PixelSizeEditor
+from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan.config import MicrographSettings
+
+if TYPE_CHECKING:
+    from napari_slicegan._qt.micrograph.image_source import Understood
+    from napari_slicegan.micrograph import Micrograph
+
+SWATCH = 14
+NM_PER_UM = 1000
+KINDS = {
+    "phases": "{n} phases",
+    "grayscale": "Gray values; they are learnt as they are",
+    "colour": "Colours; they are learnt as they are",
+}
+
+
+class ImageFacts(QWidget):
+    """Table of facts; the pixel size can be typed."""
+
+    pixel_size_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # children
+        self._size = QLabel("-")
+        self._size.setObjectName("image_size")
+        self._size.setWordWrap(True)
+        self._kind = QLabel("-")
+        self._kind.setObjectName("image_kind")
+        self._kind.setWordWrap(True)
+        self.pixel_size = PixelSizeEditor()
+        self.pixel_size.main.setObjectName("pixel_size_nm")
+        self.pixel_size.setToolTip(
+            f"<qt>{MicrographSettings.model_fields['pixel_size_nm'].description}</qt>"
+        )
+        self._phases = QWidget()
+        self._phases.setObjectName("phases")
+        self.warnings = MessageLine("image_warnings")
+        # layout
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Size", self._size)
+        rows.addRow("Pixel size", self.pixel_size)
+        rows.addRow("Kind", self._kind)
+        self._table = QGridLayout(self._phases)
+        self._table.setContentsMargins(0, 0, 0, 0)
+        self._table.setVerticalSpacing(2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(rows)
+        layout.addWidget(self._phases)
+        layout.addWidget(self.warnings)
+        # signals
+        self.pixel_size.value_changed.connect(self.pixel_size_changed)
+
+    def show_facts(self, understood: Understood | None) -> None:
+        """Show what is known; nothing for None."""
+        self._empty_table()
+        self.warnings.clear()
+        if understood is None:
+            self._size.setText("-")
+            self._kind.setText("-")
+            self.pixel_size.set_found(None)
+            return
+        images = understood.images
+        self._size.setText("\n".join(dict.fromkeys(_size_of(i) for i in images)))
+        n = len(images.labels) if images.kind == "phases" else 0
+        self._kind.setText(KINDS[images.kind].format(n=n))
+        if understood.settings.pixel_size_nm is None:
+            size = images.pixel_size_nm
+            scale = understood.settings.rescale
+            self.pixel_size.set_found(None if size is None else size * scale)
+        if n:
+            self._fill_table(understood)
+        if understood.warnings:
+            self.warnings.show_warning("\n".join(understood.warnings))
+
+    def _fill_table(self, understood: Understood) -> None:
+        """A row for each phase: colour, value, fraction in each view."""
+        views = understood.fractions
+        heads = [f"Seen along {axis}" for axis in views] if len(views) > 1 else []
+        for column, text in enumerate(["", "Value", *(heads or ["Fraction"])]):
+            self._table.addWidget(QLabel(text), 0, column)
+        colours = phase_colours(understood.images.labels)
+        for row, (label, colour) in enumerate(colours.items(), start=1):
+            swatch = QLabel()
+            pixmap = QPixmap(SWATCH, SWATCH)
+            pixmap.fill(QColor.fromRgbF(*colour))
+            swatch.setPixmap(pixmap)
+            self._table.addWidget(swatch, row, 0)
+            self._table.addWidget(QLabel(str(label)), row, 1)
+            for column, of_axis in enumerate(views.values(), start=2):
+                value, half = of_axis[label]
+                cell = QLabel(f"{value:.3f} ± {half:.3f}")
+                cell.setObjectName(f"fraction_{label}_{column - 2}")
+                cell.setToolTip(
+                    "<qt>Fraction of the pixels, and how surely an image of this size "
+                    "tells that of the material (95 %).</qt>"
+                )
+                self._table.addWidget(cell, row, column)
+        self._table.setColumnStretch(self._table.columnCount(), 1)
+        self._table.setAlignment(Qt.AlignmentFlag.AlignLeft)
+
+    def _empty_table(self) -> None:
+        while self._table.count():
+            item = self._table.takeAt(0)
+            widget = None if item is None else item.widget()
+            if widget is not None:
+                widget.setParent(None)
+                widget.deleteLater()
+
+
+def _size_of(image: Micrograph) -> str:
+    """Pixels, and the physical size if it is known."""
+    shape = image.values.shape[: 3 if image.is_volume else 2]
+    text = " x ".join(map(str, shape)) + " pixels"
+    if image.pixel_size_nm is None:
+        return text
+    edges = [n * image.pixel_size_nm for n in shape]
+    scale, unit = (NM_PER_UM, "µm") if max(edges) >= NM_PER_UM else (1, "nm")
+    return f"{text}, {' x '.join(f'{edge / scale:.4g}' for edge in edges)} {unit}"

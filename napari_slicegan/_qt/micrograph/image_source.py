@@ -1,0 +1,164 @@
+"""Images as they came, and what is understood of them. Free of Qt.
+
+The panel prepares images in a worker's thread with the functions of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_slicegan._qt.jobs import sentence_of
+from napari_slicegan.config import AXES, Axis, MicrographSettings
+from napari_slicegan.image_checks import Fractions, image_warnings, view_fractions
+from napari_slicegan.images.image_files import read_image
+from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.training_images import TrainingImages
+
+Sources = Mapping[Axis, tuple["ImageSource", ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSource:
+    """Values of a layer or a file, before anything is done to them.
+
+    Attributes
+    ----------
+    values
+        ``[Y, X]``, ``[Y, X, 3]``, or a volume; possibly lazy.
+    path
+        File they were read from, whose header may know the pixel size.
+    """
+
+    values: Any = field(repr=False)
+    name: str
+    pixel_size_nm: float | None = None
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> ImageSource:
+        """Read a file.
+
+        Raises
+        ------
+        ValueError
+            If it holds no image.
+        """
+        file = read_image(path)
+        return cls(file.values, path.name, file.pixel_size_nm, path)
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether there is a third axis besides colours."""
+        shape = np.shape(self.values)
+        return len(shape) == 4 or (len(shape) == 3 and shape[-1] not in (3, 4))
+
+    @property
+    def size(self) -> str:
+        """Number of pixels per axis, for reading."""
+        shape = np.shape(self.values)
+        return " x ".join(map(str, shape[: 3 if self.is_volume else 2]))
+
+    def micrograph(self, settings: MicrographSettings) -> Micrograph:
+        """Crop, denoise, segment and rescale.
+
+        Raises
+        ------
+        ValueError
+            If the values cannot be trained on, or a setting does not fit them.
+        """
+        values = np.asarray(self.values)
+        return Micrograph.from_values(values, settings, self.known_size(), self.name)
+
+    def known_size(self) -> float | None:
+        """Pixel size in nanometres of the layer, or else of the file's header."""
+        if self.pixel_size_nm is not None or self.path is None:
+            return self.pixel_size_nm
+        try:
+            return read_image(self.path).pixel_size_nm
+        except ValueError:
+            return None  # a format of napari's other readers
+
+
+@dataclass(frozen=True, eq=False)
+class Understood:
+    """Images ready for training, with what the panel tells about them.
+
+    Attributes
+    ----------
+    fractions
+        Of phases, by viewing direction; empty for the other kinds.
+    warnings
+        One sentence each.
+    """
+
+    images: TrainingImages
+    settings: MicrographSettings
+    fractions: Mapping[Axis, Fractions]
+    warnings: tuple[str, ...]
+
+
+def understand(
+    sources: Sources, settings: MicrographSettings, patch_size: int
+) -> Understood:
+    """Prepare all images and look at them.
+
+    Parameters
+    ----------
+    sources
+        By viewing direction; the key z alone is an isotropic material. A volume that
+        is alone among three directions is cut along each of them.
+    patch_size
+        Edge of the training crops, for the warnings.
+
+    Raises
+    ------
+    ValueError
+        If an image is unusable, or they do not belong together.
+    """
+    images = _training_images(sources, settings)
+    fractions = view_fractions(images) if images.kind == "phases" else {}
+    found = image_warnings(images, patch_size, fractions or None)
+    return Understood(images, settings, fractions, tuple(found))
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """Outcome of `attempt`: what was understood, or one sentence why not.
+
+    ``number`` tells the newest of several attempts from the older ones.
+    """
+
+    number: int
+    understood: Understood | None
+    fault: str = ""
+
+
+def attempt(
+    number: int, sources: Sources, settings: MicrographSettings, patch_size: int
+) -> Attempt:
+    """`understand`, with faults of the images as part of the outcome."""
+    try:
+        return Attempt(number, understand(sources, settings, patch_size))
+    except (ValueError, MemoryError) as error:
+        return Attempt(number, None, sentence_of(error))
+
+
+def _training_images(sources: Sources, settings: MicrographSettings) -> TrainingImages:
+    if set(sources) == {"z"}:
+        return TrainingImages.isotropic(*_prepared(sources["z"], settings))
+    given = [source for of_axis in sources.values() for source in of_axis]
+    if len(given) == 1 and given[0].is_volume:
+        return TrainingImages.from_volume(given[0].micrograph(settings))
+    views = {axis: _prepared(sources.get(axis, ()), settings) for axis in AXES}
+    return TrainingImages(views)
+
+
+def _prepared(
+    sources: tuple[ImageSource, ...], settings: MicrographSettings
+) -> tuple[Micrograph, ...]:
+    return tuple(source.micrograph(settings) for source in sources)

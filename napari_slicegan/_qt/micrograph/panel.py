@@ -1,0 +1,245 @@
+"""The panel in which images become training images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
+
+from napari_slicegan._qt.jobs import sentence_of
+from napari_slicegan._qt.micrograph.image_facts import ImageFacts
+from napari_slicegan._qt.micrograph.image_source import (
+    Attempt,
+    ImageSource,
+    Understood,
+    attempt,
+)
+from napari_slicegan._qt.micrograph.segmentation_controls import SegmentationControls
+from napari_slicegan._qt.micrograph.view_slots import ViewSlots
+from napari_slicegan._qt.viewer import layer_inputs, layers
+from napari_slicegan._qt.widgets.drop_target import DropTarget
+from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
+
+if TYPE_CHECKING:
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
+    from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.training_images import TrainingImages
+
+# While someone turns a knob, images are prepared only when it rests.
+REST_MS = 200
+
+
+class MicrographPanel(DropTarget, QWidget):
+    """Takes layers and files, shows what was understood, and makes phases of it.
+
+    Images are prepared in a worker's thread; a newer wish overrides an older one.
+    """
+
+    images_changed = Signal(object, object)
+    """The TrainingImages, or None without usable ones, and the MicrographSettings."""
+    failed = Signal(str)
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self._viewer = viewer
+        self._patch_size: int = ArchitectureSettings().patch_size
+        self._wish = 0
+        self._understood: Understood | None = None
+        # children
+        self.isotropic = QRadioButton("Isotropic: one image serves all directions")
+        self.isotropic.setObjectName("isotropic")
+        self.isotropic.setChecked(True)
+        self.anisotropic = QRadioButton("Anisotropic: an image for each direction")
+        self.anisotropic.setObjectName("anisotropic")
+        self.slots = ViewSlots()
+        self.message = MessageLine("micrograph_message")
+        self.facts = ImageFacts()
+        self.controls = SegmentationControls()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        # layout
+        self._lay_out()
+        # signals
+        self.anisotropic.toggled.connect(self.slots.set_anisotropic)
+        self.slots.layer_wanted.connect(self.use_selected_layers)
+        self.slots.files_wanted.connect(self.open_files)
+        self.slots.changed.connect(self._rest.start)
+        self.facts.pixel_size_changed.connect(self._rest.start)
+        self.controls.value_changed.connect(self._settle_crop)
+        self.controls.value_changed.connect(self._rest.start)
+        self.controls.preview_toggled.connect(self._show_phases)
+        self.controls.crop_wanted.connect(self._draw_crop)
+        self._rest.timeout.connect(self._prepare)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self._take_what_is_open()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        for title, widgets in (
+            ("Material", (self.isotropic, self.anisotropic, self.slots, self.message)),
+            ("What was understood", (self.facts,)),
+            ("Phases", (self.controls,)),
+        ):
+            layout.addWidget(_group(title, widgets))
+        layout.addStretch()
+
+    def value(self) -> MicrographSettings:
+        """The settings as entered.
+
+        Raises
+        ------
+        ValueError
+            If an input is not allowed.
+        """
+        typed = {"pixel_size_nm": self.facts.pixel_size.value()}
+        return self.controls.value().model_copy(update=typed)
+
+    def set_value(self, settings: MicrographSettings) -> None:
+        """Show settings and prepare the images with them."""
+        self.controls.set_value(settings)
+        self.facts.pixel_size.set_value(settings.pixel_size_nm)
+        self._rest.start()
+
+    def images(self) -> TrainingImages | None:
+        """The images as they are ready for training."""
+        return None if self._understood is None else self._understood.images
+
+    def set_patch_size(self, patch_size: int) -> None:
+        """Judge the images by another size of the training crops."""
+        if patch_size != self._patch_size:
+            self._patch_size = patch_size
+            self._rest.start()
+
+    def use_selected_layers(self, axis: Axis = "z") -> None:
+        """Put the selected Image and Labels layers into a slot."""
+        try:
+            self.slots.put(axis, layer_inputs.selected_sources(self._viewer))
+        except ValueError as error:
+            self._tell_failure(str(error))
+
+    def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
+        """Read files, add them as layers and put them into a slot."""
+        try:
+            sources = [ImageSource.read(path) for path in paths]
+            for source in sources:
+                layers.add_micrograph(
+                    self._viewer, source.micrograph(MicrographSettings())
+                )
+        except ValueError as error:
+            self._tell_failure(str(error))
+            return
+        self.slots.put(axis, sources)
+
+    def take_files(self, paths: list[Path]) -> None:
+        """Open files in the slot that their names or its emptiness suggest."""
+        for path in paths:
+            self.open_files(self.slots.axis_for(path.name) or "z", [path])
+
+    def _on_inserted(self, event: Event) -> None:
+        """Take an image that was dropped on the window while a slot is free."""
+        layer = event.value
+        if layer_inputs.is_new_micrograph(layer):
+            axis = self.slots.axis_for(layer.name)
+            if axis is not None:
+                self.slots.put(axis, [layer_inputs.source_of(layer)])
+
+    def _take_what_is_open(self) -> None:
+        """Start with the image that is already in the viewer."""
+        active = self._viewer.layers.selection.active
+        if active is not None and layer_inputs.is_new_micrograph(active):
+            self.slots.put("z", [layer_inputs.source_of(active)])
+
+    def _prepare(self) -> None:
+        """Prepare the images in a thread."""
+        self._wish += 1
+        self.message.clear()
+        if self.slots.is_empty() or not self.slots.is_complete():
+            self._finish(None)
+            if not self.slots.is_empty():
+                self.message.show_text("Add an image for each of z, y and x.")
+            return
+        try:
+            settings = self.value()
+        except ValueError as error:
+            self._tell_failure(str(error))
+            return
+        worker = create_worker(
+            attempt,
+            self._wish,
+            self.slots.value(),
+            settings,
+            self._patch_size,
+            _start_thread=False,
+            _ignore_errors=True,
+        )
+        worker.returned.connect(self._on_attempt)
+        worker.errored.connect(self._on_error)
+        worker.start()
+
+    def _on_attempt(self, made: Attempt) -> None:
+        """An older attempt came too late."""
+        if made.number != self._wish:
+            return
+        self._finish(made.understood)
+        if made.fault:
+            self._tell_failure(made.fault)
+
+    def _on_error(self, error: Exception) -> None:
+        """What no one expected."""
+        self._finish(None)
+        self._tell_failure(sentence_of(error))
+
+    def _finish(self, understood: Understood | None) -> None:
+        """Show the result and pass it on."""
+        self._understood = understood
+        self.facts.show_facts(understood)
+        self._show_phases()
+        images = None if understood is None else understood.images
+        settings = MicrographSettings() if understood is None else understood.settings
+        self.images_changed.emit(images, settings)
+
+    def _show_phases(self) -> None:
+        """Labels over the images, where phases were made of gray values."""
+        made = self._understood
+        shown: list[Micrograph] = []
+        settings = MicrographSettings()
+        if made is not None:
+            settings = made.settings
+            if settings.segmentation != "none" and self.controls.preview.isChecked():
+                shown = list(made.images)
+        layers.show_segmentation(self._viewer, shown, settings)
+
+    def _draw_crop(self) -> None:
+        sources = next((s for s in self.slots.value().values() if s), None)
+        if sources is None:
+            self._tell_failure("There is no image to crop yet; drop one above.")
+            return
+        layer_inputs.draw_crop(self._viewer, sources[0], self.controls.set_crop)
+
+    def _settle_crop(self) -> None:
+        """Take the rectangle away when the whole image is wanted."""
+        if self.controls.crop() is None:
+            layer_inputs.remove_crop(self._viewer)
+
+    def _tell_failure(self, sentence: str) -> None:
+        self.message.show_error(sentence)
+        self.failed.emit(sentence)
+
+
+def _group(title: str, widgets: Sequence[QWidget]) -> QGroupBox:
+    group = QGroupBox(title)
+    layout = QVBoxLayout(group)
+    layout.setContentsMargins(6, 10, 6, 6)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return group

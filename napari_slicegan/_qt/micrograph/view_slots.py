@@ -1,0 +1,184 @@
+"""Where the images of a material are put: one place, or one per viewing direction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_slicegan._qt.micrograph.plane_drawing import ROWS_AND_COLUMNS, PlaneDrawing
+from napari_slicegan._qt.widgets.drop_target import DropTarget
+from napari_slicegan.config import AXES, Axis
+
+if TYPE_CHECKING:
+    from napari_slicegan._qt.micrograph.image_source import ImageSource, Sources
+
+FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.bmp *.npy);;All files (*)"
+NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
+
+
+class ViewSlot(DropTarget, QFrame):
+    """Images seen along one axis, or those of an isotropic material.
+
+    Parameters
+    ----------
+    axis
+        None for an isotropic material.
+    """
+
+    layer_wanted = Signal()
+    """Take the selected layers."""
+    files_wanted = Signal(list)
+    """Read these paths."""
+    cleared = Signal()
+
+    def __init__(self, axis: Axis | None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.axis = axis
+        name = axis or "any"
+        self.setObjectName(f"slot_{name}")
+        self.setAcceptDrops(True)
+        # children
+        self._drawing = PlaneDrawing(axis)
+        self._title = QLabel(_title(axis))
+        self._content = QLabel()
+        self._content.setObjectName(f"content_{name}")
+        self._content.setWordWrap(True)
+        self.layer_button = _button("From layer", f"from_layer_{name}")
+        self.layer_button.setToolTip("Take the selected Image or Labels layers.")
+        self.browse_button = _button("Browse...", f"browse_{name}")
+        self.browse_button.setToolTip("Choose image files; or drop them here.")
+        self.clear_button = _button("Clear", f"clear_{name}")
+        # layout
+        layout = QGridLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setVerticalSpacing(2)
+        layout.addWidget(self._drawing, 0, 0, 3, 1)
+        layout.addWidget(self._title, 0, 1, 1, 3)
+        layout.addWidget(self._content, 1, 1, 1, 3)
+        buttons = (self.layer_button, self.browse_button, self.clear_button)
+        for column, button in enumerate(buttons, start=1):
+            layout.addWidget(button, 2, column)
+            layout.setColumnStretch(column, 1)
+        # signals
+        self.layer_button.clicked.connect(lambda: self.layer_wanted.emit())
+        self.browse_button.clicked.connect(self._browse)
+        self.clear_button.clicked.connect(lambda: self.cleared.emit())
+        self.show_sources(())
+
+    def show_sources(self, sources: Sequence[ImageSource]) -> None:
+        """Name what is in this place."""
+        lines = [f"{source.name}: {source.size} pixels" for source in sources]
+        self._content.setText("\n".join(lines) or "Drop an image here.")
+        self._content.setEnabled(bool(lines))
+        self.clear_button.setEnabled(bool(lines))
+
+    def take_files(self, paths: list[Path]) -> None:
+        """Ask for the files to be read."""
+        self.files_wanted.emit(paths)
+
+    def _browse(self) -> None:
+        files, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", FILTER)
+        if files:
+            self.files_wanted.emit([Path(file) for file in files])
+
+
+class ViewSlots(QWidget):
+    """One slot, or three; holds what is in them."""
+
+    layer_wanted = Signal(str)
+    """Axis of the slot that wants the selected layers."""
+    files_wanted = Signal(str, list)
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sources: dict[Axis, tuple[ImageSource, ...]] = {}
+        self._anisotropic = False
+        # children
+        self.single = ViewSlot(None)
+        self.views = {axis: ViewSlot(axis) for axis in AXES}
+        # layout
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for slot in (self.single, *self.views.values()):
+            layout.addWidget(slot)
+        self._show()
+        # signals
+        for axis, slot in (("z", self.single), *self.views.items()):
+            slot.layer_wanted.connect(lambda axis=axis: self.layer_wanted.emit(axis))
+            slot.files_wanted.connect(
+                lambda files, axis=axis: self.files_wanted.emit(axis, files)
+            )
+            slot.cleared.connect(lambda axis=axis: self.put(axis, ()))
+
+    def value(self) -> Sources:
+        """Images by viewing direction; only z for an isotropic material."""
+        axes: Iterable[Axis] = AXES if self._anisotropic else ("z",)
+        return {axis: self._sources.get(axis, ()) for axis in axes}
+
+    def is_empty(self) -> bool:
+        """Whether there is no image at all."""
+        return not any(self.value().values())
+
+    def is_complete(self) -> bool:
+        """Whether every direction is known; a volume knows them all."""
+        given = [source for of_axis in self.value().values() for source in of_axis]
+        volume = len(given) == 1 and given[0].is_volume
+        return volume or all(self.value().values())
+
+    def put(self, axis: Axis, sources: Iterable[ImageSource]) -> None:
+        """Replace what is in a slot."""
+        self._sources[axis] = tuple(sources)
+        self._show()
+        self.changed.emit()
+
+    def set_anisotropic(self, anisotropic: bool) -> None:
+        """Three slots instead of one; the image of the one is seen along z."""
+        self._anisotropic = anisotropic
+        self._show()
+        self.changed.emit()
+
+    def axis_for(self, name: str) -> Axis | None:
+        """Slot for an image that came without saying where: by its name, or free."""
+        if not self._anisotropic:
+            return None if self._sources.get("z") else "z"
+        named = NAMED_AXIS.search(Path(name).stem)
+        if named:
+            axis: Axis = named.group(1).lower()  # type: ignore[assignment]
+            return axis
+        return next((axis for axis in AXES if not self._sources.get(axis)), None)
+
+    def _show(self) -> None:
+        self.single.setVisible(not self._anisotropic)
+        self.single.show_sources(self._sources.get("z", ()))
+        for axis, slot in self.views.items():
+            slot.setVisible(self._anisotropic)
+            slot.show_sources(self._sources.get(axis, ()))
+
+
+def _title(axis: Axis | None) -> str:
+    if axis is None:
+        return "Image"
+    rows, columns = ROWS_AND_COLUMNS[axis]
+    return f"Seen along {axis}: rows {rows}, columns {columns}"
+
+
+def _button(text: str, name: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setCursor(Qt.CursorShape.PointingHandCursor)
+    return button

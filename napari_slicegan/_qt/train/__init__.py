@@ -1,0 +1,1 @@
+"""Second panel: a run, its settings and its curves."""

@@ -1,0 +1,268 @@
+"""Curves of a run: losses, quality beside its noise floor, and speed."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_slicegan._qt.train.series import RunSeries, Series
+from napari_slicegan._qt.widgets.messages import is_dark
+
+if TYPE_CHECKING:
+    from napari_slicegan.step_report import StepReport
+    from napari_slicegan.training.monitored_curve import MonitoredCurve
+
+REDRAW_MS = 1000
+PLOT_HEIGHT = 78
+MAX_LABELS = 4
+# Below this a distance is zero for every purpose; a logarithm needs a bound.
+SMALLEST = 1e-6
+# Readable on a dark and on a light background; told apart also by the colour blind.
+CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
+FLOOR_ALPHA = 60
+# Text on napari's backgrounds, dark and light, if the style sheet does not say.
+FOREGROUND = ("#d0d2d6", "#3b3a39")
+
+
+class Plot:
+    """One plot: a title, curves over the steps, perhaps a band of noise.
+
+    Parameters
+    ----------
+    item
+        Where to draw.
+    title
+        HTML, so that the names of the curves have their colours.
+    log
+        Whether the values are drawn on a logarithmic scale.
+    dots
+        Whether each value is marked, so that a single one is seen as well.
+    """
+
+    def __init__(
+        self,
+        item: pyqtgraph.PlotItem,
+        title: str,
+        *colours: str,
+        log: bool = False,
+        dots: bool = False,
+    ) -> None:
+        self.item = item
+        self._title = title
+        self._foreground = FOREGROUND[0]
+        self.curves = [self._curve(colour, dots=dots) for colour in colours]
+        self.band: pyqtgraph.LinearRegionItem | None = None
+        item.setLogMode(y=log)
+        item.setMouseEnabled(False, False)
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.getAxis("left").setWidth(46)
+        if log:
+            self.band = self._noise_band(QColor(colours[0]))
+            item.getAxis("left").setTicks([[]])
+        else:
+            item.getViewBox().setLimits(minYRange=0.01)
+            # More would overlap in so low a plot; small shares have long numbers.
+            item.getAxis("left").setTickDensity(0.3 if dots else 0.5)
+
+    def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
+        pen = pyqtgraph.mkPen(colour, width=1.5)
+        curve: pyqtgraph.PlotDataItem = self.item.plot(pen=pen, antialias=True)
+        if dots:
+            curve.setSymbol("o")
+            curve.setSymbolSize(4)
+            curve.setSymbolBrush(colour)
+            curve.setSymbolPen(None)
+        curve.setDownsampling(auto=True, method="peak")
+        return curve
+
+    def _noise_band(self, colour: QColor) -> pyqtgraph.LinearRegionItem:
+        colour.setAlpha(FLOOR_ALPHA)
+        band = pyqtgraph.LinearRegionItem(
+            orientation="horizontal",
+            brush=colour,
+            pen=pyqtgraph.mkPen(None),
+            movable=False,
+        )
+        band.setVisible(False)
+        self.item.addItem(band, ignoreBounds=True)
+        return band
+
+    def draw(self, *series: Series, floor: float = math.nan) -> None:
+        """Show the points that there are.
+
+        Parameters
+        ----------
+        floor
+            What no measurement can tell from the real material; shaded up to there.
+        """
+        if self.band is None:
+            for curve, points in zip(self.curves, series, strict=True):
+                curve.setData(points.x, points.y)
+            return
+        values = np.maximum(series[0].y, SMALLEST)
+        self.curves[0].setData(series[0].x, values)
+        known = math.isfinite(floor) and floor > 0
+        self.band.setVisible(known)
+        if known:
+            # Items of a logarithmic plot are placed by their exponents.
+            self.band.setRegion((math.log10(SMALLEST) - 3, math.log10(floor)))
+            values = np.append(values, floor)
+        if len(values):
+            self._span(float(values.min()), float(values.max()))
+        else:
+            self.item.getAxis("left").setTicks([[]])
+        self._show_title()
+
+    def _span(self, low: float, high: float) -> None:
+        """Axis from a round number below to one above, labelled by round numbers."""
+        round_ = [n * 10.0**k for k in range(-9, 6) for n in (1, 2, 5)]
+        first = bisect.bisect_right(round_, low * (1 - 1e-9)) - 1
+        last = max(bisect.bisect_left(round_, high * (1 + 1e-9)), first + 1)
+        shown = round_[first : last + 1]
+        if len(shown) > MAX_LABELS:
+            shown = [n for n in shown if f"{n:e}".startswith("1")]
+        self.item.setYRange(
+            math.log10(round_[first]), math.log10(round_[last]), padding=0.03
+        )
+        ticks = [(math.log10(n), f"{n:g}") for n in shown]
+        self.item.getAxis("left").setTicks([ticks])
+
+    def set_foreground(self, colour: str) -> None:
+        """Colour of axes and title."""
+        self._foreground = colour
+        self._show_title()
+        for side in ("left", "bottom"):
+            axis = self.item.getAxis(side)
+            axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
+            axis.setTextPen(colour)
+
+    def _show_title(self) -> None:
+        measured = self.band is None or self.curves[0].xData is not None
+        self.item.setTitle(
+            self._title if measured else f"{self._title}: not measured yet",
+            color=self._foreground,
+            size="9pt",
+            justify="left",
+        )
+
+
+class Curves(QWidget):
+    """Curves that follow a run; drawn by a timer, not by each report."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("curves")
+        self.series = RunSeries()
+        self.quality: dict[MonitoredCurve, Plot] = {}
+        # Plots of numbers that this run does not measure, kept for runs that do.
+        self._unused: dict[MonitoredCurve, Plot] = {}
+        # children
+        self._canvas = pyqtgraph.GraphicsLayoutWidget()
+        self._canvas.ci.layout.setContentsMargins(0, 0, 4, 0)
+        self._canvas.ci.layout.setVerticalSpacing(2)
+        losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        self.losses = self._plot(losses, CRITIC, GENERATOR)
+        self.speed = self._plot("Steps per second (below: the step)", SPEED)
+        self.speed.item.getAxis("bottom").setStyle(showValues=True)
+        self._arrange()
+        self.caption = QLabel("Shaded: the same distance between two real ones.")
+        self.caption.setWordWrap(True)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REDRAW_MS)
+        # layout
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._canvas)
+        layout.addWidget(self.caption)
+        self._follow_theme()
+        # signals
+        self._timer.timeout.connect(self.redraw)
+
+    @property
+    def _plots(self) -> tuple[Plot, ...]:
+        return (self.losses, *self.quality.values(), self.speed)
+
+    def _arrange(self) -> None:
+        """A plot for each number of the quality, between losses and speed."""
+        self._canvas.clear()
+        for row, plot in enumerate(self._plots):
+            self._canvas.addItem(plot.item, row=row, col=0)
+        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 26)
+        for plot in self._plots[:-1]:
+            plot.item.setXLink(self.speed.item)
+
+    def _quality_plot(self, curve: MonitoredCurve) -> Plot:
+        """One that was used before, or a new one."""
+        if curve in self._unused:
+            return self._unused.pop(curve)
+        return self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
+
+    def _plot(
+        self, title: str, *colours: str, log: bool = False, dots: bool = False
+    ) -> Plot:
+        item = pyqtgraph.PlotItem()
+        item.getAxis("bottom").setStyle(showValues=False)
+        return Plot(item, title, *colours, log=log, dots=dots)
+
+    def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
+        """Start anew, with plots for what a run measures."""
+        self.series = RunSeries()
+        if tuple(measured) != tuple(self.quality):
+            self._unused |= self.quality
+            self.quality = {curve: self._quality_plot(curve) for curve in measured}
+            self._arrange()
+        self.caption.setVisible(any(curve.floor for curve in measured))
+        self._follow_theme()
+        self.redraw()
+
+    def add(self, reports: Iterable[StepReport]) -> None:
+        """Take reports; they are seen at the next redraw."""
+        self.series.add(reports)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
+        """Take what an earlier run wrote into ``history.csv``."""
+        self.series.add_history(rows)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw all points that there are."""
+        series = self.series
+        self.losses.draw(series.critic_loss, series.generator_loss)
+        for curve, plot in self.quality.items():
+            floor = series.last(curve.floor) if curve.floor else math.nan
+            plot.draw(series.of(curve.column), floor=floor)
+        self.speed.draw(series.steps_per_s)
+
+    def background(self) -> QColor:
+        """Colour behind the curves."""
+        return QColor(self._canvas.backgroundBrush().color())
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the viewer's theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        if not hasattr(self, "speed"):
+            return
+        behind = self.palette().color(QPalette.ColorRole.Window)
+        self._canvas.setBackground(behind)
+        for plot in self._plots:
+            plot.set_foreground(FOREGROUND[0 if is_dark(self) else 1])
+
+
+def _name(text: str, colour: str) -> str:
+    return f'<span style="color: {colour}">{text}</span>'

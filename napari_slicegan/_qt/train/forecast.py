@@ -1,0 +1,92 @@
+"""What a run will need, in one line that follows the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_slicegan._qt.jobs import Machine, look_ahead
+from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.worker import SteeredWorker
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.estimates.runs import Estimate
+    from napari_slicegan.run_data import Given
+
+SETTLE_MS = 600
+
+
+class Forecast(QWidget):
+    """Estimates memory and time beside the window, one estimate at a time."""
+
+    machine_known = Signal(object)
+    """`Machine`: torch is loaded now."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._wanted: tuple[RunConfig, Given] | None = None
+        self._worker: SteeredWorker | None = None
+        # children
+        self.line = MessageLine("forecast")
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLE_MS)
+        # layout
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.line)
+        # signals
+        self._timer.timeout.connect(self._start)
+
+    def ask(self, config: RunConfig, given: Given) -> None:
+        """Estimate a run, once the settings rest for a moment."""
+        self._wanted = (config, given)
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Estimate nothing: the cores are needed for the run."""
+        self._timer.stop()
+        self._wanted = None
+        if self._worker is not None:
+            self._worker.quit()
+
+    def close_work(self, timeout_s: float) -> bool:
+        """End the work beside the window; whether it has ended in time."""
+        self.cancel()
+        return self._worker is None or self._worker.join(timeout_s)
+
+    def _start(self) -> None:
+        if self._worker is not None or self._wanted is None:
+            return
+        config, given = self._wanted
+        self._wanted = None
+        if given is not None:
+            self.line.show_text("Estimating memory and time...")
+        # Not one of napari's tasks: closing need not ask about it.
+        worker = SteeredWorker(look_ahead, config, given)
+        worker.yielded.connect(self._show)
+        worker.errored.connect(self._show_fault)
+        worker.finished.connect(self._finished)
+        self._worker = worker
+        worker.start()
+
+    def _show(self, found: Machine | Estimate) -> None:
+        if isinstance(found, Machine):
+            self.machine_known.emit(found)
+        elif self._wanted is None and found.fits:
+            self.line.show_text(found.sentence())
+        elif self._wanted is None:
+            self.line.show_warning(found.sentence())
+
+    def _show_fault(self, fault: Exception) -> None:
+        """Settings that do not fit the images are told before Start."""
+        if self._wanted is None:
+            self.line.show_warning(str(fault))
+
+    def _finished(self) -> None:
+        self._worker = None
+        if self._wanted is not None:
+            self._timer.start()

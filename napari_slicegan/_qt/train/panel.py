@@ -1,0 +1,285 @@
+"""The Train panel: settings, start and stop, and the run as it goes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_slicegan._qt.jobs import EarlierRun, NewRun, PreparedRun, TrainingJob
+from napari_slicegan._qt.train.controls import TrainControls
+from napari_slicegan._qt.train.data import TrainData
+from napari_slicegan._qt.train.forecast import Forecast
+from napari_slicegan._qt.train.run_location import RunLocation
+from napari_slicegan._qt.train.run_state import RunMachine, RunState
+from napari_slicegan._qt.train.run_view import RunView
+from napari_slicegan._qt.train.settings import TrainSettings
+from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.section import Section
+from napari_slicegan._qt.worker import TrainingWorker, training_worker
+from napari_slicegan.step_report import FinishReason
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
+    from napari_slicegan.config import MicrographSettings, RunConfig
+    from napari_slicegan.step_report import StepReport
+    from napari_slicegan.training_images import TrainingImages
+
+CLOSE_S = 60.0
+
+
+class TrainPanel(QWidget):
+    """Trains on the images it is given, one run at a time.
+
+    A run that was stopped, paused or closed is whole on disk. The panel keeps no
+    network: what a run used is free when it has ended.
+    """
+
+    run_started = Signal(object)
+    """Trainer, before its first step. Do not keep it."""
+    reported = Signal(object)
+    """StepReport, a few times a second."""
+    preview_made = Signal(object)
+    """Volume, Sheet or Scatter, every 'Monitor interval' steps."""
+    run_finished = Signal(object, object)
+    """FinishReason, and the Path of the run folder."""
+    failed = Signal(str)
+    """One sentence."""
+    state_changed = Signal(object)
+    """RunState."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("train_panel")
+        self._worker: TrainingWorker | None = None
+        self._folder: Path | None = None
+        self._last_step = 0
+        self._machine = RunMachine(self._state_changed)
+        # children
+        self.data = TrainData()
+        self.settings = TrainSettings()
+        self.location = RunLocation()
+        self.forecast = Forecast()
+        self.controls = TrainControls()
+        self.message = MessageLine("train_message")
+        self.view = RunView()
+        # layout
+        folded = QVBoxLayout()
+        folded.setContentsMargins(0, 0, 0, 0)
+        folded.addWidget(self.settings)
+        folded.addWidget(self.location)
+        folded.addWidget(self.forecast)
+        self.section = Section("Settings", folded)
+        self.section.set_open(True)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.data)
+        layout.addWidget(self.section)
+        layout.addWidget(self.controls)
+        layout.addWidget(self.message)
+        layout.addWidget(self.view)
+        layout.addStretch(1)
+        # signals
+        self.settings.value_changed.connect(self._settings_changed)
+        self.data.value_changed.connect(self._data_changed)
+        self.forecast.machine_known.connect(self.settings.set_machine)
+        self.controls.start_asked.connect(self.start)
+        self.controls.pause_asked.connect(self.pause)
+        self.controls.resume_asked.connect(self.resume)
+        self.controls.stop_asked.connect(self.stop)
+        self.controls.continue_asked.connect(self._choose_run)
+
+    # What the panel edits, and what it is given
+
+    def value(self) -> RunConfig:
+        """The settings of the next run; ValueError if one is not allowed."""
+        return self.settings.value()
+
+    def set_value(self, config: RunConfig) -> None:
+        """Show settings."""
+        self.settings.set_value(config)
+        self._settings_changed()
+
+    def set_run_root(self, root: str | Path) -> None:
+        """Keep new runs in another folder."""
+        self.location.set_value(root)
+
+    def set_images(
+        self, images: TrainingImages | None, settings: MicrographSettings
+    ) -> None:
+        """Train on these images next; None for none.
+
+        Parameters
+        ----------
+        settings
+            How the images were read; kept with the run.
+        """
+        self.data.set_images(images)
+        self.settings.set_micrograph(settings)
+        self._data_changed()
+
+    # The run
+
+    @property
+    def state(self) -> RunState:
+        """Where the run is."""
+        return self._machine.state
+
+    @property
+    def worker(self) -> TrainingWorker | None:
+        """What trains at the moment; None when its thread is done."""
+        return self._worker
+
+    def start(self) -> None:
+        """Start a run in a new folder."""
+        if not (self.data.is_enough and self._machine.allows(RunState.PREPARING)):
+            return
+        try:
+            config = self.value()
+        except ValueError as error:
+            self.message.show_error(str(error))
+            return
+        given = self.data.value()
+        name = config.preset if given is None else given.name
+        self._begin(NewRun(config, given, self.location.new_folder(name)))
+
+    def continue_run(self, path: str | Path) -> None:
+        """Go on with an earlier run."""
+        if not self._machine.allows(RunState.PREPARING):
+            return
+        training = self.settings.form.first.values()
+        self._begin(EarlierRun(Path(path), training["minutes"], training["device"]))
+
+    def pause(self) -> None:
+        """Let the run wait after its step."""
+        if self._worker is not None and self.state is RunState.RUNNING:
+            self._worker.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._worker is not None and self.state is RunState.PAUSED:
+            self._worker.resume()
+
+    def stop(self) -> None:
+        """End the run after its step; it is saved."""
+        if self._worker is not None and self._machine.go_if_allowed(RunState.STOPPING):
+            self._worker.quit()
+
+    def close_run(self, timeout_s: float = CLOSE_S) -> bool:
+        """Stop, save and wait for the threads; for closing the panel.
+
+        Returns
+        -------
+        bool
+            Whether all work has ended in time.
+        """
+        self.stop()
+        ends = time.monotonic() + timeout_s
+        ended = self._worker is None or self._worker.join(timeout_s)
+        return self.forecast.close_work(max(0.0, ends - time.monotonic())) and ended
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Load torch and look ahead when the panel is first seen."""
+        super().showEvent(event)
+        self._look_ahead()
+
+    # What the worker reports
+
+    def _begin(self, job: TrainingJob) -> None:
+        self.message.clear()
+        self.forecast.cancel()
+        self._folder, self._last_step = job.path, 0
+        worker = training_worker(job)
+        worker.yielded.connect(self._yielded)
+        worker.paused.connect(self._paused)
+        worker.resumed.connect(self._resumed)
+        worker.returned.connect(self._returned)
+        worker.errored.connect(self._errored)
+        worker.finished.connect(self._finished)
+        self._worker = worker
+        self._machine.go(RunState.PREPARING)
+        worker.start()
+
+    def _yielded(self, made: PreparedRun | tuple[StepReport, ...]) -> None:
+        if isinstance(made, PreparedRun):
+            self._prepared(made)
+        else:
+            self._reported(made)
+
+    def _prepared(self, run: PreparedRun) -> None:
+        self.view.show_run(run)
+        self._last_step = run.trainer.step
+        self._machine.go_if_allowed(RunState.RUNNING)
+        self.run_started.emit(run.trainer)
+
+    def _reported(self, reports: tuple[StepReport, ...]) -> None:
+        self._last_step = reports[-1].step
+        self.view.show_reports(reports)
+        self.reported.emit(reports[-1])
+        previews = [each.preview for each in reports if each.preview is not None]
+        if previews:
+            self.preview_made.emit(previews[-1])
+
+    def _paused(self) -> None:
+        self._machine.go_if_allowed(RunState.PAUSED)
+
+    def _resumed(self) -> None:
+        self._machine.go_if_allowed(RunState.RUNNING)
+
+    def _returned(self, reason: FinishReason) -> None:
+        self._machine.go(RunState.FINISHED)
+        if reason is FinishReason.DIVERGED:
+            self.message.show_warning(reason.value)
+        elif self._last_step == 0:
+            self.message.show_text("Stopped before the first step; nothing to keep.")
+        else:
+            self.message.show_text(f"{reason.value} Kept in {self._folder}")
+        self.run_finished.emit(reason, self._folder)
+
+    def _errored(self, fault: Exception) -> None:
+        self._machine.go(RunState.FAILED)
+        self.message.show_error(str(fault))
+        self.failed.emit(str(fault))
+
+    def _finished(self) -> None:
+        self._worker = None
+
+    # Looks
+
+    def _state_changed(self, state: RunState) -> None:
+        self._show_controls()
+        self.view.show_state(state)
+        for widget in (self.data, self.settings, self.location):
+            widget.setEnabled(not state.is_active)
+        if state is RunState.PREPARING:
+            # Room for the curves.
+            self.section.set_open(False)
+        self.state_changed.emit(state)
+
+    def _show_controls(self) -> None:
+        self.controls.show_state(self.state, can_start=self.data.is_enough)
+
+    def _settings_changed(self) -> None:
+        """Other settings may ask for other data."""
+        self.data.set_dimensions(self.settings.dimensions)
+        self._data_changed()
+
+    def _data_changed(self) -> None:
+        self._show_controls()
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        if self.state.is_active or not self.isVisible():
+            return
+        try:
+            self.forecast.ask(self.value(), self.data.value())
+        except ValueError as error:
+            self.message.show_error(str(error))
+
+    def _choose_run(self) -> None:
+        path = self.location.ask_for_run()
+        if path is not None:
+            self.continue_run(path)

@@ -1,0 +1,209 @@
+"""The settings of a run: a preset, the few that matter, and all others folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QStandardItemModel
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_slicegan._qt.widgets.config_form import ConfigForm
+from napari_slicegan._qt.widgets.field_editors import ChoiceEditor, FieldEditor
+from napari_slicegan.config import DIMENSIONS, MicrographSettings, RunConfig
+from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+
+if TYPE_CHECKING:
+    from napari_slicegan._qt.jobs import Machine
+
+KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
+"""Titles of the presets by what they make."""
+ONLY_FOR = {"slices": 3, "images": 2}
+"""Groups of settings that matter for one of these only."""
+FIRST = ("minutes", "device", "patch_size", "monitor_every", "seed")
+
+
+class PatchEditor(FieldEditor):
+    """One of the patch sizes that the networks can have."""
+
+    def __init__(self) -> None:
+        # children
+        self.box = QComboBox()
+        # layout
+        super().__init__(self.box)
+        # signals
+        self.box.currentIndexChanged.connect(lambda index: self.value_changed.emit())
+
+    def value(self) -> int:
+        """Pixels."""
+        return int(self.box.currentData())
+
+    def set_value(self, value: int) -> None:
+        """Choose; a size that is not in the list is added to it."""
+        if self.box.findData(value) < 0:
+            self.box.addItem(f"{value} pixels", value)
+        self.box.setCurrentIndex(self.box.findData(value))
+
+    def offer(self, sizes: Iterable[int]) -> None:
+        """Replace the list, without a signal."""
+        blocked = self.box.blockSignals(True)
+        self.box.clear()
+        for size in sizes:
+            self.box.addItem(f"{size} pixels", size)
+        self.box.blockSignals(blocked)
+
+
+def preset_box() -> ChoiceEditor:
+    """The presets under titles that cannot be chosen themselves."""
+    editor = ChoiceEditor({})
+    box = editor.box
+    model = box.model()
+    for dimensions, title in KINDS.items():
+        box.addItem(title)
+        if isinstance(model, QStandardItemModel):
+            model.item(box.count() - 1).setEnabled(False)
+        for name, config in PRESETS.items():
+            if config.architecture.dimensions == dimensions:
+                box.addItem(name, name)
+    return editor
+
+
+class TrainSettings(QWidget):
+    """Edits a `RunConfig`; the settings of the micrograph come from its own panel."""
+
+    value_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._micrograph = MicrographSettings()
+        self._knows_torch = False
+        # children
+        self.preset = preset_box()
+        self.preset.main.setObjectName("preset")
+        self.summary = QLabel("")
+        self.summary.setWordWrap(True)
+        self.device = ChoiceEditor({"auto": "Automatic"})
+        self.patch = PatchEditor()
+        # Connected before the form, so that the form reads a latent size that fits.
+        self.patch.value_changed.connect(self._fit_latent)
+        self.patch.blockSignals(True)
+        editors = {"device": self.device, "patch_size": self.patch}
+        self.form = ConfigForm(FIRST, editors=editors)
+        self.torch_build = QLabel("")
+        self.torch_build.setObjectName("torch_build")
+        # layout
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow(str(RunConfig.model_fields["preset"].title), self.preset)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(rows)
+        for child in (self.summary, self.form, self.torch_build):
+            layout.addWidget(child)
+        self.patch.blockSignals(False)
+        self.set_value(RunConfig())
+        # signals
+        self.preset.value_changed.connect(self._use_preset)
+        self.form.value_changed.connect(self._edited)
+
+    def value(self) -> RunConfig:
+        """The settings as entered.
+
+        Raises
+        ------
+        ValueError
+            If a value is not allowed; names the setting by its title.
+        """
+        return self.form.value().model_copy(update={"micrograph": self._micrograph})
+
+    def set_value(self, config: RunConfig) -> None:
+        """Show settings."""
+        self._micrograph = config.micrograph
+        blocked = self.preset.blockSignals(True)
+        self.preset.set_value(config.preset)
+        self.preset.blockSignals(blocked)
+        self.summary.setText(SUMMARIES.get(config.preset, ""))
+        self._show(config)
+
+    @property
+    def dimensions(self) -> int:
+        """Of what is made: 3 for volumes, 2 for images, 1 for points."""
+        rows = self.form.parts["architecture"]
+        return DIMENSIONS[str(rows.editors["architecture"].value())]
+
+    def set_micrograph(self, settings: MicrographSettings) -> None:
+        """Remember how the images were read; it belongs to the run's settings."""
+        self._micrograph = settings
+
+    def set_machine(self, machine: Machine) -> None:
+        """Offer the devices of this machine; torch is loaded now."""
+        best = next(iter(machine.devices.values()))
+        names = {"auto": f"Automatic: {best}", **machine.devices}
+        for value, name in names.items():
+            index = self.device.box.findData(value)
+            if index < 0:
+                self.device.box.addItem(name, value)
+            else:
+                self.device.box.setItemText(index, name)
+        self.torch_build.setText(f"Computed by {machine.torch_build}")
+        if not self._knows_torch:
+            self._knows_torch = True
+            self._show(self.value())
+
+    def _use_preset(self) -> None:
+        """A preset brings all settings but those of images, device and previews.
+
+        Previews of another kind take longer or shorter: their interval is the preset's.
+        """
+        entered, chosen = self.form.first.values(), preset(self.preset.value())
+        same = chosen.architecture.dimensions == self.dimensions
+        kept = ("device", "monitor_every") if same else ("device",)
+        chosen = chosen.changed(**{name: entered[name] for name in kept})
+        self.set_value(chosen.model_copy(update={"micrograph": self._micrograph}))
+        self.value_changed.emit(self.value())
+
+    def _edited(self, config: RunConfig) -> None:
+        if self._knows_torch and self._fitted(config) != config:
+            config = self._fitted(config)
+            self._show(config)
+        self._show_groups()
+        self.value_changed.emit(self.value())
+
+    def _show_groups(self) -> None:
+        """Hide the settings of what is not made."""
+        for group, dimensions in ONLY_FOR.items():
+            self.form.sections[group].setVisible(self.dimensions == dimensions)
+
+    def _show(self, config: RunConfig) -> None:
+        blocked = self.patch.blockSignals(True)
+        self.patch.offer(self._sizes(config))
+        self.form.set_value(config)
+        self.patch.blockSignals(blocked)
+        self._show_groups()
+
+    def _sizes(self, config: RunConfig) -> dict[int, int]:
+        """Patch sizes that the networks can have, with their latent sizes."""
+        if not self._knows_torch:
+            return {}
+        from napari_slicegan.estimates.runs import patch_sizes
+
+        return patch_sizes(config)
+
+    def _fitted(self, config: RunConfig) -> RunConfig:
+        """The same settings with patch and latent size that belong together."""
+        sizes = self._sizes(config)
+        architecture = config.architecture
+        wanted, latent = architecture.patch_size, architecture.latent_size
+        if not sizes or sizes.get(wanted) == latent:
+            return config
+        by_latent = {made: size for size, made in sizes.items()}
+        patch = by_latent.get(latent) or min(sizes, key=lambda n: abs(n - wanted))
+        return config.changed(patch_size=patch, latent_size=sizes[patch])
+
+    def _fit_latent(self) -> None:
+        """Another patch size was chosen."""
+        config = self.form.value()
+        latent = self._sizes(config).get(self.patch.value())
+        if latent is not None:
+            self.form.parts["architecture"].set_values({"latent_size": latent})

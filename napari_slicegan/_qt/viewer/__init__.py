@@ -1,0 +1,1 @@
+"""The viewer and its layers: all that reads, makes and shows them."""

@@ -1,0 +1,295 @@
+"""Micrographs, phases, previews and volumes as layers. Main thread only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.viewer.layer_picture import LABELS, block_of_phases
+from napari_slicegan._qt.viewer.solo import Solo
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+    from napari.utils import DirectLabelColormap
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_slicegan.config import Kind, MicrographSettings
+    from napari_slicegan.directions import Sweep
+    from napari_slicegan.image_sets.sheet import Sheet
+    from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.volume import Volume
+
+PHASES = "Phases"
+PREVIEW = "Preview"
+EXPLORED, SWEEP = "Explored", "Sweep"
+OVERLAY = 0.5
+WHOLE = (0.0, 255.0)
+
+
+def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
+    """Add an image: phases as labels in their colours, other kinds as they are."""
+    labels = micrograph.labels if micrograph.kind == "phases" else ()
+    grid = grid_of(micrograph.pixel_size_nm, 3 if micrograph.is_volume else 2)
+    name, kind = micrograph.name, micrograph.kind
+    return _add(viewer, micrograph.values, kind, labels, name=name, **grid)
+
+
+def show_segmentation(
+    viewer: Viewer, micrographs: Sequence[Micrograph], settings: MicrographSettings
+) -> None:
+    """Lay phases over the images they were made of, in place of older ones.
+
+    Parameters
+    ----------
+    micrographs
+        Phases; none to take them away.
+    settings
+        How they were made: where the crop begins, and the scale.
+    """
+    wanted = {f"{PHASES} of {each.name}": each for each in micrographs}
+    for layer in [*viewer.layers]:
+        if layer.metadata.get(PHASES) and layer.name not in wanted:
+            viewer.layers.remove(layer)
+    for name, each in wanted.items():
+        place = _place(each, settings)
+        if name in viewer.layers:
+            # What the user chose, for example to hide it, stays.
+            _renew_labels(viewer.layers[name], each, place)
+            continue
+        active = viewer.layers.selection.active
+        layer = _add(
+            viewer,
+            each.values,
+            each.kind,
+            each.labels,
+            name=name,
+            metadata={PHASES: True},
+            **place,
+        )
+        layer.opacity = OVERLAY
+        # The image stays the one that buttons and tools are about.
+        if active is not None:
+            viewer.layers.selection.active = active
+
+
+def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
+    """Show how a run stands: one layer, whose voxels are replaced.
+
+    It is alone in the canvas until it is removed, or others are shown by the user.
+    """
+    # The viewer itself: layers of napari's proxies never compare equal.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if PREVIEW in viewer.layers:
+        layer = viewer.layers[PREVIEW]
+        same = layer.metadata.get(LABELS) == volume.labels
+        if same and layer.data.shape == volume.values.shape:
+            layer.data = volume.values
+            return layer
+        viewer.layers.remove(layer)
+    layer = _add_solid(viewer, volume)
+    _show_alone(viewer, layer)
+    return layer
+
+
+def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
+    """Show the volume that follows the sliders, or its corner, in place."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if EXPLORED in viewer.layers:
+        layer = viewer.layers[EXPLORED]
+        if layer.metadata.get(LABELS) == volume.labels:
+            layer.data = volume.values
+            # A sweep, or another volume, may have hidden it.
+            if not layer.visible:
+                hide_volumes(viewer)
+                layer.visible = True
+            return layer
+        viewer.layers.remove(layer)
+    layer = _add_solid(viewer, volume, EXPLORED)
+    _show_alone(viewer, layer)
+    return layer
+
+
+def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
+    """Show how a run of images or points stands, [rows, columns(, 3)].
+
+    As `add_or_update_preview`, but flat.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if PREVIEW in viewer.layers:
+        layer = viewer.layers[PREVIEW]
+        if layer.data.shape == picture.shape:
+            layer.data = picture
+            return layer
+        viewer.layers.remove(layer)
+    layer = viewer.add_image(picture, name=PREVIEW, **_shades(picture.ndim > 2))
+    _show_alone(viewer, layer)
+    return layer
+
+
+def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
+    """Show a sweep as one layer whose slider is the strength.
+
+    Parameters
+    ----------
+    like
+        A volume of the same material.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if SWEEP in viewer.layers:
+        viewer.layers.remove(SWEEP)
+    hide_volumes(viewer)
+    edge = like.voxel_size_nm or 1.0
+    first, *_, last = sweep.strengths
+    step = (last - first) / (len(sweep.strengths) - 1)
+    layer = viewer.add_image(
+        sweep.values,
+        rgb=like.kind == "colour",
+        name=SWEEP,
+        scale=(step or 1.0, edge, edge, edge),
+        translate=(first, 0.0, 0.0, 0.0),
+        metadata={LABELS: like.labels},
+        **_solid_options(like),
+    )
+    viewer.dims.axis_labels = ("strength", "z", "y", "x")
+    viewer.dims.set_point(0, first)
+    return layer
+
+
+def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Layer:
+    """Add images of a generator, as one picture or as a stack with a slider."""
+    for other in viewer.layers:
+        other.visible = False
+    viewer.dims.ndisplay = 2
+    columns = math.isqrt(len(sheet.values) - 1) + 1
+    values = sheet.picture(columns, columns) if as_sheet else sheet.values
+    limits = WHOLE if as_sheet else (sheet.low, sheet.high)
+    colour = sheet.values.ndim > 3
+    layer = viewer.add_image(values, name=name, **_shades(colour, limits))
+    viewer.reset_view()
+    return layer
+
+
+def _shades(colour: bool, limits: tuple[float, float] = WHOLE) -> dict[str, Any]:
+    """Known limits: else the first picture, which shows noise, would decide them."""
+    return {"rgb": True} if colour else {"contrast_limits": limits}
+
+
+def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
+    """Add a volume with its phase values, colours and scale.
+
+    Other volumes are at the same place, so they are hidden.
+    """
+    hide_volumes(viewer)
+    grid = grid_of(volume.voxel_size_nm, 3)
+    about = {LABELS: volume.labels}
+    return _add(
+        viewer,
+        volume.values,
+        volume.kind,
+        volume.labels,
+        name=name,
+        metadata=about,
+        **grid,
+    )
+
+
+def _add_solid(viewer: Viewer, volume: Volume, name: str = PREVIEW) -> Image:
+    """A block: napari draws labels of zero as if nothing were there."""
+    return viewer.add_image(
+        volume.values,
+        rgb=volume.kind == "colour",
+        name=name,
+        metadata={LABELS: volume.labels},
+        **grid_of(volume.voxel_size_nm, 3),
+        **_solid_options(volume),
+    )
+
+
+def _solid_options(volume: Volume) -> dict[str, Any]:
+    if volume.kind != "phases":
+        return {}
+    return block_of_phases(volume.labels, [*phase_colours(volume.labels).values()])
+
+
+def hide_volumes(viewer: Viewer) -> None:
+    """They are all at the same place."""
+    for layer in viewer.layers:
+        if layer.ndim >= 3:
+            layer.visible = False
+
+
+def _show_alone(viewer: Viewer, layer: Layer) -> None:
+    """In 3-D if it is a volume, until the layer is removed."""
+    solo = Solo(viewer, layer.ndim)
+    solo.begin(layer)
+
+    def end(event: Event) -> None:
+        if event.value is layer:
+            viewer.layers.events.removed.disconnect(end)
+            solo.end()
+
+    viewer.layers.events.removed.connect(end)
+
+
+def _add(
+    viewer: Viewer,
+    values: NDArray[Any],
+    kind: Kind,
+    labels: Sequence[int],
+    **options: Any,
+) -> Image | Labels:
+    if kind != "phases":
+        return viewer.add_image(values, rgb=kind == "colour", **options)
+    return viewer.add_labels(
+        values,
+        colormap=label_colours(labels),
+        opacity=1,
+        rendering="iso_categorical",
+        **options,
+    )
+
+
+def _renew_labels(layer: Labels, phases: Micrograph, place: dict[str, Any]) -> None:
+    """Put other phases into a layer."""
+    layer.data = phases.values
+    layer.colormap = label_colours(phases.labels)
+    for name, value in place.items():
+        setattr(layer, name, value)
+
+
+def label_colours(labels: Sequence[int]) -> DirectLabelColormap:
+    """Colours of phases for a Labels layer."""
+    from napari.utils import DirectLabelColormap
+
+    colours: dict[int | None, Any] = {None: "transparent"}
+    colours |= dict(phase_colours(labels).items())
+    return DirectLabelColormap(color_dict=colours)
+
+
+def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:
+    """Scale and unit of a layer."""
+    if edge_nm is None:
+        return {}
+    return {"scale": np.full(ndim, edge_nm), "units": ("nm",) * ndim}
+
+
+def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, Any]:
+    """Grid of a cropped and rescaled image on top of the image it came from."""
+    ndim = 3 if micrograph.is_volume else 2
+    step = micrograph.pixel_size_nm or 1 / settings.rescale
+    edge = step * settings.rescale
+    begin = np.zeros(ndim)
+    if settings.crop is not None:
+        begin[-2:] = settings.crop[0], settings.crop[2]
+    # The first pixels touch the same corner; their centres differ.
+    origin = begin * edge + (step - edge) / 2
+    grid: dict[str, Any] = {"scale": np.full(ndim, step), "translate": origin}
+    if micrograph.pixel_size_nm is not None:
+        grid["units"] = ("nm",) * ndim
+    return grid

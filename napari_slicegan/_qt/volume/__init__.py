@@ -1,0 +1,1 @@
+"""Third panel: volumes and images from a trained run, and their slices."""

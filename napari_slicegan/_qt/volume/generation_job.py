@@ -1,0 +1,125 @@
+"""What the workers of the third panel do: generators that call the engine."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan._qt.volume.sample_form import SampleRequest
+from napari_slicegan.machine.memory import lacks_memory
+
+if TYPE_CHECKING:
+    from napari_slicegan.image_sets.sheet import Sheet
+    from napari_slicegan.large_volumes.endless import EndlessVolume
+    from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
+    from napari_slicegan.volume import Volume
+
+Request = GenerationRequest | SampleRequest
+
+# Smaller than the engine's: a tile is the time that "Cancel" takes.
+TILE_LATENTS = 5
+
+
+def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
+    """Load a generator; importing torch for it takes seconds."""
+    from napari_slicegan.trained_generator import load_any_generator
+
+    # Where a load that was given up ends.
+    yield
+    return load_any_generator(path)
+
+
+def generate_volume(
+    trained: TrainedGenerator, request: GenerationRequest, device: str = "auto"
+) -> Generator[float, None, Volume | EndlessVolume]:
+    """Generate tile by tile: yields the finished share, returns the volume.
+
+    An endless one is returned at once, with nothing generated.
+
+    Raises
+    ------
+    ValueError
+        If the volume does not fit into the memory, or cannot be periodic.
+    """
+    if request.endless:
+        yield 1.0
+        return endless_volume(trained, request, device)
+    from napari_slicegan.generation import VolumePlan, generate_in_steps
+    from napari_slicegan.machine.devices import choose_device
+
+    plan = VolumePlan(
+        trained, request.size, request.seed, request.periodic, TILE_LATENTS
+    )
+    try:
+        trained.network.to(choose_device(device))
+        return (yield from generate_in_steps(plan))
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        size = " x ".join(map(str, request.size))
+        raise ValueError(
+            f"The memory does not suffice for {size} voxels; lower the size of the "
+            "volume or close other programs."
+        ) from None
+    finally:
+        # The panel keeps the network; the memory of a GPU is for those who compute.
+        trained.network.to("cpu")
+
+
+def endless_volume(
+    trained: TrainedGenerator, request: GenerationRequest, device: str = "auto"
+) -> EndlessVolume:
+    """A volume that is generated where it is looked at, by a network of its own.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be periodic.
+    """
+    from napari_slicegan.generation import VolumePlan
+    from napari_slicegan.large_volumes.endless import EndlessVolume
+    from napari_slicegan.machine.devices import choose_device
+
+    # The panel's network moves from device to device, and on to other runs.
+    network = copy.deepcopy(trained.network).to(choose_device(device))
+    own = dataclasses.replace(trained, network=network)
+    return EndlessVolume(VolumePlan(own, request.size, request.seed, request.periodic))
+
+
+def draw_samples(
+    trained: TrainedNetwork, request: SampleRequest, device: str = "auto"
+) -> Generator[float, None, Sheet]:
+    """Draw images some at a time: yields the finished share, returns the sheet.
+
+    Raises
+    ------
+    ValueError
+        If the generator makes no images, or they do not fit into the memory.
+    """
+    from napari_slicegan.image_sets.generation import generate_images_in_steps
+    from napari_slicegan.machine.devices import choose_device
+
+    try:
+        trained.network.to(choose_device(device))
+        steps = generate_images_in_steps(trained, request.count, request.seed)
+        return (yield from steps)
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        raise ValueError(
+            f"The memory does not suffice for {request.count:,} images; draw fewer, or "
+            "close other programs."
+        ) from None
+    finally:
+        trained.network.to("cpu")
+
+
+WORK: Mapping[type[Request], Callable[..., Generator[float, None, Any]]] = {
+    GenerationRequest: generate_volume,
+    SampleRequest: draw_samples,
+}
+"""What is done for each kind of request."""

@@ -1,0 +1,146 @@
+"""Where volumes and images come from: a generator, loaded beside the window."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_slicegan._qt.volume.generation_job import load
+from napari_slicegan._qt.widgets.buttons import button
+from napari_slicegan._qt.worker import SteeredWorker
+from napari_slicegan.config import DIMENSIONS
+
+if TYPE_CHECKING:
+    from napari_slicegan.trained_generator import TrainedNetwork
+
+NOTHING = "No generator loaded."
+MADE = {2: "images", 1: "points"}
+
+
+class GeneratorSource(QGroupBox):
+    """Holds a generator; loading another one keeps the old one until it is there."""
+
+    changed = Signal()
+    """Another generator is held, or loading began or ended."""
+    failed = Signal(str)
+    """One sentence."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Generator", parent)
+        self.setObjectName("generator_source")
+        self._trained: TrainedNetwork | None = None
+        self._origin = ""
+        self._wish = 0
+        self._workers: dict[int, SteeredWorker] = {}
+        # children
+        self.facts = QLabel(NOTHING)
+        self.facts.setObjectName("generator_facts")
+        self.facts.setWordWrap(True)
+        self.open_run = button("open_run", "Open run...", "Folder of a training run.")
+        self.open_file = button(
+            "open_generator", "Open generator...", "A generator.safetensors file."
+        )
+        # layout
+        opening = QHBoxLayout()
+        opening.addWidget(self.open_run)
+        opening.addWidget(self.open_file)
+        self._column = QVBoxLayout(self)
+        self._column.addWidget(self.facts)
+        self._column.addLayout(opening)
+        # signals
+        self.open_run.clicked.connect(lambda checked: self._browse_run())
+        self.open_file.clicked.connect(lambda checked: self._browse_file())
+
+    def value(self) -> TrainedNetwork | None:
+        """The generator; None as long as there is none."""
+        return self._trained
+
+    def add_row(self, row: QHBoxLayout) -> None:
+        """Put further places that a generator can come from below."""
+        self._column.addLayout(row)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the generator that was wished for last is still on its way."""
+        return self._wish in self._workers
+
+    def load(self, path: str | Path) -> None:
+        """Load a run folder or a generator in a thread; the last wish counts."""
+        self._give_up()
+        number = self._wish
+        # Not one of napari's tasks: closing need not ask about it.
+        worker = SteeredWorker(load, path)
+        worker.returned.connect(lambda trained: self._take(number, trained, str(path)))
+        worker.errored.connect(lambda fault: self._tell(number, str(fault)))
+        worker.finished.connect(lambda: self._end(number))
+        self._workers[number] = worker
+        self.facts.setText(f"Loading {Path(path).name} ...")
+        self.changed.emit()
+        worker.start()
+
+    def close_work(self, timeout_s: float) -> bool:
+        """Give up loading and wait for the threads; whether they ended in time."""
+        self._give_up()
+        ends = time.monotonic() + timeout_s
+        workers = [*self._workers.values()]
+        return all(each.join(max(0.0, ends - time.monotonic())) for each in workers)
+
+    def _give_up(self) -> None:
+        self._wish += 1
+        for worker in self._workers.values():
+            worker.quit()
+
+    def _take(self, number: int, trained: TrainedNetwork, origin: str) -> None:
+        if number == self._wish:
+            self._trained, self._origin = trained, origin
+
+    def _tell(self, number: int, sentence: str) -> None:
+        if number == self._wish:
+            self.failed.emit(sentence)
+
+    def _end(self, number: int) -> None:
+        del self._workers[number]
+        if number == self._wish:
+            self._show()
+
+    def _show(self) -> None:
+        trained = self._trained
+        if trained is None:
+            self.facts.setText(NOTHING)
+        else:
+            self.facts.setText(_facts(trained))
+        self.facts.setToolTip(self._origin)
+        self.changed.emit()
+
+    def _browse_run(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a run folder")
+        if path:
+            self.load(path)
+
+    def _browse_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open a generator", filter="Generator (*.safetensors)"
+        )
+        if path:
+            self.load(path)
+
+
+def _facts(trained: TrainedNetwork) -> str:
+    architecture = trained.network.spec.architecture
+    if DIMENSIONS[architecture] < 3:
+        made = MADE[DIMENSIONS[architecture]]
+        return f"Trained on {trained.name}: makes {made}, architecture {architecture}."
+    size = trained.voxel_size_nm
+    known = "not known" if size is None else f"{size:g} nm"
+    return f"Trained on {trained.name}: {trained.transform.kind}, voxel size {known}."

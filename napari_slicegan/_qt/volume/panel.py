@@ -1,0 +1,249 @@
+"""Third panel: generate volumes or images from a trained run, look, save."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QGroupBox,
+    QHBoxLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_slicegan._qt.jobs import sentence_of
+from napari_slicegan._qt.viewer import layers
+from napari_slicegan._qt.viewer.endless_layer import add_endless
+from napari_slicegan._qt.volume.generation_form import GenerationForm, GenerationRequest
+from napari_slicegan._qt.volume.generator_source import GeneratorSource
+from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
+from napari_slicegan._qt.volume.sample_form import SampleForm, SampleRequest
+from napari_slicegan._qt.widgets.buttons import button
+from napari_slicegan._qt.widgets.drop_target import DropTarget
+from napari_slicegan._qt.widgets.generation_progress import GenerationProgress
+from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.worker import GenerationWorker, generation_worker
+from napari_slicegan.config import DIMENSIONS
+from napari_slicegan.image_sets.sheet import Sheet
+from napari_slicegan.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_slicegan._qt.volume.generation_job import Request
+
+FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
+SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
+VOLUME, SAMPLES = "Volume", "Samples"
+
+
+class VolumePanel(DropTarget, QWidget):
+    """From a trained generator to a volume of any size, or to images."""
+
+    volume_made = Signal(object)
+    samples_made = Signal(object)
+    """Sheet, of a generator of images."""
+    product_changed = Signal(str)
+    """`VOLUME` or `SAMPLES`: what the generator makes."""
+    failed = Signal(str)
+
+    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("volume_panel")
+        self.setAcceptDrops(True)
+        self._viewer = viewer
+        self._made: Volume | Sheet | None = None
+        self._request: Request = GenerationRequest()
+        self._worker: GenerationWorker | None = None
+        # children
+        self.source = GeneratorSource()
+        self.box = QGroupBox(VOLUME)
+        self.form = GenerationForm()
+        self.samples = SampleForm()
+        self.generate_button = button(
+            "generate", "Generate", "Make it and show it as a layer."
+        )
+        self.cancel_button = button("cancel", "Cancel", "Stop after this piece.")
+        self.progress = GenerationProgress()
+        self.save_button = button("save_volume", "Save...", "What was made last.")
+        self.message = MessageLine("volume_message")
+        self.orthogonal = OrthogonalPanel(viewer)
+        # layout
+        self._lay_out()
+        # signals
+        self.source.changed.connect(self._generator_changed)
+        self.source.failed.connect(self._fail)
+        self.generate_button.clicked.connect(lambda checked: self.generate())
+        self.cancel_button.clicked.connect(lambda checked: self.cancel())
+        self.save_button.clicked.connect(lambda checked: self._browse_save())
+        self._show_product(VOLUME)
+        self._show_state()
+
+    @property
+    def product(self) -> str:
+        """What the generator makes; volumes as long as there is none."""
+        return self.box.title()
+
+    def value(self) -> Request:
+        """What is asked for."""
+        form = self.form if self.product == VOLUME else self.samples
+        return form.value()
+
+    def set_value(self, request: Request) -> None:
+        """Ask for a volume, or for images."""
+        if isinstance(request, GenerationRequest):
+            self.form.set_value(request)
+        else:
+            self.samples.set_value(request)
+
+    def set_run(self, path: str | Path) -> None:
+        """Load the generator of a run folder, or of its own file, beside the window."""
+        self.message.clear()
+        self.source.load(path)
+
+    def generate(self) -> None:
+        """Generate in the background; what is made becomes a layer."""
+        if self._worker is not None:
+            return
+        self.message.clear()
+        trained = self.source.value()
+        if self.source.is_loading:
+            self._fail("The generator is still being loaded; try again in a moment.")
+            return
+        if trained is None:
+            self._fail("Expected a generator; train one, or open a run first.")
+            return
+        self._request = self.value()
+        worker = generation_worker(trained, self._request)
+        worker.yielded.connect(self.progress.set_share)
+        worker.returned.connect(self._take)
+        worker.errored.connect(self._errored)
+        worker.aborted.connect(self._aborted)
+        worker.finished.connect(self._finish)
+        self._worker = worker
+        self.progress.begin()
+        self._show_state()
+        worker.start()
+
+    def cancel(self) -> None:
+        """End the generation after the piece it is at."""
+        if self._worker is not None:
+            self.cancel_button.setEnabled(False)
+            self._worker.quit()
+
+    def close_generation(self, timeout_s: float) -> bool:
+        """End the work beside the window and wait for it; whether it ended."""
+        ends = time.monotonic() + timeout_s
+        ended = True
+        if self._worker is not None:
+            self._worker.quit()
+            ended = self._worker.join(timeout_s)
+        return self.source.close_work(max(0.0, ends - time.monotonic())) and ended
+
+    def show_slices(self) -> None:
+        """Show orthogonal slices of the chosen layer."""
+        self.orthogonal.show_slices()
+
+    def save(self, path: str | Path) -> None:
+        """Write what was made last; the ending says how."""
+        self.message.clear()
+        if self._made is None:
+            self._fail("Expected something to save, got nothing; generate it first.")
+            return
+        try:
+            self._made.save(path)
+        except (ValueError, OSError) as error:
+            self._fail(sentence_of(error))
+            return
+        self.message.show_text(f"Saved {path}")
+
+    def take_files(self, paths: list[Path]) -> None:
+        """Load the run folder or generator that was dropped."""
+        self.set_run(paths[0])
+
+    def _lay_out(self) -> None:
+        running = QHBoxLayout()
+        running.addWidget(self.generate_button)
+        running.addWidget(self.cancel_button)
+        column = QVBoxLayout(self.box)
+        column.addWidget(self.form)
+        column.addWidget(self.samples)
+        column.addLayout(running)
+        column.addWidget(self.progress)
+        column.addWidget(self.save_button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.message)
+        layout.addWidget(self.source)
+        layout.addWidget(self.box)
+        layout.addWidget(self.orthogonal)
+        layout.addStretch(1)
+
+    def _generator_changed(self) -> None:
+        trained: Any = self.source.value()
+        if trained is not None:
+            dimensions = DIMENSIONS[trained.network.spec.architecture]
+            if dimensions == 3:
+                scale = trained.network.size_rule.scale
+                self.form.set_generator(trained.voxel_size_nm, scale)
+            self._show_product(VOLUME if dimensions == 3 else SAMPLES)
+        self._show_state()
+
+    def _show_product(self, product: str) -> None:
+        """Offer what the generator makes."""
+        self.box.setTitle(product)
+        self.samples.setVisible(product == SAMPLES)
+        for widget in (self.form, self.orthogonal):
+            widget.setVisible(product == VOLUME)
+        self.product_changed.emit(product)
+
+    def _take(self, made: Any) -> None:
+        """Show what was made as a layer."""
+        request = self._request
+        if isinstance(request, GenerationRequest) and request.endless:
+            size = " x ".join(map(str, request.size))
+            add_endless(self._viewer, made, f"Endless {size}, seed {request.seed}")
+            return
+        self._made = made
+        if isinstance(request, SampleRequest) and isinstance(made, Sheet):
+            name = f"Samples, seed {request.seed}"
+            layers.add_samples(self._viewer, made, name, request.as_sheet)
+            self.samples_made.emit(made)
+        elif isinstance(request, GenerationRequest) and isinstance(made, Volume):
+            size = " x ".join(map(str, request.size))
+            name = f"Volume {size}, seed {request.seed}"
+            layer = layers.add_volume(self._viewer, made, name)
+            self.orthogonal.show_slices(layer)
+            self.volume_made.emit(made)
+
+    def _errored(self, fault: Exception) -> None:
+        self._fail(str(fault))
+
+    def _aborted(self) -> None:
+        self.message.show_text("Cancelled.")
+
+    def _finish(self) -> None:
+        self._worker = None
+        self.progress.end()
+        self._show_state()
+
+    def _fail(self, sentence: str) -> None:
+        self.message.show_error(sentence)
+        self.failed.emit(sentence)
+
+    def _show_state(self) -> None:
+        running = self._worker is not None
+        ready = self.source.value() is not None and not self.source.is_loading
+        self.generate_button.setEnabled(ready and not running)
+        self.cancel_button.setEnabled(running)
+        self.save_button.setEnabled(self._made is not None)
+
+    def _browse_save(self) -> None:
+        files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES
+        path, chosen = QFileDialog.getSaveFileName(self, "Save", filter=files)
+        if path:
+            ending = "" if Path(path).suffix else chosen[-5:-1]
+            self.save(path + ending)

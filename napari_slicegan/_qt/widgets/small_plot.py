@@ -1,0 +1,111 @@
+"""A plot of a few points that fits beside a slider and follows the theme."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph
+from numpy.typing import ArrayLike
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_slicegan._qt.train.curves import FOREGROUND
+from napari_slicegan._qt.widgets.messages import is_dark
+
+AXIS_WIDTH = 36
+# Readable on a dark and on a light background; told apart also by the colour blind.
+MEASURED, ASKED, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
+
+
+class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
+    """Points joined by lines, and a line that marks a place.
+
+    Parameters
+    ----------
+    size
+        Width and height in pixels.
+    with_axes
+        Whether numbers stand at all ticks; else only the lowest and the highest value.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        with_axes: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._size = QSize(*size)
+        policy = QSizePolicy.Policy.Expanding if with_axes else QSizePolicy.Policy.Fixed
+        self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(size[1])
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        # The pointer goes through to the scroll area around.
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        item = self.getPlotItem()
+        item.setMouseEnabled(False, False)
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        self._with_axes = with_axes
+        item.showAxis("bottom", with_axes)
+        for side in ("left", "bottom"):
+            item.getAxis(side).setStyle(tickTextOffset=2, tickLength=-3)
+        item.getAxis("left").setWidth(AXIS_WIDTH)
+        item.getViewBox().setDefaultPadding(0.08)
+        self._marker = pyqtgraph.InfiniteLine(
+            0, angle=90, pen=pyqtgraph.mkPen(MARKER, width=1.5)
+        )
+        self._marker.setVisible(False)
+        item.addItem(self._marker, ignoreBounds=True)
+        self._follow_theme()
+
+    def sizeHint(self) -> QSize:
+        """As given."""
+        return self._size
+
+    def clear_points(self) -> None:
+        """Take all curves away."""
+        for curve in [*self.getPlotItem().listDataItems()]:
+            self.getPlotItem().removeItem(curve)
+
+    def add_points(
+        self, x: ArrayLike, y: ArrayLike, colour: str, *, dots: bool = True
+    ) -> None:
+        """Draw a further curve."""
+        self.getPlotItem().plot(
+            np.asarray(x),
+            np.asarray(y),
+            pen=pyqtgraph.mkPen(colour, width=1.5),
+            symbol="o" if dots else None,
+            symbolSize=4,
+            symbolBrush=colour,
+            symbolPen=None,
+            antialias=True,
+        )
+        numbers = np.asarray(y)
+        if not self._with_axes and np.isfinite(numbers).all():
+            ends = sorted({float(numbers.min()), float(numbers.max())})
+            ticks = [(number, f"{number:.2g}") for number in ends]
+            self.getPlotItem().getAxis("left").setTicks([ticks])
+
+    def mark(self, x: float) -> None:
+        """Where the slider stands."""
+        self._marker.setVisible(True)
+        self._marker.setValue(x)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the viewer's theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._follow_theme()
+
+    def _follow_theme(self) -> None:
+        if not hasattr(self, "_marker"):
+            return
+        self.setBackground(self.palette().color(QPalette.ColorRole.Window))
+        colour = FOREGROUND[0 if is_dark(self) else 1]
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
+            axis.setTextPen(colour)

@@ -1,0 +1,229 @@
+"""What each command of the command line does: one public function of the engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slicegan.commands.directions import directions
+from napari_slicegan.commands.evaluate import evaluate
+from napari_slicegan.commands.generate import generate
+from napari_slicegan.commands.options import (
+    changes_from,
+    config_from,
+    file_path,
+    generator_path,
+    output_folder,
+)
+from napari_slicegan.commands.report import export, measure, opened, report
+from napari_slicegan.commands.window import run_demo_in_window, run_window, window_fault
+from napari_slicegan.config import AXES, MicrographSettings, RunConfig
+from napari_slicegan.demo import DemoJob, run_demo
+from napari_slicegan.estimates.runs import estimate
+from napari_slicegan.fine_tuning import fine_tune
+from napari_slicegan.image_sets.generation import generate_images
+from napari_slicegan.image_sets.sheet import check_stack_ending
+from napari_slicegan.image_sets.spectrograms import write_sounds
+from napari_slicegan.machine.devices import choose_device
+from napari_slicegan.parallel.joining import processes_of_program
+from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.progress_bar import train_with_progress
+from napari_slicegan.run_data import training_data
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from napari_slicegan.trained_generator import load_any_generator
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from napari_slicegan.run_data import Data
+
+__all__ = [
+    "demo",
+    "directions",
+    "evaluate",
+    "export",
+    "generate",
+    "gui",
+    "info",
+    "measure",
+    "presets",
+    "report",
+    "resume",
+    "sample",
+    "train",
+]
+
+DONE, STOPPED, DIVERGED = 0, 130, 1
+
+
+def demo(options: Namespace) -> int:
+    """Train on sample data, generate, measure; in a window where one can be opened."""
+    out = options.out or Path("slicegan-demo") / f"{options.material}-{_now()}"
+    job = DemoJob.of(out, options.material, changes_from(options))
+    if not (options.no_window or os.environ.get("CI")):
+        fault = window_fault()
+        if fault is None:
+            return _demo_in_window(job)
+        _say(f"{fault} The demo goes on without a window.")
+    _say(run_demo(job))
+    return DONE
+
+
+def _demo_in_window(job: DemoJob) -> int:
+    _say("The window opens, and training goes on in it; the result is told here, too.")
+    if run_demo_in_window(job):
+        return DONE
+    _say(f"No volume: training was stopped, or the window closed. Kept: {job.out}")
+    return STOPPED
+
+
+def gui(options: Namespace) -> int:
+    """Open napari with the plugin docked."""
+    run_window(options)
+    return DONE
+
+
+def train(options: Namespace) -> int:
+    """Start a run."""
+    processes = processes_of_program()
+    config = processes.together(lambda: config_from(options))
+    images = processes.together(lambda: _training_data(options, config))
+    name = Path(images.name).stem.replace(" ", "-")
+    out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
+    if options.source:
+        return _run(fine_tune(options.source, config, images, out), out)
+    trainer = Trainer.start(config, images, out)
+    _say(estimate(trainer.config, images).sentence())
+    return _run(trainer, out)
+
+
+def resume(options: Namespace) -> int:
+    """Go on with a run."""
+    return _run(Trainer.resume(options.run, **changes_from(options)), options.run)
+
+
+def sample(options: Namespace) -> int:
+    """Draw images and write them."""
+    trained = load_any_generator(generator_path(options.run))
+    out = options.out or output_folder(options.run) / f"samples-seed{options.seed}.tif"
+    check_stack_ending(out)
+    trained.network.to(choose_device(options.device))
+    sheet = generate_images(trained, options.count, options.seed)
+    sheet.save(out)
+    _say(f"Wrote {out}")
+    if options.sheet:
+        sheet.save_picture(options.sheet)
+        _say(f"Wrote {options.sheet}")
+    if options.sounds:
+        write_sounds(options.sounds, sheet.values)
+        _say(f"Wrote {options.sounds}")
+    return DONE
+
+
+def presets(options: Namespace) -> int:
+    """List the presets, or the settings of one."""
+    if options.name:
+        _say(preset(options.name).model_dump_json(indent=2))
+        return DONE
+    for name in PRESETS:
+        _say(f"{name:16} {SUMMARIES[name]}")
+    return DONE
+
+
+def info(options: Namespace) -> int:
+    """Tell about a run folder or a generator."""
+    trained = load_any_generator(generator_path(options.run))
+    network = trained.network
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    size = trained.voxel_size_nm
+    lines = {
+        "trained on": trained.name,
+        "kind": trained.transform.kind,
+        "architecture": network.spec.architecture,
+        "weights": f"{weights:,}",
+        "voxel size": "unknown" if size is None else f"{size:g} nm",
+    }
+    if options.run.is_dir():
+        folder = RunFolder.open(options.run)
+        rows = folder.history()
+        config = folder.config()
+        lines["preset"] = config.preset
+        lines["steps"] = rows[-1]["step"] if rows else "0"
+        lines["training"] = f"{float(rows[-1]['elapsed_s']):.0f} s" if rows else "0 s"
+        lines["checkpoints"] = ", ".join(p.name for p in folder.checkpoints())
+    for title, text in lines.items():
+        _say(f"{title:14} {text}")
+    return DONE
+
+
+def _run(trainer: Trainer, folder: Path) -> int:
+    """Train with a bar and tell how it ended."""
+    reason = train_with_progress(trainer)
+    if not trainer.processes.is_main:
+        return DONE
+    _say(f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.")
+    _say(f"Run folder: {folder}")
+    if reason is FinishReason.DIVERGED:
+        _say(_kept(folder))
+        return DIVERGED
+    if reason is FinishReason.STOPPED:
+        _say(f"Resume with:   slicegan resume {folder}")
+        return STOPPED
+    _say(f"Generate with: slicegan {trainer.subject.command.format(folder)}")
+    return DONE
+
+
+def _kept(folder: Path) -> str:
+    """What there is of a run whose last step is not saved."""
+    checkpoints = RunFolder.open(folder).checkpoints()
+    if not checkpoints:
+        return "No checkpoint was saved before."
+    return f"Kept from before: {checkpoints[0].name}"
+
+
+def _training_data(options: Namespace, config: RunConfig) -> Data:
+    """A folder or a volume to cut is a set of images; all else are micrographs."""
+    files = [file_path(file) for file in options.files]
+    dimensions = config.architecture.dimensions
+    cut = dimensions == 2 and config.images.cut_axis != "none"
+    if len(files) == 1 and (files[0].is_dir() or cut):
+        return training_data(config, files[0])
+    if dimensions == 1 and not files:
+        return training_data(config, None)
+    return training_data(config, _training_images(options, config.micrograph))
+
+
+def _training_images(
+    options: Namespace, settings: MicrographSettings
+) -> TrainingImages:
+    """Images of the options ``FILE``, or ``--z``, ``--y`` and ``--x``."""
+    views = {axis: getattr(options, axis) for axis in AXES}
+    directed = any(views.values())
+    if bool(options.files) == directed:
+        raise ValueError(
+            "Expected image files (isotropic), or files for each of --z, --y and --x "
+            "(anisotropic)."
+        )
+    if directed:
+        seen = {axis: opened(files, settings) for axis, files in views.items()}
+        return TrainingImages.anisotropic(**seen)
+    images = opened(options.files, settings)
+    if options.anisotropic:
+        if len(images) != 1:
+            raise ValueError("Expected one volume with --anisotropic.")
+        return TrainingImages.from_volume(images[0])
+    return TrainingImages.isotropic(*images)
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

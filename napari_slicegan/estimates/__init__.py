@@ -1,0 +1,1 @@
+"""What a run or a volume will need, before it starts."""

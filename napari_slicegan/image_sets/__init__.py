@@ -1,0 +1,1 @@
+"""Systems that make images: their sets, transform, monitor and pictures."""

@@ -1,0 +1,1 @@
+"""Reading images and preparing them: what ``micrograph.py`` is made of."""

@@ -1,0 +1,1 @@
+"""Volumes beyond the memory: streamed, on a cluster, or made where looked at."""

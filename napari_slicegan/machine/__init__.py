@@ -1,0 +1,1 @@
+"""What the computer has and lacks: devices, number formats, memory, disk, packages."""

@@ -1,0 +1,1 @@
+"""Training in several processes: what one process knows of the others."""

@@ -1,0 +1,1 @@
+"""Games tried out on points of nine Gaussians: data, monitor and figures."""

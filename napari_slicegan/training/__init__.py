@@ -1,0 +1,1 @@
+"""What ``game.py``, ``monitors.py`` and ``trainer.py`` are made of."""

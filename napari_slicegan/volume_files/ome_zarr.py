@@ -1,0 +1,247 @@
+"""OME-Zarr images with a pyramid, of which each block is written once.
+
+Source: OME-Zarr specification 0.5, https://ngff.openmicroscopy.org/0.5/, on Zarr 3,
+https://zarr-specs.readthedocs.io/en/latest/v3/core/. A block is one shard, so one
+file: whole or not there, whoever writes which.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.machine.atomic_files import partial_path
+from napari_slicegan.machine.optional_packages import optional_package
+from napari_slicegan.volume_files.block_tree import Block, BlockTree, Box, inner_edge
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
+
+ENDING = ".zarr"
+VERSION = "0.5"
+OWN = "napari-slicegan"
+"""Key of this program's own attributes, beside "ome"."""
+CHUNK_EDGE = 64
+# Labels compress to a twentieth with their bits sorted by significance.
+COMPRESSION = {"cname": "zstd", "clevel": 5, "shuffle": "bitshuffle"}
+METHODS = {
+    "phases": ("mode", "The commonest label of 2 x 2 x 2 voxels, else the first."),
+    "grayscale": ("mean", "The mean of 2 x 2 x 2 voxels."),
+    "colour": ("mean", "The mean of 2 x 2 x 2 voxels."),
+}
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What the values of an image are; as of a `Volume`."""
+
+    name: str
+    kind: Kind
+    dtype: np.dtype[Any]
+    voxel_size_nm: float | None
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channel axis of the stored arrays: (3,) of colour, else ()."""
+        return (3,) if self.kind == "colour" else ()
+
+
+def zarr_package() -> Any:
+    """The package zarr.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    return optional_package("zarr", "writes volumes tile by tile", "scale")
+
+
+class BlockedImage:
+    """An OME-Zarr image on disk.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    tree
+        Its blocks.
+
+    Attributes
+    ----------
+    channels
+        As of `ImageFacts`.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or zarr is not installed.
+    """
+
+    def __init__(self, path: Path, tree: BlockTree) -> None:
+        self.path, self.tree = path, tree
+        group = zarr_package().open_group(str(path), mode="r+")
+        # By default a block of nothing but zeros would not become a file.
+        always = {"write_empty_chunks": True}
+        self._levels = [
+            group[str(level)].with_config(always) for level in range(tree.levels)
+        ]
+        self.channels: tuple[int, ...] = self._levels[0].shape[:-3]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        dtype: np.dtype[Any] = self._levels[0].dtype
+        return dtype
+
+    def file(self, block: Block) -> Path:
+        """File of a block."""
+        place = (0,) * len(self.channels) + block.place
+        return self.path.joinpath(str(block.level), "c", *map(str, place))
+
+    def has(self, block: Block) -> bool:
+        """Whether a block is on the disk."""
+        try:
+            return self.file(block).stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def write(self, block: Block, values: NDArray[Any]) -> None:
+        """Write all voxels of a block, [Z, Y, X] or [Z, Y, X, 3], and flush them.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; the block is not there then.
+        """
+        if self.channels:
+            values = np.moveaxis(values, -1, 0)
+        self._levels[block.level][(..., *self.tree.target(block))] = values
+        with self.file(block).open("rb+") as file:
+            os.fsync(file.fileno())
+
+    def read(self, level: int, box: Box) -> NDArray[Any]:
+        """Voxels of a box, [Z, Y, X] or [Z, Y, X, 3]; zero where there is no block."""
+        values = np.asarray(self._levels[level][(..., *box)])
+        return np.moveaxis(values, 0, -1) if self.channels else values
+
+    def planes(self, buffer_bytes: int) -> Iterator[NDArray[Any]]:
+        """Planes along z, [Y, X] or [Y, X, 3], some of them read at a time."""
+        depth, height, width = self.tree.size
+        voxel_bytes = self.dtype.itemsize * math.prod(self.channels)
+        # Whole chunks where the buffer holds them: each is decompressed once.
+        fitting = buffer_bytes // (height * width * voxel_bytes)
+        n = max(1, min(fitting, self.tree.edges[0]))
+        chunk = self._levels[0].chunks[-3]
+        n = n // chunk * chunk or n
+        for start in range(0, depth, n):
+            stop = min(start + n, depth)
+            yield from self.read(0, (slice(start, stop), slice(None), slice(None)))
+
+    def remove_partial_files(self) -> None:
+        """Delete what a killed process had begun to write."""
+        for file in self.path.rglob("*.partial"):
+            file.unlink(missing_ok=True)
+
+
+def create_image(
+    path: Path, tree: BlockTree, image: ImageFacts, own: Mapping[str, Any]
+) -> None:
+    """Make an image without any block; the folder is whole or not there.
+
+    Parameters
+    ----------
+    own
+        Attributes of this program.
+
+    Raises
+    ------
+    ValueError
+        If zarr is not installed.
+    """
+    zarr = zarr_package()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = partial_path(path)
+    try:
+        attributes = {"ome": ome_attributes(tree, image), OWN: dict(own)}
+        group = zarr.create_group(str(temporary), attributes=attributes)
+        inner = tuple(inner_edge(edge, CHUNK_EDGE) for edge in tree.edges)
+        for level in range(tree.levels):
+            group.create_array(
+                str(level),
+                shape=(*image.channels, *tree.shape(level)),
+                chunks=(*image.channels, *inner),
+                shards=(*image.channels, *tree.edges),
+                dtype=image.dtype.newbyteorder("="),
+                compressors=[zarr.codecs.BloscCodec(**COMPRESSION)],
+                fill_value=0,
+                dimension_names=[axis["name"] for axis in axes_of(image)],
+            )
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def own_attributes(path: Path) -> dict[str, Any] | None:
+    """Attributes of this program at an image; None if it made none. Loads nothing."""
+    try:
+        about = json.loads((path / "zarr.json").read_text("utf-8"))
+        own = about["attributes"][OWN]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return own if isinstance(own, dict) else None
+
+
+def set_own_attributes(path: Path, own: Mapping[str, Any]) -> None:
+    """Replace this program's attributes of an image."""
+    zarr_package().open_group(str(path), mode="r+").attrs[OWN] = dict(own)
+
+
+def ome_attributes(tree: BlockTree, image: ImageFacts) -> dict[str, Any]:
+    """The attribute "ome" of an image: axes, and scale and origin of each level.
+
+    Coordinates are those of the voxels' centres, so that a voxel of a coarser level
+    lies in the middle of those that it stands for.
+    """
+    edge = image.voxel_size_nm or 1.0
+    channels = [1.0] * len(image.channels)
+    datasets = []
+    for level in range(tree.levels):
+        step = edge * 2**level
+        first = (step - edge) / 2
+        moves: list[dict[str, Any]] = [
+            {"type": "scale", "scale": [*channels, step, step, step]},
+            {
+                "type": "translation",
+                "translation": [*(0.0 for _ in channels), first, first, first],
+            },
+        ]
+        datasets.append({"path": str(level), "coordinateTransformations": moves})
+    method, description = METHODS[image.kind]
+    multiscale = {
+        "name": image.name,
+        "axes": axes_of(image),
+        "datasets": datasets,
+        "type": method,
+        "metadata": {
+            "method": "napari_slicegan.volume_files.halving",
+            "description": description,
+        },
+    }
+    return {"version": VERSION, "multiscales": [multiscale]}
+
+
+def axes_of(image: ImageFacts) -> list[dict[str, str]]:
+    """Axes of the stored arrays; lengths have a unit if the voxel size is known."""
+    unit = {} if image.voxel_size_nm is None else {"unit": "nanometer"}
+    space = [{"name": axis, "type": "space", **unit} for axis in "zyx"]
+    return [{"name": "c", "type": "channel"} for _ in image.channels] + space

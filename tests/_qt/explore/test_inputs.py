@@ -1,0 +1,125 @@
+"""The forms of the Explore panel: build, set, compare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.explore.exploration import Exploration
+from napari_slicegan._qt.explore.exploration_form import ExplorationForm
+from napari_slicegan._qt.explore.fit_form import FitForm
+from napari_slicegan._qt.explore.grade_form import GradeForm
+from napari_slicegan._qt.explore.region_form import BOX, RAMP, RegionForm
+from napari_slicegan._qt.explore.requests import (
+    FitRequest,
+    GradeRequest,
+    SweepRequest,
+)
+from napari_slicegan._qt.explore.sweep_form import SweepForm
+from napari_slicegan.regions import Box, Profile, ramp
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.regions import Region
+
+pytestmark = pytest.mark.qt
+
+BLOCKS = ("latent", "block1", "block2")
+TITLES = {"phase_fraction": "Phase fraction", "chord_length": "Mean chord length"}
+WANTED = Exploration(
+    7, (48, 40, 32), 0.7, "block1", "block2", Box((1, 2, 3), (9, 8, 7), 2.0)
+)
+
+
+def test_a_sample_is_shown_and_told_once(qtbot: QtBot) -> None:
+    form = ExplorationForm()
+    qtbot.addWidget(form)
+    form.set_blocks(BLOCKS)
+    assert form.value() == Exploration()
+    told: list[bool] = []
+    form.value_changed.connect(lambda: told.append(True))
+    form.set_value(WANTED)
+    assert form.value() == WANTED
+    assert len(told) == 1
+    form.seed.setValue(8)
+    assert len(told) == 2
+    form.dice.click()
+    assert form.value().seed != 8
+
+
+def test_the_last_block_is_not_before_the_first(qtbot: QtBot) -> None:
+    form = ExplorationForm()
+    qtbot.addWidget(form)
+    form.set_blocks(BLOCKS)
+    assert (form.value().first, form.value().last) == (None, None)
+    assert not form.last.isEnabled()
+    form.first.setCurrentText("block2")
+    assert (form.value().first, form.value().last) == ("block2", "block2")
+    form.last.setCurrentText("latent")
+    assert (form.value().first, form.value().last) == ("latent", "latent")
+
+
+@pytest.mark.parametrize(
+    "region",
+    [None, Box((0, 1, 2), (3, 4, 5), 1.0), ramp("y", 40, -1.0, 2.5)],
+    ids=["whole", "box", "ramp"],
+)
+def test_regions_are_shown(region: Region | None, qtbot: QtBot) -> None:
+    form = RegionForm()
+    qtbot.addWidget(form)
+    form.set_size((48, 40, 32))
+    form.set_value(region)
+    assert form.value() == region
+
+
+def test_a_ramp_goes_through_the_whole_volume(qtbot: QtBot) -> None:
+    form = RegionForm()
+    qtbot.addWidget(form)
+    form.set_size((48, 40, 32))
+    form.kind.setCurrentText(RAMP)
+    form.ramp.axis.setCurrentText("x")
+    assert form.value() == Profile("x", (0.0, 31.0), (0.0, 1.0))
+
+
+def test_a_box_begins_as_the_middle_and_may_not_be_empty(qtbot: QtBot) -> None:
+    form = RegionForm()
+    qtbot.addWidget(form)
+    form.set_size((48, 40, 32))
+    form.kind.setCurrentText(BOX)
+    assert form.value() == Box((12, 10, 8), (36, 30, 24))
+    form.box.high["z"].setValue(12)
+    with pytest.raises(ValueError, match="end lies behind its start"):
+        form.value()
+
+
+def test_what_to_look_for_is_shown(qtbot: QtBot) -> None:
+    form = FitForm()
+    qtbot.addWidget(form)
+    form.set_choices(BLOCKS, TITLES)
+    assert form.value() == FitRequest(guided=("phase_fraction",))
+    wanted = FitRequest("block1", 3, 50, ("chord_length",), 80)
+    form.set_value(wanted)
+    assert form.value() == wanted
+
+
+def test_sweeps_and_grades_are_shown(qtbot: QtBot) -> None:
+    sweep, grade = SweepForm(), GradeForm()
+    qtbot.addWidget(sweep)
+    qtbot.addWidget(grade)
+    for form in (sweep, grade):
+        form.set_names(("pores", "component 1"))
+    grade.set_properties(TITLES)
+    asked = SweepRequest("component 1", -2.0, 4.0, 5)
+    sweep.set_value(asked)
+    assert sweep.value() == asked
+    assert asked.strengths == (-2.0, -0.5, 1.0, 2.5, 4.0)
+    wanted = GradeRequest("component 1", "chord_length", "y", 5.0, 9.5, 4)
+    grade.set_value(wanted)
+    assert grade.value() == wanted
+    # Another name for the chosen direction leaves it chosen.
+    sweep.set_names(("pores", "grains"))
+    assert sweep.value().name == "grains"

@@ -1,0 +1,140 @@
+"""The volume that follows the knobs: the latest wish counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.explore.exploration import Exploration
+from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
+from napari_slicegan.generation import VolumePlan, generate
+from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.volume import Volume
+
+pytestmark = pytest.mark.qt
+spare_references()
+LONG = 60_000
+SIZE = (20, 18, 16)
+
+
+@pytest.fixture
+def trained(toy_run: Path) -> TrainedGenerator:
+    return load_generator(toy_run)
+
+
+@pytest.fixture
+def live() -> Iterator[LiveVolume]:
+    made = LiveVolume()
+    yield made
+    assert made.close_work(60)
+
+
+class Gate:
+    """Lets tiles wait, and counts them."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.open, self.reached = threading.Event(), threading.Event()
+        self.seeds: list[int] = []
+        values = VolumePlan.values
+        gate = self
+
+        def wait(plan: VolumePlan, tile: Any) -> NDArray[np.generic]:
+            gate.seeds.append(plan.field.seed)
+            gate.reached.set()
+            assert gate.open.wait(60)
+            return values(plan, tile)
+
+        patch.setattr(VolumePlan, "values", wait)
+
+
+def wish(trained: TrainedGenerator, seed: int, *, quick: bool = False) -> Wish:
+    return Wish(trained, None, Exploration(seed, SIZE), quick)
+
+
+def test_a_volume_is_that_of_the_engine_and_is_measured(
+    live: LiveVolume, trained: TrainedGenerator, qtbot: QtBot
+) -> None:
+    told: list[Any] = []
+    live.made.connect(lambda volume, whole: told.extend([volume, whole]))
+    live.measured.connect(told.append)
+    with qtbot.waitSignal(live.rested, timeout=LONG):
+        live.ask(wish(trained, 3))
+    volume, whole, measured = told
+    assert whole
+    expected = generate(trained, SIZE, 3)
+    np.testing.assert_array_equal(volume.values, expected.values)
+    share = float((volume.values == max(expected.labels)).mean())
+    assert measured["phase_fraction"] == pytest.approx(share)
+    assert live.seconds > 0
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_only_the_latest_of_many_wishes_is_made(
+    live: LiveVolume,
+    trained: TrainedGenerator,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: bool,
+) -> None:
+    gate = Gate(monkeypatch)
+    shown: list[Volume] = []
+    live.made.connect(lambda volume, whole: shown.append(volume))
+    live.ask(wish(trained, 1, quick=quick))
+    assert gate.reached.wait(60)
+    for seed in range(2, 30):
+        live.ask(wish(trained, seed, quick=quick))
+    with qtbot.waitSignal(live.rested, timeout=LONG):
+        gate.open.set()
+    # What is under way is seen while a slider is dragged, else given up.
+    assert {*gate.seeds} == {1, 29}
+    assert len(shown) == (2 if quick else 1)
+    corner = shown[-1].values
+    z, y, x = corner.shape
+    expected = generate(trained, SIZE, 29).values[:z, :y, :x]
+    np.testing.assert_array_equal(corner, expected)
+
+
+def test_a_fault_is_told_and_the_next_wish_is_made(
+    live: LiveVolume, trained: TrainedGenerator, qtbot: QtBot
+) -> None:
+    wrong = Wish(trained, None, Exploration(0, SIZE, truncation=2.0), False)
+    told: list[str] = []
+    live.failed.connect(told.append)
+    with qtbot.waitSignal(live.rested, timeout=LONG):
+        live.ask(wrong)
+    (sentence,) = told
+    assert "truncation from 0 to 1" in sentence
+    with qtbot.waitSignal(live.made, timeout=LONG):
+        live.ask(wish(trained, 1))
+
+
+def test_closing_gives_up_what_is_made_and_what_waits(
+    live: LiveVolume,
+    trained: TrainedGenerator,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = Gate(monkeypatch)
+    shown: list[Volume] = []
+    live.made.connect(lambda volume, whole: shown.append(volume))
+    live.ask(wish(trained, 1))
+    assert gate.reached.wait(60)
+    live.ask(wish(trained, 2))
+    gate.open.set()
+    assert live.close_work(60)
+    assert not live.is_busy
+    assert shown == []
+    assert gate.seeds == [1]

@@ -1,0 +1,270 @@
+"""The Explore panel with a toy generator: every button, and every fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.explore.exploration import Exploration
+from napari_slicegan._qt.explore.panel import ExplorePanel
+from napari_slicegan._qt.explore.requests import GradeRequest, SweepRequest
+from napari_slicegan.directions import load_directions, reproduce
+from napari_slicegan.generation import generate
+from napari_slicegan.regions import Box, ramp
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.trainer import Trainer
+from tests._qt.exploring import LONG, TOY_FIT, TOY_SIZE, find, move, open_run, rest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def panel(viewer: Any, toy_run: Path, qtbot: QtBot) -> Iterator[ExplorePanel]:
+    made = ExplorePanel(viewer)
+    viewer.window.add_dock_widget(made)
+    made.set_value(Exploration(size=TOY_SIZE))
+    open_run(made, toy_run, qtbot)
+    yield made
+    assert made.close_work(60)
+
+
+@pytest.fixture
+def found(panel: ExplorePanel, qtbot: QtBot) -> ExplorePanel:
+    find(panel, TOY_FIT, qtbot)
+    return panel
+
+
+def shown(viewer: Any) -> NDArray[Any]:
+    return np.asarray(viewer.layers["Explored"].data).copy()
+
+
+def test_the_volume_is_that_of_the_engine_at_every_knob(
+    found: ExplorePanel, viewer: Any, toy_run: Path, qtbot: QtBot
+) -> None:
+    trained = load_generator(toy_run)
+    np.testing.assert_array_equal(shown(viewer), generate(trained, TOY_SIZE).values)
+    region = ramp("z", 24, 0.0, 1.0)
+    wanted = Exploration(5, TOY_SIZE, 0.8, "latent", "block1", region, (2.0, 0.0, -1.5))
+    with qtbot.waitSignal(found.measured, timeout=LONG):
+        found.set_value(wanted)
+    assert found.value() == wanted
+    assert found.session.found is not None
+    first, _, third = found.session.found.directions
+    edits = [
+        direction.edit(strength, "latent", "block1", region)
+        for direction, strength in ((first, 2.0), (third, -1.5))
+    ]
+    expected = generate(trained, TOY_SIZE, 5, edits=edits, truncation=0.8)
+    np.testing.assert_array_equal(shown(viewer), expected.values)
+
+
+def test_steps_are_undone_made_again_and_reset(
+    found: ExplorePanel, viewer: Any, qtbot: QtBot
+) -> None:
+    box = found.inputs.directions
+    before = shown(viewer)
+    assert not box.undo_button.isEnabled()
+    move(found, 0, 6.0, qtbot)
+    after = shown(viewer)
+    assert (before != after).any()
+    box.undo_button.click()
+    rest(found, qtbot)
+    np.testing.assert_array_equal(shown(viewer), before)
+    assert found.value().strengths == (0, 0, 0)
+    box.redo_button.click()
+    rest(found, qtbot)
+    np.testing.assert_array_equal(shown(viewer), after)
+    found.inputs.form.truncation.setValue(0.5)
+    box.reset_button.click()
+    rest(found, qtbot)
+    np.testing.assert_array_equal(shown(viewer), before)
+    box.undo_button.click()
+    assert found.value().strengths == (6, 0, 0)
+    assert found.value().truncation == 0.5
+
+
+def test_a_dragged_slider_shows_a_corner_and_the_whole_when_let_go(
+    found: ExplorePanel, viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_slicegan._qt.explore.live_volume.preview_size",
+        lambda size, speed: (16, 8, 8),
+    )
+    slider = found.inputs.directions.list.rows[0].strength.slider
+    slider.setSliderDown(True)
+    with qtbot.waitSignal(found.explored, timeout=LONG) as corner:
+        slider.setValue(30)
+    assert corner.args[1] is False
+    assert shown(viewer).shape == (16, 8, 8)
+    rest(found, qtbot)
+    with qtbot.waitSignal(found.measured, timeout=LONG):
+        slider.setSliderDown(False)
+        slider.sliderReleased.emit()
+    assert shown(viewer).shape == TOY_SIZE
+    np.testing.assert_array_equal(shown(viewer)[:16, :8, :8], corner.args[0].values)
+    # The whole way of the slider is one step.
+    found.undo()
+    assert found.value().strengths == (0, 0, 0)
+
+
+def test_a_box_is_drawn_in_the_viewer(
+    found: ExplorePanel, viewer: Any, qtbot: QtBot
+) -> None:
+    before = shown(viewer)
+    region = found.inputs.form.region
+    region.kind.setCurrentText("Box")
+    region.box.draw_button.click()
+    layer = viewer.layers["Box of the sliders"]
+    assert viewer.dims.ndisplay == 2
+    corners = [[5, -4, 8], [5, -4, 30], [5, 9.6, 30], [5, 9.6, 8]]
+    layer.add_rectangles(np.array(corners))
+    # Its rectangle lies across z, so it is as deep as the volume.
+    assert found.value().region == Box((0, 0, 8), (24, 10, 16))
+    layer.add_rectangles(np.array([[0, 2, 3], [0, 2, 6], [11, 2, 6], [11, 2, 3]]))
+    assert found.value().region == Box((0, 0, 3), (11, 10, 6))
+    move(found, 0, 6.0, qtbot)
+    # Far from the box nothing changes.
+    np.testing.assert_array_equal(shown(viewer)[20:], before[20:])
+
+
+def test_a_box_without_voxels_is_a_sentence(found: ExplorePanel) -> None:
+    region = found.inputs.form.region
+    region.kind.setCurrentText("Box")
+    region.box.high["z"].setValue(0)
+    assert "end lies behind its start" in found.message.text()
+    region.box.high["z"].setValue(24)
+    assert found.message.text() == ""
+
+
+def test_names_are_changed_and_refused(found: ExplorePanel) -> None:
+    rows = found.inputs.directions.list.rows
+    rows[1].name.setText("grain size")
+    rows[1].name.editingFinished.emit()
+    assert found.session.found is not None
+    assert found.session.found.directions.directions[1].name == "grain size"
+    assert found.inputs.sweep.direction.itemText(1) == "grain size"
+    rows[0].name.setText("grain size")
+    rows[0].name.editingFinished.emit()
+    assert "no other direction has" in found.message.text()
+    assert rows[0].name.text() == "phase fraction"
+
+
+def test_directions_are_saved_with_examples_and_loaded(
+    found: ExplorePanel, viewer: Any, toy_run: Path, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "named.safetensors"
+    move(found, 1, 2.5, qtbot)
+    rows = found.inputs.directions.list.rows
+    rows[1].name.setText("softer")
+    rows[1].name.editingFinished.emit()
+    found.save(path)
+    rest(found, qtbot)
+    assert str(path) in found.message.text()
+    kept = load_directions(path).named("softer")
+    assert kept.example is not None
+    assert (kept.example.strength, kept.example.size) == (2.5, TOY_SIZE)
+    again = reproduce(load_generator(toy_run), kept)
+    assert again.values.shape == TOY_SIZE
+    words = [row.words.text() for row in rows]
+    found.load(path)
+    rest(found, qtbot)
+    names = [row.name.text() for row in found.inputs.directions.list.rows]
+    assert names[1] == "softer"
+    assert [row.words.text() for row in found.inputs.directions.list.rows] == words
+    assert found.value().strengths == (0, 0, 0)
+    example = found.inputs.directions.list.rows[1].example_button
+    with qtbot.waitSignal(found.measured, timeout=LONG):
+        found.inputs.form.seed.setValue(9)
+        example.click()
+    rest(found, qtbot)
+    assert found.value().strengths == (0, 2.5, 0)
+    np.testing.assert_array_equal(shown(viewer), again.values)
+
+
+def test_directions_of_another_generator_are_refused(
+    found: ExplorePanel,
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "toy.safetensors"
+    found.save(path)
+    rest(found, qtbot)
+    other = toy_config.changed(generator_widths=(8, 6), steps=1)
+    for _ in Trainer.start(other, toy_images, tmp_path / "other").run():
+        pass
+    open_run(found, tmp_path / "other", qtbot)
+    assert found.inputs.directions.list.rows == []
+    with qtbot.waitSignal(found.failed, timeout=LONG):
+        found.load(path)
+    assert "directions are of a generator with other widths" in found.message.text()
+    rest(found, qtbot)
+    assert found.session.found is None
+
+
+def test_a_sweep_is_a_layer_and_files(
+    found: ExplorePanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    found.inputs.sweep.set_value(SweepRequest("phase fraction", -2.0, 2.0, 3))
+    with qtbot.waitSignal(found.session.sweep_made, timeout=LONG):
+        found.inputs.sweep.sweep_button.click()
+    rest(found, qtbot)
+    layer = viewer.layers["Sweep"]
+    assert layer.data.shape == (3, *TOY_SIZE)
+    assert (layer.scale[0], layer.translate[0]) == (2.0, -2.0)
+    np.testing.assert_array_equal(layer.data[1], shown(viewer))
+    assert not viewer.layers["Explored"].visible
+    for name in ("sweep.tif", "sweep.csv", "sweep.png", "sweep.gif"):
+        found.save_sweep(tmp_path / name)
+        rest(found, qtbot)
+        assert (tmp_path / name).stat().st_size > 0
+    with qtbot.waitSignal(found.failed, timeout=LONG):
+        found.save_sweep(tmp_path / "sweep.doc")
+    assert "ends in .tif" in found.message.text()
+    rest(found, qtbot)
+    move(found, 0, 1.0, qtbot)
+    assert viewer.layers["Explored"].visible
+    assert not layer.visible
+
+
+def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
+    panel: ExplorePanel, qtbot: QtBot, tmp_path: Path
+) -> None:
+    panel.sweep()
+    assert "Expected directions" in panel.message.text()
+    panel.save_sweep(tmp_path / "sweep.tif")
+    assert "Expected a sweep to save" in panel.message.text()
+    panel.inputs.fit.set_value(replace(TOY_FIT, n_samples=1_000_000))
+    panel.inputs.fit.fit_button.click()
+    assert not panel.inputs.fit.fit_button.isEnabled()
+    qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
+    panel.fit()
+    assert "Something is at work" in panel.message.text()
+    panel.task.cancel_button.click()
+    rest(panel, qtbot)
+    assert panel.message.text() == "Cancelled."
+    assert panel.task.isHidden()
+    find(panel, TOY_FIT, qtbot)
+    assert len(panel.inputs.directions.list.rows) == 3
+    panel.inputs.grade.set_value(
+        GradeRequest("phase fraction", "phase_fraction", "z", 0.001, 0.999, 3)
+    )
+    with qtbot.waitSignal(panel.failed, timeout=LONG):
+        panel.inputs.grade.grade_button.click()
+    assert "which this direction can reach" in panel.message.text()
+    rest(panel, qtbot)

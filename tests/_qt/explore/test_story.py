@@ -1,0 +1,84 @@
+"""The story of the Explore panel with the generator that comes with the program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.explore.requests import FitRequest, GradeRequest
+from napari_slicegan.directions import PROPERTIES
+from tests._qt.exploring import LONG, find, move, rest
+from tests._qt.whole_window import dock
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.volume import Volume
+
+pytestmark = pytest.mark.qt
+
+SIZE = (48, 48, 48)
+
+
+def test_from_the_sample_generator_to_a_graded_sandstone(
+    make_napari_viewer_proxy: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    widget = dock(viewer, tmp_path / "runs")
+    widget.show_panel("Explore")
+    panel = widget.explore
+    measured: list[Mapping[str, float]] = []
+    panel.measured.connect(measured.append)
+    with qtbot.waitSignal(panel.measured, timeout=LONG):
+        panel.source.sample_button.click()
+    rest(panel, qtbot)
+    assert viewer.layers["Explored"].data.shape == (64, 64, 64)
+    panel.set_value(replace(panel.value(), size=SIZE))
+    find(panel, FitRequest("block2", 1, 300, ("phase_fraction",), 150), qtbot)
+    rows = panel.inputs.directions.list.rows
+    assert [row.name.text() for row in rows] == ["phase fraction", "component 1"]
+    found = panel.session.found
+    assert found is not None
+    effect = found.directions.directions[1].strongest
+    assert effect is not None
+    title = PROPERTIES[effect.measured].title.lower()
+    assert rows[1].words.text().startswith(f"{title} {effect.slope:+.2g}")
+    before = measured[-1]
+    sample = np.asarray(viewer.layers["Explored"].data).copy()
+    # What the label says is what happens, in the direction that it says.
+    move(panel, 1, 2.0, qtbot)
+    assert (viewer.layers["Explored"].data != sample).any()
+    change = measured[-1][effect.measured] - before[effect.measured]
+    assert change * effect.slope > 0
+    panel.inputs.directions.undo_button.click()
+    rest(panel, qtbot)
+    np.testing.assert_array_equal(viewer.layers["Explored"].data, sample)
+    move(panel, 0, 3.0, qtbot)
+    assert measured[-1]["phase_fraction"] > before["phase_fraction"] + 0.03
+    assert "Phase fraction" in panel.inputs.directions.measurements.text()
+    fraction = before["phase_fraction"]
+    panel.inputs.grade.set_value(
+        GradeRequest(
+            "phase fraction",
+            "phase_fraction",
+            "z",
+            fraction - 0.02,
+            fraction + 0.02,
+            3,
+        )
+    )
+    with qtbot.waitSignal(panel.session.graded_made, timeout=LONG) as made:
+        panel.inputs.grade.grade_button.click()
+    volume: Volume = made.args[0].volume
+    assert volume.values.shape == SIZE
+    assert made.args[0].error < 0.1
+    assert "Graded volume" in viewer.layers
+    assert not panel.inputs.grade.plot.isHidden()
+    rest(panel, qtbot)

@@ -1,0 +1,107 @@
+"""The Measure panel in the real viewer."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.measure.panel import MeasurePanel
+from tests._qt.whole_window import LONG
+from tests.reports import gray, phases
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+spare_references()
+
+
+@pytest.fixture
+def panel(viewer: Any) -> MeasurePanel:
+    made = MeasurePanel(viewer)
+    viewer.window.add_dock_widget(made)
+    return made
+
+
+def add_material(viewer: Any) -> None:
+    viewer.add_labels(phases(80, 80, seed=1), name="slice")
+    viewer.add_labels(phases(40, 40, 40, seed=2), name="made")
+
+
+def measure(panel: MeasurePanel, qtbot: QtBot) -> Any:
+    with qtbot.waitSignal(panel.measured, timeout=LONG) as told:
+        panel.measure()
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    return told.args[0]
+
+
+def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
+    assert panel.value() == ("", "")
+    assert not panel.measure_button.isEnabled()
+    add_material(viewer)
+    assert panel.value() == ("slice", "made")
+    assert panel.measure_button.isEnabled()
+    # Of the real material also volumes, to be measured only these.
+    assert [panel.real.itemText(i) for i in range(panel.real.count())] == [
+        "slice",
+        "made",
+    ]
+    assert panel.generated.count() == 1
+    panel.set_value(("made", "made"))
+    assert panel.value() == ("made", "made")
+    viewer.layers.remove("made")
+    assert panel.value() == ("slice", "")
+
+
+def test_verdicts_curves_and_files(
+    panel: MeasurePanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    add_material(viewer)
+    proof = measure(panel, qtbot)
+    assert proof.verdict.headline in panel.message.text()
+    shown = panel.table.table
+    assert shown.rowCount() == len(proof.metrics)
+    first = shown.item(0, 0)
+    assert first is not None
+    assert first.text() == "Phase fraction"
+    shown.setCurrentCell(2, 0)
+    assert proof.metrics[2].words in panel.table.words.text()
+    n_curves = panel.table.curve.count()
+    assert n_curves == sum(
+        isinstance(row.generated, tuple) for row in proof.comparison.rows
+    )
+    panel.table.curve.setCurrentIndex(1)
+    curves = panel.table.plot.getPlotItem().listDataItems()
+    row = [r for r in proof.comparison.rows if isinstance(r.generated, tuple)][1]
+    np.testing.assert_allclose(curves[-1].getData()[1], row.generated)
+    panel.export(tmp_path / "found.html")
+    text = (tmp_path / "found.html").read_text("utf-8")
+    assert "made and slice" in text
+    panel.export(tmp_path / "found.csv")
+    with (tmp_path / "found.csv").open() as file:
+        assert len(list(csv.reader(file))) > len(proof.comparison.rows)
+    panel.export(tmp_path / "found.pdf")
+    assert ".html" in panel.message.text()
+
+
+def test_layers_that_do_not_fit_are_told(
+    panel: MeasurePanel, viewer: Any, qtbot: QtBot
+) -> None:
+    viewer.add_image(gray(60, 60, seed=1), name="gray")
+    viewer.add_labels(phases(40, 40, 40, seed=2), name="made")
+    panel.set_value(("gray", "made"))
+    with qtbot.waitSignal(panel.failed, timeout=LONG) as told:
+        panel.measure()
+    assert "must be of one kind" in told.args[0]
+    assert panel.message.text() == told.args[0]
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    panel.set_value(("made", "made"))
+    panel.measure()
+    assert "Expected a layer of the real material" in panel.message.text()

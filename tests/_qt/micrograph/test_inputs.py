@@ -1,0 +1,150 @@
+"""Inputs and read-outs of the Micrograph panel, each by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from qtpy.QtWidgets import QLabel
+
+from napari_slicegan._qt.micrograph.image_facts import ImageFacts
+from napari_slicegan._qt.micrograph.image_source import ImageSource, understand
+from napari_slicegan._qt.micrograph.pixel_size_editor import PixelSizeEditor
+from napari_slicegan._qt.micrograph.segmentation_controls import SegmentationControls
+from napari_slicegan.config import MicrographSettings
+from tests.toys import TOY_LABELS, phases_image
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QWidget
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def size(qtbot: QtBot) -> PixelSizeEditor:
+    editor = PixelSizeEditor()
+    qtbot.addWidget(editor)
+    return editor
+
+
+@pytest.fixture
+def controls(qtbot: QtBot) -> SegmentationControls:
+    controls = SegmentationControls()
+    qtbot.addWidget(controls)
+    return controls
+
+
+@pytest.fixture
+def facts(qtbot: QtBot) -> ImageFacts:
+    facts = ImageFacts()
+    qtbot.addWidget(facts)
+    return facts
+
+
+def text_of(widget: QWidget, name: str) -> str:
+    label = widget.findChild(QLabel, name)
+    assert label is not None
+    return str(label.text())
+
+
+def test_found_size_is_shown_but_not_typed(size: PixelSizeEditor) -> None:
+    size.set_found(1500.0)
+    assert (size.box.value(), size.unit.currentText()) == (1.5, "µm")
+    assert size.origin.text() == "from the file"
+    assert size.value() is None
+
+
+def test_typed_size_counts_in_its_unit(size: PixelSizeEditor, qtbot: QtBot) -> None:
+    size.unit.setCurrentText("µm")
+    with qtbot.waitSignal(size.value_changed):
+        size.box.setValue(0.25)
+    # 0.25 µm = 250 nm
+    assert size.value() == pytest.approx(250)
+    size.set_found(100.0)
+    assert size.value() == pytest.approx(250)
+
+
+def test_zero_returns_to_the_file(size: PixelSizeEditor) -> None:
+    size.set_found(100.0)
+    size.box.setValue(20)
+    assert size.origin.text() == "typed"
+    size.box.setValue(0)
+    assert size.value() is None
+    assert size.box.value() == 100
+
+
+def test_other_unit_converts_what_was_found(size: PixelSizeEditor) -> None:
+    size.set_found(1500.0)
+    size.unit.setCurrentText("nm")
+    assert size.box.value() == 1500
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        MicrographSettings(),
+        MicrographSettings(segmentation="thresholds", thresholds=(80.5, 120.0)),
+        MicrographSettings(denoise="median", denoise_radius=3, rescale=0.5),
+        MicrographSettings(segmentation="multi-otsu", n_phases=4, crop=(0, 9, 2, 30)),
+    ],
+)
+def test_controls_give_back_what_they_show(
+    controls: SegmentationControls, settings: MicrographSettings
+) -> None:
+    controls.set_value(settings)
+    assert controls.value() == settings
+
+
+def test_only_what_matters_is_shown(controls: SegmentationControls) -> None:
+    rows = controls.rows.editors
+    assert rows["n_phases"].isHidden()
+    rows["segmentation"].set_value("multi-otsu")
+    assert not rows["n_phases"].isHidden()
+    assert rows["thresholds"].isHidden()
+
+
+def test_wrong_thresholds_are_told_in_place(
+    controls: SegmentationControls, qtbot: QtBot
+) -> None:
+    controls.rows.editors["segmentation"].set_value("thresholds")
+    with qtbot.assertNotEmitted(controls.value_changed):
+        controls.rows.editors["thresholds"].set_value(())
+        controls.rows.editors["thresholds"].main.setText("dark")  # type: ignore[attr-defined]
+        controls.rows.editors["thresholds"].value_changed.emit()
+    assert "'Thresholds'" in controls.message.text()
+
+
+def test_crop_and_whole_image(controls: SegmentationControls, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(controls.value_changed):
+        controls.set_crop((1, 20, 3, 40))
+    assert text_of(controls, "crop_text") == "Used: rows 1 to 20, columns 3 to 40"
+    with qtbot.waitSignal(controls.value_changed):
+        controls.uncrop_button.click()
+    assert controls.value().crop is None
+
+
+def test_facts_of_an_image(facts: ImageFacts) -> None:
+    image = phases_image(48, 64)
+    source = ImageSource(image.values, "toy", 5.0)
+    facts.show_facts(understand({"z": (source,)}, MicrographSettings(), 16))
+    # 48 pixels of 5 nm are 240 nm, 64 are 320 nm.
+    assert text_of(facts, "image_size") == "48 x 64 pixels, 240 x 320 nm"
+    assert text_of(facts, "image_kind") == "2 phases"
+    assert facts.pixel_size.box.value() == 5
+    share = image.phase_fractions()[TOY_LABELS[1]]
+    shown = text_of(facts, f"fraction_{TOY_LABELS[1]}_0")
+    assert shown.startswith(f"{share:.3f} ± 0.")
+
+
+def test_facts_are_taken_back(facts: ImageFacts) -> None:
+    source = ImageSource(phases_image(48, 64).values, "toy", 5.0)
+    facts.show_facts(understand({"z": (source,)}, MicrographSettings(), 64))
+    assert "at least 64 x 64" in facts.warnings.text()
+    facts.show_facts(None)
+    assert text_of(facts, "image_size") == "-"
+    assert facts.warnings.text() == ""
+    assert facts.pixel_size.value() is None

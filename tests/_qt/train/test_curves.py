@@ -1,0 +1,134 @@
+"""What is drawn of a run."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from qtpy.QtGui import QColor, QPalette
+
+from napari_slicegan._qt.train.curves import FOREGROUND, SMALLEST, Curves, Plot
+from napari_slicegan.image_sets.monitor import DISTANCE, SIMILARITY, ImageQuality
+from napari_slicegan.monitors import CURVES, Quality
+from napari_slicegan.step_report import StepReport
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def curves(qtbot: QtBot) -> Curves:
+    curves = Curves()
+    qtbot.addWidget(curves)
+    curves.clear(CURVES)
+    return curves
+
+
+def correlation(curves: Curves) -> Plot:
+    """The first plot of the quality."""
+    return curves.quality[CURVES[0]]
+
+
+def report(step: int, quality: Any = None) -> StepReport:
+    return StepReport(step, -0.5, 0.7, 0, step, 1, 0.1, 3.0, 1, 1, quality)
+
+
+def drawn(plot: Plot, number: int = 0) -> list[tuple[float, float]]:
+    """Points of a curve, in the units of the data."""
+    curve = plot.curves[number]
+    x, y = curve.xData, curve.yData
+    return [] if x is None else list(zip(x.tolist(), y.tolist(), strict=True))
+
+
+def test_reports_are_drawn_by_the_timer(qtbot: QtBot, curves: Curves) -> None:
+    curves.add([report(1), report(2)])
+    curves.add([report(3, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    assert drawn(curves.losses) == []
+    qtbot.waitUntil(lambda: bool(drawn(curves.losses)), timeout=5000)
+    assert drawn(curves.losses, 0) == [(1, -0.5), (2, -0.5), (3, -0.5)]
+    assert drawn(curves.losses, 1) == [(1, 0.7), (2, 0.7), (3, 0.7)]
+    assert drawn(correlation(curves)) == [(3, 0.02)]
+    assert drawn(curves.quality[CURVES[1]]) == [(3, 0.1)]
+    assert drawn(curves.speed) == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_noise_floor_is_a_band_up_to_its_value(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    band = correlation(curves).band
+    assert band is not None
+    assert band.isVisible()
+    # The plot is logarithmic: 10 ** -2.30 = 0.005.
+    assert 10 ** band.getRegion()[1] == pytest.approx(0.005)
+    bottom, top = correlation(curves).item.viewRange()[1]
+    assert bottom < math.log10(0.005)
+    assert top > math.log10(0.02)
+    # Band and curve are on the same axis.
+    assert curves.losses.band is None
+
+
+def test_without_a_floor_there_is_no_band(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.1, 0.02, math.nan, math.nan, math.nan))])
+    curves.redraw()
+    assert correlation(curves).band is not None
+    band = correlation(curves).band
+    assert band is not None
+    assert not band.isVisible()
+
+
+def test_a_distance_of_zero_is_drawn_at_the_bottom(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.0, 0.0, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    assert drawn(correlation(curves)) == [(1, SMALLEST)]
+
+
+def test_what_is_not_measured_yet_is_said(curves: Curves) -> None:
+    plot = correlation(curves)
+    assert "not measured yet" in plot.item.titleLabel.text
+    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    assert "not measured yet" not in plot.item.titleLabel.text
+    curves.clear(CURVES)
+    assert "not measured yet" in correlation(curves).item.titleLabel.text
+
+
+def test_clear_starts_anew(curves: Curves) -> None:
+    curves.add([report(1)])
+    curves.redraw()
+    curves.clear()
+    assert drawn(curves.losses) == []
+
+
+def test_runs_of_images_have_plots_of_their_own(curves: Curves) -> None:
+    """Both kinds after each other; a similarity is no distance, so it is linear."""
+    for _ in range(2):
+        curves.clear(CURVES)
+        assert [*curves.quality] == [*CURVES]
+        curves.clear((DISTANCE, SIMILARITY))
+        assert [*curves.quality] == [DISTANCE, SIMILARITY]
+    curves.add([report(7, ImageQuality(20.0, 5.0, 0.3, 0.7))])
+    curves.redraw()
+    swd, ssim = curves.quality.values()
+    assert drawn(swd) == [(7, 20)]
+    assert swd.band is not None
+    assert 10 ** swd.band.getRegion()[1] == pytest.approx(5)
+    assert drawn(ssim) == [(7, 0.3)]
+    assert ssim.band is None
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_colours_follow_the_theme(curves: Curves, dark: bool) -> None:
+    palette = curves.palette()
+    behind, text = ("#20242b", "#f0f1f2") if dark else ("#efebe9", "#3b3a39")
+    palette.setColor(QPalette.ColorRole.Window, QColor(behind))
+    palette.setColor(QPalette.ColorRole.WindowText, QColor(text))
+    curves.setPalette(palette)
+    assert curves.background().name() == behind
+    axis = curves.losses.item.getAxis("left")
+    assert axis.textPen().color().name() == FOREGROUND[0 if dark else 1]

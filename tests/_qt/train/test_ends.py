@@ -1,0 +1,142 @@
+"""How runs of the Train panel end: by faults, by closing, and without a trace."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from qtpy.QtCore import QThreadPool
+
+from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan.game import Game
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from tests._qt.train_panel_toys import (
+    LONG,
+    Told,
+    click,
+    reach,
+    steps,
+    toy_panel,
+)
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan._qt.train.panel import TrainPanel
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def panel(
+    qtbot: QtBot, toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> Iterator[TrainPanel]:
+    yield from toy_panel(qtbot, toy_config, toy_images, tmp_path / "runs")
+
+
+@pytest.fixture
+def told(panel: TrainPanel) -> Told:
+    return Told(panel)
+
+
+def test_a_fault_is_one_sentence_and_the_panel_stays_usable(
+    qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(self: Game, *args: Any) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Game, "step", out_of_memory)
+        panel.start()
+        reach(qtbot, panel, RunState.FAILED)
+    assert told.faults == [panel.message.text()]
+    assert "lower 'Volumes, generator'" in told.faults[0]
+    assert panel.settings.isEnabled()
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
+    click(panel, "start")
+    steps(qtbot, told, 1)
+
+
+def test_settings_that_do_not_fit_are_told(
+    qtbot: QtBot, panel: TrainPanel, told: Told, tmp_path: Path
+) -> None:
+    panel.set_value(panel.value().changed(latent_size=5))
+    panel.start()
+    reach(qtbot, panel, RunState.FAILED)
+    assert "Latent size" in panel.message.text()
+    # Nothing is written for a run that cannot be.
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_is_no_run_is_told(
+    qtbot: QtBot, panel: TrainPanel, tmp_path: Path
+) -> None:
+    panel.continue_run(tmp_path)
+    reach(qtbot, panel, RunState.FAILED)
+    assert "is not a run folder" in panel.message.text()
+
+
+@pytest.mark.parametrize("moment", ["preparing", "running", "paused"])
+def test_closing_stops_saves_and_leaves_no_thread(
+    qtbot: QtBot, panel: TrainPanel, told: Told, moment: str
+) -> None:
+    before = threading.active_count()
+    panel.start()
+    if moment != "preparing":
+        steps(qtbot, told, 3)
+    if moment == "paused":
+        panel.pause()
+        reach(qtbot, panel, RunState.PAUSED)
+    assert panel.close_run(60)
+    assert panel.state is RunState.FINISHED
+    pool = QThreadPool.globalInstance()
+    assert pool.waitForDone(10_000)
+    assert pool.activeThreadCount() == 0
+    # A pool keeps its idle threads for a while; nothing else is new.
+    pool.clear()
+    assert threading.active_count() <= before + pool.maxThreadCount()
+    ((reason, path),) = told.ends
+    assert reason is FinishReason.STOPPED
+    if moment != "preparing":
+        last = told.reports[-1].step
+        newest = RunFolder.open(path).checkpoints()[0]
+        assert newest.name == f"checkpoint-{last:07d}.pt"
+
+
+def test_memory_comes_back_after_a_run(
+    qtbot: QtBot, panel: TrainPanel, told: Told
+) -> None:
+    panel.start()
+    steps(qtbot, told, 12)
+    (trainer,) = told.trainers
+    generator = weakref.ref(trainer().game.generator)  # type: ignore[union-attr]
+    panel.stop()
+    reach(qtbot, panel, RunState.FINISHED)
+    qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
+    gc.collect()
+    assert trainer() is None
+    assert generator() is None
+
+
+def test_a_panel_that_is_deleted_while_it_trains_leaves_no_run_behind(
+    qtbot: QtBot, panel: TrainPanel, told: Told
+) -> None:
+    panel.start()
+    steps(qtbot, told, 2)
+    worker = panel.worker
+    assert worker is not None
+    # What napari does for its tasks when it quits.
+    worker.quit()
+    assert worker.wait(60)
+    reach(qtbot, panel, RunState.FINISHED)

@@ -1,0 +1,69 @@
+"""Memory and time in the panel, before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.train.forecast import Forecast
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+
+pytestmark = pytest.mark.qt
+LONG = 60_000
+
+
+@pytest.fixture
+def forecast(qtbot: QtBot) -> Iterator[Forecast]:
+    forecast = Forecast()
+    qtbot.addWidget(forecast)
+    yield forecast
+    assert forecast.close_work(60)
+
+
+def test_says_memory_and_time(
+    qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
+) -> None:
+    forecast.ask(toy_config, toy_images)
+    qtbot.waitUntil(lambda: "free memory" in forecast.line.text(), timeout=LONG)
+    assert "4 steps" in forecast.line.text()
+
+
+def test_tells_the_machine_without_images(
+    qtbot: QtBot, forecast: Forecast, toy_config: RunConfig
+) -> None:
+    with qtbot.waitSignal(forecast.machine_known, timeout=LONG) as told:
+        forecast.ask(toy_config, None)
+    assert "cpu" in told.args[0].devices
+    assert forecast.line.text() == ""
+
+
+def test_says_what_does_not_fit(
+    qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
+) -> None:
+    forecast.ask(toy_config.changed(latent_size=5), toy_images)
+    qtbot.waitUntil(lambda: "Latent size" in forecast.line.text(), timeout=LONG)
+
+
+def test_only_the_last_question_is_answered(
+    qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
+) -> None:
+    for n in (10, 20, 30):
+        forecast.ask(toy_config.changed(steps=n), toy_images)
+    qtbot.waitUntil(lambda: "30 steps" in forecast.line.text(), timeout=LONG)
+
+
+def test_cancelled_questions_start_nothing(
+    forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
+) -> None:
+    forecast.ask(toy_config, toy_images)
+    forecast.cancel()
+    assert forecast.close_work(0)

@@ -1,0 +1,174 @@
+"""The Train panel with real widgets and the real engine at toy size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from qtpy.QtWidgets import QPushButton
+
+from napari_slicegan._qt.train.data import NO_IMAGES
+from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan.config import MicrographSettings, RunConfig
+from napari_slicegan.presets import PRESETS
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from tests._qt.train_panel_toys import (
+    LONG,
+    MICROGRAPH,
+    Told,
+    click,
+    reach,
+    steps,
+    toy_panel,
+)
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan._qt.train.panel import TrainPanel
+    from napari_slicegan.training_images import TrainingImages
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def panel(
+    qtbot: QtBot, toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> Iterator[TrainPanel]:
+    yield from toy_panel(qtbot, toy_config, toy_images, tmp_path / "runs")
+
+
+@pytest.fixture
+def told(panel: TrainPanel) -> Told:
+    return Told(panel)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_shows_and_gives_back_every_preset(panel: TrainPanel, name: str) -> None:
+    panel.set_value(PRESETS[name])
+    assert panel.value() == PRESETS[name]
+
+
+def test_settings_of_the_micrograph_go_into_the_run(panel: TrainPanel) -> None:
+    assert panel.value().micrograph == MICROGRAPH
+
+
+def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
+    panel.set_images(None, MicrographSettings())
+    assert not panel.controls.start.isEnabled()
+    assert panel.controls.proceed.isEnabled()
+    assert panel.data.material.text() == NO_IMAGES
+    panel.start()
+    assert panel.state is RunState.IDLE
+
+
+def test_material_is_named(panel: TrainPanel) -> None:
+    assert panel.data.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
+
+
+def test_a_whole_run_by_its_buttons(
+    qtbot: QtBot, panel: TrainPanel, told: Told, tmp_path: Path
+) -> None:
+    click(panel, "start")
+    assert panel.state is RunState.PREPARING
+    assert not panel.settings.isEnabled()
+    steps(qtbot, told, 12)
+    assert told.previews[0].values.shape == (24, 24, 24)
+    click(panel, "pause")
+    # Looks change on what the engine reports, not on the click.
+    assert panel.controls.pause.text() == "Pause"
+    assert not panel.controls.pause.isEnabled()
+    reach(qtbot, panel, RunState.PAUSED)
+    assert panel.controls.pause.text() == "Resume"
+    at_pause = told.reports[-1].step
+    click(panel, "pause")
+    reach(qtbot, panel, RunState.RUNNING)
+    steps(qtbot, told, 3)
+    assert told.reports[-1].step > at_pause
+    click(panel, "stop")
+    assert panel.controls.stop.text() == "Stopping..."
+    assert not panel.controls.stop.isEnabled()
+    reach(qtbot, panel, RunState.FINISHED)
+    ((reason, path),) = told.ends
+    assert reason is FinishReason.STOPPED
+    assert path.parent == tmp_path / "runs"
+    folder = RunFolder.open(path)
+    last = told.reports[-1].step
+    assert folder.checkpoints()[0].name == f"checkpoint-{last:07d}.pt"
+    assert folder.config() == panel.value()
+    assert str(path) in panel.message.text()
+    assert panel.settings.isEnabled()
+    assert told.states == [
+        RunState.PREPARING,
+        RunState.RUNNING,
+        RunState.PAUSED,
+        RunState.RUNNING,
+        RunState.STOPPING,
+        RunState.FINISHED,
+    ]
+
+
+def test_a_run_ends_by_itself_and_goes_on_later(
+    qtbot: QtBot, panel: TrainPanel, told: Told
+) -> None:
+    panel.set_value(panel.value().changed(steps=15))
+    panel.start()
+    reach(qtbot, panel, RunState.FINISHED)
+    ((reason, path),) = told.ends
+    assert reason is FinishReason.STEPS
+    qtbot.waitUntil(lambda: panel.controls.proceed.isEnabled(), timeout=LONG)
+    panel.continue_run(path)
+    reach(qtbot, panel, RunState.RUNNING)
+    # The curves begin with what the first part wrote.
+    assert panel.view.curves.series.critic_loss.x[:15].tolist() == list(range(1, 16))
+    reach(qtbot, panel, RunState.FINISHED)
+    assert told.ends[1] == (FinishReason.STEPS, path)
+    assert RunFolder.open(path).history()[-1]["step"] == "30"
+
+
+def test_two_runs_get_two_folders(
+    qtbot: QtBot, panel: TrainPanel, told: Told, tmp_path: Path
+) -> None:
+    panel.set_value(panel.value().changed(steps=2))
+    for _ in range(2):
+        panel.start()
+        reach(qtbot, panel, RunState.FINISHED)
+        qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
+    assert len(told.ends) == 2
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_buttons_follow_the_state(panel: TrainPanel) -> None:
+    panel.show()
+    controls = panel.controls
+    offered = {
+        RunState.IDLE: {"start", "continue"},
+        RunState.PREPARING: {"stop"},
+        RunState.RUNNING: {"pause", "stop"},
+        RunState.PAUSED: {"pause", "stop"},
+        RunState.STOPPING: set(),
+        RunState.FINISHED: {"start", "continue"},
+        RunState.FAILED: {"start", "continue"},
+    }
+    for state, names in offered.items():
+        controls.show_state(state, can_start=True)
+        buttons = controls.findChildren(QPushButton)
+        usable = {b.objectName() for b in buttons if b.isVisible() and b.isEnabled()}
+        assert usable == names, state
+
+
+def test_torch_is_not_loaded_with_the_panel() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; import napari_slicegan._qt.train.panel; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,57 @@
+"""Where runs are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.train.run_location import RunLocation, default_root
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def location(qtbot: QtBot) -> RunLocation:
+    location = RunLocation()
+    qtbot.addWidget(location)
+    return location
+
+
+def test_default_is_in_sight_and_never_the_current_folder(
+    location: RunLocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert location.line.text() == str(default_root())
+    assert default_root().is_absolute()
+    assert tmp_path not in default_root().parents
+    location.set_value("")
+    assert location.value() == default_root()
+
+
+def test_a_run_is_named_after_its_image_and_never_twice(
+    location: RunLocation, tmp_path: Path
+) -> None:
+    location.set_value(tmp_path)
+    first = location.new_folder("my slice (1).tif")
+    assert first.parent == tmp_path
+    assert first.name.startswith("my-slice--1--")
+    # Asking makes nothing.
+    assert not first.exists()
+    names = set()
+    for _ in range(3):
+        path = location.new_folder("a/b.tif")
+        path.mkdir()
+        names.add(path.name)
+    assert len(names) == 3
+
+
+def test_a_home_folder_is_understood(location: RunLocation) -> None:
+    location.set_value("~/runs")
+    assert location.value() == Path.home() / "runs"

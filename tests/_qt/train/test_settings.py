@@ -1,0 +1,103 @@
+"""Presets, devices, and patch sizes that the networks can have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.jobs import Machine
+from napari_slicegan._qt.train.settings import TrainSettings
+from napari_slicegan.config import MicrographSettings, RunConfig
+from napari_slicegan.presets import PRESETS, SUMMARIES
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+MACHINE = Machine({"cuda:0": "A100", "cpu": "x86 (8 cores)"}, "torch 2.9, CUDA 12.8")
+
+
+@pytest.fixture
+def settings(qtbot: QtBot) -> TrainSettings:
+    settings = TrainSettings()
+    qtbot.addWidget(settings)
+    return settings
+
+
+def texts(settings: TrainSettings, name: str) -> list[str]:
+    box = getattr(settings, name).box
+    return [box.itemText(index) for index in range(box.count())]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("knows_torch", [False, True])
+def test_a_preset_brings_its_settings(
+    settings: TrainSettings, name: str, knows_torch: bool
+) -> None:
+    if knows_torch:
+        settings.set_machine(MACHINE)
+    settings.preset.set_value("slicegan-head")
+    settings.preset.set_value(name)
+    assert settings.value() == PRESETS[name]
+    assert settings.summary.text() == SUMMARIES[name]
+
+
+def test_a_preset_leaves_the_device_and_the_micrograph_alone(
+    settings: TrainSettings,
+) -> None:
+    micrograph = MicrographSettings(segmentation="otsu")
+    settings.set_machine(MACHINE)
+    settings.set_micrograph(micrograph)
+    settings.device.set_value("cuda:0")
+    settings.preset.set_value("slicegan-v1")
+    expected = PRESETS["slicegan-v1"].changed(device="cuda:0", segmentation="otsu")
+    assert settings.value() == expected
+
+
+def test_devices_have_their_real_names(settings: TrainSettings) -> None:
+    assert texts(settings, "device") == ["Automatic"]
+    settings.set_machine(MACHINE)
+    assert texts(settings, "device") == ["Automatic: A100", "A100", "x86 (8 cores)"]
+    assert settings.torch_build.text() == "Computed by torch 2.9, CUDA 12.8"
+    assert settings.value().training.device == "auto"
+
+
+def test_only_possible_patch_sizes_are_offered(settings: TrainSettings) -> None:
+    assert texts(settings, "patch") == ["64 pixels"]
+    settings.set_machine(MACHINE)
+    assert texts(settings, "patch")[:3] == ["32 pixels", "64 pixels", "96 pixels"]
+    assert settings.value() == RunConfig()
+
+
+def test_a_patch_size_brings_its_latent_size(settings: TrainSettings) -> None:
+    settings.set_machine(MACHINE)
+    told: list[RunConfig] = []
+    settings.value_changed.connect(told.append)
+    settings.patch.set_value(96)
+    # 32 n - 64 = 96.
+    expected = RunConfig().changed(patch_size=96, latent_size=5)
+    assert settings.value() == expected
+    assert told == [expected]
+
+
+def test_a_latent_size_brings_its_patch_size(settings: TrainSettings) -> None:
+    settings.set_machine(MACHINE)
+    rows = settings.form.parts["architecture"]
+    rows.editors["latent_size"].set_value(6)
+    assert settings.value() == RunConfig().changed(patch_size=128, latent_size=6)
+
+
+def test_other_networks_bring_patch_sizes_of_their_own(settings: TrainSettings) -> None:
+    settings.set_machine(MACHINE)
+    # Four layers: 16 n - 32.
+    layers = ((4, 2, 2), (4, 2, 2), (4, 2, 2), (4, 2, 3))
+    config = RunConfig().changed(
+        generator_widths=(48, 24, 12), generator_layers=layers, latent_size=6
+    )
+    settings.set_value(config)
+    assert texts(settings, "patch")[:3] == ["16 pixels", "32 pixels", "48 pixels"]
+    # 16 * 6 - 32 = 64.
+    assert settings.value() == config

@@ -1,0 +1,134 @@
+"""Loading a generator beside the window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan import trained_generator
+from napari_slicegan._qt.volume.generator_source import NOTHING, GeneratorSource
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.trained_generator import TrainedNetwork
+
+pytestmark = pytest.mark.qt
+LONG = 60_000
+
+
+@pytest.fixture
+def source(qtbot: QtBot) -> Iterator[GeneratorSource]:
+    source = GeneratorSource()
+    qtbot.addWidget(source)
+    yield source
+    assert source.close_work(60)
+
+
+class SlowDisk:
+    """Stands in front of `load_any_generator`: lets the first caller wait."""
+
+    def __init__(self) -> None:
+        self.go_on, self.reached = threading.Event(), threading.Event()
+        self.threads: list[threading.Thread] = []
+        self._load = trained_generator.load_any_generator
+
+    def load(self, path: Path) -> TrainedNetwork:
+        self.threads.append(threading.current_thread())
+        if len(self.threads) == 1:
+            self.reached.set()
+            assert self.go_on.wait(60)
+        return self._load(path)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
+    disk = SlowDisk()
+    monkeypatch.setattr(trained_generator, "load_any_generator", disk.load)
+    yield disk
+    disk.go_on.set()
+
+
+def loaded(source: GeneratorSource, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not source.is_loading, timeout=LONG)
+
+
+def test_says_that_it_loads_then_what_was_loaded(
+    source: GeneratorSource, slow_disk: SlowDisk, qtbot: QtBot, toy_run: Path
+) -> None:
+    assert source.facts.text() == NOTHING
+    source.load(toy_run)
+    # The window is not kept waiting.
+    qtbot.waitUntil(slow_disk.reached.is_set, timeout=LONG)
+    assert source.facts.text() == f"Loading {toy_run.name} ..."
+    assert source.is_loading
+    assert source.value() is None
+    slow_disk.go_on.set()
+    loaded(source, qtbot)
+    assert source.facts.text() == "Trained on toy: phases, voxel size 5 nm."
+    assert source.value() is not None
+    assert threading.main_thread() not in slow_disk.threads
+
+
+def test_a_second_load_takes_the_place_of_the_first(
+    source: GeneratorSource,
+    slow_disk: SlowDisk,
+    qtbot: QtBot,
+    toy_run: Path,
+    tmp_path: Path,
+) -> None:
+    faults: list[str] = []
+    source.failed.connect(faults.append)
+    # The first one would fail, if it counted.
+    source.load(tmp_path)
+    qtbot.waitUntil(slow_disk.reached.is_set, timeout=LONG)
+    source.load(toy_run)
+    loaded(source, qtbot)
+    held = source.value()
+    assert held is not None
+    slow_disk.go_on.set()
+    assert source.close_work(60)
+    assert source.value() is held
+    assert source.facts.text().startswith("Trained on toy")
+    assert faults == []
+
+
+def test_a_fault_is_one_sentence_and_the_old_generator_stays(
+    source: GeneratorSource, qtbot: QtBot, toy_run: Path, tmp_path: Path
+) -> None:
+    source.load(toy_run)
+    loaded(source, qtbot)
+    held = source.value()
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    with qtbot.waitSignal(source.failed, timeout=LONG) as failed:
+        source.load(tmp_path / "broken.safetensors")
+    assert "broken.safetensors is not a readable safetensors file" in failed.args[0]
+    loaded(source, qtbot)
+    assert source.value() is held
+    assert source.facts.text().startswith("Trained on toy")
+
+
+def test_closing_gives_a_load_up(
+    source: GeneratorSource, slow_disk: SlowDisk, qtbot: QtBot, toy_run: Path
+) -> None:
+    source.load(toy_run)
+    qtbot.waitUntil(slow_disk.reached.is_set, timeout=LONG)
+    assert not source.close_work(0.1)
+    slow_disk.go_on.set()
+    assert source.close_work(60)
+    assert source.value() is None
+
+
+def test_closing_at_once_gives_a_load_up(
+    source: GeneratorSource, toy_run: Path
+) -> None:
+    source.load(toy_run)
+    # Its thread has not begun yet.
+    assert source.close_work(60)
+    assert source.value() is None

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from napari_slicegan._qt.volume.generation_form import GenerationForm, GenerationRequest
+from napari_slicegan._qt.volume.panel import VolumePanel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def panel(viewer: Any) -> VolumePanel:
+    made = VolumePanel(viewer)
+    viewer.window.add_dock_widget(made)
+    return made
+
+
+def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:
+    form = GenerationForm()
+    qtbot.addWidget(form)
+    request = GenerationRequest((64, 32, 96), "zx", 17, endless=True)
+    form.set_generator(5.0, 8)
+    form.set_value(request)
+    assert form.value() == request
+
+
+def test_the_amount_is_told_in_words(qtbot: QtBot) -> None:
+    form = GenerationForm()
+    qtbot.addWidget(form)
+    said = []
+    for edge in (128, 4096, 10_000):
+        form.set_value(GenerationRequest((edge,) * 3))
+        said.append(form.amount.text())
+    assert said == ["2.1 million voxels", "68.7 billion voxels", "1e+12 voxels"]
+
+
+def test_lengths_follow_voxels_and_voxels_lengths(qtbot: QtBot) -> None:
+    form = GenerationForm()
+    qtbot.addWidget(form)
+    form.set_generator(5.0, 8)
+    form.voxels["z"].setValue(40)
+    assert form.lengths["z"].value() == 200.0  # 40 voxels of 5 nm
+    form.lengths["x"].setValue(303)
+    form.lengths["x"].editingFinished.emit()
+    assert form.value().size[2] == 61  # 60.6 voxels
+    form.periodic["x"].setChecked(True)
+    assert form.value().size[2] == 64  # whole periods of 8
+
+
+def test_the_dice_changes_the_seed(qtbot: QtBot) -> None:
+    form = GenerationForm()
+    qtbot.addWidget(form)
+    seeds = set()
+    for _ in range(3):
+        form.seed.dice.click()
+        seeds.add(form.value().seed)
+    assert len(seeds) == 3
+
+
+def test_an_endless_volume_is_there_at_once(
+    qtbot: QtBot, make_napari_viewer_proxy: Any, toy_run: Path
+) -> None:
+    """4096 voxels per axis: a slice of it in the canvas, next to nothing generated."""
+    # The canvas asks for what it shows when it is drawn.
+    viewer = make_napari_viewer_proxy(show=True)
+    panel = VolumePanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    panel.set_run(toy_run)
+    qtbot.waitUntil(lambda: panel.generate_button.isEnabled(), timeout=60_000)
+    panel.set_value(GenerationRequest((4096,) * 3, seed=3, endless=True))
+    panel.generate()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60_000)
+    layer = viewer.layers[0]
+    assert layer.name == "Endless 4096 x 4096 x 4096, seed 3"
+    volume = layer.data[0].source
+    assert volume.shape == (4096,) * 3
+    assert [level.shape[0] for level in layer.data] == [4096, 2048, 1024, 512]
+    # The canvas shows the middle at full resolution.
+    qtbot.waitUntil(lambda: layer.data_level == 0, timeout=60_000)
+    qtbot.waitUntil(lambda: volume.kept_bytes > 0, timeout=60_000)
+    assert volume.kept_bytes < 2**26
+    # Nothing to save: it is nowhere as a whole.
+    assert not panel.save_button.isEnabled()

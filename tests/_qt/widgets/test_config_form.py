@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.widgets.config_form import ConfigForm
+from napari_slicegan._qt.widgets.field_editors import bounds_of
+from napari_slicegan.config import RunConfig, TrainingSettings, group_of_field
+from napari_slicegan.presets import PRESETS
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+pytestmark = pytest.mark.qt
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> ConfigForm:
+    form = ConfigForm(first=("minutes", "patch_size"))
+    qtbot.addWidget(form)
+    return form
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_shows_and_gives_back_every_preset(form: ConfigForm, name: str) -> None:
+    form.set_value(PRESETS[name])
+    assert form.value() == PRESETS[name]
+
+
+def test_extreme_values_survive(form: ConfigForm) -> None:
+    # The largest seed is 2^63 - 1; a rate has more digits than a spin box shows.
+    extreme = RunConfig().changed(
+        seed=2**63 - 1,
+        generator_rate=1.25e-7,
+        minutes=None,
+        generator_layers=((4, 2, 2), (6, 3, 1)),
+    )
+    form.set_value(extreme)
+    assert form.value() == extreme
+
+
+def test_settings_without_a_row_are_kept(form: ConfigForm) -> None:
+    # The group 'micrograph' is not in this form.
+    config = RunConfig().changed(thresholds=(1.5, 3.0), segmentation="thresholds")
+    form.set_value(config)
+    assert form.value().micrograph == config.micrograph
+
+
+def test_every_setting_has_one_row_with_its_title_and_help(form: ConfigForm) -> None:
+    rows = [form.first, *form.parts.values()]
+    names = [name for each in rows for name in each.editors]
+    # Micrographs have a panel of their own.
+    wanted = {n for n, group in group_of_field().items() if group != "micrograph"}
+    assert sorted(names) == sorted(wanted)
+    facts = TrainingSettings.model_fields["minutes"]
+    assert str(facts.description) in form.first.editors["minutes"].toolTip()
+
+
+def test_bounds_are_those_of_the_field() -> None:
+    fields = TrainingSettings.model_fields
+    assert bounds_of(fields["threads"], 1) == (1, 1024)
+    # 0 <= seed < 2^63
+    assert bounds_of(fields["seed"], 1) == (0, 2**63 - 1)
+    # checkpoint_minutes > 0
+    assert bounds_of(fields["checkpoint_minutes"], 0.5) == (0.5, None)
+
+
+def test_a_change_sends_the_new_settings(form: ConfigForm, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(form.value_changed) as sent:
+        form.first.editors["patch_size"].set_value(32)
+    assert sent.args == [RunConfig().changed(patch_size=32)]
+
+
+def test_a_wrong_word_is_refused_in_place(form: ConfigForm, qtbot: QtBot) -> None:
+    device = form.parts["training"].editors["device"]
+    with qtbot.assertNotEmitted(form.value_changed):
+        device.set_value("gpu")
+        device.value_changed.emit()
+    assert "'Device'" in form.message.text()
+    with pytest.raises(ValueError, match="'Device'"):
+        form.value()
+    with qtbot.waitSignal(form.value_changed):
+        device.set_value("cpu")
+        device.value_changed.emit()
+    assert form.message.text() == ""

@@ -1,0 +1,103 @@
+"""Volumes on disk by the command line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_slicegan.cli import main
+from napari_slicegan.commands import generate as cli_generate
+from napari_slicegan.generation import generate
+from napari_slicegan.streaming import StreamedVolume, tiles_folder
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.volume import Volume
+from tests.streams import levels
+
+pytest.importorskip("zarr", reason="needs the extra scale")
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _warnings_stay_warnings() -> Iterator[None]:
+    """The command line sends warnings to the log."""
+    yield
+    logging.captureWarnings(capture=False)
+
+
+def words(run: Path, out: Path, *more: str) -> list[str]:
+    size = ("--size", "20", "21", "22")
+    return ["generate", str(run), *size, "--device", "cpu", "--out", str(out), *more]
+
+
+def test_ome_zarr(toy_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    """What it will take is said first; the same command again finds it finished."""
+    out = tmp_path / "rock.ome.zarr"
+    assert main(words(toy_run, out)) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("About ")
+    assert "free on the disk" in printed
+    assert printed.endswith(f"Wrote {out}\n")
+    expected = generate(load_generator(toy_run), (20, 21, 22)).values
+    np.testing.assert_array_equal(levels(out)[0], expected)
+    assert main(words(toy_run, out)) == 0
+
+
+def test_other_settings_are_refused(
+    toy_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "rock.ome.zarr"
+    assert main(words(toy_run, out)) == 0
+    assert main(words(toy_run, out, "--seed", "2")) == 2
+    [line] = capsys.readouterr().err.splitlines()[-1:]
+    assert line.startswith("slicegan: Expected the settings that rock.ome.zarr was")
+
+
+def test_large_files_are_streamed(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_generate, "MEMORY_BYTES", 1000)
+    assert main(words(toy_run, tmp_path / "streamed.tif")) == 0
+    monkeypatch.undo()
+    assert main(words(toy_run, tmp_path / "whole.tif")) == 0
+    streamed, whole = (
+        Volume.open(tmp_path / f"{n}.tif") for n in ("streamed", "whole")
+    )
+    np.testing.assert_array_equal(streamed.values, whole.values)
+    assert (streamed.labels, streamed.voxel_size_nm) == (whole.labels, 5)
+
+
+def test_interrupted_and_gone_on_with(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Ctrl+C keeps what is made and says so; the same command goes on."""
+    monkeypatch.setattr(cli_generate, "MEMORY_BYTES", 1000)
+    out = tmp_path / "rock.tif"
+
+    def interrupted(self: StreamedVolume, cluster: None) -> Generator[float]:
+        yield 0.5
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamedVolume, "steps", interrupted)
+        assert main(words(toy_run, out)) == 130
+    assert "the same command goes on" in capsys.readouterr().out
+    assert not out.exists()
+    assert tiles_folder(out).is_dir()
+    assert main(words(toy_run, out)) == 0
+    assert [item.name for item in tmp_path.iterdir()] == ["rock.tif"]
+
+
+def test_a_small_disk_is_refused_before_the_start(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(
+        "napari_slicegan.estimates.volumes.free_disk_bytes", lambda path: 10
+    )
+    out = tmp_path / "rock.ome.zarr"
+    assert main(words(toy_run, out)) == 2
+    assert "of free disk space for rock.ome.zarr" in capsys.readouterr().err
+    assert not out.exists()

@@ -1,0 +1,106 @@
+"""What is said before a volume is made, and what it is refused for."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_slicegan.architectures import build_generator, volume_spec
+from napari_slicegan.estimates import volumes as costs_module
+from napari_slicegan.estimates.operation_counter import META, Counter
+from napari_slicegan.estimates.volumes import (
+    GenerationCosts,
+    generation_costs,
+    memory_bytes,
+    operations,
+)
+from napari_slicegan.generation import VolumePlan
+from napari_slicegan.presets import VOLUME_PRESETS, preset
+from napari_slicegan.streaming import StreamedVolume
+from napari_slicegan.trained_generator import TrainedGenerator
+from napari_slicegan.transforms import OneHotPhases
+from tests.refusals import assert_refused
+from tests.toys import random_generator
+
+GB = 10**9
+
+
+def of_preset(name: str) -> TrainedGenerator:
+    """Untrained generator of two phases."""
+    network = build_generator(volume_spec(preset(name), 2, "phases"))
+    return TrainedGenerator(network.eval(), OneHotPhases([0, 255]), None)
+
+
+@pytest.mark.parametrize("name", VOLUME_PRESETS)
+def test_1024_voxels_per_axis_need_less_than_2_gb(name: str) -> None:
+    """And no more than any larger volume: memory depends on the tile alone."""
+    trained = of_preset(name)
+    large = memory_bytes(VolumePlan(trained, (1024,) * 3))
+    assert 0.5 * GB < large < 2 * GB
+    assert memory_bytes(VolumePlan(trained, (10_000,) * 3)) == large
+    assert memory_bytes(VolumePlan(trained, (64,) * 3)) < large
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (20, 41, 9), (16, 32, 33)])
+def test_operations_are_those_of_all_tiles(size: tuple[int, int, int]) -> None:
+    plan = VolumePlan(random_generator(OneHotPhases([7, 207])), size, tile_latents=4)
+    network = build_generator(plan.trained.network.spec).to(META)
+    with Counter() as counter, torch.no_grad():
+        for tile in plan.tiles():
+            shape = [last - first for first, last in tile.latents]
+            network(torch.empty(1, 4, *shape, device=META))
+    assert operations(plan) == counter.take().operations
+
+
+def test_a_sentence_before_the_start(tmp_path: Path) -> None:
+    plan = VolumePlan(random_generator(OneHotPhases([7, 207])), (256, 256, 256))
+    costs = generation_costs(plan, tmp_path / "a.ome.zarr")
+    assert costs.seconds > 0
+    # Labels take less than their raw bytes, however noisy.
+    assert 0 < costs.disk_bytes <= 256**3 * 8 / 7
+    sentence = costs.sentence()
+    for words in ("on this machine", "B of memory", "free on the disk"):
+        assert words in sentence
+    half = generation_costs(plan, tmp_path / "a.ome.zarr", missing=0.5)
+    assert half.disk_bytes < costs.disk_bytes
+
+
+def test_files_need_room_for_their_tiles_too(tmp_path: Path) -> None:
+    plan = VolumePlan(random_generator(OneHotPhases([7, 207])), (64, 64, 64))
+    sizes = [
+        generation_costs(plan, tmp_path / f"a{ending}").disk_bytes
+        for ending in (".ome.zarr", ".tif", ".npy")
+    ]
+    assert sizes[0] < sizes[1] <= sizes[2]
+    assert sizes[2] > math.prod(plan.size)
+
+
+def test_a_disk_that_is_too_small_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(costs_module, "free_disk_bytes", lambda path: 1000)
+    plan = VolumePlan(random_generator(OneHotPhases([7, 207])), (64, 64, 64))
+    path = tmp_path / "a.ome.zarr"
+    costs = generation_costs(plan, path)
+    refusal = (
+        "small disk",
+        lambda _: costs.check(path),
+        r"of free disk space for a\.ome\.zarr, got 0\.001 MB; free some",
+    )
+    assert_refused(refusal, tmp_path)
+    GenerationCosts(1, 1, disk_bytes=10, free_bytes=1000).check(path)
+
+
+def test_what_is_there_is_not_counted_again(tmp_path: Path) -> None:
+    plan = VolumePlan(
+        random_generator(OneHotPhases([7, 207])), (32, 32, 32), tile_latents=4
+    )
+    volume = StreamedVolume.begin(plan, tmp_path / "a.ome.zarr")
+    assert volume.missing_share() == 1
+    steps = volume.steps()
+    for _ in range(4):
+        next(steps)
+    assert volume.missing_share() == 0.5

@@ -1,0 +1,134 @@
+"""Volumes of a step from the free memory of a GPU, which a test can only pretend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from napari_slicegan.estimates import runs as estimates
+from napari_slicegan.estimates.runs import (
+    MOST_VOLUMES,
+    OVERHEAD_BYTES,
+    USED_SHARE,
+    estimate,
+    step_cost,
+    with_volumes,
+)
+from napari_slicegan.presets import preset
+from napari_slicegan.trainer import Trainer
+from tests.toys import train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+
+EMPTY: dict[str, Any] = {"critic_volumes": None, "generator_volumes": None}
+
+Pretend = Callable[[int], None]
+
+
+@pytest.fixture
+def gpu_with(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Let the estimates see a GPU with so many free bytes."""
+
+    def pretend(free_bytes: int) -> None:
+        gpu = torch.device("cuda", 0)
+        monkeypatch.setattr(estimates, "choose_device", lambda setting: gpu)
+        monkeypatch.setattr(estimates, "free_memory", lambda device: free_bytes)
+        monkeypatch.setattr(estimates, "machine_speed", lambda device, threads: 1e12)
+
+    return pretend
+
+
+def bytes_for(config: RunConfig, n: int) -> int:
+    """Free memory in which so many volumes just fit."""
+    wanted = config.changed(critic_volumes=n, generator_volumes=n)
+    needed = step_cost(wanted, 2, "phases", isotropic=True).memory_bytes
+    return round((needed + OVERHEAD_BYTES) / USED_SHARE) + 1
+
+
+@pytest.mark.parametrize(
+    ("fits", "more", "expected"),
+    [
+        (4, 0, 4),
+        (8, 0, 8),
+        # A byte less than eight need.
+        (8, -10, 4),
+        (MOST_VOLUMES, 0, MOST_VOLUMES),
+        (MOST_VOLUMES, 10**12, MOST_VOLUMES),
+        # Too little even for two: the run will say what to lower.
+        (2, -(10**6), 2),
+    ],
+)
+def test_as_many_as_fit(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    gpu_with: Pretend,
+    fits: int,
+    more: int,
+    expected: int,
+) -> None:
+    config = toy_config.changed(**EMPTY)
+    gpu_with(bytes_for(config, fits) + more)
+    found = with_volumes(config, toy_images)
+    assert found.training.volumes == (expected, expected)
+    assert found == config.changed(critic_volumes=expected, generator_volumes=expected)
+    # The forecast is that of the run.
+    memory = estimate(config, toy_images).memory_bytes
+    assert memory == estimate(found, toy_images).memory_bytes
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"critic_volumes": 1, "generator_volumes": 1},
+        {"critic_volumes": 3, "generator_volumes": None},
+        {"critic_volumes": None, "generator_volumes": 3},
+    ],
+)
+def test_numbers_win(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    gpu_with: Pretend,
+    given: dict[str, Any],
+) -> None:
+    gpu_with(10**12)
+    config = toy_config.changed(**given)
+    assert with_volumes(config, toy_images) == config
+    # What is left empty is 2.
+    expected = (given["critic_volumes"] or 2, given["generator_volumes"] or 2)
+    assert config.training.volumes == expected
+
+
+def test_processors_make_two(
+    toy_config: RunConfig, toy_images: TrainingImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimates, "free_memory", lambda device: 10**12)
+    config = toy_config.changed(**EMPTY)
+    assert with_volumes(config, toy_images) == config
+    assert config.training.volumes == (2, 2)
+    assert preset("slicegan-fast").training.volumes == (2, 2)
+
+
+def test_a_resumed_run_keeps_its_volumes(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path, gpu_with: Pretend
+) -> None:
+    """Also when the GPU has more free memory by then."""
+    config = toy_config.changed(**EMPTY, steps=2)
+    gpu_with(bytes_for(config, 4))
+    train(Trainer.start(config, toy_images, tmp_path / "run"))
+    gpu_with(10**12)
+    resumed = Trainer.resume(tmp_path / "run", steps=3)
+    assert resumed.config.training.critic_volumes == 4
+    assert resumed.config.training.generator_volumes == 4
+    sizes: list[int] = []
+    resumed.game.generator.register_forward_hook(
+        lambda _, args, __: sizes.append(len(args[0]))
+    )
+    next(resumed.run())
+    assert sizes[0] == 4

@@ -1,0 +1,205 @@
+"""Runs whose generator makes images."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from napari_slicegan import cli
+from napari_slicegan.architectures import parameter_count
+from napari_slicegan.image_sets.generation import generate_images
+from napari_slicegan.image_sets.monitor import ImageQuality
+from napari_slicegan.images.image_files import read_image
+from napari_slicegan.presets import preset
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from napari_slicegan.trained_generator import load_any_generator, load_generator
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training_images import TrainingImages
+from tests.image_toys import ellipses, small_image_config, toy_set
+from tests.test_resume import final_state
+from tests.toys import finish_of, phases_image, train
+
+CLIPPED = {"objective": "wgan", "critic_optimiser": "rmsprop", "critic_steps": 2}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "bce": {},
+    "realness": {"objective": "realness", "resampled_head": True},
+    "wgan": CLIPPED,
+    "averaged": {"averaging": 0.9, "monitor_every": 2},
+    "sgd": {"critic_optimiser": "sgd", "share_volumes": False},
+}
+
+
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_three_and_three_steps_are_six(tmp_path: Path, variant: str) -> None:
+    """Weights, moments, dropout, statistics, random numbers: bit by bit."""
+    config = small_image_config(**VARIANTS[variant])
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    torch.manual_seed(1)
+    reports = train(Trainer.start(config, toy_set(), whole))
+    train(Trainer.start(config, toy_set(), parts), stop_at=3)
+    torch.manual_seed(2)
+    resumed = train(Trainer.resume(parts))
+    expected, found = final_state(whole), final_state(parts)
+    assert set(expected) == set(found)
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+    for a, b in zip(reports[3:], resumed, strict=True):
+        assert a.critic_loss == b.critic_loss
+        assert a.generator_loss == b.generator_loss
+        assert a.quality == b.quality
+
+
+def test_a_run_goes_on_after_twelve_epochs(tmp_path: Path) -> None:
+    """Two digits, and more of them at every resume."""
+    config = small_image_config(epochs=12, steps=1000, generator_volumes=20)
+    config = config.changed(critic_volumes=20, share_volumes=True)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(Trainer.start(config.changed(epochs=14), toy_set(), whole))
+    trainer = Trainer.start(config, toy_set(), parts)
+    assert finish_of(trainer) is FinishReason.STEPS
+    # 40 images in batches of 20.
+    assert trainer.step == 24
+    train(Trainer.resume(parts, epochs=14))
+    expected, found = final_state(whole), final_state(parts)
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+    names = sorted(path.name for path in (parts / "sheets").iterdir())
+    assert names == [f"{epoch:04d}.png" for epoch in range(15)]
+
+
+def test_other_settings_under_the_same_name_are_refused(tmp_path: Path) -> None:
+    config = small_image_config(steps=1)
+    train(Trainer.start(config, toy_set(), tmp_path / "run"))
+    with pytest.raises(ValueError, match="resume the run in it"):
+        Trainer.start(config, toy_set(), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"'Objective'.* cannot be changed"):
+        Trainer.resume(tmp_path / "run", objective="lsgan")
+
+
+def test_sheets_show_the_same_noise(tmp_path: Path) -> None:
+    """With a learning rate near 0 nothing moves, so only the noise could differ."""
+    config = small_image_config(steps=10, generator_rate=1e-30, averaging=0.999)
+    config = config.changed(normalisation="none")
+    train(Trainer.start(config, toy_set(), tmp_path / "run"))
+    files = sorted((tmp_path / "run" / "sheets").iterdir())
+    first, *others = [read_image(file).values for file in files]
+    assert len(others) == 2
+    # 4 x 4 images of 28 pixels, enlarged three times, with a line of 2 between.
+    assert first.shape == (4 * (3 * 28 + 2),) * 2
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+def test_a_checkpoint_has_twelve_bytes_for_each_weight(tmp_path: Path) -> None:
+    """Weights and Adam's two moments; averaged weights only where there are some."""
+    config = preset("oasis-28").changed(steps=1, epochs=None, device="cpu", threads=1)
+    trainer = Trainer.start(config, toy_set(), tmp_path / "run")
+    train(trainer)
+    (checkpoint,) = RunFolder.open(tmp_path / "run").checkpoints()
+    weights = parameter_count(trainer.game.generator)
+    weights += parameter_count(trainer.game.critics)
+    assert checkpoint.stat().st_size == pytest.approx(12 * weights, rel=0.05)
+
+
+def test_images_of_a_run(tmp_path: Path) -> None:
+    """Image i depends on the seed and on i only; values are those of the data."""
+    train(Trainer.start(small_image_config(), toy_set(), tmp_path / "run"))
+    trained = load_any_generator(tmp_path / "run")
+    images = generate_images(trained, 70, seed=3).values
+    assert images.shape == (70, 28, 28)
+    assert images.dtype == np.uint8
+    assert images.min() >= 20
+    assert images.max() <= 230
+    np.testing.assert_array_equal(images[:5], generate_images(trained, 5, 3).values)
+    assert (images != generate_images(trained, 70, seed=4).values).any()
+    with pytest.raises(ValueError, match="got one of images"):
+        load_generator(tmp_path / "run")
+
+
+def test_crops_of_micrographs(tmp_path: Path, toy_images: TrainingImages) -> None:
+    """Phases end in softmax, gray values in tanh; there are no epochs."""
+    config = small_image_config(steps=2)
+    micrograph = phases_image(40, 48)
+    images = TrainingImages.isotropic(micrograph)
+    trainer = Trainer.start(config, images, tmp_path / "a")
+    assert trainer.game.generator.value_range == "simplex"
+    train(trainer)
+    made = generate_images(load_any_generator(tmp_path / "a"), 4).values
+    assert set(np.unique(made)) <= {7, 207}
+    gray = micrograph.with_values(micrograph.values, "grayscale")
+    other = Trainer(config, TrainingImages.isotropic(gray))
+    assert other.game.generator.value_range == (-1, 1)
+    with pytest.raises(ValueError, match="no epochs"):
+        Trainer(config.changed(epochs=2), toy_images)
+
+
+def test_what_does_not_fit_is_refused(toy_views: TrainingImages) -> None:
+    with pytest.raises(ValueError, match="makes volumes from micrographs"):
+        Trainer(preset("slicegan-fast"), toy_set())
+    with pytest.raises(ValueError, match="one viewing direction, got three"):
+        Trainer(small_image_config(), toy_views)
+    with pytest.raises(ValueError, match="expected images of 64 x 64 pixels"):
+        Trainer(preset("oasis-64"), toy_set())
+    with pytest.raises(ValueError, match="no axes"):
+        Trainer(small_image_config(update_per_axis=True), toy_set())
+    with pytest.raises(ValueError, match="Micrographs have no epochs"):
+        Trainer(preset("slicegan-fast").changed(epochs=1), toy_views)
+
+
+def test_aligned_images_have_a_similarity(tmp_path: Path) -> None:
+    for aligned in (True, False):
+        config = small_image_config(steps=1, monitor_every=1, aligned=aligned)
+        (report,) = train(Trainer.start(config, toy_set(), tmp_path / str(aligned)))
+        assert isinstance(report.quality, ImageQuality)
+        assert report.quality.swd > report.quality.swd_floor > 0
+        assert math.isfinite(report.quality.ssim) == aligned
+    (row,) = RunFolder.open(tmp_path / "True").history()
+    assert float(row["swd"]) > 0
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A volume is cut, trained on, resumed, and images are drawn."""
+    tifffile.imwrite(tmp_path / "brain.tif", ellipses(40))
+    run = tmp_path / "run"
+    small = "--generator-widths 8 6 4 --critic-widths 4 6 --judged-images 16"
+    words = f"train {tmp_path}/brain.tif --preset oasis-28 --cut-axis z --out {run}"
+    assert cli.main(f"{words} {small} --epochs 1 --device cpu".split()) == 0
+    assert f"slicegan sample {run}" in capsys.readouterr().out
+    assert cli.main(f"resume {run} --epochs 2".split()) == 0
+    assert len(list((run / "sheets").iterdir())) == 3
+    sheet = tmp_path / "sheet.png"
+    assert cli.main(f"sample {run} --count 20 --sheet {sheet}".split()) == 0
+    assert tifffile.imread(run / "samples-seed0.tif").shape == (20, 28, 28)
+    with Image.open(sheet) as picture:
+        assert picture.size == (344, 344)
+    assert cli.main(f"sample {tmp_path} --count 20".split()) == 2
+    assert cli.main(f"sample {run} --out {tmp_path}/x.png".split()) == 2
+    assert cli.main(f"generate {run}".split()) == 2
+    assert cli.main(f"info {run}".split()) == 0
+    assert "dcgan-28" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_two_minutes_halve_the_distance(tmp_path: Path) -> None:
+    """256 ellipses of 28 pixels with the published settings."""
+    config = preset("oasis-28").changed(
+        minutes=2, epochs=None, device="cpu", threads=1, aligned=False
+    )
+    images = toy_set(256)
+    trainer = Trainer.start(config, images, tmp_path / "run")
+    before = trainer.monitor.measure(trainer.preview()).swd
+    reports = train(trainer)
+    seen = [report.quality for report in reports]
+    measured = [quality for quality in seen if isinstance(quality, ImageQuality)]
+    losses = [report.critic_loss for report in reports]
+    assert measured[-1].swd <= before / 2
+    assert 0 < min(losses)
+    assert max(losses[len(losses) // 10 :]) < 2 * math.log(2) + 0.5

@@ -1,0 +1,123 @@
+"""The blocks of a volume on a dask cluster of two processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_slicegan.cli import main
+from napari_slicegan.generation import VolumePlan, generate
+from napari_slicegan.streaming import StreamedVolume, stream_to_file
+from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.volume import Volume
+from tests.refusals import Refusal, assert_refused
+from tests.streams import levels, stamps, stream
+from tests.toys import random_generator
+
+distributed = pytest.importorskip("distributed", reason="needs the extra scale")
+
+SIZE, SEED = (40, 40, 32), 3
+
+
+def cluster_plan() -> VolumePlan:
+    """3 x 3 x 2 tiles of 16 voxels and two coarser levels."""
+    trained = random_generator(OneHotPhases([7, 207]))
+    return VolumePlan(trained, SIZE, SEED, tile_latents=4)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two workers, each a process of its own with one thread."""
+    options = {"dashboard_address": ":0", "silence_logs": 50}
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, **options
+    ) as made:
+        yield made
+
+
+def test_the_same_blocks_as_here(cluster: Any, tmp_path: Path) -> None:
+    here = stream(cluster_plan(), tmp_path / "here.ome.zarr")
+    there = StreamedVolume.begin(cluster_plan(), tmp_path / "there.ome.zarr")
+    shares = list(there.steps(cluster.scheduler_address))
+    assert shares == sorted(shares)
+    assert len(shares) == there.tree.count
+    assert there.is_complete
+    for ours, theirs in zip(levels(here.path), levels(there.path), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_killed_worker_costs_only_its_block(cluster: Any, tmp_path: Path) -> None:
+    """Those that were finished stay untouched; another worker makes the one it had."""
+    path = tmp_path / "a.ome.zarr"
+    volume = StreamedVolume.begin(cluster_plan(), path)
+    steps = volume.steps(cluster.scheduler_address)
+    for _ in range(4):
+        next(steps)
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        pids = client.run(os.getpid)
+        before = stamps(path)
+        os.kill(next(iter(pids.values())), signal.SIGKILL)
+    assert list(steps)[-1] == 1
+    assert len(before) >= 4
+    assert before.items() <= stamps(path).items()
+    expected = generate(
+        volume.plan.trained, SIZE, SEED, tile_latents=volume.plan.tile_latents
+    )
+    np.testing.assert_array_equal(levels(path)[0], expected.values)
+
+
+def test_a_file_by_the_command_line(
+    cluster: Any, toy_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["generate", str(toy_run), "--size", "40", "20", "20", "--device", "cpu"]
+    address = ["--cluster", cluster.scheduler_address]
+    assert main([*words, "--out", str(tmp_path / "there.tif"), *address]) == 0
+    assert "on this machine" in capsys.readouterr().out
+    assert main([*words, "--out", str(tmp_path / "here.tif")]) == 0
+    here, there = (Volume.open(tmp_path / f"{n}.tif") for n in ("here", "there"))
+    assert (here.values != there.values).mean() < 1e-4
+
+
+def test_a_folder_that_workers_do_not_see(cluster: Any, tmp_path: Path) -> None:
+    """As on a disk of this machine alone: here it is taken away."""
+    volume = StreamedVolume.begin(cluster_plan(), tmp_path / "a.ome.zarr")
+    (volume.path / ".making" / "generator.safetensors").unlink()
+    unseen: Refusal = (
+        "unseen folder",
+        lambda _: list(volume.steps(cluster.scheduler_address)),
+        "put it on a disk that all machines share",
+    )
+    assert_refused(unseen, tmp_path)
+
+
+def test_no_workers(tmp_path: Path) -> None:
+    with distributed.LocalCluster(
+        n_workers=0, dashboard_address=":0", silence_logs=50
+    ) as empty:
+        volume = StreamedVolume.begin(cluster_plan(), tmp_path / "a.ome.zarr")
+        nobody: Refusal = (
+            "no workers",
+            lambda _: list(volume.steps(empty.scheduler_address)),
+            "Expected workers at .*, got none",
+        )
+        assert_refused(nobody, tmp_path)
+
+
+def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_slicegan.large_volumes.cluster.CONNECT_S", 0.5)
+    # Nothing listens at port 1.
+    for address in ("tcp://127.0.0.1:1", "nonsense://"):
+        nobody: Refusal = (
+            "no scheduler",
+            lambda folder, address=address: list(  # type: ignore[misc]
+                stream_to_file(cluster_plan(), folder / "a.tif", address)
+            ),
+            "Expected a dask scheduler at .*, got no answer",
+        )
+        assert_refused(nobody, tmp_path)

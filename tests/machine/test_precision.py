@@ -1,0 +1,156 @@
+"""Networks in bfloat16: what is computed in it, what is not, and what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_slicegan.cli import main
+from napari_slicegan.game import Game
+from napari_slicegan.generation import generate
+from napari_slicegan.machine.precision import choose_precision, critic_order
+from napari_slicegan.presets import preset
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.volume import Volume
+from tests.toys import Crops, tensors, train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training_images import TrainingImages
+
+MakeGame = Callable[..., Game]
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_auto_depends_on_the_gpu(
+    monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
+) -> None:
+    """Older GPUs imitate bfloat16; torch counts this too unless asked not to."""
+
+    def supported(including_emulation: bool = True) -> bool:
+        return has_bfloat16 or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    monkeypatch.setattr(torch.cuda, "device", contextlib.nullcontext)
+    expected = torch.bfloat16 if has_bfloat16 else torch.float32
+    assert choose_precision("auto", GPU) == expected
+    assert choose_precision("float32", GPU) == torch.float32
+    assert choose_precision("bfloat16", GPU) == torch.bfloat16
+
+
+def test_processors_compute_in_float32_unless_told() -> None:
+    assert choose_precision("auto", CPU) == torch.float32
+    assert choose_precision("bfloat16", CPU) == torch.bfloat16
+
+
+def formats(game: Game) -> dict[str, set[torch.dtype]]:
+    """Filled with the formats of what the convolutions of both sides give."""
+    seen: dict[str, set[torch.dtype]] = {"generator": set(), "critic": set()}
+    first_block = game.generator.blocks[0][0]  # type: ignore[index]
+    for side, layer in (("generator", first_block), ("critic", game.critics[0])):
+        layer.register_forward_hook(
+            lambda _, __, made, side=side: seen[side].add(made.dtype)
+        )
+    return seen
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+@pytest.mark.parametrize("objective", ["r3gan", "wgan-gp", "realness"])
+def test_steps_in_bfloat16(
+    make_game: MakeGame, objective: str, isotropic: bool
+) -> None:
+    """Finite, near those in float32, and nothing but convolutions is rounded.
+
+    bfloat16 has 8 bits, so that each value is right to 0.4 %; losses and penalty are
+    means of many. The penalties take second derivatives.
+    """
+    changes: dict[str, Any] = {"objective": objective, "penalty_every": 1}
+    rounded = make_game(isotropic, precision="bfloat16", **changes)
+    exact = make_game(isotropic, precision="float32", **changes)
+    seen = formats(rounded)
+    found, expected = (game.step(Crops(), 0) for game in (rounded, exact))
+    assert seen == {"generator": {torch.bfloat16}, "critic": {torch.bfloat16}}
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.005)
+    for progress in (0.3, 0.6):
+        found = rounded.step(Crops(), progress)
+    assert found.isfinite().all()
+    assert rounded.is_finite()
+    kept = {
+        name: value
+        for name, value in tensors(rounded.state_dict()).items()
+        if value.is_floating_point() and "streams" not in name
+    }
+    assert {value.dtype for name, value in kept.items() if value.dim()} == {
+        torch.float32
+    }
+
+
+def test_auto_is_float32_here(make_game: MakeGame) -> None:
+    """Bit by bit, on any processor."""
+    games = [make_game(precision=setting) for setting in ("auto", "float32")]
+    seen = formats(games[0])
+    losses = [game.step(Crops(), 0) for game in games]
+    assert torch.equal(*losses)
+    assert seen["generator"] == {torch.float32}
+
+
+@pytest.fixture(scope="module")
+def sharp_run(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Run whose generator has learnt to be sure of its phases."""
+    path = tmp_path_factory.mktemp("sharp") / "run"
+    train(Trainer.start(toy_config.changed(steps=60), toy_images, path))
+    return path
+
+
+def test_labels_of_bfloat16_are_those_of_float32(
+    sharp_run: Path, tmp_path: Path
+) -> None:
+    """But for a few voxels beside interfaces; by way of the command line."""
+    made = {}
+    for precision in ("float32", "bfloat16", "auto"):
+        out = tmp_path / f"{precision}.npy"
+        words = ["generate", str(sharp_run), "--device", "cpu", "--size", "64"]
+        assert main([*words, "--precision", precision, "--out", str(out)]) == 0
+        made[precision] = Volume.open(out).values
+    agree = np.mean(made["float32"] == made["bfloat16"])
+    assert 0.995 <= agree < 1
+    np.testing.assert_array_equal(made["auto"], made["float32"])
+
+
+def test_tiles_in_bfloat16_fit_together(sharp_run: Path) -> None:
+    """Made of small tiles or large ones: the same but for rounding."""
+    trained = load_generator(sharp_run)
+    small, large = (
+        generate(trained, (40, 40, 40), 1, "", n, torch.bfloat16).values for n in (4, 8)
+    )
+    assert np.mean(small == large) >= 0.995
+
+
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("slicegan-fast", torch.channels_last),
+        ("slicegan-paper", torch.channels_last),
+        ("oasis-64", torch.channels_last),
+        ("specgan", torch.contiguous_format),
+    ],
+)
+def test_second_derivatives_of_large_layers_are_added_in_their_order(
+    name: str, order: torch.memory_format
+) -> None:
+    assert critic_order(preset(name)) == order

@@ -1,0 +1,166 @@
+"""Two processes that train together, and one that does the work of both."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from napari_slicegan.trainer import Trainer
+from tests.joined_runs import (
+    N,
+    cases,
+    joined_batch,
+    launch,
+    seen,
+    state_after,
+    toy_material,
+)
+from tests.toys import finish_of, small_config
+
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="torch on Windows meets other processes in another way"
+)
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+NAMES = sorted(cases())
+# Adam divides by the root of squared gradients: rounding of the smallest of them
+# becomes a part of the learning rate, which is 0.004 in the generator.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what two processes have seen."""
+    folder = tmp_path_factory.mktemp("joined")
+    statuses = launch(folder, "equality", "resumed", "ends", "faults")
+    assert statuses == [0] * N
+    return folder
+
+
+def of_both(folder: Path, story: str) -> list[Any]:
+    return [seen(folder, story, rank) for rank in range(N)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_processes_have_the_same_weights(told: Path, name: str) -> None:
+    """Bit by bit: networks, averages, Adam's moments, random numbers, losses."""
+    first, second = (found[name] for found in of_both(told, "equality"))
+    assert len(first["state"]) > 40
+    for key, value in first["state"].items():
+        assert torch.equal(value, second["state"][key]), key
+    assert first["losses"] == second["losses"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_are_one_with_the_doubled_batch(told: Path, name: str) -> None:
+    config, data = cases()[name]
+    trainer = Trainer(joined_batch(config), data)
+    expected = state_after(trainer)
+    found = seen(told, "equality", 0)[name]
+    assert set(found["state"]) == set(expected)
+    for key, value in expected.items():
+        torch.testing.assert_close(
+            found["state"][key], value, rtol=0.01, atol=TOLERANCE, msg=key
+        )
+    last = trainer.losses.last
+    one = [last.critic, last.generator, last.penalty]
+    assert found["losses"] == pytest.approx(one, rel=1e-3, abs=1e-4)
+    assert found["images_seen"] == trainer.images_seen
+
+
+def test_three_and_three_steps_are_six(told: Path) -> None:
+    """With as many processes a resumed run is the uninterrupted one, bit by bit."""
+    for rank, found in enumerate(of_both(told, "resumed")):
+        assert set(found["whole"]) == set(found["parts"])
+        for key, value in found["whole"].items():
+            # Only process 0 measures these, anew whenever the average is used.
+            measured = key.startswith("/averaged") and key.endswith(STATISTICS)
+            same = torch.equal(value, found["parts"][key])
+            assert same or (rank > 0 and measured), key
+        assert found["saved"] == 6
+
+
+def test_one_process_goes_on_for_two(told: Path) -> None:
+    """Twice the volumes: nothing but rounding differs."""
+    trainer = Trainer.resume(told / "half", critic_volumes=2, generator_volumes=2)
+    found = state_after(trainer)
+    for key, value in seen(told, "resumed", 0)["whole"].items():
+        torch.testing.assert_close(
+            found[key], value, rtol=0.01, atol=TOLERANCE, msg=key
+        )
+
+
+def test_only_process_0_writes(told: Path, tmp_path: Path) -> None:
+    """What one process writes, once."""
+    config = small_config().changed(steps=6, monitor_every=2)
+    finish_of(Trainer.start(config, toy_material(), tmp_path / "alone"))
+    names = [path.name for path in (tmp_path / "alone").iterdir()]
+    assert sorted(path.name for path in (told / "whole").iterdir()) == sorted(names)
+    rows = RunFolder.open(told / "whole").history()
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert [row["correlation_distance"] != "" for row in rows] == [False, True] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("stopped by 0", ("STOPPED", 3)),
+        ("stopped by 1", ("STOPPED", 3)),
+        ("paused", ("STEPS", 20)),
+        ("not a number", ("DIVERGED", 4)),
+    ],
+)
+def test_all_processes_end_alike(
+    told: Path, name: str, expected: tuple[str, int]
+) -> None:
+    for found in of_both(told, "ends"):
+        assert found[name][:2] == expected
+
+
+def test_a_pause_of_one_process_holds_all(told: Path) -> None:
+    """Three looks of the one that paused, and of the other, whose gate is open."""
+    assert [found["paused"][2] for found in of_both(told, "ends")] == [3, 3]
+
+
+def test_a_diverged_step_is_not_saved(told: Path) -> None:
+    """Nor was there an earlier one to save."""
+    assert RunFolder.open(told / "not a number").checkpoints() == []
+
+
+def test_a_fault_of_one_process_is_known_to_all(told: Path) -> None:
+    first, second = of_both(told, "faults")
+    assert first == second
+    assert "at least 64 x 64" in first["all"]
+    assert first["one"] == f"Process 1: {first['all']}"
+    assert "is not empty" in first["folder"]
+
+
+def test_a_killed_process_ends_the_others(tmp_path: Path) -> None:
+    """At once, with a sentence; the checkpoint before stays."""
+    assert launch(tmp_path, "killed") == [0, -signal.SIGKILL]
+    assert "Another process of this run has ended" in seen(tmp_path, "killed", 0)
+    assert RunFolder.open(tmp_path / "killed").load_checkpoint()["step"] == 2
+    resumed = Trainer.resume(tmp_path / "killed", steps=3)
+    assert finish_of(resumed) is FinishReason.STEPS
+
+
+def test_a_program_that_trains_alone_joins_nobody() -> None:
+    """And does not even load what it would need for it."""
+    code = (
+        "import sys, napari_slicegan.trainer; "
+        "from napari_slicegan.parallel.joining import processes_of_program; "
+        "name = 'napari_slicegan.parallel.joined_processes'; "
+        "print(processes_of_program().size, name in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "False"]

@@ -1,0 +1,149 @@
+"""The report as a page: whole, safe, in need of nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from napari_slicegan.reporting.figures import page_figures
+from napari_slicegan.reporting.page import page, write_report
+from napari_slicegan.reporting.proof import Proof, ProofSettings
+from napari_slicegan.reporting.proof_checks import Check
+from napari_slicegan.reporting.provenance import ImageFacts, Provenance
+from tests.reports import CASES, case
+
+VOID = {"meta", "link", "br", "img", "hr", "path", "use", "image"}
+ORIGIN = Provenance(
+    name="toy <b>material</b>",
+    images=(ImageFacts("a&b.tif", "40 x 48", "phases", 5.0, "all", "0" * 64, "CC0"),),
+    settings={"training": {"seed": 0}},
+    training="preset slicegan-fast, 4 steps in 1 s",
+    trained_with={"torch": "2"},
+    measured_with={"numpy": "2"},
+    generator_sha256="f" * 64,
+    architecture="slicegan",
+    n_weights=1234,
+    voxel_size_nm=5.0,
+    written="2026-01-02T03:04:05+00:00",
+)
+CHECKS = (
+    Check("diversity", "Do they differ?", "agrees", "Yes.", {"likeness": 0.1}),
+    Check("transport", "Flow?", "unknown", "Not measured.", {}),
+)
+
+
+def proof(name: str = "isotropic") -> Proof:
+    comparison, source, volume = case(name)
+    return Proof(comparison, CHECKS, source, volume, ProofSettings(40, 1, 2))
+
+
+class Structure(HTMLParser):
+    """Open tags, ids and what is linked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(
+        self, tag: str, attributes: list[tuple[str, str | None]]
+    ) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href"):
+                self.links.append(value or "")
+
+    def handle_startendtag(
+        self, tag: str, attributes: list[tuple[str, str | None]]
+    ) -> None:
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_page_is_whole_and_needs_nothing_else(name: str) -> None:
+    text = page(proof(name), ORIGIN)
+    structure = Structure()
+    structure.feed(text)
+    assert structure.open == []
+    assert len(structure.ids) == len(set(structure.ids))
+    for link in structure.links:
+        assert link.startswith(("#", "data:")), link
+        if link.startswith("#"):
+            assert link[1:] in structure.ids
+    for url in re.findall(r"url\((.*?)\)", text):
+        assert url.startswith("#")
+        assert url[1:] in structure.ids
+    assert "<script" not in text
+    assert "None" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\bnan\b", text)
+
+
+def test_names_are_text_and_not_markup() -> None:
+    text = page(proof(), ORIGIN)
+    assert "<b>material" not in text
+    assert "toy &lt;b&gt;material" in text
+    assert "a&amp;b.tif" in text
+
+
+def test_figures_take_the_colours_of_the_page() -> None:
+    figures = list(page_figures(proof()))
+    assert len(figures) >= 4
+    for figure in figures:
+        assert figure.svg.startswith('<svg role="img" aria-label="')
+        assert 'fill="currentColor"' in figure.svg[:600]
+        assert "currentColor" in figure.svg
+        assert "#000000" not in figure.svg
+        assert "#010203" not in figure.svg
+        assert "#0072b2" not in figure.svg.lower()
+        first = figure.svg[: figure.svg.index(">")]
+        assert "viewBox" in first
+        assert "width=" not in first
+
+
+def test_verdicts_are_told_in_words_and_signs() -> None:
+    text = page(proof(), ORIGIN)
+    assert proof().verdict.headline in text
+    for one in proof().metrics:
+        assert one.title in text
+    assert "\N{CHECK MARK} good" in text
+    assert "\N{EN DASH} for information" in text
+    assert "TauFactor 2" in text  # transport was asked
+    without = replace(proof(), checks=CHECKS[:1])
+    assert "TauFactor 2" not in page(without, ORIGIN)
+
+
+def test_a_volume_without_a_generator() -> None:
+    text = page(proof(), replace(ORIGIN, n_weights=0, images=()))
+    assert "Generator:" not in text
+    assert "Trained on" not in text
+    assert ", seed" not in text
+
+
+def test_page_and_numbers_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.html"
+    numbers = write_report(proof(), ORIGIN, path)
+    assert sorted(path.parent.iterdir()) == [path, numbers]
+    facts = json.loads(numbers.read_text("utf-8"))
+    assert facts["provenance"]["n_weights"] == 1234
+    assert facts["proof"]["checks"][0]["numbers"] == {"likeness": 0.1}
+
+
+def test_other_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.html; got the ending '\.pdf'"):
+        write_report(proof(), ORIGIN, tmp_path / "report.pdf")
+    assert not list(tmp_path.iterdir())

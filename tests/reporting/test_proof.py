@@ -1,0 +1,206 @@
+"""What is found out about a generator."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_slicegan.config import AXES
+from napari_slicegan.generation import finished
+from napari_slicegan.metrics.reference import IN_3D, Sample, reference_of
+from napari_slicegan.reporting.proof import NO_TAUFACTOR, Proof, ProofSettings, prove
+from napari_slicegan.reporting.proof_checks import (
+    check_diversity,
+    check_isotropy,
+    check_memorisation,
+    check_size,
+    check_textures,
+    views_of,
+)
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.transforms import ScaleMinMax
+from napari_slicegan.volume import Volume
+from tests.reports import gray, phases
+from tests.toys import random_generator
+
+if TYPE_CHECKING:
+    from napari_slicegan.metrics.reference import Group, Source
+
+QUICK = ProofSettings(size=40, n_seeds=2, transport=False)
+
+
+def group(source: Source, volume: Volume) -> Group:
+    return reference_of(source, volume, 16).samples
+
+
+@pytest.fixture(scope="module")
+def proof(toy_run: Path) -> Proof:
+    images = RunFolder.open(toy_run).images()
+    return finished(prove(load_generator(toy_run), images, QUICK))
+
+
+def test_every_question_is_answered(proof: Proof) -> None:
+    assert [check.name for check in proof.checks] == [
+        "representativity",
+        "isotropy",
+        "sliced_wasserstein",
+        "memorisation",
+        "diversity",
+    ]
+    assert all(check.verdict.endswith(".") for check in proof.checks)
+    assert proof.volume.values.shape == (40, 40, 40)
+    # images of 40 x 48 pixels are too small for a noise floor
+    assert proof.verdict.grade == "unknown"
+
+
+def test_json_holds_no_strange_numbers(proof: Proof) -> None:
+    text = json.dumps(proof.to_dict(), allow_nan=False)
+    facts = json.loads(text)
+    assert facts["settings"] == {
+        "size": 40,
+        "seed": 1,
+        "n_seeds": 2,
+        "transport": False,
+    }
+    assert len(facts["metrics"]) == len(proof.metrics)
+
+
+def test_the_same_seed_gives_the_same_proof(proof: Proof, toy_run: Path) -> None:
+    images = RunFolder.open(toy_run).images()
+    again = finished(prove(load_generator(toy_run), images, QUICK))
+    assert again.to_dict() == proof.to_dict()
+
+
+def test_progress_only_grows(toy_run: Path) -> None:
+    images = RunFolder.open(toy_run).images()
+    shares = list(prove(load_generator(toy_run), images, QUICK))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("taufactor") is None, reason="taufactor not installed"
+)
+def test_diffusion_is_a_metric_and_an_answer(toy_run: Path) -> None:
+    images = RunFolder.open(toy_run).images()
+    settings = ProofSettings(size=32, n_seeds=2)
+    found = finished(prove(load_generator(toy_run), images, settings))
+    row = found.comparison.row("effective_diffusivity", 7, "z")
+    assert row.generated is not None
+    (check,) = (one for one in found.checks if one.name == "transport")
+    for label in (7, 207):
+        values = [
+            found.comparison.row("effective_diffusivity", label, axis).generated
+            for axis in AXES
+        ]
+        mean = np.mean([value for value in values if isinstance(value, float)])
+        assert check.numbers[f"diffusivity_{label}"] == pytest.approx(mean)
+
+
+def test_without_taufactor_a_sentence_stands_there(
+    toy_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    images = RunFolder.open(toy_run).images()
+    settings = ProofSettings(size=32, n_seeds=2)
+    found = finished(prove(load_generator(toy_run), images, settings))
+    assert NO_TAUFACTOR in [check.verdict for check in found.checks]
+    assert "effective_diffusivity" not in {row.metric for row in found.comparison.rows}
+
+
+def test_gray_values_are_proved_too() -> None:
+    trained = random_generator(ScaleMinMax(4000, 6000, 1, "uint16"))
+    images = [gray(70, 70, seed=1)]
+    found = finished(prove(trained, images, QUICK))
+    names = [check.name for check in found.checks]
+    assert names == ["isotropy", "sliced_wasserstein", "memorisation", "diversity"]
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("changes", [{"n_seeds": 1}, {"size": 16}])
+def test_too_little_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        ProofSettings(**changes)
+
+
+def test_small_images_are_not_enough() -> None:
+    volume = Volume(phases(40, 40, 40, seed=2), "phases")
+    small = check_size(group([phases(60, 60, seed=1)], volume), volume)
+    large = check_size(group([phases(1000, 1000, seed=1)], volume), volume)
+    assert small is not None
+    assert large is not None
+    assert (small.grade, large.grade) == ("differs", "agrees")
+    assert small.verdict.startswith("No: ")
+    assert large.verdict.startswith("Yes: the real images tell ")
+
+
+def test_a_real_volume_is_not_called_images() -> None:
+    volume = Volume(phases(40, 40, 40, seed=2), "phases")
+    samples = (Sample(phases(120, 120, 120, seed=1), IN_3D),)
+    found = check_size(samples, volume)
+    assert found is not None
+    assert found.title == "Is the real volume large enough?"
+    assert found.verdict.startswith("Yes: the real volume tells ")
+
+
+def test_layered_images_are_not_isotropic() -> None:
+    volume = Volume(phases(60, 60, 60, seed=2), "phases")
+    even = check_isotropy(group([phases(120, 120, seed=1)], volume), volume)
+    assert even is not None
+    assert even.grade == "agrees"
+    layered = group([phases(120, 120, seed=1, sigma=(1, 6))], volume)
+    found = check_isotropy(layered, volume)
+    assert found is not None
+    assert found.grade == "differs"
+    assert "an image for each direction" in found.verdict
+    flat = Volume(phases(60, 60, 60, seed=2, sigma=(1, 4, 4)), "phases")
+    found = check_isotropy(group([phases(120, 120, seed=1)], flat), flat)
+    assert found is not None
+    assert "the generated volume is not" in found.verdict
+
+
+def test_a_volume_of_copies_is_found_out() -> None:
+    image = phases(64, 64, seed=1)
+    volume = Volume(np.stack([image] * 64), "phases")
+    found = check_memorisation({"z": [image]}, volume)
+    assert found is not None
+    assert found.grade == "differs"
+    assert "32 generated crops are copies" in found.verdict
+    fresh = Volume(phases(64, 64, 64, seed=2), "phases")
+    found = check_memorisation({"z": [image]}, fresh)
+    assert found is not None
+    assert found.grade == "agrees"
+
+
+def test_textures_of_the_same_material_are_alike() -> None:
+    image = phases(160, 160, seed=1)
+    same = Volume(phases(64, 64, 64, seed=2), "phases")
+    rough = Volume(phases(64, 64, 64, seed=2, sigma=0.5), "phases")
+    found = [check_textures({None: [image]}, volume) for volume in (same, rough)]
+    distances = [one.numbers["distance"] for one in found if one is not None]
+    floors = [one.numbers["noise_floor"] for one in found if one is not None]
+    assert distances[0] is not None
+    assert distances[1] is not None
+    assert floors[0] is not None
+    assert distances[0] < 1.5 * floors[0]
+    assert distances[1] > 1.5 * distances[0]
+
+
+def test_equal_volumes_are_no_diversity() -> None:
+    volume = phases(40, 40, 40, seed=1)
+    assert check_diversity([volume, volume], (0, 10)).grade == "differs"
+    other = phases(40, 40, 40, seed=2)
+    assert check_diversity([volume, other], (0, 10)).grade == "agrees"
+
+
+def test_views_of_a_truth_are_its_planes() -> None:
+    truth = Volume(phases(20, 24, 28, seed=1), "phases")
+    views = views_of(group(truth, truth))
+    shapes = {axis: {image.shape for image in of} for axis, of in views.items()}
+    assert shapes == {"z": {(24, 28)}, "y": {(20, 28)}, "x": {(20, 24)}}

@@ -1,0 +1,112 @@
+"""The optimisers by name, and the settings that go with an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import nn
+
+from napari_slicegan.config import OptimiserSettings, RunConfig
+from napari_slicegan.config.published import PUBLISHED, with_published_objective
+from napari_slicegan.game import Game
+from napari_slicegan.objectives import OBJECTIVES
+from napari_slicegan.training.optimisers import OPTIMISERS
+from tests.toys import Crops
+
+MakeGame = Callable[..., Game]
+
+
+@pytest.mark.parametrize("field", ["generator_optimiser", "critic_optimiser"])
+def test_every_choice_has_an_optimiser(field: str) -> None:
+    choices = get_args(OptimiserSettings.model_fields[field].annotation)
+    assert sorted(choices) == sorted(OPTIMISERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        # Gradients 1 and 3, rate 0.1, betas 0.5 and 0.75, worked out by hand.
+        # Adam: (0.5 * 0.5 + 0.5 * 3) / 0.75 = 7/3, (0.75 * 0.25 + 0.25 * 9) / 0.4375
+        # = 39/7.
+        ("adam", [0.1, 0.1 * (7 / 3) / (39 / 7) ** 0.5]),
+        # RMSprop: sqrt(0.25) and sqrt(0.75 * 0.25 + 0.25 * 9).
+        ("rmsprop", [0.1 / 0.5, 0.1 * 3 / 2.4375**0.5]),
+        ("sgd", [0.1, 0.3]),
+    ],
+)
+def test_steps(name: str, sizes: list[float]) -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75))
+    for gradient, size in zip((1.0, 3.0), sizes, strict=True):
+        before = weight.item()
+        weight.grad = torch.tensor([gradient])
+        optimiser.step()
+        assert before - weight.item() == pytest.approx(size, rel=1e-5)
+
+
+def test_each_network_has_the_optimiser_of_the_settings(make_game: MakeGame) -> None:
+    game = make_game(generator_optimiser="rmsprop", critic_optimiser="sgd")
+    assert isinstance(game.generator_optimiser, torch.optim.RMSprop)
+    assert isinstance(game.critic_optimiser, torch.optim.SGD)
+    game = make_game()
+    assert isinstance(game.generator_optimiser, torch.optim.Adam)
+    assert isinstance(game.critic_optimiser, torch.optim.Adam)
+
+
+def test_the_last_layer_learns_at_its_share_of_the_rate(make_game: MakeGame) -> None:
+    """Adam's first step is the rate, whatever the gradient."""
+    game = make_game(generator_rate=1e-3, output_rate=0.1, lookahead=0, decay_from=1)
+    before = [weight.detach().clone() for weight in game.generator.parameters()]
+    game.step(Crops(), 0)
+    moved = [
+        float((weight.detach() - old).abs().max())
+        for weight, old in zip(game.generator.parameters(), before, strict=True)
+    ]
+    assert moved[-1] == pytest.approx(1e-4, rel=0.01)
+    assert max(moved[:-1]) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_published_settings() -> None:
+    """All objectives have some but the one of the default preset."""
+    assert set(PUBLISHED) == set(OBJECTIVES) - {"r3gan"}
+    with pytest.raises(ValueError, match=r"no published.*'r3gan'.*wgan-gp, wgan, bce"):
+        with_published_objective(RunConfig(), "r3gan")
+
+
+@pytest.mark.parametrize(
+    ("objective", "optimiser", "rate", "betas", "critic_steps"),
+    [
+        ("wgan-gp", "Adam", 1e-4, (0.0, 0.9), 5),
+        ("wgan", "RMSprop", 5e-5, None, 5),
+        ("bce", "Adam", 2e-4, (0.5, 0.999), 1),
+        ("lsgan", "RMSprop", 1e-4, None, 1),
+        ("hinge", "Adam", 2e-4, (0.0, 0.9), 5),
+        ("realness", "Adam", 2e-4, (0.5, 0.999), 1),
+    ],
+)
+def test_each_objective_with_its_optimiser(
+    make_game: MakeGame,
+    objective: str,
+    optimiser: str,
+    rate: float,
+    betas: tuple[float, float] | None,
+    critic_steps: int,
+) -> None:
+    """As published; all other settings stay, and the game can be played."""
+    changes: dict[str, Any] = {"objective": objective, **PUBLISHED[objective]}
+    game = make_game(**changes)
+    config = with_published_objective(RunConfig(), objective)
+    assert config == RunConfig().changed(**changes)
+    assert config.objective == game.config.objective
+    assert config.objective.critic_steps == critic_steps
+    for found in (game.generator_optimiser, game.critic_optimiser):
+        assert type(found).__name__ == optimiser
+        assert found.defaults["lr"] == rate
+        assert found.defaults.get("betas") == betas
+    game.step(Crops(), 1)
+    # Constant rates: the same at the end of the run.
+    assert game.critic_optimiser.param_groups[0]["lr"] == rate
+    assert game.is_finite()

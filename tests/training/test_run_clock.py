@@ -1,0 +1,219 @@
+"""When a run ends and saves, by a clock that the tests move."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from napari_slicegan.game import Game
+from napari_slicegan.monitors import Quality
+from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.step_report import FinishReason
+from napari_slicegan.trainer import Trainer
+from napari_slicegan.training import run_clock
+from tests.toys import finish_of
+
+if TYPE_CHECKING:
+    from napari_slicegan.volume import Volume
+
+StartToy = Callable[..., Trainer]
+
+
+@dataclass
+class SlowMotion:
+    """A clock that only steps and saves move, in seconds."""
+
+    now: float = 1000.0
+    step_s: float = 10.0
+    save_s: float = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SlowMotion:
+    clock = SlowMotion()
+    fake = SimpleNamespace(perf_counter=lambda: clock.now)
+    monkeypatch.setattr(run_clock, "time", fake)
+    step, save = Game.step, RunFolder.save
+
+    def slow_step(game: Game, *arguments: Any) -> Any:
+        clock.now += clock.step_s
+        return step(game, *arguments)
+
+    def slow_save(folder: RunFolder, *arguments: Any) -> Any:
+        clock.now += clock.save_s
+        return save(folder, *arguments)
+
+    monkeypatch.setattr(Game, "step", slow_step)
+    monkeypatch.setattr(RunFolder, "save", slow_save)
+    return clock
+
+
+class FixedQuality:
+    """Stands for the monitor; gives one distance after another, in some seconds."""
+
+    columns = tuple(field.name for field in fields(Quality))
+
+    def __init__(
+        self, *distances: float, clock: SlowMotion | None = None, seconds: float = 0
+    ) -> None:
+        self.distances = iter(distances)
+        self.clock = clock
+        self.seconds = seconds
+
+    def measure(self, volume: Volume) -> Quality:
+        if self.clock is not None:
+            self.clock.now += self.seconds
+        return Quality(0.0, next(self.distances), 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("save_s", "checkpoint_minutes", "steps", "ends_at"),
+    [
+        # A save that was never measured may take 5 steps: 7 steps, and 50 s for it.
+        (0.0, 60, 7, 70),
+        (50.0, 60, 7, 120),
+        # Measured after 40 s, to 60 s; then 4 more steps, and the save at the end.
+        (20.0, 0.5, 8, 120),
+        # Saves from 40 s to 45 s and from 85 s to 90 s; after 110 s another step and
+        # a save would end at 125 s.
+        (5.0, 0.5, 10, 115),
+    ],
+)
+def test_a_run_ends_within_its_minutes(
+    start_toy: StartToy,
+    clock: SlowMotion,
+    save_s: float,
+    checkpoint_minutes: float,
+    steps: int,
+    ends_at: float,
+) -> None:
+    """Two minutes from the start to the end of the last save, steps of ten seconds."""
+    clock.save_s = save_s
+    trainer = start_toy(steps=100, minutes=2, checkpoint_minutes=checkpoint_minutes)
+    start = clock.now
+    assert finish_of(trainer) is FinishReason.MINUTES
+    assert trainer.step == steps
+    assert clock.now - start == ends_at <= 120
+    # The run is over: it has no time left.
+    assert trainer.elapsed_s == 120
+    assert trainer.folder is not None
+    state = trainer.folder.load_checkpoint()
+    assert (state["step"], state["elapsed_s"]) == (steps, 120)
+
+
+def test_monitoring_is_part_of_the_minutes(
+    start_toy: StartToy, clock: SlowMotion
+) -> None:
+    """Ten seconds after each second step, no save measured (50 s): 30 s for 2 steps."""
+    trainer = start_toy(steps=100, minutes=2, monitor_every=2)
+    monitor: Any = FixedQuality(0.5, 0.5, clock=clock, seconds=10)
+    trainer.monitor = monitor
+    start = clock.now
+    assert finish_of(trainer) is FinishReason.MINUTES
+    # 30, 60: another step and save come to 120; a monitored one would come to 140.
+    assert (trainer.step, clock.now - start) == (5, 70)
+
+
+def test_what_the_loop_around_does_is_part_of_the_minutes(
+    start_toy: StartToy, clock: SlowMotion
+) -> None:
+    trainer = start_toy(steps=100, minutes=2)
+    seen = []
+    for report in trainer.run():
+        seen.append(report.elapsed_s)
+        clock.now += 15
+    # After 60 s and the loop's 15 s another step and its save would end at 135 s.
+    assert seen == [10, 35, 60]
+
+
+def test_pauses_are_no_part_of_the_minutes(
+    start_toy: StartToy, clock: SlowMotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start_toy(steps=3, minutes=60)
+
+    def wait(timeout_s: float | None) -> None:
+        assert timeout_s is None
+        clock.now += 7200
+
+    # Paused before each step, and not any more after having waited.
+    answers = itertools.cycle([False, True])
+    pause = SimpleNamespace(is_set=lambda: next(answers), wait=wait)
+    monkeypatch.setattr(trainer, "_go", pause)
+    assert finish_of(trainer) is FinishReason.STEPS
+    assert trainer.elapsed_s == 30
+
+
+def test_one_step_is_always_made(start_toy: StartToy, clock: SlowMotion) -> None:
+    trainer = start_toy(steps=100, minutes=1e-3)
+    assert finish_of(trainer) is FinishReason.MINUTES
+    assert trainer.step == 1
+
+
+def test_a_run_whose_time_is_up_makes_no_more_steps(
+    start_toy: StartToy, clock: SlowMotion
+) -> None:
+    trainer = start_toy(steps=100, minutes=2)
+    finish_of(trainer)
+    assert trainer.folder is not None
+    again = Trainer.resume(trainer.folder.path)
+    assert finish_of(again) is FinishReason.MINUTES
+    assert again.step == trainer.step
+    longer = Trainer.resume(trainer.folder.path, minutes=4)
+    assert finish_of(longer) is FinishReason.MINUTES
+    # The second two minutes have room for as many steps.
+    assert longer.step == 2 * trainer.step
+
+
+def test_settled_quality_ends_a_run(start_toy: StartToy, clock: SlowMotion) -> None:
+    """Best after 20 s; more than 30 s later, at 60 s, it has settled."""
+    trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=1)
+    trainer.monitor = FixedQuality(0.5, 0.2, 0.3, 0.2, math.nan, 0.4)
+    assert finish_of(trainer) is FinishReason.SETTLED
+    found = trainer.clock
+    assert (found.elapsed_s, found.best_at_s, found.best_distance) == (60, 20, 0.2)
+
+
+def test_nothing_settles_before_it_is_measured(
+    start_toy: StartToy, clock: SlowMotion
+) -> None:
+    """First measured after 50 s; more than 30 s later is at 90 s."""
+    trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=5)
+    trainer.monitor = FixedQuality(0.5)
+    assert finish_of(trainer) is FinishReason.SETTLED
+    assert trainer.elapsed_s == 90
+    assert trainer.clock.best_at_s == 50
+
+
+def test_whichever_limit_comes_first(start_toy: StartToy, clock: SlowMotion) -> None:
+    trainer = start_toy(steps=2, minutes=5, settle_minutes=10)
+    assert finish_of(trainer) is FinishReason.STEPS
+
+
+def test_progress_and_remaining_time(start_toy: StartToy, clock: SlowMotion) -> None:
+    """4 of 100 steps, and 40 s of 200: the time decides, 160 s are left."""
+    trainer = start_toy(steps=100, minutes=200 / 60)
+    report = next(itertools.islice(trainer.run(), 3, None))
+    assert report.elapsed_s == 40
+    assert report.progress == pytest.approx(0.2)
+    assert report.remaining_s == pytest.approx(160)
+    assert report.steps_per_s == pytest.approx(0.1)
+
+
+def test_checkpoint_interval(start_toy: StartToy, clock: SlowMotion) -> None:
+    """More than 25 s apart: after steps 3, 6 and 9, and at the end; two are kept."""
+    trainer = start_toy(steps=10, checkpoint_minutes=25 / 60, keep_checkpoints=2)
+    folder = trainer.folder
+    assert folder is not None
+    seen = set()
+    for _ in trainer.run():
+        seen |= {path.name for path in folder.checkpoints()}
+    names = [f"checkpoint-{step:07d}.pt" for step in (3, 6, 9)]
+    assert sorted(seen) == names
+    left = [path.name for path in folder.checkpoints()]
+    assert left == ["checkpoint-0000010.pt", "checkpoint-0000009.pt"]
