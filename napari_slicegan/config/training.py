@@ -41,7 +41,7 @@ class OptimiserSettings(Settings):
         description="Learning rate of the critics.",
     )
     output_rate: float = Field(
-        0.1,
+        0.3,
         gt=0,
         le=1,
         title="Output layer rate",
@@ -74,7 +74,7 @@ class OptimiserSettings(Settings):
         "to a twentieth; 1 keeps them constant.",
     )
     averaging: float = Field(
-        0.995,
+        0.99,
         ge=0,
         lt=1,
         title="Weight averaging",
