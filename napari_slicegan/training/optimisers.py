@@ -69,10 +69,8 @@ def generator_groups(generator: GeneratorNetwork, output_rate: float) -> Groups:
         return generator.parameters()
     blocks = [list(block.parameters()) for block in generator.blocks.children()]
     *before, last = [weights for weights in blocks if weights]
-    return [
-        {"params": [weight for weights in before for weight in weights]},
-        {"params": last, RATE_SHARE: output_rate},
-    ]
+    first: dict[str, Any] = {"params": [weight for each in before for weight in each]}
+    return [first, {"params": last, RATE_SHARE: output_rate}]
 
 
 def set_rates(

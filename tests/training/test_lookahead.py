@@ -24,8 +24,8 @@ def play(lookahead: Lookahead, players: tuple[Player, Player], steps: int) -> No
         x, y = (player.value for player in players)
         with torch.no_grad():
             dx, dy = y.clone(), x.clone()
-            x -= 0.1 * dx
-            y += 0.1 * dy
+            x.sub_(0.1 * dx)
+            y.add_(0.1 * dy)
         lookahead.end_step()
 
 
@@ -42,7 +42,7 @@ def test_weights_go_back_half_of_the_way() -> None:
     for _ in range(5):
         lookahead.begin_step()
         with torch.no_grad():
-            player.value += 1
+            player.value.add_(1)
         lookahead.end_step()
         seen.append(player.value.item())
     assert seen == [1, 1, 2, 2, 3]
