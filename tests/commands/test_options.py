@@ -68,6 +68,8 @@ WORDS: dict[str, tuple[str, Any]] = {
     "betas": ("0.5 0.9", (0.5, 0.9)),
     "decay_from": ("1", 1.0),
     "averaging": ("0", 0.0),
+    "output_rate": ("0.5", 0.5),
+    "lookahead": ("3", 3),
     "match_fractions": ("", True),
     "seed": ("17", 17),
     "device": ("cpu", "cpu"),
