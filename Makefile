@@ -37,6 +37,10 @@ PYTEST = OMP_NUM_THREADS=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
     $(if $(TIMEOUT),$(TIMEOUT) --foreground --signal=ABRT --kill-after=10 $(1)) \
     $(BIN)/python -m pytest
 
+# Compiled files are kept, whatever the machine says: each process that opens a window
+# would compile torch and napari anew, which takes longer than its tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint format samples generator models build clean distclean
 
