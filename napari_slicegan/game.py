@@ -89,8 +89,9 @@ class Game:
         for network in (self.generator, self.critics):
             processes.join_statistics(network)
         settings = config.optimiser
-        self._optimisers = build_optimisers(settings, self.generator, self.critics)
-        self.generator_optimiser, self.critic_optimiser = self._optimisers
+        self.generator_optimiser, self.critic_optimiser = build_optimisers(
+            settings, self.generator, self.critics
+        )
         players = (self.generator, self.critics)
         self.lookahead = Lookahead(players, settings.lookahead)
 
@@ -126,7 +127,8 @@ class Game:
             Losses of critic and generator, and penalty, means over critics and over
             steps of each side: [3], on the device, which nothing here waits for.
         """
-        set_rates(self._optimisers, self.config.optimiser, progress)
+        optimisers = self.generator_optimiser, self.critic_optimiser
+        set_rates(optimisers, self.config.optimiser, progress)
         self.lookahead.begin_step()
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
