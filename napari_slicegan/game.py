@@ -233,9 +233,8 @@ class Game:
 
     def is_finite(self) -> Tensor:
         """Truth value on the device: no weight is infinite or not a number."""
-        weights = [*self.generator.parameters(), *self.critics.parameters()]
-        norms = torch.stack([weight.detach().norm() for weight in weights])
-        return norms.isfinite().all()
+        weights = (*self.generator.parameters(), *self.critics.parameters())
+        return nn.utils.get_total_norm(weights).isfinite()
 
     def recalibrate(self, n_volumes: int = 32) -> None:
         """Give the averaged generator batch-norm statistics that fit its weights.

