@@ -25,6 +25,7 @@ from napari_slicegan.training.lookahead import Lookahead
 from napari_slicegan.training.optimisers import build_optimisers, set_rates
 from napari_slicegan.training.phase_weights import matching_weights
 from napari_slicegan.training.random_streams import RandomStreams, prior_sample
+from napari_slicegan.training.saved_state import load_parts
 from napari_slicegan.transforms import OneHotPhases
 from napari_slicegan.views import critic_heads, view_of
 
@@ -289,8 +290,7 @@ class Game:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave."""
-        for name in self.state_dict():
-            getattr(self, name).load_state_dict(state[name])
+        """Take over what :meth:`state_dict` gave; refuses as `load_parts` does."""
+        load_parts({name: getattr(self, name) for name in self.state_dict()}, state)
         if self.averaged.decay == 0:
             self.averaged.follow(self.generator)

@@ -90,6 +90,7 @@ ORDER = (
     "training.conditioning",
     "training.optimisers",
     "training.random_streams",
+    "training.saved_state",
     "training.averaging",
     "training.lookahead",
     "training.hard_phases",

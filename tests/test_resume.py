@@ -225,3 +225,34 @@ def test_refused_changes_leave_the_run_alone(
     with pytest.raises(ValueError, match="No setting is called 'laps'"):
         Trainer.resume(tmp_path / "run", laps=3)
     assert (tmp_path / "run" / "config.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("lookahead", None, "got none"),
+        # One group of weights, where the settings ask for two.
+        ("generator_optimiser", {"state": {}, "param_groups": []}, "does not fit"),
+        ("critics", {}, "does not fit"),
+    ],
+)
+def test_checkpoint_of_another_version(
+    start_toy: StartToy, tmp_path: Path, name: str, value: Any, found: str
+) -> None:
+    """One sentence, and the run is left as it was."""
+    train(start_toy(steps=2))
+    (path,) = RunFolder.open(tmp_path / "run").checkpoints()
+    state = torch.load(path)
+    if value is None:
+        del state["game"][name]
+    else:
+        state["game"][name] = value
+    torch.save(state, path)
+    before = {file: file.read_bytes() for file in (tmp_path / "run").glob("*.*")}
+    with pytest.raises(ValueError, match="of another version") as caught:
+        Trainer.resume(tmp_path / "run", steps=4)
+    assert f"'{name.replace('_', ' ')}'" in str(caught.value)
+    assert found in str(caught.value)
+    assert "\n" not in str(caught.value)
+    after = {file: file.read_bytes() for file in (tmp_path / "run").glob("*.*")}
+    assert after == before
