@@ -35,19 +35,33 @@ class ResizeConvolution(nn.Module):
     """Trilinear upsampling by two, then a 3x3x3 convolution without padding.
 
     The voxel next to each border, where the interpolation has no neighbour, is cut
-    off, so the layer commutes with shifts and the factor is 2 for every size.
+    off, so the layer commutes with shifts and the factor is 2 for every size. Both
+    steps are linear: together they are a transposed convolution with a kernel of 6,
+    as which they are computed. So no wide volume of the full size is ever made.
     """
+
+    stride, padding = 2, 4
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
         self.size_rule = SizeRule(2, -4)
+        # Shares of an input voxel in the upsampled voxels around it; on which of the
+        # kernel's six positions each of the three old ones falls, with which share.
+        shares = torch.tensor([0, 0, 0.25, 0.75, 0.75, 0.25, 0, 0])
+        self.register_buffer("shares", shares.unfold(0, 3, 1), persistent=False)
+
+    def transposed_weight(self) -> Tensor:
+        """Weights of the equal transposed convolution, [C_in, C_out, 6, 6, 6]."""
+        weight = self.weight.transpose(0, 1)
+        for _ in range(3):
+            weight = torch.tensordot(weight, self.get_buffer("shares"), ([2], [1]))
+        return weight
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4."""
-        x = functional.interpolate(x, scale_factor=2, mode="trilinear")
-        x = x[:, :, 1:-1, 1:-1, 1:-1]
-        return functional.conv3d(x, self.weight)
+        weight = self.transposed_weight()
+        return transposed_convolution(x, weight, self.stride, self.padding)
 
 
 def transposed_convolution(

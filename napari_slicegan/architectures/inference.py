@@ -24,6 +24,8 @@ from napari_slicegan.architectures.blocks import (
 )
 from napari_slicegan.architectures.slicegan import VolumeGenerator
 
+Layer = TransposedConvolution | ResizeConvolution
+
 TOGETHER = torch.channels_last_3d
 
 
@@ -42,7 +44,7 @@ class SubpixelConvolution(nn.Module):
     """
 
     def __init__(
-        self, layer: TransposedConvolution, weight: Tensor, bias: Tensor | None = None
+        self, layer: Layer, weight: Tensor, bias: Tensor | None = None
     ) -> None:
         super().__init__()
         inputs, self.outputs, kernel = weight.shape[:3]
@@ -80,6 +82,13 @@ class SubpixelConvolution(nn.Module):
         return self.arranged(self.cells(x)).movedim(-1, 1)
 
 
+def transposed_weight(layer: Layer) -> Tensor:
+    """Weights of a layer as a transposed convolution, [C_in, C_out, k, k, k]."""
+    if isinstance(layer, ResizeConvolution):
+        return layer.transposed_weight()
+    return layer.weight
+
+
 def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Plain 3-D convolution by oneDNN, also where torch prefers its own, slower one.
 
@@ -90,25 +99,6 @@ def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         none, once = (0,) * 3, (1,) * 3
         return torch.mkldnn_convolution(x, weight, bias, none, once, once, 1)
     return functional.conv3d(x, weight, bias)
-
-
-class WholeConvolution(nn.Module):
-    """A resize-convolution with other weights; its cells are its voxels."""
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        outputs, inputs = weight.shape[:2]
-        self.layer = ResizeConvolution(inputs, outputs)
-        self.layer.weight = nn.Parameter(weight, requires_grad=False)
-
-    def cells(self, x: Tensor) -> Tensor:
-        """[B, C_in, z, y, x] -> [B, Z, Y, X, C_out]."""
-        made: Tensor = self.layer(x)
-        return made.movedim(1, -1)
-
-    def arranged(self, cells: Tensor) -> Tensor:
-        """[B, Z, Y, X, C] as it is."""
-        return cells
 
 
 class PhaseChoice(nn.Module):
@@ -124,16 +114,12 @@ class PhaseChoice(nn.Module):
 
     def __init__(
         self,
-        layer: TransposedConvolution | ResizeConvolution,
+        layer: Layer,
         weights: Sequence[float],
     ) -> None:
         super().__init__()
-        self.convolution: SubpixelConvolution | WholeConvolution
-        if isinstance(layer, TransposedConvolution):
-            weight = layer.weight[:, 1:] - layer.weight[:, :1]
-            self.convolution = SubpixelConvolution(layer, weight)
-        else:
-            self.convolution = WholeConvolution(layer.weight[1:] - layer.weight[:1])
+        weight = transposed_weight(layer)
+        self.convolution = SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
         self.gains = [math.log(weight / weights[0]) for weight in weights[1:]]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -182,6 +168,7 @@ def _form(block: nn.Module) -> nn.Module:
             weight = layer.weight * scale.view(1, -1, 1, 1, 1)
             bias = norm.bias - norm.get_buffer("running_mean") * scale
             return nn.Sequential(SubpixelConvolution(layer, weight, bias), *others)
-        case [TransposedConvolution() as layer, *others]:
-            return nn.Sequential(SubpixelConvolution(layer, layer.weight), *others)
+        case [TransposedConvolution() | ResizeConvolution() as layer, *others]:
+            made = SubpixelConvolution(layer, transposed_weight(layer))
+            return nn.Sequential(made, *others)
     return block

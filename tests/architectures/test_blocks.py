@@ -67,6 +67,28 @@ def test_resize_convolution_upsamples_by_two(size: tuple[int, int, int]) -> None
         assert made.min().item() == pytest.approx(0.75)
 
 
+@pytest.mark.parametrize("size", [(4, 5, 6), (7, 3, 9)])
+def test_resize_convolution_is_upsampling_and_convolution(
+    size: tuple[int, int, int],
+) -> None:
+    """The one computed kernel equals torch's two steps, forward and backward."""
+    layer = ResizeConvolution(3, 2)
+    torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
+    x = normal(2, 3, *size).requires_grad_()
+    found = layer(x)
+    upsampled = functional.interpolate(x, scale_factor=2, mode="trilinear")
+    inside = upsampled[:, :, 1:-1, 1:-1, 1:-1]
+    expected = functional.conv3d(inside, layer.weight)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    cotangent = torch.randn_like(expected)
+    for a, b in zip(
+        torch.autograd.grad(found, (x, layer.weight), cotangent),
+        torch.autograd.grad(expected, (x, layer.weight), cotangent),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+
+
 @pytest.mark.parametrize("axis", [2, 3, 4])
 def test_resize_convolution_commutes_with_shifts(axis: int) -> None:
     """Also next to the border, where interpolation has no neighbour."""
