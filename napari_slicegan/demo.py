@@ -160,5 +160,5 @@ def run_demo(job: DemoJob) -> str:
     return (
         f"{measured.text}"
         f"Run folder: {job.out / 'run'}\n"
-        f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s."
+        f"{reason.after(trainer.step, trainer.elapsed_s)}"
     )

@@ -19,6 +19,13 @@ class FinishReason(Enum):
         "learning rates or raise 'Penalty weight', then start again."
     )
 
+    def after(self, steps: int, elapsed_s: float) -> str:
+        """The reason, and how far the run has come."""
+        if steps == 0:
+            return "Stopped before the first step; start the run again in a new folder."
+        unit = "step" if steps == 1 else "steps"
+        return f"{self.value} {steps} {unit} in {elapsed_s:.0f} s."
+
 
 @dataclass(frozen=True)
 class StepReport:

@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import tifffile
 from napari_slicegan import __version__
 from napari_slicegan.cli import main
 from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.trainer import Trainer
 from napari_slicegan.volume import Volume
 from tests.toys import TOY_LABELS, phases_image
 
@@ -48,6 +50,28 @@ def test_train(image: Path, settings: Path, tmp_path: Path, capsys: Capture) -> 
     # The bar: time left, speed and losses.
     for words_of_bar in ("Training", "left", "steps/s", "critic", "generator"):
         assert words_of_bar in printed.err
+
+
+def test_stopped_before_the_first_step(
+    image: Path,
+    settings: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is promised that there is not: no resuming, no generator."""
+    run = Trainer.run
+
+    def stopped(trainer: Trainer) -> Any:
+        trainer.stop()
+        return run(trainer)
+
+    monkeypatch.setattr(Trainer, "run", stopped)
+    words = [str(image), "--config", str(settings), "--out", str(tmp_path / "out")]
+    assert main(["train", *words]) == 130
+    printed = capsys.readouterr().out
+    assert "Stopped before the first step; start the run again" in printed
+    assert "slicegan" not in printed
 
 
 def test_runs_get_a_folder_of_their_own(

@@ -167,11 +167,13 @@ def _run(trainer: Trainer, folder: Path) -> int:
     reason = train_with_progress(trainer)
     if not trainer.processes.is_main:
         return DONE
-    _say(f"{reason.value} {trainer.step} steps in {trainer.elapsed_s:.0f} s.")
+    _say(reason.after(trainer.step, trainer.elapsed_s))
     _say(f"Run folder: {folder}")
     if reason is FinishReason.DIVERGED:
         _say(_kept(folder))
         return DIVERGED
+    if trainer.step == 0:
+        return STOPPED
     if reason is FinishReason.STOPPED:
         _say(f"Resume with:   slicegan resume {folder}")
         return STOPPED

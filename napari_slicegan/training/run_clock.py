@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SPEED_WINDOW = 20
 # A save measures batch norm on new volumes; in steps, before one was measured.
 SAVE_IN_STEPS = 5.0
+# Where that is a larger share of the run, the first save is made early, and measured.
+GUESSED_SHARE = 0.05
 KEPT = ("elapsed_s", "best_distance", "best_at_s")
 
 
@@ -136,7 +138,13 @@ class RunClock:
         return self.epoch_steps is not None and step % self.epoch_steps == 0
 
     def checkpoint_is_due(self, step: int) -> bool:
-        """Whether to save after this step; not if the end, which saves, comes next."""
+        """Whether to save after this step; not if the end, which saves, comes next.
+
+        A run of few, long steps saves once before its time is nearly up, so that it
+        does not end early for a save that is only guessed to take long.
+        """
+        if self._save_s is None and self._guess_s > GUESSED_SHARE * self.limit_s:
+            return self.reason(step, self._guess_s) is FinishReason.MINUTES
         since_s = self.elapsed_s - self._saved_at_s
         if since_s <= 60 * self.training.checkpoint_minutes:
             return False
@@ -145,7 +153,8 @@ class RunClock:
     def reason(self, step: int, spent_s: float = 0.0) -> FinishReason | None:
         """Limit that is reached after this step, if any.
 
-        The time is up when another step and the save after it would not end in time.
+        The time is up when another step and the save after it would not end in time;
+        one step is always made.
 
         Parameters
         ----------
@@ -155,7 +164,8 @@ class RunClock:
         elapsed_s = self.elapsed_s + spent_s
         if step >= self.training.steps:
             return FinishReason.STEPS
-        if elapsed_s >= self.limit_s or elapsed_s + self._ahead_s(step) > self.limit_s:
+        is_late = elapsed_s >= self.limit_s
+        if step and (is_late or elapsed_s + self._ahead_s(step) > self.limit_s):
             return FinishReason.MINUTES
         settle = self.training.settle_minutes
         measured = self.best_distance < math.inf
@@ -167,8 +177,11 @@ class RunClock:
         """Seconds for another step and a save; 0 before the first, which is made."""
         if not self._steps:
             return 0.0
-        save_s = self._save_s
-        if save_s is None:
-            save_s = SAVE_IN_STEPS * statistics.median(self._steps)
+        save_s = self._guess_s if self._save_s is None else self._save_s
         monitor_s = self._monitor_s if self.is_monitored(step + 1) else 0.0
         return max(self._steps) + monitor_s + save_s
+
+    @property
+    def _guess_s(self) -> float:
+        """Seconds of a save, before one was measured and after the first step."""
+        return SAVE_IN_STEPS * statistics.median(self._steps)

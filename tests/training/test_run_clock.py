@@ -75,9 +75,11 @@ class FixedQuality:
 @pytest.mark.parametrize(
     ("save_s", "checkpoint_minutes", "steps", "ends_at"),
     [
-        # A save that was never measured may take 5 steps: 7 steps, and 50 s for it.
-        (0.0, 60, 7, 70),
-        (50.0, 60, 7, 120),
+        # A save may take 5 steps, for all that is known: tried after step 2, while two
+        # such saves and another step would still end before 120 s.
+        (0.0, 60, 12, 120),
+        (5.0, 60, 11, 120),
+        (50.0, 60, 2, 120),
         # Measured after 40 s, to 60 s; then 4 more steps, and the save at the end.
         (20.0, 0.5, 8, 120),
         # Saves from 40 s to 45 s and from 85 s to 90 s; after 110 s another step and
@@ -110,14 +112,14 @@ def test_a_run_ends_within_its_minutes(
 def test_monitoring_is_part_of_the_minutes(
     start_toy: StartToy, clock: SlowMotion
 ) -> None:
-    """Ten seconds after each second step, no save measured (50 s): 30 s for 2 steps."""
-    trainer = start_toy(steps=100, minutes=2, monitor_every=2)
-    monitor: Any = FixedQuality(0.5, 0.5, clock=clock, seconds=10)
+    """Ten seconds after each second step, saves take none: 30 s for 2 steps."""
+    trainer = start_toy(steps=100, minutes=110 / 60, monitor_every=2)
+    monitor: Any = FixedQuality(0.5, 0.5, 0.5, clock=clock, seconds=10)
     trainer.monitor = monitor
     start = clock.now
     assert finish_of(trainer) is FinishReason.MINUTES
-    # 30, 60: another step and save come to 120; a monitored one would come to 140.
-    assert (trainer.step, clock.now - start) == (5, 70)
+    # 30, 60, 90: another step comes to 100; a monitored one would come to 120.
+    assert (trainer.step, clock.now - start) == (7, 100)
 
 
 def test_what_the_loop_around_does_is_part_of_the_minutes(
@@ -128,8 +130,20 @@ def test_what_the_loop_around_does_is_part_of_the_minutes(
     for report in trainer.run():
         seen.append(report.elapsed_s)
         clock.now += 15
-    # After 60 s and the loop's 15 s another step and its save would end at 135 s.
-    assert seen == [10, 35, 60]
+    # After 110 s and the loop's 15 s the time is up.
+    assert seen == [10, 35, 60, 85, 110]
+
+
+def test_a_guessed_save_is_not_tried_where_it_matters_little(
+    start_toy: StartToy, clock: SlowMotion
+) -> None:
+    """Five steps of 10 s are not a twentieth of 1001 s: one save, at the end."""
+    trainer = start_toy(steps=200, minutes=1001 / 60, checkpoint_minutes=60)
+    folder = trainer.folder
+    assert folder is not None
+    seen = {len(folder.checkpoints()) for _ in trainer.run()}
+    assert seen == {0}
+    assert [path.name for path in folder.checkpoints()] == ["checkpoint-0000095.pt"]
 
 
 def test_pauses_are_no_part_of_the_minutes(
@@ -153,6 +167,25 @@ def test_one_step_is_always_made(start_toy: StartToy, clock: SlowMotion) -> None
     trainer = start_toy(steps=100, minutes=1e-3)
     assert finish_of(trainer) is FinishReason.MINUTES
     assert trainer.step == 1
+
+
+def test_one_step_is_made_after_a_long_beginning(
+    start_toy: StartToy, clock: SlowMotion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the sheet of the first weights takes longer than the whole run."""
+    trainer = start_toy(steps=100, minutes=1)
+    begin = trainer.clock.start
+
+    def slow_beginning() -> None:
+        begin()
+        clock.now += 70
+        trainer.clock.count()
+
+    monkeypatch.setattr(trainer.clock, "start", slow_beginning)
+    assert finish_of(trainer) is FinishReason.MINUTES
+    assert trainer.step == 1
+    assert trainer.folder is not None
+    assert len(trainer.folder.checkpoints()) == 1
 
 
 def test_a_run_whose_time_is_up_makes_no_more_steps(
