@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.trained_generator import load_generator
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from tests.toys import smooth_field, train
@@ -47,6 +48,28 @@ def test_gray_and_colour_train(
     assert made.std() > 0.1
     assert report.quality is not None
     assert math.isfinite(report.quality.correlation_distance)
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture"),
+    [("phases", "slicegan"), ("grayscale", "slicegan-rc"), ("colour", "slicegan-rc")],
+)
+def test_by_default_the_architecture_suits_the_images(
+    toy_config: RunConfig, kind: Any, architecture: str, tmp_path: Path
+) -> None:
+    """Also in the generator that a run leaves."""
+    assert toy_config.architecture.architecture == "auto"
+    field = smooth_field(40, 48, 3)
+    values = (90 + 60 * field / np.abs(field).max()).astype(np.uint8)
+    if kind == "phases":
+        values = (values[..., 0] > 90).astype(np.uint8)
+    elif kind == "grayscale":
+        values = values[..., 0]
+    image = Micrograph.from_array(values, kind)
+    config = toy_config.changed(steps=1)
+    train(Trainer.start(config, TrainingImages.isotropic(image), tmp_path / "run"))
+    spec = load_generator(tmp_path / "run" / "generator.safetensors").network.spec
+    assert spec.architecture == architecture
 
 
 def test_anisotropic_runs_keep_all_three_critics(

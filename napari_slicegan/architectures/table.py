@@ -117,6 +117,19 @@ def _volume_spec(
     )
 
 
+def _suitable_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> GeneratorSpec:
+    """With an architecture that suits what is made.
+
+    Each place modulo two has its own weights in a transposed convolution. Where the
+    most probable phase is taken, their small differences vanish; in gray values they
+    stay, as a checkerboard.
+    """
+    suitable = "slicegan" if output == "phases" else "slicegan-rc"
+    return replace(_volume_spec(settings, channels, output), architecture=suitable)
+
+
 def _plane_critic(order: CriticOrder) -> PlaneCritic:
     return PlaneCritic(
         order.spec.channels,
@@ -222,6 +235,7 @@ def _dcgan(size: int) -> Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
+    "auto": replace(_slicegan(build_slicegan), spec_of=_suitable_spec),
     "slicegan": _slicegan(build_slicegan),
     "slicegan-rc": _slicegan(build_slicegan_rc),
     **{name: _dcgan(table.size) for name, table in TABLES.items()},

@@ -12,6 +12,7 @@ from napari_slicegan.config.base import KernelSet, Settings, Widths
 
 DIMENSIONS: Mapping[str, int] = MappingProxyType(
     {
+        "auto": 3,
         "slicegan": 3,
         "slicegan-rc": 3,
         "dcgan-28": 2,
@@ -30,6 +31,7 @@ class ArchitectureSettings(Settings):
     """The networks."""
 
     architecture: Literal[
+        "auto",
         "slicegan",
         "slicegan-rc",
         "dcgan-28",
@@ -40,10 +42,12 @@ class ArchitectureSettings(Settings):
         "specgan",
         "mlp-toy",
     ] = Field(
-        "slicegan",
+        "auto",
         title="Architecture",
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
-        "the last one replaced by trilinear upsampling and a convolution. Of images "
+        "the last one replaced by trilinear upsampling and a convolution; 'auto', the "
+        "first for phases, the second for gray values and colours, in which the first "
+        "leaves a checkerboard of single voxels. Of images "
         "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
         "'dcgan-relu' and 'specgan'. Of points: 'mlp-toy'.",
     )
