@@ -1,4 +1,4 @@
-"""Training shown in a terminal, and the keys that end it cleanly."""
+"""Training shown in a terminal or a log, and the keys that end it cleanly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
     from napari_slicegan.volume import Volume
 
 Result = TypeVar("Result")
+Show = Callable[[float, str], None]
+LOG_EVERY_S = 30.0
 BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
 
 
 def train_with_progress(trainer: Trainer) -> FinishReason:
-    """Train to the end, with a bar, the time that is left and the losses."""
+    """Train to the end, telling progress, the time that is left and the losses."""
     steps = trainer.run()
-    shown = {"file": sys.stderr, "disable": not trainer.processes.is_main}
-    with (
-        _stopping(trainer),
-        tqdm(total=1.0, desc="Training", bar_format=BAR, **shown) as bar,
-    ):
+    with _stopping(trainer), _display(trainer.processes.is_main) as show:
         quality = ""
         while True:
             try:
@@ -39,10 +38,42 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
                 return reason
             if report.quality is not None:
                 quality = f", {report.quality.sentence()}"
-            bar.set_postfix_str(_line(report) + quality, refresh=False)
-            bar.n = report.progress
-            bar.update(0)
-            bar.refresh()
+            show(report.progress, _line(report) + quality)
+
+
+@contextlib.contextmanager
+def _display(is_main: bool) -> Iterator[Show]:
+    """A bar in a terminal; elsewhere, as in a log, a line now and then."""
+    if not is_main:
+        yield lambda share, text: None
+    elif sys.stderr.isatty():
+        with tqdm(total=1.0, desc="Training", bar_format=BAR, file=sys.stderr) as bar:
+
+            def show(share: float, text: str) -> None:
+                bar.n = share
+                bar.set_postfix_str(text)
+
+            yield show
+    else:
+        yield from _lines()
+
+
+def _lines() -> Iterator[Show]:
+    """A line at once, then every 30 s, and the last one."""
+    shown_at_s, waiting = -LOG_EVERY_S, ""
+
+    def show(share: float, text: str) -> None:
+        nonlocal shown_at_s, waiting
+        waiting = f"Training {share:4.0%}, {text}\n"
+        if time.monotonic() - shown_at_s >= LOG_EVERY_S:
+            shown_at_s = time.monotonic()
+            sys.stderr.write(waiting)
+            waiting = ""
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write(waiting)
 
 
 def generate_with_progress(steps: Generator[float, None, Volume]) -> Volume:

@@ -44,7 +44,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(
         )
     try:
         deadline = time.monotonic() + 200
-        while "step 3" not in log.read_text():
+        while "step " not in log.read_text():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -58,6 +58,6 @@ def test_ctrl_c_stops_and_says_how_to_go_on(
     assert "Stopping after this step, then saving" in log.read_text()
     assert "Traceback" not in log.read_text()
     step = RunFolder.open(out).load_checkpoint()["step"]
-    assert step >= 3
+    assert step >= 1
     (report,) = train(Trainer.resume(out, steps=step + 1))
     assert report.step == step + 1
