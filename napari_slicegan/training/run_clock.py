@@ -143,8 +143,9 @@ class RunClock:
         A run of few, long steps saves once before its time is nearly up, so that it
         does not end early for a save that is only guessed to take long.
         """
-        if self._save_s is None and self._guess_s > GUESSED_SHARE * self.limit_s:
-            return self.reason(step, self._guess_s) is FinishReason.MINUTES
+        matters = self._save_s is None and self._guess_s > GUESSED_SHARE * self.limit_s
+        if matters and self.reason(step, self._guess_s) is FinishReason.MINUTES:
+            return True
         since_s = self.elapsed_s - self._saved_at_s
         if since_s <= 60 * self.training.checkpoint_minutes:
             return False

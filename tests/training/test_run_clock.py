@@ -80,9 +80,9 @@ class FixedQuality:
         (0.0, 60, 12, 120),
         (5.0, 60, 11, 120),
         (50.0, 60, 2, 120),
-        # Measured after 40 s, to 60 s; then 4 more steps, and the save at the end.
+        # Tried after 20 s, to 40 s; then 6 more steps, and the save at the end.
         (20.0, 0.5, 8, 120),
-        # Saves from 40 s to 45 s and from 85 s to 90 s; after 110 s another step and
+        # Saves from 20 s to 25 s and from 65 s to 70 s; after 110 s another step and
         # a save would end at 125 s.
         (5.0, 0.5, 10, 115),
     ],
@@ -144,6 +144,21 @@ def test_a_guessed_save_is_not_tried_where_it_matters_little(
     seen = {len(folder.checkpoints()) for _ in trainer.run()}
     assert seen == {0}
     assert [path.name for path in folder.checkpoints()] == ["checkpoint-0000095.pt"]
+
+
+def test_long_steps_are_saved_as_often_as_others(
+    start_toy: StartToy, clock: SlowMotion
+) -> None:
+    """Long before the end, while the time of a save is still a guess that matters."""
+    trainer = start_toy(steps=100, minutes=10, checkpoint_minutes=25 / 60)
+    folder = trainer.folder
+    assert folder is not None
+    # Held, since a run that is closed saves as well.
+    run = trainer.run()
+    three = itertools.islice(run, 3)
+    saved = [[path.name for path in folder.checkpoints()] for _ in three]
+    assert saved == [[], [], ["checkpoint-0000003.pt"]]
+    run.close()
 
 
 def test_pauses_are_no_part_of_the_minutes(
