@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, and print a line for each moment."""
     options = parser().parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    limits = {"epochs": None, "minutes": options.minutes, "monitor_every": 10**7}
+    limits = {"epochs": None, "minutes": options.minutes, "monitor_interval": 10**7}
     changes = dict(map(parse_setting, options.set))
     config = preset(options.preset).changed(**{**limits, **changes})
     images = planes(options, config.architecture.patch_size)

@@ -45,13 +45,13 @@ NETWORKS: dict[str, Any] = {
     "latent_channels": 64,
     "generator_widths": (128, 64, 32),
     "critic_widths": (32, 64, 128),
-    "resampled_head": False,
-    "generator_volumes": 32,
-    "critic_volumes": 32,
-    "symmetries": "none",
-    "judged_images": 256,
+    "feature_resampling": False,
+    "generator_batch_size": 32,
+    "critic_batch_size": 32,
+    "augmentation": "none",
+    "evaluation_images": 256,
     "steps": 10_000_000,
-    "monitor_every": 10_000_000,
+    "monitor_interval": 10_000_000,
 }
 # The score of a run is the mean of its last measurements: games swing.
 LAST = 4
@@ -96,7 +96,7 @@ def settings(objective: str) -> RunConfig:
         return with_published_objective(base, objective)
     own = ObjectiveSettings(objective="r3gan").model_dump()
     optimiser = RunConfig().optimiser.model_dump()
-    return base.changed(**{**own, **optimiser, "averaging": 0.0, "decay_from": 1.0})
+    return base.changed(**{**own, **optimiser, "ema_decay": 0.0, "lr_decay_start": 1.0})
 
 
 def train(config: RunConfig, images: TrainingImages, every: float) -> list[Row]:

@@ -65,8 +65,8 @@ def measured(options: argparse.Namespace, n: int) -> tuple[float, float]:
         port = free.getsockname()[1]
     threads = options.processes // n
     asked = ["--steps", str(options.steps), "--set", *options.settings]
-    volumes = [f"critic_volumes={options.volumes // n}"]
-    volumes += [f"generator_volumes={options.volumes // n}", f"threads={threads}"]
+    volumes = [f"critic_batch_size={options.volumes // n}"]
+    volumes += [f"generator_batch_size={options.volumes // n}", f"threads={threads}"]
     command = [sys.executable, "-m", "benchmarks.processes", "--inside"]
     common = {
         **os.environ,
@@ -92,7 +92,7 @@ def measured(options: argparse.Namespace, n: int) -> tuple[float, float]:
 def step_seconds(options: argparse.Namespace) -> tuple[float, float]:
     """Seconds of a step by the clock and of the processor, means over the steps."""
     config = preset("slicegan-fast").changed(
-        monitor_every=10**9,
+        monitor_interval=10**9,
         minutes=None,
         device="cpu",
         **dict(map(parse_setting, options.settings)),

@@ -1,7 +1,7 @@
 """What a training step takes, part by part, and how near the machine's peak it comes.
 
     python -m benchmarks.step_time --preset slicegan-fast
-    python -m benchmarks.step_time --a critic_planes=8 --b critic_planes=16
+    python -m benchmarks.step_time --a critic_slices=8 --b critic_slices=16
 
 trains on a sample micrograph and prints the milliseconds of each part, the share of the
 speed of a large matrix product that is reached, and what the engine costs beside the
@@ -66,7 +66,7 @@ class MeasuredTrainer:
     """
 
     def __init__(self, config: RunConfig, material: str) -> None:
-        self.config = config.changed(monitor_every=10**9, minutes=None, steps=10**9)
+        self.config = config.changed(monitor_interval=10**9, minutes=None, steps=10**9)
         self.trainer = Trainer(self.config, images_of(material, config.micrograph))
         # A step is over when the device has done it: the wait counts as "rest".
         self.trainer.losses.every = 1
@@ -84,7 +84,7 @@ class MeasuredTrainer:
 
     def turn(self) -> dict[str, float]:
         """Take steps from one penalty to the next; mean seconds of each part."""
-        every = self.config.objective.penalty_every
+        every = self.config.objective.penalty_interval
         plain: list[dict[str, float]] = []
         with_penalty: list[dict[str, float]] = []
         for _ in range(every):
@@ -104,7 +104,7 @@ class MeasuredTrainer:
         settings = self.config.objective
         first = self.trainer.step * settings.critic_steps
         counts = range(first, first + settings.critic_steps)
-        return any(count % settings.penalty_every == 0 for count in counts)
+        return any(count % settings.penalty_interval == 0 for count in counts)
 
     def cost(self) -> float:
         """Floating-point operations of a step, mean over those with a penalty."""
@@ -204,7 +204,7 @@ def overhead_line(trainer: MeasuredTrainer) -> str:
     Sums the operations' own times on the processor; on a GPU they only tell how long
     the launches took.
     """
-    every = trainer.config.objective.penalty_every
+    every = trainer.config.objective.penalty_interval
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         steps = [trainer.step() for _ in range(every)]
     wall = sum(sum(step.values()) for step in steps)

@@ -6,7 +6,7 @@ trains presets on sample micrographs, several seeds each. Every 15 s of training
 clock stops, and a fresh volume of the averaged generator is measured against the truth.
 `quality.csv` in the output folder gets a row for each moment, with the noise floors; a
 table and a figure per material follow. What stands in the CSV already is not trained
-again. A lever is tried by, say, `--set generator_rate=2e-3 --set critic_steps=2`.
+again. A lever is tried by, say, `--set generator_lr=2e-3 --set critic_steps=2`.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=IMAGES)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    config = preset("slicegan-fast").changed(minutes=options.minutes, monitor_every=25)
+    config = preset("slicegan-fast").changed(
+        minutes=options.minutes, monitor_interval=25
+    )
     with tempfile.TemporaryDirectory() as runs:
         viewer, widget = open_window(
             WindowStart(

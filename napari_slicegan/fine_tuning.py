@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.architectures import build_size
-from napari_slicegan.parallel.joining import processes_of_program
 from napari_slicegan.presets import preset
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trained_generator import load_any_generator, load_generator
@@ -45,15 +44,19 @@ def fine_tune(
     ValueError
         If the networks of the two runs differ; nothing is written then.
     """
-    processes = processes_of_program()
-    trainer = processes.together(lambda: _begun(Path(source), config, images))
-    processes.together(lambda: trainer.keep_in(path))
-    return trainer
+    return Trainer.start(
+        config, images, path, lambda trainer: take_weights(trainer, Path(source))
+    )
 
 
-def _begun(source: Path, config: RunConfig, images: Data) -> Trainer:
-    """Trainer with the weights of the other run, nothing written yet."""
-    trainer = Trainer(config, images)
+def take_weights(trainer: Trainer, source: Path) -> None:
+    """Begin with the weights of another run, or of a generator.
+
+    Raises
+    ------
+    ValueError
+        If the networks differ, or there is nothing to read.
+    """
     run = RunFolder.open(source) if source.is_dir() else None
     if run is not None and run.checkpoints():
         take_checkpoint(trainer.game, run.load_checkpoint()["game"])
@@ -62,7 +65,6 @@ def _begun(source: Path, config: RunConfig, images: Data) -> Trainer:
         averaged = trainer.game.averaged.network
         for network in (trainer.game.generator, averaged):
             _take(network, weights, "generator")
-    return trainer
 
 
 def settings_of(source: str | Path) -> RunConfig:
@@ -83,7 +85,7 @@ def settings_of(source: str | Path) -> RunConfig:
         latent_size=spec.latent_size,
         latent_channels=spec.latent_channels,
         generator_widths=spec.widths,
-        generator_layers=spec.layers,
+        generator_kernels=spec.layers,
         normalisation=spec.normalisation,
     )
 

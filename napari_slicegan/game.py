@@ -86,7 +86,7 @@ class Game:
         )
         order = precision.critic_order(config)
         self.critics.to(device, memory_format=order)  # type: ignore[call-overload]
-        self.averaged = AveragedGenerator(self.generator, config.optimiser.averaging)
+        self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
             processes.join_statistics(network)
         settings = config.optimiser
@@ -133,17 +133,17 @@ class Game:
         self.lookahead.begin_step()
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
-        critic_volumes, generator_volumes = training.volumes
-        share = training.share_volumes and critic_volumes == generator_volumes
+        critic_batch_size, generator_batch_size = training.volumes
+        share = training.share_batch and critic_batch_size == generator_batch_size
         losses, generator_losses = [], []
         for number in range(critic_steps):
             last = share and number == critic_steps - 1
             with torch.set_grad_enabled(last):
-                volumes = self._volumes(critic_volumes)
+                volumes = self._volumes(critic_batch_size)
             losses.append(self._critic_step(volumes.detach(), real))
         for number in range(self.config.objective.generator_steps):
             if number or not share:
-                volumes = self._volumes(generator_volumes)
+                volumes = self._volumes(generator_batch_size)
             generator_losses.append(self._generator_step(volumes, real))
         self.averaged.update(self.generator)
         self.lookahead.end_step()
@@ -157,7 +157,7 @@ class Game:
         with precision.computing_in(self.precision, self.device):
             volumes: Tensor = self.generator(latents)
         volumes = volumes.float()
-        hard = self.config.slices.hard_phases
+        hard = self.config.slices.straight_through
         if hard and self.generator.spec.output == "phases":
             volumes = hard_phases.hardened(volumes, self.processes)
         return beside_labels(volumes, latents) if self._is_told else volumes
@@ -172,7 +172,7 @@ class Game:
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
         """Returns loss and penalty, [2], means over critics or axes."""
         self.objective.begin_step(self.streams["objective"])
-        batches = self._fakes(volumes, self.config.slices.critic_planes)
+        batches = self._fakes(volumes, self.config.slices.critic_slices)
         if self._per_axis:
             parts = self.view.n_axes // len(batches)
             batches = [(n, part) for n, fake in batches for part in fake.chunk(parts)]
@@ -192,7 +192,7 @@ class Game:
         return total / len(batches)
 
     def _generator_step(self, volumes: Tensor, real: RealImages) -> Tensor:
-        planes = self.config.slices.generator_planes
+        planes = self.config.slices.generator_slices
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.critics.requires_grad_(False)
         losses = []
@@ -225,7 +225,7 @@ class Game:
         self, real: RealImages, number: int, n_fakes: int, n_batches: int = 1
     ) -> Tensor:
         """Real crops for one of ``n_batches`` batches, which share the axes."""
-        per_axis = self.config.training.real_images
+        per_axis = self.config.training.real_batch_size
         if per_axis is None or self.objective.pairs_images:
             n = n_fakes
         else:
@@ -261,7 +261,7 @@ class Game:
         The same transform where the settings do not ask for it, or without phases.
         Call it after :meth:`recalibrate`.
         """
-        wanted = self.config.optimiser.match_fractions
+        wanted = self.config.optimiser.match_phase_fractions
         if not (wanted and isinstance(transform, OneHotPhases)):
             return transform
         seen = self.averaged.probabilities(self._monitor_latents(n_volumes))

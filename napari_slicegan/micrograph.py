@@ -136,8 +136,8 @@ class Micrograph:
             kind = "grayscale"
         if kind not in ("auto", image.kind):
             image = image.with_values(image.values, kind)
-        if settings.level_lines != "none":
-            image = image.levelled(settings.level_lines)
+        if settings.destripe != "none":
+            image = image.levelled(settings.destripe)
         if settings.denoise != "none":
             image = image.denoised(settings.denoise, settings.denoise_radius)
         if settings.segmentation != "none":

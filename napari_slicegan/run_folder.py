@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
-from napari_slicegan.config import RunConfig, parse_config
+from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
+from napari_slicegan.config.migration import FIRST_FORMAT
 from napari_slicegan.machine.atomic_files import remove_partial_files, replacing
 from napari_slicegan.run_data import FOLDERS, Data, load_data, save_data
 from napari_slicegan.trained_generator import (
@@ -116,10 +117,11 @@ class RunFolder:
         return folder
 
     def write_config(self, config: RunConfig) -> None:
-        """Write ``config.json``: the settings, and the versions that ran them."""
+        """Write ``config.json``: format, settings, and the versions that ran them."""
         versions = {name: version(name) for name in VERSIONED}
         text = json.dumps(
             {
+                "format": FORMAT,
                 "settings": config.model_dump(mode="json"),
                 "versions": versions,
                 "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -247,10 +249,13 @@ class RunFolder:
 def read_config(path: Path) -> RunConfig:
     """Settings from a ``config.json``, or from a file with the settings alone.
 
+    Formats of earlier releases are migrated.
+
     Raises
     ------
     ValueError
-        If the file is missing, no JSON, or holds unknown or impossible settings.
+        If the file is missing, no JSON, of a newer format, or holds unknown or
+        impossible settings.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -262,7 +267,14 @@ def read_config(path: Path) -> RunConfig:
         raise ValueError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(data, dict):
         raise ValueError(f"Expected settings as a JSON object in {path}.")
-    return parse_config(data.get("settings", data))
+    number = data.pop("format", FIRST_FORMAT)
+    settings = data.get("settings", data)
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"Expected 'settings' in {path} to be a JSON object, got {settings!r}; "
+            "correct the file."
+        )
+    return parse_config(migrate(settings, number))
 
 
 def _step_of(path: Path) -> int:

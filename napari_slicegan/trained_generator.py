@@ -18,6 +18,7 @@ from napari_slicegan.architectures import (
     VolumeGenerator,
     build_generator,
 )
+from napari_slicegan.config.migration import refuse_newer
 from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.transforms import (
     OneHotPhases,
@@ -170,6 +171,7 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
             f"{file.name} is not a readable safetensors file ({error}); copy it again "
             "or export it once more."
         ) from error
+    refuse_newer(metadata.get("format"), FORMAT, file.name)
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{file.name} holds tensors but no generator of this program (expected "

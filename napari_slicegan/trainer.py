@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,14 +80,32 @@ class Trainer(Steered):
         self.images_seen = 0
 
     @classmethod
-    def start(cls, config: RunConfig, images: Data, path: str | Path) -> Trainer:
-        """Start a run in a new folder; the folder is made only if all is well."""
+    def start(
+        cls,
+        config: RunConfig,
+        images: Data,
+        path: str | Path,
+        prepare: Callable[[Trainer], None] | None = None,
+    ) -> Trainer:
+        """Start a run in a new folder; the folder is made only if all is well.
+
+        Parameters
+        ----------
+        config, images
+            As of the class; empty batch sizes are chosen by the memory of the GPU.
+        path
+            New or empty folder.
+        prepare
+            Called with the trainer before anything is written, such as to load weights.
+        """
         processes = processes_of_program()
         chosen = processes.together(
             lambda: with_volumes(config, images) if processes.is_main else config
         )
         same = parse_config(processes.of_main(chosen.model_dump()))
         trainer = processes.together(lambda: cls(same, images))
+        if prepare is not None:
+            processes.together(lambda: prepare(trainer))
         processes.together(lambda: trainer.keep_in(path))
         return trainer
 

@@ -117,12 +117,12 @@ def critic_heads(config: RunConfig, view: View, isotropic: bool) -> int:
     if per_axis and heads > 1:
         raise ValueError(
             "A critic that is updated for each axis in turn has one last layer for "
-            "all axes; turn off 'Critic heads' or 'Update for each axis'."
+            "all axes; turn off 'Critic heads' or 'Update per axis'."
         )
     if per_axis and view.n_axes == 1:
         raise ValueError(
             "Images have no axes for which the critic could be updated in turn, "
-            "got 'Update for each axis'; turn it off."
+            "got 'Update per axis'; turn it off."
         )
     return heads
 

@@ -72,11 +72,11 @@ class Volumes:
         if config.architecture.condition == "phase_fraction":
             self.spec = replace(self.spec, labels=fractions_of(data))
             told = scaled_labels(self.spec.labels)
-        symmetries = config.slices.symmetries
+        symmetries = config.slices.augmentation
         self.samplers: Sequence[Source] = patch_samplers(
             data, self.transform, patch, symmetries, told
         )
-        self._slices = config.slices.slice_distance
+        self._slices = config.slices.sliced_wasserstein
         self._images = data
 
     @cached_property

@@ -37,18 +37,18 @@ N = 2
 TIMEOUT_S = 240
 STEPS = 3
 # Each step has a gradient penalty; a save comes after each step.
-SETTINGS: dict[str, Any] = {"steps": STEPS, "penalty_every": 1}
+SETTINGS: dict[str, Any] = {"steps": STEPS, "penalty_interval": 1}
 # Of each process. One process with N times the volumes does the same; so do those
 # that leave them out.
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
-    "larger batch": {"critic_volumes": 2, "generator_volumes": 2},
+    "larger batch": {"critic_batch_size": 2, "generator_batch_size": 2},
     "other games": {
         "objective": "hinge",
         "penalty_weight": 1,
         "critic_steps": 2,
-        "share_volumes": False,
-        "generator_volumes": 2,
+        "share_batch": False,
+        "generator_batch_size": 2,
     },
     "realness": {"objective": "realness", "generator_steps": 2},
     "axes in turn": {
@@ -56,8 +56,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "update_per_axis": True,
         "critic_heads": False,
     },
-    "last weights": {"averaging": 0, "hard_phases": False},
-    "real crops": {"objective": "hinge", "real_images": 4},
+    "last weights": {"ema_decay": 0, "straight_through": False},
+    "real crops": {"objective": "hinge", "real_batch_size": 4},
 }
 
 
@@ -86,8 +86,8 @@ def cases() -> dict[str, tuple[RunConfig, Data]]:
         # before a normalisation, which are 0.
         generator_optimiser="sgd",
         critic_optimiser="sgd",
-        generator_rate=0.1,
-        critic_rate=0.1,
+        generator_lr=0.1,
+        critic_lr=0.1,
         steps=STEPS,
     )
     found["images"] = images, ImageSet(ellipses(40, 32), "ellipses")
@@ -97,11 +97,11 @@ def cases() -> dict[str, tuple[RunConfig, Data]]:
 def joined_batch(config: RunConfig) -> RunConfig:
     """What one process has to do to see all that N processes see."""
     critic, generator = config.training.volumes
-    crops = config.training.real_images
+    crops = config.training.real_batch_size
     return config.changed(
-        critic_volumes=N * critic,
-        generator_volumes=N * generator,
-        real_images=None if crops is None else N * crops,
+        critic_batch_size=N * critic,
+        generator_batch_size=N * generator,
+        real_batch_size=None if crops is None else N * crops,
     )
 
 
@@ -128,7 +128,7 @@ def equality(folder: Path) -> Any:
 
 def resumed(folder: Path) -> Any:
     """Six steps at once, three and three, and half a run that one process goes on."""
-    config = small_config().changed(steps=6, monitor_every=2)
+    config = small_config().changed(steps=6, monitor_interval=2)
     whole = Trainer.start(config, toy_material(), folder / "whole")
     found = {"whole": state_after(whole)}
     for name in ("parts", "half"):

@@ -45,7 +45,7 @@ def kill_at_event(number: int) -> None:
 def run(path: Path, after_two_steps: Callable[[], None], steps: int = 500) -> None:
     """Train with a checkpoint after each step, for longer than it may live."""
     config = small_config().changed(
-        steps=steps, checkpoint_minutes=1e-9, monitor_every=2
+        steps=steps, checkpoint_minutes=1e-9, monitor_interval=2
     )
     images = TrainingImages.isotropic(phases_image(40, 48))
     for report in Trainer.start(config, images, path).run():

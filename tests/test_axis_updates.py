@@ -19,10 +19,10 @@ SETTINGS = {
     "objective": "wgan-gp",
     "penalty_weight": 0,
     "critic_heads": False,
-    "critic_planes": None,
-    "real_images": 4,
-    "share_volumes": False,
-    "hard_phases": False,
+    "critic_slices": None,
+    "real_batch_size": 4,
+    "share_batch": False,
+    "straight_through": False,
 }
 
 
@@ -42,7 +42,7 @@ def updated_in_turn(game: Game, volumes: Tensor, reals: list[Tensor]) -> list[Te
     """Weights after an Adam step for each axis, written out by hand."""
     critic = copy.deepcopy(game.critics[0])
     settings = game.config.optimiser
-    adam = torch.optim.Adam(critic.parameters(), settings.critic_rate, settings.betas)
+    adam = torch.optim.Adam(critic.parameters(), settings.critic_lr, settings.betas)
     # [B, C, Z, Y, X] -> planes seen along z, y and x
     shape = (-1, volumes.shape[1], TOY_PATCH, TOY_PATCH)
     orders = ((0, 2, 1, 3, 4), (0, 3, 1, 2, 4), (0, 4, 1, 2, 3))
@@ -99,7 +99,9 @@ def test_critics_of_their_own_train_the_same_in_turn_and_together(
 
 def test_heads_are_refused(make_game: MakeGame) -> None:
     """They are told apart by their places in a batch of all axes."""
-    with pytest.raises(ValueError, match=r"turn off 'Critic heads' or 'Update for"):
+    with pytest.raises(
+        ValueError, match=r"turn off 'Critic heads' or 'Update per axis'"
+    ):
         make_game(update_per_axis=True, critic_heads=True)
     assert len(make_game(False, update_per_axis=True).critics) == 3
 

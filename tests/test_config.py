@@ -49,10 +49,10 @@ def test_names_and_titles_are_unique() -> None:
 
 def test_round_trip_through_json() -> None:
     config = RunConfig().changed(
-        generator_layers=((6, 3, 3), (4, 2, 3)),
+        generator_kernels=((6, 3, 3), (4, 2, 3)),
         thresholds=(0.1, 0.5),
         crop=(0, 64, 8, 72),
-        critic_planes=None,
+        critic_slices=None,
         betas=(0.5, 0.9),
     )
     text = config.model_dump_json()
@@ -115,8 +115,8 @@ def test_each_fault_has_its_sentence() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"training": {"laps": 3}}, r"training\.laps.*; got 3\.$"),
-        ({"traning": {}}, r"traning.*; got \{\}\.$"),
+        ({"training": {"laps": 3}}, r"'training\.laps' \(got 3\); correct"),
+        ({"traning": {}}, r"'traning' \(got \{\}\); correct"),
         ({"training": 3}, r"training.*; got 3\.$"),
         ([], r"settings.*; got \[\]\.$"),
         (7, r"settings.*; got 7\.$"),

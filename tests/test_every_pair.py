@@ -54,8 +54,8 @@ def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
         patch_size=size,
         generator_widths=(2,) * len(published.generator_widths),
         critic_widths=(2,) * len(published.critic_widths),
-        generator_volumes=4,
-        critic_volumes=4,
+        generator_batch_size=4,
+        critic_batch_size=4,
         steps=STEPS,
     )
     if DIMENSIONS[architecture] == 1:

@@ -106,7 +106,7 @@ def test_half_a_step_is_never_saved(
     error: BaseException,
 ) -> None:
     """Saved after step 2, broken in step 4: the run goes on from step 2."""
-    trainer = start_toy(steps=6, monitor_every=4)
+    trainer = start_toy(steps=6, monitor_interval=4)
     breaks(trainer, error)
     with pytest.raises(type(error)):
         for report in trainer.run():
@@ -167,7 +167,7 @@ def test_a_lack_of_memory_is_answered_with_the_settings_to_lower(
 
     trainer = start_toy()
     monkeypatch.setattr(Game, "step", fail)
-    words = r"^The memory does not suffice: lower 'Volumes, generator'.*'Patch size'"
+    words = r"^The memory does not suffice: lower 'Generator batch size'.*'Patch size'"
     with pytest.raises(ValueError, match=words) as caught:
         train(trainer)
     assert caught.value.__cause__ is error

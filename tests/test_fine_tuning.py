@@ -80,13 +80,16 @@ def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
         assert getattr(alone, name) == getattr(whole, name)
 
 
-def test_command_line(toy_run: Path, image: Path, tmp_path: Path) -> None:
-    """The settings of the other run, changed by flags."""
+def test_command_line(
+    toy_run: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The settings of the other run, changed by flags; an estimate is printed."""
     out = tmp_path / "out"
     words = [str(image), "--from", str(toy_run), "--out", str(out), "--steps", "2"]
     assert main(["train", *words]) == 0
     config = RunFolder.open(out).config()
     assert config == small_config().changed(steps=2)
+    assert " for 2 steps of " in capsys.readouterr().out.splitlines()[0]
 
 
 def refused(folder: Path, **changes: Any) -> object:

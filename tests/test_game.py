@@ -43,7 +43,7 @@ def test_critic_steps(make_game: MakeGame, critic_steps: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("critic_volumes", "generator_volumes", "share", "expected"),
+    ("critic_batch_size", "generator_batch_size", "share", "expected"),
     [
         # Three critic steps; the last one's volumes serve the generator too.
         (2, 2, True, [2, 2, 2]),
@@ -55,16 +55,16 @@ def test_critic_steps(make_game: MakeGame, critic_steps: int) -> None:
 )
 def test_generated_volumes(
     make_game: MakeGame,
-    critic_volumes: int,
-    generator_volumes: int,
+    critic_batch_size: int,
+    generator_batch_size: int,
     share: bool,
     expected: list[int],
 ) -> None:
     game = make_game(
         critic_steps=3,
-        critic_volumes=critic_volumes,
-        generator_volumes=generator_volumes,
-        share_volumes=share,
+        critic_batch_size=critic_batch_size,
+        generator_batch_size=generator_batch_size,
+        share_batch=share,
     )
     sizes = generated(game)
     game.step(Crops(), progress=0)
@@ -82,7 +82,10 @@ def test_generated_volumes(
 def test_generator_steps(make_game: MakeGame, share: bool, expected: list[int]) -> None:
     """Each with volumes of its own."""
     game = make_game(
-        generator_steps=3, critic_volumes=2, generator_volumes=2, share_volumes=share
+        generator_steps=3,
+        critic_batch_size=2,
+        generator_batch_size=2,
+        share_batch=share,
     )
     sizes = generated(game)
     game.step(Crops(), progress=0)
@@ -93,7 +96,7 @@ def test_generator_steps(make_game: MakeGame, share: bool, expected: list[int]) 
 
 @pytest.mark.parametrize("share", [True, False])
 def test_a_step_moves_all_weights(make_game: MakeGame, share: bool) -> None:
-    game = make_game(share_volumes=share)
+    game = make_game(share_batch=share)
     networks = (game.generator, game.critics, game.averaged.network)
     before = [[p.detach().clone() for p in net.parameters()] for net in networks]
     game.step(Crops(), progress=0)
@@ -118,7 +121,7 @@ def test_generator_step_leaves_the_critics_trainable(make_game: MakeGame) -> Non
 
 
 @pytest.mark.parametrize(
-    ("decay_from", "progress", "factor"),
+    ("lr_decay_start", "progress", "factor"),
     [
         # Full to the start of the decay, then straight towards 0, at least 1/20.
         (0.5, 0.0, 1.0),
@@ -134,10 +137,10 @@ def test_generator_step_leaves_the_critics_trainable(make_game: MakeGame) -> Non
     ],
 )
 def test_learning_rates(
-    make_game: MakeGame, decay_from: float, progress: float, factor: float
+    make_game: MakeGame, lr_decay_start: float, progress: float, factor: float
 ) -> None:
-    rates = {"generator_rate": 1e-3, "critic_rate": 4e-3, "output_rate": 0.5}
-    game = make_game(decay_from=decay_from, **rates)
+    rates = {"generator_lr": 1e-3, "critic_lr": 4e-3, "output_lr_scale": 0.5}
+    game = make_game(lr_decay_start=lr_decay_start, **rates)
     game.step(Crops(), progress=progress)
     generator, output = game.generator_optimiser.param_groups
     (critic,) = game.critic_optimiser.param_groups

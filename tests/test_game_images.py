@@ -32,9 +32,9 @@ def test_paired_crops(
         isotropic,
         objective="r3gan",
         critic_heads=heads,
-        real_images=2,
-        critic_planes=3,
-        generator_planes=5,
+        real_batch_size=2,
+        critic_slices=3,
+        generator_slices=5,
     )
     crops = Crops()
     game.step(crops, progress=0)
@@ -43,7 +43,7 @@ def test_paired_crops(
 
 
 @pytest.mark.parametrize(
-    ("isotropic", "heads", "real_images", "expected"),
+    ("isotropic", "heads", "real_batch_size", "expected"),
     [
         # The setting counts crops per axis, also where the axes share a batch.
         (True, False, 4, [(0, 12)]),
@@ -58,15 +58,15 @@ def test_real_crops_per_axis(
     make_game: MakeGame,
     isotropic: bool,
     heads: bool,
-    real_images: int | None,
+    real_batch_size: int | None,
     expected: list[tuple[int, int]],
 ) -> None:
     game = make_game(
         isotropic,
         objective="wgan-gp",
         critic_heads=heads,
-        real_images=real_images,
-        critic_planes=3,
+        real_batch_size=real_batch_size,
+        critic_slices=3,
     )
     crops = Crops()
     game.step(crops, progress=0)
@@ -77,10 +77,10 @@ def test_real_crops_per_axis(
 def test_all_planes_reach_the_critic(make_game: MakeGame) -> None:
     """Empty settings: 16 planes per axis of 2 volumes, in both steps."""
     game = make_game(
-        critic_planes=None,
-        generator_planes=None,
-        critic_volumes=2,
-        generator_volumes=2,
+        critic_slices=None,
+        generator_slices=None,
+        critic_batch_size=2,
+        generator_batch_size=2,
         critic_heads=False,
     )
     crops = Crops()
@@ -116,7 +116,7 @@ def test_each_critic_sees_its_own_axis(make_game: MakeGame) -> None:
 @pytest.mark.parametrize("hard", [True, False])
 def test_hard_phases(make_game: MakeGame, hard: bool) -> None:
     """With it the critic sees zeros and ones, like those of the micrograph."""
-    game = make_game(hard_phases=hard, objective="wgan-gp", critic_heads=False)
+    game = make_game(straight_through=hard, objective="wgan-gp", critic_heads=False)
     seen = critic_inputs(game)
     game.step(Crops(), progress=0)
     fake = seen[0][0]

@@ -126,7 +126,7 @@ CASES: list[Refusal] = [
     (
         "axes of images",
         lambda f: start(f, "oasis-28", toy_set(), update_per_axis=True),
-        "no axes .*, got 'Update for each axis'",
+        "no axes .*, got 'Update per axis'",
     ),
     (
         "values that no generator makes",
@@ -172,9 +172,9 @@ def test_a_penalty_on_a_critic_that_mixes_images_is_warned_of(
         critic_steps=2,
         generator_widths=(4, 4, 2, 2, 2),
         critic_widths=(2, 2, 2, 2, 2),
-        generator_volumes=2,
-        critic_volumes=2,
-        judged_images=16,
+        generator_batch_size=2,
+        critic_batch_size=2,
+        evaluation_images=16,
         steps=2,
         scaling="min-max",
         log_offset=None,

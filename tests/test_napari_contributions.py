@@ -76,7 +76,7 @@ def test_preferences_are_settings_of_the_engine(
     assert page["device"].default == training.device
     assert page["preset"].default == RunConfig().preset
     assert page["preset"].enum == list(VOLUME_PRESETS)
-    assert page["preview_interval"].default == training.monitor_every
+    assert page["preview_interval"].default == training.monitor_interval
 
 
 @pytest.mark.parametrize("name", ["bentheimer_slice", "nanoporous_gold", "fibres_z"])

@@ -21,7 +21,7 @@ GIGABYTE = 1e9
 @pytest.mark.parametrize("name", ["slicegan-paper"])
 def test_two_full_steps_on_the_processor(name: str, tmp_path: Path) -> None:
     """16 and 8 volumes of 64^3, all planes, five critic steps: within 24 GB."""
-    config = preset(name).changed(steps=2, settle_minutes=None, device="cpu")
+    config = preset(name).changed(steps=2, patience_minutes=None, device="cpu")
     images = TrainingImages.isotropic(phases_image(200, 200))
     torch.set_num_threads(psutil.cpu_count(logical=False) or 1)
     reports = train(Trainer.start(config, images, tmp_path / "run"))

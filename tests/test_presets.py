@@ -17,35 +17,35 @@ from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 COMMON: dict[str, Any] = {
     "patch_size": 64,
     "latent_size": 4,
-    "generator_layers": None,  # {4,2,2} throughout, {4,2,3} last
+    "generator_kernels": None,  # {4,2,2} throughout, {4,2,3} last
     "critic_widths": (64, 128, 256, 512),
-    "critic_slope": 0.0,
+    "critic_negative_slope": 0.0,
     "critic_heads": False,
-    "resampled_head": False,
+    "feature_resampling": False,
     "normalisation": "batch",
-    "symmetries": "none",
-    "hard_phases": False,
+    "augmentation": "none",
+    "straight_through": False,
     # All planes.
-    "critic_planes": None,
-    "generator_planes": None,
+    "critic_slices": None,
+    "generator_slices": None,
     "objective": "wgan-gp",
     "penalty_weight": 10.0,
-    "penalty_every": 1,
+    "penalty_interval": 1,
     "critic_steps": 5,
     "generator_steps": 1,
     "update_per_axis": True,
     "generator_optimiser": "adam",
     "critic_optimiser": "adam",
-    "generator_rate": 1e-4,
-    "critic_rate": 1e-4,
+    "generator_lr": 1e-4,
+    "critic_lr": 1e-4,
     # Constant learning rates, the last weights as they are.
-    "decay_from": 1.0,
-    "averaging": 0.0,
-    "output_rate": 1.0,
+    "lr_decay_start": 1.0,
+    "ema_decay": 0.0,
+    "output_lr_scale": 1.0,
     "lookahead": 0,
-    "match_fractions": False,
-    "critic_volumes": 8,
-    "share_volumes": False,
+    "match_phase_fractions": False,
+    "critic_batch_size": 8,
+    "share_batch": False,
     "precision": "float32",
     "condition": "none",
     "minutes": None,
@@ -57,8 +57,8 @@ PAPER = {
     "latent_channels": 64,
     "generator_widths": (512, 256, 128, 64),
     "betas": (0.0, 0.9),
-    "generator_volumes": 16,
-    "real_images": 8,
+    "generator_batch_size": 16,
+    "real_batch_size": 8,
 }
 # The code of the paper's time, commit 439c305: 30 epochs of 28,800 crops in batches of
 # 32, a generator step every 5 batches: 30 * 28,800 / 32 / 5 = 5,400.
@@ -68,10 +68,10 @@ V1 = {
     "latent_channels": 16,
     "generator_widths": (512, 256, 128, 64),
     "betas": (0.0, 0.9),
-    "generator_volumes": 32,
-    "real_images": 32,
+    "generator_batch_size": 32,
+    "real_batch_size": 32,
     "steps": 5_400,
-    "settle_minutes": None,
+    "patience_minutes": None,
 }
 # The code at 58a7ea3 (2022): 100 * 28,800 / 8 / 5 = 72,000.
 HEAD = {
@@ -80,10 +80,10 @@ HEAD = {
     "latent_channels": 32,
     "generator_widths": (1024, 512, 128, 32),
     "betas": (0.9, 0.99),
-    "generator_volumes": 8,
-    "real_images": 8,
+    "generator_batch_size": 8,
+    "real_batch_size": 8,
     "steps": 72_000,
-    "settle_minutes": None,
+    "patience_minutes": None,
 }
 PUBLISHED = {"slicegan-paper": PAPER, "slicegan-v1": V1, "slicegan-head": HEAD}
 
@@ -104,10 +104,10 @@ def test_published_values_are_complete() -> None:
         *type(RunConfig().micrograph).model_fields,
         # Of systems of images only.
         *type(RunConfig().images).model_fields,
-        "slice_distance",
+        "sliced_wasserstein",
         *("epochs", "critic_normalisation", "image_kernel", "image_padding"),
-        *("seed", "device", "threads", "steps", "settle_minutes"),
-        *("monitor_every", "checkpoint_minutes", "keep_checkpoints"),
+        *("seed", "device", "threads", "steps", "patience_minutes"),
+        *("monitor_interval", "checkpoint_minutes", "keep_checkpoints"),
     }
     other_objectives = {
         *("weight_clip", "outcomes", "anchors", "anchor_skew", "real_anchor"),
@@ -119,7 +119,7 @@ def test_published_values_are_complete() -> None:
 
 def test_the_paper_trains_until_the_metrics_settle() -> None:
     training = preset("slicegan-paper").training
-    assert training.settle_minutes is not None
+    assert training.patience_minutes is not None
     # The limit of steps is far beyond what the paper needed.
     assert training.steps >= 72_000
 

@@ -23,16 +23,16 @@ StartToy = Callable[..., Trainer]
 
 # Different objectives, optimiser states, planes and penalties.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "r3gan": {"objective": "r3gan", "penalty_every": 4, "monitor_every": 2},
+    "r3gan": {"objective": "r3gan", "penalty_interval": 4, "monitor_interval": 2},
     "wgan-gp": {
         "objective": "wgan-gp",
         "critic_steps": 2,
-        "share_volumes": False,
+        "share_batch": False,
         "critic_heads": False,
         "normalisation": "pixel",
         "betas": (0.5, 0.9),
     },
-    "last weights": {"averaging": 0, "decay_from": 1},
+    "last weights": {"ema_decay": 0, "lr_decay_start": 1},
 }
 # What depends on the clock.
 TIMES = ("/elapsed_s", "/best_at_s")
@@ -86,7 +86,7 @@ def test_history_of_a_resumed_run_is_whole(
     toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
 ) -> None:
     """Each step once, with the losses of the reports, measured every two steps."""
-    config = toy_config.changed(steps=6, monitor_every=2)
+    config = toy_config.changed(steps=6, monitor_interval=2)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     reports = train(Trainer.start(config, toy_images, whole))
     train(Trainer.start(config, toy_images, parts), stop_at=3)

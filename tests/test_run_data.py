@@ -52,7 +52,7 @@ def test_images_are_learnt_from_crops_or_whole_planes() -> None:
     whole = training_data(SMALL.changed(cut_axis="z"), volume)
     assert isinstance(whole, ImageSet)
     np.testing.assert_array_equal(whole.values, ellipses(6))
-    some = training_data(SMALL.changed(cut_axis="z", largest_set=2), volume)
+    some = training_data(SMALL.changed(cut_axis="z", max_images=2), volume)
     assert isinstance(some, ImageSet)
     np.testing.assert_array_equal(some.values, ellipses(6)[[0, 3]])
     across = training_data(SMALL.changed(cut_axis="y"), volume)

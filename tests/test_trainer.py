@@ -26,7 +26,7 @@ def test_steps_end_a_run(start_toy: StartToy) -> None:
 
 
 def test_reports(start_toy: StartToy) -> None:
-    trainer = start_toy(steps=4, monitor_every=3)
+    trainer = start_toy(steps=4, monitor_interval=3)
     reports = train(trainer)
     assert [report.step for report in reports] == [1, 2, 3, 4]
     assert [report.progress for report in reports] == [0.25, 0.5, 0.75, 1]
@@ -149,7 +149,7 @@ def test_closing_the_loop_saves(start_toy: StartToy) -> None:
         ({"patch_size": 64}, "at least 64 x 64"),
         ({"patch_size": 32}, r"makes 16 voxels.*patch has 32"),
         ({"generator_widths": (6, 6, 6)}, r"makes 32 voxels.*patch has 16"),
-        ({"generator_layers": ((4, 2, 1),) * 3}, r"padding must be at least"),
+        ({"generator_kernels": ((4, 2, 1),) * 3}, r"padding must be at least"),
         ({"critic_widths": (6,) * 5}, "halves its images 5 times"),
         ({"device": "cuda:99"}, "no device 'cuda:99'"),
     ],

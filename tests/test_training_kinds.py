@@ -34,7 +34,7 @@ def test_gray_and_colour_train(
         objective=objective,
         architecture=architecture,
         steps=3,
-        monitor_every=3,
+        monitor_interval=3,
     )
     trainer = Trainer(config, TrainingImages.isotropic(image))
     report = train(trainer)[-1]
@@ -132,7 +132,7 @@ def test_symmetries(
         if isotropic
         else TrainingImages.anisotropic(image, image, image)
     )
-    trainer = Trainer(toy_config.changed(symmetries=symmetries), images)
+    trainer = Trainer(toy_config.changed(augmentation=symmetries), images)
     crops = trainer.samplers[0].sample(50, torch.Generator().manual_seed(0))
     lies = (crops[:, 1] == crops[:, 1, :, :1]).flatten(1).all(dim=1)
     assert bool(lies.all()) != turned

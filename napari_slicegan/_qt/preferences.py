@@ -42,7 +42,7 @@ class Preferences:
             If a value is not allowed.
         """
         return preset(self.preset).changed(
-            device=self.device, monitor_every=self.preview_interval
+            device=self.device, monitor_interval=self.preview_interval
         )
 
 

@@ -74,7 +74,7 @@ class CriticOrder:
     @property
     def resampling(self) -> ResampledHead | None:
         """Noise of the scores, where the settings ask for it."""
-        return ResampledHead(self.rng) if self.settings.resampled_head else None
+        return ResampledHead(self.rng) if self.settings.feature_resampling else None
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Architecture:
 def _volume_spec(
     settings: ArchitectureSettings, channels: int, output: Output
 ) -> GeneratorSpec:
-    layers = settings.generator_layers
+    layers = settings.generator_kernels
     return GeneratorSpec(
         architecture=settings.architecture,
         channels=channels,
@@ -136,7 +136,7 @@ def _plane_critic(order: CriticOrder) -> PlaneCritic:
         order.settings.critic_widths,
         order.settings.patch_size,
         order.outputs,
-        order.settings.critic_slope,
+        order.settings.critic_negative_slope,
         order.heads,
         order.resampling,
     )
@@ -185,7 +185,7 @@ def _specgan_spec(
 ) -> ImageSpec:
     if settings.image_kernel % 2 == 0:
         raise ValueError(
-            f"'Image kernel' must be odd so that it has a middle, got "
+            f"'Image kernel size' must be odd so that it has a middle, got "
             f"{settings.image_kernel}; use {settings.image_kernel + 1}."
         )
     return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from datetime import datetime
@@ -20,7 +21,7 @@ from napari_slicegan.commands.options import (
 )
 from napari_slicegan.commands.report import export, measure, opened, report
 from napari_slicegan.commands.window import run_demo_in_window, run_window, window_fault
-from napari_slicegan.config import AXES, MicrographSettings, RunConfig
+from napari_slicegan.config import AXES, FORMAT, MicrographSettings, RunConfig
 from napari_slicegan.demo import DemoJob, run_demo
 from napari_slicegan.estimates.runs import estimate
 from napari_slicegan.fine_tuning import fine_tune
@@ -97,8 +98,9 @@ def train(options: Namespace) -> int:
     name = Path(images.name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     if options.source:
-        return _run(fine_tune(options.source, config, images, out), out)
-    trainer = Trainer.start(config, images, out)
+        trainer = fine_tune(options.source, config, images, out)
+    else:
+        trainer = Trainer.start(config, images, out)
     _say(estimate(trainer.config, images).sentence())
     return _run(trainer, out)
 
@@ -129,7 +131,8 @@ def sample(options: Namespace) -> int:
 def presets(options: Namespace) -> int:
     """List the presets, or the settings of one."""
     if options.name:
-        _say(preset(options.name).model_dump_json(indent=2))
+        settings = preset(options.name).model_dump(mode="json")
+        _say(json.dumps({"format": FORMAT, **settings}, indent=2))
         return DONE
     for name in PRESETS:
         _say(f"{name:16} {SUMMARIES[name]}")

@@ -8,7 +8,12 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_slicegan.config import RunConfig, Settings, group_of_field
+from napari_slicegan.config import (
+    FORMER_NAMES,
+    RunConfig,
+    Settings,
+    group_of_field,
+)
 from napari_slicegan.presets import PRESETS, preset
 from napari_slicegan.sample_data import generator_path as sample_generator
 from napari_slicegan.sample_data import path as sample_path
@@ -21,7 +26,11 @@ SAMPLE = "sample:"
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
-    """Add a flag for every setting of the named groups; all groups by default."""
+    """Add a flag for every setting of the named groups; all groups by default.
+
+    The flags of earlier names work, too, and are not shown.
+    """
+    former = {new: old for old, new in FORMER_NAMES.items()}
     for name, info in RunConfig.model_fields.items():
         settings = info.annotation
         if not (isinstance(settings, type) and issubclass(settings, Settings)):
@@ -30,13 +39,18 @@ def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
             continue
         section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
         for field, facts in settings.model_fields.items():
-            section.add_argument(
-                f"--{field.replace('_', '-')}",
-                dest=f"setting_{field}",
-                default=argparse.SUPPRESS,
-                help=_help(facts),
-                **_form(facts),
-            )
+            for flag, text in (
+                (field, _help(facts)),
+                (former.get(field), argparse.SUPPRESS),
+            ):
+                if flag is not None:
+                    section.add_argument(
+                        f"--{flag.replace('_', '-')}",
+                        dest=f"setting_{field}",
+                        default=argparse.SUPPRESS,
+                        help=text,
+                        **_form(facts),
+                    )
 
 
 def add_config_flags(parser: argparse.ArgumentParser) -> None:

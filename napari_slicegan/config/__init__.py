@@ -11,6 +11,7 @@ from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
 from napari_slicegan.config.game import ObjectiveSettings
 from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
+from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
 from napari_slicegan.config.networks import (
     DIMENSIONS,
     ArchitectureSettings,
@@ -32,6 +33,8 @@ from napari_slicegan.config.training import (
 __all__ = [
     "AXES",
     "DIMENSIONS",
+    "FORMAT",
+    "FORMER_NAMES",
     "VOLUMES",
     "ArchitectureSettings",
     "Axis",
@@ -48,5 +51,6 @@ __all__ = [
     "TrainingSettings",
     "check_changes",
     "group_of_field",
+    "migrate",
     "parse_config",
 ]

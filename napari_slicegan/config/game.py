@@ -1,4 +1,4 @@
-"""Settings of the game between generator and critic."""
+"""Settings of the GAN objective."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Anchor = tuple[Annotated[float, Field(ge=0)], ...]
 
 
 class ObjectiveSettings(Settings):
-    """The game between generator and critic."""
+    """The GAN objective of generator and critic."""
 
     objective: Literal[
         "bce", "lsgan", "hinge", "wgan", "realness", "wgan-gp", "r3gan"
@@ -35,78 +35,80 @@ class ObjectiveSettings(Settings):
         description="Weight of the gradient penalty; 0 for none. 'wgan' and "
         "'realness' have none.",
     )
-    penalty_every: int = Field(
+    penalty_interval: int = Field(
         4,
         ge=1,
         le=100,
         title="Penalty interval",
-        description="Critic steps from one gradient penalty to the next.",
+        description="Critic steps between two gradient penalties (lazy "
+        "regularisation).",
     )
     critic_steps: int = Field(
         1,
         ge=1,
         le=100,
         title="Critic steps",
-        description="Critic steps for each generator step.",
+        description="Critic steps per generator step.",
     )
     generator_steps: int = Field(
         1,
         ge=1,
         le=100,
         title="Generator steps",
-        description="Generator steps after the critic steps; all of these together "
-        "are one step of the run.",
+        description="Generator steps after the critic steps; together they are one "
+        "training step.",
     )
     weight_clip: float = Field(
         0.01,
         gt=0,
         le=10,
         title="Weight clipping",
-        description="Largest size of a weight of the critic, for 'wgan'.",
+        description="Largest absolute value of a critic weight, for 'wgan'.",
     )
     outcomes: int = Field(
         10,
         ge=2,
         le=1024,
         title="Outcomes",
-        description="Outcomes of realness that the critic tells apart, for 'realness'.",
+        description="Number of outcomes of the realness distribution, for 'realness'.",
     )
     anchors: AnchorLaw = Field(
         "normal-uniform",
         title="Anchors",
-        description="What the critic is to answer, for 'realness': histograms of a "
-        "uniform sample for real and of a normal one for generated images, of two "
-        "skew-normal ones, or 'custom'.",
+        description="Target distributions of the critic, for 'realness': histograms "
+        "of a uniform sample for real and a normal one for generated images, of two "
+        "skew-normal samples, or 'custom'.",
     )
     anchor_skew: float = Field(
         1.0,
         ge=0,
         le=2,
         title="Anchor skew",
-        description="How far apart the anchors are moved: by this much on outcomes "
-        "from -1 to 1, or five times this as the shape of the skew-normal law.",
+        description="Shift of the anchors away from each other, on outcomes from -1 "
+        "to 1; five times this is the shape parameter of the skew-normal "
+        "distribution.",
     )
     real_anchor: Anchor = Field(
         (),
         title="Anchor, real",
-        description="Custom anchor of real images: a share for each outcome.",
+        description="Custom anchor of real images: one probability per outcome.",
     )
     generated_anchor: Anchor = Field(
         (),
         title="Anchor, generated",
-        description="Custom anchor of generated images: a share for each outcome.",
+        description="Custom anchor of generated images: one probability per outcome.",
     )
     realness_form: RealnessForm = Field(
         "O2",
-        title="Realness form",
-        description="What the generator of 'realness' aims at: away from the anchor of "
-        "generated images (O1), and also towards real images (O2) or the anchor of "
-        "real images (O3).",
+        title="Realness objective",
+        description="Generator objective of 'realness': away from the anchor of "
+        "generated images (O1), and also towards real images (O2) or towards the "
+        "anchor of real images (O3).",
     )
     update_per_axis: bool = Field(
         False,
-        title="Update for each axis",
-        description="Isotropic materials: a critic step updates the critic three "
-        "times, for each axis in turn, instead of once for all axes. Anisotropic "
-        "ones have a critic for each axis in any case.",
+        title="Update per axis",
+        description="Isotropic materials: a critic step updates the critic once for "
+        "each axis in turn instead of once for all axes. Anisotropic materials always "
+        "have one critic per axis.",
     )

@@ -16,48 +16,49 @@ class ImageSettings(Settings):
         "none",
         title="Cut along",
         description="Axis along which a volume is cut into whole images, such as the "
-        "slices of a brain; 'none': random crops of micrographs.",
+        "slices of a brain scan; 'none': random crops of micrographs.",
     )
-    largest_set: int | None = Field(
+    max_images: int | None = Field(
         None,
         ge=1,
-        title="Largest set",
-        description="Only so many images of a set are used, evenly spread; empty for "
-        "all.",
+        title="Maximum images",
+        description="Largest number of images used, evenly spaced over the set; empty "
+        "for all.",
     )
     aligned: bool = Field(
         False,
         title="Aligned images",
-        description="The images show the same thing at the same place, as brains or "
-        "parts do: their structural similarity is measured. For micrographs it tells "
-        "nothing; leave it off.",
+        description="The images show the same object at the same place, such as "
+        "brains or parts: their structural similarity (SSIM) is measured. Meaningless "
+        "for micrographs.",
     )
     scaling: Literal["min-max", "rows", "columns"] = Field(
         "min-max",
         title="Scaling",
-        description="'min-max': by the extremes of the set. 'rows', 'columns': each by "
-        "its own mean and deviation over the set, which takes drifts from line to line "
-        "away and puts them back.",
+        description="'min-max': by minimum and maximum of the set. 'rows', 'columns': "
+        "standardise each row or column by its mean and standard deviation over the "
+        "set, which removes drift between lines and restores it in generated images.",
     )
     log_offset: float | None = Field(
         None,
         gt=0,
         title="Logarithm offset",
-        description="Rows or columns: added to the values before their logarithm is "
-        "taken; empty for no logarithm.",
+        description="Offset added to the values before taking the logarithm, with "
+        "'rows' or 'columns'; empty for no logarithm.",
     )
     roll: int = Field(
         0,
         ge=0,
         le=4096,
         title="Roll",
-        description="Largest number of columns by which an image is rolled at random "
-        "when it is drawn; 0 for none.",
+        description="Data augmentation: largest number of columns by which an image "
+        "is rolled at random; 0 for none.",
     )
-    judged_images: int = Field(
+    evaluation_images: int = Field(
         64,
         ge=16,
         le=4096,
-        title="Images judged",
-        description="Generated images that are measured against as many real ones.",
+        title="Evaluation images",
+        description="Number of generated images that monitoring compares with as many "
+        "real ones.",
     )

@@ -56,7 +56,8 @@ class ArchitectureSettings(Settings):
         ge=8,
         le=1024,
         title="Patch size",
-        description="Edge of the training volumes and of the real crops, in pixels.",
+        description="Edge length of the training volumes and of the real crops, in "
+        "pixels.",
     )
     latent_size: int = Field(
         4,
@@ -70,70 +71,70 @@ class ArchitectureSettings(Settings):
         ge=1,
         le=1024,
         title="Latent channels",
-        description="Random numbers at each latent position.",
+        description="Latent channels: random numbers at each latent position.",
     )
     generator_widths: Widths = Field(
         (192, 96, 48, 24),
         title="Generator widths",
         description="Channels of the generator's hidden layers, first to last.",
     )
-    generator_layers: tuple[KernelSet, ...] | None = Field(
+    generator_kernels: tuple[KernelSet, ...] | None = Field(
         None,
         title="Generator kernels",
-        description="Kernel, stride and padding of each generator layer; by default "
-        "4,2,2 throughout and 4,2,3 last.",
+        description="Kernel size, stride and padding of each generator layer; by "
+        "default 4,2,2, and 4,2,3 for the last.",
     )
     critic_widths: Widths = Field(
         (32, 64, 128, 256),
         title="Critic widths",
         description="Channels of the critic's hidden layers, first to last.",
     )
-    critic_slope: float = Field(
+    critic_negative_slope: float = Field(
         0.2,
         ge=0,
         le=1,
-        title="Critic slope",
-        description="Slope of the critic's rectifiers below zero; 0 is a plain ReLU.",
+        title="Critic negative slope",
+        description="Negative slope of the critic's LeakyReLU; 0 is a plain ReLU.",
     )
     critic_heads: bool = Field(
         True,
         title="Critic heads",
-        description="Isotropic materials: the critic scores each axis with a last "
-        "layer of its own, so that all axes become equally good. Anisotropic ones "
-        "have a critic for each axis in any case.",
+        description="Isotropic materials: one output layer of the critic for each "
+        "axis, so that all axes become equally good. Anisotropic materials always "
+        "have one critic per axis.",
     )
-    resampled_head: bool = Field(
+    feature_resampling: bool = Field(
         False,
-        title="Resampled head",
-        description="The critic predicts mean and spread of each score and draws the "
-        "score from them (feature resampling of RealnessGAN).",
+        title="Feature resampling",
+        description="The critic predicts mean and standard deviation of each score "
+        "and samples the score from them (feature resampling of RealnessGAN).",
     )
     critic_normalisation: Literal["none", "batch"] = Field(
         "none",
         title="Critic normalisation",
-        description="Normalisation of the hidden layers of the critic of 'specgan', "
-        "the first one left out.",
+        description="Normalisation of the critic's hidden layers except the first, "
+        "for 'specgan'.",
     )
     image_kernel: int = Field(
         5,
         ge=3,
         le=15,
-        title="Image kernel",
-        description="Edge of the kernels of 'specgan', an odd number of pixels.",
+        title="Image kernel size",
+        description="Kernel size of 'specgan', an odd number of pixels.",
     )
     image_padding: Literal["tensorflow", "torch"] = Field(
         "tensorflow",
         title="Image padding",
-        description="Where 'specgan' pads its images by one pixel more: to the right "
-        "and below, as TensorFlow, or on all sides, as usual with torch.",
+        description="Padding of 'specgan': the extra pixel at the right and bottom, "
+        "as in TensorFlow, or on all sides, as is usual in PyTorch.",
     )
     condition: Literal["none", "phase_fraction"] = Field(
         "none",
         title="Condition",
-        description="For volumes. 'phase_fraction': generator and critic are told the "
-        "fraction of the last phase in each micrograph, so that it can be chosen "
-        "afterwards. Needs several micrographs of an isotropic material whose "
-        "fractions differ.",
+        description="For volumes. 'phase_fraction': a conditional GAN whose generator "
+        "and critic receive the fraction of the last phase in each micrograph, so "
+        "that it can be chosen when volumes are generated. Needs several micrographs "
+        "of an isotropic material with different fractions.",
     )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
@@ -150,36 +151,36 @@ class ArchitectureSettings(Settings):
 class SliceSettings(Settings):
     """What the critic sees."""
 
-    symmetries: Literal["auto", "none", "flips", "rotations"] = Field(
+    augmentation: Literal["auto", "none", "flips", "rotations"] = Field(
         "auto",
-        title="Image symmetries",
-        description="Symmetries applied to the real crops: 'flips' mirrors them, "
-        "'rotations' adds quarter turns. 'auto': rotations for isotropic "
-        "materials, none otherwise.",
+        title="Augmentation",
+        description="Data augmentation of the real crops: 'flips' mirrors them, "
+        "'rotations' adds quarter turns. 'auto': rotations for isotropic materials, "
+        "none otherwise.",
     )
-    critic_planes: int | None = Field(
+    critic_slices: int | None = Field(
         4,
         ge=1,
-        title="Critic planes",
-        description="Random planes per axis and volume in a critic step; empty for "
+        title="Critic slices",
+        description="Random slices per axis and volume in a critic step; empty for "
         "all of them.",
     )
-    hard_phases: bool = Field(
+    straight_through: bool = Field(
         True,
-        title="Hard phases",
-        description="The critic sees the most probable phase of each voxel, as in the "
-        "finished volume, instead of probabilities.",
+        title="Straight-through phases",
+        description="The critic sees one-hot phases (argmax), as in the finished "
+        "volume, instead of probabilities; gradients pass straight through.",
     )
-    slice_distance: bool = Field(
+    sliced_wasserstein: bool = Field(
         False,
-        title="Slice distance",
-        description="Also measure the sliced Wasserstein distance of the preview's "
-        "slices from real crops; each measurement then takes longer.",
+        title="Sliced Wasserstein",
+        description="Also measure the sliced Wasserstein distance (SWD) between "
+        "slices of the preview and real crops; monitoring then takes longer.",
     )
-    generator_planes: int | None = Field(
+    generator_slices: int | None = Field(
         4,
         ge=1,
-        title="Generator planes",
-        description="Random planes per axis and volume in a generator step; empty "
-        "for all of them.",
+        title="Generator slices",
+        description="Random slices per axis and volume in a generator step; empty for "
+        "all of them.",
     )

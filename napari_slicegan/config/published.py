@@ -15,15 +15,15 @@ _ADAM: Mapping[str, object] = {
     "critic_steps": 1,
     "generator_steps": 1,
     "penalty_weight": 0.0,
-    "decay_from": 1.0,
-    "output_rate": 1.0,
+    "lr_decay_start": 1.0,
+    "output_lr_scale": 1.0,
     "lookahead": 0,
 }
 _RMSPROP = {**_ADAM, "generator_optimiser": "rmsprop", "critic_optimiser": "rmsprop"}
 
 
 def _rate(rate: float) -> dict[str, float]:
-    return {"generator_rate": rate, "critic_rate": rate}
+    return {"generator_lr": rate, "critic_lr": rate}
 
 
 PUBLISHED: Mapping[str, Mapping[str, object]] = MappingProxyType(
@@ -35,7 +35,7 @@ PUBLISHED: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "betas": (0.0, 0.9),
             "critic_steps": 5,
             "penalty_weight": 10.0,
-            "penalty_every": 1,
+            "penalty_interval": 1,
         },
         # Arjovsky et al. 2017, algorithm 1.
         "wgan": {

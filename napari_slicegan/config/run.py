@@ -10,6 +10,7 @@ from napari_slicegan.config.base import Settings
 from napari_slicegan.config.game import ObjectiveSettings
 from napari_slicegan.config.image_sets import ImageSettings
 from napari_slicegan.config.images import MicrographSettings
+from napari_slicegan.config.migration import FORMER_NAMES
 from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.training import (
     OptimiserSettings,
@@ -36,6 +37,8 @@ class RunConfig(Settings):
     def changed(self, **values: Any) -> RunConfig:
         """Copy with some fields replaced, named without their group.
 
+        Names of earlier releases are still taken.
+
         Raises
         ------
         ValueError
@@ -43,7 +46,8 @@ class RunConfig(Settings):
         """
         data = self.model_dump()
         homes = group_of_field()
-        for name, value in values.items():
+        for given, value in values.items():
+            name = FORMER_NAMES.get(given, given)
             if name not in homes:
                 raise ValueError(
                     f"No setting is called '{name}'. Settings: "
@@ -100,6 +104,11 @@ def _sentence(fault: Any) -> str:
     """One sentence for one pydantic fault."""
     path = [str(part) for part in fault["loc"]]
     name = ".".join(path) or "The settings"
+    if fault["type"] == "extra_forbidden":
+        return (
+            f"No setting is called '{name}' (got {fault['input']!r}); correct the name "
+            "or remove it."
+        )
     group = RunConfig.model_fields.get(path[0]) if path else None
     field = None
     if group is not None and len(path) > 1 and isinstance(group.annotation, type):

@@ -19,73 +19,75 @@ class OptimiserSettings(Settings):
     generator_optimiser: OptimiserName = Field(
         "adam",
         title="Generator optimiser",
-        description="How gradients become steps of the generator's weights.",
+        description="Optimiser of the generator.",
     )
     critic_optimiser: OptimiserName = Field(
         "adam",
         title="Critic optimiser",
-        description="How gradients become steps of the critics' weights.",
+        description="Optimiser of the critics.",
     )
-    generator_rate: float = Field(
+    generator_lr: float = Field(
         4e-3,
         gt=0,
         le=1,
         title="Generator learning rate",
         description="Learning rate of the generator.",
     )
-    critic_rate: float = Field(
+    critic_lr: float = Field(
         8e-4,
         gt=0,
         le=1,
         title="Critic learning rate",
         description="Learning rate of the critics.",
     )
-    output_rate: float = Field(
+    output_lr_scale: float = Field(
         0.3,
         gt=0,
         le=1,
-        title="Output layer rate",
-        description="Learning rate of the generator's last layer, as a share of the "
-        "generator's. All its movements add up in the volume; a small share keeps the "
-        "phase fractions steady.",
+        title="Output layer rate scale",
+        description="Learning rate of the generator's last layer relative to its "
+        "other layers. All updates of this layer add up in the volume; a small value "
+        "keeps the phase fractions steady.",
     )
     lookahead: int = Field(
         5,
         ge=0,
         le=1000,
-        title="Lookahead",
-        description="Steps after which generator and critics go back half of the way "
-        "they came, which damps their circling around each other; 0 for never.",
+        title="Lookahead steps",
+        description="Lookahead optimiser: every so many steps generator and critics "
+        "move back half-way to their earlier weights, which damps their oscillation "
+        "around each other; 0 for never.",
     )
     betas: tuple[
         Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]
     ] = Field(
         (0.0, 0.99),
         title="Adam betas",
-        description="Decay of Adam's first and second moments; RMSprop has the second "
-        "only, SGD none.",
+        description="Decay rates of Adam's first and second moments; RMSprop uses the "
+        "second only, SGD none.",
     )
-    decay_from: float = Field(
+    lr_decay_start: float = Field(
         0.25,
         ge=0,
         le=1,
-        title="Decay from",
-        description="Share of the run after which the learning rates fall linearly "
-        "to a twentieth; 1 keeps them constant.",
+        title="Learning rate decay start",
+        description="Fraction of the run after which the learning rates decay "
+        "linearly to a twentieth; 1 keeps them constant.",
     )
-    averaging: float = Field(
+    ema_decay: float = Field(
         0.99,
         ge=0,
         lt=1,
-        title="Weight averaging",
-        description="Decay per step of the running average of the generator's "
-        "weights; 0 uses the last weights.",
+        title="EMA decay",
+        description="Decay per step of the exponential moving average (EMA) of the "
+        "generator's weights; 0 uses the last weights.",
     )
-    match_fractions: bool = Field(
+    match_phase_fractions: bool = Field(
         True,
-        title="Match fractions",
-        description="Phases: moves the interfaces of the trained generator by a "
-        "fraction of a voxel so that its mean phase fractions are those of the images.",
+        title="Match phase fractions",
+        description="Phases: shifts the interfaces of the trained generator by a "
+        "fraction of a voxel so that its mean phase fractions equal those of the "
+        "images.",
     )
 
 
@@ -97,7 +99,7 @@ class TrainingSettings(Settings):
         ge=0,
         lt=2**63,
         title="Seed",
-        description="Fixes every random number of the run.",
+        description="Seed of all random numbers of the run.",
     )
     device: str = Field(
         "auto",
@@ -116,86 +118,87 @@ class TrainingSettings(Settings):
         100_000,
         ge=1,
         title="Steps",
-        description="Generator steps after which the run ends.",
+        description="Training steps after which the run ends.",
     )
     epochs: int | None = Field(
         None,
         ge=1,
         title="Epochs",
         description="Systems of images: passes through the set after which the run "
-        "ends, if 'Steps' does not end it before; empty for 'Steps' alone.",
+        "ends, unless 'Steps' ends it earlier; empty for 'Steps' alone.",
     )
     minutes: float | None = Field(
         4.75,
         gt=0,
         title="Minutes",
-        description="Minutes within which the run ends, monitoring and saving "
-        "included; pauses do not count. Empty for no limit.",
+        description="Training time after which the run ends, in minutes; includes "
+        "monitoring and saving, but not pauses. Empty for no limit.",
     )
-    settle_minutes: float | None = Field(
+    patience_minutes: float | None = Field(
         None,
         gt=0,
-        title="Stop when settled",
-        description="Minutes without improvement of the measured quality after "
-        "which the run ends; empty to train on.",
+        title="Early stopping patience",
+        description="Early stopping: minutes without improvement of the measured "
+        "quality after which the run ends; empty to train on.",
     )
-    generator_volumes: int | None = Field(
+    generator_batch_size: int | None = Field(
         None,
         ge=1,
         le=1024,
-        title="Volumes, generator",
+        title="Generator batch size",
         description="Volumes generated in a generator step. Empty for 2; if both "
-        "numbers are empty, a new run on a CUDA GPU takes as many as its free memory "
-        "holds, up to 16.",
+        "batch sizes are empty, a new run on a CUDA GPU takes as many as its free "
+        "memory holds, up to 16.",
     )
-    critic_volumes: int | None = Field(
+    critic_batch_size: int | None = Field(
         None,
         ge=1,
         le=1024,
-        title="Volumes, critic",
-        description="Volumes generated in a critic step; empty as for the generator.",
+        title="Critic batch size",
+        description="Volumes generated in a critic step; empty for the generator's "
+        "batch size.",
     )
-    share_volumes: bool = Field(
+    share_batch: bool = Field(
         True,
-        title="Share volumes",
+        title="Share batch",
         description="The generator step reuses the volumes of the last critic step; "
-        "needs equal numbers of volumes.",
+        "needs equal batch sizes.",
     )
-    real_images: int | None = Field(
+    real_batch_size: int | None = Field(
         None,
         ge=1,
-        title="Real crops",
-        description="Real crops per axis in a critic step; empty for one for each "
-        "generated plane.",
+        title="Real batch size",
+        description="Real crops per axis in a critic step; empty for one per "
+        "generated slice.",
     )
     threads: int | None = Field(
         None,
         ge=1,
         le=1024,
         title="Threads",
-        description="Processor threads for the computation; empty for all cores.",
+        description="CPU threads for the computation; empty for all cores.",
     )
-    monitor_every: int = Field(
+    monitor_interval: int = Field(
         50,
         ge=1,
         title="Monitor interval",
-        description="Steps from one quality measurement and preview to the next.",
+        description="Steps between two quality measurements and previews.",
     )
     checkpoint_minutes: float = Field(
         1.0,
         gt=0,
         title="Checkpoint interval",
-        description="Minutes from one checkpoint to the next.",
+        description="Minutes between two checkpoints.",
     )
     keep_checkpoints: int = Field(
         2,
         ge=1,
         le=1000,
         title="Checkpoints kept",
-        description="Newest checkpoints kept in the run folder.",
+        description="Number of newest checkpoints kept in the run folder.",
     )
 
     @property
     def volumes(self) -> tuple[int, int]:
         """Volumes generated in a critic step and in a generator step."""
-        return self.critic_volumes or VOLUMES, self.generator_volumes or VOLUMES
+        return self.critic_batch_size or VOLUMES, self.generator_batch_size or VOLUMES

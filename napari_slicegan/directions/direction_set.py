@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from napari_slicegan.config.migration import refuse_newer
 from napari_slicegan.directions.direction import Direction, Effect, Example, Model
 from napari_slicegan.machine.atomic_files import replacing
 
@@ -207,6 +208,7 @@ def load_directions(path: str | Path) -> DirectionSet:
             f"{path.name}: expected a safetensors file, got one that cannot be read "
             f"({str(error).rstrip('.')}); copy it again or save it once more."
         ) from error
+    refuse_newer(metadata.get("format"), FORMAT, path.name)
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path.name}: expected directions in the format '{FORMAT}', got "

@@ -123,13 +123,13 @@ def with_volumes(config: RunConfig, data: Data) -> RunConfig:
     """
     training = config.training
     device = choose_device(training.device)
-    given = training.critic_volumes or training.generator_volumes
+    given = training.critic_batch_size or training.generator_batch_size
     if device.type != "cuda" or given:
         return config
     usable = USED_SHARE * free_memory(device) - OVERHEAD_BYTES
     subject, n = build_subject(config, data), MOST_VOLUMES
     while True:
-        config = config.changed(critic_volumes=n, generator_volumes=n)
+        config = config.changed(critic_batch_size=n, generator_batch_size=n)
         if n <= VOLUMES or _cost(config, subject).memory_bytes <= usable:
             return config
         n //= 2
@@ -196,7 +196,7 @@ def step_cost(
         first, moments = counter.take(), counter.bytes - alive
         game.step(real, 0.0)
         second = counter.take()
-    share = 1 / config.objective.penalty_every
+    share = 1 / config.objective.penalty_interval
     return StepCost(
         share * first.operations + (1 - share) * second.operations,
         share * first.calls + (1 - share) * second.calls,

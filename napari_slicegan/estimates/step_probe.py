@@ -67,16 +67,16 @@ class Probe:
 def timed_settings(config: RunConfig, images: int) -> RunConfig:
     """Settings of a step that moves critic and generator once, with so many images."""
     training = {
-        "critic_volumes": images,
-        "generator_volumes": images,
-        "share_volumes": False,
+        "critic_batch_size": images,
+        "generator_batch_size": images,
+        "share_batch": False,
     }
-    game = {"critic_steps": 1, "generator_steps": 1, "penalty_every": 1}
+    game = {"critic_steps": 1, "generator_steps": 1, "penalty_interval": 1}
     return RunConfig(
         architecture=config.architecture,
         objective=config.objective,
         optimiser=config.optimiser,
-    ).changed(**{**training, **game, "critic_heads": False, "hard_phases": False})
+    ).changed(**{**training, **game, "critic_heads": False, "straight_through": False})
 
 
 @functools.lru_cache(maxsize=32)

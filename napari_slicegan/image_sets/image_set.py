@@ -86,13 +86,13 @@ class ImageSet:
         path = Path(path)
         found = _files(path) if path.is_dir() else [path]
         if path.is_dir():
-            found = [found[i] for i in _spread(len(found), settings.largest_set)]
+            found = [found[i] for i in _spread(len(found), settings.max_images)]
             images = (image for file in found for image in _images(file, size))
         elif path.suffix.lower() in (".csv", ".wav"):
             images = (image for image in _images(path, size))
         else:
             planes = _planes(path, settings)
-            chosen = _spread(len(planes), settings.largest_set)
+            chosen = _spread(len(planes), settings.max_images)
             images = (_resized(planes[i], size) for i in chosen)
         return cls(_stacked(images, found), path.name)
 
@@ -113,7 +113,7 @@ class ImageSet:
                 "none; choose an axis."
             )
         planes = [p for each in micrographs for p in each.planes(settings.cut_axis)]
-        chosen = _spread(len(planes), settings.largest_set)
+        chosen = _spread(len(planes), settings.max_images)
         images = (_resized(planes[i], size) for i in chosen)
         return cls(_stacked(images, []), micrographs.name)
 

@@ -70,7 +70,7 @@ class Images:
     @cached_property
     def monitor(self) -> Any:
         """Compares sheets with real images."""
-        count = self._settings.judged_images
+        count = self._settings.evaluation_images
         return ImageMonitor(self._source, self.transform, count, self._aligned)
 
     @property
@@ -80,7 +80,7 @@ class Images:
 
     def preview(self, trained: TrainedNetwork) -> Any:
         """Sheet of images from fixed noise."""
-        return generate_images(trained, self._settings.judged_images, PREVIEW_SEED)
+        return generate_images(trained, self._settings.evaluation_images, PREVIEW_SEED)
 
     def picture(self, preview: Any) -> NDArray[np.uint8]:
         """The first sixteen of them."""
@@ -99,7 +99,7 @@ def _transform(data: TrainingImages | ImageSet, settings: ImageSettings) -> Tran
             raise ValueError(
                 f"Random crops have no {line} of their own to scale, got 'Scaling' by "
                 f"{line}; give a set of images, cut a volume with 'Cut along', or "
-                "level the micrograph with 'Level lines'."
+                "destripe the micrograph with 'Destriping'."
             )
         return fit_transform(data, SIGNED)
     if line != "min-max":
@@ -124,7 +124,7 @@ def _source(
                 "Random crops come from any column, so they are not rolled, got 'Roll' "
                 f"{config.images.roll}; set it to 0, or give a set of images."
             )
-        return patch_samplers(data, transform, patch, config.slices.symmetries)[0]
+        return patch_samplers(data, transform, patch, config.slices.augmentation)[0]
     if data.values.shape[1:3] != (patch, patch):
         rows, columns = data.values.shape[1:3]
         raise ValueError(

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 MEMORY_SETTINGS = (
-    "'Volumes, generator', 'Volumes, critic', 'Generator widths' or 'Patch size'"
+    "'Generator batch size', 'Critic batch size', 'Generator widths' or 'Patch size'"
 )
 OUT_OF_MEMORY = (
     f"The memory does not suffice: lower {MEMORY_SETTINGS}, or choose another device."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _absolute(losses: ScoreLosses) -> Build:
-    return lambda s: AbsoluteScores(losses, s.penalty_weight, s.penalty_every)
+    return lambda s: AbsoluteScores(losses, s.penalty_weight, s.penalty_interval)
 
 
 def _realness(s: ObjectiveSettings) -> Realness:
@@ -37,8 +37,10 @@ def _realness(s: ObjectiveSettings) -> Realness:
 
 
 OBJECTIVES: Mapping[str, Build] = {
-    "wgan-gp": lambda s: WassersteinGradientPenalty(s.penalty_weight, s.penalty_every),
-    "r3gan": lambda s: RelativisticPairing(s.penalty_weight, s.penalty_every),
+    "wgan-gp": lambda s: WassersteinGradientPenalty(
+        s.penalty_weight, s.penalty_interval
+    ),
+    "r3gan": lambda s: RelativisticPairing(s.penalty_weight, s.penalty_interval),
     "wgan": lambda s: WassersteinClipping(s.weight_clip),
     "bce": _absolute(BINARY_CROSS_ENTROPY),
     "lsgan": _absolute(LEAST_SQUARES),

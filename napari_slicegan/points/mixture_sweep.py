@@ -94,7 +94,7 @@ def sweep(
                 outcomes=n,
                 generator_steps=generator_steps,
                 critic_steps=critic_steps,
-                monitor_every=config.training.steps,
+                monitor_interval=config.training.steps,
             )
             started = time.perf_counter()
             trainer = Trainer(changed, mixture)

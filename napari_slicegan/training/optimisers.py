@@ -40,13 +40,13 @@ def build_optimisers(
     fused = not any(weight.is_meta for weight in critics.parameters())
     return (
         OPTIMISERS[settings.generator_optimiser](
-            generator_groups(generator, settings.output_rate),
-            settings.generator_rate,
+            generator_groups(generator, settings.output_lr_scale),
+            settings.generator_lr,
             settings.betas,
             fused,
         ),
         OPTIMISERS[settings.critic_optimiser](
-            critics.parameters(), settings.critic_rate, settings.betas, fused
+            critics.parameters(), settings.critic_lr, settings.betas, fused
         ),
     )
 
@@ -59,24 +59,24 @@ def decay(settings: OptimiserSettings, progress: float) -> float:
     progress
         Share of the run that is over.
     """
-    if settings.decay_from == 1:
+    if settings.lr_decay_start == 1:
         return 1.0
-    rest = (1 - progress) / max(1 - settings.decay_from, 1e-9)
+    rest = (1 - progress) / max(1 - settings.lr_decay_start, 1e-9)
     return min(1.0, max(FINAL_RATE, rest))
 
 
-def generator_groups(generator: GeneratorNetwork, output_rate: float) -> Groups:
+def generator_groups(generator: GeneratorNetwork, output_lr_scale: float) -> Groups:
     """The weights of a generator, those of its last layer with a share of the rate.
 
     Adam moves each weight by about its rate, whatever the gradient. In the last layer,
     which no normalisation follows, all these movements add up in the output.
     """
-    if output_rate == 1:
+    if output_lr_scale == 1:
         return generator.parameters()
     blocks = [list(block.parameters()) for block in generator.blocks.children()]
     *before, last = [weights for weights in blocks if weights]
     first: dict[str, Any] = {"params": [weight for each in before for weight in each]}
-    return [first, {"params": last, RATE_SHARE: output_rate}]
+    return [first, {"params": last, RATE_SHARE: output_lr_scale}]
 
 
 def set_rates(
@@ -84,7 +84,7 @@ def set_rates(
 ) -> None:
     """Linear fall of the learning rates in the last part of the run."""
     factor = decay(settings, progress)
-    rates = settings.generator_rate, settings.critic_rate
+    rates = settings.generator_lr, settings.critic_lr
     for optimiser, rate in zip(optimisers, rates, strict=True):
         for group in optimiser.param_groups:
             group["lr"] = rate * factor * group.get(RATE_SHARE, 1.0)

@@ -131,7 +131,7 @@ class RunClock:
 
     def is_monitored(self, step: int) -> bool:
         """Whether the quality is measured after this step."""
-        return step % self.training.monitor_every == 0 or self.ends_epoch(step)
+        return step % self.training.monitor_interval == 0 or self.ends_epoch(step)
 
     def ends_epoch(self, step: int) -> bool:
         """Whether this step is the last one of an epoch; step 0 begins the first."""
@@ -168,7 +168,7 @@ class RunClock:
         is_late = elapsed_s >= self.limit_s
         if step and (is_late or elapsed_s + self._ahead_s(step) > self.limit_s):
             return FinishReason.MINUTES
-        settle = self.training.settle_minutes
+        settle = self.training.patience_minutes
         measured = self.best_distance < math.inf
         if settle is not None and measured and elapsed_s - self.best_at_s > 60 * settle:
             return FinishReason.SETTLED

@@ -78,7 +78,7 @@ def config_of(material: Material, minutes: float) -> RunConfig:
         minutes=minutes,
         seed=SEED,
         generator_widths=WIDTHS,
-        monitor_every=1000,
+        monitor_interval=1000,
         checkpoint_minutes=60,
     )
 

@@ -21,7 +21,7 @@ SETTINGS = {
     "generator_widths": (128, 64, 32, 16),
     "steps": 500,
     "minutes": None,
-    "monitor_every": 1000,
+    "monitor_interval": 1000,
     "checkpoint_minutes": 60,
 }
 

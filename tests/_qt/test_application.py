@@ -120,7 +120,7 @@ until = sys.argv[2]
 napari.run = live_until
 cli_window.EDGE = 24
 steps = 6 if until == "measured" else 10**6
-config = small_config().changed(steps=steps, monitor_every=5)
+config = small_config().changed(steps=steps, monitor_interval=5)
 job = ToyJob(Path(sys.argv[1]), "bentheimer", config)
 print("came to the end:", cli_window.run_demo_in_window(job))
 """
@@ -152,7 +152,7 @@ def image(tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     path = tmp_path / "toy.json"
-    config = small_config().changed(steps=10**6, monitor_every=5)
+    config = small_config().changed(steps=10**6, monitor_interval=5)
     path.write_text(config.model_dump_json(), encoding="utf-8")
     return path
 

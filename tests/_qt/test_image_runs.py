@@ -110,7 +110,7 @@ def test_from_a_folder_to_samples(
     widget: SliceGANWidget, viewer: Any, folder: Path, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """Train, watch the sheet grow, stop; then images of the run, kept in a file."""
-    config = small_image_config(steps=10**6, monitor_every=5, aligned=True)
+    config = small_image_config(steps=10**6, monitor_interval=5, aligned=True)
     widget.train.set_value(config)
     widget.train.data.folder.set_value(folder)
     with qtbot.waitSignal(widget.train.preview_made, timeout=LONG):
@@ -146,7 +146,7 @@ def test_from_a_folder_to_samples(
 def test_a_folder_of_the_command_line_is_trained_on_at_once(
     widget: SliceGANWidget, viewer: Any, folder: Path, qtbot: QtBot
 ) -> None:
-    config = small_image_config(steps=10**6, monitor_every=5)
+    config = small_image_config(steps=10**6, monitor_interval=5)
     with qtbot.waitSignal(widget.train.preview_made, timeout=LONG):
         fill(viewer, widget, WindowStart(config=config, folder=folder, train=True))
     widget.train.stop()
@@ -159,7 +159,7 @@ def test_crops_of_the_micrograph(
     viewer.add_image(ellipses(1, 64)[0], name="micrograph")
     widget.micrograph.use_selected_layers()
     qtbot.waitUntil(lambda: widget.micrograph.images() is not None, timeout=LONG)
-    widget.train.set_value(small_image_config(steps=10**6, monitor_every=5))
+    widget.train.set_value(small_image_config(steps=10**6, monitor_interval=5))
     assert widget.train.data.material.text().startswith("micrograph: 64 x 64 pixels")
     with qtbot.waitSignal(widget.train.preview_made, timeout=LONG) as made:
         widget.train.controls.start.click()
@@ -173,7 +173,7 @@ def test_points_need_no_image(
 ) -> None:
     """Their generator makes no images, and says so."""
     config = preset("realness-toy").changed(
-        generator_widths=(8, 8), critic_widths=(6,), monitor_every=5, device="cpu"
+        generator_widths=(8, 8), critic_widths=(6,), monitor_interval=5, device="cpu"
     )
     widget.train.set_value(config.changed(steps=10**6))
     assert widget.train.data.material.text() == POINTS

@@ -64,11 +64,14 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     ("error", "words"),
     [
         (ValueError("Expected this,\n got that; do so."), "this, got that; do so."),
-        (MemoryError(), "lower 'Volumes, generator'"),
-        (RuntimeError("CUDA out of memory. Tried to allocate"), "lower 'Volumes"),
+        (MemoryError(), "lower 'Generator batch size'"),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate"),
+            "lower 'Generator batch size",
+        ),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
-            "lower 'Volumes",
+            "lower 'Generator batch size",
         ),
         (OSError(28, "No space left on device", "/a/b"), "No space left on device (/a"),
         (KeyError("x"), "KeyError"),

@@ -56,13 +56,13 @@ def test_the_panel_opens_with_what_was_set(
     assert config.preset == "slicegan-paper"
     assert config.architecture.latent_channels == 64
     assert config.training.device == "cpu"
-    assert config.training.monitor_every == 123
+    assert config.training.monitor_interval == 123
     assert widget.train.location.value() == tmp_path / "runs"
     assert widget.message.text() == ""
     # Another preset is another network, not another machine or another taste.
     widget.train.settings.preset.box.setCurrentText("slicegan-fast")
     changed = widget.train.value().training
-    assert (changed.device, changed.monitor_every) == ("cpu", 123)
+    assert (changed.device, changed.monitor_interval) == ("cpu", 123)
 
 
 def test_without_a_page_the_usual_values_are_used(
@@ -70,7 +70,7 @@ def test_without_a_page_the_usual_values_are_used(
 ) -> None:
     monkeypatch.delattr(settings, "get_plugin_settings", raising=False)
     widget = opened(qtbot)
-    assert widget.train.value().training.monitor_every == 50
+    assert widget.train.value().training.monitor_interval == 50
     assert widget.train.location.value() == default_root()
     assert widget.message.text() == ""
 
@@ -80,7 +80,7 @@ def test_a_wrong_value_is_told_and_the_others_are_used(page: Any, qtbot: QtBot) 
     page.preview_interval = 77
     widget = opened(qtbot)
     training = widget.train.value().training
-    assert (training.device, training.monitor_every) == ("auto", 77)
+    assert (training.device, training.monitor_interval) == ("auto", 77)
     assert "gpu7" in widget.message.text()
     assert "Preferences" in widget.message.text()
 

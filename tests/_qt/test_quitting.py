@@ -30,7 +30,7 @@ from napari_slicegan._qt.application import WindowStart, open_window
 from tests.toys import small_config
 
 end, runs = sys.argv[1], Path(sys.argv[2])
-config = small_config().changed(steps=10**6, monitor_every=5)
+config = small_config().changed(steps=10**6, monitor_interval=5)
 images = {"z": [path("bentheimer_slice")]}
 start = WindowStart(images=images, config=config, run_root=runs, train=True)
 viewer, widget = open_window(start)

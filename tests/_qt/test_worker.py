@@ -161,7 +161,7 @@ def test_memory_comes_back_although_the_worker_is_kept(
     ("fault", "words"),
     [
         # superqt drops a RuntimeError silently, and `finished` with it.
-        (RuntimeError("CUDA out of memory"), "lower 'Volumes, generator'"),
+        (RuntimeError("CUDA out of memory"), "lower 'Generator batch size'"),
         (RuntimeError("weird"), "weird"),
         (ValueError("Expected a; got b; do c."), "Expected a; got b; do c."),
         (OSError(28, "No space left on device"), "No space left"),

@@ -52,7 +52,7 @@ def toy_panel(
     panel.set_run_root(runs)
     panel.set_images(images, MICROGRAPH)
     panel.set_value(
-        config.changed(steps=100_000, monitor_every=10).model_copy(
+        config.changed(steps=100_000, monitor_interval=10).model_copy(
             update={"micrograph": MICROGRAPH}
         )
     )

@@ -27,7 +27,7 @@ def dock(viewer: Any, runs: Path) -> SliceGANWidget:
     widget = SliceGANWidget(viewer)
     viewer.window.add_dock_widget(widget, name="SliceGAN", area="right")
     widget.train.set_run_root(runs)
-    widget.train.set_value(small_config().changed(steps=10**6, monitor_every=5))
+    widget.train.set_value(small_config().changed(steps=10**6, monitor_interval=5))
     return widget
 
 

@@ -114,7 +114,7 @@ def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
         architecture=architecture,
         patch_size=patch_size,
         latent_size=4,
-        generator_layers=None,
+        generator_kernels=None,
         latent_channels=2,
         generator_widths=(3,) * depth,
         critic_widths=(2,) * depth,
@@ -139,7 +139,7 @@ def test_a_chain_of_other_kernels() -> None:
         patch_size=44,
         latent_size=4,
         generator_widths=(3, 3),
-        generator_layers=((6, 3, 3), (6, 3, 3), (4, 2, 3)),
+        generator_kernels=((6, 3, 3), (6, 3, 3), (4, 2, 3)),
         critic_widths=(2, 2),
     )
     check_training_size(generator_spec(config, 2, "phases"), 44)

@@ -45,7 +45,7 @@ def test_as_many_weights_as_published() -> None:
     critic = build_critic(config, 3, 51, rng())
     assert parameter_count(critic.layers) == 11_175_424
     assert parameter_count(critic.head) == 1_671_168
-    plain = build_critic(config.changed(resampled_head=False), 3, 51, rng())
+    plain = build_critic(config.changed(feature_resampling=False), 3, 51, rng())
     assert parameter_count(plain.head) == 835_584
 
 

@@ -55,7 +55,7 @@ def test_critic_with_a_resampled_head(heads: int) -> None:
     """As many scores as without, from twice the numbers, new at each call."""
     config = RunConfig().changed(patch_size=16, critic_widths=(3, 4))
     plain = build_critic(config, 2, 5, rng(), heads)
-    config = config.changed(resampled_head=True)
+    config = config.changed(feature_resampling=True)
     critic = build_critic(config, 2, 5, rng(), heads)
     images = torch.rand(6, 2, 16, 16, generator=rng())
     first, second = critic(images), critic(images)
@@ -69,7 +69,7 @@ def test_critic_with_a_resampled_head(heads: int) -> None:
 def test_means_are_those_of_the_head_of_the_axis() -> None:
     """With variances of nearly 0 the scores are the first half of the numbers."""
     config = RunConfig().changed(
-        patch_size=16, critic_widths=(3, 4), resampled_head=True
+        patch_size=16, critic_widths=(3, 4), feature_resampling=True
     )
     critic = build_critic(config, 2, 2, rng(), 3)
     images = torch.rand(6, 2, 16, 16, generator=rng())
@@ -90,7 +90,7 @@ def test_training_with_a_resampled_head(make_game: MakeGame) -> None:
     losses = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        game = make_game(objective="realness", resampled_head=True)
+        game = make_game(objective="realness", feature_resampling=True)
         losses.append(torch.stack([game.step(Crops(), i / 3) for i in range(3)]))
         assert game.is_finite()
     assert torch.equal(losses[0], losses[1])
@@ -100,7 +100,7 @@ def test_noise_goes_on_after_a_resume(
     toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
 ) -> None:
     """Two and two steps are four, bit by bit."""
-    config = toy_config.changed(objective="realness", resampled_head=True, steps=4)
+    config = toy_config.changed(objective="realness", feature_resampling=True, steps=4)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(Trainer.start(config, toy_images, whole))
     train(Trainer.start(config, toy_images, parts), stop_at=2)

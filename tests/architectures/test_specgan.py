@@ -115,5 +115,7 @@ def test_widths_keep_the_size(dim: int) -> None:
 
 
 def test_even_kernels_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"'Image kernel' must be odd.*got 4; use 5"):
+    with pytest.raises(
+        ValueError, match=r"'Image kernel size' must be odd.*got 4; use 5"
+    ):
         networks(image_kernel=4)

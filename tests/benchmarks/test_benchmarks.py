@@ -27,7 +27,7 @@ from tests.toys import phases_image, small_config
 
 TOY = (
     "patch_size=16 latent_channels=4 generator_widths=(6,6) critic_widths=(6,6) "
-    "critic_planes=3 generator_planes=3"
+    "critic_slices=3 generator_slices=3"
 ).split()
 
 
@@ -111,7 +111,7 @@ def test_generation_is_measured_in_a_process_of_its_own(
 
 
 def compare_objectives(folder: Path, *names: str) -> None:
-    small = "generator_widths=(4,4,4) critic_widths=(4,4,4) judged_images=16"
+    small = "generator_widths=(4,4,4) critic_widths=(4,4,4) evaluation_images=16"
     settings = [word for text in small.split() for word in ("--set", text)]
     asked = "--minutes 0.02 --every 0.4 --seeds 0".split()
     objectives.main(["--out", str(folder), *asked, *settings, "--objectives", *names])

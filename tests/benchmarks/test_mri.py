@@ -13,8 +13,9 @@ from PIL import Image
 from benchmarks import mri
 
 TOY = (
-    "generator_widths=(8,6,4) critic_widths=(4,6) latent_channels=5 judged_images=16 "
-    "generator_volumes=8 critic_volumes=8 device=cpu steps=40"
+    "generator_widths=(8,6,4) critic_widths=(4,6) latent_channels=5 "
+    "evaluation_images=16 generator_batch_size=8 critic_batch_size=8 "
+    "device=cpu steps=40"
 ).split()
 
 

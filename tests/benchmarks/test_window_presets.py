@@ -13,7 +13,9 @@ from benchmarks import window_presets
 pytestmark = pytest.mark.qt
 
 # Where a preset has no such setting, its own stays.
-TOY = "latent_channels=4 judged_images=16 monitor_every=5 steps=12 critic_steps=1"
+TOY = (
+    "latent_channels=4 evaluation_images=16 monitor_interval=5 steps=12 critic_steps=1"
+)
 
 
 def go(folder: Path, *names: str, toy: str = TOY, minutes: str = "5") -> int:

@@ -42,7 +42,7 @@ def test_directions_transfer_to_a_fine_tuned_generator(tmp_path: Path) -> None:
         *(blobs(f, n) for n, f in enumerate((0.2, 0.3, 0.4, 0.5, 0.6)))
     )
     config = settings_of(source).changed(
-        steps=STEPS, minutes=None, monitor_every=1000, threads=1
+        steps=STEPS, minutes=None, monitor_interval=1000, threads=1
     )
     train(fine_tune(source, config, images, tmp_path / "run"))
     old, new = load_generator(source), RunFolder.open(tmp_path / "run").generator()

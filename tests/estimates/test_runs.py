@@ -96,10 +96,10 @@ class WholeProgram:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"penalty_every": 1},
-        {"penalty_every": 2},
-        {"objective": "wgan-gp", "penalty_every": 1, "critic_steps": 3},
-        {"share_volumes": False},
+        {"penalty_interval": 1},
+        {"penalty_interval": 2},
+        {"objective": "wgan-gp", "penalty_interval": 1, "critic_steps": 3},
+        {"share_batch": False},
         {"critic_heads": False},
     ],
 )
@@ -108,7 +108,7 @@ def test_operations_are_those_of_a_computed_step(
 ) -> None:
     config = toy_config.changed(**changes)
     game, crops = make_game(**changes), Crops()
-    every = config.objective.penalty_every
+    every = config.objective.penalty_interval
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
     with counter:
@@ -163,7 +163,7 @@ def test_every_preset_of_images_has_an_estimate(
     # 0.5 s for moving the weights of both sides, 1 s for an image.
     timed = Probe(Timed(2, 2.5), Timed(4, 4.5))
     monkeypatch.setattr(estimates, "probe", lambda *settings: timed)
-    config = preset(name).changed(judged_images=16, device="cpu")
+    config = preset(name).changed(evaluation_images=16, device="cpu")
     size = config.architecture.patch_size
     data: Data = ImageSet(np.arange(2.0 * size**2).reshape(2, size, size) + 1, "ramps")
     channels = 1
@@ -186,7 +186,7 @@ def test_every_preset_of_images_has_an_estimate(
 def test_memory_grows_evenly_with_the_volumes(toy_config: RunConfig) -> None:
     bytes_ = [
         step_cost(
-            toy_config.changed(generator_volumes=n, critic_volumes=n),
+            toy_config.changed(generator_batch_size=n, critic_batch_size=n),
             2,
             "phases",
             isotropic=True,
@@ -273,7 +273,7 @@ def test_sentence_says_time_memory_and_what_to_lower() -> None:
     lacking = Estimate(60, 72_000, 72_000, 30 * 10**9, 23 * 10**9)
     assert not lacking.fits
     assert "50 days for 72,000 steps" in lacking.sentence()
-    assert "lower 'Volumes, generator'" in lacking.sentence()
+    assert "lower 'Generator batch size'" in lacking.sentence()
 
 
 def test_free_memory_is_that_of_the_machine() -> None:
@@ -297,4 +297,4 @@ def test_offered_patch_sizes_are_accepted(name: str) -> None:
 def test_no_patch_size_is_offered_for_impossible_networks() -> None:
     # A kernel of 3 with stride 2 leaves a checkerboard.
     layers = ((3, 2, 1), (4, 2, 2), (4, 2, 2), (4, 2, 2), (4, 2, 3))
-    assert patch_sizes(preset("slicegan-fast").changed(generator_layers=layers)) == {}
+    assert patch_sizes(preset("slicegan-fast").changed(generator_kernels=layers)) == {}

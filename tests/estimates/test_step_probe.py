@@ -67,9 +67,9 @@ def test_a_step_is_told_from_smaller_ones(
 ) -> None:
     config = small_image_config(
         critic_steps=critic_steps,
-        critic_volumes=512,
-        generator_volumes=512,
-        share_volumes=False,
+        critic_batch_size=512,
+        generator_batch_size=512,
+        share_batch=False,
     )
     moves = critic_steps + 1
     expected = MOVE_S * moves / 2 + operations(config) / SPEED
@@ -80,7 +80,7 @@ def test_a_step_is_told_from_smaller_ones(
 
 
 def test_no_more_images_than_a_step_has(imagined: list[int]) -> None:
-    told(small_image_config(critic_volumes=3, generator_volumes=3))
+    told(small_image_config(critic_batch_size=3, generator_batch_size=3))
     assert imagined == [2, 3]
 
 
@@ -106,7 +106,7 @@ def test_noise_leaves_no_negative_times() -> None:
 def test_real_steps_are_timed(name: str) -> None:
     """Of every kind of network, narrow ones here."""
     config = preset(name).changed(
-        generator_widths=(8, 6), critic_widths=(4, 6), critic_volumes=4
+        generator_widths=(8, 6), critic_widths=(4, 6), critic_batch_size=4
     )
     if config.architecture.dimensions == 1:
         found = probe(timed_settings(config, 4), 2, "linear", CPU, 1)

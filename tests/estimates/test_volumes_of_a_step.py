@@ -17,7 +17,9 @@ from napari_slicegan.estimates.runs import (
     step_cost,
     with_volumes,
 )
+from napari_slicegan.fine_tuning import fine_tune
 from napari_slicegan.presets import preset
+from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trainer import Trainer
 from tests.toys import train
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training_images import TrainingImages
 
-EMPTY: dict[str, Any] = {"critic_volumes": None, "generator_volumes": None}
+EMPTY: dict[str, Any] = {"critic_batch_size": None, "generator_batch_size": None}
 
 Pretend = Callable[[int], None]
 
@@ -47,7 +49,7 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch) -> Pretend:
 
 def bytes_for(config: RunConfig, n: int) -> int:
     """Free memory in which so many volumes just fit."""
-    wanted = config.changed(critic_volumes=n, generator_volumes=n)
+    wanted = config.changed(critic_batch_size=n, generator_batch_size=n)
     needed = step_cost(wanted, 2, "phases", isotropic=True).memory_bytes
     return round((needed + OVERHEAD_BYTES) / USED_SHARE) + 1
 
@@ -77,7 +79,9 @@ def test_as_many_as_fit(
     gpu_with(bytes_for(config, fits) + more)
     found = with_volumes(config, toy_images)
     assert found.training.volumes == (expected, expected)
-    assert found == config.changed(critic_volumes=expected, generator_volumes=expected)
+    assert found == config.changed(
+        critic_batch_size=expected, generator_batch_size=expected
+    )
     # The forecast is that of the run.
     memory = estimate(config, toy_images).memory_bytes
     assert memory == estimate(found, toy_images).memory_bytes
@@ -86,9 +90,9 @@ def test_as_many_as_fit(
 @pytest.mark.parametrize(
     "given",
     [
-        {"critic_volumes": 1, "generator_volumes": 1},
-        {"critic_volumes": 3, "generator_volumes": None},
-        {"critic_volumes": None, "generator_volumes": 3},
+        {"critic_batch_size": 1, "generator_batch_size": 1},
+        {"critic_batch_size": 3, "generator_batch_size": None},
+        {"critic_batch_size": None, "generator_batch_size": 3},
     ],
 )
 def test_numbers_win(
@@ -101,7 +105,7 @@ def test_numbers_win(
     config = toy_config.changed(**given)
     assert with_volumes(config, toy_images) == config
     # What is left empty is 2.
-    expected = (given["critic_volumes"] or 2, given["generator_volumes"] or 2)
+    expected = (given["critic_batch_size"] or 2, given["generator_batch_size"] or 2)
     assert config.training.volumes == expected
 
 
@@ -115,6 +119,21 @@ def test_processors_make_two(
     assert preset("slicegan-fast").training.volumes == (2, 2)
 
 
+def test_a_fine_tuned_run_takes_as_many_as_fit(
+    toy_run: Path,
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    tmp_path: Path,
+    gpu_with: Pretend,
+) -> None:
+    """As any other new run."""
+    config = toy_config.changed(**EMPTY)
+    gpu_with(bytes_for(config, 4))
+    trainer = fine_tune(toy_run, config, toy_images, tmp_path / "run")
+    assert trainer.config.training.volumes == (4, 4)
+    assert RunFolder.open(tmp_path / "run").config() == trainer.config
+
+
 def test_a_resumed_run_keeps_its_volumes(
     toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path, gpu_with: Pretend
 ) -> None:
@@ -124,8 +143,8 @@ def test_a_resumed_run_keeps_its_volumes(
     train(Trainer.start(config, toy_images, tmp_path / "run"))
     gpu_with(10**12)
     resumed = Trainer.resume(tmp_path / "run", steps=3)
-    assert resumed.config.training.critic_volumes == 4
-    assert resumed.config.training.generator_volumes == 4
+    assert resumed.config.training.critic_batch_size == 4
+    assert resumed.config.training.generator_batch_size == 4
     sizes: list[int] = []
     resumed.game.generator.register_forward_hook(
         lambda _, args, __: sizes.append(len(args[0]))

@@ -30,10 +30,10 @@ from tests.toys import finish_of, phases_image, train
 CLIPPED = {"objective": "wgan", "critic_optimiser": "rmsprop", "critic_steps": 2}
 VARIANTS: dict[str, dict[str, Any]] = {
     "bce": {},
-    "realness": {"objective": "realness", "resampled_head": True},
+    "realness": {"objective": "realness", "feature_resampling": True},
     "wgan": CLIPPED,
-    "averaged": {"averaging": 0.9, "monitor_every": 2},
-    "sgd": {"critic_optimiser": "sgd", "share_volumes": False},
+    "averaged": {"ema_decay": 0.9, "monitor_interval": 2},
+    "sgd": {"critic_optimiser": "sgd", "share_batch": False},
 }
 
 
@@ -59,8 +59,8 @@ def test_three_and_three_steps_are_six(tmp_path: Path, variant: str) -> None:
 
 def test_a_run_goes_on_after_twelve_epochs(tmp_path: Path) -> None:
     """Two digits, and more of them at every resume."""
-    config = small_image_config(epochs=12, steps=1000, generator_volumes=20)
-    config = config.changed(critic_volumes=20, share_volumes=True)
+    config = small_image_config(epochs=12, steps=1000, generator_batch_size=20)
+    config = config.changed(critic_batch_size=20, share_batch=True)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(Trainer.start(config.changed(epochs=14), toy_set(), whole))
     trainer = Trainer.start(config, toy_set(), parts)
@@ -86,7 +86,7 @@ def test_other_settings_under_the_same_name_are_refused(tmp_path: Path) -> None:
 
 def test_sheets_show_the_same_noise(tmp_path: Path) -> None:
     """With a learning rate near 0 nothing moves, so only the noise could differ."""
-    config = small_image_config(steps=10, generator_rate=1e-30, averaging=0.999)
+    config = small_image_config(steps=10, generator_lr=1e-30, ema_decay=0.999)
     config = config.changed(normalisation="none")
     train(Trainer.start(config, toy_set(), tmp_path / "run"))
     files = sorted((tmp_path / "run" / "sheets").iterdir())
@@ -156,7 +156,7 @@ def test_what_does_not_fit_is_refused(toy_views: TrainingImages) -> None:
 
 def test_aligned_images_have_a_similarity(tmp_path: Path) -> None:
     for aligned in (True, False):
-        config = small_image_config(steps=1, monitor_every=1, aligned=aligned)
+        config = small_image_config(steps=1, monitor_interval=1, aligned=aligned)
         (report,) = train(Trainer.start(config, toy_set(), tmp_path / str(aligned)))
         assert isinstance(report.quality, ImageQuality)
         assert report.quality.swd > report.quality.swd_floor > 0

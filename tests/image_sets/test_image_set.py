@@ -66,7 +66,7 @@ def test_a_volume_is_cut_along_an_axis(tmp_path: Path, axis: Any, number: int) -
 def test_a_part_of_a_set_is_evenly_spread(tmp_path: Path) -> None:
     volume = ellipses(10)
     tifffile.imwrite(tmp_path / "brain.tif", volume)
-    settings = ImageSettings(cut_axis="z", largest_set=3)
+    settings = ImageSettings(cut_axis="z", max_images=3)
     found = ImageSet.open(tmp_path / "brain.tif", 28, settings)
     np.testing.assert_array_equal(found.values, volume[[0, 3, 6]])
 

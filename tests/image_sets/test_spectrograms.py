@@ -199,8 +199,8 @@ def test_rows_are_as_bright_as_those_of_the_data() -> None:
     config = preset("specgan").changed(
         generator_widths=(128, 64, 32, 16, 8),
         critic_widths=(8, 16, 32, 64, 128),
-        generator_volumes=16,
-        critic_volumes=16,
+        generator_batch_size=16,
+        critic_batch_size=16,
         minutes=1,
         device="cpu",
         threads=1,

@@ -33,9 +33,9 @@ def test_phases_are_found_behind_curtains() -> None:
     """Curtains of half the contrast hide every seventh pixel or more."""
     phases, gray = curtained()
     assert misjudged(gray, phases) > 0.14
-    assert misjudged(gray, phases, level_lines="columns") < 0.02
+    assert misjudged(gray, phases, destripe="columns") < 0.02
     # Rows have nothing to do with it.
-    assert misjudged(gray, phases, level_lines="rows") > 0.14
+    assert misjudged(gray, phases, destripe="rows") > 0.14
 
 
 def test_contrast_that_changes_from_line_to_line_is_levelled() -> None:
@@ -43,7 +43,7 @@ def test_contrast_that_changes_from_line_to_line_is_levelled() -> None:
     gain = np.random.default_rng(1).uniform(0.3, 1.5, (256, 1))
     gray = gain * (50 + 100 * phases)
     assert misjudged(gray, phases) > 0.14
-    assert misjudged(gray, phases, level_lines="rows") < 0.02
+    assert misjudged(gray, phases, destripe="rows") < 0.02
 
 
 def test_all_lines_become_alike_and_the_whole_keeps_its_level() -> None:
@@ -80,4 +80,4 @@ def test_types_are_kept_and_constant_lines_are_no_fault() -> None:
 def test_colours_and_phases_are_refused(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).integers(0, 2, shape).astype(np.uint8)
     with pytest.raises(ValueError, match=r"expected an image of the kind 'grayscale'"):
-        Micrograph.from_values(values, MicrographSettings(level_lines="rows"))
+        Micrograph.from_values(values, MicrographSettings(destripe="rows"))

@@ -74,7 +74,7 @@ def test_steps_in_bfloat16(
     bfloat16 has 8 bits, so that each value is right to 0.4 %; losses and penalty are
     means of many. The penalties take second derivatives.
     """
-    changes: dict[str, Any] = {"objective": objective, "penalty_every": 1}
+    changes: dict[str, Any] = {"objective": objective, "penalty_interval": 1}
     rounded = make_game(isotropic, precision="bfloat16", **changes)
     exact = make_game(isotropic, precision="float32", **changes)
     seen = formats(rounded)

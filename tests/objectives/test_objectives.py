@@ -33,7 +33,7 @@ def test_settings_reach_the_objective(name: str) -> None:
     real, fake = torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)
     penalties: list[Tensor] = []
     for weight in (2.0, 4.0):
-        objective = objective_of(name, penalty_weight=weight, penalty_every=2)
+        objective = objective_of(name, penalty_weight=weight, penalty_interval=2)
         for _ in range(2):
             objective.begin_step(torch.Generator().manual_seed(0))
             penalties.append(objective.critic_loss(critic, real, fake).penalty)

@@ -43,7 +43,7 @@ def test_three_steps(make_game: MakeGame, objective: str, isotropic: bool) -> No
 
 
 def test_weights_of_wgan_stay_clipped(make_game: MakeGame) -> None:
-    game = make_game(objective="wgan", weight_clip=0.02, critic_rate=0.1)
+    game = make_game(objective="wgan", weight_clip=0.02, critic_lr=0.1)
     game.step(Crops(), 0)
     sizes = torch.cat([weight.abs().flatten() for weight in weights(game.critics)])
     assert sizes.max().item() == pytest.approx(0.02)

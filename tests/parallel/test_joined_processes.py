@@ -90,7 +90,7 @@ def test_three_and_three_steps_are_six(told: Path) -> None:
 
 def test_one_process_goes_on_for_two(told: Path) -> None:
     """Twice the volumes: nothing but rounding differs."""
-    trainer = Trainer.resume(told / "half", critic_volumes=2, generator_volumes=2)
+    trainer = Trainer.resume(told / "half", critic_batch_size=2, generator_batch_size=2)
     found = state_after(trainer)
     for key, value in seen(told, "resumed", 0)["whole"].items():
         torch.testing.assert_close(
@@ -100,7 +100,7 @@ def test_one_process_goes_on_for_two(told: Path) -> None:
 
 def test_only_process_0_writes(told: Path, tmp_path: Path) -> None:
     """What one process writes, once."""
-    config = small_config().changed(steps=6, monitor_every=2)
+    config = small_config().changed(steps=6, monitor_interval=2)
     finish_of(Trainer.start(config, toy_material(), tmp_path / "alone"))
     names = [path.name for path in (tmp_path / "alone").iterdir()]
     assert sorted(path.name for path in (told / "whole").iterdir()) == sorted(names)

@@ -30,8 +30,8 @@ from tests.toys import train
 SMALL = {
     "generator_widths": (8, 8),
     "critic_widths": (6,),
-    "generator_volumes": 16,
-    "critic_volumes": 16,
+    "generator_batch_size": 16,
+    "critic_batch_size": 16,
     "steps": 6,
     "device": "cpu",
     "threads": 1,
@@ -179,7 +179,7 @@ def test_damaged_points_are_refused(
 
 def trained_on_the_mixture(seed: int, **changes: Any) -> tuple[PointQuality, float]:
     """Quality of the whole preset, and its seconds on one thread without others."""
-    settings = {"seed": seed, "device": "cpu", "threads": 1, "monitor_every": 2_500}
+    settings = {"seed": seed, "device": "cpu", "threads": 1, "monitor_interval": 2_500}
     config = preset("realness-toy").changed(**settings, **changes)
     trainer = Trainer(config, nine_gaussians())
     started = time.process_time()
@@ -211,7 +211,7 @@ def test_realness_recovers_as_many_modes_as_bce() -> None:
 def test_a_short_run_comes_nearer_to_the_mixture() -> None:
     """200 of the 2,500 steps: the points are spread over the grid."""
     config = preset("realness-toy").changed(steps=200, device="cpu", threads=1)
-    trainer = Trainer(config.changed(monitor_every=1_000), nine_gaussians())
+    trainer = Trainer(config.changed(monitor_interval=1_000), nine_gaussians())
     real = nine_gaussians().values[:1_000]
 
     def distance() -> float:

@@ -59,7 +59,9 @@ def test_each_network_has_the_optimiser_of_the_settings(make_game: MakeGame) -> 
 
 def test_the_last_layer_learns_at_its_share_of_the_rate(make_game: MakeGame) -> None:
     """Adam's first step is the rate, whatever the gradient."""
-    game = make_game(generator_rate=1e-3, output_rate=0.1, lookahead=0, decay_from=1)
+    game = make_game(
+        generator_lr=1e-3, output_lr_scale=0.1, lookahead=0, lr_decay_start=1
+    )
     before = [weight.detach().clone() for weight in game.generator.parameters()]
     game.step(Crops(), 0)
     moved = [

@@ -82,7 +82,9 @@ def test_a_run_matches_its_images(matched: bool) -> None:
     rows = np.indices((64, 64)).sum(axis=0) // 4 % 2
     images = TrainingImages.isotropic(Micrograph.from_array(rows.astype(np.uint8)))
     assert images.phase_fractions == (0.5, 0.5)
-    trainer = Trainer(small_config().changed(match_fractions=matched, seed=3), images)
+    trainer = Trainer(
+        small_config().changed(match_phase_fractions=matched, seed=3), images
+    )
     trained = trainer.trained_generator()
     assert isinstance(trained.transform, OneHotPhases)
     assert bool(trained.transform.weights) == matched

@@ -82,13 +82,13 @@ def test_colour() -> None:
     assert np.array_equal(picture[0, EDGE * FACTOR + GAP], (9, 90, 200))
 
 
-@pytest.mark.parametrize("monitor_every", [2, 1000])
+@pytest.mark.parametrize("monitor_interval", [2, 1000])
 def test_runs_keep_their_last_preview(
-    start_toy: StartToy, tmp_path: Path, monitor_every: int
+    start_toy: StartToy, tmp_path: Path, monitor_interval: int
 ) -> None:
     """Written whenever a preview is made; a run without one has no picture."""
     path = tmp_path / "run" / "preview.png"
-    trainer = start_toy(steps=4, monitor_every=monitor_every)
+    trainer = start_toy(steps=4, monitor_interval=monitor_interval)
     last = None
     for report in trainer.run():
         last = report.preview or last

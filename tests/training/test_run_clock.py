@@ -113,7 +113,7 @@ def test_monitoring_is_part_of_the_minutes(
     start_toy: StartToy, clock: SlowMotion
 ) -> None:
     """Ten seconds after each second step, saves take none: 30 s for 2 steps."""
-    trainer = start_toy(steps=100, minutes=110 / 60, monitor_every=2)
+    trainer = start_toy(steps=100, minutes=110 / 60, monitor_interval=2)
     monitor: Any = FixedQuality(0.5, 0.5, 0.5, clock=clock, seconds=10)
     trainer.monitor = monitor
     start = clock.now
@@ -220,7 +220,7 @@ def test_a_run_whose_time_is_up_makes_no_more_steps(
 
 def test_settled_quality_ends_a_run(start_toy: StartToy, clock: SlowMotion) -> None:
     """Best after 20 s; more than 30 s later, at 60 s, it has settled."""
-    trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=1)
+    trainer = start_toy(steps=100, patience_minutes=0.5, monitor_interval=1)
     trainer.monitor = FixedQuality(0.5, 0.2, 0.3, 0.2, math.nan, 0.4)
     assert finish_of(trainer) is FinishReason.SETTLED
     found = trainer.clock
@@ -231,7 +231,7 @@ def test_nothing_settles_before_it_is_measured(
     start_toy: StartToy, clock: SlowMotion
 ) -> None:
     """First measured after 50 s; more than 30 s later is at 90 s."""
-    trainer = start_toy(steps=100, settle_minutes=0.5, monitor_every=5)
+    trainer = start_toy(steps=100, patience_minutes=0.5, monitor_interval=5)
     trainer.monitor = FixedQuality(0.5)
     assert finish_of(trainer) is FinishReason.SETTLED
     assert trainer.elapsed_s == 90
@@ -239,7 +239,7 @@ def test_nothing_settles_before_it_is_measured(
 
 
 def test_whichever_limit_comes_first(start_toy: StartToy, clock: SlowMotion) -> None:
-    trainer = start_toy(steps=2, minutes=5, settle_minutes=10)
+    trainer = start_toy(steps=2, minutes=5, patience_minutes=10)
     assert finish_of(trainer) is FinishReason.STEPS
 
 

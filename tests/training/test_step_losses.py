@@ -47,7 +47,7 @@ def step_on_meta(config: RunConfig, output: Any, isotropic: bool, edge: int) -> 
 def test_a_step_asks_the_device_for_nothing(
     toy_config: RunConfig, objective: str, isotropic: bool
 ) -> None:
-    config = toy_config.changed(objective=objective, resampled_head=True)
+    config = toy_config.changed(objective=objective, feature_resampling=True)
     losses = step_on_meta(config, "phases", isotropic, TOY_PATCH)
     assert losses.device == META
     assert losses.shape == (3,)

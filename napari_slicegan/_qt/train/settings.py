@@ -21,7 +21,7 @@ KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
 """Titles of the presets by what they make."""
 ONLY_FOR = {"slices": 3, "images": 2}
 """Groups of settings that matter for one of these only."""
-FIRST = ("minutes", "device", "patch_size", "monitor_every", "seed")
+FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")
 
 
 class PatchEditor(FieldEditor):
@@ -158,7 +158,7 @@ class TrainSettings(QWidget):
         """
         entered, chosen = self.form.first.values(), preset(self.preset.value())
         same = chosen.architecture.dimensions == self.dimensions
-        kept = ("device", "monitor_every") if same else ("device",)
+        kept = ("device", "monitor_interval") if same else ("device",)
         chosen = chosen.changed(**{name: entered[name] for name in kept})
         self.set_value(chosen.model_copy(update={"micrograph": self._micrograph}))
         self.value_changed.emit(self.value())

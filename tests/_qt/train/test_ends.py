@@ -61,7 +61,7 @@ def test_a_fault_is_one_sentence_and_the_panel_stays_usable(
         panel.start()
         reach(qtbot, panel, RunState.FAILED)
     assert told.faults == [panel.message.text()]
-    assert "lower 'Volumes, generator'" in told.faults[0]
+    assert "lower 'Generator batch size'" in told.faults[0]
     assert panel.settings.isEnabled()
     qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
     click(panel, "start")

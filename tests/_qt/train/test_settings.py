@@ -95,7 +95,7 @@ def test_other_networks_bring_patch_sizes_of_their_own(settings: TrainSettings) 
     # Four layers: 16 n - 32.
     layers = ((4, 2, 2), (4, 2, 2), (4, 2, 2), (4, 2, 3))
     config = RunConfig().changed(
-        generator_widths=(48, 24, 12), generator_layers=layers, latent_size=6
+        generator_widths=(48, 24, 12), generator_kernels=layers, latent_size=6
     )
     settings.set_value(config)
     assert texts(settings, "patch")[:3] == ["16 pixels", "32 pixels", "48 pixels"]

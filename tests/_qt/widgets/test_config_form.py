@@ -34,9 +34,9 @@ def test_extreme_values_survive(form: ConfigForm) -> None:
     # The largest seed is 2^63 - 1; a rate has more digits than a spin box shows.
     extreme = RunConfig().changed(
         seed=2**63 - 1,
-        generator_rate=1.25e-7,
+        generator_lr=1.25e-7,
         minutes=None,
-        generator_layers=((4, 2, 2), (6, 3, 1)),
+        generator_kernels=((4, 2, 2), (6, 3, 1)),
     )
     form.set_value(extreme)
     assert form.value() == extreme

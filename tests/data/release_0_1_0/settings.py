@@ -1,10 +1,13 @@
 """Writes settings.json: no setting has its default. Needs release 0.1.0."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 from napari_slicegan.config import RunConfig
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "kind": "grayscale",
     "segmentation": "otsu",
     "level_lines": "rows",
@@ -45,7 +48,7 @@ GIVEN = {
 }
 
 
-def other(value: object) -> object:
+def other(value: Any) -> Any:
     """Another value within the bounds of the setting."""
     if isinstance(value, bool):
         return not value
