@@ -154,11 +154,12 @@ class Game:
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
         latents = self.latents(n)
+        wanted, output = self.config.slices.hard_phases, self.generator.spec.output
+        hard = wanted and output == "phases"
         with precision.computing_in(self.precision, self.device):
-            volumes: Tensor = self.generator(latents)
+            volumes: Tensor = self.generator(latents, logits=hard)
         volumes = volumes.float()
-        hard = self.config.slices.hard_phases
-        if hard and self.generator.spec.output == "phases":
+        if hard:
             volumes = hard_phases.hardened(volumes, self.processes)
         return beside_labels(volumes, latents) if self._is_told else volumes
 
