@@ -154,8 +154,8 @@ class Game:
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
         latents = self.latents(n)
-        wanted, output = self.config.slices.hard_phases, self.generator.spec.output
-        hard = wanted and output == "phases"
+        has_phases = self.generator.spec.output == "phases"
+        hard = self.config.slices.hard_phases and has_phases
         with precision.computing_in(self.precision, self.device):
             volumes: Tensor = self.generator(latents, logits=hard)
         volumes = volumes.float()
@@ -265,7 +265,7 @@ class Game:
         wanted = self.config.optimiser.match_fractions
         if not (wanted and isinstance(transform, OneHotPhases)):
             return transform
-        seen = self.averaged.probabilities(self._monitor_latents(n_volumes))
+        seen = self.averaged.logits(self._monitor_latents(n_volumes))
         weights = matching_weights(seen, images.phase_fractions)
         return OneHotPhases(transform.labels, weights)
 
