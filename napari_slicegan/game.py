@@ -145,8 +145,8 @@ class Game:
             if number or not share:
                 volumes = self._volumes(generator_volumes)
             generator_losses.append(self._generator_step(volumes, real))
-        self.averaged.update(self.generator)
         self.lookahead.end_step()
+        self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
         return self.processes.mean(torch.stack([critic_loss, generator_loss, penalty]))
