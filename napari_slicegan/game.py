@@ -145,8 +145,8 @@ class Game:
             if number or not share:
                 volumes = self._volumes(generator_batch_size)
             generator_losses.append(self._generator_step(volumes, real))
-        self.averaged.update(self.generator)
         self.lookahead.end_step()
+        self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
         return self.processes.mean(torch.stack([critic_loss, generator_loss, penalty]))
@@ -154,11 +154,12 @@ class Game:
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
         latents = self.latents(n)
+        has_phases = self.generator.spec.output == "phases"
+        hard = self.config.slices.straight_through and has_phases
         with precision.computing_in(self.precision, self.device):
-            volumes: Tensor = self.generator(latents)
+            volumes: Tensor = self.generator(latents, logits=hard)
         volumes = volumes.float()
-        hard = self.config.slices.straight_through
-        if hard and self.generator.spec.output == "phases":
+        if hard:
             volumes = hard_phases.hardened(volumes, self.processes)
         return beside_labels(volumes, latents) if self._is_told else volumes
 
@@ -264,7 +265,7 @@ class Game:
         wanted = self.config.optimiser.match_phase_fractions
         if not (wanted and isinstance(transform, OneHotPhases)):
             return transform
-        seen = self.averaged.probabilities(self._monitor_latents(n_volumes))
+        seen = self.averaged.logits(self._monitor_latents(n_volumes))
         weights = matching_weights(seen, images.phase_fractions)
         return OneHotPhases(transform.labels, weights)
 

@@ -105,6 +105,19 @@ def test_a_step_moves_all_weights(make_game: MakeGame, share: bool) -> None:
             assert not torch.equal(a, b)
 
 
+def test_the_average_is_that_of_the_weights_after_lookahead(
+    make_game: MakeGame,
+) -> None:
+    """Without averaging the generator to keep is the trained one, also gone back."""
+    game = make_game(averaging=0, lookahead=2)
+    for _ in range(3):
+        game.step(Crops(), progress=0)
+        pairs = zip(
+            game.averaged.network.parameters(), game.generator.parameters(), strict=True
+        )
+        assert all(torch.equal(kept, trained) for kept, trained in pairs)
+
+
 def test_generator_step_leaves_the_critics_trainable(make_game: MakeGame) -> None:
     """And sends no gradient into them."""
     game = make_game()

@@ -123,3 +123,21 @@ def test_hard_phases(make_game: MakeGame, hard: bool) -> None:
     is_one_hot = bool(((fake - fake.round()).abs() < 1e-6).all())
     assert is_one_hot == hard
     torch.testing.assert_close(fake.sum(dim=1), torch.ones(9, 16, 16))
+
+
+def test_a_sure_generator_learns_from_hard_phases(make_game: MakeGame) -> None:
+    """A last layer of 2**16 times the weights: the blocks before learn alike."""
+    gradients: list[list[Tensor]] = []
+    for factor in (1, 2**16):
+        game = make_game(hard_phases=True)
+        *before, last = game.generator.blocks.children()
+        with torch.no_grad():
+            for weight in last.parameters():
+                weight.mul_(factor)
+        game.step(Crops(), progress=0)
+        learned = [weight for block in before for weight in block.parameters()]
+        gradients.append([w.grad for w in learned if w.grad is not None])
+    unsure, sure = gradients
+    assert len(unsure) == len(sure) > 0
+    for one, other in zip(unsure, sure, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-7)

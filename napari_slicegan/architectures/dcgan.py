@@ -109,17 +109,16 @@ class ImageSpec:
 
 
 class ImageGenerator(GeneratorNetwork):
-    """Generator of images of one size, [B, C_latent] -> [B, C, size, size]."""
+    """Generator of images of one size.
+
+    [B, C_latent], or [B, C_latent, 1, 1] -> [B, C, size, size].
+    """
 
     def __init__(self, spec: ImageSpec, **blocks: nn.Module) -> None:
         super().__init__(spec, **blocks)
         self.spec: ImageSpec = spec
         self.prior = spec.prior
         self.value_range = value_range(spec.output)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """[B, C_latent], or [B, C_latent, 1, 1] -> [B, C, size, size]."""
-        return super().forward(self.entering(latents))
 
     def entering(self, latents: Tensor) -> Tensor:
         """[B, C_latent, 1, 1] -> [B, C_latent]."""

@@ -53,10 +53,27 @@ class GeneratorNetwork(nn.Module):
         """Voxels or pixels per axis of a sample in training."""
         return int(self.spec.size)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """[B, *training_latents] -> samples [B, C, ...]."""
-        samples: Tensor = self.blocks(latents)
-        return samples
+    def forward(self, latents: Tensor, *, logits: bool = False) -> Tensor:
+        """[B, *training_latents] -> samples [B, C, ...].
+
+        Parameters
+        ----------
+        latents
+            Latents of the prior.
+        logits
+            Whether to leave out the output layer, with which the last block ends. Of a
+            generator of phases these are the logits of the softmax. Their gradient does
+            not vanish where a probability is rounded to 0 or 1, so losses are computed
+            from them, never from logarithms of probabilities.
+        """
+        made = self.entering(latents)
+        if not logits:
+            samples: Tensor = self.blocks(made)
+            return samples
+        *blocks, last = self.blocks.children()
+        for layer in (*blocks, *list(last.children())[:-1]):
+            made = layer(made)
+        return made
 
     def stages(
         self, latents: Tensor, offsets: Mapping[str, Tensor] = NOTHING

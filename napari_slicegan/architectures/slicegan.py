@@ -71,7 +71,10 @@ class GeneratorSpec:
 
 
 class VolumeGenerator(GeneratorNetwork):
-    """Generator of volumes from latent fields; its blocks are block1, block2, ..."""
+    """Generator of volumes from latent fields; its blocks are block1, block2, ...
+
+    [B, C_latent, z, y, x] -> [B, C, Z, Y, X].
+    """
 
     # A volume has so many voxels that two of them tell enough.
     statistics_batch = 2
@@ -103,11 +106,6 @@ class VolumeGenerator(GeneratorNetwork):
     def rules_around(self, n_blocks: int) -> tuple[SizeRule, SizeRule]:
         """Size rules of the first blocks, and of those after them."""
         return chain_rule(self.rules[:n_blocks]), chain_rule(self.rules[n_blocks:])
-
-    def forward(self, latents: Tensor) -> Tensor:
-        """[B, C_latent, z, y, x] -> [B, C, Z, Y, X]."""
-        volume: Tensor = self.blocks(self.entering(latents))
-        return volume
 
     @property
     def latent_width(self) -> int:

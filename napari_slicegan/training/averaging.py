@@ -68,8 +68,8 @@ class AveragedGenerator:
             norm.momentum = momentum
 
     @torch.no_grad()
-    def probabilities(self, batches: Iterable[Tensor]) -> Tensor:
-        """Probabilities of the phases at every ``PROBED``-th voxel along each axis.
+    def logits(self, batches: Iterable[Tensor]) -> Tensor:
+        """Logits of the phases at every ``PROBED``-th voxel along each axis.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class AveragedGenerator:
             [phases, N], on the CPU.
         """
         every, probed = slice(None), slice(None, None, PROBED)
-        volumes = (self.network(latents) for latents in batches)
+        volumes = (self.network(latents, logits=True) for latents in batches)
         made = [
             each[(every, every, *(probed,) * (each.dim() - 2))].cpu()
             for each in volumes

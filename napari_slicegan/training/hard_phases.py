@@ -11,7 +11,7 @@ from napari_slicegan.parallel.processes import ALONE, Processes
 LOGIT_SCALE = 3.0
 
 
-def hardened(probabilities: Tensor, processes: Processes = ALONE) -> Tensor:
+def hardened(logits: Tensor, processes: Processes = ALONE) -> Tensor:
     """One-hot of the most probable phase, with a gradient to learn from.
 
     What the critic judges is then what a finished volume holds, and it cannot tell
@@ -22,17 +22,17 @@ def hardened(probabilities: Tensor, processes: Processes = ALONE) -> Tensor:
 
     Parameters
     ----------
-    probabilities
-        [B, C, Z, Y, X], summing to 1 over C.
+    logits
+        [B, C, Z, Y, X], float32. Logarithms of probabilities would not do: where a
+        generator is sure, a probability is rounded to 0 or 1 and its gradient is lost.
     processes
         The mean is that of the volumes of all of them.
     """
-    logits = probabilities.clamp_min(1e-12).log()
-    logits = logits - logits.mean(dim=1, keepdim=True)
-    size = processes.mean(logits.square().mean())
+    centred = logits - logits.mean(dim=1, keepdim=True)
+    size = processes.mean(centred.square().mean())
     scale = LOGIT_SCALE * torch.rsqrt(size + 1e-12)
-    soft = (scale * logits).softmax(dim=1)
-    best = most_probable(probabilities.detach(), axis=1)
-    phases = range(probabilities.shape[1])
+    soft = (scale * centred).softmax(dim=1)
+    best = most_probable(logits.detach(), axis=1)
+    phases = range(logits.shape[1])
     hard = torch.stack([best == phase for phase in phases], dim=1).to(soft.dtype)
     return soft + (hard - soft).detach()

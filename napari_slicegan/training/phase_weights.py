@@ -16,17 +16,14 @@ from torch import Tensor
 MAX_LOG_WEIGHT = 1.0
 """An untrained generator is not forced: its fractions may show that it is none yet."""
 SWEEPS = 10
-SMALLEST = 1e-12
 
 
-def matching_weights(
-    probabilities: Tensor, fractions: Sequence[float]
-) -> tuple[float, ...]:
+def matching_weights(logits: Tensor, fractions: Sequence[float]) -> tuple[float, ...]:
     """Weights with which each phase is the most probable one in its share of voxels.
 
     Parameters
     ----------
-    probabilities
+    logits
         [C, N]: of each phase at many voxels.
     fractions
         Shares of the phases that are wanted, C numbers that sum to 1.
@@ -38,14 +35,13 @@ def matching_weights(
         of one phase fixes its weight if the others are known: the quantile of how much
         more probable the best other one is. The phases take turns.
     """
-    logs = probabilities.clamp_min(SMALLEST).log()
-    levels = torch.zeros(len(fractions), dtype=logs.dtype)
+    levels = torch.zeros(len(fractions), dtype=logits.dtype)
     # Two phases are right at once, several after a few turns.
     for _ in range(SWEEPS if len(fractions) > 2 else 1):
         for phase in range(1, len(fractions)):
-            others = logs + levels[:, None]
+            others = logits + levels[:, None]
             others[phase] = -math.inf
-            needed = others.amax(dim=0) - logs[phase]
+            needed = others.amax(dim=0) - logits[phase]
             level = _quantile(needed, fractions[phase])
             levels[phase] = level.clamp(-MAX_LOG_WEIGHT, MAX_LOG_WEIGHT)
     return tuple(levels.exp().tolist())

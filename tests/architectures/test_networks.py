@@ -198,11 +198,15 @@ def test_gray_and_colour_end_in_the_unit_interval(
 
 @pytest.mark.parametrize("architecture", OF_VOLUMES)
 def test_phases_end_in_probabilities(architecture: str) -> None:
+    """They are the softmax of the logits that the network gives without it."""
     network = built(architecture=architecture, channels=3)
     with torch.no_grad():
         volume = network(normal(2, 3, 4, 4, 4))
+        logits = network(normal(2, 3, 4, 4, 4), logits=True)
     assert volume.min() >= 0
     torch.testing.assert_close(volume.sum(dim=1), torch.ones(2, 16, 16, 16))
+    assert logits.min() < 0
+    torch.testing.assert_close(logits.softmax(dim=1), volume)
 
 
 def test_weights_follow_the_law_of_torch() -> None:

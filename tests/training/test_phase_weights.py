@@ -17,14 +17,15 @@ from napari_slicegan.transforms import OneHotPhases
 from tests.toys import small_config
 
 
-def probabilities(phases: int, n: int = 20_001, spread: float = 0.8) -> Tensor:
-    """Softmax of normal logits, whose means differ from phase to phase."""
+def random_logits(phases: int, n: int = 20_001, spread: float = 0.8) -> Tensor:
+    """Normal logits, whose means differ from phase to phase."""
     rng = torch.Generator().manual_seed(phases)
     logits = spread * torch.randn(phases, n, generator=rng)
-    return (logits + 0.3 * torch.arange(phases)[:, None]).softmax(dim=0)
+    return logits + 0.3 * torch.arange(phases)[:, None]
 
 
-def shares(probabilities: Tensor, weights: tuple[float, ...]) -> list[float]:
+def shares(logits: Tensor, weights: tuple[float, ...]) -> list[float]:
+    probabilities = logits.softmax(dim=0)
     best = (probabilities * torch.tensor(weights)[:, None]).argmax(dim=0)
     return [float((best == phase).double().mean()) for phase in range(len(weights))]
 
@@ -33,7 +34,7 @@ def shares(probabilities: Tensor, weights: tuple[float, ...]) -> list[float]:
     "fractions", [(0.5, 0.5), (0.7, 0.3), (0.4, 0.25, 0.35), (0.2, 0.3, 0.15, 0.35)]
 )
 def test_each_phase_gets_its_share(fractions: tuple[float, ...]) -> None:
-    seen = probabilities(len(fractions))
+    seen = random_logits(len(fractions))
     equal = shares(seen, (1.0,) * len(fractions))
     assert max(abs(np.subtract(equal, fractions))) > 0.02  # there is something to do
     weights = matching_weights(seen, fractions)
@@ -44,7 +45,7 @@ def test_each_phase_gets_its_share(fractions: tuple[float, ...]) -> None:
 def test_two_phases_in_closed_form() -> None:
     """Log-odds of five voxels; the level lies half way between two of them."""
     odds = torch.tensor([-0.8, -0.4, 0.1, 0.4, 0.9])
-    seen = torch.stack([torch.zeros(5), odds]).softmax(dim=0)
+    seen = torch.stack([torch.zeros(5), odds])
     for share, level in ((0.2, -0.65), (0.4, -0.25), (0.8, 0.6)):
         weights = matching_weights(seen, (1 - share, share))
         assert math.log(weights[1]) == pytest.approx(level, abs=1e-5)
@@ -53,7 +54,7 @@ def test_two_phases_in_closed_form() -> None:
 
 def test_an_untrained_generator_is_not_forced() -> None:
     """A phase that is nowhere near is raised by no more than a factor of e."""
-    seen = torch.tensor([[1 - 1e-9] * 100, [1e-9] * 100])
+    seen = torch.tensor([[20.0] * 100, [0.0] * 100])
     weights = matching_weights(seen, (0.5, 0.5))
     assert weights == pytest.approx((1, math.e))
     assert shares(seen, weights) == [1, 0]
