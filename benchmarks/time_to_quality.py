@@ -123,7 +123,6 @@ def pauses(
             return
         if trainer.elapsed_s >= due and trainer.progress < 1:
             yield None
-            trainer.clock.go_on()  # measuring is no training
             due = (trainer.elapsed_s // every + 1) * every
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from napari_slicegan.game import Game
 from napari_slicegan.machine.devices import memory_in_use, prepare
 from napari_slicegan.machine.memory import memory_explained
 from napari_slicegan.parallel.joining import processes_of_program
+from napari_slicegan.parallel.processes import Decision
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.subjects import build_subject
@@ -19,7 +21,6 @@ from napari_slicegan.trained_generator import trained_network
 from napari_slicegan.training.device_sources import on_device
 from napari_slicegan.training.run_clock import RunClock, shared_epochs
 from napari_slicegan.training.shared_source import shared
-from napari_slicegan.training.steering import Steered
 from napari_slicegan.training.step_losses import LossHistory
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from napari_slicegan.run_data import Data
 
 
-class Trainer(Steered):
-    """Trains a generator on images; steer it from any thread with stop and pause.
+class Trainer:
+    """Trains a generator on images, once; owns pause, stop and the clock of the run.
+
+    `pause`, `unpause` and `stop` may be called from any thread. A trainer runs once: to
+    continue a run that has ended, make another trainer with `resume`.
 
     In a program that ``torchrun`` started, all its processes train together: each
     makes the same calls, and process 0 keeps the run folder, the clock and previews.
@@ -45,6 +49,12 @@ class Trainer(Steered):
     folder
         Where process 0 keeps the run; None keeps nothing.
 
+    Attributes
+    ----------
+    on_pause
+        Called in the thread of the run: with True when a pause has begun and the run is
+        saved, with False when training continues after it.
+
     Raises
     ------
     ValueError
@@ -54,7 +64,6 @@ class Trainer(Steered):
     def __init__(
         self, config: RunConfig, images: Data, folder: RunFolder | None = None
     ) -> None:
-        super().__init__()
         self.config = config
         # Of the kind that the subject takes: it refuses others.
         self.images: Any = images
@@ -78,6 +87,13 @@ class Trainer(Steered):
             *shared_epochs(subject.training, subject.epoch_steps, processes.size)
         )
         self.images_seen = 0
+        self.on_pause: Callable[[bool], None] | None = None
+        self._stop = threading.Event()
+        # Cleared while a pause is asked for.
+        self._go = threading.Event()
+        self._go.set()
+        self._saved_step = -1
+        self._has_run = False
 
     @classmethod
     def start(
@@ -147,46 +163,120 @@ class Trainer(Steered):
             self.folder = RunFolder.create(path, self.config, self.images)
 
     def run(self) -> Generator[StepReport, None, FinishReason]:
-        """Train until a limit is reached or :meth:`stop` is called.
+        """Train until a limit is reached or :meth:`stop` is called; once per trainer.
 
-        Yields a report after each step and returns the reason of the end. Whatever
+        Yields a report after each step and returns the reason of the end. Time that the
+        caller spends between two reports is no training time, nor are pauses. Whatever
         ends it between two steps, also the closing of this generator, the last step is
         saved; after a fault within a step the checkpoint before stays the last one.
 
         Raises
         ------
+        RuntimeError
+            If this trainer has run before.
         ValueError
             If the memory does not suffice; names the settings to lower.
         """
+        if self._has_run:
+            raise RuntimeError(
+                "Expected a trainer that has not run yet, got one whose run has begun "
+                "or ended; make another with Trainer.resume, or a new Trainer."
+            )
+        self._has_run = True
+        return self._run()
+
+    def pause(self) -> None:
+        """Pause after the current step, save the run and wait for :meth:`unpause`.
+
+        Call it from another thread than that of the run, which waits in the pause.
+        """
+        self._go.clear()
+
+    def unpause(self) -> None:
+        """Continue training after :meth:`pause`."""
+        self._go.set()
+
+    proceed = unpause
+    """Name of `unpause` in version 0.1."""
+
+    def stop(self) -> None:
+        """End the run after the current step, also in a pause; it is saved."""
+        self._stop.set()
+        self._go.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause is asked for in this process."""
+        return not self._go.is_set()
+
+    def _run(self) -> Generator[StepReport, None, FinishReason]:
         self._begin()
         reason = yield from self._steps()
         self.processes.wait()  # until process 0 has saved
         return reason
 
     def _steps(self) -> Generator[StepReport, None, FinishReason]:
-        saved_step, between_steps = -1, True
-        asked = self.processes, self.clock
+        between_steps = True
         try:
-            while (decision := self.decide(*asked, self.step)).reason is None:
+            while (decision := self._decide()).reason is None:
                 between_steps = False
                 report, save_now = self._train_one_step(decision.progress)
                 if not self.losses.are_finite:
-                    decision = self.decide(*asked, self.step, FinishReason.DIVERGED)
+                    decision = self._decide()
                     break
                 if save_now:
                     self.save()
                     self.clock.count_save()
-                    saved_step = self.step
                 between_steps = True
                 yield report
-                self.clock.count()
+                # What the caller did with the report is no training.
+                self.clock.skip()
             if decision.reason is FinishReason.MINUTES:
                 self.clock.finish()
-                saved_step = -1
+                self._saved_step = -1
             return (self._read_losses() and decision.reason) or FinishReason.DIVERGED
         finally:
-            if between_steps and saved_step != self.step and self.step > 0:
+            if between_steps and self._saved_step != self.step and self.step > 0:
                 self.save()
+
+    def _decide(self) -> Decision:
+        """Decide with all processes how the run continues; waits in a pause."""
+        in_pause = False
+        while True:
+            decision = self.processes.agree(
+                Decision(self._own_reason(), self.is_paused, self.progress)
+            )
+            if decision.reason is not None or not decision.is_paused:
+                break
+            if not in_pause:
+                in_pause = True
+                if not self._begin_pause():
+                    continue
+            self._go.wait(self.processes.patience_s)
+        if in_pause:
+            self.clock.skip()
+            if decision.reason is None and self.on_pause is not None:
+                self.on_pause(False)
+        return decision
+
+    def _own_reason(self) -> FinishReason | None:
+        """Why this process would end the run now."""
+        if not self.losses.are_finite:
+            return FinishReason.DIVERGED
+        reason = self.clock.reason(self.step)
+        if reason is None and self._stop.is_set():
+            return FinishReason.STOPPED
+        return reason
+
+    def _begin_pause(self) -> bool:
+        """Stop the clock and save; whether there is something worth continuing."""
+        self.clock.count()
+        if self.step > 0 and self._saved_step != self.step:
+            self.save()
+            self.clock.count_save(is_charged=False)
+        if self.losses.are_finite and self.on_pause is not None:
+            self.on_pause(True)
+        return self.losses.are_finite
 
     def _begin(self) -> None:
         """Start the clock; runs with epochs show what the first weights make."""
@@ -209,6 +299,7 @@ class Trainer(Steered):
         self.folder.append_history(self.losses.take_rows())
         keep = self.config.training.keep_checkpoints
         self.folder.save(self.step, self._state(), trained, keep)
+        self._saved_step = self.step
 
     def trained_generator(self, n_volumes: int = 32) -> Any:
         """The averaged generator as it is now, ready to use.
@@ -245,6 +336,19 @@ class Trainer(Steered):
     def elapsed_s(self) -> float:
         """Seconds that the run took up to its last step, pauses left out."""
         return self.clock.elapsed_s
+
+    @property
+    def unsaved_s(self) -> float:
+        """Seconds of training up to the last step that no checkpoint holds yet."""
+        return self.clock.unsaved_s
+
+    @property
+    def next_step_s(self) -> float:
+        """Expected seconds of the next step, what is measured and a save after it.
+
+        The longest of the last steps counts; 0 before the first one.
+        """
+        return self.clock.next_step_s(self.step)
 
     def _read_losses(self) -> bool:
         """Wait for the device; whether neither losses nor weights have diverged."""

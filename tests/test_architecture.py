@@ -100,7 +100,6 @@ ORDER = (
     "training.preview_image",
     "training.step_losses",
     "training.run_clock",
-    "training.steering",
     "game",
     "monitors",
     "image_sets.monitor",

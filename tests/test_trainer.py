@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer
@@ -98,21 +99,56 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def test_pause_and_proceed_from_another_thread(
+def test_pause_and_unpause_from_another_thread(
     start_toy: StartToy, in_thread: Callable[[Trainer], Any]
 ) -> None:
+    """The run is saved before the pause is reported."""
     trainer = start_toy(steps=10**6)
+    reported: list[tuple[bool, int, int]] = []
+
+    def note(is_paused: bool) -> None:
+        assert trainer.folder is not None
+        saved = trainer.folder.load_checkpoint()["step"]
+        reported.append((is_paused, trainer.step, saved))
+
+    trainer.on_pause = note
     in_thread(trainer)
     wait_for(lambda: trainer.step >= 1)
     trainer.pause()
     assert trainer.is_paused
-    time.sleep(0.3)  # lets the step that is under way come to its end
-    step = trainer.step
+    wait_for(lambda: len(reported) == 1)
+    step, elapsed_s = trainer.step, trainer.elapsed_s
     time.sleep(0.3)
-    assert trainer.step == step
-    trainer.proceed()
+    assert (trainer.step, trainer.elapsed_s) == (step, elapsed_s)
+    assert trainer.unsaved_s == 0
+    trainer.unpause()
     assert not trainer.is_paused
     wait_for(lambda: trainer.step > step)
+    assert reported == [(True, step, step), (False, step, step)]
+
+
+def test_losses_that_are_not_finite_end_a_run_that_is_to_pause(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be found only when it is saved, as on a GPU; it does not wait then."""
+    trainer = start_toy(steps=10)
+    trainer.losses.every = 100
+    finite = [torch.tensor(True), torch.tensor(False)]
+    monkeypatch.setattr(trainer.game, "is_finite", lambda: finite.pop(0))
+    steps = trainer.run()
+    next(steps)
+    next(steps)
+    trainer.pause()
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value is FinishReason.DIVERGED
+
+
+def test_a_second_run_of_a_trainer_is_refused(start_toy: StartToy) -> None:
+    trainer = start_toy(steps=2)
+    train(trainer)
+    with pytest.raises(RuntimeError, match=r"has not run yet.*Trainer.resume"):
+        trainer.run()
 
 
 @pytest.mark.parametrize("paused", [False, True])

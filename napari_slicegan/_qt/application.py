@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-from napari.qt.threading import create_worker
 
 from napari_slicegan._qt.main_widget import SliceGANWidget
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan._qt.worker import task_worker
 from napari_slicegan.images.image_files import read_image
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.volume import Volume
@@ -177,12 +177,22 @@ def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -
 
 
 def _measure_first(widget: SliceGANWidget, measure: Measure) -> None:
-    """Measure a volume once, and show what came out."""
-    show = widget.volume.message.show_text
+    """Measure a volume once, and show what came out; closing does not wait for it."""
+    message = widget.volume.message
 
     def begin(volume: Volume) -> None:
         widget.volume.volume_made.disconnect(begin)
-        show("Measuring the volume against the material ...")
-        create_worker(measure, volume, _connect={"returned": show})
+        message.show_text("Measuring the volume against the material ...")
+        worker = task_worker(_measured, measure, volume)
+        worker.returned.connect(message.show_text)
+        worker.errored.connect(lambda fault: message.show_error(str(fault)))
+        widget.closed.connect(worker.abandon)
+        worker.start()
 
     widget.volume.volume_made.connect(begin)
+
+
+def _measured(measure: Measure, volume: Volume) -> Generator[float, None, str]:
+    """Measure in the thread of a worker, which drives a generator."""
+    yield 0.0
+    return measure(volume)

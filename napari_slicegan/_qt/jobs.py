@@ -48,14 +48,14 @@ class NewRun:
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """An earlier run that goes on.
+    """An earlier run that is resumed.
 
     Attributes
     ----------
     minutes
         Minutes more, for a run whose time was up.
     device
-        Where to go on; "auto" stays with the run's own setting.
+        Where to train; "auto" keeps the run's own setting.
     """
 
     path: Path

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.closing import wait_for_end
 from napari_slicegan._qt.explore.panel import ExplorePanel
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
@@ -51,14 +52,14 @@ PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
 """Tabs from left to right: title, and what makes the panel for a viewer."""
 
 WIDTH = 400
-CLOSE_S = 60.0
 PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
 
 
 class SliceGANWidget(QWidget):
     """From a micrograph to a volume, its relatives and their measure, in five tabs.
 
-    Closing the dock, the viewer or the program ends a run after its step and saves it.
+    Closing the dock, the viewer or the program ends a run after its step and saves it;
+    where that takes long, the user may choose not to wait.
 
     Parameters
     ----------
@@ -135,10 +136,9 @@ class SliceGANWidget(QWidget):
         if self._is_closed or self._other is not None:
             return
         self._is_closed = True
-        self.train.close_run(CLOSE_S)
-        self.volume.close_generation(CLOSE_S)
-        self.explore.close_work(CLOSE_S)
-        self.measure.close_work(CLOSE_S)
+        panels = (self.train, self.volume, self.explore, self.measure)
+        # All are asked to end before one is waited for.
+        wait_for_end([worker for panel in panels for worker in panel.end_work()])
         self.volume.orthogonal.release()
         self._bind_keys(bound=False)
         app = QApplication.instance()
@@ -233,7 +233,7 @@ class SliceGANWidget(QWidget):
             self._viewer.bind_key(key, action if bound else None, overwrite=True)
 
     def _toggle_pause(self, viewer: Viewer) -> None:
-        """SliceGAN: pause training or go on."""
+        """SliceGAN: pause or resume training."""
         # Each acts in one state only.
         self.train.pause()
         self.train.resume()

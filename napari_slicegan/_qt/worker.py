@@ -1,13 +1,16 @@
 """Work beside the window: training, and generating a volume.
 
-A worker touches no widget and no layer. It is steered by flags, ends after the step
-it is in, and lets go of everything it held: napari keeps its finished workers.
+A worker touches no widget and no layer. It ends after the step it is in when it is
+asked to, and lets go of everything it held: napari keeps its finished workers.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 import traceback
@@ -15,12 +18,11 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QEventLoop, QThreadPool
-from qtpy.QtWidgets import QApplication
 
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
 from napari_slicegan._qt.memory_at_work import memory_at_work
 from napari_slicegan._qt.volume.generation_job import WORK, Request
+from napari_slicegan.estimates.amounts import duration
 
 if TYPE_CHECKING:
     from napari_slicegan.step_report import FinishReason, StepReport
@@ -32,11 +34,21 @@ logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.1
 """Seconds from one message to the window to the next, whatever the steps take."""
 
-POLL_S = 0.02
+HEARD = ("yielded", "returned", "errored", "aborted", "paused", "resumed")
+"""Signals that panels listen to. ``finished`` is not among them: memory and napari's
+list of tasks need it."""
+
+EXIT_S = 60.0
+"""Seconds that a program which ends waits for workers that were not abandoned."""
+
+_AT_WORK: set[SteeredWorker] = set()
+"""Workers whose threads are not done."""
 
 
 class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
-    """A generator driven in a thread of the pool, until it ends or is told to.
+    """Drives a generator in a thread of its own, until it ends or is asked to end.
+
+    Not in Qt's pool: napari and Qt wait for the pool without limit when they quit.
 
     ``yielded``, ``returned``, ``errored``, ``aborted`` and ``finished`` are napari's.
     ``errored`` brings a `WorkFailed` whose text is one sentence; the traceback is in
@@ -49,6 +61,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._ended = threading.Event()
+        self.is_abandoned = False
 
     def start(self) -> None:
         """Begin, beside the window. No garbage is collected in the thread."""
@@ -57,18 +70,16 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.finished.connect(
             memory.end_large_work if self.holds_networks else memory.end_work
         )
-        super().start()
+        _AT_WORK.add(self)
+        threading.Thread(target=self.run, name=type(self).__name__, daemon=True).start()
 
     def run(self) -> None:
-        """Called by the pool."""
-        pool = QThreadPool.globalInstance()
-        # A run takes hours: it must not take a place that other workers wait for.
-        pool.releaseThread()
+        """The work of the thread."""
         try:
             super().run()
         finally:
-            pool.reserveThread()
             self._ended.set()
+            _AT_WORK.discard(self)
 
     def work(self) -> Any:
         """Drive the generator; nothing of it is left afterwards."""
@@ -88,22 +99,26 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         """Block until the thread is done; whether it is."""
         return self._ended.wait(timeout_s)
 
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the thread and for the last signals; whether it is done.
-
-        For the main thread. The worker may not even have begun, and slots must have
-        heard how it ended before their widget goes; clicks are left waiting.
-        """
-        ends = time.monotonic() + timeout_s
-        while not self._ended.wait(POLL_S) and time.monotonic() < ends:
-            _deliver()
-        _deliver()
-        return self.is_over
+    def abandon(self) -> None:
+        """Let it end by itself; nobody hears of it, and the program need not wait."""
+        self.is_abandoned = True
+        for name in HEARD:
+            _disconnect(getattr(self, name))
 
     @property
     def is_over(self) -> bool:
         """Whether the thread is done."""
         return self._ended.is_set()
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that it may take to end, as far as that is known."""
+        return 0.0
+
+    @property
+    def closing_text(self) -> str:
+        """What it still does when it is asked to end, and what is lost otherwise."""
+        return "The work under way is being cancelled; nothing of it is kept."
 
     def _drive(self, steps: Generator[Any, None, Any]) -> Any:
         """Yield what the generator yields; None if the worker was told to end."""
@@ -142,50 +157,77 @@ class GenerationWorker(SteeredWorker):
 
 
 class TrainingWorker(SteeredWorker):
-    """Drives a run. Stop, pause and resume act after the step it is in.
+    """Drives a run; its trainer owns pause and stop, which act after the current step.
 
     ``yielded`` brings a `PreparedRun` before the first step, then a tuple of all
-    `StepReport` since the last time; ``returned`` brings the FinishReason, when the
-    run folder is written.
+    `StepReport` since the last time; ``paused`` and ``resumed`` come from the trainer;
+    ``returned`` brings the FinishReason, when the run folder is written.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stop = threading.Event()
-        self._go = threading.Event()
-        self._go.set()
+        # Only for a stop that comes before there is a trainer.
+        self._stop_asked = False
         self._trainer: Trainer | None = None
         self._reports: list[StepReport] = []
         self._sent_at = 0.0
 
     def pause(self) -> None:
-        """Wait after this step; ``paused`` tells when it does."""
-        self._go.clear()
+        """Pause after this step, once the run is prepared."""
+        if (trainer := self._trainer) is not None:
+            trainer.pause()
 
     def resume(self) -> None:
-        """Go on; ``resumed`` tells when it does."""
-        self._go.set()
+        """Continue after a pause."""
+        if (trainer := self._trainer) is not None:
+            trainer.unpause()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause is asked for."""
+        trainer = self._trainer
+        return trainer is not None and trainer.is_paused
 
     def toggle_pause(self) -> None:
-        """Pause or go on."""
-        if self._go.is_set():
-            self.pause()
-        else:
+        """Pause or continue."""
+        if self.is_paused:
             self.resume()
+        else:
+            self.pause()
 
     def quit(self) -> None:
         """Stop after this step and save; napari calls this when it closes."""
-        self._stop.set()
-        self._go.set()
-        # Either this sees the trainer, or the worker sees the flag.
-        trainer = self._trainer
-        if trainer is not None:
+        self._stop_asked = True
+        # Either this sees the trainer, or the worker sees that a stop was asked for.
+        if (trainer := self._trainer) is not None:
             trainer.stop()
+
+    @property
+    def expected_s(self) -> float:
+        """Seconds that the step under way and the save may take; 0 if not known."""
+        trainer = self._trainer
+        return 0.0 if trainer is None else trainer.next_step_s
+
+    @property
+    def closing_text(self) -> str:
+        """What is waited for, for how long, and what is lost without waiting."""
+        trainer = self._trainer
+        if trainer is None:
+            return "The run is still being prepared; no step has been trained yet."
+        step, unsaved = trainer.next_step_s / 60, trainer.unsaved_s / 60
+        takes = f"up to about {duration(step)}" if step else "as long as a first step"
+        before = f" and {duration(unsaved)} of training before it" if unsaved else ""
+        return (
+            "Training finishes the step under way and saves the run, which takes "
+            f"{takes}. If napari quits earlier, this step{before} is lost; the run can "
+            "be resumed from its last checkpoint."
+        )
 
     def _drive(self, steps: Generator[Any, None, FinishReason]) -> FinishReason:
         run = next(steps)
+        run.trainer.on_pause = self._pause_changed
         self._trainer = run.trainer
-        if self._stop.is_set():
+        if self._stop_asked:
             run.trainer.stop()
         self.yielded.emit(run)
         del run
@@ -196,7 +238,6 @@ class TrainingWorker(SteeredWorker):
 
     def _train(self, steps: Generator[Any, None, FinishReason]) -> FinishReason:
         while True:
-            self._wait_while_paused()
             try:
                 self._reports.append(next(steps))
             except StopIteration as end:
@@ -212,16 +253,10 @@ class TrainingWorker(SteeredWorker):
             self.yielded.emit(tuple(self._reports))
             self._reports = []
 
-    def _wait_while_paused(self) -> None:
-        if self._go.is_set():
-            return
+    def _pause_changed(self, is_paused: bool) -> None:
+        """Called by the trainer; all that was done is reported first."""
         self._send()
-        self._paused = True
-        self.paused.emit()
-        self._go.wait()
-        self._paused = False
-        if not self._stop.is_set():
-            self.resumed.emit()
+        (self.paused if is_paused else self.resumed).emit()
 
     def _release(self) -> None:
         self._trainer = None
@@ -265,11 +300,30 @@ def _drop_slots_of_errors(worker: SteeredWorker) -> None:
 
     Its fault would be shown to the user beside the sentence of the panel.
     """
-    # There is no slot without a window, and then nothing to disconnect.
-    worker.errored.connect(logger.debug)
-    worker.errored.disconnect()
+    _disconnect(worker.errored)
 
 
-def _deliver() -> None:
-    """Let slots of the main thread hear what was signalled, but no clicks."""
-    QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+def _disconnect(signal: Any) -> None:
+    """Disconnect all slots of a signal."""
+    # Qt complains where there is none.
+    signal.connect(logger.debug)
+    signal.disconnect()
+
+
+@atexit.register
+def _end_program() -> None:
+    """Let no thread keep the program, or crash it while Python takes itself apart.
+
+    Handlers that were registered earlier than this one are not called then.
+    """
+    working = [*_AT_WORK]
+    for worker in working:
+        worker.quit()
+    ends = time.monotonic() + EXIT_S
+    for worker in working:
+        patience_s = 0.0 if worker.is_abandoned else ends - time.monotonic()
+        if not worker.wait(max(0.0, patience_s)):
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)

@@ -42,7 +42,9 @@ def shared_epochs(
 
 
 class RunClock:
-    """Counts the seconds of a run: all that passes between start and end, but pauses.
+    """Counts the seconds of a run: steps, monitoring and saves.
+
+    Pauses are left out, and what the caller of the run does between two reports.
 
     Parameters
     ----------
@@ -78,17 +80,18 @@ class RunClock:
     def start(self) -> None:
         """Begin to count."""
         self._saved_at_s = self.elapsed_s
-        self.go_on()
+        self.skip()
 
-    def go_on(self) -> None:
-        """Count again from now on; what has passed since the last count is left out."""
-        self._seen_s = time.perf_counter()
-
-    def count(self) -> float:
-        """Count what has passed since the last count; returns it, in seconds."""
+    def skip(self) -> float:
+        """Leave out what has passed since the last count; returns it, in seconds."""
         now = time.perf_counter()
         passed = now - self._seen_s
         self._seen_s = now
+        return passed
+
+    def count(self) -> float:
+        """Count what has passed since the last count; returns it, in seconds."""
+        passed = self.skip()
         self.elapsed_s += passed
         return passed
 
@@ -102,9 +105,9 @@ class RunClock:
         if distance < self.best_distance:
             self.best_distance, self.best_at_s = distance, self.elapsed_s
 
-    def count_save(self) -> None:
-        """Count the writing of a checkpoint."""
-        self._save_s = self.count()
+    def count_save(self, *, is_charged: bool = True) -> None:
+        """Measure the writing of a checkpoint; that of a pause is not charged."""
+        self._save_s = self.count() if is_charged else self.skip()
         self._saved_at_s = self.elapsed_s
 
     def finish(self) -> None:
@@ -119,6 +122,11 @@ class RunClock:
         """Take over what :meth:`state_dict` gave."""
         for name in KEPT:
             setattr(self, name, state[name])
+
+    @property
+    def unsaved_s(self) -> float:
+        """Seconds counted since the last save, or since the start."""
+        return self.elapsed_s - self._saved_at_s
 
     @property
     def steps_per_s(self) -> float:
@@ -166,7 +174,7 @@ class RunClock:
         if step >= self.training.steps:
             return FinishReason.STEPS
         is_late = elapsed_s >= self.limit_s
-        if step and (is_late or elapsed_s + self._ahead_s(step) > self.limit_s):
+        if step and (is_late or elapsed_s + self.next_step_s(step) > self.limit_s):
             return FinishReason.MINUTES
         settle = self.training.patience_minutes
         measured = self.best_distance < math.inf
@@ -174,8 +182,11 @@ class RunClock:
             return FinishReason.SETTLED
         return None
 
-    def _ahead_s(self, step: int) -> float:
-        """Seconds for another step and a save; 0 before the first, which is made."""
+    def next_step_s(self, step: int) -> float:
+        """Expected seconds of another step and a save; 0 before the first step.
+
+        The longest of the last steps counts.
+        """
         if not self._steps:
             return 0.0
         save_s = self._guess_s if self._save_s is None else self._save_s

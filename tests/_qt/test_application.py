@@ -125,6 +125,39 @@ job = ToyJob(Path(sys.argv[1]), "bentheimer", config)
 print("came to the end:", cli_window.run_demo_in_window(job))
 """
 
+# A run whose steps get stuck; nobody answers the dialog when the window is closed.
+STUCK = """
+import sys
+import time
+
+import napari
+from qtpy.QtCore import QTimer
+
+from napari_slicegan._qt import closing
+from napari_slicegan.cli import main
+from napari_slicegan.game import Game
+
+closing.GRACE_S = closing.LIMIT_S = 0.5
+live = napari.run
+
+def live_until_stuck():
+    viewer = napari.current_viewer()
+
+    def look():
+        if "Preview" in viewer.layers:
+            Game.step = lambda *args: time.sleep(1000)
+            timer.stop()
+            QTimer.singleShot(500, viewer.close)
+
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(20)
+    live()
+
+napari.run = live_until_stuck
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 def started(code: str, *words: object, folder: Path) -> subprocess.Popen[str]:
     """A program of its own, with the settings of a first start."""
@@ -204,6 +237,16 @@ def test_ctrl_c_ends_the_window_and_saves_the_run(
     _, faults = program.communicate(timeout=200)
     assert "Traceback" not in faults
     assert_saved(tmp_path / "runs")
+
+
+def test_the_program_quits_although_a_step_does_not_end(
+    image: Path, settings: Path, tmp_path: Path
+) -> None:
+    words = ["gui", image, "--config", settings, "--out", tmp_path / "runs", "--train"]
+    program = started(STUCK, *words, folder=tmp_path)
+    _, faults = program.communicate(timeout=200)
+    assert program.returncode == 0, faults
+    assert "Traceback" not in faults
 
 
 def test_the_demo_trains_generates_and_measures_in_the_window(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,13 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtCore import QTimer
+
+from napari_slicegan._qt import closing
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan.game import Game
 from tests._qt.whole_window import (
     LONG,
     WAYS,
@@ -96,6 +101,73 @@ def test_closing_at_any_moment_leaves_no_thread(
     if moment != "preparing":
         assert_saved(tmp_path / "runs")
     assert not any(layer.name.startswith("Volume") for layer in viewer.layers)
+
+
+@pytest.fixture
+def long_step(
+    monkeypatch: pytest.MonkeyPatch, widget: SliceGANWidget, qtbot: QtBot
+) -> Iterator[threading.Event]:
+    """A run is in a step that ends when the event is set."""
+    reached, end = threading.Event(), threading.Event()
+    whole = Game.step
+
+    def step(self: Game, *args: Any) -> Any:
+        reached.set()
+        assert end.wait(120)
+        return whole(self, *args)
+
+    start(widget, qtbot)
+    monkeypatch.setattr(closing, "GRACE_S", 0.2)
+    monkeypatch.setattr(Game, "step", step)
+    assert reached.wait(60)
+    yield end
+    end.set()
+
+
+def _close_now(dialog: closing.ClosingDialog, step: threading.Event) -> None:
+    dialog.button.click()
+
+
+def _end_step(dialog: closing.ClosingDialog, step: threading.Event) -> None:
+    step.set()
+
+
+def _nothing(dialog: closing.ClosingDialog, step: threading.Event) -> None:
+    pass
+
+
+@pytest.mark.parametrize("act", [_close_now, _end_step, _nothing])
+def test_closing_in_a_long_step_asks_once_and_is_bounded(
+    act: Callable[[closing.ClosingDialog, threading.Event], None],
+    long_step: threading.Event,
+    widget: SliceGANWidget,
+    viewer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It waits for the step, no longer than the user likes or than the limit."""
+    texts: list[str] = []
+
+    class Dialog(closing.ClosingDialog):
+        def __init__(self, text: str) -> None:
+            super().__init__(text)
+            texts.append(text)
+            QTimer.singleShot(100, lambda: act(self, long_step))
+
+    monkeypatch.setattr(closing, "ClosingDialog", Dialog)
+    monkeypatch.setattr(closing, "LIMIT_S", 1.0 if act is _nothing else 60.0)
+    worker = widget.train.worker
+    assert worker is not None
+    began = time.monotonic()
+    remove_dock(viewer, widget)
+    assert time.monotonic() - began < 30
+    (text,) = texts
+    assert "finishes the step under way" in text
+    assert worker.is_over is (act is _end_step)
+    # A step that is left behind ends while napari stays open, and is saved as well.
+    long_step.set()
+    assert worker.wait(60)
+    assert_saved(tmp_path / "runs")
 
 
 def _own_keys(viewer: Any) -> list[Any]:

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt import worker as worker_module
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.worker import GenerationWorker
 from tests._qt.worker_log import Log
 
@@ -68,7 +69,7 @@ def test_join_hears_the_last_words(qtbot: QtBot) -> None:
     worker.start()
     worker.quit()
     # Its thread may not even have begun.
-    assert worker.join(60)
+    assert join([worker], 60)
     assert log.said == ["aborted", "finished"]
     assert log.results == []
 
@@ -82,9 +83,9 @@ def test_join_gives_up_in_time(qtbot: QtBot) -> None:
 
     worker = GenerationWorker(wait)
     worker.start()
-    assert not worker.join(0.1)
+    assert not join([worker], 0.1)
     gate.set()
-    assert worker.join(60)
+    assert join([worker], 60)
 
 
 def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> None:

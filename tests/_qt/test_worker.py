@@ -14,8 +14,6 @@ import torch
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from qtpy.QtCore import QThreadPool
-
 from napari_slicegan._qt.jobs import NewRun, PreparedRun, WorkFailed
 from napari_slicegan._qt.worker import TrainingWorker, training_worker
 from napari_slicegan.game import Game
@@ -103,7 +101,9 @@ def test_stop_before_the_start_makes_no_step(
     assert log.steps == []
 
 
-def test_pause_waits_and_resume_goes_on(qtbot: QtBot, make_worker: MakeWorker) -> None:
+def test_a_pause_waits_and_is_no_training_time(
+    qtbot: QtBot, make_worker: MakeWorker
+) -> None:
     worker, log = make_worker(steps=100_000)
     worker.start()
     qtbot.waitUntil(lambda: len(log.reports) > 1, timeout=LONG)
@@ -114,23 +114,28 @@ def test_pause_waits_and_resume_goes_on(qtbot: QtBot, make_worker: MakeWorker) -
     assert log.trainer is not None
     trainer = log.trainer()
     assert trainer is not None
-    # All that was done is told, and nothing more is done.
+    # All that was done is reported, and nothing more is done.
     at_pause = trainer.step
     assert log.steps[-1] == at_pause
-    qtbot.wait(1)
+    pause_s = 3.0
+    qtbot.wait(round(1000 * pause_s))
     assert trainer.step == at_pause
     del trainer
     with qtbot.waitSignal(worker.resumed, timeout=LONG):
         worker.resume()
     qtbot.waitUntil(lambda: log.steps[-1] > at_pause, timeout=LONG)
-    assert log.steps[at_pause] == at_pause + 1
+    before, after = log.reports[at_pause - 1 : at_pause + 1]
+    assert (before.step, after.step) == (at_pause, at_pause + 1)
+    # A step takes some hundredths of a second.
+    assert after.elapsed_s - before.elapsed_s < pause_s
 
 
 def test_stop_while_paused_ends(qtbot: QtBot, make_worker: MakeWorker) -> None:
     worker, log = make_worker(steps=100_000)
-    worker.toggle_pause()
+    worker.start()
+    qtbot.waitUntil(lambda: len(log.reports) > 1, timeout=LONG)
     with qtbot.waitSignal(worker.paused, timeout=LONG):
-        worker.start()
+        worker.toggle_pause()
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.quit()
     assert log.results == [FinishReason.STOPPED]
@@ -216,14 +221,12 @@ def test_what_was_saved_before_a_fault_is_kept(
     assert RunFolder.open(tmp_path / "run").load_checkpoint()["step"] == 3
 
 
-def test_no_thread_stays_busy(qtbot: QtBot, make_worker: MakeWorker) -> None:
-    pool = QThreadPool.globalInstance()
-    places = pool.maxThreadCount()
+def test_no_thread_stays(qtbot: QtBot, make_worker: MakeWorker) -> None:
+    before = {*threading.enumerate()}
     worker, _ = make_worker(steps=5)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
     assert worker.wait(10)
     assert worker.is_over
-    assert pool.waitForDone(10_000)
-    assert pool.activeThreadCount() == 0
-    assert pool.maxThreadCount() == places
+    left = {*threading.enumerate()} - before
+    qtbot.waitUntil(lambda: not any(each.is_alive() for each in left), timeout=LONG)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QPushButton
 
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan.config import MicrographSettings, RunConfig
 
@@ -57,7 +58,7 @@ def toy_panel(
         )
     )
     yield panel
-    assert panel.close_run(60)
+    assert join(panel.end_work(), 60)
     # Nothing is left to be delivered to a widget that is gone.
     assert QThreadPool.globalInstance().waitForDone(10_000)
 

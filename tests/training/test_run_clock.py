@@ -122,16 +122,16 @@ def test_monitoring_is_part_of_the_minutes(
     assert (trainer.step, clock.now - start) == (7, 100)
 
 
-def test_what_the_loop_around_does_is_part_of_the_minutes(
+def test_what_the_loop_around_does_is_no_part_of_the_minutes(
     start_toy: StartToy, clock: SlowMotion
 ) -> None:
-    trainer = start_toy(steps=100, minutes=2)
+    """Steps of 10 s, each followed by a caller that takes an hour."""
+    trainer = start_toy(steps=100, minutes=1)
     seen = []
     for report in trainer.run():
-        seen.append(report.elapsed_s)
-        clock.now += 15
-    # After 110 s and the loop's 15 s the time is up.
-    assert seen == [10, 35, 60, 85, 110]
+        seen.append((report.elapsed_s, report.steps_per_s))
+        clock.now += 3600
+    assert seen == [(10 * step, 0.1) for step in range(1, 7)]
 
 
 def test_a_guessed_save_is_not_tried_where_it_matters_little(
@@ -164,18 +164,25 @@ def test_long_steps_are_saved_as_often_as_others(
 def test_pauses_are_no_part_of_the_minutes(
     start_toy: StartToy, clock: SlowMotion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nor is the save at their beginning."""
     trainer = start_toy(steps=3, minutes=60)
+    saved_steps = []
 
     def wait(timeout_s: float | None) -> None:
         assert timeout_s is None
+        assert trainer.folder is not None
+        saved = trainer.folder.checkpoints()
+        saved_steps.append(int(saved[0].stem[-7:]) if saved else 0)
         clock.now += 7200
 
     # Paused before each step, and not any more after having waited.
     answers = itertools.cycle([False, True])
     pause = SimpleNamespace(is_set=lambda: next(answers), wait=wait)
     monkeypatch.setattr(trainer, "_go", pause)
+    clock.save_s = 7
     assert finish_of(trainer) is FinishReason.STEPS
     assert trainer.elapsed_s == 30
+    assert saved_steps == [0, 1, 2]
 
 
 def test_one_step_is_always_made(start_toy: StartToy, clock: SlowMotion) -> None:

@@ -91,10 +91,10 @@ class LiveVolume(QObject):
         if self._worker is not None:
             self._worker.quit()
 
-    def close_work(self, timeout_s: float) -> bool:
-        """Give up and wait for the thread; whether it ended in time."""
+    def end_work(self) -> list[SteeredWorker]:
+        """Give up; those that are still at it."""
         self.forget()
-        return self._worker is None or self._worker.join(timeout_s)
+        return [] if self._worker is None else [self._worker]
 
     def _begin(self) -> None:
         wish, self._next = self._next, None

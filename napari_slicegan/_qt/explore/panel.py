@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.explore.requests import Found, Studied
+    from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.directions import Graded, Sweep
     from napari_slicegan.volume import Volume
 
@@ -223,12 +223,10 @@ class ExplorePanel(DropTarget, QWidget):
             lambda low, high: box.set_value(Box(low, high, box.margin.value())),
         )
 
-    def close_work(self, timeout_s: float) -> bool:
-        """End the work beside the window and wait for it; whether it ended."""
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask the work beside the window to end; those that are still at it."""
         self._is_closed = True
-        ends = time.monotonic() + timeout_s
-        ended = self.session.close_work(timeout_s)
-        return self.source.close_work(max(0.0, ends - time.monotonic())) and ended
+        return [*self.session.end_work(), *self.source.end_work()]
 
     # What the engine made
 

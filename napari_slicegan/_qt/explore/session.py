@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
         SweepRequest,
     )
     from napari_slicegan._qt.widgets.task_row import TaskRow
+    from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.directions import DirectionSet, Sweep
     from napari_slicegan.trained_generator import TrainedGenerator
 
@@ -156,13 +156,9 @@ class ExploreSession(QObject):
                 request,
             )
 
-    def close_work(self, timeout_s: float) -> bool:
-        """End the work and wait for the threads; whether they ended in time."""
-        ends = time.monotonic() + timeout_s
-        # Both are told before one is waited for.
-        self._task.cancel()
-        ended = self.live.close_work(timeout_s)
-        return self._task.close_work(max(0.0, ends - time.monotonic())) and ended
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask all work to end; those that are still at it."""
+        return [*self.live.end_work(), *self._task.end_work()]
 
     def _take_study(self, studied: Studied) -> None:
         self.is_studied = True

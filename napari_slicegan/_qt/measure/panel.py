@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
+    from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.reporting.proof import Proof
 
 FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"
@@ -126,10 +127,10 @@ class MeasurePanel(QWidget):
             return
         self.message.show_text(f"Wrote {path}.")
 
-    def close_work(self, timeout_s: float) -> bool:
-        """End the work, let go of the viewer; whether it ended in time."""
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask the work to end, let go of the viewer; those that are still at it."""
         layer_inputs.unfollow_list(self._viewer, self._list_layers)
-        return self.task.close_work(timeout_s)
+        return self.task.end_work()
 
     def _take(self, proof: Proof) -> None:
         self._proof = proof

@@ -24,9 +24,9 @@ class TrainControls(QWidget):
         self._state = RunState.IDLE
         # children
         self.start = _button("start", "Start", "Train on the images of the first tab.")
-        self.pause = _button("pause", "Pause", "Wait after this step; nothing is lost.")
+        self.pause = _button("pause", "Pause", "Pause after this step and save.")
         self.stop = _button("stop", "Stop", "End after this step and save the run.")
-        self.proceed = _button(
+        self.continue_run = _button(
             "continue",
             "Continue a run...",
             "Go on with an earlier run: choose its folder. A run whose time was up "
@@ -36,7 +36,7 @@ class TrainControls(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(self.start, 0, 0)
-        grid.addWidget(self.proceed, 0, 1)
+        grid.addWidget(self.continue_run, 0, 1)
         grid.addWidget(self.pause, 1, 0)
         grid.addWidget(self.stop, 1, 1)
         self.show_state(RunState.IDLE, can_start=False)
@@ -44,7 +44,7 @@ class TrainControls(QWidget):
         self.start.clicked.connect(lambda: self.start_asked.emit())
         self.pause.clicked.connect(self._ask_pause)
         self.stop.clicked.connect(lambda: self.stop_asked.emit())
-        self.proceed.clicked.connect(lambda: self.continue_asked.emit())
+        self.continue_run.clicked.connect(lambda: self.continue_asked.emit())
 
     def show_state(self, state: RunState, *, can_start: bool) -> None:
         """Offer what a state allows.
@@ -58,13 +58,13 @@ class TrainControls(QWidget):
         active = state.is_active
         self.start.setText(START_TEXT.get(state, "Start"))
         self.start.setEnabled(can_start and not active)
-        self.proceed.setEnabled(not active)
+        self.continue_run.setEnabled(not active)
         self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
         self.pause.setEnabled(state in (RunState.RUNNING, RunState.PAUSED))
         stopping = state is RunState.STOPPING
         self.stop.setText(state.value if stopping else "Stop")
         self.stop.setEnabled(active and not stopping)
-        for button in (self.start, self.proceed):
+        for button in (self.start, self.continue_run):
             button.setVisible(not active)
         for button in (self.pause, self.stop):
             button.setVisible(active)

@@ -53,10 +53,10 @@ class Forecast(QWidget):
         if self._worker is not None:
             self._worker.quit()
 
-    def close_work(self, timeout_s: float) -> bool:
-        """End the work beside the window; whether it has ended in time."""
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask the work beside the window to end; those that are still at it."""
         self.cancel()
-        return self._worker is None or self._worker.join(timeout_s)
+        return [] if self._worker is None else [self._worker]
 
     def _start(self) -> None:
         if self._worker is not None or self._wanted is None:

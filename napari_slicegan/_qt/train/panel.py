@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,11 @@ from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan._qt.widgets.messages import MessageLine
 from napari_slicegan._qt.widgets.section import Section
-from napari_slicegan._qt.worker import TrainingWorker, training_worker
+from napari_slicegan._qt.worker import (
+    SteeredWorker,
+    TrainingWorker,
+    training_worker,
+)
 from napari_slicegan.step_report import FinishReason
 
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.step_report import StepReport
     from napari_slicegan.training_images import TrainingImages
-
-CLOSE_S = 60.0
 
 
 class TrainPanel(QWidget):
@@ -147,19 +148,19 @@ class TrainPanel(QWidget):
         self._begin(NewRun(config, given, self.location.new_folder(name)))
 
     def continue_run(self, path: str | Path) -> None:
-        """Go on with an earlier run."""
+        """Continue an earlier run."""
         if not self._machine.allows(RunState.PREPARING):
             return
         training = self.settings.form.first.values()
         self._begin(EarlierRun(Path(path), training["minutes"], training["device"]))
 
     def pause(self) -> None:
-        """Let the run wait after its step."""
+        """Pause the run after its step."""
         if self._worker is not None and self.state is RunState.RUNNING:
             self._worker.pause()
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Resume training after a pause."""
         if self._worker is not None and self.state is RunState.PAUSED:
             self._worker.resume()
 
@@ -168,18 +169,11 @@ class TrainPanel(QWidget):
         if self._worker is not None and self._machine.go_if_allowed(RunState.STOPPING):
             self._worker.quit()
 
-    def close_run(self, timeout_s: float = CLOSE_S) -> bool:
-        """Stop, save and wait for the threads; for closing the panel.
-
-        Returns
-        -------
-        bool
-            Whether all work has ended in time.
-        """
+    def end_work(self) -> list[SteeredWorker]:
+        """Stop the run and all other work; those that are still at it."""
         self.stop()
-        ends = time.monotonic() + timeout_s
-        ended = self._worker is None or self._worker.join(timeout_s)
-        return self.forecast.close_work(max(0.0, ends - time.monotonic())) and ended
+        own = [] if self._worker is None else [self._worker]
+        return [*own, *self.forecast.end_work()]
 
     def showEvent(self, event: QShowEvent) -> None:
         """Load torch and look ahead when the panel is first seen."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,12 +88,10 @@ class GeneratorSource(QGroupBox):
         self.changed.emit()
         worker.start()
 
-    def close_work(self, timeout_s: float) -> bool:
-        """Give up loading and wait for the threads; whether they ended in time."""
+    def end_work(self) -> list[SteeredWorker]:
+        """Give up loading; those that are still at it."""
         self._give_up()
-        ends = time.monotonic() + timeout_s
-        workers = [*self._workers.values()]
-        return all(each.join(max(0.0, ends - time.monotonic())) for each in workers)
+        return [*self._workers.values()]
 
     def _give_up(self) -> None:
         self._wish += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,11 @@ from napari_slicegan._qt.widgets.buttons import button
 from napari_slicegan._qt.widgets.drop_target import DropTarget
 from napari_slicegan._qt.widgets.generation_progress import GenerationProgress
 from napari_slicegan._qt.widgets.messages import MessageLine
-from napari_slicegan._qt.worker import GenerationWorker, generation_worker
+from napari_slicegan._qt.worker import (
+    GenerationWorker,
+    SteeredWorker,
+    generation_worker,
+)
 from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.image_sets.sheet import Sheet
 from napari_slicegan.volume import Volume
@@ -135,14 +138,11 @@ class VolumePanel(DropTarget, QWidget):
             self.cancel_button.setEnabled(False)
             self._worker.quit()
 
-    def close_generation(self, timeout_s: float) -> bool:
-        """End the work beside the window and wait for it; whether it ended."""
-        ends = time.monotonic() + timeout_s
-        ended = True
-        if self._worker is not None:
-            self._worker.quit()
-            ended = self._worker.join(timeout_s)
-        return self.source.close_work(max(0.0, ends - time.monotonic())) and ended
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask the work beside the window to end; those that are still at it."""
+        self.cancel()
+        own = [] if self._worker is None else [self._worker]
+        return [*own, *self.source.end_work()]
 
     def show_slices(self) -> None:
         """Show orthogonal slices of the chosen layer."""

@@ -10,7 +10,11 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.widgets.buttons import button
 from napari_slicegan._qt.widgets.generation_progress import GenerationProgress
-from napari_slicegan._qt.worker import GenerationWorker, task_worker
+from napari_slicegan._qt.worker import (
+    GenerationWorker,
+    SteeredWorker,
+    task_worker,
+)
 
 
 class TaskRow(QWidget):
@@ -90,10 +94,10 @@ class TaskRow(QWidget):
             self.cancel_button.setEnabled(False)
             self._worker.quit()
 
-    def close_work(self, timeout_s: float) -> bool:
-        """End the work and wait for its thread; whether it ended in time."""
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask the work to end; those that are still at it."""
         self.cancel()
-        return self._worker is None or self._worker.join(timeout_s)
+        return [] if self._worker is None else [self._worker]
 
     def _finish(self) -> None:
         self._worker = None

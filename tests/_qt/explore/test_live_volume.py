@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
 from napari_slicegan.generation import VolumePlan, generate
@@ -39,7 +40,7 @@ def trained(toy_run: Path) -> TrainedGenerator:
 def live() -> Iterator[LiveVolume]:
     made = LiveVolume()
     yield made
-    assert made.close_work(60)
+    assert join(made.end_work(), 60)
 
 
 class Gate:
@@ -134,7 +135,7 @@ def test_closing_gives_up_what_is_made_and_what_waits(
     assert gate.reached.wait(60)
     live.ask(wish(trained, 2))
     gate.open.set()
-    assert live.close_work(60)
+    assert join(live.end_work(), 60)
     assert not live.is_busy
     assert shown == []
     assert gate.seeds == [1]

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.panel import ExplorePanel
 from napari_slicegan._qt.explore.requests import GradeRequest, SweepRequest
@@ -39,7 +40,7 @@ def panel(viewer: Any, toy_run: Path, qtbot: QtBot) -> Iterator[ExplorePanel]:
     made.set_value(Exploration(size=TOY_SIZE))
     open_run(made, toy_run, qtbot)
     yield made
-    assert made.close_work(60)
+    assert join(made.end_work(), 60)
 
 
 @pytest.fixture

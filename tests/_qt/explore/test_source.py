@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.source import ExploreSource
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def source(qtbot: QtBot) -> Iterator[ExploreSource]:
     source = ExploreSource()
     qtbot.addWidget(source)
     yield source
-    assert source.close_work(60)
+    assert join(source.end_work(), 60)
 
 
 def test_the_run_of_the_other_tabs_is_loaded_when_it_is_seen(

@@ -15,6 +15,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QThreadPool
 
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan.game import Game
 from napari_slicegan.run_folder import RunFolder
@@ -98,7 +99,7 @@ def test_closing_stops_saves_and_leaves_no_thread(
     if moment == "paused":
         panel.pause()
         reach(qtbot, panel, RunState.PAUSED)
-    assert panel.close_run(60)
+    assert join(panel.end_work(), 60)
     assert panel.state is RunState.FINISHED
     pool = QThreadPool.globalInstance()
     assert pool.waitForDone(10_000)

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.train.forecast import Forecast
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def forecast(qtbot: QtBot) -> Iterator[Forecast]:
     forecast = Forecast()
     qtbot.addWidget(forecast)
     yield forecast
-    assert forecast.close_work(60)
+    assert join(forecast.end_work(), 60)
 
 
 def test_says_memory_and_time(
@@ -66,4 +67,4 @@ def test_cancelled_questions_start_nothing(
 ) -> None:
     forecast.ask(toy_config, toy_images)
     forecast.cancel()
-    assert forecast.close_work(0)
+    assert join(forecast.end_work(), 0)

@@ -62,7 +62,7 @@ def test_settings_of_the_micrograph_go_into_the_run(panel: TrainPanel) -> None:
 def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
     panel.set_images(None, MicrographSettings())
     assert not panel.controls.start.isEnabled()
-    assert panel.controls.proceed.isEnabled()
+    assert panel.controls.continue_run.isEnabled()
     assert panel.data.material.text() == NO_IMAGES
     panel.start()
     assert panel.state is RunState.IDLE
@@ -122,7 +122,7 @@ def test_a_run_ends_by_itself_and_goes_on_later(
     reach(qtbot, panel, RunState.FINISHED)
     ((reason, path),) = told.ends
     assert reason is FinishReason.STEPS
-    qtbot.waitUntil(lambda: panel.controls.proceed.isEnabled(), timeout=LONG)
+    qtbot.waitUntil(lambda: panel.controls.continue_run.isEnabled(), timeout=LONG)
     panel.continue_run(path)
     reach(qtbot, panel, RunState.RUNNING)
     # The curves begin with what the first part wrote.

@@ -16,6 +16,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari.utils import progress
 from qtpy.QtCore import QThreadPool
 
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.volume.generation_form import GenerationRequest
 from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan.generation import VolumePlan, generate
@@ -38,7 +39,7 @@ def panel(viewer: Any) -> Iterator[VolumePanel]:
     made = VolumePanel(viewer)
     viewer.window.add_dock_widget(made)
     yield made
-    assert made.close_generation(60)
+    assert join(made.end_work(), 60)
 
 
 def load(panel: VolumePanel, run: Path, qtbot: QtBot) -> None:
@@ -156,7 +157,7 @@ def test_closing_ends_the_generation(
     panel.generate_button.click()
     if moment == "during":
         qtbot.waitUntil(lambda: panel.progress.value() > 0, timeout=LONG)
-    assert panel.close_generation(60)
+    assert join(panel.end_work(), 60)
     assert panel.generate_button.isEnabled()
     pool = QThreadPool.globalInstance()
     assert pool.waitForDone(10_000)

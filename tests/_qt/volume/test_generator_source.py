@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan import trained_generator
+from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.volume.generator_source import NOTHING, GeneratorSource
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def source(qtbot: QtBot) -> Iterator[GeneratorSource]:
     source = GeneratorSource()
     qtbot.addWidget(source)
     yield source
-    assert source.close_work(60)
+    assert join(source.end_work(), 60)
 
 
 class SlowDisk:
@@ -93,7 +94,7 @@ def test_a_second_load_takes_the_place_of_the_first(
     held = source.value()
     assert held is not None
     slow_disk.go_on.set()
-    assert source.close_work(60)
+    assert join(source.end_work(), 60)
     assert source.value() is held
     assert source.facts.text().startswith("Trained on toy")
     assert faults == []
@@ -119,9 +120,9 @@ def test_closing_gives_a_load_up(
 ) -> None:
     source.load(toy_run)
     qtbot.waitUntil(slow_disk.reached.is_set, timeout=LONG)
-    assert not source.close_work(0.1)
+    assert not join(source.end_work(), 0.1)
     slow_disk.go_on.set()
-    assert source.close_work(60)
+    assert join(source.end_work(), 60)
     assert source.value() is None
 
 
@@ -130,5 +131,5 @@ def test_closing_at_once_gives_a_load_up(
 ) -> None:
     source.load(toy_run)
     # Its thread has not begun yet.
-    assert source.close_work(60)
+    assert join(source.end_work(), 60)
     assert source.value() is None
