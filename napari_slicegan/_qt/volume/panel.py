@@ -142,7 +142,9 @@ class VolumePanel(DropTarget, QWidget):
         if self._worker is not None:
             self._worker.quit()
             ended = self._worker.join(timeout_s)
-        return self.source.close_work(max(0.0, ends - time.monotonic())) and ended
+        for part in (self.source, self.orthogonal):
+            ended = part.close_work(max(0.0, ends - time.monotonic())) and ended
+        return ended
 
     def show_slices(self) -> None:
         """Show orthogonal slices of the chosen layer."""
