@@ -24,9 +24,9 @@ SCREEN_PACKAGES := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libgli
 SCREENS := $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
 DEMO := $(if $(CI),$(BASE),$(if $(SCREENS),$(GUI),$(BASE)))
 
-# What opens windows: tests, and notebooks at toy size.
+# What opens windows, among it the notebooks at toy size.
 WINDOW_TESTS := $(shell grep -l "mark\.qt" -r tests --include="test_*.py")
-WINDOWS := $(addprefix window/,$(wildcard notebooks/*.ipynb) $(WINDOW_TESTS))
+WINDOWS := $(addprefix window/,$(WINDOW_TESTS))
 
 INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
 # Pytest with the plugins it is told only: those of napari take seconds to load. What
@@ -60,13 +60,9 @@ test: $(DEV) $(SCREEN)  ## run the tests
 # Each says at once what it is, and the rest when it has ended.
 .PHONY: windows $(WINDOWS)
 windows: $(WINDOWS)
-$(filter %.py,$(WINDOWS)): window/%:
+$(WINDOWS): window/%:
 	@echo "$*"
-	@$(call PYTEST,300) -p pytest-qt -p npe2 -p napari -q --no-header -m "not slow" $*
-$(filter %.ipynb,$(WINDOWS)): window/%:
-	@echo "$*"
-	@SLICEGAN_MINUTES=0.05 SLICEGAN_EDGE=48 \
-	    $(call PYTEST,300) -p nbmake -q --no-header --nbmake $*
+	@$(call PYTEST,1300) -p pytest-qt -p npe2 -p napari -q --no-header -m "not slow" $*
 
 test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
 	@$(call PYTEST,7200) -o faulthandler_timeout=3600 -m slow

@@ -35,11 +35,10 @@ EXTRAS = {
     "metrics": ["taufactor>=1.2.1"],
     # Volumes tile by tile: OME-Zarr, arrays that are not there, clusters.
     "scale": ["dask[array]>=2025.1", "distributed>=2025.1", "zarr>=3.1"],
-    # ipykernel and nbmake run the notebooks.
+    # IPython runs the notebooks.
     "test": [
         "hypothesis>=6.100",
-        "ipykernel>=6.29",
-        "nbmake>=1.5",
+        "ipython>=8.18",
         "pytest>=9",
         "pytest-qt>=4.4",
         "pytest-xdist>=3.5",

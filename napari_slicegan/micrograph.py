@@ -18,8 +18,10 @@ from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
 from napari_slicegan.images.image_files import read_image
 from napari_slicegan.images.line_moments import Line, levelled
 from napari_slicegan.images.pixel_values import (
+    MAX_PHASES,
     KindChoice,
     as_kind,
+    distinct_values,
     has_channels,
     plain_array,
 )
@@ -215,7 +217,7 @@ class Micrograph:
             If the image does not consist of phases.
         """
         self._require("phases", "choose a segmentation")
-        return tuple(int(label) for label in np.unique(self.values))
+        return tuple(int(n) for n in distinct_values(self.values, MAX_PHASES) or ())
 
     def phase_fractions(self) -> dict[int, float]:
         """Share of the pixels of each phase, by its label."""

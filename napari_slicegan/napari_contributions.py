@@ -92,9 +92,15 @@ def _write(
 ) -> list[str]:
     import numpy as np
 
+    from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
     from napari_slicegan.machine.atomic_files import replacing
     from napari_slicegan.volume_files.vtk_image import write_vtk_image
 
+    if WHOLE_VOLUME in meta.get("metadata", {}):
+        raise RuntimeError(
+            "Expected a volume that is there as a whole, got an endless one; generate "
+            "it in a fixed size and save that, or write it with `slicegan generate`."
+        )
     # A name typed in napari's dialog has no ending.
     file = Path(path) if Path(path).suffix else Path(f"{path}.vti")
     try:

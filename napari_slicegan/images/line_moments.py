@@ -55,11 +55,14 @@ def levelled(values: NDArray[Any], line: Line) -> NDArray[Any]:
     Same shape and type.
     """
     planes = values if values.ndim > 2 else values[np.newaxis]
-    made = np.stack([_levelled(plane.astype(np.float64), line) for plane in planes])
-    if values.dtype.kind in "iu":
-        limits = np.iinfo(values.dtype)
-        made = np.clip(np.rint(made), limits.min, limits.max)
-    return np.asarray(made.reshape(values.shape), values.dtype)
+    made = np.empty_like(planes)
+    for plane, into in zip(planes, made, strict=True):
+        level = _levelled(plane.astype(np.float64), line)
+        if values.dtype.kind in "iu":
+            limits = np.iinfo(values.dtype)
+            level = np.clip(np.rint(level), limits.min, limits.max)
+        into[:] = level
+    return made.reshape(values.shape)
 
 
 def _levelled(plane: NDArray[np.float64], line: Line) -> NDArray[np.float64]:

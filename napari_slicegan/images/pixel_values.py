@@ -21,6 +21,8 @@ KindChoice = Literal["auto", "phases", "grayscale", "colour"]
 MAX_PHASES = 16
 # The smallest patch; a last axis shorter than this is taken for channels.
 SMALLEST_EDGE = 8
+PART = 2**17
+"""Values that are worked on at a time."""
 
 
 def has_channels(values: NDArray[Any]) -> bool:
@@ -129,18 +131,57 @@ def _check_varies(array: NDArray[Any], name: str) -> None:
 def distinct_values(values: NDArray[Any], limit: int) -> list[Any] | None:
     """Sorted distinct values, or None as soon as there are more than `limit`."""
     found: set[Any] = set()
-    for part in _parts(values):
-        found.update(np.unique(part).tolist())
+    for place in parts_of(values.shape):
+        part = values[place]
+        # Comparing with what is known is far faster than sorting.
+        is_new = np.ones(part.shape, bool)
+        for value in found:
+            is_new &= part != value
+        if is_new.any():
+            found.update(np.unique(part[is_new]).tolist())
         if len(found) > limit:
             return None
     return sorted(found)
 
 
-def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Pieces of at most about a million pixels, so that sorting stays small."""
-    rows = max(1, 2**20 // max(1, math.prod(values.shape[1:])))
-    for start in range(0, len(values), rows):
-        yield values[start : start + rows]
+def label_indices(values: NDArray[Any], labels: Sequence[int]) -> NDArray[np.uint8]:
+    """Position of each voxel's label among the labels, at one byte a voxel.
+
+    Parameters
+    ----------
+    values
+        Labels, of any shape and type.
+    labels
+        All labels that occur, sorted, at most 256; others may be among them.
+
+    Returns
+    -------
+    ``values.shape``; 0 for the first label.
+    """
+    index = np.zeros(values.shape, np.uint8)
+    for place in parts_of(values.shape):
+        part, into = values[place], index[place]
+        # Sorted labels: the position is the number of later ones that are reached.
+        for label in labels[1:]:
+            into += (part >= label).view(np.uint8)
+    return index
+
+
+def parts_of(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
+    """Places that together make up an array, of at most `PART` values each.
+
+    What is computed part by part takes little memory beside the array itself.
+    """
+    if not shape:
+        yield ()
+        return
+    inner = math.prod(shape[1:])
+    if inner > PART:
+        for index in range(shape[0]):
+            yield from ((index, *rest) for rest in parts_of(shape[1:]))
+        return
+    rows = PART // max(1, inner)
+    yield from ((slice(first, first + rows),) for first in range(0, shape[0], rows))
 
 
 def kind_of(values: NDArray[Any]) -> Kind:

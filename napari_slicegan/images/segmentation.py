@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage.filters import gaussian, median, threshold_local
 from skimage.morphology import ball, disk
 
-from napari_slicegan.images.pixel_values import MAX_PHASES
+from napari_slicegan.images.pixel_values import MAX_PHASES, parts_of
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
@@ -135,8 +135,12 @@ def _histogram(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArra
     """Counts, centres and highest values of the bins; one per integer if few."""
     low, high = values.min().item(), values.max().item()
     if values.dtype.kind in "iu" and high - low < N_BINS:
-        grays, counts = np.unique(values, return_counts=True)
-        return counts, grays.astype(float), grays
+        by_gray = np.zeros(high - low + 1, np.int64)
+        for place in parts_of(values.shape):
+            above = values[place].astype(np.int64) - low
+            by_gray += np.bincount(above.ravel(), minlength=len(by_gray))
+        grays = np.flatnonzero(by_gray)
+        return by_gray[grays], (grays + low).astype(float), grays + low
     edges = np.linspace(low, high, N_BINS + 1)
     counts, _ = np.histogram(values, edges)
     return counts, (edges[:-1] + edges[1:]) / 2, edges[1:]

@@ -72,13 +72,13 @@ class DeferredCut:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The values, read anew."""
         key = tuple(
-            _slice(place) if isinstance(place, range) else place
+            slice_of(place) if isinstance(place, range) else place
             for place in self._places
         )
         return np.asarray(self.source[key], dtype)
 
 
-def _slice(places: range) -> slice:
+def slice_of(places: range) -> slice:
     """Slice of an array that takes these positions."""
     stop = places.stop if places.stop >= 0 else None
     return slice(places.start, stop, places.step)

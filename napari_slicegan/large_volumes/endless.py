@@ -72,7 +72,9 @@ class EndlessVolume:
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
         self._pieces: OrderedDict[Spans, NDArray[Any]] = OrderedDict()
         self._kept_bytes = 0
+        # Of the pieces that are kept, held for a moment only; and of the network.
         self._lock = threading.Lock()
+        self._network_lock = threading.Lock()
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Voxels of whole numbers and slices, as of an array."""
@@ -98,9 +100,44 @@ class EndlessVolume:
         return self._kept_bytes
 
     def kept(self) -> list[tuple[Spans, NDArray[Any]]]:
-        """The pieces that are kept, each with its place."""
+        """The pieces that are kept, each with its place.
+
+        Never waits for a piece that is being made.
+        """
         with self._lock:
             return list(self._pieces.items())
+
+    def missing(self, key: Any) -> list[Spans]:
+        """Pieces to be made before a part can be read at once, its middle first.
+
+        Never more than the cache holds together with the others of that part.
+        """
+        spatial = completed_key(key, self.ndim)[:3]
+        ranges = [positions(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
+        if not all(map(len, ranges)):
+            return []
+        spans = [(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges]
+        middle = [(first + last) / 2 for first, last in spans]
+
+        def distance(piece: Spans) -> float:
+            places = zip(piece, middle, strict=True)
+            return math.hypot(*((a + b) / 2 - m for (a, b), m in places))
+
+        found: list[Spans] = []
+        n_bytes = 0
+        voxel_bytes = self.dtype.itemsize * math.prod(self.shape[3:])
+        pieces = pieces_of((spans[0], spans[1], spans[2]), self.plan.size)
+        for piece in sorted(pieces, key=distance):
+            n_bytes += voxel_bytes * math.prod(last - first for first, last in piece)
+            if n_bytes > self.cache_bytes:
+                break
+            if self._kept_piece(piece) is None:
+                found.append(piece)
+        return found
+
+    def make(self, piece: Spans) -> None:
+        """Generate a piece, one of `missing`, and keep it; takes its time."""
+        self._piece(piece)
 
     def _box(self, box: Spans) -> NDArray[Any]:
         """Voxels of a box that is not empty, put together from pieces."""
@@ -121,19 +158,31 @@ class EndlessVolume:
         return whole
 
     def _piece(self, piece: Spans) -> NDArray[Any]:
+        found = self._kept_piece(piece)
+        if found is not None:
+            return found
         # One at a time: the network itself uses all cores.
+        with self._network_lock:
+            found = self._kept_piece(piece)
+            if found is None:
+                found = box_values(self.plan, piece)
+                self._keep(piece, found)
+        return found
+
+    def _kept_piece(self, piece: Spans) -> NDArray[Any] | None:
         with self._lock:
             found = self._pieces.get(piece)
             if found is not None:
                 self._pieces.move_to_end(piece)
-                return found
-            made = box_values(self.plan, piece)
-            self._pieces[piece] = made
-            self._kept_bytes += made.nbytes
+            return found
+
+    def _keep(self, piece: Spans, values: NDArray[Any]) -> None:
+        with self._lock:
+            self._pieces[piece] = values
+            self._kept_bytes += values.nbytes
             while self._kept_bytes > self.cache_bytes:
                 _, oldest = self._pieces.popitem(last=False)
                 self._kept_bytes -= oldest.nbytes
-            return made
 
 
 def lazy_volume(

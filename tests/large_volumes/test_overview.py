@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,7 @@ def test_levels_halve_until_a_viewer_can_show_all_of_it() -> None:
         (2048, 500, 1),
         (1024, 250, 1),
         (512, 125, 1),
+        (256, 63, 1),
     ]
     assert volume.kept_bytes == 0
 
@@ -79,3 +82,51 @@ def test_empty_is_no_phase() -> None:
         assert empty_value(EndlessVolume(VolumePlan(trained, SIZE, 3))) == empty
     gray = random_generator(ScaleMinMax(0, 1, 1, "float32"))
     assert empty_value(EndlessVolume(VolumePlan(gray, SIZE, 3))) == 0
+
+
+def test_the_finest_level_asks_for_what_it_lacks(volume: EndlessVolume) -> None:
+    """The middle first, never more than the cache can hold; reading makes nothing."""
+    asked: list[Any] = []
+    finest = viewer_levels(volume, asked.append)[0]
+    part = np.asarray(finest[5, :, :48])
+    assert volume.kept_bytes == 0
+    assert (part == empty_value(volume)).all()
+    [pieces] = asked
+    assert len(pieces) == 9
+    assert pieces[0] == ((4, 8), (16, 32), (16, 32))
+    for piece in pieces:
+        volume.make(piece)
+    np.testing.assert_array_equal(finest[5, :, :48], volume[5, :, :48])
+    assert asked[-1] == []
+    small = EndlessVolume(volume.plan, cache_bytes=3 * 1024)
+    assert len(small.missing(np.s_[5, :, :48])) == 3
+
+
+def test_reading_does_not_wait_for_the_network(
+    volume: EndlessVolume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(plan: VolumePlan, piece: Any) -> Any:
+        begun.set()
+        assert go.wait(60)
+        return np.zeros([last - first for first, last in piece], np.uint8)
+
+    monkeypatch.setattr(endless, "box_values", slow)
+    finest = viewer_levels(volume, lambda pieces: None)[0]
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(volume.make, ((4, 8), (0, 16), (0, 16)))
+        assert begun.wait(60)
+        # A piece is being made while this is read.
+        assert (np.asarray(finest[5]) == empty_value(volume)).all()
+        go.set()
+        made.result()
+    assert (np.asarray(finest[5, :16, :16]) == 0).all()
+
+
+def test_a_level_is_not_shown_whole_beyond_reason(volume: EndlessVolume) -> None:
+    large = EndlessVolume(VolumePlan(volume.plan.trained, (4096,) * 3, 3))
+    with pytest.raises(
+        ValueError, match=r"at most 268,435,456 voxels .* show it in 2-D"
+    ):
+        np.asarray(viewer_levels(large, lambda pieces: None)[0])

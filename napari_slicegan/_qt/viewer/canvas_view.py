@@ -116,7 +116,7 @@ class CanvasView:
         picture = self._picture
         low, high = picture.limits
         # A value at the lower limit is drawn as a hole.
-        lowest = min(low, float(picture.values.min())) - (high - low) / 255 - 1e-9
+        lowest = min(low, picture.lowest) - (high - low) / 255 - 1e-9
         options: dict[str, Any] = {
             "colormap": "gray",
             "contrast_limits": (lowest, high),
@@ -178,7 +178,7 @@ class CanvasView:
             colours = {number: picture.colours[number] for number in numbers}
             return self._add_labels(picture.values, colours, "Surface")
         number = picture.labels.index(phase)
-        inside = (picture.values == number).astype(np.uint8)
+        inside = (picture.values == number).view(np.uint8)
         name = f"Surface of phase {phase}"
         return self._add_labels(inside, {1: picture.colours[number]}, name)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slicegan._qt.micrograph.image_source import ImageSource
+from napari_slicegan._qt.viewer.layer_picture import finest_data
 from napari_slicegan.images.pixel_sizes import NM_PER_UNIT
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def is_new_micrograph(layer: Layer) -> bool:
 
 def source_of(layer: Layer) -> ImageSource:
     """Pixels of a layer, its pixel size if its unit is one of length."""
-    values = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    values = finest_data(layer)
     while len(values.shape) > 2 and values.shape[0] == 1:
         values = values[0]
     path = layer.source.path
@@ -173,6 +174,5 @@ def _tell(layer: Shapes, source: ImageSource, changed: Callable[[Crop], Any]) ->
 
 def _shape(layer: Layer) -> tuple[int, ...]:
     """Shape without the channels of a colour image."""
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    shape = tuple(np.shape(data))
+    shape = tuple(np.shape(finest_data(layer)))
     return shape[:-1] if getattr(layer, "rgb", False) else shape

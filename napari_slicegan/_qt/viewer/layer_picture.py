@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,30 @@ from numpy.typing import NDArray
 
 from napari_slicegan._qt.viewer.colours import Colour, phase_colours
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
+from napari_slicegan.images.pixel_values import (
+    MAX_PHASES,
+    distinct_values,
+    label_indices,
+    parts_of,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from PIL import Image
 
 # Larger volumes, on the disk or endless, are looked at in the canvas only.
 MOST_VOXELS = 2**29
+# More than these take longer to read than the window can wait.
+LONG_VOXELS = 2**24
+CYCLE = 15
+"""Colours of many objects."""
+SAMPLE_EDGE = 64
+"""Voxels per axis that a palette is made of."""
 BACKGROUND: Colour = (0.16, 0.17, 0.2, 1.0)
 LABELS = "phase labels"
 """Key of a layer's metadata: all phases of its material, also absent ones."""
+WHOLE_VOLUME = "whole volume"
+"""Key of the metadata of an endless layer: the array that generates what is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +77,21 @@ class LayerPicture:
             return False
         return not (colours == BACKGROUND).all(axis=-1).any()
 
+    @cached_property
+    def lowest(self) -> float:
+        """Lowest value."""
+        return float(self.values.min())
+
     @property
     def brightness(self) -> NDArray[Any]:
         """One gray value for each voxel, ``[Z, Y, X]``."""
         if self.rgb is None:
             return self.values
-        return np.asarray(self.rgb.mean(axis=-1, dtype=np.float32))
+        kind = np.uint8 if self.rgb.dtype == np.uint8 else np.float32
+        made = np.empty(self.shape, kind)
+        for place in parts_of(self.shape):
+            made[place] = self.rgb[place].mean(axis=-1, dtype=np.float32)
+        return made
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -94,28 +118,113 @@ def is_volume_layer(layer: Layer) -> bool:
 
     if not isinstance(layer, Image | Labels) or layer.ndim != 3:
         return False
-    finest = layer.data[0] if layer.multiscale else layer.data
-    return math.prod(map(int, finest.shape[:3])) <= MOST_VOXELS
+    return math.prod(map(int, finest_data(layer).shape[:3])) <= MOST_VOXELS
 
 
-def picture_of(layer: Layer) -> LayerPicture:
-    """Read a 3-D Image or Labels layer, whoever made it."""
+def finest_data(layer: Layer) -> Any:
+    """All values of a layer, as an array; of an endless one reading generates them."""
+    if WHOLE_VOLUME in layer.metadata:
+        return layer.metadata[WHOLE_VOLUME]
+    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What is to be read of a layer; `read` needs neither the layer nor its thread.
+
+    Attributes
+    ----------
+    data
+        The layer's array, which may be in a file.
+    is_labels, is_rgb
+        Kind of the layer.
+    known
+        Phases of the material, also absent ones.
+    """
+
+    data: Any
+    is_labels: bool
+    is_rgb: bool
+    known: tuple[int, ...]
+
+    @classmethod
+    def of(cls, layer: Layer) -> Reading:
+        """Main thread only."""
+        from napari.layers import Labels
+
+        data = finest_data(layer)
+        is_rgb = bool(getattr(layer, "rgb", False))
+        known = tuple(map(int, layer.metadata.get(LABELS) or ()))
+        return cls(data, isinstance(layer, Labels), is_rgb, known)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether reading takes longer than the window can wait for it."""
+        is_there = isinstance(self.data, np.ndarray)
+        return not is_there or math.prod(self.data.shape[:3]) > LONG_VOXELS
+
+
+@dataclass(frozen=True, eq=False)
+class ReadValues:
+    """Values of a layer as `LayerPicture` holds them, before they have colours.
+
+    Attributes
+    ----------
+    values, rgb
+        As there.
+    labels
+        The phases; None where they are not phases.
+    table, limits
+        Of a volume in colour its palette, ``[N, 4]``, and the values shown black and
+        white.
+    """
+
+    values: NDArray[Any]
+    labels: tuple[int, ...] | None = None
+    rgb: NDArray[Any] | None = None
+    table: NDArray[np.float64] | None = None
+    limits: tuple[float, float] | None = None
+
+
+def read(reading: Reading) -> ReadValues:
+    """Read the values and bring them to one byte a voxel, except gray values.
+
+    Takes no more memory than that beside the layer's own array.
+    """
+    values = np.asarray(reading.data)
+    if reading.is_rgb:
+        return _read_colours(values[..., :3])
+    if not reading.is_labels and values.dtype.kind not in "bui":
+        return ReadValues(values)
+    found = distinct_values(values, MAX_PHASES)
+    if found is not None:
+        labels = tuple(sorted({*map(int, found), *reading.known}))
+        return ReadValues(label_indices(values, labels), labels)
+    return ReadValues(_cycled(values) if reading.is_labels else values)
+
+
+def picture_of(layer: Layer, made: ReadValues | None = None) -> LayerPicture:
+    """Picture of a 3-D Image or Labels layer, whoever made it; main thread only.
+
+    Parameters
+    ----------
+    made
+        What was read of it; reads it if left out.
+    """
     from napari.layers import Labels
 
-    values = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    made = read(Reading.of(layer)) if made is None else made
     z, y, x = (float(n) for n in layer.scale)
-    grid: dict[str, Any] = {"edges": (z, y, x), "unit": _unit(layer)}
-    if isinstance(layer, Labels):
-        return _of_labels(layer, values, grid)
-    if layer.rgb:
-        return _of_colours(values[..., :3], grid)
-    labels = _phases_of(layer, values) if values.dtype.kind in "bui" else None
-    if labels is not None:
-        return _of_phases(
-            values, [phase_colours(labels)[n] for n in labels], labels, grid
-        )
-    low, high = (float(n) for n in layer.contrast_limits)
-    return LayerPicture(values, None, (low, high), (), None, **grid)
+    labels, colours, limits = made.labels or (), made.table, made.limits
+    if labels or isinstance(layer, Labels):
+        colours = _colours(layer, made.labels)
+        limits = (0.0, float(max(len(colours) - 1, 1)))
+    elif limits is None:
+        low, high = layer.contrast_limits
+        limits = (float(low), float(high))
+    return LayerPicture(
+        made.values, colours, limits, labels, made.rgb, (z, y, x), _unit(layer)
+    )
 
 
 def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, Any]:
@@ -140,53 +249,59 @@ def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, 
     }
 
 
-def _phases_of(layer: Layer, values: NDArray[Any]) -> list[Any] | None:
-    """Labels of the phases; None if there are too many for phases."""
-    found = distinct_values(values, MAX_PHASES)
-    known = layer.metadata.get(LABELS) or ()
-    return None if found is None else sorted({*found, *known})
-
-
-def _of_colours(rgb: NDArray[Any], grid: dict[str, Any]) -> LayerPicture:
+def _read_colours(rgb: NDArray[Any]) -> ReadValues:
     """Canvas planes have one number for each voxel: that of a colour in a palette."""
     from PIL import Image
 
-    high = 255.0 if rgb.dtype == np.uint8 else float(max(rgb.max(), 1))
-    z, y, x = rgb.shape[:3]
-    flat = np.clip(255 * (rgb.reshape(z * y, x, 3) / high), 0, 255).astype(np.uint8)
-    few = Image.fromarray(flat).quantize(256, method=Image.Quantize.FASTOCTREE)
-    table = np.asarray(few.getpalette(), dtype=np.float64).reshape(-1, 3) / 255
+    white = 255.0 if rgb.dtype == np.uint8 else float(max(rgb.max(), 1))
+    palette = _palette(rgb, white)
+    values = np.empty(rgb.shape[:3], np.uint8)
+    for plane, into in zip(rgb, values, strict=True):
+        picture = Image.fromarray(_bytes_of(plane, white))
+        into[:] = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    table = np.asarray(palette.getpalette(), dtype=np.float64).reshape(-1, 3) / 255
     colours = np.column_stack([table, np.ones(len(table))])
-    values = np.asarray(few).reshape(z, y, x)
-    return LayerPicture(values, colours, (0.0, high), (), rgb, **grid)
+    return ReadValues(values, None, rgb, colours, (0.0, white))
 
 
-def _of_labels(layer: Any, values: NDArray[Any], grid: dict[str, Any]) -> LayerPicture:
-    """Colours of the layer; a background without a colour is dark."""
-    labels = _phases_of(layer, values)
-    if labels is not None:
-        return _of_phases(values, [_colour(layer, n) for n in labels], labels, grid)
-    # Many objects: neighbouring numbers differ, and none is told apart by its colour.
-    cycle = 15
-    index = np.where(values == 0, 0, 1 + (values - 1) % cycle).astype(np.uint8)
-    colours = [_colour(layer, n) for n in range(cycle + 1)]
-    return LayerPicture(index, np.array(colours), (0, cycle), (), None, **grid)
+def _palette(rgb: NDArray[Any], white: float) -> Image.Image:
+    """The colours of some of the voxels stand for all of them."""
+    from PIL import Image
+
+    z, y, x = (-(-n // SAMPLE_EDGE) for n in rgb.shape[:3])
+    some = [_bytes_of(plane[::y, ::x], white) for plane in rgb[::z]]
+    octree = Image.Quantize.FASTOCTREE
+    return Image.fromarray(np.vstack(some)).quantize(256, method=octree)
 
 
-def _of_phases(
-    values: NDArray[Any], colours: list[Colour], labels: Any, grid: dict[str, Any]
-) -> LayerPicture:
-    known = np.asarray(sorted(int(label) for label in labels))
-    index = np.searchsorted(known, values).astype(np.uint8)
-    last = max(len(known) - 1, 1)
-    return LayerPicture(
-        index,
-        np.array(colours),
-        (0.0, float(last)),
-        tuple(map(int, known)),
-        None,
-        **grid,
-    )
+def _bytes_of(colours: NDArray[Any], white: float) -> NDArray[np.uint8]:
+    if colours.dtype == np.uint8:
+        return np.ascontiguousarray(colours)
+    share = colours.astype(np.float32) / np.float32(white)
+    return np.asarray(np.clip(255 * share, 0, 255), np.uint8)
+
+
+def _cycled(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Many objects: neighbouring numbers differ; none is told apart by its colour."""
+    index = np.zeros(values.shape, np.uint8)
+    for place in parts_of(values.shape):
+        part = values[place]
+        np.copyto(index[place], 1 + (part - 1) % CYCLE, "unsafe", part != 0)
+    return index
+
+
+def _colours(layer: Layer, labels: Sequence[int] | None) -> NDArray[np.float64]:
+    """Colours of phases, or those that stand for many objects in turn.
+
+    Of a Labels layer its own ones; a background without a colour is dark.
+    """
+    from napari.layers import Labels
+
+    if isinstance(layer, Labels):
+        shown = range(CYCLE + 1) if labels is None else labels
+        return np.array([_colour(layer, label) for label in shown])
+    chosen = phase_colours(labels or ())
+    return np.array([chosen[label] for label in labels or ()])
 
 
 def _colour(layer: Any, label: int) -> Colour:

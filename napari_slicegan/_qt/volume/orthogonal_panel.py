@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -19,17 +20,23 @@ from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.canvas_view import MADE_HERE, CanvasView
 from napari_slicegan._qt.viewer.layer_picture import (
     LayerPicture,
+    Reading,
+    ReadValues,
     is_volume_layer,
     picture_of,
+    read,
 )
 from napari_slicegan._qt.viewer.solo import Solo
 from napari_slicegan._qt.volume.slice_views import SliceViews
 from napari_slicegan._qt.widgets.buttons import button
 from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.task_row import TaskRow
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
+
+    from napari_slicegan._qt.worker import SteeredWorker
 
 SLICES, SURFACE, WHOLE = "Slices", "Surface", "Full volume"
 
@@ -45,6 +52,9 @@ class OrthogonalPanel(QGroupBox):
         self._layer: Layer | None = None
         self._picture: LayerPicture | None = None
         self._canvas: CanvasView | None = None
+        # A layer that is to be read, or is being read, beside the window.
+        self._next: Layer | None = None
+        self._being_read: Layer | None = None
         self._solo = Solo(self._viewer)
         # children
         self.layer_choice = QComboBox()
@@ -63,6 +73,7 @@ class OrthogonalPanel(QGroupBox):
         self.phase.setToolTip("Phase whose surface is shown.")
         self.views = SliceViews()
         self.message = MessageLine("orthogonal_message")
+        self.task = TaskRow()
         # layout
         self._lay_out()
         # signals
@@ -71,6 +82,8 @@ class OrthogonalPanel(QGroupBox):
         self.mode.currentTextChanged.connect(lambda text: self._apply_mode())
         self.phase.currentIndexChanged.connect(lambda index: self._apply_mode())
         self.views.value_changed.connect(self._move)
+        self.task.failed.connect(self.message.show_error)
+        self.task.state_changed.connect(self._read_next)
         layer_inputs.follow_list(self._viewer, self._list_layers)
         self._list_layers()
         self._show_state()
@@ -87,10 +100,14 @@ class OrthogonalPanel(QGroupBox):
         layout.addLayout(self._form)
         layout.addLayout(buttons)
         layout.addWidget(self.message)
+        layout.addWidget(self.task)
         layout.addWidget(self.views)
 
     def show_slices(self, layer: Layer | None = None) -> None:
-        """Show the planes of a layer, by default of the one that is chosen."""
+        """Show the planes of a layer, by default of the one that is chosen.
+
+        A large one is read beside the window first.
+        """
         layer = layer if layer is not None else self._chosen()
         self.message.clear()
         if layer is None:
@@ -100,8 +117,55 @@ class OrthogonalPanel(QGroupBox):
             return
         # Of a proxy the layer itself.
         layer = getattr(layer, "__wrapped__", layer)
+        reading = Reading.of(layer)
+        if reading.is_long:
+            self._read_beside(layer)
+        else:
+            self._give_up_reading()
+            self._show(layer, picture_of(layer, read(reading)))
+
+    def _read_beside(self, layer: Layer) -> None:
+        """Read a layer in a worker; what was asked for before is given up."""
+        self._next = layer
+        self.task.cancel()
+        self._read_next()
+
+    def _read_next(self) -> None:
+        layer = self._next
+        if layer is None or self.task.is_busy:
+            return
+        self._next, self._being_read = None, layer
+        reading = Reading.of(layer)
+        self.task.run(
+            f"Reading {layer.name}",
+            lambda made: self._take(layer, reading, made),
+            _read_in_worker,
+            reading,
+        )
+
+    def _give_up_reading(self) -> None:
+        self._next = self._being_read = None
+        self.task.cancel()
+
+    def _take(self, layer: Layer, reading: Reading, made: ReadValues) -> None:
+        """Show what was read, unless it is not wanted or not there any more."""
+        if layer is not self._being_read or not any(
+            other is layer for other in self._viewer.layers
+        ):
+            return
+        if Reading.of(layer).data is not reading.data:
+            self._read_beside(layer)
+            return
+        self._being_read = None
+        picture = picture_of(layer, made)
+        if layer is self._layer:
+            self._renew_with(layer, picture)
+        else:
+            self._show(layer, picture)
+
+    def _show(self, layer: Layer, picture: LayerPicture) -> None:
         self._take_away()
-        self._layer, self._picture = layer, picture_of(layer)
+        self._layer, self._picture = layer, picture
         self._canvas = CanvasView(
             self._viewer, layer, self._picture, self.views.set_value
         )
@@ -117,6 +181,7 @@ class OrthogonalPanel(QGroupBox):
 
     def remove_slices(self) -> None:
         """Take the planes away; the viewer is as it was before them."""
+        self._give_up_reading()
         self._take_away()
         self._solo.end()
         self.views.set_picture(None)
@@ -132,12 +197,21 @@ class OrthogonalPanel(QGroupBox):
 
     def _renew(self, event: Any = None) -> None:
         """The layer has got other values, as that of a run's preview does."""
-        canvas, layer, before = self._canvas, self._layer, self._picture
-        if canvas is None or layer is None or before is None:
+        layer = self._layer
+        if layer is None:
             return
-        picture = picture_of(layer)
+        reading = Reading.of(layer)
+        if reading.is_long:
+            self._read_beside(layer)
+        else:
+            self._renew_with(layer, picture_of(layer, read(reading)))
+
+    def _renew_with(self, layer: Layer, picture: LayerPicture) -> None:
+        canvas, before = self._canvas, self._picture
+        if canvas is None or before is None:
+            return
         if (picture.shape, picture.labels) != (before.shape, before.labels):
-            self.show_slices(layer)
+            self._show(layer, picture)
             return
         self._picture = picture
         canvas.renew(picture)
@@ -152,6 +226,11 @@ class OrthogonalPanel(QGroupBox):
             parent = parent.parentWidget()
         if parent is not None and self._canvas is not None:
             parent.ensureWidgetVisible(self.views)
+
+    def end_work(self) -> list[SteeredWorker]:
+        """Ask the reading beside the window to end; those that are still at it."""
+        self._give_up_reading()
+        return self.task.end_work()
 
     def release(self) -> None:
         """Let go of the viewer; what is shown stays."""
@@ -218,3 +297,9 @@ class OrthogonalPanel(QGroupBox):
             self.phase,
             self.mode.currentText() == SURFACE and self.phase.count() > 0,
         )
+
+
+def _read_in_worker(reading: Reading) -> Generator[float, None, ReadValues]:
+    # Where a reading that was given up ends.
+    yield 0.0
+    return read(reading)

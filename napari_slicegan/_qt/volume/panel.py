@@ -142,7 +142,7 @@ class VolumePanel(DropTarget, QWidget):
         """Ask the work beside the window to end; those that are still at it."""
         self.cancel()
         own = [] if self._worker is None else [self._worker]
-        return [*own, *self.source.end_work()]
+        return [*own, *self.source.end_work(), *self.orthogonal.end_work()]
 
     def show_slices(self) -> None:
         """Show orthogonal slices of the chosen layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,10 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtCore import QPoint, Qt
 
 from napari_slicegan._qt.binding_faults import spare_references
-from napari_slicegan._qt.viewer import layers
+from napari_slicegan._qt.viewer import layer_picture, layers
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.viewer.solo import camera_of
+from napari_slicegan._qt.volume import orthogonal_panel
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan.volume import Volume
 from tests.toys import PIXEL_SIZE_NM, TOY_LABELS, phases_image
@@ -170,6 +172,42 @@ def test_slices_go_with_their_layer(panel: OrthogonalPanel, viewer: Any) -> None
     viewer.layers.remove("Volume")
     assert len(viewer.layers) == 0
     assert panel.layer_choice.count() == 0
+
+
+def test_a_large_volume_is_read_beside_the_window(
+    panel: OrthogonalPanel,
+    viewer: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go, threads = threading.Event(), []
+
+    def slow_read(reading: Any) -> Any:
+        threads.append(threading.current_thread())
+        assert go.wait(60)
+        return layer_picture.read(reading)
+
+    monkeypatch.setattr(layer_picture, "LONG_VOXELS", 100)
+    monkeypatch.setattr(orthogonal_panel, "read", slow_read)
+    layer = layers.add_volume(viewer, toy_volume())
+    panel.show_slices()
+    qtbot.waitUntil(lambda: bool(threads), timeout=60_000)
+    assert visible(viewer) == {"Volume"}
+    # What is shown in the end are the values that the layer has then.
+    other = toy_volume(seed=1)
+    layer.data = other.values
+    go.set()
+    qtbot.waitUntil(lambda: visible(viewer) == PLANES, timeout=60_000)
+    inside = other.values == TOY_LABELS[1]
+    np.testing.assert_array_equal(viewer.layers["Plane along z"].data, inside)
+    assert threading.main_thread() not in threads
+    # It is given up when the layer goes.
+    go.clear()
+    layer.data = toy_volume().values
+    viewer.layers.remove("Volume")
+    go.set()
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=60_000)
+    assert len(viewer.layers) == 0
 
 
 LAYERS: dict[str, tuple[Any, dict[str, Any]]] = {

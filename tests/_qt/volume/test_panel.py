@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
 from napari_slicegan._qt.volume.generation_form import GenerationForm, GenerationRequest
 from napari_slicegan._qt.volume.panel import VolumePanel
 
@@ -79,9 +80,9 @@ def test_an_endless_volume_is_there_at_once(
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60_000)
     layer = viewer.layers[0]
     assert layer.name == "Endless 4096 x 4096 x 4096, seed 3"
-    volume = layer.data[0].source
+    volume = layer.metadata[WHOLE_VOLUME].source
     assert volume.shape == (4096,) * 3
-    assert [level.shape[0] for level in layer.data] == [4096, 2048, 1024, 512]
+    assert [level.shape[0] for level in layer.data] == [4096, 2048, 1024, 512, 256]
     # The canvas shows the middle at full resolution.
     qtbot.waitUntil(lambda: layer.data_level == 0, timeout=60_000)
     qtbot.waitUntil(lambda: volume.kept_bytes > 0, timeout=60_000)

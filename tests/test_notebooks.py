@@ -1,0 +1,58 @@
+"""The notebooks run from their first cell to the last, at toy size.
+
+In this process, not in a kernel. With ``%gui qt`` a kernel of ipykernel 7 may enter the
+event loop of Qt with a cell still to execute, and wait there without end: on a busy
+machine after some dozens of cells. Nor would pytest show where a kernel hangs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+pytest.importorskip("IPython", reason="IPython is not installed")
+
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QApplication
+
+pytestmark = pytest.mark.qt
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+class Shell(InteractiveShell):  # type: ignore[misc]
+    """Runs cells as a kernel does; Qt's events are those of the test."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """``%gui``, which needs a kernel or a terminal."""
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("SLICEGAN_MINUTES", "0.05")
+    monkeypatch.setenv("SLICEGAN_EDGE", "48")
+    # There is no history to keep, nor a file that others may have locked.
+    config = Config({"HistoryManager": {"enabled": False}})
+    yield Shell.instance(config=config)
+    Shell.clear_instance()
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(
+    notebook: Path, shell: Any, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(notebook.parent)
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            shell.run_cell("".join(cell["source"])).raise_error()
+            qapp.processEvents()
