@@ -115,8 +115,9 @@ def summary(images: TrainingImages, volume: Volume) -> str:
     between = mean_distance(crops(left), crops(right))
     along = ", ".join(f"{value:.0f}" for value in by_axis)
     return (
-        f"histogram distance {distance:.4g} (floor {floor:.4g}), sliced Wasserstein "
-        f"distance along z, y, x {along} (left against right half {between:.0f})"
+        f"histogram distance {distance:.4g} real sd (floor {floor:.4g}), sliced "
+        f"Wasserstein distance along z, y, x {along} (left against right half "
+        f"{between:.0f})"
     )
 
 

@@ -271,11 +271,15 @@ class Game:
 
     def _monitor_latents(self, n_volumes: int) -> Iterator[Tensor]:
         """Latents [2, C, l, l, l] of some volumes, the same ones at every call."""
-        rng_state = self.streams["monitor"].get_state()
+        rng = self.streams["monitor"]
+        start = state = rng.get_state()
         for _ in range(n_volumes // 2):
+            rng.set_state(state)
             drawn = self._drawn_latents(self.generator.statistics_batch, "monitor")
+            # Before the latents are used: whoever uses them may fail.
+            state = rng.get_state()
+            rng.set_state(start)
             yield to_device(drawn, self.device)
-        self.streams["monitor"].set_state(rng_state)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs to go on bit by bit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 MAX_DISTANCE = 32
 CURVE = {
     "phases": "two_point_correlation",
-    "grayscale": "autocovariance",
-    "colour": "autocovariance",
+    "grayscale": "normalised_autocovariance",
+    "colour": "normalised_autocovariance",
 }
 LEVEL = {"phases": "phase_fraction", "grayscale": "histogram", "colour": "histogram"}
 CURVES = (
@@ -32,10 +33,28 @@ CURVES = (
         "fraction_distance", "Phase fraction, distance to real", "fraction_floor"
     ),
 )
+GRAY_CURVES = (
+    MonitoredCurve(
+        "correlation_distance",
+        "Normalised autocovariance, distance to real",
+        "correlation_floor",
+    ),
+    MonitoredCurve(
+        "fraction_distance",
+        "Histogram, Wasserstein distance / real sd",
+        "fraction_floor",
+    ),
+)
+"""Of gray values and colours, in the same columns."""
 SLICE_CURVE = MonitoredCurve(
     "swd", "Sliced Wasserstein distance, slices to real", "swd_floor"
 )
-MEASURED = ("phase_fraction", "two_point_correlation", "face_density", "autocovariance")
+MEASURED = (
+    "phase_fraction",
+    "two_point_correlation",
+    "face_density",
+    "normalised_autocovariance",
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +65,11 @@ class Quality:
     ----------
     fraction_distance
         Largest difference of a phase fraction; of gray values and colours the
-        Wasserstein distance of the histograms.
+        Wasserstein distance of the histograms, in standard deviations of the images.
     correlation_distance
         Mean difference of the two-point correlations (gray values: of the
-        autocovariances) over axes, phases and distances.
+        autocovariances, divided by the variance of the images) over axes, phases and
+        distances.
     roughness
         Largest relative difference of the face density of any axis and phase; nan for
         gray values.
@@ -74,7 +94,8 @@ class Quality:
 
     def sentence(self) -> str:
         """A few words for a progress bar."""
-        return f"S2 off {self.correlation_distance:.4f}"
+        name = "autocovariance" if math.isnan(self.roughness) else "S2"
+        return f"{name} off {self.correlation_distance:.4f}"
 
 
 class QualityMonitor:
@@ -95,7 +116,8 @@ class QualityMonitor:
     @property
     def curves(self) -> tuple[MonitoredCurve, ...]:
         """What is drawn."""
-        return CURVES if self._slices is None else (*CURVES, SLICE_CURVE)
+        curves = CURVES if self.images.kind == "phases" else GRAY_CURVES
+        return curves if self._slices is None else (*curves, SLICE_CURVE)
 
     @property
     def columns(self) -> tuple[str, ...]:

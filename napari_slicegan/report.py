@@ -216,7 +216,7 @@ def _draw_beside(
 def _channel_sections(
     comparison: Comparison, samples: Group, volume: AnyVolume
 ) -> list[Section]:
-    """Histogram, autocovariance and distances of each channel."""
+    """Histogram, normalised autocovariance and distances of each channel."""
 
     def section(place: Any, channel: int | str) -> Section:
         real = np.concatenate([sample.values[place].ravel() for sample in samples])
@@ -243,8 +243,8 @@ def _draw_covariance(
     channel: int | str,
     unit: str,
 ) -> None:
-    """Autocovariance if it was measured, and the distances of a channel."""
-    curves = rows_of(comparison, "autocovariance", channel)
+    """Normalised autocovariance if it was measured, and the distances of a channel."""
+    curves = rows_of(comparison, "normalised_autocovariance", channel)
     if curves:
         draw_curve(panels[0], curves, unit)
         add_curve_legend(part, curves)

@@ -49,8 +49,12 @@ class StepReport:
     memory_bytes
         Memory of the process, or of the GPU where it trains.
     quality, preview
-        Measured every ``monitor_interval`` steps, otherwise None: a Quality and a
-        Volume, an ImageQuality and a Sheet, or a PointQuality and a Scatter.
+        Measured every ``monitor_interval`` steps, otherwise None: a Quality and a Volume,
+        an ImageQuality and a Sheet, or a PointQuality and a Scatter. Also None where
+        they could not be made.
+    warning
+        One sentence for each new fault of the monitoring, which does not end a run;
+        empty if there is none.
     """
 
     step: int
@@ -65,3 +69,4 @@ class StepReport:
     memory_bytes: int
     quality: Any = None
     preview: Any = field(default=None, repr=False)
+    warning: str = ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
+import traceback
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import RunConfig
     from napari_slicegan.run_data import Data
+
+
+logger = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -94,6 +100,8 @@ class Trainer:
         self._go.set()
         self._saved_step = -1
         self._has_run = False
+        self._monitor_faults: set[tuple[str, type[Exception]]] = set()
+        self._warnings: list[str] = []
 
     @classmethod
     def start(
@@ -284,8 +292,7 @@ class Trainer:
         prepare(self.device, self.config.training.threads)
         self.clock.start()
         if self.processes.is_main and self.step == 0 and self.clock.ends_epoch(0):
-            with memory_explained():
-                self._observe()
+            self._observe()
 
     def save(self) -> None:
         """Write checkpoint, history and generator to the run folder.
@@ -376,16 +383,47 @@ class Trainer:
         return self._report(quality, preview), save_now
 
     def _observe(self) -> tuple[Any, Any]:
-        """Measure the quality of a preview; returns both."""
-        preview = self.preview()
-        quality = self.monitor.measure(preview)
-        if self.folder is not None:
-            picture = self.subject.picture(preview)
-            self.folder.write_preview(picture)
-            if self.clock.epoch_steps and self.clock.ends_epoch(self.step):
-                self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)
-        self.clock.count_monitoring(quality.headline)
+        """Measure the quality of a preview and write its picture; returns both.
+
+        A fault here does not end the run: it is reported once, and what could not be
+        made is None.
+        """
+        quality = None
+        preview = self._monitored("making the preview", self.preview)
+        if preview is not None:
+            measure, write = self.monitor.measure, self._write_preview
+            quality = self._monitored("measuring the preview", measure, preview)
+            self._monitored("writing the preview", write, preview)
+        self.clock.count_monitoring(math.nan if quality is None else quality.headline)
         return quality, preview
+
+    def _write_preview(self, preview: Any) -> None:
+        """Write its picture to the run folder; after an epoch also as a sheet."""
+        if self.folder is None:
+            return
+        picture = self.subject.picture(preview)
+        self.folder.write_preview(picture)
+        if self.clock.epoch_steps and self.clock.ends_epoch(self.step):
+            self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)
+
+    def _monitored(self, what: str, work: Callable[..., Any], *args: Any) -> Any:
+        """Result of a part of the monitoring; None, and a warning, if it fails."""
+        try:
+            with memory_explained():
+                return work(*args)
+        except Exception as error:  # noqa: BLE001 a run is worth more than its preview
+            kind = type(error)
+            if (what, kind) in self._monitor_faults:
+                return None
+            self._monitor_faults.add((what, kind))
+            plain = isinstance(error, (ValueError, OSError))
+            text = str(error) if plain else f"{kind.__name__}: {error}"
+            warning = f"Step {self.step}: {what} failed ({text}); training continues."
+            logger.warning(warning)
+            # As text: a record with the traceback would keep the networks alive.
+            logger.debug("%s", traceback.format_exc())
+            self._warnings.append(warning)
+            return None
 
     def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
         self.images_seen += n * self.processes.size
@@ -406,7 +444,13 @@ class Trainer:
             memory_bytes=memory_in_use(self.device),
             quality=quality,
             preview=preview,
+            warning=" ".join(self._take_warnings()),
         )
+
+    def _take_warnings(self) -> list[str]:
+        """Warnings since the last report."""
+        taken, self._warnings = self._warnings, []
+        return taken
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -97,8 +97,14 @@ def breaks_the_monitor(trainer: Trainer, error: BaseException) -> None:
     trainer.monitor.measure = fail
 
 
-@pytest.mark.parametrize("error", [Broken(), KeyboardInterrupt()], ids=type)
-@pytest.mark.parametrize("breaks", [breaks_a_network, breaks_the_monitor])
+@pytest.mark.parametrize(
+    ("breaks", "error"),
+    [
+        (breaks_a_network, Broken()),
+        (breaks_a_network, KeyboardInterrupt()),
+        (breaks_the_monitor, KeyboardInterrupt()),
+    ],
+)
 def test_half_a_step_is_never_saved(
     start_toy: StartToy,
     tmp_path: Path,
@@ -116,6 +122,58 @@ def test_half_a_step_is_never_saved(
     assert names == ["checkpoint-0000002.pt"]
     resumed = train(Trainer.resume(tmp_path / "run"))
     assert [report.step for report in resumed] == [3, 4, 5, 6]
+
+
+def breaks_the_preview(trainer: Trainer, error: Exception) -> None:
+    """Halfway: the averaged generator has seen some of its latents."""
+    calls = []
+
+    def fail(*_: object) -> None:
+        calls.append(None)
+        if len(calls) in (3, 6):
+            raise error
+
+    trainer.game.averaged.network.register_forward_hook(fail)
+
+
+def breaks_the_picture(trainer: Trainer, error: Exception) -> None:
+    def fail(preview: object) -> None:
+        raise error
+
+    trainer.subject.picture = fail
+
+
+@pytest.mark.parametrize(
+    ("breaks", "measured"),
+    [
+        (breaks_the_preview, [False, False, True]),
+        (breaks_the_monitor, [False, False, False]),
+        (breaks_the_picture, [True, True, True]),
+    ],
+)
+def test_faults_of_the_monitoring_do_not_end_a_run(
+    start_toy: StartToy,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    breaks: Callable[[Trainer, Exception], None],
+    measured: list[bool],
+) -> None:
+    """Reported once, also a lack of memory; the generator is that of an intact run."""
+    trainer = start_toy(steps=3, monitor_every=1)
+    breaks(trainer, MemoryError())
+    reports = train(trainer)
+    assert [report.quality is not None for report in reports] == measured
+    warned, *others = [report.warning for report in reports]
+    assert "preview failed (The memory does not suffice" in warned
+    assert others == ["", ""]
+    assert caplog.messages == [warned]
+    intact = Trainer.start(trainer.config, trainer.images, tmp_path / "intact")
+    train(intact)
+    expected = tensors(intact.trained_generator().network.state_dict())
+    for name, value in tensors(
+        trainer.trained_generator().network.state_dict()
+    ).items():
+        assert torch.equal(value, expected[name]), name
 
 
 def test_a_failed_save_is_not_tried_again(

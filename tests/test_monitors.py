@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_slicegan.dataset import patch_samplers
+from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.monitors import QualityMonitor
 from napari_slicegan.training.slice_distance import SliceDistance
@@ -61,6 +62,33 @@ def test_gray_values_have_no_faces() -> None:
     quality = monitor.measure(Volume(volume, "grayscale"))
     assert math.isnan(quality.roughness)
     assert math.isfinite(quality.correlation_distance + quality.fraction_distance)
+
+
+@pytest.mark.parametrize("shape", [(80, 80), (80, 80, 3)], ids=["gray", "colour"])
+def test_the_scale_of_the_gray_values_does_not_matter(shape: tuple[int, ...]) -> None:
+    """An image in 8 bits and the same in 16: 257 times the values, equal numbers."""
+    kind = "colour" if len(shape) == 3 else "grayscale"
+    values = np.rint(120 + 600 * smooth_field(*shape)).astype(np.uint8)
+    made = np.rint(130 + 700 * smooth_field(40, *shape[1:])[:, :40]).astype(np.uint8)
+    made = np.stack([made] * 40)
+    found = []
+    for scale in (1, 257):
+        image, volume = (v.astype(np.uint16) * scale for v in (values, made))
+        comparison = compare([image], Volume(volume, kind), 16)
+        found.append([(row.distance, row.noise_floor) for row in comparison.rows])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+    # Relative to the material: of the order of 1, whatever the number of bits.
+    assert 0.01 < max(distance for distance, _ in found[0]) < 10
+
+
+def test_a_run_on_gray_values_says_what_is_measured() -> None:
+    gray = (100 + 900 * smooth_field(80, 80)).astype(np.float32)
+    monitor = QualityMonitor(
+        TrainingImages.isotropic(Micrograph.from_array(gray, "grayscale"))
+    )
+    titles = [curve.title for curve in monitor.curves]
+    assert titles[0].startswith("Normalised autocovariance")
+    assert titles[1].startswith("Histogram")
 
 
 def test_slices_of_a_volume_against_crops() -> None:

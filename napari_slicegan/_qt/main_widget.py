@@ -27,7 +27,7 @@ from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.panel import VolumePanel
-from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.messages import FaultGuard, MessageLine
 from napari_slicegan.config import AXES
 from napari_slicegan.volume import Volume
 
@@ -77,6 +77,7 @@ class SliceGANWidget(QWidget):
         self._is_closed = self._is_closing_window = False
         self._window: QMainWindow | None = None
         self._other = open_widget(napari_viewer)
+        self._guard = FaultGuard(self)
         # children
         self.tabs = QTabWidget()
         self.tabs.setObjectName("slicegan_tabs")
@@ -194,6 +195,7 @@ class SliceGANWidget(QWidget):
     def _connect(self) -> None:
         self.micrograph.images_changed.connect(self.train.set_images)
         self.train.settings.value_changed.connect(self._judge_by_patch)
+        self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
         self.train.run_started.connect(self._offer_exploring)
@@ -206,10 +208,11 @@ class SliceGANWidget(QWidget):
     def _show_preview(self, made: Volume | Sheet | Scatter) -> None:
         if self._is_closed:
             return
-        if isinstance(made, Volume):
-            layers.add_or_update_preview(self._viewer, made)
-        else:
-            layers.add_or_update_picture(self._viewer, made.picture())
+        with self._guard("The layer of the preview"):
+            if isinstance(made, Volume):
+                layers.add_or_update_preview(self._viewer, made)
+            else:
+                layers.add_or_update_picture(self._viewer, made.picture())
 
     def _name_third(self, product: str) -> None:
         """After what its generator makes."""
@@ -222,6 +225,7 @@ class SliceGANWidget(QWidget):
 
     def _offer_exploring(self, trainer: Trainer) -> None:
         """The fourth tab can have a look at the run as it was last saved."""
+        self._guard.reset()
         is_volume = trainer.config.architecture.dimensions == len(AXES)
         if trainer.folder is not None and is_volume:
             self.explore.source.offer(trainer.folder.path)

@@ -93,6 +93,10 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
             sentence = sentence_of(error)
         finally:
             self._release()
+        if self.abort_requested:
+            # Nobody waits for the answer any more, so a fault is not shown.
+            self.aborted.emit()
+            return None
         raise WorkFailed(sentence)
 
     def wait(self, timeout_s: float) -> bool:

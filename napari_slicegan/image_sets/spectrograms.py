@@ -72,7 +72,7 @@ def read_spectrograms(path: Path) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        If the file is no sound; names it.
+        If the file is no sound, silent or not finite; names it.
     """
     try:
         rate, values = wavfile.read(path)
@@ -81,9 +81,12 @@ def read_spectrograms(path: Path) -> NDArray[np.float32]:
             f"{path.name}: expected a WAV file, got one that cannot be read; save it "
             "again."
         ) from error
-    sound = np.asarray(values, np.float64)
-    if values.dtype.kind in "iu":
-        sound = sound / np.iinfo(values.dtype).max
+    sound = _amplitudes(values)
+    if not np.isfinite(sound).all():
+        raise ValueError(
+            f"{path.name}: expected finite samples, got some that are infinite or not "
+            "a number; save it again."
+        )
     if sound.ndim > 1:
         sound = sound.mean(axis=1)
     if not sound.any():
@@ -119,6 +122,20 @@ def write_sounds(folder: Path, magnitudes: NDArray[Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(magnitudes):
         write_sound(folder / f"{number:04d}.wav", sound_of(np.maximum(each, 0)))
+
+
+def _amplitudes(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Samples of a WAV file with full scale 1 and silence 0.
+
+    Samples of up to 8 bits are unsigned with 128 as zero, deeper ones are signed. Those
+    of 24 bits arrive as the upper bytes of 32. Floating-point samples stay as they are.
+    """
+    amplitudes = np.asarray(values, np.float64)
+    if values.dtype.kind not in "iu":
+        return amplitudes
+    full_scale = 2.0 ** (8 * values.dtype.itemsize - 1)
+    zero = full_scale if values.dtype.kind == "u" else 0.0
+    return (amplitudes - zero) / full_scale
 
 
 def _window() -> NDArray[np.float64]:

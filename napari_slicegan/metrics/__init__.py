@@ -54,6 +54,10 @@ class Metric:
         What the function is given.
     quick
         Whether it takes seconds at most; others are measured only when asked for.
+    power
+        The power of the gray values that the function returns. A comparison divides by
+        the same power of their standard deviation in the real material, so that its
+        numbers do not depend on the scale of the gray values.
     """
 
     title: str
@@ -64,6 +68,7 @@ class Metric:
     only_3d: bool = False
     measures: Literal["phase", "labels", "intensity"] = "phase"
     quick: bool = True
+    power: int = 0
 
 
 METRICS: dict[str, Metric] = {
@@ -133,10 +138,16 @@ METRICS: dict[str, Metric] = {
         only_isotropic=True,
         measures="labels",
     ),
-    "autocovariance": Metric(
-        "Autocovariance", "gray values^2", autocovariance, measures="intensity"
+    "normalised_autocovariance": Metric(
+        "Normalised autocovariance",
+        "1 = variance of the real material",
+        autocovariance,
+        measures="intensity",
+        power=2,
     ),
 }
+RENAMED = {"autocovariance": "normalised_autocovariance"}
+"""Names that earlier versions wrote to files -> names in `METRICS`."""
 
 QUICK_METRICS = tuple(name for name, metric in METRICS.items() if metric.quick)
 """What is measured unless told otherwise."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.metrics import METRICS, QUICK_METRICS
+from napari_slicegan.metrics import METRICS, QUICK_METRICS, RENAMED
 from napari_slicegan.metrics.reference import Source, reference_of
 from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
 from napari_slicegan.metrics.sampling import described
@@ -27,7 +27,7 @@ class Comparison:
     rows
         One for each metric, phase and axis.
     kind
-        Kind of both; grayscale and colour are compared by histogram and
+        Kind of both; grayscale and colour are compared by histogram and normalised
         autocovariance, phases by everything else.
     max_distance
         Curves cover r = 0, 1, ... max_distance - 1 voxels.
@@ -51,6 +51,7 @@ class Comparison:
         ValueError
             If there is none of that name, phase and axis.
         """
+        metric = RENAMED.get(metric, metric)
         for row in self.rows:
             if (row.metric, row.phase, row.axis) == (metric, phase, axis):
                 return row
@@ -125,6 +126,7 @@ def compare(
         If the two do not fit: kind, labels, voxel size, shape or directions; or a
         metric is unknown.
     """
+    metrics = [RENAMED.get(metric, metric) for metric in metrics]
     unknown = sorted(set(metrics) - set(METRICS))
     if unknown:
         raise ValueError(

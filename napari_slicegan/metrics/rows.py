@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What a metric is given of the values: an indicator or a channel.
 Component: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 Value: TypeAlias = float | tuple[float, ...]
-HISTOGRAM_TITLE = "Histogram of gray values (mean; Wasserstein)"
+HISTOGRAM_TITLE = "Histogram (mean gray value; Wasserstein distance / real sd)"
 ALL_PHASES = "all phases"
 # Three phases meet in lines; two do not.
 MIN_MEETING = 3
@@ -39,7 +39,8 @@ class Row:
     ----------
     metric
         Name in `METRICS`; ``"histogram"`` for the distribution of gray values, whose
-        `real` and `generated` are the means and whose distance is Wasserstein's.
+        `real` and `generated` are the means, in gray values, and whose distance is
+        Wasserstein's, in standard deviations of the real material.
     phase
         Label of the phase, or `ALL_PHASES`; of grayscale and colour volumes, which have
         none, the channel: ``"gray"``, ``"red"``, ``"green"`` or ``"blue"``.
@@ -73,12 +74,13 @@ class Row:
 
 @dataclass(frozen=True)
 class _Meter:
-    """A metric of one phase or channel, along one direction."""
+    """A metric of one phase or channel, along one direction, in multiples of a unit."""
 
     metric: Metric
     component: Component
     axis: Axis | None
     max_distance: int
+    unit: float = 1.0
 
     def of(self, sample: Sample | Part) -> NDArray[np.float64]:
         """Curve, or a single number as ``[1]``; mean over the sample's axes."""
@@ -88,7 +90,7 @@ class _Meter:
             np.atleast_1d(self.metric.function(values, self.max_distance, axis))
             for axis in array_axes
         ]
-        return np.asarray(np.mean(measured, axis=0), dtype=np.float64)
+        return np.asarray(np.mean(measured, axis=0), dtype=np.float64) / self.unit
 
     def mean(self, samples: Sequence[Sample | Part]) -> NDArray[np.float64] | None:
         """Mean weighted by size; None if no sample can tell."""
@@ -137,14 +139,21 @@ def phase_rows(
 def intensity_rows(
     reference: Reference, volume: AnyVolume, metrics: Collection[str]
 ) -> Iterator[Row]:
-    """Rows of histogram and autocovariance, channel by channel."""
+    """Rows of histogram and autocovariance, channel by channel.
+
+    Distances are relative to the standard deviation of the real values: the same image
+    in 8 and in 16 bits gives the same numbers.
+    """
     names = ("red", "green", "blue") if volume.kind == "colour" else ("gray",)
     for index, name in enumerate(names):
         place = (..., index) if volume.kind == "colour" else ...
         component: Component = operator.itemgetter(place)
-        yield _histogram_row(reference, volume, name, component)
+        real = _pooled(reference.samples, component)
+        # Without contrast there is no scale but that of the values themselves.
+        spread = float(real.std(dtype=np.float64)) or 1.0
+        yield _histogram_row(reference, volume, name, component, real, spread)
         found = (reference, volume, metrics, name)
-        yield from _metric_rows(*found, component, "intensity")
+        yield from _metric_rows(*found, component, "intensity", spread)
 
 
 def _common_labels(reference: Reference, volume: AnyVolume) -> list[int]:
@@ -176,14 +185,19 @@ def _metric_rows(
     phase: int | str,
     component: Component,
     measures: str,
+    spread: float = 1.0,
 ) -> Iterator[Row]:
-    """Rows of the wanted metrics of what the component gives."""
+    """Rows of the wanted metrics of what the component gives.
+
+    ``spread`` is the standard deviation of the real gray values.
+    """
     for name, metric in METRICS.items():
         if metric.measures != measures or name not in metrics:
             continue
         directions = AXES if metric.per_axis else (None,)
         for axis in directions:
-            meter = _Meter(metric, component, axis, reference.max_distance - 1)
+            unit = spread**metric.power
+            meter = _Meter(metric, component, axis, reference.max_distance - 1, unit)
             yield _metric_row(name, phase, meter, reference, volume)
 
 
@@ -212,10 +226,14 @@ def _metric_row(
 
 
 def _histogram_row(
-    reference: Reference, volume: AnyVolume, channel: str, component: Component
+    reference: Reference,
+    volume: AnyVolume,
+    channel: str,
+    component: Component,
+    real: NDArray[Any],
+    spread: float,
 ) -> Row:
-    """Distribution of the values, all samples pooled."""
-    real = _pooled(reference.samples, component)
+    """Distribution of the values, all samples pooled; distances relative to spread."""
     generated = np.concatenate(
         [component(part.read()).ravel() for part in sections_of(volume)]
     )
@@ -234,8 +252,8 @@ def _histogram_row(
         axis=None,
         real=float(real.mean(dtype=np.float64)),
         generated=float(generated.mean(dtype=np.float64)),
-        distance=histogram_distance(real, generated),
-        noise_floor=float(np.mean(distances)) if distances else None,
+        distance=histogram_distance(real, generated) / spread,
+        noise_floor=float(np.mean(distances)) / spread if distances else None,
     )
 
 

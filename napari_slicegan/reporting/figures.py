@@ -140,13 +140,13 @@ def _draw_bars(bars: list[tuple[str, list[Row]]], figure: Figure) -> None:
 
 
 def _channel_figures(proof: Proof, samples: Group) -> Iterator[PageFigure]:
-    """Histogram and autocovariance of each channel."""
+    """Histogram and normalised autocovariance of each channel."""
     comparison = proof.comparison
     for index, channel in enumerate(phases_of(comparison)):
         place: Any = (..., index) if comparison.kind == "colour" else ...
         real = np.concatenate([one.values[place].ravel() for one in samples])
         generated = proof.volume.values[place].ravel()
-        curves = rows_of(comparison, "autocovariance", channel)
+        curves = rows_of(comparison, "normalised_autocovariance", channel)
 
         def draw(
             figure: Figure,
@@ -159,7 +159,10 @@ def _channel_figures(proof: Proof, samples: Group) -> Iterator[PageFigure]:
             draw_curve(panels[1], curves, _unit(proof))
             add_curve_legend(figure, curves)  # type: ignore[arg-type]
 
-        caption = f"Values of {phase_name(channel)} and their autocovariance. {BAND}"
+        caption = (
+            f"Values of {phase_name(channel)} and their autocovariance, divided by the "
+            f"variance of the real material. {BAND}"
+        )
         svg = inline_svg(draw, (WIDTH, 3.0), f"channel-{index}", caption)
         yield PageFigure(svg, caption)
 

@@ -202,11 +202,13 @@ def _intensity_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
     lines = [
         ("Compared", sizes),
         ("Mean value", _values(histograms)),
-        ("Histogram", _distances(histograms)),
+        ("Histogram / real sd", _distances(histograms)),
     ]
-    covariances = rows_of(comparison, "autocovariance", channel)
+    covariances = rows_of(comparison, "normalised_autocovariance", channel)
     if covariances:
-        lines.append((f"Autocovariance, {channel}", _distances(covariances)))
+        lines.append(
+            (f"{plain_title(covariances[0])}, {channel}", _distances(covariances))
+        )
     return lines
 
 

@@ -61,11 +61,13 @@ class AveragedGenerator:
             norm.reset_running_stats()
             norm.momentum = None
         self.network.train()
-        for latents in batches:
-            self.network(latents)
-        self.network.eval()
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        try:
+            for latents in batches:
+                self.network(latents)
+        finally:
+            self.network.eval()
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
 
     @torch.no_grad()
     def logits(self, batches: Iterable[Tensor]) -> Tensor:

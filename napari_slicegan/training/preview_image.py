@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_slicegan.training_images import TrainingImages
     from napari_slicegan.volume import Volume
 
-# Smaller panels are enlarged by whole numbers.
+# Smaller planes are enlarged by a whole number.
 PANEL = 192
 GAP = 8
 WHITE = 255
@@ -23,7 +23,8 @@ def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
     """Real crops and the middle planes of a generated volume, in the same shades.
 
     Isotropic: the real crop, then the planes along z, y and x. Otherwise the real crop
-    of each direction above the plane of the same direction.
+    of each direction above the plane of the same direction. All panels have the same
+    scale; a crop of an image smaller than the volume is filled up with white.
 
     Returns
     -------
@@ -32,11 +33,11 @@ def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
     """
     planes = [volume.planes(axis) for axis in AXES]
     generated = [along[len(along) // 2] for along in planes]
-    edge = min(generated[0].shape[:2])
+    edge = max(max(plane.shape[:2]) for plane in generated)
     real = [_crop(images, axis, edge) for axis in images.views]
     rows = [[*real, *generated]] if len(real) == 1 else [real, generated]
     return np.concatenate(
-        [np.concatenate([_panel(p, images) for p in row], axis=1) for row in rows]
+        [np.concatenate([_panel(p, edge, images) for p in row], axis=1) for row in rows]
     )
 
 
@@ -49,11 +50,18 @@ def _crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
     return np.asarray(crop)
 
 
-def _panel(values: NDArray[Any], images: TrainingImages) -> NDArray[np.uint8]:
-    """Shades of a plane, enlarged, with a margin below and at its right."""
-    factor = max(1, PANEL // min(values.shape[:2]))
+def _panel(
+    values: NDArray[Any], edge: int, images: TrainingImages
+) -> NDArray[np.uint8]:
+    """Shades of a plane [<= edge, <= edge(, 3)], enlarged, in the corner of a square.
+
+    The square has the same size for every plane, with a margin below and at its right.
+    """
+    factor = max(1, PANEL // edge)
     shades = _shades(values, images).repeat(factor, axis=0).repeat(factor, axis=1)
-    margins = [(0, GAP), (0, GAP), (0, 0)][: shades.ndim]
+    side = factor * edge + GAP
+    margins = [(0, side - length) for length in shades.shape[:2]]
+    margins += [(0, 0)] * (shades.ndim - 2)
     return np.pad(shades, margins, constant_values=WHITE)
 
 

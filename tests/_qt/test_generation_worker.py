@@ -100,3 +100,22 @@ def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> Non
     assert log.results == []
     assert "aborted" in log.said
     assert shares.closed.is_set()
+
+
+def test_a_fault_after_the_work_was_cancelled_is_not_reported(qtbot: QtBot) -> None:
+    begun, late = threading.Event(), threading.Event()
+
+    def fails() -> Generator[float, None, str]:
+        begun.set()
+        assert late.wait(60)
+        yield 0.5 / 0
+
+    worker = GenerationWorker(fails)
+    log = Log(worker)
+    worker.start()
+    assert begun.wait(60)
+    worker.quit()
+    late.set()
+    assert worker.join(60)
+    assert log.faults == []
+    assert log.results == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,38 @@ def test_files_of_sounds(tmp_path: Path) -> None:
     np.testing.assert_allclose(again[0], spectrogram(tone()), atol=0.02)
 
 
+def written_wav(path: Path, sound: NDArray[Any], bits: int) -> Path:
+    """Integers of a bit depth, by the writer of the standard library."""
+    # 8 bits are unsigned with 128 as zero; deeper ones are signed.
+    numbers = np.rint(sound * (2 ** (bits - 1) - 1)).astype("<i4")
+    if bits == 8:
+        numbers += 128
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, bits // 8, 16_000, len(sound), "NONE", ""))
+        file.writeframes(
+            numbers.view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes()
+        )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bits", "atol"), [(8, 0.5), (16, 2e-3), (24, 1e-5), (32, 1e-5)]
+)
+def test_integer_sounds_of_any_depth(tmp_path: Path, bits: int, atol: float) -> None:
+    """Full scale is 1 and silence is 0: also at frequency 0 of unsigned 8 bits."""
+    sound = 0.5 * tone()
+    found = read_spectrograms(written_wav(tmp_path / "tone.wav", sound, bits))
+    np.testing.assert_allclose(found[0], spectrogram(sound), atol=atol, rtol=0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floating_point_sounds(tmp_path: Path, dtype: Any) -> None:
+    sound = 0.5 * tone()
+    wavfile.write(tmp_path / "tone.wav", 16_000, sound.astype(dtype))
+    found = read_spectrograms(tmp_path / "tone.wav")
+    np.testing.assert_allclose(found[0], spectrogram(sound), atol=1e-4)
+
+
 def written_csv(path: Path, values: NDArray[Any]) -> Path:
     np.savetxt(path, values, delimiter=",")
     return path
@@ -134,7 +167,22 @@ CASES: list[Refusal] = [
         lambda f: read_spectrograms(_silence(f)),
         r"quiet\.wav: expected a sound",
     ),
+    (
+        "silence of 8 bits",
+        lambda f: read_spectrograms(written_wav(f / "quiet.wav", np.zeros(100), 8)),
+        r"quiet\.wav: expected a sound",
+    ),
+    (
+        "sound that is not finite",
+        lambda f: read_spectrograms(_not_finite(f)),
+        r"bad\.wav: expected finite samples",
+    ),
 ]
+
+
+def _not_finite(folder: Path) -> Path:
+    wavfile.write(folder / "bad.wav", 16_000, np.full(100, np.nan, np.float32))
+    return folder / "bad.wav"
 
 
 def _no_sound(folder: Path) -> Path:

@@ -182,18 +182,21 @@ def test_gray_values_are_compared_by_histogram_and_autocovariance() -> None:
     image = (100 + 20 * gaussian_field((80, 80), 2, 1)).astype(np.float32)
     brighter = (110 + 20 * gaussian_field((40, 40, 40), 2, 2)).astype(np.float32)
     comparison = compare([image], Volume(brighter, "grayscale"), 16)
-    assert {row.metric for row in comparison.rows} == {"histogram", "autocovariance"}
+    metrics = {row.metric for row in comparison.rows}
+    assert metrics == {"histogram", "normalised_autocovariance"}
     histogram = comparison.row("histogram", "gray")
-    # all values are 10 brighter
-    assert histogram.distance == pytest.approx(10, abs=1)
+    # all values are 10 brighter, half a standard deviation
+    assert histogram.distance == pytest.approx(0.5, abs=0.05)
     assert (histogram.real, histogram.generated) == pytest.approx((100, 110), rel=1e-5)
     assert histogram.noise_floor is not None
-    # the variance is 20^2 = 400, whatever the brightness
+    # both have the same variance, whatever the brightness; also by the earlier name
     row = comparison.row("autocovariance", "gray", "y")
+    assert row == comparison.row("normalised_autocovariance", "gray", "y")
+    assert isinstance(row.real, tuple)
     assert isinstance(row.generated, tuple)
-    assert row.generated[0] == pytest.approx(400, rel=1e-5)
+    assert (row.real[0], row.generated[0]) == pytest.approx((1, 1), rel=1e-5)
     assert row.distance is not None
-    assert row.distance < 40
+    assert row.distance < 0.1
 
 
 def test_a_phase_without_chords_has_no_mean() -> None:

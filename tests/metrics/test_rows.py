@@ -40,13 +40,14 @@ def test_noise_floor_of_quarters() -> None:
 
 
 def test_colours_are_compared_by_channel() -> None:
+    """Uniform from 0 to 199: a standard deviation of 200 / sqrt(12) = 57.7."""
     values = np.random.default_rng(0).integers(0, 200, (20, 24, 28, 3), dtype=np.uint8)
     shifted = values + np.array([0, 10, 20], dtype=np.uint8)
     comparison = compare(Volume(values, "colour"), Volume(shifted, "colour"), 8)
     for channel, shift in (("red", 0), ("green", 10), ("blue", 20)):
         row = comparison.row("histogram", channel)
-        assert row.distance == pytest.approx(shift, abs=1e-9)
-    row = comparison.row("autocovariance", "blue", "z")
+        assert row.distance == pytest.approx(shift / 57.7, rel=0.01, abs=1e-9)
+    row = comparison.row("normalised_autocovariance", "blue", "z")
     assert row.distance == pytest.approx(0, abs=1e-6)
 
 
@@ -54,8 +55,9 @@ def test_several_images_are_pooled_by_size() -> None:
     dark, bright = np.zeros((20, 30)), np.full((20, 10), 8.0)
     volume = Volume(np.full((10, 10, 10), 2.0), "grayscale")
     row = compare([dark, bright], volume, 8).row("histogram", "gray")
-    # three quarters 0, one quarter 8: mean 2, and to 2 it is 3/4 * 2 + 1/4 * 6 = 3
-    assert (row.real, row.distance) == pytest.approx((2, 3))
+    # three quarters 0, one quarter 8: mean 2, and to 2 it is 3/4 * 2 + 1/4 * 6 = 3;
+    # the variance is 3/4 * 4 + 1/4 * 36 = 12
+    assert (row.real, row.distance) == pytest.approx((2, 3 / 12**0.5))
     phases = Volume(np.zeros((10, 10, 10), np.uint8), "phases", labels=(0, 1))
     two = [np.zeros((20, 30), np.uint8), np.ones((20, 10), np.uint8)]
     assert compare(two, phases, 8).row("phase_fraction", 1).real == 0.25

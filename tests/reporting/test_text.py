@@ -95,5 +95,5 @@ def test_a_summary_of_gray_values() -> None:
     assert f"gray {histogram.real:.4g} / {histogram.generated:.4g}" in flat
     assert f"gray {histogram.distance:.4g} / {histogram.noise_floor:.4g}" in flat
     for axis in "zyx":
-        found = comparison.row("autocovariance", "gray", axis)  # type: ignore[arg-type]
+        found = comparison.row("normalised_autocovariance", "gray", axis)  # type: ignore[arg-type]
         assert f"{axis} {found.distance:.4g} / {found.noise_floor:.4g}" in flat

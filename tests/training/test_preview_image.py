@@ -61,6 +61,26 @@ def test_anisotropic_material() -> None:
         assert np.array_equal(panel(picture, 1, column), np.where(plane == 7, 0, 230))
 
 
+def test_images_of_different_sizes() -> None:
+    """A crop smaller than the volume keeps its scale; white fills the rest."""
+    views = [phases_image(*shape) for shape in ((16, 48), (40, 48), (20, 18))]
+    values = phases_image(EDGE, EDGE, EDGE, seed=4).values
+    images = TrainingImages.anisotropic(*views)
+    picture = preview_image(images, Volume(values, "phases"))
+    step = EDGE * FACTOR + GAP
+    assert picture.shape == (2 * step, 3 * step)
+    planes = [values[12], values[:, 12], values[:, :, 12]]
+    for column, plane in enumerate(planes):
+        assert np.array_equal(panel(picture, 1, column), np.where(plane == 7, 0, 230))
+    crops = [views[0].values[:, 12:36], views[1].values[8:32, 12:36], views[2].values]
+    for column, crop in enumerate(crops):
+        rows, columns = crop.shape
+        shown = panel(picture, 0, column)
+        assert np.array_equal(shown[:rows, :columns], np.where(crop == 7, 0, 230))
+        assert (shown[rows:] == 255).all()
+        assert (shown[:, columns:] == 255).all()
+
+
 def test_gray_values_share_one_scale() -> None:
     """Black and white are the darkest and the brightest value of the material."""
     values = np.linspace(1000, 3000, 40 * 40).reshape(40, 40).astype(np.uint16)

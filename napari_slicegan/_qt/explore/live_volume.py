@@ -121,15 +121,22 @@ class LiveVolume(QObject):
             return
         self.seconds = time.monotonic() - self._began_at
         self._voxels_per_s = math.prod(self._size) / max(self.seconds, 1e-3)
-        self.made.emit(made, self._size == self._current.wanted.size)
+        # Of those that are given up for a newer wish, only a quick one is shown.
+        if self._next is None or self._current.quick:
+            self.made.emit(made, self._size == self._current.wanted.size)
 
     def _returned(self, properties: Mapping[str, float] | None) -> None:
-        if properties and self._current is not None:
+        if properties and self._is_newest:
             self.measured.emit(properties)
 
     def _errored(self, fault: Exception) -> None:
-        if self._current is not None:
+        if self._is_newest:
             self.failed.emit(str(fault))
+
+    @property
+    def _is_newest(self) -> bool:
+        """Whether what is made answers the last wish."""
+        return self._current is not None and self._next is None
 
     def _finished(self) -> None:
         self._worker = self._current = None

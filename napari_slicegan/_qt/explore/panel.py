@@ -82,7 +82,8 @@ class ExplorePanel(DropTarget, QWidget):
     def _connect_work(self) -> None:
         self.source.changed.connect(self._generator_changed)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
-        self.task.state_changed.connect(self._show_state)
+        # A generator that was loaded beside other work is taken when that has ended.
+        self.task.state_changed.connect(self._generator_changed)
         session = self.session
         session.studied.connect(self._take_study)
         session.found_changed.connect(self._take_found)
@@ -169,7 +170,8 @@ class ExplorePanel(DropTarget, QWidget):
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()
         is_new = trained is not None and trained is not self.session.trained
-        if is_new and not self.source.is_loading:
+        is_free = not (self.source.is_loading or self.task.is_busy or self._is_closed)
+        if is_new and is_free:
             self.session.set_generator(trained)
         self._show_state()
 

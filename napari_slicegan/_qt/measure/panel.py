@@ -110,11 +110,14 @@ class MeasurePanel(QWidget):
                 "measure; open or generate them first."
             )
             return
-        self._request = MeasureRequest(
+        request = MeasureRequest(
             layer_inputs.source_of(real), layer_inputs.source_of(generated)
         )
-        job = measure_job.measure
-        self.task.run("Measuring", self._take, job, self._request)
+
+        def done(proof: Proof) -> None:
+            self._take(request, proof)
+
+        self.task.run("Measuring", done, measure_job.measure, request)
 
     def export(self, path: Path) -> None:
         """Write what was found, as ``.html`` or ``.csv``."""
@@ -132,8 +135,9 @@ class MeasurePanel(QWidget):
         layer_inputs.unfollow_list(self._viewer, self._list_layers)
         return self.task.end_work()
 
-    def _take(self, proof: Proof) -> None:
-        self._proof = proof
+    def _take(self, request: MeasureRequest, proof: Proof) -> None:
+        # Together: what is exported names the layers that were measured.
+        self._request, self._proof = request, proof
         judged = proof.verdict
         self.message.show_text(f"{judged.headline}: {judged.bound}.")
         self.table.set_proof(proof)

@@ -5,6 +5,8 @@ The panel prepares images in a worker's thread with the functions of this file.
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from napari_slicegan.image_checks import Fractions, image_warnings, view_fractio
 from napari_slicegan.images.image_files import read_image
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.training_images import TrainingImages
+
+logger = logging.getLogger(__name__)
 
 Sources = Mapping[Axis, tuple["ImageSource", ...]]
 
@@ -141,10 +145,15 @@ class Attempt:
 def attempt(
     number: int, sources: Sources, settings: MicrographSettings, patch_size: int
 ) -> Attempt:
-    """`understand`, with faults of the images as part of the outcome."""
+    """`understand`, with any fault as part of the outcome.
+
+    Without its number a fault of earlier images could not be told from a new one.
+    """
     try:
         return Attempt(number, understand(sources, settings, patch_size))
-    except (ValueError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 whatever it is, it is shown
+        if not isinstance(error, (ValueError, MemoryError)):
+            logger.error("Preparing the images failed:\n%s", traceback.format_exc())
         return Attempt(number, None, sentence_of(error))
 
 

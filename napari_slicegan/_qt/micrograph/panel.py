@@ -10,7 +10,6 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
 from napari_slicegan._qt.micrograph.image_source import (
     Attempt,
@@ -183,7 +182,6 @@ class MicrographPanel(DropTarget, QWidget):
             _ignore_errors=True,
         )
         worker.returned.connect(self._on_attempt)
-        worker.errored.connect(self._on_error)
         worker.start()
 
     def _on_attempt(self, made: Attempt) -> None:
@@ -193,11 +191,6 @@ class MicrographPanel(DropTarget, QWidget):
         self._finish(made.understood)
         if made.fault:
             self._tell_failure(made.fault)
-
-    def _on_error(self, error: Exception) -> None:
-        """What no one expected."""
-        self._finish(None)
-        self._tell_failure(sentence_of(error))
 
     def _finish(self, understood: Understood | None) -> None:
         """Show the result and pass it on."""

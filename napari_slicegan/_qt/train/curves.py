@@ -14,7 +14,7 @@ from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.train.series import RunSeries, Series
-from napari_slicegan._qt.widgets.messages import is_dark
+from napari_slicegan._qt.widgets.messages import FaultGuard, is_dark
 
 if TYPE_CHECKING:
     from napari_slicegan.step_report import StepReport
@@ -25,6 +25,7 @@ PLOT_HEIGHT = 78
 MAX_LABELS = 4
 # Below this a distance is zero for every purpose; a logarithm needs a bound.
 SMALLEST = 1e-6
+LARGEST = 1e300
 # Readable on a dark and on a light background; told apart also by the colour blind.
 CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
 FLOOR_ALPHA = 60
@@ -115,7 +116,7 @@ class Plot:
         if known:
             # Items of a logarithmic plot are placed by their exponents.
             self.band.setRegion((math.log10(SMALLEST) - 3, math.log10(floor)))
-            values = np.append(values, floor)
+            values = np.append(values, max(floor, SMALLEST))
         if len(values):
             self._span(float(values.min()), float(values.max()))
         else:
@@ -124,12 +125,17 @@ class Plot:
 
     def _span(self, low: float, high: float) -> None:
         """Axis from a round number below to one above, labelled by round numbers."""
-        round_ = [n * 10.0**k for k in range(-9, 6) for n in (1, 2, 5)]
+        high = min(high, LARGEST)
+        decades = range(
+            math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2
+        )
+        round_ = [n * 10.0**k for k in decades for n in (1, 2, 5)]
         first = bisect.bisect_right(round_, low * (1 - 1e-9)) - 1
         last = max(bisect.bisect_left(round_, high * (1 + 1e-9)), first + 1)
         shown = round_[first : last + 1]
         if len(shown) > MAX_LABELS:
             shown = [n for n in shown if f"{n:e}".startswith("1")]
+            shown = shown[:: max(1, math.ceil(len(shown) / MAX_LABELS))]
         self.item.setYRange(
             math.log10(round_[first]), math.log10(round_[last]), padding=0.03
         )
@@ -162,6 +168,7 @@ class Curves(QWidget):
         super().__init__(parent)
         self.setObjectName("curves")
         self.series = RunSeries()
+        self.guard = FaultGuard(self)
         self.quality: dict[MonitoredCurve, Plot] = {}
         # Plots of numbers that this run does not measure, kept for runs that do.
         self._unused: dict[MonitoredCurve, Plot] = {}
@@ -237,13 +244,16 @@ class Curves(QWidget):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw all points that there are."""
+        """Draw all points that there are; a plot that fails leaves the others alone."""
         series = self.series
-        self.losses.draw(series.critic_loss, series.generator_loss)
+        with self.guard("The plot of the losses"):
+            self.losses.draw(series.critic_loss, series.generator_loss)
         for curve, plot in self.quality.items():
-            floor = series.last(curve.floor) if curve.floor else math.nan
-            plot.draw(series.of(curve.column), floor=floor)
-        self.speed.draw(series.steps_per_s)
+            with self.guard(f"The plot '{curve.title}'"):
+                floor = series.last(curve.floor) if curve.floor else math.nan
+                plot.draw(series.of(curve.column), floor=floor)
+        with self.guard("The plot of the speed"):
+            self.speed.draw(series.steps_per_s)
 
     def background(self) -> QColor:
         """Colour behind the curves."""

@@ -29,6 +29,7 @@ class Forecast(QWidget):
         super().__init__(parent)
         self._wanted: tuple[RunConfig, Given] | None = None
         self._worker: SteeredWorker | None = None
+        self._is_cancelled = False
         # children
         self.line = MessageLine("forecast")
         self._timer = QTimer(self)
@@ -50,6 +51,8 @@ class Forecast(QWidget):
         """Estimate nothing: the cores are needed for the run."""
         self._timer.stop()
         self._wanted = None
+        self._is_cancelled = True
+        self.line.clear()
         if self._worker is not None:
             self._worker.quit()
 
@@ -62,7 +65,7 @@ class Forecast(QWidget):
         if self._worker is not None or self._wanted is None:
             return
         config, given = self._wanted
-        self._wanted = None
+        self._wanted, self._is_cancelled = None, False
         if given is not None:
             self.line.show_text("Estimating memory and time...")
         # Not one of napari's tasks: closing need not ask about it.
@@ -76,15 +79,20 @@ class Forecast(QWidget):
     def _show(self, found: Machine | Estimate) -> None:
         if isinstance(found, Machine):
             self.machine_known.emit(found)
-        elif self._wanted is None and found.fits:
+        elif self._is_of_newest and found.fits:
             self.line.show_text(found.sentence())
-        elif self._wanted is None:
+        elif self._is_of_newest:
             self.line.show_warning(found.sentence())
 
     def _show_fault(self, fault: Exception) -> None:
         """Settings that do not fit the images are told before Start."""
-        if self._wanted is None:
+        if self._is_of_newest:
             self.line.show_warning(str(fault))
+
+    @property
+    def _is_of_newest(self) -> bool:
+        """Whether what the worker brings answers the last question."""
+        return self._wanted is None and not self._is_cancelled
 
     def _finished(self) -> None:
         self._worker = None

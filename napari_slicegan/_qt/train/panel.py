@@ -86,6 +86,7 @@ class TrainPanel(QWidget):
         # signals
         self.settings.value_changed.connect(self._settings_changed)
         self.data.value_changed.connect(self._data_changed)
+        self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)
         self.controls.start_asked.connect(self.start)
         self.controls.pause_asked.connect(self.pause)
@@ -212,6 +213,9 @@ class TrainPanel(QWidget):
     def _reported(self, reports: tuple[StepReport, ...]) -> None:
         self._last_step = reports[-1].step
         self.view.show_reports(reports)
+        for report in reports:
+            if report.warning:
+                self.message.show_warning(report.warning)
         self.reported.emit(reports[-1])
         previews = [each.preview for each in reports if each.preview is not None]
         if previews:
@@ -271,6 +275,8 @@ class TrainPanel(QWidget):
         try:
             self.forecast.ask(self.value(), self.data.value())
         except ValueError as error:
+            # What is still estimated is of earlier settings.
+            self.forecast.cancel()
             self.message.show_error(str(error))
 
     def _choose_run(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.train.curves import Curves
@@ -13,6 +13,7 @@ from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.train.sample_pair import SamplePair
 from napari_slicegan._qt.train.slice_pair import SlicePair
 from napari_slicegan._qt.widgets.activity import Activity
+from napari_slicegan._qt.widgets.messages import FaultGuard
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import PreparedRun
@@ -27,11 +28,15 @@ WHOLE = 1000
 class RunView(QWidget):
     """Shows what a run reports; hidden until there is a run."""
 
+    failed = Signal(str)
+    """One sentence about a plot or picture that cannot be shown."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = RunState.IDLE
         self._report: StepReport | None = None
         self._activity = Activity()
+        self._guard = FaultGuard(self)
         # children
         self.bar = QProgressBar()
         self.bar.setObjectName("train_progress")
@@ -55,28 +60,36 @@ class RunView(QWidget):
         self.setVisible(False)
         # signals
         self._timer.timeout.connect(self._refresh)
+        self._guard.failed.connect(self.failed)
+        self.curves.guard.failed.connect(self.failed)
 
     def show_run(self, run: PreparedRun) -> None:
         """A run is about to take its first step."""
+        self._guard.reset()
+        self.curves.guard.reset()
         trainer = run.trainer
         real = trainer.subject.real_preview
-        self.samples.set_real(real)
-        if real is None:
-            self.pair.set_images(trainer.images)
-            self._show_preview = self.pair.set_volume
-        else:
-            self.pair.set_images(None)
-            self._show_preview = self.samples.set_generated
-        self.curves.clear(trainer.monitor.curves)
-        self.curves.add_history(run.history)
+        is_volume = real is None
+        self._show_preview = (
+            self.pair.set_volume if is_volume else self.samples.set_generated
+        )
+        with self._guard("The real material"):
+            self.samples.set_real(real)
+            self.pair.set_images(trainer.images if is_volume else None)
+        with self._guard("The curves"):
+            self.curves.clear(trainer.monitor.curves)
+        with self._guard("The curves of the earlier steps"):
+            self.curves.add_history(run.history)
 
     def show_reports(self, reports: Sequence[StepReport]) -> None:
         """Steps were made; what they brought is drawn by timers."""
         self._report = reports[-1]
-        self.curves.add(reports)
+        with self._guard("The curves"):
+            self.curves.add(reports)
         seen = [report for report in reports if report.preview is not None]
         if seen:
-            self._show_preview(seen[-1].preview, seen[-1].step)
+            with self._guard("The preview"):
+                self._show_preview(seen[-1].preview, seen[-1].step)
 
     def show_state(self, state: RunState) -> None:
         """Follow the state of the run."""
@@ -97,7 +110,8 @@ class RunView(QWidget):
         self._show_progress()
         share = 0.0 if self._report is None else self._report.progress
         # Last: it lets napari process events.
-        self._activity.show(share, f"SliceGAN: {self._state.value}")
+        with self._guard("The progress in napari's dock"):
+            self._activity.show(share, f"SliceGAN: {self._state.value}")
 
     def _show_progress(self) -> None:
         report, state = self._report, self._state
@@ -122,7 +136,9 @@ def _progress_text(report: StepReport, state: RunState) -> str:
 
 def _facts(report: StepReport) -> str:
     speed = report.steps_per_s
-    pace = f"{speed:.2g} steps/s" if speed >= 0.1 else f"{1 / speed:.2g} s per step"
+    pace = f"{speed:.2g} steps/s"
+    if 0 < speed < 0.1:
+        pace = f"{1 / speed:.2g} s per step"
     return (
         f"Step {report.step:,}, {duration(report.elapsed_s)} of training, {pace}, "
         f"{report.memory_bytes / 1e9:.1f} GB of memory"

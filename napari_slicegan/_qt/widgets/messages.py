@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt
+import contextlib
+import logging
+import traceback
+from collections.abc import Iterator
+
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QWidget
+
+logger = logging.getLogger(__name__)
 
 # Readable on the backgrounds of both of napari's themes: dark, then light.
 ERROR = ("#ff7b72", "#b3261e")
@@ -60,6 +67,42 @@ class MessageLine(QLabel):
         # Setting a sheet is a change of style itself.
         if sheet != self.styleSheet():
             self.setStyleSheet(sheet)
+
+
+class FaultGuard(QObject):
+    """Keeps a plot or picture that fails from stopping its panel.
+
+    ``with guard("The preview"): ...`` continues after the block whatever happens in it.
+    Each kind of fault is logged and reported once, until `reset`.
+    """
+
+    failed = Signal(str)
+    """One sentence."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._known: set[tuple[str, type[Exception]]] = set()
+
+    @contextlib.contextmanager
+    def __call__(self, what: str) -> Iterator[None]:
+        """Guard a block that shows something, which is named in the report."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 a picture must not end the work
+            kind = type(error)
+            if (what, kind) in self._known:
+                return
+            self._known.add((what, kind))
+            # As text: a record with the traceback would keep the arrays alive.
+            logger.error("%s cannot be shown:\n%s", what, traceback.format_exc())
+            self.failed.emit(
+                f"{what} cannot be shown ({kind.__name__}: {str(error)[:200]}); the "
+                "log has the details."
+            )
+
+    def reset(self) -> None:
+        """Report known faults again."""
+        self._known.clear()
 
 
 def is_dark(widget: QWidget) -> bool:

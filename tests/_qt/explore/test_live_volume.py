@@ -139,3 +139,31 @@ def test_closing_gives_up_what_is_made_and_what_waits(
     assert not live.is_busy
     assert shown == []
     assert gate.seeds == [1]
+
+
+def test_a_fault_of_an_earlier_wish_is_dropped(
+    live: LiveVolume,
+    trained: TrainedGenerator,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A quick wish fails while the next one waits, whose volume is shown."""
+    begun, late = threading.Event(), threading.Event()
+    values = VolumePlan.values
+
+    def first_fails(plan: VolumePlan, tile: Any) -> NDArray[np.generic]:
+        if plan.field.seed == 2:
+            return values(plan, tile)
+        begun.set()
+        assert late.wait(60)
+        raise RuntimeError("slow and wrong")
+
+    monkeypatch.setattr(VolumePlan, "values", first_fails)
+    told: list[str] = []
+    live.failed.connect(told.append)
+    live.ask(wish(trained, 1, quick=True))
+    assert begun.wait(60)
+    live.ask(wish(trained, 2))
+    with qtbot.waitSignal(live.made, timeout=LONG):
+        late.set()
+    assert told == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
+from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.panel import ExplorePanel
 from napari_slicegan._qt.explore.requests import GradeRequest, SweepRequest
@@ -269,3 +271,31 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
         panel.inputs.grade.grade_button.click()
     assert "which this direction can reach" in panel.message.text()
     rest(panel, qtbot)
+
+
+def test_a_generator_that_is_loaded_beside_work_is_taken_when_that_has_ended(
+    panel: ExplorePanel,
+    toy_run: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Directions of the earlier generator are not shown for the new one."""
+    late = threading.Event()
+    fit = jobs.fit
+
+    def slow(*args: Any) -> Any:
+        yield 0.0
+        assert late.wait(60)
+        return (yield from fit(*args))
+
+    monkeypatch.setattr(jobs, "fit", slow)
+    panel.inputs.fit.set_value(TOY_FIT)
+    panel.fit()
+    panel.source.load(toy_run)
+    qtbot.waitUntil(lambda: not panel.source.is_loading, timeout=LONG)
+    with qtbot.waitSignal(panel.session.studied, timeout=LONG):
+        late.set()
+    rest(panel, qtbot)
+    assert panel.session.trained is panel.source.value()
+    assert panel.session.found is None
+    assert panel.message.text() == ""

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.binding_faults import spare_references
+from napari_slicegan._qt.measure import job as measure_job
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from tests._qt.whole_window import LONG
 from tests.reports import gray, phases
@@ -105,3 +106,27 @@ def test_layers_that_do_not_fit_are_told(
     panel.set_value(("made", "made"))
     panel.measure()
     assert "Expected a layer of the real material" in panel.message.text()
+
+
+def test_numbers_are_exported_with_the_layers_they_are_of(
+    panel: MeasurePanel,
+    viewer: Any,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also when a later measurement of another layer has failed."""
+    add_material(viewer)
+    measure(panel, qtbot)
+    viewer.add_image(gray(24, 24, 24, seed=3), name="other kind")
+    panel.set_value(("slice", "other kind"))
+    with qtbot.waitSignal(panel.failed, timeout=LONG):
+        panel.measure()
+    named: list[str] = []
+    monkeypatch.setattr(
+        measure_job,
+        "export",
+        lambda proof, request, path: named.append(request.generated.name),
+    )
+    panel.export(tmp_path / "report.html")
+    assert named == ["made"]

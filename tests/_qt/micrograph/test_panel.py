@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan.sample_data import path as sample_path
 
+from napari_slicegan._qt.micrograph import image_source
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer.layer_inputs import CROP
 from tests.toys import phases_image, smooth_field
@@ -173,6 +175,36 @@ def test_unfit_threshold_takes_the_images_away(
 
     assert images_after(panel, qtbot, choose) is None
     assert "'Thresholds'" in panel.message.text()
+
+
+def test_a_late_failure_of_earlier_images_is_dropped(
+    panel: MicrographPanel,
+    qtbot: QtBot,
+    gray_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first of two attempts fails when the second has long been shown."""
+    understand = image_source.understand
+    late, ended = threading.Event(), threading.Event()
+    calls = []
+
+    def first_fails(*args: Any) -> image_source.Understood:
+        calls.append(args)
+        if len(calls) > 1:
+            return understand(*args)
+        assert late.wait(20)
+        ended.set()
+        raise RuntimeError("slow and wrong")
+
+    monkeypatch.setattr(image_source, "understand", first_fails)
+    panel.open_files("z", [gray_file])
+    qtbot.waitUntil(lambda: len(calls) == 1, timeout=20_000)
+    images = images_after(panel, qtbot, lambda: panel.set_patch_size(32))
+    late.set()
+    assert ended.wait(20)
+    qtbot.wait(300)
+    assert panel.images() is images
+    assert panel.message.text() == ""
 
 
 def test_patch_size_decides_about_too_small(

@@ -73,6 +73,41 @@ def test_noise_floor_is_a_band_up_to_its_value(curves: Curves) -> None:
     assert curves.losses.band is None
 
 
+@pytest.mark.parametrize("distance", [1e-9, 0.3, 2e7, 1e308])
+@pytest.mark.parametrize("floor", [1e-12, 5e8])
+def test_distances_of_any_size_are_labelled(
+    curves: Curves, distance: float, floor: float
+) -> None:
+    curves.add([report(1, Quality(distance, distance, 0.3, floor, floor))])
+    curves.redraw()
+    plot = correlation(curves)
+    bottom, top = plot.item.viewRange()[1]
+    shown = [max(distance, SMALLEST), max(floor, SMALLEST)]
+    assert bottom <= math.log10(min(shown)) + 1e-6
+    assert top >= min(math.log10(max(shown)), 300) - 1e-6
+    (ticks,) = plot.item.getAxis("left")._tickLevels  # noqa: SLF001 no other way
+    assert 1 <= len(ticks) <= 4
+    assert all(10**place == pytest.approx(float(label)) for place, label in ticks)
+
+
+def test_a_plot_that_fails_is_reported_once_and_leaves_the_others_alone(
+    curves: Curves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise IndexError("no such label")
+
+    told: list[str] = []
+    curves.guard.failed.connect(told.append)
+    monkeypatch.setattr(correlation(curves), "draw", fail)
+    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    for _ in range(2):
+        curves.redraw()
+    (sentence,) = told
+    assert "no such label" in sentence
+    assert drawn(curves.quality[CURVES[1]]) == [(1, 0.1)]
+    assert drawn(curves.speed) == [(1, 3)]
+
+
 def test_without_a_floor_there_is_no_band(curves: Curves) -> None:
     curves.add([report(1, Quality(0.1, 0.02, math.nan, math.nan, math.nan))])
     curves.redraw()

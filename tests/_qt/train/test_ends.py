@@ -16,6 +16,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtCore import QThreadPool
 
 from napari_slicegan._qt.closing import join
+from napari_slicegan._qt.train.curves import Plot
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan.game import Game
 from napari_slicegan.run_folder import RunFolder
@@ -49,6 +50,41 @@ def panel(
 @pytest.fixture
 def told(panel: TrainPanel) -> Told:
     return Told(panel)
+
+
+def test_pictures_that_fail_do_not_stop_the_panel(
+    qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plots and preview fail all the time: reported once each, the run is whole."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise IndexError("out of range")
+
+    shown: list[str] = []
+    panel.view.failed.connect(shown.append)
+    monkeypatch.setattr(Plot, "draw", fail)
+    monkeypatch.setattr(panel.view.pair, "set_volume", fail)
+    panel.set_value(panel.value().changed(steps=6, monitor_every=2))
+    click(panel, "start")
+    reach(qtbot, panel, RunState.FINISHED)
+    assert panel.settings.isEnabled()
+    assert [reason for reason, _ in told.ends] == [FinishReason.STEPS]
+    assert told.reports[-1].step == 6
+    assert sum("The preview" in sentence for sentence in shown) == 1
+    assert len(shown) == len({*shown})
+
+
+def test_faults_of_the_monitoring_are_shown(
+    qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunFolder, "write_preview", full)
+    click(panel, "start")
+    qtbot.waitUntil(lambda: "No space left" in panel.message.text(), timeout=LONG)
+    steps(qtbot, told, 2)
+    assert panel.state is RunState.RUNNING
 
 
 def test_a_fault_is_one_sentence_and_the_panel_stays_usable(

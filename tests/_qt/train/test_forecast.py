@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
+from napari_slicegan._qt.train import forecast as forecast_module
 from napari_slicegan._qt.train.forecast import Forecast
 
 if TYPE_CHECKING:
@@ -68,3 +70,27 @@ def test_cancelled_questions_start_nothing(
     forecast.ask(toy_config, toy_images)
     forecast.cancel()
     assert join(forecast.end_work(), 0)
+
+
+def test_a_late_fault_of_a_cancelled_question_is_dropped(
+    qtbot: QtBot,
+    forecast: Forecast,
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, late = threading.Event(), threading.Event()
+
+    def fails(*_: object) -> Iterator[None]:
+        begun.set()
+        assert late.wait(20)
+        raise ValueError("These settings do not fit.")
+        yield
+
+    monkeypatch.setattr(forecast_module, "look_ahead", fails)
+    forecast.ask(toy_config, toy_images)
+    qtbot.waitUntil(begun.is_set, timeout=LONG)
+    forecast.cancel()
+    late.set()
+    assert join(forecast.end_work(), 20)
+    assert forecast.line.text() == ""
