@@ -49,7 +49,8 @@ class StepReport:
     memory_bytes
         Memory of the process, or of the GPU where it trains.
     quality, preview
-        Measured every ``monitor_interval`` steps, otherwise None: a Quality and a Volume,
+        Measured every ``monitor_interval`` steps, otherwise None: a Quality and a
+        Volume,
         an ImageQuality and a Sheet, or a PointQuality and a Scatter. Also None where
         they could not be made.
     warning
