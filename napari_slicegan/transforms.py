@@ -188,9 +188,7 @@ class ScaleMinMax:
         channels = 3 if images.kind == "colour" else 1
         if channels == 3 and dtype == np.uint8:
             return cls(0, 255, channels, dtype.name, output)
-        low = min(float(array.min()) for array in arrays)
-        high = max(float(array.max()) for array in arrays)
-        return cls(low, high, channels, dtype.name, output)
+        return cls(*images.extremes, channels, dtype.name, output)
 
     @property
     def kind(self) -> Kind:

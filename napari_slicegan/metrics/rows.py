@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
-from napari_slicegan.metrics.intensity import histogram_distance
+from napari_slicegan.metrics.intensity import Histogram, histogram_distance
 from napari_slicegan.metrics.sampling import blocks_of, sections_of
 
 if TYPE_CHECKING:
@@ -149,6 +149,18 @@ def intensity_rows(
 
 def _common_labels(reference: Reference, volume: AnyVolume) -> list[int]:
     """Labels of volume and reference; one of them may lack some."""
+    real = reference.once("labels", lambda: _real_labels(reference))
+    generated = set(volume.labels)
+    if not (real <= generated or generated <= real):
+        raise ValueError(
+            f"Reference and volume must have the same labels; got {sorted(real)} and "
+            f"{sorted(generated)}. Relabel one of them."
+        )
+    return sorted(real | generated)
+
+
+def _real_labels(reference: Reference) -> set[int]:
+    """Labels of the reference."""
     real: set[int] = set()
     for sample in reference.samples:
         integer = sample.values.dtype.kind in "bui"
@@ -160,13 +172,7 @@ def _common_labels(reference: Reference, volume: AnyVolume) -> list[int]:
                 "Segment it first."
             )
         real.update(map(int, found))
-    generated = set(volume.labels)
-    if not (real <= generated or generated <= real):
-        raise ValueError(
-            f"Reference and volume must have the same labels; got {sorted(real)} and "
-            f"{sorted(generated)}. Relabel one of them."
-        )
-    return sorted(real | generated)
+    return real
 
 
 def _metric_rows(
@@ -200,12 +206,14 @@ def _metric_row(
         parts = partial(blocks_of, edges=edges)
     if meter.metric.only_isotropic and not reference.every_direction:
         samples, pieces = (), ()
-    real = meter.mean(samples)
+    real, floor = reference.once(
+        (name, phase, reference.array_axes(meter.axis)),
+        lambda: (meter.mean(samples), meter.noise_floor(pieces)),
+    )
     generated = meter.mean(parts(volume))
     distance = None
     if real is not None and generated is not None:
         distance = float(np.abs(real - generated).mean())
-    floor = meter.noise_floor(pieces)
     return Row(
         name, phase, meter.axis, _value(real), _value(generated), distance, floor
     )
@@ -215,10 +223,28 @@ def _histogram_row(
     reference: Reference, volume: AnyVolume, channel: str, component: Component
 ) -> Row:
     """Distribution of the values, all samples pooled."""
-    real = _pooled(reference.samples, component)
+    real, mean, floor = reference.once(
+        ("histogram", channel), lambda: _real_histogram(reference, component)
+    )
     generated = np.concatenate(
         [component(part.read()).ravel() for part in sections_of(volume)]
     )
+    return Row(
+        metric="histogram",
+        phase=channel,
+        axis=None,
+        real=mean,
+        generated=float(generated.mean(dtype=np.float64)),
+        distance=real.distance(Histogram.of(generated)),
+        noise_floor=floor,
+    )
+
+
+def _real_histogram(
+    reference: Reference, component: Component
+) -> tuple[Histogram, float, float | None]:
+    """Histogram and mean of all samples, and the noise floor."""
+    values = _pooled(reference.samples, component)
     distances = [
         histogram_distance(
             component(piece.values),
@@ -228,15 +254,8 @@ def _histogram_row(
         for piece in group
         if len(group) > 1
     ]
-    return Row(
-        metric="histogram",
-        phase=channel,
-        axis=None,
-        real=float(real.mean(dtype=np.float64)),
-        generated=float(generated.mean(dtype=np.float64)),
-        distance=histogram_distance(real, generated),
-        noise_floor=float(np.mean(distances)) if distances else None,
-    )
+    floor = float(np.mean(distances)) if distances else None
+    return Histogram.of(values), float(values.mean(dtype=np.float64)), floor
 
 
 def _pooled(samples: Iterable[Sample], component: Component) -> NDArray[Any]:
