@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.comparison import Comparison, compare
-from napari_slicegan.metrics.reference import RealStatistics, Source
+from napari_slicegan.metrics.reference import Material, RealStatistics
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.volume import Volume
 
@@ -264,7 +264,7 @@ def test_an_unknown_row_is_named(same: Comparison) -> None:
         same.row("tortuosity", 255)
 
 
-def sources() -> dict[str, Source]:
+def sources() -> dict[str, Material]:
     """Each form that the real material can have, and gray values."""
     truth = two_phases((70, 60, 50), 2, 3)
     views: dict[Axis, list[NDArray[Any]]] = {

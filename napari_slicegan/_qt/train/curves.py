@@ -245,10 +245,6 @@ class Curves(QWidget):
             plot.draw(series.of(curve.column), floor=floor)
         self.speed.draw(series.steps_per_s)
 
-    def background(self) -> QColor:
-        """Colour behind the curves."""
-        return QColor(self._canvas.backgroundBrush().color())
-
     def changeEvent(self, event: QEvent) -> None:
         """Follow the viewer's theme."""
         super().changeEvent(event)
