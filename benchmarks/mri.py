@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_slicegan.image_sets.monitor import ImageQuality
 
 FILE, PLANES = "mri.csv", "planes.npy"
-SHEETS = SAMPLES, REAL = "samples.png", "real.png"
+SAMPLES, REAL = "samples.png", "real.png"
 # Planes that show less than this share of what the fullest one shows are left out.
 SHOWN = 0.2
 # Images are measured after each epoch; one of so few planes would be over in seconds.

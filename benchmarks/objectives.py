@@ -16,8 +16,9 @@ import argparse
 import csv
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -25,7 +26,6 @@ from napari_slicegan.sample_data import path as sample_path
 
 from benchmarks.time_to_quality import append, parse_setting, pauses
 from napari_slicegan.config import MicrographSettings, ObjectiveSettings, RunConfig
-from napari_slicegan.config.published import PUBLISHED, with_published_objective
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.objectives import OBJECTIVES
 from napari_slicegan.presets import preset
@@ -56,6 +56,54 @@ NETWORKS: dict[str, Any] = {
 # The score of a run is the mean of its last measurements: games swing.
 LAST = 4
 Row = dict[str, Any]
+
+_ADAM: Mapping[str, object] = {
+    "generator_optimiser": "adam",
+    "critic_optimiser": "adam",
+    "critic_steps": 1,
+    "generator_steps": 1,
+    "penalty_weight": 0.0,
+    "decay_from": 1.0,
+    "output_rate": 1.0,
+    "lookahead": 0,
+}
+_RMSPROP = {**_ADAM, "generator_optimiser": "rmsprop", "critic_optimiser": "rmsprop"}
+
+
+def _rate(rate: float) -> dict[str, float]:
+    return {"generator_rate": rate, "critic_rate": rate}
+
+
+# What each objective was published with.
+PUBLISHED: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        # Gulrajani et al. 2017, algorithm 1, which SliceGAN follows.
+        "wgan-gp": {
+            **_ADAM,
+            **_rate(1e-4),
+            "betas": (0.0, 0.9),
+            "critic_steps": 5,
+            "penalty_weight": 10.0,
+            "penalty_every": 1,
+        },
+        # Arjovsky et al. 2017, algorithm 1.
+        "wgan": {
+            **_RMSPROP,
+            **_rate(5e-5),
+            "betas": (0.0, 0.99),
+            "critic_steps": 5,
+            "weight_clip": 0.01,
+        },
+        # Radford et al. 2016, section 4.
+        "bce": {**_ADAM, **_rate(2e-4), "betas": (0.5, 0.999)},
+        # As in WaveGAN's program (Donahue et al. 2019).
+        "lsgan": {**_RMSPROP, **_rate(1e-4), "betas": (0.0, 0.9)},
+        # Miyato et al. 2018, for photographs.
+        "hinge": {**_ADAM, **_rate(2e-4), "betas": (0.0, 0.9), "critic_steps": 5},
+        # The authors' settings for faces.
+        "realness": {**_ADAM, **_rate(2e-4), "betas": (0.5, 0.999), "outcomes": 51},
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +141,7 @@ def settings(objective: str) -> RunConfig:
     """The same networks, and the game with the settings it was published with."""
     base = preset("realness-dcgan").changed(**NETWORKS)
     if objective in PUBLISHED:
-        return with_published_objective(base, objective)
+        return base.changed(objective=objective, **PUBLISHED[objective])
     own = ObjectiveSettings(objective="r3gan").model_dump()
     optimiser = RunConfig().optimiser.model_dump()
     return base.changed(**{**own, **optimiser, "ema_decay": 0.0, "lr_decay_start": 1.0})

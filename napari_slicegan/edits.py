@@ -57,29 +57,6 @@ def block_names(network: GeneratorNetwork) -> tuple[str, ...]:
     return (LATENT, *names[:-1])
 
 
-def block_range(network: GeneratorNetwork, first: str, last: str) -> tuple[str, ...]:
-    """All blocks from one to another, both included; ``"latent"`` is before the first.
-
-    Raises
-    ------
-    ValueError
-        If there is no such block, or they are in the wrong order.
-    """
-    names = block_names(network)
-    for name in (first, last):
-        if name not in names:
-            raise ValueError(
-                f"Expected one of the blocks {', '.join(names)} to edit, got '{name}'; "
-                "choose one of them."
-            )
-    start, stop = names.index(first), names.index(last)
-    if start > stop:
-        raise ValueError(
-            f"Expected blocks from first to last, got '{first}' to '{last}'; swap them."
-        )
-    return names[start : stop + 1]
-
-
 class VolumeEdits:
     """The edits of one volume.
 

@@ -175,7 +175,7 @@ class VolumePlan:
         transform = self.trained.transform
         if isinstance(transform, OneHotPhases) and not made.is_floating_point():
             return transform.labels_of(made[0, 0])
-        return np.asarray(transform.inverse(made[0].float().cpu(), 0))
+        return np.asarray(transform.inverse(made[0], 0))
 
 
 def generate(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
+from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.training.monitored_curve import MonitoredCurve
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Quality:
 
 
 class QualityMonitor:
-    """Measures previews against the images of a run.
+    """Measures previews against the images of a run, which are measured once.
 
     Parameters
     ----------
@@ -111,6 +112,7 @@ class QualityMonitor:
         self, images: TrainingImages, slices: SliceDistance | None = None
     ) -> None:
         self.images = images
+        self._real = RealStatistics(images)
         self._slices = slices
 
     @property
@@ -128,7 +130,7 @@ class QualityMonitor:
 
     def measure(self, volume: Volume) -> Quality:
         """Quality of a preview volume."""
-        found = quality_of(compare(self.images, volume, MAX_DISTANCE, MEASURED))
+        found = quality_of(compare(self._real, volume, MAX_DISTANCE, MEASURED))
         if self._slices is None:
             return found
         swd = self._slices.measure(volume)

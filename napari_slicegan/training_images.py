@@ -110,6 +110,13 @@ class TrainingImages:
             for label in self.labels
         )
 
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """Lowest and highest value of all the images."""
+        values = [image.values for image in self]
+        low = min(float(array.min()) for array in values)
+        return low, max(float(array.max()) for array in values)
+
     @property
     def pixel_size_nm(self) -> float | None:
         """Pixel size of the images, None if none of them has one."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from napari_slicegan.channels import channel_axis_of, most_probable
 from napari_slicegan.image_sets.row_transform import RowStandardise
 from napari_slicegan.images.pixel_values import label_dtype
+from napari_slicegan.machine.devices import to_host
 from napari_slicegan.points.transform import Unchanged
 
 if TYPE_CHECKING:
@@ -125,15 +126,11 @@ class OneHotPhases:
         holds the labels.
         """
         axis = channel_axis_of(values, channel_axis)
-        if self.weights:
-            shape = [1] * values.ndim
-            shape[axis] = -1
-            values = values * values.new_tensor(self.weights).view(shape)
-        return self.labels_of(most_probable(values.detach(), axis))
+        return self.labels_of(most_probable(values.detach(), axis, self.weights))
 
     def labels_of(self, index: Tensor) -> NDArray[Any]:
         """The micrograph's labels of channels, any shape."""
-        labels: NDArray[Any] = self._values[index.cpu().numpy()]
+        labels: NDArray[Any] = self._values[to_host(index)]
         return labels
 
     def state(self) -> dict[str, Any]:
@@ -188,9 +185,7 @@ class ScaleMinMax:
         channels = 3 if images.kind == "colour" else 1
         if channels == 3 and dtype == np.uint8:
             return cls(0, 255, channels, dtype.name, output)
-        low = min(float(array.min()) for array in arrays)
-        high = max(float(array.max()) for array in arrays)
-        return cls(low, high, channels, dtype.name, output)
+        return cls(*images.extremes, channels, dtype.name, output)
 
     @property
     def kind(self) -> Kind:
@@ -224,16 +219,31 @@ class ScaleMinMax:
         micrograph's type.
         """
         axis = channel_axis_of(values, channel_axis)
-        layers = values.detach().cpu().double().numpy()
-        width = self._output_high - self._output_low
-        share = np.clip((layers - self._output_low) / width, 0, 1)
-        gray = self.low + share * (self.high - self.low)
-        if self.dtype.kind in "iu":
-            gray = np.rint(gray)
-        placed = (
-            gray.take(0, axis) if self.channels == 1 else np.moveaxis(gray, axis, -1)
-        )
-        return placed.astype(self.dtype)
+        if self.channels == 1:
+            layers = values.detach().select(axis, 0)
+        else:
+            layers = values.detach().movedim(axis, -1)
+        if not self._is_narrower_than(layers):
+            gray = self._gray_values(torch.from_numpy(to_host(layers)))
+            return gray.numpy().astype(self.dtype)
+        dtype = torch.from_numpy(np.empty(0, self.dtype)).dtype
+        return to_host(self._gray_values(layers).to(dtype))
+
+    def _is_narrower_than(self, layers: Tensor) -> bool:
+        """Whether a GPU can turn network values to fewer bytes before they are copied.
+
+        Only to integers, for which this is exact, and only in double precision.
+        """
+        is_narrower = self.dtype.itemsize < layers.element_size()
+        return self.dtype.kind in "iu" and is_narrower and layers.device.type != "mps"
+
+    def _gray_values(self, layers: Tensor) -> Tensor:
+        """Micrograph values in double precision, on the same device."""
+        gray = layers.to(torch.float64, copy=True).sub_(self._output_low)
+        # A tensor: by a number, a GPU would multiply with the rounded reciprocal.
+        gray /= gray.new_tensor(self._output_high - self._output_low)
+        gray.clamp_(0, 1).mul_(self.high - self.low).add_(self.low)
+        return gray.round_() if self.dtype.kind in "iu" else gray
 
     def state(self) -> dict[str, Any]:
         """Name, extremes, channels and types."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_slicegan.architectures import build_generator, generator_spec
-from napari_slicegan.edits import Edit, block_names, block_range
+from napari_slicegan.edits import Edit, block_names
 from napari_slicegan.generation import VolumePlan, generate
 from napari_slicegan.image_sets.generation import generate_samples
 from napari_slicegan.regions import Box, Mask, Region, ramp
@@ -232,11 +232,6 @@ def test_images_are_edited(images: TrainedNetwork) -> None:
         np.testing.assert_array_equal(generate_samples(images, 3, 1, both), plain)
 
 
-def test_a_range_of_blocks(gray: TrainedGenerator) -> None:
-    assert block_range(gray.network, "latent", "block2") == tuple(WIDTHS)
-    assert block_range(gray.network, "block1", "block1") == ("block1",)
-
-
 def refused_plan(edit: Edit, periodic: str = "") -> Tensor:
     trained = random_generator(OneHotPhases([0, 1]))
     plan = VolumePlan(trained, (16, 16, 16), 0, periodic, edits=[edit])
@@ -254,13 +249,6 @@ REFUSALS: list[Refusal] = [
         "periodic ramp",
         lambda _: refused_plan(push("latent", 1, ramp("y", 16)), "zy"),
         "periodic axis",
-    ),
-    (
-        "order",
-        lambda _: block_range(
-            random_generator(OneHotPhases([0, 1])).network, "block2", "latent"
-        ),
-        "first to last",
     ),
     (
         "truncation",

@@ -11,10 +11,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from napari_slicegan import transforms
 from napari_slicegan.generation import VolumePlan, generate, generate_in_steps
+from napari_slicegan.image_sets.generation import generate_samples
+from napari_slicegan.large_volumes.boxes import box_values
 from napari_slicegan.latent import LatentField
 from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.trainer import Trainer
 from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from tests.image_toys import EDGE, small_image_config, toy_set
 from tests.toys import random_generator
 
 # 8 (L - 2) voxels from L latent positions.
@@ -217,3 +222,53 @@ def test_refusals(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         generate(gray, **{"size": (8, 8, 8), **arguments})
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """What would be copied from a GPU; torch's device "meta" has no values to copy."""
+    tensors: list[torch.Tensor] = []
+
+    def copied(tensor: torch.Tensor) -> NDArray[Any]:
+        tensors.append(tensor)
+        return torch.zeros_like(tensor, device="cpu").numpy()
+
+    monkeypatch.setattr(transforms, "to_host", copied)
+    return tensors
+
+
+@pytest.mark.parametrize(
+    ("transform", "dtype"),
+    [
+        (OneHotPhases([7, 207]), torch.uint8),
+        (OneHotPhases([7, 90, 300], (1, 1.2, 0.9)), torch.uint8),
+        (ScaleMinMax(0, 255, 1, "uint8"), torch.uint8),
+        (ScaleMinMax(0, 4095, 1, "uint16"), torch.uint16),
+        (ScaleMinMax(0, 255, 3, "uint8"), torch.uint8),
+    ],
+)
+def test_a_gpu_hands_over_finished_values(
+    transform: OneHotPhases | ScaleMinMax,
+    dtype: torch.dtype,
+    handed_over: list[torch.Tensor],
+) -> None:
+    """Not the probabilities of all phases, nor gray values of four bytes."""
+    trained = random_generator(transform)
+    trained.network.to("meta")
+    plan = VolumePlan(trained, (9, 16, 12))
+    plan.values(plan.tile((0, 0, 0)))
+    box_values(plan, ((0, 1), (2, 9), (3, 12)))
+    colours = () if transform.channels != 3 or transform.kind == "phases" else (3,)
+    shapes = [(9, 16, 12, *colours), (1, 7, 9, *colours)]
+    assert [tuple(tensor.shape) for tensor in handed_over] == shapes
+    for tensor in handed_over:
+        assert (tensor.device.type, tensor.dtype) == ("meta", dtype)
+
+
+def test_a_gpu_hands_over_finished_images(handed_over: list[torch.Tensor]) -> None:
+    trained = Trainer(small_image_config(), toy_set()).trained_generator()
+    trained.network.to("meta")
+    generate_samples(trained, 5)
+    (images,) = handed_over
+    assert images.device.type == "meta"
+    assert (images.dtype, images.shape) == (torch.uint8, (5, EDGE, EDGE))

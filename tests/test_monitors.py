@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_slicegan.dataset import patch_samplers
+from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.monitors import QualityMonitor
+from napari_slicegan.monitors import (
+    MAX_DISTANCE,
+    MEASURED,
+    QualityMonitor,
+    quality_of,
+)
 from napari_slicegan.training.slice_distance import SliceDistance
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.transforms import fit_transform
@@ -51,6 +59,40 @@ def test_rough_volumes_are_told() -> None:
     expected = (7 / 31) / (15 / 127) - 1
     quality = monitor.measure(Volume(coarse.astype(np.uint8), "phases"))
     assert quality.roughness == pytest.approx(expected)
+
+
+def test_real_images_are_measured_at_the_first_preview_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And along each of their two axes once, not for each axis of the volume."""
+    seen: list[tuple[str, tuple[int, ...]]] = []
+
+    def recording(name: str) -> Metric:
+        function = METRICS[name].function
+
+        def measure(values: Any, distance: int, axis: int) -> Any:
+            seen.append((name, values.shape))
+            return function(values, distance, axis)
+
+        return replace(METRICS[name], function=measure)
+
+    for name in MEASURED:
+        monkeypatch.setitem(METRICS, name, recording(name))
+    monitor = QualityMonitor(TrainingImages.isotropic(phases_image(160, 160)))
+    first = monitor.measure(volume_of(40, 0.0))
+    # Two phases along two axes.
+    assert seen.count(("two_point_correlation", (160, 160))) == 4
+    # The same of four crops.
+    assert seen.count(("two_point_correlation", (80, 80))) == 16
+    assert seen.count(("phase_fraction", (160, 160))) == 2
+    seen.clear()
+    second = monitor.measure(volume_of(40, 0.05, seed=6))
+    assert {shape for _, shape in seen} == {(40, 40, 40)}
+    # Two phases along three axes.
+    assert seen.count(("two_point_correlation", (40, 40, 40))) == 6
+    assert second != first
+    fresh = compare(monitor.images, volume_of(40, 0.05, seed=6), MAX_DISTANCE, MEASURED)
+    assert second == quality_of(fresh)
 
 
 def test_gray_values_have_no_faces() -> None:

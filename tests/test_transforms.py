@@ -55,6 +55,20 @@ def test_one_hot_agrees_with_torch() -> None:
     torch.testing.assert_close(ours, theirs.float())
 
 
+@pytest.mark.parametrize("weights", [(), (1.0, 0.9, 1.2)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_labels_are_those_of_argmax(
+    weights: tuple[float, ...], dtype: torch.dtype
+) -> None:
+    """Bit by bit, also among equals, of which coarse values have many."""
+    values = (torch.rand(3, 20, 20, 20) * 8).round().to(dtype)
+    factors = np.array(weights or (1, 1, 1), np.float32).reshape(-1, 1, 1, 1)
+    expected = np.argmax(values.float().numpy() * factors, axis=0)
+    labels = np.array([3, 90, 207])
+    found = OneHotPhases((3, 90, 207), weights).inverse(values)
+    np.testing.assert_array_equal(found, labels[expected])
+
+
 def test_most_probable_phase_wins() -> None:
     # Probabilities of three phases at two voxels.
     values = torch.tensor([[0.2, 0.5], [0.5, 0.1], [0.3, 0.4]])[:, None, None]
@@ -128,6 +142,24 @@ def test_gray_values_come_back_in_their_type(dtype: str) -> None:
     back = transform.inverse(transform.forward(values), channel_axis=1)
     assert back.dtype == dtype
     np.testing.assert_allclose(back, values, atol=0 if dtype[0] in "iu" else 0.1)
+
+
+@pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "f4", "f8"])
+def test_gray_values_are_those_of_numpy(dtype: str, given: torch.dtype) -> None:
+    """Bit by bit, whether they are converted before or after they are copied."""
+    low, high = (-100, 27) if dtype[0] == "i" else (3, 251)
+    transform = ScaleMinMax(low, high, 1, np.dtype(dtype).name, output=(-1, 0.7))
+    values = (2.2 * torch.rand(1, 30, 30, 30) - 1.2).to(given)
+    kept = values.clone()
+    share = np.clip((kept[0].double().numpy() + 1) / 1.7, 0, 1)
+    expected = low + share * (high - low)
+    if dtype[0] in "iu":
+        expected = np.rint(expected)
+    found = transform.inverse(values)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, expected.astype(dtype))
+    assert torch.equal(values, kept)
 
 
 def test_colours_come_back_with_the_channels_last() -> None:

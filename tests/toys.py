@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_slicegan.architectures import GeneratorSpec, build_generator
 from napari_slicegan.architectures.sizes import default_layers
@@ -79,6 +79,11 @@ class Crops:
         self.asked.append((critic, n))
         shape = (n, self.channels, TOY_PATCH, TOY_PATCH)
         return torch.rand(shape, generator=rng)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Number of weights of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def tensors(state: object, name: str = "") -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
-from torch import nn
 
 from napari_slicegan.architectures.dcgan import ImageGenerator, ImageSpec
 from napari_slicegan.architectures.mlp import PointGenerator, PointSpec
@@ -41,7 +40,6 @@ __all__ = [
     "check_training_size",
     "generator_spec",
     "output_of",
-    "parameter_count",
     "volume_spec",
 ]
 
@@ -169,8 +167,3 @@ def build_size(spec: Any) -> int:
     with torch.device("meta"):
         network: GeneratorNetwork = build_generator(spec)
     return network.training_size
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Number of weights of a network."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -98,11 +98,6 @@ class VolumeGenerator(GeneratorNetwork):
         """Voxels per axis of the volumes in training."""
         return self.size_rule.output_size(self.spec.latent_size)
 
-    def latent_shape(self, voxels: tuple[int, int, int]) -> tuple[int, int, int, int]:
-        """Shape [C, z, y, x] of the smallest latent field for a volume."""
-        z, y, x = (self.size_rule.latent_size(n) for n in voxels)
-        return (self.spec.latent_channels, z, y, x)
-
     def rules_around(self, n_blocks: int) -> tuple[SizeRule, SizeRule]:
         """Size rules of the first blocks, and of those after them."""
         return chain_rule(self.rules[:n_blocks]), chain_rule(self.rules[n_blocks:])

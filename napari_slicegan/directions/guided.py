@@ -109,7 +109,7 @@ def _joints(
     joints = {name: Joint(features, bases, [name]) for name in gauge.names}
     for first, last in spans(n_samples, batch):
         rows, made = features.rows_and_samples(features.latents(first, last))
-        values = gauge.trained.transform.inverse(made.cpu(), 1)
+        values = gauge.trained.transform.inverse(made, 1)
         measured = [gauge.measure_one(one) for one in values]
         for name, joint in joints.items():
             column = np.array([[row[name]] for row in measured])

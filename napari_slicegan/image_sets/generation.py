@@ -130,4 +130,4 @@ def _samples(
     if factor != 1:
         latents = latents * factor
     made = run_images(network, latents, edits) if edits else network(latents)
-    return trained.transform.inverse(made.cpu(), 1)
+    return trained.transform.inverse(made, 1)

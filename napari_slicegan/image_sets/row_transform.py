@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from napari_slicegan.images.line_moments import Line, along, line_moments
+from napari_slicegan.machine.devices import to_host
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
@@ -104,7 +105,7 @@ class RowStandardise:
     def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
         """Network values ``[N, 1, Y, X]`` back to those of the images ``[N, Y, X]``."""
         mean, std = self._moments()
-        layers = values.detach().cpu().double().numpy()
+        layers = to_host(values).astype(np.float64)
         units = layers[..., 0, :, :] * self.n_std * std + mean
         made = units
         if self.log_offset is not None:

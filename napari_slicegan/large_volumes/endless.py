@@ -94,11 +94,6 @@ class EndlessVolume:
         chosen = [slice(None) if isinstance(k, slice) else 0 for k in spatial]
         return voxels[(*chosen, *rest)]
 
-    @property
-    def kept_bytes(self) -> int:
-        """Bytes of the pieces that are kept."""
-        return self._kept_bytes
-
     def kept(self) -> list[tuple[Spans, NDArray[Any]]]:
         """The pieces that are kept, each with its place.
 

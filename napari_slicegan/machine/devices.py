@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+from typing import Any
 
 import psutil
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -66,6 +68,18 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     if tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
+
+
+def to_host(tensor: Tensor) -> NDArray[Any]:
+    """Values of a tensor as an array, which waits for a GPU.
+
+    bfloat16, which numpy lacks, becomes float32.
+    """
+    values = tensor.detach().cpu()
+    if values.dtype == torch.bfloat16:
+        values = values.float()
+    array: NDArray[Any] = values.numpy()
+    return array
 
 
 def memory_in_use(device: torch.device) -> int:

@@ -111,6 +111,7 @@ def compare(
         The real material: a `Volume` (the 3-D truth), a `Micrograph`, the
         `TrainingImages` of a run, a list of 2-D arrays of an isotropic material, or
         such lists by viewing direction, ``{"z": [...], "y": [...], "x": [...]}``.
+        `RealStatistics` of any of these measures it once for many volumes.
     volume
         The generated material. One of many voxels, or a `StoredVolume`, is measured on
         planes and blocks of it.

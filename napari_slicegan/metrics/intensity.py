@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How often each value occurs.
+
+    Attributes
+    ----------
+    values
+        The distinct gray values, in ascending order, [N].
+    counts
+        Number of times that each of them occurs, [N].
+    """
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Histogram:
+        """Histogram of gray values of any shape."""
+        return cls(*np.unique(values, return_counts=True))
+
+    def distance(self, other: Histogram) -> float:
+        """Wasserstein distance: the mean shift that turns one into the other."""
+        return float(
+            wasserstein_distance(self.values, other.values, self.counts, other.counts)
+        )
 
 
 def histogram_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -21,6 +49,4 @@ def histogram_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
     -------
     Mean shift, in gray values, that turns one histogram into the other.
     """
-    values, counts = np.unique(first, return_counts=True)
-    other_values, other_counts = np.unique(second, return_counts=True)
-    return float(wasserstein_distance(values, other_values, counts, other_counts))
+    return Histogram.of(first).distance(Histogram.of(second))

@@ -18,8 +18,6 @@ from napari_slicegan.metrics.crops import Channels, Floats, Place, cut, random_p
 
 N_CROPS = 32
 SEED = 0
-# A crop nearer than all but this share of real ones counts as near.
-NEAR_SHARE = 0.05
 # Differing pixels of a copy at most, as a share.
 COPY = 0.01
 
@@ -45,12 +43,6 @@ class Memorisation:
     generated: tuple[float, ...]
     real: tuple[float, ...]
     nearest: tuple[float, ...]
-
-    @property
-    def near_share(self) -> float:
-        """Share of generated crops nearer than 95 % of real ones; 0.05 by chance."""
-        limit = np.quantile(self.real, NEAR_SHARE)
-        return float(np.mean(np.less(self.generated, limit)))
 
     @property
     def probability(self) -> float:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.training_images import TrainingImages
 from napari_slicegan.volume import Volume
 
+Found = TypeVar("Found")
 Images: TypeAlias = Sequence[NDArray[Any]]
-Source: TypeAlias = (
+Material: TypeAlias = (
     Volume | Micrograph | TrainingImages | Images | Mapping[Axis, Images]
 )
 # Array axes that run along each direction.
@@ -92,6 +93,55 @@ class Reference:
     max_distance: int
     description: str
     noise: str
+    _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: Hashable, measure: Callable[[], Found]) -> Found:
+        """What `measure` returns; it is called once for each key."""
+        if key not in self._found:
+            self._found[key] = measure()
+        found: Found = self._found[key]
+        return found
+
+    def array_axes(self, axis: Axis | None) -> Hashable:
+        """Array axes of all samples along a direction; equal where they are the same.
+
+        In the images of an isotropic material every direction has the same ones.
+        """
+        groups = (self.samples, *self.pieces, self.blocks, *self.block_pieces)
+        samples = itertools.chain(*groups)
+        return axis and tuple(sample.axes.get(axis) for sample in samples)
+
+
+class RealStatistics:
+    """The real material whose statistics are measured once and kept.
+
+    Stands for the material wherever many volumes of one shape are compared with it.
+    What is kept is what was measured last: volumes of another shape, kind or voxel size
+    begin anew.
+
+    Parameters
+    ----------
+    material
+        Images or a volume, see `napari_slicegan.metrics.comparison.compare`; their
+        values must not change.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self._of: Hashable = None
+        self._reference: Reference | None = None
+
+    def reference(self, volume: AnyVolume, max_distance: int) -> Reference:
+        """As `reference_of`; the same one for volumes of the same form."""
+        shape = tuple(volume.values.shape)
+        form = (volume.kind, volume.voxel_size_nm, shape, max_distance)
+        if self._reference is None or form != self._of:
+            self._reference = reference_of(self._material, volume, max_distance)
+            self._of = form
+        return self._reference
+
+
+Source: TypeAlias = Material | RealStatistics
 
 
 def reference_of(source: Source, volume: AnyVolume, max_distance: int) -> Reference:
@@ -102,6 +152,8 @@ def reference_of(source: Source, volume: AnyVolume, max_distance: int) -> Refere
     ValueError
         If the source does not fit the volume: kind, voxel size, shape, directions.
     """
+    if isinstance(source, RealStatistics):
+        return source.reference(volume, max_distance)
     if isinstance(source, Micrograph):
         source = TrainingImages.isotropic(source)
     if isinstance(source, TrainingImages):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
-from napari_slicegan.metrics.intensity import histogram_distance
+from napari_slicegan.metrics.intensity import Histogram, histogram_distance
 from napari_slicegan.metrics.sampling import blocks_of, sections_of
 
 if TYPE_CHECKING:
@@ -148,16 +148,28 @@ def intensity_rows(
     for index, name in enumerate(names):
         place = (..., index) if volume.kind == "colour" else ...
         component: Component = operator.itemgetter(place)
-        real = _pooled(reference.samples, component)
-        # Without contrast there is no scale but that of the values themselves.
-        spread = float(real.std(dtype=np.float64)) or 1.0
-        yield _histogram_row(reference, volume, name, component, real, spread)
+        real = reference.once(
+            ("histogram", name), partial(RealValues.of, reference, component)
+        )
+        yield _histogram_row(volume, name, component, real)
         found = (reference, volume, metrics, name)
-        yield from _metric_rows(*found, component, "intensity", spread)
+        yield from _metric_rows(*found, component, "intensity", real.spread)
 
 
 def _common_labels(reference: Reference, volume: AnyVolume) -> list[int]:
     """Labels of volume and reference; one of them may lack some."""
+    real = reference.once("labels", lambda: _real_labels(reference))
+    generated = set(volume.labels)
+    if not (real <= generated or generated <= real):
+        raise ValueError(
+            f"Reference and volume must have the same labels; got {sorted(real)} and "
+            f"{sorted(generated)}. Relabel one of them."
+        )
+    return sorted(real | generated)
+
+
+def _real_labels(reference: Reference) -> set[int]:
+    """Labels of the reference."""
     real: set[int] = set()
     for sample in reference.samples:
         integer = sample.values.dtype.kind in "bui"
@@ -169,13 +181,7 @@ def _common_labels(reference: Reference, volume: AnyVolume) -> list[int]:
                 "Segment it first."
             )
         real.update(map(int, found))
-    generated = set(volume.labels)
-    if not (real <= generated or generated <= real):
-        raise ValueError(
-            f"Reference and volume must have the same labels; got {sorted(real)} and "
-            f"{sorted(generated)}. Relabel one of them."
-        )
-    return sorted(real | generated)
+    return real
 
 
 def _metric_rows(
@@ -214,46 +220,73 @@ def _metric_row(
         parts = partial(blocks_of, edges=edges)
     if meter.metric.only_isotropic and not reference.every_direction:
         samples, pieces = (), ()
-    real = meter.mean(samples)
+    real, floor = reference.once(
+        (name, phase, reference.array_axes(meter.axis)),
+        lambda: (meter.mean(samples), meter.noise_floor(pieces)),
+    )
     generated = meter.mean(parts(volume))
     distance = None
     if real is not None and generated is not None:
         distance = float(np.abs(real - generated).mean())
-    floor = meter.noise_floor(pieces)
     return Row(
         name, phase, meter.axis, _value(real), _value(generated), distance, floor
     )
 
 
+@dataclass(frozen=True)
+class RealValues:
+    """Values of one channel of the real images.
+
+    Attributes
+    ----------
+    histogram, mean
+        Of all samples, pooled.
+    spread
+        Standard deviation, which distances are relative to; 1 without contrast, where
+        there is no other scale than that of the values.
+    floor
+        Mean distance between pieces, relative to the spread; None if there are none.
+    """
+
+    histogram: Histogram
+    mean: float
+    spread: float
+    floor: float | None
+
+    @classmethod
+    def of(cls, reference: Reference, component: Component) -> RealValues:
+        """Values of the component of all samples."""
+        values = _pooled(reference.samples, component)
+        spread = float(values.std(dtype=np.float64)) or 1.0
+        distances = [
+            histogram_distance(
+                component(piece.values),
+                _pooled([other for other in group if other is not piece], component),
+            )
+            for group in reference.pieces
+            for piece in group
+            if len(group) > 1
+        ]
+        floor = float(np.mean(distances)) / spread if distances else None
+        mean = float(values.mean(dtype=np.float64))
+        return cls(Histogram.of(values), mean, spread, floor)
+
+
 def _histogram_row(
-    reference: Reference,
-    volume: AnyVolume,
-    channel: str,
-    component: Component,
-    real: NDArray[Any],
-    spread: float,
+    volume: AnyVolume, channel: str, component: Component, real: RealValues
 ) -> Row:
     """Distribution of the values, all samples pooled; distances relative to spread."""
     generated = np.concatenate(
         [component(part.read()).ravel() for part in sections_of(volume)]
     )
-    distances = [
-        histogram_distance(
-            component(piece.values),
-            _pooled([other for other in group if other is not piece], component),
-        )
-        for group in reference.pieces
-        for piece in group
-        if len(group) > 1
-    ]
     return Row(
         metric="histogram",
         phase=channel,
         axis=None,
-        real=float(real.mean(dtype=np.float64)),
+        real=real.mean,
         generated=float(generated.mean(dtype=np.float64)),
-        distance=histogram_distance(real, generated) / spread,
-        noise_floor=float(np.mean(distances)) / spread if distances else None,
+        distance=real.histogram.distance(Histogram.of(generated)) / real.spread,
+        noise_floor=real.floor,
     )
 
 

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slicegan.machine.devices import to_host
+
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
 
@@ -40,8 +42,7 @@ class Unchanged:
 
     def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
         """The same numbers, on the CPU."""
-        points: NDArray[Any] = values.detach().cpu().numpy()
-        return points
+        return to_host(values)
 
     def state(self) -> dict[str, Any]:
         """Name and number of coordinates."""

@@ -70,7 +70,6 @@ def _shades(values: NDArray[Any], images: TrainingImages) -> NDArray[np.uint8]:
     if images.kind == "phases":
         table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
         return table[np.searchsorted(images.labels, values)]
-    low = min(float(image.values.min()) for image in images)
-    high = max(float(image.values.max()) for image in images)
+    low, high = images.extremes
     unit = np.clip((values.astype(np.float64) - low) / max(high - low, 1e-12), 0, 1)
     return np.asarray(np.rint(WHITE * unit), np.uint8)

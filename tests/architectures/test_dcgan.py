@@ -13,10 +13,10 @@ from napari_slicegan.architectures import (
     build_generator,
     check_training_size,
     generator_spec,
-    parameter_count,
 )
 from napari_slicegan.presets import preset
 from tests.image_toys import small_image_config
+from tests.toys import parameter_count
 
 # Size: weights of the generator, weights of the critic.
 PUBLISHED = {

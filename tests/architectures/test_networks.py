@@ -16,7 +16,6 @@ from napari_slicegan.architectures import (
     build_size,
     check_training_size,
     generator_spec,
-    parameter_count,
 )
 from napari_slicegan.architectures.blocks import CONVOLUTIONS
 from napari_slicegan.architectures.slicegan import (
@@ -26,6 +25,7 @@ from napari_slicegan.architectures.slicegan import (
 )
 from napari_slicegan.config import DIMENSIONS, KernelSet, RunConfig
 from napari_slicegan.presets import preset
+from tests.toys import parameter_count
 
 OF_VOLUMES = sorted(name for name in ARCHITECTURES if DIMENSIONS[name] == 3)
 PLAIN: tuple[KernelSet, ...] = ((4, 2, 2), (4, 2, 2), (4, 2, 3))
@@ -157,7 +157,7 @@ def test_size_of_a_volume(
     network = built(architecture=architecture)
     with torch.no_grad():
         assert network(normal(1, 3, *edges)).shape == (1, 2, *voxels)
-    assert network.latent_shape(voxels) == (3, *edges)
+    assert tuple(map(network.size_rule.latent_size, voxels)) == edges
 
 
 @pytest.mark.parametrize("architecture", OF_VOLUMES)

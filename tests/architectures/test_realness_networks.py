@@ -11,11 +11,11 @@ from napari_slicegan.architectures import (
     build_critic,
     build_generator,
     generator_spec,
-    parameter_count,
 )
 from napari_slicegan.architectures.mlp import Maxout
 from napari_slicegan.architectures.spectral import SpectralLayer
 from napari_slicegan.presets import preset
+from tests.toys import parameter_count
 
 
 def rng() -> torch.Generator:

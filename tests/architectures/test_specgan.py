@@ -12,9 +12,9 @@ from napari_slicegan.architectures import (
     build_critic,
     build_generator,
     generator_spec,
-    parameter_count,
 )
 from napari_slicegan.presets import preset
+from tests.toys import parameter_count
 
 NARROW = {
     "generator_widths": (16, 8, 8, 4, 4),

@@ -46,7 +46,10 @@ def test_slices_of_a_volume_are_learnt_and_measured(
     assert [int(row["step"]) for row in rows] == [0, 2 * count, 40]
     assert all(float(row["swd"]) > float(row["swd_floor"]) > 0 for row in rows)
     assert all(-1 <= float(row["ssim"]) <= 1 for row in rows)
-    sheets = [np.asarray(Image.open(tmp_path / "out" / name)) for name in mri.SHEETS]
+    sheets = [
+        np.asarray(Image.open(tmp_path / "out" / name))
+        for name in (mri.SAMPLES, mri.REAL)
+    ]
     # 4 x 4 images of 28 pixels, enlarged three times, with a line of 2 between.
     assert [sheet.shape for sheet in sheets] == [(344, 344), (344, 344)]
     assert (tmp_path / "out" / "run" / "generator.safetensors").is_file()

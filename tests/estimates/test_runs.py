@@ -16,7 +16,6 @@ from napari_slicegan.architectures import (
     build_generator,
     check_training_size,
     generator_spec,
-    parameter_count,
 )
 from napari_slicegan.estimates import operation_counter
 from napari_slicegan.estimates import runs as estimates
@@ -35,7 +34,7 @@ from napari_slicegan.points.gaussian_mixture import nine_gaussians
 from napari_slicegan.presets import VOLUME_PRESETS, preset
 from napari_slicegan.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
-from tests.toys import Crops
+from tests.toys import Crops, parameter_count
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 
 from napari_slicegan import cli
-from napari_slicegan.architectures import parameter_count
 from napari_slicegan.image_sets.generation import generate_images
 from napari_slicegan.image_sets.monitor import ImageQuality
 from napari_slicegan.images.image_files import read_image
@@ -25,7 +24,7 @@ from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
 from tests.image_toys import ellipses, small_image_config, toy_set
 from tests.test_resume import final_state
-from tests.toys import finish_of, phases_image, train
+from tests.toys import finish_of, parameter_count, phases_image, train
 
 CLIPPED = {"objective": "wgan", "critic_optimiser": "rmsprop", "critic_steps": 2}
 VARIANTS: dict[str, dict[str, Any]] = {

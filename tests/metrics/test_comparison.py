@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_slicegan.config import AXES
+from napari_slicegan.config import AXES, Axis
 from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.comparison import Comparison, compare
+from napari_slicegan.metrics.reference import Material, RealStatistics
+from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.volume import Volume
 
 if TYPE_CHECKING:
@@ -263,3 +265,57 @@ def test_table(same: Comparison) -> None:
 def test_an_unknown_row_is_named(same: Comparison) -> None:
     with pytest.raises(ValueError, match="No row for metric 'tortuosity'"):
         same.row("tortuosity", 255)
+
+
+def sources() -> dict[str, Material]:
+    """Each form that the real material can have, and gray values."""
+    truth = two_phases((70, 60, 50), 2, 3)
+    views: dict[Axis, list[NDArray[Any]]] = {
+        "z": [truth[30]],
+        "y": [truth[:, 30]],
+        "x": [truth[:, :, 30]],
+    }
+    return {
+        "isotropic": [two_phases((120, 90), 2, 1), two_phases((60, 80), 2, 2)],
+        "anisotropic": views,
+        "truth": Volume(truth, "phases"),
+        "gray": [gaussian_field((120, 90), 2, 1)],
+    }
+
+
+@pytest.mark.parametrize("name", sources())
+def test_statistics_measured_once_are_those_measured_anew(name: str) -> None:
+    """Also for volumes of other shapes and labels, in any order."""
+    source = sources()[name]
+    real = RealStatistics(source)
+    # Not those that take longest.
+    metrics = set(QUICK_METRICS) - {"pore_size", "lineal_path"}
+    volumes = [
+        Volume(two_phases((40, 40, 40), 2, 4), "phases", labels=(0, 255)),
+        Volume(np.zeros((40, 40, 40), np.uint8), "phases", labels=(0, 255)),
+        Volume(two_phases((48, 30, 40), 2, 5), "phases", labels=(0, 128, 255)),
+        Volume(two_phases((40, 40, 40), 3, 6), "phases", labels=(0, 255)),
+    ]
+    if name == "gray":
+        fields = [gaussian_field((n, 40, 40), 2, n) for n in (40, 30, 41, 40)]
+        volumes = [Volume(field, "grayscale") for field in fields]
+    for volume in volumes:
+        found = compare(real, volume, 16, metrics)
+        anew = compare(source, volume, 16, metrics)
+        assert repr(found) == repr(anew)  # nan is not equal to itself
+        for row in found.rows:
+            if row.metric in ("two_point_correlation", "autocovariance"):
+                assert row.axis is not None
+                values = volume.values
+                seen = values if name == "gray" else values == row.phase
+                function = METRICS[row.metric].function
+                expected = function(seen, 15, AXES.index(row.axis))
+                np.testing.assert_allclose(np.array(row.generated), expected, 1e-12)
+
+
+def test_statistics_measured_once_refuse_volumes_of_another_kind() -> None:
+    image = Micrograph.from_array(two_phases((90, 90), 2, 1), "phases")
+    real = RealStatistics(image)
+    compare(real, Volume(two_phases((40, 40, 40), 2, 4), "phases"), 8)
+    with pytest.raises(ValueError, match="must be of one kind; got 'phases' and 'gray"):
+        compare(real, Volume(gaussian_field((40, 40, 40), 2, 1), "grayscale"), 8)

@@ -36,12 +36,9 @@ def test_copies_are_found_and_others_are_not(kind: Kind) -> None:
     image = make(100, 110, seed=1)
     fresh = measured(kind, [image], [make(100, 100, seed=2)])
     assert fresh.copies == 0
-    assert fresh.near_share < 0.3
     assert fresh.probability > 0.01
     copied = measured(kind, [image], [np.rot90(image[:60, :60])])
     assert copied.copies == 32
-    # what lies at the hidden place is not found
-    assert copied.near_share > 0.5
     assert copied.probability < 1e-3
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from napari_slicegan.config import OptimiserSettings, RunConfig
-from napari_slicegan.config.published import PUBLISHED, with_published_objective
+from benchmarks.objectives import PUBLISHED
+from napari_slicegan.config import OptimiserSettings
 from napari_slicegan.game import Game
 from napari_slicegan.objectives import OBJECTIVES
 from napari_slicegan.training.optimisers import OPTIMISERS
@@ -75,8 +75,6 @@ def test_the_last_layer_learns_at_its_share_of_the_rate(make_game: MakeGame) -> 
 def test_published_settings() -> None:
     """All objectives have some but the one of the default preset."""
     assert set(PUBLISHED) == set(OBJECTIVES) - {"r3gan"}
-    with pytest.raises(ValueError, match=r"no published.*'r3gan'.*wgan-gp, wgan, bce"):
-        with_published_objective(RunConfig(), "r3gan")
 
 
 @pytest.mark.parametrize(
@@ -101,10 +99,7 @@ def test_each_objective_with_its_optimiser(
     """As published; all other settings stay, and the game can be played."""
     changes: dict[str, Any] = {"objective": objective, **PUBLISHED[objective]}
     game = make_game(**changes)
-    config = with_published_objective(RunConfig(), objective)
-    assert config == RunConfig().changed(**changes)
-    assert config.objective == game.config.objective
-    assert config.objective.critic_steps == critic_steps
+    assert game.config.objective.critic_steps == critic_steps
     for found in (game.generator_optimiser, game.critic_optimiser):
         assert type(found).__name__ == optimiser
         assert found.defaults["lr"] == rate

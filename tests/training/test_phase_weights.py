@@ -90,7 +90,7 @@ def test_a_run_matches_its_images(matched: bool) -> None:
     assert isinstance(trained.transform, OneHotPhases)
     assert bool(trained.transform.weights) == matched
     network = trained.network
-    latents = torch.randn(64, *network.latent_shape((16, 16, 16)))
+    latents = torch.randn(64, *network.training_latents)
     with torch.no_grad():
         volumes = trained.transform.inverse(network(latents))
     error = abs(float(volumes.mean()) - 0.5)

@@ -255,10 +255,6 @@ class Curves(QWidget):
         with self.guard("The plot of the speed"):
             self.speed.draw(series.steps_per_s)
 
-    def background(self) -> QColor:
-        """Colour behind the curves."""
-        return QColor(self._canvas.backgroundBrush().color())
-
     def changeEvent(self, event: QEvent) -> None:
         """Follow the viewer's theme."""
         super().changeEvent(event)

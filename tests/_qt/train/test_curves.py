@@ -164,6 +164,7 @@ def test_colours_follow_the_theme(curves: Curves, dark: bool) -> None:
     palette.setColor(QPalette.ColorRole.Window, QColor(behind))
     palette.setColor(QPalette.ColorRole.WindowText, QColor(text))
     curves.setPalette(palette)
-    assert curves.background().name() == behind
+    (canvas,) = curves.losses.item.scene().views()
+    assert canvas.backgroundBrush().color().name() == behind
     axis = curves.losses.item.getAxis("left")
     assert axis.textPen().color().name() == FOREGROUND[0 if dark else 1]
