@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import AXES
 from napari_slicegan.generation import VolumePlan, generate_in_steps
+from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.micrograph import Micrograph
 from napari_slicegan.presets import preset
@@ -122,7 +123,8 @@ class DemoJob:
         draw_comparison(comparison, source, volume, self.out / "report.png")
         title, judged = SAMPLES[chosen.samples[0]].title, verdict(comparison)
         text = f"{title}\n\n{comparison.table()}\n\n{summary(comparison)}\n"
-        (self.out / "report.txt").write_text(text, encoding="utf-8")
+        with replacing(self.out / "report.txt") as temporary:
+            temporary.write_text(text, encoding="utf-8")
         files = (
             f"Volume:     {self.out / 'volume.tif'}\n"
             f"Report:     {self.out / 'report.txt'}, {self.out / 'report.png'}\n"

@@ -31,7 +31,12 @@ from PIL import Image
 
 from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
 from napari_slicegan.config.migration import FIRST_FORMAT
-from napari_slicegan.machine.atomic_files import remove_partial_files, replacing
+from napari_slicegan.machine.atomic_files import (
+    flush,
+    make_folder,
+    remove_partial_files,
+    replacing,
+)
 from napari_slicegan.run_data import FOLDERS, Data, load_data, save_data
 from napari_slicegan.trained_generator import (
     TrainedGenerator,
@@ -89,7 +94,7 @@ class RunFolder:
                 "another folder."
             )
         try:
-            folder.path.mkdir(parents=True, exist_ok=True)
+            make_folder(folder.path)
             save_data(images, folder.path)
             folder.write_config(config)
         except OSError as error:
@@ -166,6 +171,9 @@ class RunFolder:
         passed them over.
         """
         path = self.path / f"checkpoint-{step:07d}.pt"
+        # A run resumed from this checkpoint must find the rows of its steps.
+        if (history := self.path / HISTORY).exists():
+            flush(history)
         with replacing(path) as temporary:
             torch.save(dict(state), temporary)
         generator.save(self.path / GENERATOR)

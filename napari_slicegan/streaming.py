@@ -102,9 +102,14 @@ class StreamedVolume:
                 )
             own = {**settings, "complete": False}
             facts = image_facts(plan, path.name.partition(".")[0])
-            create_image(path, tree, facts, own)
-        else:
-            check_same(path, settings, own)
+            try:
+                create_image(path, tree, facts, own)
+            except OSError:
+                # Another process may have begun the same volume in the meantime.
+                own = own_attributes(path)
+                if own is None:
+                    raise
+        check_same(path, settings, own)
         volume = cls(path, plan, own)
         if not volume.is_complete:
             volume.image.remove_partial_files()
@@ -156,11 +161,11 @@ class StreamedVolume:
         return missing / total
 
     def make(self, block: Block) -> bool:
-        """Make one block, unless it is there; whether it was made.
+        """Make one block, unless it is there undamaged; whether it was made.
 
         Those that it is made from must be there.
         """
-        if self.image.has(block):
+        if self.image.has_whole(block):
             return False
         if block.level == 0:
             values = self.plan.values(self.plan.tile(block.place))
@@ -200,7 +205,7 @@ class StreamedVolume:
 
     def _made_by(self, cluster: str) -> Iterator[Block]:
         make = functools.partial(make_block, str(self.path.absolute()), self.stamp)
-        return made_on_cluster(cluster, self.tree, self.image.has, make)
+        return made_on_cluster(cluster, self.tree, self.image.has_whole, make)
 
     def _complete(self) -> None:
         """Note that every block is made."""

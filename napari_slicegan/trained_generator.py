@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from napari_slicegan.architectures import (
     ARCHITECTURES,
@@ -64,12 +64,10 @@ class TrainedNetwork:
             "voxel_size_nm": self.voxel_size_nm,
             "name": self.name,
         }
+        content = save(self._weights(), {"format": FORMAT, "facts": json.dumps(facts)})
+        # safetensors' own save_file ignores the umask: only the user could read it.
         with replacing(Path(path)) as temporary:
-            save_file(
-                self._weights(),
-                temporary,
-                {"format": FORMAT, "facts": json.dumps(facts)},
-            )
+            temporary.write_bytes(content)
 
     def fingerprint(self) -> str:
         """SHA-256 of all that decides about the values: weights, spec, transform."""

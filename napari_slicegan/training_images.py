@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from napari_slicegan.config import AXES, Axis, Kind, Settings
 from napari_slicegan.images.image_files import read_image
 from napari_slicegan.images.pixel_sizes import SIZE_TOLERANCE
+from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.micrograph import Micrograph
 
 INDEX = "images.json"
@@ -208,7 +209,8 @@ class TrainingImages:
                     files[id(image)] = f"{axis}-{number}.tif"
                     _write(folder / files[id(image)], image)
                 entries.append(_Entry.of(image, axis, files[id(image)]))
-        (folder / INDEX).write_bytes(ENTRIES.dump_json(entries, indent=1))
+        with replacing(folder / INDEX) as temporary:
+            temporary.write_bytes(ENTRIES.dump_json(entries, indent=1))
 
     @classmethod
     def load(cls, folder: str | Path) -> TrainingImages:
@@ -271,9 +273,10 @@ def _as_tuple(images: Micrograph | Sequence[Micrograph]) -> tuple[Micrograph, ..
 
 def _write(path: Path, image: Micrograph) -> None:
     """Lossless TIFF of the values."""
-    tifffile.imwrite(
-        path,
-        image.values,
-        photometric="rgb" if image.kind == "colour" else "minisblack",
-        compression="zlib",
-    )
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            image.values,
+            photometric="rgb" if image.kind == "colour" else "minisblack",
+            compression="zlib",
+        )

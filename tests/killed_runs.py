@@ -23,9 +23,10 @@ from tests.toys import phases_image, small_config
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Opening, renaming or removing a file: nine of them in each save.
+# Opening, renaming or removing a file: fourteen of them in each save.
 FILE_EVENTS = ("open", "os.rename", "os.remove")
-N_EVENTS = 9
+# Every second one of them.
+EVENTS = range(2, 15, 2)
 N_WRITTEN = 3
 # Spread over a step and its save, which take about 0.1 s.
 DELAYS_S = (0.0, 0.033, 0.071)
@@ -98,7 +99,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     # The first step of a process takes seconds; the children inherit what it sets up.
     run(folder / "first", lambda: None, steps=2)
-    for event_number in range(1, N_EVENTS + 1):
+    for event_number in EVENTS:
         killed_at_event(folder / f"event-{event_number}", event_number)
     for number in range(N_WRITTEN):
         killed_when_written(folder / f"written-{number}")

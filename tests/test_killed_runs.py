@@ -14,13 +14,13 @@ import torch
 
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trainer import Trainer
-from tests.killed_runs import DELAYS_S, N_EVENTS, N_WRITTEN
+from tests.killed_runs import DELAYS_S, EVENTS, N_WRITTEN
 from tests.toys import train
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="kills forked processes, which needs Unix"
 )
-NAMES = [f"event-{number}" for number in range(1, N_EVENTS + 1)]
+NAMES = [f"event-{number}" for number in EVENTS]
 NAMES += [f"written-{number}" for number in range(N_WRITTEN)]
 NAMES += [f"delay-{delay}" for delay in DELAYS_S]
 
@@ -35,7 +35,7 @@ def killed(
         [sys.executable, "-m", "tests.killed_runs", str(path)],
         cwd=pytestconfig.rootpath,
         check=True,
-        timeout=120,
+        timeout=240,
     )
     return path
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.run_folder import RunFolder, read_config
 from napari_slicegan.trainer import Trainer
 from tests.toys import tensors, train
@@ -114,6 +115,15 @@ def test_newest_checkpoints_are_kept(folder: RunFolder) -> None:
         folder.save(step, state, generator, keep=3)
     steps = [int(path.stem.split("-")[1]) for path in folder.checkpoints()]
     assert steps == [8, 7, 6]
+
+
+def test_a_save_leaves_what_others_are_writing(folder: RunFolder) -> None:
+    """A volume may be generated into the folder while the run trains."""
+    volume = folder.path / "volume.tif"
+    with replacing(volume) as temporary:
+        temporary.write_text("whole")
+        folder.save(5, folder.load_checkpoint(), folder.generator(), keep=1)
+    assert volume.read_text() == "whole"
 
 
 def test_order_of_checkpoints_is_that_of_numbers(folder: RunFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.generation import VolumePlan, finished, generate_in_steps
+from napari_slicegan.machine.atomic_files import replacing
 from napari_slicegan.streaming import (
     StreamedVolume,
     make_block,
@@ -22,7 +24,7 @@ from napari_slicegan.streaming import (
 from napari_slicegan.volume import Volume
 from napari_slicegan.volume_files.block_tree import Block
 from napari_slicegan.volume_files.halving import halved_phases, halved_values
-from napari_slicegan.volume_files.ome_zarr import BlockedImage
+from napari_slicegan.volume_files.ome_zarr import BlockedImage, create_image
 from tests import killed_streams
 from tests.killed_streams import killed_plan
 from tests.refusals import Refusal, assert_refused
@@ -162,6 +164,73 @@ def test_a_file_is_gone_on_with(
     # 2 x 3 x 2 tiles, no pyramid.
     assert len(made) == 12 - 5
     np.testing.assert_array_equal(Volume.open(path).values, in_memory(plan_of()))
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda good: b"",
+    "cut off": lambda good: good[: len(good) // 2],
+    "zeros": lambda good: bytes(len(good)),
+    "zeros inside": lambda good: good[:64] + bytes(128) + good[192:],
+    "one bit": lambda good: good[:99] + bytes([good[99] ^ 1]) + good[100:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_blocks_are_made_again(
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a power failure leaves them where files reach the disk in no order."""
+    path = tmp_path / "a.ome.zarr"
+    volume = StreamedVolume.begin(plan_of(), path)
+    steps = volume.steps()
+    for _ in range(10):
+        next(steps)
+    steps.close()
+    # 2 x 2 x 2 tiles and the block of level 1 that they make come first.
+    for block in (Block(0, (0, 1, 1)), Block(1, (0, 0, 0))):
+        file = volume.image.file(block)
+        file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    again = stream(plan_of(), path)
+    assert again.is_complete
+    expected = levels(stream(plan_of(), tmp_path / "b.ome.zarr").path)
+    for made, right in zip(levels(path), expected, strict=True):
+        np.testing.assert_array_equal(made, right)
+    if damage != "empty":
+        assert caplog.text.count("is damaged") == 2
+
+
+def test_two_programs_stream_one_volume(tmp_path: Path) -> None:
+    """Neither takes away what the other one is writing."""
+    path = tmp_path / "a.ome.zarr"
+    first = StreamedVolume.begin(plan_of(), path)
+    block = Block(0, (0, 0, 0))
+    values = first.plan.values(first.plan.tile(block.place))
+    first.image.write(block, values)
+    file = first.image.file(Block(0, (0, 0, 1)))
+    with replacing(file) as temporary:
+        temporary.write_bytes(b"unfinished")
+        second = StreamedVolume.begin(plan_of(), path)
+        assert temporary.exists()
+    file.unlink()
+    for _ in zip(first.steps(), second.steps(), strict=False):
+        pass
+    assert first.is_complete or second.is_complete
+    np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
+
+
+def test_two_programs_begin_one_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that comes second goes on with the volume of the first."""
+    path = tmp_path / "a.ome.zarr"
+
+    def overtaken(*given: Any) -> None:
+        create_image(*given)
+        create_image(*given)
+
+    monkeypatch.setattr("napari_slicegan.streaming.create_image", overtaken)
+    assert stream(plan_of(), path).is_complete
+    assert {item.name for item in tmp_path.iterdir()} == {"a.ome.zarr"}
 
 
 class FullDisk:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from napari_slicegan.config.migration import refuse_newer
 from napari_slicegan.directions.direction import Direction, Effect, Example, Model
@@ -177,12 +177,11 @@ class DirectionSet:
             for number, direction in enumerate(self.directions)
             for block, offset in direction.offsets.items()
         }
+        content = save(offsets, {"format": FORMAT, "facts": json.dumps(facts)})
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            save_file(
-                offsets, temporary, {"format": FORMAT, "facts": json.dumps(facts)}
-            )
+            temporary.write_bytes(content)
 
 
 def load_directions(path: str | Path) -> DirectionSet:

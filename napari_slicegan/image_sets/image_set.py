@@ -16,6 +16,7 @@ from napari_slicegan.config import AXES, ImageSettings
 from napari_slicegan.image_sets.matrix_files import read_matrices
 from napari_slicegan.image_sets.spectrograms import BINS, read_spectrograms
 from napari_slicegan.images.image_files import read_image
+from napari_slicegan.machine.atomic_files import replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.training_images import TrainingImages
@@ -134,9 +135,10 @@ class ImageSet:
         """Write the images into a new folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / VALUES, self.values, allow_pickle=False)
-        text = json.dumps({"name": self.name})
-        (folder / FACTS).write_text(text, encoding="utf-8")
+        with replacing(folder / VALUES) as temporary, temporary.open("wb") as file:
+            np.save(file, self.values, allow_pickle=False)
+        with replacing(folder / FACTS) as temporary:
+            temporary.write_text(json.dumps({"name": self.name}), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> ImageSet:

@@ -1,46 +1,171 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there.
+
+Everything is written under a temporary name beside its place, flushed to the disk and
+renamed. The temporary name carries the machine and the process that writes it, so that
+several programs can share a folder: each removes what a dead process left unfinished,
+and nothing else.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import glob
+import functools
+import hashlib
 import os
+import platform
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
+FOREIGN_AGE_S = 24 * 3600
+"""Age at which an unfinished file is removed whose writer cannot be looked up."""
+_PARTIAL = re.compile(
+    r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.partial"
+)
+
 
 def partial_path(path: Path) -> Path:
-    """What a file or folder is called beside its place until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Temporary name, beside its place, of a file or folder that is being written.
+
+    Each call gives another one.
+    """
+    writer = f"{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return path.with_name(f".{path.name}.{writer}.partial")
 
 
-def remove_partial_files(folder: Path, name: str = "") -> None:
-    """Delete what killed processes had begun to write in a folder.
+def remove_partial_files(
+    folder: Path, name: str = "", *, recursive: bool = False
+) -> None:
+    """Delete the unfinished files and folders of processes that are dead.
+
+    Those of other machines, and those whose names carry no process, are deleted a day
+    after they were last written to. What cannot be deleted stays.
 
     Parameters
     ----------
     name
-        Of the file they were to write; by default of any.
+        Of the file that was being written; by default of any.
+    recursive
+        Whether to look in the folders inside as well.
     """
-    of_name = f"{glob.escape(name)}." if name else ""
-    for left in folder.glob(f".{of_name}*.partial"):
-        if left.is_file():
-            left.unlink()
+    found = folder.rglob("*.partial") if recursive else folder.glob(".*.partial")
+    for path in list(found):
+        if name and not path.name.startswith(f".{name}."):
+            continue
+        with contextlib.suppress(OSError):
+            if _may_be_in_use(path):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file that takes the place of ``path`` when all went well.
+    """Yield the path of a temporary file that replaces ``path`` if all goes well.
 
     The temporary file lies in the same folder, is flushed to the disk and renamed:
-    another program sees the old file or the new one, never a part. If anything
-    fails the temporary file is removed and the old one stays.
+    another program, or a power failure, finds the old file or the new one, never a
+    part. If anything fails the temporary file is removed and the old one stays. Write
+    to the yielded path itself, so that the file has the permissions of the umask.
     """
     temporary = partial_path(path)
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def creating_folder(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary folder that becomes ``path`` if all goes well.
+
+    As `replacing`; the caller creates the folder and its files.
+
+    Raises
+    ------
+    OSError
+        Also if ``path`` is there by then.
+    """
+    temporary = partial_path(path)
+    try:
+        yield temporary
+        for inner in [*temporary.rglob("*"), temporary]:
+            if inner.is_dir():
+                _flush_folder(inner)
+            else:
+                flush(inner)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _flush_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it, so that they outlast a power failure."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    _flush_folder(path.parent)
+
+
+def flush(file: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the names of the files in a folder, where the system can do that."""
+    # Windows opens no folders, and some network disks refuse to flush them.
+    with contextlib.suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+@functools.cache
+def _machine() -> str:
+    """Identifies the machine, as far as this process can look up others on it.
+
+    Containers may share the machine's name and number their processes anew; machines
+    may share a name. So where the system has them, its boot and the name space of the
+    process numbers are included.
+    """
+    facts = [platform.node()]
+    with contextlib.suppress(OSError):
+        facts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii"))
+        facts.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256(" ".join(facts).encode()).hexdigest()[:8]
+
+
+def _may_be_in_use(path: Path) -> bool:
+    """Whether the process that writes an unfinished file may still live."""
+    written_s = path.stat().st_mtime
+    is_recent = time.time() - written_s < FOREIGN_AGE_S
+    parts = _PARTIAL.fullmatch(path.name)
+    if parts is None or parts["machine"] != _machine():
+        return is_recent
+    try:
+        writer = psutil.Process(int(parts["pid"]))
+        if writer.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # A process younger than the file has the number of a dead one. The clock of a
+        # network disk may be late, so this is not decided for recent files.
+        return is_recent or bool(writer.create_time() <= written_s)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.machine.atomic_files import replacing
+
 FACTS = "mixture.json"
 
 
@@ -51,8 +53,8 @@ class GaussianMixture:
         """Write what the points follow from into a new folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(self))
-        (folder / FACTS).write_text(text, encoding="utf-8")
+        with replacing(folder / FACTS) as temporary:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> GaussianMixture:

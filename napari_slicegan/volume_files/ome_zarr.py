@@ -2,15 +2,14 @@
 
 Source: OME-Zarr specification 0.5, https://ngff.openmicroscopy.org/0.5/, on Zarr 3,
 https://zarr-specs.readthedocs.io/en/latest/v3/core/. A block is one shard, so one
-file: whole or not there, whoever writes which.
+file: whole or not there, whichever process writes it. Each chunk in it has a checksum.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.machine.atomic_files import partial_path
+from napari_slicegan.machine.atomic_files import (
+    creating_folder,
+    make_folder,
+    remove_partial_files,
+    replacing,
+)
 from napari_slicegan.machine.optional_packages import optional_package
 from napari_slicegan.volume_files.block_tree import Block, BlockTree, Box, inner_edge
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
+
+logger = logging.getLogger(__name__)
 
 ENDING = ".zarr"
 VERSION = "0.5"
@@ -33,6 +39,8 @@ OWN = "napari-slicegan"
 CHUNK_EDGE = 64
 # Labels compress to a twentieth with their bits sorted by significance.
 COMPRESSION = {"cname": "zstd", "clevel": 5, "shuffle": "bitshuffle"}
+# What zarr raises for wrong checksums and for chunks that cannot be decompressed.
+DAMAGED = (ValueError, RuntimeError)
 METHODS = {
     "phases": ("mode", "The commonest label of 2 x 2 x 2 voxels, else the first."),
     "grayscale": ("mean", "The mean of 2 x 2 x 2 voxels."),
@@ -89,12 +97,9 @@ class BlockedImage:
 
     def __init__(self, path: Path, tree: BlockTree) -> None:
         self.path, self.tree = path, tree
-        group = zarr_package().open_group(str(path), mode="r+")
-        # By default a block of nothing but zeros would not become a file.
-        always = {"write_empty_chunks": True}
-        self._levels = [
-            group[str(level)].with_config(always) for level in range(tree.levels)
-        ]
+        group = zarr_package().open_group(str(path), mode="r")
+        self._levels = [group[str(level)] for level in range(tree.levels)]
+        self._encoders = [_Encoder(level) for level in self._levels]
         self.channels: tuple[int, ...] = self._levels[0].shape[:-3]
 
     @property
@@ -109,14 +114,33 @@ class BlockedImage:
         return self.path.joinpath(str(block.level), "c", *map(str, place))
 
     def has(self, block: Block) -> bool:
-        """Whether a block is on the disk."""
+        """Whether there is a file of a block; see also `has_whole`."""
         try:
             return self.file(block).stat().st_size > 0
         except FileNotFoundError:
             return False
 
+    def has_whole(self, block: Block) -> bool:
+        """Whether a block is on the disk and undamaged; a damaged one is deleted.
+
+        Reads the block: its checksums detect files cut off or overwritten by a power
+        failure or an incomplete copy.
+        """
+        if not self.has(block):
+            return False
+        try:
+            self.read(block.level, self.tree.target(block))
+        except DAMAGED as error:
+            file = self.file(block)
+            logger.warning("%s is damaged (%s); it is made again.", file, error)
+            file.unlink(missing_ok=True)
+            return False
+        return True
+
     def write(self, block: Block, values: NDArray[Any]) -> None:
-        """Write all voxels of a block, [Z, Y, X] or [Z, Y, X, 3], and flush them.
+        """Write all voxels of a block, [Z, Y, X] or [Z, Y, X, 3].
+
+        The file appears complete and flushed to the disk, or not at all.
 
         Raises
         ------
@@ -125,9 +149,12 @@ class BlockedImage:
         """
         if self.channels:
             values = np.moveaxis(values, -1, 0)
-        self._levels[block.level][(..., *self.tree.target(block))] = values
-        with self.file(block).open("rb+") as file:
-            os.fsync(file.fileno())
+        box = (..., *self.tree.target(block))
+        content = self._encoders[block.level].encoded(box, values)
+        file = self.file(block)
+        make_folder(file.parent)
+        with replacing(file) as temporary:
+            temporary.write_bytes(content)
 
     def read(self, level: int, box: Box) -> NDArray[Any]:
         """Voxels of a box, [Z, Y, X] or [Z, Y, X, 3]; zero where there is no block."""
@@ -148,15 +175,40 @@ class BlockedImage:
             yield from self.read(0, (slice(start, stop), slice(None), slice(None)))
 
     def remove_partial_files(self) -> None:
-        """Delete what a killed process had begun to write."""
-        for file in self.path.rglob("*.partial"):
-            file.unlink(missing_ok=True)
+        """Delete what dead processes left unfinished."""
+        remove_partial_files(self.path, recursive=True)
+
+
+class _Encoder:
+    """Encodes the blocks of a level in memory; zarr's own files are not flushed."""
+
+    def __init__(self, level: Any) -> None:
+        zarr = zarr_package()
+        self._files: dict[str, Any] = {}
+        self._array = zarr.create_array(
+            store=zarr.storage.MemoryStore(self._files),
+            shape=level.shape,
+            chunks=level.chunks,
+            shards=level.shards,
+            dtype=level.dtype,
+            compressors=level.compressors,
+            fill_value=level.fill_value,
+            # By default a block of nothing but zeros would not become a file.
+            config={"write_empty_chunks": True},
+        )
+        self._files.clear()
+
+    def encoded(self, box: Any, values: NDArray[Any]) -> bytes:
+        """Content of the file of the block whose voxels are given."""
+        self._array[box] = values
+        _, content = self._files.popitem()
+        return bytes(content.to_bytes())
 
 
 def create_image(
     path: Path, tree: BlockTree, image: ImageFacts, own: Mapping[str, Any]
 ) -> None:
-    """Make an image without any block; the folder is whole or not there.
+    """Create an image without blocks; the folder is whole or not there.
 
     Parameters
     ----------
@@ -167,11 +219,12 @@ def create_image(
     ------
     ValueError
         If zarr is not installed.
+    OSError
+        If it cannot be written, or ``path`` is there already.
     """
     zarr = zarr_package()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = partial_path(path)
-    try:
+    with creating_folder(path) as temporary:
         attributes = {"ome": ome_attributes(tree, image), OWN: dict(own)}
         group = zarr.create_group(str(temporary), attributes=attributes)
         inner = tuple(inner_edge(edge, CHUNK_EDGE) for edge in tree.edges)
@@ -182,13 +235,13 @@ def create_image(
                 chunks=(*image.channels, *inner),
                 shards=(*image.channels, *tree.edges),
                 dtype=image.dtype.newbyteorder("="),
-                compressors=[zarr.codecs.BloscCodec(**COMPRESSION)],
+                compressors=[
+                    zarr.codecs.BloscCodec(**COMPRESSION),
+                    zarr.codecs.Crc32cCodec(),
+                ],
                 fill_value=0,
                 dimension_names=[axis["name"] for axis in axes_of(image)],
             )
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def own_attributes(path: Path) -> dict[str, Any] | None:
@@ -203,7 +256,10 @@ def own_attributes(path: Path) -> dict[str, Any] | None:
 
 def set_own_attributes(path: Path, own: Mapping[str, Any]) -> None:
     """Replace this program's attributes of an image."""
-    zarr_package().open_group(str(path), mode="r+").attrs[OWN] = dict(own)
+    about = json.loads((path / "zarr.json").read_text("utf-8"))
+    about["attributes"][OWN] = dict(own)
+    with replacing(path / "zarr.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=2), encoding="utf-8")
 
 
 def ome_attributes(tree: BlockTree, image: ImageFacts) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,8 +72,7 @@ def test_a_failed_save_leaves_the_old_file(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    module = sys.modules["napari_slicegan.directions.direction_set"]
-    monkeypatch.setattr(module, "save_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         found.save(path)
     assert len(load_directions(path)) == 1

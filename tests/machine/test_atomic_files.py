@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import psutil
 import pytest
 
-from napari_slicegan.machine.atomic_files import replacing
+from napari_slicegan.machine.atomic_files import (
+    creating_folder,
+    partial_path,
+    remove_partial_files,
+    replacing,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -37,15 +47,184 @@ def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> Non
     assert path.read_text() == "new"
 
 
-@pytest.mark.parametrize("fault", [OSError("disk full"), KeyboardInterrupt()])
-def test_the_old_file_survives_a_fault(tmp_path: Path, fault: BaseException) -> None:
+FAULTS = {
+    "while writing": OSError(errno.ENOSPC, "No space left on device"),
+    "stopped by the user": KeyboardInterrupt(),
+    "fsync": OSError(errno.EIO, "Input/output error"),
+    "replace": PermissionError(errno.EACCES, "in use by another program"),
+}
+
+
+@pytest.mark.parametrize("moment", FAULTS)
+def test_the_old_file_survives_a_fault(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether writing, flushing or renaming fails."""
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(type(fault)), replacing(path) as temporary:
+
+    def fail(*_: object) -> None:
+        raise FAULTS[moment]
+
+    if moment in ("fsync", "replace"):
+        monkeypatch.setattr({"fsync": os, "replace": Path}[moment], moment, fail)
+    with pytest.raises(type(FAULTS[moment])), replacing(path) as temporary:
         temporary.write_text("ha")
-        raise fault
+        if moment not in ("fsync", "replace"):
+            fail()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_flushed_before_it_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the content, then the name, then the folder that holds the name."""
+    path, events = tmp_path / "a.txt", []
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(descriptor: int) -> None:
+        fsync(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        events.append("folder flushed" if is_folder else "file flushed")
+
+    def renamed(source: Path, target: Path) -> Path:
+        events.append("renamed")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    with replacing(path) as temporary:
+        temporary.write_text("whole")
+    # Windows cannot flush folders.
+    folder = [] if os.name == "nt" else ["folder flushed"]
+    assert events == ["file flushed", "renamed", *folder]
+
+
+@pytest.mark.parametrize("fault", [None, "fsync", "rename"])
+def test_folders_are_whole_or_not_there(
+    fault: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if fault:
+        monkeypatch.setattr({"fsync": os, "rename": Path}[fault], fault, fail)
+    path = tmp_path / "made"
+    expected = pytest.raises(OSError, match="No space") if fault else nullcontext()
+    with expected, creating_folder(path) as temporary:
+        (temporary / "inner").mkdir(parents=True)
+        (temporary / "inner" / "a.txt").write_text("whole")
+        assert not path.exists()
+    if fault:
+        assert names(tmp_path) == []
+    else:
+        assert names(tmp_path) == ["made"]
+        assert (path / "inner" / "a.txt").read_text() == "whole"
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Two threads of one process; the last one to finish wins."""
+    path = tmp_path / "a.txt"
+    with replacing(path) as first, replacing(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+    assert names(tmp_path) == ["a.txt"]
+
+
+WRITE_ON_DEMAND = """
+import pathlib, sys
+from napari_slicegan.machine.atomic_files import replacing
+with replacing(pathlib.Path(sys.argv[1])) as temporary:
+    temporary.write_text("whole")
+    print("begun", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def writer_of(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that is writing a file, and finishes it when it gets a line."""
+    command = [sys.executable, "-c", WRITE_ON_DEMAND, str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as writer:  # type: ignore[call-overload]
+        assert writer.stdout.readline() == "begun\n"
+        yield writer
+
+
+def test_unfinished_files_of_living_processes_stay(tmp_path: Path) -> None:
+    """Those of another program, and of another thread of this one."""
+    theirs, ours = tmp_path / "theirs.txt", tmp_path / "ours.txt"
+    with writer_of(theirs) as writer:
+        with replacing(ours) as temporary:
+            temporary.write_text("whole")
+            remove_partial_files(tmp_path)
+        assert writer.stdin is not None
+        writer.stdin.write("finish\n")
+        writer.stdin.close()
+        assert writer.wait() == 0
+    assert names(tmp_path) == ["ours.txt", "theirs.txt"]
+    assert theirs.read_text() == ours.read_text() == "whole"
+
+
+def test_unfinished_files_of_dead_processes_are_removed(tmp_path: Path) -> None:
+    with writer_of(tmp_path / "a.txt") as writer:
+        writer.kill()
+    assert len(names(tmp_path)) == 1
+    remove_partial_files(tmp_path, "b.txt")
+    assert len(names(tmp_path)) == 1
+    remove_partial_files(tmp_path, "a.txt")
+    assert names(tmp_path) == []
+
+
+def left_over(path: Path, age_s: float) -> Path:
+    """An unfinished file that was last written to some time ago."""
+    path.write_text("ha")
+    written_s = time.time() - age_s
+    os.utime(path, (written_s, written_s))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".a.txt.01234567-1-89abcdef.partial",  # another machine
+        ".a.txt.4711.partial",  # version 0.1.0 of this program
+    ],
+)
+def test_files_of_unknown_writers_are_removed_after_a_day(
+    name: str, tmp_path: Path
+) -> None:
+    left = left_over(tmp_path / name, 23 * 3600)
+    remove_partial_files(tmp_path)
+    assert left.exists()
+    left_over(left, 25 * 3600)
+    remove_partial_files(tmp_path)
+    assert not left.exists()
+
+
+def test_a_process_number_that_was_given_again(tmp_path: Path) -> None:
+    """A file older than the process of its number is a dead one's."""
+    started_ago_s = time.time() - psutil.Process().create_time()
+    left = left_over(partial_path(tmp_path / "a.txt"), started_ago_s + 25 * 3600)
+    remove_partial_files(tmp_path)
+    assert not left.exists()
+
+
+def test_folders_of_dead_processes_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as changed:
+        # No process has it: beyond the largest number that systems give.
+        changed.setattr(os, "getpid", lambda: 2**30)
+        left = partial_path(tmp_path / "deep" / "a.zarr")
+    (left / "0").mkdir(parents=True)
+    (left / "0" / "zarr.json").write_text("{}")
+    remove_partial_files(tmp_path)
+    assert left.exists()
+    remove_partial_files(tmp_path, recursive=True)
+    assert not left.exists()
 
 
 def test_nothing_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
