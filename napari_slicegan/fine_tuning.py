@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.architectures import build_size
-from napari_slicegan.parallel.joining import processes_of_program
+from napari_slicegan.parallel.distributed import distributed_context
 from napari_slicegan.presets import preset
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trained_generator import load_any_generator, load_generator
@@ -45,9 +45,11 @@ def fine_tune(
     ValueError
         If the networks of the two runs differ; nothing is written then.
     """
-    processes = processes_of_program()
-    trainer = processes.together(lambda: _begun(Path(source), config, images))
-    processes.together(lambda: trainer.keep_in(path))
+    distributed = distributed_context()
+    trainer = distributed.raise_on_all_ranks(
+        lambda: _begun(Path(source), config, images)
+    )
+    distributed.raise_on_all_ranks(lambda: trainer.keep_in(path))
     return trainer
 
 

@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.channels import most_probable
-from napari_slicegan.parallel.processes import ALONE, Processes
+from napari_slicegan.parallel.distributed import (
+    SINGLE_PROCESS,
+    DistributedContext,
+)
 
 LOGIT_SCALE = 3.0
 
 
-def hardened(probabilities: Tensor, processes: Processes = ALONE) -> Tensor:
+def hardened(
+    probabilities: Tensor, distributed: DistributedContext = SINGLE_PROCESS
+) -> Tensor:
     """One-hot of the most probable phase, with a gradient to learn from.
 
     What the critic judges is then what a finished volume holds, and it cannot tell
@@ -24,12 +29,12 @@ def hardened(probabilities: Tensor, processes: Processes = ALONE) -> Tensor:
     ----------
     probabilities
         [B, C, Z, Y, X], summing to 1 over C.
-    processes
-        The mean is that of the volumes of all of them.
+    distributed
+        The mean is that of the volumes of all processes.
     """
     logits = probabilities.clamp_min(1e-12).log()
     logits = logits - logits.mean(dim=1, keepdim=True)
-    size = processes.mean(logits.square().mean())
+    size = distributed.all_reduce_mean(logits.square().mean())
     scale = LOGIT_SCALE * torch.rsqrt(size + 1e-12)
     soft = (scale * logits).softmax(dim=1)
     best = most_probable(probabilities.detach(), axis=1)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from napari_slicegan.parallel.processes import Decision, Processes
+from napari_slicegan.parallel.distributed import Decision, DistributedContext
 from napari_slicegan.step_report import FinishReason
 
 if TYPE_CHECKING:
     from napari_slicegan.training.run_clock import RunClock
+
+# The others are found by the clock of process 0.
+OF_ANY_RANK = (FinishReason.STOPPED, FinishReason.DIVERGED)
 
 
 class Steered:
@@ -40,17 +43,17 @@ class Steered:
 
     def decide(
         self,
-        processes: Processes,
+        distributed: DistributedContext,
         clock: RunClock,
         step: int,
         reason: FinishReason | None = None,
-    ) -> Decision:
+    ) -> Decision[FinishReason]:
         """Decide between two steps how it goes on; waits as long as it is paused.
 
         Parameters
         ----------
-        processes
-            All of them decide alike.
+        distributed
+            All its processes decide alike.
         clock
             Knows the limits; stands still in a pause.
         step
@@ -63,9 +66,9 @@ class Steered:
             if own is None and self._stop.is_set():
                 own = FinishReason.STOPPED
             own_decision = Decision(own, self.is_paused, clock.progress(step))
-            decision = processes.agree(own_decision)
+            decision = distributed.all_reduce_decision(own_decision, OF_ANY_RANK)
             if decision.reason is not None or not decision.is_paused:
                 return decision
             clock.count()
-            self._go.wait(processes.patience_s)
+            self._go.wait(distributed.poll_s)
             clock.go_on()

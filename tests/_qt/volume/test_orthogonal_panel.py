@@ -11,7 +11,6 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QPoint, Qt
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.viewer.solo import camera_of
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-spare_references()
 
 
 @pytest.fixture
