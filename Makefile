@@ -7,7 +7,7 @@ MINUTES ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 # Stamps: the environment is made again only when one of these files changes.
-SOURCES := setup.py constraints.txt napari.yaml
+SOURCES := setup.py constraints.txt requirements-engine.txt napari.yaml
 BASE := $(VENV)/.base-installed
 GUI := $(VENV)/.gui-installed
 DEV := $(VENV)/.dev-installed

@@ -10,28 +10,18 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 
-REQUIRED = [
+WINDOW = [
     "magicgui>=0.10",
-    "matplotlib>=3.8",
     "napari>=0.6",
-    "numpy>=1.26",
-    "pillow>=10",
     "platformdirs>=4",
-    "psutil>=5.9",
-    "pydantic>=2.7",
     "pyqtgraph>=0.13.7",
     "qtpy>=2.4",
-    "safetensors>=0.4.5",
-    "scikit-image>=0.24",
-    "scipy>=1.12",
     "superqt>=0.7",
-    "tifffile>=2024.2.12",
-    "torch>=2.6",
-    "tqdm>=4.66",
 ]
 EXTRAS = {
     # The Qt binding is the user's choice, so it is never required by the base.
-    "gui": ["napari[pyside6]>=0.6"],
+    # PySide6 6.12 ends Python 3.11: "Interpreter settings" in docs/window.md.
+    "gui": ["napari[pyside6]>=0.6", "PySide6!=6.12.* ; python_version < '3.12'"],
     "metrics": ["taufactor>=1.2.1"],
     # Volumes tile by tile: OME-Zarr, arrays that are not there, clusters.
     "scale": ["dask[array]>=2025.1", "distributed>=2025.1", "zarr>=3.1"],
@@ -47,6 +37,12 @@ EXTRAS = {
 LINT = ["build>=1.2", "mypy>=1.14", "pre-commit>=4", "ruff>=0.9", "typos>=1.29"]
 EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"], *EXTRAS["scale"]]
 EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]
+
+
+def engine_requirements() -> list[str]:
+    """What a node without a window installs too."""
+    text = (HERE / "requirements-engine.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def package_version() -> str:
@@ -84,7 +80,7 @@ setup(
         "Typing :: Typed",
     ],
     python_requires=">=3.11",
-    install_requires=REQUIRED,
+    install_requires=[*engine_requirements(), *WINDOW],
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": ["slicegan = napari_slicegan.cli:main"],

@@ -19,12 +19,11 @@ from napari_slicegan.commands.report_flags import (
     add_report,
 )
 from napari_slicegan.machine.heap import keep_freed_memory
-from napari_slicegan.parallel.launcher import KnownFault, is_launched, is_main
 
 FAULT = 2
 INTERRUPTED = 130
 # A launcher ends all processes when one of them ends with another status than 0.
-TOLD_BY_MAIN = 0
+REPORTED_BY_MAIN = 0
 IN_SEVERAL_PROCESSES = ("train", "resume")
 IMAGE_HELP = (
     "image files, or sample:NAME for sample data; several ones are images of the same "
@@ -34,8 +33,7 @@ IMAGE_HELP = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    level = logging.WARNING if is_main() else logging.ERROR
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.captureWarnings(capture=True)
     # Threads of torch that wait for each other sleep instead of spinning: no slower on
     # a quiet machine, several times faster where other programs use the cores. It is
@@ -43,29 +41,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed_memory()
     options = _parser().parse_args(arguments)
-    try:
-        _check_launch(options.command)
-        # Takes seconds: torch is loaded here.
-        from napari_slicegan.commands import commands
+    # Takes seconds: torch is loaded here.
+    from napari_slicegan.parallel.distributed import AllRanksError, is_main_process
 
-        status: int = getattr(commands, options.command)(options)
+    if not is_main_process():
+        logging.getLogger().setLevel(logging.ERROR)
+    try:
+        return _run(options)
     except (ValueError, OSError) as error:
-        if isinstance(error, KnownFault) and not is_main():
-            return TOLD_BY_MAIN
+        if isinstance(error, AllRanksError) and not is_main_process():
+            return REPORTED_BY_MAIN
         sys.stderr.write(f"slicegan: {error}\n")
         return FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
-    return status
 
 
-def _check_launch(command: str) -> None:
-    """Refuse to do in several processes what only one of them can write."""
-    if is_launched() and command not in IN_SEVERAL_PROCESSES:
-        raise KnownFault(
+def _run(options: argparse.Namespace) -> int:
+    """Run a command; several processes may only train."""
+    from napari_slicegan.parallel.distributed import AllRanksError, is_launched
+
+    if is_launched() and options.command not in IN_SEVERAL_PROCESSES:
+        raise AllRanksError(
             f"Several processes together can {' or '.join(IN_SEVERAL_PROCESSES)}, got "
-            f"'{command}'; start it without torchrun."
+            f"'{options.command}'; start it without torchrun."
         )
+    from napari_slicegan.commands import commands
+
+    status: int = getattr(commands, options.command)(options)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

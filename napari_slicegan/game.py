@@ -17,7 +17,10 @@ from napari_slicegan.config import DIMENSIONS
 from napari_slicegan.machine import precision
 from napari_slicegan.machine.devices import to_device
 from napari_slicegan.objectives import build_objective
-from napari_slicegan.parallel.processes import ALONE, Processes
+from napari_slicegan.parallel.distributed import (
+    SINGLE_PROCESS,
+    DistributedContext,
+)
 from napari_slicegan.training import hard_phases
 from napari_slicegan.training.averaging import AveragedGenerator
 from napari_slicegan.training.conditioning import beside_labels, with_labels
@@ -50,8 +53,8 @@ class Game:
         Whether one set of images stands for all axes.
     device
         Where to train.
-    processes
-        Those that train together; the batches of the settings are those of each.
+    distributed
+        The processes that train; the batches of the settings are those of each.
 
     Raises
     ------
@@ -65,11 +68,11 @@ class Game:
         spec: Any,
         isotropic: bool,
         device: torch.device,
-        processes: Processes = ALONE,
+        distributed: DistributedContext = SINGLE_PROCESS,
     ) -> None:
         self.config = config
         self.device = device
-        self.processes = processes
+        self.distributed = distributed
         self.precision = precision.choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
         self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
@@ -88,7 +91,7 @@ class Game:
         self.critics.to(device, memory_format=order)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
-            processes.join_statistics(network)
+            distributed.sync_batch_norm(network)
         settings = config.optimiser
         self.generator_optimiser, self.critic_optimiser = build_optimisers(
             settings, self.generator, self.critics
@@ -99,10 +102,10 @@ class Game:
     def latents(self, n: int) -> Tensor:
         """Random latents of the training size, [n, C, l, l, l] for volumes.
 
-        They are this process's share of those that are drawn for all.
+        They are this process's shard of those that are drawn for all.
         """
-        drawn = self._drawn_latents(n * self.processes.size, "latents")
-        return to_device(self.processes.share(drawn), self.device)
+        drawn = self._drawn_latents(n * self.distributed.world_size, "latents")
+        return to_device(self.distributed.shard(drawn), self.device)
 
     def _drawn_latents(self, n: int, purpose: str) -> Tensor:
         shape = (n, *self.generator.training_latents)
@@ -149,7 +152,9 @@ class Game:
         self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
-        return self.processes.mean(torch.stack([critic_loss, generator_loss, penalty]))
+        return self.distributed.all_reduce_mean(
+            torch.stack([critic_loss, generator_loss, penalty])
+        )
 
     def _volumes(self, n: int) -> Tensor:
         """Generated volumes as the critic shall see them, [n, C, l, l, l]."""
@@ -160,7 +165,7 @@ class Game:
             volumes: Tensor = self.generator(latents, logits=hard)
         volumes = volumes.float()
         if hard:
-            volumes = hard_phases.hardened(volumes, self.processes)
+            volumes = hard_phases.hardened(volumes, self.distributed)
         return beside_labels(volumes, latents) if self._is_told else volumes
 
     def _critic(self, number: int) -> Critic:
@@ -186,7 +191,7 @@ class Game:
                 loss = self.objective.critic_loss(self._critic(number), reals, fake)
                 loss.total.backward()
                 total += torch.stack([loss.total.detach() - loss.penalty, loss.penalty])
-            self.processes.average_gradients(self.critics.parameters())
+            self.distributed.average_gradients(self.critics.parameters())
             self.critic_optimiser.step()
             for critic in self.critics:
                 self.objective.after_critic_step(critic)
@@ -206,7 +211,7 @@ class Game:
         loss = torch.stack(losses).mean()
         loss.backward()
         self.critics.requires_grad_(True)
-        self.processes.average_gradients(self.generator.parameters())
+        self.distributed.average_gradients(self.generator.parameters())
         self.generator_optimiser.step()
         return loss.detach()
 

@@ -28,7 +28,7 @@ BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
 def train_with_progress(trainer: Trainer) -> FinishReason:
     """Train to the end, telling progress, the time that is left and the losses."""
     steps = trainer.run()
-    with _stopping(trainer), _display(trainer.processes.is_main) as show:
+    with _stopping(trainer), _display(trainer.distributed.is_main) as show:
         quality = ""
         while True:
             try:
@@ -109,7 +109,7 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
     Of several processes each gets the signal twice, from the terminal and from their
     launcher, which also sends SIGTERM; it kills those that do not end in time.
     """
-    alone = trainer.processes.size == 1
+    alone = trainer.distributed.world_size == 1
     signals = [signal.SIGINT] if alone else [signal.SIGINT, signal.SIGTERM]
     before = {one: signal.getsignal(one) for one in signals}
     asked = threading.Event()
@@ -117,7 +117,7 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         if alone:
             signal.signal(number, before[signal.SIGINT])
-        if trainer.processes.is_main and not asked.is_set():
+        if trainer.distributed.is_main and not asked.is_set():
             sys.stderr.write("\nStopping after this step, then saving...\n")
         asked.set()
         trainer.stop()

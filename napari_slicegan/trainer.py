@@ -15,8 +15,7 @@ from napari_slicegan.estimates.runs import with_volumes
 from napari_slicegan.game import Game
 from napari_slicegan.machine.devices import memory_in_use, prepare
 from napari_slicegan.machine.memory import memory_explained
-from napari_slicegan.parallel.joining import processes_of_program
-from napari_slicegan.parallel.processes import Decision
+from napari_slicegan.parallel.distributed import Decision, distributed_context
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason, StepReport
 from napari_slicegan.subjects import build_subject
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+
+OF_ANY_RANK = (FinishReason.STOPPED, FinishReason.DIVERGED)
+"""Reasons of any process; the others are found by the clock of process 0."""
 
 
 class Trainer:
@@ -73,24 +75,26 @@ class Trainer:
         self.config = config
         # Of the kind that the subject takes: it refuses others.
         self.images: Any = images
-        self.processes = processes = processes_of_program()
-        self.folder = folder if processes.is_main else None
-        self.device = processes.device(config.training.device)
+        self.distributed = distributed = distributed_context()
+        self.folder = folder if distributed.is_main else None
+        self.device = distributed.device(config.training.device)
         self.subject = subject = build_subject(config, images)
         self.transform = subject.transform
         self.monitor = subject.monitor
         with memory_explained():
             self.game = Game(
-                config, subject.spec, subject.isotropic, self.device, processes
+                config, subject.spec, subject.isotropic, self.device, distributed
             )
         self.samplers = [
-            shared(on_device(one, self.device), processes, self.game.axes_in_a_batch)
+            shared(on_device(one, self.device), distributed, self.game.axes_in_a_batch)
             for one in subject.samplers
         ]
         self.losses = LossHistory(self.device)
         self.step = 0
         self.clock = RunClock(
-            *shared_epochs(subject.training, subject.epoch_steps, processes.size)
+            *shared_epochs(
+                subject.training, subject.epoch_steps, distributed.world_size
+            )
         )
         self.images_seen = 0
         self.on_pause: Callable[[bool], None] | None = None
@@ -122,15 +126,15 @@ class Trainer:
         prepare
             Called with the trainer before anything is written, such as to load weights.
         """
-        processes = processes_of_program()
-        chosen = processes.together(
-            lambda: with_volumes(config, images) if processes.is_main else config
+        distributed = distributed_context()
+        chosen = distributed.raise_on_all_ranks(
+            lambda: with_volumes(config, images) if distributed.is_main else config
         )
-        same = parse_config(processes.of_main(chosen.model_dump()))
-        trainer = processes.together(lambda: cls(same, images))
+        same = parse_config(distributed.broadcast(chosen.model_dump()))
+        trainer = distributed.raise_on_all_ranks(lambda: cls(same, images))
         if prepare is not None:
-            processes.together(lambda: prepare(trainer))
-        processes.together(lambda: trainer.keep_in(path))
+            distributed.raise_on_all_ranks(lambda: prepare(trainer))
+        distributed.raise_on_all_ranks(lambda: trainer.keep_in(path))
         return trainer
 
     @classmethod
@@ -149,7 +153,9 @@ class Trainer:
         ValueError
             If the folder holds no run that can go on, or another setting is changed.
         """
-        return processes_of_program().together(lambda: cls._resumed(path, changes))
+        return distributed_context().raise_on_all_ranks(
+            lambda: cls._resumed(path, changes)
+        )
 
     @classmethod
     def _resumed(cls, path: str | Path, changes: Mapping[str, Any]) -> Trainer:
@@ -158,7 +164,7 @@ class Trainer:
         config = before.changed(**changes)
         check_changes(before, config)
         trainer = cls(config, folder.data(), folder)
-        if trainer.processes.is_main:
+        if trainer.distributed.is_main:
             trainer._load_state(folder.load_checkpoint())
             folder.truncate_history(trainer.step)
             if changes:
@@ -167,7 +173,7 @@ class Trainer:
 
     def keep_in(self, path: str | Path) -> None:
         """Keep the run in a new folder; refuses as `RunFolder.create` does."""
-        if self.processes.is_main:
+        if self.distributed.is_main:
             self.folder = RunFolder.create(path, self.config, self.images)
 
     def run(self) -> Generator[StepReport, None, FinishReason]:
@@ -220,7 +226,7 @@ class Trainer:
     def _run(self) -> Generator[StepReport, None, FinishReason]:
         self._begin()
         reason = yield from self._steps()
-        self.processes.wait()  # until process 0 has saved
+        self.distributed.barrier()  # until process 0 has saved
         return reason
 
     def _steps(self) -> Generator[StepReport, None, FinishReason]:
@@ -247,12 +253,12 @@ class Trainer:
             if between_steps and self._saved_step != self.step and self.step > 0:
                 self.save()
 
-    def _decide(self) -> Decision:
+    def _decide(self) -> Decision[FinishReason]:
         """Decide with all processes how the run continues; waits in a pause."""
         in_pause = False
         while True:
-            decision = self.processes.agree(
-                Decision(self._own_reason(), self.is_paused, self.progress)
+            decision = self.distributed.all_reduce_decision(
+                Decision(self._own_reason(), self.is_paused, self.progress), OF_ANY_RANK
             )
             if decision.reason is not None or not decision.is_paused:
                 break
@@ -260,7 +266,7 @@ class Trainer:
                 in_pause = True
                 if not self._begin_pause():
                     continue
-            self._go.wait(self.processes.patience_s)
+            self._go.wait(self.distributed.poll_s)
         if in_pause:
             self.clock.skip()
             if decision.reason is None and self.on_pause is not None:
@@ -288,10 +294,10 @@ class Trainer:
 
     def _begin(self) -> None:
         """Start the clock; runs with epochs show what the first weights make."""
-        self.processes.follow_main(self._state, self._load_state)
+        self.distributed.broadcast_state(self._state, self._load_state)
         prepare(self.device, self.config.training.threads)
         self.clock.start()
-        if self.processes.is_main and self.step == 0 and self.clock.ends_epoch(0):
+        if self.distributed.is_main and self.step == 0 and self.clock.ends_epoch(0):
             self._observe()
 
     def save(self) -> None:
@@ -364,7 +370,7 @@ class Trainer:
 
     def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
         """Report of the step, and whether a checkpoint is due."""
-        is_main = self.processes.is_main
+        is_main = self.distributed.is_main
         quality = preview = None
         with memory_explained():
             self.losses.add(self.game.step(self._real, progress))
@@ -426,7 +432,7 @@ class Trainer:
             return None
 
     def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
-        self.images_seen += n * self.processes.size
+        self.images_seen += n * self.distributed.world_size
         return self.samplers[critic].sample(n, rng)
 
     def _report(self, quality: Any, preview: Any) -> StepReport:

@@ -15,6 +15,7 @@ import torch
 from napari_slicegan.cli import main
 from napari_slicegan.game import Game
 
+WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
 Capture = pytest.CaptureFixture[str]
 
 
@@ -81,3 +82,27 @@ def test_waiting_threads_sleep_unless_the_user_wants_them_to_spin(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [str(chosen), chosen or "PASSIVE", "False"]
+
+
+def test_the_engine_runs_where_the_window_is_not_installed(
+    image: Path, settings: Path, tmp_path: Path
+) -> None:
+    """As on the nodes of a cluster, see requirements-engine.txt."""
+    run, volume = str(tmp_path / "run"), str(tmp_path / "volume.tif")
+    commands = [
+        ["train", str(image), "--config", str(settings), "--out", run],
+        ["generate", run, "--size", "32", "--device", "cpu", "--out", volume],
+        ["measure", volume, "--against", str(image)],
+        ["report", run, "--size", "32", "--seeds", "2", "--quick"],
+    ]
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({WINDOW_PACKAGES!r}))\n"
+        "from napari_slicegan.cli import main\n"
+        f"for words in {commands!r}: assert main(words) == 0, words\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").is_file()

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -29,16 +30,17 @@ def base_requirements() -> set[str]:
     return {item.name for item in found if "extra" not in str(item.marker)}
 
 
-def third_party_modules() -> set[str]:
-    """Top names of everything the package imports and Python does not bring."""
+def third_party_modules(files: Iterable[Path]) -> set[str]:
+    """Top names of everything that files import and Python does not bring."""
     tops = set()
-    for file in PACKAGE.rglob("*.py"):
+    for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 tops |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 tops.add(node.module.split(".")[0])
-    return tops - set(sys.stdlib_module_names) - {"napari_slicegan"}
+    tops -= set(sys.stdlib_module_names) | {"napari_slicegan"}
+    return {DISTRIBUTIONS.get(name, name) for name in tops}
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +93,15 @@ def test_sample_data_is_importable_from_anywhere(tmp_path: Path) -> None:
 
 
 def test_every_import_is_a_declared_dependency() -> None:
-    needed = {DISTRIBUTIONS.get(name, name) for name in third_party_modules()}
-    assert needed <= base_requirements()
+    assert third_party_modules(PACKAGE.rglob("*.py")) <= base_requirements()
+
+
+def test_the_engine_needs_what_its_requirements_file_lists() -> None:
+    """No more, so that a node needs no napari; and no less."""
+    lines = text_of("requirements-engine.txt").splitlines()
+    listed = {Requirement(line).name for line in lines if not line.startswith("#")}
+    window = {PACKAGE / "napari_contributions.py", *(PACKAGE / "_qt").rglob("*.py")}
+    assert third_party_modules({*PACKAGE.rglob("*.py")} - window) == listed
 
 
 def test_base_names_no_qt_binding() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+import qtpy
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
@@ -18,7 +20,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.closing import wait_for_end
 from napari_slicegan._qt.explore.panel import ExplorePanel
 from napari_slicegan._qt.measure.panel import MeasurePanel
@@ -52,6 +53,10 @@ PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
 """Tabs from left to right: title, and what makes the panel for a viewer."""
 
 WIDTH = 400
+BINDING_FAULT = (
+    "PySide6 6.12 ends napari on this Python after some 25,000 signals, or 15 minutes "
+    "of training; run: pip install 'PySide6!=6.12.*'"
+)
 PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
 
 
@@ -71,7 +76,6 @@ class SliceGANWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        spare_references()
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
         self._is_closed = self._is_closing_window = False
@@ -96,6 +100,9 @@ class SliceGANWidget(QWidget):
             self.panels[title] = make(napari_viewer)
             self.tabs.addTab(_scrolling(self.panels[title]), title)
         self._use_preferences()
+        fault = binding_fault()
+        if fault is not None:
+            self.message.show_warning(fault)
         # signals
         self._connect()
         app = QApplication.instance()
@@ -252,6 +259,16 @@ class SliceGANWidget(QWidget):
         self.message.show_text(
             "SliceGAN is already open in this viewer; close this dock and use that one."
         )
+
+
+def binding_fault() -> str | None:
+    """Why napari would not live long, with what to do; None if it would.
+
+    See "Interpreter settings" in docs/window.md.
+    """
+    version = getattr(qtpy, "PYSIDE_VERSION", None) or ""
+    is_faulty = version.startswith("6.12.") and sys.version_info < (3, 12)
+    return BINDING_FAULT if is_faulty else None
 
 
 def open_widget(viewer: Viewer) -> SliceGANWidget | None:

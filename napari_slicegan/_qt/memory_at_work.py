@@ -1,11 +1,8 @@
-"""What becomes of used memory while workers are at work.
+"""Garbage collection and freed memory while workers run.
 
-Cycles of garbage are collected in the main thread. Python collects in whichever thread
-it happens to be, and a thread that collects widgets which were closed a moment ago
-deletes them while Qt tells them so in the main thread: both wait for each other without
-end.
-
-Freed memory is kept until the work is done, see `napari_slicegan.machine.heap`.
+Garbage is collected in the main thread only, and freed memory is kept until the work is
+done. Both are explained, with what was measured, under "Interpreter settings" in
+docs/window.md.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from napari_slicegan.image_sets.generation import generate_images
 from napari_slicegan.image_sets.sheet import check_stack_ending
 from napari_slicegan.image_sets.spectrograms import write_sounds
 from napari_slicegan.machine.devices import choose_device
-from napari_slicegan.parallel.joining import processes_of_program
+from napari_slicegan.parallel.distributed import distributed_context
 from napari_slicegan.presets import PRESETS, SUMMARIES, preset
 from napari_slicegan.progress_bar import train_with_progress
 from napari_slicegan.run_data import training_data
@@ -92,16 +92,21 @@ def gui(options: Namespace) -> int:
 
 def train(options: Namespace) -> int:
     """Start a run."""
-    processes = processes_of_program()
-    config = processes.together(lambda: config_from(options))
-    images = processes.together(lambda: _training_data(options, config))
+    distributed = distributed_context()
+    config = distributed.raise_on_all_ranks(lambda: config_from(options))
+    images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
     name = Path(images.name).stem.replace(" ", "-")
     out = options.out or Path("slicegan-runs") / f"{name}-{_now()}"
     if options.source:
         trainer = fine_tune(options.source, config, images, out)
     else:
         trainer = Trainer.start(config, images, out)
-    _say(estimate(trainer.config, images).sentence())
+    # One process measures the speed, while the others leave the processor alone.
+    sentence = distributed.raise_on_all_ranks(
+        lambda: distributed.is_main and estimate(trainer.config, images).sentence()
+    )
+    if sentence:
+        _say(sentence)
     return _run(trainer, out)
 
 
@@ -168,7 +173,7 @@ def info(options: Namespace) -> int:
 def _run(trainer: Trainer, folder: Path) -> int:
     """Train with a bar and tell how it ended."""
     reason = train_with_progress(trainer)
-    if not trainer.processes.is_main:
+    if not trainer.distributed.is_main:
         return DONE
     _say(reason.after(trainer.step, trainer.elapsed_s))
     _say(f"Run folder: {folder}")

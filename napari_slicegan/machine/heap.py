@@ -1,9 +1,8 @@
-"""Freed memory that stays with the process while it computes.
+"""Keeps freed memory in the process while it computes (mallopt of glibc).
 
-The C library of Linux asks the system for each large block anew and gives it back when
-it is freed. Every page of it is then cleared by the system before its first use: moving
-voxels into new memory takes three times as long as moving them into memory that was
-used before. Training and generating make the same large blocks over and over.
+Training and generating allocate the same large blocks over and over. glibc returns each
+of them to the system, which clears every page before its next use. Explained, with what
+was measured, under "Interpreter settings" in docs/window.md.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: KEPT_BYTES, TOP_PAD: STEP_BYTES}
 
 
 def keep_freed_memory() -> bool:
-    """Keep freed memory from now on; whether the C library can (glibc on Linux)."""
+    """Keep freed memory from now on; False where the C library cannot (not glibc)."""
     return _set(KEEPING)
 
 
 def give_back_freed_memory() -> bool:
-    """The opposite, at once; whether the C library can."""
+    """Return freed memory at once and from now on; False where that is impossible."""
     return _set(USUAL) and bool(_function("malloc_trim")(0))
 
 
@@ -39,7 +38,7 @@ def _set(values: dict[int, int]) -> bool:
 
 
 def _function(name: str) -> Callable[..., Any]:
-    """Function of the C library; one that says 0 where there is none."""
+    """Function of the C library; one that returns 0 where there is none."""
     if not sys.platform.startswith("linux"):
         return _nothing
     return getattr(ctypes.CDLL(None), name, _nothing)

@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.channels import most_probable
-from napari_slicegan.parallel.processes import ALONE, Processes
+from napari_slicegan.parallel.distributed import (
+    SINGLE_PROCESS,
+    DistributedContext,
+)
 
 LOGIT_SCALE = 3.0
 
 
-def hardened(logits: Tensor, processes: Processes = ALONE) -> Tensor:
+def hardened(
+    logits: Tensor, distributed: DistributedContext = SINGLE_PROCESS
+) -> Tensor:
     """One-hot of the most probable phase, with a gradient to learn from.
 
     What the critic judges is then what a finished volume holds, and it cannot tell
@@ -25,11 +30,11 @@ def hardened(logits: Tensor, processes: Processes = ALONE) -> Tensor:
     logits
         [B, C, Z, Y, X], float32. Logarithms of probabilities would not do: where a
         generator is sure, a probability is rounded to 0 or 1 and its gradient is lost.
-    processes
-        The mean is that of the volumes of all of them.
+    distributed
+        The mean is that of the volumes of all processes.
     """
     centred = logits - logits.mean(dim=1, keepdim=True)
-    size = processes.mean(centred.square().mean())
+    size = distributed.all_reduce_mean(centred.square().mean())
     scale = LOGIT_SCALE * torch.rsqrt(size + 1e-12)
     soft = (scale * centred).softmax(dim=1)
     best = most_probable(logits.detach(), axis=1)

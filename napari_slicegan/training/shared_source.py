@@ -1,4 +1,4 @@
-"""Real samples of which each of several processes takes its share."""
+"""Real samples of which each of several processes takes its shard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from napari_slicegan.parallel.processes import Processes
+    from napari_slicegan.parallel.distributed import DistributedContext
 
 
 class SharedSource(Source):
@@ -23,26 +23,29 @@ class SharedSource(Source):
     ----------
     parts
         Equal parts that a batch consists of, such as those of three axes; each
-        process gets its share of each part. A critic that is updated for each axis
+        process gets its shard of each part. A critic that is updated for each axis
         in turn has one part; in the generator's step a pairing objective then pairs
         other images than one process would.
     """
 
-    def __init__(self, source: Source, processes: Processes, parts: int) -> None:
+    def __init__(
+        self, source: Source, distributed: DistributedContext, parts: int
+    ) -> None:
         self._source = source
-        self._processes = processes
+        self._distributed = distributed
         self._parts = parts
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Choose this process's `n` samples: ``[n, k]``."""
-        chosen = self._source.draw(n * self._processes.size, rng)
-        return self._processes.share(chosen, self._parts)
+        chosen = self._source.draw(n * self._distributed.world_size, rng)
+        return self._distributed.shard(chosen, self._parts)
 
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen samples as network values."""
         return self._source.take(chosen)
 
 
-def shared(source: Source, processes: Processes, parts: int) -> Source:
-    """Source of this process's share; a process that trains alone takes all."""
-    return source if processes.size == 1 else SharedSource(source, processes, parts)
+def shared(source: Source, distributed: DistributedContext, parts: int) -> Source:
+    """Source of this process's shard; a process that trains alone takes all."""
+    alone = distributed.world_size == 1
+    return source if alone else SharedSource(source, distributed, parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.explore.requests import FitRequest
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.explore.panel import ExplorePanel
 
-spare_references()
 
 LONG = 120_000
 TOY_FIT = FitRequest("block1", 2, 40, ("phase_fraction",), 24)

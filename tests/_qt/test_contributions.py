@@ -15,7 +15,6 @@ from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtWidgets import QDockWidget, QFileDialog
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan.napari_contributions import HOW_TO_SAVE
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-spare_references()
 
 PLUGIN = "napari-slicegan"
 LONG = 60_000

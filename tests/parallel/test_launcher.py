@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from napari_slicegan.cli import main
-from napari_slicegan.parallel.launcher import VARIABLES, is_launched, is_main
+from napari_slicegan.parallel.distributed import VARIABLES, is_launched, is_main_process
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def test_started_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert not is_launched()
-    assert is_main()
+    assert is_main_process()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_started_by_a_launcher(
 ) -> None:
     launch(monkeypatch, rank, size)
     assert is_launched() == launched
-    assert is_main() == writes
+    assert is_main_process() == writes
     # Half of what a launcher sets was set by something else.
     monkeypatch.delenv("MASTER_PORT")
     assert not is_launched()

@@ -45,6 +45,7 @@ def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("All steps are done. 4 steps") == 1
     assert done.stdout.count("Generate with:") == 1
+    assert done.stdout.count("free memory.") == 1  # the estimate
     assert RunFolder.open(project / "run").load_checkpoint()["step"] == 4
     done = run(project, "resume", "run", "--steps", "6")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Shares of what is drawn for all processes, and their devices; nobody is joined."""
+"""Shards of what is drawn for all processes, and their devices; nobody is joined."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import pytest
 import torch
 
 from napari_slicegan.dataset import ImageSampler, PatchSampler
-from napari_slicegan.parallel.joined_processes import JoinedProcesses
-from napari_slicegan.parallel.processes import ALONE
+from napari_slicegan.parallel.distributed import SINGLE_PROCESS, DistributedContext
 from napari_slicegan.training.shared_source import shared
 from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
 from tests.image_toys import ellipses
 from tests.toys import TOY_LABELS, phases_image
 
 
-def ranks(size: int) -> list[JoinedProcesses]:
-    return [JoinedProcesses(rank, size, rank) for rank in range(size)]
+def ranks(size: int) -> list[DistributedContext]:
+    return [DistributedContext(rank, size, rank) for rank in range(size)]
 
 
 def test_each_process_has_its_share_of_each_part() -> None:
     """Two parts, three processes, two samples each."""
     batch = torch.arange(12)
-    shares = [one.share(batch, parts=2).tolist() for one in ranks(3)]
-    assert shares == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
-    assert torch.equal(ALONE.share(batch, parts=2), batch)
+    shards = [one.shard(batch, parts=2).tolist() for one in ranks(3)]
+    assert shards == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
+    assert torch.equal(SINGLE_PROCESS.shard(batch, parts=2), batch)
 
 
 def crops() -> PatchSampler:
@@ -54,7 +53,7 @@ def test_shares_are_the_samples_of_one_process(
 
 def test_alone_a_source_stays_as_it_is() -> None:
     source = crops()
-    assert shared(source, ALONE, 3) is source
+    assert shared(source, SINGLE_PROCESS, 3) is source
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from napari_slicegan.architectures import generator_spec
 from napari_slicegan.estimates.operation_counter import META
 from napari_slicegan.game import Game
 from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.parallel import processes
+from napari_slicegan.parallel import distributed
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer
@@ -82,7 +82,7 @@ def test_a_run_reads_once_in_ten_steps(
         return [1.0] * tensor.numel()
 
     monkeypatch.setattr(Tensor, "tolist", counted)
-    monkeypatch.setattr(processes, "choose_device", lambda setting: META)
+    monkeypatch.setattr(distributed, "choose_device", lambda setting: META)
     trainer = Trainer(toy_config.changed(steps=21), toy_images)
     assert len(train(trainer)) == 21
     assert asked == [1, 11, 21]

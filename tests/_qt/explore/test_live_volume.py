@@ -12,7 +12,6 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from napari_slicegan.volume import Volume
 
 pytestmark = pytest.mark.qt
-spare_references()
 LONG = 60_000
 SIZE = (20, 18, 16)
 

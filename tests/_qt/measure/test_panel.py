@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.measure import job as measure_job
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from tests._qt.whole_window import LONG
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-spare_references()
 
 
 @pytest.fixture

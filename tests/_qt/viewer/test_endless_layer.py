@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.viewer.endless_layer import add_endless
 from napari_slicegan.generation import VolumePlan
 from napari_slicegan.large_volumes import endless
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-spare_references()
 
 EMPTY, PHASE = 1, 207
 TIMEOUT_MS = 60_000

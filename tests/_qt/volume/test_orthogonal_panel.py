@@ -12,7 +12,6 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QPoint, Qt
 
-from napari_slicegan._qt.binding_faults import spare_references
 from napari_slicegan._qt.viewer import layer_picture, layers
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.viewer.solo import camera_of
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-spare_references()
 
 
 @pytest.fixture

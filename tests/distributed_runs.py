@@ -1,4 +1,4 @@
-"""Trains toy runs in several processes: ``python -m tests.joined_runs FOLDER STORY``.
+"""Toy runs in several processes: ``python -m tests.distributed_runs FOLDER STORY``.
 
 `launch` starts the processes; each tells its part of a story and writes what it has
 seen to ``FOLDER/STORY-RANK.pt``.
@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.parallel.joining import processes_of_program
-from napari_slicegan.parallel.launcher import KnownFault
+from napari_slicegan.parallel.distributed import AllRanksError, distributed_context
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.trainer import Trainer
 from napari_slicegan.training_images import TrainingImages
@@ -94,7 +93,7 @@ def cases() -> dict[str, tuple[RunConfig, Data]]:
     return found
 
 
-def joined_batch(config: RunConfig) -> RunConfig:
+def whole_batch(config: RunConfig) -> RunConfig:
     """What one process has to do to see all that N processes see."""
     critic, generator = config.training.volumes
     crops = config.training.real_batch_size
@@ -142,7 +141,7 @@ def resumed(folder: Path) -> Any:
 
 def ends(folder: Path) -> Any:
     """Reasons and last steps of runs that one of the processes ends."""
-    rank = processes_of_program().rank
+    rank = distributed_context().rank
     found: dict[str, Any] = {}
     for name in ("stopped by 0", "stopped by 1", "paused", "not a number"):
         trainer = Trainer.start(
@@ -188,26 +187,26 @@ class Gate(threading.Event):
 
 def faults(folder: Path) -> Any:
     """What each process hears of a fault in one of them."""
-    rank = processes_of_program().rank
+    rank = distributed_context().rank
     found = {}
     for name, (of_rank, patch) in {"one": (1, 64), "all": (None, 64)}.items():
         wrong = of_rank in (None, rank)
         config = small_config().changed(patch_size=patch if wrong else 16)
         make = functools.partial(Trainer, config, toy_material())
         try:
-            processes_of_program().together(make)
-        except KnownFault as error:
+            distributed_context().raise_on_all_ranks(make)
+        except AllRanksError as error:
             found[name] = str(error)
     try:
         Trainer.start(small_config(), toy_material(), folder)
-    except KnownFault as error:
+    except AllRanksError as error:
         found["folder"] = str(error)
     return found
 
 
 def killed(folder: Path) -> Any:
     """Process 1 dies within step 3; what process 0 hears."""
-    rank = processes_of_program().rank
+    rank = distributed_context().rank
     config = small_config().changed(steps=20, checkpoint_minutes=1e-6)
     trainer = Trainer.start(config, toy_material(), folder / "killed")
     if rank == 1:
@@ -224,8 +223,20 @@ def killed(folder: Path) -> Any:
     return ""
 
 
+def mismatch(folder: Path) -> Any:
+    """What each process reports if the networks of process 1 have other widths."""
+    rank = distributed_context().rank
+    config = small_config().changed(generator_widths=(6, 6 + 2 * rank))
+    try:
+        finish_of(Trainer(config, toy_material()))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 STORIES: Mapping[str, Callable[[Path], Any]] = {
-    story.__name__: story for story in (equality, resumed, ends, faults, killed)
+    story.__name__: story
+    for story in (equality, resumed, ends, faults, killed, mismatch)
 }
 
 
@@ -241,7 +252,7 @@ def launch(folder: Path, *stories: str, n: int = N) -> list[int]:
         "MASTER_PORT": str(port),
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-m", "tests.joined_runs", str(folder), *stories]
+    command = [sys.executable, "-m", "tests.distributed_runs", str(folder), *stories]
     started = []
     for rank in range(n):
         of_rank = {**common, "RANK": str(rank), "LOCAL_RANK": str(rank)}
@@ -262,7 +273,7 @@ def main() -> None:
     """Tell stories, one after the other."""
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
-    rank = processes_of_program().rank
+    rank = distributed_context().rank
     for story in sys.argv[2:]:
         torch.save(STORIES[story](folder), folder / f"{story}-{rank}.pt")
 

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.parallel.joint_batch_norm import JointBatchNorm, join_statistics
-from napari_slicegan.parallel.processes import ALONE, Processes
+from napari_slicegan.parallel.distributed import (
+    SINGLE_PROCESS,
+    DistributedContext,
+    SyncBatchNorm,
+    convert_batch_norm,
+)
 
 if TYPE_CHECKING:
     from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 
-class Another(Processes):
-    """One of two processes; the other has seen what it is told."""
+@dataclass(frozen=True)
+class OneOfTwo(DistributedContext):
+    """The other process has these values."""
 
-    size = 2
+    world_size: int = 2
+    other: Tensor = field(default_factory=lambda: torch.zeros(()))
 
-    def __init__(self, other: Tensor) -> None:
-        self.other = other
-
-    def mean(self, values: Tensor) -> Tensor:
+    def all_reduce_mean(self, values: Tensor) -> Tensor:
         return (values + self.other) / 2
 
 
-def layers(norm: BatchNorm) -> tuple[BatchNorm, JointBatchNorm]:
+def layers(norm: BatchNorm) -> tuple[BatchNorm, SyncBatchNorm]:
     """A layer with weights of its own, and one that stands for it."""
     torch.manual_seed(0)
     with torch.no_grad():
@@ -36,7 +40,7 @@ def layers(norm: BatchNorm) -> tuple[BatchNorm, JointBatchNorm]:
         norm.bias.normal_()
         assert norm.running_mean is not None
         norm.running_mean.normal_()
-    return norm, JointBatchNorm(copy.deepcopy(norm), ALONE)
+    return norm, SyncBatchNorm(copy.deepcopy(norm), SINGLE_PROCESS)
 
 
 @pytest.mark.parametrize(
@@ -80,19 +84,19 @@ def test_statistics_are_those_of_all_processes() -> None:
     offset = mean - plain.running_mean
     others = torch.stack([offset, variance + offset.square()])
     expected = plain(torch.cat([here, there]))[:2]
-    joint = JointBatchNorm(joint, Another(others))
+    joint = SyncBatchNorm(joint, OneOfTwo(other=others))
     torch.testing.assert_close(joint(here), expected)
     for a, b in zip(plain.buffers(), joint.buffers(), strict=True):
         torch.testing.assert_close(a, b)
 
 
-def test_all_layers_of_a_network_are_joined() -> None:
+def test_all_layers_of_a_network_are_converted() -> None:
     """With the same weights, so that an optimiser may know them already."""
     inner = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3))
     network = nn.Sequential(inner, nn.BatchNorm2d(3))
     before = list(network.parameters())
-    join_statistics(network, ALONE)
+    convert_batch_norm(network, SINGLE_PROCESS)
     kinds = [type(module) for module in network.modules()]
-    assert kinds.count(JointBatchNorm) == 2
+    assert kinds.count(SyncBatchNorm) == 2
     assert nn.BatchNorm2d not in kinds
     assert all(a is b for a, b in zip(before, network.parameters(), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +12,24 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
+from napari_slicegan.parallel.distributed import (
+    VARIABLES,
+    DistributedContext,
+    LostPeerError,
+)
 from napari_slicegan.run_folder import RunFolder
 from napari_slicegan.step_report import FinishReason
 from napari_slicegan.trainer import Trainer
-from tests.joined_runs import (
+from tests.distributed_runs import (
     N,
     cases,
-    joined_batch,
     launch,
     seen,
     state_after,
     toy_material,
+    whole_batch,
 )
 from tests.toys import finish_of, small_config
 
@@ -39,7 +46,7 @@ TOLERANCE = 1e-4
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what two processes have seen."""
-    folder = tmp_path_factory.mktemp("joined")
+    folder = tmp_path_factory.mktemp("distributed")
     statuses = launch(folder, "equality", "resumed", "ends", "faults")
     assert statuses == [0] * N
     return folder
@@ -62,7 +69,7 @@ def test_all_processes_have_the_same_weights(told: Path, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_two_processes_are_one_with_the_doubled_batch(told: Path, name: str) -> None:
     config, data = cases()[name]
-    trainer = Trainer(joined_batch(config), data)
+    trainer = Trainer(whole_batch(config), data)
     expected = state_after(trainer)
     found = seen(told, "equality", 0)[name]
     assert set(found["state"]) == set(expected)
@@ -152,15 +159,61 @@ def test_a_killed_process_ends_the_others(tmp_path: Path) -> None:
     assert finish_of(resumed) is FinishReason.STEPS
 
 
-def test_a_program_that_trains_alone_joins_nobody() -> None:
-    """And does not even load what it would need for it."""
+def test_networks_that_differ_are_reported_by_all(tmp_path: Path) -> None:
+    """By their cause: no process is lost."""
+    assert launch(tmp_path, "mismatch") == [0] * N
+    first, second = of_both(tmp_path, "mismatch")
+    assert first == second
+    assert first.startswith("Process 1: ")
+    assert "do not fit the networks" in first
+
+
+def test_a_single_process_joins_nobody() -> None:
     code = (
-        "import sys, napari_slicegan.trainer; "
-        "from napari_slicegan.parallel.joining import processes_of_program; "
-        "name = 'napari_slicegan.parallel.joined_processes'; "
-        "print(processes_of_program().size, name in sys.modules)"
+        "import torch.distributed as dist; "
+        "from napari_slicegan.parallel.distributed import distributed_context; "
+        "print(distributed_context().world_size, dist.is_initialized())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["1", "False"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        ("[pair.cc:553] Connection closed by peer [127.0.0.1]:9", "has ended or"),
+        ("Timed out waiting 600000ms for recv operation", "has ended or"),
+        ("ncclRemoteError: A call failed possibly due to a network", "has ended or"),
+        ("DefaultCPUAllocator: can't allocate memory", "memory does not suffice"),
+        ("Duplicate GPU detected : rank 1 and rank 0\nat x.cc", r"\(Duplicate GPU d"),
+    ],
+)
+def test_errors_of_an_exchange_keep_their_cause(
+    cause: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lost process, and all else, in one sentence."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(cause)
+
+    monkeypatch.setattr(dist, "all_reduce", fail)
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    with pytest.raises(ValueError, match=sentence) as raised:
+        DistributedContext(rank=1, world_size=2).average_gradients([weight])
+    assert isinstance(raised.value, LostPeerError) == ("has ended" in sentence)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_address_in_use_is_no_lost_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = ("0", "2", "127.0.0.1", str(taken.getsockname()[1]))
+        for name, value in zip(VARIABLES, address, strict=True):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ValueError, match="EADDRINUSE") as raised:
+            DistributedContext.join(timeout_s=5)
+    assert not isinstance(raised.value, LostPeerError)
