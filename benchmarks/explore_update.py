@@ -24,7 +24,7 @@ from qtpy.QtWidgets import QApplication
 from napari_slicegan._qt.application import WindowStart, open_window
 from napari_slicegan._qt.explore.jobs import measured
 from napari_slicegan.directions import fit_directions
-from napari_slicegan.generation import finished
+from napari_slicegan.generation.generate import finished
 
 if TYPE_CHECKING:
     from qtpy.QtCore import SignalInstance

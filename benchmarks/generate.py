@@ -24,14 +24,14 @@ import torch
 from benchmarks.machine_peak import EDGE, peaks
 from benchmarks.materials import images_of
 from benchmarks.own_process import in_own_process, peak_memory
-from napari_slicegan.architectures import build_generator, generator_spec
 from napari_slicegan.config import MicrographSettings
-from napari_slicegan.estimates.volumes import operations
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.machine.heap import keep_freed_memory
-from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.trained_generator import TrainedGenerator
-from napari_slicegan.transforms import fit_transform
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.data.transforms import fit_transform
+from napari_slicegan.generation.estimates import operations
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.models import build_generator, generator_spec
+from napari_slicegan.models.generator_file import TrainedGenerator
+from napari_slicegan.runtime.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -28,22 +28,22 @@ from skimage.data import immunohistochemistry
 from benchmarks.time_to_quality import parse_setting
 from benchmarks.yardstick import as_number
 from napari_slicegan.config import AXES, RunConfig
-from napari_slicegan.dataset import PatchSampler
-from napari_slicegan.generation import generate
-from napari_slicegan.machine.heap import keep_freed_memory
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.patch_sampler import PatchSampler
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import fit_transform
+from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.sliced_wasserstein import mean_distance
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training.preview_image import preview_image
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import fit_transform
+from napari_slicegan.runtime.memory import keep_freed_memory
+from napari_slicegan.training.monitors import preview_image
+from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     import numpy as np
 
     from napari_slicegan.config import Axis, MicrographSettings
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.volumes.volume import Volume
 
 EDGE = 64
 CROPS = 96

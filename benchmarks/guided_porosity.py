@@ -25,12 +25,12 @@ import sample_data
 from napari_slicegan.config import AXES
 from napari_slicegan.directions import guided_directions
 from napari_slicegan.directions.guided import GUIDED_SAMPLES
-from napari_slicegan.generation import generate
+from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.connectivity import percolating_share
 from napari_slicegan.metrics.correlation import two_point_correlation
-from napari_slicegan.metrics.surface import face_density
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.volume import Volume
+from napari_slicegan.metrics.interfaces import face_density
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.volumes.volume import Volume
 from sample_data.scripts.varied_sandstone import signed_distance, with_porosity
 
 PORE = 255

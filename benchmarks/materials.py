@@ -8,13 +8,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.demo import MATERIALS as DEMO_MATERIALS
-from napari_slicegan.demo import Material
+from napari_slicegan.cli.demo import MATERIALS as DEMO_MATERIALS
+from napari_slicegan.cli.demo import Material
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
-    from napari_slicegan.training_images import TrainingImages
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.volumes.volume import Volume
 
 
 @dataclass(frozen=True)

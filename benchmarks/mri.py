@@ -29,16 +29,16 @@ from numpy.typing import NDArray
 
 from benchmarks.time_to_quality import parse_setting
 from napari_slicegan.config import AXES, ImageSettings
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.image_sets.presets import OASIS
-from napari_slicegan.image_sets.sheet import Sheet
-from napari_slicegan.images.image_files import read_image
-from napari_slicegan.presets import preset
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.generation.samples import Sheet
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.systems.presets import OASIS
+from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
-    from napari_slicegan.image_sets.monitor import ImageQuality
+    from napari_slicegan.systems.image_task import ImageQuality
 
 FILE, PLANES = "mri.csv", "planes.npy"
 SAMPLES, REAL = "samples.png", "real.png"

@@ -26,12 +26,12 @@ from napari_slicegan.sample_data import path as sample_path
 
 from benchmarks.time_to_quality import append, parse_setting, pauses
 from napari_slicegan.config import MicrographSettings, ObjectiveSettings, RunConfig
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.presets import preset
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -29,18 +29,17 @@ from napari_slicegan.sample_data import path as sample_path
 from benchmarks.time_to_quality import parse_setting
 from docs.screenshots import HEIGHT, WIDTH, wait_for
 from napari_slicegan._qt.application import WindowStart, open_window
-from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan._qt.volume.forms import GenerationRequest, SampleRequest
 from napari_slicegan._qt.volume.panel import VOLUME
-from napari_slicegan._qt.volume.sample_form import SampleRequest
-from napari_slicegan.image_sets.spectrograms import RATE, SAMPLES, write_sound
-from napari_slicegan.presets import PRESETS, preset
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.systems.spectrograms import RATE, SAMPLES, write_sound
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.main_widget import SliceGANWidget
     from napari_slicegan._qt.train.panel import TrainPanel
     from napari_slicegan._qt.volume.panel import VolumePanel
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.step_report import StepReport
+    from napari_slicegan.training.report import StepReport
 
 N_SOUNDS = 64
 # What the third tab is asked for: voxels per edge, or images.

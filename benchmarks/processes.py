@@ -22,8 +22,8 @@ from collections.abc import Sequence
 
 from benchmarks.materials import images_of
 from benchmarks.time_to_quality import parse_setting
-from napari_slicegan.presets import preset
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.config.presets import preset
+from napari_slicegan.training.trainer import Trainer
 
 WARM_UP = 4
 MATERIAL = "bentheimer"

@@ -26,15 +26,15 @@ from benchmarks.machine_peak import EDGE, peaks
 from benchmarks.materials import CASES, images_of, settings_of
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.time_to_quality import parse_setting
-from napari_slicegan.estimates.runs import step_cost
-from napari_slicegan.machine.heap import keep_freed_memory
-from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training import hard_phases
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.runtime.memory import keep_freed_memory
+from napari_slicegan.training import adversarial_step as hard_phases
+from napari_slicegan.training.estimates import step_cost
+from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from napari_slicegan.architectures import Output
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.models import Output
 
 CRITIC, GENERATOR = "critic", "generator"
 CRITIC_PARTS = ("critic step: loss", "critic step: backward")

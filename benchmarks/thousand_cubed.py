@@ -24,12 +24,12 @@ import torch
 from benchmarks.generate import untrained
 from benchmarks.machine_peak import EDGE, matmul_peak
 from benchmarks.own_process import in_own_process, peak_memory
-from napari_slicegan.estimates.volumes import generation_costs, operations
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.machine.heap import keep_freed_memory
-from napari_slicegan.presets import VOLUME_PRESETS
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.config.presets import VOLUME_PRESETS
+from napari_slicegan.generation.estimates import generation_costs, operations
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.runtime.memory import keep_freed_memory
 
 SEED = 0
 

@@ -27,11 +27,11 @@ from benchmarks.quality_table import read_rows, table
 from benchmarks.transport import generated_diffusivity, real_diffusivity
 from benchmarks.yardstick import Columns, Yardstick
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
-from napari_slicegan.generation import generate
-from napari_slicegan.machine.heap import keep_freed_memory
-from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.runtime.memory import keep_freed_memory
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from benchmarks.materials import CASES, truth_of
 from napari_slicegan.config import AXES
-from napari_slicegan.generation import generate
+from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 
 if TYPE_CHECKING:
     import numpy as np
 
     from napari_slicegan.config import Axis
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.models.generator_file import TrainedGenerator
 
 EDGE = 128
 N_VOLUMES = 2

@@ -22,9 +22,9 @@ import numpy as np
 from napari_slicegan.sample_data import path as sample_path
 from numpy.typing import NDArray
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.presets import preset
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 
 SAMPLE = "bentheimer_slice"
 INTERVAL_MS = 10
@@ -72,7 +72,7 @@ def in_new_process(seconds: float) -> float:
 
 def headless_pace(seconds: float) -> float:
     """Steps per second of the command line, measured after a warm-up."""
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training.trainer import Trainer
 
     images = TrainingImages.isotropic(Micrograph.open(sample_path(SAMPLE)))
     trainer = Trainer(preset("slicegan-fast"), images)

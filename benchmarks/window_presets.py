@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_slicegan.presets import PRESETS
+from napari_slicegan.config.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "presets.txt"

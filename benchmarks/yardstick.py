@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES
 from napari_slicegan.metrics import METRICS
 from napari_slicegan.metrics.comparison import Row, compare
-from napari_slicegan.monitors import MAX_DISTANCE
-from napari_slicegan.volume import Volume
+from napari_slicegan.training.monitors import MAX_DISTANCE
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 MEASURED = (
     "phase_fraction",

@@ -20,7 +20,7 @@ from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_slicegan._qt.application import WindowStart, open_window
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

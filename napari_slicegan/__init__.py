@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.generation import generate
-    from napari_slicegan.large_volumes.endless import lazy_volume
+    from napari_slicegan.config.presets import PRESETS, preset
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.generation.generate import generate
+    from napari_slicegan.generation.lazy import lazy_volume
     from napari_slicegan.metrics.comparison import compare
-    from napari_slicegan.micrograph import Micrograph
-    from napari_slicegan.presets import PRESETS, preset
-    from napari_slicegan.run_folder import RunFolder
-    from napari_slicegan.trained_generator import load_generator
-    from napari_slicegan.trainer import Trainer
-    from napari_slicegan.training_images import TrainingImages
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.models.generator_file import load_generator
+    from napari_slicegan.training.run_folder import RunFolder
+    from napari_slicegan.training.trainer import Trainer
+    from napari_slicegan.volumes.volume import Volume
 
 __version__ = "0.1.0"
 
@@ -57,17 +57,17 @@ __all__ = [
 
 # Public name -> the module that defines it.
 _MODULES = {
-    "Micrograph": "micrograph",
-    "TrainingImages": "training_images",
+    "Micrograph": "data.micrograph",
+    "TrainingImages": "data.training_images",
     "RunConfig": "config",
-    "PRESETS": "presets",
-    "Trainer": "trainer",
-    "RunFolder": "run_folder",
-    "preset": "presets",
-    "load_generator": "trained_generator",
-    "generate": "generation",
-    "lazy_volume": "large_volumes.endless",
-    "Volume": "volume",
+    "PRESETS": "config.presets",
+    "Trainer": "training.trainer",
+    "RunFolder": "training.run_folder",
+    "preset": "config.presets",
+    "load_generator": "models.generator_file",
+    "generate": "generation.generate",
+    "lazy_volume": "generation.lazy",
+    "Volume": "volumes.volume",
     "compare": "metrics.comparison",
 }
 

@@ -11,10 +11,10 @@ import pytest
 import tifffile
 import torch
 
-from napari_slicegan.architectures import generator_spec
-from napari_slicegan.game import Game
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models import generator_spec
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.parallel.distributed import AllRanksError, distributed_context
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.runtime.distributed import AllRanksError, distributed_context
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
 from tests.toys import finish_of, phases_image, small_config, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.run_data import Data
+    from napari_slicegan.training.tasks import Data
 
 N = 2
 TIMEOUT_S = 240

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
+from napari_slicegan.systems.image_set import ImageSet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:

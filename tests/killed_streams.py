@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume
 from tests.killed_runs import kill_at_event
 from tests.toys import random_generator
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
 from napari_slicegan.metrics.reference import Source
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 
 Case: TypeAlias = tuple[Comparison, Source, Volume]
 EDGE = 40

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume
 from tests.toys import random_generator
 
 zarr = pytest.importorskip("zarr", reason="needs the extra scale")

@@ -161,11 +161,11 @@ SPREAD = {"image_sets", "points"}
 # These do without torch, so that readers and measurements start fast.
 LIGHT_MODULES = (
     "napari_slicegan.config",
-    "napari_slicegan.presets",
-    "napari_slicegan.training_images",
-    "napari_slicegan.latent",
-    "napari_slicegan.machine.memory",
-    "napari_slicegan.volume",
+    "napari_slicegan.config.presets",
+    "napari_slicegan.data.training_images",
+    "napari_slicegan.models.latent",
+    "napari_slicegan.runtime.memory",
+    "napari_slicegan.volumes.volume",
     "napari_slicegan.metrics.comparison",
 )
 MAX_FILE_LINES = 300

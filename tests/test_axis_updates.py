@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.game import Game
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
+from napari_slicegan.training.adversarial_step import Game
 from tests.toys import TOY_PATCH, Crops
 
 MakeGame = Callable[..., Game]

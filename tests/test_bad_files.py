@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_slicegan.config import MicrographSettings
-from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.data.micrograph import Micrograph
 from tests.refusals import Refusal, assert_refused, titles
 
 RNG = np.random.default_rng(0)

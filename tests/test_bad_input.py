@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_slicegan.dataset import PatchSampler
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import OneHotPhases, fit_transform
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.patch_sampler import PatchSampler
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import OneHotPhases, fit_transform
 from tests.refusals import Refusal, assert_refused, titles
 
 RNG = np.random.default_rng(0)

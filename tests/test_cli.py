@@ -14,10 +14,10 @@ import pytest
 import tifffile
 
 from napari_slicegan import __version__
-from napari_slicegan.cli import main
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.volume import Volume
+from napari_slicegan.cli.parser import main
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import TOY_LABELS, phases_image
 
 Capture = pytest.CaptureFixture[str]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_slicegan.cli import main
-from napari_slicegan.game import Game
+from napari_slicegan.cli.parser import main
+from napari_slicegan.training.adversarial_step import Game
 
 WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
 Capture = pytest.CaptureFixture[str]
@@ -71,11 +71,11 @@ def test_waiting_threads_sleep_unless_the_user_wants_them_to_spin(
     if chosen is None:
         monkeypatch.delenv(name)
     program = (
-        "import napari_slicegan.cli, os, sys\n"
+        "import napari_slicegan.cli.parser, os, sys\n"
         f"before = os.environ.get({name!r})\n"
         "def load(*_): print(before, os.environ.get(%r), 'torch' in sys.modules)\n"
-        "napari_slicegan.cli._parser = load\n"
-        "try: napari_slicegan.cli.main([])\n"
+        "napari_slicegan.cli.parser._parser = load\n"
+        "try: napari_slicegan.cli.parser.main([])\n"
         "except AttributeError: pass\n"
     ) % name
     done = subprocess.run(
@@ -98,7 +98,7 @@ def test_the_engine_runs_where_the_window_is_not_installed(
     code = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({WINDOW_PACKAGES!r}))\n"
-        "from napari_slicegan.cli import main\n"
+        "from napari_slicegan.cli.parser import main\n"
         f"for words in {commands!r}: assert main(words) == 0, words\n"
     )
     done = subprocess.run(

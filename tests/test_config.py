@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from napari_slicegan.config import (
-    RunConfig,
-    Settings,
-    group_of_field,
-    parse_config,
-)
+from napari_slicegan.config import RunConfig, Settings, group_of_field, parse_config
 
 GROUPS: dict[str, type[Settings]] = {
     name: info.annotation

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.dataset import PatchSampler
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.patch_sampler import PatchSampler
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 
 RNG = np.random.default_rng(5)
 

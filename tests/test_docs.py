@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan.presets import PRESETS, VOLUME_PRESETS
+from napari_slicegan.config.presets import PRESETS, VOLUME_PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAPER_AND_CODE = ROOT / "docs" / "paper-and-code.md"

@@ -13,12 +13,12 @@ import pytest
 import tifffile
 
 from napari_slicegan import RunConfig, RunFolder, Trainer, generate, load_generator
-from napari_slicegan.cli import main
+from napari_slicegan.cli.parser import main
 from napari_slicegan.config import FORMAT, FORMER_NAMES, migrate
 from napari_slicegan.config.migration import MIGRATIONS, RENAMED_IN_2, renaming
 from napari_slicegan.directions import direction_set, load_directions
-from napari_slicegan.run_folder import read_config
-from napari_slicegan.trained_generator import load_any_generator
+from napari_slicegan.models.generator_file import load_any_generator
+from napari_slicegan.training.run_folder import read_config
 from tests.toys import train
 
 OLD = Path(__file__).parent / "data" / "release_0_1_0"
@@ -187,7 +187,7 @@ def test_files_of_a_later_release_are_refused(
         load_generator(OLD / "phases"),
         load_directions(OLD / "directions.safetensors"),
     )
-    module = "napari_slicegan.trained_generator.FORMAT"
+    module = "napari_slicegan.models.generator_file.FORMAT"
     with monkeypatch.context() as later:
         later.setattr(module, "napari-slicegan generator 2")
         later.setattr(direction_set, "FORMAT", "napari-slicegan directions 2")

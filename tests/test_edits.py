@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_slicegan.architectures import build_generator, generator_spec
-from napari_slicegan.edits import Edit, block_names
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.image_sets.generation import generate_samples
-from napari_slicegan.regions import Box, Mask, Region, ramp
-from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation.edits import Edit, block_names
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.generation.regions import Box, Mask, Region, ramp
+from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.models import build_generator, generator_spec
+from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
 from tests.image_toys import small_image_config
 from tests.refusals import Refusal, assert_refused
 from tests.toys import random_generator

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 import pytest
 
-from napari_slicegan.architectures import ARCHITECTURES
 from napari_slicegan.config import DIMENSIONS, ArchitectureSettings, ObjectiveSettings
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.points.gaussian_mixture import nine_gaussians
-from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.models import ARCHITECTURES
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
 from tests.toys import phases_image, small_config, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.run_data import Data
+    from napari_slicegan.training.tasks import Data
 
 STEPS = 3
 OF_VOLUMES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 3]

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from napari_slicegan.game import Game
-from napari_slicegan.monitors import QualityMonitor
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.monitors import QualityMonitor
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of, tensors, train
 
 StartToy = Callable[..., Trainer]

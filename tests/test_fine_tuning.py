@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from napari_slicegan.cli import main
-from napari_slicegan.fine_tuning import fine_tune, settings_of
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.cli.parser import main
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.training.fine_tuning import fine_tune, settings_of
+from napari_slicegan.training.run_folder import RunFolder
 from tests.refusals import Refusal, assert_refused
 from tests.toys import phases_image, small_config, train
 
@@ -105,7 +105,7 @@ def refused(folder: Path, **changes: Any) -> object:
 
 def fine_tune_source(folder: Path) -> Path:
     """A generator of the toy architecture."""
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training.trainer import Trainer
 
     images = TrainingImages.isotropic(phases_image(40, 48))
     config = small_config().changed(steps=1)

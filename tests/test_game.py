@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.game import Game
-from napari_slicegan.training.step_losses import StepLosses
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.history import StepLosses
 from tests.toys import Crops
 
 MakeGame = Callable[..., Game]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.game import Game
+from napari_slicegan.training.adversarial_step import Game
 from tests.toys import Crops
 
 MakeGame = Callable[..., Game]

@@ -11,14 +11,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from napari_slicegan import transforms
-from napari_slicegan.generation import VolumePlan, generate, generate_in_steps
-from napari_slicegan.image_sets.generation import generate_samples
-from napari_slicegan.large_volumes.boxes import box_values
-from napari_slicegan.latent import LatentField
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data import transforms
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation.generate import VolumePlan, generate, generate_in_steps
+from napari_slicegan.generation.lazy import box_values
+from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
+from napari_slicegan.models.latent import LatentField
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import EDGE, small_image_config, toy_set
 from tests.toys import random_generator
 

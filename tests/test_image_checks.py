@@ -5,14 +5,14 @@ import pytest
 from napari_slicegan.sample_data import path as sample_path
 
 from napari_slicegan.config import AXES
-from napari_slicegan.image_checks import (
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.metrics.image_checks import (
     fraction_uncertainty,
     image_warnings,
     interface_distances,
     view_fractions,
 )
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
 from tests.toys import smooth_field
 
 

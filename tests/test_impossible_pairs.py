@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan.architectures import output_of
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.points.gaussian_mixture import nine_gaussians
-from napari_slicegan.presets import preset
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models import output_of
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
 from tests.refusals import Refusal, assert_refused, titles
 from tests.toys import phases_image, train

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 import tifffile
 
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
 
-CODE = "import sys; from napari_slicegan.cli import main; sys.exit(main())"
+CODE = "import sys; from napari_slicegan.cli.parser import main; sys.exit(main())"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")

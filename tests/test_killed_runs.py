@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.killed_runs import DELAYS_S, EVENTS, N_WRITTEN
 from tests.toys import train
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, pearsonr
 
-from napari_slicegan.latent import LatentField
+from napari_slicegan.models.latent import LatentField
 
 FIELD = LatentField(seed=3, channels=5)
 # Crosses the origin on every axis.

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from napari_slicegan.config import AXES, Kind, MicrographSettings
-from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.data.micrograph import Micrograph
 
 RNG = np.random.default_rng(2)
 GRAY = RNG.integers(0, 256, (40, 60), dtype=np.uint8)

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan.dataset import patch_samplers
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.patch_sampler import patch_samplers
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import fit_transform
 from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.monitors import (
+from napari_slicegan.training.monitors import (
     MAX_DISTANCE,
     MEASURED,
     QualityMonitor,
+    SliceDistance,
     quality_of,
 )
-from napari_slicegan.training.slice_distance import SliceDistance
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import fit_transform
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, smooth_field
 
 

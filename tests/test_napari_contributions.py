@@ -11,10 +11,10 @@ from npe2 import PluginManifest
 from npe2.cli import validate
 
 import napari_slicegan
-from napari_slicegan import napari_contributions
-from napari_slicegan._qt.viewer import sample_layers
+from napari_slicegan._qt import contributions as napari_contributions
+from napari_slicegan._qt.viewer import file_layers as sample_layers
 from napari_slicegan.config import RunConfig
-from napari_slicegan.presets import VOLUME_PRESETS
+from napari_slicegan.config.presets import VOLUME_PRESETS
 from tests.toys import PIXEL_SIZE_NM
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import psutil
 import pytest
 import torch
 
-from napari_slicegan.presets import preset
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, train
 
 GIGABYTE = 1e9

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from napari_slicegan.architectures import (
-    check_training_size,
-    generator_spec,
-)
 from napari_slicegan.config import RunConfig, group_of_field, parse_config
-from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.config.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.models import check_training_size, generator_spec
 
 # What the paper and both states of its code have in common.
 COMMON: dict[str, Any] = {

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from napari_slicegan import progress_bar
-from napari_slicegan.progress_bar import train_with_progress
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.cli import progress as progress_bar
+from napari_slicegan.cli.progress import train_with_progress
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     import pytest

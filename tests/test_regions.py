@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_slicegan.regions import Box, Mask, Profile, Region, ramp, region_from_state
+from napari_slicegan.generation.regions import (
+    Box,
+    Mask,
+    Profile,
+    Region,
+    ramp,
+    region_from_state,
+)
 from tests.refusals import Refusal, assert_refused
 
 Z, Y, X = (np.arange(-2.0, 8), np.arange(0, 6.0), np.array([0.0, 2.5, 5.0]))

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.report import comparison_figure, draw_comparison, summary
+from napari_slicegan.report.figure import comparison_figure, draw_comparison, summary
 from tests.reports import CASES, case, isotropic
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def test_pyplot_is_never_loaded() -> None:
     program = (
         "import sys, numpy as np\n"
         "from napari_slicegan.metrics.comparison import compare\n"
-        "from napari_slicegan.report import comparison_figure\n"
-        "from napari_slicegan.volume import Volume\n"
+        "from napari_slicegan.report.figure import comparison_figure\n"
+        "from napari_slicegan.volumes.volume import Volume\n"
         "image = np.random.default_rng(0).integers(0, 2, (20, 20))\n"
         "volume = Volume(np.stack([image] * 20), 'phases')\n"
         "figure = comparison_figure(compare([image], volume, 4), [image], volume)\n"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 StartToy = Callable[..., Trainer]
 

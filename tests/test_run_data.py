@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from napari_slicegan.config import RunConfig
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.points.gaussian_mixture import nine_gaussians
-from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.run_data import training_data
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training.tasks import training_data
 from tests.image_toys import ellipses, small_image_config
 from tests.refusals import Refusal, assert_refused, titles
 

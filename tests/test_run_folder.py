@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.machine.atomic_files import replacing
-from napari_slicegan.run_folder import RunFolder, read_config
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.training.run_folder import RunFolder, read_config
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 
 @pytest.fixture

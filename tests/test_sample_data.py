@@ -13,9 +13,9 @@ from PIL import Image
 from scipy import ndimage
 
 import sample_data
-from napari_slicegan.demo import Material
-from napari_slicegan.reporting.proof import ProofSettings
-from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.cli.demo import Material
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report.proof import ProofSettings
 from sample_data.scripts import fibres, models, spheres, varied_sandstone
 from tests.toys import small_config
 

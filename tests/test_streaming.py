@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.generation import VolumePlan, finished, generate_in_steps
-from napari_slicegan.machine.atomic_files import replacing
-from napari_slicegan.streaming import (
+from napari_slicegan.generation.generate import VolumePlan, finished, generate_in_steps
+from napari_slicegan.generation.streaming import (
     StreamedVolume,
     make_block,
     stream_to_file,
     tiles_folder,
 )
-from napari_slicegan.volume import Volume
-from napari_slicegan.volume_files.block_tree import Block
-from napari_slicegan.volume_files.halving import halved_phases, halved_values
-from napari_slicegan.volume_files.ome_zarr import BlockedImage, create_image
+from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.volumes.block_tree import Block, halved_phases, halved_values
+from napari_slicegan.volumes.ome_zarr import BlockedImage, create_image
+from napari_slicegan.volumes.volume import Volume
 from tests import killed_streams
 from tests.killed_streams import killed_plan
 from tests.refusals import Refusal, assert_refused
@@ -228,7 +227,7 @@ def test_two_programs_begin_one_volume(
         create_image(*given)
         create_image(*given)
 
-    monkeypatch.setattr("napari_slicegan.streaming.create_image", overtaken)
+    monkeypatch.setattr("napari_slicegan.generation.streaming.create_image", overtaken)
     assert stream(plan_of(), path).is_complete
     assert {item.name for item in tmp_path.iterdir()} == {"a.ome.zarr"}
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan.edits import Edit
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.streaming import StreamedVolume, stream_to_file
+from napari_slicegan.generation.edits import Edit
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume, stream_to_file
 from tests.refusals import Refusal, assert_refused, titles
 from tests.streams import SIZE, TRANSFORMS, plan_of
 from tests.toys import random_generator

@@ -12,8 +12,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from napari_slicegan.trained_generator import FORMAT, TrainedGenerator, load_generator
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.models.generator_file import (
+    FORMAT,
+    TrainedGenerator,
+    load_generator,
+)
 from tests.toys import random_generator
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of, train
 
 StartToy = Callable[..., Trainer]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_slicegan.config import AXES
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 
 RNG = np.random.default_rng(3)
 

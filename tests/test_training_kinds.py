@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import smooth_field, train
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import (
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import (
     TRANSFORMS,
     OneHotPhases,
     ScaleMinMax,

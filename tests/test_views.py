@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.views import Slices, planes_along
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.training.slices import Slices, planes_along
 
 B, C, Z, Y, X = 2, 3, 4, 5, 6
 # Every voxel its own number.

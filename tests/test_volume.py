@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.volume import Volume
-from napari_slicegan.volume_files import planes as volume_files
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.volumes import files as volume_files
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from pathlib import Path

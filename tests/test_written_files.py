@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import fit_directions
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.points.gaussian_mixture import nine_gaussians
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import OneHotPhases
-from napari_slicegan.volume import Volume
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
 from tests.image_toys import toy_set
 from tests.toys import phases_image, random_generator, small_config, train
 

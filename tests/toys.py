@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from napari_slicegan.architectures import GeneratorSpec, build_generator
-from napari_slicegan.architectures.sizes import default_layers
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.presets import preset
-from napari_slicegan.trained_generator import TrainedGenerator
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.models import GeneratorSpec, build_generator
+from napari_slicegan.models.generator_file import TrainedGenerator
+from napari_slicegan.models.sizes import default_layers
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.step_report import FinishReason, StepReport
-    from napari_slicegan.trainer import Trainer
-    from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+    from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.trainer import Trainer
 
 # The label values of the toy material are not the numbers of its phases.
 TOY_LABELS = (7, 207)

@@ -11,17 +11,17 @@ import napari
 
 from napari_slicegan._qt.main_widget import SliceGANWidget
 from napari_slicegan._qt.viewer import layers
-from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan._qt.worker import task_worker
-from napari_slicegan.images.image_files import read_image
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.volume import Volume
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import Axis, RunConfig
-    from napari_slicegan.generation import Size
+    from napari_slicegan.generation.generate import Size
 
 TITLE = "SliceGAN"
 UNFINISHED = (FinishReason.STOPPED, FinishReason.DIVERGED)
@@ -133,7 +133,7 @@ def _check_files(start: WindowStart) -> None:
         for path in paths:
             read_image(path)
     if start.run is not None:
-        from napari_slicegan.trained_generator import load_any_generator
+        from napari_slicegan.models.generator_file import load_any_generator
 
         load_any_generator(start.run)
     if start.volume is not None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.machine.memory import OUT_OF_MEMORY, lacks_memory
+from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig, TrainingSettings
-    from napari_slicegan.estimates.runs import Estimate
-    from napari_slicegan.run_data import Given
-    from napari_slicegan.step_report import FinishReason, StepReport
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training.estimates import Estimate
+    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.tasks import Given
+    from napari_slicegan.training.trainer import Trainer
 
 # Threads of torch that wait for each other sleep: a thread that spins takes the core
 # that the window needs, and training waits for it in turn. Read when torch is loaded.
@@ -39,8 +39,8 @@ class NewRun:
 
     def trainer(self) -> Trainer:
         """Read the images, write the folder and build the networks."""
-        from napari_slicegan.run_data import training_data
-        from napari_slicegan.trainer import Trainer
+        from napari_slicegan.training.tasks import training_data
+        from napari_slicegan.training.trainer import Trainer
 
         data = training_data(self.config, self.given)
         return Trainer.start(self.config, data, self.path)
@@ -64,8 +64,8 @@ class EarlierRun:
 
     def trainer(self) -> Trainer:
         """Load the last checkpoint."""
-        from napari_slicegan.run_folder import RunFolder
-        from napari_slicegan.trainer import Trainer
+        from napari_slicegan.training.run_folder import RunFolder
+        from napari_slicegan.training.trainer import Trainer
 
         folder = RunFolder.open(self.path)
         training = folder.config().training
@@ -132,9 +132,9 @@ def look_ahead(
     """Find out about the machine, then about the run if there is data for one."""
     import torch
 
-    from napari_slicegan.estimates.runs import estimate
-    from napari_slicegan.machine.devices import available_devices
-    from napari_slicegan.run_data import training_data
+    from napari_slicegan.runtime.devices import available_devices
+    from napari_slicegan.training.estimates import estimate
+    from napari_slicegan.training.tasks import training_data
 
     cuda, hip = torch.version.cuda, torch.version.hip
     built = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "no CUDA"

@@ -28,18 +28,18 @@ from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.panel import VolumePanel
-from napari_slicegan._qt.widgets.messages import FaultGuard, MessageLine
+from napari_slicegan._qt.widgets.basics import FaultGuard, MessageLine
 from napari_slicegan.config import AXES
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.image_sets.sheet import Sheet
-    from napari_slicegan.points.scatter import Scatter
-    from napari_slicegan.step_report import FinishReason
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.systems.point_task import Scatter
+    from napari_slicegan.training.report import FinishReason
+    from napari_slicegan.training.trainer import Trainer
 
 PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
     {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari import settings
 
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig

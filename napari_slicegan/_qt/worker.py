@@ -1,13 +1,11 @@
-"""Work beside the window: training, and generating a volume.
-
-A worker touches no widget and no layer. It ends after the step it is in when it is
-asked to, and lets go of everything it held: napari keeps its finished workers.
-"""
+"""Workers: training and generation in threads beside the window."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
+import gc
 import logging
 import os
 import sys
@@ -18,16 +16,80 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QObject, QTimer
 
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
-from napari_slicegan._qt.memory_at_work import memory_at_work
 from napari_slicegan._qt.volume.generation_job import WORK, Request
-from napari_slicegan.estimates.amounts import duration
+from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
+from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
-    from napari_slicegan.step_report import FinishReason, StepReport
-    from napari_slicegan.trained_generator import TrainedNetwork
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.models.generator_file import TrainedNetwork
+    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.trainer import Trainer
+
+INTERVAL_MS = 200
+FULL_INTERVAL_S = 300.0
+"""Looking at everything takes a third of a second."""
+
+
+class MemoryAtWork(QObject):
+    """Collects in place of Python while anything is at work; main thread only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._n_at_work = 0
+        self._is_full_due = False
+        self._full_at = time.monotonic()
+        self._timer = QTimer(self)
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self._tick)
+
+    def begin_work(self) -> None:
+        """A thread is about to work."""
+        if not self._timer.isActive():
+            if not gc.isenabled():
+                # Somebody else takes care.
+                return
+            gc.disable()
+            keep_freed_memory()
+            self._full_at = time.monotonic()
+            self._timer.start()
+        self._n_at_work += 1
+
+    def end_work(self) -> None:
+        """A thread has ended."""
+        self._n_at_work = max(self._n_at_work - 1, 0)
+
+    def end_large_work(self) -> None:
+        """A thread has ended that may have left networks."""
+        self._is_full_due = True
+        self.end_work()
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self._n_at_work and now < self._full_at + FULL_INTERVAL_S:
+            gc.collect(1)
+            return
+        if self._n_at_work or self._is_full_due:
+            gc.collect()
+            self._full_at = now
+            torch = sys.modules.get("torch")
+            if torch is not None and torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        if not self._n_at_work:
+            if self._is_full_due:
+                give_back_freed_memory()
+            self._is_full_due = False
+            self._timer.stop()
+            gc.enable()
+
+
+@functools.cache
+def memory_at_work() -> MemoryAtWork:
+    """That of the program; made when it is first asked for, in the main thread."""
+    return MemoryAtWork()
+
 
 logger = logging.getLogger(__name__)
 

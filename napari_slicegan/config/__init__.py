@@ -7,16 +7,16 @@ description, bounds and default stand nowhere else.
 
 from __future__ import annotations
 
-from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
-from napari_slicegan.config.game import ObjectiveSettings
-from napari_slicegan.config.image_sets import ImageSettings
-from napari_slicegan.config.images import MicrographSettings
-from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
-from napari_slicegan.config.networks import (
+from napari_slicegan.config.architecture import (
     DIMENSIONS,
     ArchitectureSettings,
     SliceSettings,
 )
+from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
+from napari_slicegan.config.images import ImageSettings
+from napari_slicegan.config.micrograph import MicrographSettings
+from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
+from napari_slicegan.config.objective import ObjectiveSettings
 from napari_slicegan.config.run import (
     RunConfig,
     check_changes,

@@ -1,4 +1,4 @@
-"""Settings of the images."""
+"""Settings of systems that make images instead of volumes."""
 
 from __future__ import annotations
 
@@ -9,75 +9,56 @@ from pydantic import Field
 from napari_slicegan.config.base import Settings
 
 
-class MicrographSettings(Settings):
-    """How image values are read from the files."""
+class ImageSettings(Settings):
+    """How systems of 2-D images read and judge their images."""
 
-    kind: Literal["auto", "phases", "grayscale", "colour"] = Field(
-        "auto",
-        title="Image kind",
-        description="What the pixel values mean: phase labels, a gray value, or a "
-        "colour. 'auto' decides from the data.",
-    )
-    segmentation: Literal["none", "otsu", "multi-otsu", "thresholds", "local"] = Field(
+    cut_axis: Literal["none", "z", "y", "x"] = Field(
         "none",
-        title="Segmentation",
-        description="Method that turns gray values into phases before training.",
+        title="Cut along",
+        description="Axis along which a volume is cut into whole images, such as the "
+        "slices of a brain scan; 'none': random crops of micrographs.",
     )
-    n_phases: int = Field(
-        3,
-        ge=2,
-        le=16,
-        title="Phases",
-        description="Number of phases that multi-Otsu separates.",
-    )
-    thresholds: tuple[float, ...] = Field(
-        (),
-        title="Thresholds",
-        description="Gray values between neighbouring phases, in ascending order.",
-    )
-    local_window: int = Field(
-        51,
-        ge=3,
-        le=1001,
-        title="Local window",
-        description="Window size of the local threshold, in pixels (odd).",
-    )
-    destripe: Literal["none", "rows", "columns"] = Field(
-        "none",
-        title="Destriping",
-        description="Equalises mean and contrast of all rows, or of all columns, "
-        "before any other step: removes curtaining of milled surfaces (FIB-SEM), "
-        "charging and drift. Not for structures as long as a line.",
-    )
-    denoise: Literal["none", "median", "gaussian"] = Field(
-        "none",
-        title="Denoising",
-        description="Filter applied to gray values before segmentation.",
-    )
-    denoise_radius: float = Field(
-        1.0,
-        gt=0,
-        le=20,
-        title="Denoising radius",
-        description="Radius of the median, or sigma of the Gaussian, in pixels.",
-    )
-    crop: tuple[int, int, int, int] | None = Field(
+    max_images: int | None = Field(
         None,
-        title="Crop",
-        description="Part of the image to use: first row, row after the last, first "
-        "column, column after the last.",
+        ge=1,
+        title="Maximum images",
+        description="Largest number of images used, evenly spaced over the set; empty "
+        "for all.",
     )
-    rescale: float = Field(
-        1.0,
-        ge=0.05,
-        le=8,
-        title="Rescale factor",
-        description="Factor on the number of pixels per axis; below 1 a patch covers "
-        "more of the material.",
+    aligned: bool = Field(
+        False,
+        title="Aligned images",
+        description="The images show the same object at the same place, such as "
+        "brains or parts: their structural similarity (SSIM) is measured. Meaningless "
+        "for micrographs.",
     )
-    pixel_size_nm: float | None = Field(
+    scaling: Literal["min-max", "rows", "columns"] = Field(
+        "min-max",
+        title="Scaling",
+        description="'min-max': by minimum and maximum of the set. 'rows', 'columns': "
+        "standardise each row or column by its mean and standard deviation over the "
+        "set, which removes drift between lines and restores it in generated images.",
+    )
+    log_offset: float | None = Field(
         None,
         gt=0,
-        title="Pixel size (nm)",
-        description="Pixel size in nanometres; read from the file if empty.",
+        title="Logarithm offset",
+        description="Offset added to the values before taking the logarithm, with "
+        "'rows' or 'columns'; empty for no logarithm.",
+    )
+    roll: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        title="Roll",
+        description="Data augmentation: largest number of columns by which an image "
+        "is rolled at random; 0 for none.",
+    )
+    evaluation_images: int = Field(
+        64,
+        ge=16,
+        le=4096,
+        title="Evaluation images",
+        description="Number of generated images that monitoring compares with as many "
+        "real ones.",
     )

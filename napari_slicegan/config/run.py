@@ -6,16 +6,13 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from napari_slicegan.config.architecture import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.base import Settings
-from napari_slicegan.config.game import ObjectiveSettings
-from napari_slicegan.config.image_sets import ImageSettings
-from napari_slicegan.config.images import MicrographSettings
+from napari_slicegan.config.images import ImageSettings
+from napari_slicegan.config.micrograph import MicrographSettings
 from napari_slicegan.config.migration import FORMER_NAMES
-from napari_slicegan.config.networks import ArchitectureSettings, SliceSettings
-from napari_slicegan.config.training import (
-    OptimiserSettings,
-    TrainingSettings,
-)
+from napari_slicegan.config.objective import ObjectiveSettings
+from napari_slicegan.config.training import OptimiserSettings, TrainingSettings
 
 
 class RunConfig(Settings):

@@ -8,21 +8,18 @@ property, ``measure_effects`` what they really do. ``Direction.edit`` makes an e
 from __future__ import annotations
 
 from napari_slicegan.directions.direction import Direction, Effect, Example, Model
-from napari_slicegan.directions.direction_set import (
-    DirectionSet,
-    Fit,
-    load_directions,
-)
+from napari_slicegan.directions.direction_set import DirectionSet, Fit, load_directions
 from napari_slicegan.directions.effects import (
     Sweeping,
+    digest,
     effects_in_steps,
     label,
     measure_effects,
+    reproduce,
     table,
+    with_example,
 )
-from napari_slicegan.directions.examples import digest, reproduce, with_example
 from napari_slicegan.directions.fit import fit_directions, fit_in_steps
-from napari_slicegan.directions.gauge import Gauge, suitable_properties
 from napari_slicegan.directions.graded import (
     Grade,
     Graded,
@@ -37,7 +34,12 @@ from napari_slicegan.directions.guided import (
     guided_in_steps,
     random_directions,
 )
-from napari_slicegan.directions.properties import PROPERTIES, Property
+from napari_slicegan.directions.properties import (
+    PROPERTIES,
+    Gauge,
+    Property,
+    suitable_properties,
+)
 from napari_slicegan.directions.sweep import Sweep, sweep, sweep_in_steps
 
 __all__ = [

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_slicegan.edits import LATENT, Edit
+from napari_slicegan.generation.edits import LATENT, Edit
 
 if TYPE_CHECKING:
-    from napari_slicegan.directions.moments import Numbers
-    from napari_slicegan.regions import Region
-    from napari_slicegan.trained_generator import TrainedNetwork
+    from napari_slicegan.directions.components import Numbers
+    from napari_slicegan.generation.regions import Region
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 Kind = Literal["component", "guided", "condition", "random"]
 NO_PROPERTY = "no measured property"
@@ -81,7 +81,7 @@ class Example:
     Attributes
     ----------
     seed, size, periodic, truncation
-        As of `napari_slicegan.generation.VolumePlan`.
+        As of `napari_slicegan.generation.generate.VolumePlan`.
     strength, first, last, region
         As of `Direction.edit`; the region as its state.
     digest

@@ -14,10 +14,10 @@ from safetensors.numpy import save
 
 from napari_slicegan.config.migration import refuse_newer
 from napari_slicegan.directions.direction import Direction, Effect, Example, Model
-from napari_slicegan.machine.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
-    from napari_slicegan.trained_generator import TrainedNetwork
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 FORMAT = "napari-slicegan directions 1"
 # A first component that holds less than this, in units of a random direction, tells of

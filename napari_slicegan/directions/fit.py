@@ -11,20 +11,22 @@ import math
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from napari_slicegan.architectures import VolumeGenerator
-from napari_slicegan.directions.direction import Direction, Model
-from napari_slicegan.directions.direction_set import DirectionSet, Fit
-from napari_slicegan.directions.features import Features, spans
-from napari_slicegan.directions.joint import Joint, bases_in_steps
-from napari_slicegan.directions.moments import (
+from napari_slicegan.directions.components import (
     Components,
+    Features,
+    Joint,
+    bases_in_steps,
     principal_components,
     random_share,
+    spans,
 )
-from napari_slicegan.generation import finished, scaled
+from napari_slicegan.directions.direction import Direction, Model
+from napari_slicegan.directions.direction_set import DirectionSet, Fit
+from napari_slicegan.generation.generate import finished, scaled
+from napari_slicegan.models import VolumeGenerator
 
 if TYPE_CHECKING:
-    from napari_slicegan.trained_generator import TrainedNetwork
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 SAMPLES, BATCH, SEED = 1000, 8, 1
 N_COMPONENTS = 8

@@ -11,22 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.directions.gauge import Gauge
-from napari_slicegan.directions.properties import PROPERTIES
-from napari_slicegan.generation import (
+from napari_slicegan.directions.properties import PROPERTIES, Gauge
+from napari_slicegan.generation.generate import (
     Size,
     VolumePlan,
     finished,
     generate_in_steps,
     scaled,
 )
-from napari_slicegan.regions import Profile
+from napari_slicegan.generation.regions import Profile
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction import Direction
-    from napari_slicegan.edits import Edit
-    from napari_slicegan.trained_generator import TrainedGenerator
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.generation.edits import Edit
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.volumes.volume import Volume
 
 RESPONSE_STRENGTHS = tuple(float(number) for number in range(-6, 7))
 RESPONSE_SEEDS = (100, 101)

@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_slicegan.directions.components import Features, Joint, bases_in_steps, spans
 from napari_slicegan.directions.direction import Direction
-from napari_slicegan.directions.features import Features, spans
-from napari_slicegan.directions.fit import (
-    AXES_SHARE,
-    BATCH,
-    SEED,
-    joint_in_steps,
-)
-from napari_slicegan.directions.gauge import Gauge
-from napari_slicegan.directions.joint import Joint, bases_in_steps
-from napari_slicegan.directions.properties import PROPERTIES
-from napari_slicegan.edits import LATENT
-from napari_slicegan.generation import finished, scaled
+from napari_slicegan.directions.fit import AXES_SHARE, BATCH, SEED, joint_in_steps
+from napari_slicegan.directions.properties import PROPERTIES, Gauge
+from napari_slicegan.generation.edits import LATENT
+from napari_slicegan.generation.generate import finished, scaled
 
 if TYPE_CHECKING:
-    from napari_slicegan.directions.moments import Numbers
-    from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
+    from napari_slicegan.directions.components import Numbers
+    from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
 
 GUIDED_SAMPLES, RANDOM_SAMPLES = 300, 200
 N_RANDOM = 8

@@ -16,13 +16,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.directions.properties import PROPERTIES
-from napari_slicegan.generation import finished
-from napari_slicegan.machine.atomic_files import replacing
+from napari_slicegan.generation.generate import finished
+from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction import Direction
-    from napari_slicegan.directions.gauge import Gauge
-    from napari_slicegan.regions import Region
+    from napari_slicegan.directions.properties import Gauge
+    from napari_slicegan.generation.regions import Region
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 FRAMES_PER_S = 4

@@ -20,10 +20,13 @@ from napari_slicegan.metrics.correlation import (
     two_point_correlation,
 )
 from napari_slicegan.metrics.fractions import slice_fractions
+from napari_slicegan.metrics.interfaces import (
+    face_density_along,
+    specific_surface,
+    triple_phase_boundary,
+)
 from napari_slicegan.metrics.pore_size import pore_size_function
-from napari_slicegan.metrics.surface import face_density_along, specific_surface
 from napari_slicegan.metrics.transport import effective_diffusivity
-from napari_slicegan.metrics.triple_phase import triple_phase_boundary
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.lines import (
-    check_distance,
-    check_indicator,
-    line_blocks,
-)
+from napari_slicegan.metrics.lines import check_distance, check_indicator, line_blocks
 
 
 def lineal_path(

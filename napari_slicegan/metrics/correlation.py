@@ -14,11 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from napari_slicegan.metrics.lines import (
-    check_distance,
-    check_indicator,
-    line_blocks,
-)
+from napari_slicegan.metrics.lines import check_distance, check_indicator, line_blocks
 
 # Voxels of a zero-padded slab of the radial correlation; single precision (an error of
 # 1e-7 in S2) halves its time.

@@ -1,12 +1,14 @@
-"""Phase fractions."""
+"""Phase fractions and distributions of gray values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import wasserstein_distance
 
 
 def phase_fractions(labels: NDArray[Any], values: Iterable[int]) -> dict[int, float]:
@@ -36,3 +38,45 @@ def slice_fractions(labels: NDArray[Any], value: int, axis: int) -> NDArray[np.f
     planes = np.moveaxis(labels, axis, 0)
     counts = [np.count_nonzero(plane == value) for plane in planes]
     return np.array(counts, dtype=np.float64) / (labels.size // len(planes))
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How often each value occurs.
+
+    Attributes
+    ----------
+    values
+        The distinct gray values, in ascending order, [N].
+    counts
+        Number of times that each of them occurs, [N].
+    """
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Histogram:
+        """Histogram of gray values of any shape."""
+        return cls(*np.unique(values, return_counts=True))
+
+    def distance(self, other: Histogram) -> float:
+        """Wasserstein distance: the mean shift that turns one into the other."""
+        return float(
+            wasserstein_distance(self.values, other.values, self.counts, other.counts)
+        )
+
+
+def histogram_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Wasserstein distance between the distributions of two sets of values.
+
+    Parameters
+    ----------
+    first, second
+        Gray values, of any shape and size.
+
+    Returns
+    -------
+    Mean shift, in gray values, that turns one histogram into the other.
+    """
+    return Histogram.of(first).distance(Histogram.of(second))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from napari_slicegan.metrics.surface import face_density_along
+from napari_slicegan.metrics.interfaces import face_density_along
 
 # Pieces per axis, and the shortest edge of one in voxels.
 PIECES, SMALLEST = {2: 4, 3: 3}, 16

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.stored_volume import AnyVolume, is_sampled, spread
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 
 Found = TypeVar("Found")
 Images: TypeAlias = Sequence[NDArray[Any]]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.images.pixel_values import MAX_PHASES, distinct_values
+from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
-from napari_slicegan.metrics.intensity import Histogram, histogram_distance
+from napari_slicegan.metrics.fractions import Histogram, histogram_distance
 from napari_slicegan.metrics.sampling import blocks_of, sections_of
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.volume import Volume
-from napari_slicegan.volume_files.stored_pyramid import open_levels
+from napari_slicegan.volumes.ome_zarr import open_levels
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,1 +1,1 @@
-"""What ``game.py``, ``monitors.py`` and ``trainer.py`` are made of."""
+"""Training: trainer, adversarial step, averages, monitors, run folder, estimates."""

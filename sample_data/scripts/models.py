@@ -10,16 +10,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.demo import MATERIALS, Material
-from napari_slicegan.generation import finished
-from napari_slicegan.presets import preset
-from napari_slicegan.progress_bar import train_with_progress
-from napari_slicegan.reporting.model_card import card_path, exported, write_card
-from napari_slicegan.reporting.page import write_report
-from napari_slicegan.reporting.proof import ProofSettings, prove
-from napari_slicegan.reporting.provenance import provenance_of
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.cli.demo import MATERIALS, Material
+from napari_slicegan.cli.progress import train_with_progress
+from napari_slicegan.config.presets import preset
+from napari_slicegan.generation.generate import finished
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report.model_card import card_path, exported, write_card
+from napari_slicegan.report.page import write_report
+from napari_slicegan.report.proof import ProofSettings, prove
+from napari_slicegan.report.provenance import provenance_of
+from napari_slicegan.training.trainer import Trainer
 from sample_data import MODELS, model_path
 
 if TYPE_CHECKING:

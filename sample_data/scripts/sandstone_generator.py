@@ -7,12 +7,12 @@ from pathlib import Path
 
 import tifffile
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.presets import preset
-from napari_slicegan.progress_bar import train_with_progress
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.cli.progress import train_with_progress
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.training.trainer import Trainer
 from sample_data import path
 from sample_data.scripts.tiff_output import as_labels
 from sample_data.scripts.varied_sandstone import planes_of_porosities

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan._qt.explore.requests import FitRequest
+from napari_slicegan._qt.explore.jobs import FitRequest
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -18,9 +18,9 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 import napari
 import tifffile
 
-from napari_slicegan.cli import main
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.volume import Volume
+from napari_slicegan.cli.parser import main
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.volumes.volume import Volume
 from tests._qt.whole_window import assert_saved
 from tests.toys import phases_image, small_config
 
@@ -36,7 +36,7 @@ import sys
 import napari
 from qtpy.QtCore import QTimer
 
-from napari_slicegan.cli import main
+from napari_slicegan.cli.parser import main
 
 # A test run in the background may have been started with Ctrl+C ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -89,7 +89,7 @@ import napari
 from qtpy.QtCore import QTimer
 
 from napari_slicegan.commands import window as cli_window
-from napari_slicegan.demo import DemoJob, Measured
+from napari_slicegan.cli.demo import DemoJob, Measured
 from tests.toys import small_config
 
 class ToyJob(DemoJob):
@@ -134,8 +134,8 @@ import napari
 from qtpy.QtCore import QTimer
 
 from napari_slicegan._qt import closing
-from napari_slicegan.cli import main
-from napari_slicegan.game import Game
+from napari_slicegan.cli.parser import main
+from napari_slicegan.training.adversarial_step import Game
 
 closing.GRACE_S = closing.LIMIT_S = 0.5
 live = napari.run

@@ -15,10 +15,10 @@ from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtWidgets import QDockWidget, QFileDialog
 
+from napari_slicegan._qt.contributions import HOW_TO_SAVE
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan.napari_contributions import HOW_TO_SAVE
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:

@@ -19,14 +19,13 @@ from napari_slicegan._qt.train.data import NO_SET, POINTS
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.train.settings import KINDS, TrainSettings
 from napari_slicegan._qt.viewer.layers import PREVIEW
-from napari_slicegan._qt.volume.sample_form import SampleForm, SampleRequest
-from napari_slicegan.image_sets.generation import generate_images
-from napari_slicegan.image_sets.monitor import DISTANCE, SIMILARITY
-from napari_slicegan.image_sets.sheet import Sheet
-from napari_slicegan.presets import PRESETS, preset
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trained_generator import load_any_generator
-from napari_slicegan.trainer import Trainer
+from napari_slicegan._qt.volume.forms import SampleForm, SampleRequest
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.generation.samples import Sheet, generate_images
+from napari_slicegan.models.generator_file import load_any_generator
+from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests._qt.whole_window import LONG, dock, until
 from tests.image_toys import ellipses, small_image_config, toy_set
 from tests.toys import train

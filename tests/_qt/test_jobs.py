@@ -10,14 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan._qt.jobs import (
-    EarlierRun,
-    Machine,
-    look_ahead,
-    sentence_of,
-)
-from napari_slicegan.presets import preset
-from napari_slicegan.run_folder import RunFolder
+from napari_slicegan._qt.jobs import EarlierRun, Machine, look_ahead, sentence_of
+from napari_slicegan.config.presets import preset
+from napari_slicegan.training.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.main_widget import PANELS, SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan.game import Game
+from napari_slicegan.training.adversarial_step import Game
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training.trainer import Trainer
 
 pytestmark = pytest.mark.qt
 

@@ -15,7 +15,7 @@ from npe2 import PluginManifest
 
 from napari_slicegan._qt.main_widget import SliceGANWidget
 from napari_slicegan._qt.preferences import Preferences, checked
-from napari_slicegan._qt.train.run_location import default_root
+from napari_slicegan._qt.train.data import default_root
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 
 if TYPE_CHECKING:

@@ -16,16 +16,16 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.jobs import NewRun, PreparedRun, WorkFailed
 from napari_slicegan._qt.worker import TrainingWorker, training_worker
-from napari_slicegan.game import Game
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.worker_log import Log
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 LONG = 60_000

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan._qt.train.run_state import RunState
-    from napari_slicegan.step_report import FinishReason, StepReport
-    from napari_slicegan.training_images import TrainingImages
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.volumes.volume import Volume
 
 LONG = 60_000
 MICROGRAPH = MicrographSettings(denoise="median")

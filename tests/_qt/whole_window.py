@@ -10,8 +10,8 @@ from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QThreadPool
 
 from napari_slicegan._qt.main_widget import SliceGANWidget
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import small_config
 
 if TYPE_CHECKING:

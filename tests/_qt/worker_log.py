@@ -10,7 +10,7 @@ from napari_slicegan._qt.jobs import PreparedRun
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
-    from napari_slicegan.trainer import Trainer
+    from napari_slicegan.training.trainer import Trainer
 
 
 class Log:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_slicegan.architectures.blocks import (
+from napari_slicegan.models.blocks import (
     MAX_SUBPIXEL_CHANNELS,
     PixelNorm,
     ResizeConvolution,

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_slicegan.architectures import build_critic
-from napari_slicegan.architectures.slicegan import PlaneCritic
 from napari_slicegan.config import RunConfig
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models import build_critic
+from napari_slicegan.models.slicegan import PlaneCritic
 
 
 def normal(*shape: int, seed: int = 1) -> Tensor:

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.architectures import (
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models import (
     build_critic,
     build_generator,
     check_training_size,
     generator_spec,
 )
-from napari_slicegan.presets import preset
 from tests.image_toys import small_image_config
 from tests.toys import parameter_count
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from napari_slicegan.architectures import VolumeGenerator, build_generator
-from napari_slicegan.architectures.inference import inference_form
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.models import VolumeGenerator, build_generator
+from napari_slicegan.models.inference import inference_form
 from tests.toys import random_generator
 
 # Decisions as near as this may fall either way.

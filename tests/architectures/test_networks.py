@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.architectures import (
+from napari_slicegan.config import DIMENSIONS, KernelSet, RunConfig
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models import (
     ARCHITECTURES,
     build_critic,
     build_generator,
@@ -17,14 +19,8 @@ from napari_slicegan.architectures import (
     check_training_size,
     generator_spec,
 )
-from napari_slicegan.architectures.blocks import CONVOLUTIONS
-from napari_slicegan.architectures.slicegan import (
-    GeneratorSpec,
-    PlaneCritic,
-    VolumeGenerator,
-)
-from napari_slicegan.config import DIMENSIONS, KernelSet, RunConfig
-from napari_slicegan.presets import preset
+from napari_slicegan.models.blocks import CONVOLUTIONS
+from napari_slicegan.models.slicegan import GeneratorSpec, PlaneCritic, VolumeGenerator
 from tests.toys import parameter_count
 
 OF_VOLUMES = sorted(name for name in ARCHITECTURES if DIMENSIONS[name] == 3)

@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from napari_slicegan.architectures import (
-    build_critic,
-    build_generator,
-    generator_spec,
-)
-from napari_slicegan.architectures.mlp import Maxout
-from napari_slicegan.architectures.spectral import SpectralLayer
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models import build_critic, build_generator, generator_spec
+from napari_slicegan.models.blocks import SpectralLayer
+from napari_slicegan.systems.mlp import Maxout
 from tests.toys import parameter_count
 
 

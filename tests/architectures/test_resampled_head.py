@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from napari_slicegan.architectures import build_critic
-from napari_slicegan.architectures.resampled_head import ResampledHead
 from napari_slicegan.config import RunConfig
-from napari_slicegan.game import Game
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.models import build_critic
+from napari_slicegan.models.blocks import ResampledHead
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import Crops, tensors, train
 
 if TYPE_CHECKING:
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 MakeGame = Callable[..., Game]
 

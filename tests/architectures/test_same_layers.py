@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from napari_slicegan.architectures.same_layers import (
+from napari_slicegan.systems.dcgan import (
     Same,
     SameConvolution,
     SameTransposedConvolution,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_slicegan.architectures.sizes import (
+from napari_slicegan.models.sizes import (
     SizeRule,
     chain_rule,
     check_density,

@@ -8,12 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.architectures import (
-    build_critic,
-    build_generator,
-    generator_spec,
-)
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models import build_critic, build_generator, generator_spec
 from tests.toys import parameter_count
 
 NARROW = {

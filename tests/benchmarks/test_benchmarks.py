@@ -20,9 +20,9 @@ from benchmarks import (
     time_to_quality,
     transport,
 )
-from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, small_config
 
 TOY = (
@@ -70,7 +70,7 @@ def test_the_clock_stands_still_while_a_volume_is_measured(
         now[0] += 0.001
         return now[0]
 
-    monkeypatch.setattr("napari_slicegan.training.run_clock.time.perf_counter", tick)
+    monkeypatch.setattr("napari_slicegan.training.clock.time.perf_counter", tick)
     images = TrainingImages.isotropic(phases_image(48, 48))
     trainer = Trainer(small_config().changed(steps=9), images)
     seconds = []

@@ -11,9 +11,9 @@ import pytest
 from benchmarks.quality_table import is_good, seconds_to
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.yardstick import Yardstick, sameness
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import smooth_field
 
 EDGE = 64

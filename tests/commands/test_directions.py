@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan.cli import main
+from napari_slicegan.cli.parser import main
 from napari_slicegan.directions import load_directions
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.volume import Volume
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import random_generator
 
 Capture = pytest.CaptureFixture[str]

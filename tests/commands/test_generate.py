@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_slicegan.cli import main
-from napari_slicegan.commands import generate as cli_generate
-from napari_slicegan.generation import generate
-from napari_slicegan.streaming import StreamedVolume, tiles_folder
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.volume import Volume
+from napari_slicegan.cli import commands as cli_generate
+from napari_slicegan.cli.parser import main
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.generation.streaming import StreamedVolume, tiles_folder
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.volumes.volume import Volume
 from tests.streams import levels
 
 pytest.importorskip("zarr", reason="needs the extra scale")
@@ -95,7 +95,7 @@ def test_a_small_disk_is_refused_before_the_start(
     toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setattr(
-        "napari_slicegan.estimates.volumes.free_disk_bytes", lambda path: 10
+        "napari_slicegan.generation.estimates.free_disk_bytes", lambda path: 10
     )
     out = tmp_path / "rock.ome.zarr"
     assert main(words(toy_run, out)) == 2

@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from napari_slicegan.cli import main
+from napari_slicegan.cli.parser import main
 from napari_slicegan.config import RunConfig, group_of_field
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import toy_set
 from tests.toys import phases_image
 

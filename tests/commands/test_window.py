@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_slicegan.cli import main
-from napari_slicegan.commands import commands as cli_commands
-from napari_slicegan.commands import window as cli_window
+from napari_slicegan.cli import commands as cli_commands
+from napari_slicegan.cli import window as cli_window
+from napari_slicegan.cli.parser import main
 
 if TYPE_CHECKING:
-    from napari_slicegan.demo import DemoJob
+    from napari_slicegan.cli.demo import DemoJob
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -27,7 +27,7 @@ Patch = pytest.MonkeyPatch
 WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(sys.argv[1:]))
-from napari_slicegan.cli import main
+from napari_slicegan.cli.parser import main
 sys.exit(main(["gui"]))
 """
 BINDINGS = ("PyQt5", "PyQt6", "PySide2", "PySide6")

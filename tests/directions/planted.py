@@ -9,23 +9,23 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from napari_slicegan.architectures import (
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.models import (
     GeneratorSpec,
     ImageGenerator,
     ImageSpec,
     VolumeGenerator,
 )
-from napari_slicegan.architectures.same_layers import Squared
-from napari_slicegan.architectures.sizes import SizeRule
-from napari_slicegan.trained_generator import (
+from napari_slicegan.models.generator_file import (
     TrainedGenerator,
     TrainedNetwork,
     trained_network,
 )
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.models.sizes import SizeRule
+from napari_slicegan.systems.dcgan import Squared
 
 if TYPE_CHECKING:
-    from napari_slicegan.architectures.network import GeneratorNetwork
+    from napari_slicegan.models.network import GeneratorNetwork
 
 LATENTS = 32
 # Singular values of the first block: the shares of the first two components are

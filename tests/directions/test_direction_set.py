@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import (
     DirectionSet,
     Sweeping,
@@ -22,15 +23,14 @@ from napari_slicegan.directions import (
     reproduce,
     with_example,
 )
-from napari_slicegan.generation import generate
-from napari_slicegan.regions import Box, ramp
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.generation.regions import Box, ramp
 from tests.directions.planted import images, volumes
 from tests.refusals import Refusal, assert_refused
 from tests.toys import random_generator
 
 if TYPE_CHECKING:
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.models.generator_file import TrainedGenerator
 
 QUICK = Sweeping(strengths=(-2.0, 0.0, 2.0), seeds=(0, 1), n_random=1)
 
@@ -130,7 +130,7 @@ def test_examples_are_made_again_in_another_process(
     code = (
         "import sys, pathlib\n"
         "from napari_slicegan.directions import digest, load_directions, reproduce\n"
-        "from napari_slicegan.trained_generator import load_generator\n"
+        "from napari_slicegan.models.generator_file import load_generator\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "one = load_directions(folder / 'found.safetensors').named('component 1')\n"
         "trained = load_generator(folder / 'generator.safetensors')\n"

@@ -22,7 +22,7 @@ from napari_slicegan.directions.effects import effect_of, effects_in_steps
 from tests.directions.planted import frames, signed, volumes
 
 if TYPE_CHECKING:
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.models.generator_file import TrainedGenerator
 
 STRENGTHS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 SWEEPING = Sweeping(strengths=STRENGTHS, seeds=(0, 1), n_random=3)

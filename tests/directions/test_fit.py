@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.architectures import build_generator, generator_spec
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import (
     fit_directions,
     fit_in_steps,
     guided_directions,
     random_directions,
 )
-from napari_slicegan.directions.features import Features
-from napari_slicegan.presets import preset
-from napari_slicegan.trained_generator import TrainedNetwork
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.directions.components import Features
+from napari_slicegan.models import build_generator, generator_spec
+from napari_slicegan.models.generator_file import TrainedNetwork
 from tests.directions.planted import LATENTS, SINGULAR, Map, frames, images, volumes
 from tests.refusals import Refusal, assert_refused
 from tests.toys import random_generator

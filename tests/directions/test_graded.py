@@ -17,7 +17,7 @@ from napari_slicegan.directions import (
     guided_directions,
     response_in_steps,
 )
-from napari_slicegan.generation import finished, generate
+from napari_slicegan.generation.generate import finished, generate
 from tests.directions.planted import signed
 from tests.refusals import Refusal, assert_refused
 

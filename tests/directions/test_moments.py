@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.directions.moments import (
+from napari_slicegan.directions.components import (
     Components,
     Moments,
     principal_components,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.directions import PROPERTIES, Gauge, suitable_properties
 from napari_slicegan.directions.properties import (
     anisotropy,
@@ -15,7 +16,6 @@ from napari_slicegan.directions.properties import (
     correlation_length,
     effective_diffusivity,
 )
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
 from tests.directions.planted import images
 from tests.refusals import assert_refused
 from tests.toys import random_generator

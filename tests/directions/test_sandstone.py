@@ -20,7 +20,7 @@ from napari_slicegan.directions import (
     sweep,
 )
 from napari_slicegan.metrics.connectivity import percolating_share
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
 FRACTION = ["phase_fraction"]
 STEPS = tuple(np.linspace(-3, 3, 9).tolist())

@@ -12,9 +12,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import Gauge, fit_directions, sweep
-from napari_slicegan.generation import generate
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.generation.generate import generate
 from tests.toys import PIXEL_SIZE_NM, random_generator
 
 if TYPE_CHECKING:

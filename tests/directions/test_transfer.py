@@ -9,6 +9,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import sample_data
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.directions import (
     Gauge,
     Sweeping,
@@ -16,11 +18,9 @@ from napari_slicegan.directions import (
     guided_directions,
     measure_effects,
 )
-from napari_slicegan.fine_tuning import fine_tune, settings_of
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.training.fine_tuning import fine_tune, settings_of
+from napari_slicegan.training.run_folder import RunFolder
 from tests.toys import train
 
 STEPS = 60

@@ -10,36 +10,37 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_slicegan.architectures import (
+from napari_slicegan.config.presets import VOLUME_PRESETS, preset
+from napari_slicegan.models import (
     Output,
     build_critic,
     build_generator,
     check_training_size,
     generator_spec,
 )
-from napari_slicegan.estimates import operation_counter
-from napari_slicegan.estimates import runs as estimates
-from napari_slicegan.estimates.operation_counter import META, Counter
-from napari_slicegan.estimates.runs import (
+from napari_slicegan.models import cost as operation_counter
+from napari_slicegan.models.cost import META, Counter
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.systems.presets import IMAGE_PRESETS
+from napari_slicegan.training import estimates as estimates
+from napari_slicegan.training.estimates import (
     Estimate,
+    Probe,
+    Timed,
     estimate,
     free_memory,
     patch_sizes,
     step_cost,
 )
-from napari_slicegan.estimates.step_probe import Probe, Timed
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.image_sets.presets import IMAGE_PRESETS
-from napari_slicegan.points.gaussian_mixture import nine_gaussians
-from napari_slicegan.presets import VOLUME_PRESETS, preset
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
 from tests.toys import Crops, parameter_count
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.run_data import Data
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.training.tasks import Data
     from tests.conftest import MakeGame
 
 FLOAT = 4

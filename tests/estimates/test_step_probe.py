@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from napari_slicegan.estimates.operation_counter import META
-from napari_slicegan.estimates.runs import step_cost
-from napari_slicegan.estimates.step_probe import Probe, Timed, probe, timed_settings
-from napari_slicegan.game import Game
-from napari_slicegan.presets import preset
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models.cost import META
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.estimates import (
+    Probe,
+    Timed,
+    probe,
+    step_cost,
+    timed_settings,
+)
 from tests.image_toys import small_image_config
 
 if TYPE_CHECKING:
@@ -37,7 +42,7 @@ def imagined(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(Game, "step", step)
     monkeypatch.setattr(
-        "napari_slicegan.estimates.step_probe.time.perf_counter", lambda: now[0]
+        "napari_slicegan.training.estimates.time.perf_counter", lambda: now[0]
     )
     probe.cache_clear()
     yield seen

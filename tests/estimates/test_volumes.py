@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_slicegan.architectures import build_generator, volume_spec
-from napari_slicegan.estimates import volumes as costs_module
-from napari_slicegan.estimates.operation_counter import META, Counter
-from napari_slicegan.estimates.volumes import (
+from napari_slicegan.config.presets import VOLUME_PRESETS, preset
+from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation import estimates as costs_module
+from napari_slicegan.generation.estimates import (
     GenerationCosts,
     generation_costs,
     memory_bytes,
     operations,
 )
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.presets import VOLUME_PRESETS, preset
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.trained_generator import TrainedGenerator
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume
+from napari_slicegan.models import build_generator, volume_spec
+from napari_slicegan.models.cost import META, Counter
+from napari_slicegan.models.generator_file import TrainedGenerator
 from tests.refusals import assert_refused
 from tests.toys import random_generator
 

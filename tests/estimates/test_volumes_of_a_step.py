@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from napari_slicegan.estimates import runs as estimates
-from napari_slicegan.estimates.runs import (
+from napari_slicegan.config.presets import preset
+from napari_slicegan.training import estimates as estimates
+from napari_slicegan.training.estimates import (
     MOST_VOLUMES,
     OVERHEAD_BYTES,
     USED_SHARE,
@@ -17,17 +18,16 @@ from napari_slicegan.estimates.runs import (
     step_cost,
     with_volumes,
 )
-from napari_slicegan.fine_tuning import fine_tune
-from napari_slicegan.presets import preset
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.fine_tuning import fine_tune
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 EMPTY: dict[str, Any] = {"critic_batch_size": None, "generator_batch_size": None}
 

@@ -12,16 +12,16 @@ import tifffile
 import torch
 from PIL import Image
 
-from napari_slicegan import cli
-from napari_slicegan.image_sets.generation import generate_images
-from napari_slicegan.image_sets.monitor import ImageQuality
-from napari_slicegan.images.image_files import read_image
-from napari_slicegan.presets import preset
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trained_generator import load_any_generator, load_generator
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.cli import parser as cli
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.generation.samples import generate_images
+from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.systems.image_task import ImageQuality
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
 from tests.test_resume import final_state
 from tests.toys import finish_of, parameter_count, phases_image, train

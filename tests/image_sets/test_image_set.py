@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_slicegan.config import ImageSettings
-from napari_slicegan.dataset import ImageSampler
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.transforms import ScaleMinMax
+from napari_slicegan.data.patch_sampler import ImageSampler
+from napari_slicegan.data.transforms import ScaleMinMax
+from napari_slicegan.systems.image_set import ImageSet
 from tests.image_toys import ellipses
 from tests.refusals import Refusal, assert_refused, titles
 

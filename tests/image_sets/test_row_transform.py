@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.image_sets.row_transform import RowStandardise
-from napari_slicegan.transforms import transform_from_state
+from napari_slicegan.data.transforms import transform_from_state
+from napari_slicegan.systems.row_transform import RowStandardise
 from tests.refusals import Refusal, assert_refused, titles
 
 

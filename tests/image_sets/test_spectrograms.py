@@ -12,21 +12,21 @@ import torch
 from numpy.typing import NDArray
 from scipy.io import wavfile
 
-from napari_slicegan import cli
+from napari_slicegan.cli import parser as cli
 from napari_slicegan.config import ImageSettings
-from napari_slicegan.dataset import ImageSampler
-from napari_slicegan.image_sets.generation import generate_samples
-from napari_slicegan.image_sets.image_set import ImageSet
-from napari_slicegan.image_sets.spectrograms import (
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.patch_sampler import ImageSampler
+from napari_slicegan.data.transforms import ScaleMinMax
+from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.systems.spectrograms import (
     SAMPLES,
     read_spectrograms,
     sound_of,
     spectrogram,
     write_sound,
 )
-from napari_slicegan.presets import preset
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.transforms import ScaleMinMax
+from napari_slicegan.training.trainer import Trainer
 from tests.refusals import Refusal, assert_refused, titles
 from tests.toys import train
 

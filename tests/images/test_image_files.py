@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_slicegan.images.image_files import read_image
+from napari_slicegan.data.image_files import read_image
 
 RNG = np.random.default_rng(1)
 GRAY = RNG.integers(0, 256, (20, 30), dtype=np.uint8)

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.config import MicrographSettings
-from napari_slicegan.images.line_moments import levelled, line_moments
-from napari_slicegan.micrograph import Micrograph
+from napari_slicegan.data.line_moments import levelled, line_moments
+from napari_slicegan.data.micrograph import Micrograph
 from tests.toys import smooth_field
 
 

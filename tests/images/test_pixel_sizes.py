@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan.images.image_files import read_image
-from napari_slicegan.images.pixel_sizes import NM_PER_UNIT, common_edge_nm
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.pixel_sizes import NM_PER_UNIT, common_edge_nm
 
 GRAY = np.random.default_rng(1).integers(0, 256, (20, 30), dtype=np.uint8)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from napari_slicegan.config import MicrographSettings
-from napari_slicegan.images.segmentation import denoise, otsu_thresholds, segment
+from napari_slicegan.data.segmentation import denoise, otsu_thresholds, segment
 
 
 def bands(*levels: float, noise: float, seed: int = 0) -> NDArray[np.uint8]:

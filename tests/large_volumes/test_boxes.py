@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.large_volumes.boxes import Spans, box_values
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.generation.lazy import Spans, box_values
 from tests.toys import random_generator
 
 BOXES: list[Spans] = [

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan.cli import main
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.streaming import StreamedVolume, stream_to_file
-from napari_slicegan.transforms import OneHotPhases
-from napari_slicegan.volume import Volume
+from napari_slicegan.cli.parser import main
+from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.generation.streaming import StreamedVolume, stream_to_file
+from napari_slicegan.volumes.volume import Volume
 from tests.refusals import Refusal, assert_refused
 from tests.streams import levels, stamps, stream
 from tests.toys import random_generator
@@ -110,7 +110,7 @@ def test_no_workers(tmp_path: Path) -> None:
 
 
 def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_slicegan.large_volumes.cluster.CONNECT_S", 0.5)
+    monkeypatch.setattr("napari_slicegan.generation.cluster.CONNECT_S", 0.5)
     # Nothing listens at port 1.
     for address in ("tcp://127.0.0.1:1", "nonsense://"):
         nobody: Refusal = (

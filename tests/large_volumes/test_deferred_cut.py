@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.large_volumes.deferred_cut import DeferredCut
+from napari_slicegan.generation.lazy import DeferredCut
 
 SHAPE = (9, 7, 8)
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.edits import Edit
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.large_volumes import boxes, endless
-from napari_slicegan.large_volumes.endless import EndlessVolume, lazy_volume
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation import lazy as boxes
+from napari_slicegan.generation import lazy as endless
+from napari_slicegan.generation.edits import Edit
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.generation.lazy import EndlessVolume, lazy_volume
 from tests.toys import random_generator
 
 SIZE = (30, 41, 52)

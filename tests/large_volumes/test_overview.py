@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.large_volumes import endless
-from napari_slicegan.large_volumes.endless import EndlessVolume
-from napari_slicegan.large_volumes.overview import Overview, empty_value, viewer_levels
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation import lazy as endless
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.lazy import (
+    EndlessVolume,
+    Overview,
+    empty_value,
+    viewer_levels,
+)
 from tests.toys import random_generator
 
 SIZE = (40, 33, 50)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from napari_slicegan.machine.atomic_files import (
+from napari_slicegan.runtime.atomic_files import (
     creating_folder,
     partial_path,
     remove_partial_files,
@@ -135,7 +135,7 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
 
 WRITE_ON_DEMAND = """
 import pathlib, sys
-from napari_slicegan.machine.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import replacing
 with replacing(pathlib.Path(sys.argv[1])) as temporary:
     temporary.write_text("whole")
     print("begun", flush=True)
@@ -235,7 +235,7 @@ def test_nothing_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
 
 WRITE_FOR_EVER = """
 import itertools, pathlib, sys
-from napari_slicegan.machine.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import replacing
 for number in itertools.count():
     with replacing(pathlib.Path(sys.argv[1])) as temporary:
         with temporary.open("w") as file:

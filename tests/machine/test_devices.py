@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_slicegan.machine.devices import (
+from napari_slicegan.runtime.devices import (
     available_devices,
     choose_device,
     memory_in_use,
     to_device,
 )
-from napari_slicegan.machine.heap import give_back_freed_memory
+from napari_slicegan.runtime.memory import give_back_freed_memory
 
 
 @pytest.fixture

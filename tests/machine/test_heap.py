@@ -12,7 +12,7 @@ import pytest
 PROGRAM = """
 import json, resource
 import numpy as np
-from napari_slicegan.machine.heap import give_back_freed_memory, keep_freed_memory
+from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.cli import main
-from napari_slicegan.game import Game
-from napari_slicegan.generation import generate
-from napari_slicegan.machine.precision import choose_precision, critic_order
-from napari_slicegan.presets import preset
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.volume import Volume
+from napari_slicegan.cli.parser import main
+from napari_slicegan.config.presets import preset
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.runtime.devices import choose_precision, critic_order
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import Crops, tensors, train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 MakeGame = Callable[..., Game]
 

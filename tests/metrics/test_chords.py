@@ -7,11 +7,7 @@ import numpy as np
 import pytest
 
 from napari_slicegan.metrics import lines
-from napari_slicegan.metrics.chords import (
-    chord_lengths,
-    lineal_path,
-    mean_chord_length,
-)
+from napari_slicegan.metrics.chords import chord_lengths, lineal_path, mean_chord_length
 from napari_slicegan.metrics.correlation import two_point_correlation
 
 if TYPE_CHECKING:

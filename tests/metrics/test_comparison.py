@@ -9,11 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.comparison import Comparison, compare
 from napari_slicegan.metrics.reference import Material, RealStatistics
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

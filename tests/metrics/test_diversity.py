@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_slicegan.metrics.diversity import diversity
+from napari_slicegan.metrics.novelty import diversity
 from tests.reports import gray, phases
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_slicegan.metrics.intensity import histogram_distance
+from napari_slicegan.metrics.fractions import histogram_distance
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.metrics.crops import Channels, Place, cut, random_places
-from napari_slicegan.metrics.memorisation import Memorisation, memorisation
+from napari_slicegan.metrics.novelty import Memorisation, memorisation
 from tests.reports import colour, gray, phases
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.mixture import high_quality_share, recovered_modes
+from napari_slicegan.systems.gaussian_mixture import high_quality_share, recovered_modes
 
 MEANS = np.array([(x, y) for x in (-2.0, 0.0, 2.0) for y in (-2.0, 0.0, 2.0)])
 SIGMA = 0.05

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.reference import Sample, reference_of
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 
 RNG = np.random.default_rng(0)
 VOLUME = Volume(RNG.integers(0, 2, (40, 44, 48)), "phases", 10.0)

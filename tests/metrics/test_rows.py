@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 
 RNG = np.random.default_rng(2)
 

@@ -14,7 +14,7 @@ from napari_slicegan.metrics import QUICK_METRICS, reference, stored_volume
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.sampling import blocks_of, sections_of
 from napari_slicegan.metrics.stored_volume import StoredVolume
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 from tests.reports import colour, gray, phases
 
 

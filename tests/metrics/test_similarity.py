@@ -6,10 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity as skimage_similarity
 
-from napari_slicegan.metrics.similarity import (
-    luminance_overlap,
-    structural_similarity,
-)
+from napari_slicegan.metrics.similarity import luminance_overlap, structural_similarity
 
 RNG = np.random.default_rng(0)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_slicegan.metrics.surface import (
+from napari_slicegan.metrics.interfaces import (
     face_density,
     face_density_along,
     specific_surface,

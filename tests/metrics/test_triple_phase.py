@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_slicegan.metrics.triple_phase import triple_edges, triple_phase_boundary
+from napari_slicegan.metrics.interfaces import triple_edges, triple_phase_boundary
 
 
 def test_three_sectors_meet_in_one_line_along_each_axis() -> None:

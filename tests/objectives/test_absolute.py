@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.objectives.absolute import (
+from napari_slicegan.losses.absolute import (
     BINARY_CROSS_ENTROPY,
     HINGE,
     LEAST_SQUARES,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.objectives.anchors import (
+from napari_slicegan.systems.realness_loss import (
     Anchors,
     NormalAndUniform,
     SkewNormal,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicegan.config import ObjectiveSettings
-from napari_slicegan.objectives import OBJECTIVES, Objective, build_objective
+from napari_slicegan.losses import OBJECTIVES, Objective, build_objective
 
 # Those with a gradient penalty, and those whose critic gives one score.
 PENALISED = ["bce", "hinge", "lsgan", "r3gan", "wgan-gp"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_slicegan.objectives.r3gan import RelativisticPairing
+from napari_slicegan.losses.r3gan import RelativisticPairing
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -9,11 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.objectives.anchors import Fixed, NormalAndUniform
-from napari_slicegan.objectives.realness import Realness, cross_entropy
+from napari_slicegan.systems.realness_loss import (
+    Fixed,
+    NormalAndUniform,
+    Realness,
+    cross_entropy,
+)
 
 if TYPE_CHECKING:
-    from napari_slicegan.config.game import RealnessForm
+    from napari_slicegan.config.objective import RealnessForm
 
 REAL_ANCHOR = (0.05, 0.05, 0.1, 0.3, 0.5)
 GENERATED_ANCHOR = (0.6, 0.2, 0.1, 0.07, 0.03)

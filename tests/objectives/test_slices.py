@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.estimates.runs import step_cost
-from napari_slicegan.game import Game
-from napari_slicegan.objectives import OBJECTIVES
+from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.estimates import step_cost
 from tests.toys import Crops
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.objectives.wgan import WassersteinClipping
+from napari_slicegan.losses.wasserstein import WassersteinClipping
 
 
 def normal(*shape: int, seed: int = 1) -> Tensor:

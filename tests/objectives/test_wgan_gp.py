@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.objectives.wgan_gp import WassersteinGradientPenalty
+from napari_slicegan.losses.wasserstein import WassersteinGradientPenalty
 
 
 def rng(seed: int = 0) -> torch.Generator:

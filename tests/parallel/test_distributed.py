@@ -14,14 +14,14 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from napari_slicegan.parallel.distributed import (
+from napari_slicegan.runtime.distributed import (
     VARIABLES,
     DistributedContext,
     LostPeerError,
 )
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.distributed_runs import (
     N,
     cases,
@@ -171,7 +171,7 @@ def test_networks_that_differ_are_reported_by_all(tmp_path: Path) -> None:
 def test_a_single_process_joins_nobody() -> None:
     code = (
         "import torch.distributed as dist; "
-        "from napari_slicegan.parallel.distributed import distributed_context; "
+        "from napari_slicegan.runtime.distributed import distributed_context; "
         "print(distributed_context().world_size, dist.is_initialized())"
     )
     done = subprocess.run(

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from napari_slicegan.cli import main
-from napari_slicegan.parallel.distributed import VARIABLES, is_launched, is_main_process
+from napari_slicegan.cli.parser import main
+from napari_slicegan.runtime.distributed import VARIABLES, is_launched, is_main_process
 
 
 @pytest.fixture(autouse=True)

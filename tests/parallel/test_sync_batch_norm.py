@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.parallel.distributed import (
+from napari_slicegan.runtime.distributed import (
     SINGLE_PROCESS,
     DistributedContext,
     SyncBatchNorm,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan.run_folder import RunFolder
+from napari_slicegan.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes meet in another way")
 TIMEOUT_S = 240

@@ -13,16 +13,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_slicegan import cli
-from napari_slicegan.image_sets.generation import generate_samples
-from napari_slicegan.points.gaussian_mixture import GaussianMixture, nine_gaussians
-from napari_slicegan.points.mixture_sweep import OUTCOMES, SCHEDULES, steps_for, sweep
-from napari_slicegan.points.monitor import PointMonitor, PointQuality
-from napari_slicegan.points.scatter import Scatter
-from napari_slicegan.presets import preset
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trained_generator import load_any_generator
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.cli import parser as cli
+from napari_slicegan.config.presets import preset
+from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.models.generator_file import load_any_generator
+from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
+from napari_slicegan.systems.mixture_sweep import OUTCOMES, SCHEDULES, steps_for, sweep
+from napari_slicegan.systems.point_task import PointMonitor, PointQuality, Scatter
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import small_image_config, toy_set
 from tests.test_resume import final_state
 from tests.toys import train

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan.reporting.csv_table import COLUMNS, write_csv
+from napari_slicegan.report.text import COLUMNS, write_csv
 from tests.reports import CASES, case, made_of, row
 
 

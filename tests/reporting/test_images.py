@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_slicegan.metrics.reference import reference_of
-from napari_slicegan.reporting.images import Colouring, pictures_of, scale_bar
-from napari_slicegan.volume import Volume
+from napari_slicegan.report.plots import Colouring, pictures_of, scale_bar
+from napari_slicegan.volumes.volume import Volume
 from tests.reports import EDGE, case, phases
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from napari_slicegan.sample_data import SAMPLES
 
-from napari_slicegan.generation import generate
-from napari_slicegan.reporting import model_card
-from napari_slicegan.reporting.model_card import card_path, export_generator
-from napari_slicegan.reporting.proof import ProofSettings
-from napari_slicegan.reporting.provenance import NOT_STATED, provenance_of
-from napari_slicegan.trained_generator import load_generator
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report import model_card
+from napari_slicegan.report.model_card import card_path, export_generator
+from napari_slicegan.report.proof import ProofSettings
+from napari_slicegan.report.provenance import NOT_STATED, provenance_of
 from tests.toys import phases_image
 
 

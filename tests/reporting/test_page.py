@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan.reporting.figures import page_figures
-from napari_slicegan.reporting.page import page, write_report
-from napari_slicegan.reporting.proof import Proof, ProofSettings
-from napari_slicegan.reporting.proof_checks import Check
-from napari_slicegan.reporting.provenance import ImageFacts, Provenance
+from napari_slicegan.report.page import page, page_figures, write_report
+from napari_slicegan.report.proof import Check, Proof, ProofSettings
+from napari_slicegan.report.provenance import ImageFacts, Provenance
 from tests.reports import CASES, case
 
 VOID = {"meta", "link", "br", "img", "hr", "path", "use", "image"}

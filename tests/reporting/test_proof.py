@@ -11,21 +11,24 @@ import numpy as np
 import pytest
 
 from napari_slicegan.config import AXES
-from napari_slicegan.generation import finished
+from napari_slicegan.data.transforms import ScaleMinMax
+from napari_slicegan.generation.generate import finished
 from napari_slicegan.metrics.reference import IN_3D, Sample, reference_of
-from napari_slicegan.reporting.proof import NO_TAUFACTOR, Proof, ProofSettings, prove
-from napari_slicegan.reporting.proof_checks import (
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report.proof import (
+    NO_TAUFACTOR,
+    Proof,
+    ProofSettings,
     check_diversity,
     check_isotropy,
     check_memorisation,
     check_size,
     check_textures,
+    prove,
     views_of,
 )
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.transforms import ScaleMinMax
-from napari_slicegan.volume import Volume
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.volumes.volume import Volume
 from tests.reports import gray, phases
 from tests.toys import random_generator
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_slicegan.metrics.comparison import Row, compare
-from napari_slicegan.report import summary
-from napari_slicegan.reporting.text import findings, verdict
-from napari_slicegan.volume import Volume
+from napari_slicegan.report.figure import summary
+from napari_slicegan.report.text import findings, verdict
+from napari_slicegan.volumes.volume import Volume
 from tests.reports import case, made_of, row
 
 

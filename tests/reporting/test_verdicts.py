@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from napari_slicegan.reporting.verdicts import NO_FLOOR, UNKNOWN_IN_2D, metric_verdicts
+from napari_slicegan.report.text import NO_FLOOR, UNKNOWN_IN_2D, metric_verdicts
 from tests.reports import CASES, case, made_of, row
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.architectures import build_generator
-from napari_slicegan.architectures.slicegan import GeneratorSpec, VolumeGenerator
-from napari_slicegan.training.averaging import AveragedGenerator
+from napari_slicegan.models import build_generator
+from napari_slicegan.models.slicegan import GeneratorSpec, VolumeGenerator
+from napari_slicegan.training.ema import AveragedGenerator
 
 
 def rng(seed: int = 0) -> torch.Generator:

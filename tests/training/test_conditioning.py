@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.architectures import build_generator, generator_spec
-from napari_slicegan.dataset import patch_samplers
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.patch_sampler import patch_samplers
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import condition_direction, guided_directions
-from napari_slicegan.generation import generate
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training.conditioning import (
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.models import build_generator, generator_spec
+from napari_slicegan.training.adversarial_step import (
     beside_labels,
     fractions_of,
     scaled_labels,
     with_labels,
 )
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.refusals import Refusal, assert_refused
 from tests.toys import phases_image, random_generator, small_config, smooth_field, train
 

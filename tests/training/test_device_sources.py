@@ -8,24 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.dataset import ImageSampler, PatchSampler, Symmetries
-from napari_slicegan.estimates.operation_counter import META
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.points.gaussian_mixture import nine_gaussians
-from napari_slicegan.points.transform import Unchanged
-from napari_slicegan.training import device_sources
-from napari_slicegan.training.device_sources import (
-    CropsOnDevice,
-    ImagesOnDevice,
-    on_device,
-)
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.patch_sampler import ImageSampler, PatchSampler, Symmetries
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.models.cost import META
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.systems.point_task import Unchanged
+from napari_slicegan.training import sources as device_sources
+from napari_slicegan.training.sources import CropsOnDevice, ImagesOnDevice, on_device
 from tests.image_toys import ellipses
 from tests.toys import TOY_LABELS, phases_image
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
-    from napari_slicegan.dataset import Source
+    from napari_slicegan.data.patch_sampler import Source
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_slicegan.training.hard_phases import hardened
+from napari_slicegan.training.adversarial_step import hardened
 
 
 def soft_sum(logits: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_slicegan.training.lookahead import Lookahead
+from napari_slicegan.training.optimizers import Lookahead
 
 
 class Player(nn.Module):

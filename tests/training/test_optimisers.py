@@ -11,9 +11,9 @@ from torch import nn
 
 from benchmarks.objectives import PUBLISHED
 from napari_slicegan.config import OptimiserSettings
-from napari_slicegan.game import Game
-from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.training.optimisers import OPTIMISERS
+from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.optimizers import OPTIMISERS
 from tests.toys import Crops
 
 MakeGame = Callable[..., Game]

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.training.phase_weights import matching_weights
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import small_config
 
 

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training.preview_image import GAP, PANEL, preview_image
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.training.monitors import GAP, PANEL, preview_image
+from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image
 
 StartToy = Callable[..., Trainer]

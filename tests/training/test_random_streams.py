@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.training.random_streams import PURPOSES, RandomStreams
+from napari_slicegan.training.adversarial_step import PURPOSES, RandomStreams
 
 
 def drawn(streams: RandomStreams, purpose: str, n: int = 5) -> Tensor:

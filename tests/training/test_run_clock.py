@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from napari_slicegan.game import Game
-from napari_slicegan.monitors import Quality
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training import run_clock
+from napari_slicegan.training import clock as run_clock
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.monitors import Quality
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of
 
 if TYPE_CHECKING:
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.volumes.volume import Volume
 
 StartToy = Callable[..., Trainer]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_slicegan.dataset import ImageSampler, PatchSampler
-from napari_slicegan.parallel.distributed import SINGLE_PROCESS, DistributedContext
-from napari_slicegan.training.shared_source import shared
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.patch_sampler import ImageSampler, PatchSampler
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.runtime.distributed import SINGLE_PROCESS, DistributedContext
+from napari_slicegan.training.sources import shared
 from tests.image_toys import ellipses
 from tests.toys import TOY_LABELS, phases_image
 

@@ -11,21 +11,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.architectures import generator_spec
-from napari_slicegan.estimates.operation_counter import META
-from napari_slicegan.game import Game
-from napari_slicegan.objectives import OBJECTIVES
-from napari_slicegan.parallel import distributed
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
-from napari_slicegan.trainer import Trainer
-from napari_slicegan.training.step_losses import LossHistory, StepLosses
+from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.models import generator_spec
+from napari_slicegan.models.cost import META
+from napari_slicegan.runtime import distributed
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.history import LossHistory, StepLosses
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import small_image_config
 from tests.toys import TOY_PATCH, finish_of, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 StartToy = Callable[..., Trainer]
 

@@ -7,12 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_slicegan.volume_files.block_tree import (
-    Block,
-    BlockTree,
-    inner_edge,
-    levels_for,
-)
+from napari_slicegan.volumes.block_tree import Block, BlockTree, inner_edge, levels_for
 
 TREES = [
     BlockTree((8, 8, 8), (8, 8, 8), 1),

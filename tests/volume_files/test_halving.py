@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.volume_files.halving import halved_phases, halved_values
+from napari_slicegan.volumes.block_tree import halved_phases, halved_values
 from tests.toys import smooth_field
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan.volume_files.block_tree import Block, BlockTree
-from napari_slicegan.volume_files.ome_zarr import (
+from napari_slicegan.volumes.block_tree import Block, BlockTree
+from napari_slicegan.volumes.ome_zarr import (
     BlockedImage,
     ImageFacts,
     create_image,

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan.cli import main
-from napari_slicegan.generation import VolumePlan, generate
+from napari_slicegan.cli.parser import main
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.metrics.stored_volume import StoredVolume
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
 from tests.toys import phases_image, random_generator
 
 if TYPE_CHECKING:

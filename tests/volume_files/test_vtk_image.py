@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from napari_slicegan.volume import Volume
-from napari_slicegan.volume_files import vtk_image
+from napari_slicegan.volumes import vtk_image
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from pathlib import Path

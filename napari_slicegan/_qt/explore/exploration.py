@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_slicegan.regions import Region
+    from napari_slicegan.generation.regions import Region
 
 Size = tuple[int, int, int]
 # What a preview may take while a slider is dragged.
@@ -26,7 +26,7 @@ class Exploration:
     Attributes
     ----------
     seed, size, truncation
-        As of `napari_slicegan.generation.VolumePlan`.
+        As of `napari_slicegan.generation.generate.VolumePlan`.
     first, last
         Blocks that are edited, as of `Direction.edit`; None is each direction's own.
     region

@@ -1,30 +1,146 @@
-"""What the workers of the Explore panel do: generators that call the engine.
-
-torch is loaded here, inside the worker's thread, never with the window.
-"""
+"""Jobs of the Explore panel: requests, and generators that call the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan._qt.explore.requests import (
-    Curve,
-    FitRequest,
-    Found,
-    GradeRequest,
-    Row,
-    Studied,
-    SweepRequest,
-)
-
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.exploration import Exploration, Size
+    from napari_slicegan.config import Axis
     from napari_slicegan.directions import Direction, DirectionSet, Graded, Sweep
-    from napari_slicegan.edits import Edit
-    from napari_slicegan.trained_generator import TrainedGenerator
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.generation.edits import Edit
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.volumes.volume import Volume
+
+
+@dataclass(frozen=True)
+class Studied:
+    """What the panel must know of a generator.
+
+    Attributes
+    ----------
+    blocks
+        Names of what can be edited, ``"latent"`` first.
+    properties
+        Those that can be measured quickly: key of ``PROPERTIES`` -> title with unit.
+    """
+
+    blocks: tuple[str, ...]
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """What to look for.
+
+    Attributes
+    ----------
+    block, n_components, n_samples
+        As of `napari_slicegan.directions.fit_directions`.
+    guided
+        Properties that get a direction of their own.
+    n_guided
+        Volumes that are measured for these.
+    """
+
+    block: str = "block2"
+    n_components: int = 6
+    n_samples: int = 1000
+    guided: tuple[str, ...] = ()
+    n_guided: int = 300
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """A direction and the strengths from end to end."""
+
+    name: str
+    first: float = -3.0
+    last: float = 3.0
+    n: int = 7
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """[n], evenly spaced."""
+        step = (self.last - self.first) / (self.n - 1)
+        return tuple(self.first + number * step for number in range(self.n))
+
+
+@dataclass(frozen=True)
+class GradeRequest:
+    """What is asked for along an axis.
+
+    Attributes
+    ----------
+    direction
+        Name of the direction that is used.
+    measured
+        Key of ``PROPERTIES``.
+    axis, first, last, n_slabs
+        As of `napari_slicegan.directions.Grade`.
+    """
+
+    direction: str
+    measured: str
+    axis: Axis = "z"
+    first: float = 0.2
+    last: float = 0.3
+    n_slabs: int = 8
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Properties of one sample against the strength of a direction.
+
+    Attributes
+    ----------
+    strengths
+        [N].
+    properties
+        By key of ``PROPERTIES``: [N].
+    """
+
+    strengths: tuple[float, ...]
+    properties: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is shown of one direction.
+
+    Attributes
+    ----------
+    words
+        What it really moves, in a line.
+    facts
+        Its effect on every property, a line for each.
+    plotted
+        Key and title of the property in the plot.
+    curve
+        The measured points.
+    has_example
+        Whether there is a volume that can be made again.
+    """
+
+    name: str
+    words: str
+    facts: str
+    plotted: tuple[str, str]
+    curve: Curve
+    has_example: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Directions that were fitted or loaded, and what is shown of them."""
+
+    directions: DirectionSet
+    rows: tuple[Row, ...]
+    sentence: str
+
 
 # Parts of the time of a fit: components, guided directions; the rest is measuring.
 COMPONENTS_SHARE, GUIDED_SHARE, EFFECTS_SHARE = 0.15, 0.3, 0.8
@@ -42,9 +158,9 @@ def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Stud
         If it does not make volumes.
     """
     from napari_slicegan.directions import PROPERTIES, suitable_properties
-    from napari_slicegan.edits import block_names
-    from napari_slicegan.machine.devices import choose_device
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.generation.edits import block_names
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.runtime.devices import choose_device
 
     yield 0.0
     if not isinstance(trained, TrainedGenerator):
@@ -65,7 +181,7 @@ def fit(
 ) -> Generator[float, None, Found]:
     """Find directions and measure what they do."""
     from napari_slicegan.directions import fit_in_steps, guided_in_steps
-    from napari_slicegan.generation import scaled
+    from napari_slicegan.generation.generate import scaled
 
     found = yield from scaled(
         fit_in_steps(trained, request.block, request.n_components, request.n_samples),
@@ -92,7 +208,7 @@ def measured(
 ) -> Generator[float, None, Found]:
     """Measure the effects, unless they are known, and the curves for the plots."""
     from napari_slicegan.directions import Gauge, effects_in_steps, sweep_in_steps
-    from napari_slicegan.generation import scaled
+    from napari_slicegan.generation.generate import scaled
 
     gauge = Gauge(trained)
     done = 0.0
@@ -216,7 +332,7 @@ def render(
         Properties by key of ``PROPERTIES``; none unless they are to be measured.
     """
     from napari_slicegan.directions import Gauge, suitable_properties
-    from napari_slicegan.generation import VolumePlan, generate_in_steps
+    from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
 
     plan = VolumePlan(
         trained,

@@ -15,9 +15,9 @@ from napari_slicegan._qt.explore.jobs import render
 from napari_slicegan._qt.worker import SteeredWorker
 
 if TYPE_CHECKING:
-    from napari_slicegan._qt.explore.requests import Found
-    from napari_slicegan.trained_generator import TrainedGenerator
-    from napari_slicegan.volume import Volume
+    from napari_slicegan._qt.explore.jobs import Found
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.volumes.volume import Volume
 
 # Until this machine has made a volume: 64^3 in 0.2 s.
 GUESSED_VOXELS_PER_S = 64**3 / 0.2

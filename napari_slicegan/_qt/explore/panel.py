@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_slicegan._qt.explore import files as explore_files
+from napari_slicegan._qt.explore import session as explore_files
 from napari_slicegan._qt.explore.exploration import Exploration, History
-from napari_slicegan._qt.explore.inputs import ExploreInputs
-from napari_slicegan._qt.explore.session import ExploreSession
-from napari_slicegan._qt.explore.source import ExploreSource
+from napari_slicegan._qt.explore.forms import ExploreInputs
+from napari_slicegan._qt.explore.session import ExploreSession, ExploreSource
 from napari_slicegan._qt.viewer import layer_inputs, layers
-from napari_slicegan._qt.widgets.drop_target import DropTarget
-from napari_slicegan._qt.widgets.messages import MessageLine
-from napari_slicegan._qt.widgets.task_row import TaskRow
-from napari_slicegan.regions import Box, region_from_state
+from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
+from napari_slicegan._qt.widgets.progress import TaskRow
+from napari_slicegan.generation.regions import Box, region_from_state
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_slicegan._qt.explore.requests import Found, Studied
+    from napari_slicegan._qt.explore.jobs import Found, Studied
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.directions import Graded, Sweep
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.volumes.volume import Volume
 
 
 class ExplorePanel(DropTarget, QWidget):

@@ -1,4 +1,4 @@
-"""A generator that is explored: its directions, and the work beside the window."""
+"""The generator that is explored: its source, directions and files."""
 
 from __future__ import annotations
 
@@ -7,23 +7,79 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
+from napari_slicegan._qt.volume.generator_source import GeneratorSource
+from napari_slicegan._qt.widgets.basics import button
+from napari_slicegan.sample_data import path as sample_path
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
     from napari_slicegan._qt.explore.exploration import Exploration
-    from napari_slicegan._qt.explore.requests import (
+    from napari_slicegan._qt.explore.jobs import (
         FitRequest,
         Found,
         GradeRequest,
         Studied,
         SweepRequest,
     )
-    from napari_slicegan._qt.widgets.task_row import TaskRow
+    from napari_slicegan._qt.widgets.progress import TaskRow
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.directions import DirectionSet, Sweep
-    from napari_slicegan.trained_generator import TrainedGenerator
+    from napari_slicegan.models.generator_file import TrainedGenerator
+
+SAMPLE = "varied_sandstone"
+GENERATOR = "generator.safetensors"
+
+
+class ExploreSource(GeneratorSource):
+    """Holds a generator; takes the latest run by itself when it is first seen."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._offered: Path | None = None
+        # children
+        self.sample_button = button(
+            "sample_generator", "Sample: sandstone", "A small generator to try it with."
+        )
+        self.run_button = button(
+            "explore_run", "Latest run", "The run of the second tab, as last saved."
+        )
+        self.run_button.setEnabled(False)
+        # layout
+        row = QHBoxLayout()
+        row.addWidget(self.sample_button)
+        row.addWidget(self.run_button)
+        self.add_row(row)
+        # signals
+        self.sample_button.clicked.connect(lambda checked: self.open_sample())
+        self.run_button.clicked.connect(lambda checked: self.open_offered())
+
+    def open_sample(self) -> None:
+        """Load the small generator that comes with the program."""
+        self.load(sample_path(SAMPLE))
+
+    def offer(self, path: str | Path) -> None:
+        """A run that can be explored."""
+        self._offered = Path(path)
+        self.run_button.setEnabled(True)
+
+    def open_offered(self) -> None:
+        """Load the run that was offered, if there is one."""
+        if self._offered is not None:
+            self.load(self._offered)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Go on with the run of the other tabs if there is nothing else."""
+        super().showEvent(event)
+        # A run that has just begun has nothing to load yet; that is no fault.
+        saved = self._offered and (self._offered / GENERATOR).is_file()
+        if saved and self.value() is None and not self.is_loading:
+            self.open_offered()
+
 
 DEVICE = "auto"
 NO_GENERATOR = "Expected a generator; train one, or open a run or the sample first."
@@ -177,3 +233,30 @@ class ExploreSession(QObject):
         if not ready:
             self.failed.emit(sentence)
         return ready
+
+
+DIRECTIONS, ENDING = "Directions (*.safetensors)", ".safetensors"
+SWEEPS = (
+    "Volumes, TIFF (*.tif);;Properties, CSV (*.csv);;Properties, plot (*.png);;"
+    "Middle planes, animation (*.gif)"
+)
+
+
+def ask_for_directions(parent: QWidget) -> Path | None:
+    """File to read directions from; None if the user changes their mind."""
+    path, _ = QFileDialog.getOpenFileName(parent, "Load directions", "", DIRECTIONS)
+    return Path(path) if path else None
+
+
+def ask_for_new_directions(parent: QWidget) -> Path | None:
+    """File to write directions to."""
+    path, _ = QFileDialog.getSaveFileName(parent, "Save the directions", "", DIRECTIONS)
+    return Path(path).with_suffix(ENDING) if path else None
+
+
+def ask_for_new_sweep(parent: QWidget) -> Path | None:
+    """File to write a sweep to; the kind that is chosen gives it its ending."""
+    path, chosen = QFileDialog.getSaveFileName(parent, "Save the sweep", "", SWEEPS)
+    if not path:
+        return None
+    return Path(path) if Path(path).suffix else Path(path + chosen[-5:-1])

@@ -8,14 +8,14 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QPixmap
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.micrograph.pixel_size_editor import PixelSizeEditor
+from napari_slicegan._qt.micrograph.controls import PixelSizeEditor
 from napari_slicegan._qt.viewer.colours import phase_colours
-from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.basics import MessageLine
 from napari_slicegan.config import MicrographSettings
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import Understood
-    from napari_slicegan.micrograph import Micrograph
+    from napari_slicegan.data.micrograph import Micrograph
 
 SWATCH = 14
 NM_PER_UM = 1000

@@ -16,10 +16,14 @@ import numpy as np
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
-from napari_slicegan.image_checks import Fractions, image_warnings, view_fractions
-from napari_slicegan.images.image_files import read_image
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.metrics.image_checks import (
+    Fractions,
+    image_warnings,
+    view_fractions,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 
+from napari_slicegan._qt.micrograph.controls import SegmentationControls
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
 from napari_slicegan._qt.micrograph.image_source import (
     Attempt,
@@ -17,19 +18,17 @@ from napari_slicegan._qt.micrograph.image_source import (
     Understood,
     attempt,
 )
-from napari_slicegan._qt.micrograph.segmentation_controls import SegmentationControls
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
-from napari_slicegan._qt.widgets.drop_target import DropTarget
-from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_slicegan.micrograph import Micrograph
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.data.training_images import TrainingImages
 
 # While someone turns a knob, images are prepared only when it rests.
 REST_MS = 200

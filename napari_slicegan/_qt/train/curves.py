@@ -1,4 +1,4 @@
-"""Curves of a run: losses, quality beside its noise floor, and speed."""
+"""Curves of a run and the numbers behind them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,101 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph
+from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.train.series import RunSeries, Series
-from napari_slicegan._qt.widgets.messages import FaultGuard, is_dark
+from napari_slicegan._qt.widgets.basics import FaultGuard, is_dark
 
 if TYPE_CHECKING:
-    from napari_slicegan.step_report import StepReport
-    from napari_slicegan.training.monitored_curve import MonitoredCurve
+    from napari_slicegan.training.monitors import MonitoredCurve
+    from napari_slicegan.training.report import StepReport
+
+SPEED_WINDOW = 20
+"""Steps that the speed of a run read from its folder is the mean of."""
+
+
+class Series:
+    """Points (x, y) that grow at the end; appending is cheap, so is drawing."""
+
+    def __init__(self) -> None:
+        self._points = np.empty((256, 2))
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    def append(self, x: float, y: float) -> None:
+        """Add a point; one that is not finite is left out."""
+        if not math.isfinite(y):
+            return
+        if self._n == len(self._points):
+            self._points = np.concatenate([self._points, np.empty_like(self._points)])
+        self._points[self._n] = x, y
+        self._n += 1
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Positions, [n]."""
+        return self._points[: self._n, 0]
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Values, [n]."""
+        return self._points[: self._n, 1]
+
+
+class RunSeries:
+    """All curves of a run over its steps, from its reports or from its folder."""
+
+    def __init__(self) -> None:
+        self.critic_loss = Series()
+        self.generator_loss = Series()
+        self.steps_per_s = Series()
+        self._quality: dict[str, Series] = {}
+
+    def add(self, reports: Iterable[StepReport]) -> None:
+        """Append what steps reported."""
+        for report in reports:
+            self.critic_loss.append(report.step, report.critic_loss)
+            self.generator_loss.append(report.step, report.generator_loss)
+            self.steps_per_s.append(report.step, report.steps_per_s)
+            if report.quality is not None:
+                self._add_quality(report.step, vars(report.quality))
+
+    def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
+        """Append the rows of ``history.csv``."""
+        times: list[float] = []
+        for row in rows:
+            step = int(row["step"])
+            self.critic_loss.append(step, float(row["critic_loss"]))
+            self.generator_loss.append(step, float(row["generator_loss"]))
+            times = [*times[-SPEED_WINDOW:], float(row["elapsed_s"])]
+            if times[-1] > times[0]:
+                speed = (len(times) - 1) / (times[-1] - times[0])
+                self.steps_per_s.append(step, speed)
+            measured = {name: row[name] for name in row.keys() - OF_EVERY_RUN}
+            if all(measured.values()):
+                self._add_quality(step, {n: float(x) for n, x in measured.items()})
+
+    def of(self, column: str) -> Series:
+        """One number of the quality; empty before it is measured."""
+        return self._quality.setdefault(column, Series())
+
+    def last(self, column: str) -> float:
+        """Its newest value; nan before it is measured."""
+        points = self.of(column)
+        return float(points.y[-1]) if len(points) else math.nan
+
+    def _add_quality(self, step: int, quality: Mapping[str, float]) -> None:
+        for column, value in quality.items():
+            self.of(column).append(step, value)
+
+
+# Columns of every history; all others are of the quality.
+OF_EVERY_RUN = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}
+
 
 REDRAW_MS = 1000
 PLOT_HEIGHT = 78

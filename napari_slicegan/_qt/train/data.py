@@ -1,18 +1,28 @@
-"""What the next run is trained on: images of the first tab, a folder, or points."""
+"""What the next run is trained on, and where it is kept."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from platformdirs import user_data_path
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_slicegan._qt.train.image_folder import ImageFolder
+from napari_slicegan._qt.widgets.basics import button
 
 if TYPE_CHECKING:
-    from napari_slicegan.run_data import Given
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.training.tasks import Given
 
 NO_IMAGES = "Choose an image in the first tab; then training can start."
 NO_SET = "Choose a folder of images, or an image in the first tab."
@@ -91,3 +101,121 @@ def _of_images(images: TrainingImages) -> str:
     count = sum(1 for _ in images)
     more = "" if count == 1 else f" and {count - 1} more"
     return f"{first.name}{more}: {size} pixels, {what}, {images.material}"
+
+
+CROPS = "of the first tab"
+
+
+class ImageFolder(QWidget):
+    """Edits the path of a folder; empty for the images of the first tab."""
+
+    value_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # children
+        self.line = QLineEdit()
+        self.line.setObjectName("image_folder")
+        self.line.setPlaceholderText(CROPS)
+        self.line.setClearButtonEnabled(True)
+        self.line.setToolTip(
+            "<qt>Folder of whole images, tables or sounds, searched with the folders "
+            "in it. Empty: crops of the first tab's micrograph or, with 'Cut along', "
+            "whole planes of its volume.</qt>"
+        )
+        self.browse = button(
+            "browse_images", "Folder...", "Train on the whole images of a folder."
+        )
+        # layout
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel("Images"))
+        layout.addWidget(self.line)
+        layout.addWidget(self.browse)
+        # signals
+        self.line.textChanged.connect(
+            lambda text: self.value_changed.emit(self.value())
+        )
+        self.browse.clicked.connect(lambda checked: self._choose())
+
+    def value(self) -> Path | None:
+        """The folder, if one is wanted."""
+        text = self.line.text().strip()
+        return Path(text).expanduser().absolute() if text else None
+
+    def set_value(self, folder: str | Path | None) -> None:
+        """Show a folder."""
+        self.line.setText("" if folder is None else str(folder))
+
+    def _choose(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder of images")
+        if chosen:
+            self.set_value(chosen)
+
+
+def default_root() -> Path:
+    """Folder for runs in the user's own data folder."""
+    return user_data_path("napari-slicegan", appauthor=False) / "runs"
+
+
+class RunLocation(QWidget):
+    """Edits the folder that each run gets a folder in."""
+
+    value_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # children
+        self.line = QLineEdit()
+        self.line.setObjectName("run_root")
+        self.browse = QPushButton("Browse...")
+        self.browse.setObjectName("browse_run_root")
+        # layout
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel("Runs in"))
+        layout.addWidget(self.line)
+        layout.addWidget(self.browse)
+        self.set_value(default_root())
+        # signals
+        self.line.editingFinished.connect(self._edited)
+        self.browse.clicked.connect(self._choose)
+
+    def value(self) -> Path:
+        """The folder; the default one if the line is empty."""
+        text = self.line.text().strip()
+        return Path(text).expanduser().absolute() if text else default_root()
+
+    def set_value(self, root: str | Path) -> None:
+        """Show a folder."""
+        self.line.setText(str(root))
+        self.line.setCursorPosition(0)
+        self.line.setToolTip(f"<qt>Each run gets a folder of its own in {root}.</qt>")
+
+    def new_folder(self, name: str) -> Path:
+        """Path that does not exist yet, named after the image and the time."""
+        plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)
+        stem = f"{plain or 'run'}-{datetime.now():%Y%m%d-%H%M%S}"
+        path, number = self.value() / stem, 2
+        while path.exists():
+            path, number = self.value() / f"{stem}-{number}", number + 1
+        return path
+
+    def ask_for_run(self) -> Path | None:
+        """Let the user pick an earlier run; None if they did not."""
+        chosen = QFileDialog.getExistingDirectory(
+            self, "Continue a run: choose its folder", str(self.value())
+        )
+        return Path(chosen) if chosen else None
+
+    def _choose(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self, "Folder for runs", str(self.value())
+        )
+        if chosen:
+            self.set_value(chosen)
+            self._edited()
+
+    def _edited(self) -> None:
+        self.set_value(self.value())
+        self.value_changed.emit(self.value())

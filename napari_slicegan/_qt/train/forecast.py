@@ -8,13 +8,13 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import Machine, look_ahead
-from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.basics import MessageLine
 from napari_slicegan._qt.worker import SteeredWorker
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.estimates.runs import Estimate
-    from napari_slicegan.run_data import Given
+    from napari_slicegan.training.estimates import Estimate
+    from napari_slicegan.training.tasks import Given
 
 SETTLE_MS = 600
 

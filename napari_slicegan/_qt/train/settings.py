@@ -9,10 +9,13 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.widgets.config_form import ConfigForm
-from napari_slicegan._qt.widgets.field_editors import ChoiceEditor, FieldEditor
+from napari_slicegan._qt.widgets.config_form import (
+    ChoiceEditor,
+    ConfigForm,
+    FieldEditor,
+)
 from napari_slicegan.config import DIMENSIONS, MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.config.presets import PRESETS, SUMMARIES, preset
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
@@ -186,7 +189,7 @@ class TrainSettings(QWidget):
         """Patch sizes that the networks can have, with their latent sizes."""
         if not self._knows_torch:
             return {}
-        from napari_slicegan.estimates.runs import patch_sizes
+        from napari_slicegan.training.estimates import patch_sizes
 
         return patch_sizes(config)
 

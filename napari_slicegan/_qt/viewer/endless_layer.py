@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from napari_slicegan._qt.viewer.canvas_view import camera_of
 from napari_slicegan._qt.viewer.layer_picture import LABELS, WHOLE_VOLUME
 from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes, label_colours
-from napari_slicegan._qt.viewer.solo import camera_of
 from napari_slicegan._qt.worker import GenerationWorker
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-    from napari_slicegan.large_volumes.boxes import Spans
-    from napari_slicegan.large_volumes.endless import EndlessVolume
+    from napari_slicegan.generation.lazy import EndlessVolume, Spans
 
 PIXELS = 2
 """Of the canvas for a voxel."""
@@ -37,8 +36,7 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     looked at before.
     """
     # Loads torch.
-    from napari_slicegan.large_volumes.deferred_cut import DeferredCut
-    from napari_slicegan.large_volumes.overview import viewer_levels
+    from napari_slicegan.generation.lazy import DeferredCut, viewer_levels
 
     viewer = getattr(viewer, "__wrapped__", viewer)
     hide_volumes(viewer)
@@ -172,7 +170,7 @@ def _serve(viewer: Viewer, layer: Layer, tiles: EndlessTiles, is_large: bool) ->
 
 def _look_closely(viewer: Viewer, shape: tuple[int, ...], edge: float) -> None:
     """Look at the middle of a piece: where four meet, each step costs four of them."""
-    from napari_slicegan.large_volumes.endless import SLICE
+    from napari_slicegan.generation.lazy import SLICE
 
     pieces = [(n, min(SLICE, n)) for n in shape]
     middle = [edge * (n // 2 // piece * piece + piece // 2) for n, piece in pieces]

@@ -10,14 +10,14 @@ import numpy as np
 
 from napari_slicegan._qt.micrograph.image_source import ImageSource
 from napari_slicegan._qt.viewer.layer_picture import finest_data
-from napari_slicegan.images.pixel_sizes import NM_PER_UNIT
+from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.volumes.volume import Volume
 
 CROP, BOX = "Crop", "Box of the sliders"
 LIST_EVENTS = ("inserted", "removed", "reordered")

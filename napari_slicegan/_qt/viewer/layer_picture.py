@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan._qt.viewer.colours import Colour, phase_colours
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.images.pixel_values import (
+from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
     label_indices,

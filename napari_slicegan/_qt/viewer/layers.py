@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_slicegan._qt.viewer.canvas_view import Solo
 from napari_slicegan._qt.viewer.colours import phase_colours
 from napari_slicegan._qt.viewer.layer_picture import LABELS, block_of_phases
-from napari_slicegan._qt.viewer.solo import Solo
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slicegan.config import Kind, MicrographSettings
+    from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.directions import Sweep
-    from napari_slicegan.image_sets.sheet import Sheet
-    from napari_slicegan.micrograph import Micrograph
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.volumes.volume import Volume
 
 PHASES = "Phases"
 PREVIEW = "Preview"

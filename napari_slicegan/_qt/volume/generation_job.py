@@ -8,15 +8,14 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan._qt.volume.generation_form import GenerationRequest
-from napari_slicegan._qt.volume.sample_form import SampleRequest
-from napari_slicegan.machine.memory import lacks_memory
+from napari_slicegan._qt.volume.forms import GenerationRequest, SampleRequest
+from napari_slicegan.runtime.memory import lacks_memory
 
 if TYPE_CHECKING:
-    from napari_slicegan.image_sets.sheet import Sheet
-    from napari_slicegan.large_volumes.endless import EndlessVolume
-    from napari_slicegan.trained_generator import TrainedGenerator, TrainedNetwork
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.generation.lazy import EndlessVolume
+    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
+    from napari_slicegan.volumes.volume import Volume
 
 Request = GenerationRequest | SampleRequest
 
@@ -26,7 +25,7 @@ TILE_LATENTS = 5
 
 def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
     """Load a generator; importing torch for it takes seconds."""
-    from napari_slicegan.trained_generator import load_any_generator
+    from napari_slicegan.models.generator_file import load_any_generator
 
     # Where a load that was given up ends.
     yield
@@ -48,8 +47,8 @@ def generate_volume(
     if request.endless:
         yield 1.0
         return endless_volume(trained, request, device)
-    from napari_slicegan.generation import VolumePlan, generate_in_steps
-    from napari_slicegan.machine.devices import choose_device
+    from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+    from napari_slicegan.runtime.devices import choose_device
 
     plan = VolumePlan(
         trained, request.size, request.seed, request.periodic, TILE_LATENTS
@@ -80,9 +79,9 @@ def endless_volume(
     ValueError
         If it cannot be periodic.
     """
-    from napari_slicegan.generation import VolumePlan
-    from napari_slicegan.large_volumes.endless import EndlessVolume
-    from napari_slicegan.machine.devices import choose_device
+    from napari_slicegan.generation.generate import VolumePlan
+    from napari_slicegan.generation.lazy import EndlessVolume
+    from napari_slicegan.runtime.devices import choose_device
 
     # The panel's network moves from device to device, and on to other runs.
     network = copy.deepcopy(trained.network).to(choose_device(device))
@@ -100,8 +99,8 @@ def draw_samples(
     ValueError
         If the generator makes no images, or they do not fit into the memory.
     """
-    from napari_slicegan.image_sets.generation import generate_images_in_steps
-    from napari_slicegan.machine.devices import choose_device
+    from napari_slicegan.generation.samples import generate_images_in_steps
+    from napari_slicegan.runtime.devices import choose_device
 
     try:
         trained.network.to(choose_device(device))

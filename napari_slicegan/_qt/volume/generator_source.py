@@ -16,12 +16,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.volume.generation_job import load
-from napari_slicegan._qt.widgets.buttons import button
+from napari_slicegan._qt.widgets.basics import button
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import DIMENSIONS
 
 if TYPE_CHECKING:
-    from napari_slicegan.trained_generator import TrainedNetwork
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 NOTHING = "No generator loaded."
 MADE = {2: "images", 1: "points"}

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.viewer import layer_inputs
-from napari_slicegan._qt.viewer.canvas_view import MADE_HERE, CanvasView
+from napari_slicegan._qt.viewer.canvas_view import MADE_HERE, CanvasView, Solo
 from napari_slicegan._qt.viewer.layer_picture import (
     LayerPicture,
     Reading,
@@ -26,11 +26,9 @@ from napari_slicegan._qt.viewer.layer_picture import (
     picture_of,
     read,
 )
-from napari_slicegan._qt.viewer.solo import Solo
 from napari_slicegan._qt.volume.slice_views import SliceViews
-from napari_slicegan._qt.widgets.buttons import button
-from napari_slicegan._qt.widgets.messages import MessageLine
-from napari_slicegan._qt.widgets.task_row import TaskRow
+from napari_slicegan._qt.widgets.basics import MessageLine, button
+from napari_slicegan._qt.widgets.progress import TaskRow
 
 if TYPE_CHECKING:
     from napari.layers import Layer

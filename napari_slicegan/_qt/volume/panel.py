@@ -6,33 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QGroupBox,
-    QHBoxLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.endless_layer import add_endless
-from napari_slicegan._qt.volume.generation_form import GenerationForm, GenerationRequest
+from napari_slicegan._qt.volume.forms import (
+    GenerationForm,
+    GenerationRequest,
+    SampleForm,
+    SampleRequest,
+)
 from napari_slicegan._qt.volume.generator_source import GeneratorSource
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
-from napari_slicegan._qt.volume.sample_form import SampleForm, SampleRequest
-from napari_slicegan._qt.widgets.buttons import button
-from napari_slicegan._qt.widgets.drop_target import DropTarget
-from napari_slicegan._qt.widgets.generation_progress import GenerationProgress
-from napari_slicegan._qt.widgets.messages import MessageLine
+from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, button
+from napari_slicegan._qt.widgets.progress import GenerationProgress
 from napari_slicegan._qt.worker import (
     GenerationWorker,
     SteeredWorker,
     generation_worker,
 )
 from napari_slicegan.config import DIMENSIONS
-from napari_slicegan.image_sets.sheet import Sheet
-from napari_slicegan.volume import Volume
+from napari_slicegan.generation.samples import Sheet
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import (
-    QGridLayout,
-    QLabel,
-    QSizePolicy,
-    QSlider,
-    QWidget,
-)
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 from napari_slicegan.config import AXES, Axis
 

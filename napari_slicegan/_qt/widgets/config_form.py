@@ -1,29 +1,292 @@
-"""Forms built from the settings: label, help text and bounds of each field.
-
-Nothing about a setting is written here: a field that is added to ``config.py``
-appears by itself.
-"""
+"""Forms built from the settings: one input per field."""
 
 from __future__ import annotations
 
+import types
+import typing
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
-
-from napari_slicegan._qt.widgets.field_editors import (
-    FieldEditor,
-    OptionalEditor,
-    field_editor,
+import numpy as np
+from qtpy.QtCore import QEvent, QLocale, QObject, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
 )
-from napari_slicegan._qt.widgets.messages import MessageLine
-from napari_slicegan._qt.widgets.section import Section
+from superqt import QLargeIntSpinBox
+
+from napari_slicegan._qt.widgets.basics import MessageLine, Section
 from napari_slicegan.config import RunConfig, Settings
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
+MAX_INT = 2**31 - 1
+MAX_FLOAT = 1e9
+DECIMALS = 9
+
+
+class FieldEditor(QWidget):
+    """Base of all inputs: an input in a row, a value, and a signal of its changes."""
+
+    value_changed = Signal()
+
+    def __init__(self, *inputs: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for each in inputs:
+            layout.addWidget(each)
+            # Scrolling through a form must not change what the pointer comes across.
+            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            each.installEventFilter(self)
+        self.main: QWidget = inputs[-1]
+        """What tests, scripts and the keyboard reach the value by."""
+        self.setFocusProxy(self.main)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Pass the wheel on to the scroll area unless the input has the focus."""
+        if (
+            event is not None
+            and event.type() == QEvent.Type.Wheel
+            and isinstance(watched, QWidget)
+            and not watched.hasFocus()
+        ):
+            event.ignore()
+            return True
+        return False
+
+    def value(self) -> Any:
+        """What is entered, in a form that the settings accept or refuse."""
+        raise NotImplementedError
+
+    def set_value(self, value: Any) -> None:
+        """Show a value of the settings."""
+        raise NotImplementedError
+
+
+class SwitchEditor(FieldEditor):
+    """Yes or no."""
+
+    def __init__(self) -> None:
+        # children
+        self.box = QCheckBox()
+        # layout
+        super().__init__(self.box)
+        # signals
+        self.box.toggled.connect(lambda on: self.value_changed.emit())
+
+    def value(self) -> bool:
+        """Whether the box is ticked."""
+        return self.box.isChecked()
+
+    def set_value(self, value: bool) -> None:
+        """Tick the box or not."""
+        self.box.setChecked(value)
+
+
+class ChoiceEditor(FieldEditor):
+    """One of some values, each with the text that is shown for it."""
+
+    def __init__(self, choices: dict[str, str]) -> None:
+        # children
+        self.box = QComboBox()
+        # Long texts must not widen the dock.
+        self.box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.box.setMinimumContentsLength(8)
+        for value, text in choices.items():
+            self.box.addItem(text, value)
+        # layout
+        super().__init__(self.box)
+        # signals
+        self.box.currentIndexChanged.connect(lambda index: self.value_changed.emit())
+
+    def value(self) -> str:
+        """The chosen value."""
+        return str(self.box.currentData())
+
+    def set_value(self, value: str) -> None:
+        """Choose; a value that is not in the list is added to it."""
+        if self.box.findData(value) < 0:
+            self.box.addItem(value, value)
+        self.box.setCurrentIndex(self.box.findData(value))
+
+
+class PlainDoubleSpinBox(QDoubleSpinBox):
+    """Numbers with the digits they need and a point, whatever the locale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setLocale(QLocale.c())
+        self.setDecimals(DECIMALS)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+
+    def textFromValue(self, value: float) -> str:
+        """Digits without the zeros at the end."""
+        return np.format_float_positional(value, precision=DECIMALS, trim="-")
+
+
+class NumberEditor(FieldEditor):
+    """A whole or decimal number within its bounds."""
+
+    def __init__(self, facts: FieldInfo, *, whole: bool) -> None:
+        # children
+        self.box = QLargeIntSpinBox() if whole else PlainDoubleSpinBox()
+        low, high = bounds_of(facts, step=1 if whole else 10**-DECIMALS)
+        self.box.setRange(
+            -MAX_INT if low is None else low,
+            (MAX_INT if whole else MAX_FLOAT) if high is None else high,
+        )
+        self.box.setKeyboardTracking(False)
+        # layout
+        super().__init__(self.box)
+        # signals
+        self.box.valueChanged.connect(lambda value: self.value_changed.emit())
+
+    def value(self) -> int | float:
+        """The number."""
+        number: int | float = self.box.value()
+        return number
+
+    def set_value(self, value: float) -> None:
+        """Show a number."""
+        self.box.setValue(value)
+
+
+class OptionalEditor(FieldEditor):
+    """A box that must be ticked for its number to count; unticked is None."""
+
+    def __init__(self, editor: NumberEditor) -> None:
+        # children
+        self.tick = QCheckBox()
+        self.editor = editor
+        # layout
+        self.tick.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        super().__init__(self.tick, editor)
+        self.main = editor.main
+        editor.setEnabled(False)
+        # signals
+        self.tick.toggled.connect(editor.setEnabled)
+        self.tick.toggled.connect(lambda on: self.value_changed.emit())
+        editor.value_changed.connect(self.value_changed)
+
+    def value(self) -> Any:
+        """The number, or None."""
+        return self.editor.value() if self.tick.isChecked() else None
+
+    def set_value(self, value: Any) -> None:
+        """Show a number, or untick."""
+        if value is not None:
+            self.editor.set_value(value)
+        self.tick.setChecked(value is not None)
+
+
+class TextEditor(FieldEditor):
+    """Words as they are."""
+
+    def __init__(self) -> None:
+        # children
+        self.line = QLineEdit()
+        # layout
+        super().__init__(self.line)
+        # signals
+        self.line.editingFinished.connect(self.value_changed)
+
+    def value(self) -> Any:
+        """The text."""
+        return self.line.text().strip()
+
+    def set_value(self, value: Any) -> None:
+        """Show a text."""
+        self.line.setText(value)
+
+
+class NumbersEditor(TextEditor):
+    """Numbers parted by commas; groups of them, as of kernels, by semicolons."""
+
+    def __init__(self, *, nested: bool, optional: bool) -> None:
+        super().__init__()
+        self._nested = nested
+        self._empty: tuple[()] | None = None if optional else ()
+        self.line.setPlaceholderText("4, 2, 2; 4, 2, 3" if nested else "none")
+
+    def value(self) -> Any:
+        """Tuple of words; the settings make numbers of them or refuse them."""
+        text = self.line.text().strip(" ;,")
+        if not text:
+            return self._empty
+        if self._nested:
+            return tuple(_words(group) for group in text.split(";"))
+        return _words(text)
+
+    def set_value(self, value: Any) -> None:
+        """Show a tuple."""
+        if self._nested:
+            groups = (", ".join(map(str, group)) for group in value or ())
+            self.line.setText("; ".join(groups))
+        else:
+            self.line.setText(", ".join(f"{number:.10g}" for number in value or ()))
+
+
+def field_editor(facts: FieldInfo) -> FieldEditor:
+    """Input for a field of the settings, by its type."""
+    parts = _parts(facts.annotation)
+    optional = type(None) in parts
+    kind = next(part for part in parts if part is not type(None))
+    if typing.get_origin(kind) is Literal:
+        return ChoiceEditor({choice: choice for choice in typing.get_args(kind)})
+    if typing.get_origin(kind) is tuple:
+        nested = "tuple" in str(typing.get_args(kind)[0])
+        return NumbersEditor(nested=nested, optional=optional)
+    if kind is bool:
+        return SwitchEditor()
+    if kind in (int, float):
+        number = NumberEditor(facts, whole=kind is int)
+        return OptionalEditor(number) if optional else number
+    return TextEditor()
+
+
+def bounds_of(facts: FieldInfo, step: float) -> tuple[Any, Any]:
+    """Smallest and largest value of a field; an open bound is moved by a step."""
+    low: Any = None
+    high: Any = None
+    for rule in facts.metadata:
+        for name, shift in (("ge", 0), ("gt", step)):
+            if getattr(rule, name, None) is not None:
+                low = getattr(rule, name) + shift
+        for name, shift in (("le", 0), ("lt", -step)):
+            if getattr(rule, name, None) is not None:
+                high = getattr(rule, name) + shift
+    return low, high
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """Members of a union, or the type alone, without their annotations."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return tuple(_plain(part) for part in typing.get_args(kind))
+    return (_plain(kind),)
+
+
+def _plain(kind: Any) -> Any:
+    is_annotated = typing.get_origin(kind) is typing.Annotated
+    return typing.get_args(kind)[0] if is_annotated else kind
+
 
 GROUPS = ("architecture", "slices", "images", "objective", "optimiser", "training")
 

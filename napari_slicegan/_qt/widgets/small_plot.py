@@ -10,7 +10,7 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_slicegan._qt.train.curves import FOREGROUND
-from napari_slicegan._qt.widgets.messages import is_dark
+from napari_slicegan._qt.widgets.basics import is_dark
 
 AXIS_WIDTH = 36
 # Readable on a dark and on a light background; told apart also by the colour blind.

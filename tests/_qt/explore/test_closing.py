@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.explore.requests import FitRequest
+from napari_slicegan._qt.explore.jobs import FitRequest
 from tests._qt.exploring import LONG, open_run
 from tests._qt.whole_window import WAYS, assert_no_thread_works, dock
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("qtpy", reason="no binding of Qt is installed")
 
 from napari_slicegan._qt.explore.exploration import Exploration, History, preview_size
-from napari_slicegan.regions import Box
+from napari_slicegan.generation.regions import Box
 
 START = Exploration(strengths=(0.0, 0.0))
 ONE = replace(START, strengths=(1.0, 0.0))

@@ -9,22 +9,22 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.explore.exploration import Exploration
-from napari_slicegan._qt.explore.exploration_form import ExplorationForm
-from napari_slicegan._qt.explore.fit_form import FitForm
-from napari_slicegan._qt.explore.grade_form import GradeForm
-from napari_slicegan._qt.explore.region_form import BOX, RAMP, RegionForm
-from napari_slicegan._qt.explore.requests import (
-    FitRequest,
-    GradeRequest,
-    SweepRequest,
+from napari_slicegan._qt.explore.forms import (
+    BOX,
+    RAMP,
+    ExplorationForm,
+    FitForm,
+    GradeForm,
+    RegionForm,
+    SweepForm,
 )
-from napari_slicegan._qt.explore.sweep_form import SweepForm
-from napari_slicegan.regions import Box, Profile, ramp
+from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
+from napari_slicegan.generation.regions import Box, Profile, ramp
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.regions import Region
+    from napari_slicegan.generation.regions import Region
 
 pytestmark = pytest.mark.qt
 

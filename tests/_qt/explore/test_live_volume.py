@@ -15,14 +15,14 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.trained_generator import TrainedGenerator, load_generator
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.volumes.volume import Volume
 
 pytestmark = pytest.mark.qt
 LONG = 60_000

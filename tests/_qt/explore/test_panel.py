@@ -16,13 +16,13 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
+from napari_slicegan._qt.explore.jobs import GradeRequest, SweepRequest
 from napari_slicegan._qt.explore.panel import ExplorePanel
-from napari_slicegan._qt.explore.requests import GradeRequest, SweepRequest
 from napari_slicegan.directions import load_directions, reproduce
-from napari_slicegan.generation import generate
-from napari_slicegan.regions import Box, ramp
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.trainer import Trainer
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.generation.regions import Box, ramp
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.training.trainer import Trainer
 from tests._qt.exploring import LONG, TOY_FIT, TOY_SIZE, find, move, open_run, rest
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.explore.requests import FitRequest, GradeRequest
+from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest
 from napari_slicegan.directions import PROPERTIES
 from tests._qt.exploring import LONG, find, move, rest
 from tests._qt.whole_window import dock
@@ -20,7 +20,7 @@ from tests._qt.whole_window import dock
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.volume import Volume
+    from napari_slicegan.volumes.volume import Volume
 
 pytestmark = pytest.mark.qt
 

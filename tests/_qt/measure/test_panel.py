@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.measure import job as measure_job
+from napari_slicegan._qt.measure import panel as measure_job
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from tests._qt.whole_window import LONG
 from tests.reports import gray, phases

@@ -10,10 +10,12 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtWidgets import QLabel
 
+from napari_slicegan._qt.micrograph.controls import (
+    PixelSizeEditor,
+    SegmentationControls,
+)
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
 from napari_slicegan._qt.micrograph.image_source import ImageSource, understand
-from napari_slicegan._qt.micrograph.pixel_size_editor import PixelSizeEditor
-from napari_slicegan._qt.micrograph.segmentation_controls import SegmentationControls
 from napari_slicegan.config import MicrographSettings
 from tests.toys import TOY_LABELS, phases_image
 

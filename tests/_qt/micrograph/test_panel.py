@@ -23,7 +23,7 @@ from tests.toys import phases_image, smooth_field
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 

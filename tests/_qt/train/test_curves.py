@@ -12,9 +12,9 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtGui import QColor, QPalette
 
 from napari_slicegan._qt.train.curves import FOREGROUND, SMALLEST, Curves, Plot
-from napari_slicegan.image_sets.monitor import DISTANCE, SIMILARITY, ImageQuality
-from napari_slicegan.monitors import CURVES, Quality
-from napari_slicegan.step_report import StepReport
+from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
+from napari_slicegan.training.monitors import CURVES, Quality
+from napari_slicegan.training.report import StepReport
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

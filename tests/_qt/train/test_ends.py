@@ -18,9 +18,9 @@ from qtpy.QtCore import QThreadPool
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.train.curves import Plot
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan.game import Game
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.train_panel_toys import (
     LONG,
     Told,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.train.panel import TrainPanel
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 LONG = 60_000

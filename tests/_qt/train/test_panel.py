@@ -15,9 +15,9 @@ from qtpy.QtWidgets import QPushButton
 from napari_slicegan._qt.train.data import NO_IMAGES
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import FinishReason
+from napari_slicegan.config.presets import PRESETS
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.train_panel_toys import (
     LONG,
     MICROGRAPH,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from napari_slicegan._qt.train.panel import TrainPanel
-    from napari_slicegan.training_images import TrainingImages
+    from napari_slicegan.data.training_images import TrainingImages
 
 pytestmark = pytest.mark.qt
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.train.run_location import RunLocation, default_root
+from napari_slicegan._qt.train.data import RunLocation, default_root
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

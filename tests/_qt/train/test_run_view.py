@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.train.run_view import RunView, duration
-from napari_slicegan._qt.widgets.activity import Activity
-from napari_slicegan.step_report import StepReport
+from napari_slicegan._qt.widgets.progress import Activity
+from napari_slicegan.training.report import StepReport
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan._qt.train.series import RunSeries, Series
-from napari_slicegan.monitors import Quality
-from napari_slicegan.run_folder import RunFolder
-from napari_slicegan.step_report import StepReport
+from napari_slicegan._qt.train.curves import RunSeries, Series
+from napari_slicegan.training.monitors import Quality
+from napari_slicegan.training.report import StepReport
+from napari_slicegan.training.run_folder import RunFolder
 
 
 def report(step: int, quality: Quality | None = None) -> StepReport:

@@ -11,7 +11,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.jobs import Machine
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.presets import PRESETS, SUMMARIES
+from napari_slicegan.config.presets import PRESETS, SUMMARIES
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

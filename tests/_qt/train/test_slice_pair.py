@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.train.slice_pair import SlicePair, coloured, real_crop
+from napari_slicegan._qt.train.run_view import SlicePair, coloured, real_crop
 from napari_slicegan._qt.viewer.colours import phase_colours
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.micrograph import Micrograph
-from napari_slicegan.training_images import TrainingImages
-from napari_slicegan.volume import Volume
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import TOY_LABELS, phases_image
 
 if TYPE_CHECKING:

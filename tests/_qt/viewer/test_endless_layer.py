@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.viewer.endless_layer import add_endless
-from napari_slicegan.generation import VolumePlan
-from napari_slicegan.large_volumes import endless
-from napari_slicegan.large_volumes.endless import EndlessVolume
-from napari_slicegan.transforms import OneHotPhases
+from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation import lazy as endless
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.lazy import EndlessVolume
 from tests.toys import random_generator
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_slicegan._qt.viewer.pyramid_reader import read_pyramid
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.napari_contributions import get_run_reader
-from napari_slicegan.streaming import StreamedVolume
-from napari_slicegan.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan._qt.contributions import get_run_reader
+from napari_slicegan._qt.viewer.file_layers import read_pyramid
+from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.generation.streaming import StreamedVolume
 from tests.toys import random_generator
 
 pytest.importorskip("zarr", reason="needs the extra scale")

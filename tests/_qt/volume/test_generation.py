@@ -17,11 +17,11 @@ from napari.utils import progress
 from qtpy.QtCore import QThreadPool
 
 from napari_slicegan._qt.closing import join
-from napari_slicegan._qt.volume.generation_form import GenerationRequest
+from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan._qt.volume.panel import VolumePanel
-from napari_slicegan.generation import VolumePlan, generate
-from napari_slicegan.trained_generator import load_generator
-from napari_slicegan.volume import Volume
+from napari_slicegan.generation.generate import VolumePlan, generate
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import PIXEL_SIZE_NM, TOY_LABELS
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan import trained_generator
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.volume.generator_source import NOTHING, GeneratorSource
+from napari_slicegan.models import generator_file as trained_generator
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan.trained_generator import TrainedNetwork
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 pytestmark = pytest.mark.qt
 LONG = 60_000

@@ -13,11 +13,11 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtCore import QPoint, Qt
 
 from napari_slicegan._qt.viewer import layer_picture, layers
+from napari_slicegan._qt.viewer.canvas_view import camera_of
 from napari_slicegan._qt.viewer.layer_picture import picture_of
-from napari_slicegan._qt.viewer.solo import camera_of
 from napari_slicegan._qt.volume import orthogonal_panel
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
-from napari_slicegan.volume import Volume
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import PIXEL_SIZE_NM, TOY_LABELS, phases_image
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
-from napari_slicegan._qt.volume.generation_form import GenerationForm, GenerationRequest
+from napari_slicegan._qt.volume.forms import GenerationForm, GenerationRequest
 from napari_slicegan._qt.volume.panel import VolumePanel
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.widgets.config_form import ConfigForm
-from napari_slicegan._qt.widgets.field_editors import bounds_of
+from napari_slicegan._qt.widgets.config_form import ConfigForm, bounds_of
 from napari_slicegan.config import RunConfig, TrainingSettings, group_of_field
-from napari_slicegan.presets import PRESETS
+from napari_slicegan.config.presets import PRESETS
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

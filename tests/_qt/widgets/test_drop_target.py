@@ -13,7 +13,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_slicegan._qt.widgets.drop_target import DropTarget
+from napari_slicegan._qt.widgets.basics import DropTarget
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -1,0 +1,81 @@
+"""Files, sample data and shipped generators as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_slicegan._qt.viewer.layer_picture import LABELS
+from napari_slicegan._qt.viewer.layers import grid_of, label_colours
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
+from napari_slicegan.generation.generate import generate
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.sample_data import MODELS, SAMPLES, generator_path, path
+from napari_slicegan.volumes.ome_zarr import open_levels
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def read_pyramid(path: str | Path) -> list[LayerData]:
+    """Layer of a volume with its levels, read where the canvas looks.
+
+    Phases have their colours; what is not made yet is empty.
+
+    Raises
+    ------
+    ValueError
+        If it is no volume of this program's, or zarr is not installed.
+    """
+    path = Path(path)
+    levels, own = open_levels(path)
+    options: dict[str, Any] = {
+        "name": path.name.partition(".")[0],
+        "multiscale": True,
+        "metadata": {LABELS: tuple(own["labels"])},
+        **grid_of(own["voxel_size_nm"], 3),
+    }
+    if own["kind"] == "phases":
+        options |= {"colormap": label_colours(own["labels"]), "opacity": 1}
+        return [(levels, options, "labels")]
+    options["rgb"] = own["kind"] == "colour"
+    return [(levels, options, "image")]
+
+
+# Made in a few seconds.
+EDGE = 96
+
+
+def sample_layer(name: str) -> LayerData:
+    """Layer of a file."""
+    chosen = SAMPLES[name]
+    image = read_image(path(name))
+    labels: Sequence[int] = ()
+    if chosen.kind == "phases":
+        labels = distinct_values(image.values, MAX_PHASES) or ()
+    return _layer(image.values, chosen.title, labels, image.pixel_size_nm)
+
+
+def generated_layer(name: str) -> LayerData:
+    """Layer of a volume of 96 voxels per edge."""
+    volume = generate(load_generator(generator_path(name)), (EDGE,) * 3)
+    title = f"{MODELS[name]}, generated"
+    return _layer(volume.values, title, volume.labels, volume.voxel_size_nm)
+
+
+def _layer(
+    values: NDArray[Any], title: str, labels: Sequence[int], edge_nm: float | None
+) -> LayerData:
+    """Layer of labels, or of an image if there are none."""
+    options: dict[str, Any] = {"name": title}
+    if edge_nm is not None:
+        options["scale"] = (edge_nm,) * values.ndim
+        options["units"] = ("nm",) * values.ndim
+    if not labels:
+        return (values, options, "image")
+    options["colormap"] = label_colours([int(label) for label in labels])
+    options |= {"opacity": 1, "rendering": "iso_categorical"}
+    return (values, options, "labels")

@@ -1,0 +1,228 @@
+"""Forms: the volume or the images to generate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_slicegan._qt.widgets.basics import SeedEditor
+from napari_slicegan.config import AXES, Axis
+from napari_slicegan.runtime.quantities import voxels_in_words
+
+MAX_VOXELS = 16_384
+NM_UM = 10_000.0
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """Volume that is wanted, as `VolumePlan` takes it.
+
+    Attributes
+    ----------
+    endless
+        Whether it is generated where it is looked at, instead of as a whole.
+    """
+
+    size: tuple[int, int, int] = (128, 128, 128)
+    periodic: str = ""
+    seed: int = 0
+    endless: bool = False
+
+
+class GenerationForm(QWidget):
+    """Edits a `GenerationRequest`; voxels and lengths follow each other."""
+
+    value_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("generation_form")
+        self._voxel_size_nm: float | None = None
+        self._scale = 1
+        # children
+        self.voxels = {axis: self._voxel_box(axis) for axis in AXES}
+        self.lengths = {axis: self._length_box(axis) for axis in AXES}
+        self.periodic = {axis: self._periodic_box(axis) for axis in AXES}
+        self.seed = SeedEditor("volume")
+        self.endless = QCheckBox("Endless (generated as you look)")
+        self.endless.setObjectName("endless")
+        self.endless.setToolTip(
+            "Shows a volume of any size at once, slice by slice; nothing of it is kept "
+            "but what was looked at last."
+        )
+        self.amount = QLabel()
+        # layout
+        self._lay_out()
+        # signals
+        for axis in AXES:
+            self.voxels[axis].valueChanged.connect(self._changed)
+            self.lengths[axis].editingFinished.connect(
+                lambda axis=axis: self._take_length(axis)
+            )
+            self.periodic[axis].toggled.connect(
+                lambda checked, axis=axis: self._round(axis)
+            )
+        self.seed.value_changed.connect(self._changed)
+        self.endless.toggled.connect(self._changed)
+        self._changed()
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for column, title in enumerate(("Voxels", "Length", "Periodic"), start=1):
+            grid.addWidget(QLabel(title), 0, column)
+        for row, axis in enumerate(AXES, start=1):
+            grid.addWidget(QLabel(axis), row, 0)
+            grid.addWidget(self.voxels[axis], row, 1)
+            grid.addWidget(self.lengths[axis], row, 2)
+            grid.addWidget(self.periodic[axis], row, 3)
+        grid.addWidget(QLabel("Seed"), 4, 0)
+        grid.addWidget(self.seed, 4, 1)
+        grid.addWidget(self.amount, 4, 2, 1, 2)
+        grid.addWidget(self.endless, 5, 0, 1, 4)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(2, 1)
+
+    def value(self) -> GenerationRequest:
+        """What is asked for."""
+        z, y, x = (self.voxels[axis].value() for axis in AXES)
+        periodic = "".join(a for a in AXES if self.periodic[a].isChecked())
+        endless = self.endless.isChecked()
+        return GenerationRequest((z, y, x), periodic, self.seed.value(), endless)
+
+    def set_value(self, request: GenerationRequest) -> None:
+        """Show a request."""
+        for axis, n in zip(AXES, request.size, strict=True):
+            self.periodic[axis].setChecked(axis in request.periodic)
+            self.voxels[axis].setValue(n)
+        self.seed.set_value(request.seed)
+        self.endless.setChecked(request.endless)
+
+    def set_generator(self, voxel_size_nm: float | None, scale: int) -> None:
+        """Size of a voxel, and the number of voxels that a period is a multiple of."""
+        self._voxel_size_nm, self._scale = voxel_size_nm, scale
+        for axis in AXES:
+            self._round(axis)
+
+    def _unit(self) -> tuple[float, str]:
+        """Nanometres in the unit of the lengths, and its name."""
+        size = self._voxel_size_nm or 1.0
+        if size * max(self.value().size) < NM_UM:
+            return 1.0, "nm"
+        return 1000.0, "\N{MICRO SIGN}m"
+
+    def _changed(self) -> None:
+        size, (factor, unit) = self._voxel_size_nm, self._unit()
+        for axis in AXES:
+            box = self.lengths[axis]
+            box.setEnabled(size is not None)
+            box.setSuffix(f" {unit}" if size is not None else "")
+            # Zero stands for "not known".
+            box.setValue(self.voxels[axis].value() * size / factor if size else 0)
+        z, y, x = self.value().size
+        self.amount.setText(voxels_in_words(z * y * x))
+        self.value_changed.emit(self.value())
+
+    def _take_length(self, axis: Axis) -> None:
+        if self._voxel_size_nm is None:
+            return
+        length = self.lengths[axis].value() * self._unit()[0]
+        self.voxels[axis].setValue(max(1, round(length / self._voxel_size_nm)))
+        self._round(axis)
+
+    def _round(self, axis: Axis) -> None:
+        """A period is a whole number of latent steps."""
+        box = self.voxels[axis]
+        if self.periodic[axis].isChecked():
+            box.setSingleStep(self._scale)
+            box.setValue(max(1, round(box.value() / self._scale)) * self._scale)
+        else:
+            box.setSingleStep(1)
+        self._changed()
+
+    def _voxel_box(self, axis: Axis) -> QSpinBox:
+        box = QSpinBox()
+        box.setObjectName(f"voxels_{axis}")
+        box.setRange(1, MAX_VOXELS)
+        box.setValue(128)
+        box.setToolTip(f"Size of the volume along {axis}, in voxels.")
+        return box
+
+    def _length_box(self, axis: Axis) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        box.setObjectName(f"length_{axis}")
+        box.setRange(0, 1e12)
+        box.setDecimals(2)
+        box.setSpecialValueText("not known")
+        box.setToolTip(f"Size of the volume along {axis}; whole voxels.")
+        return box
+
+    def _periodic_box(self, axis: Axis) -> QCheckBox:
+        box = QCheckBox()
+        box.setObjectName(f"periodic_{axis}")
+        box.setToolTip(f"Opposite faces along {axis} join without a seam.")
+        return box
+
+
+MAX_COUNT = 100_000
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """Images that are wanted, as `generate_images` takes it.
+
+    Attributes
+    ----------
+    as_sheet
+        Shown side by side; otherwise as a stack with a slider.
+    """
+
+    count: int = 64
+    seed: int = 0
+    as_sheet: bool = False
+
+
+class SampleForm(QWidget):
+    """Edits a `SampleRequest`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("sample_form")
+        # children
+        self.count = QSpinBox()
+        self.count.setObjectName("sample_count")
+        self.count.setRange(1, MAX_COUNT)
+        self.count.setToolTip("Number of images to draw.")
+        self.seed = SeedEditor("images")
+        self.as_sheet = QCheckBox("Side by side, as one picture")
+        self.as_sheet.setObjectName("as_sheet")
+        self.as_sheet.setToolTip("Otherwise a stack, with a slider below the canvas.")
+        # layout
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Images", self.count)
+        rows.addRow("Seed", self.seed)
+        rows.addRow(self.as_sheet)
+        self.set_value(SampleRequest())
+
+    def value(self) -> SampleRequest:
+        """What is asked for."""
+        return SampleRequest(
+            self.count.value(), self.seed.value(), self.as_sheet.isChecked()
+        )
+
+    def set_value(self, request: SampleRequest) -> None:
+        """Show a request."""
+        self.count.setValue(request.count)
+        self.seed.set_value(request.seed)
+        self.as_sheet.setChecked(request.as_sheet)

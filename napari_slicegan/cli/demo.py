@@ -1,0 +1,166 @@
+"""The main job on real data, from micrograph to report, in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.cli.progress import generate_with_progress, train_with_progress
+from napari_slicegan.config import AXES
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.report.figure import draw_comparison, summary
+from napari_slicegan.report.text import verdict
+from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.sample_data import SAMPLES
+from napari_slicegan.sample_data import path as sample_path
+from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis, MicrographSettings, RunConfig
+
+EDGE = 128
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material of the sample data.
+
+    Attributes
+    ----------
+    samples
+        One image (isotropic), or those seen along z, y and x.
+    settings
+        What differs from the default preset.
+    """
+
+    samples: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def paths(self) -> dict[Axis, Path]:
+        """Image files by viewing direction; z alone is an isotropic material."""
+        samples = zip(AXES, self.samples, strict=False)
+        return {axis: sample_path(name) for axis, name in samples}
+
+    def images(self, settings: MicrographSettings) -> TrainingImages:
+        """The images, read."""
+        opened = [Micrograph.open(path, settings) for path in self.paths.values()]
+        if len(opened) == 1:
+            return TrainingImages.isotropic(*opened)
+        return TrainingImages.anisotropic(*opened)
+
+    def truth(self) -> Volume | None:
+        """The volume that the images were cut from, where there is one, as coarse."""
+        name = SAMPLES[self.samples[0]].truth
+        if not name:
+            return None
+        volume = Volume.open(sample_path(name))
+        return volume.rescaled(self.settings.get("rescale", 1.0))
+
+
+MATERIALS: Mapping[str, Material] = MappingProxyType(
+    {
+        "bentheimer": Material(("bentheimer_slice",), {}),
+        "nanoporous-gold": Material(
+            ("nanoporous_gold",),
+            {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
+        ),
+        # The fibres are as long as a patch: with coarser pixels it shows them whole.
+        "fibres": Material(("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
+    }
+)
+
+
+@dataclass(frozen=True)
+class DemoJob:
+    """What the demo trains on, how, and where it puts what it made.
+
+    Attributes
+    ----------
+    out
+        New or empty folder.
+    material
+        Key of ``MATERIALS``.
+    config
+        Settings of the run.
+    """
+
+    out: Path
+    material: str
+    config: RunConfig
+
+    @classmethod
+    def of(cls, out: Path, material: str, changes: Mapping[str, Any]) -> DemoJob:
+        """Demo with some settings that differ from the default preset."""
+        settings = {**MATERIALS[material].settings, **changes}
+        return cls(out, material, preset("slicegan-fast").changed(**settings))
+
+    @property
+    def paths(self) -> dict[Axis, Path]:
+        """Image files by viewing direction; z alone is an isotropic material."""
+        return MATERIALS[self.material].paths
+
+    def images(self) -> TrainingImages:
+        """The images, read."""
+        return MATERIALS[self.material].images(self.config.micrograph)
+
+    def measure(self, images: TrainingImages, volume: Volume) -> Measured:
+        """Compare a volume with the material; write the volume and the report."""
+        chosen = MATERIALS[self.material]
+        source = chosen.truth() or images
+        comparison = compare(source, volume)
+        volume.save(self.out / "volume.tif")
+        draw_comparison(comparison, source, volume, self.out / "report.png")
+        title, judged = SAMPLES[chosen.samples[0]].title, verdict(comparison)
+        text = f"{title}\n\n{comparison.table()}\n\n{summary(comparison)}\n"
+        with replacing(self.out / "report.txt") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        files = (
+            f"Volume:     {self.out / 'volume.tif'}\n"
+            f"Report:     {self.out / 'report.txt'}, {self.out / 'report.png'}\n"
+        )
+        return Measured(f"{judged.headline}. {judged.largest}", f"{text}\n{files}")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the comparison amounts to, and all of it with the files' names."""
+
+    verdict: str
+    text: str
+
+
+def run_demo(job: DemoJob) -> str:
+    """Train, generate a volume, measure it, and write all of it to a folder.
+
+    Returns
+    -------
+    str
+        The measured table, what it amounts to, and where the files are.
+
+    Raises
+    ------
+    ValueError
+        If the losses are no longer finite, so that there is nothing to generate from.
+    """
+    images = job.images()
+    trainer = Trainer.start(job.config, images, job.out / "run")
+    if (reason := train_with_progress(trainer)) is FinishReason.DIVERGED:
+        raise ValueError(reason.value)
+    plan = VolumePlan(trainer.trained_generator(), (EDGE,) * 3, SEED)
+    measured = job.measure(images, generate_with_progress(generate_in_steps(plan)))
+    return (
+        f"{measured.text}"
+        f"Run folder: {job.out / 'run'}\n"
+        f"{reason.after(trainer.step, trainer.elapsed_s)}"
+    )

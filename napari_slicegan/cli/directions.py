@@ -1,0 +1,342 @@
+"""The command ``slicegan directions``: flags and actions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slicegan.cli.options import SAMPLE, file_path, volume_size
+from napari_slicegan.cli.progress import with_bar
+from napari_slicegan.config import AXES
+from napari_slicegan.directions import (
+    PROPERTIES,
+    DirectionSet,
+    Gauge,
+    Sweeping,
+    effects_in_steps,
+    fit_in_steps,
+    guided_in_steps,
+    label,
+    load_directions,
+    sweep_in_steps,
+    table,
+)
+from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+from napari_slicegan.generation.regions import Box, ramp
+from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.volumes.files import check_ending
+
+if TYPE_CHECKING:
+    import argparse
+    from argparse import Namespace
+
+    from napari_slicegan.directions import Direction
+    from napari_slicegan.generation.generate import Size
+    from napari_slicegan.generation.regions import Region
+    from napari_slicegan.models.generator_file import TrainedGenerator
+
+RUN_HELP = "run folder, .safetensors generator, or sample:varied_sandstone"
+FILE_HELP = "file of directions (default: directions.safetensors beside the generator)"
+
+
+def add_directions(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> None:
+    """Add the command with its four verbs."""
+    command = commands.add_parser(
+        "directions", help="find, list and use sliders that change the material"
+    )
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for add in (_fit, _list, _apply, _sweep):
+        add(verbs)
+
+
+def _fit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("fit", help="find directions and measure what they move")
+    verb.add_argument("run", metavar="RUN", help=RUN_HELP)
+    verb.add_argument("--out", type=Path, metavar="FILE", help=FILE_HELP)
+    verb.add_argument(
+        "--block", help="block whose components are found (default: block2, or block1)"
+    )
+    verb.add_argument("--components", type=int, default=8, help="default: %(default)s")
+    verb.add_argument(
+        "--samples", type=int, default=1000, help="random latents (default: 1000)"
+    )
+    verb.add_argument(
+        "--guided",
+        nargs="*",
+        default=["phase_fraction"],
+        metavar="PROPERTY",
+        help="also find the direction of each of these measured properties, such as "
+        "phase_fraction, face_density, correlation_length, chord_length, anisotropy, "
+        "effective_diffusivity (default: phase_fraction; nothing for none)",
+    )
+    verb.add_argument(
+        "--guided-samples",
+        type=int,
+        default=300,
+        metavar="N",
+        help="volumes that are measured for them (default: 300)",
+    )
+    _add_phase(verb)
+    verb.add_argument(
+        "--seeds", type=int, default=3, help="volumes for each strength (default: 3)"
+    )
+    verb.add_argument("--seed", type=int, default=1, help="other random latents")
+    verb.add_argument(
+        "--no-effects", action="store_true", help="do not measure what they move"
+    )
+
+
+def _list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("list", help="print directions and what they move")
+    verb.add_argument("file", type=Path, metavar="FILE", help="file of directions")
+
+
+def _apply(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("apply", help="generate a volume with directions")
+    verb.add_argument("run", metavar="RUN", help=RUN_HELP)
+    verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
+    verb.add_argument(
+        "--move",
+        nargs="+",
+        required=True,
+        metavar="NAME=STRENGTH",
+        help="directions and their strengths, such as 'phase fraction=2'",
+    )
+    _add_blocks(verb)
+    verb.add_argument(
+        "--box",
+        type=float,
+        nargs=6,
+        metavar=("Z0", "Y0", "X0", "Z1", "Y1", "X1"),
+        help="act only inside of this box of voxels",
+    )
+    verb.add_argument(
+        "--ramp",
+        choices=("z", "y", "x"),
+        help="let the strength rise from 0 to all along this axis",
+    )
+    verb.add_argument("--truncation", type=float, default=1.0, help="0 to 1")
+    verb.add_argument(
+        "--size", type=int, nargs="+", default=[128], metavar="N", help="default: 128"
+    )
+    verb.add_argument("--periodic", default="", metavar="AXES")
+    _add_phase(verb)
+    verb.add_argument("--seed", type=int, default=0, help="another sample")
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    verb.add_argument(
+        "--out",
+        type=Path,
+        help="file to write (default: edited-seedSEED.tif beside the generator)",
+    )
+
+
+def _sweep(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = verbs.add_parser("sweep", help="one sample at several strengths")
+    verb.add_argument("run", metavar="RUN", help=RUN_HELP)
+    verb.add_argument("name", metavar="NAME", help="of the direction")
+    verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
+    verb.add_argument(
+        "--strengths",
+        type=float,
+        nargs="+",
+        default=[-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0],
+        help="default: -3 -2 -1 0 1 2 3",
+    )
+    _add_blocks(verb)
+    verb.add_argument(
+        "--size", type=int, nargs="+", default=[64], metavar="N", help="default: 64"
+    )
+    verb.add_argument(
+        "--properties",
+        nargs="+",
+        metavar="PROPERTY",
+        help="what to measure (default: all that is quick)",
+    )
+    _add_phase(verb)
+    verb.add_argument("--seed", type=int, default=0, help="another sample")
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    verb.add_argument("--out", type=Path, metavar="TIF", help="4-D TIFF to write")
+    verb.add_argument("--csv", type=Path, help="table of the properties to write")
+    verb.add_argument("--figure", type=Path, metavar="PNG", help="figure of them")
+    verb.add_argument(
+        "--animation", type=Path, metavar="GIF", help="middle planes; needs imageio"
+    )
+
+
+def _add_blocks(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--blocks",
+        nargs="+",
+        default=[None],
+        metavar="BLOCK",
+        help="block that is edited, or the first and the last of a range; latent comes "
+        "before block1 (default: the direction's own)",
+    )
+
+
+def _add_phase(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--phase", type=int, metavar="LABEL", help="phase to measure (default: last)"
+    )
+
+
+FILE = "directions.safetensors"
+
+
+def directions(options: Namespace) -> int:
+    """Do what the verb says."""
+    verbs = {
+        "fit": _directions_fit,
+        "list": _directions_list,
+        "apply": _directions_apply,
+        "sweep": _directions_sweep,
+    }
+    verbs[options.verb](options)
+    return 0
+
+
+def _directions_fit(options: Namespace) -> None:
+    trained = load_any_generator(file_path(options.run))
+    out = options.out or _home(options.run) / FILE
+    components = fit_in_steps(
+        trained, options.block, options.components, options.samples, options.seed
+    )
+    found = with_bar("Components", components)
+    if options.guided:
+        guided = guided_in_steps(
+            trained,
+            options.guided,
+            options.phase,
+            options.guided_samples,
+            options.seed,
+        )
+        found = found.with_(*with_bar("Guided", guided))
+    if not options.no_effects:
+        gauge = Gauge(trained, phase=options.phase)
+        sweeping = Sweeping(seeds=tuple(range(options.seeds)))
+        steps = effects_in_steps(trained, found, gauge, sweeping)
+        found = with_bar("Effects", steps)
+    found.save(out)
+    _say(f"{table(found)}\n\n{found.sentence()}\nWrote {out}")
+
+
+def _directions_list(options: Namespace) -> None:
+    found = load_directions(options.file)
+    _say(f"Found in a generator of {found.model.name}.\n{found.sentence()}\n")
+    _say(table(found))
+
+
+def _directions_apply(options: Namespace) -> None:
+    trained, found = _opened(options)
+    moves = [_move(found, text) for text in options.move]
+    size = volume_size(options.size)
+    out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
+    check_ending(out)
+    region = _region(options, size)
+    first, last = _blocks(options.blocks)
+    edits = [one.edit(strength, first, last, region) for one, strength in moves]
+    gauge = Gauge(trained, phase=options.phase, size=size)
+    plan = VolumePlan(
+        trained,
+        size,
+        options.seed,
+        options.periodic,
+        edits=edits,
+        truncation=options.truncation,
+    )
+    volume = with_bar("Generating", generate_in_steps(plan))
+    volume.save(out)
+    plain = VolumePlan(trained, size, options.seed, options.periodic)
+    before = gauge.measure(with_bar("Without", generate_in_steps(plain)).values)
+    after = gauge.measure(volume.values)
+    if not found.is_of(trained):
+        _say("These directions come from another run; this is what they do here:")
+    for one, strength in moves:
+        _say(f"{one.name} {strength:+g} ({label(one)})")
+    for name in gauge.names:
+        title = PROPERTIES[name].title
+        _say(f"{title:24} {before[name]:10.4g} -> {after[name]:.4g}")
+    _say(f"Wrote {out}")
+
+
+def _directions_sweep(options: Namespace) -> None:
+    trained, found = _opened(options)
+    direction = found.named(options.name)
+    gauge = Gauge(trained, options.properties, options.phase, volume_size(options.size))
+    steps = sweep_in_steps(
+        gauge, direction, options.strengths, options.seed, *_blocks(options.blocks)
+    )
+    made = with_bar("Sweep", steps)
+    _say("strength  " + "  ".join(PROPERTIES[name].title for name in gauge.names))
+    for row in zip(made.strengths, *made.properties.values(), strict=True):
+        _say("  ".join(f"{number:10.4g}" for number in row))
+    writers = (
+        (options.out, made.save_tiff),
+        (options.csv, made.save_csv),
+        (options.figure, made.save_plot),
+        (options.animation, made.save_animation),
+    )
+    for path, write in writers:
+        if path is not None:
+            write(path)
+            _say(f"Wrote {path}")
+
+
+def _opened(options: Namespace) -> tuple[TrainedGenerator, DirectionSet]:
+    """Generator on its device, and directions that fit it."""
+    trained = load_generator(file_path(options.run))
+    found = load_directions(options.directions or _home(options.run) / FILE)
+    found.check(trained)
+    trained.network.to(choose_device(options.device))
+    return trained, found
+
+
+def _home(run: str) -> Path:
+    """Folder for what is made of a generator: its own, if it is not a sample."""
+    if run.startswith(SAMPLE):
+        return Path("slicegan-runs") / run.removeprefix(SAMPLE)
+    path = Path(run)
+    return path if path.is_dir() else path.parent
+
+
+def _move(found: DirectionSet, text: str) -> tuple[Direction, float]:
+    """Direction and strength of ``NAME=STRENGTH``."""
+    name, _, number = text.rpartition("=")
+    try:
+        strength = float(number)
+    except ValueError:
+        name = ""
+    if not name:
+        raise ValueError(
+            f"Expected a direction and its strength as NAME=STRENGTH, got '{text}'; "
+            "write for example 'component 1=2'."
+        )
+    return found.named(name), strength
+
+
+def _blocks(names: list[str | None]) -> tuple[str | None, str | None]:
+    if len(names) > 2:
+        raise ValueError(
+            f"Expected one block or the first and the last of a range, got "
+            f"{len(names)} names; give one or two."
+        )
+    return names[0], names[-1]
+
+
+def _region(options: Namespace, size: Size) -> Region | None:
+    if options.box and options.ramp:
+        raise ValueError("Expected --box or --ramp, got both; leave one out.")
+    if options.box:
+        z0, y0, x0, z1, y1, x1 = options.box
+        return Box((z0, y0, x0), (z1, y1, x1))
+    if options.ramp:
+        return ramp(options.ramp, size[AXES.index(options.ramp)])
+    return None
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

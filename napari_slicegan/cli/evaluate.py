@@ -1,0 +1,138 @@
+"""The command ``slicegan evaluate``: tests of the games themselves."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.cli.options import changes_from
+from napari_slicegan.cli.progress import train_with_progress
+from napari_slicegan.config.presets import preset
+from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.models.generator_file import load_any_generator
+from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
+from napari_slicegan.systems.mixture_sweep import (
+    OUTCOMES,
+    SweepRun,
+    draw_mixture,
+    draw_sweep,
+    draw_sweep_points,
+    sweep,
+    sweep_table,
+    write_sweep,
+)
+from napari_slicegan.systems.point_task import PointMonitor, Scatter
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from napari_slicegan.config import RunConfig
+
+N_POINTS, SEED = 10_000, 1
+FIGURE = "mixture.png"
+
+
+def evaluate(options: Namespace) -> int:
+    """Say how well points cover the nine Gaussians, and draw them."""
+    mixture = nine_gaussians()
+    if options.sweep is not None:
+        return _sweep(options, mixture)
+    run: Path | None = options.run
+    if options.points:
+        points = read_points(options.points)
+        figure = options.figure or options.points.with_name(FIGURE)
+    else:
+        if run is None:
+            run = _trained(options, mixture)
+        mixture = _mixture_of(run)
+        points = generate_samples(load_any_generator(run), N_POINTS, SEED)
+        figure = options.figure or run / FIGURE
+    quality = PointMonitor(mixture).measure(Scatter(points, mixture))
+    draw_mixture(points, mixture, quality, figure)
+    sys.stdout.write(
+        f"High quality:    {100 * quality.high_quality:.2f} % of "
+        f"{len(points):,} points\n"
+        f"Recovered modes: {quality.modes} of {len(mixture.means)}\n"
+        f"Wrote {figure}\n"
+    )
+    return 0
+
+
+def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
+    """Train over outcomes and steps; table, CSV and figures."""
+    config = _settings(options)
+    out = options.out or Path("slicegan-runs") / f"sweep-{_now()}"
+    out.mkdir(parents=True, exist_ok=True)
+    runs: list[SweepRun] = []
+    for run in sweep(config, mixture, options.sweep or OUTCOMES):
+        runs.append(run)
+        # After every run: the full sweep takes hours and may be stopped.
+        write_sweep(runs, out / "sweep.csv")
+        sys.stderr.write(
+            f"{run.outcomes} outcomes, {run.schedule}: {run.quality.sentence()}\n"
+        )
+    draw_sweep(runs, options.figure or out / "sweep.png")
+    draw_sweep_points(runs, mixture, out / "sweep-points.png")
+    sys.stdout.write(f"{sweep_table(runs)}\nWrote {out}\n")
+    return 0
+
+
+def read_points(path: Path) -> NDArray[Any]:
+    """Generated points [n, 2] from NPY or text.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or holds something else; names it.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            points = np.load(path, allow_pickle=False)
+        else:
+            points = np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path.name}: expected points as NPY or as text with a comma between "
+            f"coordinates, got a file that cannot be read ({error}); check it."
+        ) from error
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise ValueError(
+            f"{path.name}: expected a table of points with two finite coordinates, got "
+            f"the shape {points.shape}; check the file."
+        )
+    return np.asarray(points)
+
+
+def _trained(options: Namespace, mixture: GaussianMixture) -> Path:
+    """A new run on the mixture; its folder."""
+    out = options.out or Path("slicegan-runs") / f"mixture-{_now()}"
+    trainer = Trainer.start(_settings(options), mixture, out)
+    reason = train_with_progress(trainer)
+    sys.stdout.write(f"{reason.value} Run folder: {out}\n")
+    return Path(out)
+
+
+def _settings(options: Namespace) -> RunConfig:
+    start = preset(options.preset or "realness-toy")
+    return start.changed(**changes_from(options))
+
+
+def _now() -> str:
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def _mixture_of(run: Path) -> GaussianMixture:
+    data = RunFolder.open(run).data()
+    if not isinstance(data, GaussianMixture):
+        raise ValueError(
+            f"{run}: expected a run that was trained on a mixture, got one of images; "
+            "leave the run out to train a new one."
+        )
+    return data

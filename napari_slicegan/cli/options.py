@@ -1,0 +1,201 @@
+"""Flags of the command line, derived from the settings."""
+
+from __future__ import annotations
+
+import argparse
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_slicegan.config import FORMER_NAMES, RunConfig, Settings, group_of_field
+from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.sample_data import generator_path as sample_generator
+from napari_slicegan.sample_data import path as sample_path
+
+if typing.TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+NOTHING = "none"
+SAMPLE = "sample:"
+
+
+def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
+    """Add a flag for every setting of the named groups; all groups by default.
+
+    The flags of earlier names work, too, and are not shown.
+    """
+    former = {new: old for old, new in FORMER_NAMES.items()}
+    for name, info in RunConfig.model_fields.items():
+        settings = info.annotation
+        if not (isinstance(settings, type) and issubclass(settings, Settings)):
+            continue
+        if groups and name not in groups:
+            continue
+        section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
+        for field, facts in settings.model_fields.items():
+            for flag, text in (
+                (field, _help(facts)),
+                (former.get(field), argparse.SUPPRESS),
+            ):
+                if flag is not None:
+                    section.add_argument(
+                        f"--{flag.replace('_', '-')}",
+                        dest=f"setting_{field}",
+                        default=argparse.SUPPRESS,
+                        help=text,
+                        **_form(facts),
+                    )
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add ``--preset`` and ``--config``, where settings start from."""
+    parser.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        help="bundle of settings to start from (default: slicegan-fast)",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="JSON file with settings, such as the config.json of a run",
+    )
+
+
+def config_from(options: argparse.Namespace) -> RunConfig:
+    """Settings: the preset, the file or the run to start from, then the flags.
+
+    Raises
+    ------
+    ValueError
+        If both a preset and a file are given, or a value is not allowed.
+    """
+    if options.preset and options.config:
+        raise ValueError("Give either --preset or --config, not both.")
+    if options.config:
+        # Loads torch, which parsing and help do without.
+        from napari_slicegan.training.run_folder import read_config
+
+        start = read_config(options.config)
+    elif options.preset is None and getattr(options, "source", None):
+        from napari_slicegan.training.fine_tuning import settings_of
+
+        start = settings_of(options.source)
+    else:
+        start = preset(options.preset or "slicegan-fast")
+    return start.changed(**changes_from(options))
+
+
+def changes_from(options: argparse.Namespace) -> dict[str, Any]:
+    """Settings given as flags."""
+    prefix = "setting_"
+    given = {
+        name.removeprefix(prefix): value
+        for name, value in vars(options).items()
+        if name.startswith(prefix)
+    }
+    return {name: _parsed(value, _may_be_empty(name)) for name, value in given.items()}
+
+
+def file_path(file: str) -> Path:
+    """Path of a file, or of sample data named ``sample:NAME``."""
+    if file.startswith(SAMPLE):
+        sample: Path = sample_path(file.removeprefix(SAMPLE))
+        return sample
+    return Path(file)
+
+
+def generator_path(run: Path) -> Path:
+    """Run folder or file of a generator, also of one that ships, ``sample:NAME``."""
+    name = str(run)
+    if name.startswith(SAMPLE):
+        found: Path = sample_generator(name.removeprefix(SAMPLE))
+        return found
+    return run
+
+
+def output_folder(run: Path) -> Path:
+    """Where what a generator makes goes: beside it; of a sample's, here."""
+    if str(run).startswith(SAMPLE):
+        return Path()
+    return run if run.is_dir() else run.parent
+
+
+def volume_size(numbers: list[int]) -> tuple[int, int, int]:
+    """Voxels along z, y, x; one number is a cube.
+
+    Raises
+    ------
+    ValueError
+        If there are neither one nor three.
+    """
+    if len(numbers) == 1:
+        numbers = numbers * 3
+    if len(numbers) != 3:
+        raise ValueError(
+            f"Expected one size or three (z y x) in voxels; got {len(numbers)} numbers."
+        )
+    z, y, x = numbers
+    return (z, y, x)
+
+
+def _may_be_empty(name: str) -> bool:
+    """Whether a setting can be empty; of others 'none' is a choice."""
+    settings = RunConfig.model_fields[group_of_field()[name]].annotation
+    if not (isinstance(settings, type) and issubclass(settings, Settings)):
+        return False
+    return type(None) in _parts(settings.model_fields[name].annotation)
+
+
+def _parsed(value: Any, may_be_empty: bool) -> Any:
+    """Words of the command line as setting values; numbers are read by the model."""
+    if may_be_empty and value in (NOTHING, [NOTHING]):
+        return None
+    if isinstance(value, list):
+        return tuple(tuple(v.split(",")) if "," in v else v for v in value)
+    return value
+
+
+def _form(facts: FieldInfo) -> dict[str, Any]:
+    """How argparse reads a field."""
+    kind = facts.annotation
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if typing.get_origin(kind) is Literal:
+        return {"choices": list(typing.get_args(kind))}
+    if any(typing.get_origin(part) is tuple for part in _parts(kind)):
+        return {"nargs": "+", "metavar": "VALUE"}
+    return {"metavar": "VALUE"}
+
+
+def _help(facts: FieldInfo) -> str:
+    """Description, bounds and default."""
+    bounds = [
+        f"{sign} {getattr(rule, name):g}"
+        for rule in facts.metadata
+        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+        if getattr(rule, name, None) is not None
+    ]
+    optional = type(None) in _parts(facts.annotation)
+    text = str(facts.description)
+    if optional:
+        text += f" Write '{NOTHING}' for empty."
+    if bounds:
+        text += f" Allowed: {', '.join(bounds)}."
+    if facts.default is not None:
+        text += f" Default: {_shown(facts.default)}."
+    return text.replace("%", "%%")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "empty"
+    return str(value)
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    """Members of a union, or the type alone."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return typing.get_args(kind)
+    return (kind,)

@@ -1,0 +1,131 @@
+"""Training shown in a terminal or a log, and the keys that end it cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.trainer import Trainer
+    from napari_slicegan.volumes.volume import Volume
+
+Result = TypeVar("Result")
+Show = Callable[[float, str], None]
+LOG_EVERY_S = 30.0
+BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
+
+
+def train_with_progress(trainer: Trainer) -> FinishReason:
+    """Train to the end, telling progress, the time that is left and the losses."""
+    steps = trainer.run()
+    with _stopping(trainer), _display(trainer.distributed.is_main) as show:
+        quality = ""
+        while True:
+            try:
+                report = next(steps)
+            except StopIteration as end:
+                reason: FinishReason = end.value
+                return reason
+            if report.quality is not None:
+                quality = f", {report.quality.sentence()}"
+            show(report.progress, _line(report) + quality)
+
+
+@contextlib.contextmanager
+def _display(is_main: bool) -> Iterator[Show]:
+    """A bar in a terminal; elsewhere, as in a log, a line now and then."""
+    if not is_main:
+        yield lambda share, text: None
+    elif sys.stderr.isatty():
+        with tqdm(total=1.0, desc="Training", bar_format=BAR, file=sys.stderr) as bar:
+
+            def show(share: float, text: str) -> None:
+                bar.n = share
+                bar.set_postfix_str(text)
+
+            yield show
+    else:
+        yield from _lines()
+
+
+def _lines() -> Iterator[Show]:
+    """A line at once, then every 30 s, and the last one."""
+    shown_at_s, waiting = -LOG_EVERY_S, ""
+
+    def show(share: float, text: str) -> None:
+        nonlocal shown_at_s, waiting
+        waiting = f"Training {share:4.0%}, {text}\n"
+        if time.monotonic() - shown_at_s >= LOG_EVERY_S:
+            shown_at_s = time.monotonic()
+            sys.stderr.write(waiting)
+            waiting = ""
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write(waiting)
+
+
+def generate_with_progress(steps: Generator[float, None, Volume]) -> Volume:
+    """Generate to the end, with a bar."""
+    return with_bar("Generating", steps)
+
+
+def with_bar(title: str, steps: Generator[float, None, Result]) -> Result:
+    """Run steps that yield the finished share to their end; what they return."""
+    with tqdm(total=100, desc=title, file=sys.stderr, unit="%") as bar:
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            bar.update(round(100 * share) - bar.n)
+
+
+def _line(report: StepReport) -> str:
+    minutes, seconds = divmod(round(report.remaining_s), 60)
+    return (
+        f"{minutes}:{seconds:02d} left, step {report.step}, "
+        f"{report.steps_per_s:.2f} steps/s, critic {report.critic_loss:.3f}, "
+        f"generator {report.generator_loss:.3f}"
+    )
+
+
+@contextlib.contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    """The first Ctrl+C stops after the step; a second one interrupts at once.
+
+    Of several processes each gets the signal twice, from the terminal and from their
+    launcher, which also sends SIGTERM; it kills those that do not end in time.
+    """
+    alone = trainer.distributed.world_size == 1
+    signals = [signal.SIGINT] if alone else [signal.SIGINT, signal.SIGTERM]
+    before = {one: signal.getsignal(one) for one in signals}
+    asked = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if alone:
+            signal.signal(number, before[signal.SIGINT])
+        if trainer.distributed.is_main and not asked.is_set():
+            sys.stderr.write("\nStopping after this step, then saving...\n")
+        asked.set()
+        trainer.stop()
+
+    for one in signals:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,254 @@
+"""Reading image files: TIFF, NPY, PNG, JPEG, BMP and what else Pillow opens.
+
+The content decides, not the extension of the name.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import tokenize
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence, UnidentifiedImageError
+
+from napari_slicegan.data.pixel_sizes import common_edge_nm, pixel_edges_nm
+from napari_slicegan.data.pixel_values import (
+    MAX_PHASES,
+    SMALLEST_EDGE,
+    drop_alpha,
+    has_channels,
+)
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+NPY_START = b"\x93NUMPY"
+# What the readers raise on damaged files, found by cutting and altering files.
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    SyntaxError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+    ParseError,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """What a file holds.
+
+    Attributes
+    ----------
+    values
+        ``[Y, X]``, ``[Y, X, 3]`` in colour, or a volume ``[Z, Y, X]``,
+        ``[Z, Y, X, 3]``; as stored, in the type of the file.
+    pixel_size_nm
+        Edge of a pixel in nanometres, None if the file does not tell.
+    path
+        Where it was read.
+    """
+
+    values: NDArray[Any]
+    pixel_size_nm: float | None
+    path: Path
+
+
+def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFile:
+    """Read an image or a volume.
+
+    Parameters
+    ----------
+    path
+        TIFF (several pages are a volume), NPY, PNG, JPEG or BMP.
+    pixel_size_nm
+        Counts instead of what the file says.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is damaged, or holds no image; one sentence
+        with the name of the file.
+    """
+    path = Path(path)
+    start = _start_of(path)
+    try:
+        image = _read(path, start)
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP or NPY), got a file "
+            "of another kind or a damaged one; choose an image file."
+        ) from error
+    except DAMAGE as error:
+        raise ValueError(
+            f"{path.name}: expected a complete image, got a damaged file or an unknown "
+            f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
+        ) from error
+    values = _arranged(image.values, image.axes, path.name)
+    if pixel_size_nm is None and image.edges_nm is not None:
+        edges = image.edges_nm if _is_volume(values) else image.edges_nm[:2]
+        pixel_size_nm = common_edge_nm(edges, path.name)
+    return ImageFile(values, pixel_size_nm, path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Raw:
+    """Values as stored; one letter per axis where the file tells; edges in nm."""
+
+    values: NDArray[Any]
+    axes: str = ""
+    edges_nm: tuple[float, ...] | None = None
+
+
+def _start_of(path: Path) -> bytes:
+    """First bytes of a file that is there and not empty."""
+    if path.is_dir():
+        raise ValueError(
+            f"{path}: expected an image file, got a folder; choose a file in it."
+        )
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: expected a readable image file, got '{error.strerror}'; check "
+            "the path."
+        ) from error
+    if not start:
+        raise ValueError(
+            f"{path.name}: expected an image, got an empty file (0 bytes); export or "
+            "copy it again."
+        )
+    return start
+
+
+def _reason(error: Exception) -> str:
+    """What a reader says, on one line; what Python says would help nobody."""
+    if isinstance(error, OSError | ValueError | EOFError | SyntaxError | zlib.error):
+        return " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
+    return "its parts contradict each other"
+
+
+def _read(path: Path, start: bytes) -> _Raw:
+    """Contents of a file, by its first bytes."""
+    if start.startswith(TIFF_STARTS):
+        return _read_tiff(path)
+    if start.startswith(NPY_START):
+        # No pickled objects: reading them can execute code.
+        return _Raw(np.load(path, allow_pickle=False))
+    with Image.open(path) as picture:
+        return _Raw(_pixels(picture))
+
+
+def _read_tiff(path: Path) -> _Raw:
+    """First series of a TIFF: one image, or the pages that belong together."""
+    with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        edges = pixel_edges_nm(tiff)
+        try:
+            values, axes = series.asarray(), series.axes
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            values, axes = _read_pages(path)
+    if any("invalid page offset" in fault for fault in faults):
+        raise ValueError("pages are missing at its end")
+    return _Raw(values, axes, edges)
+
+
+@contextmanager
+def _tiff_faults() -> Iterator[list[str]]:
+    """Collect what tifffile logs: it does not raise when later pages are cut off."""
+    faults: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: faults.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("tifffile")
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield faults
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+
+
+def _read_pages(path: Path) -> tuple[NDArray[Any], str]:
+    """Pages by Pillow, which brings the codecs LZW, JPEG and CCITT with it."""
+    with Image.open(path) as pages:
+        planes = [_pixels(page) for page in ImageSequence.Iterator(pages)]
+    return np.stack(planes), "QYX" if planes[0].ndim == 2 else "QYXS"
+
+
+def _pixels(picture: Image.Image) -> NDArray[Any]:
+    """Gray values, labels or colours of a picture: ``[Y, X]`` or ``[Y, X, C]``."""
+    if picture.mode == "P":
+        return _palette_pixels(picture)
+    if picture.mode == "PA":
+        return np.asarray(picture.convert("RGBA"))
+    if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
+        return np.asarray(picture.convert("RGB"))
+    values = np.asarray(picture)
+    # Gray with alpha: said as RGBA, so that one rule drops the alpha channel.
+    return values[..., (0, 0, 0, 1)] if picture.mode in ("LA", "La") else values
+
+
+def _palette_pixels(picture: Image.Image) -> NDArray[Any]:
+    """Labels if the palette marks few phases by colours, else the colours."""
+    colours, index = np.asarray(picture.convert("RGB")), np.asarray(picture)
+    is_gray = (colours == colours[..., :1]).all()
+    if is_gray or len(np.unique(index)) > MAX_PHASES:
+        return colours
+    return index
+
+
+def _arranged(values: NDArray[Any], axes: str, name: str) -> NDArray[Any]:
+    """Values as ``[(Z,) Y, X(, 3)]``."""
+    if axes and len(axes) == values.ndim:
+        kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
+        values = values.reshape([values.shape[i] for i in kept])
+        axes = "".join(axes[i] for i in kept)
+        # Programs that do not know better call the planes of a stack channels.
+        if "Z" not in axes and values.shape[axes.find("C")] >= SMALLEST_EDGE:
+            axes = axes.replace("C", "Z")
+        channels = [i for i, axis in enumerate(axes) if axis in "SC"]
+        if channels:
+            values = _channels_last(values, axes, channels, name)
+    return drop_alpha(values, name)
+
+
+def _channels_last(
+    values: NDArray[Any], axes: str, channels: list[int], name: str
+) -> NDArray[Any]:
+    """Move the one axis of channels to the end."""
+    n = values.shape[channels[0]]
+    if len(channels) > 1 or n not in (2, 3, 4) or axes[channels[0]] + str(n) == "C2":
+        shape = " x ".join(map(str, values.shape))
+        raise ValueError(
+            f"{name}: expected one value or three colour channels per pixel, got "
+            f"{shape} values with the axes {axes}; save one channel, or RGB."
+        )
+    values = np.moveaxis(values, channels[0], -1)
+    return values[..., (0, 0, 0, 1)] if n == 2 else values
+
+
+def _is_volume(values: NDArray[Any]) -> bool:
+    """Whether there is more than one plane."""
+    return values.ndim == (4 if has_channels(values) else 3)

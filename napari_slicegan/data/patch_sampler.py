@@ -1,0 +1,252 @@
+"""Random crops and random images, drawn when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_slicegan.config import AXES
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.data.transforms import Transform
+
+Symmetries = Literal["none", "flips", "rotations"]
+
+
+class Source(Protocol):
+    """Where the real samples of a critic come from."""
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` samples by numbers, int64 ``[n, k]``, on the CPU."""
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen samples as network values, float32 ``[n, C, ...]``."""
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` of them as network values, float32 ``[n, C, ...]``."""
+        return self.take(self.draw(n, rng))
+
+
+class PatchSampler(Source):
+    """Square crops, every position in every image equally probable.
+
+    Nothing is cut in advance: memory is that of the images.
+
+    Parameters
+    ----------
+    micrographs
+        Images of one viewing direction. Of a volume, random planes are used.
+    transform
+        Turns labels, gray values or colours into network values.
+    patch_size
+        Edge of the crops in pixels; an image of exactly this size is fine.
+    symmetries
+        Applied at random to each crop: ``"flips"`` mirrors rows and columns,
+        ``"rotations"`` adds quarter turns, all eight symmetries of the square.
+    axis
+        Direction along which the planes of a volume are seen.
+    labels
+        A number for each image that its crops are given as a further channel.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or one is smaller than the patch.
+    """
+
+    def __init__(
+        self,
+        micrographs: Sequence[Micrograph],
+        transform: Transform,
+        patch_size: int,
+        symmetries: Symmetries = "none",
+        axis: Axis = "z",
+        labels: Sequence[float] = (),
+    ) -> None:
+        if not micrographs:
+            raise ValueError(
+                "Expected at least one image to draw from, got none; load one."
+            )
+        for micrograph in micrographs:
+            micrograph.check_patch(patch_size, axis)
+        # [N, rows, columns(, 3)] each; views of the images, not copies.
+        self.stacks = [micrograph.planes(axis) for micrograph in micrographs]
+        self.transform = transform
+        self.patch_size = patch_size
+        self._symmetries = symmetries
+        self._grids = [self._positions(stack) for stack in self.stacks]
+        # Position p belongs to the first image whose end lies beyond p.
+        self._ends = np.cumsum([int(np.prod(grid)) for grid in self._grids])
+        self._labels = torch.tensor(labels, dtype=torch.float32)
+
+    @property
+    def n_positions(self) -> int:
+        """Number of different crops, symmetries not counted."""
+        return int(self._ends[-1])
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether crops have a channel that tells their image."""
+        return len(self._labels) > 0
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels of all images."""
+        return sum(int(np.prod(stack.shape[:3])) for stack in self.stacks)
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen crops as network values: float32 ``[n, C, P, P]``, on the CPU.
+
+        With labels there is a channel more.
+        """
+        positions, symmetries = chosen.T
+        crops = [
+            self._turned(self._crop(position), symmetry)
+            for position, symmetry in zip(
+                positions.tolist(), symmetries.tolist(), strict=True
+            )
+        ]
+        values = self.transform.forward(np.stack(crops))
+        if not self.is_labelled:
+            return values
+        images = np.searchsorted(self._ends, positions.numpy(), side="right")
+        labels = self._labels[torch.from_numpy(images)].reshape(-1, 1, 1, 1)
+        return torch.cat([values, labels.expand_as(values[:, :1])], dim=1)
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` crops: ``[n, 2]``, number through all images, and symmetry."""
+        positions = torch.randint(self.n_positions, (n,), generator=rng)
+        symmetries = torch.randint(8, (n,), generator=rng)
+        return torch.stack([positions, symmetries], dim=1)
+
+    def strides(
+        self, positions: NDArray[np.int64], symmetries: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Where crops stand if the pixels of all images stand in one row.
+
+        Returns
+        -------
+        ndarray
+            [3, n]: place of the crop's first pixel, and steps from there to the pixel
+            below and to the one on the right; a symmetry is another start with other
+            steps.
+        """
+        image = np.searchsorted(self._ends, positions, side="right")
+        grids, shapes = (
+            np.array(self._grids),
+            np.array([s.shape[:3] for s in self.stacks]),
+        )
+        before = np.cumsum([0, *shapes.prod(axis=1)])[image]
+        inside = positions - np.array([0, *self._ends])[image]
+        _, rows, columns = grids[image].T
+        plane, row, column = (
+            inside // (rows * columns),
+            inside // columns % rows,
+            inside % columns,
+        )
+        _, height, width = shapes[image].T
+        start = before + (plane * height + row) * width + column
+        down, right = width, np.ones_like(width)
+        if self._symmetries != "none":
+            last = self.patch_size - 1
+            for bit, step in ((1, down), (2, right)):
+                start = start + np.where(symmetries & bit, last * step, 0)
+            down = np.where(symmetries & 1, -down, down)
+            right = np.where(symmetries & 2, -right, right)
+        if self._symmetries == "rotations":
+            turned = symmetries & 4 > 0
+            down, right = np.where(turned, right, down), np.where(turned, down, right)
+        return np.stack([start, down, right])
+
+    def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
+        """Number of planes, first rows and first columns a crop can have."""
+        planes, rows, columns = stack.shape[:3]
+        return planes, rows - self.patch_size + 1, columns - self.patch_size + 1
+
+    def _crop(self, position: int) -> NDArray[Any]:
+        """Crop number `position`, counting through all images: ``[P, P(, 3)]``."""
+        image = int(np.searchsorted(self._ends, position, side="right"))
+        start = int(self._ends[image - 1]) if image else 0
+        plane, row, column = np.unravel_index(position - start, self._grids[image])
+        size = self.patch_size
+        return self.stacks[image][plane, row : row + size, column : column + size]
+
+    def _turned(self, crop: NDArray[Any], symmetry: int) -> NDArray[Any]:
+        """One of the eight symmetries of the square, as far as they are allowed."""
+        if self._symmetries == "none":
+            return crop
+        if symmetry & 1:
+            crop = crop[::-1]
+        if symmetry & 2:
+            crop = crop[:, ::-1]
+        if symmetry & 4 and self._symmetries == "rotations":
+            crop = crop.swapaxes(0, 1)
+        return crop
+
+
+def patch_samplers(
+    images: TrainingImages,
+    transform: Transform,
+    patch_size: int,
+    symmetries: Symmetries | Literal["auto"] = "auto",
+    labels: Sequence[float] = (),
+) -> list[PatchSampler]:
+    """One sampler for each viewing direction of the images, in the order z, y, x.
+
+    ``"auto"`` turns and mirrors the crops of an isotropic material only.
+    """
+    if symmetries == "auto":
+        symmetries = "rotations" if images.material == "isotropic" else "none"
+    return [
+        PatchSampler(
+            images.views[axis], transform, patch_size, symmetries, axis, labels
+        )
+        for axis in AXES
+        if axis in images.views
+    ]
+
+
+class ImageSampler(Source):
+    """Whole images of a set, each equally probable at every draw.
+
+    Parameters
+    ----------
+    values
+        ``[N, Y, X]`` or ``[N, Y, X, 3]``.
+    transform
+        Turns gray values or colours into network values.
+    roll
+        Largest number of columns by which an image is rolled at random.
+    """
+
+    def __init__(
+        self, values: NDArray[Any], transform: Transform, roll: int = 0
+    ) -> None:
+        self.values = values
+        self.roll = roll
+        self.transform = transform
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` images: ``[n, 2]``, number, and columns by which it is rolled."""
+        numbers = torch.randint(len(self.values), (n,), generator=rng)
+        steps = torch.zeros_like(numbers)
+        if self.roll:
+            steps = torch.randint(-self.roll, self.roll + 1, (n,), generator=rng)
+        return torch.stack([numbers, steps], dim=1)
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen images as network values: float32 ``[n, C, Y, X]``, on the CPU."""
+        numbers, steps = chosen.T
+        images = self.values[numbers.numpy()]
+        if self.roll:
+            pairs = zip(images, steps.tolist(), strict=True)
+            images = np.stack([np.roll(image, step, axis=1) for image, step in pairs])
+        return self.transform.forward(images)

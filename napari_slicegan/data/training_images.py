@@ -1,0 +1,282 @@
+"""The images a run is trained on, by viewing direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+import tifffile
+from pydantic import Field, TypeAdapter, ValidationError
+
+from napari_slicegan.config import AXES, Axis, Kind, Settings
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
+from napari_slicegan.runtime.atomic_files import replacing
+
+INDEX = "images.json"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingImages:
+    """One or more images for each viewing direction.
+
+    Make one with `isotropic`, `anisotropic` or `from_volume`.
+
+    Attributes
+    ----------
+    views
+        Images by the axis along which they are seen. An isotropic material has the
+        key ``"z"`` only, and its images serve for all axes.
+
+    Raises
+    ------
+    ValueError
+        If a direction has no image, or the images differ in kind, phases, pixel size
+        or number of values per pixel.
+    """
+
+    views: Mapping[Axis, tuple[Micrograph, ...]]
+
+    what: ClassVar[str] = "micrographs"
+
+    def __post_init__(self) -> None:
+        views = {axis: tuple(self.views[axis]) for axis in AXES if axis in self.views}
+        object.__setattr__(self, "views", MappingProxyType(views))
+        if tuple(views) not in (("z",), AXES) or not all(views.values()):
+            given = [axis for axis in views if views[axis]]
+            raise ValueError(
+                "Expected images seen along z (isotropic) or along each of z, y and x "
+                f"(anisotropic), got {given or 'none'}; add the missing ones."
+            )
+        self._check_agreement()
+
+    @classmethod
+    def isotropic(cls, *micrographs: Micrograph) -> TrainingImages:
+        """Images of a material that looks the same along all axes."""
+        return cls({"z": micrographs})
+
+    @classmethod
+    def anisotropic(
+        cls,
+        z: Micrograph | Sequence[Micrograph],
+        y: Micrograph | Sequence[Micrograph],
+        x: Micrograph | Sequence[Micrograph],
+    ) -> TrainingImages:
+        """Images for each viewing direction, one or several.
+
+        Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
+        """
+        given: dict[Axis, Micrograph | Sequence[Micrograph]] = {"z": z, "y": y, "x": x}
+        return cls({axis: _as_tuple(images) for axis, images in given.items()})
+
+    @classmethod
+    def from_volume(cls, micrograph: Micrograph) -> TrainingImages:
+        """Anisotropic material given by a volume, cut along each axis.
+
+        Raises
+        ------
+        ValueError
+            If the micrograph is not a volume.
+        """
+        if not micrograph.is_volume:
+            raise ValueError(
+                f"{micrograph.name}: expected a volume to cut along z, y and x, got a "
+                "2-D image; give one image per viewing direction instead."
+            )
+        return cls.anisotropic(micrograph, micrograph, micrograph)
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of all the images."""
+        return self._first.kind
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Sorted labels of the phases found in any of the images."""
+        return tuple(sorted({label for image in self for label in image.labels}))
+
+    @cached_property
+    def phase_fractions(self) -> tuple[float, ...]:
+        """Share of each label among the pixels of all the images."""
+        values = [image.values for image in self]
+        pixels = sum(array.size for array in values)
+        return tuple(
+            sum(int((array == label).sum()) for array in values) / pixels
+            for label in self.labels
+        )
+
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """Lowest and highest value of all the images."""
+        values = [image.values for image in self]
+        low = min(float(array.min()) for array in values)
+        return low, max(float(array.max()) for array in values)
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Pixel size of the images, None if none of them has one."""
+        sizes = (image.pixel_size_nm for image in self)
+        return next((size for size in sizes if size is not None), None)
+
+    @property
+    def name(self) -> str:
+        """Name of the first image, for messages and files."""
+        return next(iter(self)).name
+
+    @property
+    def material(self) -> Literal["isotropic", "anisotropic"]:
+        """Isotropic if one set of images serves for all axes."""
+        return "isotropic" if len(self.views) == 1 else "anisotropic"
+
+    def __iter__(self) -> Iterator[Micrograph]:
+        for images in self.views.values():
+            yield from images
+
+    def check_patch(self, patch_size: int) -> None:
+        """Refuse images that are smaller than the patch.
+
+        Raises
+        ------
+        ValueError
+            Names the image and the direction.
+        """
+        for axis, images in self.views.items():
+            for image in images:
+                image.check_patch(patch_size, axis)
+
+    @property
+    def _first(self) -> Micrograph:
+        return self.views["z"][0]
+
+    def _check_agreement(self) -> None:
+        """Same kind, phases and pixel size everywhere."""
+        first = self._first
+        for axis, images in self.views.items():
+            for image in images:
+                if image.kind != first.kind:
+                    raise ValueError(
+                        f"All images must be of one kind, got {first.kind} "
+                        f"({first.name}) and {image.kind} ({image.name}, seen along "
+                        f"{axis}); choose the same kind for all."
+                    )
+                self._check_pixel_size(image, axis)
+        if self.kind == "phases":
+            self._check_phases()
+
+    def _check_pixel_size(self, image: Micrograph, axis: Axis) -> None:
+        """Within 1 % of that of the other images, or unknown."""
+        wanted, size = self.pixel_size_nm, image.pixel_size_nm
+        if wanted is None or size is None:
+            return
+        if not math.isclose(wanted, size, rel_tol=SIZE_TOLERANCE):
+            raise ValueError(
+                f"All images must have the same pixel size, got {wanted:g} nm and "
+                f"{size:g} nm ({image.name}, seen along {axis}); rescale one of them."
+            )
+
+    def _check_phases(self) -> None:
+        """Every viewing direction shows the same phases."""
+        shown = {
+            axis: sorted({label for image in images for label in image.labels})
+            for axis, images in self.views.items()
+        }
+        for axis, labels in shown.items():
+            if labels != shown["z"]:
+                raise ValueError(
+                    "All viewing directions must show the same phases, got "
+                    f"{shown['z']} along z and {labels} along {axis}; use the same "
+                    "labels in all images."
+                )
+
+    def save(self, folder: str | Path) -> None:
+        """Write the images, lossless, and an index into a folder.
+
+        An image that serves several directions is written once.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        files: dict[int, str] = {}
+        entries = []
+        for axis, images in self.views.items():
+            for number, image in enumerate(images):
+                if id(image) not in files:
+                    files[id(image)] = f"{axis}-{number}.tif"
+                    _write(folder / files[id(image)], image)
+                entries.append(_Entry.of(image, axis, files[id(image)]))
+        with replacing(folder / INDEX) as temporary:
+            temporary.write_bytes(ENTRIES.dump_json(entries, indent=1))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TrainingImages:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no images, or damaged ones.
+        """
+        folder = Path(folder)
+        try:
+            entries = ENTRIES.validate_json((folder / INDEX).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise ValueError(
+                f"{folder / INDEX}: expected the list of a run's images, got none or a "
+                "damaged one; choose another run folder or train again."
+            ) from error
+        read: dict[str, Micrograph] = {}
+        views: dict[Axis, tuple[Micrograph, ...]] = {}
+        for entry in entries:
+            if entry.file not in read:
+                read[entry.file] = entry.image(folder)
+            views[entry.axis] = (*views.get(entry.axis, ()), read[entry.file])
+        return cls(views)
+
+
+class _Entry(Settings):
+    """One image in the index."""
+
+    axis: Axis
+    file: str = Field(pattern=r"^[zyx]-\d+\.tif$")
+    kind: Kind
+    pixel_size_nm: float | None
+    name: str
+
+    @classmethod
+    def of(cls, image: Micrograph, axis: Axis, file: str) -> _Entry:
+        return cls(
+            axis=axis,
+            file=file,
+            kind=image.kind,
+            pixel_size_nm=image.pixel_size_nm,
+            name=image.name,
+        )
+
+    def image(self, folder: Path) -> Micrograph:
+        """The image itself, from its file."""
+        values = read_image(folder / self.file).values
+        return Micrograph.from_array(values, self.kind, self.pixel_size_nm, self.name)
+
+
+ENTRIES = TypeAdapter(list[_Entry])
+
+
+def _as_tuple(images: Micrograph | Sequence[Micrograph]) -> tuple[Micrograph, ...]:
+    """One image or several."""
+    return (images,) if isinstance(images, Micrograph) else tuple(images)
+
+
+def _write(path: Path, image: Micrograph) -> None:
+    """Lossless TIFF of the values."""
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            image.values,
+            photometric="rgb" if image.kind == "colour" else "minisblack",
+            compression="zlib",
+        )

@@ -1,1 +1,0 @@
-"""What a run or a volume will need, before it starts."""

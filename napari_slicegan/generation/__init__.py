@@ -1,0 +1,1 @@
+"""Volumes of any size: plan, tiles, edits, streaming, lazy arrays, clusters."""

@@ -1,0 +1,209 @@
+"""Edits: what is added to the latents and to the outputs of blocks.
+
+An edit of the latents is a channel vector that is added at every position, or with a
+factor that depends on the position; an edit of a block is the same for its output.
+Nothing is attached to the network: it is called block by block while edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_slicegan.generation.regions import Profile
+
+if TYPE_CHECKING:
+    from napari_slicegan.generation.regions import Region
+    from napari_slicegan.models import GeneratorNetwork, VolumeGenerator
+    from napari_slicegan.models.sizes import SizeRule
+
+LATENT = "latent"
+"""Stands for the latents wherever a block is named."""
+
+Size = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What one direction adds.
+
+    Attributes
+    ----------
+    offsets
+        By block, or ``"latent"``: what is added to its channels, [C]; for a fully
+        connected first block the whole output, [C, Y, X].
+    region
+        Where it acts; None is everywhere.
+    """
+
+    offsets: Mapping[str, NDArray[np.float64]]
+    region: Region | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it changes nothing, anywhere."""
+        return not any(np.any(offset) for offset in self.offsets.values())
+
+
+def block_names(network: GeneratorNetwork) -> tuple[str, ...]:
+    """Where edits may act: the latents and every block but the last, the output."""
+    names = [name for name, _ in network.blocks.named_children()]
+    return (LATENT, *names[:-1])
+
+
+class VolumeEdits:
+    """The edits of one volume.
+
+    Parameters
+    ----------
+    network
+        The generator.
+    edits
+        Those that add up.
+    size
+        Voxels of the whole volume along z, y, x.
+    periodic
+        Axes along which it repeats.
+
+    Raises
+    ------
+    ValueError
+        If an edit does not fit the network, or changes along a periodic axis.
+    """
+
+    def __init__(
+        self,
+        network: VolumeGenerator,
+        edits: Sequence[Edit],
+        size: Size,
+        periodic: str = "",
+    ) -> None:
+        self._network = network
+        self._edits = [edit for edit in edits if not edit.is_nothing]
+        self._periods = [
+            voxels if axis in periodic else None
+            for axis, voxels in zip("zyx", size, strict=True)
+        ]
+        for edit in self._edits:
+            check_fit(network, edit)
+            if isinstance(edit.region, Profile) and edit.region.axis in periodic:
+                raise ValueError(
+                    "A periodic axis has no two ends between which an edit could "
+                    f"change, got a profile along {edit.region.axis}; choose another "
+                    "axis or make this one not periodic."
+                )
+
+    def __bool__(self) -> bool:
+        return bool(self._edits)
+
+    def run(self, network: VolumeGenerator, latents: Tensor, origin: Size) -> Tensor:
+        """Edited volume of a box of the latent field.
+
+        Parameters
+        ----------
+        network
+            The generator, or another form of it with the same blocks.
+        latents
+            [1, C, z, y, x].
+        origin
+            First latent position of the box along z, y, x.
+        """
+        offsets = {
+            name: offset.to(latents)
+            for number, name in enumerate(block_names(self._network))
+            if (offset := self._offset(number, name, latents.shape[2:], origin))
+            is not None
+        }
+        if LATENT in offsets:
+            latents = network.entering(latents) + offsets.pop(LATENT)
+        *_, (_, made) = network.stages(latents, offsets)
+        return made
+
+    def _offset(
+        self, number: int, name: str, latents: Sequence[int], origin: Size
+    ) -> Tensor | None:
+        """Sum of what the edits add to one block, [C, z, y, x] or broadcasting so."""
+        total: NDArray[np.float64] | None = None
+        before, after = self._network.rules_around(number)
+        for edit in self._edits:
+            if name not in edit.offsets:
+                continue
+            offset = edit.offsets[name][:, None, None, None]
+            if edit.region is not None:
+                places = self._places(before, after, latents, origin)
+                offset = offset * edit.region.weights(*places)
+            total = offset if total is None else total + offset
+        return None if total is None else torch.from_numpy(total)
+
+    def _places(
+        self,
+        before: SizeRule,
+        after: SizeRule,
+        latents: Sequence[int],
+        origin: Size,
+    ) -> list[NDArray[np.float64]]:
+        """Voxel coordinates of a block's positions along z, y, x."""
+        places = []
+        for first, n, period in zip(origin, latents, self._periods, strict=True):
+            start = first * before.scale
+            positions = np.arange(start, start + before.output_size(n))
+            voxels = after.centre(positions)
+            places.append(voxels if period is None else voxels % period)
+        return places
+
+
+def run_images(
+    network: GeneratorNetwork, latents: Tensor, edits: Sequence[Edit]
+) -> Tensor:
+    """Edited images or points of latents [B, C].
+
+    Raises
+    ------
+    ValueError
+        If an edit does not fit the network, or has a region.
+    """
+    offsets: dict[str, Tensor] = {}
+    for edit in edits:
+        check_fit(network, edit)
+        if edit.region is not None:
+            raise ValueError(
+                "Images of one size have no regions for edits, got one; leave the "
+                "region out."
+            )
+        for name, offset in edit.offsets.items():
+            more = torch.from_numpy(offset).to(latents)
+            offsets[name] = offsets[name] + more if name in offsets else more
+    if LATENT in offsets:
+        latents = latents + offsets.pop(LATENT)
+    *_, (_, made) = network.stages(latents, offsets)
+    return made
+
+
+def check_fit(network: GeneratorNetwork, edit: Edit) -> None:
+    """Refuse an edit of a block or of channels that the network does not have.
+
+    Raises
+    ------
+    ValueError
+        Says what was expected and what came.
+    """
+    names = block_names(network)
+    channels = (network.latent_width, *network.spec.widths)
+    for name, offset in edit.offsets.items():
+        if name not in names:
+            raise ValueError(
+                f"Expected one of the blocks {', '.join(names)} to edit, got '{name}'; "
+                "choose one of them."
+            )
+        wanted = channels[names.index(name)]
+        if len(offset) != wanted:
+            raise ValueError(
+                f"Expected an edit of {wanted} channels of '{name}', got "
+                f"{len(offset)}; find directions in this generator."
+            )

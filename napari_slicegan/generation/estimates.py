@@ -1,0 +1,185 @@
+"""What a volume will need before it is made: time, memory and room on the disk.
+
+The operations of all tiles are counted on torch's device "meta"; one small tile, really
+made, tells the speed of the machine and how well the material is compressed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+import zlib
+from collections import Counter as Tally
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from napari_slicegan.generation.generate import Tile, VolumePlan
+from napari_slicegan.generation.streaming import image_facts, value_type
+from napari_slicegan.models import build_generator
+from napari_slicegan.models.cost import META, Counter, StepCost
+from napari_slicegan.runtime.memory import free_disk_bytes
+from napari_slicegan.runtime.quantities import bytes_in_words, duration
+from napari_slicegan.volumes.ome_zarr import ENDING
+
+# Edge of the tile that is made on trial, in latent steps beside the overlap.
+TRIAL_STEPS = 2
+# The program with its libraries.
+PROGRAM_BYTES = 500 * 2**20
+# A pyramid adds 1/8 + 1/64 + ... of the volume.
+PYRAMID = 8 / 7
+# What is compressed later may be compressed less well.
+MARGIN = 1.25
+# Bytes of a voxel on its way to the micrograph's values: indices of phases, or four
+# steps in double precision.
+PHASE_BYTES, VALUE_BYTES = 16, 32
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class GenerationCosts:
+    """What a volume will need; see `generation_costs`.
+
+    Attributes
+    ----------
+    seconds
+        Time on this machine alone.
+    memory_bytes
+        Memory of the program, whatever the size of the volume.
+    disk_bytes, free_bytes
+        What goes onto the disk, and what it has left.
+    """
+
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    free_bytes: int
+
+    def sentence(self) -> str:
+        """One sentence for people."""
+        sizes = (self.memory_bytes, self.disk_bytes, self.free_bytes)
+        memory, disk, free = map(bytes_in_words, sizes)
+        return (
+            f"About {duration(self.seconds / 60)} on this machine, {memory} of memory, "
+            f"{disk} of {free} free on the disk."
+        )
+
+    def check(self, path: Path) -> None:
+        """Refuse a disk that is too small.
+
+        Raises
+        ------
+        ValueError
+            Says how much is missing.
+        """
+        if self.disk_bytes > self.free_bytes:
+            needed, free = map(bytes_in_words, (self.disk_bytes, self.free_bytes))
+            raise ValueError(
+                f"Expected {needed} of free disk space for {path.name}, got {free}; "
+                "free some, or choose another folder or a smaller size."
+            )
+
+
+def generation_costs(
+    plan: VolumePlan, path: Path, missing: float = 1.0
+) -> GenerationCosts:
+    """What a plan's volume will need; takes about as long as a small tile.
+
+    Parameters
+    ----------
+    path
+        Where it goes; the ending says how it is kept.
+    missing
+        Share of it that is still to be made.
+    """
+    speed, compressed = _trial(plan)
+    return GenerationCosts(
+        missing * operations(plan) / speed,
+        memory_bytes(plan),
+        _disk_bytes(plan, path, missing, compressed),
+        free_disk_bytes(path),
+    )
+
+
+def operations(plan: VolumePlan) -> float:
+    """Floating-point operations of all tiles, those at their seams done twice."""
+    return sum(
+        count * _cost(plan, shape).operations for shape, count in _shapes(plan).items()
+    )
+
+
+def memory_bytes(plan: VolumePlan) -> int:
+    """Bytes of the program while it makes a tile and writes it."""
+    largest = max(_shapes(plan), key=math.prod)
+    voxels = math.prod(min(plan.tile_edge, n) for n in plan.size)
+    is_phases = plan.trained.transform.kind == "phases"
+    values = voxels * _channels(plan) * (PHASE_BYTES if is_phases else VALUE_BYTES)
+    return PROGRAM_BYTES + _cost(plan, largest).memory_bytes + values
+
+
+def _channels(plan: VolumePlan) -> int:
+    """Numbers that a voxel has."""
+    return math.prod(image_facts(plan, plan.trained.name).channels)
+
+
+def _shapes(plan: VolumePlan) -> Tally[Shape]:
+    """How often tiles of each latent shape occur, without listing the tiles."""
+    axes = []
+    for axis, voxels in enumerate(plan.size):
+        count = -(-voxels // plan.tile_edge)
+        # All but the last one along an axis are alike.
+        numbers = {0: count - 1, count - 1: 1} if count > 1 else {0: 1}
+        spans = Tally[int]()
+        for number, times in numbers.items():
+            place = [0, 0, 0]
+            place[axis] = number
+            first, last = plan.tile((place[0], place[1], place[2])).latents[axis]
+            spans[last - first] += times
+        axes.append(spans)
+    return Tally(
+        {
+            (z, y, x): axes[0][z] * axes[1][y] * axes[2][x]
+            for z, y, x in itertools.product(*axes)
+        }
+    )
+
+
+def _cost(plan: VolumePlan, latents: Shape) -> StepCost:
+    """Operations and memory of one tile."""
+    network = build_generator(plan.trained.network.spec).to(META).eval()
+    channels = network.spec.latent_channels
+    weights = sum(p.numel() * p.element_size() for p in network.parameters())
+    with Counter() as counter, torch.no_grad():
+        network(torch.empty(1, channels, *latents, device=META))
+    cost = counter.take()
+    return StepCost(cost.operations, cost.calls, cost.memory_bytes + weights)
+
+
+def _trial(plan: VolumePlan) -> tuple[float, float]:
+    """Operations per second, and the compressed share of the values."""
+    rule = plan.trained.network.size_rule
+    latents = min(rule.overlap + TRIAL_STEPS, plan.tile_latents)
+    edge = (latents - rule.overlap) * rule.scale
+    z, y, x = (min(n, edge) for n in plan.size)
+    tile = Tile(((0, latents),) * 3, (slice(0, z), slice(0, y), slice(0, x)))
+    # The first one also sets up kernels.
+    plan.values(tile)
+    started = time.perf_counter()
+    values = plan.values(tile)
+    seconds = time.perf_counter() - started
+    shape = (latents, latents, latents)
+    share = len(zlib.compress(values.tobytes(), 6)) / values.nbytes
+    return _cost(plan, shape).operations / seconds, share
+
+
+def _disk_bytes(plan: VolumePlan, path: Path, missing: float, compressed: float) -> int:
+    """Bytes that a volume needs beyond those it has."""
+    raw = math.prod(plan.size) * _channels(plan) * value_type(plan.trained).itemsize
+    tiles = missing * raw * min(1.0, MARGIN * compressed)
+    if path.suffix == ENDING:
+        return int(PYRAMID * tiles)
+    whole = raw if path.suffix == ".npy" else raw * min(1.0, MARGIN * compressed)
+    return int(tiles + whole)

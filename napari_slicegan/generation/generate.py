@@ -1,0 +1,293 @@
+"""Volumes of any size from a trained generator, tile by tile."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_slicegan.config import AXES
+from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation.edits import Edit, VolumeEdits
+from napari_slicegan.models.inference import inference_form
+from napari_slicegan.models.latent import LatentField
+from napari_slicegan.runtime.devices import computing_in
+from napari_slicegan.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_slicegan.models import VolumeGenerator
+    from napari_slicegan.models.generator_file import TrainedGenerator
+
+Result = TypeVar("Result")
+Size = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
+Span = tuple[int, int]
+
+TILE_LATENTS = 8
+"""Latent positions per axis of a tile: 192 voxels for the paper's chain."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One piece of a volume.
+
+    Attributes
+    ----------
+    latents
+        First latent position and position after the last, along z, y, x.
+    target
+        Where the tile's voxels go in the volume; the tile starts at its first
+        voxel and may be larger than its target at the far border.
+    """
+
+    latents: tuple[Span, Span, Span]
+    target: Box
+
+    @property
+    def shape(self) -> Size:
+        """Voxels that the tile contributes."""
+        z, y, x = (span.stop - span.start for span in self.target)
+        return (z, y, x)
+
+
+class VolumePlan:
+    """How a volume is made: its latent field and its tiles.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    size
+        Voxels along z, y, x; any numbers of at least 1.
+    seed
+        Picks the sample of the material.
+    periodic
+        Axes (a part of "zyx") along which the volume repeats without a seam.
+    tile_latents
+        Latent positions per axis of a tile; bounds the memory.
+    precision
+        Number format of the convolutions. In bfloat16 a few voxels per thousand, all
+        beside interfaces, get another label than in float32.
+    edits
+        What is changed, all of them together; see `napari_slicegan.generation.edits`.
+    truncation
+        The latents are multiplied by it: below 1 they, and with them the structure,
+        vary less.
+
+    Raises
+    ------
+    ValueError
+        If a size is not positive, a periodic axis is not a whole number of latent
+        steps long, or an edit does not fit the generator.
+    """
+
+    def __init__(
+        self,
+        trained: TrainedGenerator,
+        size: Size,
+        seed: int = 0,
+        periodic: str = "",
+        tile_latents: int = TILE_LATENTS,
+        precision: torch.dtype = torch.float32,
+        edits: Sequence[Edit] = (),
+        truncation: float = 1.0,
+    ) -> None:
+        rule = trained.network.size_rule
+        _check(size, seed, periodic, rule.scale)
+        self.edits = VolumeEdits(trained.network, edits, size, periodic)
+        self.truncation = checked_truncation(truncation)
+        self.trained = trained
+        self.size = size
+        self.precision = precision
+        self.tile_latents = max(tile_latents, rule.overlap + 1)
+        z, y, x = (
+            n // rule.scale if axis in periodic else None
+            for axis, n in zip(AXES, size, strict=True)
+        )
+        self.field = LatentField(
+            seed, trained.network.spec.latent_channels, trained.network.prior, (z, y, x)
+        )
+
+    @functools.cached_property
+    def network(self) -> VolumeGenerator:
+        """The network in the form that makes volumes fastest where it is."""
+        network, transform = self.trained.network, self.trained.transform
+        if next(network.parameters()).device.type != "cpu":
+            return network
+        if not isinstance(transform, OneHotPhases):
+            return inference_form(network)
+        weights = transform.weights or (1.0,) * transform.channels
+        return inference_form(network, weights)
+
+    @property
+    def tile_edge(self) -> int:
+        """Voxels per axis of a tile, but for those at the far border."""
+        rule = self.trained.network.size_rule
+        return (self.tile_latents - rule.overlap) * rule.scale
+
+    def tiles(self) -> list[Tile]:
+        """All tiles, in the order z, y, x."""
+        counts = (range(-(-n // self.tile_edge)) for n in self.size)
+        return [self.tile((z, y, x)) for z, y, x in itertools.product(*counts)]
+
+    def tile(self, place: Size) -> Tile:
+        """One tile by its place in the grid of tiles, counted along z, y, x."""
+        z, y, x = map(self._span, place, self.size)
+        return Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
+
+    def _span(self, number: int, voxels: int) -> tuple[Span, slice]:
+        """Latent range and target of a tile along one axis."""
+        rule = self.trained.network.size_rule
+        start = number * self.tile_edge
+        stop = min(start + self.tile_edge, voxels)
+        latents = min(self.tile_latents, rule.latent_size(stop - start))
+        first = number * (self.tile_latents - rule.overlap)
+        return (first, first + latents), slice(start, stop)
+
+    def latents(self, z: Span, y: Span, x: Span) -> Tensor:
+        """Latents from a first position to before a last one, [C, Z, Y, X]."""
+        device = next(self.trained.network.parameters()).device
+        latents = torch.from_numpy(self.field.region(z, y, x)).to(device)
+        return latents if self.truncation == 1 else latents * self.truncation
+
+    @torch.no_grad()
+    def values(self, tile: Tile) -> NDArray[np.generic]:
+        """Micrograph values of a tile, [Z, Y, X] or [Z, Y, X, 3]."""
+        latents = self.latents(*tile.latents)
+        with computing_in(self.precision, latents.device):
+            if self.edits:
+                z, y, x = (first for first, _ in tile.latents)
+                made = self.edits.run(self.network, latents[None], (z, y, x))
+            else:
+                made = self.network(latents[None])
+        z, y, x = tile.shape
+        return self.micrograph_values(made[:, :, :z, :y, :x])
+
+    def micrograph_values(self, made: Tensor) -> NDArray[np.generic]:
+        """What the plan's network made, [1, C, Z, Y, X], as [Z, Y, X] or [..., 3]."""
+        transform = self.trained.transform
+        if isinstance(transform, OneHotPhases) and not made.is_floating_point():
+            return transform.labels_of(made[0, 0])
+        return np.asarray(transform.inverse(made[0], 0))
+
+
+def generate(
+    trained: TrainedGenerator,
+    size: Size,
+    seed: int = 0,
+    periodic: str = "",
+    tile_latents: int = TILE_LATENTS,
+    precision: torch.dtype = torch.float32,
+    edits: Sequence[Edit] = (),
+    truncation: float = 1.0,
+) -> Volume:
+    """Generate a whole volume in memory.
+
+    Parameters
+    ----------
+    trained, size, seed, periodic, tile_latents, precision, edits, truncation
+        See :class:`VolumePlan`.
+
+    Returns
+    -------
+    Volume
+        With the micrograph's own values and the voxel size.
+    """
+    return finished(
+        generate_in_steps(
+            VolumePlan(
+                trained,
+                size,
+                seed,
+                periodic,
+                tile_latents,
+                precision,
+                edits,
+                truncation,
+            )
+        )
+    )
+
+
+def finished(steps: Generator[float, None, Result]) -> Result:
+    """Run steps that yield their progress to the end; what they return."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def scaled(
+    steps: Generator[float, None, Result], start: float, stop: float
+) -> Generator[float, None, Result]:
+    """Steps that are a part of others: their progress from `start` to `stop`."""
+    while True:
+        try:
+            yield start + (stop - start) * next(steps)
+        except StopIteration as end:
+            found: Result = end.value
+            return found
+
+
+def generate_in_steps(plan: VolumePlan) -> Generator[float, None, Volume]:
+    """Generate tile by tile: yields the finished share, returns the volume."""
+    tiles = plan.tiles()
+    first = plan.values(tiles[0])
+    whole = np.empty((*plan.size, *first.shape[3:]), first.dtype)
+    for number, tile in enumerate(tiles, start=1):
+        whole[tile.target] = first if number == 1 else plan.values(tile)
+        yield number / len(tiles)
+    return volume_of(plan.trained, whole)
+
+
+def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
+    """Volume of generated values; a phase that is missing in it keeps its label."""
+    kind = trained.transform.kind
+    return Volume(values, kind, trained.voxel_size_nm, trained.labels)
+
+
+def checked_truncation(truncation: float) -> float:
+    """A truncation that is allowed.
+
+    Raises
+    ------
+    ValueError
+        If it is not from 0 to 1.
+    """
+    if not 0 <= truncation <= 1:
+        raise ValueError(
+            f"Expected a truncation from 0 to 1, got {truncation:g}; correct it so."
+        )
+    return truncation
+
+
+def _check(size: Size, seed: int, periodic: str, scale: int) -> None:
+    if len(size) != len(AXES) or min(size) < 1:
+        raise ValueError(
+            f"Expected three positive sizes (z, y, x) in voxels; got {tuple(size)}."
+        )
+    if seed < 0:
+        raise ValueError(f"Expected a seed of at least 0; got {seed}.")
+    unknown = set(periodic) - set(AXES)
+    if unknown:
+        raise ValueError(
+            f"Expected periodic axes out of 'zyx'; got '{periodic}'. Write for example "
+            "'z' or 'xy'."
+        )
+    for axis, voxels in zip(AXES, size, strict=True):
+        if axis in periodic and voxels % scale:
+            below = voxels // scale * scale
+            choice = f"{below} or {below + scale}" if below else str(scale)
+            raise ValueError(
+                f"A periodic axis must be a multiple of {scale} voxels long; got "
+                f"{voxels} along {axis}. Use {choice}."
+            )

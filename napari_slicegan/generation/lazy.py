@@ -1,0 +1,520 @@
+"""Lazy volumes: voxels are generated when they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import operator
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import image_facts, settings_of
+from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
+from napari_slicegan.runtime.devices import choose_device, computing_in
+from napari_slicegan.runtime.optional_packages import optional_package
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.sizes import SizeRule
+
+    Ask = Callable[[list[Spans]], object]
+
+Span = tuple[int, int]
+Spans = tuple[Span, Span, Span]
+
+
+@torch.no_grad()
+def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
+    """Micrograph values of a box, [Z, Y, X] or [Z, Y, X, 3].
+
+    Parameters
+    ----------
+    plan
+        How the volume is made; one without edits.
+    box
+        First voxel and voxel after the last along z, y, x.
+    """
+    network = plan.network
+    _, whole = network.rules_around(0)
+    needed = _needed(box, whole)
+    latents = plan.latents(*needed)
+    with computing_in(plan.precision, latents.device):
+        made = network.entering(latents[None])
+        before = network.rules_around(0)[0].scale
+        for number, block in enumerate(network.blocks.children(), start=1):
+            so_far, after = network.rules_around(number)
+            step = so_far.scale // before
+            # Where the first position of the block's output lies.
+            origin = [first * step for first, _ in needed]
+            before, needed = so_far.scale, _needed(box, after)
+            z, y, x = (
+                slice(first - start, last - start)
+                for (first, last), start in zip(needed, origin, strict=True)
+            )
+            made = block(made)[:, :, z, y, x]
+    return plan.micrograph_values(made)
+
+
+def _needed(box: Spans, rule: SizeRule) -> Spans:
+    """Positions before layers with a size rule that a box after them depends on."""
+    z, y, x = (
+        (first // rule.scale, -((rule.offset - last) // rule.scale))
+        for first, last in box
+    )
+    return (z, y, x)
+
+
+Size = tuple[int, int, int]
+
+CACHE_BYTES = 2**28
+CHUNK = 512
+"""Voxels per axis of a dask chunk: what is looked at of it is generated, not more."""
+# Voxels per axis of what is generated at once: of slices, and of solid boxes. A slab of
+# eight planes takes hardly longer than one, so that seven of eight slices are there.
+SLAB, SLICE, SOLID = 8, 512, 128
+
+
+class EndlessVolume:
+    """A volume of any size that behaves like an array and is generated piece by piece.
+
+    Pieces that were made are kept, the last ones used as far as the cache holds them.
+    A slice is made of thin slabs, whichever axis it is cut along. May be read from
+    several threads.
+
+    Parameters
+    ----------
+    plan
+        How it is made; without edits.
+    cache_bytes
+        Bytes of voxels that are kept.
+
+    Attributes
+    ----------
+    shape
+        [Z, Y, X], of colour [Z, Y, X, 3].
+    dtype, ndim, size
+        As of an array.
+
+    Raises
+    ------
+    ValueError
+        If the plan has edits.
+    """
+
+    def __init__(self, plan: VolumePlan, cache_bytes: int = CACHE_BYTES) -> None:
+        settings = json.dumps(settings_of(plan, 0), sort_keys=True)
+        self.name = f"slicegan-{hashlib.sha256(settings.encode()).hexdigest()}"
+        self.plan, self.cache_bytes = plan, cache_bytes
+        facts = image_facts(plan, self.name)
+        self.dtype = facts.dtype
+        self.shape: tuple[int, ...] = (*plan.size, *facts.channels)
+        self.ndim, self.size = len(self.shape), math.prod(self.shape)
+        self._pieces: OrderedDict[Spans, NDArray[Any]] = OrderedDict()
+        self._kept_bytes = 0
+        # Of the pieces that are kept, held for a moment only; and of the network.
+        self._lock = threading.Lock()
+        self._network_lock = threading.Lock()
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Voxels of whole numbers and slices, as of an array."""
+        keys = completed_key(key, self.ndim)
+        spatial, rest = keys[:3], keys[3:]
+        ranges = [positions(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
+        shape = tuple(map(len, ranges))
+        if 0 in shape:
+            voxels = np.empty((*shape, *self.shape[3:]), self.dtype)
+        else:
+            spans = [(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges]
+            box = self._box((spans[0], spans[1], spans[2]))
+            steps = [
+                slice(None, None, r.step) if len(r) > 1 else slice(None) for r in ranges
+            ]
+            voxels = box[tuple(steps)]
+        chosen = [slice(None) if isinstance(k, slice) else 0 for k in spatial]
+        return voxels[(*chosen, *rest)]
+
+    def kept(self) -> list[tuple[Spans, NDArray[Any]]]:
+        """The pieces that are kept, each with its place.
+
+        Never waits for a piece that is being made.
+        """
+        with self._lock:
+            return list(self._pieces.items())
+
+    def missing(self, key: Any) -> list[Spans]:
+        """Pieces to be made before a part can be read at once, its middle first.
+
+        Never more than the cache holds together with the others of that part.
+        """
+        spatial = completed_key(key, self.ndim)[:3]
+        ranges = [positions(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
+        if not all(map(len, ranges)):
+            return []
+        spans = [(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges]
+        middle = [(first + last) / 2 for first, last in spans]
+
+        def distance(piece: Spans) -> float:
+            places = zip(piece, middle, strict=True)
+            return math.hypot(*((a + b) / 2 - m for (a, b), m in places))
+
+        found: list[Spans] = []
+        n_bytes = 0
+        voxel_bytes = self.dtype.itemsize * math.prod(self.shape[3:])
+        pieces = pieces_of((spans[0], spans[1], spans[2]), self.plan.size)
+        for piece in sorted(pieces, key=distance):
+            n_bytes += voxel_bytes * math.prod(last - first for first, last in piece)
+            if n_bytes > self.cache_bytes:
+                break
+            if self._kept_piece(piece) is None:
+                found.append(piece)
+        return found
+
+    def make(self, piece: Spans) -> None:
+        """Generate a piece, one of `missing`, and keep it; takes its time."""
+        self._piece(piece)
+
+    def _box(self, box: Spans) -> NDArray[Any]:
+        """Voxels of a box that is not empty, put together from pieces."""
+        whole = np.empty((*(b - a for a, b in box), *self.shape[3:]), self.dtype)
+        for piece in pieces_of(box, self.plan.size):
+            common = [
+                (max(a, c), min(b, d))
+                for (a, b), (c, d) in zip(box, piece, strict=True)
+            ]
+            to = (
+                slice(c - a, d - a) for (a, _), (c, d) in zip(box, common, strict=True)
+            )
+            of = (
+                slice(c - a, d - a)
+                for (a, _), (c, d) in zip(piece, common, strict=True)
+            )
+            whole[tuple(to)] = self._piece(piece)[tuple(of)]
+        return whole
+
+    def _piece(self, piece: Spans) -> NDArray[Any]:
+        found = self._kept_piece(piece)
+        if found is not None:
+            return found
+        # One at a time: the network itself uses all cores.
+        with self._network_lock:
+            found = self._kept_piece(piece)
+            if found is None:
+                found = box_values(self.plan, piece)
+                self._keep(piece, found)
+        return found
+
+    def _kept_piece(self, piece: Spans) -> NDArray[Any] | None:
+        with self._lock:
+            found = self._pieces.get(piece)
+            if found is not None:
+                self._pieces.move_to_end(piece)
+            return found
+
+    def _keep(self, piece: Spans, values: NDArray[Any]) -> None:
+        with self._lock:
+            self._pieces[piece] = values
+            self._kept_bytes += values.nbytes
+            while self._kept_bytes > self.cache_bytes:
+                _, oldest = self._pieces.popitem(last=False)
+                self._kept_bytes -= oldest.nbytes
+
+
+def lazy_volume(
+    source: str | Path | TrainedGenerator,
+    shape: Size,
+    seed: int = 0,
+    periodic: str = "",
+    cache_bytes: int = CACHE_BYTES,
+    truncation: float = 1.0,
+    device: str = "auto",
+) -> Any:
+    """A dask array whose voxels are generated when they are looked at.
+
+    Nothing is generated at first, so any shape is there at once; napari shows it slice
+    by slice.
+
+    Parameters
+    ----------
+    source
+        Run folder, ``.safetensors`` file, or a loaded generator, which stays on the
+        device it is on.
+    shape
+        Voxels along z, y, x.
+    seed, periodic, truncation
+        See `VolumePlan`. The voxels are those of `generate` with the same ones.
+    cache_bytes
+        Bytes of voxels that are kept.
+    device
+        Where a generator that is loaded here computes.
+
+    Returns
+    -------
+    dask.array.Array
+        [Z, Y, X], of colour [Z, Y, X, 3].
+
+    Raises
+    ------
+    ValueError
+        If there is no such generator, or a setting is not allowed.
+    """
+    if not isinstance(source, TrainedGenerator):
+        source = load_generator(source)
+        source.network.to(choose_device(device))
+    plan = VolumePlan(source, shape, seed, periodic, truncation=truncation)
+    return as_dask(EndlessVolume(plan, cache_bytes))
+
+
+def as_dask(volume: EndlessVolume) -> Any:
+    """The same as a dask array."""
+    array = optional_package("dask.array", "makes arrays that are not there", "scale")
+    chunks = tuple(min(CHUNK, n) for n in volume.shape)
+    meta = np.empty((0,) * volume.ndim, volume.dtype)
+    return array.from_array(volume, chunks, name=volume.name, meta=meta)
+
+
+def pieces_of(box: Spans, size: Sequence[int]) -> list[Spans]:
+    """The pieces of a fixed grid that a box touches.
+
+    The grid depends on how the box is shaped: thin along the axes it is thin along.
+    """
+    thin = [last - first <= SLAB for first, last in box]
+    long_edge = SLICE if any(thin) else SOLID
+    axes: list[list[Span]] = []
+    for (first, last), is_thin, n in zip(box, thin, size, strict=True):
+        edge = SLAB if is_thin else long_edge
+        starts = range(first // edge * edge, last, edge)
+        axes.append([(start, min(start + edge, n)) for start in starts])
+    return [(z, y, x) for z, y, x in itertools.product(*axes)]
+
+
+def completed_key(key: Any, ndim: int) -> tuple[Any, ...]:
+    """A key with an entry for each axis."""
+    keys = key if isinstance(key, tuple) else (key,)
+    if Ellipsis in keys:
+        at = keys.index(Ellipsis)
+        missing = ndim - len(keys) + 1
+        keys = (*keys[:at], *(slice(None),) * missing, *keys[at + 1 :])
+    if len(keys) > ndim:
+        raise IndexError(f"Expected at most {ndim} indices, got {len(keys)}.")
+    return (*keys, *(slice(None),) * (ndim - len(keys)))
+
+
+def positions(key: Any, n: int) -> range:
+    """Positions along an axis."""
+    if isinstance(key, slice):
+        return range(*key.indices(n))
+    place = operator.index(key)
+    if not -n <= place < n:
+        raise IndexError(f"Expected an index below {n}, got {place}.")
+    return range(place % n, place % n + 1)
+
+
+class Readable(Protocol):
+    """What can be cut: whole numbers and slices give its values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Values."""
+
+
+class DeferredCut:
+    """A part of an array; cutting it gives a smaller part, and reads nothing.
+
+    ``numpy.asarray`` reads it.
+
+    Parameters
+    ----------
+    source
+        The array.
+    places
+        Along each of its axes the positions, or the only one, which is then no axis of
+        the part. All of it, if they are left out.
+    """
+
+    def __init__(
+        self, source: Readable, places: Sequence[range | int] | None = None
+    ) -> None:
+        self.source = source
+        self._places = list(map(range, source.shape)) if places is None else [*places]
+        self.dtype = source.dtype
+        ranges = [place for place in self._places if isinstance(place, range)]
+        self.shape = tuple(map(len, ranges))
+        self.ndim, self.size = len(self.shape), math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> DeferredCut:
+        """A part, by whole numbers and slices."""
+        keys = iter(completed_key(key, self.ndim))
+        places: list[range | int] = []
+        for place in self._places:
+            if isinstance(place, int):
+                places.append(place)
+                continue
+            one = next(keys)
+            if isinstance(one, slice):
+                places.append(place[one])
+            else:
+                places.append(place[positions(one, len(place))[0]])
+        return DeferredCut(self.source, places)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The values, read anew."""
+        key = tuple(
+            slice_of(place) if isinstance(place, range) else place
+            for place in self._places
+        )
+        return np.asarray(self.source[key], dtype)
+
+
+def slice_of(places: range) -> slice:
+    """Slice of an array that takes these positions."""
+    stop = places.stop if places.stop >= 0 else None
+    return slice(places.start, stop, places.step)
+
+
+# The coarsest level is shown as a whole, also in 3-D.
+LARGEST_LEVEL = 256
+MOST_VOXELS = 2**28
+"""More are never shown at once."""
+
+
+class Overview:
+    """Every n-th voxel of what an endless volume has kept; empty where it has nothing.
+
+    Reading it generates nothing, so that a viewer is at liberty to show all of it.
+
+    Parameters
+    ----------
+    volume
+        The endless volume.
+    factor
+        Voxels per voxel of the overview, along each axis.
+
+    Attributes
+    ----------
+    empty
+        Stands for voxels that were not generated: no label of a phase, else 0.
+    """
+
+    def __init__(self, volume: EndlessVolume, factor: int) -> None:
+        self._volume, self._factor = volume, factor
+        self.dtype, self.ndim = volume.dtype, volume.ndim
+        z, y, x = (-(-n // factor) for n in volume.plan.size)
+        self.shape: tuple[int, ...] = (z, y, x, *volume.shape[3:])
+        self.size = math.prod(self.shape)
+        self.empty = empty_value(volume)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Voxels of whole numbers and slices, as of an array."""
+        keys = completed_key(key, self.ndim)
+        spatial, rest = keys[:3], keys[3:]
+        factor = self._factor
+        axes = [
+            range(r.start * factor, r.stop * factor, r.step * factor)
+            for r in self._ranges(key)
+        ]
+        voxels = np.full(
+            (*map(len, axes), *self.shape[3:]), self.empty, dtype=self.dtype
+        )
+        for piece, values in self._volume.kept():
+            inside = [_within(*pair) for pair in zip(axes, piece, strict=True)]
+            if all(first < last for first, last in inside):
+                to = tuple(slice(first, last) for first, last in inside)
+                of = tuple(
+                    slice_of(range(r.start - start, r.stop - start, r.step))
+                    for r, (start, _) in zip(
+                        (axis[i] for axis, i in zip(axes, to, strict=True)),
+                        piece,
+                        strict=True,
+                    )
+                )
+                voxels[to] = values[of]
+        chosen = [slice(None) if isinstance(k, slice) else 0 for k in spatial]
+        return voxels[(*chosen, *rest)]
+
+    def _ranges(self, key: Any) -> list[range]:
+        """Positions along z, y, x; refuses more than can be shown at once."""
+        spatial = completed_key(key, self.ndim)[:3]
+        ranges = [positions(k, n) for k, n in zip(spatial, self.shape[:3], strict=True)]
+        if math.prod(map(len, ranges)) > MOST_VOXELS:
+            shape = " x ".join(str(len(each)) for each in ranges)
+            raise ValueError(
+                f"Expected at most {MOST_VOXELS:,} voxels of an endless volume to be "
+                f"shown at once, got {shape}; show it in 2-D, or unlock its level."
+            )
+        return ranges
+
+
+class FinestLevel(Overview):
+    """What is kept of an endless volume; what is missing of a read part is asked for.
+
+    Reading it is as fast as reading any other array: nothing is generated.
+
+    Parameters
+    ----------
+    volume
+        The endless volume.
+    ask
+        Called with the missing pieces of what is read, possibly none. When some of
+        them are made, the part is to be read again.
+    """
+
+    def __init__(self, volume: EndlessVolume, ask: Ask) -> None:
+        super().__init__(volume, 1)
+        self._ask = ask
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Voxels of whole numbers and slices, as of an array."""
+        self._ranges(key)
+        # First: a piece that is made meanwhile is in the picture.
+        missing = self._volume.missing(key)
+        voxels = super().__getitem__(key)
+        self._ask(missing)
+        return voxels
+
+
+def _within(places: range, span: Span) -> Span:
+    """First and last (exclusive) of the places that lie in a span of voxels."""
+    if places.step < 0:
+        first, last = _within(places[::-1], span)
+        return len(places) - last, len(places) - first
+    return bisect_left(places, span[0]), bisect_left(places, span[1])
+
+
+def viewer_levels(volume: EndlessVolume, ask: Ask | None = None) -> list[DeferredCut]:
+    """The volume and its overviews, each half as large, for a multiscale viewer.
+
+    Parameters
+    ----------
+    ask
+        As of `FinestLevel`; without it the finest level generates what is read.
+    """
+    first = volume if ask is None else FinestLevel(volume, ask)
+    levels: list[EndlessVolume | Overview] = [first]
+    factor = 2
+    while max(levels[-1].shape[:3]) > LARGEST_LEVEL:
+        levels.append(Overview(volume, factor))
+        factor *= 2
+    return [DeferredCut(level) for level in levels]
+
+
+def empty_value(volume: EndlessVolume) -> int:
+    """A value of the volume's type that is no label of its phases; else 0."""
+    labels = volume.plan.trained.labels
+    if volume.dtype.kind not in "iu":
+        return 0
+    return next(n for n in range(np.iinfo(volume.dtype).max) if n not in labels)

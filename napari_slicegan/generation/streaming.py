@@ -1,0 +1,378 @@
+"""Volumes of any size on disk; an interrupted write can be resumed."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import json
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES
+from napari_slicegan.generation.cluster import made_on_cluster
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.runtime.atomic_files import remove_partial_files
+from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.memory import disk_explained
+from napari_slicegan.volumes.block_tree import (
+    BlockTree,
+    halved_phases,
+    halved_values,
+    levels_for,
+)
+from napari_slicegan.volumes.files import Planes, check_ending, check_type, write_volume
+from napari_slicegan.volumes.ome_zarr import (
+    BlockedImage,
+    ImageFacts,
+    create_image,
+    own_attributes,
+    set_own_attributes,
+)
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.volumes.block_tree import Block
+
+FORMAT = 1
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def tree_of(plan: VolumePlan, levels: int | None) -> BlockTree:
+    """The blocks of a plan: its tiles, and those of so many levels.
+
+    Parameters
+    ----------
+    levels
+        None is as many as it takes until one block is enough.
+    """
+    z, y, x = (min(plan.tile_edge, n + n % 2) for n in plan.size)
+    edges = (z, y, x)
+    return BlockTree(plan.size, edges, levels or levels_for(plan.size, edges))
+
+
+def image_facts(plan: VolumePlan, name: str) -> ImageFacts:
+    """What the values of a plan's volume are."""
+    trained = plan.trained
+    kind, dtype = trained.transform.kind, value_type(trained)
+    return ImageFacts(name, kind, dtype, trained.voxel_size_nm)
+
+
+def value_type(trained: TrainedGenerator) -> np.dtype[Any]:
+    """Type of the values that a generator's volumes hold."""
+    transform = trained.transform
+    one = transform.inverse(torch.zeros(transform.channels, 1, 1, 1), 0)
+    return np.asarray(one).dtype
+
+
+def with_even_tiles(plan: VolumePlan) -> VolumePlan:
+    """The plan, with tiles that can be halved."""
+    if plan.tile_edge % 2:
+        plan = copy.copy(plan)
+        plan.tile_latents += 1
+    return plan
+
+
+def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
+    """All that decides about the voxels and where they are kept."""
+    if plan.edits:
+        raise ValueError(
+            "Expected a plan without edits to stream a volume, got one with edits; "
+            "leave them out or generate the volume in memory."
+        )
+    trained, transform = plan.trained, plan.trained.transform
+    periods = zip(AXES, plan.field.periods, strict=True)
+    return {
+        "format": FORMAT,
+        "generator": trained.fingerprint(),
+        "name": trained.name,
+        "size": list(plan.size),
+        "seed": plan.field.seed,
+        "periodic": "".join(axis for axis, period in periods if period),
+        "precision": str(plan.precision).removeprefix("torch."),
+        "truncation": plan.truncation,
+        "tile_latents": plan.tile_latents,
+        "levels": levels,
+        "kind": transform.kind,
+        "labels": list(trained.labels),
+        "voxel_size_nm": trained.voxel_size_nm,
+    }
+
+
+def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePlan:
+    """The plan that settings were noted of."""
+    z, y, x = settings["size"]
+    return VolumePlan(
+        trained,
+        (z, y, x),
+        settings["seed"],
+        settings["periodic"],
+        settings["tile_latents"],
+        PRECISIONS[settings["precision"]],
+        truncation=settings["truncation"],
+    )
+
+
+def check_same(path: Path, settings: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse to go on with a volume that was begun with other settings."""
+    different = [name for name, value in settings.items() if own.get(name) != value]
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"Expected the settings that {path.name} was begun with "
+            f"({name.replace('_', ' ')}: {own.get(name)}), got others "
+            f"({settings[name]}); choose another name or delete the folder."
+        )
+
+
+# Holds the generator while a volume is being made, for helpers on other machines.
+MAKING = ".making"
+BUFFER_BYTES = 2**26
+
+
+class StreamedVolume:
+    """A volume that is made on disk, as OME-Zarr; see `begin` and `at`.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    plan
+        How its tiles are made.
+    own
+        What was noted when it was begun.
+    """
+
+    def __init__(self, path: Path, plan: VolumePlan, own: dict[str, Any]) -> None:
+        self.path, self.plan, self._own = path, plan, own
+        self.tree = tree_of(plan, own["levels"])
+        self.image = BlockedImage(path, self.tree)
+        is_phases = own["kind"] == "phases"
+        self._halved = halved_phases if is_phases else halved_values
+
+    @classmethod
+    def begin(
+        cls, plan: VolumePlan, path: str | Path, pyramid: bool = True
+    ) -> StreamedVolume:
+        """Begin a volume, or go on with one that was begun with the same settings.
+
+        Parameters
+        ----------
+        path
+            A new folder, or that of the volume to go on with.
+        pyramid
+            Whether also to make levels of half the size, until one block is enough.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds something else or was begun with other settings, the
+            plan has edits, or zarr is not installed.
+        """
+        path = Path(path)
+        plan = with_even_tiles(plan)
+        tree = tree_of(plan, None if pyramid else 1)
+        settings = settings_of(plan, tree.levels)
+        own = own_attributes(path)
+        if own is None:
+            if path.exists():
+                raise ValueError(
+                    f"Expected a new folder or a volume to go on with, got {path}, "
+                    "which holds something else; choose another name."
+                )
+            own = {**settings, "complete": False}
+            facts = image_facts(plan, path.name.partition(".")[0])
+            try:
+                create_image(path, tree, facts, own)
+            except OSError:
+                # Another process may have begun the same volume in the meantime.
+                own = own_attributes(path)
+                if own is None:
+                    raise
+        check_same(path, settings, own)
+        volume = cls(path, plan, own)
+        if not volume.is_complete:
+            volume.image.remove_partial_files()
+            (path / MAKING).mkdir(exist_ok=True)
+            plan.trained.save(path / MAKING / "generator.safetensors")
+        return volume
+
+    @classmethod
+    def at(cls, path: str | Path) -> StreamedVolume:
+        """A volume that was begun, from its folder alone, to help making it.
+
+        Raises
+        ------
+        ValueError
+            If there is none in the making.
+        """
+        path = Path(path)
+        own = own_attributes(path)
+        file = path / MAKING / "generator.safetensors"
+        if own is None or not file.is_file():
+            raise ValueError(
+                f"Expected a volume in the making, got no such folder {path}; put it "
+                "on a disk that all machines share under the same name."
+            )
+        trained = load_generator(file)
+        trained.network.to(choose_device("auto"))
+        return cls(path, plan_of(trained, own), own)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every block is made."""
+        return bool(self._own["complete"])
+
+    @property
+    def stamp(self) -> str:
+        """Differs between volumes that were begun with different settings."""
+        facts = json.dumps({**self._own, "complete": None}, sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def missing_share(self) -> float:
+        """Share of the tiles that are still to be made."""
+        if self.is_complete:
+            return 0.0
+        missing = total = 0
+        for block in self.tree.in_order():
+            if block.level == 0:
+                total += 1
+                missing += not self.image.has(block)
+        return missing / total
+
+    def make(self, block: Block) -> bool:
+        """Make one block, unless it is there undamaged; whether it was made.
+
+        Those that it is made from must be there.
+        """
+        if self.image.has_whole(block):
+            return False
+        if block.level == 0:
+            values = self.plan.values(self.plan.tile(block.place))
+            self.image.write(block, values.astype(self.image.dtype, copy=False))
+        else:
+            self.image.write(block, self._from_children(block))
+        return True
+
+    def steps(self, cluster: str | None = None) -> Generator[float, None, None]:
+        """Make what is missing; yields the finished share.
+
+        May be given up at any yield, or killed at any time.
+
+        Parameters
+        ----------
+        cluster
+            Address of a dask.distributed scheduler whose workers make the blocks;
+            by default they are made here, one after the other.
+
+        Raises
+        ------
+        ValueError
+            If the disk is full; what is made is kept. If the cluster cannot be used.
+        """
+        if self.is_complete:
+            return
+        made = self._made_here() if cluster is None else self._made_by(cluster)
+        with disk_explained(self.path):
+            for number, _ in enumerate(made, start=1):
+                yield number / self.tree.count
+        self._complete()
+
+    def _made_here(self) -> Iterator[Block]:
+        for block in self.tree.in_order():
+            self.make(block)
+            yield block
+
+    def _made_by(self, cluster: str) -> Iterator[Block]:
+        make = functools.partial(make_block, str(self.path.absolute()), self.stamp)
+        return made_on_cluster(cluster, self.tree, self.image.has_whole, make)
+
+    def _complete(self) -> None:
+        """Note that every block is made."""
+        self._own["complete"] = True
+        set_own_attributes(self.path, self._own)
+        shutil.rmtree(self.path / MAKING, ignore_errors=True)
+
+    def planes(self) -> Planes:
+        """The finished volume, plane by plane."""
+        return Planes(
+            self.image.planes(BUFFER_BYTES),
+            (*self.tree.size, *self.image.channels),
+            self.image.dtype,
+            self._own["kind"],
+            self._own["voxel_size_nm"],
+            tuple(self._own["labels"]),
+        )
+
+    def _from_children(self, block: Block) -> NDArray[Any]:
+        target = self.tree.target(block)
+        shape = tuple(span.stop - span.start for span in target)
+        values = np.empty((*shape, *self.image.channels), self.image.dtype)
+        for child in self.tree.children(block):
+            finer = self.image.read(child.level, self.tree.target(child))
+            values[self.tree.part_of_parent(child)] = self._halved(finer)
+        return values
+
+
+def make_block(path: str, stamp: str, block: Block) -> bool:
+    """Make one block of a volume, in any process that sees its folder.
+
+    Parameters
+    ----------
+    path, stamp
+        Folder and stamp of the volume.
+
+    Returns
+    -------
+    Whether it was made; it may have been there.
+    """
+    return _volume_at(path, stamp).make(block)
+
+
+def stream_to_file(
+    plan: VolumePlan, path: Path, cluster: str | None = None
+) -> Generator[float, None, None]:
+    """Make a volume of any size as one file; see `write_volume`.
+
+    The tiles are kept beside the file until it is written, so that a volume whose
+    making was broken off is gone on with.
+
+    Raises
+    ------
+    ValueError
+        As `StreamedVolume.begin`; if the file cannot be written so; if the disk is
+        full.
+    """
+    check_ending(path)
+    check_type(path.suffix.lower(), value_type(plan.trained))
+    tiles = tiles_folder(path)
+    volume = StreamedVolume.begin(plan, tiles, pyramid=False)
+    yield from volume.steps(cluster)
+    remove_partial_files(path.parent, path.name)
+    with disk_explained(tiles):
+        write_volume(path, volume.planes())
+    shutil.rmtree(tiles)
+
+
+def tiles_folder(path: Path) -> Path:
+    """Where the tiles of a file are kept until it is written."""
+    return path.with_name(f".{path.name}.tiles.zarr")
+
+
+@functools.lru_cache(maxsize=1)
+def _volume_at(path: str, stamp: str) -> StreamedVolume:
+    """Opened once per process and volume."""
+    volume = StreamedVolume.at(path)
+    if volume.stamp != stamp:
+        raise ValueError(
+            f"Expected the volume that is being made in {path}, got another one; give "
+            "each volume a folder of its own."
+        )
+    return volume

@@ -1,1 +1,0 @@
-"""Systems that make images: their sets, transform, monitor and pictures."""

@@ -1,1 +1,0 @@
-"""Reading images and preparing them: what ``micrograph.py`` is made of."""

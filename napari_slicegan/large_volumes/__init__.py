@@ -1,1 +1,0 @@
-"""Volumes beyond the memory: streamed, on a cluster, or made where looked at."""

@@ -1,0 +1,87 @@
+"""Games in which the critic judges each image on its own: BCE, LSGAN and hinge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
+
+LossOfScores = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class ScoreLosses:
+    """Losses of scores, element by element.
+
+    Attributes
+    ----------
+    real, fake
+        What the critic minimises for real and for generated images.
+    generator
+        What the generator minimises for its images.
+    """
+
+    real: LossOfScores
+    fake: LossOfScores
+    generator: LossOfScores
+
+
+BINARY_CROSS_ENTROPY = ScoreLosses(
+    # -log sigmoid(D) and -log(1 - sigmoid(D)); the generator's does not saturate
+    # (Goodfellow et al. 2014, section 3).
+    real=lambda scores: functional.softplus(-scores),
+    fake=functional.softplus,
+    generator=lambda scores: functional.softplus(-scores),
+)
+LEAST_SQUARES = ScoreLosses(
+    # Mao et al. 2017, eq. 9: labels 1 and 0, halved.
+    real=lambda scores: 0.5 * (scores - 1).square(),
+    fake=lambda scores: 0.5 * scores.square(),
+    generator=lambda scores: 0.5 * (scores - 1).square(),
+)
+HINGE = ScoreLosses(
+    # Lim & Ye 2017; Miyato et al. 2018, eqs. 16 and 17.
+    real=lambda scores: functional.relu(1 - scores),
+    fake=lambda scores: functional.relu(1 + scores),
+    generator=torch.neg,
+)
+
+
+class AbsoluteScores(LazyPenalty):
+    """Real images are to be scored high and generated ones low, each by itself.
+
+    A penalty on the squared gradient at the real images (R1, Mescheder et al. 2018)
+    can be added; a weight of 0 is the published game without it.
+    """
+
+    outputs = 1
+    pairs_images = False
+
+    def __init__(self, losses: ScoreLosses, weight: float, every: int) -> None:
+        super().__init__(weight, every)
+        self.losses = losses
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
+        """E real(D(real)) + E fake(D(fake)) + weight / 2 R1."""
+        due = self.due
+        real = real.detach().requires_grad_(due)
+        scores = critic(real)
+        loss = self.losses.real(scores).mean()
+        loss = loss + self.losses.fake(critic(fake.detach())).mean()
+        penalty = torch.zeros_like(loss)
+        if due:
+            r1 = input_gradient(scores, real).square().sum(dim=1).mean()
+            penalty = 0.5 * self.weight * r1
+        return CriticLoss(loss + penalty, penalty.detach())
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """E generator(D(fake))."""
+        return self.losses.generator(critic(fake)).mean()
+
+    def after_critic_step(self, critic: torch.nn.Module) -> None:
+        """Nothing to do: the losses bound the scores."""

@@ -1,0 +1,43 @@
+"""Relativistic pairing with two gradient penalties (R3GAN, Huang et al. 2024)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
+
+
+class RelativisticPairing(LazyPenalty):
+    """The critic ranks a real image above a generated one, pair by pair.
+
+    Penalties on the squared gradient at the real (R1) and the generated images (R2)
+    make the game converge locally.
+    """
+
+    outputs = 1
+    pairs_images = True
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
+        """E softplus(D(fake) - D(real)) + weight / 2 (R1 + R2)."""
+        due = self.due
+        real = real.detach().requires_grad_(due)
+        fake = fake.detach().requires_grad_(due)
+        real_scores, fake_scores = critic(real), critic(fake)
+        loss = functional.softplus(fake_scores - real_scores).mean()
+        penalty = torch.zeros_like(loss)
+        if due:
+            r1 = input_gradient(real_scores, real).square().sum(dim=1).mean()
+            r2 = input_gradient(fake_scores, fake).square().sum(dim=1).mean()
+            penalty = 0.5 * self.weight * (r1 + r2)
+        return CriticLoss(loss + penalty, penalty.detach())
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """E softplus(D(real) - D(fake))."""
+        with torch.no_grad():
+            real_scores = critic(real)
+        return functional.softplus(real_scores - critic(fake)).mean()
+
+    def after_critic_step(self, critic: torch.nn.Module) -> None:
+        """Nothing to do: the penalties bound the critic."""

@@ -1,0 +1,100 @@
+"""Wasserstein distance with weight clipping or a gradient penalty."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
+from napari_slicegan.runtime.devices import to_device
+
+
+class WassersteinClipping:
+    """min_G max_D E D(real) - E D(fake) with all weights of D in [-clip, clip]."""
+
+    outputs = 1
+    pairs_images = False
+
+    def __init__(self, clip: float) -> None:
+        self.clip = clip
+
+    def begin_step(self, rng: torch.Generator) -> None:
+        """Nothing to do: the game draws no random numbers."""
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
+        """E D(fake) - E D(real)."""
+        distance = critic(fake.detach()).mean() - critic(real).mean()
+        return CriticLoss(distance, torch.zeros_like(distance))
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """-E D(fake)."""
+        return -critic(fake).mean()
+
+    def after_critic_step(self, critic: torch.nn.Module) -> None:
+        """Clip the weights (algorithm 1, line 7)."""
+        with torch.no_grad():
+            for weight in critic.parameters():
+                weight.clamp_(-self.clip, self.clip)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: each step is like the first."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to take over."""
+
+
+logger = logging.getLogger(__name__)
+
+
+class WassersteinGradientPenalty(LazyPenalty):
+    """min_G max_D E D(real) - E D(fake) with a critic of gradient norm 1."""
+
+    outputs = 1
+    pairs_images = False
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
+        """Eq. 3: E D(fake) - E D(real) + weight E (|grad D(mix)| - 1)^2."""
+        distance = critic(fake).mean() - critic(real).mean()
+        penalty = torch.zeros_like(distance)
+        if self.due:
+            penalty = self.weight * self._penalty(critic, real, fake)
+        return CriticLoss(distance + penalty, penalty.detach())
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """-E D(fake); ``real`` is not looked at."""
+        return -critic(fake).mean()
+
+    def after_critic_step(self, critic: nn.Module) -> None:
+        """Warn once of a critic that mixes the images of a batch."""
+        mixes = any(isinstance(m, _BatchNorm) for m in critic.modules())
+        if mixes and self.weight > 0 and self.count == 1:
+            logger.warning(
+                "The gradient penalty is meant for each image by itself, but the "
+                "critic's batch normalisation mixes the images of a batch; set "
+                "'Penalty weight' to 0 or choose a critic without normalisation."
+            )
+
+    def _penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """Penalty on random mixtures of pairs of real and generated images.
+
+        Equal numbers are paired in their order; of more generated images, which are
+        ordered by volume and plane, a random part is used.
+        """
+        n = min(len(real), len(fake))
+        order = torch.arange(n)
+        if len(fake) > n:
+            order = torch.randperm(len(fake), generator=self._rng)[:n]
+        order = to_device(order, fake.device)
+        # [n, 1, 1, 1] for images, [n, 1] for points.
+        shape = (n, *(1,) * (fake.dim() - 1))
+        share = to_device(torch.rand(shape, generator=self._rng), fake.device)
+        mixed = share * real[:n] + (1 - share) * fake[order]
+        mixed.requires_grad_(True)
+        norm = input_gradient(critic(mixed), mixed).norm(dim=1)
+        excess: Tensor = norm - 1
+        return excess.square().mean()

@@ -1,1 +1,0 @@
-"""What the computer has and lacks: devices, number formats, memory, disk, packages."""

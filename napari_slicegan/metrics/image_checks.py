@@ -1,0 +1,223 @@
+"""What to look at before training: images that are too small, or that disagree."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.metrics.interfaces import face_density_along
+from napari_slicegan.metrics.representativity import SIGMAS_95, representativity
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.data.training_images import TrainingImages
+
+# Relative uncertainty of a fraction above which an image says little of the material.
+TOO_UNCERTAIN = 0.3
+# Differences of fractions that no one would call a disagreement.
+NEGLIGIBLE = 0.02
+MAX_PLANES = 5
+# Pixels from one interface to the next along a line: scaled down from the first to the
+# second, the same material is learnt sooner (docs/speed.md).
+COARSE, WELL_RESOLVED = 20.0, 12.0
+ENOUGH_TO_GAIN = 0.7
+# Fewest pixels between interfaces that still draw a structure.
+BARELY_RESOLVED = 6.0
+
+Fractions = Mapping[int, tuple[float, float]]
+"""Fraction of each phase by its label, and half the width of its 95 % interval."""
+
+
+def fraction_uncertainty(indicator: NDArray[np.bool_]) -> float:
+    """Standard deviation of the phase fraction among images of this size.
+
+    See `representativity`.
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]``, True in the phase.
+    """
+    found = representativity([indicator], isotropic=False)
+    return 0.0 if found is None else found.half_width / SIGMAS_95
+
+
+def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
+    """Fractions of the phases in each viewing direction, with their uncertainty.
+
+    Several images of one direction count as independent; of a volume some planes.
+    """
+    labels = images.labels
+    return {
+        axis: {label: _fraction(of_axis, axis, label) for label in labels}
+        for axis, of_axis in images.views.items()
+    }
+
+
+def image_warnings(
+    images: TrainingImages,
+    patch_size: int,
+    fractions: Mapping[Axis, Fractions] | None = None,
+) -> list[str]:
+    """What may spoil a run with these images, one sentence each.
+
+    Parameters
+    ----------
+    patch_size
+        Edge of the training crops in pixels.
+    fractions
+        From `view_fractions`, if they are known already.
+    """
+    found = _size_warnings(images, patch_size)
+    if images.kind == "phases":
+        known = view_fractions(images) if fractions is None else fractions
+        found += _spread_warnings(known) + _disagreements(known)
+        found += _resolution_advice(images, patch_size)
+    if images.pixel_size_nm is None:
+        found.append(
+            "The pixel size is unknown: the volume will have no physical size. Type it "
+            "above if you know it."
+        )
+    return found
+
+
+def interface_distances(images: TrainingImages) -> tuple[float, float]:
+    """Mean distance of interfaces along a line in pixels: shortest and longest.
+
+    Of all directions the finest and the coarsest. The reciprocal of the face density:
+    the mean chord of the phases, each counted as often as it is met. Infinite where
+    no interface is met.
+    """
+    densities = [
+        face_density_along(planes, number)
+        for axis, of_axis in images.views.items()
+        for planes in (_few(image.planes(axis)) for image in of_axis)
+        for number in (1, 2)
+    ]
+    finest, coarsest = max(densities), min(densities)
+    return (
+        1 / finest if finest else math.inf,
+        1 / coarsest if coarsest else math.inf,
+    )
+
+
+def _fraction(
+    images: tuple[Micrograph, ...], axis: Axis, label: int
+) -> tuple[float, float]:
+    """Mean over the images by their area, and half of its 95 % interval."""
+    values, variances, areas = [], [], []
+    for image in images:
+        planes = image.planes(axis)
+        values.append(float((planes == label).mean()))
+        variances.append(_variance(planes, label))
+        areas.append(planes.size)
+    weights = np.asarray(areas) / sum(areas)
+    spread = math.sqrt(float((weights**2 * np.asarray(variances)).sum()))
+    return float(weights @ np.asarray(values)), SIGMAS_95 * spread
+
+
+def _variance(planes: NDArray[Any], label: int) -> float:
+    """Of the fraction in one image, or in a volume as far as its planes tell."""
+    squares = [fraction_uncertainty(plane == label) ** 2 for plane in _few(planes)]
+    return float(np.mean(squares)) / len(squares)
+
+
+def _few(planes: NDArray[Any]) -> NDArray[Any]:
+    """Some planes of many, [N, rows, columns]."""
+    return planes[:: max(1, len(planes) // MAX_PLANES)]
+
+
+def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
+    """Images smaller than a crop, or with too few independent ones."""
+    try:
+        images.check_patch(patch_size)
+    except ValueError as error:
+        return [_sentence(str(error))]
+    return [
+        f"{image.name} is only {rows} x {columns} pixels; crops of {patch_size} pixels "
+        "show little variety. Use a larger image if there is one."
+        for axis, of_axis in images.views.items()
+        for image in of_axis
+        for rows, columns in [image.planes(axis).shape[1:3]]
+        if rows * columns < 4 * patch_size**2
+    ]
+
+
+def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
+    """Structure so coarse that another image would show other fractions."""
+    found = []
+    for axis, of_axis in fractions.items():
+        label, (value, half) = max(of_axis.items(), key=lambda item: _relative(item[1]))
+        if _relative((value, half)) > TOO_UNCERTAIN:
+            where = f" seen along {axis}" if len(fractions) > 1 else ""
+            found.append(
+                f"The image{where} is small for its structure: the fraction of phase "
+                f"{label}, {value:.3f}, is known to ±{half:.3f} only (95 %). The "
+                "volume will match this picture, less surely the material."
+            )
+    return found
+
+
+def _resolution_advice(images: TrainingImages, patch_size: int) -> list[str]:
+    """More pixels than the structure needs, if there are some to spare."""
+    shortest, longest = interface_distances(images)
+    spare = (
+        2
+        * patch_size
+        / min(
+            min(image.planes(axis).shape[1:3])
+            for axis, of_axis in images.views.items()
+            for image in of_axis
+        )
+    )
+    if COARSE <= shortest < math.inf:
+        factor = max(WELL_RESOLVED / shortest, spare)
+        reason = (
+            f"The structure is finely resolved: interfaces lie {shortest:.0f} pixels "
+            "apart"
+        )
+        gain = "learn faster, with more of the material in a patch"
+    elif patch_size < longest < math.inf:
+        factor = max(patch_size / longest, BARELY_RESOLVED / shortest, spare)
+        reason = (
+            f"In one direction interfaces lie {longest:.0f} pixels apart, and a patch "
+            f"has only {patch_size}"
+        )
+        gain = "let it show whole pieces of the structure"
+    else:
+        return []
+    if factor > ENOUGH_TO_GAIN:
+        return []
+    rounded = math.ceil(20 * factor) / 20
+    return [f"{reason}. Multiply 'Rescale factor' by {rounded:g} to {gain}."]
+
+
+def _relative(known: tuple[float, float]) -> float:
+    value, half = known
+    return half / value if value > 0 else 0.0
+
+
+def _disagreements(fractions: Mapping[Axis, Fractions]) -> list[str]:
+    """Views of one volume have the same fractions, up to chance."""
+    found = []
+    for first, second in itertools.combinations(fractions, 2):
+        for label, (value, half) in fractions[first].items():
+            other, other_half = fractions[second][label]
+            allowed = max(NEGLIGIBLE, math.hypot(half, other_half))
+            if abs(value - other) > allowed:
+                found.append(
+                    f"The views disagree: the fraction of phase {label} is {value:.3f} "
+                    f"seen along {first} and {other:.3f} along {second}, more than "
+                    f"chance explains (±{allowed:.3f}). Check the segmentation."
+                )
+    return found
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

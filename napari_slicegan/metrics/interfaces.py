@@ -1,0 +1,189 @@
+"""Interfaces between phases, and lines along which three phases meet."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def face_density(labels: NDArray[Any]) -> tuple[float, ...]:
+    """Share of neighbouring voxel pairs that differ, for each array axis.
+
+    The same number for a 2-D section and for the volume, which makes them directly
+    comparable.
+
+    Parameters
+    ----------
+    labels
+        Labels or an indicator, ``[Y, X]`` or ``[Z, Y, X]``.
+
+    Returns
+    -------
+    One value per array axis, between 0 and 1. Divided by the voxel size it is the
+    number of interfaces that a line along the axis crosses per length.
+
+    Raises
+    ------
+    ValueError
+        If an axis has a single voxel.
+    """
+    return tuple(face_density_along(labels, axis) for axis in range(labels.ndim))
+
+
+def face_density_along(labels: NDArray[Any], axis: int) -> float:
+    """`face_density` of one array axis.
+
+    Raises
+    ------
+    ValueError
+        If the axis has a single voxel.
+    """
+    if labels.shape[axis] < 2 or labels.size == 0:
+        raise ValueError(
+            "Face density needs at least two voxels along each axis; got the shape "
+            f"{labels.shape}. Use a larger image or volume."
+        )
+    planes = np.moveaxis(labels, axis, 0)
+    return _differing_share(planes[1:], planes[:-1])
+
+
+def specific_surface(labels: NDArray[Any]) -> float:
+    """Interface area per volume, from a 2-D section or from the volume itself.
+
+    S_V = 4 / pi * L_A, L_A being the interface length per area of a section
+    (Underwood, Quantitative Stereology, 1970, eq. 2.7; isotropic materials). L_A is
+    pi / 2 times the mean number of interfaces that lines in the section cross per
+    length (Crofton), counted along rows, columns and both diagonals. A volume is
+    measured by the sections along all of its axes: the same estimator, so that both
+    have the same expectation at any resolution.
+
+    Parameters
+    ----------
+    labels
+        Labels or an indicator, ``[Y, X]`` or ``[Z, Y, X]``.
+
+    Returns
+    -------
+    Area per volume in 1 / voxel.
+
+    Raises
+    ------
+    ValueError
+        If an axis has a single voxel.
+    """
+    along_axes = face_density(labels)
+    sections = []
+    for first, second in itertools.combinations(range(labels.ndim), 2):
+        diagonals = [
+            _diagonal_changes(labels, first, second, sign) / math.sqrt(2)
+            for sign in (1, -1)
+        ]
+        sections.append((along_axes[first] + along_axes[second] + sum(diagonals)) / 4)
+    # S_V = 4 / pi * (pi / 2 * crossings per length).
+    return float(2 * sum(sections) / len(sections))
+
+
+def _diagonal_changes(
+    labels: NDArray[Any], first: int, second: int, sign: int
+) -> float:
+    """Share of pairs that differ, one step apart along both axes."""
+    planes = np.moveaxis(labels, (first, second), (0, 1))
+    here, there = planes[:-1, :-1], planes[1:, 1:]
+    if sign < 0:
+        here, there = planes[:-1, 1:], planes[1:, :-1]
+    return _differing_share(here, there)
+
+
+def _differing_share(here: NDArray[Any], there: NDArray[Any]) -> float:
+    """Share of voxels that differ. Plane by plane: no copy of the volume."""
+    pairs = zip(here, there, strict=True)
+    differing = sum(np.count_nonzero(one != other) for one, other in pairs)
+    return float(differing / here.size)
+
+
+def triple_phase_boundary(labels: NDArray[Any]) -> float:
+    """Length per volume of the lines at which three phases or more meet.
+
+    L_V = 2 P_A, P_A being the points per area at which a section is met by the lines
+    (Underwood, Quantitative Stereology, 1970, eq. 2.6; isotropic materials). A point is
+    a corner of pixels with three labels or more around it. A volume is measured by its
+    sections along all axes: the same estimator. Steps of voxels make more corners than
+    smooth lines do, in both alike: by 10 to 20 % for lines in oblique directions. The
+    sum of the voxel edges with three labels around them, which others report, is 3 / 2
+    of this value.
+
+    Parameters
+    ----------
+    labels
+        ``[Y, X]`` or ``[Z, Y, X]``.
+
+    Returns
+    -------
+    Length per volume in 1 / voxel^2.
+
+    Raises
+    ------
+    ValueError
+        If an axis has a single voxel.
+    """
+    if min(labels.shape) < 2:
+        raise ValueError(
+            "The triple-phase boundary needs at least two voxels along each axis; got "
+            f"the shape {labels.shape}. Use a larger image or volume."
+        )
+    if labels.ndim == 2:
+        return (
+            2 * _meeting(*_corners(labels, labels)) / _corners(labels, labels)[0].size
+        )
+    densities = [
+        triple_edges(labels, axis) / _n_edges(labels.shape, axis) for axis in range(3)
+    ]
+    return 2 * sum(densities) / 3
+
+
+def triple_edges(labels: NDArray[Any], axis: int) -> int:
+    """Number of inner voxel edges along an axis with three labels or more around them.
+
+    Parameters
+    ----------
+    labels
+        ``[Z, Y, X]``.
+    """
+    return sum(_meeting(*corners) for corners in _sections(labels, axis))
+
+
+def _sections(labels: NDArray[Any], axis: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """The four neighbours of every corner, section by section."""
+    if axis == 0:
+        for plane in labels:
+            yield _corners(plane, plane)
+        return
+    # Two planes at a time: a volume in a file is read once.
+    for plane, following in itertools.pairwise(labels):
+        if axis == 1:
+            yield plane[:, :-1], plane[:, 1:], following[:, :-1], following[:, 1:]
+        else:
+            yield plane[:-1], plane[1:], following[:-1], following[1:]
+
+
+def _corners(plane: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    return plane[:-1, :-1], plane[:-1, 1:], other[1:, :-1], other[1:, 1:]
+
+
+def _meeting(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any], d: NDArray[Any]) -> int:
+    """Number of places at which four neighbours have three values or more."""
+    new_c = (c != a) & (c != b)
+    new_d = (d != a) & (d != b) & (d != c)
+    further = (b != a).astype(np.int8) + new_c + new_d
+    return int(np.count_nonzero(further >= 2))
+
+
+def _n_edges(shape: tuple[int, ...], axis: int) -> int:
+    """Inner edges along an axis."""
+    across = [n - 1 for number, n in enumerate(shape) if number != axis]
+    return shape[axis] * across[0] * across[1]

@@ -1,0 +1,178 @@
+"""A generator with all that is needed to use it alone, in one safetensors file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from napari_slicegan.config.migration import refuse_newer
+from napari_slicegan.data.transforms import (
+    OneHotPhases,
+    Transform,
+    transform_from_state,
+)
+from napari_slicegan.models import (
+    ARCHITECTURES,
+    GeneratorNetwork,
+    VolumeGenerator,
+    build_generator,
+)
+from napari_slicegan.runtime.atomic_files import replacing
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = "napari-slicegan generator 1"
+# What metadata raise that are incomplete or do not belong to the weights.
+UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """Network, the way back to micrograph values, and the voxel size.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode, on the CPU.
+    voxel_size_nm
+        Edge of a voxel in nanometres, if the micrograph's pixel size was known.
+    """
+
+    network: GeneratorNetwork
+    transform: Transform
+    voxel_size_nm: float | None
+    name: str = "generator"
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """Labels of the phases; none for gray values and colours."""
+        transform = self.transform
+        return transform.labels if isinstance(transform, OneHotPhases) else ()
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and metadata; the file is whole or not there."""
+        facts = {
+            **self._material(),
+            "voxel_size_nm": self.voxel_size_nm,
+            "name": self.name,
+        }
+        content = save(self._weights(), {"format": FORMAT, "facts": json.dumps(facts)})
+        # safetensors' own save_file ignores the umask: only the user could read it.
+        with replacing(Path(path)) as temporary:
+            temporary.write_bytes(content)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides about the values: weights, spec, transform."""
+        digest = hashlib.sha256(json.dumps(self._material(), sort_keys=True).encode())
+        for key, value in sorted(self._weights().items()):
+            digest.update(key.encode())
+            digest.update(value.numpy().tobytes())
+        return digest.hexdigest()
+
+    def _material(self) -> dict[str, Any]:
+        return {
+            "spec": asdict(self.network.spec),
+            "transform": self.transform.state(),
+        }
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return {
+            key: value.detach().cpu().contiguous()
+            for key, value in self.network.state_dict().items()
+        }
+
+
+@dataclass(frozen=True)
+class TrainedGenerator(TrainedNetwork):
+    """A network that makes volumes."""
+
+    network: VolumeGenerator
+
+
+def trained_network(
+    network: GeneratorNetwork,
+    transform: Transform,
+    voxel_size_nm: float | None,
+    name: str,
+) -> TrainedNetwork:
+    """A trained network, as one of volumes if it makes these."""
+    if isinstance(network, VolumeGenerator):
+        return TrainedGenerator(network, transform, voxel_size_nm, name)
+    return TrainedNetwork(network, transform, voxel_size_nm, name)
+
+
+def load_generator(path: str | Path) -> TrainedGenerator:
+    """Read a generator of volumes from its file or a run folder. Executes no code.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or it is damaged, or not a generator of volumes.
+    """
+    trained = load_any_generator(path)
+    if not isinstance(trained, TrainedGenerator):
+        raise ValueError(
+            f"Expected a generator of volumes, got one of images in {path}; draw its "
+            "images with 'slicegan sample'."
+        )
+    return trained
+
+
+def load_any_generator(path: str | Path) -> TrainedNetwork:
+    """As `load_generator`, whatever the generator makes.
+
+    Raises
+    ------
+    ValueError
+        If there is no file, or it is damaged, or not a generator of this program.
+    """
+    path = Path(path)
+    file = path / "generator.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise ValueError(
+            f"Expected a run folder or a .safetensors generator, but there is no file "
+            f"{file}; train first, or check the path."
+        )
+    metadata, weights = _read(file)
+    try:
+        facts = json.loads(metadata["facts"])
+        kind = ARCHITECTURES[facts["spec"]["architecture"]].spec
+        spec = TypeAdapter(kind).validate_python(facts["spec"])
+        network: GeneratorNetwork = build_generator(spec)
+        network.load_state_dict(weights)
+        transform = transform_from_state(facts["transform"])
+        size, name = facts["voxel_size_nm"], str(facts["name"])
+    except UNFIT as error:
+        raise ValueError(
+            f"{file.name} does not fit this version of napari-slicegan: its metadata "
+            "and weights disagree; export the generator again."
+        ) from error
+    network.eval().requires_grad_(False)
+    return trained_network(network, transform, size, name)
+
+
+def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(file, framework="pt") as content:
+            metadata = content.metadata() or {}
+            weights = {key: content.get_tensor(key) for key in content.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{file.name} is not a readable safetensors file ({error}); copy it again "
+            "or export it once more."
+        ) from error
+    refuse_newer(metadata.get("format"), FORMAT, file.name)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{file.name} holds tensors but no generator of this program (expected "
+            f"format '{FORMAT}', got '{metadata.get('format')}')."
+        )
+    return metadata, weights

@@ -1,0 +1,174 @@
+"""A trained generator of volumes in the form that a processor computes fastest.
+
+The function is the same but for rounding. Batch norm, which is linear once trained, is
+folded into the convolutions. All of them are sub-pixel convolutions (Shi et al. 2016)
+whose channels lie beside each other in memory: faster forward, slower backward. Where
+phases are wanted, only the differences to the first phase are computed, and each voxel
+is decided before the voxels are brought into their order, so that bytes are moved in
+place of probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_slicegan.models.blocks import (
+    PhaseProbabilities,
+    ResizeConvolution,
+    TransposedConvolution,
+)
+from napari_slicegan.models.slicegan import VolumeGenerator
+
+Layer = TransposedConvolution | ResizeConvolution
+
+TOGETHER = torch.channels_last_3d
+
+
+class SubpixelConvolution(nn.Module):
+    """A transposed convolution: for each input position its ``stride**3`` voxels.
+
+    Parameters
+    ----------
+    layer
+        The convolution; its kernel is a multiple of its stride, its padding at least
+        their difference.
+    weight
+        [C_in, C_out, k, k, k], in place of that of the layer.
+    bias
+        [C_out].
+    """
+
+    def __init__(
+        self, layer: Layer, weight: Tensor, bias: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        inputs, self.outputs, kernel = weight.shape[:3]
+        self.stride = layer.stride
+        self.cut = layer.padding - (kernel - layer.stride)
+        taps = kernel // layer.stride
+        # Which of the kernel's positions belongs to a phase and a tap.
+        places = torch.arange(kernel**3).view((taps, self.stride) * 3).flip(0, 2, 4)
+        places = places.permute(1, 3, 5, 0, 2, 4).reshape(self.stride**3, taps**3)
+        # [C_in, C_out, k, k, k] -> [phases, taps, C_out, C_in]
+        sorted_ = weight.flatten(2).permute(2, 1, 0).contiguous()[places]
+        plain = sorted_.transpose(1, 2).reshape(-1, *(taps,) * 3, inputs)
+        self.register_buffer("weight", plain.permute(0, 4, 1, 2, 3))
+        phases = self.stride**3
+        self.register_buffer("bias", None if bias is None else bias.repeat(phases))
+
+    def cells(self, x: Tensor) -> Tensor:
+        """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, C_out]."""
+        x = x.contiguous(memory_format=TOGETHER)
+        made = _convolution(x, self.get_buffer("weight"), self._buffers["bias"])
+        made = made.permute(0, 2, 3, 4, 1)
+        return made.reshape(*made.shape[:4], *(self.stride,) * 3, -1)
+
+    def arranged(self, cells: Tensor) -> Tensor:
+        """Voxels of the cells in their order, [B, Z, Y, X, C]."""
+        batch, *sizes = cells.shape[:4]
+        whole = cells.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(
+            batch, *(n * self.stride for n in sizes), -1
+        )
+        z, y, x = (slice(self.cut, n - self.cut) for n in whole.shape[1:4])
+        return whole[:, z, y, x]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, z, y, x] -> [B, C_out, Z, Y, X]."""
+        return self.arranged(self.cells(x)).movedim(-1, 1)
+
+
+def transposed_weight(layer: Layer) -> Tensor:
+    """Weights of a layer as a transposed convolution, [C_in, C_out, k, k, k]."""
+    if isinstance(layer, ResizeConvolution):
+        return layer.transposed_weight()
+    return layer.weight
+
+
+def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Plain 3-D convolution by oneDNN, also where torch prefers its own, slower one.
+
+    That is so for small kernels on small volumes, the size of a preview.
+    """
+    plain = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
+    if x.device.type == "cpu" and plain and torch.backends.mkldnn.is_available():
+        none, once = (0,) * 3, (1,) * 3
+        return torch.mkldnn_convolution(x, weight, bias, none, once, once, 1)
+    return functional.conv3d(x, weight, bias)
+
+
+class PhaseChoice(nn.Module):
+    """Last block of a generator of phases: which one is the most probable.
+
+    Parameters
+    ----------
+    layer
+        The last convolution, whose channels are logarithms of probabilities.
+    weights
+        By phase; each probability is multiplied by it.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        weights: Sequence[float],
+    ) -> None:
+        super().__init__()
+        weight = transposed_weight(layer)
+        self.convolution = SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
+        self.gains = [math.log(weight / weights[0]) for weight in weights[1:]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, z, y, x] -> index of the phase, [B, 1, Z, Y, X], uint8."""
+        cells = self.convolution.cells(x)
+        best = cells[..., 0]
+        index = (best > -self.gains[0]).view(torch.uint8)
+        if len(self.gains) > 1:
+            best = (best + self.gains[0]).clamp_min(0)
+        for number, gain in enumerate(self.gains[1:], start=2):
+            channel = cells[..., number - 1] + gain
+            index.masked_fill_(channel > best, number)
+            best = torch.maximum(channel, best)
+        return self.convolution.arranged(index[..., None]).movedim(-1, 1)
+
+
+@torch.no_grad()
+def inference_form(
+    network: VolumeGenerator, weights: Sequence[float] = ()
+) -> VolumeGenerator:
+    """The same generator for making volumes, with blocks of the same names.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode, on a processor. It is not changed.
+    weights
+        By phase: where the last block makes probabilities, it chooses phases, see
+        `PhaseChoice`. Otherwise it makes what it makes in the network.
+    """
+    blocks = {name: _form(block) for name, block in network.blocks.named_children()}
+    name, last = list(network.blocks.named_children())[-1]
+    match list(last.children()):
+        case [TransposedConvolution() | ResizeConvolution() as layer, output]:
+            if weights and isinstance(output, PhaseProbabilities):
+                blocks[name] = PhaseChoice(layer, weights)
+    return VolumeGenerator(network.spec, network.rules, **blocks)
+
+
+def _form(block: nn.Module) -> nn.Module:
+    """A block that computes the same; itself if nothing is known to be faster."""
+    match list(block.children()):
+        case [TransposedConvolution() as layer, nn.BatchNorm3d() as norm, *others]:
+            spread = torch.sqrt(norm.get_buffer("running_var") + norm.eps)
+            scale = norm.weight / spread
+            weight = layer.weight * scale.view(1, -1, 1, 1, 1)
+            bias = norm.bias - norm.get_buffer("running_mean") * scale
+            return nn.Sequential(SubpixelConvolution(layer, weight, bias), *others)
+        case [TransposedConvolution() | ResizeConvolution() as layer, *others]:
+            made = SubpixelConvolution(layer, transposed_weight(layer))
+            return nn.Sequential(made, *others)
+    return block

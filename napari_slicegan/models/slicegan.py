@@ -1,0 +1,224 @@
+"""The networks of SliceGAN: a 3-D generator and a 2-D critic, from block tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_slicegan.config import KernelSet
+from napari_slicegan.models.blocks import (
+    PixelNorm,
+    ResizeConvolution,
+    TransposedConvolution,
+)
+from napari_slicegan.models.network import (
+    GeneratorNetwork,
+    Output,
+    output_layer,
+    value_range,
+)
+from napari_slicegan.models.sizes import (
+    SizeRule,
+    chain_rule,
+    check_density,
+    check_growth,
+    transposed_rule,
+)
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.blocks import ResampledHead
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """All that is needed to build a generator again.
+
+    Attributes
+    ----------
+    architecture
+        Key of the table ``ARCHITECTURES``.
+    channels
+        Channels of the volume: phases, 1 for gray values, 3 for colour.
+    output
+        "phases" (softmax) or "unit" ([0, 1]).
+    layers
+        Kernel, stride and padding of the transposed convolutions.
+    labels
+        What the critic was told of each training image, such as its phase fraction, if
+        the generator has a further latent channel for it.
+    """
+
+    architecture: str
+    channels: int
+    output: Output
+    latent_channels: int
+    latent_size: int
+    widths: tuple[int, ...]
+    layers: tuple[KernelSet, ...]
+    normalisation: Literal["batch", "pixel", "none"]
+    labels: tuple[float, ...] = ()
+
+    @property
+    def label_channels(self) -> int:
+        """Latent channels for the label: 1 or none."""
+        return int(bool(self.labels))
+
+
+class VolumeGenerator(GeneratorNetwork):
+    """Generator of volumes from latent fields; its blocks are block1, block2, ...
+
+    [B, C_latent, z, y, x] -> [B, C, Z, Y, X].
+    """
+
+    # A volume has so many voxels that two of them tell enough.
+    statistics_batch = 2
+
+    def __init__(
+        self, spec: GeneratorSpec, rules: Sequence[SizeRule], **blocks: nn.Module
+    ) -> None:
+        super().__init__(spec, **blocks)
+        self.spec: GeneratorSpec = spec
+        self.size_rule = chain_rule(rules)
+        self.rules = tuple(rules)
+        self.value_range = value_range(spec.output)
+
+    @property
+    def training_latents(self) -> tuple[int, ...]:
+        """[C, l, l, l]."""
+        return (self.spec.latent_channels, *(self.spec.latent_size,) * 3)
+
+    @property
+    def training_size(self) -> int:
+        """Voxels per axis of the volumes in training."""
+        return self.size_rule.output_size(self.spec.latent_size)
+
+    def rules_around(self, n_blocks: int) -> tuple[SizeRule, SizeRule]:
+        """Size rules of the first blocks, and of those after them."""
+        return chain_rule(self.rules[:n_blocks]), chain_rule(self.rules[n_blocks:])
+
+    @property
+    def latent_width(self) -> int:
+        """Latent channels, with that of the label."""
+        return self.spec.latent_channels + self.spec.label_channels
+
+    def entering(self, latents: Tensor) -> Tensor:
+        """With the label's channel; 0, the mean of the labels, where it is missing."""
+        missing = self.latent_width - latents.shape[1]
+        if missing == 0:
+            return latents
+        return functional.pad(latents, (0, 0) * 3 + (0, missing))
+
+
+class PlaneCritic(nn.Module):
+    """Critic of 2-D images: strided convolutions without normalisation.
+
+    It may have several heads, last layers on the same features: one for each axis
+    makes a critic of all axes that still tells them apart. With ``resampling`` each
+    score is drawn from a law whose mean and spread the last layer gives.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        widths: tuple[int, ...],
+        patch_size: int,
+        outputs: int,
+        slope: float,
+        heads: int = 1,
+        resampling: ResampledHead | None = None,
+    ) -> None:
+        super().__init__()
+        self.outputs, self.heads = outputs, heads
+        numbers = outputs * heads if resampling is None else 2 * outputs * heads
+        edge = _last_edge(patch_size, len(widths))
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [
+                nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+                nn.LeakyReLU(slope) if slope else nn.ReLU(),
+            ]
+            channels = width
+        layers.append(nn.Conv2d(channels, numbers, edge, bias=False))
+        self.layers = nn.Sequential(*layers)
+        self.resampling = resampling or nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[N, C, P, P] -> scores [N, outputs].
+
+        With several heads the images come in as many equal parts, one after the
+        other, and each part is scored by its own head.
+        """
+        scores: Tensor = self.resampling(self.layers(images).flatten(1))
+        if self.heads == 1:
+            return scores
+        # [heads (part), N / heads, heads (scored by), outputs] -> its diagonal
+        parts = scores.view(self.heads, -1, self.heads, self.outputs)
+        return torch.cat([parts[i, :, i] for i in range(self.heads)])
+
+
+def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:
+    """Generator of transposed convolutions only (the paper's)."""
+    rules = [transposed_rule(layer) for layer in spec.layers]
+    last = TransposedConvolution(spec.widths[-1], spec.channels, spec.layers[-1])
+    return _assemble(spec, rules, last)
+
+
+def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
+    """Generator whose last layer is a resize-convolution."""
+    rules = [transposed_rule(layer) for layer in spec.layers[:-1]]
+    last = ResizeConvolution(spec.widths[-1], spec.channels)
+    return _assemble(spec, [*rules, last.size_rule], last)
+
+
+def _assemble(
+    spec: GeneratorSpec, rules: list[SizeRule], last: nn.Module
+) -> VolumeGenerator:
+    if len(spec.layers) != len(spec.widths) + 1:
+        raise ValueError(
+            f"A generator with {len(spec.widths)} widths needs {len(spec.widths) + 1} "
+            f"kernels; got {len(spec.layers)}. Adjust 'Generator widths' or 'Generator "
+            "kernels'."
+        )
+    for layer in spec.layers:
+        check_density(layer)
+    check_growth(rules, spec.latent_size)
+    blocks: dict[str, nn.Module] = {}
+    inputs = spec.latent_channels + spec.label_channels
+    for number, (width, layer) in enumerate(
+        zip(spec.widths, spec.layers[:-1], strict=True), start=1
+    ):
+        blocks[f"block{number}"] = nn.Sequential(
+            TransposedConvolution(inputs, width, layer),
+            _normalisation(spec, width),
+            nn.ReLU(inplace=True),
+        )
+        inputs = width
+    output = output_layer(spec.output)
+    blocks[f"block{len(spec.layers)}"] = nn.Sequential(last, output)
+    return VolumeGenerator(spec, rules, **blocks)
+
+
+def _normalisation(spec: GeneratorSpec, width: int) -> nn.Module:
+    if spec.normalisation == "pixel":
+        return PixelNorm()
+    if spec.normalisation == "none":
+        return nn.Identity()
+    return nn.BatchNorm3d(width)
+
+
+def _last_edge(patch_size: int, n_hidden: int) -> int:
+    """Edge of the critic's last feature map."""
+    edge = patch_size / 2**n_hidden
+    if edge < 1 or edge != math.floor(edge):
+        raise ValueError(
+            f"A critic with {n_hidden} widths halves its images {n_hidden} times, "
+            f"which does not work for a patch of {patch_size} pixels. Change "
+            "'Critic widths' or 'Patch size'."
+        )
+    return int(edge)

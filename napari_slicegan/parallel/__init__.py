@@ -1,1 +1,0 @@
-"""Training in several processes: what one process knows of the others."""

@@ -1,1 +1,0 @@
-"""Games tried out on points of nine Gaussians: data, monitor and figures."""

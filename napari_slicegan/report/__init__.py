@@ -1,0 +1,1 @@
+"""One comparison, rendered as text, figure, page and model card."""

@@ -1,0 +1,189 @@
+"""A generator in one file, with a model card in Markdown beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.generation.generate import finished
+from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report.page import GRADE_WORDS
+from napari_slicegan.report.plots import length_text
+from napari_slicegan.report.proof import ProofSettings, prove
+from napari_slicegan.report.provenance import (
+    METHOD,
+    PROGRAM,
+    Provenance,
+    provenance_of,
+    sha256_of,
+)
+from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.generator_file import TrainedGenerator
+
+REPORT = "report.json"
+
+
+def card_path(generator: Path) -> Path:
+    """The card of a generator's file."""
+    return generator.with_suffix(".md")
+
+
+def export_generator(
+    run: str | Path, out: Path, half: bool = False, licence: str = ""
+) -> None:
+    """Write the generator of a run as one file, and its model card beside it.
+
+    The card tells what the run's ``report.json`` found, if it is of this generator;
+    else the generator is measured now, without diffusion.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    out
+        File to write, ``.safetensors``.
+    half
+        Whether to round the weights to half precision.
+    licence
+        Licence of the images; that of sample data is known.
+
+    Raises
+    ------
+    ValueError
+        If the ending is another one, or the folder holds no generator of volumes.
+    """
+    if out.suffix.lower() != ".safetensors":
+        raise ValueError(
+            f"{out.name}: a generator is exported as .safetensors; got the ending "
+            f"'{out.suffix}'. Choose a name that ends in .safetensors."
+        )
+    trained = load_generator(run)
+    origin = provenance_of(run, trained, licence)
+    proof = _known_proof(Path(run), origin)
+    if proof is None:
+        settings = ProofSettings(transport=False)
+        images = RunFolder.open(run).images()
+        proof = finished(prove(trained, images, settings)).to_dict()
+    origin = exported(trained, origin, out, half)
+    write_card(card_path(out), proof, origin, out.name)
+
+
+def exported(
+    trained: TrainedGenerator, origin: Provenance, out: Path, half: bool
+) -> Provenance:
+    """Write a generator alone; where it comes from, with the file's hash.
+
+    Parameters
+    ----------
+    trained
+        The generator; `half` rounds its weights.
+    origin
+        Where it comes from.
+    """
+    if half:
+        trained.network.half()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    trained.save(out)
+    return replace(origin, generator_sha256=sha256_of(out))
+
+
+def write_card(
+    path: Path, proof: Mapping[str, Any], origin: Provenance, file: str
+) -> None:
+    """Write a model card.
+
+    Parameters
+    ----------
+    path
+        File to write, ``.md``.
+    proof
+        `Proof.to_dict`, or the same from a report's JSON.
+    origin
+        Where the generator comes from.
+    file
+        Name of the generator's file.
+    """
+    with replacing(path) as unfinished:
+        unfinished.write_text(model_card(proof, origin, file), encoding="utf-8")
+
+
+def model_card(proof: Mapping[str, Any], origin: Provenance, file: str) -> str:
+    """The text of a model card."""
+    judged = proof["verdict"]
+    images = [
+        (one.name, one.size, one.kind, one.axis, one.licence, f"`{one.sha256[:16]}`")
+        for one in origin.images
+    ]
+    metrics = [
+        (one["title"], GRADE_WORDS[one["grade"]], one["words"], one["where"])
+        for one in proof["metrics"]
+    ]
+    checks = [f"- **{one['title']}** {one['verdict']}\n" for one in proof["checks"]]
+    made = proof["settings"]
+    return "".join(
+        (
+            f"# {origin.name}: generator of volumes\n\n",
+            _table(("", ""), _facts(origin, file)),
+            "\n## Trained on\n\n",
+            _table(("image", "pixels", "kind", "along", "licence", "SHA-256"), images)
+            if images
+            else "Not stated.\n",
+            f"\n## Measured\n\n**{judged['headline']}**, {judged['bound']}. "
+            f"{judged['largest']}\n\nA volume of {made['size']} voxels per edge, seed "
+            f"{made['seed']}, against {proof['comparison']['reference']}. The noise "
+            "floor is the same distance between pieces of the real material.\n\n",
+            _table(("metric", "verdict", "in words", "furthest off"), metrics),
+            "\n",
+            *checks,
+            "\n## Use\n\n```sh\n"
+            f"slicegan generate {file} --size 256 --seed 7 --out volume.tif\n```\n\n"
+            "Statistics that the table does not name were not compared. A material "
+            "other than the one it was trained on needs a training of its own.\n\n"
+            f"## Cite\n\n- {METHOD}\n- {PROGRAM}\n",
+        )
+    )
+
+
+def _facts(origin: Provenance, file: str) -> list[tuple[str, str]]:
+    """What the generator is."""
+    voxel = origin.voxel_size_nm
+    size = "not known" if voxel is None else length_text(voxel)
+    return [
+        ("File", f"`{file}`"),
+        ("Makes", "volumes of this material, of any size, periodic on demand"),
+        ("Architecture", f"{origin.architecture}, {origin.n_weights:,} weights"),
+        ("Voxel", size),
+        ("Training", origin.training),
+        ("Licence of the data", origin.licences),
+        ("SHA-256", f"`{origin.generator_sha256}`"),
+        ("Written", origin.written),
+    ]
+
+
+def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:
+    """What the run's report found, if it is of the same weights."""
+    try:
+        facts = json.loads((run / REPORT).read_text(encoding="utf-8"))
+        same = facts["provenance"]["generator_sha256"] == origin.generator_sha256
+        proof: dict[str, Any] = facts["proof"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+    return proof if same else None
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        f"| {' | '.join(_plain(cell) for cell in line)} |\n" for line in lines
+    )
+
+
+def _plain(cell: str) -> str:
+    """Text that does not end a cell."""
+    return cell.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,521 @@
+"""Proof of quality: a generator measured against its training images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES
+from napari_slicegan.generation.generate import VolumePlan, generate_in_steps, scaled
+from napari_slicegan.metrics.comparison import Comparison, compare
+from napari_slicegan.metrics.crops import Channels, cut, random_places
+from napari_slicegan.metrics.isotropy import Isotropy, isotropy
+from napari_slicegan.metrics.novelty import diversity, memorisation
+from napari_slicegan.metrics.reference import (
+    IN_3D,
+    ISOTROPIC,
+    Group,
+    Source,
+    reference_of,
+)
+from napari_slicegan.metrics.representativity import WANTED, representativity
+from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, mean_distance
+from napari_slicegan.metrics.transport import has_taufactor, tortuosity_factor
+from napari_slicegan.report.text import (
+    FAR_FLOORS,
+    Grade,
+    MetricVerdict,
+    Verdict,
+    metric_verdicts,
+    phase_name,
+    rows_of,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.volumes.volume import Volume
+
+Images: TypeAlias = Sequence[NDArray[Any]]
+Views: TypeAlias = Mapping["Axis | None", Images]
+
+PLANES = 4
+N_CROPS, CROP_EDGE = 64, 64
+CHANCE = 0.01
+# Likeness of seeds beyond the chance that matters.
+ALIKE = 0.02
+# Departures of an axis that hardly matter.
+EVEN = 0.05
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question and its answer.
+
+    Attributes
+    ----------
+    name, title
+        For files, and for the reader.
+    grade
+        ``"agrees"``, ``"close"``, ``"differs"``, or ``"unknown"`` for information.
+    verdict
+        Sentences.
+    numbers
+        What they rest on.
+    """
+
+    name: str
+    title: str
+    grade: Grade
+    verdict: str
+    numbers: Mapping[str, float | None]
+
+
+def views_of(samples: Group) -> Views:
+    """Real images by the axis they are seen along; None stands for all axes."""
+    views: dict[Axis | None, list[NDArray[Any]]] = {}
+    for sample in samples:
+        if sample.axes is IN_3D:
+            for number, axis in enumerate(AXES):
+                views[axis] = _planes(np.moveaxis(sample.values, number, 0))
+        elif sample.axes is ISOTROPIC:
+            views.setdefault(None, []).append(sample.values)
+        else:
+            seen = next(axis for axis in AXES if axis not in sample.axes)
+            views.setdefault(seen, []).append(sample.values)
+    return views
+
+
+def slices_of(volume: Volume, axis: Axis | None) -> Images:
+    """Planes of a generated volume, seen along one axis or all."""
+    seen = AXES if axis is None else (axis,)
+    return [plane for one in seen for plane in _planes(volume.planes(one))]
+
+
+def check_size(samples: Group, volume: Volume) -> Check | None:
+    """Whether the images are enough, and how large a volume must be."""
+    images = [sample.values for sample in samples]
+    isotropic = samples[0].axes is ISOTROPIC
+    found = {
+        label: representativity([image == label for image in images], isotropic)
+        for label in volume.labels
+    }
+    known = {label: one for label, one in found.items() if one is not None}
+    if not known:
+        return None
+    label, worst = max(known.items(), key=lambda pair: pair[1].relative)
+    percent = 100 * worst.relative
+    answer = "Yes" if worst.is_enough else "No"
+    is_volume = samples[0].axes is IN_3D
+    told_by = "volume tells" if is_volume else "images tell"
+    needed = f"a square image of {math.ceil(worst.image_edge)} pixels"
+    if worst.volume_edge is not None:
+        needed += f", or a cube of {math.ceil(worst.volume_edge)} voxels,"
+    verdict = (
+        f"{answer}: the real {told_by} the fraction of {phase_name(label)}, "
+        f"{worst.fraction:.3g}, to ± {percent:.2g} % of its value (95 % confidence). "
+        f"For ± {100 * WANTED:g} % it takes {needed} per edge."
+    )
+    grade: Grade = "agrees" if worst.is_enough else "close"
+    if worst.relative > FAR_FLOORS * WANTED:
+        grade = "differs"
+    numbers = {
+        "phase": float(label),
+        "fraction": worst.fraction,
+        "half_width_95": worst.half_width,
+        "integral_range": worst.integral_range,
+        "image_edge": worst.image_edge,
+        "volume_edge": worst.volume_edge,
+    }
+    title = f"{'Is the real volume' if is_volume else 'Are the images'} large enough?"
+    return Check("representativity", title, grade, verdict, numbers)
+
+
+def check_isotropy(samples: Group, volume: Volume) -> Check | None:
+    """Whether the material looks the same along all axes, as it was taken to."""
+    channels = {"phases": 0, "grayscale": 1, "colour": 3}[volume.kind]
+    made = isotropy([volume.values], channels)
+    taken = samples[0].axes is ISOTROPIC
+    real = isotropy([one.values for one in samples], channels) if taken else None
+    if made is None:
+        return None
+    grade: Grade = "unknown"
+    words = f"Interfaces per length, generated: {_departures(made, AXES)}."
+    if real is not None:
+        pair = ("rows", "columns")
+        words += f" Real: {_departures(real, ('along columns', 'along rows'))}."
+        if not real.is_isotropic and abs(real.largest) > EVEN:
+            grade = "differs"
+            words = (
+                f"The images differ along {pair[0]} and {pair[1]}, but were taken for "
+                f"isotropic: train with an image for each direction. {words}"
+            )
+        elif made.is_isotropic or abs(made.largest) <= EVEN:
+            grade = "agrees"
+            words = f"Isotropic to {100 * EVEN:g} %, as the images. {words}"
+        else:
+            grade = "differs"
+            words = f"The images are isotropic, the generated volume is not. {words}"
+    numbers: dict[str, float | None] = dict(zip(AXES, made.departures, strict=True))
+    numbers["margin"] = made.margin
+    return Check("isotropy", "Is it isotropic?", grade, words, numbers)
+
+
+def check_memorisation(views: Views, volume: Volume) -> Check | None:
+    """Whether the generator copies the images."""
+    generated: list[float] = []
+    real: list[float] = []
+    worst, copies = 1.0, 0
+    channels = _channels(views, volume)
+    for axis, images in views.items():
+        made = memorisation(images, slices_of(volume, axis), channels, axis is None)
+        if made is None:
+            continue
+        generated += made.generated
+        real += made.real
+        worst, copies = min(worst, made.probability), copies + made.copies
+    if not real:
+        return None
+    numbers: dict[str, float | None] = {
+        "generated_median": float(np.median(generated)),
+        "real_median": float(np.median(real)),
+        "probability": worst,
+        "copies": float(copies),
+    }
+    medians = (
+        f"A generated crop differs from the nearest real one "
+        f"{_apart(generated, volume)}, a real crop from the nearest other one "
+        f"{_apart(real, volume)} (medians)."
+    )
+    grade: Grade = "agrees"
+    words = f"No sign of it. {medians}"
+    if copies:
+        grade, words = "differs", f"{copies} generated crops are copies. {medians}"
+    elif worst < CHANCE / len(views):
+        grade = "close"
+        words = (
+            "Generated crops are nearer to the images than real crops are to each "
+            f"other: they repeat them in part, or are simpler. {medians}"
+        )
+    return Check("memorisation", "Does it copy the images?", grade, words, numbers)
+
+
+def check_diversity(volumes: Images, labels: Sequence[int]) -> Check:
+    """Whether other seeds make other volumes."""
+    found = diversity(volumes, labels)
+    limit = max(ALIKE, FAR_FLOORS * found.chance)
+    alike = found.likeness > limit
+    words = (
+        f"Volumes of {found.n_volumes} seeds agree by {found.likeness:.3f} beyond "
+        f"chance (1: equal); independent ones scatter by {found.chance:.3f}."
+    )
+    grade: Grade = "agrees"
+    if alike:
+        grade = "differs" if found.likeness > 0.2 else "close"
+    answer = "Not quite: they share a pattern" if alike else "Yes"
+    numbers = {"likeness": found.likeness, "chance": found.chance}
+    title = "Do other seeds make other volumes?"
+    return Check("diversity", title, grade, f"{answer}. {words}", numbers)
+
+
+def check_textures(views: Views, volume: Volume) -> Check | None:
+    """Sliced Wasserstein distance of slices, beside that of two parts of the images."""
+    channels = _channels(views, volume)
+    generated, floors = [], []
+    for axis, images in views.items():
+        halves = _halves(images)
+        made = slices_of(volume, axis)
+        edges = [min(one.shape[:2]) for part in (*halves, made) for one in part]
+        edge = min(CROP_EDGE, *edges)
+        if edge < SMALLEST_EDGE:
+            continue
+        first, second, slices = (
+            _crops(part, channels, edge) for part in (*halves, made)
+        )
+        floors.append(mean_distance(first, second))
+        generated += [mean_distance(first, slices), mean_distance(second, slices)]
+    if not floors:
+        return None
+    distance, floor = float(np.mean(generated)), float(np.mean(floors))
+    ratio = distance / floor
+    grade: Grade = "agrees" if ratio <= 1 else "close"
+    words = {
+        "agrees": "Indistinguishable from another part of the images",
+        "close": "Close",
+    }
+    if ratio > FAR_FLOORS:
+        grade = "differs"
+    verdict = (
+        f"{words.get(grade, 'Differs')}: sliced Wasserstein distance {distance:.3g}, "
+        f"between two parts of the images {floor:.3g}."
+    )
+    numbers = {"distance": distance, "noise_floor": floor}
+    title = "Do patches look alike at every scale?"
+    return Check("sliced_wasserstein", title, grade, verdict, numbers)
+
+
+def _apart(distances: Sequence[float], volume: Volume) -> str:
+    median = float(np.median(distances))
+    if volume.kind == "phases":
+        return f"in {100 * median:.1f} % of its pixels"
+    return f"by {median:.2f} standard deviations"
+
+
+def _departures(found: Isotropy, names: Sequence[str]) -> str:
+    parts = [
+        f"{name} {100 * value:+.1f} %"
+        for name, value in zip(names, found.departures, strict=True)
+    ]
+    return f"{', '.join(parts)} (chance: ± {100 * found.margin:.1f} %)"
+
+
+def _planes(stack: NDArray[Any]) -> list[NDArray[Any]]:
+    """Some planes, spread evenly."""
+    count = min(PLANES, len(stack))
+    return [stack[(2 * i + 1) * len(stack) // (2 * count)] for i in range(count)]
+
+
+def _channels(views: Views, volume: Volume) -> Channels:
+    images = [image for of_axis in views.values() for image in of_axis]
+    return Channels.of(volume.kind, volume.labels, images)
+
+
+def _halves(images: Images) -> tuple[Images, Images]:
+    """Two disjoint parts of the images: every other one, or halves of one image."""
+    if len(images) > 1:
+        return images[::2], images[1::2]
+    (image,) = images
+    axis = int(image.shape[1] > image.shape[0])
+    middle = image.shape[axis] // 2
+    first, second = (
+        np.split(image[: 2 * middle], 2)
+        if axis == 0
+        else np.split(image[:, : 2 * middle], 2, axis=1)
+    )
+    return [first], [second]
+
+
+def _crops(images: Images, channels: Channels, edge: int) -> NDArray[Any]:
+    """Random crops as channels, ``[N, C, edge, edge]``, always the same ones."""
+    places = random_places(images, edge, N_CROPS, np.random.default_rng(0))
+    split = [channels.split(image) for image in images]
+    return np.stack([cut(split[place.image], place, edge) for place in places])
+
+
+# Edge of the blocks that diffusion is solved in, and of the volumes of other seeds.
+TRANSPORT_EDGE, SEED_EDGE = 96, 64
+TRANSPORT = "effective_diffusivity"
+NO_TAUFACTOR = (
+    "Not measured: taufactor is missing; pip install 'napari-slicegan[metrics]'."
+)
+
+
+@dataclass(frozen=True)
+class ProofSettings:
+    """What is generated and measured.
+
+    Attributes
+    ----------
+    size
+        Edge of the volume that is measured, in voxels.
+    seed
+        Its seed; the following ones make the volumes for diversity.
+    n_seeds
+        Number of volumes for diversity, at least 2.
+    transport
+        Whether to solve for diffusion, which takes minutes.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two seeds are wanted, or the volume is too small to be measured.
+    """
+
+    size: int = 128
+    seed: int = 1
+    n_seeds: int = 4
+    transport: bool = True
+
+    def __post_init__(self) -> None:
+        if self.n_seeds < 2 or self.size < 32:
+            raise ValueError(
+                "A report needs at least 2 seeds and a volume of 32 voxels per edge; "
+                f"got {self.n_seeds} and {self.size}. Raise them."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """All that was found about a generator.
+
+    Attributes
+    ----------
+    comparison
+        Metrics of the volume beside those of the real material.
+    checks
+        Further questions and answers.
+    source, volume
+        What was compared.
+    settings
+        What was generated.
+    """
+
+    comparison: Comparison
+    checks: tuple[Check, ...]
+    source: Source
+    volume: Volume
+    settings: ProofSettings
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the comparison amounts to."""
+        return verdict(self.comparison)
+
+    @property
+    def metrics(self) -> list[MetricVerdict]:
+        """A verdict in words for each metric."""
+        return metric_verdicts(self.comparison)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Numbers, strings, lists, dicts and None only, ready for JSON."""
+        judged = self.verdict
+        return {
+            "verdict": {
+                "grade": judged.grade,
+                "headline": judged.headline,
+                "bound": judged.bound,
+                "largest": judged.largest,
+            },
+            "settings": asdict(self.settings),
+            "metrics": [_finite(asdict(one)) for one in self.metrics],
+            "checks": [
+                {**asdict(one), "numbers": _finite(one.numbers)} for one in self.checks
+            ],
+            "comparison": self.comparison.to_dict(),
+        }
+
+
+def prove(
+    trained: TrainedGenerator, source: Source, settings: ProofSettings
+) -> Generator[float, None, Proof]:
+    """Generate and measure: yields the finished share, returns the proof.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    source
+        The real material, as for `napari_slicegan.compare`.
+    settings
+        What is generated and measured.
+
+    Raises
+    ------
+    ValueError
+        If the source does not fit the generator.
+    """
+    plan = VolumePlan(trained, (settings.size,) * 3, settings.seed)
+    volume = yield from scaled(generate_in_steps(plan), 0.0, 0.2)
+    others = []
+    for number in range(settings.n_seeds):
+        plan = VolumePlan(trained, (SEED_EDGE,) * 3, settings.seed + 1 + number)
+        share = 0.2 + 0.1 * number / settings.n_seeds
+        other = yield from scaled(generate_in_steps(plan), share, share)
+        others.append(other.values)
+    proof = yield from scaled(examine(source, volume, settings), 0.3, 1.0)
+    found = check_diversity(others, volume.labels)
+    return replace(proof, checks=(*proof.checks, found))
+
+
+def examine(
+    source: Source, volume: Volume, settings: ProofSettings
+) -> Generator[float, None, Proof]:
+    """Measure a volume: yields the finished share, returns the proof.
+
+    Parameters
+    ----------
+    source
+        The real material, as for `napari_slicegan.compare`.
+    volume
+        The generated one.
+    settings
+        Whether to solve for diffusion, and how the volume was made.
+
+    Raises
+    ------
+    ValueError
+        If the source does not fit the volume.
+    """
+    yield 0.0
+    comparison = compare(source, volume)
+    yield 0.3
+    checks = []
+    for check in _checks(source, volume, comparison.max_distance):
+        checks.append(check)
+        yield 0.3 + 0.1 * len(checks)
+    if settings.transport and volume.kind == "phases":
+        comparison, transport = _with_transport(comparison, source, volume)
+        checks.append(transport)
+    yield 1.0
+    return Proof(comparison, tuple(checks), source, volume, settings)
+
+
+def _checks(source: Source, volume: Volume, reach: int) -> Iterator[Check]:
+    """Those that can be answered, one after the other."""
+    samples = reference_of(source, volume, reach).samples
+    views = views_of(samples)
+    if volume.kind == "phases" and (size := check_size(samples, volume)):
+        yield size
+    if even := check_isotropy(samples, volume):
+        yield even
+    if textures := check_textures(views, volume):
+        yield textures
+    if copied := check_memorisation(views, volume):
+        yield copied
+
+
+def _with_transport(
+    comparison: Comparison, source: Source, volume: Volume
+) -> tuple[Comparison, Check]:
+    """The comparison with rows of diffusivities, and what they say."""
+    title = "How well does it conduct?"
+    if not has_taufactor():
+        return comparison, Check("transport", title, "unknown", NO_TAUFACTOR, {})
+    corner = (slice(TRANSPORT_EDGE),) * 3
+    block = replace(volume, values=volume.values[corner])
+    found = compare(source, block, comparison.max_distance, (TRANSPORT,))
+    rows = rows_of(found, TRANSPORT)
+    numbers: dict[str, float | None] = {}
+    parts = []
+    for label in volume.labels:
+        values = [row.generated for row in rows if row.phase == label]
+        mean = fmean(value for value in values if isinstance(value, float))
+        fraction = float((block.values == label).mean())
+        tortuosity = tortuosity_factor(fraction, mean)
+        numbers[f"diffusivity_{label}"] = mean
+        numbers[f"tortuosity_factor_{label}"] = tortuosity
+        told = (
+            f"D_eff / D_0 {mean:.3g}, tortuosity factor {tortuosity:.3g}"
+            if mean
+            else "does not connect opposite faces, so nothing flows"
+        )
+        parts.append(f"{phase_name(label)}: {told}")
+    edges = " x ".join(map(str, block.values.shape))
+    words = f"Mean of the axes in {edges} voxels. {'; '.join(parts)}."
+    check = Check("transport", title, "unknown", words, numbers)
+    return replace(comparison, rows=(*comparison.rows, *rows)), check
+
+
+def _finite(numbers: Any) -> dict[str, Any]:
+    """JSON knows neither infinity nor NaN."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in numbers.items()
+    }

@@ -1,0 +1,230 @@
+"""Where a generator comes from: images, settings, versions, hashes, licence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.sample_data import SAMPLES
+from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
+from napari_slicegan.training.tasks import FOLDERS
+
+if TYPE_CHECKING:
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.volumes.volume import Volume
+
+VERSIONED = ("napari-slicegan", "torch", "numpy", "scipy", "taufactor")
+NOT_STATED = "not stated"
+METHOD = (
+    "Kench, S. & Cooper, S. J. Generating three-dimensional structures from a "
+    "two-dimensional slice with generative adversarial network-based dimensionality "
+    "expansion. Nature Machine Intelligence 3, 299-305 (2021). "
+    "https://doi.org/10.1038/s42256-021-00322-1"
+)
+PROGRAM = (
+    "napari-slicegan contributors. napari-slicegan, version "
+    f"{version('napari-slicegan')}."
+)
+MEASURES = {
+    "representativity": "Dahari, A., Docherty, R., Kench, S. & Cooper, S. J. "
+    "Prediction of microstructural representativity from a single image. Advanced "
+    "Science (2025).",
+    "transport": "Kench, S., Squires, I. & Cooper, S. TauFactor 2: A GPU accelerated "
+    "python tool for microstructural analysis. Journal of Open Source Software 8, 5358 "
+    "(2023).",
+}
+"""Works behind some checks, by their name."""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One image that was trained on.
+
+    Attributes
+    ----------
+    name, size, kind, pixel_size_nm
+        File, pixels, meaning and edge of a pixel.
+    axis
+        Direction it is seen along.
+    sha256
+        Hash of its values in rows, as trained on.
+    licence
+        Of sample data; else what the user says.
+    """
+
+    name: str
+    size: str
+    kind: str
+    pixel_size_nm: float | None
+    axis: str
+    sha256: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a generator comes from.
+
+    Attributes
+    ----------
+    name
+        Of the material.
+    images
+        What it was trained on; empty if only the generator is at hand.
+    settings
+        All settings of the run; empty likewise.
+    training
+        Preset, steps and time, in words.
+    trained_with, measured_with
+        Versions of the programs.
+    generator_sha256, architecture, n_weights
+        Of the generator's file; empty and 0 if only a volume is at hand.
+    voxel_size_nm
+        Edge of a voxel.
+    written
+        When this was written.
+    """
+
+    name: str
+    images: tuple[ImageFacts, ...]
+    settings: Mapping[str, Any]
+    training: str
+    trained_with: Mapping[str, str]
+    measured_with: Mapping[str, str]
+    generator_sha256: str
+    architecture: str
+    n_weights: int
+    voxel_size_nm: float | None
+    written: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+    @property
+    def licences(self) -> str:
+        """Licences of the images, each once."""
+        found = dict.fromkeys(image.licence for image in self.images)
+        return "; ".join(found) or NOT_STATED
+
+
+def provenance_of(
+    path: str | Path, trained: TrainedGenerator, licence: str = ""
+) -> Provenance:
+    """Facts about a run folder, or about the file of a generator alone.
+
+    Parameters
+    ----------
+    path
+        Run folder or ``.safetensors``.
+    trained
+        The generator in it.
+    licence
+        Licence of the images; that of sample data is known.
+    """
+    path = Path(path)
+    run = RunFolder.open(path) if path.is_dir() else None
+    file = path / GENERATOR if run else path
+    weights = trained.network.parameters()
+    return Provenance(
+        name=trained.name,
+        images=_images(path, licence) if run else (),
+        settings=run.config().model_dump(mode="json") if run else {},
+        training=_training(run) if run else NOT_STATED,
+        trained_with=_trained_with(path / CONFIG) if run else {},
+        measured_with=_versions(),
+        generator_sha256=sha256_of(file),
+        architecture=str(trained.network.spec.architecture),
+        n_weights=sum(parameter.numel() for parameter in weights),
+        voxel_size_nm=trained.voxel_size_nm,
+        written=_now(),
+    )
+
+
+def sha256_of(file: Path) -> str:
+    """Hash of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def provenance_of_layers(real: str, generated: str, volume: Volume) -> Provenance:
+    """Facts about a volume of which only its name is known, and its real material's."""
+    return Provenance(
+        name=f"{generated} and {real}",
+        images=(),
+        settings={},
+        training=NOT_STATED,
+        trained_with={},
+        measured_with=_versions(),
+        generator_sha256="",
+        architecture="",
+        n_weights=0,
+        voxel_size_nm=volume.voxel_size_nm,
+        written=_now(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
+    images = TrainingImages.load(run / FOLDERS[TrainingImages])
+    return tuple(
+        _facts(image, "all" if len(images.views) == 1 else axis, licence)
+        for axis, of_axis in images.views.items()
+        for image in of_axis
+    )
+
+
+def _facts(image: Micrograph, axis: str, licence: str) -> ImageFacts:
+    values = image.values
+    return ImageFacts(
+        name=image.name,
+        size=" x ".join(map(str, values.shape)),
+        kind=image.kind,
+        pixel_size_nm=image.pixel_size_nm,
+        axis=axis,
+        sha256=hashlib.sha256(values.tobytes()).hexdigest(),
+        licence=licence or _sample_licence(image.name) or NOT_STATED,
+    )
+
+
+def _sample_licence(name: str) -> str:
+    """Licence of the sample data of this file name, if there is one."""
+    found = (each.licence for each in SAMPLES.values() if each.file == name)
+    return next((f"{licence} (sample data)" for licence in found), "")
+
+
+def _training(folder: RunFolder) -> str:
+    """Such as ``preset slicegan-fast, 800 steps in 285 s``."""
+    rows = folder.history()
+    words = f"preset {folder.config().preset or 'own settings'}"
+    if rows:
+        last = rows[-1]
+        words += f", {last['step']} steps in {float(last['elapsed_s']):.0f} s"
+    return words
+
+
+def _trained_with(config: Path) -> dict[str, str]:
+    versions = json.loads(config.read_text(encoding="utf-8")).get("versions", {})
+    return {str(name): str(value) for name, value in versions.items()}
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that measure, and of Python."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,458 @@
+"""A comparison in words: rows, verdicts, summary, CSV table."""
+
+from __future__ import annotations
+
+import csv
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from napari_slicegan.metrics import METRICS
+from napari_slicegan.metrics.rows import ALL_PHASES
+from napari_slicegan.runtime.atomic_files import replacing
+
+if TYPE_CHECKING:
+    from napari_slicegan.metrics.comparison import Comparison, Row
+
+
+def phases_of(comparison: Comparison) -> tuple[int | str, ...]:
+    """Labels of the phases, or names of the channels, in order."""
+    phases = dict.fromkeys(row.phase for row in comparison.rows)
+    return tuple(phase for phase in phases if phase != ALL_PHASES)
+
+
+def rows_of(
+    comparison: Comparison, metric: str, phase: int | str | None = None
+) -> list[Row]:
+    """Rows of one metric, of one phase or all; empty if it was not measured."""
+    return [
+        row
+        for row in comparison.rows
+        if row.metric == metric and phase in (None, row.phase)
+    ]
+
+
+def phase_name(phase: int | str) -> str:
+    """Such as ``phase 1``, or the name of a channel."""
+    return f"phase {phase}" if isinstance(phase, int) else phase
+
+
+def plain_title(row: Row) -> str:
+    """Title of a metric without its unit."""
+    return row.title.partition(" (")[0]
+
+
+def number(value: object) -> str:
+    """A number as in the table of the comparison, or a dash."""
+    return f"{value:.4g}" if isinstance(value, float) else "-"
+
+
+def distance_in_floors(row: Row) -> float | None:
+    """Distance of a row in multiples of its noise floor; None if it has none."""
+    if row.distance is None or row.noise_floor is None:
+        return None
+    if row.distance == 0:
+        return 0.0
+    return row.distance / row.noise_floor if row.noise_floor else math.inf
+
+
+Grade: TypeAlias = Literal["agrees", "close", "differs", "unknown"]
+
+# The mean deviation of a normal distribution is 0.8 sd: three noise floors are 2.4 sd,
+# seldom exceeded by chance.
+FAR_FLOORS = 3.0
+GRADES: tuple[tuple[float, Grade, str, str], ...] = (
+    (
+        1.0,
+        "agrees",
+        "Agrees with the real material",
+        "no distance exceeds its noise floor",
+    ),
+    (
+        FAR_FLOORS,
+        "close",
+        "Close to the real material",
+        "no distance exceeds three noise floors",
+    ),
+    (
+        math.inf,
+        "differs",
+        "Differs from the real material",
+        "some distances exceed three noise floors",
+    ),
+)
+# Real pieces may happen to agree exactly, such as in a percolating share of 1: of
+# phases, differences below this share of the real value are not held against a volume.
+NEGLIGIBLE = 0.01
+# Real pieces of other sizes differ in these by more than the noise floor tells: no
+# chord is longer than the piece, and few planes tell little of their own scatter.
+NOT_JUDGED = ("chord_length", "slice_deviation")
+N_WORST = 3
+LINE_LENGTH = 120
+# Phases whose fractions stand in a summary.
+MAX_LISTED = 3
+# Stands for a space at which no line is broken.
+KEEP = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far off one statistic is.
+
+    Attributes
+    ----------
+    row
+        The phase and axis that are furthest off.
+    floors
+        Distance in multiples of the noise floor; infinite if the real pieces agree
+        exactly.
+    """
+
+    row: Row
+    floors: float
+
+    @property
+    def text(self) -> str:
+        """Such as ``face density 2.1 x (phase 1, along z)``."""
+        title = plain_title(self.row)
+        name = title[:1].lower() + title[1:]
+        along = f", along {self.row.axis}" if self.row.axis else ""
+        return f"{name} {times(self.floors)} ({phase_name(self.row.phase)}{along})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the comparison amounts to.
+
+    Attributes
+    ----------
+    grade
+        ``"agrees"``: no distance exceeds its noise floor; ``"close"``: none exceeds
+        three of them; ``"differs"``; ``"unknown"`` without any noise floor.
+    headline, bound
+        The same in words, and what it rests on.
+    largest
+        Sentence that lists the largest distances; empty if there are none.
+    """
+
+    grade: Grade
+    headline: str
+    bound: str
+    largest: str
+
+
+def verdict(comparison: Comparison) -> Verdict:
+    """Judge a volume by its largest distances in multiples of their noise floor."""
+    worst = findings(comparison)[:N_WORST]
+    if not worst:
+        return Verdict(
+            "unknown",
+            "No verdict",
+            "too little real material for a noise floor",
+            "",
+        )
+    listed = "; ".join(finding.text for finding in worst)
+    floors = worst[0].floors
+    _, grade, headline, bound = next(words for words in GRADES if floors <= words[0])
+    return Verdict(
+        grade, headline, bound, f"Largest distances in noise floors: {listed}."
+    )
+
+
+def findings(comparison: Comparison) -> list[Finding]:
+    """The worst row of every metric that is judged, the furthest off first."""
+    worst: dict[str, Finding] = {}
+    for row in comparison.rows:
+        floors = distance_in_floors(row)
+        if floors is None or row.metric in NOT_JUDGED:
+            continue
+        if floors > 1 and is_negligible(row):
+            continue
+        if row.metric not in worst or floors > worst[row.metric].floors:
+            worst[row.metric] = Finding(row, floors)
+    return sorted(worst.values(), key=lambda finding: -finding.floors)
+
+
+def summary(comparison: Comparison) -> str:
+    """A few lines for the end of a job.
+
+    Of two phases, whose statistics mostly mirror each other, the rarer one is told, of
+    more phases the one furthest off. The verdict covers all of them.
+    """
+    judged = verdict(comparison)
+    told = _phase_lines if comparison.kind == "phases" else _intensity_lines
+    lines = told(comparison) if comparison.rows else []
+    width = max(len(title) for title, _ in [*lines, ("Verdict", [])]) + 2
+    texts = [(title, _joined(parts)) for title, parts in lines]
+    words = judged.largest or f"{judged.bound.capitalize()}."
+    texts.append(("Verdict", f"{judged.headline}. {words}"))
+    return "\n".join(
+        textwrap.fill(
+            text,
+            LINE_LENGTH,
+            initial_indent=title.ljust(width),
+            subsequent_indent=" " * width,
+            break_on_hyphens=False,
+        ).replace(KEEP, " ")
+        for title, text in texts
+    )
+
+
+def told_phase(comparison: Comparison) -> int | str:
+    """Of two phases the rarer one, of more the one furthest off."""
+    phases = phases_of(comparison)
+    if len(phases) == 2:
+        fractions = rows_of(comparison, "phase_fraction")
+        return min(fractions, key=_real_number).phase if fractions else phases[-1]
+    ranked = [one.row.phase for one in findings(comparison) if one.row.phase in phases]
+    return ranked[0] if ranked else phases[-1]
+
+
+def times(floors: float) -> str:
+    """Multiple of the noise floor, as text."""
+    return "beyond a noise floor of 0" if math.isinf(floors) else f"{floors:.1f} x"
+
+
+def _phase_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    phase = told_phase(comparison)
+    rarer = len(phases_of(comparison)) == 2
+    fractions = rows_of(comparison, "phase_fraction")
+    lines = [("Phase fraction", _values(fractions))] if fractions else []
+    why = "the rarer of the two" if rarer else "the one furthest off"
+    lines.append((f"Of {phase_name(phase)}", [f"{why}:"]))
+    for metric, told in (
+        ("two_point_correlation", _distances),
+        ("face_density", _with_percent),
+        ("percolating_share", _beside_real),
+    ):
+        rows = rows_of(comparison, metric, phase)
+        if rows:
+            lines.append((plain_title(rows[0]), told(rows)))
+    return lines
+
+
+def _intensity_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    channel = told_phase(comparison)
+    histograms = rows_of(comparison, "histogram")
+    sizes = [f"generated {comparison.generated} voxels", f"real {comparison.reference}"]
+    lines = [
+        ("Compared", sizes),
+        ("Mean value", _values(histograms)),
+        ("Histogram / real sd", _distances(histograms)),
+    ]
+    covariances = rows_of(comparison, "normalised_autocovariance", channel)
+    if covariances:
+        lines.append(
+            (f"{plain_title(covariances[0])}, {channel}", _distances(covariances))
+        )
+    return lines
+
+
+def _values(rows: Sequence[Row]) -> list[str]:
+    """Real and generated values, of many phases those of the ones furthest off."""
+    worst = sorted(rows, key=lambda row: -(row.distance or 0.0))[:MAX_LISTED]
+    texts = [
+        f"{phase_name(row.phase)} {number(row.real)} / {number(row.generated)}"
+        for row in rows
+        if row in worst
+    ]
+    return [
+        "real / generated:",
+        *texts,
+        *(["others nearer"] * (len(rows) > len(texts))),
+    ]
+
+
+def _distances(rows: Sequence[Row]) -> list[str]:
+    """Distances beside their noise floors."""
+    return [
+        "distance / noise floor:",
+        *(
+            f"{row.axis or phase_name(row.phase)} {number(row.distance)} / "
+            f"{number(row.noise_floor)}"
+            for row in rows
+        ),
+    ]
+
+
+def _with_percent(rows: Sequence[Row]) -> list[str]:
+    """Generated values and their relative differences from the real ones."""
+    texts = [f"{row.axis} {number(row.generated)}" for row in rows]
+    for index, row in enumerate(rows):
+        real, generated = row.real, row.generated
+        if isinstance(real, float) and isinstance(generated, float) and real:
+            percent = (generated / real - 1) * 100
+            texts[index] += f" ({percent:+.1f} % of {number(real)})"
+    return texts
+
+
+def _beside_real(rows: Sequence[Row]) -> list[str]:
+    """Generated and real values."""
+    if all(row.real is None for row in rows):
+        texts = [f"{row.axis} {number(row.generated)}" for row in rows]
+        return [*texts, "real not known from 2-D images"]
+    return [
+        f"{row.axis} {number(row.generated)} (real {number(row.real)})" for row in rows
+    ]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Parts one after the other, lines to be broken between them only."""
+    commas = (part if part.endswith(":") else f"{part}," for part in parts)
+    return " ".join(part.strip().replace(" ", KEEP) for part in commas).rstrip(",")
+
+
+def _real_number(row: Row) -> float:
+    return row.real if isinstance(row.real, float) else math.inf
+
+
+def is_negligible(row: Row) -> bool:
+    """Of phases, whose values are shares, whether the difference hardly matters."""
+    if row.distance is None or row.real is None or not isinstance(row.phase, int):
+        return False
+    values: Sequence[float] = row.real if isinstance(row.real, tuple) else (row.real,)
+    return row.distance <= NEGLIGIBLE * abs(sum(values) / len(values))
+
+
+UNKNOWN_IN_2D = "Not known of the real material: two-dimensional images do not show it."
+NO_FLOOR = "No verdict: too little real material for a noise floor."
+
+
+@dataclass(frozen=True)
+class MetricVerdict:
+    """What a metric says of the generated material.
+
+    Attributes
+    ----------
+    metric, title
+        Name in `METRICS` (or ``"histogram"``), and title with unit.
+    grade
+        ``"agrees"``, ``"close"``, ``"differs"`` or ``"unknown"``.
+    words
+        The verdict.
+    real, generated
+        Values of the phase and axis that are furthest off; of curves, words.
+    where
+        That phase and axis.
+    floors
+        Distance there in noise floors; None if there is no floor.
+    """
+
+    metric: str
+    title: str
+    grade: Grade
+    words: str
+    real: str
+    generated: str
+    where: str
+    floors: float | None
+
+
+def metric_verdicts(comparison: Comparison) -> list[MetricVerdict]:
+    """One for each metric that was measured, in the order of the comparison."""
+    names = dict.fromkeys(row.metric for row in comparison.rows)
+    told = told_phase(comparison) if names else ""
+    return [_verdict(rows_of(comparison, name), told) for name in names]
+
+
+def _verdict(rows: Sequence[Row], told: int | str) -> MetricVerdict:
+    # Where nothing is judged, the phase that is told of elsewhere.
+    row = max(rows, key=lambda row: (_judged_floors(row), row.phase == told))
+    grade, words = _words(row)
+    axis = f", along {row.axis}" if row.axis else ""
+    return MetricVerdict(
+        metric=row.metric,
+        title=row.title,
+        grade=grade,
+        words=words,
+        real=_value(row.real),
+        generated=_value(row.generated),
+        where=f"{phase_name(row.phase)}{axis}",
+        floors=distance_in_floors(row),
+    )
+
+
+def _judged_floors(row: Row) -> float:
+    floors = distance_in_floors(row)
+    if floors is None:
+        return -1.0
+    return 0.0 if is_negligible(row) else floors
+
+
+def _words(row: Row) -> tuple[Grade, str]:
+    floors = distance_in_floors(row)
+    if row.real is None:
+        return "unknown", UNKNOWN_IN_2D
+    if floors is None:
+        return "unknown", NO_FLOOR
+    if row.metric in NOT_JUDGED:
+        return "unknown", "For information: depends on the size of what is measured."
+    if floors <= 1 or is_negligible(row):
+        return "agrees", f"Indistinguishable from another {_piece(row)}."
+    apart = f"{times(floors)} the noise floor" if floors < 1e6 else times(floors)
+    if floors <= FAR_FLOORS:
+        return "close", f"Close: {_difference(row)}{apart}."
+    return "differs", f"Differs: {_difference(row)}{apart}."
+
+
+def _piece(row: Row) -> str:
+    metric = METRICS.get(row.metric)
+    what = "block" if metric is not None and metric.only_3d else "slice"
+    return f"{what} of the same material"
+
+
+def _difference(row: Row) -> str:
+    """Such as ``12 % too high, ``; empty for curves."""
+    if not (isinstance(row.real, float) and isinstance(row.generated, float)):
+        return ""
+    if not row.real:
+        return ""
+    percent = (row.generated / row.real - 1) * 100
+    return f"{abs(percent):.2g} % too {'high' if percent > 0 else 'low'}, "
+
+
+def _value(value: object) -> str:
+    return "curve" if isinstance(value, tuple) else number(value)
+
+
+COLUMNS = (
+    *("metric", "phase", "axis", "r", "real", "generated"),
+    *("distance", "noise_floor"),
+)
+
+
+def write_csv(comparison: Comparison, path: Path) -> None:
+    """Write one line for each number, and for each r of a curve.
+
+    What is not known is left empty. The file appears complete or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    """
+    with (
+        replacing(path) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for row in comparison.rows:
+            table.writerows(_lines(row))
+
+
+def _lines(row: Row) -> Iterator[tuple[object, ...]]:
+    curves = [value for value in (row.real, row.generated) if isinstance(value, tuple)]
+    distances = (row.distance, row.noise_floor)
+    if not curves:
+        axis = row.axis or ""
+        yield (row.metric, row.phase, axis, "", row.real, row.generated, *distances)
+        return
+    unknown = (None,) * len(curves[0])
+    real = row.real if isinstance(row.real, tuple) else unknown
+    generated = row.generated if isinstance(row.generated, tuple) else unknown
+    for r, pair in enumerate(zip(real, generated, strict=True)):
+        yield (row.metric, row.phase, row.axis or "", r, *pair, *distances)

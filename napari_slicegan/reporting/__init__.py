@@ -1,1 +1,0 @@
-"""What a comparison says, in words, figures and pages, and the proof of quality."""

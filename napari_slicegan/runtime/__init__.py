@@ -1,0 +1,1 @@
+"""The machine: devices, precision, memory, atomic files, processes."""

@@ -1,0 +1,120 @@
+"""Memory and disk: what is free, what to say when it runs out, and how it is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+MEMORY_SETTINGS = (
+    "'Generator batch size', 'Critic batch size', 'Generator widths' or 'Patch size'"
+)
+OUT_OF_MEMORY = (
+    f"The memory does not suffice: lower {MEMORY_SETTINGS}, or choose another device."
+)
+# Of torch on GPUs, on Linux and macOS, and on Windows.
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory could not be had."""
+    if isinstance(error, MemoryError):
+        return True
+    # torch.OutOfMemoryError is a RuntimeError too, and always says so.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _WORDS)
+
+
+@contextlib.contextmanager
+def memory_explained() -> Iterator[None]:
+    """Answer a lack of memory with the settings to lower.
+
+    Raises
+    ------
+    ValueError
+        Instead of whatever torch or Python raise when memory cannot be had.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        raise ValueError(OUT_OF_MEMORY) from error
+
+
+# No space on the device, or none left to this user.
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def free_disk_bytes(path: Path) -> int:
+    """Bytes that are free where a file or folder will be."""
+    folder = path.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+@contextlib.contextmanager
+def disk_explained(path: Path) -> Iterator[None]:
+    """Answer a full disk with what is kept and what to do.
+
+    Parameters
+    ----------
+    path
+        Holds what was made so far, whole.
+
+    Raises
+    ------
+    ValueError
+        Instead of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise ValueError(
+            f"Expected more space on the disk, got a full one; what is made is kept in "
+            f"{path}, so free some space and give the same command again to go on."
+        ) from error
+
+
+# Numbers of mallopt(3).
+TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
+KEPT_BYTES = 2**30
+"""Free memory at the end of the heap that is kept."""
+STEP_BYTES = 64 * 2**20
+"""By how much the heap grows at a time."""
+USUAL = {MMAP_MAX: 65_536, TRIM_THRESHOLD: 128 * 2**10, TOP_PAD: 128 * 2**10}
+KEEPING = {MMAP_MAX: 0, TRIM_THRESHOLD: KEPT_BYTES, TOP_PAD: STEP_BYTES}
+
+
+def keep_freed_memory() -> bool:
+    """Keep freed memory from now on; False where the C library cannot (not glibc)."""
+    return _set(KEEPING)
+
+
+def give_back_freed_memory() -> bool:
+    """Return freed memory at once and from now on; False where that is impossible."""
+    return _set(USUAL) and bool(_function("malloc_trim")(0))
+
+
+def _set(values: dict[int, int]) -> bool:
+    mallopt = _function("mallopt")
+    return all(mallopt(number, value) for number, value in values.items())
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """Function of the C library; one that returns 0 where there is none."""
+    if not sys.platform.startswith("linux"):
+        return _nothing
+    return getattr(ctypes.CDLL(None), name, _nothing)
+
+
+def _nothing(*numbers: int) -> int:
+    return 0

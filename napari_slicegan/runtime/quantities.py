@@ -1,0 +1,28 @@
+"""Bytes, times and voxel counts as text."""
+
+from __future__ import annotations
+
+
+def bytes_in_words(n: float) -> str:
+    """Two digits, such as "0.53 GB"."""
+    if n < 1e8:
+        return f"{n / 1e6:.2g} MB"
+    return f"{n / 1e9:.2g} GB" if n < 1e10 else f"{n / 1e9:,.0f} GB"
+
+
+def duration(minutes: float) -> str:
+    """Seconds, minutes, hours or days, whichever suits."""
+    if minutes < 1.5:
+        return f"{max(1, round(60 * minutes))} s"
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    if minutes < 48 * 60:
+        return f"{minutes / 60:.0f} h"
+    return f"{minutes / 60 / 24:,.0f} days"
+
+
+def voxels_in_words(n: int) -> str:
+    """Three digits, such as "2.1 million voxels"."""
+    if n < 1e9:
+        return f"{n / 1e6:,.3g} million voxels"
+    return f"{n / 1e9:,.3g} billion voxels" if n < 1e12 else f"{n:.3g} voxels"

@@ -1,0 +1,1 @@
+"""The other published systems: OASIS DCGAN, RealnessGAN, SpecGAN, nine Gaussians."""

@@ -1,0 +1,156 @@
+"""Mixtures of Gaussians, and how well points cover them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.runtime.atomic_files import replacing
+
+FACTS = "mixture.json"
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """Equally many points around each of several means.
+
+    Attributes
+    ----------
+    means
+        Coordinates of the means.
+    sigma
+        Standard deviation along each coordinate.
+    count, seed
+        Number of points, and what fixes them.
+    """
+
+    means: tuple[tuple[float, ...], ...]
+    sigma: float
+    count: int = 100_000
+    seed: int = 0
+
+    name = "mixture"
+    what = "points"
+    pixel_size_nm = None
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The points, [count, D]; the same at every call."""
+        rng = np.random.default_rng(self.seed)
+        means = np.array(self.means)
+        centres = means[rng.integers(len(means), size=self.count)]
+        return np.asarray(centres + self.sigma * rng.standard_normal(centres.shape))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def save(self, folder: str | Path) -> None:
+        """Write what the points follow from into a new folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / FACTS) as temporary:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> GaussianMixture:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing or damaged.
+        """
+        path = Path(folder) / FACTS
+        try:
+            facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            means = tuple(tuple(map(float, mean)) for mean in facts.pop("means"))
+            return cls(means=means, **facts)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path}: expected a mixture of Gaussians, got none or a damaged one; "
+                "choose another run folder or train again."
+            ) from error
+
+
+def nine_gaussians(seed: int = 0) -> GaussianMixture:
+    """Grid of 3 x 3 means, 2 apart, with standard deviation 0.05; of RealnessGAN."""
+    grid = (-2.0, 0.0, 2.0)
+    return GaussianMixture(tuple((x, y) for x in grid for y in grid), 0.05, seed=seed)
+
+
+N_SIGMAS = 4.0
+"""Standard deviations from a mean within which a point is of high quality."""
+MORE_THAN = 100
+"""A mode is recovered by more points of high quality than this."""
+
+
+def high_quality_share(
+    points: NDArray[Any], means: NDArray[Any], sigma: float
+) -> float:
+    """Share of points within ``N_SIGMAS`` standard deviations of the nearest mean.
+
+    Parameters
+    ----------
+    points
+        ``[n, d]``.
+    means
+        ``[n_modes, d]``.
+    sigma
+        Standard deviation of each mode along each axis.
+
+    Returns
+    -------
+    Between 0 and 1. Of the mixture itself in two dimensions 1 - exp(-8) = 0.9997.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+    """
+    return float((_mode_of(points, means, sigma) >= 0).mean())
+
+
+def recovered_modes(
+    points: NDArray[Any], means: NDArray[Any], sigma: float, more_than: int = MORE_THAN
+) -> int:
+    """Number of modes with more than ``more_than`` points of high quality.
+
+    Parameters
+    ----------
+    points, means, sigma
+        See `high_quality_share`.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+    """
+    modes = _mode_of(points, means, sigma)
+    counts = np.bincount(modes[modes >= 0], minlength=len(means))
+    return int((counts > more_than).sum())
+
+
+def _mode_of(
+    points: NDArray[Any], means: NDArray[Any], sigma: float
+) -> NDArray[np.int64]:
+    """Nearest mode of each point, ``[n]``; -1 where none is near enough."""
+    if points.ndim != 2 or means.ndim != 2 or points.shape[1] != means.shape[1]:
+        raise ValueError(
+            "Points and means must be tables with a column for each coordinate; got "
+            f"the shapes {points.shape} and {means.shape}."
+        )
+    if not len(points) or not len(means):
+        raise ValueError(
+            f"Expected at least one point and one mean; got {len(points)} and "
+            f"{len(means)}."
+        )
+    # [n, 1, d] - [n_modes, d] -> [n, n_modes]
+    distances = np.linalg.norm(points[:, np.newaxis] - means, axis=2)
+    nearest = distances.argmin(axis=1)
+    near = distances.min(axis=1) <= N_SIGMAS * sigma
+    return np.where(near, nearest, -1)

@@ -1,0 +1,256 @@
+"""Runs whose generator makes images, and their quality."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.config.presets import PRESETS
+from napari_slicegan.data.patch_sampler import ImageSampler, Source, patch_samplers
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import ScaleMinMax, fit_transform
+from napari_slicegan.generation.samples import Sheet, generate_images, shades_of
+from napari_slicegan.metrics.similarity import luminance_overlap, structural_similarity
+from napari_slicegan.metrics.sliced_wasserstein import mean_distance
+from napari_slicegan.models import check_training_size, generator_spec, output_of
+from napari_slicegan.systems.gaussian_mixture import GaussianMixture
+from napari_slicegan.systems.row_transform import RowStandardise
+from napari_slicegan.training.monitors import MonitoredCurve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from napari_slicegan.config import ImageSettings, RunConfig, TrainingSettings
+    from napari_slicegan.data.transforms import Transform
+    from napari_slicegan.models.generator_file import TrainedNetwork
+    from napari_slicegan.systems.image_set import ImageSet
+    from napari_slicegan.training.tasks import Data
+
+SEED = 0
+DISTANCE = MonitoredCurve("swd", "Sliced Wasserstein distance to real", "swd_floor")
+SIMILARITY = MonitoredCurve(
+    "ssim", "Structural similarity, pair by pair", is_distance=False
+)
+
+
+@dataclass(frozen=True)
+class ImageQuality:
+    """Distance of generated images from real ones.
+
+    Attributes
+    ----------
+    swd
+        Sliced Wasserstein distance, mean over scales, times 1,000.
+    swd_floor
+        The same distance between two sets of real images of the same size.
+    ssim
+        Mean structural similarity of generated and real images, pair by pair; nan
+        for images that are not aligned.
+    luminance_overlap
+        What has been published as structural similarity; nan as above.
+    """
+
+    swd: float
+    swd_floor: float
+    ssim: float = float("nan")
+    luminance_overlap: float = float("nan")
+
+    @property
+    def headline(self) -> float:
+        """The number that is to fall."""
+        return self.swd
+
+    def sentence(self) -> str:
+        """A few words for a progress bar."""
+        return f"SWD {self.swd:.2f} (real {self.swd_floor:.2f})"
+
+
+class ImageMonitor:
+    """Measures sheets of generated images against real ones, always the same.
+
+    Parameters
+    ----------
+    source
+        Of the real images.
+    transform
+        From image values to network values.
+    count
+        Images of each kind.
+    aligned
+        Whether the images show the same thing at the same place.
+    """
+
+    columns = tuple(field.name for field in fields(ImageQuality))
+
+    def __init__(
+        self, source: Source, transform: Transform, count: int, aligned: bool
+    ) -> None:
+        rng = torch.Generator().manual_seed(SEED)
+        drawn = source.sample(2 * count, rng).numpy()
+        self._real, other = drawn[:count], drawn[count:]
+        self._transform = transform
+        self._aligned = aligned
+        self._floor = mean_distance(self._real, other)
+
+    @property
+    def curves(self) -> tuple[MonitoredCurve, ...]:
+        """What is drawn."""
+        return (DISTANCE, SIMILARITY) if self._aligned else (DISTANCE,)
+
+    @property
+    def real_values(self) -> NDArray[Any]:
+        """The real images that others are measured against, as they came."""
+        return self._transform.inverse(torch.from_numpy(self._real), 1)
+
+    def measure(self, sheet: Sheet) -> ImageQuality:
+        """Quality of as many generated images as there are real ones."""
+        made = self._transform.forward(sheet.values[: len(self._real)]).numpy()
+        swd = mean_distance(self._real, made)
+        if not self._aligned:
+            return ImageQuality(swd, self._floor)
+        # Means over the channels, [N, C, Y, X] -> [N, Y, X], from -1 to 1.
+        pairs = list(zip(self._real.mean(axis=1), made.mean(axis=1), strict=True))
+        return ImageQuality(
+            swd,
+            self._floor,
+            statistics.fmean(structural_similarity(a, b, 2.0) for a, b in pairs),
+            statistics.fmean(luminance_overlap(a, b) for a, b in pairs),
+        )
+
+
+PREVIEW_SEED = 0
+SIGNED = (-1.0, 1.0)
+
+
+class Images:
+    """Images that look like those of a set, or like crops of micrographs.
+
+    Raises
+    ------
+    ValueError
+        If settings and images do not fit together.
+    """
+
+    command = "sample {}"
+    isotropic = True
+
+    def __init__(self, config: RunConfig, data: Data) -> None:
+        if isinstance(data, GaussianMixture):
+            raise ValueError(
+                f"The architecture '{config.architecture.architecture}' makes images, "
+                "got points; choose the preset 'realness-toy' for points."
+            )
+        self.transform: Transform = _transform(data, config.images)
+        output = output_of(self.transform.range)
+        self.spec = generator_spec(config, self.transform.channels, output)
+        check_training_size(self.spec, config.architecture.patch_size)
+        self._source = _source(config, data, self.transform)
+        self.samplers: Sequence[Source] = [self._source]
+        self.epoch_steps = _epoch_steps(config, data)
+        self.training = _limits(config, self.epoch_steps)
+        self._settings = config.images
+        # Crops show different places, whatever the preset is made for.
+        whole = not isinstance(data, TrainingImages)
+        self._aligned = whole and config.images.aligned
+
+    @cached_property
+    def monitor(self) -> Any:
+        """Compares sheets with real images."""
+        count = self._settings.evaluation_images
+        return ImageMonitor(self._source, self.transform, count, self._aligned)
+
+    @property
+    def real_preview(self) -> Any:
+        """Sheet of real images."""
+        return Sheet(self.monitor.real_values, *shades_of(self.transform))
+
+    def preview(self, trained: TrainedNetwork) -> Any:
+        """Sheet of images from fixed noise."""
+        return generate_images(trained, self._settings.evaluation_images, PREVIEW_SEED)
+
+    def picture(self, preview: Any) -> NDArray[np.uint8]:
+        """The first sixteen of them."""
+        picture: NDArray[np.uint8] = preview.picture()
+        return picture
+
+
+def _transform(data: TrainingImages | ImageSet, settings: ImageSettings) -> Transform:
+    """Phases as they are; gray values and colours of the whole set from -1 to 1.
+
+    This is the range of tanh, with which generators of images end.
+    """
+    line = settings.scaling
+    if isinstance(data, TrainingImages):
+        if line != "min-max":
+            raise ValueError(
+                f"Random crops have no {line} of their own to scale, got 'Scaling' by "
+                f"{line}; give a set of images, cut a volume with 'Cut along', or "
+                "destripe the micrograph with 'Destriping'."
+            )
+        return fit_transform(data, SIGNED)
+    if line != "min-max":
+        return RowStandardise.fit(data.values, line, log_offset=settings.log_offset)
+    low, high = float(data.values.min()), float(data.values.max())
+    channels = 3 if data.kind == "colour" else 1
+    return ScaleMinMax(low, high, channels, data.values.dtype.name, SIGNED)
+
+
+def _source(
+    config: RunConfig, data: TrainingImages | ImageSet, transform: Transform
+) -> Source:
+    patch = config.architecture.patch_size
+    if isinstance(data, TrainingImages):
+        if data.material != "isotropic":
+            raise ValueError(
+                "Images are learnt from one viewing direction, got three; give the "
+                "images of one of them, or cut a volume with 'Cut along'."
+            )
+        if config.images.roll:
+            raise ValueError(
+                "Random crops come from any column, so they are not rolled, got 'Roll' "
+                f"{config.images.roll}; set it to 0, or give a set of images."
+            )
+        return patch_samplers(data, transform, patch, config.slices.augmentation)[0]
+    if data.values.shape[1:3] != (patch, patch):
+        rows, columns = data.values.shape[1:3]
+        raise ValueError(
+            f"{data.name}: expected images of {patch} x {patch} pixels, got {rows} x "
+            f"{columns}; set 'Patch size' to their size or open them again."
+        )
+    return ImageSampler(data.values, transform, config.images.roll)
+
+
+def _epoch_steps(config: RunConfig, data: TrainingImages | ImageSet) -> int | None:
+    """Steps for which the images of a set suffice; the rest of a batch is dropped."""
+    if isinstance(data, TrainingImages):
+        return None
+    volumes, _ = config.training.volumes
+    batch = volumes * config.objective.critic_steps
+    return max(1, len(data) // batch)
+
+
+def _limits(config: RunConfig, epoch_steps: int | None) -> TrainingSettings:
+    """The settings with the steps that their epochs stand for.
+
+    Crops have none: those of the preset are passed over, other ones refused.
+    """
+    training = config.training
+    if training.epochs is None:
+        return training
+    if epoch_steps is not None:
+        steps = min(training.steps, training.epochs * epoch_steps)
+        return training.model_copy(update={"steps": steps})
+    start = PRESETS.get(config.preset)
+    if start is not None and start.training.epochs == training.epochs:
+        return training
+    raise ValueError(
+        "Crops of micrographs have no epochs, since they are drawn without end, got "
+        f"'Epochs' {training.epochs}; leave it empty and set 'Steps' or 'Minutes'."
+    )

@@ -1,0 +1,108 @@
+"""Fully connected networks for points, with which games are tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from torch import Tensor, nn
+
+from napari_slicegan.models.network import GeneratorNetwork, Output, Prior, value_range
+from napari_slicegan.systems.dcgan import ImageCritic, dense_head
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.blocks import ResampledHead
+
+POOL = 5
+
+
+@dataclass(frozen=True)
+class PointSpec:
+    """All that is needed to build a generator of points again.
+
+    Attributes
+    ----------
+    architecture
+        Key of the table ``ARCHITECTURES``.
+    channels
+        Coordinates of a point.
+    output
+        "linear": the coordinates are not bounded.
+    latent_channels
+        Random numbers of a point.
+    widths
+        Units of the hidden layers.
+    normalisation
+        "batch" or "none" in the hidden layers.
+    prior
+        Law of the latents.
+    """
+
+    architecture: str
+    channels: int
+    output: Output
+    latent_channels: int
+    widths: tuple[int, ...]
+    normalisation: Literal["batch", "none"] = "batch"
+    prior: Prior = "normal"
+
+
+class PointGenerator(GeneratorNetwork):
+    """Generator of points, [B, C_latent] -> [B, D]."""
+
+    def __init__(self, spec: PointSpec, **blocks: nn.Module) -> None:
+        super().__init__(spec, **blocks)
+        self.spec: PointSpec = spec
+        self.prior = spec.prior
+        self.value_range = value_range(spec.output)
+
+    @property
+    def training_size(self) -> int:
+        """A point has no size but the number of its coordinates."""
+        return self.spec.channels
+
+
+class Maxout(nn.Module):
+    """Largest of several linear maps (Goodfellow et al. 2013)."""
+
+    def __init__(self, inputs: int, outputs: int, pool: int = POOL) -> None:
+        super().__init__()
+        self.maps = nn.Linear(inputs, pool * outputs)
+        self.shape = (pool, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs] -> [B, outputs]."""
+        made: Tensor = self.maps(x)
+        return made.view(-1, *self.shape).amax(dim=1)
+
+
+def build_mlp(spec: PointSpec) -> PointGenerator:
+    """Generator of linear layers, batch norm and ReLU; the last layer is linear."""
+    blocks: dict[str, nn.Module] = {}
+    inputs = spec.latent_channels
+    for number, width in enumerate(spec.widths, start=1):
+        batch = spec.normalisation == "batch"
+        blocks[f"block{number}"] = nn.Sequential(
+            nn.Linear(inputs, width, bias=not batch),
+            nn.BatchNorm1d(width) if batch else nn.Identity(),
+            nn.ReLU(),
+        )
+        inputs = width
+    blocks[f"block{len(spec.widths) + 1}"] = nn.Linear(inputs, spec.channels)
+    return PointGenerator(spec, **blocks)
+
+
+def build_maxout_critic(
+    spec: PointSpec,
+    widths: Sequence[int],
+    outputs: int,
+    resampling: ResampledHead | None,
+) -> ImageCritic:
+    """Critic of maxout layers and a linear one."""
+    layers: list[nn.Module] = []
+    inputs = spec.channels
+    for width in widths:
+        layers.append(Maxout(inputs, width))
+        inputs = width
+    return ImageCritic(layers, dense_head(inputs, outputs, resampling), outputs)

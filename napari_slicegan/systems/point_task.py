@@ -1,0 +1,205 @@
+"""Runs whose generator makes points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_slicegan.data.patch_sampler import ImageSampler, Source
+from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.models import generator_spec, output_of
+from napari_slicegan.runtime.devices import to_host
+from napari_slicegan.systems.gaussian_mixture import (
+    GaussianMixture,
+    high_quality_share,
+    recovered_modes,
+)
+from napari_slicegan.training.monitors import MonitoredCurve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_slicegan.config import Kind, RunConfig
+    from napari_slicegan.data.transforms import Transform
+    from napari_slicegan.models.generator_file import TrainedNetwork
+    from napari_slicegan.training.tasks import Data
+
+
+class Unchanged:
+    """Coordinates of points, neither bounded nor scaled.
+
+    Parameters
+    ----------
+    channels
+        Coordinates of a point.
+    """
+
+    name = "unchanged"
+    kind: Kind = "grayscale"
+    range: Literal["unbounded"] = "unbounded"
+
+    def __init__(self, channels: int) -> None:
+        self.channels = int(channels)
+
+    @classmethod
+    def fit(cls, images: Any) -> Unchanged:
+        """For as many coordinates as the points have."""
+        return cls(images.values.shape[1])
+
+    def forward(self, values: NDArray[Any]) -> Tensor:
+        """``[N, D]`` to float32 of the same shape."""
+        return torch.from_numpy(np.asarray(values, np.float32))
+
+    def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
+        """The same numbers, on the CPU."""
+        return to_host(values)
+
+    def state(self) -> dict[str, Any]:
+        """Name and number of coordinates."""
+        return {"name": self.name, "channels": self.channels}
+
+
+PIXELS = 256
+WHITE = 255
+MARGIN = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """Points of one generator.
+
+    Attributes
+    ----------
+    values
+        ``[n, D]``.
+    mixture
+        What they are to cover, which fixes the frame of the picture.
+    """
+
+    values: NDArray[Any]
+    mixture: GaussianMixture
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Points in their first two coordinates, black on white, y upwards."""
+        means = np.array(self.mixture.means)[:, :2]
+        low, high = means.min() - MARGIN, means.max() + MARGIN
+        edges = np.linspace(low, high, PIXELS + 1)
+        # [x, y] -> rows from the top
+        x, y = self.values[:, 0], self.values[:, 1]
+        counts, _, _ = np.histogram2d(x, y, bins=[edges, edges])
+        shades = np.where(counts.T[::-1] > 0, 0, WHITE)
+        return np.asarray(shades, np.uint8)
+
+    def thumbnail(self) -> NDArray[np.uint8]:
+        """The same picture, which is small."""
+        return self.picture()
+
+
+@dataclass(frozen=True)
+class PointQuality:
+    """Coverage of a mixture.
+
+    Attributes
+    ----------
+    high_quality
+        Share of points within 4 standard deviations of a mean.
+    modes
+        Modes with more than 100 such points.
+    """
+
+    high_quality: float
+    modes: int
+
+    @property
+    def headline(self) -> float:
+        """Share of bad points, which is to fall."""
+        return 1 - self.high_quality
+
+    def sentence(self) -> str:
+        """A few words for a progress bar."""
+        return f"{self.modes} modes, {100 * self.high_quality:.1f} % high quality"
+
+
+class PointMonitor:
+    """Measures generated points against the mixture that was trained on."""
+
+    columns = ("high_quality", "modes")
+    curves = (
+        MonitoredCurve("high_quality", "Share of high quality", is_distance=False),
+        MonitoredCurve("modes", "Recovered modes", is_distance=False),
+    )
+
+    def __init__(self, mixture: GaussianMixture) -> None:
+        self._means = np.array(mixture.means)
+        self._sigma = mixture.sigma
+
+    def measure(self, scatter: Scatter) -> PointQuality:
+        """Quality of points."""
+        points = scatter.values
+        return PointQuality(
+            high_quality_share(points, self._means, self._sigma),
+            recovered_modes(points, self._means, self._sigma),
+        )
+
+
+N_POINTS = 10_000
+PREVIEW_SEED = 0
+
+
+class Points:
+    """Points that are spread like those of a mixture of Gaussians.
+
+    Raises
+    ------
+    ValueError
+        If settings and data do not fit together.
+    """
+
+    command = "evaluate mixture {}"
+    isotropic = True
+    epoch_steps: int | None = None
+
+    def __init__(self, config: RunConfig, data: Data) -> None:
+        if not isinstance(data, GaussianMixture):
+            raise ValueError(
+                f"The architecture '{config.architecture.architecture}' makes points, "
+                f"got {data.what} ({data.name}); choose a preset for {data.what}, or "
+                "run 'slicegan evaluate mixture'."
+            )
+        if config.training.epochs is not None:
+            raise ValueError(
+                "Points have no epochs, since they are drawn without end, got 'Epochs' "
+                f"{config.training.epochs}; leave it empty and set 'Steps'."
+            )
+        self.training = config.training
+        self.transform: Transform = Unchanged.fit(data)
+        output = output_of(self.transform.range)
+        self.spec = generator_spec(config, self.transform.channels, output)
+        self.samplers: Sequence[Source] = [ImageSampler(data.values, self.transform)]
+        self._mixture = data
+
+    @cached_property
+    def monitor(self) -> Any:
+        """Counts modes and points of high quality."""
+        return PointMonitor(self._mixture)
+
+    @cached_property
+    def real_preview(self) -> Any:
+        """As many points of the mixture itself."""
+        return Scatter(self._mixture.values[:N_POINTS], self._mixture)
+
+    def preview(self, trained: TrainedNetwork) -> Any:
+        """Points from fixed noise."""
+        points = generate_samples(trained, N_POINTS, PREVIEW_SEED)
+        return Scatter(points, self._mixture)
+
+    def picture(self, preview: Any) -> NDArray[np.uint8]:
+        """The points as a scatter."""
+        picture: NDArray[np.uint8] = preview.picture()
+        return picture

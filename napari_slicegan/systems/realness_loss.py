@@ -1,0 +1,239 @@
+"""Realness objective of RealnessGAN (Xiangli et al. 2020)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from napari_slicegan.losses.base import Critic, CriticLoss
+from napari_slicegan.runtime.devices import to_device
+
+if TYPE_CHECKING:
+    from napari_slicegan.config.objective import AnchorLaw, RealnessForm
+
+DRAWS = 1000
+# Shape of the skew-normal law at a skew of 1.
+SKEW_NORMAL_SHAPE = 5.0
+
+
+class Anchors(Protocol):
+    """Source of the two anchors of a step."""
+
+    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+
+
+@dataclass(frozen=True)
+class NormalAndUniform:
+    """Histograms of a uniform (real) and a normal sample (generated), moved apart.
+
+    Attributes
+    ----------
+    skew
+        How far the outcomes are moved, up for real and down for generated images;
+        mass that would leave [-1, 1] gathers at its end.
+    """
+
+    outcomes: int
+    skew: float
+
+    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        uniform = 2 * torch.rand(DRAWS, generator=rng) - 1
+        normal = torch.randn(DRAWS, generator=rng)
+        return (
+            skewed(histogram(uniform, self.outcomes), self.skew),
+            skewed(histogram(normal, self.outcomes), -self.skew),
+        )
+
+
+@dataclass(frozen=True)
+class SkewNormal:
+    """Histograms of two skew-normal samples, with their peaks at opposite ends.
+
+    Attributes
+    ----------
+    skew
+        Shape of the law in units of ``SKEW_NORMAL_SHAPE``.
+    """
+
+    outcomes: int
+    skew: float
+
+    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        shape = SKEW_NORMAL_SHAPE * self.skew
+        real = skew_normal(-shape, DRAWS, rng)
+        generated = skew_normal(shape, DRAWS, rng)
+        return histogram(real, self.outcomes), histogram(generated, self.outcomes)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same two anchors in every step, scaled to a sum of 1."""
+
+    real: Sequence[float]
+    generated: Sequence[float]
+
+    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        real = torch.tensor(self.real, dtype=torch.float64)
+        generated = torch.tensor(self.generated, dtype=torch.float64)
+        return real / real.sum(), generated / generated.sum()
+
+
+def choose_anchors(
+    law: AnchorLaw,
+    outcomes: int,
+    skew: float,
+    real: Sequence[float] = (),
+    generated: Sequence[float] = (),
+) -> Anchors:
+    """Anchors of the settings.
+
+    Parameters
+    ----------
+    real, generated
+        Own anchors, for the law "custom".
+
+    Raises
+    ------
+    ValueError
+        If own anchors do not have a number for each outcome, or no positive one.
+    """
+    if law == "normal-uniform":
+        return NormalAndUniform(outcomes, skew)
+    if law == "skew-normal":
+        return SkewNormal(outcomes, skew)
+    for title, anchor in (("real", real), ("generated", generated)):
+        if len(anchor) != outcomes or not sum(anchor) > 0:
+            raise ValueError(
+                f"'Anchor, {title}' must hold {outcomes} numbers, one for each of the "
+                f"'Outcomes', some of them above 0; got {len(anchor)}: "
+                f"{', '.join(f'{number:g}' for number in anchor) or 'none'}."
+            )
+    return Fixed(real, generated)
+
+
+def histogram(sample: Tensor, outcomes: int) -> Tensor:
+    """Shares of a sample in equal bins from its smallest to its largest value.
+
+    Parameters
+    ----------
+    sample
+        [n], on the CPU.
+    """
+    counts = torch.histc(sample, outcomes)  # without limits: those of the sample
+    return counts / counts.sum()
+
+
+def skewed(anchor: Tensor, skew: float) -> Tensor:
+    """Anchor whose outcomes moved by ``skew`` on [-1, 1], put back on the grid.
+
+    Each outcome's mass goes to the two nearest grid points in proportion, as in the
+    projection of distributional reinforcement learning (Bellemare et al. 2017, eq. 7).
+
+    Parameters
+    ----------
+    anchor
+        [outcomes], summing to 1.
+    skew
+        From -2 to 2; 0 changes nothing.
+    """
+    n = len(anchor)
+    places = torch.arange(n, dtype=torch.float64)
+    moved = (places + skew * (n - 1) / 2).clamp(0, n - 1)
+    shares = (1 - (moved[:, None] - places).abs()).clamp_min(0)  # [from, to]
+    return (anchor.double() @ shares).to(anchor.dtype)
+
+
+def skew_normal(shape: float, n: int, rng: torch.Generator) -> Tensor:
+    """Sample of the skew-normal law, [n]; Azzalini (1985).
+
+    delta |a| + sqrt(1 - delta^2) b, a and b normal, delta = shape / sqrt(1 + shape^2).
+    """
+    delta = shape / math.hypot(1, shape)
+    folded = torch.randn(n, generator=rng).abs()
+    return delta * folded + math.sqrt(1 - delta**2) * torch.randn(n, generator=rng)
+
+
+class Realness:
+    """The critic gives each image a distribution over outcomes of realness.
+
+    Parameters
+    ----------
+    outcomes
+        Outcomes of the critic.
+    anchors
+        Where the distributions of real and of generated images are to go. They are
+        drawn anew in every critic step; frozen ones lose modes of the data.
+    form
+        What the generator minimises: that its images are unlike the anchor of
+        generated ones (O1, eq. 18), and beside this like real images (O2, eq. 19) or
+        like the anchor of real ones (O3, eq. 20).
+    """
+
+    def __init__(
+        self, outcomes: int, anchors: Anchors, form: RealnessForm = "O2"
+    ) -> None:
+        self.outputs = outcomes
+        self.form = form
+        self.pairs_images = form == "O2"
+        self._anchors = anchors
+
+    def begin_step(self, rng: torch.Generator) -> None:
+        """Draw the anchors of the step."""
+        self.real_anchor, self.generated_anchor = self._anchors.draw(rng)
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
+        """KL(A1 || D(real)) + KL(A0 || D(fake)) but for the entropy of the anchors."""
+        loss = cross_entropy(self.real_anchor, critic(real))
+        loss = loss + cross_entropy(self.generated_anchor, critic(fake.detach()))
+        return CriticLoss(loss, torch.zeros_like(loss))
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """-KL(A0 || D(fake)), for O2 + KL(D(real) || D(fake)), for O3 + KL(A1 || ...).
+
+        Constant entropies are left out. May be negative.
+        """
+        answers = critic(fake)
+        loss = -cross_entropy(self.generated_anchor, answers)
+        if self.form == "O2":
+            with torch.no_grad():
+                real_answers = critic(real).softmax(dim=-1)
+            loss = loss + cross_entropy(real_answers, answers)
+        elif self.form == "O3":
+            loss = loss + cross_entropy(self.real_anchor, answers)
+        return loss
+
+    def after_critic_step(self, critic: torch.nn.Module) -> None:
+        """Nothing to do: the anchors bound the critic."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: the anchors are drawn anew from a stream that the run keeps."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to take over."""
+
+
+def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
+    """Mean of -sum target log softmax(logits), finite also where the target is 0.
+
+    Differs from the Kullback-Leibler divergence KL(target || softmax(logits)) by the
+    entropy of the target only.
+
+    Parameters
+    ----------
+    target
+        [outcomes], or [N, outcomes].
+    logits
+        [N, outcomes].
+    """
+    target = to_device(target, logits.device).to(logits.dtype)
+    return -(target * logits.log_softmax(dim=-1)).sum(dim=-1).mean()

@@ -1,0 +1,87 @@
+"""SpecGAN (Donahue et al. 2019): images in which the place matters, by wide kernels.
+
+A fully connected layer begins the generator and ends the critic; there is no
+normalisation unless the settings ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from napari_slicegan.models.network import output_layer
+from napari_slicegan.systems.dcgan import (
+    ImageCritic,
+    ImageGenerator,
+    ImageSpec,
+    SameConvolution,
+    SameTransposedConvolution,
+    Squared,
+    critic_edge,
+    dense_head,
+    first_edge,
+)
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.blocks import ResampledHead
+
+SLOPE = 0.2
+
+
+def build_specgan(spec: ImageSpec) -> ImageGenerator:
+    """Generator: a dense layer of 4 x 4 pixels at 128 pixels, then doublings."""
+    inputs = spec.widths[0]
+    edge = first_edge(spec.size, len(spec.widths))
+    blocks: dict[str, nn.Module] = {
+        "block1": nn.Sequential(
+            nn.Linear(spec.latent_channels, inputs * edge**2),
+            Squared(inputs, edge),
+            _norm(spec.normalisation, inputs),
+            nn.ReLU(),
+        )
+    }
+    for number, width in enumerate(spec.widths[1:], start=2):
+        blocks[f"block{number}"] = nn.Sequential(
+            _doubling(spec, inputs, width),
+            _norm(spec.normalisation, width),
+            nn.ReLU(),
+        )
+        inputs = width
+    blocks[f"block{len(spec.widths) + 1}"] = nn.Sequential(
+        _doubling(spec, inputs, spec.channels), output_layer(spec.output)
+    )
+    return ImageGenerator(spec, **blocks)
+
+
+def build_specgan_critic(
+    spec: ImageSpec,
+    widths: Sequence[int],
+    outputs: int,
+    resampling: ResampledHead | None,
+    normalisation: str,
+) -> ImageCritic:
+    """Critic: halvings, then a dense layer; the first layer is never normalised."""
+    edge = critic_edge(spec.size, len(widths))
+    layers: list[nn.Module] = []
+    channels = spec.channels
+    for number, width in enumerate(widths):
+        layers += [
+            SameConvolution(channels, width, spec.kernel, 2, same=spec.same),
+            _norm(normalisation if number else "none", width),
+            nn.LeakyReLU(SLOPE),
+        ]
+        channels = width
+    head = dense_head(channels * edge**2, outputs, resampling)
+    return ImageCritic(layers, head, outputs)
+
+
+def _doubling(spec: ImageSpec, inputs: int, outputs: int) -> nn.Module:
+    return SameTransposedConvolution(
+        inputs, outputs, spec.kernel, 2, bias=True, same=spec.same
+    )
+
+
+def _norm(normalisation: str, width: int) -> nn.Module:
+    return nn.BatchNorm2d(width) if normalisation == "batch" else nn.Identity()

@@ -1,0 +1,303 @@
+"""Quality of a run while it trains."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES, Axis
+from napari_slicegan.metrics.comparison import Comparison, Row, compare
+from napari_slicegan.metrics.reference import RealStatistics
+from napari_slicegan.metrics.sliced_wasserstein import mean_distance
+
+if TYPE_CHECKING:
+    from napari_slicegan.data.patch_sampler import Source
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.data.transforms import Transform
+    from napari_slicegan.volumes.volume import Volume
+
+
+@dataclass(frozen=True)
+class MonitoredCurve:
+    """One number of the quality, over the steps.
+
+    Attributes
+    ----------
+    column
+        Its name, in the quality and in the history.
+    title
+        What a plot of it is called.
+    floor
+        Name of the same number between two sets of real data, if there is one.
+    is_distance
+        Whether it is to fall over decades, and so is drawn on a logarithmic scale.
+    """
+
+    column: str
+    title: str
+    floor: str = ""
+    is_distance: bool = True
+
+
+SEED = 0
+# Along each axis; neighbouring planes of a volume show nearly the same.
+PLANES = 16
+
+
+class SliceDistance:
+    """Slices of volumes along every axis against crops, always the same ones.
+
+    A volume that cannot be told from the material lies about as high as ``floor``.
+
+    Parameters
+    ----------
+    samplers
+        Sources of real crops: one, or one for each axis.
+    transform
+        From micrograph values to network values.
+
+    Attributes
+    ----------
+    floor
+        The same distance between two sets of crops.
+    """
+
+    def __init__(self, samplers: Sequence[Source], transform: Transform) -> None:
+        rng = torch.Generator().manual_seed(SEED)
+        # Without the channel of labels that crops may have.
+        drawn = [
+            source.sample(2 * PLANES, rng).numpy()[:, : transform.channels]
+            for source in samplers
+        ]
+        self._real = [crops[:PLANES] for crops in drawn]
+        self._transform = transform
+        others = [crops[PLANES:] for crops in drawn]
+        self.floor = statistics.fmean(map(mean_distance, self._real, others))
+
+    def measure(self, volume: Volume) -> float:
+        """Mean over the axes of the distance of evenly spaced slices."""
+        edge = min(*volume.values.shape[:3], self._real[0].shape[-1])
+        return statistics.fmean(
+            mean_distance(real[:, :, :edge, :edge], self._slices(volume, axis, edge))
+            for axis, real in zip(AXES, itertools.cycle(self._real), strict=False)
+        )
+
+    def _slices(self, volume: Volume, axis: Axis, edge: int) -> NDArray[Any]:
+        """Slices as network values, [n, C, edge, edge]."""
+        planes = volume.planes(axis)
+        chosen = np.arange(PLANES) * len(planes) // PLANES
+        return self._transform.forward(planes[chosen, :edge, :edge]).numpy()
+
+
+MAX_DISTANCE = 32
+CURVE = {
+    "phases": "two_point_correlation",
+    "grayscale": "normalised_autocovariance",
+    "colour": "normalised_autocovariance",
+}
+LEVEL = {"phases": "phase_fraction", "grayscale": "histogram", "colour": "histogram"}
+CURVES = (
+    MonitoredCurve(
+        "correlation_distance",
+        "Two-point correlation, distance to real",
+        "correlation_floor",
+    ),
+    MonitoredCurve(
+        "fraction_distance", "Phase fraction, distance to real", "fraction_floor"
+    ),
+)
+GRAY_CURVES = (
+    MonitoredCurve(
+        "correlation_distance",
+        "Normalised autocovariance, distance to real",
+        "correlation_floor",
+    ),
+    MonitoredCurve(
+        "fraction_distance",
+        "Histogram, Wasserstein distance / real sd",
+        "fraction_floor",
+    ),
+)
+"""Of gray values and colours, in the same columns."""
+SLICE_CURVE = MonitoredCurve(
+    "swd", "Sliced Wasserstein distance, slices to real", "swd_floor"
+)
+MEASURED = (
+    "phase_fraction",
+    "two_point_correlation",
+    "face_density",
+    "normalised_autocovariance",
+)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Distance of a preview from the micrographs, with the noise floor.
+
+    Attributes
+    ----------
+    fraction_distance
+        Largest difference of a phase fraction; of gray values and colours the
+        Wasserstein distance of the histograms, in standard deviations of the images.
+    correlation_distance
+        Mean difference of the two-point correlations (gray values: of the
+        autocovariances, divided by the variance of the images) over axes, phases and
+        distances.
+    roughness
+        Largest relative difference of the face density of any axis and phase; nan for
+        gray values.
+    fraction_floor, correlation_floor
+        The same distances between disjoint real crops.
+    swd, swd_floor
+        See `SliceDistance`; nan where it is not asked for.
+    """
+
+    fraction_distance: float
+    correlation_distance: float
+    roughness: float
+    fraction_floor: float
+    correlation_floor: float
+    swd: float = float("nan")
+    swd_floor: float = float("nan")
+
+    @property
+    def headline(self) -> float:
+        """The distance that is to fall."""
+        return self.correlation_distance
+
+    def sentence(self) -> str:
+        """A few words for a progress bar."""
+        name = "autocovariance" if math.isnan(self.roughness) else "S2"
+        return f"{name} off {self.correlation_distance:.4f}"
+
+
+class QualityMonitor:
+    """Measures previews against the images of a run, which are measured once.
+
+    Parameters
+    ----------
+    slices
+        Measures the sliced Wasserstein distance as well, which takes longer.
+    """
+
+    def __init__(
+        self, images: TrainingImages, slices: SliceDistance | None = None
+    ) -> None:
+        self.images = images
+        self._real = RealStatistics(images)
+        self._slices = slices
+
+    @property
+    def curves(self) -> tuple[MonitoredCurve, ...]:
+        """What is drawn."""
+        curves = CURVES if self.images.kind == "phases" else GRAY_CURVES
+        return curves if self._slices is None else (*curves, SLICE_CURVE)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the history holds."""
+        unmeasured = {"swd", "swd_floor"} if self._slices is None else set()
+        names = (field.name for field in fields(Quality))
+        return tuple(name for name in names if name not in unmeasured)
+
+    def measure(self, volume: Volume) -> Quality:
+        """Quality of a preview volume."""
+        found = quality_of(compare(self._real, volume, MAX_DISTANCE, MEASURED))
+        if self._slices is None:
+            return found
+        swd = self._slices.measure(volume)
+        return replace(found, swd=swd, swd_floor=self._slices.floor)
+
+
+def quality_of(comparison: Comparison) -> Quality:
+    """The few numbers that are watched during a run."""
+    level = [row for row in comparison.rows if row.metric == LEVEL[comparison.kind]]
+    curves = [row for row in comparison.rows if row.metric == CURVE[comparison.kind]]
+    faces = [row for row in comparison.rows if row.metric == "face_density"]
+    return Quality(
+        fraction_distance=max(_known(row.distance for row in level)),
+        correlation_distance=statistics.fmean(_known(row.distance for row in curves)),
+        roughness=max(map(_relative, faces), default=float("nan")),
+        fraction_floor=max(_known(row.noise_floor for row in level)),
+        correlation_floor=statistics.fmean(_known(row.noise_floor for row in curves)),
+    )
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None] or [float("nan")]
+
+
+def _relative(row: Row) -> float:
+    if not isinstance(row.real, float) or not row.real or row.distance is None:
+        return float("nan")
+    return row.distance / row.real
+
+
+# Smaller planes are enlarged by a whole number.
+PANEL = 192
+GAP = 8
+WHITE = 255
+
+
+def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
+    """Real crops and the middle planes of a generated volume, in the same shades.
+
+    Isotropic: the real crop, then the planes along z, y and x. Otherwise the real crop
+    of each direction above the plane of the same direction. All panels have the same
+    scale; a crop of an image smaller than the volume is filled up with white.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        [rows, columns], or [rows, columns, 3] for colour.
+    """
+    planes = [volume.planes(axis) for axis in AXES]
+    generated = [along[len(along) // 2] for along in planes]
+    edge = max(max(plane.shape[:2]) for plane in generated)
+    real = [_crop(images, axis, edge) for axis in images.views]
+    rows = [[*real, *generated]] if len(real) == 1 else [real, generated]
+    return np.concatenate(
+        [np.concatenate([_panel(p, edge, images) for p in row], axis=1) for row in rows]
+    )
+
+
+def _crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
+    """Middle of the first image seen along an axis, [<= edge, <= edge(, 3)]."""
+    planes = images.views[axis][0].planes(axis)
+    plane = planes[len(planes) // 2]
+    row, column = (max(length - edge, 0) // 2 for length in plane.shape[:2])
+    crop = plane[row : row + edge, column : column + edge]
+    return np.asarray(crop)
+
+
+def _panel(
+    values: NDArray[Any], edge: int, images: TrainingImages
+) -> NDArray[np.uint8]:
+    """Shades of a plane [<= edge, <= edge(, 3)], enlarged, in the corner of a square.
+
+    The square has the same size for every plane, with a margin below and at its right.
+    """
+    factor = max(1, PANEL // edge)
+    shades = _shades(values, images).repeat(factor, axis=0).repeat(factor, axis=1)
+    side = factor * edge + GAP
+    margins = [(0, side - length) for length in shades.shape[:2]]
+    margins += [(0, 0)] * (shades.ndim - 2)
+    return np.pad(shades, margins, constant_values=WHITE)
+
+
+def _shades(values: NDArray[Any], images: TrainingImages) -> NDArray[np.uint8]:
+    """Phases from black to light gray, others from the darkest to the brightest."""
+    if images.kind == "phases":
+        table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
+        return table[np.searchsorted(images.labels, values)]
+    low, high = images.extremes
+    unit = np.clip((values.astype(np.float64) - low) / max(high - low, 1e-12), 0, 1)
+    return np.asarray(np.rint(WHITE * unit), np.uint8)

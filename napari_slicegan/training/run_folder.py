@@ -1,0 +1,312 @@
+"""The run folder: everything a run is, on disk, whole at any moment.
+
+config.json             settings, program versions
+micrographs/            the prepared images; image-set/ in runs that make images
+history.csv             losses of every step, measured quality where there is one
+checkpoint-0000123.pt   everything needed to go on, newest ones kept
+generator.safetensors   averaged weights, ready to use alone
+preview.png             the last preview beside the real material
+sheets/0012.png         images from fixed noise after epoch 12, in runs that make images
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import pickle
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
+from napari_slicegan.config.migration import FIRST_FORMAT
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models.generator_file import (
+    TrainedGenerator,
+    TrainedNetwork,
+    load_generator,
+)
+from napari_slicegan.runtime.atomic_files import (
+    flush,
+    make_folder,
+    remove_partial_files,
+    replacing,
+)
+from napari_slicegan.training.tasks import FOLDERS, Data, load_data, save_data
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+PREVIEW = "preview.png"
+CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
+CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
+# What zipfile and torch raise for files that are cut off, changed or hostile.
+UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
+# Flag of a folder in an archive: torch would read such a tensor as random memory.
+FOLDER = 0x10
+VERSIONED = ("napari-slicegan", "torch", "numpy")
+
+
+class RunFolder:
+    """A folder that holds one training run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def create(cls, path: str | Path, config: RunConfig, images: Data) -> RunFolder:
+        """Start a run in a new or empty folder.
+
+        Raises
+        ------
+        ValueError
+            If something else is in the folder, or it cannot be written.
+        """
+        folder = cls(path)
+        if folder.path.exists() and not folder.path.is_dir():
+            raise ValueError(f"Expected a folder for the run; {path} is a file.")
+        if folder.path.is_dir() and any(folder.path.iterdir()):
+            raise ValueError(
+                f"The folder {path} is not empty; resume the run in it, or choose "
+                "another folder."
+            )
+        try:
+            make_folder(folder.path)
+            save_data(images, folder.path)
+            folder.write_config(config)
+        except OSError as error:
+            raise ValueError(
+                f"The run folder {path} cannot be written ({error.strerror}); choose "
+                "another folder."
+            ) from error
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """Open the folder of an earlier run.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no run.
+        """
+        folder = cls(path)
+        if not (folder.path / CONFIG).is_file():
+            raise ValueError(
+                f"{path} is not a run folder (it has no {CONFIG}); give the folder "
+                "that training wrote."
+            )
+        return folder
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write ``config.json``: format, settings, and the versions that ran them."""
+        versions = {name: version(name) for name in VERSIONED}
+        text = json.dumps(
+            {
+                "format": FORMAT,
+                "settings": config.model_dump(mode="json"),
+                "versions": versions,
+                "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+            indent=2,
+        )
+        with replacing(self.path / CONFIG) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def config(self) -> RunConfig:
+        """Settings of the run.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or a setting is outside its bounds.
+        """
+        return read_config(self.path / CONFIG)
+
+    def images(self) -> TrainingImages:
+        """The micrographs as they were trained on; other data are refused."""
+        return TrainingImages.load(self.path / FOLDERS[TrainingImages])
+
+    def data(self) -> Data:
+        """Whatever the run was trained on."""
+        return load_data(self.path)
+
+    def generator(self) -> TrainedGenerator:
+        """The averaged generator of the last save."""
+        return load_generator(self.path / GENERATOR)
+
+    def save(
+        self,
+        step: int,
+        state: Mapping[str, Any],
+        generator: TrainedNetwork,
+        keep: int,
+    ) -> Path:
+        """Write a checkpoint and the generator, then drop other checkpoints.
+
+        The newest ``keep`` up to this step stay. Later ones are damaged: a resumed run
+        passed them over.
+        """
+        path = self.path / f"checkpoint-{step:07d}.pt"
+        # A run resumed from this checkpoint must find the rows of its steps.
+        if (history := self.path / HISTORY).exists():
+            flush(history)
+        with replacing(path) as temporary:
+            torch.save(dict(state), temporary)
+        generator.save(self.path / GENERATOR)
+        others = [other for other in self.checkpoints() if _step_of(other) <= step]
+        for other in set(self.checkpoints()) - set(others[:keep]):
+            other.unlink()
+        remove_partial_files(self.path)
+        return path
+
+    def write_preview(self, pixels: NDArray[np.uint8]) -> None:
+        """Write ``preview.png``, [rows, columns] or [rows, columns, 3]."""
+        with replacing(self.path / PREVIEW) as temporary:
+            Image.fromarray(pixels).save(temporary, format="PNG")
+
+    def write_sheet(self, epoch: int, pixels: NDArray[np.uint8]) -> None:
+        """Write ``sheets/0000.png`` and so on, [rows, columns(, 3)]."""
+        path = self.path / "sheets" / f"{epoch:04d}.png"
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary:
+            Image.fromarray(pixels).save(temporary, format="PNG")
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, newest first."""
+        found = [p for p in self.path.iterdir() if CHECKPOINT.fullmatch(p.name)]
+        return sorted(found, key=_step_of, reverse=True)
+
+    def load_checkpoint(self) -> dict[str, Any]:
+        """State of the newest checkpoint that is whole. Executes no code.
+
+        A damaged one is passed over with a warning in the log.
+
+        Raises
+        ------
+        ValueError
+            If no checkpoint can be read.
+        """
+        for path in self.checkpoints():
+            state = _read_checkpoint(path)
+            if state is not None:
+                return state
+            logger.warning(
+                "%s is damaged; falling back to the checkpoint before it.", path.name
+            )
+        raise ValueError(
+            f"{self.path} has no checkpoint that can be read; start the run again."
+        )
+
+    def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows to ``history.csv``; the first call writes the header."""
+        if not rows:
+            return
+        path = self.path / HISTORY
+        text = _csv(rows, header=not path.exists())
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def history(self) -> list[dict[str, str]]:
+        """Rows of ``history.csv``; a last line that was cut off is left out."""
+        path = self.path / HISTORY
+        if not path.exists():
+            return []
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return [
+            row
+            for row in csv.DictReader(io.StringIO(whole))
+            if None not in row.values()
+        ]
+
+    def truncate_history(self, last_step: int) -> None:
+        """Drop the rows of steps that a resumed run will do again."""
+        rows = [row for row in self.history() if int(row["step"]) <= last_step]
+        path = self.path / HISTORY
+        if not rows:
+            path.unlink(missing_ok=True)
+            return
+        with replacing(path) as temporary:
+            temporary.write_text(_csv(rows, header=True), encoding="utf-8")
+
+
+def read_config(path: Path) -> RunConfig:
+    """Settings from a ``config.json``, or from a file with the settings alone.
+
+    Formats of earlier releases are migrated.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, no JSON, of a newer format, or holds unknown or
+        impossible settings.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"The settings file {path} cannot be read: {error}."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"Expected settings as a JSON object in {path}.")
+    number = data.pop("format", FIRST_FORMAT)
+    settings = data.get("settings", data)
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"Expected 'settings' in {path} to be a JSON object, got {settings!r}; "
+            "correct the file."
+        )
+    return parse_config(migrate(settings, number))
+
+
+def _step_of(path: Path) -> int:
+    match = CHECKPOINT.fullmatch(path.name)
+    return int(match.group(1)) if match else -1
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """State in a checkpoint; None if its checksums are wrong, or if it holds code."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            folders = [m for m in archive.infolist() if m.external_attr & FOLDER]
+            if archive.testzip() is not None or folders:
+                return None
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE:
+        return None
+    return state

@@ -1,0 +1,470 @@
+"""The training loop of every system."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_slicegan.config import check_changes, parse_config
+from napari_slicegan.models.generator_file import trained_network
+from napari_slicegan.runtime.devices import memory_in_use, prepare
+from napari_slicegan.runtime.distributed import Decision, distributed_context
+from napari_slicegan.runtime.memory import memory_explained
+from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.clock import RunClock, shared_epochs
+from napari_slicegan.training.estimates import with_volumes
+from napari_slicegan.training.history import LossHistory
+from napari_slicegan.training.report import FinishReason, StepReport
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.sources import on_device, shared
+from napari_slicegan.training.tasks import build_subject
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training.tasks import Data
+
+logger = logging.getLogger(__name__)
+
+OF_ANY_RANK = (FinishReason.STOPPED, FinishReason.DIVERGED)
+"""Reasons of any process; the others are found by the clock of process 0."""
+
+
+class Trainer:
+    """Trains a generator on images, once; owns pause, stop and the clock of the run.
+
+    `pause`, `unpause` and `stop` may be called from any thread. A trainer runs once: to
+    continue a run that has ended, make another trainer with `resume`.
+
+    In a program that ``torchrun`` started, all its processes train together: each
+    makes the same calls, and process 0 keeps the run folder, the clock and previews.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    images
+        The micrographs, which say whether the material is isotropic; or a set of
+        images for a generator of images.
+    folder
+        Where process 0 keeps the run; None keeps nothing.
+
+    Attributes
+    ----------
+    on_pause
+        Called in the thread of the run: with True when a pause has begun and the run is
+        saved, with False when training continues after it.
+
+    Raises
+    ------
+    ValueError
+        If settings and images do not fit together; before anything is written.
+    """
+
+    def __init__(
+        self, config: RunConfig, images: Data, folder: RunFolder | None = None
+    ) -> None:
+        self.config = config
+        # Of the kind that the subject takes: it refuses others.
+        self.images: Any = images
+        self.distributed = distributed = distributed_context()
+        self.folder = folder if distributed.is_main else None
+        self.device = distributed.device(config.training.device)
+        self.subject = subject = build_subject(config, images)
+        self.transform = subject.transform
+        self.monitor = subject.monitor
+        with memory_explained():
+            self.game = Game(
+                config, subject.spec, subject.isotropic, self.device, distributed
+            )
+        self.samplers = [
+            shared(on_device(one, self.device), distributed, self.game.axes_in_a_batch)
+            for one in subject.samplers
+        ]
+        self.losses = LossHistory(self.device)
+        self.step = 0
+        self.clock = RunClock(
+            *shared_epochs(
+                subject.training, subject.epoch_steps, distributed.world_size
+            )
+        )
+        self.images_seen = 0
+        self.on_pause: Callable[[bool], None] | None = None
+        self._stop = threading.Event()
+        # Cleared while a pause is asked for.
+        self._go = threading.Event()
+        self._go.set()
+        self._saved_step = -1
+        self._has_run = False
+        self._monitor_faults: set[tuple[str, type[Exception]]] = set()
+        self._warnings: list[str] = []
+
+    @classmethod
+    def start(
+        cls,
+        config: RunConfig,
+        images: Data,
+        path: str | Path,
+        prepare: Callable[[Trainer], None] | None = None,
+    ) -> Trainer:
+        """Start a run in a new folder; the folder is made only if all is well.
+
+        Parameters
+        ----------
+        config, images
+            As of the class; empty batch sizes are chosen by the memory of the GPU.
+        path
+            New or empty folder.
+        prepare
+            Called with the trainer before anything is written, such as to load weights.
+        """
+        distributed = distributed_context()
+        chosen = distributed.raise_on_all_ranks(
+            lambda: with_volumes(config, images) if distributed.is_main else config
+        )
+        same = parse_config(distributed.broadcast(chosen.model_dump()))
+        trainer = distributed.raise_on_all_ranks(lambda: cls(same, images))
+        if prepare is not None:
+            distributed.raise_on_all_ranks(lambda: prepare(trainer))
+        distributed.raise_on_all_ranks(lambda: trainer.keep_in(path))
+        return trainer
+
+    @classmethod
+    def resume(cls, path: str | Path, **changes: Any) -> Trainer:
+        """Go on with an earlier run from its last checkpoint.
+
+        Parameters
+        ----------
+        path
+            The run folder.
+        changes
+            Settings of the group ``training`` to change, such as ``minutes``.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds no run that can go on, or another setting is changed.
+        """
+        return distributed_context().raise_on_all_ranks(
+            lambda: cls._resumed(path, changes)
+        )
+
+    @classmethod
+    def _resumed(cls, path: str | Path, changes: Mapping[str, Any]) -> Trainer:
+        folder = RunFolder.open(path)
+        before = folder.config()
+        config = before.changed(**changes)
+        check_changes(before, config)
+        trainer = cls(config, folder.data(), folder)
+        if trainer.distributed.is_main:
+            trainer._load_state(folder.load_checkpoint())
+            folder.truncate_history(trainer.step)
+            if changes:
+                folder.write_config(config)
+        return trainer
+
+    def keep_in(self, path: str | Path) -> None:
+        """Keep the run in a new folder; refuses as `RunFolder.create` does."""
+        if self.distributed.is_main:
+            self.folder = RunFolder.create(path, self.config, self.images)
+
+    def run(self) -> Generator[StepReport, None, FinishReason]:
+        """Train until a limit is reached or :meth:`stop` is called; once per trainer.
+
+        Yields a report after each step and returns the reason of the end. Time that the
+        caller spends between two reports is no training time, nor are pauses. Whatever
+        ends it between two steps, also the closing of this generator, the last step is
+        saved; after a fault within a step the checkpoint before stays the last one.
+
+        Raises
+        ------
+        RuntimeError
+            If this trainer has run before.
+        ValueError
+            If the memory does not suffice; names the settings to lower.
+        """
+        if self._has_run:
+            raise RuntimeError(
+                "Expected a trainer that has not run yet, got one whose run has begun "
+                "or ended; make another with Trainer.resume, or a new Trainer."
+            )
+        self._has_run = True
+        return self._run()
+
+    def pause(self) -> None:
+        """Pause after the current step, save the run and wait for :meth:`unpause`.
+
+        Call it from another thread than that of the run, which waits in the pause.
+        """
+        self._go.clear()
+
+    def unpause(self) -> None:
+        """Continue training after :meth:`pause`."""
+        self._go.set()
+
+    proceed = unpause
+    """Name of `unpause` in version 0.1."""
+
+    def stop(self) -> None:
+        """End the run after the current step, also in a pause; it is saved."""
+        self._stop.set()
+        self._go.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause is asked for in this process."""
+        return not self._go.is_set()
+
+    def _run(self) -> Generator[StepReport, None, FinishReason]:
+        self._begin()
+        reason = yield from self._steps()
+        self.distributed.barrier()  # until process 0 has saved
+        return reason
+
+    def _steps(self) -> Generator[StepReport, None, FinishReason]:
+        between_steps = True
+        try:
+            while (decision := self._decide()).reason is None:
+                between_steps = False
+                report, save_now = self._train_one_step(decision.progress)
+                if not self.losses.are_finite:
+                    decision = self._decide()
+                    break
+                if save_now:
+                    self.save()
+                    self.clock.count_save()
+                between_steps = True
+                yield report
+                # What the caller did with the report is no training.
+                self.clock.skip()
+            if decision.reason is FinishReason.MINUTES:
+                self.clock.finish()
+                self._saved_step = -1
+            return (self._read_losses() and decision.reason) or FinishReason.DIVERGED
+        finally:
+            if between_steps and self._saved_step != self.step and self.step > 0:
+                self.save()
+
+    def _decide(self) -> Decision[FinishReason]:
+        """Decide with all processes how the run continues; waits in a pause."""
+        in_pause = False
+        while True:
+            decision = self.distributed.all_reduce_decision(
+                Decision(self._own_reason(), self.is_paused, self.progress), OF_ANY_RANK
+            )
+            if decision.reason is not None or not decision.is_paused:
+                break
+            if not in_pause:
+                in_pause = True
+                if not self._begin_pause():
+                    continue
+            self._go.wait(self.distributed.poll_s)
+        if in_pause:
+            self.clock.skip()
+            if decision.reason is None and self.on_pause is not None:
+                self.on_pause(False)
+        return decision
+
+    def _own_reason(self) -> FinishReason | None:
+        """Why this process would end the run now."""
+        if not self.losses.are_finite:
+            return FinishReason.DIVERGED
+        reason = self.clock.reason(self.step)
+        if reason is None and self._stop.is_set():
+            return FinishReason.STOPPED
+        return reason
+
+    def _begin_pause(self) -> bool:
+        """Stop the clock and save; whether there is something worth continuing."""
+        self.clock.count()
+        if self.step > 0 and self._saved_step != self.step:
+            self.save()
+            self.clock.count_save(is_charged=False)
+        if self.losses.are_finite and self.on_pause is not None:
+            self.on_pause(True)
+        return self.losses.are_finite
+
+    def _begin(self) -> None:
+        """Start the clock; runs with epochs show what the first weights make."""
+        self.distributed.broadcast_state(self._state, self._load_state)
+        prepare(self.device, self.config.training.threads)
+        self.clock.start()
+        if self.distributed.is_main and self.step == 0 and self.clock.ends_epoch(0):
+            self._observe()
+
+    def save(self) -> None:
+        """Write checkpoint, history and generator to the run folder.
+
+        Nothing is written of weights or losses that are not finite.
+        """
+        if self.folder is None or not self._read_losses():
+            return
+        with memory_explained():
+            trained = self.trained_generator()
+        self.folder.append_history(self.losses.take_rows())
+        keep = self.config.training.keep_checkpoints
+        self.folder.save(self.step, self._state(), trained, keep)
+        self._saved_step = self.step
+
+    def trained_generator(self, n_volumes: int = 32) -> Any:
+        """The averaged generator as it is now, ready to use.
+
+        Parameters
+        ----------
+        n_volumes
+            Volumes that its statistics are measured on.
+        """
+        self.game.recalibrate(n_volumes)
+        return trained_network(
+            self.game.averaged.network,
+            self.game.matched(self.transform, self.images, n_volumes),
+            self.images.pixel_size_nm,
+            self.images.name,
+        )
+
+    def preview(self) -> Any:
+        """What the generator makes now, always of the same latents.
+
+        Returns
+        -------
+        Volume, Sheet or Scatter
+            A volume of the training size or a little more; a sheet of images; points.
+        """
+        return self.subject.preview(self.trained_generator(8))
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over."""
+        return self.clock.progress(self.step)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that the run took up to its last step, pauses left out."""
+        return self.clock.elapsed_s
+
+    @property
+    def unsaved_s(self) -> float:
+        """Seconds of training up to the last step that no checkpoint holds yet."""
+        return self.clock.unsaved_s
+
+    @property
+    def next_step_s(self) -> float:
+        """Expected seconds of the next step, what is measured and a save after it.
+
+        The longest of the last steps counts; 0 before the first one.
+        """
+        return self.clock.next_step_s(self.step)
+
+    def _read_losses(self) -> bool:
+        """Wait for the device; whether neither losses nor weights have diverged."""
+        self.losses.read(self.game.is_finite)
+        return self.losses.are_finite
+
+    def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
+        """Report of the step, and whether a checkpoint is due."""
+        is_main = self.distributed.is_main
+        quality = preview = None
+        with memory_explained():
+            self.losses.add(self.game.step(self._real, progress))
+            self.step += 1
+            is_monitored = self.clock.is_monitored(self.step)
+            if self.losses.is_due or is_monitored:
+                self._read_losses()
+            self.clock.count_step()
+            if is_monitored and is_main:
+                quality, preview = self._observe()
+        if is_main:
+            self.losses.note(self.step, self.elapsed_s, self.monitor.columns, quality)
+        save_now = is_main and self.clock.checkpoint_is_due(self.step)
+        if save_now:
+            self._read_losses()
+        return self._report(quality, preview), save_now
+
+    def _observe(self) -> tuple[Any, Any]:
+        """Measure the quality of a preview and write its picture; returns both.
+
+        A fault here does not end the run: it is reported once, and what could not be
+        made is None.
+        """
+        quality = None
+        preview = self._monitored("making the preview", self.preview)
+        if preview is not None:
+            measure, write = self.monitor.measure, self._write_preview
+            quality = self._monitored("measuring the preview", measure, preview)
+            self._monitored("writing the preview", write, preview)
+        self.clock.count_monitoring(math.nan if quality is None else quality.headline)
+        return quality, preview
+
+    def _write_preview(self, preview: Any) -> None:
+        """Write its picture to the run folder; after an epoch also as a sheet."""
+        if self.folder is None:
+            return
+        picture = self.subject.picture(preview)
+        self.folder.write_preview(picture)
+        if self.clock.epoch_steps and self.clock.ends_epoch(self.step):
+            self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)
+
+    def _monitored(self, what: str, work: Callable[..., Any], *args: Any) -> Any:
+        """Result of a part of the monitoring; None, and a warning, if it fails."""
+        try:
+            with memory_explained():
+                return work(*args)
+        except Exception as error:  # noqa: BLE001 a run is worth more than its preview
+            kind = type(error)
+            if (what, kind) in self._monitor_faults:
+                return None
+            self._monitor_faults.add((what, kind))
+            plain = isinstance(error, (ValueError, OSError))
+            text = str(error) if plain else f"{kind.__name__}: {error}"
+            warning = f"Step {self.step}: {what} failed ({text}); training continues."
+            logger.warning(warning)
+            # As text: a record with the traceback would keep the networks alive.
+            logger.debug("%s", traceback.format_exc())
+            self._warnings.append(warning)
+            return None
+
+    def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
+        self.images_seen += n * self.distributed.world_size
+        return self.samplers[critic].sample(n, rng)
+
+    def _report(self, quality: Any, preview: Any) -> StepReport:
+        progress, losses = self.progress, self.losses.last
+        return StepReport(
+            step=self.step,
+            critic_loss=losses.critic,
+            generator_loss=losses.generator,
+            penalty=losses.penalty,
+            elapsed_s=self.elapsed_s,
+            remaining_s=self.elapsed_s * (1 - progress) / progress,
+            progress=progress,
+            steps_per_s=self.clock.steps_per_s,
+            images_seen=self.images_seen,
+            memory_bytes=memory_in_use(self.device),
+            quality=quality,
+            preview=preview,
+            warning=" ".join(self._take_warnings()),
+        )
+
+    def _take_warnings(self) -> list[str]:
+        """Warnings since the last report."""
+        taken, self._warnings = self._warnings, []
+        return taken
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "game": self.game.state_dict(),
+            "step": self.step,
+            "images_seen": self.images_seen,
+            **self.clock.state_dict(),
+        }
+
+    def _load_state(self, state: dict[str, Any]) -> None:
+        self.game.load_state_dict(state["game"])
+        self.step, self.images_seen = state["step"], state["images_seen"]
+        self.clock.load_state_dict(state)

@@ -1,0 +1,1 @@
+"""Volumes and their files: TIFF, NPY, VTK, OME-Zarr."""

@@ -1,0 +1,159 @@
+"""Files of volumes, written plane by plane: OME-TIFF, NPY and VTK ImageData."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.volumes.vtk_image import check_vtk_type, write_vtk_planes
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
+
+NAMESPACE = "napari-slicegan/volume"
+# A classic TIFF has 32-bit offsets; leave room for its directories.
+CLASSIC_TIFF_BYTES = 2**32 - 2**26
+# Pixel types of the OME data model.
+OME_TYPES = "uint8 uint16 uint32 int8 int16 int32 float32 float64".split()
+ENDINGS = (".tif", ".tiff", ".npy", ".vti")
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """A volume of any size as its planes along z.
+
+    Attributes
+    ----------
+    planes
+        First to last, [Y, X], of colour [Y, X, 3]; looked at once.
+    shape
+        [Z, Y, X], of colour [Z, Y, X, 3].
+    dtype, kind, voxel_size_nm, labels
+        As of a `Volume`.
+    """
+
+    planes: Iterable[NDArray[Any]]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    kind: Kind
+    voxel_size_nm: float | None
+    labels: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        native = self.dtype.newbyteorder("=")
+        for plane in self.planes:
+            yield np.ascontiguousarray(plane, native)
+
+
+def write_volume(path: Path, planes: Planes) -> None:
+    """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).
+
+    No more than a few planes are in memory. The TIFF also holds voxel size, kind and
+    labels. The file appears complete or not at all.
+
+    Raises
+    ------
+    ValueError
+        If the ending is another one, or the format has no such data type.
+    """
+    check_ending(path)
+    ending = path.suffix.lower()
+    check_type(ending, planes.dtype)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        if ending == ".vti":
+            edge = planes.voxel_size_nm
+            write_vtk_planes(
+                partial, planes, planes.shape, planes.dtype, edge, planes.kind
+            )
+        elif ending == ".npy":
+            _write_npy(partial, planes)
+        else:
+            _write_tiff(partial, planes)
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file that no volume can be saved to.
+
+    Raises
+    ------
+    ValueError
+        If the ending is none of ``ENDINGS``.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise ValueError(
+            f"{path.name}: a volume is saved as .tif, .npy or .vti; got the ending "
+            f"'{path.suffix}'. Choose one of them."
+        )
+
+
+def check_type(ending: str, dtype: np.dtype[Any]) -> None:
+    """Refuse a data type that a format has not.
+
+    Raises
+    ------
+    ValueError
+        Names the types that it has.
+    """
+    if ending == ".vti":
+        check_vtk_type(dtype)
+    elif ending != ".npy" and dtype.name not in OME_TYPES:
+        raise ValueError(
+            f"An OME-TIFF holds {', '.join(OME_TYPES)}; got {dtype}. "
+            "Convert the values or save as .npy."
+        )
+
+
+def _write_npy(path: Path, planes: Planes) -> None:
+    native = planes.dtype.newbyteorder("=")
+    header = {
+        "descr": np.lib.format.dtype_to_descr(native),
+        "fortran_order": False,
+        "shape": tuple(planes.shape),
+    }
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for plane in planes:
+            file.write(plane.data)
+
+
+def _write_tiff(path: Path, planes: Planes) -> None:
+    """OME-TIFF whose annotation holds what OME has no field for."""
+    facts = {
+        "kind": planes.kind,
+        "labels": json.dumps(planes.labels),
+        "shape": json.dumps(planes.shape),
+        "voxel_size_nm": json.dumps(planes.voxel_size_nm),
+    }
+    colour = planes.kind == "colour"
+    metadata: dict[str, Any] = {"axes": "ZYXS" if colour else "ZYX"}
+    metadata["MapAnnotation"] = {"Namespace": NAMESPACE, **facts}
+    if planes.voxel_size_nm is not None:
+        for axis in "XYZ":
+            metadata[f"PhysicalSize{axis}"] = planes.voxel_size_nm
+            metadata[f"PhysicalSize{axis}Unit"] = "nm"
+    tifffile.imwrite(
+        path,
+        iter(planes),
+        shape=planes.shape,
+        dtype=planes.dtype.newbyteorder("="),
+        ome=True,
+        bigtiff=planes.nbytes > CLASSIC_TIFF_BYTES,
+        photometric="rgb" if colour else "minisblack",
+        compression="zlib",
+        metadata=metadata,
+    )

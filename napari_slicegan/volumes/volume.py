@@ -1,0 +1,238 @@
+"""A 3-D material: voxel values, what they mean, and the voxel size."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_slicegan.config import AXES, Axis, Kind
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.pixel_values import (
+    MAX_PHASES,
+    distinct_values,
+    has_channels,
+    kind_of,
+    label_dtype,
+    nearest,
+)
+from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A volume with its meaning.
+
+    Attributes
+    ----------
+    values
+        ``[Z, Y, X]``, of colour ``[Z, Y, X, 3]``. Labels of phases are held in the
+        smallest integer type that fits all `labels`.
+    kind
+        Meaning of the values: labels of phases, gray values or colours.
+    voxel_size_nm
+        Edge of a voxel in nanometres, None if unknown.
+    labels
+        Sorted label values of the phases, also of those that this volume happens not
+        to contain; found in the values if left out. Empty for the other kinds.
+
+    Raises
+    ------
+    ValueError
+        If values, kind, voxel size and labels do not fit together.
+    """
+
+    values: NDArray[Any]
+    kind: Kind
+    voxel_size_nm: float | None = None
+    labels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_shape(self.values, self.kind)
+        size = self.voxel_size_nm
+        if size is not None and not 0 < size < math.inf:
+            raise ValueError(
+                "The voxel size must be a positive number of nanometres; got "
+                f"{size}. Correct it or leave it out."
+            )
+        if self.kind == "phases":
+            labels = _labels(self.values, self.labels)
+            values = self.values.astype(label_dtype(labels), copy=False)
+            object.__setattr__(self, "labels", labels)
+            object.__setattr__(self, "values", values)
+        elif self.labels:
+            raise ValueError(
+                f"Only a volume of phases has labels; got {self.labels} for the kind "
+                f"'{self.kind}'. Leave them out or choose the kind 'phases'."
+            )
+
+    @classmethod
+    def from_array(
+        cls,
+        values: NDArray[Any],
+        kind: Literal["auto", "phases", "grayscale", "colour"] = "auto",
+        voxel_size_nm: float | None = None,
+    ) -> Volume:
+        """Find out what the values mean.
+
+        ``"auto"``: three values per voxel are colours; bools, and integers with at
+        most 16 distinct values, are phases; anything else is grayscale.
+
+        Raises
+        ------
+        ValueError
+            If the array is not a volume of that kind.
+        """
+        _check_shape(values, "colour" if values.ndim == 4 else "grayscale")
+        # A volume that is three voxels wide is not an image with three channels.
+        flat = values if values.ndim == 4 else values.reshape(len(values), -1)
+        return cls(values, kind_of(flat) if kind == "auto" else kind, voxel_size_nm)
+
+    def rescaled(self, factor: float) -> Volume:
+        """Other number of voxels per axis, each with the value at its centre.
+
+        Parameters
+        ----------
+        factor
+            On the number of voxels; the voxel size is divided by it.
+        """
+        if factor == 1:
+            return self
+        shape = tuple(max(1, round(n * factor)) for n in self.values.shape[:3])
+        values = nearest(self.values, shape + self.values.shape[3:])
+        size = self.voxel_size_nm
+        return Volume(values, self.kind, size and size / factor, self.labels)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Volume:
+        """Read a file written by `save`, or any TIFF stack or NPY array.
+
+        Of files that do not say what their values mean, the kind is found as in
+        `from_array`.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read or does not hold a volume.
+        """
+        path = Path(path)
+        facts = _stored_facts(path)
+        if facts is not None:
+            return _read_stored(path, facts)
+        image = read_image(path)
+        if image.values.ndim == 3 and has_channels(image.values):
+            raise ValueError(
+                f"{path.name}: expected a volume; got a 2-D colour image. Open it as a "
+                "micrograph or choose another file."
+            )
+        try:
+            return cls.from_array(image.values, voxel_size_nm=image.pixel_size_nm)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+
+    def save(self, path: str | Path) -> None:
+        """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).
+
+        The TIFF also holds voxel size, kind and labels, and `open` gives the same
+        volume back. The file appears complete or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another one, or TIFF has no such data type.
+        """
+        planes = Planes(
+            self.values,
+            self.values.shape,
+            self.values.dtype,
+            self.kind,
+            self.voxel_size_nm,
+            self.labels,
+        )
+        write_volume(Path(path), planes)
+
+    def planes(self, axis: Axis) -> NDArray[Any]:
+        """All planes seen along an axis, as a view: ``[N, rows, columns(, 3)]``.
+
+        Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
+        """
+        return np.moveaxis(self.values, AXES.index(axis), 0)
+
+
+def _check_shape(values: NDArray[Any], kind: Kind) -> None:
+    """Refuse arrays that are not a volume of that kind."""
+    if kind not in get_args(Kind):
+        raise ValueError(
+            f"The kind of a volume is one of {', '.join(get_args(Kind))}; got '{kind}'."
+        )
+    shape = " x ".join(map(str, values.shape)) or "a single number"
+    wanted = "[Z, Y, X, 3]" if kind == "colour" else "[Z, Y, X]"
+    channels = values.shape[3:] if kind == "colour" else (3,)
+    if values.ndim != (4 if kind == "colour" else 3) or channels != (3,):
+        raise ValueError(
+            f"A volume of the kind '{kind}' must be {wanted}; got {shape}. Choose "
+            "another kind or give a 3-D array."
+        )
+    if values.size == 0 or values.dtype.kind not in "buif":
+        raise ValueError(
+            f"A volume must hold at least one voxel, of real numbers; got {shape} of "
+            f"{values.dtype}. Check where the array comes from."
+        )
+
+
+def _labels(values: NDArray[Any], labels: tuple[int, ...]) -> tuple[int, ...]:
+    """Sorted labels: those given if they cover the values, else those found."""
+    limit = MAX_PHASES if values.dtype.kind in "bui" else 0
+    found = distinct_values(values, limit)
+    if found is None:
+        raise ValueError(
+            f"A volume of phases must hold at most {MAX_PHASES} integer labels; got "
+            f"more distinct values, of {values.dtype}. Choose the kind 'grayscale'."
+        )
+    strange = sorted(set(found) - set(labels)) if labels else []
+    if strange:
+        raise ValueError(
+            f"The values must be among the labels {labels}; got {strange} too. "
+            "Give the labels of all phases or leave them out."
+        )
+    return tuple(sorted({int(label) for label in labels or found}))
+
+
+def _stored_facts(path: Path) -> dict[str, str] | None:
+    """What `Volume.save` noted in a TIFF; None for any other file."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return None
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            root = ElementTree.fromstring(tiff.ome_metadata or "<OME/>")
+    except (OSError, tifffile.TiffFileError, ElementTree.ParseError):
+        return None  # not ours; the general reader says what is wrong with it
+    for element in root.iter():
+        if element.get("Namespace") == NAMESPACE:
+            items = (item for item in element.iter() if "K" in item.attrib)
+            return {item.attrib["K"]: item.text or "" for item in items}
+    return None
+
+
+def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
+    """Volume from a file that `Volume.save` wrote."""
+    try:
+        kind: Kind = facts["kind"]  # type: ignore[assignment]
+        shape = json.loads(facts["shape"])
+        labels = tuple(json.loads(facts["labels"]))
+        # TIFF readers drop axes of length one; the noted shape brings them back.
+        values = np.asarray(tifffile.imread(path)).reshape(shape)
+        return Volume(values, kind, json.loads(facts["voxel_size_nm"]), labels)
+    except (OSError, KeyError, ValueError, tifffile.TiffFileError, zlib.error) as error:
+        raise ValueError(
+            f"{path.name}: expected a complete volume; got a damaged file ({error}). "
+            "Generate it again or use a copy."
+        ) from error
