@@ -24,6 +24,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.systems import register
+
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.config.presets import PRESETS, preset
@@ -84,3 +86,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """List the public names, loaded or not."""
     return sorted({*globals(), *__all__})
+
+
+register()

@@ -30,7 +30,7 @@ from napari_slicegan.cli.progress import (
 from napari_slicegan.cli.report import export, measure, opened, report
 from napari_slicegan.cli.window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, FORMAT, MicrographSettings, RunConfig
-from napari_slicegan.config.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.estimates import generation_costs
 from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
@@ -57,7 +57,7 @@ from napari_slicegan.volumes.ome_zarr import ENDING
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import TrainingData
 
 __all__ = [
     "demo",
@@ -155,7 +155,7 @@ def presets(options: Namespace) -> int:
         _say(json.dumps({"format": FORMAT, **settings}, indent=2))
         return DONE
     for name in PRESETS:
-        _say(f"{name:16} {SUMMARIES[name]}")
+        _say(f"{name:16} {PRESETS.summary(name)}")
     return DONE
 
 
@@ -200,7 +200,7 @@ def _run(trainer: Trainer, folder: Path) -> int:
     if reason is FinishReason.STOPPED:
         _say(f"Resume with:   slicegan resume {folder}")
         return STOPPED
-    _say(f"Generate with: slicegan {trainer.subject.command.format(folder)}")
+    _say(f"Generate with: slicegan {trainer.task.command.format(folder)}")
     return DONE
 
 
@@ -212,7 +212,7 @@ def _kept(folder: Path) -> str:
     return f"Kept from before: {checkpoints[0].name}"
 
 
-def _training_data(options: Namespace, config: RunConfig) -> Data:
+def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
     """A folder or a volume to cut is a set of images; all else are micrographs."""
     files = [file_path(file) for file in options.files]
     dimensions = config.architecture.dimensions

@@ -6,9 +6,15 @@ import argparse
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from napari_slicegan.config import FORMER_NAMES, RunConfig, Settings, group_of_field
+from napari_slicegan.config import (
+    FORMER_NAMES,
+    RunConfig,
+    Settings,
+    choices_of,
+    group_of_field,
+)
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.sample_data import generator_path as sample_generator
 from napari_slicegan.sample_data import path as sample_path
@@ -162,8 +168,8 @@ def _form(facts: FieldInfo) -> dict[str, Any]:
     kind = facts.annotation
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
-    if typing.get_origin(kind) is Literal:
-        return {"choices": list(typing.get_args(kind))}
+    if choices := choices_of(facts):
+        return {"choices": list(choices)}
     if any(typing.get_origin(part) is tuple for part in _parts(kind)):
         return {"nargs": "+", "metavar": "VALUE"}
     return {"metavar": "VALUE"}

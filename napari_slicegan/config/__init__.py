@@ -8,11 +8,20 @@ description, bounds and default stand nowhere else.
 from __future__ import annotations
 
 from napari_slicegan.config.architecture import (
-    DIMENSIONS,
     ArchitectureSettings,
     SliceSettings,
+    add_architecture,
+    add_task,
+    dimensions_of,
 )
-from napari_slicegan.config.base import AXES, Axis, KernelSet, Kind, Settings
+from napari_slicegan.config.base import (
+    AXES,
+    Axis,
+    KernelSet,
+    Kind,
+    Settings,
+    choices_of,
+)
 from napari_slicegan.config.images import ImageSettings
 from napari_slicegan.config.micrograph import MicrographSettings
 from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
@@ -32,7 +41,6 @@ from napari_slicegan.config.training import (
 
 __all__ = [
     "AXES",
-    "DIMENSIONS",
     "FORMAT",
     "FORMER_NAMES",
     "VOLUMES",
@@ -49,7 +57,11 @@ __all__ = [
     "Settings",
     "SliceSettings",
     "TrainingSettings",
+    "add_architecture",
+    "add_task",
     "check_changes",
+    "choices_of",
+    "dimensions_of",
     "group_of_field",
     "migrate",
     "parse_config",

@@ -4,44 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from napari_slicegan.config.base import KernelSet, Settings, Widths
+from napari_slicegan.config.base import Choices, KernelSet, Settings, Widths
+from napari_slicegan.config.registry import add_part
 
-DIMENSIONS: Mapping[str, int] = MappingProxyType(
-    {
-        "auto": 3,
-        "slicegan": 3,
-        "slicegan-rc": 3,
-        "dcgan-28": 2,
-        "dcgan-64": 2,
-        "dcgan-128": 2,
-        "dcgan-256": 2,
-        "dcgan-relu": 2,
-        "specgan": 2,
-        "mlp-toy": 1,
-    }
-)
-"""What an architecture makes: 3 for volumes, 2 for images, 1 for points."""
+_TASKS: dict[str, str] = {
+    "auto": "volumes",
+    "slicegan": "volumes",
+    "slicegan-rc": "volumes",
+}
+_TASK_DIMENSIONS: dict[str, int] = {"volumes": 3}
+
+TASKS: Mapping[str, str] = MappingProxyType(_TASKS)
+"""What an architecture makes, which is the name of its task: "volumes" and others."""
+
+
+def add_architecture(name: str, place: str, task: str) -> None:
+    """Add an architecture to the settings.
+
+    Parameters
+    ----------
+    place
+        Of its `napari_slicegan.models.table.Architecture`, as for `add_part`.
+    task
+        Name of what it makes; see `add_task`.
+    """
+    add_part("architecture", name, place)
+    _TASKS[name] = task
+
+
+def add_task(name: str, place: str, dimensions: int) -> None:
+    """Add a task: what generators make other than volumes.
+
+    Parameters
+    ----------
+    name
+        Plural of what is made, such as "images".
+    place
+        Of its `napari_slicegan.training.tasks.Task`, as for `add_part`.
+    dimensions
+        Of one sample: 2 for images, 1 for points.
+    """
+    add_part("task", name, place)
+    _TASK_DIMENSIONS[name] = dimensions
+
+
+def dimensions_of(architecture: str) -> int:
+    """Dimensions of the samples of an architecture, 3 for volumes."""
+    return _TASK_DIMENSIONS[TASKS[architecture]]
 
 
 class ArchitectureSettings(Settings):
     """The networks."""
 
-    architecture: Literal[
-        "auto",
-        "slicegan",
-        "slicegan-rc",
-        "dcgan-28",
-        "dcgan-64",
-        "dcgan-128",
-        "dcgan-256",
-        "dcgan-relu",
-        "specgan",
-        "mlp-toy",
-    ] = Field(
+    architecture: Annotated[str, Choices(lambda: tuple(TASKS))] = Field(
         "auto",
         title="Architecture",
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
@@ -144,8 +163,13 @@ class ArchitectureSettings(Settings):
 
     @property
     def dimensions(self) -> int:
-        """Of what the architecture makes; see `DIMENSIONS`."""
-        return DIMENSIONS[self.architecture]
+        """Of one sample: 3 for volumes, 2 for images, 1 for points."""
+        return dimensions_of(self.architecture)
+
+    @property
+    def task(self) -> str:
+        """Name of what the architecture makes: "volumes", "images" and others."""
+        return TASKS[self.architecture]
 
 
 class SliceSettings(Settings):

@@ -6,18 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from napari_slicegan.config.base import Settings
+from napari_slicegan.config.base import Choices, Settings
+from napari_slicegan.config.registry import part_names
 
 AnchorLaw = Literal["normal-uniform", "skew-normal", "custom"]
 RealnessForm = Literal["O1", "O2", "O3"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
 
 
+OBJECTIVE_NAMES = ("bce", "lsgan", "hinge", "wgan", "wgan-gp", "r3gan")
+"""Objectives of the core; further ones are added with `add_part`."""
+
+
 class ObjectiveSettings(Settings):
     """The GAN objective of generator and critic."""
 
-    objective: Literal[
-        "bce", "lsgan", "hinge", "wgan", "realness", "wgan-gp", "r3gan"
+    objective: Annotated[
+        str, Choices(lambda: (*OBJECTIVE_NAMES, *part_names("objective")))
     ] = Field(
         "r3gan",
         title="Objective",

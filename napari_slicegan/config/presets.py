@@ -2,16 +2,15 @@
 
 ``slicegan-paper``, ``-v1`` and ``-head`` are the published settings and those of two
 states of the original code; ``docs/paper-and-code.md`` compares them. Those of systems
-that make images stand in ``image_sets/presets.py``; ``docs/systems.md`` tells of them.
+that make images stand in ``systems/presets.py``; ``docs/systems.md`` describes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from napari_slicegan.config import RunConfig
-from napari_slicegan.systems.presets import IMAGE_PRESETS, IMAGE_SUMMARIES
 
 _PAPER = {
     "architecture": "slicegan",
@@ -68,34 +67,68 @@ _HEAD = {
 }
 
 
-def _preset(name: str, values: Mapping[str, object]) -> RunConfig:
-    return RunConfig(preset=name).changed(**values)
+@dataclass(frozen=True)
+class Preset:
+    """A bundle of settings.
+
+    Attributes
+    ----------
+    summary
+        One sentence for lists.
+    values
+        Settings that differ from the defaults, by name without group.
+    """
+
+    summary: str
+    values: Mapping[str, object]
 
 
-PRESETS: Mapping[str, RunConfig] = MappingProxyType(
-    {
-        "slicegan-fast": RunConfig(),
-        "slicegan-paper": _preset(
-            "slicegan-paper", {**_PAPER, "patience_minutes": 240}
-        ),
-        "slicegan-v1": _preset("slicegan-v1", _V1),
-        "slicegan-head": _preset("slicegan-head", _HEAD),
-        **{name: _preset(name, values) for name, values in IMAGE_PRESETS.items()},
-    }
-)
+class PresetTable(Mapping[str, RunConfig]):
+    """Settings of the presets by name, made when first used."""
 
-VOLUME_PRESETS = tuple(name for name in PRESETS if name not in IMAGE_PRESETS)
+    def __init__(self, presets: Mapping[str, Preset]) -> None:
+        self._presets = dict(presets)
+        self._configs: dict[str, RunConfig] = {}
 
-SUMMARIES: Mapping[str, str] = MappingProxyType(
-    {
-        "slicegan-fast": "Default: a statistically right volume in minutes on two "
-        "processor cores.",
-        "slicegan-paper": "The settings of Kench & Cooper 2021, for a large GPU.",
-        "slicegan-v1": "The original code at the time of the paper.",
-        "slicegan-head": "The original code of 2022, with a resize-convolution.",
-        **IMAGE_SUMMARIES,
-    }
-)
+    def add(self, presets: Mapping[str, Preset]) -> None:
+        """Add presets, such as those of another package."""
+        self._presets.update(presets)
+
+    def summary(self, name: str) -> str:
+        """What a preset is for, in one sentence."""
+        return self._presets[name].summary
+
+    def __getitem__(self, name: str) -> RunConfig:
+        if name not in self._configs:
+            start = RunConfig(preset=name)
+            self._configs[name] = start.changed(**self._presets[name].values)
+        return self._configs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._presets)
+
+    def __len__(self) -> int:
+        return len(self._presets)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._presets
+
+
+VOLUME_PRESETS: Mapping[str, Preset] = {
+    "slicegan-fast": Preset(
+        "Default: a statistically right volume in minutes on two processor cores.", {}
+    ),
+    "slicegan-paper": Preset(
+        "The settings of Kench & Cooper 2021, for a large GPU.",
+        {**_PAPER, "patience_minutes": 240},
+    ),
+    "slicegan-v1": Preset("The original code at the time of the paper.", _V1),
+    "slicegan-head": Preset(
+        "The original code of 2022, with a resize-convolution.", _HEAD
+    ),
+}
+
+PRESETS = PresetTable(VOLUME_PRESETS)
 
 
 def preset(name: str) -> RunConfig:

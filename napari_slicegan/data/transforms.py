@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slicegan.config.registry import Table
 from napari_slicegan.data.pixel_values import label_dtype
 from napari_slicegan.runtime.devices import to_host
-from napari_slicegan.systems.point_task import Unchanged
-from napari_slicegan.systems.row_transform import RowStandardise
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
@@ -293,13 +292,9 @@ class ScaleMinMax:
         }
 
 
-Kinds = type[OneHotPhases] | type[ScaleMinMax] | type[RowStandardise] | type[Unchanged]
-TRANSFORMS: dict[str, Kinds] = {
-    Unchanged.name: Unchanged,
-    RowStandardise.name: RowStandardise,
-    OneHotPhases.name: OneHotPhases,
-    ScaleMinMax.name: ScaleMinMax,
-}
+TRANSFORMS: Mapping[str, Callable[..., Transform]] = Table(
+    "transform", {OneHotPhases.name: OneHotPhases, ScaleMinMax.name: ScaleMinMax}
+)
 
 
 def fit_transform(

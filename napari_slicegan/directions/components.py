@@ -14,7 +14,6 @@ from torch import Tensor
 
 from napari_slicegan.generation.edits import LATENT, block_names
 from napari_slicegan.generation.generate import scaled
-from napari_slicegan.models import ImageGenerator
 from napari_slicegan.models.latent import LatentField
 
 if TYPE_CHECKING:
@@ -212,7 +211,7 @@ class Features:
 
     def _is_whole(self, name: str) -> bool:
         """Whether a block is fully connected, so that its positions differ."""
-        return isinstance(self.network, ImageGenerator) and name == self.names[1]
+        return self.network.starts_dense and name == self.names[1]
 
     @property
     def latent_sigma(self) -> float:

@@ -19,7 +19,6 @@ from napari_slicegan.metrics.correlation import autocovariance
 from napari_slicegan.metrics.interfaces import face_density
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 from napari_slicegan.metrics.transport import has_taufactor
-from napari_slicegan.models import PointGenerator
 from napari_slicegan.models.generator_file import TrainedGenerator
 
 if TYPE_CHECKING:
@@ -212,7 +211,7 @@ def suitable_properties(
     ValueError
         If the generator makes points, which have none.
     """
-    if isinstance(trained.network, PointGenerator):
+    if trained.transform.range == "unbounded":
         raise ValueError(
             "Volumes and images have properties to measure, got a generator of points; "
             "give another generator."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from napari_slicegan.config.registry import Table
 from napari_slicegan.losses.absolute import (
     BINARY_CROSS_ENTROPY,
     HINGE,
@@ -18,7 +19,6 @@ from napari_slicegan.losses.wasserstein import (
     WassersteinClipping,
     WassersteinGradientPenalty,
 )
-from napari_slicegan.systems.realness_loss import Realness, choose_anchors
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ObjectiveSettings
@@ -30,24 +30,19 @@ def _absolute(losses: ScoreLosses) -> Build:
     return lambda s: AbsoluteScores(losses, s.penalty_weight, s.penalty_interval)
 
 
-def _realness(s: ObjectiveSettings) -> Realness:
-    anchors = choose_anchors(
-        s.anchors, s.outcomes, s.anchor_skew, s.real_anchor, s.generated_anchor
-    )
-    return Realness(s.outcomes, anchors, s.realness_form)
-
-
-OBJECTIVES: Mapping[str, Build] = {
-    "wgan-gp": lambda s: WassersteinGradientPenalty(
-        s.penalty_weight, s.penalty_interval
-    ),
-    "r3gan": lambda s: RelativisticPairing(s.penalty_weight, s.penalty_interval),
-    "wgan": lambda s: WassersteinClipping(s.weight_clip),
-    "bce": _absolute(BINARY_CROSS_ENTROPY),
-    "lsgan": _absolute(LEAST_SQUARES),
-    "hinge": _absolute(HINGE),
-    "realness": _realness,
-}
+OBJECTIVES: Mapping[str, Build] = Table(
+    "objective",
+    {
+        "wgan-gp": lambda s: WassersteinGradientPenalty(
+            s.penalty_weight, s.penalty_interval
+        ),
+        "r3gan": lambda s: RelativisticPairing(s.penalty_weight, s.penalty_interval),
+        "wgan": lambda s: WassersteinClipping(s.weight_clip),
+        "bce": _absolute(BINARY_CROSS_ENTROPY),
+        "lsgan": _absolute(LEAST_SQUARES),
+        "hinge": _absolute(HINGE),
+    },
+)
 
 
 def build_objective(settings: ObjectiveSettings) -> Objective:

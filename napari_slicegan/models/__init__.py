@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_slicegan.models.network import GeneratorNetwork, Output, output_of
 from napari_slicegan.models.slicegan import GeneratorSpec, PlaneCritic, VolumeGenerator
 from napari_slicegan.models.table import ARCHITECTURES, CriticOrder
-from napari_slicegan.systems.dcgan import ImageGenerator, ImageSpec
-from napari_slicegan.systems.mlp import PointGenerator, PointSpec
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -19,12 +17,8 @@ __all__ = [
     "ARCHITECTURES",
     "GeneratorNetwork",
     "GeneratorSpec",
-    "ImageGenerator",
-    "ImageSpec",
     "Output",
     "PlaneCritic",
-    "PointGenerator",
-    "PointSpec",
     "VolumeGenerator",
     "build_critic",
     "build_generator",
@@ -70,24 +64,6 @@ def volume_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSp
             "volumes; choose 'slicegan' or 'slicegan-rc' for volumes."
         )
     return spec
-
-
-@overload
-def build_generator(
-    spec: GeneratorSpec, rng: torch.Generator | None = None
-) -> VolumeGenerator: ...
-
-
-@overload
-def build_generator(
-    spec: ImageSpec, rng: torch.Generator | None = None
-) -> ImageGenerator: ...
-
-
-@overload
-def build_generator(
-    spec: PointSpec, rng: torch.Generator | None = None
-) -> PointGenerator: ...
 
 
 def build_generator(spec: Any, rng: torch.Generator | None = None) -> GeneratorNetwork:

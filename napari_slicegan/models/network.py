@@ -27,11 +27,14 @@ class GeneratorNetwork(nn.Module):
     ----------
     statistics_batch
         Samples at a time when batch-norm statistics are measured anew.
+    starts_dense
+        Whether the first block is fully connected, so that its positions differ.
     """
 
     prior: Prior = "normal"
     value_range: str | tuple[float, float]
     statistics_batch = 32
+    starts_dense = False
 
     def __init__(self, spec: Any, **blocks: nn.Module) -> None:
         super().__init__()

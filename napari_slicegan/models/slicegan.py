@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_slicegan.config import KernelSet
 from napari_slicegan.models.blocks import (
     PixelNorm,
     ResizeConvolution,
@@ -32,6 +31,7 @@ from napari_slicegan.models.sizes import (
 )
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import KernelSet
     from napari_slicegan.models.blocks import ResampledHead
 
 

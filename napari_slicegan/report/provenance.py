@@ -12,10 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
-from napari_slicegan.training.tasks import FOLDERS
+from napari_slicegan.training.tasks import micrographs_of
 
 if TYPE_CHECKING:
     from napari_slicegan.data.micrograph import Micrograph
@@ -177,7 +176,7 @@ def _now() -> str:
 
 
 def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
-    images = TrainingImages.load(run / FOLDERS[TrainingImages])
+    images = micrographs_of(run)
     return tuple(
         _facts(image, "all" if len(images.views) == 1 else axis, licence)
         for axis, of_axis in images.views.items()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_slicegan.models.blocks import glorot_uniform
 from napari_slicegan.models.network import (
     GeneratorNetwork,
     Output,
@@ -17,10 +18,13 @@ from napari_slicegan.models.network import (
     output_layer,
     value_range,
 )
+from napari_slicegan.models.table import Architecture
 from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import ArchitectureSettings
     from napari_slicegan.models.blocks import ResampledHead
+    from napari_slicegan.models.table import CriticOrder
 
 Same = Literal["tensorflow", "torch"]
 
@@ -205,6 +209,8 @@ class ImageGenerator(GeneratorNetwork):
     [B, C_latent], or [B, C_latent, 1, 1] -> [B, C, size, size].
     """
 
+    starts_dense = True
+
     def __init__(self, spec: ImageSpec, **blocks: nn.Module) -> None:
         super().__init__(spec, **blocks)
         self.spec: ImageSpec = spec
@@ -354,3 +360,46 @@ def _norm(
 
 def _rectifier(slope: float) -> nn.Module:
     return nn.LeakyReLU(slope) if slope else nn.ReLU()
+
+
+def image_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> ImageSpec:
+    """Spec of a generator of images that the settings ask for."""
+    return ImageSpec(
+        architecture=settings.architecture,
+        channels=channels,
+        output=output,
+        size=settings.patch_size,
+        latent_channels=settings.latent_channels,
+        widths=settings.generator_widths,
+        normalisation=flat_normalisation(settings),
+    )
+
+
+def flat_normalisation(settings: ArchitectureSettings) -> Literal["batch", "none"]:
+    """Normalisation of networks without three axes; refuses that of volumes."""
+    if settings.normalisation == "pixel":
+        raise ValueError(
+            f"'Normalisation' of '{settings.architecture}' is batch or none, got "
+            "pixel, which is made for volumes; choose one of the others."
+        )
+    return settings.normalisation
+
+
+def _dcgan_critic(order: CriticOrder) -> nn.Module:
+    return build_dcgan_critic(
+        order.spec,
+        order.settings.critic_widths,
+        order.outputs,
+        order.resampling,
+        order.rng,
+    )
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    name: Architecture(
+        ImageSpec, image_spec, build_dcgan, _dcgan_critic, glorot_uniform, table.size
+    )
+    for name, table in TABLES.items()
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +19,7 @@ from napari_slicegan.generation.samples import Sheet, generate_images, shades_of
 from napari_slicegan.metrics.similarity import luminance_overlap, structural_similarity
 from napari_slicegan.metrics.sliced_wasserstein import mean_distance
 from napari_slicegan.models import check_training_size, generator_spec, output_of
-from napari_slicegan.systems.gaussian_mixture import GaussianMixture
+from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.row_transform import RowStandardise
 from napari_slicegan.training.monitors import MonitoredCurve
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import ImageSettings, RunConfig, TrainingSettings
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.models.generator_file import TrainedNetwork
-    from napari_slicegan.systems.image_set import ImageSet
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import Given, TrainingData
 
 SEED = 0
 DISTANCE = MonitoredCurve("swd", "Sliced Wasserstein distance to real", "swd_floor")
@@ -129,7 +129,7 @@ PREVIEW_SEED = 0
 SIGNED = (-1.0, 1.0)
 
 
-class Images:
+class ImageTask:
     """Images that look like those of a set, or like crops of micrographs.
 
     Raises
@@ -141,11 +141,27 @@ class Images:
     command = "sample {}"
     isotropic = True
 
-    def __init__(self, config: RunConfig, data: Data) -> None:
-        if isinstance(data, GaussianMixture):
+    @staticmethod
+    def training_data(config: RunConfig, given: Given) -> TrainingImages | ImageSet:
+        """A set of whole images, or micrographs to draw crops from."""
+        size, settings = config.architecture.patch_size, config.images
+        if isinstance(given, Path):
+            return ImageSet.open(given, size, settings)
+        if given is None:
+            raise ValueError(
+                f"The architecture '{config.architecture.architecture}' makes images "
+                "like those it is given, got none; give a folder of images, or "
+                "micrographs."
+            )
+        if settings.cut_axis == "none":
+            return given
+        return ImageSet.of_micrographs(given, size, settings)
+
+    def __init__(self, config: RunConfig, data: TrainingData) -> None:
+        if not isinstance(data, TrainingImages | ImageSet):
             raise ValueError(
                 f"The architecture '{config.architecture.architecture}' makes images, "
-                "got points; choose the preset 'realness-toy' for points."
+                f"got {data.what}; choose a preset for {data.what}."
             )
         self.transform: Transform = _transform(data, config.images)
         output = output_of(self.transform.range)
@@ -161,24 +177,23 @@ class Images:
         self._aligned = whole and config.images.aligned
 
     @cached_property
-    def monitor(self) -> Any:
+    def monitor(self) -> ImageMonitor:
         """Compares sheets with real images."""
         count = self._settings.evaluation_images
         return ImageMonitor(self._source, self.transform, count, self._aligned)
 
     @property
-    def real_preview(self) -> Any:
+    def real_preview(self) -> Sheet:
         """Sheet of real images."""
         return Sheet(self.monitor.real_values, *shades_of(self.transform))
 
-    def preview(self, trained: TrainedNetwork) -> Any:
+    def preview(self, trained: TrainedNetwork) -> Sheet:
         """Sheet of images from fixed noise."""
         return generate_images(trained, self._settings.evaluation_images, PREVIEW_SEED)
 
-    def picture(self, preview: Any) -> NDArray[np.uint8]:
+    def picture(self, preview: Sheet) -> NDArray[np.uint8]:
         """The first sixteen of them."""
-        picture: NDArray[np.uint8] = preview.picture()
-        return picture
+        return preview.picture()
 
 
 def _transform(data: TrainingImages | ImageSet, settings: ImageSettings) -> Transform:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor, nn
 
+from napari_slicegan.models.blocks import fan_in
 from napari_slicegan.models.network import GeneratorNetwork, Output, Prior, value_range
-from napari_slicegan.systems.dcgan import ImageCritic, dense_head
+from napari_slicegan.models.table import Architecture
+from napari_slicegan.systems.dcgan import ImageCritic, dense_head, flat_normalisation
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import ArchitectureSettings
     from napari_slicegan.models.blocks import ResampledHead
+    from napari_slicegan.models.table import CriticOrder
 
 POOL = 5
 
@@ -106,3 +110,24 @@ def build_maxout_critic(
         layers.append(Maxout(inputs, width))
         inputs = width
     return ImageCritic(layers, dense_head(inputs, outputs, resampling), outputs)
+
+
+def _point_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> PointSpec:
+    return PointSpec(
+        architecture=settings.architecture,
+        channels=channels,
+        output=output,
+        latent_channels=settings.latent_channels,
+        widths=settings.generator_widths,
+        normalisation=flat_normalisation(settings),
+    )
+
+
+def _maxout_critic(order: CriticOrder) -> nn.Module:
+    widths = order.settings.critic_widths
+    return build_maxout_critic(order.spec, widths, order.outputs, order.resampling)
+
+
+MLP = Architecture(PointSpec, _point_spec, build_mlp, _maxout_critic, fan_in)

@@ -18,6 +18,7 @@ from napari_slicegan.runtime.devices import to_host
 from napari_slicegan.systems.gaussian_mixture import (
     GaussianMixture,
     high_quality_share,
+    nine_gaussians,
     recovered_modes,
 )
 from napari_slicegan.training.monitors import MonitoredCurve
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import Kind, RunConfig
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.models.generator_file import TrainedNetwork
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import Given, TrainingData
 
 
 class Unchanged:
@@ -152,7 +153,7 @@ N_POINTS = 10_000
 PREVIEW_SEED = 0
 
 
-class Points:
+class PointTask:
     """Points that are spread like those of a mixture of Gaussians.
 
     Raises
@@ -165,7 +166,12 @@ class Points:
     isotropic = True
     epoch_steps: int | None = None
 
-    def __init__(self, config: RunConfig, data: Data) -> None:
+    @staticmethod
+    def training_data(config: RunConfig, given: Given) -> GaussianMixture:
+        """Nine Gaussians, whatever is given."""
+        return nine_gaussians()
+
+    def __init__(self, config: RunConfig, data: TrainingData) -> None:
         if not isinstance(data, GaussianMixture):
             raise ValueError(
                 f"The architecture '{config.architecture.architecture}' makes points, "
@@ -185,21 +191,20 @@ class Points:
         self._mixture = data
 
     @cached_property
-    def monitor(self) -> Any:
+    def monitor(self) -> PointMonitor:
         """Counts modes and points of high quality."""
         return PointMonitor(self._mixture)
 
     @cached_property
-    def real_preview(self) -> Any:
+    def real_preview(self) -> Scatter:
         """As many points of the mixture itself."""
         return Scatter(self._mixture.values[:N_POINTS], self._mixture)
 
-    def preview(self, trained: TrainedNetwork) -> Any:
+    def preview(self, trained: TrainedNetwork) -> Scatter:
         """Points from fixed noise."""
         points = generate_samples(trained, N_POINTS, PREVIEW_SEED)
         return Scatter(points, self._mixture)
 
-    def picture(self, preview: Any) -> NDArray[np.uint8]:
+    def picture(self, preview: Scatter) -> NDArray[np.uint8]:
         """The points as a scatter."""
-        picture: NDArray[np.uint8] = preview.picture()
-        return picture
+        return preview.picture()

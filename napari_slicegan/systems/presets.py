@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from napari_slicegan.config.presets import Preset
+
 # What generators of images have no use for, and what their authors did without.
 _IMAGES: Mapping[str, object] = {
     "critic_heads": False,
@@ -155,21 +157,26 @@ _SPECGAN: Mapping[str, object] = {
     "checkpoint_minutes": 5.0,
 }
 
-IMAGE_PRESETS: Mapping[str, Mapping[str, object]] = {
-    **OASIS,
-    "realness-toy": _TOY,
-    "realness-toy-paper": _TOY_PAPER,
-    "realness-dcgan": _FACES,
-    "specgan": _SPECGAN,
-}
-
-IMAGE_SUMMARIES: Mapping[str, str] = {
+SYSTEM_PRESETS: Mapping[str, Preset] = {
     **{
-        name: f"Images of {values['patch_size']} pixels by a DCGAN for brain slices."
+        name: Preset(
+            f"Images of {values['patch_size']} pixels by a DCGAN for brain slices.",
+            values,
+        )
         for name, values in OASIS.items()
     },
-    "realness-toy": "Points of nine Gaussians by RealnessGAN: a test of the game.",
-    "realness-toy-paper": "The same with the published settings, which fare badly.",
-    "realness-dcgan": "Images of 256 pixels by RealnessGAN, as published for faces.",
-    "specgan": "Spectrograms, or other images of 128 pixels in which the row matters.",
+    "realness-toy": Preset(
+        "Points of nine Gaussians by RealnessGAN: a test of the adversarial training.",
+        _TOY,
+    ),
+    "realness-toy-paper": Preset(
+        "The same with the published settings, which recover few modes.", _TOY_PAPER
+    ),
+    "realness-dcgan": Preset(
+        "Images of 256 pixels by RealnessGAN, as published for faces.", _FACES
+    ),
+    "specgan": Preset(
+        "Spectrograms, or other images of 128 pixels in which the row matters.",
+        _SPECGAN,
+    ),
 }

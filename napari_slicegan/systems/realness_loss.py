@@ -14,6 +14,7 @@ from napari_slicegan.losses.base import Critic, CriticLoss
 from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import ObjectiveSettings
     from napari_slicegan.config.objective import AnchorLaw, RealnessForm
 
 DRAWS = 1000
@@ -237,3 +238,15 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
     """
     target = to_device(target, logits.device).to(logits.dtype)
     return -(target * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+
+
+def build_realness(settings: ObjectiveSettings) -> Realness:
+    """Objective with the anchors that the settings name."""
+    anchors = choose_anchors(
+        settings.anchors,
+        settings.outcomes,
+        settings.anchor_skew,
+        settings.real_anchor,
+        settings.generated_anchor,
+    )
+    return Realness(settings.outcomes, anchors, settings.realness_form)

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from napari_slicegan.models.blocks import SpectralConvolution, SpectralLinear
+from napari_slicegan.models.blocks import SpectralConvolution, SpectralLinear, normal
 from napari_slicegan.models.network import output_layer
+from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import (
     ImageCritic,
     ImageGenerator,
     ImageSpec,
     critic_edge,
     first_edge,
+    image_spec,
 )
 
 if TYPE_CHECKING:
     from napari_slicegan.models.blocks import ResampledHead
+    from napari_slicegan.models.table import CriticOrder
 
 FIRST_EDGE = 4
 SLOPE = 0.2
@@ -76,3 +79,13 @@ def build_spectral_critic(
     last = SpectralLinear(channels * edge**2, numbers)
     head = last if resampling is None else nn.Sequential(last, resampling)
     return ImageCritic(layers, head, outputs)
+
+
+def _spectral_critic(order: CriticOrder) -> nn.Module:
+    widths = order.settings.critic_widths
+    return build_spectral_critic(order.spec, widths, order.outputs, order.resampling)
+
+
+DCGAN_RELU = Architecture(
+    ImageSpec, image_spec, build_dcgan_relu, _spectral_critic, normal
+)

@@ -7,11 +7,14 @@ normalisation unless the settings ask for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from napari_slicegan.models.blocks import glorot_uniform
 from napari_slicegan.models.network import output_layer
+from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import (
     ImageCritic,
     ImageGenerator,
@@ -22,10 +25,14 @@ from napari_slicegan.systems.dcgan import (
     critic_edge,
     dense_head,
     first_edge,
+    image_spec,
 )
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import ArchitectureSettings
     from napari_slicegan.models.blocks import ResampledHead
+    from napari_slicegan.models.network import Output
+    from napari_slicegan.models.table import CriticOrder
 
 SLOPE = 0.2
 
@@ -85,3 +92,34 @@ def _doubling(spec: ImageSpec, inputs: int, outputs: int) -> nn.Module:
 
 def _norm(normalisation: str, width: int) -> nn.Module:
     return nn.BatchNorm2d(width) if normalisation == "batch" else nn.Identity()
+
+
+def _specgan_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> ImageSpec:
+    if settings.image_kernel % 2 == 0:
+        raise ValueError(
+            f"'Image kernel' must be odd so that it has a middle, got "
+            f"{settings.image_kernel}; use {settings.image_kernel + 1}."
+        )
+    return replace(
+        image_spec(settings, channels, output),
+        kernel=settings.image_kernel,
+        prior="uniform",
+        same=settings.image_padding,
+    )
+
+
+def _specgan_critic(order: CriticOrder) -> nn.Module:
+    return build_specgan_critic(
+        order.spec,
+        order.settings.critic_widths,
+        order.outputs,
+        order.resampling,
+        order.settings.critic_normalisation,
+    )
+
+
+SPECGAN = Architecture(
+    ImageSpec, _specgan_spec, build_specgan, _specgan_critic, glorot_uniform
+)

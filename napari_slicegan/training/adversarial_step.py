@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.config import DIMENSIONS
+from napari_slicegan.config import dimensions_of
 from napari_slicegan.data.transforms import OneHotPhases, most_probable
 from napari_slicegan.losses import build_objective
 from napari_slicegan.models import GeneratorNetwork, build_critic, build_generator
@@ -217,7 +217,7 @@ class Game:
         self.distributed = distributed
         self.precision = precision.choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
-        self.view = view_of(DIMENSIONS[spec.architecture], isotropic)
+        self.view = view_of(dimensions_of(spec.architecture), isotropic)
         heads = critic_heads(config, self.view, isotropic)
         self._per_axis = config.objective.update_per_axis
         self.objective = build_objective(config.objective)

@@ -25,11 +25,11 @@ from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.training.adversarial_step import Game
-from napari_slicegan.training.tasks import build_subject
+from napari_slicegan.training.tasks import build_task
 
 if TYPE_CHECKING:
     from napari_slicegan.models import Output
-    from napari_slicegan.training.tasks import Data, Subject
+    from napari_slicegan.training.tasks import Task, TrainingData
 
 # Batch norm needs more than one image.
 FEWEST = 2
@@ -176,7 +176,7 @@ class Estimate:
         return f"{text} That is too much: lower {MEMORY_SETTINGS}."
 
 
-def estimate(config: RunConfig, data: Data) -> Estimate:
+def estimate(config: RunConfig, data: TrainingData) -> Estimate:
     """What a run with these settings and data will need.
 
     Takes a second, the first time on a device a little more. The thread that calls
@@ -189,17 +189,17 @@ def estimate(config: RunConfig, data: Data) -> Estimate:
     """
     device = choose_device(config.training.device)
     config = with_volumes(config, data)
-    subject = build_subject(config, data)
-    cost = _cost(config, subject)
-    step_s = _seconds(config, subject, cost, device)
-    steps, minutes = subject.training.steps, subject.training.minutes
+    task = build_task(config, data)
+    cost = _cost(config, task)
+    step_s = _seconds(config, task, cost, device)
+    steps, minutes = task.training.steps, task.training.minutes
     if minutes is not None:
         steps = min(steps, math.ceil(60 * minutes / step_s))
     memory = cost.memory_bytes + OVERHEAD_BYTES
     return Estimate(step_s, steps, steps * step_s / 60, memory, free_memory(device))
 
 
-def with_volumes(config: RunConfig, data: Data) -> RunConfig:
+def with_volumes(config: RunConfig, data: TrainingData) -> RunConfig:
     """Settings of a new run, with the volumes of a step as numbers if a GPU has a say.
 
     On a CUDA device as many as its free memory holds by the estimate, a power of two
@@ -217,21 +217,21 @@ def with_volumes(config: RunConfig, data: Data) -> RunConfig:
     if device.type != "cuda" or given:
         return config
     usable = USED_SHARE * free_memory(device) - OVERHEAD_BYTES
-    subject, n = build_subject(config, data), MOST_VOLUMES
+    task, n = build_task(config, data), MOST_VOLUMES
     while True:
         config = config.changed(critic_batch_size=n, generator_batch_size=n)
-        if n <= VOLUMES or _cost(config, subject).memory_bytes <= usable:
+        if n <= VOLUMES or _cost(config, task).memory_bytes <= usable:
             return config
         n //= 2
 
 
-def _cost(config: RunConfig, subject: Subject) -> StepCost:
-    channels, values = subject.transform.channels, subject.transform.range
-    return step_cost(config, channels, output_of(values), subject.isotropic)
+def _cost(config: RunConfig, task: Task) -> StepCost:
+    channels, values = task.transform.channels, task.transform.range
+    return step_cost(config, channels, output_of(values), task.isotropic)
 
 
 def _seconds(
-    config: RunConfig, subject: Subject, cost: StepCost, device: torch.device
+    config: RunConfig, task: Task, cost: StepCost, device: torch.device
 ) -> float:
     """Seconds of a step: by the speed for volumes, or by steps of few images."""
     threads = torch.get_num_threads()
@@ -239,7 +239,7 @@ def _seconds(
     if lacks or config.architecture.dimensions == len(AXES):
         return cost.seconds(machine_speed(device, threads))
     most = max(config.training.volumes)
-    channels, output = subject.transform.channels, output_of(subject.transform.range)
+    channels, output = task.transform.channels, output_of(task.transform.range)
     found = probe(timed_settings(config, most), channels, output, device, threads)
     operations = {
         n: step_cost(timed_settings(config, n), channels, output, True).operations

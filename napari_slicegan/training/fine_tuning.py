@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training.adversarial_step import Game
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import TrainingData
 
 logger = logging.getLogger(__name__)
 
 
 def fine_tune(
-    source: str | Path, config: RunConfig, images: Data, path: str | Path
+    source: str | Path, config: RunConfig, images: TrainingData, path: str | Path
 ) -> Trainer:
     """Start a run in a new folder from the weights of another run.
 

@@ -43,11 +43,13 @@ from napari_slicegan.runtime.atomic_files import (
     remove_partial_files,
     replacing,
 )
-from napari_slicegan.training.tasks import FOLDERS, Data, load_data, save_data
+from napari_slicegan.training.tasks import load_data, micrographs_of, save_data
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from napari_slicegan.data.training_images import TrainingImages
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +79,9 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def create(cls, path: str | Path, config: RunConfig, images: Data) -> RunFolder:
+    def create(
+        cls, path: str | Path, config: RunConfig, images: TrainingData
+    ) -> RunFolder:
         """Start a run in a new or empty folder.
 
         Raises
@@ -148,9 +152,9 @@ class RunFolder:
 
     def images(self) -> TrainingImages:
         """The micrographs as they were trained on; other data are refused."""
-        return TrainingImages.load(self.path / FOLDERS[TrainingImages])
+        return micrographs_of(self.path)
 
-    def data(self) -> Data:
+    def data(self) -> TrainingData:
         """Whatever the run was trained on."""
         return load_data(self.path)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from napari_slicegan.config.registry import Table
 from napari_slicegan.data.patch_sampler import Source, patch_samplers
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import fit_transform
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.models import check_training_size, generator_spec, output_of
-from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
-from napari_slicegan.systems.image_set import ImageSet
-from napari_slicegan.systems.image_task import Images
-from napari_slicegan.systems.point_task import Points
 from napari_slicegan.training.adversarial_step import fractions_of, scaled_labels
 from napari_slicegan.training.monitors import (
     QualityMonitor,
@@ -30,89 +27,122 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import RunConfig, TrainingSettings
     from napari_slicegan.data.transforms import Transform
-    from napari_slicegan.models.generator_file import TrainedGenerator
-
-Data = TrainingImages | ImageSet | GaussianMixture
-
-FOLDERS: Mapping[type[Data], str] = {
-    TrainingImages: "micrographs",
-    ImageSet: "image-set",
-    GaussianMixture: "mixture",
-}
-"""Where in the run folder each kind is kept."""
-
+    from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
+    from napari_slicegan.training.monitors import MonitoredCurve
+    from napari_slicegan.volumes.volume import Volume
 
 Given = TrainingImages | Path | None
-"""What a user brings: micrographs; the path of a set of images, or of a volume."""
+"""What a user gives: micrographs; the path of a set of images, or of a volume."""
+PreviewT = TypeVar("PreviewT")
 
 
-def training_data(config: RunConfig, given: Given) -> Data:
-    """What a run with these settings is trained on.
+class TrainingData(Protocol):
+    """What a run can be trained on, kept in its folder."""
 
-    Raises
-    ------
-    ValueError
-        If it is not what the architecture can be trained on.
+    @property
+    def name(self) -> str:
+        """Where the data come from."""
+
+    @property
+    def what(self) -> str:
+        """What they are, in the plural, for sentences."""
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Edge of a pixel in nanometres; None where unknown."""
+
+    def save(self, folder: Path) -> None:
+        """Write the data into a new folder."""
+
+
+class Monitor(Protocol[PreviewT]):
+    """Measures previews while a run trains."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Measured values that go into the history."""
+
+    @property
+    def curves(self) -> Sequence[MonitoredCurve]:
+        """Measured values that are drawn."""
+
+    def measure(self, preview: PreviewT) -> MeasuredQuality:
+        """Quality of a preview."""
+
+
+class MeasuredQuality(Protocol):
+    """Measured values of a preview; its attributes are the monitor's columns."""
+
+    @property
+    def headline(self) -> float:
+        """The distance that is to fall."""
+
+    def sentence(self) -> str:
+        """A few words for a progress bar."""
+
+
+class Task(Protocol[PreviewT]):
+    """What a run makes, as the trainer and the estimates need it.
+
+    Built once for each run, from the settings and the data; raises a ValueError where
+    these do not fit together.
+
+    Attributes
+    ----------
+    transform
+        Data values to network values and back.
+    spec
+        The generator.
+    isotropic
+        Whether one set of images stands for all viewing directions.
+    samplers
+        Real samples, one source for each viewing direction.
+    training
+        Settings with the limits that the data imply.
+    epoch_steps
+        Steps in which as many images are seen as there are; None where there are no
+        epochs.
+    command
+        Of the command line, with which the trained generator is used.
     """
-    return _DATA[config.architecture.dimensions](config, given)
+
+    transform: Transform
+    spec: Any
+    isotropic: bool
+    samplers: Sequence[Source]
+    training: TrainingSettings
+    epoch_steps: int | None
+    command: str
+
+    @property
+    def monitor(self) -> Monitor[PreviewT]:
+        """Measures what `preview` makes."""
+
+    @property
+    def real_preview(self) -> PreviewT | None:
+        """Real samples as `preview` makes generated ones; None for volumes."""
+
+    def preview(self, trained: TrainedNetwork) -> PreviewT:
+        """What the generator makes, always from the same latents."""
+
+    def picture(self, preview: PreviewT) -> NDArray[np.uint8]:
+        """A preview as one small picture, [Y, X] or [Y, X, 3]."""
 
 
-def _of_volumes(config: RunConfig, given: Given) -> TrainingImages:
-    if isinstance(given, TrainingImages):
-        return given
-    raise ValueError(
-        f"The architecture '{config.architecture.architecture}' makes volumes from "
-        f"micrographs, got {given or 'none'}; give image files, or choose a preset for "
-        "sets of images."
-    )
+class TaskType(Protocol):
+    """A class of tasks: `TASKS` holds one for each thing that generators make."""
 
+    def __call__(self, config: RunConfig, data: TrainingData) -> Task[Any]:
+        """Task of the settings and the data."""
 
-def _of_images(config: RunConfig, given: Given) -> TrainingImages | ImageSet:
-    """A set of whole images, or micrographs to draw crops from."""
-    size, settings = config.architecture.patch_size, config.images
-    if isinstance(given, Path):
-        return ImageSet.open(given, size, settings)
-    if given is None:
-        raise ValueError(
-            f"The architecture '{config.architecture.architecture}' makes images like "
-            "those it is given, got none; give a folder of images, or micrographs."
-        )
-    if settings.cut_axis == "none":
-        return given
-    return ImageSet.of_micrographs(given, size, settings)
-
-
-_DATA: Mapping[int, Callable[[RunConfig, Given], Data]] = {
-    3: _of_volumes,
-    2: _of_images,
-    1: lambda config, given: nine_gaussians(),
-}
-"""By the dimensions of what the architecture makes."""
-
-
-def save_data(data: Data, run: Path) -> None:
-    """Write the data of a run into its folder."""
-    data.save(run / FOLDERS[type(data)])
-
-
-def load_data(run: Path) -> Data:
-    """Read the data of a run, of whatever kind.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or they are damaged.
-    """
-    for kind, name in FOLDERS.items():
-        if (run / name).is_dir():
-            return kind.load(run / name)
-    return TrainingImages.load(run / FOLDERS[TrainingImages])
+    def training_data(self, config: RunConfig, given: Given) -> TrainingData:
+        """Training data from what the user gives."""
 
 
 PREVIEW_SEED = 0
 
 
-class Volumes:
+class VolumeTask:
     """Volumes whose slices look like micrographs.
 
     Raises
@@ -123,9 +153,20 @@ class Volumes:
 
     command = "generate {} --size 128"
     epoch_steps: int | None = None
-    real_preview: Any = None
+    real_preview: Volume | None = None
 
-    def __init__(self, config: RunConfig, data: Data) -> None:
+    @staticmethod
+    def training_data(config: RunConfig, given: Given) -> TrainingImages:
+        """The micrographs that were given; refuses anything else."""
+        if isinstance(given, TrainingImages):
+            return given
+        raise ValueError(
+            f"The architecture '{config.architecture.architecture}' makes volumes from "
+            f"micrographs, got {given or 'none'}; give image files, or choose a preset "
+            "for sets of images."
+        )
+
+    def __init__(self, config: RunConfig, data: TrainingData) -> None:
         if not isinstance(data, TrainingImages):
             raise ValueError(
                 f"The architecture '{config.architecture.architecture}' makes volumes "
@@ -158,68 +199,77 @@ class Volumes:
         self._images = data
 
     @cached_property
-    def monitor(self) -> Any:
+    def monitor(self) -> QualityMonitor:
         """Compares previews with the micrographs."""
         slices = SliceDistance(self.samplers, self.transform) if self._slices else None
         return QualityMonitor(self._images, slices)
 
-    def preview(self, trained: TrainedGenerator) -> Any:
+    def preview(self, trained: TrainedGenerator) -> Volume:
         """Volume of the training size or a little more."""
         network = trained.network
         edge = network.size_rule.scale * (network.spec.latent_size - 1)
         return generate(trained, (edge,) * 3, PREVIEW_SEED)
 
-    def picture(self, preview: Any) -> NDArray[np.uint8]:
+    def picture(self, preview: Volume) -> NDArray[np.uint8]:
         """Its middle planes beside the real material."""
         return preview_image(self._images, preview)
 
 
-class Subject(Protocol):
-    """What the trainer asks for."""
+TASKS: Mapping[str, TaskType] = Table("task", {"volumes": VolumeTask})
+"""By what is made; see `napari_slicegan.config.add_task`."""
 
-    transform: Transform
-    spec: Any
-    samplers: Sequence[Source]
-    isotropic: bool
-    training: TrainingSettings
-    """Settings with the limits that the data imply."""
-    command: str
-    """Of the command line, with which the trained generator is used."""
-    epoch_steps: int | None
-    """Steps in which as many images are seen as there are; None for micrographs."""
-
-    @property
-    def monitor(self) -> Any:
-        """Measures what `preview` gives; its ``columns`` go into the history.
-
-        The answer has a ``headline`` that is to fall, and its ``curves`` are drawn.
-        """
-
-    @property
-    def real_preview(self) -> Any:
-        """Real samples as `preview` gives generated ones; None for volumes."""
-
-    def preview(self, trained: Any) -> Any:
-        """What the generator makes, always of the same latents."""
-
-    def picture(self, preview: Any) -> NDArray[np.uint8]:
-        """A preview as one small picture."""
+DATA: Mapping[str, type[Any]] = Table("data", {"micrographs": TrainingImages})
+"""Kinds of training data, by the name of their folder within that of the run."""
 
 
-SUBJECTS: Mapping[int, Callable[[RunConfig, Data], Subject]] = {
-    3: Volumes,
-    2: Images,
-    1: Points,
-}
-"""By the dimensions of what the architecture makes."""
+def training_data(config: RunConfig, given: Given) -> TrainingData:
+    """Training data of a run with these settings.
+
+    Raises
+    ------
+    ValueError
+        If what is given is not what the architecture can be trained on.
+    """
+    return TASKS[config.architecture.task].training_data(config, given)
 
 
-def build_subject(config: RunConfig, data: Data) -> Subject:
-    """Subject of the settings and the data.
+def build_task(config: RunConfig, data: TrainingData) -> Task[Any]:
+    """Task of the settings and the data.
 
     Raises
     ------
     ValueError
         If they do not fit together.
     """
-    return SUBJECTS[config.architecture.dimensions](config, data)
+    return TASKS[config.architecture.task](config, data)
+
+
+def save_data(data: TrainingData, run: Path) -> None:
+    """Write the data of a run into its folder."""
+    name = next(name for name, kind in DATA.items() if isinstance(data, kind))
+    data.save(run / name)
+
+
+def load_data(run: Path) -> TrainingData:
+    """Read the data of a run, of whatever kind.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they are damaged.
+    """
+    found = (name for name in DATA if (run / name).is_dir())
+    name = next(found, "micrographs")
+    data: TrainingData = DATA[name].load(run / name)
+    return data
+
+
+def micrographs_of(run: Path) -> TrainingImages:
+    """The micrographs of a run.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or they are damaged.
+    """
+    return TrainingImages.load(run / "micrographs")

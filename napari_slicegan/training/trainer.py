@@ -22,13 +22,13 @@ from napari_slicegan.training.history import LossHistory
 from napari_slicegan.training.report import FinishReason, StepReport
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.sources import on_device, shared
-from napari_slicegan.training.tasks import build_subject
+from napari_slicegan.training.tasks import build_task
 
 if TYPE_CHECKING:
     import torch
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import TrainingData
 
 logger = logging.getLogger(__name__)
 
@@ -68,30 +68,30 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, images: Data, folder: RunFolder | None = None
+        self, config: RunConfig, images: TrainingData, folder: RunFolder | None = None
     ) -> None:
         self.config = config
-        # Of the kind that the subject takes: it refuses others.
+        # Of the kind that the task takes: it refuses others.
         self.images: Any = images
         self.distributed = distributed = distributed_context()
         self.folder = folder if distributed.is_main else None
         self.device = distributed.device(config.training.device)
-        self.subject = subject = build_subject(config, images)
-        self.transform = subject.transform
-        self.monitor = subject.monitor
+        self.task = task = build_task(config, images)
+        self.transform = task.transform
+        self.monitor = task.monitor
         with memory_explained():
             self.game = Game(
-                config, subject.spec, subject.isotropic, self.device, distributed
+                config, task.spec, task.isotropic, self.device, distributed
             )
         self.samplers = [
             shared(on_device(one, self.device), distributed, self.game.axes_in_a_batch)
-            for one in subject.samplers
+            for one in task.samplers
         ]
         self.losses = LossHistory(self.device)
         self.step = 0
         self.clock = RunClock(
             *shared_epochs(
-                subject.training, subject.epoch_steps, distributed.world_size
+                task.training, task.epoch_steps, distributed.world_size
             )
         )
         self.images_seen = 0
@@ -109,7 +109,7 @@ class Trainer:
     def start(
         cls,
         config: RunConfig,
-        images: Data,
+        images: TrainingData,
         path: str | Path,
         prepare: Callable[[Trainer], None] | None = None,
     ) -> Trainer:
@@ -336,7 +336,7 @@ class Trainer:
         Volume, Sheet or Scatter
             A volume of the training size or a little more; a sheet of images; points.
         """
-        return self.subject.preview(self.trained_generator(8))
+        return self.task.preview(self.trained_generator(8))
 
     @property
     def progress(self) -> float:

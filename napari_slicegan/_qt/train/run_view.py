@@ -262,7 +262,7 @@ class RunView(QWidget):
         self._guard.reset()
         self.curves.guard.reset()
         trainer = run.trainer
-        real = trainer.subject.real_preview
+        real = trainer.task.real_preview
         is_volume = real is None
         self._show_preview = (
             self.pair.set_volume if is_volume else self.samples.set_generated

@@ -14,8 +14,8 @@ from napari_slicegan._qt.widgets.config_form import (
     ConfigForm,
     FieldEditor,
 )
-from napari_slicegan.config import DIMENSIONS, MicrographSettings, RunConfig
-from napari_slicegan.config.presets import PRESETS, SUMMARIES, preset
+from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
+from napari_slicegan.config.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
@@ -126,14 +126,16 @@ class TrainSettings(QWidget):
         blocked = self.preset.blockSignals(True)
         self.preset.set_value(config.preset)
         self.preset.blockSignals(blocked)
-        self.summary.setText(SUMMARIES.get(config.preset, ""))
+        self.summary.setText(
+            PRESETS.summary(config.preset) if config.preset in PRESETS else ""
+        )
         self._show(config)
 
     @property
     def dimensions(self) -> int:
         """Of what is made: 3 for volumes, 2 for images, 1 for points."""
         rows = self.form.parts["architecture"]
-        return DIMENSIONS[str(rows.editors["architecture"].value())]
+        return dimensions_of(str(rows.editors["architecture"].value()))
 
     def set_micrograph(self, settings: MicrographSettings) -> None:
         """Remember how the images were read; it belongs to the run's settings."""

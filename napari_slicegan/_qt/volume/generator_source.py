@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.volume.generation_job import load
 from napari_slicegan._qt.widgets.basics import button
 from napari_slicegan._qt.worker import SteeredWorker
-from napari_slicegan.config import DIMENSIONS
+from napari_slicegan.config import dimensions_of
 
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
@@ -135,8 +135,8 @@ class GeneratorSource(QGroupBox):
 
 def _facts(trained: TrainedNetwork) -> str:
     architecture = trained.network.spec.architecture
-    if DIMENSIONS[architecture] < 3:
-        made = MADE[DIMENSIONS[architecture]]
+    if dimensions_of(architecture) < 3:
+        made = MADE[dimensions_of(architecture)]
         return f"Trained on {trained.name}: makes {made}, architecture {architecture}."
     size = trained.voxel_size_nm
     known = "not known" if size is None else f"{size:g} nm"

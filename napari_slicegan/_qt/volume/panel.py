@@ -26,7 +26,7 @@ from napari_slicegan._qt.worker import (
     SteeredWorker,
     generation_worker,
 )
-from napari_slicegan.config import DIMENSIONS
+from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.samples import Sheet
 from napari_slicegan.volumes.volume import Volume
 
@@ -181,7 +181,7 @@ class VolumePanel(DropTarget, QWidget):
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()
         if trained is not None:
-            dimensions = DIMENSIONS[trained.network.spec.architecture]
+            dimensions = dimensions_of(trained.network.spec.architecture)
             if dimensions == 3:
                 scale = trained.network.size_rule.scale
                 self.form.set_generator(trained.voxel_size_nm, scale)

@@ -6,7 +6,7 @@ import types
 import typing
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QLocale, QObject, Qt, Signal
@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 from superqt import QLargeIntSpinBox
 
 from napari_slicegan._qt.widgets.basics import MessageLine, Section
-from napari_slicegan.config import RunConfig, Settings
+from napari_slicegan.config import RunConfig, Settings, choices_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -245,8 +245,8 @@ def field_editor(facts: FieldInfo) -> FieldEditor:
     parts = _parts(facts.annotation)
     optional = type(None) in parts
     kind = next(part for part in parts if part is not type(None))
-    if typing.get_origin(kind) is Literal:
-        return ChoiceEditor({choice: choice for choice in typing.get_args(kind)})
+    if choices := choices_of(facts):
+        return ChoiceEditor({choice: choice for choice in choices})
     if typing.get_origin(kind) is tuple:
         nested = "tuple" in str(typing.get_args(kind)[0])
         return NumbersEditor(nested=nested, optional=optional)
