@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.training.tasks import TrainingData
 
 logger = logging.getLogger(__name__)
 
