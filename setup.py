@@ -83,7 +83,7 @@ setup(
     install_requires=[*engine_requirements(), *WINDOW],
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": ["slicegan = napari_slicegan.cli.parser:main"],
+        "console_scripts": ["slicegan = napari_slicegan.cli:main"],
         "napari.manifest": ["napari-slicegan = napari_slicegan:napari.yaml"],
     },
     packages=[

@@ -21,7 +21,9 @@ Importing this package is fast: a public name loads its module when it is first 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.systems import register
@@ -88,4 +90,17 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+class _MovedModule(ModuleType):
+    """A module of release 0.1.0 that stands elsewhere now; loaded when used."""
+
+    def __init__(self, name: str, place: str) -> None:
+        super().__init__(f"{__name__}.{name}", f"Moved to {__name__}.{place}.")
+        self.__dict__["_place"] = f"{__name__}.{place}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._place), name)
+
+
 register()
+regions = _MovedModule("regions", "generation.regions")
+sys.modules[regions.__name__] = regions

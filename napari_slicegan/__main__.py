@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from napari_slicegan.cli.parser import main
+from napari_slicegan.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

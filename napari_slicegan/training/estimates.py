@@ -6,7 +6,7 @@ import functools
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import psutil
 import torch
@@ -28,7 +28,7 @@ from napari_slicegan.training.adversarial_step import Game
 from napari_slicegan.training.tasks import build_task
 
 if TYPE_CHECKING:
-    from napari_slicegan.models import Output
+    from napari_slicegan.models import Output, VolumeGenerator
     from napari_slicegan.training.tasks import Task, TrainingData
 
 # Batch norm needs more than one image.
@@ -225,13 +225,13 @@ def with_volumes(config: RunConfig, data: TrainingData) -> RunConfig:
         n //= 2
 
 
-def _cost(config: RunConfig, task: Task) -> StepCost:
+def _cost(config: RunConfig, task: Task[Any, Any]) -> StepCost:
     channels, values = task.transform.channels, task.transform.range
     return step_cost(config, channels, output_of(values), task.isotropic)
 
 
 def _seconds(
-    config: RunConfig, task: Task, cost: StepCost, device: torch.device
+    config: RunConfig, task: Task[Any, Any], cost: StepCost, device: torch.device
 ) -> float:
     """Seconds of a step: by the speed for volumes, or by steps of few images."""
     threads = torch.get_num_threads()
@@ -339,7 +339,8 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
     try:
         with META:
             # The channels of the material do not change any size.
-            rule = build_generator(volume_spec(config, 2, "phases")).size_rule
+            network = build_generator(volume_spec(config, 2, "phases"))
+            rule = cast("VolumeGenerator", network).size_rule
     except ValueError:
         return {}
     halved = 2 ** len(config.architecture.critic_widths)

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import RunConfig, TrainingSettings
     from napari_slicegan.data.transforms import Transform
-    from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
+    from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.training.monitors import MonitoredCurve
     from napari_slicegan.volumes.volume import Volume
 
 Given = TrainingImages | Path | None
 """What a user gives: micrographs; the path of a set of images, or of a volume."""
 PreviewT = TypeVar("PreviewT")
+MeasuredT = TypeVar("MeasuredT", contravariant=True)
+TrainedT = TypeVar("TrainedT", contravariant=True)
 
 
 class TrainingData(Protocol):
@@ -55,7 +57,7 @@ class TrainingData(Protocol):
         """Write the data into a new folder."""
 
 
-class Monitor(Protocol[PreviewT]):
+class Monitor(Protocol[MeasuredT]):
     """Measures previews while a run trains."""
 
     @property
@@ -66,7 +68,7 @@ class Monitor(Protocol[PreviewT]):
     def curves(self) -> Sequence[MonitoredCurve]:
         """Measured values that are drawn."""
 
-    def measure(self, preview: PreviewT) -> MeasuredQuality:
+    def measure(self, preview: MeasuredT) -> MeasuredQuality:
         """Quality of a preview."""
 
 
@@ -81,7 +83,7 @@ class MeasuredQuality(Protocol):
         """A few words for a progress bar."""
 
 
-class Task(Protocol[PreviewT]):
+class Task(Protocol[TrainedT, PreviewT]):
     """What a run makes, as the trainer and the estimates need it.
 
     Built once for each run, from the settings and the data; raises a ValueError where
@@ -122,7 +124,7 @@ class Task(Protocol[PreviewT]):
     def real_preview(self) -> PreviewT | None:
         """Real samples as `preview` makes generated ones; None for volumes."""
 
-    def preview(self, trained: TrainedNetwork) -> PreviewT:
+    def preview(self, trained: TrainedT) -> PreviewT:
         """What the generator makes, always from the same latents."""
 
     def picture(self, preview: PreviewT) -> NDArray[np.uint8]:
@@ -132,7 +134,7 @@ class Task(Protocol[PreviewT]):
 class TaskType(Protocol):
     """A class of tasks: `TASKS` holds one for each thing that generators make."""
 
-    def __call__(self, config: RunConfig, data: TrainingData) -> Task[Any]:
+    def __call__(self, config: RunConfig, data: TrainingData) -> Task[Any, Any]:
         """Task of the settings and the data."""
 
     def training_data(self, config: RunConfig, given: Given) -> TrainingData:
@@ -233,7 +235,7 @@ def training_data(config: RunConfig, given: Given) -> TrainingData:
     return TASKS[config.architecture.task].training_data(config, given)
 
 
-def build_task(config: RunConfig, data: TrainingData) -> Task[Any]:
+def build_task(config: RunConfig, data: TrainingData) -> Task[Any, Any]:
     """Task of the settings and the data.
 
     Raises
