@@ -405,7 +405,7 @@ class Trainer:
         """Write its picture to the run folder; after an epoch also as a sheet."""
         if self.folder is None:
             return
-        picture = self.subject.picture(preview)
+        picture = self.task.picture(preview)
         self.folder.write_preview(picture)
         if self.clock.epoch_steps and self.clock.ends_epoch(self.step):
             self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)

@@ -14,7 +14,7 @@ import torch
 
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
-from tests.killed_runs import DELAYS_S, EVENTS, N_WRITTEN
+from tests.training.killed_runs import DELAYS_S, EVENTS, N_WRITTEN
 from tests.toys import train
 
 pytestmark = pytest.mark.skipif(
@@ -32,7 +32,7 @@ def killed(
     """Folder of the killed runs."""
     path = tmp_path_factory.mktemp("killed")
     subprocess.run(
-        [sys.executable, "-m", "tests.killed_runs", str(path)],
+        [sys.executable, "-m", "tests.training.killed_runs", str(path)],
         cwd=pytestconfig.rootpath,
         check=True,
         timeout=240,

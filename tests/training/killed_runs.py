@@ -1,4 +1,4 @@
-"""Trains toy runs and kills them: ``python -m tests.killed_runs FOLDER``.
+"""Trains toy runs and kills them: ``python -m tests.training.killed_runs FOLDER``.
 
 Each run is a child of this process, which has loaded torch once for all of them.
 """

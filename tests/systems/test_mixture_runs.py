@@ -23,7 +23,7 @@ from napari_slicegan.systems.point_task import PointMonitor, PointQuality, Scatt
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import small_image_config, toy_set
-from tests.test_resume import final_state
+from tests.training.test_resume import final_state
 from tests.toys import train
 
 SMALL = {

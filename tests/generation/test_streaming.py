@@ -90,7 +90,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Volumes whose processes were killed at different uses of files."""
     folder = tmp_path_factory.mktemp("killed")
     command = [sys.executable, "-m", "tests.killed_streams", str(folder)]
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     subprocess.run(command, check=True, cwd=root)
     return folder
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from npe2.manifest.contributions import ContributionPoints
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "napari.yaml"
 PACKAGED = Path(napari_slicegan.__file__).with_name("napari.yaml")
 
