@@ -21,7 +21,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
-    from napari_slicegan.systems.image_task import ImageQuality
+    from napari_slicegan.systems.image_task import ImageMonitor, ImageQuality
 
 FILE, PLANES = "mri.csv", "planes.npy"
 SAMPLES, REAL = "samples.png", "real.png"
@@ -107,13 +107,11 @@ def planes(options: argparse.Namespace, size: int) -> ImageSet:
 
 def second_set(trainer: Trainer) -> ImageQuality:
     """The quality of real images that are drawn anew."""
-    (source,), monitor = trainer.samplers, trainer.monitor
+    (source,) = trainer.samplers
+    monitor = cast("ImageMonitor", trainer.monitor)
     rng = torch.Generator().manual_seed(1)
     drawn = source.sample(len(monitor.real_values), rng)
-    measured: ImageQuality = monitor.measure(
-        Sheet(trainer.transform.inverse(drawn, 1), 0, 1)
-    )
-    return measured
+    return monitor.measure(Sheet(trainer.transform.inverse(drawn, 1), 0, 1))
 
 
 def moment(seconds: float, step: int, quality: Any) -> Row:

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from matplotlib.figure import Figure
 from napari_slicegan.sample_data import path as sample_path
@@ -35,6 +35,8 @@ from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from napari_slicegan.systems.image_task import ImageQuality
 
 FILE, TABLE, FIGURE = "objectives.csv", "objectives.txt", "objectives.png"
 SAMPLE = "nanoporous_gold"
@@ -63,15 +65,15 @@ _ADAM: Mapping[str, object] = {
     "critic_steps": 1,
     "generator_steps": 1,
     "penalty_weight": 0.0,
-    "decay_from": 1.0,
-    "output_rate": 1.0,
+    "lr_decay_start": 1.0,
+    "output_lr_scale": 1.0,
     "lookahead": 0,
 }
 _RMSPROP = {**_ADAM, "generator_optimiser": "rmsprop", "critic_optimiser": "rmsprop"}
 
 
 def _rate(rate: float) -> dict[str, float]:
-    return {"generator_rate": rate, "critic_rate": rate}
+    return {"generator_lr": rate, "critic_lr": rate}
 
 
 # What each objective was published with.
@@ -84,7 +86,7 @@ PUBLISHED: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "betas": (0.0, 0.9),
             "critic_steps": 5,
             "penalty_weight": 10.0,
-            "penalty_every": 1,
+            "penalty_interval": 1,
         },
         # Arjovsky et al. 2017, algorithm 1.
         "wgan": {
@@ -165,7 +167,7 @@ def train(config: RunConfig, images: TrainingImages, every: float) -> list[Row]:
 
 def moment(trainer: Trainer) -> Row:
     """Measure images of the generator as it is now."""
-    quality = trainer.monitor.measure(trainer.preview())
+    quality = cast("ImageQuality", trainer.monitor.measure(trainer.preview()))
     config = trainer.config
     return {
         "objective": config.objective.objective,

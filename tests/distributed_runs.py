@@ -30,7 +30,7 @@ from tests.toys import finish_of, phases_image, small_config, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import TrainingData
 
 N = 2
 TIMEOUT_S = 240
@@ -68,10 +68,10 @@ def toy_material(isotropic: bool = True) -> TrainingImages:
     return TrainingImages.anisotropic(z=z, y=y, x=x)
 
 
-def cases() -> dict[str, tuple[RunConfig, Data]]:
+def cases() -> dict[str, tuple[RunConfig, TrainingData]]:
     """Runs that are compared with those of one process."""
     config = small_config().changed(**SETTINGS)
-    found: dict[str, tuple[RunConfig, Data]] = {
+    found: dict[str, tuple[RunConfig, TrainingData]] = {
         name: (config.changed(**changes), toy_material())
         for name, changes in VARIANTS.items()
     }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from napari_slicegan.config import DIMENSIONS, ArchitectureSettings, ObjectiveSettings
+from napari_slicegan.config import (
+    ArchitectureSettings,
+    ObjectiveSettings,
+    choices_of,
+    dimensions_of,
+)
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.losses import OBJECTIVES
@@ -21,17 +26,16 @@ from tests.toys import phases_image, small_config, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import TrainingData
 
 STEPS = 3
-OF_VOLUMES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 3]
-OF_IMAGES = [name for name in ARCHITECTURES if DIMENSIONS[name] == 2]
+OF_VOLUMES = [name for name in ARCHITECTURES if dimensions_of(name) == 3]
+OF_IMAGES = [name for name in ARCHITECTURES if dimensions_of(name) == 2]
 
 
 def test_every_setting_has_an_architecture() -> None:
     field = ArchitectureSettings.model_fields["architecture"]
-    assert sorted(get_args(field.annotation)) == sorted(ARCHITECTURES)
-    assert sorted(DIMENSIONS) == sorted(ARCHITECTURES)
+    assert sorted(choices_of(field)) == sorted(ARCHITECTURES)
 
 
 def test_every_architecture_has_a_preset() -> None:
@@ -39,7 +43,7 @@ def test_every_architecture_has_a_preset() -> None:
     assert used == set(ARCHITECTURES)
 
 
-def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
+def toy_of_images(architecture: str) -> tuple[RunConfig, TrainingData]:
     """As many layers as the preset, but narrow ones."""
     of = ARCHITECTURES[architecture]
     published = next(
@@ -58,7 +62,7 @@ def toy_of_images(architecture: str) -> tuple[RunConfig, Data]:
         critic_batch_size=4,
         steps=STEPS,
     )
-    if DIMENSIONS[architecture] == 1:
+    if dimensions_of(architecture) == 1:
         return config, nine_gaussians()
     return config, ImageSet(ellipses(32, size), "ellipses")
 
@@ -69,8 +73,8 @@ def test_every_architecture_with_every_objective(
     architecture: str, objective: str, toy_images: TrainingImages
 ) -> None:
     config: RunConfig = small_config().changed(architecture=architecture)
-    data: Data = toy_images
-    if DIMENSIONS[architecture] < 3:
+    data: TrainingData = toy_images
+    if dimensions_of(architecture) < 3:
         config, data = toy_of_images(architecture)
     trainer = Trainer(config.changed(objective=objective, steps=STEPS), data)
     wanted = ObjectiveSettings().outcomes if objective == "realness" else 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 
@@ -64,6 +64,18 @@ def volume_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSp
             "volumes; choose 'slicegan' or 'slicegan-rc' for volumes."
         )
     return spec
+
+
+@overload
+def build_generator(
+    spec: GeneratorSpec, rng: torch.Generator | None = None
+) -> VolumeGenerator: ...
+
+
+@overload
+def build_generator(
+    spec: Any, rng: torch.Generator | None = None
+) -> GeneratorNetwork: ...
 
 
 def build_generator(spec: Any, rng: torch.Generator | None = None) -> GeneratorNetwork:

@@ -6,7 +6,7 @@ import functools
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
@@ -28,7 +28,7 @@ from napari_slicegan.training.adversarial_step import Game
 from napari_slicegan.training.tasks import build_task
 
 if TYPE_CHECKING:
-    from napari_slicegan.models import Output, VolumeGenerator
+    from napari_slicegan.models import Output
     from napari_slicegan.training.tasks import Task, TrainingData
 
 # Batch norm needs more than one image.
@@ -339,8 +339,7 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
     try:
         with META:
             # The channels of the material do not change any size.
-            network = build_generator(volume_spec(config, 2, "phases"))
-            rule = cast("VolumeGenerator", network).size_rule
+            rule = build_generator(volume_spec(config, 2, "phases")).size_rule
     except ValueError:
         return {}
     halved = 2 ** len(config.architecture.critic_widths)

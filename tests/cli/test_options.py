@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import pytest
 
 from napari_slicegan.cli.parser import main
-from napari_slicegan.config import RunConfig, group_of_field
+from napari_slicegan.config import RunConfig, choices_of, group_of_field
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training.trainer import Trainer
@@ -138,8 +138,7 @@ CHOICES = [
     (name, choice)
     for name, group in group_of_field().items()
     for info in [type(getattr(RunConfig(), group)).model_fields[name]]
-    if get_origin(info.annotation) is Literal
-    for choice in get_args(info.annotation)
+    for choice in choices_of(info)
 ]
 
 

@@ -12,8 +12,6 @@ from torch import nn
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.models import (
     GeneratorSpec,
-    ImageGenerator,
-    ImageSpec,
     VolumeGenerator,
 )
 from napari_slicegan.models.generator_file import (
@@ -22,7 +20,7 @@ from napari_slicegan.models.generator_file import (
     trained_network,
 )
 from napari_slicegan.models.sizes import SizeRule
-from napari_slicegan.systems.dcgan import Squared
+from napari_slicegan.systems.dcgan import ImageGenerator, ImageSpec, Squared
 
 if TYPE_CHECKING:
     from napari_slicegan.models.network import GeneratorNetwork

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.config import ObjectiveSettings
+from napari_slicegan.config import ObjectiveSettings, choices_of
 from napari_slicegan.losses import OBJECTIVES, Objective, build_objective
 
 # Those with a gradient penalty, and those whose critic gives one score.
@@ -17,7 +15,7 @@ SCORED = [*PENALISED, "wgan"]
 
 
 def test_every_setting_has_an_objective() -> None:
-    names = get_args(ObjectiveSettings.model_fields["objective"].annotation)
+    names = choices_of(ObjectiveSettings.model_fields["objective"])
     assert sorted(names) == sorted(OBJECTIVES)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.config import DIMENSIONS, KernelSet, RunConfig
+from napari_slicegan.config import KernelSet, RunConfig, dimensions_of
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models import (
     ARCHITECTURES,
@@ -23,7 +23,7 @@ from napari_slicegan.models.blocks import CONVOLUTIONS
 from napari_slicegan.models.slicegan import GeneratorSpec, PlaneCritic, VolumeGenerator
 from tests.toys import parameter_count
 
-OF_VOLUMES = sorted(name for name in ARCHITECTURES if DIMENSIONS[name] == 3)
+OF_VOLUMES = sorted(name for name in ARCHITECTURES if dimensions_of(name) == 3)
 PLAIN: tuple[KernelSet, ...] = ((4, 2, 2), (4, 2, 2), (4, 2, 3))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -194,7 +194,7 @@ def test_two_minutes_halve_the_distance(tmp_path: Path) -> None:
     )
     images = toy_set(256)
     trainer = Trainer.start(config, images, tmp_path / "run")
-    before = trainer.monitor.measure(trainer.preview()).swd
+    before = cast("ImageQuality", trainer.monitor.measure(trainer.preview())).swd
     reports = train(trainer)
     seen = [report.quality for report in reports]
     measured = [quality for quality in seen if isinstance(quality, ImageQuality)]

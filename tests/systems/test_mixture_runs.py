@@ -185,7 +185,8 @@ def trained_on_the_mixture(seed: int, **changes: Any) -> tuple[PointQuality, flo
     train(trainer)
     seconds = time.process_time() - started
     points = generate_samples(trainer.trained_generator(), 10_000, 1)
-    return trainer.monitor.measure(Scatter(points, nine_gaussians())), seconds
+    monitor = PointMonitor(nine_gaussians())
+    return monitor.measure(Scatter(points, nine_gaussians())), seconds
 
 
 @pytest.mark.slow
@@ -236,7 +237,7 @@ def test_the_published_settings_fare_badly() -> None:
     config = preset("realness-toy-paper").changed(device="cpu", threads=1)
     trainer = Trainer(config, nine_gaussians())
     train(trainer)
-    measured = trainer.monitor.measure(trainer.preview())
+    measured = PointMonitor(nine_gaussians()).measure(trainer.preview())
     assert measured.modes <= 5
     assert measured.high_quality < 0.15
 

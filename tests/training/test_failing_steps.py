@@ -93,8 +93,9 @@ def breaks_the_monitor(trainer: Trainer, error: BaseException) -> None:
     def fail(volume: object) -> None:
         raise error
 
-    trainer.monitor = QualityMonitor(trainer.images)
-    trainer.monitor.measure = fail
+    monitor: Any = QualityMonitor(trainer.images)
+    monitor.measure = fail
+    trainer.monitor = monitor
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ class FixedQuality:
     """Stands for the monitor; gives one distance after another, in some seconds."""
 
     columns = tuple(field.name for field in fields(Quality))
+    curves = ()
 
     def __init__(
         self, *distances: float, clock: SlowMotion | None = None, seconds: float = 0

@@ -22,7 +22,7 @@ from napari_slicegan.models import cost as operation_counter
 from napari_slicegan.models.cost import META, Counter
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
-from napari_slicegan.systems.presets import IMAGE_PRESETS
+from napari_slicegan.systems.presets import SYSTEM_PRESETS
 from napari_slicegan.training import estimates as estimates
 from napari_slicegan.training.estimates import (
     Estimate,
@@ -40,7 +40,7 @@ from tests.toys import Crops, parameter_count
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
-    from napari_slicegan.training.tasks import Data
+    from napari_slicegan.training.tasks import TrainingData
     from tests.conftest import MakeGame
 
 FLOAT = 4
@@ -143,7 +143,7 @@ def test_operations_of_points_are_those_of_a_computed_step() -> None:
 
 
 def assert_operations_are_computed(
-    config: RunConfig, data: Data, channels: int, output: Output
+    config: RunConfig, data: TrainingData, channels: int, output: Output
 ) -> None:
     trainer = Trainer(config, data)
     (source,) = trainer.samplers
@@ -155,7 +155,7 @@ def assert_operations_are_computed(
     assert cost.operations == pytest.approx(counter.get_total_flops())
 
 
-@pytest.mark.parametrize("name", sorted(IMAGE_PRESETS))
+@pytest.mark.parametrize("name", sorted(SYSTEM_PRESETS))
 def test_every_preset_of_images_has_an_estimate(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,9 @@ def test_every_preset_of_images_has_an_estimate(
     monkeypatch.setattr(estimates, "probe", lambda *settings: timed)
     config = preset(name).changed(evaluation_images=16, device="cpu")
     size = config.architecture.patch_size
-    data: Data = ImageSet(np.arange(2.0 * size**2).reshape(2, size, size) + 1, "ramps")
+    data: TrainingData = ImageSet(
+        np.arange(2.0 * size**2).reshape(2, size, size) + 1, "ramps"
+    )
     channels = 1
     output: Output = "signed"
     if config.architecture.dimensions == 1:

@@ -11,7 +11,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.jobs import Machine
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.config.presets import PRESETS, SUMMARIES
+from napari_slicegan.config.presets import PRESETS
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -42,7 +42,7 @@ def test_a_preset_brings_its_settings(
     settings.preset.set_value("slicegan-head")
     settings.preset.set_value(name)
     assert settings.value() == PRESETS[name]
-    assert settings.summary.text() == SUMMARIES[name]
+    assert settings.summary.text() == PRESETS.summary(name)
 
 
 def test_a_preset_leaves_the_device_and_the_micrograph_alone(
