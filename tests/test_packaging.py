@@ -113,7 +113,7 @@ def test_base_names_no_qt_binding() -> None:
 
 def test_command_line_is_installed() -> None:
     [script] = distribution("napari-slicegan").entry_points.select(name="slicegan")
-    assert script.value == "napari_slicegan.cli.parser:main"
+    assert script.value == "napari_slicegan.cli:main"
     assert callable(script.load())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from napari_slicegan.config.base import Choices, KernelSet, Settings, Widths
 from napari_slicegan.config.registry import add_part
@@ -60,7 +60,7 @@ def dimensions_of(architecture: str) -> int:
 class ArchitectureSettings(Settings):
     """The networks."""
 
-    architecture: Annotated[str, Choices(lambda: tuple(TASKS))] = Field(
+    architecture: Annotated[str, AfterValidator(Choices(lambda: tuple(TASKS)))] = Field(
         "auto",
         title="Architecture",
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -29,7 +27,9 @@ KernelSet = tuple[
 
 @dataclass(frozen=True)
 class Choices:
-    """Annotation of a text setting: its value is one of these names.
+    """Validator of a text setting whose value is one of some names.
+
+    Used as ``Annotated[str, AfterValidator(Choices(names))]``.
 
     Parameters
     ----------
@@ -40,20 +40,12 @@ class Choices:
 
     names: Callable[[], tuple[str, ...]]
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return no_info_after_validator_function(self._checked, handler(source))
-
-    def _checked(self, value: str) -> str:
+    def __call__(self, value: str) -> str:
+        """The value, if it is one of the names."""
         names = self.names()
         if value not in names:
             *others, last = map(repr, names)
-            raise PydanticCustomError(
-                "literal_error",
-                "Input should be {choices}",
-                {"choices": f"{', '.join(others)} or {last}"},
-            )
+            raise ValueError(f"input should be {', '.join(others)} or {last}")
         return value
 
 
@@ -61,8 +53,10 @@ def choices_of(facts: FieldInfo) -> tuple[str, ...]:
     """Values that a setting can have; empty where they are not a list of names."""
     if get_origin(facts.annotation) is Literal:
         return get_args(facts.annotation)
-    found = (rule for rule in facts.metadata if isinstance(rule, Choices))
-    return next((rule.names() for rule in found), ())
+    for rule in facts.metadata:
+        if isinstance(rule, AfterValidator) and isinstance(rule.func, Choices):
+            return rule.func.names()
+    return ()
 
 
 class Settings(BaseModel):

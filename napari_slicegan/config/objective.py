@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from napari_slicegan.config.base import Choices, Settings
 from napari_slicegan.config.registry import part_names
@@ -22,7 +22,8 @@ class ObjectiveSettings(Settings):
     """The GAN objective of generator and critic."""
 
     objective: Annotated[
-        str, Choices(lambda: (*OBJECTIVE_NAMES, *part_names("objective")))
+        str,
+        AfterValidator(Choices(lambda: (*OBJECTIVE_NAMES, *part_names("objective")))),
     ] = Field(
         "r3gan",
         title="Objective",

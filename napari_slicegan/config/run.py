@@ -113,6 +113,8 @@ def _sentence(fault: Any) -> str:
         if field is not None:
             name = f"'{field.title}' ({path[1]})"
     message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] == "value_error":
+        message = str(fault["ctx"]["error"])
     if fault["type"] == "string_pattern_mismatch" and field is not None:
         # What the description lists, instead of a regular expression.
         message = f"should be {str(field.description).rstrip('.')}"

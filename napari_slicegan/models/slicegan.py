@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_slicegan.config.base import KernelSet  # noqa: TC001 - pydantic reads the fields of GeneratorSpec
 from napari_slicegan.models.blocks import (
     PixelNorm,
     ResizeConvolution,
@@ -31,7 +32,6 @@ from napari_slicegan.models.sizes import (
 )
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import KernelSet
     from napari_slicegan.models.blocks import ResampledHead
 
 

@@ -77,7 +77,7 @@ def test_settings_are_immutable() -> None:
         ({"seed": -1}, r"'Seed' \(seed\): .*greater than or equal to 0; got -1\.$"),
         ({"minutes": 0}, r"'Minutes' \(minutes\): .*greater than 0; got 0\.$"),
         ({"steps": 1.5}, r"'Steps' \(steps\): .*integer.*; got 1\.5\.$"),
-        ({"objective": "gan"}, r"'Objective' \(objective\): .*'wgan-gp' or 'r3gan'"),
+        ({"objective": "gan"}, r"'Objective' \(objective\): .*'r3gan' or 'realness'"),
         ({"betas": (0.5, 1.0)}, r"'Adam betas' \(betas\): .*less than 1; got 1\.0\.$"),
         ({"betas": (0.5,)}, r"'Adam betas' \(betas\): "),
         ({"critic_widths": ()}, r"'Critic widths' \(critic_widths\): .*at least 1"),
