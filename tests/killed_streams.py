@@ -15,8 +15,8 @@ import torch
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import StreamedVolume
-from tests.training.killed_runs import kill_at_event
 from tests.toys import random_generator
+from tests.training.killed_runs import kill_at_event
 
 SIZE, SEED, TILE_LATENTS = (40, 33, 24), 3, 4
 BLOCKS_BEFORE = 5

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.qt
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
-class Shell(InteractiveShell):  # type: ignore[misc]
+class Shell(InteractiveShell):
     """Runs cells as a kernel does; Qt's events are those of the test."""
 
     def enable_gui(self, gui: str | None = None) -> None:

@@ -27,10 +27,10 @@ from napari_slicegan.runtime.optional_packages import optional_package
 if TYPE_CHECKING:
     from napari_slicegan.models.sizes import SizeRule
 
-    Ask = Callable[[list[Spans]], object]
 
 Span = tuple[int, int]
 Spans = tuple[Span, Span, Span]
+Ask = Callable[[list[Spans]], object]
 
 
 @torch.no_grad()
@@ -124,6 +124,11 @@ class EndlessVolume:
         # Of the pieces that are kept, held for a moment only; and of the network.
         self._lock = threading.Lock()
         self._network_lock = threading.Lock()
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the voxels that are kept, at most `cache_bytes`."""
+        return self._kept_bytes
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Voxels of whole numbers and slices, as of an array."""

@@ -90,9 +90,7 @@ class Trainer:
         self.losses = LossHistory(self.device)
         self.step = 0
         self.clock = RunClock(
-            *shared_epochs(
-                task.training, task.epoch_steps, distributed.world_size
-            )
+            *shared_epochs(task.training, task.epoch_steps, distributed.world_size)
         )
         self.images_seen = 0
         self.on_pause: Callable[[bool], None] | None = None

@@ -109,6 +109,7 @@ def test_a_fault_after_the_work_was_cancelled_is_not_reported(qtbot: QtBot) -> N
         begun.set()
         assert late.wait(60)
         yield 0.5 / 0
+        return ""
 
     worker = GenerationWorker(fails)
     log = Log(worker)

@@ -23,8 +23,8 @@ from napari_slicegan.training.report import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
-from tests.training.test_resume import final_state
 from tests.toys import finish_of, parameter_count, phases_image, train
+from tests.training.test_resume import final_state
 
 CLIPPED = {"objective": "wgan", "critic_optimiser": "rmsprop", "critic_steps": 2}
 VARIANTS: dict[str, dict[str, Any]] = {

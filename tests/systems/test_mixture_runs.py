@@ -23,8 +23,8 @@ from napari_slicegan.systems.point_task import PointMonitor, PointQuality, Scatt
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import small_image_config, toy_set
-from tests.training.test_resume import final_state
 from tests.toys import train
+from tests.training.test_resume import final_state
 
 SMALL = {
     "generator_widths": (8, 8),

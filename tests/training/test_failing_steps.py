@@ -127,7 +127,7 @@ def test_half_a_step_is_never_saved(
 
 def breaks_the_preview(trainer: Trainer, error: Exception) -> None:
     """Halfway: the averaged generator has seen some of its latents."""
-    calls = []
+    calls: list[None] = []
 
     def fail(*_: object) -> None:
         calls.append(None)
@@ -141,7 +141,8 @@ def breaks_the_picture(trainer: Trainer, error: Exception) -> None:
     def fail(preview: object) -> None:
         raise error
 
-    trainer.subject.picture = fail
+    task: Any = trainer.task
+    task.picture = fail
 
 
 @pytest.mark.parametrize(

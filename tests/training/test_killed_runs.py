@@ -14,8 +14,8 @@ import torch
 
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
-from tests.training.killed_runs import DELAYS_S, EVENTS, N_WRITTEN
 from tests.toys import train
+from tests.training.killed_runs import DELAYS_S, EVENTS, N_WRITTEN
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="kills forked processes, which needs Unix"

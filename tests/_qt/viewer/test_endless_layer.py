@@ -47,7 +47,9 @@ def network(monkeypatch: pytest.MonkeyPatch) -> SlowNetwork:
 
 
 def endless_volume(*shape: int) -> EndlessVolume:
-    return EndlessVolume(VolumePlan(random_generator(OneHotPhases([0, PHASE])), shape))
+    z, y, x = shape
+    trained = random_generator(OneHotPhases([0, PHASE]))
+    return EndlessVolume(VolumePlan(trained, (z, y, x)))
 
 
 def test_a_slice_is_there_at_once_and_its_voxels_later(
