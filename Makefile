@@ -70,6 +70,7 @@ test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
 lint: $(DEV)  ## check style, types and spelling
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/typos
 

@@ -34,7 +34,14 @@ EXTRAS = {
         "pytest-xdist>=3.5",
     ],
 }
-LINT = ["build>=1.2", "mypy>=1.14", "pre-commit>=4", "ruff>=0.9", "typos>=1.29"]
+LINT = [
+    "build>=1.2",
+    "import-linter>=2.1",
+    "mypy>=1.14",
+    "pre-commit>=4",
+    "ruff>=0.9",
+    "typos>=1.29",
+]
 EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"], *EXTRAS["scale"]]
 EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]
 
