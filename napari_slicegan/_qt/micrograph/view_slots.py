@@ -7,20 +7,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QSize, Qt, Signal
+from qtpy.QtCore import QPointF, QSize, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
     QGridLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import DropTarget
+from napari_slicegan._qt.widgets.basics import DropTarget, button
 from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
@@ -132,11 +131,15 @@ class ViewSlot(DropTarget, QFrame):
         self._content = QLabel()
         self._content.setObjectName(f"content_{name}")
         self._content.setWordWrap(True)
-        self.layer_button = _button("From layer", f"from_layer_{name}")
-        self.layer_button.setToolTip("Take the selected Image or Labels layers.")
-        self.browse_button = _button("Browse...", f"browse_{name}")
-        self.browse_button.setToolTip("Choose image files; or drop them here.")
-        self.clear_button = _button("Clear", f"clear_{name}")
+        self.layer_button = button(
+            f"from_layer_{name}",
+            "From layer",
+            "Use the selected Image or Labels layers.",
+        )
+        self.browse_button = button(
+            f"browse_{name}", "Browse...", "Choose image files, or drop them here."
+        )
+        self.clear_button = button(f"clear_{name}", "Clear")
         # layout
         layout = QGridLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -145,8 +148,8 @@ class ViewSlot(DropTarget, QFrame):
         layout.addWidget(self._title, 0, 1, 1, 3)
         layout.addWidget(self._content, 1, 1, 1, 3)
         buttons = (self.layer_button, self.browse_button, self.clear_button)
-        for column, button in enumerate(buttons, start=1):
-            layout.addWidget(button, 2, column)
+        for column, each in enumerate(buttons, start=1):
+            layout.addWidget(each, 2, column)
             layout.setColumnStretch(column, 1)
         # signals
         self.layer_button.clicked.connect(lambda: self.layer_wanted.emit())
@@ -251,10 +254,3 @@ def _title(axis: Axis | None) -> str:
         return "Image"
     rows, columns = ROWS_AND_COLUMNS[axis]
     return f"Seen along {axis}: rows {rows}, columns {columns}"
-
-
-def _button(text: str, name: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setCursor(Qt.CursorShape.PointingHandCursor)
-    return button

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import EarlierRun, NewRun, PreparedRun, TrainingJob
 from napari_slicegan._qt.train.data import RunLocation, TrainData
@@ -14,7 +14,7 @@ from napari_slicegan._qt.train.forecast import Forecast
 from napari_slicegan._qt.train.run_state import RunMachine, RunState
 from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.train.settings import TrainSettings
-from napari_slicegan._qt.widgets.basics import MessageLine, Section
+from napari_slicegan._qt.widgets.basics import MessageLine, Section, button
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
 from napari_slicegan.training.report import FinishReason
 
@@ -41,10 +41,10 @@ class TrainControls(QWidget):
         super().__init__(parent)
         self._state = RunState.IDLE
         # children
-        self.start = _button("start", "Start", "Train on the images of the first tab.")
-        self.pause = _button("pause", "Pause", "Pause after this step and save.")
-        self.stop = _button("stop", "Stop", "End after this step and save the run.")
-        self.continue_run = _button(
+        self.start = button("start", "Start", "Train on the images of the first tab.")
+        self.pause = button("pause", "Pause", "Pause after this step and save.")
+        self.stop = button("stop", "Stop", "End after this step and save the run.")
+        self.continue_run = button(
             "continue",
             "Continue a run...",
             "Go on with an earlier run: choose its folder. A run whose time was up "
@@ -82,10 +82,10 @@ class TrainControls(QWidget):
         stopping = state is RunState.STOPPING
         self.stop.setText(state.value if stopping else "Stop")
         self.stop.setEnabled(active and not stopping)
-        for button in (self.start, self.continue_run):
-            button.setVisible(not active)
-        for button in (self.pause, self.stop):
-            button.setVisible(active)
+        for each in (self.start, self.continue_run):
+            each.setVisible(not active)
+        for each in (self.pause, self.stop):
+            each.setVisible(active)
 
     def _ask_pause(self) -> None:
         # No second click before the worker has answered the first one.
@@ -94,13 +94,6 @@ class TrainControls(QWidget):
             self.resume_asked.emit()
         else:
             self.pause_asked.emit()
-
-
-def _button(name: str, text: str, help_text: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(f"<qt>{help_text}</qt>")
-    return button
 
 
 class TrainPanel(QWidget):

@@ -1,1 +1,1 @@
-"""Widgets that several panels are made of."""
+"""Widgets shared by several panels."""

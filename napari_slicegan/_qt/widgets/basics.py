@@ -1,4 +1,4 @@
-"""Small widgets that several panels use."""
+"""Small widgets and constructors of inputs, shared by the panels."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import contextlib
 import logging
 import random
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSpinBox,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QMimeData
@@ -29,23 +30,82 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QLayout
 
 
-def button(name: str, text: str, tip: str = "") -> QPushButton:
-    """Button with a name to find it by, and a tooltip."""
-    made = QPushButton(text)
-    made.setObjectName(name)
-    made.setToolTip(tip)
-    return made
-
-
 logger = logging.getLogger(__name__)
 
+MAX_SEED = 2**31 - 1
+ICON, ICON_COLOUR = 20, "#8d99a8"
 # Readable on the backgrounds of both of napari's themes: dark, then light.
 ERROR = ("#ff7b72", "#b3261e")
 WARNING = ("#f0b429", "#8a5a00")
+# Qt's QWIDGETSIZE_MAX: no limit.
+MAX_HEIGHT = 2**24 - 1
+
+
+def button(name: str, text: str, tip: str = "") -> QPushButton:
+    """Return a push button with an object name and a tooltip."""
+    made = QPushButton(text)
+    made.setObjectName(name)
+    made.setToolTip(f"<qt>{tip}</qt>" if tip else "")
+    return made
+
+
+def number_box(
+    name: str, low: int, high: int, value: int | None = None, tip: str = ""
+) -> QSpinBox:
+    """Return an input for a whole number; emits when editing ends."""
+    box = QSpinBox()
+    box.setObjectName(name)
+    box.setRange(low, high)
+    box.setValue(low if value is None else value)
+    box.setKeyboardTracking(False)
+    box.setToolTip(tip)
+    return box
+
+
+def decimal_box(
+    name: str,
+    low: float,
+    high: float,
+    value: float,
+    *,
+    step: float = 0.1,
+    decimals: int = 2,
+    tip: str = "",
+) -> QDoubleSpinBox:
+    """Return an input for a decimal number; emits when editing ends."""
+    box = QDoubleSpinBox()
+    box.setObjectName(name)
+    box.setDecimals(decimals)
+    box.setRange(low, high)
+    box.setSingleStep(step)
+    box.setValue(value)
+    box.setKeyboardTracking(False)
+    box.setToolTip(tip)
+    return box
+
+
+def choice_box(name: str, choices: Sequence[str] = (), tip: str = "") -> QComboBox:
+    """Return a drop-down list."""
+    box = QComboBox()
+    box.setObjectName(name)
+    box.addItems([*choices])
+    box.setToolTip(tip)
+    return box
+
+
+def row(*parts: QWidget | str) -> QHBoxLayout:
+    """Return a row of inputs of equal width; text becomes a label."""
+    layout = QHBoxLayout()
+    for part in parts:
+        if isinstance(part, str):
+            layout.addWidget(QLabel(part))
+        else:
+            layout.addWidget(part, 1)
+    return layout
 
 
 class MessageLine(QLabel):
-    """Hidden while there is nothing to say; never a dialog that blocks."""
+    """Line for errors, warnings and notes; hidden while empty."""
 
     def __init__(self, name: str = "message", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,19 +117,19 @@ class MessageLine(QLabel):
         self.clear()
 
     def show_error(self, text: str) -> None:
-        """Say what went wrong."""
+        """Show an error."""
         self._show(text, ERROR)
 
     def show_warning(self, text: str) -> None:
-        """Say what to look at."""
+        """Show a warning."""
         self._show(text, WARNING)
 
     def show_text(self, text: str) -> None:
-        """Say something, in the colour of the other text."""
+        """Show a note in the colour of normal text."""
         self._show(text, None)
 
     def clear(self) -> None:
-        """Say nothing and take no room."""
+        """Remove the text and hide the line."""
         super().clear()
         self.setVisible(False)
 
@@ -96,10 +156,10 @@ class MessageLine(QLabel):
 
 
 class FaultGuard(QObject):
-    """Keeps a plot or picture that fails from stopping its panel.
+    """Keeps a plot or image that cannot be drawn from stopping its panel.
 
-    ``with guard("The preview"): ...`` continues after the block whatever happens in it.
-    Each kind of fault is logged and reported once, until `reset`.
+    ``with guard("The preview"): ...`` swallows any exception of the block. Each kind of
+    exception is logged and reported once, until `reset`.
     """
 
     failed = Signal(str)
@@ -111,15 +171,15 @@ class FaultGuard(QObject):
 
     @contextlib.contextmanager
     def __call__(self, what: str) -> Iterator[None]:
-        """Guard a block that shows something, which is named in the report."""
+        """Guard a block that draws something; the report names it."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 a picture must not end the work
+        except Exception as error:  # noqa: BLE001 a plot must not stop the panel
             kind = type(error)
             if (what, kind) in self._known:
                 return
             self._known.add((what, kind))
-            # As text: a record with the traceback would keep the arrays alive.
+            # As text: a log record with the traceback would keep the arrays alive.
             logger.error("%s cannot be shown:\n%s", what, traceback.format_exc())
             self.failed.emit(
                 f"{what} cannot be shown ({kind.__name__}: {str(error)[:200]}); the "
@@ -127,78 +187,81 @@ class FaultGuard(QObject):
             )
 
     def reset(self) -> None:
-        """Report known faults again."""
+        """Report known exceptions again."""
         self._known.clear()
 
 
 def is_dark(widget: QWidget) -> bool:
-    """Whether the theme is dark: text brighter than what is behind it."""
-    # Of the window: a widget of its own colour says nothing.
+    """Whether the theme is dark: text brighter than its background."""
+    # The palette of the window: a widget may have a colour of its own.
     palette = widget.window().palette()
     text = palette.color(QPalette.ColorRole.WindowText).lightness()
     return text > palette.color(QPalette.ColorRole.Window).lightness()
 
 
-class Section(QWidget):
-    """Collapsible group; closed at first.
+class Section(QCollapsible):
+    """Collapsible group under a heading; closed at first.
+
+    Without animation, and without the fixed height that would clip content which grows
+    while the group is open. Closed content is hidden, so the Tab key skips it.
 
     Parameters
     ----------
     title
         Text of the heading.
     content
-        Layout of what is under it.
+        Layout of the inputs below it.
     """
 
     def __init__(
         self, title: str, content: QLayout, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        # children
-        self.heading = QToolButton()
-        self.heading.setText(title)
-        self.heading.setObjectName(f"section_{title.lower().replace(' ', '_')}")
-        self.heading.setCheckable(True)
-        self.heading.setAutoRaise(True)
-        self.heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.heading.setSizePolicy(
-            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
-        )
-        self._body = QWidget()
-        self._body.setLayout(content)
+        # The arrow is part of the text: an icon would not follow the theme.
+        blank = QPixmap(1, 1)
+        blank.fill(Qt.GlobalColor.transparent)
+        super().__init__(title, parent, QIcon(blank), QIcon(blank))
+        self.toggleButton().setIconSize(blank.size())
+        self._title = title
         # layout
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.heading)
-        layout.addWidget(self._body)
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.layout().setSpacing(2)
+        self.content().layout().setContentsMargins(0, 0, 0, 0)
+        self.content().layout().addLayout(content)
         self.set_open(False)
-        # signals
-        self.heading.toggled.connect(self.set_open)
-
-    def is_open(self) -> bool:
-        """Whether the content is shown."""
-        return self.heading.isChecked()
 
     def set_open(self, is_open: bool) -> None:
         """Show or hide the content."""
-        self.heading.setChecked(is_open)
-        arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow
-        self.heading.setArrowType(arrow)
-        self._body.setVisible(is_open)
+        if is_open:
+            self.expand()
+        else:
+            self.collapse()
 
+    def expand(self, animate: bool = False) -> None:
+        """Show the content."""
+        super().expand(animate=False)
+        self._show_content(is_open=True)
 
-MAX_SEED = 2**31 - 1
-ICON, ICON_COLOUR = 20, "#8d99a8"
+    def collapse(self, animate: bool = False) -> None:
+        """Hide the content."""
+        super().collapse(animate=False)
+        self._show_content(is_open=False)
+
+    def _show_content(self, *, is_open: bool) -> None:
+        arrow = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
+        if not is_open:
+            arrow = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
+        self.setText(f"{arrow} {self._title}")
+        self.content().setMaximumHeight(MAX_HEIGHT)
+        self.content().setVisible(is_open)
 
 
 class SeedEditor(QWidget):
-    """Edits a seed.
+    """Edits a random seed.
 
     Parameters
     ----------
     what
-        What the seed picks, for the help text.
+        What the seed determines, for the tooltip.
     """
 
     value_changed = Signal()
@@ -206,13 +269,11 @@ class SeedEditor(QWidget):
     def __init__(self, what: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # children
-        self.box = QSpinBox()
-        self.box.setObjectName("seed")
-        self.box.setRange(0, MAX_SEED)
-        self.box.setToolTip(f"Picks the sample: the same seed gives the same {what}.")
+        tip = f"Random seed: the same seed gives the same {what}."
+        self.box = number_box("seed", 0, MAX_SEED, tip=tip)
         self.dice = QToolButton()
         self.dice.setObjectName("dice")
-        self.dice.setToolTip("Roll the dice for another seed.")
+        self.dice.setToolTip("Draw a new random seed.")
         self.dice.setIcon(_dice_icon())
         # layout
         layout = QHBoxLayout(self)
@@ -228,17 +289,16 @@ class SeedEditor(QWidget):
         return self.box.value()
 
     def set_value(self, seed: int) -> None:
-        """Show a seed."""
+        """Set the seed."""
         self.box.setValue(seed)
 
     def roll(self) -> None:
-        """Another seed."""
-        # Which sample comes is the user's luck; it is noted with the result.
+        """Draw a new seed."""
         self.box.setValue(random.randrange(MAX_SEED))
 
 
 def _dice_icon() -> QIcon:
-    """Five dots, in a gray that is seen on both themes."""
+    """Draw a die with five dots, in a gray that is visible on both themes."""
     picture = QPixmap(ICON, ICON)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
@@ -254,13 +314,13 @@ def _dice_icon() -> QIcon:
 
 
 class DropTarget:
-    """Takes local files; stands before the Qt class that it is mixed into.
+    """Mixin: accepts dropped local files; list it before the Qt base class.
 
-    The widget says what becomes of them, and ``setAcceptDrops(True)``.
+    The widget implements `take_files` and calls ``setAcceptDrops(True)``.
     """
 
     def take_files(self, paths: list[Path]) -> None:
-        """What was dropped: one path or several."""
+        """Handle the dropped paths."""
         raise NotImplementedError
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
@@ -269,7 +329,7 @@ class DropTarget:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Take what was dropped."""
+        """Pass dropped files to `take_files`."""
         if event is None:
             return
         paths = _local_files(event.mimeData())
@@ -279,7 +339,7 @@ class DropTarget:
 
 
 def _local_files(data: QMimeData | None) -> list[Path]:
-    """Local files of something that is dragged."""
+    """Return the local files of dragged data."""
     if data is None:
         return []
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
