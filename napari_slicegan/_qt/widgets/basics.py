@@ -8,7 +8,7 @@ import random
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap
@@ -223,10 +223,12 @@ class Section(QCollapsible):
         self.toggleButton().setIconSize(blank.size())
         self._title = title
         # layout
-        self.layout().setContentsMargins(0, 0, 0, 0)
-        self.layout().setSpacing(2)
-        self.content().layout().setContentsMargins(0, 0, 0, 0)
-        self.content().layout().addLayout(content)
+        outer: Any = self.layout()
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(2)
+        inner: Any = self.content().layout()
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(content)
         self.set_open(False)
 
     def set_open(self, is_open: bool) -> None:
