@@ -27,7 +27,8 @@ from skimage.data import immunohistochemistry
 
 from benchmarks.time_to_quality import parse_setting
 from benchmarks.yardstick import as_number
-from napari_slicegan.config import AXES, RunConfig
+from napari_slicegan.config import AXES
+from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.patch_sampler import PatchSampler
 from napari_slicegan.data.training_images import TrainingImages
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.cases:
         read, settings = CASES[name]
         own = {"minutes": options.minutes, **dict(map(parse_setting, options.set))}
-        config = RunConfig().changed(**{**settings, **own})
+        config = preset("slicegan-fast").changed(**{**settings, **own})
         images = TrainingImages.isotropic(read(config.micrograph))
         trainer = Trainer(config, images)
         for _ in trainer.run():

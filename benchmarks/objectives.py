@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from napari_slicegan.sample_data import path as sample_path
 
 from benchmarks.time_to_quality import append, parse_setting, pauses
-from napari_slicegan.config import MicrographSettings, ObjectiveSettings, RunConfig
+from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
@@ -144,8 +144,8 @@ def settings(objective: str) -> RunConfig:
     base = preset("realness-dcgan").changed(**NETWORKS)
     if objective in PUBLISHED:
         return base.changed(objective=objective, **PUBLISHED[objective])
-    own = ObjectiveSettings(objective="r3gan").model_dump()
-    optimiser = RunConfig().optimiser.model_dump()
+    own = preset("slicegan-fast").objective.model_dump()
+    optimiser = preset("slicegan-fast").optimiser.model_dump()
     return base.changed(**{**own, **optimiser, "ema_decay": 0.0, "lr_decay_start": 1.0})
 
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan import RunConfig, RunFolder, Trainer, generate, load_generator
+from napari_slicegan import RunFolder, Trainer, generate, load_generator
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config import FORMAT, FORMER_NAMES, migrate
 from napari_slicegan.config.migration import MIGRATIONS, RENAMED_IN_2, renaming
+from napari_slicegan.config.presets import preset
 from napari_slicegan.directions import direction_set, load_directions
 from napari_slicegan.models.generator_file import load_any_generator
 from napari_slicegan.training.run_folder import read_config
@@ -46,15 +47,15 @@ def test_every_setting_keeps_its_value() -> None:
     """No setting of the file has its default, so that none can be lost unseen."""
     old = flat(nested(OLD / "settings.json"))
     expected = {RENAMED_IN_2.get(name, name): value for name, value in old.items()}
-    config, default = read_config(OLD / "settings.json"), RunConfig()
+    config, default = read_config(OLD / "settings.json"), preset("slicegan-fast")
     new, usual = (flat(one.model_dump(mode="json")) for one in (config, default))
     assert {name: new[name] for name in expected} == expected
     assert [name for name in expected if new[name] == usual[name]] == []
 
 
 def test_former_names_are_taken_by_scripts_and_flags() -> None:
-    config = RunConfig().changed(averaging=0.5, penalty_every=3)
-    assert config == RunConfig().changed(ema_decay=0.5, penalty_interval=3)
+    config = preset("slicegan-fast").changed(averaging=0.5, penalty_every=3)
+    assert config == preset("slicegan-fast").changed(ema_decay=0.5, penalty_interval=3)
     assert not set(FORMER_NAMES) & set(FORMER_NAMES.values())
 
 

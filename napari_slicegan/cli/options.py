@@ -15,7 +15,7 @@ from napari_slicegan.config import (
     choices_of,
     group_of_field,
 )
-from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
 from napari_slicegan.sample_data import generator_path as sample_generator
 from napari_slicegan.sample_data import path as sample_path
 
@@ -32,6 +32,7 @@ def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
     The flags of earlier names work, too, and are not shown.
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
+    default = preset(DEFAULT_PRESET)
     for name, info in RunConfig.model_fields.items():
         settings = info.annotation
         if not (isinstance(settings, type) and issubclass(settings, Settings)):
@@ -41,7 +42,7 @@ def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
         section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
         for field, facts in settings.model_fields.items():
             for flag, text in (
-                (field, _help(facts)),
+                (field, _help(facts, getattr(getattr(default, name), field))),
                 (former.get(field), argparse.SUPPRESS),
             ):
                 if flag is not None:
@@ -59,7 +60,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         choices=list(PRESETS),
-        help="bundle of settings to start from (default: slicegan-fast)",
+        help=f"bundle of settings to start from (default: {DEFAULT_PRESET})",
     )
     parser.add_argument(
         "--config",
@@ -89,7 +90,7 @@ def config_from(options: argparse.Namespace) -> RunConfig:
 
         start = settings_of(options.source)
     else:
-        start = preset(options.preset or "slicegan-fast")
+        start = preset(options.preset or DEFAULT_PRESET)
     return start.changed(**changes_from(options))
 
 
@@ -175,8 +176,8 @@ def _form(facts: FieldInfo) -> dict[str, Any]:
     return {"metavar": "VALUE"}
 
 
-def _help(facts: FieldInfo) -> str:
-    """Description, bounds and default."""
+def _help(facts: FieldInfo, default: Any) -> str:
+    """Description, bounds and the value in the default preset."""
     bounds = [
         f"{sign} {getattr(rule, name):g}"
         for rule in facts.metadata
@@ -189,8 +190,8 @@ def _help(facts: FieldInfo) -> str:
         text += f" Write '{NOTHING}' for empty."
     if bounds:
         text += f" Allowed: {', '.join(bounds)}."
-    if facts.default is not None:
-        text += f" Default: {_shown(facts.default)}."
+    if default is not None:
+        text += f" Default: {_shown(default)}."
     return text.replace("%", "%%")
 
 

@@ -61,7 +61,7 @@ class ArchitectureSettings(Settings):
     """The networks."""
 
     architecture: Annotated[str, AfterValidator(Choices(lambda: tuple(TASKS)))] = Field(
-        "auto",
+        "slicegan",
         title="Architecture",
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
         "the last one replaced by trilinear upsampling and a convolution; 'auto', the "
@@ -86,14 +86,14 @@ class ArchitectureSettings(Settings):
         description="Latent positions per axis of a training volume.",
     )
     latent_channels: int = Field(
-        16,
+        64,
         ge=1,
         le=1024,
         title="Latent channels",
         description="Latent channels: random numbers at each latent position.",
     )
     generator_widths: Widths = Field(
-        (192, 96, 48, 24),
+        (512, 256, 128, 64),
         title="Generator widths",
         description="Channels of the generator's hidden layers, first to last.",
     )
@@ -104,19 +104,19 @@ class ArchitectureSettings(Settings):
         "default 4,2,2, and 4,2,3 for the last.",
     )
     critic_widths: Widths = Field(
-        (32, 64, 128, 256),
+        (64, 128, 256, 512),
         title="Critic widths",
         description="Channels of the critic's hidden layers, first to last.",
     )
     critic_negative_slope: float = Field(
-        0.2,
+        0.0,
         ge=0,
         le=1,
         title="Critic negative slope",
         description="Negative slope of the critic's LeakyReLU; 0 is a plain ReLU.",
     )
     critic_heads: bool = Field(
-        True,
+        False,
         title="Critic heads",
         description="Isotropic materials: one output layer of the critic for each "
         "axis, so that all axes become equally good. Anisotropic materials always "
@@ -176,21 +176,21 @@ class SliceSettings(Settings):
     """What the critic sees."""
 
     augmentation: Literal["auto", "none", "flips", "rotations"] = Field(
-        "auto",
+        "none",
         title="Augmentation",
         description="Data augmentation of the real crops: 'flips' mirrors them, "
         "'rotations' adds quarter turns. 'auto': rotations for isotropic materials, "
         "none otherwise.",
     )
     critic_slices: int | None = Field(
-        4,
+        None,
         ge=1,
         title="Critic slices",
         description="Random slices per axis and volume in a critic step; empty for "
         "all of them.",
     )
     straight_through: bool = Field(
-        True,
+        False,
         title="Straight-through phases",
         description="The critic sees one-hot phases (argmax), as in the finished "
         "volume, instead of probabilities; gradients pass straight through.",
@@ -202,7 +202,7 @@ class SliceSettings(Settings):
         "slices of the preview and real crops; monitoring then takes longer.",
     )
     generator_slices: int | None = Field(
-        4,
+        None,
         ge=1,
         title="Generator slices",
         description="Random slices per axis and volume in a generator step; empty for "

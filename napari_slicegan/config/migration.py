@@ -72,8 +72,57 @@ def renaming(paths: Mapping[str, str]) -> Migration:
     return move
 
 
+DEFAULTS_BEFORE_2: Mapping[str, Any] = MappingProxyType(
+    {
+        "preset": "slicegan-fast",
+        "architecture.architecture": "auto",
+        "architecture.latent_channels": 16,
+        "architecture.generator_widths": (192, 96, 48, 24),
+        "architecture.critic_widths": (32, 64, 128, 256),
+        "architecture.critic_negative_slope": 0.2,
+        "architecture.critic_heads": True,
+        "slices.augmentation": "auto",
+        "slices.critic_slices": 4,
+        "slices.generator_slices": 4,
+        "slices.straight_through": True,
+        "objective.objective": "r3gan",
+        "objective.penalty_weight": 16.0,
+        "objective.penalty_interval": 4,
+        "objective.critic_steps": 1,
+        "objective.update_per_axis": False,
+        "optimiser.generator_lr": 4e-3,
+        "optimiser.critic_lr": 8e-4,
+        "optimiser.output_lr_scale": 0.3,
+        "optimiser.lookahead": 5,
+        "optimiser.betas": (0.0, 0.99),
+        "optimiser.lr_decay_start": 0.25,
+        "optimiser.ema_decay": 0.99,
+        "optimiser.match_phase_fractions": True,
+        "training.precision": "auto",
+        "training.minutes": 4.75,
+        "training.generator_batch_size": None,
+        "training.critic_batch_size": None,
+        "training.share_batch": True,
+    }
+)
+"""Defaults of release 0.1.0 that have changed: a file of it may leave them out."""
+
+
+def filling(values: Mapping[str, Any]) -> Migration:
+    """Migration that writes values, by dotted path, where a file has none."""
+
+    def fill(settings: Nested) -> Nested:
+        for path, value in values.items():
+            home, name = _home(settings, path, create=True)
+            if home is not None:
+                home.setdefault(name, value)
+        return settings
+
+    return fill
+
+
 MIGRATIONS: Mapping[int, tuple[Migration, ...]] = MappingProxyType(
-    {1: (renaming(RENAMED_IN_2),)}
+    {1: (renaming(RENAMED_IN_2), filling(DEFAULTS_BEFORE_2))}
 )
 """By the format that they read: what turns it into the next one, in this order."""
 

@@ -25,7 +25,7 @@ class ObjectiveSettings(Settings):
         str,
         AfterValidator(Choices(lambda: (*OBJECTIVE_NAMES, *part_names("objective")))),
     ] = Field(
-        "r3gan",
+        "wgan-gp",
         title="Objective",
         description="'wgan-gp': Wasserstein distance with gradient penalty. 'r3gan': "
         "relativistic pairing with penalties on real and generated images. 'bce' "
@@ -34,7 +34,7 @@ class ObjectiveSettings(Settings):
         "with a distribution over outcomes.",
     )
     penalty_weight: float = Field(
-        16.0,
+        10.0,
         ge=0,
         le=1000,
         title="Penalty weight",
@@ -42,7 +42,7 @@ class ObjectiveSettings(Settings):
         "'realness' have none.",
     )
     penalty_interval: int = Field(
-        4,
+        1,
         ge=1,
         le=100,
         title="Penalty interval",
@@ -50,7 +50,7 @@ class ObjectiveSettings(Settings):
         "regularisation).",
     )
     critic_steps: int = Field(
-        1,
+        5,
         ge=1,
         le=100,
         title="Critic steps",
@@ -112,7 +112,7 @@ class ObjectiveSettings(Settings):
         "anchor of real images (O3).",
     )
     update_per_axis: bool = Field(
-        False,
+        True,
         title="Update per axis",
         description="Isotropic materials: a critic step updates the critic once for "
         "each axis in turn instead of once for all axes. Anisotropic materials always "

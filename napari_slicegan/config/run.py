@@ -19,9 +19,10 @@ class RunConfig(Settings):
     """Everything that is decided before a run starts."""
 
     preset: str = Field(
-        "slicegan-fast",
+        "none",
         title="Preset",
-        description="Name of the bundle of settings the run started from.",
+        description="Name of the bundle of settings the run started from; 'none' for "
+        "the defaults.",
     )
     micrograph: MicrographSettings = MicrographSettings()
     architecture: ArchitectureSettings = ArchitectureSettings()

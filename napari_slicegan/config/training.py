@@ -27,21 +27,21 @@ class OptimiserSettings(Settings):
         description="Optimiser of the critics.",
     )
     generator_lr: float = Field(
-        4e-3,
+        1e-4,
         gt=0,
         le=1,
         title="Generator learning rate",
         description="Learning rate of the generator.",
     )
     critic_lr: float = Field(
-        8e-4,
+        1e-4,
         gt=0,
         le=1,
         title="Critic learning rate",
         description="Learning rate of the critics.",
     )
     output_lr_scale: float = Field(
-        0.3,
+        1.0,
         gt=0,
         le=1,
         title="Output layer rate scale",
@@ -50,7 +50,7 @@ class OptimiserSettings(Settings):
         "keeps the phase fractions steady.",
     )
     lookahead: int = Field(
-        5,
+        0,
         ge=0,
         le=1000,
         title="Lookahead steps",
@@ -61,13 +61,13 @@ class OptimiserSettings(Settings):
     betas: tuple[
         Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]
     ] = Field(
-        (0.0, 0.99),
+        (0.0, 0.9),
         title="Adam betas",
         description="Decay rates of Adam's first and second moments; RMSprop uses the "
         "second only, SGD none.",
     )
     lr_decay_start: float = Field(
-        0.25,
+        1.0,
         ge=0,
         le=1,
         title="Learning rate decay start",
@@ -75,7 +75,7 @@ class OptimiserSettings(Settings):
         "linearly to a twentieth; 1 keeps them constant.",
     )
     ema_decay: float = Field(
-        0.99,
+        0.0,
         ge=0,
         lt=1,
         title="EMA decay",
@@ -83,7 +83,7 @@ class OptimiserSettings(Settings):
         "generator's weights; 0 uses the last weights.",
     )
     match_phase_fractions: bool = Field(
-        True,
+        False,
         title="Match phase fractions",
         description="Phases: shifts the interfaces of the trained generator by a "
         "fraction of a voxel so that its mean phase fractions equal those of the "
@@ -108,7 +108,7 @@ class TrainingSettings(Settings):
         description="auto, cpu, cuda, cuda:N or mps.",
     )
     precision: Precision = Field(
-        "auto",
+        "float32",
         title="Precision",
         description="Number format of convolutions and matrix products; losses, "
         "statistics, optimisers and averaged weights are in float32 throughout. "
@@ -128,7 +128,7 @@ class TrainingSettings(Settings):
         "ends, unless 'Steps' ends it earlier; empty for 'Steps' alone.",
     )
     minutes: float | None = Field(
-        4.75,
+        None,
         gt=0,
         title="Minutes",
         description="Training time after which the run ends, in minutes; includes "
@@ -142,7 +142,7 @@ class TrainingSettings(Settings):
         "quality after which the run ends; empty to train on.",
     )
     generator_batch_size: int | None = Field(
-        None,
+        16,
         ge=1,
         le=1024,
         title="Generator batch size",
@@ -151,7 +151,7 @@ class TrainingSettings(Settings):
         "memory holds, up to 16.",
     )
     critic_batch_size: int | None = Field(
-        None,
+        8,
         ge=1,
         le=1024,
         title="Critic batch size",
@@ -159,7 +159,7 @@ class TrainingSettings(Settings):
         "batch size.",
     )
     share_batch: bool = Field(
-        True,
+        False,
         title="Share batch",
         description="The generator step reuses the volumes of the last critic step; "
         "needs equal batch sizes.",

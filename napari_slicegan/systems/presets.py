@@ -6,27 +6,15 @@ from collections.abc import Mapping
 
 from napari_slicegan.config.presets import Preset
 
-# What generators of images have no use for, and what their authors did without.
-_IMAGES: Mapping[str, object] = {
-    "critic_heads": False,
-    "straight_through": False,
-    "match_phase_fractions": False,
-    "penalty_weight": 0.0,
-    "penalty_interval": 1,
-    "lr_decay_start": 1.0,
-    "output_lr_scale": 1.0,
-    "lookahead": 0,
-    "ema_decay": 0.0,
-    "precision": "float32",
-    "minutes": None,
-    "monitor_interval": 200,
-}
+_IMAGES: Mapping[str, object] = {"augmentation": "auto", "monitor_interval": 200}
 
 # A DCGAN for each image size, with 10 epochs at a call.
 _OASIS: Mapping[str, object] = {
     **_IMAGES,
     "latent_channels": 100,
     "objective": "bce",
+    "penalty_weight": 0.0,
+    "critic_steps": 1,
     "betas": (0.5, 0.999),
     "generator_lr": 2e-4,
     "critic_lr": 2e-4,
@@ -84,6 +72,7 @@ _TOY: Mapping[str, object] = {
     "generator_widths": (128, 128, 128, 128),
     "critic_widths": (64, 64, 64),
     "objective": "realness",
+    "critic_steps": 1,
     "outcomes": 10,
     "generator_steps": 3,
     "generator_lr": 1e-3,
@@ -91,7 +80,6 @@ _TOY: Mapping[str, object] = {
     "betas": (0.5, 0.999),
     "generator_batch_size": 256,
     "critic_batch_size": 256,
-    "share_batch": False,
     "steps": 2_500,
     "monitor_interval": 250,
 }
@@ -122,13 +110,13 @@ _FACES: Mapping[str, object] = {
     "critic_widths": (32, 64, 128, 256, 512, 1024),
     "feature_resampling": True,
     "objective": "realness",
+    "critic_steps": 1,
     "outcomes": 51,
     "generator_lr": 2e-4,
     "critic_lr": 2e-4,
     "betas": (0.5, 0.999),
     "generator_batch_size": 32,
     "critic_batch_size": 32,
-    "share_batch": False,
     "steps": 520_000,
     "monitor_interval": 1_000,
 }
@@ -143,15 +131,11 @@ _SPECGAN: Mapping[str, object] = {
     "critic_widths": (64, 128, 256, 512, 1024),
     "normalisation": "none",
     "image_padding": "torch",
-    "objective": "wgan-gp",
-    "penalty_weight": 10.0,
-    "critic_steps": 5,
     "generator_lr": 1e-4,
     "critic_lr": 1e-4,
     "betas": (0.5, 0.9),
     "generator_batch_size": 64,
     "critic_batch_size": 64,
-    "share_batch": False,
     "scaling": "rows",
     "log_offset": 1e-6,
     "checkpoint_minutes": 5.0,

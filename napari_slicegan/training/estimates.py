@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, VOLUMES, RunConfig
+from napari_slicegan.config.presets import DEFAULT_PRESET, preset
 from napari_slicegan.models import (
     build_generator,
     check_training_size,
@@ -304,7 +305,7 @@ def machine_speed(device: torch.device, threads: int) -> float:
     threads
         Threads that torch uses at the moment.
     """
-    spec = volume_spec(RunConfig(), 2, "phases")
+    spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
     shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
     latents = torch.zeros((*shape, *(spec.latent_size,) * 3))
     with Counter() as counter:

@@ -13,8 +13,7 @@ from npe2.cli import validate
 import napari_slicegan
 from napari_slicegan._qt import contributions as napari_contributions
 from napari_slicegan._qt.viewer import file_layers as sample_layers
-from napari_slicegan.config import RunConfig
-from napari_slicegan.config.presets import VOLUME_PRESETS
+from napari_slicegan.config.presets import VOLUME_PRESETS, preset
 from tests.toys import PIXEL_SIZE_NM
 
 if TYPE_CHECKING:
@@ -72,9 +71,9 @@ def test_preferences_are_settings_of_the_engine(
     contributions: ContributionPoints,
 ) -> None:
     page = contributions.configurations["defaults"].properties
-    training = RunConfig().training
+    training = preset("slicegan-fast").training
     assert page["device"].default == training.device
-    assert page["preset"].default == RunConfig().preset
+    assert page["preset"].default == preset("slicegan-fast").preset
     assert page["preset"].enum == list(VOLUME_PRESETS)
     assert page["preview_interval"].default == training.monitor_interval
 

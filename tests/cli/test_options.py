@@ -10,6 +10,7 @@ import pytest
 
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config import RunConfig, choices_of, group_of_field
+from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training.trainer import Trainer
@@ -130,14 +131,14 @@ def test_every_setting_is_a_flag(monkeypatch: pytest.MonkeyPatch, name: str) -> 
     before = ["--no-" + name.replace("_", "-")] if value is True else []
     flag = "--" + name.replace("_", "-")
     config = settings_of(monkeypatch, *before, flag, *words.split())
-    assert config == RunConfig().changed(**{name: value})
+    assert config == preset("slicegan-fast").changed(**{name: value})
     assert getattr(getattr(config, group_of_field()[name]), name) == value
 
 
 CHOICES = [
     (name, choice)
     for name, group in group_of_field().items()
-    for info in [type(getattr(RunConfig(), group)).model_fields[name]]
+    for info in [type(getattr(preset("slicegan-fast"), group)).model_fields[name]]
     for choice in choices_of(info)
 ]
 
@@ -158,7 +159,7 @@ def test_every_choice_can_be_made(
 def test_switches_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     flag = "--no-" + name.replace("_", "-")
     config = settings_of(monkeypatch, flag)
-    assert config == RunConfig().changed(**{name: False})
+    assert config == preset("slicegan-fast").changed(**{name: False})
 
 
 def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +170,7 @@ def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> Non
     # Undo the line breaks, also those after a hyphen.
     text = re.sub(r"\s+", "", capsys.readouterr().out)
     for name, group in group_of_field().items():
-        info = type(getattr(RunConfig(), group)).model_fields[name]
+        info = type(getattr(preset("slicegan-fast"), group)).model_fields[name]
         assert re.sub(r"\s+", "", info.description or "") in text
         assert "--" + name.replace("_", "-") in text
     assert "Allowed:>=8,<=1024." in text  # patch size
@@ -187,4 +188,4 @@ def test_presets_and_files_are_where_settings_start(
     file = tmp_path / "mine.json"
     file.write_text('{"training": {"seed": 12, "steps": 3}}')
     config = settings_of(monkeypatch, "--config", str(file), "--seed", "5")
-    assert config == RunConfig().changed(seed=5, steps=3)
+    assert config == preset("slicegan-fast").changed(seed=5, steps=3)

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from napari_slicegan.config import RunConfig, Settings, group_of_field, parse_config
+from napari_slicegan.config.presets import preset
 
 GROUPS: dict[str, type[Settings]] = {
     name: info.annotation
@@ -43,7 +44,7 @@ def test_names_and_titles_are_unique() -> None:
 
 
 def test_round_trip_through_json() -> None:
-    config = RunConfig().changed(
+    config = preset("slicegan-fast").changed(
         generator_kernels=((6, 3, 3), (4, 2, 3)),
         thresholds=(0.1, 0.5),
         crop=(0, 64, 8, 72),
@@ -55,10 +56,10 @@ def test_round_trip_through_json() -> None:
 
 
 def test_changed_leaves_the_rest_and_the_original() -> None:
-    before = RunConfig()
+    before = preset("slicegan-fast")
     after = before.changed(seed=5, patch_size=32)
     assert (after.training.seed, after.architecture.patch_size) == (5, 32)
-    assert before == RunConfig()
+    assert before == preset("slicegan-fast")
     restored = after.changed(
         seed=before.training.seed, patch_size=before.architecture.patch_size
     )
@@ -67,7 +68,7 @@ def test_changed_leaves_the_rest_and_the_original() -> None:
 
 def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
-        RunConfig().training.seed = 3  # type: ignore[misc]
+        preset("slicegan-fast").training.seed = 3  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_settings_are_immutable() -> None:
 def test_refused_values(changes: dict[str, Any], words: str) -> None:
     """The title and the name of the setting, what is allowed, what came."""
     with pytest.raises(ValueError, match=words) as caught:
-        RunConfig().changed(**changes)
+        preset("slicegan-fast").changed(**changes)
     assert type(caught.value) is ValueError
     text = str(caught.value)
     assert "\n" not in text
@@ -104,7 +105,7 @@ def test_refused_values(changes: dict[str, Any], words: str) -> None:
 
 def test_each_fault_has_its_sentence() -> None:
     with pytest.raises(ValueError, match=r"'Seed'.*-1\. 'Steps'.*0\.$"):
-        RunConfig().changed(seed=-1, steps=0)
+        preset("slicegan-fast").changed(seed=-1, steps=0)
 
 
 @pytest.mark.parametrize(

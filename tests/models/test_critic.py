@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_slicegan.config import RunConfig
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models import build_critic
 from napari_slicegan.models.slicegan import PlaneCritic
@@ -32,7 +31,7 @@ def test_critic_is_the_paper_s() -> None:
 
 
 def test_heads_share_all_layers_but_the_last() -> None:
-    config = RunConfig().changed(patch_size=16, critic_widths=(3, 4))
+    config = preset("slicegan-fast").changed(patch_size=16, critic_widths=(3, 4))
     rng = torch.Generator().manual_seed(0)
     critic = build_critic(config, 2, 1, rng, heads=3)
     images = normal(6, 2, 16, 16)

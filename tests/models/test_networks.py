@@ -106,7 +106,7 @@ def test_networks_of_the_paper_have_no_biases() -> None:
 @pytest.mark.parametrize(("patch_size", "depth"), [(32, 3), (64, 4), (128, 5)])
 def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
     """A latent of 4, the paper's kernels: each layer more doubles the patch."""
-    config = RunConfig().changed(
+    config = preset("slicegan-fast").changed(
         architecture=architecture,
         patch_size=patch_size,
         latent_size=4,
@@ -131,7 +131,7 @@ def test_a_chain_of_other_kernels() -> None:
     with torch.no_grad():
         assert build_generator(chain)(torch.zeros(1, 3, 4, 4, 4)).shape[2:] == (69,) * 3
     # 4 -> 9 -> 24 -> 44, an even edge that a critic of two layers can halve.
-    config = RunConfig().changed(
+    config = preset("slicegan-fast").changed(
         patch_size=44,
         latent_size=4,
         generator_widths=(3, 3),

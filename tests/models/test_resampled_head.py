@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from napari_slicegan.config import RunConfig
+from napari_slicegan.config.presets import preset
 from napari_slicegan.models import build_critic
 from napari_slicegan.models.blocks import ResampledHead
 from napari_slicegan.training.adversarial_step import Game
@@ -19,6 +19,7 @@ from napari_slicegan.training.trainer import Trainer
 from tests.toys import Crops, tensors, train
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
 
 MakeGame = Callable[..., Game]
@@ -53,7 +54,7 @@ def test_gradient_reaches_mean_and_variance() -> None:
 @pytest.mark.parametrize("heads", [1, 3])
 def test_critic_with_a_resampled_head(heads: int) -> None:
     """As many scores as without, from twice the numbers, new at each call."""
-    config = RunConfig().changed(patch_size=16, critic_widths=(3, 4))
+    config = preset("slicegan-fast").changed(patch_size=16, critic_widths=(3, 4))
     plain = build_critic(config, 2, 5, rng(), heads)
     config = config.changed(feature_resampling=True)
     critic = build_critic(config, 2, 5, rng(), heads)
@@ -68,7 +69,7 @@ def test_critic_with_a_resampled_head(heads: int) -> None:
 
 def test_means_are_those_of_the_head_of_the_axis() -> None:
     """With variances of nearly 0 the scores are the first half of the numbers."""
-    config = RunConfig().changed(
+    config = preset("slicegan-fast").changed(
         patch_size=16, critic_widths=(3, 4), feature_resampling=True
     )
     critic = build_critic(config, 2, 2, rng(), 3)

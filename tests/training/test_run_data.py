@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_slicegan.config import RunConfig
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
@@ -36,7 +35,7 @@ def written(folder: Path, images: NDArray[np.uint8]) -> Path:
 
 
 def test_volumes_are_learnt_from_micrographs(toy_images: TrainingImages) -> None:
-    assert training_data(RunConfig(), toy_images) is toy_images
+    assert training_data(preset("slicegan-fast"), toy_images) is toy_images
 
 
 def test_images_are_learnt_from_a_folder(tmp_path: Path) -> None:
@@ -74,12 +73,12 @@ def test_what_a_preset_makes_is_known_without_networks(name: str) -> None:
 CASES: list[Refusal] = [
     (
         "volumes of a folder",
-        lambda f: training_data(RunConfig(), f),
+        lambda f: training_data(preset("slicegan-fast"), f),
         "makes volumes from micrographs, got .*; give image files",
     ),
     (
         "volumes of nothing",
-        lambda _: training_data(RunConfig(), None),
+        lambda _: training_data(preset("slicegan-fast"), None),
         "makes volumes from micrographs, got none",
     ),
     (

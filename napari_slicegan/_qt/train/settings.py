@@ -15,7 +15,7 @@ from napari_slicegan._qt.widgets.config_form import (
     FieldEditor,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
-from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
@@ -105,7 +105,7 @@ class TrainSettings(QWidget):
         for child in (self.summary, self.form, self.torch_build):
             layout.addWidget(child)
         self.patch.blockSignals(False)
-        self.set_value(RunConfig())
+        self.set_value(preset(DEFAULT_PRESET))
         # signals
         self.preset.value_changed.connect(self._use_preset)
         self.form.value_changed.connect(self._edited)

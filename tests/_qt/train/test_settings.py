@@ -11,7 +11,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.jobs import Machine
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.config.presets import PRESETS
+from napari_slicegan.config.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -69,7 +69,7 @@ def test_only_possible_patch_sizes_are_offered(settings: TrainSettings) -> None:
     assert texts(settings, "patch") == ["64 pixels"]
     settings.set_machine(MACHINE)
     assert texts(settings, "patch")[:3] == ["32 pixels", "64 pixels", "96 pixels"]
-    assert settings.value() == RunConfig()
+    assert settings.value() == preset("slicegan-fast")
 
 
 def test_a_patch_size_brings_its_latent_size(settings: TrainSettings) -> None:
@@ -78,7 +78,7 @@ def test_a_patch_size_brings_its_latent_size(settings: TrainSettings) -> None:
     settings.value_changed.connect(told.append)
     settings.patch.set_value(96)
     # 32 n - 64 = 96.
-    expected = RunConfig().changed(patch_size=96, latent_size=5)
+    expected = preset("slicegan-fast").changed(patch_size=96, latent_size=5)
     assert settings.value() == expected
     assert told == [expected]
 
@@ -87,14 +87,16 @@ def test_a_latent_size_brings_its_patch_size(settings: TrainSettings) -> None:
     settings.set_machine(MACHINE)
     rows = settings.form.parts["architecture"]
     rows.editors["latent_size"].set_value(6)
-    assert settings.value() == RunConfig().changed(patch_size=128, latent_size=6)
+    assert settings.value() == preset("slicegan-fast").changed(
+        patch_size=128, latent_size=6
+    )
 
 
 def test_other_networks_bring_patch_sizes_of_their_own(settings: TrainSettings) -> None:
     settings.set_machine(MACHINE)
     # Four layers: 16 n - 32.
     layers = ((4, 2, 2), (4, 2, 2), (4, 2, 2), (4, 2, 3))
-    config = RunConfig().changed(
+    config = preset("slicegan-fast").changed(
         generator_widths=(48, 24, 12), generator_kernels=layers, latent_size=6
     )
     settings.set_value(config)
