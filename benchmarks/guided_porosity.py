@@ -4,8 +4,8 @@
 
 fits the guided direction of the porosity, moves along it, and compares each volume with
 the sandstone whose pores were swollen or shrunk to just that porosity: two-point
-correlation, percolating share and face density. The noise floor is the same distance
-between a block of that sandstone, as large as the volume, and all of it.
+correlation, percolating fraction and interface density. The noise floor is the same
+distance between a block of that sandstone, as large as the volume, and all of it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from napari_slicegan.config import AXES
 from napari_slicegan.directions import guided_directions
 from napari_slicegan.directions.guided import GUIDED_SAMPLES
 from napari_slicegan.generation.generate import generate
-from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.connectivity import percolating_fraction
 from napari_slicegan.metrics.correlation import two_point_correlation
-from napari_slicegan.metrics.interfaces import face_density
+from napari_slicegan.metrics.interfaces import interface_density
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.volumes.volume import Volume
 from sample_data.scripts.varied_sandstone import signed_distance, with_porosity
@@ -63,10 +63,14 @@ class Moved:
     def row(self) -> str:
         """What was measured, as a line of the table."""
         ours, theirs = (
-            fmean(percolating_share(pores, n) for n in range(len(AXES)))
+            fmean(percolating_fraction(pores, n) for n in range(len(AXES)))
             for pores in (self.made, self.real)
         )
-        face = np.mean(face_density(self.made)) / np.mean(face_density(self.real)) - 1
+        face = (
+            np.mean(interface_density(self.made))
+            / np.mean(interface_density(self.real))
+            - 1
+        )
         return (
             f"{self.strength:+8.1f}{self.made.mean():10.3f}{self.distance:10.4f}"
             f"{self.floor:10.4f}{ours:13.3f}{theirs:10.3f}{face:+10.1%}\n"

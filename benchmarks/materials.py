@@ -28,9 +28,9 @@ class Limits:
     correlation
         Mean difference of the two-point correlations; None is 1.5 noise floors.
     face
-        Relative difference of the face density, along any axis.
+        Relative difference of the interface density, along any axis.
     percolating
-        Difference of the percolating share from the truth's, along any axis.
+        Difference of the percolating fraction from the truth's, along any axis.
     transport
         Relative difference of the effective diffusivity, along any axis.
     """

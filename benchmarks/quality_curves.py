@@ -60,7 +60,7 @@ def _draw_percolation(panel: Axes, found: Sequence[Rows]) -> None:
     for number, own in enumerate(found):
         shares = [min(row[f"percolating_{axis}"] for axis in AXES) for row in own]
         _draw_seeds(panel, own, shares, number)
-    panel.set_title("percolating share, lowest of the axes")
+    panel.set_title("percolating fraction, lowest of the axes")
 
 
 def _draw_seeds(panel: Axes, rows: Rows, values: list[float], number: int) -> None:

@@ -19,9 +19,9 @@ CORRELATION_FLOORS = 1.5
 NAMES = ("material", "preset", "settings")
 # Title, column and column of the truth of what is shown axis by axis.
 ALONG_AXES = (
-    ("face density, from the images", "face", "face_image"),
-    ("face density, from the truth", "face", "face_real"),
-    ("percolating share", "percolating", "percolating_real"),
+    ("interface density, from the images", "face", "face_image"),
+    ("interface density, from the truth", "face", "face_real"),
+    ("percolating fraction", "percolating", "percolating_real"),
     ("effective diffusivity", "diffusivity", "diffusivity_real"),
 )
 
@@ -53,13 +53,13 @@ QUALITIES = (
     ),
     Quality(
         "face_error",
-        "face density error, worst axis",
+        "interface density error, worst axis",
         lambda material, _row: CASES[material].limits.face,
         "face_floor",
     ),
     Quality(
         "percolating_error",
-        "percolating share error, worst",
+        "percolating fraction error, worst",
         lambda material, _row: CASES[material].limits.percolating,
         "percolating_floor",
     ),

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 MEASURED = (
     "phase_fraction",
     "two_point_correlation",
-    "face_density",
-    "percolating_share",
+    "interface_density",
+    "percolating_fraction",
 )
-WANTED = ("phase_fraction", "face_density")
+WANTED = ("phase_fraction", "interface_density")
 MAX_PHASES = 3
 # A generator has collapsed if a phase has less than this part of its fraction ...
 MISSING = 0.25
@@ -41,13 +41,13 @@ class Yardstick:
     Parameters
     ----------
     images
-        What the generators are trained on; phase fractions and face densities shall be
-        theirs.
+        What the generators are trained on: the target of phase fractions and
+        interface densities.
     truth
         Volume that the images were cut from; everything else is compared with it, or
         without one with the images.
     conducting
-        Label of the phase whose percolating share gets columns.
+        Label of the phase whose percolating fraction gets columns.
     size
         Voxels per axis of the volumes that will be measured.
     """
@@ -75,7 +75,7 @@ class Yardstick:
         self._faces = {
             (row.phase, row.axis): as_number(row.real)
             for row in wanted
-            if row.metric == "face_density"
+            if row.metric == "interface_density"
         }
         # Of two phases the commoner one's curve is the other's plus twice the error of
         # the fraction, which has a column of its own.
@@ -103,8 +103,8 @@ class Yardstick:
                     if pair[0].phase != self._commonest
                 ]
             ),
-            **_face_columns(by_metric["face_density"], self._faces),
-            **self._percolation_columns(by_metric["percolating_share"]),
+            **_face_columns(by_metric["interface_density"], self._faces),
+            **self._percolation_columns(by_metric["percolating_fraction"]),
         }
         columns["sameness"] = sameness(volume, other)
         missing = any(

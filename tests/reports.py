@@ -112,7 +112,7 @@ def made_of(*rows: Row) -> Comparison:
 
 def row(distance: float | None, floor: float | None, **changes: Any) -> Row:
     facts: dict[str, Any] = {
-        "metric": "face_density",
+        "metric": "interface_density",
         "phase": 1,
         "axis": "z",
         "real": 0.1,

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan import RunFolder, Trainer, generate, load_generator
+from napari_slicegan import (
+    RunFolder,
+    Trainer,
+    Volume,
+    compare,
+    generate,
+    load_generator,
+)
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config import FORMAT, FORMER_NAMES, migrate
 from napari_slicegan.config.migration import MIGRATIONS, RENAMED_IN_2, renaming
@@ -130,6 +137,18 @@ def test_directions_move_what_they_moved(tmp_path: Path) -> None:
     assert main(["directions", "apply", str(OLD / "phases"), *words]) == 0
     expected = tifffile.imread(OLD / "edited-seed7.tif")
     assert np.mean(tifffile.imread(out) != expected) < 1e-3
+
+
+def test_former_names_of_statistics_are_read() -> None:
+    """In histories, in files of directions and in calls of `compare`."""
+    assert "interface_density_error" in RunFolder.open(OLD / "phases").history()[0]
+    found = load_directions(OLD / "directions.safetensors")
+    assert "interface_density" in {one.guide for one in found}
+    image = np.indices((12, 12)).sum(axis=0) % 2
+    volume = Volume(np.stack([image] * 12), "phases")
+    former = compare([image], volume, 2, ("interface_density",))
+    assert {row.metric for row in former.rows} == {"interface_density"}
+    assert former.row("interface_density", 1, "z").generated == 0
 
 
 @pytest.mark.parametrize("command", ["measure", "report"])

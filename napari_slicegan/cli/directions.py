@@ -70,8 +70,8 @@ def _fit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=["phase_fraction"],
         metavar="PROPERTY",
         help="also find the direction of each of these measured properties, such as "
-        "phase_fraction, face_density, correlation_length, chord_length, anisotropy, "
-        "effective_diffusivity (default: phase_fraction; nothing for none)",
+        "phase_fraction, interface_density, correlation_length, chord_length, "
+        "anisotropy, effective_diffusivity (default: phase_fraction; nothing for none)",
     )
     verb.add_argument(
         "--guided-samples",

@@ -32,6 +32,10 @@ SHARED = {
 }
 
 
+RENAMED_PROPERTIES = {"interface_density": "interface_density"}
+"""Names in files and scripts of earlier versions -> keys of ``PROPERTIES``."""
+
+
 @dataclass(frozen=True)
 class Effect:
     """What a direction does to one property, measured.

@@ -13,7 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from napari_slicegan.config.migration import refuse_newer
-from napari_slicegan.directions.direction import Direction, Effect, Example, Model
+from napari_slicegan.directions.direction import (
+    RENAMED_PROPERTIES,
+    Direction,
+    Effect,
+    Example,
+    Model,
+)
 from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
@@ -247,14 +253,19 @@ def _read(facts: dict[str, Any], tensors: dict[str, Any]) -> DirectionSet:
             kind=one["kind"],
             offsets={block: tensors[f"{number}/{block}"] for block in one["blocks"]},
             share=one["share"],
-            effects=tuple(Effect(**effect) for effect in one["effects"]),
+            effects=tuple(_effect(effect) for effect in one["effects"]),
             example=_example(one["example"]),
             block=one["block"],
-            guide=one["guide"],
+            guide=RENAMED_PROPERTIES.get(one["guide"], one["guide"]),
         )
         for number, one in enumerate(facts["directions"])
     ]
     return DirectionSet(Model(**facts["model"]), tuple(directions), fit)
+
+
+def _effect(facts: dict[str, Any]) -> Effect:
+    measured = RENAMED_PROPERTIES.get(facts["measured"], facts["measured"])
+    return Effect(**{**facts, "measured": measured})
 
 
 def _example(facts: dict[str, Any] | None) -> Example | None:

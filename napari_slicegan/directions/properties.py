@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.directions.direction import RENAMED_PROPERTIES
 from napari_slicegan.generation.generate import Size, generate
 from napari_slicegan.generation.samples import generate_samples
 from napari_slicegan.metrics.chords import mean_chord_length
 from napari_slicegan.metrics.correlation import autocovariance
-from napari_slicegan.metrics.interfaces import face_density
+from napari_slicegan.metrics.interfaces import interface_density
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 from napari_slicegan.metrics.transport import has_taufactor
 from napari_slicegan.models.generator_file import TrainedGenerator
@@ -91,8 +92,8 @@ def chord_length(phase: Values) -> float:
 
 
 def anisotropy(phase: Values) -> float:
-    """Face density along the first axis over the mean of the others; 1 is isotropic."""
-    first, *others = face_density(phase)
+    """Interface density along z over the mean of y and x; 1 is isotropic."""
+    first, *others = interface_density(phase)
     mean = fmean(others)
     return first / mean if mean else math.nan
 
@@ -110,7 +111,9 @@ def effective_diffusivity(phase: Values) -> float:
 
 PROPERTIES: Mapping[str, Property] = {
     "phase_fraction": Property("Phase fraction", "", lambda v: float(v.mean())),
-    "face_density": Property("Face density", "", lambda v: fmean(face_density(v))),
+    "interface_density": Property(
+        "Interface density", "", lambda v: fmean(interface_density(v))
+    ),
     "correlation_length": Property("Correlation length", "voxels", correlation_length),
     "chord_length": Property("Mean chord length", "voxels", chord_length),
     "anisotropy": Property("Anisotropy along z", "", anisotropy, only_3d=True),
@@ -230,6 +233,7 @@ def suitable_properties(
 def _names(trained: TrainedNetwork, names: Sequence[str] | None) -> tuple[str, ...]:
     if names is None:
         return suitable_properties(trained)
+    names = [RENAMED_PROPERTIES.get(name, name) for name in names]
     suitable = suitable_properties(trained, quick=False)
     for name in names:
         if name not in suitable:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import NDArray
 
 from napari_slicegan.metrics.chords import lineal_path, mean_chord_length
-from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.connectivity import percolating_fraction
 from napari_slicegan.metrics.correlation import (
     autocovariance,
     radial_two_point_correlation,
@@ -21,7 +21,7 @@ from napari_slicegan.metrics.correlation import (
 )
 from napari_slicegan.metrics.fractions import slice_fractions
 from napari_slicegan.metrics.interfaces import (
-    face_density_along,
+    interface_density_along,
     specific_surface,
     triple_phase_boundary,
 )
@@ -101,10 +101,10 @@ METRICS: dict[str, Metric] = {
         "voxels",
         lambda phase, _distance, axis: mean_chord_length(phase, axis),
     ),
-    "face_density": Metric(
-        "Face density",
+    "interface_density": Metric(
+        "Interface density",
         "",
-        lambda phase, _distance, axis: face_density_along(phase, axis),
+        lambda phase, _distance, axis: interface_density_along(phase, axis),
     ),
     "specific_surface": Metric(
         "Specific surface area",
@@ -120,10 +120,10 @@ METRICS: dict[str, Metric] = {
         per_axis=False,
         only_3d=True,
     ),
-    "percolating_share": Metric(
-        "Percolating share",
+    "percolating_fraction": Metric(
+        "Percolating fraction",
         "",
-        lambda phase, _distance, axis: percolating_share(phase, axis),
+        lambda phase, _distance, axis: percolating_fraction(phase, axis),
         only_3d=True,
     ),
     "effective_diffusivity": Metric(
@@ -149,7 +149,11 @@ METRICS: dict[str, Metric] = {
         power=2,
     ),
 }
-RENAMED = {"autocovariance": "normalised_autocovariance"}
+RENAMED = {
+    "autocovariance": "normalised_autocovariance",
+    "interface_density": "interface_density",
+    "percolating_fraction": "percolating_fraction",
+}
 """Names that earlier versions wrote to files -> names in `METRICS`."""
 
 QUICK_METRICS = tuple(name for name, metric in METRICS.items() if metric.quick)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_slicegan.metrics.lines import check_indicator
 
 
-def percolating_share(indicator: NDArray[np.bool_], axis: int) -> float:
+def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
     """Share of a phase in components that touch both end faces of an axis.
 
     Voxels are connected through their faces (in 2-D, pixels through their edges).

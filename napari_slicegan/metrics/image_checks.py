@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.interfaces import face_density_along
+from napari_slicegan.metrics.interfaces import interface_density_along
 from napari_slicegan.metrics.representativity import SIGMAS_95, representativity
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ def image_warnings(
 def interface_distances(images: TrainingImages) -> tuple[float, float]:
     """Mean distance of interfaces along a line in pixels: shortest and longest.
 
-    Of all directions the finest and the coarsest. The reciprocal of the face density:
-    the mean chord of the phases, each counted as often as it is met. Infinite where
-    no interface is met.
+    Of all directions the finest and the coarsest. The distance is the reciprocal of
+    the interface density, the number-weighted mean chord length over all phases;
+    infinite without interfaces.
     """
     densities = [
-        face_density_along(planes, number)
+        interface_density_along(planes, number)
         for axis, of_axis in images.views.items()
         for planes in (_few(image.planes(axis)) for image in of_axis)
         for number in (1, 2)

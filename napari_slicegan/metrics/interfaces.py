@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def face_density(labels: NDArray[Any]) -> tuple[float, ...]:
+def interface_density(labels: NDArray[Any]) -> tuple[float, ...]:
     """Share of neighbouring voxel pairs that differ, for each array axis.
 
     The same number for a 2-D section and for the volume, which makes them directly
@@ -32,11 +32,11 @@ def face_density(labels: NDArray[Any]) -> tuple[float, ...]:
     ValueError
         If an axis has a single voxel.
     """
-    return tuple(face_density_along(labels, axis) for axis in range(labels.ndim))
+    return tuple(interface_density_along(labels, axis) for axis in range(labels.ndim))
 
 
-def face_density_along(labels: NDArray[Any], axis: int) -> float:
-    """`face_density` of one array axis.
+def interface_density_along(labels: NDArray[Any], axis: int) -> float:
+    """`interface_density` of one array axis.
 
     Raises
     ------
@@ -45,8 +45,8 @@ def face_density_along(labels: NDArray[Any], axis: int) -> float:
     """
     if labels.shape[axis] < 2 or labels.size == 0:
         raise ValueError(
-            "Face density needs at least two voxels along each axis; got the shape "
-            f"{labels.shape}. Use a larger image or volume."
+            "Interface density needs at least two voxels along each axis; got the "
+            f"shape {labels.shape}. Use a larger image or volume."
         )
     planes = np.moveaxis(labels, axis, 0)
     return _differing_share(planes[1:], planes[:-1])
@@ -76,7 +76,7 @@ def specific_surface(labels: NDArray[Any]) -> float:
     ValueError
         If an axis has a single voxel.
     """
-    along_axes = face_density(labels)
+    along_axes = interface_density(labels)
     sections = []
     for first, second in itertools.combinations(range(labels.ndim), 2):
         diagonals = [

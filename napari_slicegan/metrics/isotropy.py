@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from napari_slicegan.metrics.interfaces import face_density_along
+from napari_slicegan.metrics.interfaces import interface_density_along
 
 # Pieces per axis, and the shortest edge of one in voxels.
 PIECES, SMALLEST = {2: 4, 3: 3}, 16
@@ -48,7 +48,7 @@ class Isotropy:
 def isotropy(samples: Sequence[NDArray[Any]], channels: int = 0) -> Isotropy | None:
     """Compare the axes, with the scatter between disjoint pieces as the yardstick.
 
-    Of labels, the roughness is the face density; of gray values and colours the mean
+    Labels are compared by their interface density, gray values and colours by the mean
     squared difference of neighbours (the variogram at one voxel).
 
     Parameters
@@ -86,7 +86,7 @@ def isotropy(samples: Sequence[NDArray[Any]], channels: int = 0) -> Isotropy | N
 
 def _roughness(values: NDArray[Any], axis: int, channels: int) -> float:
     if not channels:
-        return face_density_along(values, axis)
+        return interface_density_along(values, axis)
     return float((np.diff(values.astype(np.float64), axis=axis) ** 2).mean())
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.connectivity import percolating_fraction
 
 
 def effective_diffusivity(phase: NDArray[np.bool_], axis: int) -> float:
@@ -36,7 +36,7 @@ def effective_diffusivity(phase: NDArray[np.bool_], axis: int) -> float:
             "Expected taufactor, which computes the effective diffusivity, got an "
             "environment without it; run pip install 'napari-slicegan[metrics]'."
         )
-    if percolating_share(phase, axis) == 0:
+    if percolating_fraction(phase, axis) == 0:
         return 0.0
     taufactor = importlib.import_module("taufactor")
     # taufactor's flow is along the first of three axes.

@@ -183,8 +183,8 @@ def _bar_sections(comparison: Comparison) -> list[Section]:
     shared = phases[-1] if len(phases) == 2 else None
     bars = [
         ("Phase fraction (gray: real)", rows_of(comparison, "phase_fraction")),
-        ("Face density by axis", rows_of(comparison, "face_density", shared)),
-        ("Percolating share by axis", rows_of(comparison, "percolating_share")),
+        ("Interface density by axis", rows_of(comparison, "interface_density", shared)),
+        ("Percolating fraction by axis", rows_of(comparison, "percolating_fraction")),
     ]
     bars = [(title, rows) for title, rows in bars if rows]
     if not bars and not findings(comparison):

@@ -178,8 +178,8 @@ CURVES = {
 }
 BARS = {
     "phase_fraction": "Phase fraction",
-    "face_density": "Face density by axis",
-    "percolating_share": "Percolating share by axis",
+    "interface_density": "Interface density by axis",
+    "percolating_fraction": "Percolating fraction by axis",
     "effective_diffusivity": "D_eff / D_0 by axis",
 }
 BAND = "The band is one noise floor on either side of the real curve."

@@ -430,7 +430,7 @@ def draw_bars(panel: Axes, rows: Sequence[Row], title: str) -> None:
     panel.margins(y=0.1 if len(rows) <= MAX_LEVEL else 0.25)
     panel.set_xlim(places[0] - 0.6, places[-1] + 0.6)
     panel.set_ylim(bottom=0)
-    if rows[0].metric == "percolating_share":  # whole range: it is often 0 or 1
+    if rows[0].metric == "percolating_fraction":  # whole range: it is often 0 or 1
         panel.set_ylim(0, 1.3)
         panel.set_yticks([0, 0.25, 0.5, 0.75, 1])
     _name_phases(panel, rows, places)

@@ -84,7 +84,7 @@ GRADES: tuple[tuple[float, Grade, str, str], ...] = (
         "some distances exceed three noise floors",
     ),
 )
-# Real pieces may happen to agree exactly, such as in a percolating share of 1: of
+# Real pieces may happen to agree exactly, such as in a percolating fraction of 1: of
 # phases, differences below this share of the real value are not held against a volume.
 NEGLIGIBLE = 0.01
 # Real pieces of other sizes differ in these by more than the noise floor tells: no
@@ -116,7 +116,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """Such as ``face density 2.1 x (phase 1, along z)``."""
+        """Such as ``interface density 2.1 x (phase 1, along z)``."""
         title = plain_title(self.row)
         name = title[:1].lower() + title[1:]
         along = f", along {self.row.axis}" if self.row.axis else ""
@@ -225,8 +225,8 @@ def _phase_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
     lines.append((f"Of {phase_name(phase)}", [f"{why}:"]))
     for metric, told in (
         ("two_point_correlation", _distances),
-        ("face_density", _with_percent),
-        ("percolating_share", _beside_real),
+        ("interface_density", _with_percent),
+        ("percolating_fraction", _beside_real),
     ):
         rows = rows_of(comparison, metric, phase)
         if rows:

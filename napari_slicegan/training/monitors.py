@@ -133,7 +133,7 @@ SLICE_CURVE = MonitoredCurve(
 MEASURED = (
     "phase_fraction",
     "two_point_correlation",
-    "face_density",
+    "interface_density",
     "normalised_autocovariance",
 )
 
@@ -151,9 +151,9 @@ class Quality:
         Mean difference of the two-point correlations (gray values: of the
         autocovariances, divided by the variance of the images) over axes, phases and
         distances.
-    roughness
-        Largest relative difference of the face density of any axis and phase; nan for
-        gray values.
+    interface_density_error
+        Largest relative difference of the interface density over axes and phases; nan
+        for gray values.
     fraction_floor, correlation_floor
         The same distances between disjoint real crops.
     swd, swd_floor
@@ -162,7 +162,7 @@ class Quality:
 
     fraction_distance: float
     correlation_distance: float
-    roughness: float
+    interface_density_error: float
     fraction_floor: float
     correlation_floor: float
     swd: float = float("nan")
@@ -175,7 +175,7 @@ class Quality:
 
     def sentence(self) -> str:
         """A few words for a progress bar."""
-        name = "autocovariance" if math.isnan(self.roughness) else "S2"
+        name = "autocovariance" if math.isnan(self.interface_density_error) else "S2"
         return f"{name} off {self.correlation_distance:.4f}"
 
 
@@ -221,11 +221,11 @@ def quality_of(comparison: Comparison) -> Quality:
     """The few numbers that are watched during a run."""
     level = [row for row in comparison.rows if row.metric == LEVEL[comparison.kind]]
     curves = [row for row in comparison.rows if row.metric == CURVE[comparison.kind]]
-    faces = [row for row in comparison.rows if row.metric == "face_density"]
+    faces = [row for row in comparison.rows if row.metric == "interface_density"]
     return Quality(
         fraction_distance=max(_known(row.distance for row in level)),
         correlation_distance=statistics.fmean(_known(row.distance for row in curves)),
-        roughness=max(map(_relative, faces), default=float("nan")),
+        interface_density_error=max(map(_relative, faces), default=float("nan")),
         fraction_floor=max(_known(row.noise_floor for row in level)),
         correlation_floor=statistics.fmean(_known(row.noise_floor for row in curves)),
     )

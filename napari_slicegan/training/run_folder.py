@@ -56,6 +56,8 @@ logger = logging.getLogger(__name__)
 
 PREVIEW = "preview.png"
 CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
+# Columns of earlier versions -> names.
+RENAMED_COLUMNS = {"roughness": "interface_density_error"}
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
 # What zipfile and torch raise for files that are cut off, changed or hostile.
 UNREADABLE = (
@@ -243,7 +245,7 @@ class RunFolder:
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         return [
-            row
+            {RENAMED_COLUMNS.get(name, name): value for name, value in row.items()}
             for row in csv.DictReader(io.StringIO(whole))
             if None not in row.values()
         ]

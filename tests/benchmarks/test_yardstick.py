@@ -43,7 +43,7 @@ def test_truth_is_at_no_distance_from_itself(stick: Yardstick, truth: Volume) ->
         assert row[name] == pytest.approx(0, abs=1e-12)
     assert row["percolating_error"] == pytest.approx(0, abs=1e-12)
     assert row["percolating_x"] == row["percolating_real_x"] > 0.9
-    # Face density and fraction are compared with those of the image.
+    # Interface density and fraction are compared with those of the image.
     assert row["face_y"] == row["face_real_y"]
     rows, columns = (
         float(np.mean(np.diff(truth.values[EDGE // 2], axis=axis) != 0))

@@ -19,7 +19,7 @@ from napari_slicegan.directions import (
     measure_effects,
     sweep,
 )
-from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.connectivity import percolating_fraction
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
 FRACTION = ["phase_fraction"]
@@ -78,7 +78,7 @@ def test_porosity_slider_moves_the_porosity(
     assert (np.diff(fractions) > 0).all()
     assert np.ptp(fractions) >= 0.15
     widest = swept.values[-1] == 255
-    assert percolating_share(widest, 0) > 0.9
+    assert percolating_fraction(widest, 0) > 0.9
 
 
 @pytest.mark.slow

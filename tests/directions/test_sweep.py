@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def made() -> Sweep:
     trained = random_generator(OneHotPhases([7, 207]))
     direction = fit_directions(trained, n_components=1, n_samples=30).directions[0]
-    gauge = Gauge(trained, ["phase_fraction", "face_density"], size=(12, 16, 20))
+    gauge = Gauge(trained, ["phase_fraction", "interface_density"], size=(12, 16, 20))
     swept = sweep(gauge, direction, (-2, 0, 2), seed=4)
     for number, strength in enumerate(swept.strengths):
         edits = [direction.edit(strength)]
@@ -38,7 +38,7 @@ def test_properties_are_those_of_the_volumes(made: Sweep) -> None:
     assert made.values.shape == (3, 12, 16, 20)
     fractions = [(volume == 207).mean() for volume in made.values]
     assert made.properties["phase_fraction"] == pytest.approx(fractions)
-    assert list(made.properties) == ["phase_fraction", "face_density"]
+    assert list(made.properties) == ["phase_fraction", "interface_density"]
 
 
 def test_tiff_has_four_dimensions(made: Sweep, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_gaussian_field_has_the_known_correlation(same: Comparison) -> None:
         np.testing.assert_allclose(np.array(row.generated), expected, atol=0.015)
         np.testing.assert_allclose(np.array(row.real), expected, atol=0.02)
         # crossings per voxel: arccos(rho(1)) / pi = 0.1117
-        assert same.row("face_density", 255, axis).generated == pytest.approx(
+        assert same.row("interface_density", 255, axis).generated == pytest.approx(
             0.1117, abs=0.003
         )
 
@@ -78,7 +78,7 @@ def test_the_same_material_is_near_the_noise_floor(same: Comparison) -> None:
 def test_a_coarser_material_is_far_above_the_noise_floor() -> None:
     coarse = Volume(two_phases((80, 80, 80), 4, 1), "phases")
     comparison = compare([two_phases((300, 300), 1.5, 2)], coarse, 16)
-    for name in ("two_point_correlation", "lineal_path", "face_density"):
+    for name in ("two_point_correlation", "lineal_path", "interface_density"):
         row = comparison.row(name, 255, "x")
         assert row.distance is not None
         assert row.noise_floor is not None
@@ -86,12 +86,14 @@ def test_a_coarser_material_is_far_above_the_noise_floor() -> None:
 
 
 def test_what_one_image_cannot_tell_is_reported_alone(same: Comparison) -> None:
-    for name in ("percolating_share", "slice_deviation"):
+    for name in ("percolating_fraction", "slice_deviation"):
         row = same.row(name, 255, "y")
         assert row.generated is not None
         assert (row.real, row.distance, row.noise_floor) == (None, None, None)
     # half of a Gaussian field percolates in 3-D
-    assert same.row("percolating_share", 0, "z").generated == pytest.approx(1, abs=0.01)
+    assert same.row("percolating_fraction", 0, "z").generated == pytest.approx(
+        1, abs=0.01
+    )
 
 
 def test_rows_for_every_metric_phase_and_axis(same: Comparison) -> None:
@@ -109,7 +111,7 @@ def test_each_direction_is_compared_with_its_own() -> None:
     # Three correlation lengths: any mix-up of the axes would show.
     volume = Volume(two_phases((40, 44, 48), (1, 2, 4), 5), "phases")
     planes = {axis: list(volume.planes(axis)) for axis in AXES}
-    same_pairs = ("two_point_correlation", "lineal_path", "face_density")
+    same_pairs = ("two_point_correlation", "lineal_path", "interface_density")
     axis_free = ("phase_fraction", "radial_two_point_correlation")
     comparison = compare(planes, volume, 16, (*same_pairs, *axis_free))
     for name in same_pairs:
@@ -122,8 +124,8 @@ def test_each_direction_is_compared_with_its_own() -> None:
     # in an anisotropic material no section has the volume's radial average
     assert comparison.row("radial_two_point_correlation", 255).real is None
     swapped = {"z": planes["x"], "y": planes["y"], "x": planes["z"]}
-    wrong = compare(swapped, volume, 16, ["face_density"]).row(  # type: ignore[arg-type]
-        "face_density", 255, "z"
+    wrong = compare(swapped, volume, 16, ["interface_density"]).row(  # type: ignore[arg-type]
+        "interface_density", 255, "z"
     )
     assert wrong.distance is not None
     assert wrong.distance > 0.03
@@ -135,9 +137,9 @@ def test_fibres_are_seen_in_three_views() -> None:
     views = {axis: [volume.planes(axis)[20]] for axis in AXES}
     comparison = compare(views, volume, 16)
     # nothing changes along the fibres
-    along = comparison.row("face_density", 255, "z")
+    along = comparison.row("interface_density", 255, "z")
     assert (along.real, along.generated, along.distance) == (0, 0, 0)
-    assert comparison.row("percolating_share", 255, "z").generated == 1
+    assert comparison.row("percolating_fraction", 255, "z").generated == 1
 
 
 def test_a_truth_against_itself() -> None:
@@ -156,14 +158,14 @@ def test_three_dimensional_statistics_are_compared_at_equal_size() -> None:
     part = Volume(truth.values[:40, :44, :48], "phases")
     for pair in ((truth, part), (part, truth)):
         comparison = compare(*pair, 16)
-        for name in ("percolating_share", "slice_deviation"):
+        for name in ("percolating_fraction", "slice_deviation"):
             assert comparison.row(name, 255, "x").distance == 0
 
 
 def test_bentheimer_noise_floor() -> None:
     truth = Volume.open(SAMPLE_DATA / "bentheimer_truth.tif")
     part = Volume(truth.values[:64, :64, :64], "phases")
-    metrics = ("phase_fraction", "two_point_correlation", "face_density")
+    metrics = ("phase_fraction", "two_point_correlation", "interface_density")
     comparison = compare(truth, part, 32, metrics)
     for axis in AXES:
         row = comparison.row("two_point_correlation", 255, axis)
@@ -173,7 +175,7 @@ def test_bentheimer_noise_floor() -> None:
         found = [row.real[r] for r in (1, 2, 4, 8, 16)]
         known = [0.157, 0.123, 0.082, 0.049, 0.041]
         np.testing.assert_allclose(found, known, atol=0.002)
-        faces = comparison.row("face_density", 255, axis)
+        faces = comparison.row("interface_density", 255, axis)
         assert faces.real == pytest.approx(0.085, abs=0.001)
     assert comparison.row("phase_fraction", 255).real == pytest.approx(0.1997, abs=5e-5)
     image = compare([truth.values[125]], part, 32, metrics).row("phase_fraction", 255)

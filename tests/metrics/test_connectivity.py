@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_slicegan.metrics.connectivity import percolating_share
+from napari_slicegan.metrics.connectivity import percolating_fraction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,28 +38,28 @@ def test_column_and_ball() -> None:
     indicator = np.zeros((10, 12, 14), dtype=bool)
     indicator[:, 2:4, 2:5] = True  # 60 voxels from face to face along z
     indicator[4:6, 6:11, 8:12] = True  # 40 voxels that touch no face
-    assert percolating_share(indicator, 0) == 60 / 100
-    assert percolating_share(indicator, 1) == 0
-    assert percolating_share(indicator, 2) == 0
+    assert percolating_fraction(indicator, 0) == 60 / 100
+    assert percolating_fraction(indicator, 1) == 0
+    assert percolating_fraction(indicator, 2) == 0
 
 
 def test_two_halves_that_do_not_meet() -> None:
     indicator = np.ones((9, 5, 5), dtype=bool)
     indicator[4] = False
     # both halves touch one end of z and both ends of y and x
-    assert [percolating_share(indicator, axis) for axis in range(3)] == [0, 1, 1]
+    assert [percolating_fraction(indicator, axis) for axis in range(3)] == [0, 1, 1]
 
 
 def test_edges_do_not_connect() -> None:
     stairs = np.eye(8, dtype=bool)
-    assert percolating_share(stairs, 0) == 0
+    assert percolating_fraction(stairs, 0) == 0
     stairs |= np.eye(8, k=1, dtype=bool)
-    assert percolating_share(stairs, 0) == 1
+    assert percolating_fraction(stairs, 0) == 1
 
 
 def test_full_and_empty() -> None:
-    assert percolating_share(np.ones((3, 4, 5), dtype=bool), 1) == 1
-    assert percolating_share(np.zeros((3, 4, 5), dtype=bool), 1) == 0
+    assert percolating_fraction(np.ones((3, 4, 5), dtype=bool), 1) == 1
+    assert percolating_fraction(np.zeros((3, 4, 5), dtype=bool), 1) == 0
 
 
 @pytest.mark.parametrize("fraction", [0.25, 0.32, 0.4])
@@ -68,9 +68,9 @@ def test_against_flooding(fraction: float) -> None:
     indicator = np.random.default_rng(3).random((14, 15, 16)) < fraction
     for axis in range(3):
         expected = flooded_share(indicator, axis)
-        assert percolating_share(indicator, axis) == pytest.approx(expected)
+        assert percolating_fraction(indicator, axis) == pytest.approx(expected)
 
 
 def test_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="bool array"):
-        percolating_share(np.ones((3, 3, 3)), 0)  # type: ignore[arg-type]
+        percolating_fraction(np.ones((3, 3, 3)), 0)  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ def test_a_truth_is_compared_with_blocks_of_its_size() -> None:
     volume = StoredVolume(phases(90, 90, 90, seed=4), "phases", labels=(0, 10))
     parts = blocks_of(volume, (40, 40, 40))
     assert [part.read().shape for part in parts] == [(40, 40, 40)] * 8
-    row = compare(truth, volume, 8).row("percolating_share", 0, "z")
+    row = compare(truth, volume, 8).row("percolating_fraction", 0, "z")
     assert row.distance is not None
 
 

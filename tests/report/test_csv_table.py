@@ -31,8 +31,8 @@ def test_curves_have_a_line_for_each_distance(tmp_path: Path) -> None:
     unknown = row(None, None, real=None, generated=(0.5, 0.3), axis=None)
     write_csv(made_of(known, unknown), path)
     assert path.read_text("utf-8").splitlines()[1:] == [
-        "face_density,1,z,0,0.5,0.5,0.1,0.2",
-        "face_density,1,z,1,0.25,0.3,0.1,0.2",
-        "face_density,1,,0,,0.5,,",
-        "face_density,1,,1,,0.3,,",
+        "interface_density,1,z,0,0.5,0.5,0.1,0.2",
+        "interface_density,1,z,1,0.25,0.3,0.1,0.2",
+        "interface_density,1,,0,,0.5,,",
+        "interface_density,1,,1,,0.3,,",
     ]

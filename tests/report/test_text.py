@@ -44,8 +44,8 @@ def test_the_worst_row_of_each_metric_is_told() -> None:
     found = findings(made_of(*rows))
     assert [finding.floors for finding in found] == pytest.approx([5, 3])
     assert verdict(made_of(*rows)).largest == (
-        "Largest distances in noise floors: face density 5.0 x (phase 7, along y); "
-        "phase fraction 3.0 x (phase 1)."
+        "Largest distances in noise floors: interface density 5.0 x (phase 7, along y)"
+        "; phase fraction 3.0 x (phase 1)."
     )
     assert math.isinf(findings(made_of(row(0.1, 0.0)))[0].floors)
 
@@ -59,7 +59,11 @@ def test_a_summary_tells_the_rows_of_the_comparison(name: str) -> None:
     assert max(map(len, lines)) <= 120
     flat = " ".join(text.split())
     phase = int(flat.partition("Of phase ")[2].split()[0])
-    for metric in ("two_point_correlation", "face_density", "percolating_share"):
+    for metric in (
+        "two_point_correlation",
+        "interface_density",
+        "percolating_fraction",
+    ):
         for axis in "zyx":
             found = comparison.row(metric, phase, axis)  # type: ignore[arg-type]
             if metric == "two_point_correlation":
@@ -67,12 +71,12 @@ def test_a_summary_tells_the_rows_of_the_comparison(name: str) -> None:
             else:
                 expected = f"{axis} {found.generated:.4g}"
             assert expected in flat
-            if metric == "face_density":
+            if metric == "interface_density":
                 assert isinstance(found.real, float)
                 assert isinstance(found.generated, float)
                 percent = 100 * (found.generated - found.real) / found.real
                 assert f"({percent:+.1f} % of {found.real:.4g})" in flat
-            elif metric == "percolating_share" and found.real is not None:
+            elif metric == "percolating_fraction" and found.real is not None:
                 assert f"{axis} {found.generated:.4g} (real {found.real:.4g})" in flat
     fraction = comparison.row("phase_fraction", phase)
     assert f"phase {phase} {fraction.real:.4g} / {fraction.generated:.4g}" in flat

@@ -23,7 +23,7 @@ def test_within_the_noise_floor_nothing_can_be_told_apart() -> None:
     found = only(row(0.01, 0.02))
     assert found.grade == "agrees"
     assert found.words == "Indistinguishable from another slice of the same material."
-    block = only(row(0.01, 0.02, metric="percolating_share"))
+    block = only(row(0.01, 0.02, metric="percolating_fraction"))
     assert "another block of the same material" in block.words
 
 

@@ -52,7 +52,7 @@ def test_a_volume_like_the_image_is_near_the_noise_floor() -> None:
 
 
 def test_rough_volumes_are_told() -> None:
-    """Half the voxels along each axis double the face density: a difference of 1."""
+    """Half the voxels along each axis double the interface density."""
     image = np.kron(np.indices((16, 16)).sum(axis=0) % 2, np.ones((8, 8), int))
     monitor = QualityMonitor(
         TrainingImages.isotropic(Micrograph.from_array(image, "phases"))
@@ -61,7 +61,7 @@ def test_rough_volumes_are_told() -> None:
     # Faces: 15 in 127 pairs of pixels, 7 in 31 pairs of voxels.
     expected = (7 / 31) / (15 / 127) - 1
     quality = monitor.measure(Volume(coarse.astype(np.uint8), "phases"))
-    assert quality.roughness == pytest.approx(expected)
+    assert quality.interface_density_error == pytest.approx(expected)
 
 
 def test_real_images_are_measured_at_the_first_preview_only(
@@ -105,7 +105,7 @@ def test_gray_values_have_no_faces() -> None:
     )
     volume = (100 + 900 * smooth_field(40, 40, 40)).astype(np.float32)
     quality = monitor.measure(Volume(volume, "grayscale"))
-    assert math.isnan(quality.roughness)
+    assert math.isnan(quality.interface_density_error)
     assert math.isfinite(quality.correlation_distance + quality.fraction_distance)
 
 
