@@ -1,7 +1,7 @@
-"""Similarity of two aligned images, pixel by pixel.
+"""Pixel-by-pixel similarity of two registered images.
 
-Both numbers compare images that show the same thing at the same place, such as brains
-or parts. Two pieces of one random material are not similar in this sense.
+Both measures compare images of the same object at the same place, such as brain scans.
+Two samples of one random material are not similar in this sense.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from skimage import metrics
 
-SIGMA = 1.5
-RADIUS = 5
-K1, K2 = 0.01, 0.03
+SIGMA, RADIUS = 1.5, 5
+"""Of the Gaussian window, in pixels: 11 pixels wide."""
+K1 = 0.01
 
 
 def structural_similarity(
@@ -22,8 +22,8 @@ def structural_similarity(
 ) -> float:
     """Mean structural similarity, SSIM; Wang et al. 2004, eq. 13.
 
-    Local means, variances and the covariance are weighted by a Gaussian of sigma 1.5
-    cut off at 5 pixels; places nearer to the border are left out.
+    With the settings of the paper: a Gaussian window of sigma 1.5 truncated at 5
+    pixels, population covariances; pixels within 5 of the border are left out.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def structural_similarity(
 
     Returns
     -------
-    At most 1, which identical images have; near 0 for unrelated textures.
+    At most 1, for identical images; near 0 for unrelated textures.
 
     Raises
     ------
@@ -49,25 +49,27 @@ def structural_similarity(
             f"axis; got the shape {first.shape}. Use larger images."
         )
     if not value_range > 0:
-        raise ValueError(f"The range of values must be above 0; got {value_range}.")
-    x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    mean_x, mean_y = _local_mean(x), _local_mean(y)
-    variance_x = _local_mean(x * x) - mean_x**2
-    variance_y = _local_mean(y * y) - mean_y**2
-    covariance = _local_mean(x * y) - mean_x * mean_y
-    c1, c2 = (K1 * value_range) ** 2, (K2 * value_range) ** 2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    inner = (slice(RADIUS, -RADIUS),) * x.ndim
-    return float((luminance * structure)[inner].mean())
+        raise ValueError(
+            f"The range of values must be above 0; got {value_range}. Pass the "
+            "difference of the largest and the smallest possible value."
+        )
+    found = metrics.structural_similarity(  # type: ignore[no-untyped-call]
+        np.asarray(first, np.float64),
+        np.asarray(second, np.float64),
+        data_range=value_range,
+        gaussian_weights=True,
+        sigma=SIGMA,
+        use_sample_covariance=False,
+    )
+    return float(found)
 
 
 def luminance_overlap(first: NDArray[Any], second: NDArray[Any]) -> float:
     """Mean of (2 x y + c) / (x^2 + y^2 + c) over all pixels, c = 0.0001.
 
-    This is what is left of structural similarity if its window is a single pixel, where
-    variances and covariance are 0. It has been published as such, for values from -1 to
-    1, but tells of no structure: it is 1 wherever both images show background.
+    The luminance term of SSIM with a window of a single pixel, where variances and the
+    covariance vanish. It has been published as SSIM, for values from -1 to 1, but is
+    blind to structure: it is 1 wherever both images show background.
 
     Parameters
     ----------
@@ -81,17 +83,12 @@ def luminance_overlap(first: NDArray[Any], second: NDArray[Any]) -> float:
     """
     _check_pair(first, second)
     x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    c1 = K1**2
-    return float(((2 * x * y + c1) / (x**2 + y**2 + c1)).mean())
-
-
-def _local_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(gaussian_filter(values, SIGMA, radius=RADIUS))
+    return float(((2 * x * y + K1**2) / (x**2 + y**2 + K1**2)).mean())
 
 
 def _check_pair(first: NDArray[Any], second: NDArray[Any]) -> None:
     if first.shape != second.shape or not first.size:
         raise ValueError(
-            "Two images are compared pixel by pixel, so they must have the same shape; "
-            f"got {first.shape} and {second.shape}."
+            "Registered images must have the same shape; got "
+            f"{first.shape} and {second.shape}. Crop both to the same region."
         )
