@@ -83,7 +83,7 @@ class EndlessTiles(QObject):
         self._wanted: list[Spans] = []
         self._lock = threading.Lock()
         self._worker: GenerationWorker | None = None
-        self._is_closed = False
+        self._is_closed = self._has_failed = False
         # Asked for while napari cuts a slice, perhaps in a thread of its own.
         self._asked.connect(self._start, Qt.ConnectionType.QueuedConnection)
 
@@ -109,6 +109,7 @@ class EndlessTiles(QObject):
     def _start(self) -> None:
         if self._is_closed or self._worker is not None:
             return
+        self._has_failed = False
         # Unknown to napari's list of tasks: a view is nothing to keep a window open
         # for. napari ends it all the same when the program ends.
         worker = GenerationWorker(make_pieces, self._volume, self._next)
@@ -127,14 +128,17 @@ class EndlessTiles(QObject):
             self.made.emit()
 
     def _fail(self, fault: Exception) -> None:
+        self._has_failed = True
         self.ask(())
         if not self._is_closed:
             self.failed.emit(str(fault))
 
     def _finish(self) -> None:
         self._worker = None
-        # The last pieces may not have been told of; the view may have moved since.
-        self._tell()
+        # The last pieces may not have been told of, and the view may have moved since.
+        # What failed is tried again when the view moves, not without end.
+        if not self._has_failed:
+            self._tell()
 
 
 def make_pieces(volume: EndlessVolume, next_piece: Any) -> Generator[float, None, None]:

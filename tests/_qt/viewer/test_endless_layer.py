@@ -107,11 +107,35 @@ def test_it_can_be_closed_while_a_piece_is_made(
     np.asarray(pieces[5])
     qtbot.waitUntil(lambda: bool(network.threads), timeout=TIMEOUT_MS)
     viewer.layers.clear()
+    assert threading.main_thread() not in network.threads
     network.go.set()
     qtbot.waitUntil(lambda: volume.kept_bytes > 0, timeout=TIMEOUT_MS)
     qtbot.wait(100)
     # The others of the view are not made any more.
     assert len(network.threads) == 1
+
+
+def test_a_network_that_fails_is_not_tried_without_end(
+    viewer: Any, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    tries = []
+
+    def fail(plan: Any, piece: Any) -> Any:
+        tries.append(piece)
+        raise ValueError("The memory does not suffice.")
+
+    monkeypatch.setattr(endless, "box_values", fail)
+    shown: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", shown.append)
+    layer = add_endless(viewer, endless_volume(64, 64, 64), "endless")
+    qtbot.waitUntil(lambda: bool(shown), timeout=TIMEOUT_MS)
+    before = len(tries)
+    qtbot.wait(300)
+    assert len(tries) == before
+    # Another view is another try.
+    viewer.dims.set_point(0, 3 * layer.scale[0])
+    qtbot.waitUntil(lambda: len(tries) > before, timeout=TIMEOUT_MS)
+    assert set(shown) == {"The memory does not suffice."}
 
 
 def test_what_others_read_is_the_volume_itself(
