@@ -46,7 +46,7 @@ CASES: list[Refusal] = [
     (
         "dense head asked for another size",
         lambda f: start(f, "oasis-28", toy_set(), patch_size=64),
-        "makes images of 28 pixels, got .*64",
+        "generates images of 28 pixels, got .*64",
     ),
     (
         "widths that make other sizes",

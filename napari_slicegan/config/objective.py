@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from napari_slicegan.config.base import Choices, Settings
 from napari_slicegan.config.registry import part_names
 
-AnchorLaw = Literal["normal-uniform", "skew-normal", "custom"]
+AnchorDistribution = Literal["normal-uniform", "skew-normal", "custom"]
 RealnessForm = Literal["O1", "O2", "O3"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
 
@@ -78,7 +78,7 @@ class ObjectiveSettings(Settings):
         title="Outcomes",
         description="Number of outcomes of the realness distribution, for 'realness'.",
     )
-    anchors: AnchorLaw = Field(
+    anchors: AnchorDistribution = Field(
         "normal-uniform",
         title="Anchors",
         description="Target distributions of the critic, for 'realness': histograms "

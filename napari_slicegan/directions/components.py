@@ -203,7 +203,7 @@ class Features:
         return rows, made
 
     def _latent_rows(self, latents: Tensor) -> Rows:
-        return {LATENT: _numbers(_mean(self.network.entering(latents)))}
+        return {LATENT: _numbers(_mean(self.network.prepare_latents(latents)))}
 
     def pooled(self, name: str, made: Tensor) -> Tensor:
         """Output of a block as rows, [n, C] or of a fully connected one [n, C Y X]."""

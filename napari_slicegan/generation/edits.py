@@ -121,8 +121,8 @@ class VolumeEdits:
             is not None
         }
         if LATENT in offsets:
-            latents = network.entering(latents) + offsets.pop(LATENT)
-        *_, (_, made) = network.stages(latents, offsets)
+            latents = network.prepare_latents(latents) + offsets.pop(LATENT)
+        made: Tensor = network(latents, offsets=offsets)
         return made
 
     def _offset(
@@ -181,7 +181,7 @@ def run_images(
             offsets[name] = offsets[name] + more if name in offsets else more
     if LATENT in offsets:
         latents = latents + offsets.pop(LATENT)
-    *_, (_, made) = network.stages(latents, offsets)
+    made: Tensor = network(latents, offsets=offsets)
     return made
 
 

@@ -49,7 +49,7 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     needed = _needed(box, whole)
     latents = plan.latents(*needed)
     with computing_in(plan.precision, latents.device):
-        made = network.entering(latents[None])
+        made = network.prepare_latents(latents[None])
         before = network.rules_around(0)[0].scale
         for number, block in enumerate(network.blocks.children(), start=1):
             so_far, after = network.rules_around(number)

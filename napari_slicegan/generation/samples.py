@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_slicegan.data.pixel_values import display_gray
 from napari_slicegan.generation.edits import Edit, run_images
 from napari_slicegan.generation.generate import checked_truncation
 from napari_slicegan.models.latent import LatentField
@@ -53,9 +54,7 @@ class Sheet:
         -------
         ``[rows, columns]``, or ``[rows, columns, 3]`` in colour.
         """
-        shown = self.values[: columns * rows].astype(np.float64)
-        unit = np.clip((shown - self.low) / max(self.high - self.low, 1e-12), 0, 1)
-        shades = np.asarray(np.rint(WHITE * unit), np.uint8)
+        shades = display_gray(self.values[: columns * rows], self.low, self.high)
         factor = math.ceil(SMALLEST_EDGE / shades.shape[1])
         shades = shades.repeat(factor, axis=1).repeat(factor, axis=2)
         margins = [(0, 0), (GAP, 0), (GAP, 0), (0, 0)][: shades.ndim]
@@ -170,7 +169,7 @@ def generate_images_in_steps(
             "Expected a generator of images, got one of points; look at its points "
             "with 'slicegan evaluate mixture'."
         )
-    low, high = shades_of(trained.transform)
+    low, high = display_range(trained.transform)
     made = []
     for first in range(0, n, AT_ONCE):
         end = min(first + AT_ONCE, n)
@@ -179,7 +178,7 @@ def generate_images_in_steps(
     return Sheet(np.concatenate(made), low, high)
 
 
-def shades_of(transform: Transform) -> tuple[float, float]:
+def display_range(transform: Transform) -> tuple[float, float]:
     """Values of the data that are drawn black and white."""
     values = transform.state()
     labels = values.get("labels", (values.get("low"), values.get("high")))

@@ -1,4 +1,4 @@
-"""Networks built from frozen specs; one line in a table for each architecture."""
+"""Generators and critics, built by name from frozen specs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from napari_slicegan.models.network import GeneratorNetwork, Output, output_of
 from napari_slicegan.models.slicegan import GeneratorSpec, PlaneCritic, VolumeGenerator
-from napari_slicegan.models.table import ARCHITECTURES, CriticOrder
+from napari_slicegan.models.table import ARCHITECTURES, CriticSpec
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -22,23 +22,23 @@ __all__ = [
     "VolumeGenerator",
     "build_critic",
     "build_generator",
-    "build_size",
     "check_training_size",
     "generator_spec",
     "output_of",
+    "training_size",
     "volume_spec",
 ]
 
 
 def generator_spec(config: RunConfig, channels: int, output: Output) -> Any:
-    """Spec of the generator that a run's settings ask for.
+    """Spec of the generator that the settings describe.
 
     Parameters
     ----------
     channels
-        Channels of what it makes.
+        Output channels.
     output
-        "phases", "unit" or "signed".
+        Output layer, see `output_layer`.
 
     Raises
     ------
@@ -50,18 +50,19 @@ def generator_spec(config: RunConfig, channels: int, output: Output) -> Any:
 
 
 def volume_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSpec:
-    """As `generator_spec`, for architectures of volumes only.
+    """`generator_spec` of an architecture that generates volumes.
 
     Raises
     ------
     ValueError
-        If the architecture makes images.
+        If the architecture generates something else.
     """
     spec = generator_spec(config, channels, output)
     if not isinstance(spec, GeneratorSpec):
         raise ValueError(
-            f"The architecture '{config.architecture.architecture}' makes images, not "
-            "volumes; choose 'slicegan' or 'slicegan-rc' for volumes."
+            f"The architecture '{config.architecture.architecture}' generates "
+            f"{config.architecture.task}, not volumes; choose 'slicegan' or "
+            "'slicegan-rc' for volumes."
         )
     return spec
 
@@ -79,13 +80,13 @@ def build_generator(
 
 
 def build_generator(spec: Any, rng: torch.Generator | None = None) -> GeneratorNetwork:
-    """Generator of a spec; its weights are drawn from ``rng`` where given.
+    """Generator of a spec, with weights drawn from ``rng`` if given.
 
     Raises
     ------
     ValueError
-        If the layers starve the border, leave a checkerboard, never grow, or do not
-        fit together; the sentence says what to change.
+        If the kernels violate uniform information density, the volume never grows, or
+        the settings do not match.
     """
     architecture = ARCHITECTURES[spec.architecture]
     network = architecture.build(spec)
@@ -106,20 +107,28 @@ def build_critic(
     Parameters
     ----------
     rng
-        Source of the weights. A resampled head and dropout go on to draw their noise
-        from it, so that it belongs to the state of the run.
+        Source of the weights. A resampled head and dropout keep drawing their noise
+        from it, so checkpoints must include its state.
     """
     architecture = ARCHITECTURES[config.architecture.architecture]
-    # The output does not change the critic.
+    # The critic does not depend on the output layer.
     spec = generator_spec(config, channels, "unit")
-    order = CriticOrder(spec, config.architecture, outputs, heads, rng)
-    critic = architecture.build_critic(order)
+    critic = architecture.build_critic(
+        CriticSpec(spec, config.architecture, outputs, heads, rng)
+    )
     architecture.draw(critic, rng)
     return critic
 
 
+def training_size(spec: Any) -> int:
+    """Voxels or pixels per axis of a training sample."""
+    with torch.device("meta"):
+        network: GeneratorNetwork = build_generator(spec)
+    return network.training_size
+
+
 def check_training_size(spec: Any, patch_size: int) -> None:
-    """Refuse a generator whose training samples are not as large as the patch.
+    """Refuse a generator whose training samples differ in size from the patch.
 
     Raises
     ------
@@ -129,21 +138,14 @@ def check_training_size(spec: Any, patch_size: int) -> None:
     only = ARCHITECTURES[spec.architecture].size
     if only is not None and only != patch_size:
         raise ValueError(
-            f"The architecture '{spec.architecture}' makes images of {only} pixels, "
-            f"got a patch of {patch_size}; set 'Patch size' to {only} or choose "
-            "another architecture."
+            f"The architecture '{spec.architecture}' generates images of {only} "
+            f"pixels, got a patch of {patch_size}; set 'Patch size' to {only} or "
+            "choose another architecture."
         )
-    made = build_size(spec)
-    if made != patch_size:
+    size = training_size(spec)
+    if size != patch_size:
         raise ValueError(
-            f"The generator makes {made} voxels per axis from a latent size of "
+            f"The generator makes {size} voxels per axis from a latent size of "
             f"{spec.latent_size}, but the patch has {patch_size} pixels; set 'Patch "
-            f"size' to {made}, or change 'Latent size' or 'Generator widths'."
+            f"size' to {size}, or change 'Latent size' or 'Generator widths'."
         )
-
-
-def build_size(spec: Any) -> int:
-    """Voxels or pixels per axis of the samples that the generator is trained with."""
-    with torch.device("meta"):
-        network: GeneratorNetwork = build_generator(spec)
-    return network.training_size

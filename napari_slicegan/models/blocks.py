@@ -1,4 +1,4 @@
-"""Layers, first weights and heads that the networks are made of."""
+"""Layers of the volume networks, output layers, and initial weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from napari_slicegan.models.sizes import SizeRule, transposed_rule
 from napari_slicegan.runtime.devices import to_device
@@ -16,161 +15,18 @@ from napari_slicegan.runtime.devices import to_device
 if TYPE_CHECKING:
     from napari_slicegan.config import KernelSet
 
-
-class SpectralLayer(nn.Module):
-    """A weight, divided by its largest singular value.
-
-    The singular value is followed by one power step in each forward pass in training
-    (algorithm 1). The vector it starts from is drawn with the first weights.
-    """
-
-    def __init__(self, *shape: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(shape))
-        self.left: Tensor
-        self.register_buffer("left", torch.ones(shape[0]))
-
-    def normalised(self) -> Tensor:
-        """The weight over its singular value, of the same shape."""
-        matrix = self.weight.flatten(1)
-        with torch.no_grad():
-            right = functional.normalize(matrix.T @ self.left, dim=0)
-            left = functional.normalize(matrix @ right, dim=0)
-            if self.training:
-                self.left.copy_(left)
-        return self.weight / (left @ (matrix @ right))
-
-
-class SpectralConvolution(SpectralLayer):
-    """2-D convolution 4 x 4 of stride 2 without bias; n pixels become n / 2."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(outputs, inputs, 4, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n] -> [B, C_out, n / 2, n / 2]."""
-        return functional.conv2d(x, self.normalised(), stride=2, padding=1)
-
-
-class SpectralLinear(SpectralLayer):
-    """Fully connected layer without bias."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(outputs, inputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs] -> [B, outputs]."""
-        return functional.linear(x, self.normalised())
-
-
-DENSE = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-SPREAD = 0.02
-
-
-def fan_in(network: nn.Module, rng: torch.Generator) -> None:
-    """Weights and biases uniform in +-1 / sqrt(fan in), torch's own default."""
-    for module in network.modules():
-        if isinstance(module, DENSE):
-            bound = 1 / math.sqrt(module.weight[0].numel())
-            for values in module.parameters():
-                nn.init.uniform_(values, -bound, bound, generator=rng)
-
-
-def glorot_uniform(network: nn.Module, rng: torch.Generator) -> None:
-    """Uniform in +-sqrt(6 / (fan in + fan out)), biases 0; Keras' default.
-
-    Source: Glorot & Bengio 2010, eq. 16.
-    """
-    for module in network.modules():
-        if isinstance(module, DENSE):
-            outputs, inputs = module.weight.shape[:2]
-            taps = math.prod(module.weight.shape[2:])
-            bound = math.sqrt(6 / ((inputs + outputs) * taps))
-            nn.init.uniform_(module.weight, -bound, bound, generator=rng)
-            _without_bias(module)
-
-
-def normal(network: nn.Module, rng: torch.Generator) -> None:
-    """Weights N(0, 0.02), scales of batch norm N(1, 0.02), biases and shifts 0.
-
-    Source: Radford et al. 2016, section 4; the scales as in their program.
-    """
-    for module in network.modules():
-        if isinstance(module, DENSE):
-            nn.init.normal_(module.weight, 0.0, SPREAD, generator=rng)
-            _without_bias(module)
-        elif isinstance(module, BatchNorm):
-            nn.init.normal_(module.weight, 1.0, SPREAD, generator=rng)
-            nn.init.zeros_(module.bias)
-        elif isinstance(module, SpectralLayer):
-            nn.init.normal_(module.weight, 0.0, SPREAD, generator=rng)
-            nn.init.normal_(module.left, generator=rng)
-            module.left.copy_(functional.normalize(module.left, dim=0))
-
-
-def _without_bias(module: nn.Module) -> None:
-    if module.bias is not None:
-        nn.init.zeros_(module.get_parameter("bias"))
-
-
 MAX_SUBPIXEL_CHANNELS = 32
-
-
-class TransposedConvolution(nn.Module):
-    """Transposed 3-D convolution without bias; [B, C, Z, Y, X]."""
-
-    def __init__(self, inputs: int, outputs: int, layer: KernelSet) -> None:
-        super().__init__()
-        kernel, self.stride, self.padding = layer
-        self.weight = nn.Parameter(torch.empty(inputs, outputs, *(kernel,) * 3))
-        self.size_rule = transposed_rule(layer)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k."""
-        return transposed_convolution(x, self.weight, self.stride, self.padding)
-
-
-class ResizeConvolution(nn.Module):
-    """Trilinear upsampling by two, then a 3x3x3 convolution without padding.
-
-    The voxel next to each border, where the interpolation has no neighbour, is cut
-    off, so the layer commutes with shifts and the factor is 2 for every size. Both
-    steps are linear: together they are a transposed convolution with a kernel of 6,
-    as which they are computed. So no wide volume of the full size is ever made.
-    """
-
-    stride, padding = 2, 4
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
-        self.size_rule = SizeRule(2, -4)
-        # Shares of an input voxel in the upsampled voxels around it; on which of the
-        # kernel's six positions each of the three old ones falls, with which share.
-        shares = torch.tensor([0, 0, 0.25, 0.75, 0.75, 0.25, 0, 0])
-        self.register_buffer("shares", shares.unfold(0, 3, 1), persistent=False)
-
-    def transposed_weight(self) -> Tensor:
-        """Weights of the equal transposed convolution, [C_in, C_out, 6, 6, 6]."""
-        weight = self.weight.transpose(0, 1)
-        for _ in range(3):
-            weight = torch.tensordot(weight, self.get_buffer("shares"), ([2], [1]))
-        return weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4."""
-        weight = self.transposed_weight()
-        return transposed_convolution(x, weight, self.stride, self.padding)
+"""Output channels up to which the sub-pixel form is the faster one."""
 
 
 def transposed_convolution(
     x: Tensor, weight: Tensor, stride: int, padding: int
 ) -> Tensor:
-    """Transposed 3-D convolution, in the form that is faster for its width.
+    """Transposed 3-D convolution, computed in the faster form for its width.
 
-    With few output channels the vector units of a processor idle; the equal sub-pixel
-    form (Shi et al. 2016) computes the ``stride**3`` voxels that stem from one input
-    position as channels of a plain convolution and then sorts them.
+    With few output channels a CPU's vector units are underused. The equivalent
+    sub-pixel form (Shi et al. 2016) computes the ``stride**3`` voxels that belong to
+    one input position as channels of an ordinary convolution and rearranges them.
 
     Parameters
     ----------
@@ -198,11 +54,51 @@ def transposed_convolution(
     return whole[:, :, keep[0], keep[1], keep[2]]
 
 
-CONVOLUTIONS = (
-    TransposedConvolution,
-    ResizeConvolution,
-    nn.Conv2d,
-)
+class TransposedConvolution(nn.Module):
+    """Transposed 3-D convolution without bias; [B, C, Z, Y, X]."""
+
+    def __init__(self, inputs: int, outputs: int, layer: KernelSet) -> None:
+        super().__init__()
+        kernel, self.stride, self.padding = layer
+        self.weight = nn.Parameter(torch.empty(inputs, outputs, *(kernel,) * 3))
+        self.size_rule = transposed_rule(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k."""
+        return transposed_convolution(x, self.weight, self.stride, self.padding)
+
+
+class ResizeConvolution(nn.Module):
+    """Trilinear upsampling by two, then a 3x3x3 convolution without padding.
+
+    The outermost voxel on each side, where the interpolation lacks a neighbour, is
+    cropped, so the layer commutes with shifts and the scale factor is 2 at every size.
+    Both steps are linear and are computed as one transposed convolution with a kernel
+    of 6, which avoids a full-size volume of all input channels.
+    """
+
+    stride, padding = 2, 4
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
+        self.size_rule = SizeRule(2, -4)
+        # Interpolation weights of an input voxel in the upsampled voxels around it.
+        # Row i maps the three taps of the convolution to tap i of the kernel of 6.
+        shares = torch.tensor([0, 0, 0.25, 0.75, 0.75, 0.25, 0, 0])
+        self.register_buffer("shares", shares.unfold(0, 3, 1), persistent=False)
+
+    def transposed_weight(self) -> Tensor:
+        """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
+        weight = self.weight.transpose(0, 1)
+        for _ in range(3):
+            weight = torch.tensordot(weight, self.get_buffer("shares"), ([2], [1]))
+        return weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4."""
+        weight = self.transposed_weight()
+        return transposed_convolution(x, weight, self.stride, self.padding)
 
 
 class PixelNorm(nn.Module):
@@ -214,7 +110,7 @@ class PixelNorm(nn.Module):
 
 
 class PhaseProbabilities(nn.Softmax):
-    """Softmax over phases; the channels of a voxel sum to 1, in float32."""
+    """Softmax over phases in float32; the channels of a voxel sum to 1."""
 
     def __init__(self) -> None:
         super().__init__(dim=1)
@@ -225,32 +121,21 @@ class PhaseProbabilities(nn.Softmax):
 
 
 class UnitInterval(nn.Module):
-    """Maps to [0, 1] by (tanh + 1) / 2, the paper's choice for gray and colour."""
+    """(tanh + 1) / 2 in float32: the paper's output layer for gray and colour."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape."""
+        """Any shape -> the same shape, from 0 to 1."""
         return 0.5 * (torch.tanh(x.float()) + 1)
 
 
-def initialise(network: nn.Module, rng: torch.Generator) -> None:
-    """Draw all convolution weights from ``rng``: uniform in +-1 / sqrt(fan in).
-
-    This is torch's own default law for convolutions without bias, from a generator
-    of our own; batch norm keeps its scales of 1 and shifts of 0.
-    """
-    for module in network.modules():
-        if isinstance(module, CONVOLUTIONS):
-            bound = 1 / math.sqrt(module.get_parameter("weight")[0].numel())
-            nn.init.uniform_(module.weight, -bound, bound, generator=rng)
-
-
 class ResampledHead(nn.Module):
-    """Draws each score from a normal law (feature resampling, Xiangli et al. 2020).
+    """Samples each score from a normal distribution (Xiangli et al. 2020).
 
     Parameters
     ----------
     rng
-        Source of the noise, on the CPU. Whoever saves the critic saves its state too.
+        Source of the noise, on the CPU. Checkpoints of the critic must include its
+        state.
     """
 
     def __init__(self, rng: torch.Generator) -> None:
@@ -258,7 +143,29 @@ class ResampledHead(nn.Module):
         self._rng = rng
 
     def forward(self, x: Tensor) -> Tensor:
-        """Means, then logarithms of variances, [N, 2 K] -> scores [N, K]."""
+        """Means, then log variances, [N, 2 K] -> scores [N, K]."""
         mean, log_variance = x.chunk(2, dim=1)
         noise = to_device(torch.randn(mean.shape, generator=self._rng), mean.device)
         return mean + (log_variance / 2).exp() * noise.to(mean.dtype)
+
+
+WEIGHTED = (
+    TransposedConvolution,
+    ResizeConvolution,
+    nn.Linear,
+    nn.Conv2d,
+    nn.ConvTranspose2d,
+)
+"""Layers with a weight that is drawn at random."""
+
+
+def init_uniform_fan_in(network: nn.Module, rng: torch.Generator) -> None:
+    """Draw weights and biases uniformly in +-1 / sqrt(fan in), torch's default.
+
+    Batch norm keeps its scales of 1 and shifts of 0.
+    """
+    for module in network.modules():
+        if isinstance(module, WEIGHTED):
+            bound = 1 / math.sqrt(module.get_parameter("weight")[0].numel())
+            for values in module.parameters():
+                nn.init.uniform_(values, -bound, bound, generator=rng)

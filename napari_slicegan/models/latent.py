@@ -1,8 +1,7 @@
-"""Latent fields: noise that depends on seed and position only.
+"""Latent fields: noise as a function of seed and position.
 
-The numbers of a position come from the counter-based generator Philox (Salmon et al.
-2011), so they are the same on every device, for every order of tiles and on every
-worker, and neighbouring tiles agree on the positions that they share.
+The counter-based generator Philox (Salmon et al. 2011) makes the values independent of
+device, worker and tile order; neighbouring tiles agree where they overlap.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ WORDS_PER_COUNT = 4
 
 @dataclass(frozen=True)
 class LatentField:
-    """Endless field of independent random numbers.
+    """Infinite field of independent random numbers.
 
     Attributes
     ----------
     seed
-        Non-negative integer; another seed is another material sample.
+        Non-negative integer; each seed gives another realisation.
     channels
-        Numbers at each position.
+        Values per position.
     prior
         "normal" (mean 0, variance 1) or "uniform" (-1 to 1).
     periods
-        Period along z, y, x in latent positions; None for an endless axis.
+        Period along z, y, x in latent positions; None for an aperiodic axis.
     """
 
     seed: int
@@ -40,12 +39,12 @@ class LatentField:
     periods: tuple[int | None, int | None, int | None] = (None, None, None)
 
     def region(self, z: Range, y: Range, x: Range) -> NDArray[np.float32]:
-        """Numbers in a box of positions.
+        """Values in a box of positions.
 
         Parameters
         ----------
         z, y, x
-            First position and position after the last; negative ones are fine.
+            Start and stop position; may be negative.
 
         Returns
         -------
@@ -65,15 +64,15 @@ class LatentField:
         return np.ascontiguousarray(field.transpose(3, 0, 1, 2))
 
     def _row(self, z: int, y: int, first: int, last: int) -> NDArray[np.float64]:
-        """Numbers of the positions first..last-1 of one row, [n, channels]."""
+        """Values of positions first to last - 1 of one row, [n, channels]."""
         counts = -(-self.channels // WORDS_PER_COUNT)
-        # One 256-bit number, so that a row may run across the origin: left of it the
-        # counter borrows from y and z, and gives back what it borrowed at x = 0.
+        # One 256-bit counter, so a row may cross the origin: for x < 0 it borrows from
+        # y and z, which the carry at x = 0 restores.
         counter = (z * 2**192 + y * 2**128 + first * counts) % 2**256
         bits = np.random.Philox(key=self.seed, counter=counter)
         words = bits.random_raw((last - first) * counts * WORDS_PER_COUNT)
         row = words.reshape(last - first, -1)[:, : self.channels]
-        # 52 bits and a half: never 0 or 1, where the normal quantile is infinite.
+        # 52 bits plus one half: never 0 or 1, where the normal quantile is infinite.
         unit = ((row >> np.uint64(12)) + 0.5) * 2.0**-52
         values = ndtri(unit) if self.prior == "normal" else 2 * unit - 1
         return np.asarray(values, np.float64)

@@ -1,4 +1,4 @@
-"""What every generator network offers, whatever it makes."""
+"""Base class of all generators, and their output layers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ from napari_slicegan.models.blocks import PhaseProbabilities, UnitInterval
 
 Output = Literal["phases", "unit", "signed", "linear"]
 Prior = Literal["normal", "uniform"]
-NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+NO_OFFSETS: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class GeneratorNetwork(nn.Module):
     """A generator: latents in, samples out.
 
-    ``blocks`` are named and serve as hook points, ``prior`` is the law of the latents
-    and ``value_range`` that of the output. Of a uniform prior the latents lie between
-    -1 and 1.
-
     Attributes
     ----------
+    spec
+        Frozen dataclass from which the network can be rebuilt.
+    blocks
+        Named layers; their outputs can be read and edited, see `stages`.
+    prior
+        Distribution of the latents: standard normal, or uniform from -1 to 1.
+    value_range
+        Range of the output: "simplex", "unbounded", or lower and upper bound.
     statistics_batch
-        Samples at a time when batch-norm statistics are measured anew.
+        Samples per batch when batch-norm statistics are recomputed.
     starts_dense
-        Whether the first block is fully connected, so that its positions differ.
+        Whether the first block is fully connected, so its output depends on position.
     """
 
     prior: Prior = "normal"
@@ -43,70 +47,81 @@ class GeneratorNetwork(nn.Module):
 
     @property
     def training_latents(self) -> tuple[int, ...]:
-        """Shape of the latents of one sample in training."""
+        """Shape of the latents of one training sample."""
         return (int(self.spec.latent_channels),)
 
     @property
     def latent_width(self) -> int:
-        """Channels of the latents that the first block takes."""
+        """Channels of the latents at the first block."""
         return self.training_latents[0]
 
     @property
     def training_size(self) -> int:
-        """Voxels or pixels per axis of a sample in training."""
+        """Voxels or pixels per axis of a training sample."""
         return int(self.spec.size)
 
-    def forward(self, latents: Tensor, *, logits: bool = False) -> Tensor:
+    def prepare_latents(self, latents: Tensor) -> Tensor:
+        """Latents in the shape that the first block expects."""
+        return latents
+
+    def forward(
+        self,
+        latents: Tensor,
+        *,
+        offsets: Mapping[str, Tensor] = NO_OFFSETS,
+        logits: bool = False,
+    ) -> Tensor:
         """[B, *training_latents] -> samples [B, C, ...].
 
         Parameters
         ----------
         latents
-            Latents of the prior.
+            Samples of the prior.
+        offsets
+            See `stages`.
         logits
-            Whether to leave out the output layer, with which the last block ends. Of a
-            generator of phases these are the logits of the softmax. Their gradient does
-            not vanish where a probability is rounded to 0 or 1, so losses are computed
-            from them, never from logarithms of probabilities.
+            Skip the output layer, the last layer of the last block. For a generator of
+            phases the result is the logits of the softmax, whose gradient does not
+            vanish where a probability is rounded to 0 or 1; compute losses from them
+            instead of from logarithms of probabilities.
         """
-        made = self.entering(latents)
-        if not logits:
-            samples: Tensor = self.blocks(made)
-            return samples
-        *blocks, last = self.blocks.children()
-        for layer in (*blocks, *list(last.children())[:-1]):
-            made = layer(made)
-        return made
+        samples = latents
+        for _, made in self.stages(latents, offsets, logits=logits):
+            samples = made
+        return samples
 
     def stages(
-        self, latents: Tensor, offsets: Mapping[str, Tensor] = NOTHING
+        self,
+        latents: Tensor,
+        offsets: Mapping[str, Tensor] = NO_OFFSETS,
+        *,
+        logits: bool = False,
     ) -> Iterator[tuple[str, Tensor]]:
-        """Name and output of each block, first to last; no hook stays behind.
+        """Yield name and output of each block, first to last.
 
         Parameters
         ----------
-        latents
-            As for calling the network.
+        latents, logits
+            See `forward`.
         offsets
-            By name of a block, what is added to its output: [C], the same at every
-            position, or [C, ...] in the shape of the output.
+            Added to the output of the named block: [C], the same at every position, or
+            [C, ...] in the shape of the output.
         """
-        made = self.entering(latents)
+        made = self.prepare_latents(latents)
+        *_, last = self.blocks.children()
         for name, block in self.blocks.named_children():
-            made = block(made)
+            skips_output = logits and block is last
+            for layer in list(block.children())[:-1] if skips_output else [block]:
+                made = layer(made)
             if name in offsets:
                 offset = offsets[name]
                 missing = made.ndim - 1 - offset.ndim
                 made = made + offset.reshape(*offset.shape, *(1,) * missing)
             yield name, made
 
-    def entering(self, latents: Tensor) -> Tensor:
-        """The latents as the first block takes them."""
-        return latents
-
 
 def output_layer(output: Output) -> nn.Module:
-    """Last step of a generator, which gives its values their range."""
+    """Output layer that maps to the range of an output."""
     layers: dict[Output, type[nn.Module]] = {
         "phases": PhaseProbabilities,
         "unit": UnitInterval,
@@ -117,7 +132,7 @@ def output_layer(output: Output) -> nn.Module:
 
 
 def value_range(output: Output) -> str | tuple[float, float]:
-    """Range of the values of an output."""
+    """Value range of an output."""
     ranges: dict[Output, str | tuple[float, float]] = {
         "phases": "simplex",
         "unit": (0.0, 1.0),
@@ -128,18 +143,18 @@ def value_range(output: Output) -> str | tuple[float, float]:
 
 
 def output_of(values: str | tuple[float, float]) -> Output:
-    """Output whose values have a range, such as that of a transform.
+    """Output with a value range, such as that of a transform.
 
     Raises
     ------
     ValueError
-        If no generator makes such values.
+        If no output layer has this range.
     """
     outputs: tuple[Output, ...] = ("phases", "unit", "signed", "linear")
     for output in outputs:
         if value_range(output) == values:
             return output
     raise ValueError(
-        f"Generators make values of the ranges 0 to 1 and -1 to 1, got {values}; scale "
-        "the images to one of these."
+        "Generators produce values from 0 to 1 or from -1 to 1, got the range "
+        f"{values}; scale the images to one of these."
     )

@@ -1,8 +1,7 @@
-"""Size arithmetic of generator chains and the rules of uniform information density.
+"""Size arithmetic of generators and the rules of uniform information density.
 
-Every layer maps n positions per axis to ``scale * n + offset``; chains of such maps
-are again of this form. Source of the rules: Kench & Cooper 2021, "Requirements for
-uniform information density".
+Every layer maps n positions per axis to ``scale * n + offset``; so does a chain of
+layers. Rules: Kench & Cooper 2021, "Requirements for uniform information density".
 """
 
 from __future__ import annotations
@@ -24,31 +23,31 @@ LAST_LAYER: KernelSet = (4, 2, 3)
 
 @dataclass(frozen=True)
 class SizeRule:
-    """Edge of the output for an edge of the latent field: ``scale * n + offset``."""
+    """Output size as a function of the input size: ``scale * n + offset``."""
 
     scale: int
     offset: int
 
     def output_size(self, latent_size: int) -> int:
-        """Voxels per axis made from ``latent_size`` latent positions."""
+        """Voxels per axis from ``latent_size`` latent positions."""
         return self.scale * latent_size + self.offset
 
     def latent_size(self, voxels: int) -> int:
-        """Smallest number of latent positions that makes at least ``voxels``."""
+        """Smallest number of latent positions that gives at least ``voxels``."""
         return -((self.offset - voxels) // self.scale)
 
     @property
     def overlap(self) -> int:
-        """Latent positions that neighbouring tiles share so that they join."""
+        """Latent positions that adjacent tiles must share."""
         return -(self.offset // self.scale)
 
     def centre(self, position: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Where a latent position lies in the output, in voxels from its first."""
+        """Output coordinate of a latent position, in voxels from the first voxel."""
         first = (self.offset + self.scale - 1) / 2
         return np.asarray(self.scale * position + first, np.float64)
 
     def after(self, first: SizeRule) -> SizeRule:
-        """Rule of the chain ``first``, then this one."""
+        """Rule of ``first`` followed by this one."""
         return SizeRule(
             self.scale * first.scale, self.scale * first.offset + self.offset
         )
@@ -69,12 +68,12 @@ def chain_rule(rules: Sequence[SizeRule]) -> SizeRule:
 
 
 def default_layers(count: int) -> tuple[KernelSet, ...]:
-    """Kernels of the paper for ``count`` layers: {4,2,2} and {4,2,3} last."""
+    """The paper's kernels for ``count`` layers: {4,2,2}, and {4,2,3} last."""
     return (FIRST_LAYERS,) * (count - 1) + (LAST_LAYER,)
 
 
 def check_density(layer: KernelSet) -> None:
-    """Refuse kernels that do not spread information evenly.
+    """Refuse kernels that violate uniform information density.
 
     Raises
     ------
@@ -103,12 +102,12 @@ def check_density(layer: KernelSet) -> None:
 
 
 def check_growth(rules: Sequence[SizeRule], latent_size: int) -> None:
-    """Refuse chains in which a layer does not enlarge what it gets.
+    """Refuse chains with a layer whose output is not larger than its input.
 
     Raises
     ------
     ValueError
-        For example for {6,2,4}, whose fixed point is a latent of 4.
+        For example for {6,2,4} with its fixed point, a latent size of 4.
     """
     size = latent_size
     for number, rule in enumerate(rules, start=1):

@@ -1,4 +1,4 @@
-"""The networks of SliceGAN: a 3-D generator and a 2-D critic, from block tables."""
+"""The networks of SliceGAN: a 3-D generator and a 2-D critic."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GeneratorSpec:
-    """All that is needed to build a generator again.
+    """Parameters from which a generator of volumes is rebuilt.
 
     Attributes
     ----------
@@ -50,8 +50,8 @@ class GeneratorSpec:
     layers
         Kernel, stride and padding of the transposed convolutions.
     labels
-        What the critic was told of each training image, such as its phase fraction, if
-        the generator has a further latent channel for it.
+        Label of each training image (its phase fraction), if the generator is
+        conditional; it then has one more latent channel. Otherwise empty.
     """
 
     architecture: str
@@ -71,12 +71,12 @@ class GeneratorSpec:
 
 
 class VolumeGenerator(GeneratorNetwork):
-    """Generator of volumes from latent fields; its blocks are block1, block2, ...
+    """Generator of volumes, [B, C_latent, z, y, x] -> [B, C, Z, Y, X].
 
-    [B, C_latent, z, y, x] -> [B, C, Z, Y, X].
+    Its blocks are block1, block2, ...
     """
 
-    # A volume has so many voxels that two of them tell enough.
+    # Two volumes have voxels enough for the statistics.
     statistics_batch = 2
 
     def __init__(
@@ -95,20 +95,20 @@ class VolumeGenerator(GeneratorNetwork):
 
     @property
     def training_size(self) -> int:
-        """Voxels per axis of the volumes in training."""
+        """Voxels per axis of a training volume."""
         return self.size_rule.output_size(self.spec.latent_size)
 
     def rules_around(self, n_blocks: int) -> tuple[SizeRule, SizeRule]:
-        """Size rules of the first blocks, and of those after them."""
+        """Size rules of the first ``n_blocks`` blocks and of the remaining ones."""
         return chain_rule(self.rules[:n_blocks]), chain_rule(self.rules[n_blocks:])
 
     @property
     def latent_width(self) -> int:
-        """Latent channels, with that of the label."""
+        """Latent channels, including the label channel."""
         return self.spec.latent_channels + self.spec.label_channels
 
-    def entering(self, latents: Tensor) -> Tensor:
-        """With the label's channel; 0, the mean of the labels, where it is missing."""
+    def prepare_latents(self, latents: Tensor) -> Tensor:
+        """Append the label channel if it is missing, with 0, the mean label."""
         missing = self.latent_width - latents.shape[1]
         if missing == 0:
             return latents
@@ -118,9 +118,9 @@ class VolumeGenerator(GeneratorNetwork):
 class PlaneCritic(nn.Module):
     """Critic of 2-D images: strided convolutions without normalisation.
 
-    It may have several heads, last layers on the same features: one for each axis
-    makes a critic of all axes that still tells them apart. With ``resampling`` each
-    score is drawn from a law whose mean and spread the last layer gives.
+    It may have several heads, output layers on shared features: one for each axis, so
+    that a critic shared by all axes still distinguishes them. With ``resampling`` the
+    output layer predicts mean and variance of each score, from which it is sampled.
     """
 
     def __init__(
@@ -151,8 +151,8 @@ class PlaneCritic(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """[N, C, P, P] -> scores [N, outputs].
 
-        With several heads the images come in as many equal parts, one after the
-        other, and each part is scored by its own head.
+        With several heads the batch consists of as many equal parts in sequence, each
+        of which is scored by its own head.
         """
         scores: Tensor = self.resampling(self.layers(images).flatten(1))
         if self.heads == 1:
@@ -163,7 +163,7 @@ class PlaneCritic(nn.Module):
 
 
 def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:
-    """Generator of transposed convolutions only (the paper's)."""
+    """Generator of transposed convolutions (Kench & Cooper 2021)."""
     rules = [transposed_rule(layer) for layer in spec.layers]
     last = TransposedConvolution(spec.widths[-1], spec.channels, spec.layers[-1])
     return _assemble(spec, rules, last)

@@ -1,4 +1,4 @@
-"""The architectures by name; a new one is one file and one line here."""
+"""Table of architectures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config.registry import Table
-from napari_slicegan.models.blocks import ResampledHead, initialise
+from napari_slicegan.models.blocks import ResampledHead, init_uniform_fan_in
 from napari_slicegan.models.sizes import default_layers
 from napari_slicegan.models.slicegan import (
     GeneratorSpec,
@@ -27,24 +27,24 @@ SpecOf = Callable[["ArchitectureSettings", int, "Output"], Any]
 
 
 @dataclass(frozen=True)
-class CriticOrder:
-    """What a critic is built for.
+class CriticSpec:
+    """Arguments of `Architecture.build_critic`.
 
     Attributes
     ----------
-    spec
-        The generator it plays against.
+    generator
+        Spec of the generator; gives channels and size of the images.
     settings
         Widths and slope.
     outputs
-        Scores for each image.
+        Scores per image.
     heads
-        Last layers, one for each axis, or 1.
+        Output layers: one for each axis, or 1.
     rng
-        Source of noise in the critic.
+        Source of the noise in the critic.
     """
 
-    spec: Any
+    generator: Any
     settings: ArchitectureSettings
     outputs: int
     heads: int
@@ -52,30 +52,33 @@ class CriticOrder:
 
     @property
     def resampling(self) -> ResampledHead | None:
-        """Noise of the scores, where the settings ask for it."""
+        """Feature resampling, if the settings enable it."""
         return ResampledHead(self.rng) if self.settings.feature_resampling else None
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """How the networks of a kind are made.
+    """A generator with its critic.
 
     Attributes
     ----------
-    spec, spec_of
-        Class of the generator's spec, and how the settings become one.
+    spec
+        Frozen dataclass of the generator's parameters. It is stored in the generator
+        file and must have the field ``architecture``, the key of `ARCHITECTURES`.
+    spec_of
+        Spec from settings, output channels and output layer.
     build, build_critic
-        Networks without drawn weights.
+        Networks with uninitialised weights.
     draw
-        Law of the first weights.
+        Initialises the weights of either network.
     size
-        The only patch size there is, if so.
+        The only supported patch size, if there is one.
     """
 
     spec: type[Any]
     spec_of: SpecOf
     build: Callable[[Any], GeneratorNetwork]
-    build_critic: Callable[[CriticOrder], nn.Module]
+    build_critic: Callable[[CriticSpec], nn.Module]
     draw: Callable[[nn.Module, torch.Generator], None]
     size: int | None = None
 
@@ -99,30 +102,32 @@ def _volume_spec(
 def _suitable_spec(
     settings: ArchitectureSettings, channels: int, output: Output
 ) -> GeneratorSpec:
-    """With an architecture that suits what is made.
+    """Spec of "auto": transposed convolutions for phases, else a resize-convolution.
 
-    Each place modulo two has its own weights in a transposed convolution. Where the
-    most probable phase is taken, their small differences vanish; in gray values they
-    stay, as a checkerboard.
+    In a transposed convolution even and odd positions have their own weights. The small
+    differences vanish in the most probable phase but show as a checkerboard in gray
+    values.
     """
     suitable = "slicegan" if output == "phases" else "slicegan-rc"
     return replace(_volume_spec(settings, channels, output), architecture=suitable)
 
 
-def _plane_critic(order: CriticOrder) -> PlaneCritic:
+def _plane_critic(critic: CriticSpec) -> PlaneCritic:
     return PlaneCritic(
-        order.spec.channels,
-        order.settings.critic_widths,
-        order.settings.patch_size,
-        order.outputs,
-        order.settings.critic_negative_slope,
-        order.heads,
-        order.resampling,
+        critic.generator.channels,
+        critic.settings.critic_widths,
+        critic.settings.patch_size,
+        critic.outputs,
+        critic.settings.critic_negative_slope,
+        critic.heads,
+        critic.resampling,
     )
 
 
 def _slicegan(build: Callable[[GeneratorSpec], GeneratorNetwork]) -> Architecture:
-    return Architecture(GeneratorSpec, _volume_spec, build, _plane_critic, initialise)
+    return Architecture(
+        GeneratorSpec, _volume_spec, build, _plane_critic, init_uniform_fan_in
+    )
 
 
 ARCHITECTURES: Mapping[str, Architecture] = Table(
@@ -133,3 +138,4 @@ ARCHITECTURES: Mapping[str, Architecture] = Table(
         "slicegan-rc": _slicegan(build_slicegan_rc),
     },
 )
+"""By name; further ones are added with `napari_slicegan.config.add_architecture`."""

@@ -1,7 +1,8 @@
-"""DCGAN for brain slices (OASIS), with layers padded as in TensorFlow."""
+"""DCGANs for brain slices (OASIS), and the layers that image networks share."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_slicegan.models.blocks import glorot_uniform
 from napari_slicegan.models.network import (
     GeneratorNetwork,
     Output,
@@ -24,17 +24,17 @@ from napari_slicegan.runtime.devices import to_device
 if TYPE_CHECKING:
     from napari_slicegan.config import ArchitectureSettings
     from napari_slicegan.models.blocks import ResampledHead
-    from napari_slicegan.models.table import CriticOrder
+    from napari_slicegan.models.table import CriticSpec
 
 Same = Literal["tensorflow", "torch"]
 
 
 class SameConvolution(nn.Module):
-    """Convolution of n pixels to n / stride, with an odd kernel.
+    """Convolution from n to n / stride pixels, with an odd kernel.
 
-    The padding that this takes cannot be shared out evenly for a stride of 2:
-    "tensorflow" puts the larger part to the right and below, as that library's padding
-    "same"; "torch" pads (k - 1) / 2 on all sides, which shifts the grid by a pixel.
+    For a stride of 2 the padding cannot be symmetric: "tensorflow" puts the larger part
+    to the right and bottom, like that library's padding "same"; "torch" pads by
+    (k - 1) / 2 on all sides, which shifts the grid by one pixel.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SameConvolution(nn.Module):
 
 
 class SameTransposedConvolution(nn.Module):
-    """Transposed convolution of n pixels to n * stride; the adjoint of the above."""
+    """Transposed convolution from n to n * stride pixels: adjoint of the above."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class SameTransposedConvolution(nn.Module):
         super().__init__()
         before, _ = _padding(kernel, stride, same)
         self.stride = stride
-        # Pixels that are cut off or added at the end.
+        # Pixels added (or cropped, if negative) at the end.
         extra = stride - kernel + 2 * before
         self.cut = max(-extra, 0)
         self.convolution = nn.ConvTranspose2d(
@@ -87,27 +87,27 @@ class SameTransposedConvolution(nn.Module):
 
 
 class SeededDropout(nn.Module):
-    """Dropout whose noise comes from a generator of our own, on the CPU.
+    """Dropout with noise from a seeded generator on the CPU.
 
-    Whoever saves the network saves the generator's state too, so that a resumed run
-    drops the same values.
+    Checkpoints must include the generator's state, so that a resumed run drops the same
+    values.
     """
 
-    def __init__(self, share: float, rng: torch.Generator) -> None:
+    def __init__(self, probability: float, rng: torch.Generator) -> None:
         super().__init__()
-        self.share = share
+        self.probability = probability
         self._rng = rng
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape; in training a share of the values becomes 0, the others grow."""
+        """Any shape; in training mode, values are dropped and the others rescaled."""
         if not self.training:
             return x
-        kept = torch.rand(x.shape, generator=self._rng) >= self.share
-        return x * to_device(kept, x.device).to(x.dtype) / (1 - self.share)
+        kept = torch.rand(x.shape, generator=self._rng) >= self.probability
+        return x * to_device(kept, x.device).to(x.dtype) / (1 - self.probability)
 
 
-class Squared(nn.Module):
-    """Numbers in a row as feature maps: [B, C * edge * edge] -> [B, C, edge, edge]."""
+class FeatureMaps(nn.Module):
+    """Reshapes the output of a dense layer to feature maps."""
 
     def __init__(self, channels: int, edge: int) -> None:
         super().__init__()
@@ -128,22 +128,22 @@ def _padding(kernel: int, stride: int, same: Same) -> tuple[int, int]:
 
 
 KERNEL = 5
-# Keras' default, with which the networks were trained.
 EPSILON = 1e-3
+"""Of batch norm: the default of Keras, used for the published networks."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """What is fixed for an image size; the widths are settings.
+class Variant:
+    """Parameters of a DCGAN that depend on the image size; the widths are settings.
 
     Attributes
     ----------
     size
         Edge of the images in pixels.
     slope, critic_slope
-        Slope of the rectifiers below zero.
+        Negative slope of the (leaky) ReLUs.
     dropout
-        Share of values that the critic drops after each convolution.
+        Dropout probability after each convolution of the critic.
     critic_norm
         Whether the critic has batch norm.
     """
@@ -155,17 +155,17 @@ class Table:
     critic_norm: bool = False
 
 
-TABLES: Mapping[str, Table] = {
-    "dcgan-28": Table(28, 0.3, 0.3, 0.3),
-    "dcgan-64": Table(64, 0.0, 0.2, 0.3),
-    "dcgan-128": Table(128, 0.3, 0.3, 0.3),
-    "dcgan-256": Table(256, 0.0, 0.2, 0.2, critic_norm=True),
+VARIANTS: Mapping[str, Variant] = {
+    "dcgan-28": Variant(28, 0.3, 0.3, 0.3),
+    "dcgan-64": Variant(64, 0.0, 0.2, 0.3),
+    "dcgan-128": Variant(128, 0.3, 0.3, 0.3),
+    "dcgan-256": Variant(256, 0.0, 0.2, 0.2, critic_norm=True),
 }
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """All that is needed to build a generator of images again.
+    """Parameters from which a generator of images is rebuilt.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ class ImageSpec:
     size
         Edge of the images in pixels.
     latent_channels
-        Random numbers of an image.
+        Latent dimensions.
     widths
         Channels of the first feature maps, then of each layer but the last.
     normalisation
@@ -186,9 +186,9 @@ class ImageSpec:
     kernel
         Edge of the kernels in pixels.
     prior
-        Law of the latents.
+        Distribution of the latents.
     same
-        How images are padded, see `SameConvolution`.
+        Padding, see `SameConvolution`.
     """
 
     architecture: str
@@ -204,10 +204,7 @@ class ImageSpec:
 
 
 class ImageGenerator(GeneratorNetwork):
-    """Generator of images of one size.
-
-    [B, C_latent], or [B, C_latent, 1, 1] -> [B, C, size, size].
-    """
+    """Generator of images: [B, C_latent(, 1, 1)] -> [B, C, size, size]."""
 
     starts_dense = True
 
@@ -217,13 +214,13 @@ class ImageGenerator(GeneratorNetwork):
         self.prior = spec.prior
         self.value_range = value_range(spec.output)
 
-    def entering(self, latents: Tensor) -> Tensor:
+    def prepare_latents(self, latents: Tensor) -> Tensor:
         """[B, C_latent, 1, 1] -> [B, C_latent]."""
         return latents.flatten(1)
 
 
 class ImageCritic(nn.Module):
-    """Critic of images: ``layers`` make features, ``head`` scores of them."""
+    """Critic of images or points: feature ``layers`` and an output layer ``head``."""
 
     def __init__(
         self, layers: Sequence[nn.Module], head: nn.Module, outputs: int
@@ -242,10 +239,16 @@ class ImageCritic(nn.Module):
 def dense_head(
     features: int, outputs: int, resampling: ResampledHead | None
 ) -> nn.Module:
-    """Fully connected last layer; with resampling it gives means and spreads."""
+    """Fully connected output layer; with resampling, of means and log variances."""
     if resampling is None:
         return nn.Linear(features, outputs)
     return nn.Sequential(nn.Linear(features, 2 * outputs), resampling)
+
+
+def _edge(size: int, n_layers: int) -> int | None:
+    """``size / 2**n_layers`` if that is a whole number."""
+    edge = size >> n_layers
+    return edge if edge and edge << n_layers == size else None
 
 
 def first_edge(size: int, n_doublings: int) -> int:
@@ -254,15 +257,14 @@ def first_edge(size: int, n_doublings: int) -> int:
     Raises
     ------
     ValueError
-        If the doublings do not lead to the size.
+        If the size is no multiple of ``2**n_doublings``.
     """
-    factor = 1 << n_doublings
-    edge = size // factor
-    if edge * factor != size or edge < 1:
+    edge = _edge(size, n_doublings)
+    if edge is None:
         raise ValueError(
             f"A generator whose layers double its images {n_doublings} times makes "
-            f"multiples of {factor} pixels, got a patch of {size} pixels; change "
-            "'Generator widths' or 'Patch size'."
+            f"multiples of {1 << n_doublings} pixels, got a patch of {size} pixels; "
+            "change 'Generator widths' or 'Patch size'."
         )
     return edge
 
@@ -273,22 +275,21 @@ def critic_edge(size: int, n_halvings: int) -> int:
     Raises
     ------
     ValueError
-        If the images cannot be halved as often.
+        If the size is no multiple of ``2**n_halvings``.
     """
-    factor = 1 << n_halvings
-    edge = size // factor
-    if edge * factor != size or edge < 1:
+    edge = _edge(size, n_halvings)
+    if edge is None:
         raise ValueError(
             f"A critic with {n_halvings} widths halves its images {n_halvings} times "
-            f"and needs multiples of {factor} pixels, got {size} pixels; change "
-            "'Critic widths'."
+            f"and needs multiples of {1 << n_halvings} pixels, got {size} pixels; "
+            "change 'Critic widths'."
         )
     return edge
 
 
 def build_dcgan(spec: ImageSpec) -> ImageGenerator:
-    """Generator of the table: dense, a layer that keeps the size, then doublings."""
-    table = TABLES[spec.architecture]
+    """Generator: a dense layer, a layer of stride 1, then doublings."""
+    variant = VARIANTS[spec.architecture]
     if len(spec.widths) < 2:
         raise ValueError(
             f"The architecture '{spec.architecture}' needs at least two generator "
@@ -301,8 +302,8 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
         "block1": nn.Sequential(
             nn.Linear(spec.latent_channels, features, bias=False),
             _norm(spec, nn.BatchNorm1d, features),
-            _rectifier(table.slope),
-            Squared(inputs, edge),
+            _rectifier(variant.slope),
+            FeatureMaps(inputs, edge),
         )
     }
     for number, width in enumerate(spec.widths[1:], start=2):
@@ -310,7 +311,7 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
         blocks[f"block{number}"] = nn.Sequential(
             SameTransposedConvolution(inputs, width, KERNEL, stride),
             _norm(spec, nn.BatchNorm2d, width),
-            _rectifier(table.slope),
+            _rectifier(variant.slope),
         )
         inputs = width
     blocks[f"block{len(spec.widths) + 1}"] = nn.Sequential(
@@ -320,32 +321,25 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
     return ImageGenerator(spec, **blocks)
 
 
-def build_dcgan_critic(
-    spec: ImageSpec,
-    widths: Sequence[int],
-    outputs: int,
-    resampling: ResampledHead | None,
-    rng: torch.Generator,
-) -> ImageCritic:
-    """Critic of the table: halvings with dropout, then a dense layer.
-
-    Parameters
-    ----------
-    rng
-        Source of the dropout's noise.
-    """
-    table = TABLES[spec.architecture]
+def build_dcgan_critic(critic: CriticSpec) -> ImageCritic:
+    """Critic: halvings with dropout, then a dense layer."""
+    spec: ImageSpec = critic.generator
+    variant = VARIANTS[spec.architecture]
+    widths = critic.settings.critic_widths
     edge = critic_edge(spec.size, len(widths))
     layers: list[nn.Module] = []
     channels = spec.channels
     for width in widths:
         layers.append(SameConvolution(channels, width, KERNEL, 2))
-        if table.critic_norm:
+        if variant.critic_norm:
             layers.append(nn.BatchNorm2d(width, eps=EPSILON))
-        layers += [nn.LeakyReLU(table.critic_slope), SeededDropout(table.dropout, rng)]
+        layers += [
+            nn.LeakyReLU(variant.critic_slope),
+            SeededDropout(variant.dropout, critic.rng),
+        ]
         channels = width
-    head = dense_head(channels * edge**2, outputs, resampling)
-    return ImageCritic(layers, head, outputs)
+    head = dense_head(channels * edge**2, critic.outputs, critic.resampling)
+    return ImageCritic(layers, head, critic.outputs)
 
 
 def _norm(
@@ -362,10 +356,25 @@ def _rectifier(slope: float) -> nn.Module:
     return nn.LeakyReLU(slope) if slope else nn.ReLU()
 
 
+def init_glorot_uniform(network: nn.Module, rng: torch.Generator) -> None:
+    """Uniform in +-sqrt(6 / (fan in + fan out)), biases 0; the default of Keras.
+
+    Source: Glorot & Bengio 2010, eq. 16.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            outputs, inputs = module.weight.shape[:2]
+            taps = math.prod(module.weight.shape[2:])
+            bound = math.sqrt(6 / ((inputs + outputs) * taps))
+            nn.init.uniform_(module.weight, -bound, bound, generator=rng)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
 def image_spec(
     settings: ArchitectureSettings, channels: int, output: Output
 ) -> ImageSpec:
-    """Spec of a generator of images that the settings ask for."""
+    """Spec of the generator of images that the settings describe."""
     return ImageSpec(
         architecture=settings.architecture,
         channels=channels,
@@ -378,28 +387,23 @@ def image_spec(
 
 
 def flat_normalisation(settings: ArchitectureSettings) -> Literal["batch", "none"]:
-    """Normalisation of networks without three axes; refuses that of volumes."""
+    """Normalisation of networks for images or points; "pixel" is refused."""
     if settings.normalisation == "pixel":
         raise ValueError(
             f"'Normalisation' of '{settings.architecture}' is batch or none, got "
-            "pixel, which is made for volumes; choose one of the others."
+            "pixel, which is for volumes only; choose one of the others."
         )
     return settings.normalisation
 
 
-def _dcgan_critic(order: CriticOrder) -> nn.Module:
-    return build_dcgan_critic(
-        order.spec,
-        order.settings.critic_widths,
-        order.outputs,
-        order.resampling,
-        order.rng,
-    )
-
-
 ARCHITECTURES: Mapping[str, Architecture] = {
     name: Architecture(
-        ImageSpec, image_spec, build_dcgan, _dcgan_critic, glorot_uniform, table.size
+        ImageSpec,
+        image_spec,
+        build_dcgan,
+        build_dcgan_critic,
+        init_glorot_uniform,
+        variant.size,
     )
-    for name, table in TABLES.items()
+    for name, variant in VARIANTS.items()
 }

@@ -1,29 +1,27 @@
-"""Fully connected networks for points, with which games are tried out."""
+"""Fully connected networks for points, to test adversarial training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor, nn
 
-from napari_slicegan.models.blocks import fan_in
+from napari_slicegan.models.blocks import init_uniform_fan_in
 from napari_slicegan.models.network import GeneratorNetwork, Output, Prior, value_range
 from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import ImageCritic, dense_head, flat_normalisation
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ArchitectureSettings
-    from napari_slicegan.models.blocks import ResampledHead
-    from napari_slicegan.models.table import CriticOrder
+    from napari_slicegan.models.table import CriticSpec
 
 POOL = 5
 
 
 @dataclass(frozen=True)
 class PointSpec:
-    """All that is needed to build a generator of points again.
+    """Parameters from which a generator of points is rebuilt.
 
     Attributes
     ----------
@@ -32,15 +30,15 @@ class PointSpec:
     channels
         Coordinates of a point.
     output
-        "linear": the coordinates are not bounded.
+        "linear": unbounded coordinates.
     latent_channels
-        Random numbers of a point.
+        Latent dimensions.
     widths
         Units of the hidden layers.
     normalisation
         "batch" or "none" in the hidden layers.
     prior
-        Law of the latents.
+        Distribution of the latents.
     """
 
     architecture: str
@@ -63,7 +61,7 @@ class PointGenerator(GeneratorNetwork):
 
     @property
     def training_size(self) -> int:
-        """A point has no size but the number of its coordinates."""
+        """Coordinates of a point."""
         return self.spec.channels
 
 
@@ -97,19 +95,15 @@ def build_mlp(spec: PointSpec) -> PointGenerator:
     return PointGenerator(spec, **blocks)
 
 
-def build_maxout_critic(
-    spec: PointSpec,
-    widths: Sequence[int],
-    outputs: int,
-    resampling: ResampledHead | None,
-) -> ImageCritic:
-    """Critic of maxout layers and a linear one."""
+def build_maxout_critic(critic: CriticSpec) -> ImageCritic:
+    """Critic of maxout layers and a linear output layer."""
     layers: list[nn.Module] = []
-    inputs = spec.channels
-    for width in widths:
+    inputs = critic.generator.channels
+    for width in critic.settings.critic_widths:
         layers.append(Maxout(inputs, width))
         inputs = width
-    return ImageCritic(layers, dense_head(inputs, outputs, resampling), outputs)
+    head = dense_head(inputs, critic.outputs, critic.resampling)
+    return ImageCritic(layers, head, critic.outputs)
 
 
 def _point_spec(
@@ -125,9 +119,6 @@ def _point_spec(
     )
 
 
-def _maxout_critic(order: CriticOrder) -> nn.Module:
-    widths = order.settings.critic_widths
-    return build_maxout_critic(order.spec, widths, order.outputs, order.resampling)
-
-
-MLP = Architecture(PointSpec, _point_spec, build_mlp, _maxout_critic, fan_in)
+MLP = Architecture(
+    PointSpec, _point_spec, build_mlp, build_maxout_critic, init_uniform_fan_in
+)

@@ -15,7 +15,7 @@ from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ObjectiveSettings
-    from napari_slicegan.config.objective import AnchorLaw, RealnessForm
+    from napari_slicegan.config.objective import AnchorDistribution, RealnessForm
 
 DRAWS = 1000
 # Shape of the skew-normal law at a skew of 1.
@@ -30,7 +30,7 @@ class Anchors(Protocol):
 
 
 @dataclass(frozen=True)
-class NormalAndUniform:
+class UniformAndNormal:
     """Histograms of a uniform (real) and a normal sample (generated), moved apart.
 
     Attributes
@@ -88,8 +88,8 @@ class Fixed:
         return real / real.sum(), generated / generated.sum()
 
 
-def choose_anchors(
-    law: AnchorLaw,
+def build_anchors(
+    law: AnchorDistribution,
     outcomes: int,
     skew: float,
     real: Sequence[float] = (),
@@ -108,7 +108,7 @@ def choose_anchors(
         If own anchors do not have a number for each outcome, or no positive one.
     """
     if law == "normal-uniform":
-        return NormalAndUniform(outcomes, skew)
+        return UniformAndNormal(outcomes, skew)
     if law == "skew-normal":
         return SkewNormal(outcomes, skew)
     for title, anchor in (("real", real), ("generated", generated)):
@@ -242,7 +242,7 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
 
 def build_realness(settings: ObjectiveSettings) -> Realness:
     """Objective with the anchors that the settings name."""
-    anchors = choose_anchors(
+    anchors = build_anchors(
         settings.anchors,
         settings.outcomes,
         settings.anchor_skew,

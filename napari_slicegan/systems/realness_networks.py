@@ -1,16 +1,18 @@
-"""The networks with which RealnessGAN was published (Xiangli et al. 2020)."""
+"""The published networks of RealnessGAN (Xiangli et al. 2020)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
-from napari_slicegan.models.blocks import SpectralConvolution, SpectralLinear, normal
 from napari_slicegan.models.network import output_layer
 from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import (
+    FeatureMaps,
     ImageCritic,
     ImageGenerator,
     ImageSpec,
@@ -20,19 +22,58 @@ from napari_slicegan.systems.dcgan import (
 )
 
 if TYPE_CHECKING:
-    from napari_slicegan.models.blocks import ResampledHead
-    from napari_slicegan.models.table import CriticOrder
+    from napari_slicegan.models.table import CriticSpec
 
 FIRST_EDGE = 4
 SLOPE = 0.2
+SPREAD = 0.02
+"""Standard deviation of the initial weights."""
 
 
-class OnePixel(nn.Module):
-    """Numbers in a row as an image of one pixel: [B, C] -> [B, C, 1, 1]."""
+class SpectralLayer(nn.Module):
+    """A weight divided by its largest singular value (Miyato et al. 2018).
+
+    Each forward pass in training mode does one power iteration (algorithm 1). Its start
+    vector is drawn together with the initial weights.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.left: Tensor
+        self.register_buffer("left", torch.ones(shape[0]))
+
+    def normalised(self) -> Tensor:
+        """The weight over its largest singular value, of the same shape."""
+        matrix = self.weight.flatten(1)
+        with torch.no_grad():
+            right = functional.normalize(matrix.T @ self.left, dim=0)
+            left = functional.normalize(matrix @ right, dim=0)
+            if self.training:
+                self.left.copy_(left)
+        return self.weight / (left @ (matrix @ right))
+
+
+class SpectralConvolution(SpectralLayer):
+    """2-D convolution without bias, 4 x 4 with stride 2."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(outputs, inputs, 4, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C] -> [B, C, 1, 1]."""
-        return x[:, :, None, None]
+        """[B, C_in, n, n] -> [B, C_out, n / 2, n / 2]."""
+        return functional.conv2d(x, self.normalised(), stride=2, padding=1)
+
+
+class SpectralLinear(SpectralLayer):
+    """Fully connected layer without bias."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(outputs, inputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs] -> [B, outputs]."""
+        return functional.linear(x, self.normalised())
 
 
 def build_dcgan_relu(spec: ImageSpec) -> ImageGenerator:
@@ -49,7 +90,7 @@ def build_dcgan_relu(spec: ImageSpec) -> ImageGenerator:
         first = number == 1
         stride, padding = (1, 0) if first else (2, 1)
         blocks[f"block{number}"] = nn.Sequential(
-            OnePixel() if first else nn.Identity(),
+            FeatureMaps(inputs, 1) if first else nn.Identity(),
             nn.ConvTranspose2d(inputs, width, 4, stride, padding, bias=False),
             nn.BatchNorm2d(width) if spec.normalisation == "batch" else nn.Identity(),
             nn.ReLU(),
@@ -62,30 +103,44 @@ def build_dcgan_relu(spec: ImageSpec) -> ImageGenerator:
     return ImageGenerator(spec, **blocks)
 
 
-def build_spectral_critic(
-    spec: ImageSpec,
-    widths: Sequence[int],
-    outputs: int,
-    resampling: ResampledHead | None,
-) -> ImageCritic:
+def build_spectral_critic(critic: CriticSpec) -> ImageCritic:
     """Critic: halvings, then a dense layer, with spectral norm throughout."""
+    spec: ImageSpec = critic.generator
+    widths = critic.settings.critic_widths
     edge = critic_edge(spec.size, len(widths))
     layers: list[nn.Module] = []
     channels = spec.channels
     for width in widths:
         layers += [SpectralConvolution(channels, width), nn.LeakyReLU(SLOPE)]
         channels = width
-    numbers = outputs if resampling is None else 2 * outputs
-    last = SpectralLinear(channels * edge**2, numbers)
-    head = last if resampling is None else nn.Sequential(last, resampling)
-    return ImageCritic(layers, head, outputs)
+    features, resampling = channels * edge**2, critic.resampling
+    head: nn.Module
+    if resampling is None:
+        head = SpectralLinear(features, critic.outputs)
+    else:
+        head = nn.Sequential(SpectralLinear(features, 2 * critic.outputs), resampling)
+    return ImageCritic(layers, head, critic.outputs)
 
 
-def _spectral_critic(order: CriticOrder) -> nn.Module:
-    widths = order.settings.critic_widths
-    return build_spectral_critic(order.spec, widths, order.outputs, order.resampling)
+def init_normal(network: nn.Module, rng: torch.Generator) -> None:
+    """Weights N(0, 0.02), batch-norm scales N(1, 0.02), biases and shifts 0.
+
+    Source: Radford et al. 2016, section 4; the scales as in their program.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, SPREAD, generator=rng)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, BatchNorm):
+            nn.init.normal_(module.weight, 1.0, SPREAD, generator=rng)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, SpectralLayer):
+            nn.init.normal_(module.weight, 0.0, SPREAD, generator=rng)
+            nn.init.normal_(module.left, generator=rng)
+            module.left.copy_(functional.normalize(module.left, dim=0))
 
 
 DCGAN_RELU = Architecture(
-    ImageSpec, image_spec, build_dcgan_relu, _spectral_critic, normal
+    ImageSpec, image_spec, build_dcgan_relu, build_spectral_critic, init_normal
 )

@@ -1,50 +1,48 @@
-"""SpecGAN (Donahue et al. 2019): images in which the place matters, by wide kernels.
+"""The networks of SpecGAN (Donahue et al. 2019), with wide kernels.
 
-A fully connected layer begins the generator and ends the critic; there is no
-normalisation unless the settings ask for it.
+The generator starts and the critic ends with a fully connected layer. Normalisation is
+optional.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from napari_slicegan.models.blocks import glorot_uniform
 from napari_slicegan.models.network import output_layer
 from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import (
+    FeatureMaps,
     ImageCritic,
     ImageGenerator,
     ImageSpec,
     SameConvolution,
     SameTransposedConvolution,
-    Squared,
     critic_edge,
     dense_head,
     first_edge,
     image_spec,
+    init_glorot_uniform,
 )
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ArchitectureSettings
-    from napari_slicegan.models.blocks import ResampledHead
     from napari_slicegan.models.network import Output
-    from napari_slicegan.models.table import CriticOrder
+    from napari_slicegan.models.table import CriticSpec
 
 SLOPE = 0.2
 
 
 def build_specgan(spec: ImageSpec) -> ImageGenerator:
-    """Generator: a dense layer of 4 x 4 pixels at 128 pixels, then doublings."""
+    """Generator: a dense layer (4 x 4 pixels for images of 128), then doublings."""
     inputs = spec.widths[0]
     edge = first_edge(spec.size, len(spec.widths))
     blocks: dict[str, nn.Module] = {
         "block1": nn.Sequential(
             nn.Linear(spec.latent_channels, inputs * edge**2),
-            Squared(inputs, edge),
+            FeatureMaps(inputs, edge),
             _norm(spec.normalisation, inputs),
             nn.ReLU(),
         )
@@ -62,14 +60,11 @@ def build_specgan(spec: ImageSpec) -> ImageGenerator:
     return ImageGenerator(spec, **blocks)
 
 
-def build_specgan_critic(
-    spec: ImageSpec,
-    widths: Sequence[int],
-    outputs: int,
-    resampling: ResampledHead | None,
-    normalisation: str,
-) -> ImageCritic:
+def build_specgan_critic(critic: CriticSpec) -> ImageCritic:
     """Critic: halvings, then a dense layer; the first layer is never normalised."""
+    spec: ImageSpec = critic.generator
+    widths = critic.settings.critic_widths
+    normalisation = critic.settings.critic_normalisation
     edge = critic_edge(spec.size, len(widths))
     layers: list[nn.Module] = []
     channels = spec.channels
@@ -80,8 +75,8 @@ def build_specgan_critic(
             nn.LeakyReLU(SLOPE),
         ]
         channels = width
-    head = dense_head(channels * edge**2, outputs, resampling)
-    return ImageCritic(layers, head, outputs)
+    head = dense_head(channels * edge**2, critic.outputs, critic.resampling)
+    return ImageCritic(layers, head, critic.outputs)
 
 
 def _doubling(spec: ImageSpec, inputs: int, outputs: int) -> nn.Module:
@@ -99,7 +94,7 @@ def _specgan_spec(
 ) -> ImageSpec:
     if settings.image_kernel % 2 == 0:
         raise ValueError(
-            f"'Image kernel' must be odd so that it has a middle, got "
+            f"'Image kernel size' must be odd, got "
             f"{settings.image_kernel}; use {settings.image_kernel + 1}."
         )
     return replace(
@@ -110,16 +105,10 @@ def _specgan_spec(
     )
 
 
-def _specgan_critic(order: CriticOrder) -> nn.Module:
-    return build_specgan_critic(
-        order.spec,
-        order.settings.critic_widths,
-        order.outputs,
-        order.resampling,
-        order.settings.critic_normalisation,
-    )
-
-
 SPECGAN = Architecture(
-    ImageSpec, _specgan_spec, build_specgan, _specgan_critic, glorot_uniform
+    ImageSpec,
+    _specgan_spec,
+    build_specgan,
+    build_specgan_critic,
+    init_glorot_uniform,
 )

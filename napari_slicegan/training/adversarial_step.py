@@ -229,8 +229,8 @@ class Game:
             build_critic(config, seen, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
         )
-        order = precision.critic_order(config)
-        self.critics.to(device, memory_format=order)  # type: ignore[call-overload]
+        memory_format = precision.critic_memory_format(config)
+        self.critics.to(device, memory_format=memory_format)  # type: ignore[call-overload]
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
             distributed.sync_batch_norm(network)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config.presets import preset
-from napari_slicegan.models import build_size
+from napari_slicegan.models import training_size
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
@@ -81,7 +81,7 @@ def settings_of(source: str | Path) -> RunConfig:
     spec = load_generator(source).network.spec
     return preset("slicegan-fast").changed(
         architecture=spec.architecture,
-        patch_size=build_size(spec),
+        patch_size=training_size(spec),
         latent_size=spec.latent_size,
         latent_channels=spec.latent_channels,
         generator_widths=spec.widths,

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.data.pixel_values import display_gray
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
 from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.metrics.sliced_wasserstein import mean_distance
@@ -298,6 +299,4 @@ def _shades(values: NDArray[Any], images: TrainingImages) -> NDArray[np.uint8]:
     if images.kind == "phases":
         table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
         return table[np.searchsorted(images.labels, values)]
-    low, high = images.extremes
-    unit = np.clip((values.astype(np.float64) - low) / max(high - low, 1e-12), 0, 1)
-    return np.asarray(np.rint(WHITE * unit), np.uint8)
+    return display_gray(values, *images.extremes)

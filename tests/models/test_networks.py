@@ -15,11 +15,11 @@ from napari_slicegan.models import (
     ARCHITECTURES,
     build_critic,
     build_generator,
-    build_size,
     check_training_size,
     generator_spec,
+    training_size,
 )
-from napari_slicegan.models.blocks import CONVOLUTIONS
+from napari_slicegan.models.blocks import WEIGHTED
 from napari_slicegan.models.slicegan import GeneratorSpec, PlaneCritic, VolumeGenerator
 from tests.toys import parameter_count
 
@@ -50,7 +50,7 @@ def built(seed: int = 0, **changes: Any) -> VolumeGenerator:
     rng = torch.Generator().manual_seed(seed)
     network = build_generator(spec(**changes), rng)
     for module in network.modules():
-        if isinstance(module, CONVOLUTIONS):
+        if isinstance(module, WEIGHTED):
             module.weight.data *= 3
         if isinstance(module, nn.BatchNorm3d):
             shape = (module.num_features,)
@@ -127,7 +127,7 @@ def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
 def test_a_chain_of_other_kernels() -> None:
     """{6,3,3} makes 3n - 3: a latent of 4 becomes 9, 24, 69 voxels."""
     chain = spec(widths=(3, 3), layers=((6, 3, 3),) * 3)
-    assert build_size(chain) == 69
+    assert training_size(chain) == 69
     with torch.no_grad():
         assert build_generator(chain)(torch.zeros(1, 3, 4, 4, 4)).shape[2:] == (69,) * 3
     # 4 -> 9 -> 24 -> 44, an even edge that a critic of two layers can halve.

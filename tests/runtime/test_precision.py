@@ -14,7 +14,7 @@ from napari_slicegan.cli.parser import main
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.runtime.devices import choose_precision, critic_order
+from napari_slicegan.runtime.devices import choose_precision, critic_memory_format
 from napari_slicegan.training.adversarial_step import Game
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
@@ -153,4 +153,4 @@ def test_tiles_in_bfloat16_fit_together(sharp_run: Path) -> None:
 def test_second_derivatives_of_large_layers_are_added_in_their_order(
     name: str, order: torch.memory_format
 ) -> None:
-    assert critic_order(preset(name)) == order
+    assert critic_memory_format(preset(name)) == order

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from napari_slicegan.systems.realness_loss import (
     Anchors,
-    NormalAndUniform,
     SkewNormal,
-    choose_anchors,
+    UniformAndNormal,
+    build_anchors,
     histogram,
     skew_normal,
     skewed,
@@ -98,7 +98,7 @@ def test_histogram_is_numpy_s(outcomes: int) -> None:
 def test_published_anchors(
     outcomes: int, real: list[float], generated: list[float]
 ) -> None:
-    found = mean_anchors(NormalAndUniform(outcomes, 1))
+    found = mean_anchors(UniformAndNormal(outcomes, 1))
     for anchor, expected in zip(found, (real, generated), strict=True):
         np.testing.assert_allclose(anchor.numpy(), expected, atol=0.03)
 
@@ -107,12 +107,12 @@ def test_published_anchors(
     ("outcomes", "overlap"), [(2, 0.51), (3, 0.16), (5, 0.05), (10, 0.03)]
 )
 def test_overlap_of_the_published_anchors(outcomes: int, overlap: float) -> None:
-    real, generated = mean_anchors(NormalAndUniform(outcomes, 1))
+    real, generated = mean_anchors(UniformAndNormal(outcomes, 1))
     found = torch.minimum(real, generated).sum().item()
     assert found == pytest.approx(overlap, abs=0.03)
 
 
-@pytest.mark.parametrize("anchors", [NormalAndUniform(10, 1), SkewNormal(10, 1)])
+@pytest.mark.parametrize("anchors", [UniformAndNormal(10, 1), SkewNormal(10, 1)])
 def test_real_means_high_and_generated_low(anchors: Anchors) -> None:
     """Distributions with their weight at opposite ends."""
     places = torch.linspace(-1, 1, 10)
@@ -129,7 +129,7 @@ def test_real_means_high_and_generated_low(anchors: Anchors) -> None:
 def test_peaks_of_the_skewed_anchors(outcomes: int) -> None:
     """At the last outcome for real and the first for generated images."""
     for seed in range(20):
-        real, generated = NormalAndUniform(outcomes, 1).draw(rng(seed))
+        real, generated = UniformAndNormal(outcomes, 1).draw(rng(seed))
         assert real.argmax() == outcomes - 1
         assert generated.argmax() == 0
 
@@ -152,7 +152,7 @@ def test_skew_normal_moments(shape: float) -> None:
     assert sample.var().item() == pytest.approx(1 - 2 * delta**2 / math.pi, abs=0.018)
 
 
-@pytest.mark.parametrize("anchors", [NormalAndUniform(10, 1), SkewNormal(10, 1)])
+@pytest.mark.parametrize("anchors", [UniformAndNormal(10, 1), SkewNormal(10, 1)])
 def test_each_draw_is_new_and_from_the_given_stream(anchors: Anchors) -> None:
     torch.manual_seed(1)
     stream = rng(3)
@@ -166,7 +166,7 @@ def test_each_draw_is_new_and_from_the_given_stream(anchors: Anchors) -> None:
 
 
 def test_own_anchors_are_scaled_to_one() -> None:
-    anchors = choose_anchors("custom", 3, 1, real=(0, 1, 3), generated=(2, 2, 0))
+    anchors = build_anchors("custom", 3, 1, real=(0, 1, 3), generated=(2, 2, 0))
     real, generated = anchors.draw(rng())
     assert real.tolist() == [0, 0.25, 0.75]
     assert generated.tolist() == [0.5, 0.5, 0]
@@ -185,4 +185,4 @@ def test_own_anchors_that_do_not_fit(
     real: tuple[float, ...], generated: tuple[float, ...], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        choose_anchors("custom", 3, 1, real, generated)
+        build_anchors("custom", 3, 1, real, generated)

@@ -101,7 +101,7 @@ def test_dropout_keeps_the_mean() -> None:
 def test_sizes_that_an_architecture_does_not_make_are_refused() -> None:
     config = small_image_config(architecture="dcgan-64")
     with pytest.raises(
-        ValueError, match=r"'dcgan-64' makes images of 64 .* got a patch of 28;"
+        ValueError, match=r"'dcgan-64' generates images of 64 .* got a patch of 28;"
     ):
         check_training_size(generator_spec(config, 1, "signed"), 28)
 
@@ -111,7 +111,7 @@ def test_sizes_that_an_architecture_does_not_make_are_refused() -> None:
     [
         ({"generator_widths": (8, 6, 4, 2)}, "double its images 3 times .* 28 pixels"),
         ({"generator_widths": (8,)}, "at least two generator widths"),
-        ({"normalisation": "pixel"}, "got pixel, which is made for volumes"),
+        ({"normalisation": "pixel"}, "got pixel, which is for volumes only"),
     ],
 )
 def test_generators_that_cannot_be_are_refused(

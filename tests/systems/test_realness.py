@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from napari_slicegan.systems.realness_loss import (
     Fixed,
-    NormalAndUniform,
     Realness,
+    UniformAndNormal,
     cross_entropy,
 )
 
@@ -155,7 +155,7 @@ def test_two_outcomes_are_the_standard_game() -> None:
 
 def test_anchors_are_drawn_in_every_step() -> None:
     """From the stream of the run; both losses of a step use the same ones."""
-    objective = Realness(10, NormalAndUniform(10, 1))
+    objective = Realness(10, UniformAndNormal(10, 1))
     stream = rng(5)
     objective.begin_step(stream)
     first = objective.real_anchor
@@ -165,7 +165,7 @@ def test_anchors_are_drawn_in_every_step() -> None:
     objective.begin_step(stream)
     assert not torch.equal(objective.real_anchor, first)
     assert not torch.equal(objective.critic_loss(identity, real, fake).total, loss)
-    other = Realness(10, NormalAndUniform(10, 1))
+    other = Realness(10, UniformAndNormal(10, 1))
     other.begin_step(rng(5))
     assert torch.equal(other.real_anchor, first)
 

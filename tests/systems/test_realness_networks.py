@@ -9,8 +9,8 @@ import torch
 
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models import build_critic, build_generator, generator_spec
-from napari_slicegan.models.blocks import SpectralLayer
 from napari_slicegan.systems.mlp import Maxout
+from napari_slicegan.systems.realness_networks import SpectralLayer
 from tests.toys import parameter_count
 
 

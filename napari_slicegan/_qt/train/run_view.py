@@ -25,6 +25,7 @@ from napari_slicegan._qt.viewer.colours import phase_colours
 from napari_slicegan._qt.widgets.basics import FaultGuard
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis, Kind
+from napari_slicegan.data.pixel_values import display_gray
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import PreparedRun
@@ -200,8 +201,7 @@ def coloured(
         table = np.asarray([colours[label][:3] for label in labels])
         index = np.searchsorted(labels, values)
         return np.asarray(np.rint(255 * table[index]), np.uint8)
-    unit = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
-    gray = np.asarray(np.rint(255 * unit), np.uint8)
+    gray = display_gray(values, low, high)
     return gray if kind == "colour" else np.repeat(gray[..., None], 3, axis=-1)
 
 

@@ -16,6 +16,7 @@ from napari_slicegan._qt.viewer.colours import Colour, phase_colours
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
+    display_gray,
     distinct_values,
     label_indices,
     parts_of,
@@ -106,9 +107,7 @@ class LayerPicture:
         if self.colours is not None and self.rgb is None:
             table = np.rint(255 * self.colours[:, :3]).astype(np.uint8)
             return np.asarray(table[values])
-        low, high = self.limits
-        unit = (values.astype(np.float64) - low) / max(high - low, 1e-12)
-        shades = np.rint(255 * np.clip(unit, 0, 1)).astype(np.uint8)
+        shades = display_gray(values, *self.limits)
         return shades if self.rgb is not None else np.stack([shades] * 3, axis=-1)
 
 
