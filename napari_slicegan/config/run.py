@@ -78,7 +78,7 @@ def check_changes(before: RunConfig, after: RunConfig) -> None:
         if not same and (home != "training" or name == "seed"):
             title = type(new).model_fields[name].title
             raise ValueError(
-                f"'{title}' ({name}) cannot be changed when a run goes on, only "
+                f"'{title}' ({name}) cannot be changed when a run is resumed, only "
                 "settings of the group 'training' except 'Seed', such as 'Minutes', "
                 "'Steps' and 'Device'; start a new run for it."
             )

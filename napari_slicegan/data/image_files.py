@@ -111,7 +111,7 @@ def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFil
 
 @dataclass(frozen=True, eq=False)
 class _Raw:
-    """Values as stored; one letter per axis where the file tells; edges in nm."""
+    """Values as stored; one letter per axis where the file names them; edges in nm."""
 
     values: NDArray[Any]
     axes: str = ""

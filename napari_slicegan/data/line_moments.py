@@ -32,7 +32,7 @@ def line_moments(units: NDArray[np.float64], line: Line) -> Moments:
 
 
 def along(line: Line, moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moments beside the lines they belong to: rows [Y, 1], columns [1, X]."""
+    """Moments in a shape that broadcasts over an image: rows [Y, 1], columns [1, X]."""
     index = (slice(None), np.newaxis) if line == "rows" else (np.newaxis,)
     return moments[index]
 
@@ -40,10 +40,10 @@ def along(line: Line, moments: NDArray[np.float64]) -> NDArray[np.float64]:
 def levelled(values: NDArray[Any], line: Line) -> NDArray[Any]:
     """Gray values whose lines all have the same mean and the same contrast.
 
-    Takes away what belongs to the line and not to the material: curtains of a milled
-    face, charging, a beam that fades. Each line is standardised by its own moments, as
-    in SpecGAN (Donahue et al. 2019), and gets those of the whole image. Coarse
-    structures, of which a line crosses a few only, lose contrast along with the drift.
+    Removes artefacts along lines: curtaining of a milled face, charging, a drifting
+    beam. Each line is standardised by its own moments, as in SpecGAN (Donahue et al.
+    2019), and scaled to those of the whole image. Structures so coarse that a line
+    crosses only a few of them lose contrast as well.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random crops and random images, drawn when they are needed."""
+"""Random crops of micrographs and random images of a set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Symmetries = Literal["none", "flips", "rotations"]
 
 
 class Source(Protocol):
-    """Where the real samples of a critic come from."""
+    """Source of the real samples of a critic."""
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Choose `n` samples by numbers, int64 ``[n, k]``, on the CPU."""
@@ -36,9 +36,9 @@ class Source(Protocol):
 
 
 class PatchSampler(Source):
-    """Square crops, every position in every image equally probable.
+    """Random square crops; all positions in all images are equally probable.
 
-    Nothing is cut in advance: memory is that of the images.
+    Crops are cut when they are drawn, so memory does not grow with their number.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class PatchSampler(Source):
     axis
         Direction along which the planes of a volume are seen.
     labels
-        A number for each image that its crops are given as a further channel.
+        One number per image, appended to its crops as a further channel.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class PatchSampler(Source):
 
     @property
     def is_labelled(self) -> bool:
-        """Whether crops have a channel that tells their image."""
+        """Whether crops have a further channel with the label of their image."""
         return len(self._labels) > 0
 
     @property
@@ -105,7 +105,7 @@ class PatchSampler(Source):
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen crops as network values: float32 ``[n, C, P, P]``, on the CPU.
 
-        With labels there is a channel more.
+        With labels there is one more channel.
         """
         positions, symmetries = chosen.T
         crops = [

@@ -166,9 +166,9 @@ def label_indices(values: NDArray[Any], labels: Sequence[int]) -> NDArray[np.uin
 
 
 def parts_of(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
-    """Places that together make up an array, of at most `PART` values each.
+    """Index tuples that together cover an array, at most `PART` values each.
 
-    What is computed part by part takes little memory beside the array itself.
+    Working part by part needs little memory besides the array itself.
     """
     if not shape:
         yield ()
@@ -200,8 +200,8 @@ def as_kind(
 ) -> tuple[NDArray[Any], Kind]:
     """Values fit for a kind; ``"auto"`` decides it from the values.
 
-    Colours with three equal channels count as gray values, unless colour is asked
-    for.
+    RGB images with three equal channels count as grayscale, unless the kind is
+    "colour".
 
     Returns
     -------

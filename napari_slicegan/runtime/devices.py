@@ -57,18 +57,18 @@ def prepare(device: torch.device, threads: int | None) -> None:
     Parameters
     ----------
     threads
-        Of the processor; None leaves them as they are.
+        CPU threads; None keeps the present number.
     """
     if threads:
         torch.set_num_threads(threads)
-    # The fastest kernels are looked for once.
+    # Searches for the fastest kernels once per shape.
     torch.backends.cudnn.benchmark = device.type == "cuda"
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy of what was drawn on the processor, without waiting for a GPU.
+    """Copy a tensor to a device without waiting for a GPU.
 
-    Only memory that is pinned can be copied while the program goes on.
+    Pinned memory is copied while the program continues.
     """
     if device.type != "cuda":
         return tensor.to(device)
@@ -90,7 +90,7 @@ def to_host(tensor: Tensor) -> NDArray[Any]:
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes in use: of the GPU's memory by torch, or by this process."""
+    """Bytes in use: GPU memory allocated by torch, or memory of this process."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     return int(psutil.Process().memory_info().rss)
@@ -99,8 +99,8 @@ def memory_in_use(device: torch.device) -> int:
 def choose_precision(setting: Precision, device: torch.device) -> torch.dtype:
     """Number format of a setting on a device.
 
-    "auto" is bfloat16 on a CUDA device that computes with it, and float32 elsewhere:
-    processors without its instructions imitate it slowly.
+    "auto" is bfloat16 on CUDA devices that support it in hardware, float32 elsewhere:
+    emulated bfloat16 is slow.
     """
     if setting == "auto":
         return torch.bfloat16 if _computes_in_bfloat16(device) else torch.float32
@@ -110,10 +110,10 @@ def choose_precision(setting: Precision, device: torch.device) -> torch.dtype:
 def computing_in(
     precision: torch.dtype, device: torch.device
 ) -> contextlib.AbstractContextManager[object]:
-    """Context in which convolutions and matrix products are computed in a format.
+    """Autocast context: convolutions and matrix products are computed in a format.
 
-    Weights stay in float32, and so does what torch lists as delicate. Results may be
-    of the format; whoever goes on with them turns them to float32.
+    Weights and the operations that torch lists as numerically sensitive stay in
+    float32. Results may have the format: callers must cast them to float32.
     """
     if precision == torch.float32 or device.type == "meta":
         return contextlib.nullcontext()
@@ -123,7 +123,7 @@ def computing_in(
 def scoring(
     critic: Callable[[Tensor], Tensor], precision: torch.dtype, device: torch.device
 ) -> Callable[[Tensor], Tensor]:
-    """A critic that computes in a format and whose scores are in float32."""
+    """Critic that computes in a format and returns float32 scores."""
 
     def scores(images: Tensor) -> Tensor:
         with computing_in(precision, device):

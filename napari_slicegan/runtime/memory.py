@@ -1,4 +1,4 @@
-"""Memory and disk: what is free, what to say when it runs out, and how it is kept."""
+"""Memory and disk: free space, errors when it runs out, heap settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory could not be had."""
+    """Whether an exception reports a lack of memory."""
     if isinstance(error, MemoryError):
         return True
     # torch.OutOfMemoryError is a RuntimeError too, and always says so.
@@ -32,12 +32,12 @@ def lacks_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def memory_explained() -> Iterator[None]:
-    """Answer a lack of memory with the settings to lower.
+    """Turn a lack of memory into one sentence that names the settings to lower.
 
     Raises
     ------
     ValueError
-        Instead of whatever torch or Python raise when memory cannot be had.
+        Instead of the errors of torch and Python.
     """
     try:
         yield
@@ -47,12 +47,12 @@ def memory_explained() -> Iterator[None]:
         raise ValueError(OUT_OF_MEMORY) from error
 
 
-# No space on the device, or none left to this user.
+# No space on the device, or the quota of the user is used up.
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def free_disk_bytes(path: Path) -> int:
-    """Bytes that are free where a file or folder will be."""
+    """Free bytes where a file or folder will be written."""
     folder = path.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -61,12 +61,12 @@ def free_disk_bytes(path: Path) -> int:
 
 @contextlib.contextmanager
 def disk_explained(path: Path) -> Iterator[None]:
-    """Answer a full disk with what is kept and what to do.
+    """Turn a full disk into one sentence: what is kept, and what to do.
 
     Parameters
     ----------
     path
-        Holds what was made so far, whole.
+        Where the finished part is kept.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def disk_explained(path: Path) -> Iterator[None]:
             raise
         raise ValueError(
             f"Expected more space on the disk, got a full one; what is made is kept in "
-            f"{path}, so free some space and give the same command again to go on."
+            f"{path}: free some space and repeat the command to continue."
         ) from error
 
 
