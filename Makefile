@@ -24,14 +24,22 @@ SCREEN_PACKAGES := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libgli
 SCREENS := $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
 DEMO := $(if $(CI),$(BASE),$(if $(SCREENS),$(GUI),$(BASE)))
 
-# What opens windows, among it the notebooks at toy size.
+# Tests that open windows (the notebooks among them) share a process per folder, except
+# those that quit the program or look for leaks.
 WINDOW_TESTS := $(shell grep -l "mark\.qt" -r tests --include="test_*.py")
-WINDOWS := $(addprefix window/,$(WINDOW_TESTS))
+ALONE := $(filter %/test_quitting.py %/test_application.py %/test_closing.py \
+    %/test_memory_at_work.py %/test_main_widget.py,$(WINDOW_TESTS))
+TOGETHER := $(filter-out $(ALONE),$(WINDOW_TESTS))
+FOLDERS := $(patsubst %/,%,$(sort $(dir $(TOGETHER))))
+WINDOWS := $(addprefix window/,$(FOLDERS) $(ALONE))
+# The files of a target: the test files of a folder, or the file itself.
+FILES = $(if $(filter $(1),$(ALONE)),$(1),$(foreach file,$(TOGETHER), \
+    $(if $(filter $(1)/,$(dir $(file))),$(file))))
 
 INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
-# Pytest with the plugins it is told only: those of napari take seconds to load. What
-# hangs where pytest does not look, as at the end of a process, is ended after a number
-# of seconds, where there is coreutils.
+# Pytest with the named plugins only: those of napari take seconds to load. Where coreutils
+# is installed, a process that hangs outside of pytest's control, as at its exit, is ended
+# after the given number of seconds.
 TIMEOUT := $(shell command -v timeout 2> /dev/null)
 PYTEST = OMP_NUM_THREADS=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
     $(if $(TIMEOUT),$(TIMEOUT) --foreground --signal=ABRT --kill-after=10 $(1)) \
@@ -55,14 +63,15 @@ test: $(DEV) $(SCREEN)  ## run the tests
 	    $(addprefix --ignore=,$(WINDOW_TESTS))
 	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-Oline) windows)
 
-# A process for each file: one process cannot open windows without end, since graphics
-# contexts are freed late. Most of the time passes while Python loads, so two at a time.
-# Each says at once what it is, and the rest when it has ended.
+# Not all in one process: graphics contexts are freed late. Two at a time, since most of
+# the time passes while Python loads. Each prints its name first and its results at the
+# end.
 .PHONY: windows $(WINDOWS)
 windows: $(WINDOWS)
 $(WINDOWS): window/%:
 	@echo "$*"
-	@$(call PYTEST,1300) -p pytest-qt -p npe2 -p napari -q --no-header -m "not slow" $*
+	@$(call PYTEST,1300) -p pytest-qt -p npe2 -p napari -q --no-header -m "not slow" \
+	    $(strip $(call FILES,$*))
 
 test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
 	@$(call PYTEST,7200) -o faulthandler_timeout=3600 -m slow

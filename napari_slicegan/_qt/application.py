@@ -31,7 +31,7 @@ Measure = Callable[[Volume], str]
 
 @dataclass(frozen=True)
 class WindowStart:
-    """What the window shows when it opens.
+    """Initial state of the window.
 
     Attributes
     ----------
@@ -40,18 +40,18 @@ class WindowStart:
     run
         Run folder or generator for the Volume panel.
     folder
-        Whole images to train a generator of images on.
+        Folder of images to train an image generator on.
     volume
-        File of a volume to look at.
+        Volume file to display.
     config
-        Settings of the next run; the panels' own defaults for None.
+        Settings of the next run; None for the defaults of the panels.
     run_root
-        Folder in which runs are kept; the panel's own default for None.
+        Folder for new runs; None for the default of the panel.
     train
         Whether training starts as soon as the images are ready.
     generate
-        Size in voxels and seed of the volume that is generated when that training is
-        over; not if it is stopped.
+        Size in voxels and seed of a volume to generate after that training; skipped if
+        the training is stopped.
     """
 
     images: Mapping[Axis, Sequence[Path]] = field(default_factory=dict)
@@ -65,13 +65,13 @@ class WindowStart:
 
 
 def run_window(start: WindowStart, measure: Measure | None = None) -> None:
-    """Open the window and stay until it is closed.
+    """Open the window and block until it is closed.
 
     Parameters
     ----------
     measure
-        Called with the first generated volume, in a thread of its own; the window shows
-        the text that it returns.
+        Called with the first generated volume in a background thread; the window shows
+        the returned text.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def open_window(
     ValueError
         If a file cannot be read.
     """
-    # Before there is a window: the panels would only show what is wrong.
+    # Raise before the window opens; the panels would only show a message.
     _check_files(start)
     viewer = napari.Viewer(title=TITLE, show=show)
     widget = SliceGANWidget(viewer)
@@ -104,7 +104,7 @@ def open_window(
 
 
 def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
-    """Show what is wanted; training starts when the images are ready."""
+    """Apply a start state; training starts when the images are ready."""
     if start.config is not None:
         widget.train.set_value(start.config)
         widget.micrograph.set_value(start.config.micrograph)
@@ -141,7 +141,7 @@ def _check_files(start: WindowStart) -> None:
 
 
 def _train_when_ready(widget: SliceGANWidget) -> None:
-    """Start once; images that come later are the user's affair."""
+    """Start training once; images loaded later start nothing."""
 
     def begin(images: object, settings: object) -> None:
         if images is not None:
@@ -158,7 +158,7 @@ def _train_when_ready(widget: SliceGANWidget) -> None:
 
 
 def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -> None:
-    """Generate once; runs that come later are the user's affair."""
+    """Generate after the first run only."""
     source = widget.volume.source
 
     def trained(reason: FinishReason, path: Path) -> None:
@@ -177,7 +177,7 @@ def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -
 
 
 def _measure_first(widget: SliceGANWidget, measure: Measure) -> None:
-    """Measure a volume once, and show what came out; closing does not wait for it."""
+    """Measure the first volume and show the result; closing does not wait."""
     message = widget.volume.message
 
     def begin(volume: Volume) -> None:
@@ -193,6 +193,6 @@ def _measure_first(widget: SliceGANWidget, measure: Measure) -> None:
 
 
 def _measured(measure: Measure, volume: Volume) -> Generator[float, None, str]:
-    """Measure in the thread of a worker, which drives a generator."""
+    """Wrap `measure` as a generator, as workers expect."""
     yield 0.0
     return measure(volume)

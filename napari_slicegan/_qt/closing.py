@@ -1,8 +1,8 @@
-"""How closing waits for threads: all at once, bounded, and explained to the user.
+"""Waiting for threads when the window closes: all at once and with a time limit.
 
-Whoever closes first asks all work to end, which each piece does after its current step,
-then waits here. After a moment a dialog says what is waited for and what would be lost;
-it closes by itself when the work has ended, and "Close now" ends the waiting.
+The caller first cancels all workers, each of which ends after its current step, then
+waits here. After two seconds a dialog explains what is being finished and what would be
+lost; it closes when the work has ended, and "Close now" ends the wait.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
 
 GRACE_S = 2.0
-"""Seconds without a dialog; nearly all work has ended by then."""
+"""Seconds before the dialog appears; most work ends earlier."""
 LIMIT_S = 60.0
-"""Seconds of waiting beyond those that the step under way is expected to take."""
+"""Maximum wait, in addition to the expected time of the current step."""
 POLL_S = 0.02
 
 Flags = QEventLoop.ProcessEventsFlag
 
 
 class ClosingDialog(QDialog):
-    """Says what closing waits for; is hidden when the user wants to wait no longer.
+    """Explains what closing waits for; hidden once the user ends the wait.
 
     Parameters
     ----------
     text
-        What is waited for, how long it may take, and what is lost without it.
+        What is being finished, how long it may take, and what would be lost.
     """
 
     def __init__(self, text: str) -> None:
@@ -40,7 +40,7 @@ class ClosingDialog(QDialog):
         self.setObjectName("closing_dialog")
         self.setWindowTitle("Closing SliceGAN")
         self.setModal(True)
-        # Its end is not that of the last window.
+        # Closing the dialog must not count as closing the last window.
         self.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, on=False)
         # children
         self.text = QLabel(text)
@@ -57,10 +57,10 @@ class ClosingDialog(QDialog):
 
 
 def wait_for_end(workers: Sequence[SteeredWorker]) -> bool:
-    """Wait for workers that were asked to end, with a dialog if that takes long.
+    """Wait for cancelled workers, with a dialog if it takes long; main thread only.
 
-    For the main thread. Workers that do not end in time are abandoned: their threads
-    end by themselves, or with the program.
+    Workers that do not end in time are abandoned: their threads end by themselves, or
+    with the program.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def wait_for_end(workers: Sequence[SteeredWorker]) -> bool:
     if join(workers, GRACE_S):
         return True
     slow = [worker for worker in workers if not worker.is_over]
-    # A sentence of several workers of a kind is said once.
+    # The same text of several workers appears once.
     texts = dict.fromkeys(worker.closing_text for worker in slow)
     dialog = ClosingDialog("\n\n".join(texts))
     dialog.show()
@@ -83,21 +83,25 @@ def wait_for_end(workers: Sequence[SteeredWorker]) -> bool:
     for worker in slow:
         if not worker.is_over:
             worker.abandon()
-    _deliver()
+    _deliver_signals()
     return _are_over(slow)
 
 
 def join(workers: Sequence[SteeredWorker], timeout_s: float) -> bool:
-    """Wait for threads and for their last signals; whether all are done in time.
+    """Wait for threads and deliver their last signals; main thread only.
 
-    For the main thread. Slots must have heard how the work ended before their widget
-    goes; clicks are left waiting.
+    Slots receive the results before their widget is deleted; user input stays queued.
+
+    Returns
+    -------
+    bool
+        Whether all have ended in time.
     """
     ends = time.monotonic() + timeout_s
     while not _are_over(workers) and time.monotonic() < ends:
         next(each for each in workers if not each.is_over).wait(POLL_S)
-        _deliver()
-    _deliver()
+        _deliver_signals()
+    _deliver_signals()
     return _are_over(workers)
 
 
@@ -105,6 +109,6 @@ def _are_over(workers: Sequence[SteeredWorker]) -> bool:
     return all(worker.is_over for worker in workers)
 
 
-def _deliver() -> None:
-    """Let slots of the main thread hear what was signalled, but no clicks."""
+def _deliver_signals() -> None:
+    """Deliver queued signals, but no user input."""
     QApplication.processEvents(Flags.ExcludeUserInputEvents)

@@ -1,7 +1,6 @@
-"""What napari.yaml points to: readers, a writer, samples and commands.
+"""Contributions listed in napari.yaml: readers, writers, samples and commands.
 
-Each is a few calls of the engine or of the window; nothing heavy is imported before
-it is needed, because napari starts with this file's manifest.
+Heavy imports are inside the functions, to keep the start of napari fast.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ HOW_TO_SAVE = (
 def get_run_reader(
     path: str | Sequence[str] | None = None,
 ) -> Callable[[Any], Any] | None:
-    """Reader for a run folder or a generator; it opens the Volume panel with it.
+    """Return a reader for run folders and generators (opened in the Volume panel).
 
-    And for the program's own OME-Zarr volumes, which become a layer. Without a path, as
-    from the command palette: only opens the panel.
+    OME-Zarr volumes written by this package become a layer. Without a path, as from the
+    command palette, only the panel opens.
     """
     if path is None:
         _open_widget().show_panel("Volume")
@@ -49,7 +48,7 @@ def get_run_reader(
 
 
 def open_run(path: str | Sequence[str]) -> list[tuple[None]]:
-    """Load a run into the Volume panel; makes no layer."""
+    """Load a run into the Volume panel; adds no layer."""
     widget = _open_widget()
     widget.show_panel("Volume")
     widget.volume.set_run(path if isinstance(path, str) else path[0])
@@ -61,15 +60,15 @@ def write_image(
 ) -> list[str]:
     """Write a 3-D Image layer as VTK ImageData.
 
-    Without a path, as from the command palette: only says how.
+    Without a path, as from the command palette, shows how to save.
 
     Raises
     ------
     RuntimeError
-        If the layer is no volume of cubic voxels. napari would not show a ValueError.
+        If the layer has no cubic voxels. napari would not show a ValueError.
     """
     if not path:
-        _tell(HOW_TO_SAVE)
+        _notify(HOW_TO_SAVE)
         return []
     return _write(path, data, meta or {}, _image_volume)
 
@@ -79,7 +78,7 @@ def write_labels(
 ) -> list[str]:
     """Write a 3-D Labels layer as VTK ImageData; as `write_image`."""
     if not path:
-        _tell(HOW_TO_SAVE)
+        _notify(HOW_TO_SAVE)
         return []
     return _write(path, data, meta or {}, _label_volume)
 
@@ -98,10 +97,10 @@ def _write(
 
     if WHOLE_VOLUME in meta.get("metadata", {}):
         raise RuntimeError(
-            "Expected a volume that is there as a whole, got an endless one; generate "
-            "it in a fixed size and save that, or write it with `slicegan generate`."
+            "Expected a volume of fixed size, got an endless one; generate one in a "
+            "fixed size and save that, or write it with `slicegan generate`."
         )
-    # A name typed in napari's dialog has no ending.
+    # A name typed in napari's dialog has no suffix.
     file = Path(path) if Path(path).suffix else Path(f"{path}.vti")
     try:
         values, name = make(
@@ -116,7 +115,7 @@ def _write(
 
 
 def _image_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
-    """Values and their name in ParaView: what they are found to mean."""
+    """Return the values and the name of the array in ParaView."""
     from napari_slicegan.volumes.volume import Volume
 
     volume = Volume.from_array(values[..., :3] if meta.get("rgb") else values)
@@ -124,7 +123,7 @@ def _image_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
 
 
 def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
-    """Few labels are phases, many are those of objects."""
+    """Up to MAX_PHASES labels are phases, more are objects."""
     from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
     from napari_slicegan.volumes.volume import Volume
 
@@ -134,7 +133,7 @@ def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
 
 
 def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
-    """Edge of a voxel, None if its unit is none of length; ValueError for no cube."""
+    """Voxel edge; None without a unit of length; ValueError if not cubic."""
     from napari_slicegan.data.pixel_sizes import NM_PER_UNIT, common_edge_nm
 
     edges = [float(edge) for edge in meta.get("scale", (1, 1, 1))]
@@ -149,14 +148,14 @@ def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
 
 
 def sample(name: str) -> list[LayerData]:
-    """Layer of a sample."""
+    """Return the layer of a sample."""
     from napari_slicegan._qt.viewer.file_layers import sample_layer
 
     return [sample_layer(name)]
 
 
 def generated(name: str) -> list[LayerData]:
-    """Layer of a volume from a generator that ships, made in a few seconds."""
+    """Return a volume generated with a generator of the package (a few seconds)."""
     from napari_slicegan._qt.viewer.file_layers import generated_layer
 
     return [generated_layer(name)]
@@ -183,11 +182,11 @@ def train() -> None:
     widget = _open_widget()
     if widget.micrograph.slots.is_empty() and not widget.train.state.is_active:
         widget.show_panel("Micrograph")
-        _tell("There is no micrograph to train on yet; open one first.")
+        _notify("Expected a micrograph to train on, got none; open one first.")
         return
     widget.show_panel("Train")
     if widget.train.state.is_active:
-        _tell("Training is under way already.")
+        _notify("Training is already running.")
     elif widget.micrograph.images() is not None:
         widget.train.start()
     else:
@@ -195,12 +194,12 @@ def train() -> None:
 
 
 def stop() -> None:
-    """Stop training after the step it is in; the run can be resumed."""
+    """Stop training after the current step; the run can be resumed."""
     from napari_slicegan._qt.main_widget import open_widget
 
     widget = open_widget(_viewer())
     if widget is None or not widget.train.state.is_active:
-        _tell("There is no training to stop.")
+        _notify("No training is running.")
         return
     widget.show_panel("Train")
     widget.train.stop()
@@ -214,7 +213,7 @@ def generate() -> None:
 
 
 def orthogonal_slices() -> None:
-    """Show the orthogonal slices of the selected 3-D layer, else of the chosen one."""
+    """Show orthogonal slices of the selected 3-D layer, else of the panel's layer."""
     from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 
     widget = _open_widget()
@@ -225,7 +224,7 @@ def orthogonal_slices() -> None:
 
 
 def explore() -> None:
-    """Open the Explore panel; with the sample generator if there is no other."""
+    """Open the Explore panel; loads the sample generator if there is none."""
     widget = _open_widget()
     widget.show_panel("Explore")
     source = widget.explore.source
@@ -234,7 +233,7 @@ def explore() -> None:
 
 
 def _start_when_ready(widget: SliceGANWidget) -> None:
-    """Start with the images that are being prepared; if they fail, say nothing more."""
+    """Start training once the images are ready; show their panel if they fail."""
 
     def begin(images: object, settings: object) -> None:
         widget.micrograph.images_changed.disconnect(begin)
@@ -247,7 +246,7 @@ def _start_when_ready(widget: SliceGANWidget) -> None:
 
 
 def _open_widget() -> SliceGANWidget:
-    """The widget of the current viewer, in sight; opened if it is not."""
+    """Return the widget of the current viewer; opens and raises its dock."""
     from qtpy.QtWidgets import QDockWidget
 
     from napari_slicegan._qt.main_widget import open_widget
@@ -258,7 +257,9 @@ def _open_widget() -> SliceGANWidget:
         viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
         widget = open_widget(viewer)
     if widget is None:
-        raise RuntimeError("napari did not make the widget of its own manifest.")
+        raise RuntimeError(
+            "napari did not create the widget that is listed in napari.yaml."
+        )
     dock = widget.parentWidget()
     while dock is not None and not isinstance(dock, QDockWidget):
         dock = dock.parentWidget()
@@ -277,8 +278,8 @@ def _viewer() -> Viewer:
     return viewer
 
 
-def _tell(sentence: str) -> None:
-    """A notification of napari's, which goes by itself."""
+def _notify(sentence: str) -> None:
+    """Show a transient notification in napari."""
     from napari.utils.notifications import show_info
 
     show_info(sentence)

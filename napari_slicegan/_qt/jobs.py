@@ -1,6 +1,6 @@
-"""What workers do: generators that call the engine, and sentences for its faults.
+"""Jobs of the training workers: generators that call the engine; error messages.
 
-torch is loaded here, inside the worker's thread, never with the window.
+torch is imported inside the worker's thread, not when the window opens.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import Given
     from napari_slicegan.training.trainer import Trainer
 
-# Threads of torch that wait for each other sleep: a thread that spins takes the core
-# that the window needs, and training waits for it in turn. Read when torch is loaded.
+# Idle OpenMP threads sleep instead of spinning: a spinning thread would occupy the core
+# that the window needs. Must be set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class WorkFailed(Exception):
-    """What a worker ends with; its text is the sentence to show."""
+    """Error of a worker; its text is the message for the user."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class EarlierRun:
     Attributes
     ----------
     minutes
-        Minutes more, for a run whose time was up.
+        Additional minutes, for a run that reached its time limit.
     device
         Where to train; "auto" keeps the run's own setting.
     """
@@ -78,11 +78,11 @@ class EarlierRun:
     def _changes(
         self, training: TrainingSettings, state: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """New limits where the old ones are reached, and the device."""
+        """Settings to change: reached limits, and the device."""
         changes: dict[str, Any] = {}
         if self.device != "auto":
             changes["device"] = self.device
-        # The history does not tell how long the save at the end took.
+        # The history does not include the time of the final save.
         minutes, step = state["elapsed_s"] / 60, state["step"]
         if training.minutes is not None and minutes >= training.minutes:
             changes["minutes"] = minutes + (self.minutes or training.minutes)
@@ -96,14 +96,14 @@ TrainingJob = NewRun | EarlierRun
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run before its first step, with the history of an earlier one."""
+    """A run before its first step, with its history if it is resumed."""
 
     trainer: Trainer
     history: Sequence[Mapping[str, str]] = field(repr=False)
 
 
 def train(job: TrainingJob) -> Generator[PreparedRun | StepReport, None, FinishReason]:
-    """Prepare a run, then train: yields the prepared run, then a report each step."""
+    """Prepare a run and train: yields the prepared run, then one report per step."""
     trainer = job.trainer()
     folder = trainer.folder
     yield PreparedRun(trainer, folder.history() if folder is not None else ())
@@ -112,14 +112,14 @@ def train(job: TrainingJob) -> Generator[PreparedRun | StepReport, None, FinishR
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine computes on.
+    """Hardware and torch build of this machine.
 
     Attributes
     ----------
     devices
-        Setting -> readable name, the best one first.
+        Value of the setting -> readable name, fastest first.
     torch_build
-        Version of torch and what it was built for.
+        Version and GPU platform of torch.
     """
 
     devices: Mapping[str, str]
@@ -129,7 +129,7 @@ class Machine:
 def look_ahead(
     config: RunConfig, given: Given
 ) -> Generator[Machine | Estimate, None, None]:
-    """Find out about the machine, then about the run if there is data for one."""
+    """Yield facts about the machine, then an estimate of the run if it has data."""
     import torch
 
     from napari_slicegan.runtime.devices import available_devices
@@ -145,7 +145,7 @@ def look_ahead(
 
 
 def sentence_of(error: Exception) -> str:
-    """One sentence for what went wrong, with what to do."""
+    """Return an error message of one sentence."""
     text = " ".join(str(error).split())
     if isinstance(error, ValueError):
         return text
@@ -155,6 +155,6 @@ def sentence_of(error: Exception) -> str:
         place = f" ({error.filename})" if error.filename else ""
         return f"Reading or writing failed: {error.strerror or text}{place}."
     return (
-        f"This should not have happened ({type(error).__name__}: {text[:200]}); the "
-        "log has the details."
+        f"Unexpected error ({type(error).__name__}: {text[:200]}); see the log for "
+        "details."
     )

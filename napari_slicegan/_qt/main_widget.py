@@ -1,4 +1,4 @@
-"""The dock: one tab for each panel, and what they tell each other."""
+"""The dock widget: one tab per panel, and the connections between them."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
         "Measure": MeasurePanel,
     }
 )
-"""Tabs from left to right: title, and what makes the panel for a viewer."""
+"""Tabs from left to right: title -> constructor of the panel."""
 
 WIDTH = 400
 BINDING_FAULT = (
-    "PySide6 6.12 ends napari on this Python after some 25,000 signals, or 15 minutes "
-    "of training; run: pip install 'PySide6!=6.12.*'"
+    "PySide6 6.12 crashes on this Python after about 25,000 signals (15 minutes of "
+    "training); run: pip install 'PySide6!=6.12.*'"
 )
 PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
 
 
 class SliceGANWidget(QWidget):
-    """From a micrograph to a volume, its relatives and their measure, in five tabs.
+    """Dock with five tabs: from a micrograph to a measured volume.
 
-    Closing the dock, the viewer or the program ends a run after its step and saves it;
-    where that takes long, the user may choose not to wait.
+    Closing the dock, the viewer or the program stops a run after the current step and
+    saves it; if that takes long, the user can choose not to wait.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class SliceGANWidget(QWidget):
         layout.addWidget(self.tabs)
         self.setMinimumWidth(WIDTH)
         if self._other is not None:
-            self._point_to_other()
+            self._refer_to_other()
             return
         for title, make in PANELS.items():
             self.panels[title] = make(napari_viewer)
@@ -136,16 +136,16 @@ class SliceGANWidget(QWidget):
         return self.panels["Measure"]  # type: ignore[return-value]
 
     def show_panel(self, title: str) -> None:
-        """Bring a tab to the front."""
+        """Select a tab."""
         self.tabs.setCurrentIndex(list(PANELS).index(title))
 
     def shut_down(self) -> None:
-        """End what is running, save it, and let go of the viewer."""
+        """Stop and save what is running, and release the viewer."""
         if self._is_closed or self._other is not None:
             return
         self._is_closed = True
         panels = (self.train, self.volume, self.explore, self.measure)
-        # All are asked to end before one is waited for.
+        # Cancel all before waiting for any.
         wait_for_end([worker for panel in panels for worker in panel.end_work()])
         self.volume.orthogonal.release()
         self._bind_keys(bound=False)
@@ -160,7 +160,7 @@ class SliceGANWidget(QWidget):
         self.closed.emit()
 
     def event(self, event: QEvent) -> bool:
-        """Follow the dock: it is taken out of the window when it is closed."""
+        """Detect closing: napari removes a closed dock from the window."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
                 self.shut_down()
@@ -170,14 +170,14 @@ class SliceGANWidget(QWidget):
         return super().event(event)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Follow the window. A close by the user may still be called off there."""
+        """Watch the window. The user can still cancel a close."""
         if event is not None and event.type() == QEvent.Type.Close:
             if event.spontaneous():
                 self._is_closing_window = True
             else:
                 self.shut_down()
         if event is not None and event.type() == QEvent.Type.Hide:
-            # Not called off; the next that happens is that the window is deleted.
+            # Not cancelled; the window is about to be deleted.
             if self._is_closing_window and not event.spontaneous():
                 self.shut_down()
         return False
@@ -191,7 +191,7 @@ class SliceGANWidget(QWidget):
             parent.installEventFilter(self)
 
     def _use_preferences(self) -> None:
-        """Start from what the user set on the plugin's page of the Preferences."""
+        """Apply the plugin's page of napari's Preferences."""
         preferences, fault = read_preferences()
         self.train.set_value(preferences.config())
         if preferences.run_folder is not None:
@@ -201,15 +201,15 @@ class SliceGANWidget(QWidget):
 
     def _connect(self) -> None:
         self.micrograph.images_changed.connect(self.train.set_images)
-        self.train.settings.value_changed.connect(self._judge_by_patch)
+        self.train.settings.value_changed.connect(self._set_patch_size)
         self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
-        self.train.run_started.connect(self._offer_exploring)
-        self.volume.product_changed.connect(self._name_third)
+        self.train.run_started.connect(self._offer_to_explore)
+        self.volume.product_changed.connect(self._rename_volume_tab)
         self._bind_keys(bound=True)
 
-    def _judge_by_patch(self, config: RunConfig) -> None:
+    def _set_patch_size(self, config: RunConfig) -> None:
         self.micrograph.set_patch_size(config.architecture.patch_size)
 
     def _show_preview(self, made: Volume | Sheet | Scatter) -> None:
@@ -221,31 +221,31 @@ class SliceGANWidget(QWidget):
             else:
                 layers.add_or_update_picture(self._viewer, made.picture())
 
-    def _name_third(self, product: str) -> None:
-        """After what its generator makes."""
+    def _rename_volume_tab(self, product: str) -> None:
+        """Name the tab after the product of its generator."""
         self.tabs.setTabText(list(PANELS).index("Volume"), product)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
-        """The third tab goes on with the run that ended, if it got to a step."""
+        """Load the finished run into the Volume panel, if it saved a generator."""
         if not self._is_closed and (path / "generator.safetensors").is_file():
             self.volume.set_run(path)
 
-    def _offer_exploring(self, trainer: Trainer) -> None:
-        """The fourth tab can have a look at the run as it was last saved."""
+    def _offer_to_explore(self, trainer: Trainer) -> None:
+        """Offer the run to the Explore panel."""
         self._guard.reset()
         is_volume = trainer.config.architecture.dimensions == len(AXES)
         if trainer.folder is not None and is_volume:
             self.explore.source.offer(trainer.folder.path)
 
     def _bind_keys(self, *, bound: bool) -> None:
-        """Keys of the viewer; they must not outlive this widget."""
+        """Bind or unbind keys of the viewer; they must not outlive this widget."""
         keys = {PAUSE_KEY: self._toggle_pause, GENERATE_KEY: self._generate}
         for key, action in keys.items():
             self._viewer.bind_key(key, action if bound else None, overwrite=True)
 
     def _toggle_pause(self, viewer: Viewer) -> None:
         """SliceGAN: pause or resume training."""
-        # Each acts in one state only.
+        # Each acts in one state of the run only.
         self.train.pause()
         self.train.resume()
 
@@ -253,16 +253,16 @@ class SliceGANWidget(QWidget):
         """SliceGAN: generate a volume."""
         self.volume.generate()
 
-    def _point_to_other(self) -> None:
-        """A viewer has one run at a time, so it has one of these widgets."""
+    def _refer_to_other(self) -> None:
+        """Show a message: one widget per viewer, since it trains one run at a time."""
         self.tabs.hide()
         self.message.show_text(
-            "SliceGAN is already open in this viewer; close this dock and use that one."
+            "SliceGAN is already open in this viewer; close this dock."
         )
 
 
 def binding_fault() -> str | None:
-    """Why napari would not live long, with what to do; None if it would.
+    """Warning about Qt bindings that crash, with the remedy; None if unaffected.
 
     See "Interpreter settings" in docs/window.md.
     """
@@ -272,7 +272,7 @@ def binding_fault() -> str | None:
 
 
 def open_widget(viewer: Viewer) -> SliceGANWidget | None:
-    """The widget that is open in a viewer."""
+    """Return the open widget of a viewer, or None."""
     return _OPEN.get(_key(viewer))
 
 
@@ -281,7 +281,7 @@ _OPEN: WeakValueDictionary[int, SliceGANWidget] = WeakValueDictionary()
 
 
 def _key(viewer: Viewer) -> int:
-    """Of the viewer itself: napari hands out proxies of it."""
+    """Key of the viewer behind napari's proxies."""
     return id(getattr(viewer, "__wrapped__", viewer))
 
 

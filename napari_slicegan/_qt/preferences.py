@@ -1,4 +1,4 @@
-"""Defaults that the user set on the plugin's page in napari's Preferences."""
+"""User defaults from the plugin's page in napari's Preferences."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PLUGIN = "napari-slicegan"
 
 @dataclass(frozen=True)
 class Preferences:
-    """What a new run starts from; the values here are those without a page.
+    """Defaults of a new run; these values apply without a page.
 
     Attributes
     ----------
     run_folder
-        Folder in which runs are kept; None for the usual one.
+        Folder for new runs; None for the default.
     """
 
     device: str = "auto"
@@ -52,8 +52,8 @@ def read_preferences() -> tuple[Preferences, str]:
     Returns
     -------
     tuple of Preferences and str
-        With the usual value for each that is not allowed, and a sentence that tells
-        of these; it is empty if there are none.
+        Invalid values are replaced by defaults; the string is a warning about them, or
+        empty.
     """
     read = getattr(settings, "get_plugin_settings", None)
     if read is None:
@@ -61,13 +61,13 @@ def read_preferences() -> tuple[Preferences, str]:
     try:
         page = read(PLUGIN).defaults
     except KeyError:
-        # The plugin is not installed, only imported.
+        # The package is imported without being installed.
         return Preferences(), ""
     return checked({name: getattr(page, name) for name in READERS})
 
 
 def checked(entered: Mapping[str, Any]) -> tuple[Preferences, str]:
-    """Take each value that is allowed, and tell of the others."""
+    """Apply valid values; return a warning about the others."""
     taken, faults = Preferences(), []
     for name, read in READERS.items():
         try:
@@ -80,8 +80,8 @@ def checked(entered: Mapping[str, Any]) -> tuple[Preferences, str]:
     if not faults:
         return taken, ""
     return taken, (
-        f"The usual values are used in place of these on the SliceGAN page of napari's "
-        f"Preferences, which are to be corrected there: {'; '.join(faults)}."
+        f"Invalid values on the SliceGAN page of napari's Preferences are replaced by "
+        f"defaults; correct them there: {'; '.join(faults)}."
     )
 
 
@@ -90,7 +90,7 @@ def _folder(text: str) -> Path | None:
         return None
     path = Path(text.strip()).expanduser()
     if not path.is_absolute():
-        raise ValueError(f"expected a whole path, got '{text}'")
+        raise ValueError(f"expected an absolute path, got '{text}'")
     if path.exists() and not path.is_dir():
         raise ValueError(f"expected a folder, got the file {path}")
     return path
@@ -99,4 +99,4 @@ def _folder(text: str) -> Path | None:
 READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {"device": str, "preset": str, "preview_interval": int, "run_folder": _folder}
 )
-"""Every value of the page, and what it is read by."""
+"""Values of the page and their converters."""

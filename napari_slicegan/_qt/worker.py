@@ -1,4 +1,4 @@
-"""Workers: training and generation in threads beside the window."""
+"""Workers: training and generation in background threads."""
 
 from __future__ import annotations
 
@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 
 INTERVAL_MS = 200
 FULL_INTERVAL_S = 300.0
-"""Looking at everything takes a third of a second."""
+"""Interval of full collections; each takes about 0.3 s."""
 
 
 class MemoryAtWork(QObject):
-    """Collects in place of Python while anything is at work; main thread only."""
+    """Collects garbage by a timer while workers run; main thread only.
+
+    Qt objects must not be collected in another thread, and training keeps its freed
+    memory instead of returning it to the system each step.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,10 +50,10 @@ class MemoryAtWork(QObject):
         self._timer.timeout.connect(self._tick)
 
     def begin_work(self) -> None:
-        """A thread is about to work."""
+        """Call before a thread starts."""
         if not self._timer.isActive():
             if not gc.isenabled():
-                # Somebody else takes care.
+                # Somebody else has disabled the collector and is responsible for it.
                 return
             gc.disable()
             keep_freed_memory()
@@ -58,11 +62,11 @@ class MemoryAtWork(QObject):
         self._n_at_work += 1
 
     def end_work(self) -> None:
-        """A thread has ended."""
+        """Call after a thread has ended."""
         self._n_at_work = max(self._n_at_work - 1, 0)
 
     def end_large_work(self) -> None:
-        """A thread has ended that may have left networks."""
+        """Call after a thread has ended that may have left networks."""
         self._is_full_due = True
         self.end_work()
 
@@ -87,28 +91,28 @@ class MemoryAtWork(QObject):
 
 @functools.cache
 def memory_at_work() -> MemoryAtWork:
-    """That of the program; made when it is first asked for, in the main thread."""
+    """Return the only instance; first call in the main thread."""
     return MemoryAtWork()
 
 
 logger = logging.getLogger(__name__)
 
 REPORT_INTERVAL_S = 0.1
-"""Seconds from one message to the window to the next, whatever the steps take."""
+"""Minimum interval of the messages to the window."""
 
 HEARD = ("yielded", "returned", "errored", "aborted", "paused", "resumed")
-"""Signals that panels listen to. ``finished`` is not among them: memory and napari's
-list of tasks need it."""
+"""Signals that panels connect to. ``finished`` is not listed: garbage collection and
+napari's list of tasks need it."""
 
 EXIT_S = 60.0
-"""Seconds that a program which ends waits for workers that were not abandoned."""
+"""Seconds that a quitting program waits for workers that were not abandoned."""
 
 _AT_WORK: set[SteeredWorker] = set()
-"""Workers whose threads are not done."""
+"""Workers whose threads still run."""
 
 
 class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
-    """Drives a generator in a thread of its own, until it ends or is asked to end.
+    """Runs a generator in a thread of its own until it ends or is cancelled.
 
     Not in Qt's pool: napari and Qt wait for the pool without limit when they quit.
 
@@ -118,7 +122,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
     """
 
     holds_networks: ClassVar = True
-    """Whether all memory is looked through when it has ended."""
+    """Whether a full garbage collection follows."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -126,7 +130,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.is_abandoned = False
 
     def start(self) -> None:
-        """Begin, beside the window. No garbage is collected in the thread."""
+        """Start the thread. No garbage is collected in it."""
         memory = memory_at_work()
         memory.begin_work()
         self.finished.connect(
@@ -136,7 +140,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         threading.Thread(target=self.run, name=type(self).__name__, daemon=True).start()
 
     def run(self) -> None:
-        """The work of the thread."""
+        """Run in the thread."""
         try:
             super().run()
         finally:
@@ -144,50 +148,50 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
             _AT_WORK.discard(self)
 
     def work(self) -> Any:
-        """Drive the generator; nothing of it is left afterwards."""
+        """Run the generator and release it, also after an error."""
         sentence = ""
         try:
             with contextlib.closing(self._gen):
                 return self._drive(self._gen)
-        except Exception as error:  # noqa: BLE001 whatever it is, it is shown
-            # As text: a record with the traceback would keep the networks alive.
+        except Exception as error:  # noqa: BLE001 every error is shown
+            # As text: a log record with the traceback would keep the networks alive.
             logger.error("The worker failed:\n%s", traceback.format_exc())
             sentence = sentence_of(error)
         finally:
             self._release()
         if self.abort_requested:
-            # Nobody waits for the answer any more, so a fault is not shown.
+            # The work was cancelled, so an error is not shown.
             self.aborted.emit()
             return None
         raise WorkFailed(sentence)
 
     def wait(self, timeout_s: float) -> bool:
-        """Block until the thread is done; whether it is."""
+        """Block until the thread has ended or time is up; return whether it ended."""
         return self._ended.wait(timeout_s)
 
     def abandon(self) -> None:
-        """Let it end by itself; nobody hears of it, and the program need not wait."""
+        """Disconnect all panels; the program does not wait for this worker."""
         self.is_abandoned = True
         for name in HEARD:
             _disconnect(getattr(self, name))
 
     @property
     def is_over(self) -> bool:
-        """Whether the thread is done."""
+        """Whether the thread has ended."""
         return self._ended.is_set()
 
     @property
     def expected_s(self) -> float:
-        """Seconds that it may take to end, as far as that is known."""
+        """Expected seconds until the worker ends; 0 if unknown."""
         return 0.0
 
     @property
     def closing_text(self) -> str:
-        """What it still does when it is asked to end, and what is lost otherwise."""
-        return "The work under way is being cancelled; nothing of it is kept."
+        """What the worker finishes before it ends, and what is lost otherwise."""
+        return "The current task is being cancelled; its result is discarded."
 
     def _drive(self, steps: Generator[Any, None, Any]) -> Any:
-        """Yield what the generator yields; None if the worker was told to end."""
+        """Forward what the generator yields; None if the worker was cancelled."""
         while not self.abort_requested:
             try:
                 value = next(steps)
@@ -232,8 +236,8 @@ class TrainingWorker(SteeredWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Only for a stop that comes before there is a trainer.
-        self._stop_asked = False
+        # For a stop before the trainer exists.
+        self._stop_requested = False
         self._trainer: Trainer | None = None
         self._reports: list[StepReport] = []
         self._sent_at = 0.0
@@ -250,7 +254,7 @@ class TrainingWorker(SteeredWorker):
 
     @property
     def is_paused(self) -> bool:
-        """Whether a pause is asked for."""
+        """Whether a pause was requested."""
         trainer = self._trainer
         return trainer is not None and trainer.is_paused
 
@@ -263,28 +267,28 @@ class TrainingWorker(SteeredWorker):
 
     def quit(self) -> None:
         """Stop after this step and save; napari calls this when it closes."""
-        self._stop_asked = True
-        # Either this sees the trainer, or the worker sees that a stop was asked for.
+        self._stop_requested = True
+        # Either this call sees the trainer, or the worker sees the flag.
         if (trainer := self._trainer) is not None:
             trainer.stop()
 
     @property
     def expected_s(self) -> float:
-        """Seconds that the step under way and the save may take; 0 if not known."""
+        """Expected seconds of the current step and the save; 0 if unknown."""
         trainer = self._trainer
         return 0.0 if trainer is None else trainer.next_step_s
 
     @property
     def closing_text(self) -> str:
-        """What is waited for, for how long, and what is lost without waiting."""
+        """What closing waits for, how long, and what is lost otherwise."""
         trainer = self._trainer
         if trainer is None:
-            return "The run is still being prepared; no step has been trained yet."
+            return "The run is being prepared; no step has been trained yet."
         step, unsaved = trainer.next_step_s / 60, trainer.unsaved_s / 60
         takes = f"up to about {duration(step)}" if step else "as long as a first step"
         before = f" and {duration(unsaved)} of training before it" if unsaved else ""
         return (
-            "Training finishes the step under way and saves the run, which takes "
+            "Training finishes the current step and saves the run, which takes "
             f"{takes}. If napari quits earlier, this step{before} is lost; the run can "
             "be resumed from its last checkpoint."
         )
@@ -293,7 +297,7 @@ class TrainingWorker(SteeredWorker):
         run = next(steps)
         run.trainer.on_pause = self._pause_changed
         self._trainer = run.trainer
-        if self._stop_asked:
+        if self._stop_requested:
             run.trainer.stop()
         self.yielded.emit(run)
         del run
@@ -313,14 +317,14 @@ class TrainingWorker(SteeredWorker):
                 self._send()
 
     def _send(self) -> None:
-        """Bring the reports since the last time to the window."""
+        """Send the collected reports to the window."""
         self._sent_at = time.monotonic()
         if self._reports:
             self.yielded.emit(tuple(self._reports))
             self._reports = []
 
     def _pause_changed(self, is_paused: bool) -> None:
-        """Called by the trainer; all that was done is reported first."""
+        """Called by the trainer; sends pending reports first."""
         self._send()
         (self.paused if is_paused else self.resumed).emit()
 
@@ -331,7 +335,7 @@ class TrainingWorker(SteeredWorker):
 
 
 def training_worker(job: TrainingJob) -> TrainingWorker:
-    """Worker for a run, known to napari's list of tasks, not yet started."""
+    """Return a worker for a run, in napari's list of tasks, not yet started."""
     worker: TrainingWorker = create_worker(
         train,
         job,
@@ -344,12 +348,12 @@ def training_worker(job: TrainingJob) -> TrainingWorker:
 
 
 def generation_worker(trained: TrainedNetwork, request: Request) -> GenerationWorker:
-    """Worker for a request, known to napari's list of tasks, not yet started."""
+    """Return a worker for a request, in napari's list of tasks, not yet started."""
     return task_worker(WORK[type(request)], trained, request)
 
 
 def task_worker(work: Any, *args: Any) -> GenerationWorker:
-    """Worker for steps that yield their share, known to napari, not yet started."""
+    """Return a worker for a generator function that yields its progress, 0 to 1."""
     worker: GenerationWorker = create_worker(
         work,
         *args,
@@ -362,31 +366,32 @@ def task_worker(work: Any, *args: Any) -> GenerationWorker:
 
 
 def _drop_slots_of_errors(worker: SteeredWorker) -> None:
-    """Disconnect napari's own slot: that of 0.9 fails on the error it is sent.
+    """Disconnect napari's own slot: that of napari 0.9 fails on the error.
 
-    Its fault would be shown to the user beside the sentence of the panel.
+    Its exception would be shown to the user in addition to the panel's message.
     """
     _disconnect(worker.errored)
 
 
 def _disconnect(signal: Any) -> None:
     """Disconnect all slots of a signal."""
-    # Qt complains where there is none.
+    # Qt warns if there is none to disconnect.
     signal.connect(logger.debug)
     signal.disconnect()
 
 
 @atexit.register
-def _end_program() -> None:
-    """Let no thread keep the program, or crash it while Python takes itself apart.
+def _end_threads() -> None:
+    """Exit without the threads that do not end in time.
 
-    Handlers that were registered earlier than this one are not called then.
+    A running thread would block the exit or crash the interpreter while it shuts down.
+    Exit handlers registered before this one are then skipped.
     """
-    working = [*_AT_WORK]
-    for worker in working:
+    running = [*_AT_WORK]
+    for worker in running:
         worker.quit()
     ends = time.monotonic() + EXIT_S
-    for worker in working:
+    for worker in running:
         patience_s = 0.0 if worker.is_abandoned else ends - time.monotonic()
         if not worker.wait(max(0.0, patience_s)):
             logging.shutdown()

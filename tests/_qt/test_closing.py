@@ -162,7 +162,7 @@ def test_closing_in_a_long_step_asks_once_and_is_bounded(
     remove_dock(viewer, widget)
     assert time.monotonic() - began < 30
     (text,) = texts
-    assert "finishes the step under way" in text
+    assert "finishes the current step" in text
     assert worker.is_over is (act is _end_step)
     # A step that is left behind ends while napari stays open, and is saved as well.
     long_step.set()

@@ -162,13 +162,13 @@ def test_the_reader_opens_the_panel_it_reads_for(viewer: Any) -> None:
 
 def test_nothing_to_stop(viewer: Any, told: list[str]) -> None:
     run("stop")
-    assert told == ["There is no training to stop."]
+    assert told == ["No training is running."]
     assert open_widget(viewer) is None
 
 
 def test_nothing_to_train_on(viewer: Any, told: list[str]) -> None:
     run("train")
-    assert told == ["There is no micrograph to train on yet; open one first."]
+    assert told == ["Expected a micrograph to train on, got none; open one first."]
     assert panel_of(opened(viewer)) == "Micrograph"
 
 
@@ -231,7 +231,7 @@ def test_train_and_stop(
         run("train")
     assert panel_of(widget) == "Train"
     run("train")
-    assert told == ["Training is under way already."]
+    assert told == ["Training is already running."]
     run("stop")
     qtbot.waitUntil(lambda: widget.train.state is RunState.FINISHED, timeout=LONG)
     assert set(np.unique(viewer.layers["Preview"].data)) <= {0, 255}

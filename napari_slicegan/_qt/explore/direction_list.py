@@ -1,4 +1,4 @@
-"""The sliders of a generator's directions."""
+"""Sliders for the directions of a generator."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ PLOT_SIZE = (124, 58)
 
 
 class StrengthEditor(FieldEditor):
-    """A slider and its number, in standard deviations."""
+    """Slider with a number box, in standard deviations."""
 
     released = Signal()
-    """The slider was let go."""
+    """The slider was released."""
 
     def __init__(self) -> None:
         # children
@@ -57,7 +57,7 @@ class StrengthEditor(FieldEditor):
 
     @property
     def is_dragged(self) -> bool:
-        """Whether the slider is in the hand."""
+        """Whether the slider is being dragged."""
         return self.slider.isSliderDown()
 
     def value(self) -> float:
@@ -65,7 +65,7 @@ class StrengthEditor(FieldEditor):
         return self.slider.value() / STEPS_PER_UNIT
 
     def set_value(self, value: Any) -> None:
-        """Show a strength."""
+        """Set the strength."""
         self.slider.setValue(round(float(value) * STEPS_PER_UNIT))
 
     def _slid(self, step: int) -> None:
@@ -79,13 +79,13 @@ class StrengthEditor(FieldEditor):
 
 
 class DirectionRow(QFrame):
-    """Edits the strength of a direction, and its name."""
+    """Edits the strength and the name of a direction."""
 
     changed = Signal()
-    """Another strength; see `is_dragged`."""
+    """The strength changed; see `is_dragged`."""
     released = Signal()
     renamed = Signal(str)
-    example_asked = Signal()
+    example_requested = Signal()
 
     def __init__(self, row: Row, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -94,9 +94,9 @@ class DirectionRow(QFrame):
         # children
         self.name = QLineEdit(row.name)
         self.name.setFrame(False)
-        self.name.setToolTip("Name of the direction; type another one.")
+        self.name.setToolTip("Name of the direction; can be edited.")
         self.example_button = button(
-            "example", "Example", "The volume that was noted when it was saved."
+            "example", "Example", "Show the example volume stored with the direction."
         )
         self.example_button.setVisible(row.has_example)
         self.words = QLabel(row.words)
@@ -122,23 +122,25 @@ class DirectionRow(QFrame):
         self.name.editingFinished.connect(self._rename)
         self.strength.value_changed.connect(self._moved)
         self.strength.released.connect(self.released)
-        self.example_button.clicked.connect(lambda checked: self.example_asked.emit())
+        self.example_button.clicked.connect(
+            lambda checked: self.example_requested.emit()
+        )
 
     def value(self) -> float:
         """Strength."""
         return self.strength.value()
 
     def set_value(self, strength: float) -> None:
-        """Show a strength."""
+        """Set the strength."""
         self.strength.set_value(strength)
 
     @property
     def is_dragged(self) -> bool:
-        """Whether the slider is in the hand."""
+        """Whether the slider is being dragged."""
         return self.strength.is_dragged
 
     def set_name(self, name: str) -> None:
-        """Show another name."""
+        """Set the name."""
         self._row_name = name
         self.name.setText(name)
         self.name.setCursorPosition(0)
@@ -166,16 +168,16 @@ class DirectionRow(QFrame):
 
 
 class DirectionList(QWidget):
-    """Edits one strength for each direction."""
+    """Edits the strengths of all directions."""
 
     changed = Signal()
-    """Another strength; see `is_dragged`."""
+    """The strength changed; see `is_dragged`."""
     released = Signal()
-    """A slider was let go."""
+    """A slider was released."""
     renamed = Signal(int, str)
-    """Number of the direction, and the name that is wished for."""
-    example_asked = Signal(int)
-    """Number of the direction whose example is to be seen."""
+    """Index of the direction and its new name."""
+    example_requested = Signal(int)
+    """Index of the direction whose example is requested."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -188,7 +190,7 @@ class DirectionList(QWidget):
         self._column.setSpacing(4)
 
     def set_found(self, found: Found | None) -> None:
-        """Show other directions, their sliders in the middle."""
+        """Show new directions with all strengths 0."""
         for row in self.rows:
             self._column.removeWidget(row)
             row.hide()
@@ -199,36 +201,38 @@ class DirectionList(QWidget):
             row.changed.connect(self.changed)
             row.released.connect(self.released)
             row.renamed.connect(lambda name, n=number: self.renamed.emit(n, name))
-            row.example_asked.connect(lambda n=number: self.example_asked.emit(n))
+            row.example_requested.connect(
+                lambda n=number: self.example_requested.emit(n)
+            )
             self._column.addWidget(row)
             self.rows.append(row)
 
     def value(self) -> tuple[float, ...]:
-        """Strengths."""
+        """Strengths of all directions."""
         return tuple(row.value() for row in self.rows)
 
     def set_value(self, strengths: tuple[float, ...]) -> None:
-        """Show strengths; those that are missing are 0."""
+        """Set the strengths; missing ones are 0."""
         for number, row in enumerate(self.rows):
             row.set_value(strengths[number] if number < len(strengths) else 0)
 
     @property
     def is_dragged(self) -> bool:
-        """Whether a slider is in the hand."""
+        """Whether a slider is being dragged."""
         return any(row.is_dragged for row in self.rows)
 
 
-NOTHING = "None yet. Find some below, or load a file of them."
+NOTHING = "None yet. Find directions below, or load a file."
 
 
 class DirectionsBox(QGroupBox):
-    """Shows directions; edits their strengths."""
+    """Shows the directions and edits their strengths."""
 
-    undo_asked = Signal()
-    redo_asked = Signal()
-    reset_asked = Signal()
-    load_asked = Signal()
-    save_asked = Signal()
+    undo_requested = Signal()
+    redo_requested = Signal()
+    reset_requested = Signal()
+    load_requested = Signal()
+    save_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Directions", parent)
@@ -242,24 +246,28 @@ class DirectionsBox(QGroupBox):
         self.undo_button = button("undo", "Undo")
         self.redo_button = button("redo", "Redo")
         self.reset_button = button(
-            "reset", "Reset", "All strengths 0, everywhere, truncation 1."
+            "reset",
+            "Reset",
+            "Strengths 0, truncation 1, region: the whole volume.",
         )
-        self.load_button = button("load_directions", "Load...", "Named directions.")
+        self.load_button = button(
+            "load_directions", "Load...", "Load named directions."
+        )
         self.save_button = button(
             "save_directions",
             "Save...",
-            "The directions with their names; those that are moved with an example.",
+            "Save the named directions; those with a strength get an example volume.",
         )
         # layout
-        asked = {
-            self.undo_button: self.undo_asked,
-            self.redo_button: self.redo_asked,
-            self.reset_button: self.reset_asked,
-            self.load_button: self.load_asked,
-            self.save_button: self.save_asked,
+        requests = {
+            self.undo_button: self.undo_requested,
+            self.redo_button: self.redo_requested,
+            self.reset_button: self.reset_requested,
+            self.load_button: self.load_requested,
+            self.save_button: self.save_requested,
         }
         buttons = QHBoxLayout()
-        for each in asked:
+        for each in requests:
             buttons.addWidget(each)
         layout = QVBoxLayout(self)
         layout.addWidget(self.sentence)
@@ -268,13 +276,13 @@ class DirectionsBox(QGroupBox):
         layout.addLayout(buttons)
         self.set_found(None)
         # signals
-        for each, signal in asked.items():
+        for each, signal in requests.items():
             each.clicked.connect(lambda checked, signal=signal: signal.emit())
 
     def set_found(self, found: Found | None) -> None:
-        """Show other directions; a warning where there is little to find."""
+        """Show new directions; with a warning if few are significant."""
         self.list.set_found(found)
-        # Without sliders it would still take the room between two widgets.
+        # An empty list would still take the spacing of the layout.
         self.list.setVisible(found is not None)
         if found is None:
             self.sentence.show_text(NOTHING)
@@ -284,6 +292,6 @@ class DirectionsBox(QGroupBox):
             self.sentence.show_text(found.sentence)
 
     def show_measurements(self, lines: list[str]) -> None:
-        """What was measured of the volume that is shown."""
+        """Show the measured properties of the displayed volume."""
         self.measurements.setText(" \N{MIDDLE DOT} ".join(lines))
         self.measurements.setVisible(bool(lines))

@@ -1,7 +1,4 @@
-"""What the Explore panel shows: where all its knobs stand, and the way back.
-
-Nothing of Qt is in here, and no torch.
-"""
+"""State of the Explore panel with its undo history. Needs neither Qt nor torch."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.regions import Region
 
 Size = tuple[int, int, int]
-# What a preview may take while a slider is dragged.
+# Time limit of a preview while a slider is dragged.
 PREVIEW_S = 0.12
 SMALLEST_EDGE = 16
 EDGE_STEP = 8
@@ -21,19 +18,18 @@ EDGE_STEP = 8
 
 @dataclass(frozen=True)
 class Exploration:
-    """One volume that is wanted.
+    """Settings of one volume.
 
     Attributes
     ----------
     seed, size, truncation
-        As of `napari_slicegan.generation.generate.VolumePlan`.
+        As in `napari_slicegan.generation.generate.VolumePlan`.
     first, last
-        Blocks that are edited, as of `Direction.edit`; None is each direction's own.
+        Edited blocks, as in `Direction.edit`; None for the default of each direction.
     region
-        Where; None is everywhere.
+        Edited region; None for the whole volume.
     strengths
-        Of each direction, in their order, in standard deviations. Those that are
-        missing are 0.
+        Strength of each direction, in standard deviations; missing ones are 0.
     """
 
     seed: int = 0
@@ -45,7 +41,7 @@ class Exploration:
     strengths: tuple[float, ...] = ()
 
     def reset(self) -> Exploration:
-        """The same sample as it came from the generator."""
+        """Return the same sample without edits."""
         return replace(
             self,
             truncation=1.0,
@@ -55,7 +51,7 @@ class Exploration:
 
 
 class History:
-    """Steps that can be taken back and made again."""
+    """Undo history."""
 
     def __init__(self, now: Exploration) -> None:
         self.now = now
@@ -64,30 +60,30 @@ class History:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
+        """Whether there is a step to undo."""
         return bool(self._past)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a step to make again."""
+        """Whether there is a step to redo."""
         return bool(self._future)
 
     def add(self, now: Exploration) -> None:
-        """Note a step, unless nothing changed."""
+        """Record a step, unless nothing changed."""
         if now != self.now:
             self._past.append(self.now)
             self._future.clear()
             self.now = now
 
     def undo(self) -> Exploration:
-        """Go back a step, if there is one; where that leads."""
+        """Undo a step, if there is one; returns the current state."""
         if self._past:
             self._future.append(self.now)
             self.now = self._past.pop()
         return self.now
 
     def redo(self) -> Exploration:
-        """Go forward a step, if there is one; where that leads."""
+        """Redo a step, if there is one; returns the current state."""
         if self._future:
             self._past.append(self.now)
             self.now = self._future.pop()
@@ -95,14 +91,14 @@ class History:
 
 
 def preview_size(size: Size, voxels_per_s: float) -> Size:
-    """Corner of a volume that is made quickly enough to follow a slider.
+    """Size of the corner that can be generated fast enough to follow a slider.
 
     Parameters
     ----------
     size
-        Voxels of the whole volume along z, y, x.
+        Voxels of the whole volume, Z, Y, X.
     voxels_per_s
-        What this machine made lately.
+        Recently measured generation speed.
     """
     part = (PREVIEW_S * voxels_per_s / math.prod(size)) ** (1 / 3)
     if part >= 1:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Studied:
-    """What the panel must know of a generator.
+    """Facts about a generator that the panel needs.
 
     Attributes
     ----------
     blocks
-        Names of what can be edited, ``"latent"`` first.
+        Names of the editable blocks, ``"latent"`` first.
     properties
-        Those that can be measured quickly: key of ``PROPERTIES`` -> title with unit.
+        Quickly measured properties: key of ``PROPERTIES`` -> title with unit.
     """
 
     blocks: tuple[str, ...]
@@ -34,16 +34,16 @@ class Studied:
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What to look for.
+    """Request to fit directions.
 
     Attributes
     ----------
     block, n_components, n_samples
-        As of `napari_slicegan.directions.fit_directions`.
+        As in `napari_slicegan.directions.fit_directions`.
     guided
-        Properties that get a direction of their own.
+        Properties for which a guided direction is fitted.
     n_guided
-        Volumes that are measured for these.
+        Volumes measured for the guided directions.
     """
 
     block: str = "block2"
@@ -55,7 +55,7 @@ class FitRequest:
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """A direction and the strengths from end to end."""
+    """Request to sweep the strength of a direction."""
 
     name: str
     first: float = -3.0
@@ -64,23 +64,23 @@ class SweepRequest:
 
     @property
     def strengths(self) -> tuple[float, ...]:
-        """[n], evenly spaced."""
+        """Strengths, [n], evenly spaced."""
         step = (self.last - self.first) / (self.n - 1)
         return tuple(self.first + number * step for number in range(self.n))
 
 
 @dataclass(frozen=True)
 class GradeRequest:
-    """What is asked for along an axis.
+    """Request for a graded volume.
 
     Attributes
     ----------
     direction
-        Name of the direction that is used.
+        Name of the direction.
     measured
         Key of ``PROPERTIES``.
     axis, first, last, n_slabs
-        As of `napari_slicegan.directions.Grade`.
+        As in `napari_slicegan.directions.Grade`.
     """
 
     direction: str
@@ -109,20 +109,20 @@ class Curve:
 
 @dataclass(frozen=True)
 class Row:
-    """What is shown of one direction.
+    """Display data of one direction.
 
     Attributes
     ----------
     words
-        What it really moves, in a line.
+        Its measured main effect, in one line.
     facts
-        Its effect on every property, a line for each.
+        Its effect on every property, one line each.
     plotted
-        Key and title of the property in the plot.
+        Key and title of the plotted property.
     curve
         The measured points.
     has_example
-        Whether there is a volume that can be made again.
+        Whether a reproducible example volume is stored.
     """
 
     name: str
@@ -135,27 +135,27 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Directions that were fitted or loaded, and what is shown of them."""
+    """Fitted or loaded directions with their display data."""
 
     directions: DirectionSet
     rows: tuple[Row, ...]
     sentence: str
 
 
-# Parts of the time of a fit: components, guided directions; the rest is measuring.
+# Shares of the time of a fit; the rest is spent on sweeps.
 COMPONENTS_SHARE, GUIDED_SHARE, EFFECTS_SHARE = 0.15, 0.3, 0.8
-# An example is there to be made again, not to fill the memory.
+# Limit of an example, to keep it cheap to reproduce.
 EXAMPLE_EDGE = 64
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
 def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Studied]:
-    """Find out about a generator, and put it where it computes fast.
+    """Collect facts about a generator and move it to the device.
 
     Raises
     ------
     ValueError
-        If it does not make volumes.
+        If it does not generate volumes.
     """
     from napari_slicegan.directions import PROPERTIES, suitable_properties
     from napari_slicegan.generation.edits import block_names
@@ -166,7 +166,7 @@ def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Stud
     if not isinstance(trained, TrainedGenerator):
         raise ValueError(
             "Expected a generator of volumes to explore, got one of images; open "
-            "another one."
+            "another generator."
         )
     trained.network.to(choose_device(device))
     titles = {}
@@ -179,7 +179,7 @@ def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Stud
 def fit(
     trained: TrainedGenerator, request: FitRequest
 ) -> Generator[float, None, Found]:
-    """Find directions and measure what they do."""
+    """Fit directions and measure their effects."""
     from napari_slicegan.directions import fit_in_steps, guided_in_steps
     from napari_slicegan.generation.generate import scaled
 
@@ -197,7 +197,7 @@ def fit(
         )
         done += GUIDED_SHARE
         components = [one.name for one in found]
-        # What was asked for stands first.
+        # Guided directions first.
         names = [*(one.name for one in guided), *components]
         found = found.with_(*guided).only(*names)
     return (yield from scaled(measured(trained, found, anew=True), done, 1))
@@ -206,7 +206,7 @@ def fit(
 def measured(
     trained: TrainedGenerator, found: DirectionSet, *, anew: bool
 ) -> Generator[float, None, Found]:
-    """Measure the effects, unless they are known, and the curves for the plots."""
+    """Measure the effects, unless known, and the curves of the plots."""
     from napari_slicegan.directions import Gauge, effects_in_steps, sweep_in_steps
     from napari_slicegan.generation.generate import scaled
 
@@ -261,12 +261,12 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
 def load_found(
     trained: TrainedGenerator, path: str | Path
 ) -> Generator[float, None, Found]:
-    """Read directions; their effects on a relative of their generator are measured.
+    """Load directions; measures their effects again for a related generator.
 
     Raises
     ------
     ValueError
-        If the file holds none, or they do not fit the generator.
+        If the file holds none, or they do not match the generator.
     """
     from napari_slicegan.directions import load_directions
 
@@ -278,15 +278,15 @@ def load_found(
 
 
 def save_found(
-    trained: TrainedGenerator, found: Found, wanted: Exploration, path: str | Path
+    trained: TrainedGenerator, found: Found, sample: Exploration, path: str | Path
 ) -> Generator[float, None, DirectionSet]:
-    """Write the directions; those that are moved get an example of what they make."""
+    """Save the directions; those with a strength get an example volume."""
     from napari_slicegan.directions import with_example
 
-    z, y, x = (min(n, EXAMPLE_EDGE) for n in wanted.size)
+    z, y, x = (min(n, EXAMPLE_EDGE) for n in sample.size)
     directions = found.directions
     for number, (one, strength) in enumerate(
-        zip(found.directions, wanted.strengths, strict=False)
+        zip(found.directions, sample.strengths, strict=False)
     ):
         yield number / len(found.rows)
         if strength:
@@ -295,24 +295,24 @@ def save_found(
                 one,
                 strength,
                 (z, y, x),
-                wanted.seed,
-                wanted.first,
-                wanted.last,
-                wanted.region,
-                truncation=wanted.truncation,
+                sample.seed,
+                sample.first,
+                sample.last,
+                sample.region,
+                truncation=sample.truncation,
             )
             directions = directions.with_(noted)
     directions.save(path)
     return directions
 
 
-def edits_of(found: Found | None, wanted: Exploration) -> list[Edit]:
-    """What the sliders add."""
+def edits_of(found: Found | None, sample: Exploration) -> list[Edit]:
+    """Edits of the directions whose strength is not 0."""
     if found is None:
         return []
     return [
-        one.edit(strength, wanted.first, wanted.last, wanted.region)
-        for one, strength in zip(found.directions, wanted.strengths, strict=False)
+        one.edit(strength, sample.first, sample.last, sample.region)
+        for one, strength in zip(found.directions, sample.strengths, strict=False)
         if strength
     ]
 
@@ -320,16 +320,16 @@ def edits_of(found: Found | None, wanted: Exploration) -> list[Edit]:
 def render(
     trained: TrainedGenerator,
     found: Found | None,
-    wanted: Exploration,
+    sample: Exploration,
     size: Size,
     measure: bool,
 ) -> Generator[float | Volume, None, Mapping[str, float]]:
-    """Make a volume, or its corner: yields shares, then the volume.
+    """Generate a volume or its corner: yields progress, then the volume.
 
     Returns
     -------
     Mapping
-        Properties by key of ``PROPERTIES``; none unless they are to be measured.
+        Properties by key of ``PROPERTIES``; empty unless `measure`.
     """
     from napari_slicegan.directions import Gauge, suitable_properties
     from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
@@ -337,46 +337,46 @@ def render(
     plan = VolumePlan(
         trained,
         size,
-        wanted.seed,
-        edits=edits_of(found, wanted),
-        truncation=wanted.truncation,
+        sample.seed,
+        edits=edits_of(found, sample),
+        truncation=sample.truncation,
     )
     volume = yield from generate_in_steps(plan)
     yield volume
     properties: dict[str, float] = {}
     for name in suitable_properties(trained) if measure else ():
-        # A newer wish need not wait for all of them.
+        # A newer request can interrupt here.
         yield 1.0
         properties |= Gauge(trained, [name]).measure(volume.values)
     return properties
 
 
 def sweep(
-    trained: TrainedGenerator, found: Found, wanted: Exploration, request: SweepRequest
+    trained: TrainedGenerator, found: Found, sample: Exploration, request: SweepRequest
 ) -> Generator[float, None, Sweep]:
-    """The sample at several strengths of one direction, without the others."""
+    """Generate the sample at several strengths of one direction alone."""
     from napari_slicegan.directions import Gauge, sweep_in_steps
 
     return (
         yield from sweep_in_steps(
-            Gauge(trained, size=wanted.size),
+            Gauge(trained, size=sample.size),
             found.directions.named(request.name),
             request.strengths,
-            wanted.seed,
-            wanted.first,
-            wanted.last,
-            wanted.region,
+            sample.seed,
+            sample.first,
+            sample.last,
+            sample.region,
         )
     )
 
 
 def save_sweep(made: Sweep, path: Path) -> Generator[float, None, Path]:
-    """Write a sweep, or what was measured of it, by the ending of the name.
+    """Save the volumes or properties of a sweep in the format of the suffix.
 
     Raises
     ------
     ValueError
-        For an ending that means nothing here.
+        For an unknown suffix.
     """
     writers = {
         ".tif": made.save_tiff,
@@ -388,26 +388,26 @@ def save_sweep(made: Sweep, path: Path) -> Generator[float, None, Path]:
     yield 0.0
     if path.suffix.lower() not in writers:
         raise ValueError(
-            f"Expected a name that ends in {', '.join(writers)}, got '{path.name}'; "
-            "choose one of these endings."
+            f"Expected a file name ending in {', '.join(writers)}, got '{path.name}'; "
+            "choose one of these formats."
         )
     writers[path.suffix.lower()](path)
     return path
 
 
 def grade(
-    trained: TrainedGenerator, found: Found, wanted: Exploration, request: GradeRequest
+    trained: TrainedGenerator, found: Found, sample: Exploration, request: GradeRequest
 ) -> Generator[float, None, Graded]:
-    """A volume whose property follows what is asked for along an axis."""
+    """Generate a volume whose property follows a ramp along an axis."""
     from napari_slicegan.directions import Grade, graded_in_steps
 
     asked = Grade(
-        wanted.size,
+        sample.size,
         request.axis,
         request.first,
         request.last,
         request.measured,
-        seed=wanted.seed,
+        seed=sample.seed,
         n_slabs=request.n_slabs,
     )
     direction = found.directions.named(request.direction)

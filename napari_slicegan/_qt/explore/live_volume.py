@@ -1,4 +1,4 @@
-"""One volume that follows the knobs: the latest wish counts, none waits in a queue."""
+"""Volume that follows the inputs: only the latest request counts, none is queued."""
 
 from __future__ import annotations
 
@@ -19,95 +19,101 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
 
-# Until this machine has made a volume: 64^3 in 0.2 s.
+# Until the first measurement: 64^3 voxels in 0.2 s.
 GUESSED_VOXELS_PER_S = 64**3 / 0.2
 
 
 class LiveWorker(SteeredWorker):
-    """Makes one volume of a generator that is kept."""
+    """Generates one volume with a generator that stays loaded."""
 
     holds_networks = False
 
 
 @dataclass(frozen=True, eq=False)
-class Wish:
-    """A volume that is wanted.
+class VolumeRequest:
+    """Request for a volume.
 
     Attributes
     ----------
     quick
-        Only a corner, if the whole cannot follow the hand; nothing is measured.
+        Preview while a slider is dragged: only a corner if the whole volume takes too
+        long; nothing is measured.
     """
 
     trained: TrainedGenerator
     found: Found | None
-    wanted: Exploration
+    sample: Exploration
     quick: bool
 
 
 class LiveVolume(QObject):
-    """Makes volumes beside the window, one at a time.
+    """Generates volumes in the background, one at a time.
 
-    A quick one is always made to its end, so that something is seen while a slider is
-    dragged; a whole one ends for the next wish.
+    A preview always finishes, so that the view changes while a slider is dragged; a
+    whole volume is cancelled by the next request.
     """
 
     made = Signal(object, bool)
-    """The Volume, and whether it is the whole of what is wanted."""
+    """The Volume, and whether it is the whole of the requested one."""
     measured = Signal(object)
-    """Mapping of a whole volume's properties."""
+    """Properties of a whole volume."""
     failed = Signal(str)
     """One sentence."""
-    rested = Signal()
-    """Nothing is made, and nothing waits."""
+    idle = Signal()
+    """Nothing is generated or pending."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._worker: LiveWorker | None = None
-        self._current: Wish | None = None
-        self._next: Wish | None = None
+        self._current: VolumeRequest | None = None
+        self._next: VolumeRequest | None = None
         self._size = (0, 0, 0)
         self._voxels_per_s = GUESSED_VOXELS_PER_S
         self._began_at = 0.0
         self.seconds = math.nan
-        """From the last wish that was begun to its volume."""
+        """Duration of the last generation."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether a volume is made or waits to be."""
+        """Whether a volume is being generated or pending."""
         return self._worker is not None or self._next is not None
 
-    def ask(self, wish: Wish) -> None:
-        """Make this next, in place of whatever waited."""
-        self._next = wish
+    def submit(self, request: VolumeRequest) -> None:
+        """Generate this next; replaces a pending request."""
+        self._next = request
         if self._worker is None:
             self._begin()
         elif self._current is None or not self._current.quick:
             self._worker.quit()
 
     def forget(self) -> None:
-        """Let go of the generator as soon as the thread is done with it."""
+        """Release the generator as soon as the thread ends."""
         self._next = self._current = None
         if self._worker is not None:
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Give up; those that are still at it."""
+        """Cancel the work; returns the workers that still run."""
         self.forget()
         return [] if self._worker is None else [self._worker]
 
     def _begin(self) -> None:
-        wish, self._next = self._next, None
-        if wish is None:
-            self.rested.emit()
+        request, self._next = self._next, None
+        if request is None:
+            self.idle.emit()
             return
-        size = wish.wanted.size
-        if wish.quick:
+        size = request.sample.size
+        if request.quick:
             size = preview_size(size, self._voxels_per_s)
-        self._current, self._size = wish, size
-        # Not one of napari's tasks: closing need not ask about it.
+        self._current, self._size = request, size
+        # Not one of napari's tasks: closing need not ask the user about it.
         worker = LiveWorker(
-            render, wish.trained, wish.found, wish.wanted, size, not wish.quick
+            render,
+            request.trained,
+            request.found,
+            request.sample,
+            size,
+            not request.quick,
         )
         worker.yielded.connect(self._yielded)
         worker.returned.connect(self._returned)
@@ -121,9 +127,9 @@ class LiveVolume(QObject):
             return
         self.seconds = time.monotonic() - self._began_at
         self._voxels_per_s = math.prod(self._size) / max(self.seconds, 1e-3)
-        # Of those that are given up for a newer wish, only a quick one is shown.
+        # A volume with a newer request pending is shown only if it is a preview.
         if self._next is None or self._current.quick:
-            self.made.emit(made, self._size == self._current.wanted.size)
+            self.made.emit(made, self._size == self._current.sample.size)
 
     def _returned(self, properties: Mapping[str, float] | None) -> None:
         if properties and self._is_newest:
@@ -135,7 +141,7 @@ class LiveVolume(QObject):
 
     @property
     def _is_newest(self) -> bool:
-        """Whether what is made answers the last wish."""
+        """Whether the current volume answers the latest request."""
         return self._current is not None and self._next is None
 
     def _finished(self) -> None:

@@ -1,4 +1,4 @@
-"""Fourth panel: sliders that change the material, in the viewer, at once."""
+"""Explore panel: sliders that change the material live in the viewer."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class ExplorePanel(DropTarget, QWidget):
-    """Finds directions in a generator, and moves along them."""
+    """Finds directions in a generator and moves samples along them."""
 
     explored = Signal(object, bool)
-    """The Volume that is shown, and whether it is the whole of what is wanted."""
+    """The displayed Volume, and whether it is the whole one."""
     measured = Signal(object)
     """Properties of a whole volume: key of ``PROPERTIES`` -> value."""
     failed = Signal(str)
@@ -64,23 +64,23 @@ class ExplorePanel(DropTarget, QWidget):
     def _connect_inputs(self) -> None:
         inputs = self.inputs
         inputs.value_changed.connect(self._follow)
-        inputs.directions.undo_asked.connect(self.undo)
-        inputs.directions.redo_asked.connect(self.redo)
-        inputs.directions.reset_asked.connect(self.reset)
-        inputs.directions.load_asked.connect(self._ask_to_load)
-        inputs.directions.save_asked.connect(self._ask_to_save)
+        inputs.directions.undo_requested.connect(self.undo)
+        inputs.directions.redo_requested.connect(self.redo)
+        inputs.directions.reset_requested.connect(self.reset)
+        inputs.directions.load_requested.connect(self._browse_load)
+        inputs.directions.save_requested.connect(self._browse_save)
         inputs.directions.list.renamed.connect(self.session.rename)
-        inputs.directions.list.example_asked.connect(self.show_example)
-        inputs.form.region.box.draw_asked.connect(self.draw_box)
-        inputs.fit.asked.connect(self.fit)
-        inputs.sweep.asked.connect(self.sweep)
-        inputs.sweep.save_asked.connect(self._ask_to_save_sweep)
-        inputs.grade.asked.connect(self.grade)
+        inputs.directions.list.example_requested.connect(self.show_example)
+        inputs.form.region.box.draw_requested.connect(self.draw_box)
+        inputs.fit.submitted.connect(self.fit)
+        inputs.sweep.submitted.connect(self.sweep)
+        inputs.sweep.save_requested.connect(self._browse_save_sweep)
+        inputs.grade.submitted.connect(self.grade)
 
     def _connect_work(self) -> None:
         self.source.changed.connect(self._generator_changed)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
-        # A generator that was loaded beside other work is taken when that has ended.
+        # A generator loaded during other work is used once that has ended.
         self.task.state_changed.connect(self._generator_changed)
         session = self.session
         session.studied.connect(self._take_study)
@@ -88,36 +88,34 @@ class ExplorePanel(DropTarget, QWidget):
         session.renamed.connect(self.inputs.show_names)
         session.sweep_made.connect(self._show_sweep)
         session.graded_made.connect(self._show_graded)
-        session.told.connect(self.message.show_text)
+        session.reported.connect(self.message.show_text)
         session.live.made.connect(self._show_volume)
         session.live.measured.connect(self._show_measurements)
         for signal in (self.source.failed, self.task.failed, session.failed):
             signal.connect(self._fail)
 
-    # What the panel edits
-
     def value(self) -> Exploration:
-        """The volume that is wanted; ValueError for an empty box."""
+        """The sample; ValueError for an empty box."""
         return self.inputs.value()
 
-    def set_value(self, wanted: Exploration) -> None:
-        """Want a volume."""
-        self.inputs.set_value(wanted)
+    def set_value(self, sample: Exploration) -> None:
+        """Set the sample."""
+        self.inputs.set_value(sample)
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
         self.set_value(self._history.undo())
 
     def redo(self) -> None:
-        """Make the step that was taken back."""
+        """Redo the last undone step."""
         self.set_value(self._history.redo())
 
     def reset(self) -> None:
-        """The sample as it came from the generator; can be undone."""
+        """Remove all edits; can be undone."""
         self.set_value(self._history.now.reset())
 
     def show_example(self, number: int) -> None:
-        """Want the volume that was noted with a direction; can be undone."""
+        """Show the example volume of a direction; can be undone."""
         found = self.session.found
         noted = found.directions.directions[number].example if found else None
         if noted is None or found is None:
@@ -138,31 +136,29 @@ class ExplorePanel(DropTarget, QWidget):
         )
 
     def _follow(self) -> None:
-        """Follow the knobs; a slider in the hand is followed by a corner."""
+        """Follow the inputs; a dragged slider gives a quick preview."""
         try:
-            wanted = self.value()
+            sample = self.value()
         except ValueError as error:
             self._fail(str(error))
             return
         self.message.clear()
         quick = self.inputs.is_dragged
-        self.session.ask(wanted, quick=quick)
+        self.session.submit(sample, quick=quick)
         if not quick:
-            self._history.add(wanted)
+            self._history.add(sample)
         self._show_state()
 
-    # Where the generator comes from
-
     def set_run(self, path: str | Path) -> None:
-        """Load the generator of a run folder, or of its own file, beside the window."""
+        """Load the generator of a run folder or file in the background."""
         self.message.clear()
         if self.task.is_busy:
-            self._fail("Something is at work; wait for it or cancel it first.")
+            self._fail("Another task is running; wait for it or cancel it first.")
             return
         self.source.load(path)
 
     def take_files(self, paths: list[Path]) -> None:
-        """Load the run folder or generator that was dropped."""
+        """Load the dropped run folder or generator file."""
         self.set_run(paths[0])
 
     def _generator_changed(self) -> None:
@@ -179,42 +175,42 @@ class ExplorePanel(DropTarget, QWidget):
         self._history = History(self.value())
         self._show_state()
 
-    # What is done by the buttons
-
     def fit(self) -> None:
-        """Find directions with what the form says."""
+        """Find directions with the settings of the form."""
         self.message.clear()
         self.session.fit(self.inputs.fit.value())
 
     def load(self, path: str | Path) -> None:
-        """Read directions; those of another generator are refused."""
+        """Load directions; those of another generator give an error."""
         self.message.clear()
         self.session.load(path)
 
     def save(self, path: str | Path) -> None:
-        """Write the directions with their names."""
+        """Save the directions with their names."""
         self.message.clear()
         self.session.save(path, self._history.now)
 
     def sweep(self) -> None:
-        """Make a layer with a slider for the strength of a direction."""
+        """Add a layer with a slider for the strength of a direction."""
         self.message.clear()
         self.session.make_sweep(self.inputs.sweep.value(), self._history.now)
 
     def save_sweep(self, path: str | Path) -> None:
-        """Write the last sweep; the ending says what of it."""
+        """Save the last sweep in the format of the suffix."""
         self.message.clear()
         self.session.save_sweep(path)
 
     def grade(self) -> None:
-        """Make a volume whose property follows a ramp."""
+        """Generate a volume whose property follows a ramp."""
         self.message.clear()
         self.session.grade(self.inputs.grade.value(), self._history.now)
 
     def draw_box(self) -> None:
-        """Let the user draw the box of the sliders over the volume."""
+        """Let the user draw the edited box in the viewer."""
         if self._volume is None:
-            self._fail("Expected a volume to draw in; open a generator first.")
+            self._fail(
+                "Expected a volume to draw in, got none; open a generator first."
+            )
             return
         box = self.inputs.form.region.box
         layer_inputs.draw_box(
@@ -224,11 +220,9 @@ class ExplorePanel(DropTarget, QWidget):
         )
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask the work beside the window to end; those that are still at it."""
+        """Cancel all work; returns the workers that still run."""
         self._is_closed = True
         return [*self.session.end_work(), *self.source.end_work()]
-
-    # What the engine made
 
     def _take_found(self, found: Found | None) -> None:
         self.inputs.set_found(found)
@@ -260,7 +254,7 @@ class ExplorePanel(DropTarget, QWidget):
         self.failed.emit(sentence)
 
     def _show_state(self) -> None:
-        """Which buttons make sense now."""
+        """Enable the buttons that apply."""
         session, idle = self.session, not self.task.is_busy
         self.source.setEnabled(idle)
         self.inputs.show_state(
@@ -270,17 +264,17 @@ class ExplorePanel(DropTarget, QWidget):
             history=self._history,
         )
 
-    def _ask_to_load(self) -> None:
+    def _browse_load(self) -> None:
         path = explore_files.ask_for_directions(self)
         if path is not None:
             self.load(path)
 
-    def _ask_to_save(self) -> None:
+    def _browse_save(self) -> None:
         path = explore_files.ask_for_new_directions(self)
         if path is not None:
             self.save(path)
 
-    def _ask_to_save_sweep(self) -> None:
+    def _browse_save_sweep(self) -> None:
         path = explore_files.ask_for_new_sweep(self)
         if path is not None:
             self.save_sweep(path)

@@ -1,4 +1,4 @@
-"""The generator that is explored: its source, directions and files."""
+"""Session of the Explore panel: generator, directions and their files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_slicegan._qt.explore import jobs
-from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
+from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
 from napari_slicegan._qt.volume.generator_source import GeneratorSource
 from napari_slicegan._qt.widgets.basics import button
 from napari_slicegan.sample_data import path as sample_path
@@ -36,17 +36,21 @@ GENERATOR = "generator.safetensors"
 
 
 class ExploreSource(GeneratorSource):
-    """Holds a generator; takes the latest run by itself when it is first seen."""
+    """Holds a generator; loads the latest run when it is first shown."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._offered: Path | None = None
         # children
         self.sample_button = button(
-            "sample_generator", "Sample: sandstone", "A small generator to try it with."
+            "sample_generator",
+            "Sample: sandstone",
+            "Load a small generator to try the panel.",
         )
         self.run_button = button(
-            "explore_run", "Latest run", "The run of the second tab, as last saved."
+            "explore_run",
+            "Latest run",
+            "Load the last saved generator of the Train tab.",
         )
         self.run_button.setEnabled(False)
         # layout
@@ -59,53 +63,53 @@ class ExploreSource(GeneratorSource):
         self.run_button.clicked.connect(lambda checked: self.open_offered())
 
     def open_sample(self) -> None:
-        """Load the small generator that comes with the program."""
+        """Load the small generator of the package."""
         self.load(sample_path(SAMPLE))
 
     def offer(self, path: str | Path) -> None:
-        """A run that can be explored."""
+        """Offer a run for exploration."""
         self._offered = Path(path)
         self.run_button.setEnabled(True)
 
     def open_offered(self) -> None:
-        """Load the run that was offered, if there is one."""
+        """Load the offered run, if there is one."""
         if self._offered is not None:
             self.load(self._offered)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Go on with the run of the other tabs if there is nothing else."""
+        """Load the offered run if nothing else is loaded."""
         super().showEvent(event)
-        # A run that has just begun has nothing to load yet; that is no fault.
+        # A run that has just started has saved nothing yet; that is no error.
         saved = self._offered and (self._offered / GENERATOR).is_file()
         if saved and self.value() is None and not self.is_loading:
             self.open_offered()
 
 
 DEVICE = "auto"
-NO_GENERATOR = "Expected a generator; train one, or open a run or the sample first."
-NO_DIRECTIONS = "Expected directions; find some or load a file of them first."
-NO_SWEEP = "Expected a sweep to save; make one first."
+NO_GENERATOR = "Expected a generator, got none; train one, or open a run or the sample."
+NO_DIRECTIONS = "Expected directions, got none; find some or load a file."
+NO_SWEEP = "Expected a sweep to save, got none; run a sweep first."
 
 
 class ExploreSession(QObject):
-    """Calls the engine for the panel; knows no layers and no inputs.
+    """Calls the engine for the panel, independent of layers and inputs.
 
     Parameters
     ----------
     task
-        Where longer work runs, one at a time.
+        Runs longer work, one task at a time.
     """
 
     studied = Signal(object)
-    """Studied, of a new generator."""
+    """Studied: facts of a new generator."""
     found_changed = Signal(object)
-    """Found, or None: other directions."""
+    """Found or None: new directions."""
     renamed = Signal(object)
-    """Found: the same directions with other names."""
+    """Found: the same directions with new names."""
     sweep_made = Signal(object)
     graded_made = Signal(object)
-    told = Signal(str)
-    """A sentence that is no fault."""
+    reported = Signal(str)
+    """A sentence for the user that is no error."""
     failed = Signal(str)
 
     def __init__(self, task: TaskRow, parent: QObject | None = None) -> None:
@@ -119,28 +123,28 @@ class ExploreSession(QObject):
         self.live.failed.connect(self.failed)
 
     def set_generator(self, trained: TrainedGenerator) -> None:
-        """Explore another generator; its directions are not known yet."""
+        """Explore another generator; drops the directions."""
         self.live.forget()
         self.trained, self.is_studied, self.sweep = trained, False, None
         self.set_found(None)
         self._task.run(
-            "Looking at the generator", self._take_study, jobs.study, trained, DEVICE
+            "Inspecting the generator", self._take_study, jobs.study, trained, DEVICE
         )
 
-    def ask(self, wanted: Exploration, *, quick: bool) -> None:
-        """Make a volume: its corner at once, or the whole."""
+    def submit(self, sample: Exploration, *, quick: bool) -> None:
+        """Generate a volume; if quick, only a preview."""
         if self.trained is not None and self.is_studied:
-            self.live.ask(Wish(self.trained, self.found, wanted, quick))
+            self.live.submit(VolumeRequest(self.trained, self.found, sample, quick))
 
     def fit(self, request: FitRequest) -> None:
-        """Find directions, and measure what they do."""
+        """Fit directions and measure their effects."""
         if self._is_ready(self.is_studied, NO_GENERATOR):
             self._task.run(
                 "Finding directions", self.set_found, jobs.fit, self.trained, request
             )
 
     def load(self, path: str | Path) -> None:
-        """Read directions; those of another generator are refused."""
+        """Load directions; raises an error for those of another generator."""
         if self._is_ready(self.is_studied, NO_GENERATOR):
             self._task.run(
                 "Loading directions",
@@ -150,8 +154,8 @@ class ExploreSession(QObject):
                 path,
             )
 
-    def save(self, path: str | Path, wanted: Exploration) -> None:
-        """Write the directions; those that are moved get an example."""
+    def save(self, path: str | Path, sample: Exploration) -> None:
+        """Save the directions; those with a strength get an example."""
         found = self.found
         if not self._is_ready(found is not None, NO_DIRECTIONS):
             return
@@ -159,13 +163,13 @@ class ExploreSession(QObject):
         def done(directions: DirectionSet) -> None:
             if self.found is found and found is not None:
                 self.found = replace(found, directions=directions)
-            self.told.emit(f"Saved {path}")
+            self.reported.emit(f"Saved {path}")
 
         work, trained = jobs.save_found, self.trained
-        self._task.run("Saving directions", done, work, trained, found, wanted, path)
+        self._task.run("Saving directions", done, work, trained, found, sample, path)
 
     def rename(self, number: int, name: str) -> None:
-        """Give a direction another name; `renamed` tells the names that there are."""
+        """Rename a direction; `renamed` brings the valid names either way."""
         found = self.found
         if found is None:
             return
@@ -179,41 +183,41 @@ class ExploreSession(QObject):
             self.found = replace(found, directions=renamed, rows=tuple(rows))
         self.renamed.emit(self.found)
 
-    def make_sweep(self, request: SweepRequest, wanted: Exploration) -> None:
-        """The sample from one end of a direction to the other."""
+    def make_sweep(self, request: SweepRequest, sample: Exploration) -> None:
+        """Sweep the strength of one direction."""
         if self._is_ready(self.found is not None, NO_DIRECTIONS):
             work, trained = jobs.sweep, self.trained
             self._task.run(
-                "Sweeping", self._take_sweep, work, trained, self.found, wanted, request
+                "Sweeping", self._take_sweep, work, trained, self.found, sample, request
             )
 
     def save_sweep(self, path: str | Path) -> None:
-        """Write the last sweep; the ending says what of it."""
+        """Save the last sweep in the format of the suffix."""
         if self._is_ready(self.sweep is not None, NO_SWEEP):
             self._task.run(
                 "Saving the sweep",
-                lambda made: self.told.emit(f"Saved {made}"),
+                lambda made: self.reported.emit(f"Saved {made}"),
                 jobs.save_sweep,
                 self.sweep,
                 Path(path),
             )
 
-    def grade(self, request: GradeRequest, wanted: Exploration) -> None:
-        """A volume whose property follows a ramp."""
+    def grade(self, request: GradeRequest, sample: Exploration) -> None:
+        """Generate a volume whose property follows a ramp."""
         if self._is_ready(self.found is not None, NO_DIRECTIONS):
             work, trained = jobs.grade, self.trained
             self._task.run(
-                "Making a graded volume",
+                "Generating a graded volume",
                 self.graded_made.emit,
                 work,
                 trained,
                 self.found,
-                wanted,
+                sample,
                 request,
             )
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask all work to end; those that are still at it."""
+        """Cancel all work; returns the workers that still run."""
         return [*self.live.end_work(), *self._task.end_work()]
 
     def _take_study(self, studied: Studied) -> None:
@@ -225,7 +229,7 @@ class ExploreSession(QObject):
         self.sweep_made.emit(sweep)
 
     def set_found(self, found: Found | None) -> None:
-        """Steer by other directions."""
+        """Use other directions."""
         self.found = found
         self.found_changed.emit(found)
 
@@ -243,19 +247,19 @@ SWEEPS = (
 
 
 def ask_for_directions(parent: QWidget) -> Path | None:
-    """File to read directions from; None if the user changes their mind."""
+    """Ask for a file of directions; None if cancelled."""
     path, _ = QFileDialog.getOpenFileName(parent, "Load directions", "", DIRECTIONS)
     return Path(path) if path else None
 
 
 def ask_for_new_directions(parent: QWidget) -> Path | None:
-    """File to write directions to."""
+    """Ask for a file to save directions to; None if cancelled."""
     path, _ = QFileDialog.getSaveFileName(parent, "Save the directions", "", DIRECTIONS)
     return Path(path).with_suffix(ENDING) if path else None
 
 
 def ask_for_new_sweep(parent: QWidget) -> Path | None:
-    """File to write a sweep to; the kind that is chosen gives it its ending."""
+    """Ask for a file to save a sweep to; the chosen format sets the suffix."""
     path, chosen = QFileDialog.getSaveFileName(parent, "Save the sweep", "", SWEEPS)
     if not path:
         return None

@@ -1,4 +1,4 @@
-"""Fifth panel: a generated volume measured against a real one."""
+"""Measure panel: compares a generated volume with real material."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan._qt.widgets.progress import TaskRow
-from napari_slicegan._qt.widgets.small_plot import ASKED, MARKER, MEASURED, SmallPlot
+from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.volumes.volume import Volume
 
@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MeasureRequest:
-    """Two layers that are compared.
+    """Request to compare two layers.
 
     Attributes
     ----------
     real
-        An image, or a volume, of the real material.
+        Image or volume of the real material.
     generated
-        A volume.
+        Generated volume.
     """
 
     real: ImageSource = field(repr=False)
@@ -61,12 +61,12 @@ class MeasureRequest:
 
 
 def measure(request: MeasureRequest) -> Generator[float, None, Proof]:
-    """Compare two layers: yields the finished share, returns what was found.
+    """Compare two layers: yields the progress, 0 to 1, returns the results.
 
     Raises
     ------
     WorkFailed
-        With one sentence.
+        If the layers cannot be compared.
     """
     try:
         return (yield from _examined(request))
@@ -75,12 +75,12 @@ def measure(request: MeasureRequest) -> Generator[float, None, Proof]:
 
 
 def export(proof: Proof, request: MeasureRequest, path: Path) -> None:
-    """Write what was found, as a page (``.html``) or as numbers (``.csv``).
+    """Save results as a page (``.html``) or as numbers (``.csv``).
 
     Raises
     ------
     ValueError
-        If the ending is another one.
+        If the suffix is another one.
     """
     from napari_slicegan.report.page import write_report
     from napari_slicegan.report.provenance import provenance_of_layers
@@ -111,7 +111,7 @@ BAND_OPACITY = 60
 
 
 class MeasureTable(QWidget):
-    """Shows a `Proof`: what each metric says, in words when it is clicked."""
+    """Shows a `Proof`: verdict per metric, with an explanation of the selected one."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -126,11 +126,11 @@ class MeasureTable(QWidget):
         self.words.setWordWrap(True)
         self.curve = QComboBox()
         self.curve.setObjectName("measured_curve")
-        self.curve.setToolTip("Curve that is drawn, with one noise floor as a band.")
+        self.curve.setToolTip("Plotted curve; the band is one noise floor.")
         self.plot = SmallPlot(PLOT_SIZE, with_axes=True)
         self.legend = QLabel(
             f'<span style="color:{MARKER}">real</span>, its noise floor; '
-            f'<span style="color:{ASKED}">generated</span>; r in voxels'
+            f'<span style="color:{TARGET}">generated</span>; r in voxels'
         )
         self.checks = QLabel()
         self.checks.setObjectName("check_words")
@@ -145,12 +145,12 @@ class MeasureTable(QWidget):
             layout.addWidget(part)
         layout.addWidget(self.checks)
         # signals
-        self.table.currentCellChanged.connect(lambda row, *_: self._tell(row))
+        self.table.currentCellChanged.connect(lambda row, *_: self._explain(row))
         self.curve.currentIndexChanged.connect(self._draw)
         self.set_proof(None)
 
     def set_proof(self, proof: Proof | None) -> None:
-        """Show what was found; None takes it away."""
+        """Show results; None hides the table."""
         self._proof = proof
         self.setVisible(proof is not None)
         if proof is None:
@@ -179,10 +179,10 @@ class MeasureTable(QWidget):
         rows = self.table.verticalHeader().length()
         self.table.setFixedHeight(rows + self.table.horizontalHeader().height() + 4)
         self.table.setCurrentCell(0, 0)
-        self._tell(0)
+        self._explain(0)
 
-    def _tell(self, number: int) -> None:
-        """Verdict of a metric in words."""
+    def _explain(self, number: int) -> None:
+        """Explain the verdict of a metric."""
         if self._proof is not None and 0 <= number < len(self._proof.metrics):
             one = self._proof.metrics[number]
             self.words.setText(f"{one.title}: {one.words} ({one.where})")
@@ -200,7 +200,7 @@ class MeasureTable(QWidget):
             self.plot.add_points(range(len(row.real)), row.real, MARKER, dots=False)
         if isinstance(row.generated, tuple):
             curve = row.generated
-            self.plot.add_points(range(len(curve)), curve, ASKED, dots=False)
+            self.plot.add_points(range(len(curve)), curve, TARGET, dots=False)
 
     def _draw_band(self, curve: tuple[float, ...], floor: float) -> None:
         edges = [
@@ -214,7 +214,7 @@ class MeasureTable(QWidget):
 
 
 def _verdict_table() -> QTableWidget:
-    """Empty table whose first column takes the room that is left."""
+    """Return an empty table with a stretched first column."""
     table = QTableWidget(0, len(COLUMNS))
     table.setObjectName("verdicts")
     table.setHorizontalHeaderLabels(COLUMNS)
@@ -228,7 +228,7 @@ def _verdict_table() -> QTableWidget:
 
 
 def curves_of(comparison: Comparison) -> list[Row]:
-    """Rows that are curves."""
+    """Return the rows that hold curves."""
     return [row for row in comparison.rows if isinstance(row.generated, tuple)]
 
 
@@ -242,7 +242,7 @@ FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"
 
 
 class MeasurePanel(QWidget):
-    """Chooses two layers, measures them, shows verdicts and saves them."""
+    """Chooses two layers, compares them, shows and exports the verdicts."""
 
     measured = Signal(object)
     """The `Proof`."""
@@ -251,22 +251,24 @@ class MeasurePanel(QWidget):
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("measure_panel")
-        # The viewer itself: napari hands out proxies, whose layers never compare equal.
+        # The viewer behind napari's proxy, whose layers never compare equal.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
         self._request: MeasureRequest | None = None
         self._proof: Proof | None = None
         # children
         self.real = QComboBox()
         self.real.setObjectName("real_layer")
-        self.real.setToolTip("Image, phases or volume of the real material.")
+        self.real.setToolTip("Image, labels or volume of the real material.")
         self.generated = QComboBox()
         self.generated.setObjectName("generated_layer")
-        self.generated.setToolTip("3-D layer that is measured.")
+        self.generated.setToolTip("Generated volume (3-D layer).")
         self.measure_button = button(
-            "measure", "Measure", "Compare them, beside the window."
+            "measure", "Measure", "Compare the layers in the background."
         )
         self.export_button = button(
-            "export_measured", "Export...", "As a page with verdicts, or as numbers."
+            "export_measured",
+            "Export...",
+            "Save as a page with verdicts (HTML) or as numbers (CSV).",
         )
         self.message = MessageLine("measure_message")
         self.task = TaskRow()
@@ -297,7 +299,7 @@ class MeasurePanel(QWidget):
         layout.addStretch(1)
 
     def value(self) -> tuple[str, str]:
-        """Names of the real and of the generated layer; empty where there is none."""
+        """Names of the real and the generated layer; empty if none."""
         return self.real.currentText(), self.generated.currentText()
 
     def set_value(self, names: tuple[str, str]) -> None:
@@ -311,7 +313,7 @@ class MeasurePanel(QWidget):
         real, generated = (self._layer(name) for name in self.value())
         if real is None or generated is None or real is generated:
             self._fail(
-                "Expected a layer of the real material and another, 3-D one to "
+                "Expected a layer of the real material and a different 3-D layer to "
                 "measure; open or generate them first."
             )
             return
@@ -325,7 +327,7 @@ class MeasurePanel(QWidget):
         self.task.run("Measuring", done, measure, request)
 
     def export(self, path: Path) -> None:
-        """Write what was found, as ``.html`` or ``.csv``."""
+        """Save the results as ``.html`` or ``.csv``."""
         if self._proof is None or self._request is None:
             return
         try:
@@ -333,15 +335,15 @@ class MeasurePanel(QWidget):
         except (ValueError, OSError) as error:
             self._fail(sentence_of(error))
             return
-        self.message.show_text(f"Wrote {path}.")
+        self.message.show_text(f"Saved {path}.")
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask the work to end, let go of the viewer; those that are still at it."""
+        """Cancel the work, release the viewer; returns the workers that still run."""
         layer_inputs.unfollow_list(self._viewer, self._list_layers)
         return self.task.end_work()
 
     def _take(self, request: MeasureRequest, proof: Proof) -> None:
-        # Together: what is exported names the layers that were measured.
+        # Set together: the export names the layers that were measured.
         self._request, self._proof = request, proof
         judged = proof.verdict
         self.message.show_text(f"{judged.headline}: {judged.bound}.")
@@ -363,7 +365,7 @@ class MeasurePanel(QWidget):
         return self._viewer.layers[name] if name in self._viewer.layers else None
 
     def _list_layers(self, event: Any = None) -> None:
-        """Follow the layer list."""
+        """Update the choices from the layer list."""
         layers = [
             layer
             for layer in self._viewer.layers

@@ -37,7 +37,7 @@ DECIMALS = 9
 
 
 class FieldEditor(QWidget):
-    """Base of all inputs: an input in a row, a value, and a signal of its changes."""
+    """Base class of the inputs: a row of widgets with one value."""
 
     value_changed = Signal()
 
@@ -47,11 +47,11 @@ class FieldEditor(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for each in inputs:
             layout.addWidget(each)
-            # Scrolling through a form must not change what the pointer comes across.
+            # Scrolling through a form must not change the values under the pointer.
             each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             each.installEventFilter(self)
         self.main: QWidget = inputs[-1]
-        """What tests, scripts and the keyboard reach the value by."""
+        """Widget that receives the focus and the name of the field."""
         self.setFocusProxy(self.main)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -67,16 +67,16 @@ class FieldEditor(QWidget):
         return False
 
     def value(self) -> Any:
-        """What is entered, in a form that the settings accept or refuse."""
+        """The entered value, validated by the settings."""
         raise NotImplementedError
 
     def set_value(self, value: Any) -> None:
-        """Show a value of the settings."""
+        """Set the value."""
         raise NotImplementedError
 
 
 class SwitchEditor(FieldEditor):
-    """Yes or no."""
+    """Check box."""
 
     def __init__(self) -> None:
         # children
@@ -96,7 +96,7 @@ class SwitchEditor(FieldEditor):
 
 
 class ChoiceEditor(FieldEditor):
-    """One of some values, each with the text that is shown for it."""
+    """One of several values; value -> displayed text."""
 
     def __init__(self, choices: dict[str, str]) -> None:
         # children
@@ -125,7 +125,7 @@ class ChoiceEditor(FieldEditor):
 
 
 class PlainDoubleSpinBox(QDoubleSpinBox):
-    """Numbers with the digits they need and a point, whatever the locale."""
+    """Decimal numbers without trailing zeros, with a point in every locale."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,12 +134,12 @@ class PlainDoubleSpinBox(QDoubleSpinBox):
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
 
     def textFromValue(self, value: float) -> str:
-        """Digits without the zeros at the end."""
+        """Format without trailing zeros."""
         return np.format_float_positional(value, precision=DECIMALS, trim="-")
 
 
 class NumberEditor(FieldEditor):
-    """A whole or decimal number within its bounds."""
+    """Integer or decimal number within the bounds of its field."""
 
     def __init__(self, facts: FieldInfo, *, whole: bool) -> None:
         # children
@@ -161,12 +161,12 @@ class NumberEditor(FieldEditor):
         return number
 
     def set_value(self, value: float) -> None:
-        """Show a number."""
+        """Set the number."""
         self.box.setValue(value)
 
 
 class OptionalEditor(FieldEditor):
-    """A box that must be ticked for its number to count; unticked is None."""
+    """Number with a check box; unchecked is None."""
 
     def __init__(self, editor: NumberEditor) -> None:
         # children
@@ -187,14 +187,14 @@ class OptionalEditor(FieldEditor):
         return self.editor.value() if self.tick.isChecked() else None
 
     def set_value(self, value: Any) -> None:
-        """Show a number, or untick."""
+        """Set the number, or uncheck for None."""
         if value is not None:
             self.editor.set_value(value)
         self.tick.setChecked(value is not None)
 
 
 class TextEditor(FieldEditor):
-    """Words as they are."""
+    """Text."""
 
     def __init__(self) -> None:
         # children
@@ -209,12 +209,12 @@ class TextEditor(FieldEditor):
         return self.line.text().strip()
 
     def set_value(self, value: Any) -> None:
-        """Show a text."""
+        """Set the text."""
         self.line.setText(value)
 
 
 class NumbersEditor(TextEditor):
-    """Numbers parted by commas; groups of them, as of kernels, by semicolons."""
+    """Numbers separated by commas; nested groups separated by semicolons."""
 
     def __init__(self, *, nested: bool, optional: bool) -> None:
         super().__init__()
@@ -223,7 +223,7 @@ class NumbersEditor(TextEditor):
         self.line.setPlaceholderText("4, 2, 2; 4, 2, 3" if nested else "none")
 
     def value(self) -> Any:
-        """Tuple of words; the settings make numbers of them or refuse them."""
+        """Tuple of strings, converted and validated by the settings."""
         text = self.line.text().strip(" ;,")
         if not text:
             return self._empty
@@ -232,7 +232,7 @@ class NumbersEditor(TextEditor):
         return _words(text)
 
     def set_value(self, value: Any) -> None:
-        """Show a tuple."""
+        """Set the tuple."""
         if self._nested:
             groups = (", ".join(map(str, group)) for group in value or ())
             self.line.setText("; ".join(groups))
@@ -241,7 +241,7 @@ class NumbersEditor(TextEditor):
 
 
 def field_editor(facts: FieldInfo) -> FieldEditor:
-    """Input for a field of the settings, by its type."""
+    """Return the input for a field of the settings, by its type."""
     parts = _parts(facts.annotation)
     optional = type(None) in parts
     kind = next(part for part in parts if part is not type(None))
@@ -259,7 +259,7 @@ def field_editor(facts: FieldInfo) -> FieldEditor:
 
 
 def bounds_of(facts: FieldInfo, step: float) -> tuple[Any, Any]:
-    """Smallest and largest value of a field; an open bound is moved by a step."""
+    """Return the limits of a field; exclusive bounds are shifted by a step."""
     low: Any = None
     high: Any = None
     for rule in facts.metadata:
@@ -292,14 +292,14 @@ GROUPS = ("architecture", "slices", "images", "objective", "optimiser", "trainin
 
 
 class FieldRows(QWidget):
-    """Rows for some fields of one model.
+    """Form rows for some fields of one model.
 
     Parameters
     ----------
     fields
-        Name of each setting and its description by pydantic.
+        Fields by name, as described by pydantic.
     editors
-        Inputs to use instead of those that follow from the type.
+        Inputs that replace those chosen by type.
     """
 
     value_changed = Signal()
@@ -341,11 +341,11 @@ class FieldRows(QWidget):
         self._rows.addRow(label, editor)
 
     def values(self) -> dict[str, Any]:
-        """What is entered, by the names of the fields."""
+        """Entered values by field name."""
         return {name: editor.value() for name, editor in self.editors.items()}
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Show values; names without a row are passed over, without a signal."""
+        """Set values without a signal; names without a row are ignored."""
         blocked = self.blockSignals(True)
         for name in self.editors.keys() & values.keys():
             self.editors[name].set_value(values[name])
@@ -361,20 +361,20 @@ class FieldRows(QWidget):
 
 
 class ConfigForm(QWidget):
-    """Edits the settings of a run: some of them open, all others in sections.
+    """Edits the settings of a run: some always visible, the others in sections.
 
     Parameters
     ----------
     first
-        Settings that are always in sight, in this order.
+        Settings that are always visible, in this order.
     groups
-        Groups of settings whose other fields go into a section each.
+        Groups whose other fields get a section each.
     editors
-        Inputs to use instead of those that follow from the type.
+        Inputs that replace those chosen by type.
     """
 
     value_changed = Signal(object)
-    """The new settings; not sent while an input is not allowed."""
+    """The new settings; not emitted while an input is invalid."""
 
     def __init__(
         self,
@@ -425,7 +425,7 @@ class ConfigForm(QWidget):
         Raises
         ------
         ValueError
-            If a value is not allowed; names the setting by its title.
+            If a value is invalid; names the setting by its title.
         """
         entered = self.first.values()
         for rows in self.parts.values():
@@ -433,7 +433,7 @@ class ConfigForm(QWidget):
         return self._config.changed(**entered)
 
     def set_value(self, config: RunConfig) -> None:
-        """Show settings; those that have no row are kept as they are."""
+        """Set the settings; fields without a row are kept."""
         self._config = config
         for group in type(config).model_fields:
             settings = getattr(config, group)
@@ -443,7 +443,7 @@ class ConfigForm(QWidget):
         self.message.clear()
 
     def _check(self) -> None:
-        """Tell what is not allowed, or pass the settings on."""
+        """Show an invalid value, or emit the settings."""
         try:
             config = self.value()
         except ValueError as error:
@@ -454,7 +454,7 @@ class ConfigForm(QWidget):
 
 
 def _fields_of(groups: Sequence[str]) -> dict[str, dict[str, FieldInfo]]:
-    """Fields of some groups of the settings."""
+    """Fields by group of the settings."""
     models = {name: RunConfig.model_fields[name].annotation for name in groups}
     return {
         name: model.model_fields

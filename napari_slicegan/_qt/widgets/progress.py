@@ -1,4 +1,4 @@
-"""Progress of longer work: in the dock and in napari's activity dock."""
+"""Progress of background tasks, in the panel and in napari's activity dock."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from napari_slicegan._qt.widgets.basics import button
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 
 WHOLE = 100
-# Percent of the speed of napari's little sign of work. At its 33 pictures a second the
-# whole window is put together as often: where no graphics card does that, training
-# becomes three times slower.
-CALM, USUAL = 3, 100
+# Playback speed of napari's activity animation, in percent. At full speed (33 frames/s)
+# the whole window is composed as often; without a GPU that makes training three times
+# slower.
+SLOW, NORMAL = 3, 100
 
 
 class Activity:
-    """One progress bar in the activity dock; for the main thread only.
+    """Progress bar in napari's activity dock; main thread only.
 
-    Each change lets napari process events, so it is to be called by a timer, a few
-    times a second, not by each report.
+    Each update makes napari process events, so call it by a timer, a few times a
+    second, not for every report.
     """
 
     def __init__(self) -> None:
@@ -39,31 +39,31 @@ class Activity:
         self._text = ""
 
     def show(self, share: float, text: str) -> None:
-        """Show the share that is done, 0 to 1, and a few words."""
+        """Show the progress, 0 to 1, and a short text."""
         if self._bar is None:
-            # Without a window the bar would write to the terminal.
+            # Without a window, the bar would write to the terminal.
             self._bar = progress(total=WHOLE, desc=text, file=io.StringIO())
             self._text = text
-            _set_pace(CALM)
+            _set_animation_speed(SLOW)
         bar = self._bar
         done = round(WHOLE * share)
         if done != bar.n:
             bar.update(done - bar.n)
-        # Events were processed: the run may have ended in between.
+        # Events were processed; the bar may have been closed by them.
         if bar is self._bar and self._text != text:
             self._text = text
             bar.set_description(text)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()
-            _set_pace(USUAL)
+            _set_animation_speed(NORMAL)
 
 
-def _set_pace(percent: int) -> None:
-    """Of all moving pictures in labels."""
+def _set_animation_speed(percent: int) -> None:
+    """Set the speed of all animations in labels."""
     for window in QApplication.topLevelWidgets():
         for label in window.findChildren(QLabel):
             movie = label.movie()
@@ -72,17 +72,17 @@ def _set_pace(percent: int) -> None:
 
 
 REFRESH_MS = 500
-GENERATION_PROGRESS_WHOLE = 1000
+BAR_MAX = 1000
 WORDS = "generating a volume"
 
 
 class GenerationProgress(QProgressBar):
-    """In sight from `begin` to `end`."""
+    """Progress bar, visible from `begin` to `end`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("generation_progress")
-        self.setRange(0, GENERATION_PROGRESS_WHOLE)
+        self.setRange(0, BAR_MAX)
         self.setVisible(False)
         self._activity = Activity()
         self._words = WORDS
@@ -91,33 +91,32 @@ class GenerationProgress(QProgressBar):
         self._timer.timeout.connect(self._refresh)
 
     def begin(self, words: str = WORDS) -> None:
-        """Something is about to be made; the words are for the activity dock."""
+        """Show the bar; the text appears in the activity dock."""
         self._words = words[0].lower() + words[1:]
         self.setValue(0)
         self.setVisible(True)
         self._timer.start()
 
     def set_share(self, share: float) -> None:
-        """Share of the volume that is made, 0 to 1."""
-        self.setValue(round(GENERATION_PROGRESS_WHOLE * share))
+        """Set the progress, 0 to 1."""
+        self.setValue(round(BAR_MAX * share))
 
     def end(self) -> None:
-        """The volume is made, or given up."""
+        """Hide the bar."""
         self._timer.stop()
         self._activity.close()
         self.setVisible(False)
 
     def _refresh(self) -> None:
-        # It lets napari process events, so it is not for each report.
-        share = self.value() / GENERATION_PROGRESS_WHOLE
+        # By a timer: each update makes napari process events.
+        share = self.value() / BAR_MAX
         self._activity.show(share, f"SliceGAN: {self._words}")
 
 
 class TaskRow(QWidget):
-    """In sight while something is at work.
+    """Runs one background task at a time; visible while it runs.
 
-    ``run`` takes what is to be done and what is to be done with its result; the result
-    is brought to the main thread.
+    The result is passed to a callback on the main thread.
     """
 
     failed = Signal(str)
@@ -132,7 +131,9 @@ class TaskRow(QWidget):
         # children
         self.words = QLabel()
         self.progress = GenerationProgress()
-        self.cancel_button = button("cancel_task", "Cancel", "End it; nothing is kept.")
+        self.cancel_button = button(
+            "cancel_task", "Cancel", "Cancel the task; its result is discarded."
+        )
         # layout
         row = QHBoxLayout()
         row.addWidget(self.progress, 1)
@@ -147,31 +148,29 @@ class TaskRow(QWidget):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is at work."""
+        """Whether a task is running."""
         return self._worker is not None
 
     def run(
         self, words: str, done: Callable[[Any], None], work: Any, *args: Any
     ) -> None:
-        """Do this beside the window, unless something is at work already.
+        """Start a task unless one is running.
 
         Parameters
         ----------
         words
-            What is done, for the user.
+            Description of the task, for the user.
         done
-            Is given the result.
+            Called with the result.
         work, args
-            A generator function that yields shares, and what it is called with.
+            A generator function that yields its progress, 0 to 1, and its arguments.
         """
         if self._worker is not None:
-            self.failed.emit(
-                "Something is at work already; wait for it or cancel it first."
-            )
+            self.failed.emit("Another task is running; wait for it or cancel it first.")
             return
         worker = task_worker(work, *args)
         worker.yielded.connect(self.progress.set_share)
-        # A worker that was told to end returns None.
+        # A cancelled worker returns None.
         worker.returned.connect(lambda made: None if made is None else done(made))
         worker.errored.connect(lambda fault: self.failed.emit(str(fault)))
         worker.aborted.connect(self.cancelled)
@@ -185,13 +184,13 @@ class TaskRow(QWidget):
         worker.start()
 
     def cancel(self) -> None:
-        """End the work after the piece it is at."""
+        """Cancel the task after its current step."""
         if self._worker is not None:
             self.cancel_button.setEnabled(False)
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask the work to end; those that are still at it."""
+        """Cancel the task; returns the worker if it still runs."""
         self.cancel()
         return [] if self._worker is None else [self._worker]
 

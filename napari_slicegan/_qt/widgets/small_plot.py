@@ -1,4 +1,4 @@
-"""A plot of a few points that fits beside a slider and follows the theme."""
+"""Small plot that fits beside a slider and follows the theme."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from napari_slicegan._qt.train.curves import FOREGROUND
 from napari_slicegan._qt.widgets.basics import is_dark
 
 AXIS_WIDTH = 36
-# Readable on a dark and on a light background; told apart also by the colour blind.
-MEASURED, ASKED, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
+# Readable on dark and light backgrounds and with colour vision deficiency.
+MEASURED, TARGET, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
 
 
 class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
-    """Points joined by lines, and a line that marks a place.
+    """Curves of a few points, and a vertical marker.
 
     Parameters
     ----------
     size
         Width and height in pixels.
     with_axes
-        Whether numbers stand at all ticks; else only the lowest and the highest value.
+        Label all ticks; otherwise only the lowest and the highest value.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(size[1])
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        # The pointer goes through to the scroll area around.
+        # Mouse events pass through to the enclosing scroll area.
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         item = self.getPlotItem()
         item.setMouseEnabled(False, False)
@@ -61,18 +61,18 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         self._follow_theme()
 
     def sizeHint(self) -> QSize:
-        """As given."""
+        """The size given at construction."""
         return self._size
 
     def clear_points(self) -> None:
-        """Take all curves away."""
+        """Remove all curves."""
         for curve in [*self.getPlotItem().listDataItems()]:
             self.getPlotItem().removeItem(curve)
 
     def add_points(
         self, x: ArrayLike, y: ArrayLike, colour: str, *, dots: bool = True
     ) -> None:
-        """Draw a further curve."""
+        """Add a curve."""
         self.getPlotItem().plot(
             np.asarray(x),
             np.asarray(y),
@@ -90,7 +90,7 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             self.getPlotItem().getAxis("left").setTicks([ticks])
 
     def mark(self, x: float) -> None:
-        """Where the slider stands."""
+        """Move the marker."""
         self._marker.setVisible(True)
         self._marker.setValue(x)
 

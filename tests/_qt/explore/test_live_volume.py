@@ -14,7 +14,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.exploration import Exploration
-from napari_slicegan._qt.explore.live_volume import LiveVolume, Wish
+from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
@@ -59,8 +59,10 @@ class Gate:
         patch.setattr(VolumePlan, "values", wait)
 
 
-def wish(trained: TrainedGenerator, seed: int, *, quick: bool = False) -> Wish:
-    return Wish(trained, None, Exploration(seed, SIZE), quick)
+def request(
+    trained: TrainedGenerator, seed: int, *, quick: bool = False
+) -> VolumeRequest:
+    return VolumeRequest(trained, None, Exploration(seed, SIZE), quick)
 
 
 def test_a_volume_is_that_of_the_engine_and_is_measured(
@@ -69,8 +71,8 @@ def test_a_volume_is_that_of_the_engine_and_is_measured(
     told: list[Any] = []
     live.made.connect(lambda volume, whole: told.extend([volume, whole]))
     live.measured.connect(told.append)
-    with qtbot.waitSignal(live.rested, timeout=LONG):
-        live.ask(wish(trained, 3))
+    with qtbot.waitSignal(live.idle, timeout=LONG):
+        live.submit(request(trained, 3))
     volume, whole, measured = told
     assert whole
     expected = generate(trained, SIZE, 3)
@@ -91,11 +93,11 @@ def test_only_the_latest_of_many_wishes_is_made(
     gate = Gate(monkeypatch)
     shown: list[Volume] = []
     live.made.connect(lambda volume, whole: shown.append(volume))
-    live.ask(wish(trained, 1, quick=quick))
+    live.submit(request(trained, 1, quick=quick))
     assert gate.reached.wait(60)
     for seed in range(2, 30):
-        live.ask(wish(trained, seed, quick=quick))
-    with qtbot.waitSignal(live.rested, timeout=LONG):
+        live.submit(request(trained, seed, quick=quick))
+    with qtbot.waitSignal(live.idle, timeout=LONG):
         gate.open.set()
     # What is under way is seen while a slider is dragged, else given up.
     assert {*gate.seeds} == {1, 29}
@@ -109,15 +111,15 @@ def test_only_the_latest_of_many_wishes_is_made(
 def test_a_fault_is_told_and_the_next_wish_is_made(
     live: LiveVolume, trained: TrainedGenerator, qtbot: QtBot
 ) -> None:
-    wrong = Wish(trained, None, Exploration(0, SIZE, truncation=2.0), False)
+    wrong = VolumeRequest(trained, None, Exploration(0, SIZE, truncation=2.0), False)
     told: list[str] = []
     live.failed.connect(told.append)
-    with qtbot.waitSignal(live.rested, timeout=LONG):
-        live.ask(wrong)
+    with qtbot.waitSignal(live.idle, timeout=LONG):
+        live.submit(wrong)
     (sentence,) = told
     assert "truncation from 0 to 1" in sentence
     with qtbot.waitSignal(live.made, timeout=LONG):
-        live.ask(wish(trained, 1))
+        live.submit(request(trained, 1))
 
 
 def test_closing_gives_up_what_is_made_and_what_waits(
@@ -129,9 +131,9 @@ def test_closing_gives_up_what_is_made_and_what_waits(
     gate = Gate(monkeypatch)
     shown: list[Volume] = []
     live.made.connect(lambda volume, whole: shown.append(volume))
-    live.ask(wish(trained, 1))
+    live.submit(request(trained, 1))
     assert gate.reached.wait(60)
-    live.ask(wish(trained, 2))
+    live.submit(request(trained, 2))
     gate.open.set()
     assert join(live.end_work(), 60)
     assert not live.is_busy
@@ -159,9 +161,9 @@ def test_a_fault_of_an_earlier_wish_is_dropped(
     monkeypatch.setattr(VolumePlan, "values", first_fails)
     told: list[str] = []
     live.failed.connect(told.append)
-    live.ask(wish(trained, 1, quick=True))
+    live.submit(request(trained, 1, quick=True))
     assert begun.wait(60)
-    live.ask(wish(trained, 2))
+    live.submit(request(trained, 2))
     with qtbot.waitSignal(live.made, timeout=LONG):
         late.set()
     assert told == []

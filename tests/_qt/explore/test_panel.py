@@ -159,7 +159,7 @@ def test_names_are_changed_and_refused(found: ExplorePanel) -> None:
     rows[1].name.editingFinished.emit()
     assert found.session.found is not None
     assert found.session.found.directions.directions[1].name == "grain size"
-    assert found.inputs.sweep.direction.itemText(1) == "grain size"
+    assert found.inputs.sweep.direction.choices[1] == "grain size"
     rows[0].name.setText("grain size")
     rows[0].name.editingFinished.emit()
     assert "no other direction has" in found.message.text()
@@ -238,7 +238,7 @@ def test_a_sweep_is_a_layer_and_files(
         assert (tmp_path / name).stat().st_size > 0
     with qtbot.waitSignal(found.failed, timeout=LONG):
         found.save_sweep(tmp_path / "sweep.doc")
-    assert "ends in .tif" in found.message.text()
+    assert "ending in .tif" in found.message.text()
     rest(found, qtbot)
     move(found, 0, 1.0, qtbot)
     assert viewer.layers["Explored"].visible
@@ -257,7 +257,7 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
     assert not panel.inputs.fit.fit_button.isEnabled()
     qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
     panel.fit()
-    assert "Something is at work" in panel.message.text()
+    assert "Another task is running" in panel.message.text()
     panel.task.cancel_button.click()
     rest(panel, qtbot)
     assert panel.message.text() == "Cancelled."
