@@ -74,7 +74,10 @@ def panel_of(widget: SliceGANWidget) -> str:
     return widget.tabs.tabText(widget.tabs.currentIndex())
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+# An image, labels, and a volume.
+@pytest.mark.parametrize(
+    "name", ["nanoporous_gold", "bentheimer_slice", "spheres_truth"]
+)
 def test_samples_open_as_layers(name: str, viewer: Any) -> None:
     (layer,) = viewer.open_sample(PLUGIN, name)
     assert layer.name == SAMPLES[name].title
@@ -92,11 +95,10 @@ def test_menus_and_palette_hold_the_commands(viewer: Any) -> None:
     assert {f"{PLUGIN}.{name}" for name in names} <= menu_commands()
 
 
-@pytest.mark.parametrize("file", ["", "generator.safetensors"])
-def test_a_run_that_is_opened_is_in_the_volume_panel(
-    file: str, viewer: Any, toy_run: Path, qtbot: QtBot
+def test_an_opened_run_is_loaded_into_the_volume_panel(
+    viewer: Any, toy_run: Path, qtbot: QtBot
 ) -> None:
-    assert viewer.open(toy_run / file, plugin=PLUGIN) == []
+    assert viewer.open(toy_run, plugin=PLUGIN) == []
     widget = opened(viewer)
     assert panel_of(widget) == "Volume"
     qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
@@ -117,13 +119,12 @@ def toy_labels(viewer: Any, n: int = 3) -> Any:
     return viewer.add_labels(values, scale=(2, 2, 2), units=("nm",) * 3)
 
 
-@pytest.mark.parametrize(("n", "name"), [(3, b"phases"), (100, b"labels")])
-def test_labels_stay_labels_when_saved(
-    n: int, name: bytes, viewer: Any, tmp_path: Path
+def test_labels_and_images_are_saved_by_the_writers(
+    viewer: Any, tmp_path: Path
 ) -> None:
-    layer = toy_labels(viewer, n)
+    layer = toy_labels(viewer)
     (path,) = layer.save(str(tmp_path / "volume.vti"))
-    assert b'Scalars="' + name in Path(path).read_bytes()[:600]
+    assert b'Scalars="phases' in Path(path).read_bytes()[:600]
     viewer.layers.remove(layer)
     viewer.add_image(np.random.default_rng(0).random((4, 5, 6)))
     (path,) = viewer.layers.save(str(tmp_path / "image.vti"))
@@ -149,32 +150,26 @@ def test_napari_dialog_offers_vtk(
     assert b'Scalars="phases' in (tmp_path / "volume.vti").read_bytes()[:600]
 
 
-@pytest.mark.parametrize("name", ["write_image", "write_labels"])
-def test_writers_say_how_to_save(name: str, viewer: Any, told: list[str]) -> None:
-    run(name)
-    assert told == [HOW_TO_SAVE]
-
-
-def test_the_reader_opens_the_panel_it_reads_for(viewer: Any) -> None:
-    run("read_run")
-    assert panel_of(opened(viewer)) == "Volume"
-
-
-def test_nothing_to_stop(viewer: Any, told: list[str]) -> None:
+def test_commands_without_data_give_a_message(viewer: Any, told: list[str]) -> None:
     run("stop")
     assert told == ["No training is running."]
     assert open_widget(viewer) is None
-
-
-def test_nothing_to_train_on(viewer: Any, told: list[str]) -> None:
+    told.clear()
+    run("write_image")
+    run("write_labels")
+    assert told == [HOW_TO_SAVE, HOW_TO_SAVE]
+    told.clear()
     run("train")
-    assert told == ["Expected a micrograph to train on, got none; open one first."]
-    assert panel_of(opened(viewer)) == "Micrograph"
-
-
-def test_nothing_to_generate_with(viewer: Any) -> None:
-    run("generate")
     widget = opened(viewer)
+    assert told == ["Expected a micrograph to train on, got none; open one first."]
+    assert panel_of(widget) == "Micrograph"
+    run("read_run")
+    assert panel_of(widget) == "Volume"
+    run("orthogonal_slices")
+    message = widget.volume.orthogonal.message
+    assert message.text().startswith("Expected a 3-D layer")
+    widget.show_panel("Micrograph")
+    run("generate")
     assert panel_of(widget) == "Volume"
     assert widget.volume.message.text().startswith("Expected a generator")
 
@@ -186,12 +181,6 @@ def test_explore_opens_the_sample_generator(viewer: Any, qtbot: QtBot) -> None:
     with qtbot.waitSignal(widget.explore.explored, timeout=LONG):
         pass
     assert "Explored" in viewer.layers
-
-
-def test_nothing_to_slice(viewer: Any) -> None:
-    run("orthogonal_slices")
-    message = opened(viewer).volume.orthogonal.message
-    assert message.text().startswith("Expected a 3-D layer")
 
 
 def test_the_selected_volume_is_sliced(viewer: Any) -> None:

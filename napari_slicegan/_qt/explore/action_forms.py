@@ -50,7 +50,7 @@ class ActionForm(QWidget, Generic[Request]):
         super().__init__(parent)
         self._type = type(request)
         # children
-        self.fields = Container()
+        self.fields: Container[Any] = Container()
         # One by one: then magicgui aligns the labels.
         self.fields.extend(widgets)
         # layout
@@ -84,7 +84,7 @@ class FitForm(ActionForm[FitRequest]):
     """Edits a `FitRequest`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self.guided = Container(label="Guided by", labels=False)
+        self.guided: Container[CheckBox] = Container(label="Guided by", labels=False)
         self.guided.margins = (0, 0, 0, 0)
         super().__init__(
             FitRequest(),
@@ -162,7 +162,7 @@ class SweepForm(ActionForm[SweepRequest]):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self.direction = ComboBox(name="name", label="Direction")
-        ends = {"min": -MAX_STRENGTH, "max": MAX_STRENGTH, "step": 0.5}
+        ends: dict[str, Any] = {"min": -MAX_STRENGTH, "max": MAX_STRENGTH, "step": 0.5}
         super().__init__(
             SweepRequest(""),
             [
@@ -201,7 +201,7 @@ class GradeForm(ActionForm[GradeRequest]):
     def __init__(self, parent: QWidget | None = None) -> None:
         self.direction = ComboBox(name="direction", label="By direction")
         self.measured = ComboBox(name="measured", label="Property")
-        ends = {"min": 0.0, "max": 1e4, "step": 0.001}
+        ends: dict[str, Any] = {"min": 0.0, "max": 1e4, "step": 0.001}
         super().__init__(
             GradeRequest("", ""),
             [

@@ -376,9 +376,9 @@ class ExploreInputs(QWidget):
             layout.addWidget(self.sections[title])
         self.sections[FIND].set_open(True)
         # signals
-        self.directions.list.changed.connect(self._tell)
-        self.directions.list.released.connect(self._tell)
-        self.form.value_changed.connect(self._tell)
+        self.directions.list.changed.connect(self._emit_change)
+        self.directions.list.released.connect(self._emit_change)
+        self.form.value_changed.connect(self._emit_change)
 
     def value(self) -> Exploration:
         """The sample; ValueError for an empty box."""

@@ -1,4 +1,4 @@
-"""Steps back and forth, and how much of a volume follows the hand."""
+"""Undo history, and the size of previews."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE = replace(START, strengths=(1.0, 0.0))
 TWO = replace(ONE, seed=5)
 
 
-def test_steps_are_taken_back_and_made_again() -> None:
+def test_steps_are_undone_and_redone() -> None:
     history = History(START)
     assert not history.can_undo
     history.add(ONE)
@@ -40,7 +40,7 @@ def test_reset_keeps_the_sample() -> None:
     assert moved.reset() == Exploration(5, (9, 8, 7), strengths=(0.0, 0.0))
 
 
-def test_a_preview_is_the_whole_where_the_machine_is_quick_enough() -> None:
+def test_a_preview_is_whole_on_a_fast_machine() -> None:
     # 0.12 s at this speed are 64^3 voxels.
     speed = 64**3 / 0.12
     assert preview_size((64, 64, 64), speed * 1.001) == (64, 64, 64)
@@ -48,8 +48,5 @@ def test_a_preview_is_the_whole_where_the_machine_is_quick_enough() -> None:
     assert preview_size((256, 128, 64), speed / 8 * 1.001) == (64, 32, 16)
 
 
-@pytest.mark.parametrize("size", [(500, 40, 7), (20, 20, 20)])
-def test_a_preview_is_never_larger_than_the_volume(size: tuple[int, int, int]) -> None:
-    slow = preview_size(size, 1.0)
-    assert all(n <= whole for n, whole in zip(slow, size, strict=True))
-    assert slow == tuple(min(16, n) for n in size)
+def test_a_preview_is_never_larger_than_the_volume() -> None:
+    assert preview_size((500, 40, 7), 1.0) == (16, 16, 7)

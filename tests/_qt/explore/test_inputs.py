@@ -8,15 +8,13 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan._qt.explore.action_forms import FitForm, GradeForm, SweepForm
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.forms import (
     BOX,
     RAMP,
     ExplorationForm,
-    FitForm,
-    GradeForm,
     RegionForm,
-    SweepForm,
 )
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
 from napari_slicegan.generation.regions import Box, Profile, ramp
@@ -35,18 +33,18 @@ WANTED = Exploration(
 )
 
 
-def test_a_sample_is_shown_and_told_once(qtbot: QtBot) -> None:
+def test_setting_a_sample_emits_one_change(qtbot: QtBot) -> None:
     form = ExplorationForm()
     qtbot.addWidget(form)
     form.set_blocks(BLOCKS)
     assert form.value() == Exploration()
-    told: list[bool] = []
-    form.value_changed.connect(lambda: told.append(True))
+    changes: list[bool] = []
+    form.value_changed.connect(lambda: changes.append(True))
     form.set_value(WANTED)
     assert form.value() == WANTED
-    assert len(told) == 1
+    assert len(changes) == 1
     form.seed.setValue(8)
-    assert len(told) == 2
+    assert len(changes) == 2
     form.dice.click()
     assert form.value().seed != 8
 
@@ -68,7 +66,7 @@ def test_the_last_block_is_not_before_the_first(qtbot: QtBot) -> None:
     [None, Box((0, 1, 2), (3, 4, 5), 1.0), ramp("y", 40, -1.0, 2.5)],
     ids=["whole", "box", "ramp"],
 )
-def test_regions_are_shown(region: Region | None, qtbot: QtBot) -> None:
+def test_regions_survive_the_form(region: Region | None, qtbot: QtBot) -> None:
     form = RegionForm()
     qtbot.addWidget(form)
     form.set_size((48, 40, 32))
@@ -96,7 +94,7 @@ def test_a_box_begins_as_the_middle_and_may_not_be_empty(qtbot: QtBot) -> None:
         form.value()
 
 
-def test_what_to_look_for_is_shown(qtbot: QtBot) -> None:
+def test_a_fit_request_survives_the_form(qtbot: QtBot) -> None:
     form = FitForm()
     qtbot.addWidget(form)
     form.set_choices(BLOCKS, TITLES)
@@ -106,17 +104,17 @@ def test_what_to_look_for_is_shown(qtbot: QtBot) -> None:
     assert form.value() == wanted
 
 
-def test_sweeps_and_grades_are_shown(qtbot: QtBot) -> None:
+def test_sweep_and_grade_requests_survive_the_forms(qtbot: QtBot) -> None:
     sweep, grade = SweepForm(), GradeForm()
     qtbot.addWidget(sweep)
     qtbot.addWidget(grade)
     for form in (sweep, grade):
         form.set_names(("pores", "component 1"))
     grade.set_properties(TITLES)
-    asked = SweepRequest("component 1", -2.0, 4.0, 5)
-    sweep.set_value(asked)
-    assert sweep.value() == asked
-    assert asked.strengths == (-2.0, -0.5, 1.0, 2.5, 4.0)
+    request = SweepRequest("component 1", -2.0, 4.0, 5)
+    sweep.set_value(request)
+    assert sweep.value() == request
+    assert request.strengths == (-2.0, -0.5, 1.0, 2.5, 4.0)
     wanted = GradeRequest("component 1", "chord_length", "y", 5.0, 9.5, 4)
     grade.set_value(wanted)
     assert grade.value() == wanted

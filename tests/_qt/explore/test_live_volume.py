@@ -1,4 +1,4 @@
-"""The volume that follows the knobs: the latest wish counts."""
+"""The volume that follows the inputs: the latest request counts."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_volume_is_that_of_the_engine_and_is_measured(
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_only_the_latest_of_many_wishes_is_made(
+def test_only_the_latest_of_many_requests_is_generated(
     live: LiveVolume,
     trained: TrainedGenerator,
     qtbot: QtBot,
@@ -99,7 +99,7 @@ def test_only_the_latest_of_many_wishes_is_made(
         live.submit(request(trained, seed, quick=quick))
     with qtbot.waitSignal(live.idle, timeout=LONG):
         gate.open.set()
-    # What is under way is seen while a slider is dragged, else given up.
+    # A preview is shown while a slider is dragged, a whole volume cancelled.
     assert {*gate.seeds} == {1, 29}
     assert len(shown) == (2 if quick else 1)
     corner = shown[-1].values
@@ -108,7 +108,7 @@ def test_only_the_latest_of_many_wishes_is_made(
     np.testing.assert_array_equal(corner, expected)
 
 
-def test_a_fault_is_told_and_the_next_wish_is_made(
+def test_an_error_is_reported_and_the_next_request_runs(
     live: LiveVolume, trained: TrainedGenerator, qtbot: QtBot
 ) -> None:
     wrong = VolumeRequest(trained, None, Exploration(0, SIZE, truncation=2.0), False)
@@ -122,7 +122,7 @@ def test_a_fault_is_told_and_the_next_wish_is_made(
         live.submit(request(trained, 1))
 
 
-def test_closing_gives_up_what_is_made_and_what_waits(
+def test_closing_cancels_current_and_pending_volumes(
     live: LiveVolume,
     trained: TrainedGenerator,
     qtbot: QtBot,
@@ -141,13 +141,13 @@ def test_closing_gives_up_what_is_made_and_what_waits(
     assert gate.seeds == [1]
 
 
-def test_a_fault_of_an_earlier_wish_is_dropped(
+def test_an_error_of_an_earlier_request_is_dropped(
     live: LiveVolume,
     trained: TrainedGenerator,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A quick wish fails while the next one waits, whose volume is shown."""
+    """A preview fails while the next request is pending, whose volume is shown."""
     begun, late = threading.Event(), threading.Event()
     values = VolumePlan.values
 

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.measure import panel as measure_job
+from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from tests._qt.whole_window import LONG
 from tests.reports import gray, phases
@@ -90,7 +90,7 @@ def test_verdicts_curves_and_files(
     assert ".html" in panel.message.text()
 
 
-def test_layers_that_do_not_fit_are_told(
+def test_layers_of_different_kinds_give_an_error(
     panel: MeasurePanel, viewer: Any, qtbot: QtBot
 ) -> None:
     viewer.add_image(gray(60, 60, seed=1), name="gray")
@@ -122,7 +122,7 @@ def test_numbers_are_exported_with_the_layers_they_are_of(
         panel.measure()
     named: list[str] = []
     monkeypatch.setattr(
-        measure_job,
+        measure_panel,
         "export",
         lambda proof, request, path: named.append(request.generated.name),
     )

@@ -41,7 +41,6 @@ class Taker(DropTarget, QWidget):
         (["file:///a/run", "file:///a/b.tif"], [[Path("/a/run"), Path("/a/b.tif")]]),
         (["https://example.org/b.tif", "file:///a.tif"], [[Path("/a.tif")]]),
         (["https://example.org/b.tif"], []),
-        ([], []),
     ],
 )
 # Newer releases of Qt want another constructor, which older ones do not have.
