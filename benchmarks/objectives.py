@@ -30,7 +30,7 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.losses import OBJECTIVES
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:

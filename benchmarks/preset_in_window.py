@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.train.panel import TrainPanel
     from napari_slicegan._qt.volume.panel import VolumePanel
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.report import StepReport
+    from napari_slicegan.training.clock import StepReport
 
 N_SOUNDS = 64
 # What the third tab is asked for: voxels per edge, or images.

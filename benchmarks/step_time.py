@@ -115,7 +115,7 @@ class MeasuredTrainer:
 
     def _time_parts(self) -> None:
         """Put the stopwatch around the parts of this one trainer."""
-        game, timed = self.trainer.game, self.watch.timed
+        game, timed = self.trainer.gan, self.watch.timed
         owners: list[tuple[Any, str, str]] = [
             (game, "latents", "latents"),
             (game.generator, "forward", "generator forward"),
@@ -144,19 +144,19 @@ class MeasuredTrainer:
     @contextmanager
     def _timed_functions(self) -> Iterator[None]:
         """Put the stopwatch around functions that all trainers share."""
-        backward, hardened = torch.Tensor.backward, hard_phases.hardened
+        backward, straight_through = torch.Tensor.backward, hard_phases.straight_through
 
         def timed_backward(*args: Any, **kwargs: Any) -> Any:
             part = f"{self._losses} step: backward"
             return self.watch.timed(part, backward)(*args, **kwargs)
 
         torch.Tensor.backward = timed_backward  # type: ignore[method-assign]
-        hard_phases.hardened = self.watch.timed("hard phases", hardened)
+        hard_phases.straight_through = self.watch.timed("hard phases", straight_through)
         try:
             yield
         finally:
             torch.Tensor.backward = backward  # type: ignore[method-assign]
-            hard_phases.hardened = hardened
+            hard_phases.straight_through = straight_through
 
 
 class _TimedView:

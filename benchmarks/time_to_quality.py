@@ -30,7 +30,7 @@ from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.runtime.memory import keep_freed_memory
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models import generator_spec
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, small_config
 
@@ -105,11 +105,11 @@ def start_toy(
     return start
 
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
 @pytest.fixture
-def make_game(toy_config: RunConfig) -> MakeGame:
+def make_adversarial_step(toy_config: RunConfig) -> MakeAdversarialStep:
     """Make a game of toy networks, with some settings changed."""
 
     def make(
@@ -117,9 +117,9 @@ def make_game(toy_config: RunConfig) -> MakeGame:
         output: Any = "phases",
         channels: int = 2,
         **changes: Any,
-    ) -> Game:
+    ) -> AdversarialStep:
         config = toy_config.changed(**changes)
         spec = generator_spec(config, channels, output)
-        return Game(config, spec, isotropic, torch.device("cpu"))
+        return AdversarialStep(config, spec, isotropic, torch.device("cpu"))
 
     return make

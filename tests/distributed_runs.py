@@ -107,7 +107,7 @@ def whole_batch(config: RunConfig) -> RunConfig:
 def state_after(trainer: Trainer) -> dict[str, torch.Tensor]:
     """Networks, averages, moments and random numbers at the end of a run."""
     finish_of(trainer)
-    return tensors(trainer.game.state_dict())
+    return tensors(trainer.gan.state_dict())
 
 
 def equality(folder: Path) -> Any:
@@ -167,7 +167,7 @@ def _ended(trainer: Trainer, name: str, rank: int) -> tuple[str, int, int]:
             trainer.stop()
         if name == "not a number" and rank == 1:
             with torch.no_grad():
-                next(trainer.game.generator.parameters())[0] = math.nan
+                next(trainer.gan.generator.parameters())[0] = math.nan
         if name == "paused" and rank == 1:
             trainer.pause()
 
@@ -215,7 +215,7 @@ def killed(folder: Path) -> Any:
             if trainer.step == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        trainer.game.critic_optimiser.register_step_post_hook(die)
+        trainer.gan.critic_optimiser.register_step_post_hook(die)
     try:
         finish_of(trainer)
     except ValueError as error:

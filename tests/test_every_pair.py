@@ -78,13 +78,13 @@ def test_every_architecture_with_every_objective(
         config, data = toy_of_images(architecture)
     trainer = Trainer(config.changed(objective=objective, steps=STEPS), data)
     wanted = ObjectiveSettings().outcomes if objective == "realness" else 1
-    assert all(critic.outputs == wanted for critic in trainer.game.critics)
-    before = [weight.clone() for weight in trainer.game.generator.parameters()]
+    assert all(critic.outputs == wanted for critic in trainer.gan.critics)
+    before = [weight.clone() for weight in trainer.gan.generator.parameters()]
     reports = train(trainer)
     assert len(reports) == STEPS
     for report in reports:
         assert math.isfinite(report.critic_loss + report.generator_loss)
-    after = trainer.game.generator.parameters()
+    after = trainer.gan.generator.parameters()
     assert any((a != b).any() for a, b in zip(after, before, strict=True))
 
 
@@ -96,9 +96,9 @@ def test_every_objective_judges_three_directions(
     """Anisotropic: a critic for each axis, all with the outputs of the game."""
     changes = {"architecture": architecture, "objective": objective, "steps": STEPS}
     trainer = Trainer(small_config().changed(**changes), toy_views)
-    critics = list(trainer.game.critics)
+    critics = list(trainer.gan.critics)
     assert len(critics) == 3
-    assert {critic.outputs for critic in critics} == {trainer.game.objective.outputs}
+    assert {critic.outputs for critic in critics} == {trainer.gan.objective.outputs}
     for report in train(trainer):
         assert math.isfinite(report.critic_loss + report.generator_loss)
 
@@ -110,7 +110,7 @@ def test_every_architecture_of_images_learns_crops_of_phases(architecture: str) 
     size = config.architecture.patch_size
     crops = TrainingImages.isotropic(phases_image(size + 4, size + 4))
     trainer = Trainer(config, crops)
-    assert trainer.game.generator.value_range == "simplex"
+    assert trainer.gan.generator.value_range == "simplex"
     assert trainer.preview().values.shape[1:] == (size, size)
     for report in train(trainer):
         assert math.isfinite(report.critic_loss + report.generator_loss)

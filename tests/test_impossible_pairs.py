@@ -145,8 +145,8 @@ def test_gray_images_end_in_tanh_and_phases_in_softmax() -> None:
     """Whatever the objective: the range of the data decides, so that both agree."""
     for objective in ("bce", "wgan-gp"):
         config = small_image_config(objective=objective)
-        assert Trainer(config, toy_set()).game.generator.value_range == (-1, 1)
-        assert Trainer(config, CROPS).game.generator.value_range == "simplex"
+        assert Trainer(config, toy_set()).gan.generator.value_range == (-1, 1)
+        assert Trainer(config, CROPS).gan.generator.value_range == "simplex"
 
 
 def test_epochs_of_the_preset_do_not_keep_crops_from_being_learnt() -> None:

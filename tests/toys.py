@@ -19,7 +19,7 @@ from napari_slicegan.models.sizes import default_layers
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
-    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.trainer import Trainer
 
 # The label values of the toy material are not the numbers of its phases.

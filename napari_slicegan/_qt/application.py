@@ -14,7 +14,7 @@ from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan._qt.worker import task_worker
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:

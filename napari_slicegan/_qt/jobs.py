@@ -15,8 +15,8 @@ from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig, TrainingSettings
+    from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.estimates import Estimate
-    from napari_slicegan.training.report import FinishReason, StepReport
     from napari_slicegan.training.tasks import Given
     from napari_slicegan.training.trainer import Trainer
 
@@ -133,7 +133,7 @@ def look_ahead(
     import torch
 
     from napari_slicegan.runtime.devices import available_devices
-    from napari_slicegan.training.estimates import estimate
+    from napari_slicegan.training.estimates import forecast
     from napari_slicegan.training.tasks import training_data
 
     cuda, hip = torch.version.cuda, torch.version.hip
@@ -141,7 +141,7 @@ def look_ahead(
     version = torch.__version__.partition("+")[0]
     yield Machine(available_devices(), f"torch {version}, {built}")
     if given is not None or config.architecture.dimensions == 1:
-        yield estimate(config, training_data(config, given))
+        yield forecast(config, training_data(config, given))
 
 
 def sentence_of(error: Exception) -> str:

@@ -25,7 +25,7 @@ from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
-    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.trainer import Trainer
 
 INTERVAL_MS = 200

@@ -45,9 +45,9 @@ from napari_slicegan.models.generator_file import load_any_generator, load_gener
 from napari_slicegan.runtime.devices import choose_device, choose_precision
 from napari_slicegan.runtime.distributed import distributed_context
 from napari_slicegan.systems.spectrograms import write_sounds
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
 from napari_slicegan.training.fine_tuning import fine_tune
-from napari_slicegan.training.report import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import training_data
 from napari_slicegan.training.trainer import Trainer
@@ -118,7 +118,9 @@ def train(options: Namespace) -> int:
         trainer = Trainer.start(config, images, out)
     # One process measures the speed, while the others leave the processor alone.
     sentence = distributed.raise_on_all_ranks(
-        lambda: distributed.is_main and estimate(trainer.config, images).sentence()
+        lambda: (
+            distributed.is_main and estimate(trainer.config, trainer.task).sentence()
+        )
     )
     if sentence:
         _say(sentence)

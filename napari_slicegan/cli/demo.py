@@ -20,7 +20,7 @@ from napari_slicegan.report.text import verdict
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from types import FrameType
 
-    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.trainer import Trainer
     from napari_slicegan.volumes.volume import Volume
 

@@ -1,4 +1,4 @@
-"""Clock of a run: elapsed time, time of a step, when it ends; pause and stop."""
+"""Progress of a run: why it ends, what a step reports, and its clock."""
 
 from __future__ import annotations
 
@@ -7,30 +7,95 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-from napari_slicegan.training.report import FinishReason
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_slicegan.config import TrainingSettings
 
 SPEED_WINDOW = 20
-# A save measures batch norm on new volumes; in steps, before one was measured.
+# Assumed duration of a save, in steps, until one has been measured. Saving includes the
+# recalibration of batch norm on new volumes.
 SAVE_IN_STEPS = 5.0
-# Where that is a larger share of the run, the first save is made early, and measured.
-GUESSED_SHARE = 0.05
-KEPT = ("elapsed_s", "best_distance", "best_at_s")
+# If the assumed save exceeds this fraction of the run, the first save is made early to
+# measure it.
+ASSUMED_SAVE_FRACTION = 0.05
+SAVED_ATTRIBUTES = ("elapsed_s", "best_distance", "best_at_s")
+
+
+class FinishReason(Enum):
+    """Reason for the end of a run; the value is the message shown to the user."""
+
+    STEPS = "All steps are done."
+    MINUTES = "The time is up."
+    SETTLED = "The quality stopped improving."
+    STOPPED = "Stopped on request; the run can be resumed."
+    DIVERGED = (
+        "The losses are no longer finite and this step is not saved; lower the "
+        "learning rates or raise 'Penalty weight', then start again."
+    )
+
+    def after(self, steps: int, elapsed_s: float) -> str:
+        """The message, with the number of steps and the elapsed time."""
+        if steps == 0:
+            return "Stopped before the first step; start the run again in a new folder."
+        unit = "step" if steps == 1 else "steps"
+        return f"{self.value} {steps} {unit} in {elapsed_s:.0f} s."
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """State of a run after a training step.
+
+    Attributes
+    ----------
+    step
+        Generator steps done.
+    critic_loss, generator_loss, penalty
+        Losses of this step; `penalty` is the weighted gradient penalty of the critic.
+    elapsed_s, remaining_s
+        Training time without pauses, and the estimated remaining time.
+    progress
+        Completed fraction of the run, 0 to 1.
+    steps_per_s
+        Mean over the most recent steps, excluding monitoring and saving.
+    images_seen
+        Number of real images shown to the critics.
+    memory_bytes
+        Memory of the process, or of the GPU where it trains.
+    quality, preview
+        Measured every ``monitor_interval`` steps, otherwise None: a Quality and a
+        Volume, an ImageQuality and a Sheet, or a PointQuality and a Scatter. None if
+        monitoring failed.
+    warning
+        One sentence for each new monitoring failure (training continues); else empty.
+    """
+
+    step: int
+    critic_loss: float
+    generator_loss: float
+    penalty: float
+    elapsed_s: float
+    remaining_s: float
+    progress: float
+    steps_per_s: float
+    images_seen: int
+    memory_bytes: int
+    quality: Any = None
+    preview: Any = field(default=None, repr=False)
+    warning: str = ""
 
 
 def shared_epochs(
     training: TrainingSettings, epoch_steps: int | None, n_processes: int
 ) -> tuple[TrainingSettings, int | None]:
-    """Limits and steps of an epoch where several processes share its images.
+    """Limits and steps per epoch when several processes share each epoch.
 
     Parameters
     ----------
     training, epoch_steps
-        Those of one process that trains alone.
+        Values for single-process training.
     """
     if epoch_steps is None or n_processes == 1:
         return training, epoch_steps
@@ -42,23 +107,24 @@ def shared_epochs(
 
 
 class RunClock:
-    """Counts the seconds of a run: steps, monitoring and saves.
+    """Measures the time spent on training steps, monitoring and saving.
 
-    Pauses are left out, and what the caller of the run does between two reports.
+    Pauses and the caller's work between two reports are excluded.
 
     Parameters
     ----------
     training
-        The limits.
+        Limits of the run.
     epoch_steps
-        Steps of an epoch, at whose end the quality is measured too; None for none.
+        Steps per epoch; quality is also measured at the end of each epoch. None if the
+        run has no epochs.
 
     Attributes
     ----------
     elapsed_s
-        Seconds so far, those of the parts before a resume included.
+        Training time so far, including the time before the run was resumed.
     best_distance, best_at_s
-        Smallest distance measured so far, and when.
+        Smallest distance measured so far, and its time.
     """
 
     def __init__(
@@ -78,19 +144,19 @@ class RunClock:
         self._seen_s = 0.0
 
     def start(self) -> None:
-        """Begin to count."""
+        """Start the clock."""
         self._saved_at_s = self.elapsed_s
         self.skip()
 
     def skip(self) -> float:
-        """Leave out what has passed since the last count; returns it, in seconds."""
+        """Discard the time since the last reading; return it in seconds."""
         now = time.perf_counter()
         passed = now - self._seen_s
         self._seen_s = now
         return passed
 
     def count(self) -> float:
-        """Count what has passed since the last count; returns it, in seconds."""
+        """Add the time since the last reading; return it in seconds."""
         passed = self.skip()
         self.elapsed_s += passed
         return passed
@@ -100,41 +166,41 @@ class RunClock:
         self._steps.append(self.count())
 
     def count_monitoring(self, distance: float) -> None:
-        """Count a measurement of the quality, and remember the best one."""
+        """Count a quality measurement and record the best one."""
         self._monitor_s = self.count()
         if distance < self.best_distance:
             self.best_distance, self.best_at_s = distance, self.elapsed_s
 
     def count_save(self, *, is_charged: bool = True) -> None:
-        """Measure the writing of a checkpoint; that of a pause is not charged."""
+        """Measure a save; one made for a pause is not charged to the run."""
         self._save_s = self.count() if is_charged else self.skip()
         self._saved_at_s = self.elapsed_s
 
     def finish(self) -> None:
-        """Set the clock to its limit: what is left of it goes to the last save."""
+        """Set the clock to its limit; the remaining time is used for the last save."""
         self.elapsed_s = max(self.elapsed_s, self.limit_s)
 
     def state_dict(self) -> dict[str, float]:
-        """What a resumed run goes on with."""
-        return {name: getattr(self, name) for name in KEPT}
+        """State needed to resume the run."""
+        return {name: getattr(self, name) for name in SAVED_ATTRIBUTES}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """Take over what :meth:`state_dict` gave."""
-        for name in KEPT:
+        """Restore the state returned by :meth:`state_dict`."""
+        for name in SAVED_ATTRIBUTES:
             setattr(self, name, state[name])
 
     @property
     def unsaved_s(self) -> float:
-        """Seconds counted since the last save, or since the start."""
+        """Training time since the last save, or since the start."""
         return self.elapsed_s - self._saved_at_s
 
     @property
     def steps_per_s(self) -> float:
-        """Speed over the last steps, without monitoring and saving."""
+        """Mean speed over the most recent steps, excluding monitoring and saving."""
         return len(self._steps) / max(sum(self._steps), 1e-9)
 
     def progress(self, step: int) -> float:
-        """Share of the run that is over, 0 to 1."""
+        """Completed fraction of the run, 0 to 1."""
         return min(1.0, max(step / self.training.steps, self.elapsed_s / self.limit_s))
 
     def is_monitored(self, step: int) -> bool:
@@ -142,17 +208,20 @@ class RunClock:
         return step % self.training.monitor_interval == 0 or self.ends_epoch(step)
 
     def ends_epoch(self, step: int) -> bool:
-        """Whether this step is the last one of an epoch; step 0 begins the first."""
+        """Whether an epoch ends with this step; also True for step 0."""
         return self.epoch_steps is not None and step % self.epoch_steps == 0
 
     def checkpoint_is_due(self, step: int) -> bool:
-        """Whether to save after this step; not if the end, which saves, comes next.
+        """Whether to save after this step; False if the final save follows anyway.
 
-        A run of few, long steps saves once before its time is nearly up, so that it
-        does not end early for a save that is only guessed to take long.
+        A run of few, long steps saves once before its time limit to measure the
+        duration of a save, so that it does not end early because of a poor guess.
         """
-        matters = self._save_s is None and self._guess_s > GUESSED_SHARE * self.limit_s
-        if matters and self.reason(step, self._guess_s) is FinishReason.MINUTES:
+        matters = (
+            self._save_s is None
+            and self._assumed_save_s > ASSUMED_SAVE_FRACTION * self.limit_s
+        )
+        if matters and self.reason(step, self._assumed_save_s) is FinishReason.MINUTES:
             return True
         since_s = self.elapsed_s - self._saved_at_s
         if since_s <= 60 * self.training.checkpoint_minutes:
@@ -160,15 +229,15 @@ class RunClock:
         return self.reason(step, self._save_s or 0.0) is None
 
     def reason(self, step: int, spent_s: float = 0.0) -> FinishReason | None:
-        """Limit that is reached after this step, if any.
+        """Limit reached after this step, if any.
 
-        The time is up when another step and the save after it would not end in time;
-        one step is always made.
+        The time limit is reached when another step and the final save would exceed it;
+        at least one step is made.
 
         Parameters
         ----------
         spent_s
-            Seconds that are to pass before.
+            Time that will be spent before the decision, in seconds.
         """
         elapsed_s = self.elapsed_s + spent_s
         if step >= self.training.steps:
@@ -183,17 +252,17 @@ class RunClock:
         return None
 
     def next_step_s(self, step: int) -> float:
-        """Expected seconds of another step and a save; 0 before the first step.
+        """Expected duration of another step and a save; 0 before the first step.
 
-        The longest of the last steps counts.
+        Uses the longest of the most recent steps.
         """
         if not self._steps:
             return 0.0
-        save_s = self._guess_s if self._save_s is None else self._save_s
+        save_s = self._assumed_save_s if self._save_s is None else self._save_s
         monitor_s = self._monitor_s if self.is_monitored(step + 1) else 0.0
         return max(self._steps) + monitor_s + save_s
 
     @property
-    def _guess_s(self) -> float:
-        """Seconds of a save, before one was measured and after the first step."""
+    def _assumed_save_s(self) -> float:
+        """Assumed duration of a save until one is measured."""
         return SAVE_IN_STEPS * statistics.median(self._steps)

@@ -1,9 +1,14 @@
-"""Running average of the generator's weights, with its own batch-norm statistics."""
+"""Exponential moving average of the generator, calibrated for use.
+
+The average has its own batch-norm statistics and, on request, phase weights that match
+the phase fractions of the training images.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,16 +19,20 @@ if TYPE_CHECKING:
     from napari_slicegan.models import GeneratorNetwork
 
 WARM_UP = 3
-"""After n steps the average reaches back over the last n / 3."""
-PROBED = 3
-"""Odd, so that the voxels stand at all places of a stride of 2."""
+"""After n steps the average covers about the last n / 3 steps."""
+LOGIT_STRIDE = 3
+"""Odd, so that the sampled voxels cover all phases of a stride-2 convolution."""
+MAX_LOG_WEIGHT = 1.0
+"""Bound of the log weights; the fractions of a poor generator are not forced."""
+SWEEPS = 10
+"""Iterations over the phases if there are more than two."""
 
 
 class AveragedGenerator:
     """Exponential moving average of a generator.
 
-    Batch-norm statistics of the trained network do not fit averaged weights; they
-    are measured anew with :meth:`recalibrate` before the average is used.
+    The batch-norm statistics of the trained network do not match the averaged weights;
+    call :meth:`recalibrate` before using the average.
     """
 
     def __init__(self, generator: GeneratorNetwork, decay: float) -> None:
@@ -35,8 +44,8 @@ class AveragedGenerator:
     def update(self, generator: GeneratorNetwork) -> None:
         """Move the average towards the trained weights.
 
-        The decay rises from 0 over the first steps, so that the average soon
-        forgets the initial weights.
+        The decay increases from 0 over the first steps, so that the initial weights
+        are forgotten quickly.
         """
         self.n_updates += 1
         decay = min(self.decay, self.n_updates / (self.n_updates + WARM_UP))
@@ -50,7 +59,7 @@ class AveragedGenerator:
         Parameters
         ----------
         batches
-            Latent fields [B, C, z, y, x]; all batches count equally.
+            Latent fields [B, C, z, y, x]; all batches have equal weight.
         """
         norms = [m for m in self.network.modules() if isinstance(m, BatchNorm)]
         if not norms:
@@ -70,47 +79,86 @@ class AveragedGenerator:
 
     @torch.no_grad()
     def logits(self, batches: Iterable[Tensor]) -> Tensor:
-        """Logits of the phases at every ``PROBED``-th voxel along each axis.
+        """Phase logits at every ``LOGIT_STRIDE``-th voxel along each axis.
 
         Parameters
         ----------
         batches
-            Latents, of volumes [B, C, z, y, x].
+            Latent fields [B, C, z, y, x].
 
         Returns
         -------
         Tensor
             [phases, N], on the CPU.
         """
-        every, probed = slice(None), slice(None, None, PROBED)
+        every, sparse = slice(None), slice(None, None, LOGIT_STRIDE)
         volumes = (self.network(latents, logits=True) for latents in batches)
         made = [
-            each[(every, every, *(probed,) * (each.dim() - 2))].cpu()
+            each[(every, every, *(sparse,) * (each.dim() - 2))].cpu()
             for each in volumes
         ]
         return torch.cat(made).transpose(0, 1).flatten(1)
 
     @torch.no_grad()
-    def take_statistics(self, generator: GeneratorNetwork) -> None:
-        """Take over the running statistics of the trained network."""
+    def copy_statistics(self, generator: GeneratorNetwork) -> None:
+        """Copy the running statistics of the trained network."""
         pairs = zip(self.network.buffers(), generator.buffers(), strict=True)
         for mine, theirs in pairs:
             mine.copy_(theirs)
 
     @torch.no_grad()
-    def follow(self, generator: GeneratorNetwork) -> None:
-        """Become the trained network as it is, statistics included."""
+    def copy_from(self, generator: GeneratorNetwork) -> None:
+        """Copy the weights and statistics of the trained network."""
         self.network.load_state_dict(generator.state_dict())
 
     def state_dict(self) -> dict[str, object]:
-        """State that a resumed run needs; without averaging no copy of the weights."""
+        """State needed to resume; without averaging no copy of the weights."""
         if self.decay == 0:
             return {"n_updates": self.n_updates}
         return {"network": self.network.state_dict(), "n_updates": self.n_updates}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take over what :meth:`state_dict` gave."""
+        """Restore the state returned by :meth:`state_dict`."""
         if self.decay > 0:
             weights = state["network"]
             self.network.load_state_dict(weights)  # type: ignore[arg-type]
         self.n_updates = int(state["n_updates"])  # type: ignore[call-overload]
+
+
+def matching_weights(logits: Tensor, fractions: Sequence[float]) -> tuple[float, ...]:
+    """Phase weights for which the argmax reproduces the given phase fractions.
+
+    A well-trained generator still misses the fractions by a few percent (relative),
+    since only the critic constrains them. Weighting the probabilities shifts all
+    interfaces of a phase by a fraction of a voxel, like a different threshold.
+
+    Parameters
+    ----------
+    logits
+        Logits of each phase at many voxels, [C, N].
+    fractions
+        Target phase fractions, C numbers that sum to 1.
+
+    Returns
+    -------
+    tuple of float
+        One weight per phase, the first one 1, all between exp(-1) and exp(1). Given
+        the other weights, the log weight of a phase is a quantile of the margin by
+        which its logit falls below the largest other one (coordinate descent).
+    """
+    levels = torch.zeros(len(fractions), dtype=logits.dtype)
+    # Exact after one sweep for two phases.
+    for _ in range(SWEEPS if len(fractions) > 2 else 1):
+        for phase in range(1, len(fractions)):
+            others = logits + levels[:, None]
+            others[phase] = -math.inf
+            needed = others.amax(dim=0) - logits[phase]
+            level = _quantile(needed, fractions[phase])
+            levels[phase] = level.clamp(-MAX_LOG_WEIGHT, MAX_LOG_WEIGHT)
+    return tuple(levels.exp().tolist())
+
+
+def _quantile(values: Tensor, share: float) -> Tensor:
+    """Threshold below which the given fraction of the values lies."""
+    rank = min(max(round(share * len(values)), 1), len(values) - 1)
+    return (values.kthvalue(rank).values + values.kthvalue(rank + 1).values) / 2

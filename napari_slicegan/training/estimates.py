@@ -1,4 +1,9 @@
-"""Memory and time of a run, estimated before it starts."""
+"""Memory and time that a run needs, estimated before it starts.
+
+`step_cost` counts the operations and the memory of a step on torch's meta device; the
+speed of the machine is measured on a short pass (`machine_speed`, volumes) or on steps
+with few images (`probe`, images and points).
+"""
 
 from __future__ import annotations
 
@@ -25,133 +30,40 @@ from napari_slicegan.models.cost import META, Counter, StepCost
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.tasks import build_task
 
 if TYPE_CHECKING:
     from napari_slicegan.models import Output
     from napari_slicegan.training.tasks import Task, TrainingData
 
-# Batch norm needs more than one image.
-FEWEST = 2
-GROWTH = 2
-# Steps grow until one takes this long; there are two of them in any case.
-ENOUGH_S = 0.3
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Seconds of a step that moves critic and generator once, with so many images."""
-
-    images: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A timed step and one of more images; the same one if no more are wanted."""
-
-    few: Timed
-    more: Timed
-
-    def seconds(self, operations: dict[int, float], wanted: float, moves: int) -> float:
-        """Time of another step of the same networks.
-
-        A step takes some time to move the weights, whatever its images, and time that
-        grows evenly with what is computed for them.
-
-        Parameters
-        ----------
-        operations
-            Of the timed steps, by their numbers of images.
-        wanted
-            Operations of the other step.
-        moves
-            How often it moves the weights of a network; the timed steps do it twice.
-        """
-        few, more = self.few, self.more
-        whole = operations[more.images]
-        each = more.seconds / whole
-        if more.images > few.images:
-            slope = (more.seconds - few.seconds) / (whole - operations[few.images])
-            # Noise must not make the time of moving the weights negative.
-            each = min(each, max(slope, 0.0))
-        return each * wanted + (more.seconds - each * whole) * moves / 2
-
-
-def timed_settings(config: RunConfig, images: int) -> RunConfig:
-    """Settings of a step that moves critic and generator once, with so many images."""
-    training = {
-        "critic_batch_size": images,
-        "generator_batch_size": images,
-        "share_batch": False,
-    }
-    game = {"critic_steps": 1, "generator_steps": 1, "penalty_interval": 1}
-    return RunConfig(
-        architecture=config.architecture,
-        objective=config.objective,
-        optimiser=config.optimiser,
-    ).changed(**{**training, **game, "critic_heads": False, "straight_through": False})
-
-
-@functools.lru_cache(maxsize=32)
-def probe(
-    config: RunConfig, channels: int, output: Output, device: torch.device, threads: int
-) -> Probe:
-    """Time steps on random numbers; once for the same settings.
-
-    Parameters
-    ----------
-    config
-        `timed_settings`, with the most images that are wanted.
-    channels, output
-        See `generator_spec`.
-    threads
-        Threads that torch uses at the moment.
-    """
-    most, _ = config.training.volumes
-    game = Game(config, generator_spec(config, channels, output), True, device)
-    edge = config.architecture.patch_size
-    # Points have no rows and columns.
-    edges = (edge, edge) if config.architecture.dimensions > 1 else ()
-
-    def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
-        return torch.zeros(n, channels, *edges)
-
-    found = []
-    images = min(FEWEST, most)
-    while True:
-        game.config = timed_settings(config, images)
-        started = time.perf_counter()
-        # What is read waits for the device.
-        game.step(real, 0.0).tolist()
-        found.append(Timed(images, time.perf_counter() - started))
-        if images == most or (len(found) > 1 and found[-1].seconds > ENOUGH_S):
-            return Probe(found[-2] if len(found) > 1 else found[-1], found[-1])
-        images = min(GROWTH * images, most)
-
-
-LARGEST_PATCH = 256
-PROBE_S = 0.3
 # The program with its libraries; on a GPU torch's kernels and work spaces.
 OVERHEAD_BYTES = 500 * 2**20
-MOST_VOLUMES = 16
-# The rest is for previews, work spaces of kernels and gaps between tensors.
-USED_SHARE = 0.8
+# The rest is for previews, work spaces of kernels and memory fragmentation.
+USABLE_MEMORY_FRACTION = 0.8
+MAX_BATCH_SIZE = 16
+LARGEST_PATCH = 256
+# Shortest measurement of the machine's speed.
+SPEED_TEST_S = 0.3
+# Batch norm needs more than one image.
+FIRST_PROBE_IMAGES = 2
+PROBE_GROWTH = 2
+# The images of a probe increase until a step takes this long; at least two steps.
+PROBE_STEP_S = 0.3
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will need; see `estimate`.
+    """Resources that a run needs.
 
     Attributes
     ----------
     step_s
-        Seconds of a training step.
+        Duration of a training step.
     steps, minutes
-        Length of the run, whichever limit it reaches first.
+        Length of the run, up to the limit that is reached first.
     memory_bytes, free_bytes
-        Memory that the run needs, and what the device has left.
+        Required memory, and free memory of the device.
     """
 
     step_s: float
@@ -162,11 +74,11 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Whether the memory suffices."""
+        """Whether the free memory suffices."""
         return self.memory_bytes < self.free_bytes
 
     def sentence(self) -> str:
-        """One or two sentences for people; where memory lacks, what to lower."""
+        """Summary in one or two sentences, with advice if the memory is too small."""
         needed, free = (bytes_in_words(n) for n in (self.memory_bytes, self.free_bytes))
         text = (
             f"About {duration(self.minutes)} for {_rounded(self.steps)} steps of "
@@ -177,48 +89,55 @@ class Estimate:
         return f"{text} That is too much: lower {MEMORY_SETTINGS}."
 
 
-def estimate(config: RunConfig, data: TrainingData) -> Estimate:
-    """What a run with these settings and data will need.
-
-    Takes a second, the first time on a device a little more. The thread that calls
-    decides how many cores are measured (``torch.set_num_threads``).
+def forecast(config: RunConfig, data: TrainingData) -> Estimate:
+    """Estimate a run that has not been started, such as for the window.
 
     Raises
     ------
     ValueError
-        If settings and data do not fit together, as `Trainer` would.
+        If settings and data do not fit together, as in `Trainer`.
+    """
+    task = build_task(config, data)
+    return estimate(choose_batch_sizes(config, task), task)
+
+
+def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
+    """Estimate time and memory of a run.
+
+    Takes about a second, longer the first time on a device. The number of cores is that
+    of the calling thread (``torch.set_num_threads``).
+
+    Parameters
+    ----------
+    config
+        Settings with the batch sizes of the run, see `choose_batch_sizes`.
+    task
+        Task of the run.
     """
     device = choose_device(config.training.device)
-    config = with_volumes(config, data)
-    task = build_task(config, data)
     cost = _cost(config, task)
-    step_s = _seconds(config, task, cost, device)
+    free_bytes = free_memory(device)
+    step_s = _step_s(config, task, cost, device, free_bytes)
     steps, minutes = task.training.steps, task.training.minutes
     if minutes is not None:
         steps = min(steps, math.ceil(60 * minutes / step_s))
-    memory = cost.memory_bytes + OVERHEAD_BYTES
-    return Estimate(step_s, steps, steps * step_s / 60, memory, free_memory(device))
+    memory_bytes = cost.memory_bytes + OVERHEAD_BYTES
+    return Estimate(step_s, steps, steps * step_s / 60, memory_bytes, free_bytes)
 
 
-def with_volumes(config: RunConfig, data: TrainingData) -> RunConfig:
-    """Settings of a new run, with the volumes of a step as numbers if a GPU has a say.
+def choose_batch_sizes(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
+    """Fill in empty batch sizes on a CUDA device.
 
-    On a CUDA device as many as its free memory holds by the estimate, a power of two
-    up to `MOST_VOLUMES`. The estimate is that of float32, so that bfloat16 needs less.
-    On other devices, and where the settings say a number, nothing is changed.
-
-    Raises
-    ------
-    ValueError
-        If settings and data do not fit together.
+    Chooses the largest power of two, up to ``MAX_BATCH_SIZE``, whose estimated float32
+    memory fits into the free memory. Given batch sizes and other devices: unchanged.
     """
     training = config.training
     device = choose_device(training.device)
     given = training.critic_batch_size or training.generator_batch_size
     if device.type != "cuda" or given:
         return config
-    usable = USED_SHARE * free_memory(device) - OVERHEAD_BYTES
-    task, n = build_task(config, data), MOST_VOLUMES
+    usable = USABLE_MEMORY_FRACTION * free_memory(device) - OVERHEAD_BYTES
+    n = MAX_BATCH_SIZE
     while True:
         config = config.changed(critic_batch_size=n, generator_batch_size=n)
         if n <= VOLUMES or _cost(config, task).memory_bytes <= usable:
@@ -227,17 +146,70 @@ def with_volumes(config: RunConfig, data: TrainingData) -> RunConfig:
 
 
 def _cost(config: RunConfig, task: Task[Any, Any]) -> StepCost:
-    channels, values = task.transform.channels, task.transform.range
-    return step_cost(config, channels, output_of(values), task.isotropic)
+    output = output_of(task.transform.range)
+    return step_cost(config, task.transform.channels, output, task.isotropic)
 
 
-def _seconds(
-    config: RunConfig, task: Task[Any, Any], cost: StepCost, device: torch.device
+def step_cost(
+    config: RunConfig, channels: int, output: Output, isotropic: bool
+) -> StepCost:
+    """Count operations and memory of a training step without computing it.
+
+    Parameters
+    ----------
+    channels, output
+        See `generator_spec`.
+    isotropic
+        Whether all viewing directions share one set of images.
+
+    Raises
+    ------
+    ValueError
+        If the settings do not fit together.
+    """
+    spec = generator_spec(config, channels, output)
+    edges = _image_shape(config)
+    if edges:
+        check_training_size(spec, config.architecture.patch_size)
+
+    def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
+        return torch.empty(n, channels, *edges, device=META)
+
+    counter = Counter()
+    with counter:
+        gan = AdversarialStep(config, spec, isotropic, META)
+        allocated = counter.bytes
+        gan.step(real, 0.0)
+        first, moments = counter.take(), counter.bytes - allocated
+        gan.step(real, 0.0)
+        second = counter.take()
+    # Only the first step has a penalty; the optimiser's moments are allocated at its
+    # end.
+    fraction = 1 / config.objective.penalty_interval
+    return StepCost(
+        fraction * first.operations + (1 - fraction) * second.operations,
+        fraction * first.calls + (1 - fraction) * second.calls,
+        max(first.memory_bytes + moments, second.memory_bytes),
+    )
+
+
+def _image_shape(config: RunConfig) -> tuple[int, ...]:
+    """Rows and columns of a training image; points have none."""
+    patch = config.architecture.patch_size
+    return (patch, patch) if config.architecture.dimensions > 1 else ()
+
+
+def _step_s(
+    config: RunConfig,
+    task: Task[Any, Any],
+    cost: StepCost,
+    device: torch.device,
+    free_bytes: int,
 ) -> float:
-    """Seconds of a step: by the speed for volumes, or by steps of few images."""
+    """Duration of a step: for volumes from the machine's speed, else from a probe."""
     threads = torch.get_num_threads()
-    lacks = cost.memory_bytes > free_memory(device)
-    if lacks or config.architecture.dimensions == len(AXES):
+    too_large = cost.memory_bytes > free_bytes
+    if too_large or config.architecture.dimensions == len(AXES):
         return cost.seconds(machine_speed(device, threads))
     most = max(config.training.volumes)
     channels, output = task.transform.channels, output_of(task.transform.range)
@@ -246,64 +218,19 @@ def _seconds(
         n: step_cost(timed_settings(config, n), channels, output, True).operations
         for n in (found.few.images, found.more.images)
     }
-    game = config.objective
-    moves = game.critic_steps + game.generator_steps
-    return found.seconds(operations, cost.operations, moves)
-
-
-def step_cost(
-    config: RunConfig, channels: int, output: Output, isotropic: bool
-) -> StepCost:
-    """Count what a training step takes, without computing it.
-
-    Parameters
-    ----------
-    channels, output
-        See `generator_spec`.
-    isotropic
-        Whether one set of images stands for all axes.
-
-    Raises
-    ------
-    ValueError
-        If the settings do not fit together.
-    """
-    spec = generator_spec(config, channels, output)
-    patch = config.architecture.patch_size
-    edges: tuple[int, ...] = (patch, patch)
-    if config.architecture.dimensions == 1:
-        edges = ()
-    else:
-        check_training_size(spec, patch)
-
-    def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
-        return torch.empty(n, channels, *edges, device=META)
-
-    counter = Counter()
-    with counter:
-        game = Game(config, spec, isotropic, META)
-        alive = counter.bytes
-        game.step(real, 0.0)
-        first, moments = counter.take(), counter.bytes - alive
-        game.step(real, 0.0)
-        second = counter.take()
-    share = 1 / config.objective.penalty_interval
-    return StepCost(
-        share * first.operations + (1 - share) * second.operations,
-        share * first.calls + (1 - share) * second.calls,
-        # The first step has a penalty, but Adam's moments come only at its end.
-        max(first.memory_bytes + moments, second.memory_bytes),
-    )
+    objective = config.objective
+    updates = objective.critic_steps + objective.generator_steps
+    return found.seconds(operations, cost.operations, updates)
 
 
 @functools.cache
 def machine_speed(device: torch.device, threads: int) -> float:
-    """Operations per second that training reaches; measured once and remembered.
+    """Operations per second reached in training; measured once.
 
     Parameters
     ----------
     threads
-        Threads that torch uses at the moment.
+        Threads that torch currently uses.
     """
     spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
     shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
@@ -313,7 +240,7 @@ def machine_speed(device: torch.device, threads: int) -> float:
     generator = build_generator(spec, torch.Generator()).to(device)
     latents = latents.to(device)
     seconds: list[float] = []
-    while sum(seconds) < PROBE_S or len(seconds) < 2:
+    while sum(seconds) < SPEED_TEST_S or len(seconds) < 2:
         started = time.perf_counter()
         generator(latents).mean().backward()
         if device.type == "cuda":
@@ -325,30 +252,127 @@ def machine_speed(device: torch.device, threads: int) -> float:
     return float(counter.take().operations / min(seconds[1:]))
 
 
+@dataclass(frozen=True)
+class Timed:
+    """Duration of a step with one critic and one generator update."""
+
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Two timed steps; the same one twice if a single step sufficed."""
+
+    few: Timed
+    more: Timed
+
+    def seconds(
+        self, operations: dict[int, float], step_operations: float, updates: int
+    ) -> float:
+        """Duration of another step of the same networks.
+
+        Linear model: a constant time per weight update plus a time proportional to the
+        operations.
+
+        Parameters
+        ----------
+        operations
+            Operations of the timed steps, by number of images.
+        step_operations
+            Operations of the other step.
+        updates
+            Number of network updates in the other step; timed steps have two.
+        """
+        few, more = self.few, self.more
+        whole = operations[more.images]
+        per_operation = more.seconds / whole
+        if more.images > few.images:
+            slope = (more.seconds - few.seconds) / (whole - operations[few.images])
+            # Noise must not make the time of the updates negative.
+            per_operation = min(per_operation, max(slope, 0.0))
+        constant = more.seconds - per_operation * whole
+        return per_operation * step_operations + constant * updates / 2
+
+
+def timed_settings(config: RunConfig, images: int) -> RunConfig:
+    """Settings of a step with one critic and one generator update."""
+    training = {
+        "critic_batch_size": images,
+        "generator_batch_size": images,
+        "share_batch": False,
+    }
+    updates = {"critic_steps": 1, "generator_steps": 1, "penalty_interval": 1}
+    return RunConfig(
+        architecture=config.architecture,
+        objective=config.objective,
+        optimiser=config.optimiser,
+    ).changed(
+        **{**training, **updates, "critic_heads": False, "straight_through": False}
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def probe(
+    config: RunConfig, channels: int, output: Output, device: torch.device, threads: int
+) -> Probe:
+    """Time steps on dummy images; once for the same settings.
+
+    Parameters
+    ----------
+    config
+        `timed_settings` with the largest number of images.
+    channels, output
+        See `generator_spec`.
+    threads
+        Threads that torch currently uses.
+    """
+    most, _ = config.training.volumes
+    gan = AdversarialStep(
+        config, generator_spec(config, channels, output), True, device
+    )
+    edges = _image_shape(config)
+
+    def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
+        return torch.zeros(n, channels, *edges)
+
+    found: list[Timed] = []
+    images = min(FIRST_PROBE_IMAGES, most)
+    while True:
+        gan.config = timed_settings(config, images)
+        started = time.perf_counter()
+        # Reading the losses waits for the device.
+        gan.step(real, 0.0).tolist()
+        found.append(Timed(images, time.perf_counter() - started))
+        if images == most or (len(found) > 1 and found[-1].seconds > PROBE_STEP_S):
+            return Probe(found[-2] if len(found) > 1 else found[-1], found[-1])
+        images = min(PROBE_GROWTH * images, most)
+
+
 def free_memory(device: torch.device) -> int:
-    """Bytes that the device has left."""
+    """Free memory of the device, in bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
 
 
 def patch_sizes(config: RunConfig) -> dict[int, int]:
-    """Patch sizes that the networks can have: patch size -> latent size.
+    """Patch sizes that the networks support: patch size -> latent size.
 
     Empty if the other settings of the networks do not fit together.
     """
     try:
         with META:
-            # The channels of the material do not change any size.
+            # The number of material channels does not affect any size.
             rule = build_generator(volume_spec(config, 2, "phases")).size_rule
     except ValueError:
         return {}
-    halved = 2 ** len(config.architecture.critic_widths)
+    stride = 2 ** len(config.architecture.critic_widths)
     sizes = {rule.output_size(n): n for n in range(2, LARGEST_PATCH)}
     return {
         patch: latent
         for patch, latent in sizes.items()
-        if halved <= patch <= LARGEST_PATCH and patch % halved == 0
+        if stride <= patch <= LARGEST_PATCH and patch % stride == 0
     }
 
 
@@ -357,6 +381,6 @@ def _few_digits(seconds: float) -> str:
 
 
 def _rounded(n: int) -> str:
-    """Two digits are more than an estimate knows."""
+    """Two significant digits, the precision of an estimate."""
     digits = max(len(str(n)) - 2, 0)
     return f"{round(n, -digits):,}"

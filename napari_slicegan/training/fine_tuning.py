@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.adversarial_step import Game
+    from napari_slicegan.training.adversarial_step import AdversarialStep
     from napari_slicegan.training.tasks import TrainingData
 
 logger = logging.getLogger(__name__)
@@ -59,11 +59,11 @@ def take_weights(trainer: Trainer, source: Path) -> None:
     """
     run = RunFolder.open(source) if source.is_dir() else None
     if run is not None and run.checkpoints():
-        take_checkpoint(trainer.game, run.load_checkpoint()["game"])
+        take_checkpoint(trainer.gan, run.load_checkpoint()["game"])
     else:
         weights = load_any_generator(source).network.state_dict()
-        averaged = trainer.game.averaged.network
-        for network in (trainer.game.generator, averaged):
+        averaged = trainer.gan.averaged.network
+        for network in (trainer.gan.generator, averaged):
             _take(network, weights, "generator")
 
 
@@ -90,7 +90,7 @@ def settings_of(source: str | Path) -> RunConfig:
     )
 
 
-def take_checkpoint(game: Game, state: dict[str, Any]) -> None:
+def take_checkpoint(game: AdversarialStep, state: dict[str, Any]) -> None:
     """Take over the networks of another game, as far as they have the same shapes.
 
     Raises

@@ -1,7 +1,7 @@
-"""Losses of training steps, left on the device until somebody must know them.
+"""History of the losses, which stay on the device until they are read.
 
-Asking a GPU for a number stops the program until the GPU has done all it was given; it
-then idles until the program has handed it the next work.
+Reading a number from a GPU waits for all its queued work; the GPU then idles until the
+next work is queued.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 READ_EVERY = 10
-"""Steps from one reading to the next where this makes the device wait."""
+"""Steps between two readings on devices with asynchronous execution."""
 
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Losses of one training step, means over critics and over steps of each side."""
+    """Losses of one training step, means over critics and over updates."""
 
     critic: float
     generator: float
@@ -33,22 +33,21 @@ class StepLosses:
 
 
 class LossHistory:
-    """Losses of the steps since the last save, and what else is kept of each step.
+    """Losses and other columns of the steps since the last save.
 
     Parameters
     ----------
     device
-        Where the steps are computed. A processor has nothing to wait for: its losses
-        are read after each step.
+        Training device. On the CPU losses are read after each step.
 
     Attributes
     ----------
     every
-        Steps from one reading to the next, after the first step.
+        Steps between two readings, after the first step.
     last
-        Losses of the last step that was read; not a number before.
+        Losses of the last step that was read; nan before.
     are_finite
-        Whether all losses and weights were so at the last reading.
+        Whether all losses and weights were finite at the last reading.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -60,21 +59,21 @@ class LossHistory:
         self._rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     def add(self, losses: Tensor) -> None:
-        """Take the losses of a step, [3], as they are on the device."""
+        """Add the losses of a step, [3], on the device."""
         self._waiting.append(losses)
 
     @property
     def is_due(self) -> bool:
-        """Whether to read now: after the first step, then every so many steps."""
+        """Whether to read now: after the first step, then at intervals."""
         return len(self._waiting) >= self.every or math.isnan(self.last.critic)
 
     def read(self, weights_are_finite: Callable[[], Tensor]) -> None:
-        """Wait for the device, and read all losses that have not been read, at once.
+        """Read all unread losses from the device in one transfer.
 
         Parameters
         ----------
         weights_are_finite
-            Gives a truth value on the device.
+            Returns a boolean tensor on the device.
         """
         if not self._waiting:
             return
@@ -86,10 +85,10 @@ class LossHistory:
         self.last, self.are_finite = self._read[-1], bool(fine)
         self._waiting = []
 
-    def note(
+    def add_row(
         self, step: int, elapsed_s: float, columns: Iterable[str], quality: Any
     ) -> None:
-        """Keep what else is known of a step; its measured quality may be None."""
+        """Add the other columns of a step; the quality is None if not measured."""
         row = {"step": step, "elapsed_s": round(elapsed_s, 3)}
         measured = {
             name: "" if quality is None else getattr(quality, name) for name in columns
@@ -97,7 +96,7 @@ class LossHistory:
         self._rows.append((row, measured))
 
     def take_rows(self) -> list[dict[str, Any]]:
-        """Rows of all steps since the last time; their losses must have been read."""
+        """Take the rows of all steps since the last call; reads must be complete."""
         steps = zip(self._rows, self._read, strict=True)
         self._rows, self._read = [], []
         return [

@@ -1,4 +1,4 @@
-"""Sources of real samples on the device and shared among processes."""
+"""Sources of real samples on the training device and sharded across processes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from napari_slicegan.runtime.devices import to_device
 if TYPE_CHECKING:
     from napari_slicegan.runtime.distributed import DistributedContext
 
-LARGEST_BYTES = 2**30
-"""Images that need more memory as network values stay where they are."""
-FLOAT = 4
+MAX_DEVICE_BYTES = 2**30
+"""Images that need more memory as network values stay on the CPU."""
+FLOAT32_BYTES = 4
 
 
 class CropsOnDevice(Source):
-    """Gives the crops of a `PatchSampler`, on another device."""
+    """The crops of a `PatchSampler`, cut on a GPU."""
 
     def __init__(self, source: PatchSampler, device: torch.device) -> None:
         self._source = source
@@ -31,7 +31,7 @@ class CropsOnDevice(Source):
         self._pixels = torch.cat(pixels).to(device)
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Choose `n` crops, as on the processor."""
+        """Choose `n` crops, the same ones as on the CPU."""
         return self._source.draw(n, rng)
 
     def take(self, chosen: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class CropsOnDevice(Source):
 
 
 class ImagesOnDevice(Source):
-    """Gives the images of an `ImageSampler` that does not roll, on another device."""
+    """The images of an `ImageSampler` without random shifts, stored on a GPU."""
 
     def __init__(self, source: ImageSampler, device: torch.device) -> None:
         self._source = source
@@ -57,7 +57,7 @@ class ImagesOnDevice(Source):
         self._images = source.transform.forward(source.values).to(device)
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Choose `n` images, as on the processor."""
+        """Choose `n` images, the same ones as on the CPU."""
         return self._source.draw(n, rng)
 
     def take(self, chosen: Tensor) -> Tensor:
@@ -65,36 +65,39 @@ class ImagesOnDevice(Source):
         return self._images[to_device(chosen[:, 0], self._device)]
 
 
-def on_device(source: Source, device: torch.device) -> Source:
-    """Source of the same samples that cuts them on a GPU, where this is possible.
+def move_to_device(source: Source, device: torch.device) -> Source:
+    """Source of the same samples on the device, if possible.
 
-    Images that are too large, labelled, or rolled at random are cut on the processor:
-    while a GPU computes a step, the program has the time to do so.
+    Images that are too large, labelled or shifted at random stay on the CPU, which is
+    idle while a GPU computes a step.
     """
     if device.type == "cpu":
         return source
     if isinstance(source, PatchSampler) and not source.is_labelled:
-        fits = FLOAT * source.transform.channels * source.n_pixels <= LARGEST_BYTES
+        fits = (
+            FLOAT32_BYTES * source.transform.channels * source.n_pixels
+            <= MAX_DEVICE_BYTES
+        )
         return CropsOnDevice(source, device) if fits else source
     if isinstance(source, ImageSampler) and not source.roll:
-        fits = FLOAT * source.values.size <= LARGEST_BYTES
+        fits = FLOAT32_BYTES * source.values.size <= MAX_DEVICE_BYTES
         return ImagesOnDevice(source, device) if fits else source
     return source
 
 
-class SharedSource(Source):
-    """A source from which all processes draw together.
+class ShardedSource(Source):
+    """A source sharded across processes.
 
-    All of them draw the same numbers, and each cuts only its own samples: together
-    they see what one process would see of a batch as large as all of theirs.
+    All processes draw the same random numbers and each cuts only its own samples, so
+    that together they see one global batch.
 
     Parameters
     ----------
     parts
-        Equal parts that a batch consists of, such as those of three axes; each
-        process gets its shard of each part. A critic that is updated for each axis
-        in turn has one part; in the generator's step a pairing objective then pairs
-        other images than one process would.
+        Number of equal parts of a batch, such as three axes; each process gets its
+        shard of each part. A critic updated per axis has one part; a relativistic
+        objective then pairs other images in the generator step than a single process
+        would.
     """
 
     def __init__(
@@ -114,7 +117,8 @@ class SharedSource(Source):
         return self._source.take(chosen)
 
 
-def shared(source: Source, distributed: DistributedContext, parts: int) -> Source:
-    """Source of this process's shard; a process that trains alone takes all."""
-    alone = distributed.world_size == 1
-    return source if alone else SharedSource(source, distributed, parts)
+def shard_source(source: Source, distributed: DistributedContext, parts: int) -> Source:
+    """Source of this process's shard; a single process gets the source itself."""
+    if distributed.world_size == 1:
+        return source
+    return ShardedSource(source, distributed, parts)

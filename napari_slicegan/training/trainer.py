@@ -15,51 +15,58 @@ from napari_slicegan.models.generator_file import trained_network
 from napari_slicegan.runtime.devices import memory_in_use, prepare
 from napari_slicegan.runtime.distributed import Decision, distributed_context
 from napari_slicegan.runtime.memory import memory_explained
-from napari_slicegan.training.adversarial_step import Game
-from napari_slicegan.training.clock import RunClock, shared_epochs
-from napari_slicegan.training.estimates import with_volumes
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import (
+    FinishReason,
+    RunClock,
+    StepReport,
+    shared_epochs,
+)
+from napari_slicegan.training.estimates import choose_batch_sizes
 from napari_slicegan.training.history import LossHistory
-from napari_slicegan.training.report import FinishReason, StepReport
 from napari_slicegan.training.run_folder import RunFolder
-from napari_slicegan.training.sources import on_device, shared
+from napari_slicegan.training.sources import move_to_device, shard_source
 from napari_slicegan.training.tasks import build_task
 
 if TYPE_CHECKING:
     import torch
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.tasks import TrainingData
+    from napari_slicegan.training.tasks import Task, TrainingData
 
 logger = logging.getLogger(__name__)
 
-OF_ANY_RANK = (FinishReason.STOPPED, FinishReason.DIVERGED)
-"""Reasons of any process; the others are found by the clock of process 0."""
+ANY_RANK_REASONS = (FinishReason.STOPPED, FinishReason.DIVERGED)
+"""Reasons that any process may give; the others come from the clock of process 0."""
 
 
 class Trainer:
-    """Trains a generator on images, once; owns pause, stop and the clock of the run.
+    """Trains a generator; owns pause, stop and the clock of the run.
 
-    `pause`, `unpause` and `stop` may be called from any thread. A trainer runs once: to
-    continue a run that has ended, make another trainer with `resume`.
+    `pause`, `unpause` and `stop` may be called from any thread. A trainer runs once;
+    use `resume` to continue a run that has ended.
 
-    In a program that ``torchrun`` started, all its processes train together: each
-    makes the same calls, and process 0 keeps the run folder, the clock and previews.
+    Under ``torchrun`` all processes train together: each makes the same calls, and
+    process 0 owns the run folder, the clock and the previews.
 
     Parameters
     ----------
     config
         All settings.
     images
-        The micrographs, which say whether the material is isotropic; or a set of
-        images for a generator of images.
+        Training data: micrographs, or an image set for a generator of images.
     folder
-        Where process 0 keeps the run; None keeps nothing.
+        Run folder of process 0; None writes no files.
+    task
+        Task of these settings and images, if already built.
 
     Attributes
     ----------
+    gan
+        Networks and optimisers.
     on_pause
         Called in the thread of the run: with True when a pause has begun and the run is
-        saved, with False when training continues after it.
+        saved, with False when training continues.
 
     Raises
     ------
@@ -68,24 +75,32 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, images: TrainingData, folder: RunFolder | None = None
+        self,
+        config: RunConfig,
+        images: TrainingData,
+        folder: RunFolder | None = None,
+        task: Task[Any, Any] | None = None,
     ) -> None:
         self.config = config
-        # Of the kind that the task takes: it refuses others.
+        # The task has checked the type.
         self.images: Any = images
         self.distributed = distributed = distributed_context()
         self.folder = folder if distributed.is_main else None
         self.device = distributed.device(config.training.device)
-        self.task = task = build_task(config, images)
+        self.task = task = build_task(config, images) if task is None else task
         self.transform = task.transform
         self.monitor = task.monitor
         with memory_explained():
-            self.game = Game(
+            self.gan = AdversarialStep(
                 config, task.spec, task.isotropic, self.device, distributed
             )
         self.samplers = [
-            shared(on_device(one, self.device), distributed, self.game.axes_in_a_batch)
-            for one in task.samplers
+            shard_source(
+                move_to_device(source, self.device),
+                distributed,
+                self.gan.axes_in_a_batch,
+            )
+            for source in task.samplers
         ]
         self.losses = LossHistory(self.device)
         self.step = 0
@@ -95,7 +110,7 @@ class Trainer:
         self.images_seen = 0
         self.on_pause: Callable[[bool], None] | None = None
         self._stop = threading.Event()
-        # Cleared while a pause is asked for.
+        # Cleared while a pause is requested.
         self._go = threading.Event()
         self._go.set()
         self._saved_step = -1
@@ -111,31 +126,36 @@ class Trainer:
         path: str | Path,
         prepare: Callable[[Trainer], None] | None = None,
     ) -> Trainer:
-        """Start a run in a new folder; the folder is made only if all is well.
+        """Start a run in a new folder, which is created last, after all checks.
 
         Parameters
         ----------
         config, images
-            As of the class; empty batch sizes are chosen by the memory of the GPU.
+            As in the class; on a GPU, empty batch sizes are chosen by its memory.
         path
             New or empty folder.
         prepare
             Called with the trainer before anything is written, such as to load weights.
         """
         distributed = distributed_context()
+        task = distributed.raise_on_all_ranks(lambda: build_task(config, images))
         chosen = distributed.raise_on_all_ranks(
-            lambda: with_volumes(config, images) if distributed.is_main else config
+            lambda: choose_batch_sizes(config, task) if distributed.is_main else config
         )
-        same = parse_config(distributed.broadcast(chosen.model_dump()))
-        trainer = distributed.raise_on_all_ranks(lambda: cls(same, images))
+        chosen = parse_config(distributed.broadcast(chosen.model_dump()))
+        # Epochs depend on the batch size: a changed one needs another task.
+        built = task if chosen == config else None
+        trainer = distributed.raise_on_all_ranks(
+            lambda: cls(chosen, images, task=built)
+        )
         if prepare is not None:
             distributed.raise_on_all_ranks(lambda: prepare(trainer))
-        distributed.raise_on_all_ranks(lambda: trainer.keep_in(path))
+        distributed.raise_on_all_ranks(lambda: trainer.create_run_folder(path))
         return trainer
 
     @classmethod
     def resume(cls, path: str | Path, **changes: Any) -> Trainer:
-        """Go on with an earlier run from its last checkpoint.
+        """Continue an earlier run from its last checkpoint.
 
         Parameters
         ----------
@@ -147,7 +167,7 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the folder holds no run that can go on, or another setting is changed.
+            If the folder holds no run that can be resumed, or a fixed setting changes.
         """
         return distributed_context().raise_on_all_ranks(
             lambda: cls._resumed(path, changes)
@@ -167,25 +187,26 @@ class Trainer:
                 folder.write_config(config)
         return trainer
 
-    def keep_in(self, path: str | Path) -> None:
-        """Keep the run in a new folder; refuses as `RunFolder.create` does."""
+    def create_run_folder(self, path: str | Path) -> None:
+        """Create the run folder; raises as `RunFolder.create` does."""
         if self.distributed.is_main:
             self.folder = RunFolder.create(path, self.config, self.images)
 
     def run(self) -> Generator[StepReport, None, FinishReason]:
         """Train until a limit is reached or :meth:`stop` is called; once per trainer.
 
-        Yields a report after each step and returns the reason of the end. Time that the
-        caller spends between two reports is no training time, nor are pauses. Whatever
-        ends it between two steps, also the closing of this generator, the last step is
-        saved; after a fault within a step the checkpoint before stays the last one.
+        Yields a report after each step and returns the reason for the end. Pauses and
+        the caller's work between two reports do not count as training time. The last
+        completed step is saved whenever the run ends between two steps, including when
+        this generator is closed; after an error within a step the previous checkpoint
+        remains the last one.
 
         Raises
         ------
         RuntimeError
             If this trainer has run before.
         ValueError
-            If the memory does not suffice; names the settings to lower.
+            If memory runs out; names the settings to lower.
         """
         if self._has_run:
             raise RuntimeError(
@@ -193,12 +214,12 @@ class Trainer:
                 "or ended; make another with Trainer.resume, or a new Trainer."
             )
         self._has_run = True
-        return self._run()
+        return self._steps()
 
     def pause(self) -> None:
         """Pause after the current step, save the run and wait for :meth:`unpause`.
 
-        Call it from another thread than that of the run, which waits in the pause.
+        Call it from another thread: the thread of the run blocks while paused.
         """
         self._go.clear()
 
@@ -210,22 +231,22 @@ class Trainer:
     """Name of `unpause` in version 0.1."""
 
     def stop(self) -> None:
-        """End the run after the current step, also in a pause; it is saved."""
+        """Stop and save the run after the current step, also while paused."""
         self._stop.set()
         self._go.set()
 
     @property
     def is_paused(self) -> bool:
-        """Whether a pause is asked for in this process."""
+        """Whether a pause is requested in this process."""
         return not self._go.is_set()
 
-    def _run(self) -> Generator[StepReport, None, FinishReason]:
-        self._begin()
-        reason = yield from self._steps()
-        self.distributed.barrier()  # until process 0 has saved
-        return reason
-
     def _steps(self) -> Generator[StepReport, None, FinishReason]:
+        self.distributed.broadcast_state(self._state, self._load_state)
+        prepare(self.device, self.config.training.threads)
+        self.clock.start()
+        # Runs with epochs also show the untrained generator.
+        if self.distributed.is_main and self.step == 0 and self.clock.ends_epoch(0):
+            self._observe()
         between_steps = True
         try:
             while (decision := self._decide()).reason is None:
@@ -239,22 +260,25 @@ class Trainer:
                     self.clock.count_save()
                 between_steps = True
                 yield report
-                # What the caller did with the report is no training.
+                # The caller's work is not training time.
                 self.clock.skip()
             if decision.reason is FinishReason.MINUTES:
                 self.clock.finish()
                 self._saved_step = -1
-            return (self._read_losses() and decision.reason) or FinishReason.DIVERGED
+            reason = (self._read_losses() and decision.reason) or FinishReason.DIVERGED
         finally:
             if between_steps and self._saved_step != self.step and self.step > 0:
                 self.save()
+        self.distributed.barrier()  # until process 0 has saved
+        return reason
 
     def _decide(self) -> Decision[FinishReason]:
-        """Decide with all processes how the run continues; waits in a pause."""
+        """Agree with all processes on how to continue; blocks while paused."""
         in_pause = False
         while True:
             decision = self.distributed.all_reduce_decision(
-                Decision(self._own_reason(), self.is_paused, self.progress), OF_ANY_RANK
+                Decision(self._own_reason(), self.is_paused, self.progress),
+                ANY_RANK_REASONS,
             )
             if decision.reason is not None or not decision.is_paused:
                 break
@@ -270,7 +294,7 @@ class Trainer:
         return decision
 
     def _own_reason(self) -> FinishReason | None:
-        """Why this process would end the run now."""
+        """Reason for which this process would end the run now."""
         if not self.losses.are_finite:
             return FinishReason.DIVERGED
         reason = self.clock.reason(self.step)
@@ -279,7 +303,7 @@ class Trainer:
         return reason
 
     def _begin_pause(self) -> bool:
-        """Stop the clock and save; whether there is something worth continuing."""
+        """Stop the clock and save; False if the run has diverged."""
         self.clock.count()
         if self.step > 0 and self._saved_step != self.step:
             self.save()
@@ -288,18 +312,10 @@ class Trainer:
             self.on_pause(True)
         return self.losses.are_finite
 
-    def _begin(self) -> None:
-        """Start the clock; runs with epochs show what the first weights make."""
-        self.distributed.broadcast_state(self._state, self._load_state)
-        prepare(self.device, self.config.training.threads)
-        self.clock.start()
-        if self.distributed.is_main and self.step == 0 and self.clock.ends_epoch(0):
-            self._observe()
-
     def save(self) -> None:
         """Write checkpoint, history and generator to the run folder.
 
-        Nothing is written of weights or losses that are not finite.
+        Writes nothing if weights or losses are not finite.
         """
         if self.folder is None or not self._read_losses():
             return
@@ -311,65 +327,65 @@ class Trainer:
         self._saved_step = self.step
 
     def trained_generator(self, n_volumes: int = 32) -> Any:
-        """The averaged generator as it is now, ready to use.
+        """The averaged generator in its current state, ready to use.
 
         Parameters
         ----------
         n_volumes
-            Volumes that its statistics are measured on.
+            Number of volumes for its batch-norm statistics.
         """
-        self.game.recalibrate(n_volumes)
+        self.gan.recalibrate(n_volumes)
         return trained_network(
-            self.game.averaged.network,
-            self.game.matched(self.transform, self.images, n_volumes),
+            self.gan.averaged.network,
+            self.gan.matched_transform(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
             self.images.name,
         )
 
     def preview(self) -> Any:
-        """What the generator makes now, always of the same latents.
+        """Current output of the generator for fixed latents.
 
         Returns
         -------
         Volume, Sheet or Scatter
-            A volume of the training size or a little more; a sheet of images; points.
+            A volume of about the training size; a sheet of images; points.
         """
         return self.task.preview(self.trained_generator(8))
 
     @property
     def progress(self) -> float:
-        """Share of the run that is over."""
+        """Completed fraction of the run, 0 to 1."""
         return self.clock.progress(self.step)
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds that the run took up to its last step, pauses left out."""
+        """Training time up to the last step, without pauses."""
         return self.clock.elapsed_s
 
     @property
     def unsaved_s(self) -> float:
-        """Seconds of training up to the last step that no checkpoint holds yet."""
+        """Training time since the last checkpoint."""
         return self.clock.unsaved_s
 
     @property
     def next_step_s(self) -> float:
-        """Expected seconds of the next step, what is measured and a save after it.
+        """Expected duration of the next step with monitoring and a save.
 
-        The longest of the last steps counts; 0 before the first one.
+        Uses the longest of the most recent steps; 0 before the first one.
         """
         return self.clock.next_step_s(self.step)
 
     def _read_losses(self) -> bool:
-        """Wait for the device; whether neither losses nor weights have diverged."""
-        self.losses.read(self.game.is_finite)
+        """Read the losses from the device; return whether all are finite."""
+        self.losses.read(self.gan.is_finite)
         return self.losses.are_finite
 
     def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
-        """Report of the step, and whether a checkpoint is due."""
+        """Train; return the report of the step and whether a checkpoint is due."""
         is_main = self.distributed.is_main
         quality = preview = None
         with memory_explained():
-            self.losses.add(self.game.step(self._real, progress))
+            self.losses.add(self.gan.step(self._real, progress))
             self.step += 1
             is_monitored = self.clock.is_monitored(self.step)
             if self.losses.is_due or is_monitored:
@@ -378,17 +394,18 @@ class Trainer:
             if is_monitored and is_main:
                 quality, preview = self._observe()
         if is_main:
-            self.losses.note(self.step, self.elapsed_s, self.monitor.columns, quality)
+            self.losses.add_row(
+                self.step, self.elapsed_s, self.monitor.columns, quality
+            )
         save_now = is_main and self.clock.checkpoint_is_due(self.step)
         if save_now:
             self._read_losses()
         return self._report(quality, preview), save_now
 
     def _observe(self) -> tuple[Any, Any]:
-        """Measure the quality of a preview and write its picture; returns both.
+        """Make a preview, measure its quality and write its picture.
 
-        A fault here does not end the run: it is reported once, and what could not be
-        made is None.
+        A failure does not end the run: it is reported once, and the result is None.
         """
         quality = None
         preview = self._monitored("making the preview", self.preview)
@@ -400,7 +417,7 @@ class Trainer:
         return quality, preview
 
     def _write_preview(self, preview: Any) -> None:
-        """Write its picture to the run folder; after an epoch also as a sheet."""
+        """Write the picture of a preview; at the end of an epoch also as a sheet."""
         if self.folder is None:
             return
         picture = self.task.picture(preview)
@@ -409,11 +426,11 @@ class Trainer:
             self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)
 
     def _monitored(self, what: str, work: Callable[..., Any], *args: Any) -> Any:
-        """Result of a part of the monitoring; None, and a warning, if it fails."""
+        """Result of a part of the monitoring; None and a warning if it fails."""
         try:
             with memory_explained():
                 return work(*args)
-        except Exception as error:  # noqa: BLE001 a run is worth more than its preview
+        except Exception as error:  # noqa: BLE001 monitoring must not end a run
             kind = type(error)
             if (what, kind) in self._monitor_faults:
                 return None
@@ -422,7 +439,7 @@ class Trainer:
             text = str(error) if plain else f"{kind.__name__}: {error}"
             warning = f"Step {self.step}: {what} failed ({text}); training continues."
             logger.warning(warning)
-            # As text: a record with the traceback would keep the networks alive.
+            # As text: a log record with the traceback would keep the networks alive.
             logger.debug("%s", traceback.format_exc())
             self._warnings.append(warning)
             return None
@@ -456,13 +473,13 @@ class Trainer:
 
     def _state(self) -> dict[str, Any]:
         return {
-            "game": self.game.state_dict(),
+            "game": self.gan.state_dict(),
             "step": self.step,
             "images_seen": self.images_seen,
             **self.clock.state_dict(),
         }
 
     def _load_state(self, state: dict[str, Any]) -> None:
-        self.game.load_state_dict(state["game"])
+        self.gan.load_state_dict(state["game"])
         self.step, self.images_seen = state["step"], state["images_seen"]
         self.clock.load_state_dict(state)

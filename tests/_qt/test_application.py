@@ -135,7 +135,7 @@ from qtpy.QtCore import QTimer
 
 from napari_slicegan._qt import closing
 from napari_slicegan.cli.parser import main
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 
 closing.GRACE_S = closing.LIMIT_S = 0.5
 live = napari.run
@@ -145,7 +145,7 @@ def live_until_stuck():
 
     def look():
         if "Preview" in viewer.layers:
-            Game.step = lambda *args: time.sleep(1000)
+            AdversarialStep.step = lambda *args: time.sleep(1000)
             timer.stop()
             QTimer.singleShot(500, viewer.close)
 

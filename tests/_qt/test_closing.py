@@ -18,7 +18,7 @@ from napari_slicegan._qt import closing
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.volume.forms import GenerationRequest
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import (
     LONG,
     WAYS,
@@ -109,16 +109,16 @@ def long_step(
 ) -> Iterator[threading.Event]:
     """A run is in a step that ends when the event is set."""
     reached, end = threading.Event(), threading.Event()
-    whole = Game.step
+    whole = AdversarialStep.step
 
-    def step(self: Game, *args: Any) -> Any:
+    def step(self: AdversarialStep, *args: Any) -> Any:
         reached.set()
         assert end.wait(120)
         return whole(self, *args)
 
     start(widget, qtbot)
     monkeypatch.setattr(closing, "GRACE_S", 0.2)
-    monkeypatch.setattr(Game, "step", step)
+    monkeypatch.setattr(AdversarialStep, "step", step)
     assert reached.wait(60)
     yield end
     end.set()

@@ -14,7 +14,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.main_widget import PANELS, SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def test_a_fault_is_one_sentence_and_memory_comes_back(
     watched: list[weakref.ref[object]] = []
 
     def watch(trainer: Trainer) -> None:
-        game = trainer.game
+        game = trainer.gan
         parts = (trainer, game, *game.generator.parameters(), *game.critics)
         watched.extend(weakref.ref(each) for each in parts)
 
-    whole = Game.step
+    whole = AdversarialStep.step
 
-    def step(self: Game, *args: Any) -> Any:
+    def step(self: AdversarialStep, *args: Any) -> Any:
         if self.averaged.n_updates == 12:
             raise KeyError("weird")
         return whole(self, *args)
@@ -79,7 +79,7 @@ def test_a_fault_is_one_sentence_and_memory_comes_back(
     open_sample(widget, qtbot)
     widget.train.run_started.connect(watch)
     with monkeypatch.context() as patch:
-        patch.setattr(Game, "step", step)
+        patch.setattr(AdversarialStep, "step", step)
         start(widget, qtbot)
         until(widget, qtbot, RunState.FAILED)
     assert "KeyError" in widget.train.message.text()

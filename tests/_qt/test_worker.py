@@ -16,8 +16,8 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.jobs import NewRun, PreparedRun, WorkFailed
 from napari_slicegan._qt.worker import TrainingWorker, training_worker
-from napari_slicegan.training.adversarial_step import Game
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.worker_log import Log
 
@@ -150,7 +150,7 @@ def test_memory_comes_back_although_the_worker_is_kept(
 
     def watch(value: object) -> None:
         if isinstance(value, PreparedRun):
-            game = value.trainer.game
+            game = value.trainer.gan
             objects = (value.trainer, game, *game.generator.parameters())
             watched.extend(weakref.ref(each) for each in objects)
 
@@ -177,14 +177,14 @@ def test_an_error_is_one_sentence_and_leaves_no_network(
     fault: Exception,
     words: str,
 ) -> None:
-    whole = Game.step
+    whole = AdversarialStep.step
 
-    def step(self: Game, *args: Any) -> Any:
+    def step(self: AdversarialStep, *args: Any) -> Any:
         if self.averaged.n_updates == 5:
             raise fault
         return whole(self, *args)
 
-    monkeypatch.setattr(Game, "step", step)
+    monkeypatch.setattr(AdversarialStep, "step", step)
     worker, log = make_worker(steps=30)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
@@ -206,12 +206,12 @@ def test_what_was_saved_before_a_fault_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    def finite(self: Game) -> torch.Tensor:
+    def finite(self: AdversarialStep) -> torch.Tensor:
         if self.averaged.n_updates > 3:
             raise RuntimeError("broken")
         return torch.tensor(True)
 
-    monkeypatch.setattr(Game, "is_finite", finite)
+    monkeypatch.setattr(AdversarialStep, "is_finite", finite)
     worker, _ = make_worker(steps=30, checkpoint_minutes=1e-9)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.train.run_state import RunState
     from napari_slicegan.data.training_images import TrainingImages
-    from napari_slicegan.training.report import FinishReason, StepReport
+    from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.volumes.volume import Volume
 
 LONG = 60_000

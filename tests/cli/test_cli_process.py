@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from napari_slicegan.cli.parser import main
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 
 WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
 Capture = pytest.CaptureFixture[str]
@@ -35,7 +35,9 @@ def test_a_diverged_run_says_what_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        Game, "is_finite", lambda game: torch.tensor(game.averaged.n_updates < 3)
+        AdversarialStep,
+        "is_finite",
+        lambda game: torch.tensor(game.averaged.n_updates < 3),
     )
     words = ["train", str(image), "--config", str(settings), "--out"]
     assert main([*words, str(tmp_path / "one")]) == 1
@@ -52,7 +54,9 @@ def test_a_diverged_demo_ends_with_one_sentence(
 ) -> None:
     """And neither with a volume nor with a report of noise."""
     out = tmp_path / "demo"
-    monkeypatch.setattr(Game, "step", lambda *_: torch.tensor([math.nan, 0, 0]))
+    monkeypatch.setattr(
+        AdversarialStep, "step", lambda *_: torch.tensor([math.nan, 0, 0])
+    )
     assert main(["demo", "--no-window", "--device", "cpu", "--out", str(out)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

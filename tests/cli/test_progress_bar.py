@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli import progress as progress_bar
 from napari_slicegan.cli.progress import train_with_progress
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:

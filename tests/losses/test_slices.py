@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.losses import OBJECTIVES
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.estimates import step_cost
 from tests.toys import Crops
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
 def weights(network: torch.nn.Module) -> list[Tensor]:
@@ -26,11 +26,13 @@ def weights(network: torch.nn.Module) -> list[Tensor]:
 
 @pytest.mark.parametrize("isotropic", [True, False])
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-def test_three_steps(make_game: MakeGame, objective: str, isotropic: bool) -> None:
+def test_three_steps(
+    make_adversarial_step: MakeAdversarialStep, objective: str, isotropic: bool
+) -> None:
     """Losses are finite; the generator and all critics move; a seed fixes all."""
     losses = []
     for _ in range(2):
-        game = make_game(isotropic, objective=objective)
+        game = make_adversarial_step(isotropic, objective=objective)
         before = [weights(game.generator), *map(weights, game.critics)]
         losses.append(torch.stack([game.step(Crops(), i / 3) for i in range(3)]))
         after = [weights(game.generator), *map(weights, game.critics)]
@@ -42,8 +44,10 @@ def test_three_steps(make_game: MakeGame, objective: str, isotropic: bool) -> No
     assert losses[0].isfinite().all()
 
 
-def test_weights_of_wgan_stay_clipped(make_game: MakeGame) -> None:
-    game = make_game(objective="wgan", weight_clip=0.02, critic_lr=0.1)
+def test_weights_of_wgan_stay_clipped(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    game = make_adversarial_step(objective="wgan", weight_clip=0.02, critic_lr=0.1)
     game.step(Crops(), 0)
     sizes = torch.cat([weight.abs().flatten() for weight in weights(game.critics)])
     assert sizes.max().item() == pytest.approx(0.02)
@@ -51,10 +55,10 @@ def test_weights_of_wgan_stay_clipped(make_game: MakeGame) -> None:
 
 @pytest.mark.parametrize("outcomes", [2, 51])
 def test_critics_of_realness_answer_with_all_outcomes(
-    make_game: MakeGame, outcomes: int
+    make_adversarial_step: MakeAdversarialStep, outcomes: int
 ) -> None:
     """On every head."""
-    game = make_game(objective="realness", outcomes=outcomes)
+    game = make_adversarial_step(objective="realness", outcomes=outcomes)
     answers = game.critics[0](Crops()(0, 9, torch.Generator()))
     assert answers.shape == (9, outcomes)
 
@@ -71,9 +75,9 @@ def test_cost_is_known_before(toy_config: RunConfig, objective: str) -> None:
 
 
 def test_anchors_that_do_not_fit_are_refused_before_training(
-    make_game: MakeGame,
+    make_adversarial_step: MakeAdversarialStep,
 ) -> None:
     with pytest.raises(ValueError, match=r"'Anchor, generated' must hold 3 numbers"):
-        make_game(
+        make_adversarial_step(
             objective="realness", anchors="custom", outcomes=3, real_anchor=(0, 0, 1)
         )

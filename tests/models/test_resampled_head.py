@@ -13,7 +13,7 @@ import torch
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models import build_critic
 from napari_slicegan.models.blocks import ResampledHead
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import Crops, tensors, train
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -86,12 +86,14 @@ def test_means_are_those_of_the_head_of_the_axis() -> None:
         torch.testing.assert_close(scores[image].detach(), wanted)
 
 
-def test_training_with_a_resampled_head(make_game: MakeGame) -> None:
+def test_training_with_a_resampled_head(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """Three steps; the noise comes from the run's own seed, not from torch's."""
     losses = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        game = make_game(objective="realness", feature_resampling=True)
+        game = make_adversarial_step(objective="realness", feature_resampling=True)
         losses.append(torch.stack([game.step(Crops(), i / 3) for i in range(3)]))
         assert game.is_finite()
     assert torch.equal(losses[0], losses[1])

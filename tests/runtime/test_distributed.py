@@ -19,7 +19,7 @@ from napari_slicegan.runtime.distributed import (
     DistributedContext,
     LostPeerError,
 )
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.distributed_runs import (

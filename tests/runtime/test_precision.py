@@ -15,7 +15,7 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.runtime.devices import choose_precision, critic_memory_format
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import Crops, tensors, train
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -53,7 +53,7 @@ def test_processors_compute_in_float32_unless_told() -> None:
     assert choose_precision("bfloat16", CPU) == torch.bfloat16
 
 
-def formats(game: Game) -> dict[str, set[torch.dtype]]:
+def formats(game: AdversarialStep) -> dict[str, set[torch.dtype]]:
     """Filled with the formats of what the convolutions of both sides give."""
     seen: dict[str, set[torch.dtype]] = {"generator": set(), "critic": set()}
     first_block = game.generator.blocks[0][0]  # type: ignore[index]
@@ -67,7 +67,7 @@ def formats(game: Game) -> dict[str, set[torch.dtype]]:
 @pytest.mark.parametrize("isotropic", [True, False])
 @pytest.mark.parametrize("objective", ["r3gan", "wgan-gp", "realness"])
 def test_steps_in_bfloat16(
-    make_game: MakeGame, objective: str, isotropic: bool
+    make_adversarial_step: MakeAdversarialStep, objective: str, isotropic: bool
 ) -> None:
     """Finite, near those in float32, and nothing but convolutions is rounded.
 
@@ -75,8 +75,8 @@ def test_steps_in_bfloat16(
     means of many. The penalties take second derivatives.
     """
     changes: dict[str, Any] = {"objective": objective, "penalty_interval": 1}
-    rounded = make_game(isotropic, precision="bfloat16", **changes)
-    exact = make_game(isotropic, precision="float32", **changes)
+    rounded = make_adversarial_step(isotropic, precision="bfloat16", **changes)
+    exact = make_adversarial_step(isotropic, precision="float32", **changes)
     seen = formats(rounded)
     found, expected = (game.step(Crops(), 0) for game in (rounded, exact))
     assert seen == {"generator": {torch.bfloat16}, "critic": {torch.bfloat16}}
@@ -96,9 +96,9 @@ def test_steps_in_bfloat16(
     }
 
 
-def test_auto_is_float32_here(make_game: MakeGame) -> None:
+def test_auto_is_float32_here(make_adversarial_step: MakeAdversarialStep) -> None:
     """Bit by bit, on any processor."""
-    games = [make_game(precision=setting) for setting in ("auto", "float32")]
+    games = [make_adversarial_step(precision=setting) for setting in ("auto", "float32")]
     seen = formats(games[0])
     losses = [game.step(Crops(), 0) for game in games]
     assert torch.equal(*losses)

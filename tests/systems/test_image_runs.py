@@ -19,7 +19,7 @@ from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.systems.image_task import ImageQuality
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
@@ -103,8 +103,8 @@ def test_a_checkpoint_has_twelve_bytes_for_each_weight(tmp_path: Path) -> None:
     trainer = Trainer.start(config, toy_set(), tmp_path / "run")
     train(trainer)
     (checkpoint,) = RunFolder.open(tmp_path / "run").checkpoints()
-    weights = parameter_count(trainer.game.generator)
-    weights += parameter_count(trainer.game.critics)
+    weights = parameter_count(trainer.gan.generator)
+    weights += parameter_count(trainer.gan.critics)
     assert checkpoint.stat().st_size == pytest.approx(12 * weights, rel=0.05)
 
 
@@ -129,13 +129,13 @@ def test_crops_of_micrographs(tmp_path: Path, toy_images: TrainingImages) -> Non
     micrograph = phases_image(40, 48)
     images = TrainingImages.isotropic(micrograph)
     trainer = Trainer.start(config, images, tmp_path / "a")
-    assert trainer.game.generator.value_range == "simplex"
+    assert trainer.gan.generator.value_range == "simplex"
     train(trainer)
     made = generate_images(load_any_generator(tmp_path / "a"), 4).values
     assert set(np.unique(made)) <= {7, 207}
     gray = micrograph.with_values(micrograph.values, "grayscale")
     other = Trainer(config, TrainingImages.isotropic(gray))
-    assert other.game.generator.value_range == (-1, 1)
+    assert other.gan.generator.value_range == (-1, 1)
     with pytest.raises(ValueError, match="no epochs"):
         Trainer(config.changed(epochs=2), toy_images)
 

@@ -176,7 +176,7 @@ def test_last_weights_keep_their_own_statistics() -> None:
         network(batch)
     averaged = AveragedGenerator(network, 0)
     averaged.recalibrate([100 * batch for batch in batches()])
-    averaged.take_statistics(network)
+    averaged.copy_statistics(network)
     latents = batches()[0]
     network.eval()
     with torch.no_grad():

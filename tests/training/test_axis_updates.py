@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config.presets import preset
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests.toys import TOY_PATCH, Crops
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 # As in the published settings: all planes, no penalty that would draw random numbers.
 SETTINGS = {
     "objective": "wgan-gp",
@@ -38,7 +38,9 @@ class Kept(Crops):
         return self.given[-1]
 
 
-def updated_in_turn(game: Game, volumes: Tensor, reals: list[Tensor]) -> list[Tensor]:
+def updated_in_turn(
+    game: AdversarialStep, volumes: Tensor, reals: list[Tensor]
+) -> list[Tensor]:
     """Weights after an Adam step for each axis, written out by hand."""
     critic = copy.deepcopy(game.critics[0])
     settings = game.config.optimiser
@@ -54,9 +56,11 @@ def updated_in_turn(game: Game, volumes: Tensor, reals: list[Tensor]) -> list[Te
     return list(critic.parameters())
 
 
-def test_the_one_critic_is_updated_for_each_axis_in_turn(make_game: MakeGame) -> None:
+def test_the_one_critic_is_updated_for_each_axis_in_turn(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """Each update sees the planes of one axis, with the real crops of one axis."""
-    game = make_game(update_per_axis=True, **SETTINGS)
+    game = make_adversarial_step(update_per_axis=True, **SETTINGS)
     before = copy.deepcopy(game)
     made: list[Tensor] = []
     game.generator.register_forward_hook(lambda _, __, out: made.append(out.detach()))
@@ -75,11 +79,14 @@ def test_the_one_critic_is_updated_for_each_axis_in_turn(make_game: MakeGame) ->
     [(True, True, 6), (True, False, 2), (False, True, 2), (False, False, 2)],
 )
 def test_number_of_updates(
-    make_game: MakeGame, isotropic: bool, per_axis: bool, updates: int
+    make_adversarial_step: MakeAdversarialStep,
+    isotropic: bool,
+    per_axis: bool,
+    updates: int,
 ) -> None:
     """Two critic steps."""
     changes = {**SETTINGS, "penalty_weight": 10, "critic_steps": 2}
-    game = make_game(isotropic, update_per_axis=per_axis, **changes)
+    game = make_adversarial_step(isotropic, update_per_axis=per_axis, **changes)
     _, _, penalty = game.step(Crops(), progress=0)
     steps = {int(state["step"]) for state in game.critic_optimiser.state.values()}
     assert steps == {updates}
@@ -87,9 +94,12 @@ def test_number_of_updates(
 
 
 def test_critics_of_their_own_train_the_same_in_turn_and_together(
-    make_game: MakeGame,
+    make_adversarial_step: MakeAdversarialStep,
 ) -> None:
-    games = [make_game(False, update_per_axis=on, **SETTINGS) for on in (False, True)]
+    games = [
+        make_adversarial_step(False, update_per_axis=on, **SETTINGS)
+        for on in (False, True)
+    ]
     for game in games:
         game.step(Crops(), progress=0)
     together, in_turn = (list(game.critics.parameters()) for game in games)
@@ -97,13 +107,13 @@ def test_critics_of_their_own_train_the_same_in_turn_and_together(
         assert torch.equal(a, b)
 
 
-def test_heads_are_refused(make_game: MakeGame) -> None:
+def test_heads_are_refused(make_adversarial_step: MakeAdversarialStep) -> None:
     """They are told apart by their places in a batch of all axes."""
     with pytest.raises(
         ValueError, match=r"turn off 'Critic heads' or 'Update per axis'"
     ):
-        make_game(update_per_axis=True, critic_heads=True)
-    assert len(make_game(False, update_per_axis=True).critics) == 3
+        make_adversarial_step(update_per_axis=True, critic_heads=True)
+    assert len(make_adversarial_step(False, update_per_axis=True).critics) == 3
 
 
 @pytest.mark.parametrize("name", ["slicegan-paper", "slicegan-v1", "slicegan-head"])

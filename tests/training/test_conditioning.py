@@ -18,10 +18,10 @@ from napari_slicegan.directions import condition_direction, guided_directions
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.models import build_generator, generator_spec
 from napari_slicegan.training.adversarial_step import (
-    beside_labels,
+    append_label_channel,
+    append_random_labels,
     fractions_of,
     scaled_labels,
-    with_labels,
 )
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
@@ -83,11 +83,11 @@ def test_crops_carry_the_label_of_their_image() -> None:
 def test_volumes_carry_the_label_of_their_latents() -> None:
     spec = replace(generator_spec(small_config(), 2, "phases"), labels=(0.1, 0.2, 0.6))
     noise = torch.zeros(50, 4, 2, 2, 2)
-    latents = with_labels(noise, spec, torch.Generator().manual_seed(0))
+    latents = append_random_labels(noise, spec, torch.Generator().manual_seed(0))
     assert latents.shape == (50, 5, 2, 2, 2)
     found = sorted(set(latents[:, 4].flatten().tolist()))
     assert found == pytest.approx(sorted(scaled_labels(spec.labels)))
-    judged = beside_labels(torch.zeros(50, 2, 3, 3, 3), latents)
+    judged = append_label_channel(torch.zeros(50, 2, 3, 3, 3), latents)
     assert judged.shape == (50, 3, 3, 3, 3)
     assert torch.equal(judged[:, 2, 0, 0, 0], latents[:, 4, 0, 0, 0])
 
@@ -104,8 +104,8 @@ def test_a_missing_label_is_their_mean() -> None:
 
 def test_off_by_default(varied: TrainingImages) -> None:
     trainer = Trainer(small_config(), varied)
-    assert trainer.game.generator.spec.labels == ()
-    assert trainer.game.latents(1).shape[1] == 4
+    assert trainer.gan.generator.spec.labels == ()
+    assert trainer.gan.latents(1).shape[1] == 4
 
 
 @pytest.mark.parametrize("objective", ["r3gan", "wgan-gp", "realness"])

@@ -15,7 +15,11 @@ from napari_slicegan.models.cost import META
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.point_task import Unchanged
 from napari_slicegan.training import sources as device_sources
-from napari_slicegan.training.sources import CropsOnDevice, ImagesOnDevice, on_device
+from napari_slicegan.training.sources import (
+    CropsOnDevice,
+    ImagesOnDevice,
+    move_to_device,
+)
 from tests.image_toys import ellipses
 from tests.toys import TOY_LABELS, phases_image
 
@@ -75,12 +79,12 @@ def test_only_gpus_get_images_of_their_own(monkeypatch: pytest.MonkeyPatch) -> N
     transform = ScaleMinMax(0, 255, 1, "uint8")
     images, rolled = (ImageSampler(ellipses(20), transform, roll) for roll in (0, 3))
     for source in (crops, images, rolled):
-        assert on_device(source, CPU) is source
-    assert isinstance(on_device(crops, META), CropsOnDevice)
-    assert isinstance(on_device(images, META), ImagesOnDevice)
-    assert on_device(rolled, META) is rolled
-    monkeypatch.setattr(device_sources, "LARGEST_BYTES", 40 * 48 * 2 * 4)
-    assert isinstance(on_device(crops, META), CropsOnDevice)
-    monkeypatch.setattr(device_sources, "LARGEST_BYTES", 40 * 48 * 2 * 4 - 1)
-    assert on_device(crops, META) is crops
-    assert on_device(images, META) is images
+        assert move_to_device(source, CPU) is source
+    assert isinstance(move_to_device(crops, META), CropsOnDevice)
+    assert isinstance(move_to_device(images, META), ImagesOnDevice)
+    assert move_to_device(rolled, META) is rolled
+    monkeypatch.setattr(device_sources, "MAX_DEVICE_BYTES", 40 * 48 * 2 * 4)
+    assert isinstance(move_to_device(crops, META), CropsOnDevice)
+    monkeypatch.setattr(device_sources, "MAX_DEVICE_BYTES", 40 * 48 * 2 * 4 - 1)
+    assert move_to_device(crops, META) is crops
+    assert move_to_device(images, META) is images

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.monitors import QualityMonitor
-from napari_slicegan.training.report import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of, tensors, train
@@ -22,7 +22,7 @@ StartToy = Callable[..., Trainer]
 
 def poison(trainer: Trainer) -> None:
     with torch.no_grad():
-        next(trainer.game.generator.parameters())[0] = math.nan
+        next(trainer.gan.generator.parameters())[0] = math.nan
 
 
 def before_step(trainer: Trainer) -> None:
@@ -34,7 +34,7 @@ def before_step(trainer: Trainer) -> None:
 
 def within_step(trainer: Trainer) -> None:
     """A step with finite losses breaks the weights."""
-    trainer.game.generator_optimiser.register_step_post_hook(
+    trainer.gan.generator_optimiser.register_step_post_hook(
         lambda *_: poison(trainer) if trainer.step == 3 else None
     )
     train(trainer)
@@ -86,7 +86,7 @@ def breaks_a_network(trainer: Trainer, error: BaseException) -> None:
         if trainer.step == 3:
             raise error
 
-    trainer.game.generator_optimiser.register_step_pre_hook(fail)
+    trainer.gan.generator_optimiser.register_step_pre_hook(fail)
 
 
 def breaks_the_monitor(trainer: Trainer, error: BaseException) -> None:
@@ -134,7 +134,7 @@ def breaks_the_preview(trainer: Trainer, error: Exception) -> None:
         if len(calls) in (3, 6):
             raise error
 
-    trainer.game.averaged.network.register_forward_hook(fail)
+    trainer.gan.averaged.network.register_forward_hook(fail)
 
 
 def breaks_the_picture(trainer: Trainer, error: Exception) -> None:
@@ -226,7 +226,7 @@ def test_a_lack_of_memory_is_answered_with_the_settings_to_lower(
         raise error
 
     trainer = start_toy()
-    monkeypatch.setattr(Game, "step", fail)
+    monkeypatch.setattr(AdversarialStep, "step", fail)
     words = r"^The memory does not suffice: lower 'Generator batch size'.*'Patch size'"
     with pytest.raises(ValueError, match=words) as caught:
         train(trainer)
@@ -240,7 +240,7 @@ def test_memory_that_cannot_be_had_at_all(start_toy: StartToy) -> None:
     def ask_for_an_exabyte(*_: object) -> None:
         torch.empty(2**58)
 
-    trainer.game.generator.register_forward_pre_hook(ask_for_an_exabyte)
+    trainer.gan.generator.register_forward_pre_hook(ask_for_an_exabyte)
     with pytest.raises(ValueError, match="memory does not suffice"):
         train(trainer)
 
@@ -252,6 +252,6 @@ def test_other_faults_keep_their_words(
         raise RuntimeError("shapes do not match")
 
     trainer = start_toy()
-    monkeypatch.setattr(Game, "step", fail)
+    monkeypatch.setattr(AdversarialStep, "step", fail)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         train(trainer)

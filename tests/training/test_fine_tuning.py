@@ -38,7 +38,7 @@ def test_all_networks_go_on(
     """Raw and averaged generator and the critics, from the checkpoint."""
     state = RunFolder.open(toy_run).load_checkpoint()["game"]
     trainer = fine_tune(toy_run, toy_config, other_images, tmp_path / "run")
-    game = trainer.game
+    game = trainer.gan
     assert same(game.generator.state_dict(), state["generator"])
     assert same(game.averaged.network.state_dict(), state["averaged"]["network"])
     assert same(game.critics.state_dict(), state["critics"])
@@ -56,8 +56,8 @@ def test_a_generator_alone_is_enough(
     path = Path(shutil.copy(toy_run / "generator.safetensors", tmp_path / "one.st"))
     trainer = fine_tune(path, toy_config, other_images, tmp_path / "run")
     weights = load_generator(toy_run).network.state_dict()
-    assert same(trainer.game.generator.state_dict(), weights)
-    assert same(trainer.game.averaged.network.state_dict(), weights)
+    assert same(trainer.gan.generator.state_dict(), weights)
+    assert same(trainer.gan.averaged.network.state_dict(), weights)
 
 
 def test_critics_that_do_not_fit_begin_anew(

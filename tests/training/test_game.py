@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.history import StepLosses
 from tests.toys import Crops
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
 def steps_of(optimiser: torch.optim.Optimizer) -> set[int]:
@@ -21,7 +21,7 @@ def steps_of(optimiser: torch.optim.Optimizer) -> set[int]:
     return {int(state["step"]) for state in optimiser.state.values()}
 
 
-def generated(game: Game) -> list[int]:
+def generated(game: AdversarialStep) -> list[int]:
     """Filled with the batch size of each generator pass."""
     sizes: list[int] = []
     game.generator.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
@@ -33,8 +33,10 @@ def gradients(network: nn.Module) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("critic_steps", [1, 3, 5])
-def test_critic_steps(make_game: MakeGame, critic_steps: int) -> None:
-    game = make_game(critic_steps=critic_steps)
+def test_critic_steps(
+    make_adversarial_step: MakeAdversarialStep, critic_steps: int
+) -> None:
+    game = make_adversarial_step(critic_steps=critic_steps)
     for number in (1, 2):
         game.step(Crops(), progress=0)
         assert steps_of(game.critic_optimiser) == {critic_steps * number}
@@ -54,13 +56,13 @@ def test_critic_steps(make_game: MakeGame, critic_steps: int) -> None:
     ],
 )
 def test_generated_volumes(
-    make_game: MakeGame,
+    make_adversarial_step: MakeAdversarialStep,
     critic_batch_size: int,
     generator_batch_size: int,
     share: bool,
     expected: list[int],
 ) -> None:
-    game = make_game(
+    game = make_adversarial_step(
         critic_steps=3,
         critic_batch_size=critic_batch_size,
         generator_batch_size=generator_batch_size,
@@ -79,9 +81,11 @@ def test_generated_volumes(
         (False, [2, 2, 2, 2]),
     ],
 )
-def test_generator_steps(make_game: MakeGame, share: bool, expected: list[int]) -> None:
+def test_generator_steps(
+    make_adversarial_step: MakeAdversarialStep, share: bool, expected: list[int]
+) -> None:
     """Each with volumes of its own."""
-    game = make_game(
+    game = make_adversarial_step(
         generator_steps=3,
         critic_batch_size=2,
         generator_batch_size=2,
@@ -95,8 +99,10 @@ def test_generator_steps(make_game: MakeGame, share: bool, expected: list[int]) 
 
 
 @pytest.mark.parametrize("share", [True, False])
-def test_a_step_moves_all_weights(make_game: MakeGame, share: bool) -> None:
-    game = make_game(share_batch=share)
+def test_a_step_moves_all_weights(
+    make_adversarial_step: MakeAdversarialStep, share: bool
+) -> None:
+    game = make_adversarial_step(share_batch=share)
     networks = (game.generator, game.critics, game.averaged.network)
     before = [[p.detach().clone() for p in net.parameters()] for net in networks]
     game.step(Crops(), progress=0)
@@ -106,10 +112,10 @@ def test_a_step_moves_all_weights(make_game: MakeGame, share: bool) -> None:
 
 
 def test_the_average_is_that_of_the_weights_after_lookahead(
-    make_game: MakeGame,
+    make_adversarial_step: MakeAdversarialStep,
 ) -> None:
     """Without averaging the generator to keep is the trained one, also gone back."""
-    game = make_game(averaging=0, lookahead=2)
+    game = make_adversarial_step(averaging=0, lookahead=2)
     for _ in range(3):
         game.step(Crops(), progress=0)
         pairs = zip(
@@ -118,9 +124,11 @@ def test_the_average_is_that_of_the_weights_after_lookahead(
         assert all(torch.equal(kept, trained) for kept, trained in pairs)
 
 
-def test_generator_step_leaves_the_critics_trainable(make_game: MakeGame) -> None:
+def test_generator_step_leaves_the_critics_trainable(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """And sends no gradient into them."""
-    game = make_game()
+    game = make_adversarial_step()
     after_critic_step: list[Tensor] = []
     game.critic_optimiser.register_step_post_hook(
         lambda *_: after_critic_step.extend(gradients(game.critics))
@@ -150,10 +158,13 @@ def test_generator_step_leaves_the_critics_trainable(make_game: MakeGame) -> Non
     ],
 )
 def test_learning_rates(
-    make_game: MakeGame, lr_decay_start: float, progress: float, factor: float
+    make_adversarial_step: MakeAdversarialStep,
+    lr_decay_start: float,
+    progress: float,
+    factor: float,
 ) -> None:
     rates = {"generator_lr": 1e-3, "critic_lr": 4e-3, "output_lr_scale": 0.5}
-    game = make_game(lr_decay_start=lr_decay_start, **rates)
+    game = make_adversarial_step(lr_decay_start=lr_decay_start, **rates)
     game.step(Crops(), progress=progress)
     generator, output = game.generator_optimiser.param_groups
     (critic,) = game.critic_optimiser.param_groups
@@ -162,26 +173,30 @@ def test_learning_rates(
     assert critic["lr"] == pytest.approx(4e-3 * factor)
 
 
-def test_adam_gets_the_betas_of_the_settings(make_game: MakeGame) -> None:
-    game = make_game(betas=(0.3, 0.7))
+def test_adam_gets_the_betas_of_the_settings(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    game = make_adversarial_step(betas=(0.3, 0.7))
     for optimiser in (game.generator_optimiser, game.critic_optimiser):
         assert optimiser.defaults["betas"] == (0.3, 0.7)
         assert optimiser.defaults["weight_decay"] == 0
 
 
 @pytest.mark.parametrize("weight", [0, 1000])
-def test_the_penalty_is_reported_apart(make_game: MakeGame, weight: float) -> None:
+def test_the_penalty_is_reported_apart(
+    make_adversarial_step: MakeAdversarialStep, weight: float
+) -> None:
     """Before training all scores are nearly equal: the loss is ln 2, penalty or not."""
-    game = make_game(objective="r3gan", penalty_weight=weight)
+    game = make_adversarial_step(objective="r3gan", penalty_weight=weight)
     losses = StepLosses.of(game.step(Crops(), progress=0))
     assert losses.critic == pytest.approx(math.log(2), abs=0.05)
     assert losses.generator == pytest.approx(math.log(2), abs=0.05)
     assert (losses.penalty > 0) == (weight > 0)
 
 
-def test_seed_fixes_a_step(make_game: MakeGame) -> None:
+def test_seed_fixes_a_step(make_adversarial_step: MakeAdversarialStep) -> None:
     def losses(seed: int) -> StepLosses:
-        game = make_game(seed=seed, objective="wgan-gp")
+        game = make_adversarial_step(seed=seed, objective="wgan-gp")
         game.step(Crops(), progress=0)
         return StepLosses.of(game.step(Crops(), progress=0))
 
@@ -192,9 +207,11 @@ def test_seed_fixes_a_step(make_game: MakeGame) -> None:
     assert losses(4) != first
 
 
-def test_recalibration_is_the_same_at_every_call(make_game: MakeGame) -> None:
+def test_recalibration_is_the_same_at_every_call(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """And takes no random numbers from the training."""
-    game, other = make_game(), make_game()
+    game, other = make_adversarial_step(), make_adversarial_step()
     norms = [
         m for m in game.averaged.network.modules() if isinstance(m, nn.BatchNorm3d)
     ]
@@ -210,9 +227,9 @@ def test_recalibration_is_the_same_at_every_call(make_game: MakeGame) -> None:
     assert torch.equal(game.step(Crops(), 0), other.step(Crops(), 0))
 
 
-def test_latents_are_normal(make_game: MakeGame) -> None:
+def test_latents_are_normal(make_adversarial_step: MakeAdversarialStep) -> None:
     """4 channels of 4^3; 200 fields have mean 0 and variance 1 within 4 sigma."""
-    latents = make_game().latents(200)
+    latents = make_adversarial_step().latents(200)
     assert latents.shape == (200, 4, 4, 4, 4)
     n = latents.numel()
     assert abs(latents.mean().item()) < 4 / math.sqrt(n)

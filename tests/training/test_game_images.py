@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests.toys import Crops
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,13 @@ MakeGame = Callable[..., Game]
     ],
 )
 def test_paired_crops(
-    make_game: MakeGame, isotropic: bool, heads: bool, expected: list[tuple[int, int]]
+    make_adversarial_step: MakeAdversarialStep,
+    isotropic: bool,
+    heads: bool,
+    expected: list[tuple[int, int]],
 ) -> None:
     """One real crop for each generated plane, from the axis of the critic."""
-    game = make_game(
+    game = make_adversarial_step(
         isotropic,
         objective="r3gan",
         critic_heads=heads,
@@ -55,13 +58,13 @@ def test_paired_crops(
     ],
 )
 def test_real_crops_per_axis(
-    make_game: MakeGame,
+    make_adversarial_step: MakeAdversarialStep,
     isotropic: bool,
     heads: bool,
     real_batch_size: int | None,
     expected: list[tuple[int, int]],
 ) -> None:
-    game = make_game(
+    game = make_adversarial_step(
         isotropic,
         objective="wgan-gp",
         critic_heads=heads,
@@ -74,9 +77,11 @@ def test_real_crops_per_axis(
     assert crops.asked == expected
 
 
-def test_all_planes_reach_the_critic(make_game: MakeGame) -> None:
+def test_all_planes_reach_the_critic(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """Empty settings: 16 planes per axis of 2 volumes, in both steps."""
-    game = make_game(
+    game = make_adversarial_step(
         critic_slices=None,
         generator_slices=None,
         critic_batch_size=2,
@@ -88,7 +93,7 @@ def test_all_planes_reach_the_critic(make_game: MakeGame) -> None:
     assert crops.asked == [(0, 3 * 16 * 2)] * 2
 
 
-def critic_inputs(game: Game) -> list[list[Tensor]]:
+def critic_inputs(game: AdversarialStep) -> list[list[Tensor]]:
     """Filled with the images that each critic sees."""
     seen: list[list[Tensor]] = [[] for _ in game.critics]
     for critic, images in zip(game.critics, seen, strict=True):
@@ -98,9 +103,13 @@ def critic_inputs(game: Game) -> list[list[Tensor]]:
     return seen
 
 
-def test_each_critic_sees_its_own_axis(make_game: MakeGame) -> None:
+def test_each_critic_sees_its_own_axis(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """In a volume that is its own z coordinate only planes along z are flat."""
-    game = make_game(isotropic=False, output="unit", channels=1, objective="wgan-gp")
+    game = make_adversarial_step(
+        isotropic=False, output="unit", channels=1, objective="wgan-gp"
+    )
     depth = torch.arange(16.0).view(1, 1, 16, 1, 1).expand(1, 1, 16, 16, 16)
     game.generator.register_forward_hook(lambda _, __, made: 0 * made + depth)
     seen = critic_inputs(game)
@@ -114,9 +123,11 @@ def test_each_critic_sees_its_own_axis(make_game: MakeGame) -> None:
 
 
 @pytest.mark.parametrize("hard", [True, False])
-def test_hard_phases(make_game: MakeGame, hard: bool) -> None:
+def test_hard_phases(make_adversarial_step: MakeAdversarialStep, hard: bool) -> None:
     """With it the critic sees zeros and ones, like those of the micrograph."""
-    game = make_game(straight_through=hard, objective="wgan-gp", critic_heads=False)
+    game = make_adversarial_step(
+        straight_through=hard, objective="wgan-gp", critic_heads=False
+    )
     seen = critic_inputs(game)
     game.step(Crops(), progress=0)
     fake = seen[0][0]
@@ -125,11 +136,13 @@ def test_hard_phases(make_game: MakeGame, hard: bool) -> None:
     torch.testing.assert_close(fake.sum(dim=1), torch.ones(9, 16, 16))
 
 
-def test_a_sure_generator_learns_from_hard_phases(make_game: MakeGame) -> None:
+def test_a_sure_generator_learns_from_hard_phases(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """A last layer of 2**16 times the weights: the blocks before learn alike."""
     gradients: list[list[Tensor]] = []
     for factor in (1, 2**16):
-        game = make_game(hard_phases=True)
+        game = make_adversarial_step(hard_phases=True)
         *before, last = game.generator.blocks.children()
         with torch.no_grad():
             for weight in last.parameters():

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_slicegan.training.adversarial_step import hardened
+from napari_slicegan.training.adversarial_step import straight_through
 
 
 def soft_sum(logits: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
@@ -41,7 +41,7 @@ def test_hardened() -> None:
     weights = np.arange(9.0).reshape(3, 3) ** 2
     scores = torch.tensor(logits, dtype=torch.float32).view(1, 3, 3, 1, 1)
     scores.requires_grad_(True)
-    made = hardened(scores)
+    made = straight_through(scores)
     expected = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 0, 0]]).view(1, 3, 3, 1, 1)
     torch.testing.assert_close(made, expected)
     pulled = made * torch.tensor(weights, dtype=torch.float32).view(1, 3, 3, 1, 1)
@@ -58,7 +58,7 @@ def test_hardened_does_not_depend_on_how_sure_the_generator_is() -> None:
     gradients: list[Tensor] = []
     for factor in (0.1, 1.0):
         logits = (factor * scores).requires_grad_(True)
-        made = hardened(logits)
+        made = straight_through(logits)
         torch.testing.assert_close(made.detach().argmax(dim=1), scores.argmax(dim=1))
         gradients += torch.autograd.grad((made * weights).sum(), logits)
     torch.testing.assert_close(gradients[0], 10 * gradients[1], rtol=1e-3, atol=1e-6)

@@ -12,11 +12,11 @@ from torch import nn
 from benchmarks.objectives import PUBLISHED
 from napari_slicegan.config import OptimiserSettings
 from napari_slicegan.losses import OBJECTIVES
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.optimizers import OPTIMISERS
 from tests.toys import Crops
 
-MakeGame = Callable[..., Game]
+MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
 @pytest.mark.parametrize("field", ["generator_optimiser", "critic_optimiser"])
@@ -48,18 +48,22 @@ def test_steps(name: str, sizes: list[float], fused: bool) -> None:
         assert before - weight.item() == pytest.approx(size, rel=1e-5)
 
 
-def test_each_network_has_the_optimiser_of_the_settings(make_game: MakeGame) -> None:
-    game = make_game(generator_optimiser="rmsprop", critic_optimiser="sgd")
+def test_each_network_has_the_optimiser_of_the_settings(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    game = make_adversarial_step(generator_optimiser="rmsprop", critic_optimiser="sgd")
     assert isinstance(game.generator_optimiser, torch.optim.RMSprop)
     assert isinstance(game.critic_optimiser, torch.optim.SGD)
-    game = make_game()
+    game = make_adversarial_step()
     assert isinstance(game.generator_optimiser, torch.optim.Adam)
     assert isinstance(game.critic_optimiser, torch.optim.Adam)
 
 
-def test_the_last_layer_learns_at_its_share_of_the_rate(make_game: MakeGame) -> None:
+def test_the_last_layer_learns_at_its_share_of_the_rate(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
     """Adam's first step is the rate, whatever the gradient."""
-    game = make_game(
+    game = make_adversarial_step(
         generator_lr=1e-3, output_lr_scale=0.1, lookahead=0, lr_decay_start=1
     )
     before = [weight.detach().clone() for weight in game.generator.parameters()]
@@ -89,7 +93,7 @@ def test_published_settings() -> None:
     ],
 )
 def test_each_objective_with_its_optimiser(
-    make_game: MakeGame,
+    make_adversarial_step: MakeAdversarialStep,
     objective: str,
     optimiser: str,
     rate: float,
@@ -98,7 +102,7 @@ def test_each_objective_with_its_optimiser(
 ) -> None:
     """As published; all other settings stay, and the game can be played."""
     changes: dict[str, Any] = {"objective": objective, **PUBLISHED[objective]}
-    game = make_game(**changes)
+    game = make_adversarial_step(**changes)
     assert game.config.objective.critic_steps == critic_steps
     for found in (game.generator_optimiser, game.critic_optimiser):
         assert type(found).__name__ == optimiser

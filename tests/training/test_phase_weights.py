@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import OneHotPhases
-from napari_slicegan.training.phase_weights import matching_weights
+from napari_slicegan.training.ema import matching_weights
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import small_config
 

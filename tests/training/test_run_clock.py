@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from napari_slicegan.training import clock as run_clock
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.monitors import Quality
-from napari_slicegan.training.report import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of
@@ -39,9 +39,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SlowMotion:
     clock = SlowMotion()
     fake = SimpleNamespace(perf_counter=lambda: clock.now)
     monkeypatch.setattr(run_clock, "time", fake)
-    step, save = Game.step, RunFolder.save
+    step, save = AdversarialStep.step, RunFolder.save
 
-    def slow_step(game: Game, *arguments: Any) -> Any:
+    def slow_step(game: AdversarialStep, *arguments: Any) -> Any:
         clock.now += clock.step_s
         return step(game, *arguments)
 
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SlowMotion:
         clock.now += clock.save_s
         return save(folder, *arguments)
 
-    monkeypatch.setattr(Game, "step", slow_step)
+    monkeypatch.setattr(AdversarialStep, "step", slow_step)
     monkeypatch.setattr(RunFolder, "save", slow_save)
     return clock
 

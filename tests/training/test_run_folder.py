@@ -73,8 +73,8 @@ def test_the_averaged_weights_are_exported(
     train(trainer)
     assert trainer.folder is not None
     exported = trainer.folder.generator().network.state_dict()
-    averaged = trainer.game.averaged.network.state_dict()
-    raw = trainer.game.generator.state_dict()
+    averaged = trainer.gan.averaged.network.state_dict()
+    raw = trainer.gan.generator.state_dict()
     assert set(exported) == set(averaged)
     for name, value in averaged.items():
         assert torch.equal(exported[name], value)

@@ -28,7 +28,7 @@ from napari_slicegan.training.estimates import (
     Estimate,
     Probe,
     Timed,
-    estimate,
+    forecast,
     free_memory,
     patch_sizes,
     step_cost,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.training.tasks import TrainingData
-    from tests.conftest import MakeGame
+    from tests.conftest import MakeAdversarialStep
 
 FLOAT = 4
 
@@ -104,10 +104,12 @@ class WholeProgram:
     ],
 )
 def test_operations_are_those_of_a_computed_step(
-    toy_config: RunConfig, make_game: MakeGame, changes: dict[str, object]
+    toy_config: RunConfig,
+    make_adversarial_step: MakeAdversarialStep,
+    changes: dict[str, object],
 ) -> None:
     config = toy_config.changed(**changes)
-    game, crops = make_game(**changes), Crops()
+    game, crops = make_adversarial_step(**changes), Crops()
     every = config.objective.penalty_interval
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
@@ -150,7 +152,7 @@ def assert_operations_are_computed(
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
     with counter:
-        trainer.game.step(lambda critic, n, rng: source.sample(n, rng), 0.0)
+        trainer.gan.step(lambda critic, n, rng: source.sample(n, rng), 0.0)
     cost = step_cost(config, channels, output, isotropic=True)
     assert cost.operations == pytest.approx(counter.get_total_flops())
 
@@ -172,7 +174,7 @@ def test_every_preset_of_images_has_an_estimate(
     output: Output = "signed"
     if config.architecture.dimensions == 1:
         data, channels, output = nine_gaussians(), 2, "linear"
-    found = estimate(config, data)
+    found = forecast(config, data)
     with META:
         spec = generator_spec(config, channels, output)
         weights = parameter_count(build_generator(spec))
@@ -200,8 +202,10 @@ def test_memory_grows_evenly_with_the_volumes(toy_config: RunConfig) -> None:
     assert bytes_[1] - bytes_[0] > 2 * 2 * 16**3 * FLOAT
 
 
-def test_memory_holds_weights_gradients_and_moments(make_game: MakeGame) -> None:
-    game = make_game()
+def test_memory_holds_weights_gradients_and_moments(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    game = make_adversarial_step()
     trained = [*game.generator.parameters(), *game.critics.parameters()]
     n_weights = sum(weight.numel() for weight in trained)
     cost = step_cost(game.config, 2, "phases", isotropic=True)
@@ -241,7 +245,7 @@ def test_the_first_limit_ends_the_run(
     operations = step_cost(config, 2, "phases", isotropic=True).operations
     monkeypatch.setattr(estimates, "machine_speed", lambda device, n: operations)
     monkeypatch.setattr(operation_counter, "CALL_S", 0.0)
-    found = estimate(config, toy_images)
+    found = forecast(config, toy_images)
     assert found.steps == steps
     assert found.step_s == pytest.approx(1)
     assert found.minutes == pytest.approx(steps / 60)
@@ -260,9 +264,9 @@ def test_settings_that_do_not_fit_are_refused_as_by_the_trainer(
     toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
     with pytest.raises(ValueError, match="Latent size"):
-        estimate(toy_config.changed(patch_size=24), toy_images)
+        forecast(toy_config.changed(patch_size=24), toy_images)
     with pytest.raises(ValueError, match="at least 64 x 64"):
-        estimate(preset("slicegan-fast"), toy_images)
+        forecast(preset("slicegan-fast"), toy_images)
 
 
 def test_sentence_says_time_memory_and_what_to_lower() -> None:

@@ -8,7 +8,7 @@ import torch
 from napari_slicegan.data.patch_sampler import ImageSampler, PatchSampler
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.runtime.distributed import SINGLE_PROCESS, DistributedContext
-from napari_slicegan.training.sources import shared
+from napari_slicegan.training.sources import shard_source
 from tests.image_toys import ellipses
 from tests.toys import TOY_LABELS, phases_image
 
@@ -42,7 +42,7 @@ def test_shares_are_the_samples_of_one_process(
     streams = [torch.Generator().manual_seed(5) for _ in range(3)]
     whole = source.sample(24, streams[2])
     first, second = (
-        shared(source, one, 3).sample(12, stream)
+        shard_source(source, one, 3).sample(12, stream)
         for one, stream in zip(ranks(2), streams, strict=False)
     )
     parts = zip(first.chunk(3), second.chunk(3), strict=True)
@@ -53,7 +53,7 @@ def test_shares_are_the_samples_of_one_process(
 
 def test_alone_a_source_stays_as_it_is() -> None:
     source = crops()
-    assert shared(source, SINGLE_PROCESS, 3) is source
+    assert shard_source(source, SINGLE_PROCESS, 3) is source
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

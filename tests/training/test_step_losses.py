@@ -15,9 +15,9 @@ from napari_slicegan.losses import OBJECTIVES
 from napari_slicegan.models import generator_spec
 from napari_slicegan.models.cost import META
 from napari_slicegan.runtime import distributed
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.history import LossHistory, StepLosses
-from napari_slicegan.training.report import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import small_image_config
@@ -33,7 +33,9 @@ StartToy = Callable[..., Trainer]
 def step_on_meta(config: RunConfig, output: Any, isotropic: bool, edge: int) -> Tensor:
     """A step on torch's device without values: whoever asks for one gets an error."""
     channels = 2 if output == "phases" else 1
-    game = Game(config, generator_spec(config, channels, output), isotropic, META)
+    game = AdversarialStep(
+        config, generator_spec(config, channels, output), isotropic, META
+    )
 
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
         return torch.empty(n, channels, edge, edge, device=META)
@@ -121,9 +123,9 @@ def poisoned(start_toy: StartToy, step: int, **changes: Any) -> Trainer:
     def poison(*_: object) -> None:
         if trainer.step == step - 1:
             with torch.no_grad():
-                next(trainer.game.generator.parameters())[0] = math.nan
+                next(trainer.gan.generator.parameters())[0] = math.nan
 
-    trainer.game.generator_optimiser.register_step_post_hook(poison)
+    trainer.gan.generator_optimiser.register_step_post_hook(poison)
     return trainer
 
 
@@ -172,7 +174,7 @@ def test_losses_belong_to_their_steps() -> None:
     history = LossHistory(torch.device("meta"))
     for step in (1, 2, 3):
         history.add(torch.tensor([step, 10.0 * step, 100.0 * step]))
-        history.note(step, 0.5 * step, ["quality"], None)
+        history.add_row(step, 0.5 * step, ["quality"], None)
     history.read(lambda: torch.tensor(True))
     assert history.last == StepLosses(3, 30, 300)
     rows = history.take_rows()

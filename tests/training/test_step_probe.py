@@ -10,7 +10,7 @@ import torch
 
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models.cost import META
-from napari_slicegan.training.adversarial_step import Game
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.estimates import (
     Probe,
     Timed,
@@ -31,16 +31,16 @@ MOVE_S, SPEED = 0.04, 1e8
 @pytest.fixture
 def imagined(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Steps take what they would on that machine; lists the images of each."""
-    now, seen, count = [0.0], list[int](), Game.step
+    now, seen, count = [0.0], list[int](), AdversarialStep.step
 
-    def step(game: Game, real: Any, progress: float) -> torch.Tensor:
+    def step(game: AdversarialStep, real: Any, progress: float) -> torch.Tensor:
         if game.device == META:
             return count(game, real, progress)
         seen.append(game.config.training.volumes[0])
         now[0] += MOVE_S + operations(game.config) / SPEED
         return torch.zeros(3)
 
-    monkeypatch.setattr(Game, "step", step)
+    monkeypatch.setattr(AdversarialStep, "step", step)
     monkeypatch.setattr(
         "napari_slicegan.training.estimates.time.perf_counter", lambda: now[0]
     )

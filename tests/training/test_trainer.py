@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of, train
 
@@ -134,7 +134,7 @@ def test_losses_that_are_not_finite_end_a_run_that_is_to_pause(
     trainer = start_toy(steps=10)
     trainer.losses.every = 100
     finite = [torch.tensor(True), torch.tensor(False)]
-    monkeypatch.setattr(trainer.game, "is_finite", lambda: finite.pop(0))
+    monkeypatch.setattr(trainer.gan, "is_finite", lambda: finite.pop(0))
     steps = trainer.run()
     next(steps)
     next(steps)

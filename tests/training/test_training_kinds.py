@@ -77,7 +77,7 @@ def test_anisotropic_runs_keep_all_three_critics(
 ) -> None:
     """In the checkpoint, all of them trained, none like another, plain keys."""
     trainer = Trainer.start(toy_config, toy_views, tmp_path / "run")
-    initial = [p.detach().clone() for p in trainer.game.critics.parameters()]
+    initial = [p.detach().clone() for p in trainer.gan.critics.parameters()]
     train(trainer, stop_at=2)
     assert trainer.folder is not None
     critics = trainer.folder.load_checkpoint()["game"]["critics"]

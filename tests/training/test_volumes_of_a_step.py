@@ -11,15 +11,16 @@ import torch
 from napari_slicegan.config.presets import preset
 from napari_slicegan.training import estimates as estimates
 from napari_slicegan.training.estimates import (
-    MOST_VOLUMES,
+    MAX_BATCH_SIZE,
     OVERHEAD_BYTES,
-    USED_SHARE,
-    estimate,
+    USABLE_MEMORY_FRACTION,
+    choose_batch_sizes,
+    forecast,
     step_cost,
-    with_volumes,
 )
 from napari_slicegan.training.fine_tuning import fine_tune
 from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.tasks import VolumeTask
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import train
 
@@ -51,7 +52,7 @@ def bytes_for(config: RunConfig, n: int) -> int:
     """Free memory in which so many volumes just fit."""
     wanted = config.changed(critic_batch_size=n, generator_batch_size=n)
     needed = step_cost(wanted, 2, "phases", isotropic=True).memory_bytes
-    return round((needed + OVERHEAD_BYTES) / USED_SHARE) + 1
+    return round((needed + OVERHEAD_BYTES) / USABLE_MEMORY_FRACTION) + 1
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,8 @@ def bytes_for(config: RunConfig, n: int) -> int:
         (8, 0, 8),
         # A byte less than eight need.
         (8, -10, 4),
-        (MOST_VOLUMES, 0, MOST_VOLUMES),
-        (MOST_VOLUMES, 10**12, MOST_VOLUMES),
+        (MAX_BATCH_SIZE, 0, MAX_BATCH_SIZE),
+        (MAX_BATCH_SIZE, 10**12, MAX_BATCH_SIZE),
         # Too little even for two: the run will say what to lower.
         (2, -(10**6), 2),
     ],
@@ -77,14 +78,14 @@ def test_as_many_as_fit(
 ) -> None:
     config = toy_config.changed(**EMPTY)
     gpu_with(bytes_for(config, fits) + more)
-    found = with_volumes(config, toy_images)
+    found = choose_batch_sizes(config, VolumeTask(config, toy_images))
     assert found.training.volumes == (expected, expected)
     assert found == config.changed(
         critic_batch_size=expected, generator_batch_size=expected
     )
     # The forecast is that of the run.
-    memory = estimate(config, toy_images).memory_bytes
-    assert memory == estimate(found, toy_images).memory_bytes
+    memory = forecast(config, toy_images).memory_bytes
+    assert memory == forecast(found, toy_images).memory_bytes
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_numbers_win(
 ) -> None:
     gpu_with(10**12)
     config = toy_config.changed(**given)
-    assert with_volumes(config, toy_images) == config
+    assert choose_batch_sizes(config, VolumeTask(config, toy_images)) == config
     # What is left empty is 2.
     expected = (given["critic_batch_size"] or 2, given["generator_batch_size"] or 2)
     assert config.training.volumes == expected
@@ -114,7 +115,7 @@ def test_processors_make_two(
 ) -> None:
     monkeypatch.setattr(estimates, "free_memory", lambda device: 10**12)
     config = toy_config.changed(**EMPTY)
-    assert with_volumes(config, toy_images) == config
+    assert choose_batch_sizes(config, VolumeTask(config, toy_images)) == config
     assert config.training.volumes == (2, 2)
     assert preset("slicegan-fast").training.volumes == (2, 2)
 
@@ -146,7 +147,7 @@ def test_a_resumed_run_keeps_its_volumes(
     assert resumed.config.training.critic_batch_size == 4
     assert resumed.config.training.generator_batch_size == 4
     sizes: list[int] = []
-    resumed.game.generator.register_forward_hook(
+    resumed.gan.generator.register_forward_hook(
         lambda _, args, __: sizes.append(len(args[0]))
     )
     next(resumed.run())

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from napari_slicegan._qt.widgets.basics import FaultGuard, is_dark
 
 if TYPE_CHECKING:
+    from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.monitors import MonitoredCurve
-    from napari_slicegan.training.report import StepReport
 
 SPEED_WINDOW = 20
 """Steps that the speed of a run read from its folder is the mean of."""

@@ -16,14 +16,14 @@ from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan._qt.widgets.basics import MessageLine, Section, button
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.training_images import TrainingImages
-    from napari_slicegan.training.report import StepReport
+    from napari_slicegan.training.clock import StepReport
 
 START_TEXT = {RunState.FINISHED: "Start new run", RunState.FAILED: "Start again"}
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.generation.samples import Sheet
     from napari_slicegan.systems.point_task import Scatter
-    from napari_slicegan.training.report import StepReport
+    from napari_slicegan.training.clock import StepReport
     from napari_slicegan.volumes.volume import Volume
 
 REAL, GENERATED = "Real", "Generated"

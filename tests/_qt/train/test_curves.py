@@ -13,8 +13,8 @@ from qtpy.QtGui import QColor, QPalette
 
 from napari_slicegan._qt.train.curves import FOREGROUND, SMALLEST, Curves, Plot
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
+from napari_slicegan.training.clock import StepReport
 from napari_slicegan.training.monitors import CURVES, Quality
-from napari_slicegan.training.report import StepReport
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -18,8 +18,8 @@ from qtpy.QtCore import QThreadPool
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.train.curves import Plot
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan.training.adversarial_step import Game
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.train_panel_toys import (
     LONG,
@@ -90,11 +90,11 @@ def test_faults_of_the_monitoring_are_shown(
 def test_a_fault_is_one_sentence_and_the_panel_stays_usable(
     qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def out_of_memory(self: Game, *args: Any) -> None:
+    def out_of_memory(self: AdversarialStep, *args: Any) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Game, "step", out_of_memory)
+        patch.setattr(AdversarialStep, "step", out_of_memory)
         panel.start()
         reach(qtbot, panel, RunState.FAILED)
     assert told.faults == [panel.message.text()]
@@ -157,7 +157,7 @@ def test_memory_comes_back_after_a_run(
     panel.start()
     steps(qtbot, told, 12)
     (trainer,) = told.trainers
-    generator = weakref.ref(trainer().game.generator)  # type: ignore[union-attr]
+    generator = weakref.ref(trainer().gan.generator)  # type: ignore[union-attr]
     panel.stop()
     reach(qtbot, panel, RunState.FINISHED)
     qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)

@@ -16,7 +16,7 @@ from napari_slicegan._qt.train.data import NO_IMAGES
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.presets import PRESETS
-from napari_slicegan.training.report import FinishReason
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.train_panel_toys import (
     LONG,

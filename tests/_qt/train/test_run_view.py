@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.train.run_view import RunView, duration
 from napari_slicegan._qt.widgets.progress import Activity
-from napari_slicegan.training.report import StepReport
+from napari_slicegan.training.clock import StepReport
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from napari_slicegan._qt.train.curves import RunSeries, Series
+from napari_slicegan.training.clock import StepReport
 from napari_slicegan.training.monitors import Quality
-from napari_slicegan.training.report import StepReport
 from napari_slicegan.training.run_folder import RunFolder
 
 
