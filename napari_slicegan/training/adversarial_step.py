@@ -309,7 +309,7 @@ class AdversarialStep:
         )
 
     def _critic(self, number: int) -> Critic:
-        """A critic in the precision of the run; scores, losses and gradients: float32."""
+        """A critic in the precision of the run; its scores are float32."""
         return precision.scoring(self.critics[number], self.precision, self.device)
 
     def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
