@@ -98,7 +98,9 @@ def test_steps_in_bfloat16(
 
 def test_auto_is_float32_here(make_adversarial_step: MakeAdversarialStep) -> None:
     """Bit by bit, on any processor."""
-    games = [make_adversarial_step(precision=setting) for setting in ("auto", "float32")]
+    games = [
+        make_adversarial_step(precision=setting) for setting in ("auto", "float32")
+    ]
     seen = formats(games[0])
     losses = [game.step(Crops(), 0) for game in games]
     assert torch.equal(*losses)
