@@ -24,7 +24,6 @@ from qtpy.QtWidgets import QApplication
 from napari_slicegan._qt.application import WindowStart, open_window
 from napari_slicegan._qt.explore.jobs import measured
 from napari_slicegan.directions import fit_directions
-from napari_slicegan.generation.generate import finished
 
 if TYPE_CHECKING:
     from qtpy.QtCore import SignalInstance
@@ -49,7 +48,7 @@ def main() -> int:
     if trained is None:
         raise RuntimeError("The sample generator was not loaded.")
     found = fit_directions(trained, n_components=1, n_samples=100)
-    panel.session.set_found(finished(measured(trained, found, anew=False)))
+    panel.session.set_found(measured(trained, found, lambda share: None, anew=False))
     rows = [row(panel, "64^3, let go", 64, options.moves, dragged=False)]
     rows.append(row(panel, "128^3, dragged", 128, options.moves, dragged=True))
     sys.stdout.write(f"{'volume':16}{'in the layer':>14}{'drawn':>10}   (median)\n")

@@ -68,8 +68,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     costs.check(options.out)
     volume = StreamedVolume.begin(plan, options.out)
     started = time.perf_counter()
-    for share in volume.steps():
+
+    def show(share: float) -> None:
         sys.stderr.write(f"\r{share:.0%} after {time.perf_counter() - started:.0f} s")
+
+    volume.write(progress=show)
     sys.stderr.write("\n")
     files = [file for file in options.out.rglob("*") if file.is_file()]
     return {

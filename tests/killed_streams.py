@@ -6,6 +6,7 @@ never uses zarr itself, whose threads would not survive in a child.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -32,12 +33,13 @@ def killed_plan() -> VolumePlan:
 
 def stream_until(path: Path, event: int) -> None:
     """Die at the n-th use of a file after some blocks."""
-    steps = StreamedVolume.begin(killed_plan(), path).steps()
-    for _ in range(BLOCKS_BEFORE):
-        next(steps)
-    kill_at_event(event)
-    for _ in steps:
-        pass
+    blocks = itertools.count(1)
+
+    def progress(fraction: float) -> None:
+        if next(blocks) == BLOCKS_BEFORE:
+            kill_at_event(event)
+
+    StreamedVolume.begin(killed_plan(), path).write(progress=progress)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ def plan_of(kind: str = "phases", **changes: Any) -> VolumePlan:
 
 def stream(plan: VolumePlan, path: Path) -> StreamedVolume:
     volume = StreamedVolume.begin(plan, path)
-    for _ in volume.steps():
-        pass
+    volume.write()
     return volume
 
 

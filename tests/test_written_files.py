@@ -22,6 +22,7 @@ from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 from tests.image_toys import toy_set
+from tests.progress import cancelled_after
 from tests.toys import phases_image, random_generator, small_config, train
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
@@ -44,10 +45,10 @@ def write_all(folder: Path) -> list[Path]:
     found.save(folder / "directions.safetensors")
     if importlib.util.find_spec("zarr"):
         plan = VolumePlan(trained, (20, 16, 16), 3, tile_latents=4)
-        for _ in StreamedVolume.begin(plan, folder / "a.ome.zarr").steps():
-            pass
+        StreamedVolume.begin(plan, folder / "a.ome.zarr").write()
         # The second one is left in the making, with its generator.
-        next(StreamedVolume.begin(plan, folder / "b.ome.zarr").steps())
+        begun = StreamedVolume.begin(plan, folder / "b.ome.zarr")
+        cancelled_after(1, lambda progress: begun.write(progress=progress))
     return [path for path in folder.rglob("*") if path.is_file()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import Axis, RunConfig
     from napari_slicegan.generation.generate import Size
+    from napari_slicegan.runtime.progress import Progress
 
 TITLE = "SliceGAN"
 UNFINISHED = (FinishReason.STOPPED, FinishReason.DIVERGED)
@@ -192,7 +193,6 @@ def _measure_first(widget: SliceGANWidget, measure: Measure) -> None:
     widget.volume.volume_made.connect(begin)
 
 
-def _measured(measure: Measure, volume: Volume) -> Generator[float, None, str]:
-    """Wrap `measure` as a generator, as workers expect."""
-    yield 0.0
+def _measured(measure: Measure, volume: Volume, progress: Progress) -> str:
+    """Measure in the thread of a worker; reports no progress."""
     return measure(volume)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from napari.qt.threading import GeneratorWorker, create_worker
@@ -21,6 +21,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
 from napari_slicegan._qt.volume.generation_job import WORK, Request
 from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
+from napari_slicegan.runtime.progress import Cancelled, Progress
 from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         try:
             with contextlib.closing(self._gen):
                 return self._drive(self._gen)
+        except Cancelled:
+            pass
         except Exception as error:  # noqa: BLE001 every error is shown
             # As text: a log record with the traceback would keep the networks alive.
             logger.error("The worker failed:\n%s", traceback.format_exc())
@@ -210,17 +213,28 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
 
 
 class GenerationWorker(SteeredWorker):
-    """Drives a request: ``yielded`` the share, ``returned`` what was made.
+    """Calls a function in its thread with ``progress``, a callback for its progress.
 
-    ``quit`` ends it after the tile; then nothing is returned. Small tiles are told no
-    oftener than the window can show.
+    ``yielded`` brings the finished fraction, at most ten times a second; ``returned``
+    brings the result. After ``quit`` the next call of ``progress`` raises `Cancelled`,
+    and nothing is returned.
+
+    Parameters
+    ----------
+    work
+        Called as ``work(*args, progress=...)``.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, work: Callable[..., Any], *args: Any) -> None:
+        super().__init__(_call, work, args, self._report)
         self._sent_at = 0.0
 
-    def _tell(self, value: float) -> None:
+    def _report(self, value: Any) -> None:
+        if self.abort_requested:
+            raise Cancelled
+        self._tell(value)
+
+    def _tell(self, value: Any) -> None:
         if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
             self._sent_at = time.monotonic()
             super()._tell(value)
@@ -334,6 +348,14 @@ class TrainingWorker(SteeredWorker):
         super()._release()
 
 
+def _call(
+    work: Callable[..., Any], args: Sequence[Any], progress: Progress
+) -> Generator[None, None, Any]:
+    """The call as the generator that napari's workers drive; yields nothing."""
+    yield from ()
+    return work(*args, progress=progress)
+
+
 def training_worker(job: TrainingJob) -> TrainingWorker:
     """Return a worker for a run, in napari's list of tasks, not yet started."""
     worker: TrainingWorker = create_worker(
@@ -352,8 +374,8 @@ def generation_worker(trained: TrainedNetwork, request: Request) -> GenerationWo
     return task_worker(WORK[type(request)], trained, request)
 
 
-def task_worker(work: Any, *args: Any) -> GenerationWorker:
-    """Return a worker for a generator function that yields its progress, 0 to 1."""
+def task_worker(work: Callable[..., Any], *args: Any) -> GenerationWorker:
+    """Return a worker for ``work(*args, progress=...)``, not yet started."""
     worker: GenerationWorker = create_worker(
         work,
         *args,

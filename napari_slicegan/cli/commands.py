@@ -22,18 +22,14 @@ from napari_slicegan.cli.options import (
     output_folder,
     volume_size,
 )
-from napari_slicegan.cli.progress import (
-    generate_with_progress,
-    train_with_progress,
-    with_bar,
-)
+from napari_slicegan.cli.progress import progress_bar, train_with_progress
 from napari_slicegan.cli.report import export, measure, opened, report
 from napari_slicegan.cli.window import run_demo_in_window, run_window, window_fault
 from napari_slicegan.config import AXES, FORMAT, MicrographSettings, RunConfig
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.estimates import generation_costs
-from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.samples import check_stack_ending, generate_images
 from napari_slicegan.generation.streaming import (
     StreamedVolume,
@@ -278,7 +274,9 @@ def generate(options: Namespace) -> int:
     )
     fits = math.prod(size) * value_type(trained).itemsize <= MEMORY_BYTES
     if fits and out.suffix != ENDING and not options.cluster:
-        generate_with_progress(generate_in_steps(plan)).save(out)
+        with progress_bar("Generating") as progress:
+            made = plan.generate(progress)
+        made.save(out)
     elif not _stream(plan, out, options.cluster):
         _say("Stopped; the same command goes on with it.")
         return GENERATE_STOPPED
@@ -296,9 +294,12 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
     costs.check(out)
     _say(costs.sentence())
     volume = begin()
-    steps = volume.steps(cluster) if is_zarr else stream_to_file(plan, out, cluster)
     try:
-        with_bar("Generating", steps)
+        with progress_bar("Generating") as progress:
+            if is_zarr:
+                volume.write(cluster, progress)
+            else:
+                stream_to_file(plan, out, cluster, progress)
     except KeyboardInterrupt:
         return False
     return True

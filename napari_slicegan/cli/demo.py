@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.cli.progress import generate_with_progress, train_with_progress
+from napari_slicegan.cli.progress import progress_bar, train_with_progress
 from napari_slicegan.config import AXES
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.report.figure import draw_comparison, summary
 from napari_slicegan.report.text import verdict
@@ -158,7 +158,9 @@ def run_demo(job: DemoJob) -> str:
     if (reason := train_with_progress(trainer)) is FinishReason.DIVERGED:
         raise ValueError(reason.value)
     plan = VolumePlan(trainer.trained_generator(), (EDGE,) * 3, SEED)
-    measured = job.measure(images, generate_with_progress(generate_in_steps(plan)))
+    with progress_bar("Generating") as progress:
+        volume = plan.generate(progress)
+    measured = job.measure(images, volume)
     return (
         f"{measured.text}"
         f"Run folder: {job.out / 'run'}\n"

@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import SAMPLE, file_path, volume_size
-from napari_slicegan.cli.progress import with_bar
+from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import AXES
 from napari_slicegan.directions import (
     PROPERTIES,
     DirectionSet,
     Gauge,
     Sweeping,
-    effects_in_steps,
-    fit_in_steps,
-    guided_in_steps,
+    fit_directions,
+    guided_directions,
     label,
     load_directions,
-    sweep_in_steps,
+    measure_effects,
+    sweep,
     table,
 )
-from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.regions import Box, ramp
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.runtime.devices import choose_device
@@ -202,24 +202,31 @@ def directions(options: Namespace) -> int:
 def _directions_fit(options: Namespace) -> None:
     trained = load_any_generator(file_path(options.run))
     out = options.out or _home(options.run) / FILE
-    components = fit_in_steps(
-        trained, options.block, options.components, options.samples, options.seed
-    )
-    found = with_bar("Components", components)
-    if options.guided:
-        guided = guided_in_steps(
+    with progress_bar("Components") as progress:
+        found = fit_directions(
             trained,
-            options.guided,
-            options.phase,
-            options.guided_samples,
+            options.block,
+            options.components,
+            options.samples,
             options.seed,
+            progress=progress,
         )
-        found = found.with_(*with_bar("Guided", guided))
+    if options.guided:
+        with progress_bar("Guided") as progress:
+            guided = guided_directions(
+                trained,
+                options.guided,
+                options.phase,
+                options.guided_samples,
+                options.seed,
+                progress=progress,
+            )
+        found = found.with_(*guided)
     if not options.no_effects:
         gauge = Gauge(trained, phase=options.phase)
         sweeping = Sweeping(seeds=tuple(range(options.seeds)))
-        steps = effects_in_steps(trained, found, gauge, sweeping)
-        found = with_bar("Effects", steps)
+        with progress_bar("Effects") as progress:
+            found = measure_effects(trained, found, gauge, sweeping, progress)
     found.save(out)
     _say(f"{table(found)}\n\n{found.sentence()}\nWrote {out}")
 
@@ -248,10 +255,12 @@ def _directions_apply(options: Namespace) -> None:
         edits=edits,
         truncation=options.truncation,
     )
-    volume = with_bar("Generating", generate_in_steps(plan))
+    with progress_bar("Generating") as progress:
+        volume = plan.generate(progress)
     volume.save(out)
     plain = VolumePlan(trained, size, options.seed, options.periodic)
-    before = gauge.measure(with_bar("Without", generate_in_steps(plain)).values)
+    with progress_bar("Without") as progress:
+        before = gauge.measure(plain.generate(progress).values)
     after = gauge.measure(volume.values)
     if not found.is_of(trained):
         _say("These directions come from another run; this is what they do here:")
@@ -267,10 +276,17 @@ def _directions_sweep(options: Namespace) -> None:
     trained, found = _opened(options)
     direction = found.named(options.name)
     gauge = Gauge(trained, options.properties, options.phase, volume_size(options.size))
-    steps = sweep_in_steps(
-        gauge, direction, options.strengths, options.seed, *_blocks(options.blocks)
-    )
-    made = with_bar("Sweep", steps)
+    first, last = _blocks(options.blocks)
+    with progress_bar("Sweep") as progress:
+        made = sweep(
+            gauge,
+            direction,
+            options.strengths,
+            options.seed,
+            first,
+            last,
+            progress=progress,
+        )
     _say("strength  " + "  ".join(PROPERTIES[name].title for name in gauge.names))
     for row in zip(made.strengths, *made.properties.values(), strict=True):
         _say("  ".join(f"{number:10.4g}" for number in row))

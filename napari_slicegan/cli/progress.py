@@ -7,19 +7,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from napari_slicegan.runtime.progress import Progress
     from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.trainer import Trainer
-    from napari_slicegan.volumes.volume import Volume
 
-Result = TypeVar("Result")
 Show = Callable[[float, str], None]
 LOG_EVERY_S = 30.0
 BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
@@ -76,21 +75,15 @@ def _lines() -> Iterator[Show]:
         sys.stderr.write(waiting)
 
 
-def generate_with_progress(steps: Generator[float, None, Volume]) -> Volume:
-    """Generate to the end, with a bar."""
-    return with_bar("Generating", steps)
-
-
-def with_bar(title: str, steps: Generator[float, None, Result]) -> Result:
-    """Run steps that yield the finished share to their end; what they return."""
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """Progress callback that draws a bar on the standard error."""
     with tqdm(total=100, desc=title, file=sys.stderr, unit="%") as bar:
-        while True:
-            try:
-                share = next(steps)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            bar.update(round(100 * share) - bar.n)
+
+        def show(fraction: float) -> None:
+            bar.update(round(100 * fraction) - bar.n)
+
+        yield show
 
 
 def _line(report: StepReport) -> str:

@@ -14,11 +14,11 @@ from napari_slicegan.cli.options import (
     generator_path,
     output_folder,
 )
-from napari_slicegan.cli.progress import generate_with_progress, with_bar
+from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import RunConfig
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.models.generator_file import load_generator
@@ -122,7 +122,8 @@ def _volume(options: Namespace, path: Path) -> AnyVolume:
     trained = load_generator(path)
     trained.network.to(choose_device("auto"))
     plan = VolumePlan(trained, (options.size,) * 3, options.seed)
-    return generate_with_progress(generate_in_steps(plan))
+    with progress_bar("Generating") as progress:
+        return plan.generate(progress)
 
 
 def report(options: Namespace) -> int:
@@ -137,7 +138,8 @@ def report(options: Namespace) -> int:
     trained = load_generator(path)
     origin = provenance_of(path, trained, options.licence)
     trained.network.to(choose_device("auto"))
-    proof = with_bar("Measuring", prove(trained, source, settings))
+    with progress_bar("Measuring") as progress:
+        proof = prove(trained, source, settings, progress)
     numbers = write_report(proof, origin, out)
     judged = proof.verdict
     _say(f"{judged.headline}: {judged.bound}. {judged.largest}")

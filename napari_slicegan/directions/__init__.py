@@ -12,26 +12,23 @@ from napari_slicegan.directions.direction_set import DirectionSet, Fit, load_dir
 from napari_slicegan.directions.effects import (
     Sweeping,
     digest,
-    effects_in_steps,
     label,
     measure_effects,
     reproduce,
     table,
     with_example,
 )
-from napari_slicegan.directions.fit import fit_directions, fit_in_steps
+from napari_slicegan.directions.fit import fit_directions
 from napari_slicegan.directions.graded import (
     Grade,
     Graded,
     Response,
     graded,
-    graded_in_steps,
-    response_in_steps,
+    measure_response,
 )
 from napari_slicegan.directions.guided import (
     condition_direction,
     guided_directions,
-    guided_in_steps,
     random_directions,
 )
 from napari_slicegan.directions.properties import (
@@ -40,7 +37,7 @@ from napari_slicegan.directions.properties import (
     Property,
     suitable_properties,
 )
-from napari_slicegan.directions.sweep import Sweep, sweep, sweep_in_steps
+from napari_slicegan.directions.sweep import Sweep, sweep
 
 __all__ = [
     "PROPERTIES",
@@ -59,22 +56,17 @@ __all__ = [
     "Sweeping",
     "condition_direction",
     "digest",
-    "effects_in_steps",
     "fit_directions",
-    "fit_in_steps",
     "graded",
-    "graded_in_steps",
     "guided_directions",
-    "guided_in_steps",
     "label",
     "load_directions",
     "measure_effects",
+    "measure_response",
     "random_directions",
     "reproduce",
-    "response_in_steps",
     "suitable_properties",
     "sweep",
-    "sweep_in_steps",
     "table",
     "with_example",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_slicegan.generation.edits import LATENT, block_names
-from napari_slicegan.generation.generate import scaled
 from napari_slicegan.models.latent import LatentField
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -326,9 +326,13 @@ class Joint:
         return {name: step.reshape(shapes[name]) for name, step in steps.items()}
 
 
-def bases_in_steps(
-    features: Features, n_samples: int, n_axes: int, batch: int
-) -> Generator[float, None, dict[str, NDArray[np.float32]]]:
+def wide_bases(
+    features: Features,
+    n_samples: int,
+    n_axes: int,
+    batch: int,
+    progress: Progress | None = None,
+) -> dict[str, NDArray[np.float32]]:
     """Axes [D, m] of blocks that are too wide for a covariance; others have none.
 
     Randomised subspace iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4),
@@ -341,9 +345,9 @@ def bases_in_steps(
         shape = (features.widths[name], n_axes + OVERSAMPLING)
         basis = rng.standard_normal(shape).astype(np.float32)
         for round_ in range(PASSES):
-            steps = _times_covariance(features, name, basis, n_samples, batch)
             start = (number + round_ / PASSES) / len(wide)
-            made = yield from scaled(steps, start, start + 1 / PASSES / len(wide))
+            part = subrange(progress, start, start + 1 / PASSES / len(wide))
+            made = _times_covariance(features, name, basis, n_samples, batch, part)
             basis = np.linalg.qr(made)[0].astype(np.float32)
         bases[name] = basis
     return bases
@@ -355,13 +359,14 @@ def _times_covariance(
     basis: NDArray[np.float32],
     n_samples: int,
     batch: int,
-) -> Generator[float, None, Numbers]:
-    """A block's covariance times its axes, but for a factor; yields the share."""
+    progress: Progress,
+) -> Numbers:
+    """A block's covariance times its axes, up to a factor."""
     total = np.zeros(basis.shape)
     mean = np.zeros(len(basis))
     for first, last in spans(n_samples, batch):
         rows = features.rows(features.latents(first, last))[name]
         total += rows.T @ (rows @ basis)
         mean += rows.sum(axis=0)
-        yield last / n_samples
+        progress(last / n_samples)
     return np.asarray(total - np.outer(mean, mean @ basis) / n_samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from napari_slicegan.directions.direction import NO_PROPERTY, Direction, Effect,
 from napari_slicegan.directions.guided import random_directions
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
 from napari_slicegan.generation.edits import LATENT
-from napari_slicegan.generation.generate import Size, finished, generate, scaled
+from napari_slicegan.generation.generate import Size, generate
 from napari_slicegan.generation.regions import region_from_state
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction_set import DirectionSet
@@ -69,6 +70,7 @@ def measure_effects(
     found: DirectionSet,
     gauge: Gauge | None = None,
     sweeping: Sweeping = STANDARD,
+    progress: Progress | None = None,
 ) -> DirectionSet:
     """The directions with their measured effects, in place of any earlier ones.
 
@@ -81,22 +83,14 @@ def measure_effects(
         The directions.
     gauge
         What is measured, of which phase and at which size.
+    progress
+        Called with the finished fraction.
 
     Raises
     ------
     ValueError
         If the directions do not fit the generator.
     """
-    return finished(effects_in_steps(trained, found, gauge, sweeping))
-
-
-def effects_in_steps(
-    trained: TrainedNetwork,
-    found: DirectionSet,
-    gauge: Gauge | None = None,
-    sweeping: Sweeping = STANDARD,
-) -> Generator[float, None, DirectionSet]:
-    """As `measure_effects`: yields the finished share; close it to cancel."""
     found.check(trained)
     gauge = gauge or Gauge(trained)
     n_random, strengths = sweeping.n_random, sweeping.strengths
@@ -107,15 +101,15 @@ def effects_in_steps(
     done, measured = 0, []
     random_spans: dict[str, list[float]] = {name: [] for name in gauge.names}
     for direction in chance:
-        steps = _curves(direction, gauge, sweeping, ends)
         start, done = done, done + len(ends)
-        curves = yield from scaled(steps, start / total, done / total)
+        part = subrange(progress, start / total, done / total)
+        curves = _curves(direction, gauge, sweeping, ends, part)
         for name, curve in curves.items():
             random_spans[name].append(abs(float(np.mean(curve[:, -1] - curve[:, 0]))))
     for direction in found.directions:
-        steps = _curves(direction, gauge, sweeping, strengths)
         start, done = done, done + len(strengths)
-        curves = yield from scaled(steps, start / total, done / total)
+        part = subrange(progress, start / total, done / total)
+        curves = _curves(direction, gauge, sweeping, strengths, part)
         effects = tuple(
             effect_of(name, strengths, curve, random_spans[name])
             for name, curve in curves.items()
@@ -136,8 +130,9 @@ def _curves(
     gauge: Gauge,
     sweeping: Sweeping,
     strengths: Sequence[float],
-) -> Generator[float, None, Curves]:
-    """Properties at each seed and strength; yields the finished share."""
+    progress: Progress,
+) -> Curves:
+    """Properties at each seed and strength."""
     seeds = sweeping.seeds
     total = len(seeds) * len(strengths)
     curves = {name: np.empty((len(seeds), len(strengths))) for name in gauge.names}
@@ -147,7 +142,7 @@ def _curves(
             measured = gauge.measure(gauge.make(seed, [edit]))
             for name, value in measured.items():
                 curves[name][i, j] = value
-            yield (j * len(seeds) + i + 1) / total
+            progress((j * len(seeds) + i + 1) / total)
     return curves
 
 

@@ -8,22 +8,21 @@ positions, since a control of a whole material is the same at all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from napari_slicegan.directions.components import (
     Components,
     Features,
     Joint,
-    bases_in_steps,
     principal_components,
     random_share,
     spans,
+    wide_bases,
 )
 from napari_slicegan.directions.direction import Direction, Model
 from napari_slicegan.directions.direction_set import DirectionSet, Fit
-from napari_slicegan.generation.generate import finished, scaled
 from napari_slicegan.models import VolumeGenerator
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
@@ -43,6 +42,7 @@ def fit_directions(
     n_samples: int = SAMPLES,
     seed: int = SEED,
     batch: int = BATCH,
+    progress: Progress | None = None,
 ) -> DirectionSet:
     """Principal components of a block's features, as directions.
 
@@ -60,28 +60,18 @@ def fit_directions(
         Random latents that are looked at.
     batch
         Samples at a time, for the memory; the result does not depend on it.
+    progress
+        Called with the finished fraction.
 
     Raises
     ------
     ValueError
         If there is no such block, or it does not vary.
     """
-    return finished(fit_in_steps(trained, block, n_components, n_samples, seed, batch))
-
-
-def fit_in_steps(
-    trained: TrainedNetwork,
-    block: str | None = None,
-    n_components: int = N_COMPONENTS,
-    n_samples: int = SAMPLES,
-    seed: int = SEED,
-    batch: int = BATCH,
-) -> Generator[float, None, DirectionSet]:
-    """As `fit_directions`: yields the finished share; close it to cancel."""
     features = Features(trained, seed)
     block = block or default_block(features)
     _check(features, block, n_components, n_samples)
-    joint = yield from joint_in_steps(features, n_samples, n_components, batch)
+    joint = joint_covariance(features, n_samples, n_components, batch, progress)
     covariance = joint.between(block, block)
     found = principal_components(covariance, n_components)
     directions = _components(joint, block, found)
@@ -102,18 +92,21 @@ def default_block(features: Features) -> str:
     ]
 
 
-def joint_in_steps(
-    features: Features, n_samples: int, n_axes: int, batch: int
-) -> Generator[float, None, Joint]:
-    """Covariance of all blocks: yields the finished share."""
-    bases = yield from scaled(
-        bases_in_steps(features, n_samples, n_axes, batch), 0, AXES_SHARE
-    )
-    done = AXES_SHARE if bases else 0.0
+def joint_covariance(
+    features: Features,
+    n_samples: int,
+    n_axes: int,
+    batch: int,
+    progress: Progress | None = None,
+) -> Joint:
+    """Covariance of all blocks."""
+    part = subrange(progress, 0, AXES_SHARE)
+    bases = wide_bases(features, n_samples, n_axes, batch, part)
+    report = subrange(progress, AXES_SHARE if bases else 0, 1)
     joint = Joint(features, bases)
     for first, last in spans(n_samples, batch):
         joint.add(features.rows(features.latents(first, last)))
-        yield done + (1 - done) * last / n_samples
+        report(last / n_samples)
     joint.finish()
     return joint
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
-from napari_slicegan.generation.generate import (
-    Size,
-    VolumePlan,
-    finished,
-    generate_in_steps,
-    scaled,
-)
+from napari_slicegan.generation.generate import Size, VolumePlan
 from napari_slicegan.generation.regions import Profile
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction import Direction
@@ -187,15 +182,16 @@ class Graded:
         return float(np.abs(self.measured - self.asked).max())
 
 
-def response_in_steps(
+def measure_response(
     gauge: Gauge,
     direction: Direction,
     name: str,
     block: str | None = None,
     strengths: Sequence[float] = RESPONSE_STRENGTHS,
     seeds: Sequence[int] = RESPONSE_SEEDS,
-) -> Generator[float, None, Response]:
-    """Measure a property against the strength: yields the finished share.
+    progress: Progress | None = None,
+) -> Response:
+    """Measure a property of whole volumes against the strength of a direction.
 
     Parameters
     ----------
@@ -209,17 +205,25 @@ def response_in_steps(
         Block that is edited; the direction's own if left out.
     strengths, seeds
         Every pair of them is one volume.
+    progress
+        Called with the finished fraction after each strength.
     """
+    report = subrange(progress)
     values = np.zeros(len(strengths))
     for number, strength in enumerate(strengths):
         edits = [direction.edit(strength, block)]
         made = [gauge.measure(gauge.make(seed, edits))[name] for seed in seeds]
         values[number] = float(np.mean(made))
-        yield (number + 1) / len(strengths)
+        report((number + 1) / len(strengths))
     return Response(np.asarray(strengths, np.float64), values)
 
 
-def graded(trained: TrainedGenerator, direction: Direction, grade: Grade) -> Graded:
+def graded(
+    trained: TrainedGenerator,
+    direction: Direction,
+    grade: Grade,
+    progress: Progress | None = None,
+) -> Graded:
     """A volume whose property changes linearly along an axis.
 
     The answer of the property to the direction is measured on whole volumes and turned
@@ -234,22 +238,19 @@ def graded(trained: TrainedGenerator, direction: Direction, grade: Grade) -> Gra
         One that moves the property, such as a guided one.
     grade
         What is asked for.
+    progress
+        Called with the finished fraction.
 
     Raises
     ------
     ValueError
         If the direction cannot reach the values, or the slabs do not fit the size.
     """
-    return finished(graded_in_steps(trained, direction, grade))
-
-
-def graded_in_steps(
-    trained: TrainedGenerator, direction: Direction, grade: Grade
-) -> Generator[float, None, Graded]:
-    """As `graded`: yields the finished share; close it to cancel."""
     gauge = Gauge(trained, [grade.name], grade.phase)
-    steps = response_in_steps(gauge, direction, grade.name, grade.block)
-    response = yield from scaled(steps, 0.0, 0.5)
+    part = subrange(progress, 0.0, 0.5)
+    response = measure_response(
+        gauge, direction, grade.name, grade.block, progress=part
+    )
     _check_range(response, grade)
     strengths = np.array([response.strength_for(value) for value in grade.asked])
     rounds = []
@@ -258,9 +259,8 @@ def graded_in_steps(
         edit = direction.edit(1.0, grade.block, region=profile)
         plan = VolumePlan(trained, grade.size, grade.seed, edits=[edit])
         start = 0.5 + 0.5 * number / (ROUNDS + 1)
-        volume = yield from scaled(
-            generate_in_steps(plan), start, start + 0.5 / (ROUNDS + 1)
-        )
+        part = subrange(progress, start, start + 0.5 / (ROUNDS + 1))
+        volume = plan.generate(part)
         measured = _by_slab(gauge, volume, grade)
         rounds.append(
             Graded(volume, edit, np.array(grade.middles), grade.asked, measured)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slicegan.directions.components import Features, Joint, bases_in_steps, spans
+from napari_slicegan.directions.components import Features, Joint, spans, wide_bases
 from napari_slicegan.directions.direction import Direction
-from napari_slicegan.directions.fit import AXES_SHARE, BATCH, SEED, joint_in_steps
+from napari_slicegan.directions.fit import AXES_SHARE, BATCH, SEED, joint_covariance
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
 from napari_slicegan.generation.edits import LATENT
-from napari_slicegan.generation.generate import finished, scaled
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.components import Numbers
@@ -35,6 +35,7 @@ def guided_directions(
     seed: int = SEED,
     batch: int = BATCH,
     block: str | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Direction, ...]:
     """The direction along which each property rises, by least squares.
 
@@ -53,6 +54,8 @@ def guided_directions(
     block
         Where the directions act if nothing else is said. Left out, each is tried at
         every block, and the one counts where it moves its property steadily and most.
+    progress
+        Called with the finished fraction.
 
     Raises
     ------
@@ -60,26 +63,11 @@ def guided_directions(
         If a property does not suit the generator, does not vary, or there are too few
         samples for the number of latent channels.
     """
-    return finished(
-        guided_in_steps(trained, properties, phase, n_samples, seed, batch, block)
-    )
-
-
-def guided_in_steps(
-    trained: TrainedNetwork,
-    properties: Sequence[str],
-    phase: int | None = None,
-    n_samples: int = GUIDED_SAMPLES,
-    seed: int = SEED,
-    batch: int = BATCH,
-    block: str | None = None,
-) -> Generator[float, None, tuple[Direction, ...]]:
-    """As `guided_directions`: yields the finished share; close it to cancel."""
     gauge = Gauge(trained, properties, phase)
     features = Features(trained, seed)
     _check_samples(features, n_samples)
-    steps = _joints(features, gauge, n_samples, batch)
-    joints = yield from scaled(steps, 0, 1 if block else SAMPLING_SHARE)
+    part = subrange(progress, 0, 1 if block else SAMPLING_SHARE)
+    joints = _joints(features, gauge, n_samples, batch, part)
     found = [_guided(features, joint, name) for name, joint in joints.items()]
     if block:
         return tuple(replace(one, block=block) for one in found)
@@ -87,18 +75,18 @@ def guided_in_steps(
     for number, (direction, name) in enumerate(zip(found, joints, strict=True)):
         start = SAMPLING_SHARE + (1 - SAMPLING_SHARE) * number / len(found)
         stop = start + (1 - SAMPLING_SHARE) / len(found)
-        placed.append((yield from scaled(_placed(direction, gauge, name), start, stop)))
+        part = subrange(progress, start, stop)
+        placed.append(_placed(direction, gauge, name, part))
     return tuple(placed)
 
 
 def _joints(
-    features: Features, gauge: Gauge, n_samples: int, batch: int
-) -> Generator[float, None, dict[str, Joint]]:
+    features: Features, gauge: Gauge, n_samples: int, batch: int, progress: Progress
+) -> dict[str, Joint]:
     """Features of random samples together with each measured property."""
-    bases = yield from scaled(
-        bases_in_steps(features, n_samples, 0, batch), 0, AXES_SHARE
-    )
-    done = AXES_SHARE if bases else 0.0
+    part = subrange(progress, 0, AXES_SHARE)
+    bases = wide_bases(features, n_samples, 0, batch, part)
+    report = subrange(progress, AXES_SHARE if bases else 0, 1)
     joints = {name: Joint(features, bases, [name]) for name in gauge.names}
     for first, last in spans(n_samples, batch):
         rows, made = features.rows_and_samples(features.latents(first, last))
@@ -109,13 +97,13 @@ def _joints(
             # Where a phase is missing, a chord of it has no length.
             there = np.isfinite(column[:, 0])
             joint.add({key: part[there] for key, part in rows.items()}, column[there])
-        yield done + (1 - done) * last / n_samples
+        report(last / n_samples)
     return joints
 
 
 def _placed(
-    direction: Direction, gauge: Gauge, name: str
-) -> Generator[float, None, Direction]:
+    direction: Direction, gauge: Gauge, name: str, progress: Progress
+) -> Direction:
     """The direction at the block where it moves its property steadily and most."""
     scores = {}
     for number, block in enumerate(direction.offsets, start=1):
@@ -126,7 +114,7 @@ def _placed(
             rows.append([gauge.measure(values)[name] for values in made])
         steps = np.diff(np.array(rows), axis=1)
         scores[block] = (bool((steps > 0).all()), float(np.nansum(steps)))
-        yield number / len(direction.offsets)
+        progress(number / len(direction.offsets))
     return replace(direction, block=max(scores, key=lambda block: scores[block]))
 
 
@@ -184,7 +172,7 @@ def random_directions(
 ) -> tuple[Direction, ...]:
     """Random directions of the latents, to compare others with."""
     features = Features(trained, seed)
-    joint = finished(joint_in_steps(features, n_samples, 0, batch))
+    joint = joint_covariance(features, n_samples, 0, batch)
     latents = joint.between(LATENT, LATENT)
     found = []
     rng = np.random.default_rng(seed)

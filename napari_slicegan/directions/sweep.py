@@ -6,7 +6,7 @@ import csv
 import importlib
 import importlib.util
 import io
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.directions.properties import PROPERTIES
-from napari_slicegan.generation.generate import finished
 from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.direction import Direction
@@ -130,6 +130,7 @@ def sweep(
     first: str | None = None,
     last: str | None = None,
     region: Region | None = None,
+    progress: Progress | None = None,
 ) -> Sweep:
     """One sample of the material at several strengths of a direction.
 
@@ -145,30 +146,18 @@ def sweep(
         Picks the sample.
     first, last, region
         As of `Direction.edit`.
+    progress
+        Called with the finished fraction after each strength.
     """
-    return finished(
-        sweep_in_steps(gauge, direction, strengths, seed, first, last, region)
-    )
-
-
-def sweep_in_steps(
-    gauge: Gauge,
-    direction: Direction,
-    strengths: Sequence[float] = STRENGTHS,
-    seed: int = 0,
-    first: str | None = None,
-    last: str | None = None,
-    region: Region | None = None,
-) -> Generator[float, None, Sweep]:
-    """As `sweep`: yields the finished share; close it to cancel."""
     if not strengths:
         raise ValueError("Expected at least one strength, got none; give some more.")
+    report = subrange(progress)
     volumes, rows = [], []
     for number, strength in enumerate(strengths, start=1):
         made = gauge.make(seed, [direction.edit(strength, first, last, region)])
         volumes.append(made)
         rows.append(gauge.measure(made))
-        yield number / len(strengths)
+        report(number / len(strengths))
     return Sweep(
         direction.name,
         tuple(float(strength) for strength in strengths),

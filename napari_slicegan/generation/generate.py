@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ from napari_slicegan.generation.edits import Edit, VolumeEdits
 from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.devices import computing_in
+from napari_slicegan.runtime.progress import Progress, subrange
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari_slicegan.models import VolumeGenerator
     from napari_slicegan.models.generator_file import TrainedGenerator
 
-Result = TypeVar("Result")
 Size = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 Span = tuple[int, int]
@@ -177,6 +177,23 @@ class VolumePlan:
             return transform.labels_of(made[0, 0])
         return np.asarray(transform.inverse(made[0], 0))
 
+    def generate(self, progress: Progress | None = None) -> Volume:
+        """Generate the volume in memory, tile by tile.
+
+        Parameters
+        ----------
+        progress
+            Called with the finished fraction after each tile.
+        """
+        report = subrange(progress)
+        tiles = self.tiles()
+        first = self.values(tiles[0])
+        whole = np.empty((*self.size, *first.shape[3:]), first.dtype)
+        for number, tile in enumerate(tiles, start=1):
+            whole[tile.target] = first if number == 1 else self.values(tile)
+            report(number / len(tiles))
+        return volume_of(self.trained, whole)
+
 
 def generate(
     trained: TrainedGenerator,
@@ -187,6 +204,7 @@ def generate(
     precision: torch.dtype = torch.float32,
     edits: Sequence[Edit] = (),
     truncation: float = 1.0,
+    progress: Progress | None = None,
 ) -> Volume:
     """Generate a whole volume in memory.
 
@@ -194,59 +212,18 @@ def generate(
     ----------
     trained, size, seed, periodic, tile_latents, precision, edits, truncation
         See :class:`VolumePlan`.
+    progress
+        See :meth:`VolumePlan.generate`.
 
     Returns
     -------
     Volume
         With the micrograph's own values and the voxel size.
     """
-    return finished(
-        generate_in_steps(
-            VolumePlan(
-                trained,
-                size,
-                seed,
-                periodic,
-                tile_latents,
-                precision,
-                edits,
-                truncation,
-            )
-        )
+    plan = VolumePlan(
+        trained, size, seed, periodic, tile_latents, precision, edits, truncation
     )
-
-
-def finished(steps: Generator[float, None, Result]) -> Result:
-    """Run steps that yield their progress to the end; what they return."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-
-
-def scaled(
-    steps: Generator[float, None, Result], start: float, stop: float
-) -> Generator[float, None, Result]:
-    """Steps that are a part of others: their progress from `start` to `stop`."""
-    while True:
-        try:
-            yield start + (stop - start) * next(steps)
-        except StopIteration as end:
-            found: Result = end.value
-            return found
-
-
-def generate_in_steps(plan: VolumePlan) -> Generator[float, None, Volume]:
-    """Generate tile by tile: yields the finished share, returns the volume."""
-    tiles = plan.tiles()
-    first = plan.values(tiles[0])
-    whole = np.empty((*plan.size, *first.shape[3:]), first.dtype)
-    for number, tile in enumerate(tiles, start=1):
-        whole[tile.target] = first if number == 1 else plan.values(tile)
-        yield number / len(tiles)
-    return volume_of(plan.trained, whole)
+    return plan.generate(progress)
 
 
 def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from napari_slicegan.generation.edits import Edit, run_images
 from napari_slicegan.generation.generate import checked_truncation
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.data.transforms import Transform
@@ -142,27 +143,24 @@ def generate_samples(
     return np.concatenate(made)
 
 
-def generate_images(trained: TrainedNetwork, n: int, seed: int = 0) -> Sheet:
+def generate_images(
+    trained: TrainedNetwork,
+    n: int,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Sheet:
     """As `generate_samples`, with the values that are drawn black and white.
+
+    Parameters
+    ----------
+    progress
+        Called with the finished fraction after each batch.
 
     Raises
     ------
     ValueError
-        As there, and if the generator makes points.
+        As `generate_samples`, and if the generator makes points.
     """
-    steps = generate_images_in_steps(trained, n, seed)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            sheet: Sheet = end.value
-            return sheet
-
-
-def generate_images_in_steps(
-    trained: TrainedNetwork, n: int, seed: int = 0
-) -> Generator[float, None, Sheet]:
-    """As `generate_images`: yields the finished share, returns the sheet."""
     _check(trained, n, seed)
     if _makes_points(trained):
         raise ValueError(
@@ -170,11 +168,12 @@ def generate_images_in_steps(
             "with 'slicegan evaluate mixture'."
         )
     low, high = display_range(trained.transform)
+    report = subrange(progress)
     made = []
     for first in range(0, n, AT_ONCE):
         end = min(first + AT_ONCE, n)
         made.append(_samples(trained, first, end, seed))
-        yield end / n
+        report(end / n)
     return Sheet(np.concatenate(made), low, high)
 
 

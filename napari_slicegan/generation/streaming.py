@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.runtime.atomic_files import remove_partial_files
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import disk_explained
+from napari_slicegan.runtime.progress import Progress, subrange
 from napari_slicegan.volumes.block_tree import (
     BlockTree,
     halved_phases,
@@ -261,16 +262,18 @@ class StreamedVolume:
             self.image.write(block, self._from_children(block))
         return True
 
-    def steps(self, cluster: str | None = None) -> Generator[float, None, None]:
-        """Make what is missing; yields the finished share.
-
-        May be given up at any yield, or killed at any time.
+    def write(
+        self, cluster: str | None = None, progress: Progress | None = None
+    ) -> None:
+        """Write the missing blocks; may be interrupted or killed at any time.
 
         Parameters
         ----------
         cluster
             Address of a dask.distributed scheduler whose workers make the blocks;
-            by default they are made here, one after the other.
+            by default they are made in this process, one after the other.
+        progress
+            Called with the finished fraction after each block.
 
         Raises
         ------
@@ -279,10 +282,11 @@ class StreamedVolume:
         """
         if self.is_complete:
             return
+        report = subrange(progress)
         made = self._made_here() if cluster is None else self._made_by(cluster)
         with disk_explained(self.path):
             for number, _ in enumerate(made, start=1):
-                yield number / self.tree.count
+                report(number / self.tree.count)
         self._complete()
 
     def _made_here(self) -> Iterator[Block]:
@@ -337,12 +341,20 @@ def make_block(path: str, stamp: str, block: Block) -> bool:
 
 
 def stream_to_file(
-    plan: VolumePlan, path: Path, cluster: str | None = None
-) -> Generator[float, None, None]:
-    """Make a volume of any size as one file; see `write_volume`.
+    plan: VolumePlan,
+    path: Path,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write a volume of any size as one file; see `write_volume`.
 
-    The tiles are kept beside the file until it is written, so that a volume whose
-    making was broken off is gone on with.
+    The tiles are kept beside the file until it is written, so that an interrupted
+    write can be resumed.
+
+    Parameters
+    ----------
+    cluster, progress
+        As of `StreamedVolume.write`.
 
     Raises
     ------
@@ -354,7 +366,7 @@ def stream_to_file(
     check_type(path.suffix.lower(), value_type(plan.trained))
     tiles = tiles_folder(path)
     volume = StreamedVolume.begin(plan, tiles, pyramid=False)
-    yield from volume.steps(cluster)
+    volume.write(cluster, progress)
     remove_partial_files(path.parent, path.name)
     with disk_explained(tiles):
         write_volume(path, volume.planes())

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.generation.generate import finished
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.page import GRADE_WORDS
 from napari_slicegan.report.plots import length_text
@@ -69,7 +68,7 @@ def export_generator(
     if proof is None:
         settings = ProofSettings(transport=False)
         images = RunFolder.open(run).images()
-        proof = finished(prove(trained, images, settings)).to_dict()
+        proof = prove(trained, images, settings).to_dict()
     origin = exported(trained, origin, out, half)
     write_card(card_path(out), proof, origin, out.name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
-from napari_slicegan.generation.generate import VolumePlan, generate_in_steps, scaled
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import Comparison, compare
 from napari_slicegan.metrics.crops import Channels, cut, random_places
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
@@ -37,6 +37,7 @@ from napari_slicegan.report.text import (
     rows_of,
     verdict,
 )
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
@@ -403,9 +404,12 @@ class Proof:
 
 
 def prove(
-    trained: TrainedGenerator, source: Source, settings: ProofSettings
-) -> Generator[float, None, Proof]:
-    """Generate and measure: yields the finished share, returns the proof.
+    trained: TrainedGenerator,
+    source: Source,
+    settings: ProofSettings,
+    progress: Progress | None = None,
+) -> Proof:
+    """Generate a volume and measure it against the real material.
 
     Parameters
     ----------
@@ -415,6 +419,8 @@ def prove(
         The real material, as for `napari_slicegan.compare`.
     settings
         What is generated and measured.
+    progress
+        Called with the finished fraction.
 
     Raises
     ------
@@ -422,22 +428,25 @@ def prove(
         If the source does not fit the generator.
     """
     plan = VolumePlan(trained, (settings.size,) * 3, settings.seed)
-    volume = yield from scaled(generate_in_steps(plan), 0.0, 0.2)
+    volume = plan.generate(subrange(progress, 0.0, 0.2))
     others = []
     for number in range(settings.n_seeds):
         plan = VolumePlan(trained, (SEED_EDGE,) * 3, settings.seed + 1 + number)
         share = 0.2 + 0.1 * number / settings.n_seeds
-        other = yield from scaled(generate_in_steps(plan), share, share)
+        other = plan.generate(subrange(progress, share, share))
         others.append(other.values)
-    proof = yield from scaled(examine(source, volume, settings), 0.3, 1.0)
+    proof = examine(source, volume, settings, subrange(progress, 0.3, 1.0))
     found = check_diversity(others, volume.labels)
     return replace(proof, checks=(*proof.checks, found))
 
 
 def examine(
-    source: Source, volume: Volume, settings: ProofSettings
-) -> Generator[float, None, Proof]:
-    """Measure a volume: yields the finished share, returns the proof.
+    source: Source,
+    volume: Volume,
+    settings: ProofSettings,
+    progress: Progress | None = None,
+) -> Proof:
+    """Measure a volume against the real material.
 
     Parameters
     ----------
@@ -447,23 +456,26 @@ def examine(
         The generated one.
     settings
         Whether to solve for diffusion, and how the volume was made.
+    progress
+        Called with the finished fraction.
 
     Raises
     ------
     ValueError
         If the source does not fit the volume.
     """
-    yield 0.0
+    report = subrange(progress)
+    report(0.0)
     comparison = compare(source, volume)
-    yield 0.3
+    report(0.3)
     checks = []
     for check in _checks(source, volume, comparison.max_distance):
         checks.append(check)
-        yield 0.3 + 0.1 * len(checks)
+        report(0.3 + 0.1 * len(checks))
     if settings.transport and volume.kind == "phases":
         comparison, transport = _with_transport(comparison, source, volume)
         checks.append(transport)
-    yield 1.0
+    report(1.0)
     return Proof(comparison, tuple(checks), source, volume, settings)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,20 +18,22 @@ from tests._qt.worker_log import Log
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
+    from napari_slicegan.runtime.progress import Progress
+
 pytestmark = pytest.mark.qt
 LONG = 60_000
 
 
 class Shares:
-    """A generator that tells whether it was closed."""
+    """Work that reports its progress and notes its end."""
 
     def __init__(self) -> None:
         self.closed = threading.Event()
 
-    def run(self, n: int) -> Generator[float, None, str]:
+    def run(self, n: int, progress: Progress) -> str:
         try:
             for number in range(n):
-                yield number / n
+                progress(number / n)
             return "volume"
         finally:
             self.closed.set()
@@ -77,8 +78,7 @@ def test_join_hears_the_last_words(qtbot: QtBot) -> None:
 def test_join_gives_up_in_time(qtbot: QtBot) -> None:
     gate = threading.Event()
 
-    def wait() -> Generator[None, None, None]:
-        yield
+    def wait(progress: Progress) -> None:
         gate.wait(60)
 
     worker = GenerationWorker(wait)
@@ -105,11 +105,10 @@ def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> Non
 def test_a_fault_after_the_work_was_cancelled_is_not_reported(qtbot: QtBot) -> None:
     begun, late = threading.Event(), threading.Event()
 
-    def fails() -> Generator[float, None, str]:
+    def fails(progress: Progress) -> None:
         begun.set()
         assert late.wait(60)
-        yield 0.5 / 0
-        return ""
+        progress(0.5 / 0)
 
     worker = GenerationWorker(fails)
     log = Log(worker)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,8 @@ from napari_slicegan._qt.worker import GenerationWorker
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.runtime.progress import Progress
 
 pytestmark = pytest.mark.qt
 LONG = 60_000
@@ -30,13 +31,13 @@ class Cycle:
         self.myself = self
 
 
-def litter(freed_in: set[threading.Thread]) -> Generator[float, None, int]:
+def litter(freed_in: set[threading.Thread], progress: Progress) -> int:
     """Leave cycles of which some note in which thread they were freed."""
     for number in range(N_CYCLES):
         cycle = Cycle()
         if number % 1000 == 0:
             weakref.finalize(cycle, lambda: freed_in.add(threading.current_thread()))
-            yield number / N_CYCLES
+            progress(number / N_CYCLES)
     return N_CYCLES
 
 

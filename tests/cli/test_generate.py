@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_slicegan.cli.parser import main
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.streaming import StreamedVolume, tiles_folder
 from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.runtime.progress import Progress
 from napari_slicegan.volumes.volume import Volume
 from tests.streams import levels
 
@@ -77,12 +78,12 @@ def test_interrupted_and_gone_on_with(
     monkeypatch.setattr(cli_generate, "MEMORY_BYTES", 1000)
     out = tmp_path / "rock.tif"
 
-    def interrupted(self: StreamedVolume, cluster: None) -> Generator[float]:
-        yield 0.5
+    def interrupted(self: StreamedVolume, cluster: None, progress: Progress) -> None:
+        progress(0.5)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(StreamedVolume, "steps", interrupted)
+        patch.setattr(StreamedVolume, "write", interrupted)
         assert main(words(toy_run, out)) == 130
     assert "the same command goes on" in capsys.readouterr().out
     assert not out.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from napari_slicegan.directions import (
     table,
 )
 from napari_slicegan.directions.direction import Direction
-from napari_slicegan.directions.effects import effect_of, effects_in_steps
+from napari_slicegan.directions.effects import effect_of
 from tests.directions.planted import frames, signed, volumes
+from tests.progress import cancelled_after
 
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator
@@ -119,14 +121,13 @@ def test_even_variance_tells_of_nothing() -> None:
 def test_progress_and_cancel(trained: TrainedGenerator) -> None:
     found = fit_directions(trained, n_components=1, n_samples=20)
     gauge = Gauge(trained, ["phase_fraction"])
-    shares = list(effects_in_steps(trained, found, gauge, SWEEPING))
+    shares: list[float] = []
+    measure_effects(trained, found, gauge, SWEEPING, shares.append)
     assert len(shares) == (5 + 3 * 2) * 2
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
-    steps = effects_in_steps(trained, found, gauge, SWEEPING)
-    next(steps)
-    steps.close()
-    assert list(steps) == []
+    work = functools.partial(measure_effects, trained, found, gauge, SWEEPING)
+    assert cancelled_after(1, work) == shares[:1]
 
 
 def test_too_few_seeds_are_refused() -> None:

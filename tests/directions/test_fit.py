@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import (
     fit_directions,
-    fit_in_steps,
     guided_directions,
     random_directions,
 )
@@ -20,6 +20,7 @@ from napari_slicegan.directions.components import Features
 from napari_slicegan.models import build_generator, generator_spec
 from napari_slicegan.models.generator_file import TrainedNetwork
 from tests.directions.planted import LATENTS, SINGULAR, Map, frames, images, volumes
+from tests.progress import cancelled_after
 from tests.refusals import Refusal, assert_refused
 from tests.toys import random_generator
 
@@ -159,12 +160,11 @@ def test_blocks_by_default() -> None:
 
 def test_progress_and_cancel() -> None:
     trained = random_generator(OneHotPhases([0, 1]))
-    shares = list(fit_in_steps(trained, n_samples=20, batch=5))
+    shares: list[float] = []
+    fit_directions(trained, n_samples=20, batch=5, progress=shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
-    steps = fit_in_steps(trained, n_samples=20, batch=5)
-    next(steps)
-    steps.close()
-    assert list(steps) == []
+    work = functools.partial(fit_directions, trained, n_samples=20, batch=5)
+    assert cancelled_after(1, lambda progress: work(progress=progress)) == [0.25]
 
 
 def still() -> TrainedNetwork:

@@ -15,9 +15,9 @@ from napari_slicegan.directions import (
     Response,
     graded,
     guided_directions,
-    response_in_steps,
+    measure_response,
 )
-from napari_slicegan.generation.generate import finished, generate
+from napari_slicegan.generation.generate import generate
 from tests.directions.planted import signed
 from tests.refusals import Refusal, assert_refused
 
@@ -67,8 +67,8 @@ def test_fraction_follows_the_ramp(guided: Direction, block: str) -> None:
 def test_response_of_a_known_generator(guided: Direction) -> None:
     """Phi(s / 8) for the planted direction; the guided one is nearly the same."""
     gauge = Gauge(signed(), ["phase_fraction"], size=(16, 16, 16))
-    found = finished(
-        response_in_steps(gauge, guided, "phase_fraction", "latent", (-6, 0, 6), (0, 1))
+    found = measure_response(
+        gauge, guided, "phase_fraction", "latent", (-6, 0, 6), (0, 1)
     )
     assert found.values == pytest.approx(ndtr([-0.75, 0, 0.75]), abs=0.02)
 

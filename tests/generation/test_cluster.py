@@ -44,7 +44,8 @@ def cluster() -> Iterator[Any]:
 def test_the_same_blocks_as_here(cluster: Any, tmp_path: Path) -> None:
     here = stream(cluster_plan(), tmp_path / "here.ome.zarr")
     there = StreamedVolume.begin(cluster_plan(), tmp_path / "there.ome.zarr")
-    shares = list(there.steps(cluster.scheduler_address))
+    shares: list[float] = []
+    there.write(cluster.scheduler_address, shares.append)
     assert shares == sorted(shares)
     assert len(shares) == there.tree.count
     assert there.is_complete
@@ -56,14 +57,21 @@ def test_a_killed_worker_costs_only_its_block(cluster: Any, tmp_path: Path) -> N
     """Those that were finished stay untouched; another worker makes the one it had."""
     path = tmp_path / "a.ome.zarr"
     volume = StreamedVolume.begin(cluster_plan(), path)
-    steps = volume.steps(cluster.scheduler_address)
-    for _ in range(4):
-        next(steps)
-    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
-        pids = client.run(os.getpid)
-        before = stamps(path)
+    address = cluster.scheduler_address
+    shares: list[float] = []
+    before: dict[Any, Any] = {}
+
+    def kill_one(share: float) -> None:
+        shares.append(share)
+        if len(shares) != 4:
+            return
+        with distributed.Client(address, set_as_default=False) as client:
+            pids = client.run(os.getpid)
+        before.update(stamps(path))
         os.kill(next(iter(pids.values())), signal.SIGKILL)
-    assert list(steps)[-1] == 1
+
+    volume.write(address, kill_one)
+    assert shares[-1] == 1
     assert len(before) >= 4
     assert before.items() <= stamps(path).items()
     expected = generate(
@@ -90,7 +98,7 @@ def test_a_folder_that_workers_do_not_see(cluster: Any, tmp_path: Path) -> None:
     (volume.path / ".making" / "generator.safetensors").unlink()
     unseen: Refusal = (
         "unseen folder",
-        lambda _: list(volume.steps(cluster.scheduler_address)),
+        lambda _: volume.write(cluster.scheduler_address),
         "put it on a disk that all machines share",
     )
     assert_refused(unseen, tmp_path)
@@ -103,7 +111,7 @@ def test_no_workers(tmp_path: Path) -> None:
         volume = StreamedVolume.begin(cluster_plan(), tmp_path / "a.ome.zarr")
         nobody: Refusal = (
             "no workers",
-            lambda _: list(volume.steps(empty.scheduler_address)),
+            lambda _: volume.write(empty.scheduler_address),
             "Expected workers at .*, got none",
         )
         assert_refused(nobody, tmp_path)
@@ -115,8 +123,8 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for address in ("tcp://127.0.0.1:1", "nonsense://"):
         nobody: Refusal = (
             "no scheduler",
-            lambda folder, address=address: list(  # type: ignore[misc]
-                stream_to_file(cluster_plan(), folder / "a.tif", address)
+            lambda folder, address=address: stream_to_file(  # type: ignore[misc]
+                cluster_plan(), folder / "a.tif", address
             ),
             "Expected a dask scheduler at .*, got no answer",
         )

@@ -22,6 +22,7 @@ from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.cost import META, Counter
 from napari_slicegan.models.generator_file import TrainedGenerator
+from tests.progress import cancelled_after
 from tests.refusals import assert_refused
 from tests.toys import random_generator
 
@@ -100,7 +101,5 @@ def test_what_is_there_is_not_counted_again(tmp_path: Path) -> None:
     )
     volume = StreamedVolume.begin(plan, tmp_path / "a.ome.zarr")
     assert volume.missing_share() == 1
-    steps = volume.steps()
-    for _ in range(4):
-        next(steps)
+    cancelled_after(4, lambda progress: volume.write(progress=progress))
     assert volume.missing_share() == 0.5

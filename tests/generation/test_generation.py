@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.data import transforms
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
-from napari_slicegan.generation.generate import VolumePlan, generate, generate_in_steps
+from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.lazy import box_values
 from napari_slicegan.generation.samples import generate_samples
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
@@ -188,14 +188,9 @@ def test_gray_and_colour(
 
 def test_progress(gray: TrainedGenerator) -> None:
     """Two, two and one tiles of 16 voxels: four quarters, then the volume."""
-    steps = generate_in_steps(VolumePlan(gray, (32, 20, 16), tile_latents=4))
-    shares = []
-    while True:
-        try:
-            shares.append(next(steps))
-        except StopIteration as end:
-            assert end.value.values.shape == (32, 20, 16)
-            break
+    shares: list[float] = []
+    volume = generate(gray, (32, 20, 16), tile_latents=4, progress=shares.append)
+    assert volume.values.shape == (32, 20, 16)
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
 

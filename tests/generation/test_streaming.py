@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.generation.generate import VolumePlan, finished, generate_in_steps
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import (
     StreamedVolume,
     make_block,
@@ -26,6 +26,7 @@ from napari_slicegan.volumes.ome_zarr import BlockedImage, create_image
 from napari_slicegan.volumes.volume import Volume
 from tests import killed_streams
 from tests.killed_streams import killed_plan
+from tests.progress import cancelled_after
 from tests.refusals import Refusal, assert_refused
 from tests.streams import TRANSFORMS, levels, plan_of, stamps, stream
 
@@ -33,7 +34,7 @@ zarr = pytest.importorskip("zarr", reason="needs the extra scale")
 
 
 def in_memory(plan: VolumePlan) -> NDArray[Any]:
-    return finished(generate_in_steps(plan)).values
+    return plan.generate().values
 
 
 @pytest.mark.parametrize("kind", TRANSFORMS)
@@ -65,21 +66,21 @@ def test_a_finished_volume_is_not_made_again(
     again = StreamedVolume.begin(plan_of(), tmp_path / "a.ome.zarr")
     assert again.is_complete
     assert again.missing_share() == 0
-    assert list(again.steps()) == []
+    again.write()
 
 
 def test_cancelled_and_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.zarr"
-    steps = StreamedVolume.begin(plan_of(), path).steps()
-    shares = [next(steps) for _ in range(5)]
+    begun = StreamedVolume.begin(plan_of(), path)
+    shares = cancelled_after(5, lambda progress: begun.write(progress=progress))
     assert shares == sorted(shares)
-    steps.close()
     volume = StreamedVolume.begin(plan_of(), path)
     assert not volume.is_complete
     # 12 tiles, of which 5 blocks are there: 4 tiles of 2 x 2 x 2, and one of level 1.
     assert 0 < volume.missing_share() < 1
     files = stamps(path)
-    rest = list(volume.steps())
+    rest: list[float] = []
+    volume.write(progress=rest.append)
     assert rest[-1] == 1
     assert files.items() <= stamps(path).items()
     np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
@@ -103,8 +104,7 @@ def test_killed_and_gone_on_with(event: int, killed: Path) -> None:
     volume = StreamedVolume.begin(killed_plan(), path)
     assert not volume.is_complete
     assert len(before) < volume.tree.count
-    for _ in volume.steps():
-        pass
+    volume.write()
     after = stamps(path)
     assert before.items() <= after.items()
     assert len(after) == volume.tree.count
@@ -181,10 +181,7 @@ def test_damaged_blocks_are_made_again(
     """As a power failure leaves them where files reach the disk in no order."""
     path = tmp_path / "a.ome.zarr"
     volume = StreamedVolume.begin(plan_of(), path)
-    steps = volume.steps()
-    for _ in range(10):
-        next(steps)
-    steps.close()
+    cancelled_after(10, lambda progress: volume.write(progress=progress))
     # 2 x 2 x 2 tiles and the block of level 1 that they make come first.
     for block in (Block(0, (0, 1, 1)), Block(1, (0, 0, 0))):
         file = volume.image.file(block)
@@ -211,9 +208,9 @@ def test_two_programs_stream_one_volume(tmp_path: Path) -> None:
         second = StreamedVolume.begin(plan_of(), path)
         assert temporary.exists()
     file.unlink()
-    for _ in zip(first.steps(), second.steps(), strict=False):
-        pass
-    assert first.is_complete or second.is_complete
+    order = second.tree.in_order()
+    first.write(progress=lambda _: second.make(next(order)))
+    assert first.is_complete
     np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
 
 

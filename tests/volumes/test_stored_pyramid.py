@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +17,6 @@ from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.metrics.stored_volume import StoredVolume
 from tests.toys import phases_image, random_generator
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytest.importorskip("zarr", reason="needs the extra scale")
 pytest.importorskip("dask", reason="needs the extra scale")
 
@@ -30,8 +27,8 @@ def plan(transform: Any) -> VolumePlan:
     return VolumePlan(random_generator(transform), SIZE, 3, tile_latents=4)
 
 
-def begun(transform: Any, path: Path) -> Iterator[Any]:
-    return iter(StreamedVolume.begin(plan(transform), path).steps())
+def begun(transform: Any, path: Path) -> StreamedVolume:
+    return StreamedVolume.begin(plan(transform), path)
 
 
 @pytest.fixture
@@ -39,16 +36,14 @@ def stored(tmp_path: Path) -> Path:
     """Of the labels of `image`."""
     path = tmp_path / "rock.ome.zarr"
     labels = np.unique(phases_image(40, 48).values).tolist()
-    for _ in begun(OneHotPhases(labels), path):
-        pass
+    begun(OneHotPhases(labels), path).write()
     return path
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gray_and_colour(channels: int, tmp_path: Path) -> None:
     transform = ScaleMinMax(0, 255, channels, "uint8")
-    for _ in begun(transform, tmp_path / "rock.ome.zarr"):
-        pass
+    begun(transform, tmp_path / "rock.ome.zarr").write()
     volume = StoredVolume.open(tmp_path / "rock.ome.zarr")
     whole = generate(plan(transform).trained, SIZE, 3, tile_latents=4)
     assert (volume.kind, volume.voxel_size_nm) == (whole.kind, whole.voxel_size_nm)
@@ -79,8 +74,7 @@ def test_measure_tells_what_a_file_of_it_tells(
 
 
 def test_one_in_the_making_is_refused(tmp_path: Path) -> None:
-    steps = begun(OneHotPhases([0, 1]), tmp_path / "rock.ome.zarr")
-    next(steps)
+    begun(OneHotPhases([0, 1]), tmp_path / "rock.ome.zarr")
     with pytest.raises(ValueError, match=r"finished volume, got rock\.ome\.zarr"):
         StoredVolume.open(tmp_path / "rock.ome.zarr")
 

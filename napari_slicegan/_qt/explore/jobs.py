@@ -1,11 +1,13 @@
-"""Jobs of the Explore panel: requests, and generators that call the engine."""
+"""Jobs of the Explore panel: requests, and functions that call the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.exploration import Exploration, Size
@@ -149,7 +151,7 @@ EXAMPLE_EDGE = 64
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
-def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Studied]:
+def study(trained: TrainedGenerator, device: str, progress: Progress) -> Studied:
     """Collect facts about a generator and move it to the device.
 
     Raises
@@ -162,7 +164,7 @@ def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Stud
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.runtime.devices import choose_device
 
-    yield 0.0
+    progress(0.0)
     if not isinstance(trained, TrainedGenerator):
         raise ValueError(
             "Expected a generator of volumes to explore, got one of images; open "
@@ -176,52 +178,53 @@ def study(trained: TrainedGenerator, device: str) -> Generator[float, None, Stud
     return Studied(block_names(trained.network), titles)
 
 
-def fit(
-    trained: TrainedGenerator, request: FitRequest
-) -> Generator[float, None, Found]:
+def fit(trained: TrainedGenerator, request: FitRequest, progress: Progress) -> Found:
     """Fit directions and measure their effects."""
-    from napari_slicegan.directions import fit_in_steps, guided_in_steps
-    from napari_slicegan.generation.generate import scaled
+    from napari_slicegan.directions import fit_directions, guided_directions
 
-    found = yield from scaled(
-        fit_in_steps(trained, request.block, request.n_components, request.n_samples),
-        0,
-        COMPONENTS_SHARE,
+    found = fit_directions(
+        trained,
+        request.block,
+        request.n_components,
+        request.n_samples,
+        progress=subrange(progress, 0, COMPONENTS_SHARE),
     )
     done = COMPONENTS_SHARE
     if request.guided:
-        guided = yield from scaled(
-            guided_in_steps(trained, request.guided, n_samples=request.n_guided),
-            done,
-            done + GUIDED_SHARE,
+        guided = guided_directions(
+            trained,
+            request.guided,
+            n_samples=request.n_guided,
+            progress=subrange(progress, done, done + GUIDED_SHARE),
         )
         done += GUIDED_SHARE
         components = [one.name for one in found]
         # Guided directions first.
         names = [*(one.name for one in guided), *components]
         found = found.with_(*guided).only(*names)
-    return (yield from scaled(measured(trained, found, anew=True), done, 1))
+    return measured(trained, found, subrange(progress, done), anew=True)
 
 
 def measured(
-    trained: TrainedGenerator, found: DirectionSet, *, anew: bool
-) -> Generator[float, None, Found]:
+    trained: TrainedGenerator, found: DirectionSet, progress: Progress, *, anew: bool
+) -> Found:
     """Measure the effects, unless known, and the curves of the plots."""
-    from napari_slicegan.directions import Gauge, effects_in_steps, sweep_in_steps
-    from napari_slicegan.generation.generate import scaled
+    from napari_slicegan import directions
+    from napari_slicegan.directions import Gauge, measure_effects
 
     gauge = Gauge(trained)
     done = 0.0
     if anew:
-        steps = effects_in_steps(trained, found, gauge)
-        found = yield from scaled(steps, 0, EFFECTS_SHARE)
+        part = subrange(progress, 0, EFFECTS_SHARE)
+        found = measure_effects(trained, found, gauge, progress=part)
         done = EFFECTS_SHARE
     rows = []
     for number, direction in enumerate(found):
         start = done + (1 - done) * number / len(found)
         stop = done + (1 - done) * (number + 1) / len(found)
-        sweep = yield from scaled(sweep_in_steps(gauge, direction), start, stop)
-        curve = Curve(sweep.strengths, sweep.properties)
+        part = subrange(progress, start, stop)
+        made = directions.sweep(gauge, direction, progress=part)
+        curve = Curve(made.strengths, made.properties)
         rows.append(_row(direction, gauge.names, curve))
     return Found(found, tuple(rows), found.sentence())
 
@@ -259,8 +262,8 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
 
 
 def load_found(
-    trained: TrainedGenerator, path: str | Path
-) -> Generator[float, None, Found]:
+    trained: TrainedGenerator, path: str | Path, progress: Progress
+) -> Found:
     """Load directions; measures their effects again for a related generator.
 
     Raises
@@ -270,16 +273,20 @@ def load_found(
     """
     from napari_slicegan.directions import load_directions
 
-    yield 0.0
+    progress(0.0)
     found = load_directions(path)
     found.check(trained)
     known = found.is_of(trained) and all(one.effects for one in found)
-    return (yield from measured(trained, found, anew=not known))
+    return measured(trained, found, progress, anew=not known)
 
 
 def save_found(
-    trained: TrainedGenerator, found: Found, sample: Exploration, path: str | Path
-) -> Generator[float, None, DirectionSet]:
+    trained: TrainedGenerator,
+    found: Found,
+    sample: Exploration,
+    path: str | Path,
+    progress: Progress,
+) -> DirectionSet:
     """Save the directions; those with a strength get an example volume."""
     from napari_slicegan.directions import with_example
 
@@ -288,7 +295,7 @@ def save_found(
     for number, (one, strength) in enumerate(
         zip(found.directions, sample.strengths, strict=False)
     ):
-        yield number / len(found.rows)
+        progress(number / len(found.rows))
         if strength:
             noted = with_example(
                 trained,
@@ -323,8 +330,14 @@ def render(
     sample: Exploration,
     size: Size,
     measure: bool,
-) -> Generator[float | Volume, None, Mapping[str, float]]:
-    """Generate a volume or its corner: yields progress, then the volume.
+    progress: Callable[[float | Volume], None],
+) -> Mapping[str, float]:
+    """Generate a volume, or its corner, and measure it.
+
+    Parameters
+    ----------
+    progress
+        Called with the finished fractions, and with the volume before it is measured.
 
     Returns
     -------
@@ -332,7 +345,7 @@ def render(
         Properties by key of ``PROPERTIES``; empty unless `measure`.
     """
     from napari_slicegan.directions import Gauge, suitable_properties
-    from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+    from napari_slicegan.generation.generate import VolumePlan
 
     plan = VolumePlan(
         trained,
@@ -341,36 +354,39 @@ def render(
         edits=edits_of(found, sample),
         truncation=sample.truncation,
     )
-    volume = yield from generate_in_steps(plan)
-    yield volume
+    volume = plan.generate(progress)
+    progress(volume)
     properties: dict[str, float] = {}
     for name in suitable_properties(trained) if measure else ():
-        # A newer request can interrupt here.
-        yield 1.0
+        # A newer request cancels the remaining ones.
+        progress(1.0)
         properties |= Gauge(trained, [name]).measure(volume.values)
     return properties
 
 
 def sweep(
-    trained: TrainedGenerator, found: Found, sample: Exploration, request: SweepRequest
-) -> Generator[float, None, Sweep]:
+    trained: TrainedGenerator,
+    found: Found,
+    sample: Exploration,
+    request: SweepRequest,
+    progress: Progress,
+) -> Sweep:
     """Generate the sample at several strengths of one direction alone."""
-    from napari_slicegan.directions import Gauge, sweep_in_steps
+    from napari_slicegan import directions
 
-    return (
-        yield from sweep_in_steps(
-            Gauge(trained, size=sample.size),
-            found.directions.named(request.name),
-            request.strengths,
-            sample.seed,
-            sample.first,
-            sample.last,
-            sample.region,
-        )
+    return directions.sweep(
+        directions.Gauge(trained, size=sample.size),
+        found.directions.named(request.name),
+        request.strengths,
+        sample.seed,
+        sample.first,
+        sample.last,
+        sample.region,
+        progress,
     )
 
 
-def save_sweep(made: Sweep, path: Path) -> Generator[float, None, Path]:
+def save_sweep(made: Sweep, path: Path, progress: Progress) -> Path:
     """Save the volumes or properties of a sweep in the format of the suffix.
 
     Raises
@@ -385,7 +401,7 @@ def save_sweep(made: Sweep, path: Path) -> Generator[float, None, Path]:
         ".png": made.save_plot,
         ".gif": made.save_animation,
     }
-    yield 0.0
+    progress(0.0)
     if path.suffix.lower() not in writers:
         raise ValueError(
             f"Expected a file name ending in {', '.join(writers)}, got '{path.name}'; "
@@ -396,10 +412,14 @@ def save_sweep(made: Sweep, path: Path) -> Generator[float, None, Path]:
 
 
 def grade(
-    trained: TrainedGenerator, found: Found, sample: Exploration, request: GradeRequest
-) -> Generator[float, None, Graded]:
+    trained: TrainedGenerator,
+    found: Found,
+    sample: Exploration,
+    request: GradeRequest,
+    progress: Progress,
+) -> Graded:
     """Generate a volume whose property follows a ramp along an axis."""
-    from napari_slicegan.directions import Grade, graded_in_steps
+    from napari_slicegan.directions import Grade, graded
 
     asked = Grade(
         sample.size,
@@ -411,4 +431,4 @@ def grade(
         n_slabs=request.n_slabs,
     )
     direction = found.directions.named(request.direction)
-    return (yield from graded_in_steps(trained, direction, asked))
+    return graded(trained, direction, asked, progress)

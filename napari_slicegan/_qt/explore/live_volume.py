@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_slicegan._qt.explore.exploration import Exploration, preview_size
 from napari_slicegan._qt.explore.jobs import render
-from napari_slicegan._qt.worker import SteeredWorker
+from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.jobs import Found
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 GUESSED_VOXELS_PER_S = 64**3 / 0.2
 
 
-class LiveWorker(SteeredWorker):
-    """Generates one volume with a generator that stays loaded."""
+class LiveWorker(GenerationWorker):
+    """Generates one volume; ``yielded`` brings the volume, before it is measured."""
 
+    # The panel keeps the generator.
     holds_networks = False
+
+    def _tell(self, value: float | Volume) -> None:
+        if not isinstance(value, float):
+            self.yielded.emit(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +127,8 @@ class LiveVolume(QObject):
         self._worker, self._began_at = worker, time.monotonic()
         worker.start()
 
-    def _yielded(self, made: float | Volume) -> None:
-        if isinstance(made, float) or self._current is None:
+    def _yielded(self, made: Volume) -> None:
+        if self._current is None:
             return
         self.seconds = time.monotonic() - self._began_at
         self._voxels_per_s = math.prod(self._size) / max(self.seconds, 1e-3)

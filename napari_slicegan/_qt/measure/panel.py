@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.metrics.comparison import Comparison, Row
     from napari_slicegan.report.proof import Proof
+    from napari_slicegan.runtime.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ class MeasureRequest:
     generated: ImageSource = field(repr=False)
 
 
-def measure(request: MeasureRequest) -> Generator[float, None, Proof]:
-    """Compare two layers: yields the progress, 0 to 1, returns the results.
+def measure(request: MeasureRequest, progress: Progress | None = None) -> Proof:
+    """Compare two layers.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def measure(request: MeasureRequest) -> Generator[float, None, Proof]:
         If the layers cannot be compared.
     """
     try:
-        return (yield from _examined(request))
+        return _examined(request, progress)
     except (ValueError, MemoryError) as error:
         raise WorkFailed(sentence_of(error)) from error
 
@@ -93,7 +93,7 @@ def export(proof: Proof, request: MeasureRequest, path: Path) -> None:
     write_report(proof, provenance_of_layers(*names, proof.volume), path)
 
 
-def _examined(request: MeasureRequest) -> Generator[float, None, Proof]:
+def _examined(request: MeasureRequest, progress: Progress | None) -> Proof:
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.report.proof import ProofSettings, examine
 
@@ -102,7 +102,7 @@ def _examined(request: MeasureRequest) -> Generator[float, None, Proof]:
     source = request.generated
     values: Any = np.asarray(source.values)
     volume = Volume.from_array(values, "auto", source.known_size())
-    return (yield from examine(real, volume, ProofSettings(transport=False)))
+    return examine(real, volume, ProofSettings(transport=False), progress)
 
 
 COLUMNS = ("Metric", "Verdict", "Real", "Generated", "Floors")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.generation.lazy import EndlessVolume, Spans
+    from napari_slicegan.runtime.progress import Progress
 
 PIXELS = 2
 """Of the canvas for a voxel."""
@@ -141,11 +142,13 @@ class EndlessTiles(QObject):
             self._tell()
 
 
-def make_pieces(volume: EndlessVolume, next_piece: Any) -> Generator[float, None, None]:
-    """Make pieces until there is none; the work of a thread."""
+def make_pieces(
+    volume: EndlessVolume, next_piece: Callable[[], Spans | None], progress: Progress
+) -> None:
+    """Generate pieces in a worker's thread until none is wanted."""
     while (piece := next_piece()) is not None:
         volume.make(piece)
-        yield 1.0
+        progress(1.0)
 
 
 def _serve(viewer: Viewer, layer: Layer, tiles: EndlessTiles, is_large: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the workers of the third panel do: generators that call the engine."""
+"""Jobs of the Generate panel: functions that workers call in their threads."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.generation.samples import Sheet
     from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
+    from napari_slicegan.runtime.progress import Progress
     from napari_slicegan.volumes.volume import Volume
 
 Request = GenerationRequest | SampleRequest
@@ -33,11 +34,14 @@ def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
 
 
 def generate_volume(
-    trained: TrainedGenerator, request: GenerationRequest, device: str = "auto"
-) -> Generator[float, None, Volume | EndlessVolume]:
-    """Generate tile by tile: yields the finished share, returns the volume.
+    trained: TrainedGenerator,
+    request: GenerationRequest,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Volume | EndlessVolume:
+    """Generate a volume tile by tile.
 
-    An endless one is returned at once, with nothing generated.
+    An endless volume is returned at once, with nothing generated.
 
     Raises
     ------
@@ -45,9 +49,8 @@ def generate_volume(
         If the volume does not fit into the memory, or cannot be periodic.
     """
     if request.endless:
-        yield 1.0
         return endless_volume(trained, request, device)
-    from napari_slicegan.generation.generate import VolumePlan, generate_in_steps
+    from napari_slicegan.generation.generate import VolumePlan
     from napari_slicegan.runtime.devices import choose_device
 
     plan = VolumePlan(
@@ -55,7 +58,7 @@ def generate_volume(
     )
     try:
         trained.network.to(choose_device(device))
-        return (yield from generate_in_steps(plan))
+        return plan.generate(progress)
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
@@ -90,22 +93,24 @@ def endless_volume(
 
 
 def draw_samples(
-    trained: TrainedNetwork, request: SampleRequest, device: str = "auto"
-) -> Generator[float, None, Sheet]:
-    """Draw images some at a time: yields the finished share, returns the sheet.
+    trained: TrainedNetwork,
+    request: SampleRequest,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Sheet:
+    """Generate images, some at a time.
 
     Raises
     ------
     ValueError
         If the generator makes no images, or they do not fit into the memory.
     """
-    from napari_slicegan.generation.samples import generate_images_in_steps
+    from napari_slicegan.generation.samples import generate_images
     from napari_slicegan.runtime.devices import choose_device
 
     try:
         trained.network.to(choose_device(device))
-        steps = generate_images_in_steps(trained, request.count, request.seed)
-        return (yield from steps)
+        return generate_images(trained, request.count, request.seed, progress)
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
@@ -117,7 +122,7 @@ def draw_samples(
         trained.network.to("cpu")
 
 
-WORK: Mapping[type[Request], Callable[..., Generator[float, None, Any]]] = {
+WORK: Mapping[type[Request], Callable[..., Any]] = {
     GenerationRequest: generate_volume,
     SampleRequest: draw_samples,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
+    from napari_slicegan.runtime.progress import Progress
 
 SLICES, SURFACE, WHOLE = "Slices", "Surface", "Full volume"
 
@@ -297,7 +297,6 @@ class OrthogonalPanel(QGroupBox):
         )
 
 
-def _read_in_worker(reading: Reading) -> Generator[float, None, ReadValues]:
-    # Where a reading that was given up ends.
-    yield 0.0
+def _read_in_worker(reading: Reading, progress: Progress) -> ReadValues:
+    """Read in the thread of a worker; reports no progress."""
     return read(reading)

@@ -163,7 +163,7 @@ class TaskRow(QWidget):
         done
             Called with the result.
         work, args
-            A generator function that yields its progress, 0 to 1, and its arguments.
+            Called as ``work(*args, progress=...)``; see `GenerationWorker`.
         """
         if self._worker is not None:
             self.failed.emit("Another task is running; wait for it or cancel it first.")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.runtime.progress import Progress
 
 pytestmark = pytest.mark.qt
 
@@ -283,10 +284,10 @@ def test_a_generator_that_is_loaded_beside_work_is_taken_when_that_has_ended(
     late = threading.Event()
     fit = jobs.fit
 
-    def slow(*args: Any) -> Any:
-        yield 0.0
+    def slow(*args: Any, progress: Progress) -> Any:
+        progress(0.0)
         assert late.wait(60)
-        return (yield from fit(*args))
+        return fit(*args, progress)
 
     monkeypatch.setattr(jobs, "fit", slow)
     panel.inputs.fit.set_value(TOY_FIT)

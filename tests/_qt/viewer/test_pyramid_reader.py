@@ -23,8 +23,7 @@ TRANSFORMS = [OneHotPhases([7, 207]), ScaleMinMax(0, 255, 3, "uint8")]
 
 def streamed(transform: Any, folder: Path) -> Path:
     plan = VolumePlan(random_generator(transform), SIZE, 3, tile_latents=4)
-    for _ in StreamedVolume.begin(plan, folder / "rock.ome.zarr").steps():
-        pass
+    StreamedVolume.begin(plan, folder / "rock.ome.zarr").write()
     return folder / "rock.ome.zarr"
 
 
