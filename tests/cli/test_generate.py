@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from napari_slicegan.cli.parser import main
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.streaming import StreamedVolume, tiles_folder
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.runtime.progress import Progress
 from napari_slicegan.volumes.volume import Volume
 from tests.streams import levels
+
+if TYPE_CHECKING:
+    from napari_slicegan.runtime.progress import Progress
 
 pytest.importorskip("zarr", reason="needs the extra scale")
 Capture = pytest.CaptureFixture[str]

@@ -75,7 +75,7 @@ def test_files_that_cannot_be_written_are_refused_before_tiles_are_made(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ValueError, match=r"got the ending '\.png'"):
-        list(stream_to_file(plan_of(), tmp_path / "a.png"))
+        stream_to_file(plan_of(), tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 
 
