@@ -116,6 +116,6 @@ def test_a_fault_after_the_work_was_cancelled_is_not_reported(qtbot: QtBot) -> N
     assert begun.wait(60)
     worker.quit()
     late.set()
-    assert worker.join(60)
+    assert worker.wait(60)
     assert log.faults == []
     assert log.results == []
