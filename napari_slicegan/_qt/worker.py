@@ -200,11 +200,11 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
                 value = next(steps)
             except StopIteration as end:
                 return end.value
-            self._tell(value)
+            self._emit(value)
         self.aborted.emit()
         return None
 
-    def _tell(self, value: Any) -> None:
+    def _emit(self, value: Any) -> None:
         self.yielded.emit(value)
 
     def _release(self) -> None:
@@ -232,12 +232,12 @@ class GenerationWorker(SteeredWorker):
     def _report(self, value: Any) -> None:
         if self.abort_requested:
             raise Cancelled
-        self._tell(value)
+        self._emit(value)
 
-    def _tell(self, value: Any) -> None:
+    def _emit(self, value: Any) -> None:
         if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
             self._sent_at = time.monotonic()
-            super()._tell(value)
+            super()._emit(value)
 
 
 class TrainingWorker(SteeredWorker):

@@ -29,7 +29,7 @@ class LiveWorker(GenerationWorker):
     # The panel keeps the generator.
     holds_networks = False
 
-    def _tell(self, value: float | Volume) -> None:
+    def _emit(self, value: float | Volume) -> None:
         if not isinstance(value, float):
             self.yielded.emit(value)
 
