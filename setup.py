@@ -100,6 +100,7 @@ setup(
     package_dir={"napari_slicegan.sample_data": "sample_data"},
     package_data={
         "napari_slicegan": ["napari.yaml", "py.typed"],
+        "napari_slicegan.report": ["templates/*.html", "templates/*.md"],
         "napari_slicegan.sample_data": [
             *("*.tif", "*.png", "*.safetensors", "README.md"),
             *("models/*.safetensors", "models/*.md"),

@@ -15,8 +15,8 @@ from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.report.figure import draw_comparison, summary
-from napari_slicegan.report.text import verdict
+from napari_slicegan.report.figure import draw_comparison
+from napari_slicegan.report.text import summary, verdict
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path

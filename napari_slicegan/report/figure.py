@@ -1,32 +1,41 @@
-"""A comparison as one picture, and as a few lines of text."""
+"""Figures of a comparison: planes, curves, bars and distances.
+
+`comparison_figure` puts them into one picture; the HTML page draws each of them alone.
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from matplotlib.figure import Figure, SubFigure
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import AnchoredOffsetbox, AuxTransformBox, TextArea, VPacker
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
-from napari_slicegan.metrics.reference import Group, Source, reference_of
-from napari_slicegan.report.plots import (
-    CURVES_PER_ROW,
-    TEXT_COLOUR,
-    Colouring,
-    add_curve_legend,
-    draw_bars,
-    draw_curve,
-    draw_curves,
-    draw_distances,
-    draw_histogram,
-    draw_pictures,
-    length_text,
-    pictures_of,
+from napari_slicegan.config import AXES, Axis, Kind
+from napari_slicegan.metrics.reference import (
+    IN_3D,
+    ISOTROPIC,
+    SEEN_ALONG,
+    Group,
+    Source,
+    reference_of,
 )
 from napari_slicegan.report.text import (
+    FAR_FLOORS,
     distance_in_floors,
     findings,
     number,
@@ -34,7 +43,6 @@ from napari_slicegan.report.text import (
     phases_of,
     plain_title,
     rows_of,
-    summary,
     verdict,
 )
 from napari_slicegan.runtime.atomic_files import replacing
@@ -45,7 +53,39 @@ if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
-__all__ = ["comparison_figure", "draw_comparison", "summary"]
+# Colours of the directions: Okabe and Ito's, told apart by all kinds of colour vision.
+AXIS_COLOURS: dict[Axis | None, str] = {
+    "z": "#0072B2",
+    "y": "#D55E00",
+    "x": "#009E73",
+    None: "#7B5EA7",
+}
+REAL_COLOUR = "#8C8C8C"
+TEXT_COLOUR = "#333333"
+TWO_PHASES = ("#24364B", "#EBD9A9")
+# Larger planes are cropped to their middle: features must stay visible.
+WINDOW = 256
+BAR_SHARE = 0.3
+UNITS_NM = (("mm", 1e6), ("\N{GREEK SMALL LETTER MU}m", 1e3), ("nm", 1.0))
+CURVES_PER_ROW = 4
+# Besides the colours: told apart in a gray print too.
+LINE_STYLES: dict[Axis | None, Literal["-", "--", "-."]] = {
+    "z": "-",
+    "y": "--",
+    "x": "-.",
+    None: "-",
+}
+N_BINS = 64
+MAX_SAMPLED = 2**21
+BAR_WIDTH = 0.4
+# With more pairs than these, numbers above the bars stand upright; with still more,
+# there are none.
+MAX_LEVEL, MAX_NUMBERED = 2, 12
+# With more phases than these, their labels alone stand below the bars.
+MAX_NAMED = 8
+NEAR_COLOUR, FAR_COLOUR = "#5B6770", "#B3261E"
+# Distances beyond this many noise floors are all alike: the bar is cut off.
+MAX_FLOORS = 20.0
 
 # Height in inches, and what draws that part of the figure.
 Section: TypeAlias = tuple[float, Callable[[SubFigure], None]]
@@ -62,6 +102,467 @@ VERDICT_COLOURS = {
     "differs": "#A34700",
     "unknown": TEXT_COLOUR,
 }
+FIGURE_BARS = {
+    "phase_fraction": "Phase fraction (gray: real)",
+    "interface_density": "Interface density by axis",
+    "percolating_fraction": "Percolating fraction by axis",
+}
+Bars: TypeAlias = "tuple[str, list[Row]]"
+"""Title and rows of a panel."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A plane and where it comes from.
+
+    Attributes
+    ----------
+    values
+        ``[rows, columns]`` or ``[rows, columns, 3]``, at most `WINDOW` wide.
+    source
+        Real or generated.
+    axis
+        Axis it is seen along; None for an image that stands for all.
+    """
+
+    values: NDArray[Any]
+    source: str
+    axis: Axis | None
+
+    @property
+    def title(self) -> str:
+        """Source and viewing direction."""
+        return self.source if self.axis is None else f"{self.source}, along {self.axis}"
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """How values become colours, the same for all planes.
+
+    Attributes
+    ----------
+    labels
+        Phases in order; empty for other kinds.
+    low, high
+        Values shown black and white.
+    """
+
+    labels: tuple[int, ...]
+    low: float = 0.0
+    high: float = 255.0
+
+    @classmethod
+    def of(
+        cls, kind: Kind, labels: tuple[int, ...], pictures: Sequence[Picture]
+    ) -> Colouring:
+        """Colours for the phases, or the range of gray values of the real planes."""
+        if kind == "phases":
+            return cls(labels)
+        eight_bits = all(picture.values.dtype == np.uint8 for picture in pictures)
+        if kind == "colour" and eight_bits:
+            return cls(())
+        real = [p.values.ravel() for p in pictures if p.source == "Real"]
+        low, high = np.percentile(np.concatenate(real), (0.5, 99.5))
+        return cls((), float(low), float(high))
+
+    def colours(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Red, green and blue, ``[rows, columns, 3]``, between 0 and 1."""
+        if self.labels:
+            table = np.array([to_rgb(colour) for colour in self.phase_colours()])
+            indices = np.searchsorted(self.labels, values.astype(np.int64))
+            return np.asarray(table[indices], dtype=np.float64)
+        span = max(self.high - self.low, np.finfo(np.float64).tiny)
+        shades = np.clip((values.astype(np.float64) - self.low) / span, 0, 1)
+        return np.stack([shades] * 3, axis=-1) if shades.ndim == 2 else shades
+
+    def phase_colours(self) -> list[Any]:
+        """Dark to light: told apart in print and by all kinds of colour vision."""
+        count = len(self.labels)
+        if count <= 2:
+            return list(TWO_PHASES[:count])
+        return [colormaps["viridis"](index / (count - 1)) for index in range(count)]
+
+
+def pictures_of(samples: Group, volume: AnyVolume) -> tuple[Picture, ...]:
+    """Real planes beside generated ones.
+
+    One real image where it stands for all directions; else one along each axis, each
+    followed by the generated plane of the same direction.
+    """
+    real = _real_planes(samples)
+    edge = min(WINDOW, max(volume.values.shape[:3]))
+    pictures = (
+        [Picture(_middle(real[None], edge), "Real", None)] if None in real else []
+    )
+    for axis in AXES:
+        if axis in real:
+            pictures.append(Picture(_middle(real[axis], edge), "Real", axis))
+        planes = volume.planes(axis)
+        plane = _middle(planes[len(planes) // 2], edge)
+        pictures.append(Picture(plane, "Generated", axis))
+    return tuple(pictures)
+
+
+def draw_pictures(
+    part: FigureBase,
+    pictures: Sequence[Picture],
+    colouring: Colouring,
+    voxel_size_nm: float | None,
+) -> None:
+    """A row of planes, all at the same magnification, with a scale bar."""
+    panels = part.subplots(1, len(pictures), squeeze=False)[0]
+    edge = max(max(picture.values.shape[:2]) for picture in pictures)
+    for panel, picture in zip(panels, pictures, strict=True):
+        _draw_plane(panel, picture, colouring, edge)
+    draw_scale_bar(panels[0], pictures[0].values.shape, voxel_size_nm)
+    if colouring.labels:
+        pairs = zip(colouring.phase_colours(), colouring.labels, strict=True)
+        part.legend(
+            handles=[
+                Patch(facecolor=colour, edgecolor=TEXT_COLOUR, label=f"phase {label}")
+                for colour, label in pairs
+            ],
+            loc="outside lower center",
+            ncols=min(len(colouring.labels), 8),
+            frameon=False,
+            fontsize=9,
+        )
+
+
+def draw_scale_bar(
+    panel: Axes, shape: tuple[int, ...], voxel_size_nm: float | None
+) -> None:
+    """Bar of a round length, in voxels where their size is unknown."""
+    length, text = scale_bar(shape[1], voxel_size_nm)
+    bar = AuxTransformBox(panel.transData)
+    bar.add_artist(Rectangle((0, 0), length, shape[1] / 60, color="black"))
+    label = TextArea(text, textprops={"size": 8})
+    panel.add_artist(
+        AnchoredOffsetbox(
+            "lower left",
+            child=VPacker(children=[label, bar], align="center", pad=0, sep=2),
+            frameon=True,
+            pad=0.25,
+            borderpad=0.4,
+            bbox_to_anchor=Bbox.from_extents(0, 0, shape[1], shape[0]),
+            bbox_transform=panel.transData,
+        )
+    )
+
+
+def scale_bar(n_columns: int, voxel_size_nm: float | None) -> tuple[float, str]:
+    """Length of a scale bar in voxels, and its text.
+
+    A round length (1, 2 or 5 times a power of ten) of at most a part of the width.
+    """
+    size = 1.0 if voxel_size_nm is None else voxel_size_nm
+    longest = BAR_SHARE * n_columns * size
+    power = 10.0 ** math.floor(math.log10(longest))
+    length = max(digit * power for digit in (1, 2, 5) if digit * power <= longest)
+    if voxel_size_nm is None:
+        return length, f"{length:g} voxels"
+    return length / size, length_text(length)
+
+
+def length_text(length_nm: float) -> str:
+    """Length with a unit that makes the number short."""
+    unit, nm = next(
+        ((unit, nm) for unit, nm in UNITS_NM if length_nm >= nm), UNITS_NM[-1]
+    )
+    return f"{length_nm / nm:.4g} {unit}"
+
+
+def distance_unit(volume: AnyVolume) -> str:
+    """Unit of the distances r: voxels and, if known, their size."""
+    size = volume.voxel_size_nm
+    return "voxels" if size is None else f"voxels of {length_text(size)}"
+
+
+def _draw_plane(panel: Axes, picture: Picture, colouring: Colouring, edge: int) -> None:
+    """One plane in the middle of a square of `edge` voxels."""
+    rows, columns = picture.values.shape[:2]
+    panel.imshow(
+        colouring.colours(picture.values),
+        extent=(0, columns, rows, 0),
+        interpolation="nearest" if edge <= 200 else "antialiased",
+    )
+    panel.set_xlim((columns - edge) / 2, (columns + edge) / 2)
+    panel.set_ylim((rows + edge) / 2, (rows - edge) / 2)
+    panel.set_xticks([])
+    panel.set_yticks([])
+    panel.spines[:].set_visible(False)
+    real = picture.source == "Real"
+    colour = "black" if real else AXIS_COLOURS[picture.axis]
+    frame = Rectangle(
+        (0, 0), columns, rows, fill=False, edgecolor=colour, linewidth=2, clip_on=False
+    )
+    panel.add_patch(frame)
+    note = partial(panel.annotate, textcoords="offset points", ha="center")
+    note(picture.title, (columns / 2, 0), (0, 6), size=10, color=colour)
+    if picture.axis is not None:
+        vertical, horizontal = SEEN_ALONG[picture.axis]
+        across, down = (
+            f"{horizontal} \N{RIGHTWARDS ARROW}",
+            f"\N{LEFTWARDS ARROW} {vertical}",
+        )
+        note(across, (columns / 2, rows), (0, -5), size=9, va="top")
+        note(down, (0, rows / 2), (-9, 0), size=9, va="center", rotation=90)
+
+
+def _real_planes(samples: Group) -> dict[Axis | None, NDArray[Any]]:
+    """First plane of each direction: of a truth its middle ones."""
+    planes: dict[Axis | None, NDArray[Any]] = {}
+    for sample in samples:
+        if sample.axes is IN_3D:
+            for number, axis in enumerate(AXES):
+                middle = sample.values.shape[number] // 2
+                planes[axis] = np.take(sample.values, middle, axis=number)
+        elif sample.axes is ISOTROPIC:
+            planes.setdefault(None, sample.values)
+        else:
+            seen = next(axis for axis in AXES if axis not in sample.axes)
+            planes.setdefault(seen, sample.values)
+    return planes
+
+
+def _middle(values: NDArray[Any], edge: int) -> NDArray[Any]:
+    """Middle part of at most `edge` rows and columns."""
+    starts = [max(0, (length - edge) // 2) for length in values.shape[:2]]
+    return values[tuple(slice(start, start + edge) for start in starts)]
+
+
+def draw_curves(
+    part: FigureBase, comparison: Comparison, metric: str, unit: str
+) -> None:
+    """One panel per phase."""
+    phases = phases_of(comparison)
+    columns = min(len(phases), CURVES_PER_ROW)
+    panels = part.subplots(-(-len(phases) // columns), columns, squeeze=False)
+    for panel, phase in zip(panels.flat, phases, strict=False):
+        draw_curve(panel, rows_of(comparison, metric, phase), unit)
+    for panel in panels.flat[len(phases) :]:
+        panel.set_axis_off()
+    add_curve_legend(part, rows_of(comparison, metric))
+
+
+def draw_curve(panel: Axes, rows: Sequence[Row], unit: str) -> None:
+    """Real curves broad and pale on a band of one noise floor, generated ones thin."""
+    for colour, curve, floor in _real_curves(rows):
+        panel.plot(curve, color=colour, linewidth=4, alpha=0.5, solid_capstyle="butt")
+        if floor is not None:
+            low, high = curve - floor, curve + floor
+            distances = np.arange(len(curve))
+            panel.fill_between(
+                distances, low, high, color=colour, alpha=0.2, linewidth=0
+            )
+    for row in rows:
+        if isinstance(row.generated, tuple):
+            panel.plot(
+                row.generated,
+                color=AXIS_COLOURS[row.axis],
+                linestyle=LINE_STYLES[row.axis],
+                linewidth=1.5,
+            )
+    panel.margins(x=0)
+    style_panel(panel, f"{plain_title(rows[0])}, {phase_name(rows[0].phase)}")
+    panel.set_xlabel(f"distance r ({unit})", fontsize=9)
+
+
+def add_curve_legend(part: FigureBase, rows: Sequence[Row]) -> None:
+    """What the lines and the band mean, to the right of the panels."""
+    real = "real" if axes_agree(rows) else "real, in the\ncolour of the axis"
+    handles: list[Any] = []
+    if any(row.real is not None for row in rows):
+        handles.append(
+            Line2D([], [], color=REAL_COLOUR, linewidth=4, alpha=0.6, label=real)
+        )
+    if any(row.noise_floor is not None for row in rows):
+        label = "\N{PLUS-MINUS SIGN} one noise floor"
+        handles.append(Patch(color=REAL_COLOUR, alpha=0.3, label=label))
+    handles += [
+        Line2D(
+            [],
+            [],
+            color=AXIS_COLOURS[axis],
+            linestyle=LINE_STYLES[axis],
+            linewidth=1.5,
+            label="generated" if axis is None else f"generated, along {axis}",
+        )
+        for axis in dict.fromkeys(row.axis for row in rows)
+    ]
+    part.legend(handles=handles, loc="outside right center", frameon=False, fontsize=9)
+
+
+def draw_histogram(
+    panel: Axes, real: NDArray[Any], generated: NDArray[Any], title: str
+) -> None:
+    """Distribution of gray values, real and generated in the same bins."""
+    real, generated = _thinned(real), _thinned(generated)
+    edges = _bin_edges(real, generated)
+    heights = [np.histogram(v, edges, density=True)[0] for v in (real, generated)]
+    panel.stairs(heights[0], edges, color=REAL_COLOUR, alpha=0.6, fill=True)
+    panel.stairs(heights[1], edges, color=AXIS_COLOURS[None], linewidth=1.5)
+    style_panel(panel, title)
+    panel.set_xlabel("value", fontsize=9)
+    panel.set_yticks([])
+    panel.set_ylim(bottom=0)
+    panel.legend(["real", "generated"], frameon=False, fontsize=8)
+
+
+def style_panel(panel: Axes, title: str) -> None:
+    """The same look for all panels."""
+    panel.set_title(title, fontsize=10, color=TEXT_COLOUR)
+    panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def axes_agree(rows: Sequence[Row]) -> bool:
+    """Whether the real curves of each phase differ by less than their noise floor."""
+    for one, other in itertools.combinations(rows, 2):
+        if one.phase != other.phase or one.real == other.real:
+            continue
+        if one.real is None or other.real is None:
+            return False
+        difference = float(np.abs(np.subtract(one.real, other.real)).mean())
+        if difference > min(one.noise_floor or 0.0, other.noise_floor or 0.0):
+            return False
+    return True
+
+
+def _real_curves(
+    rows: Sequence[Row],
+) -> list[tuple[str, NDArray[np.float64], float | None]]:
+    """Colour, curve and noise floor: the mean of the axes where these agree."""
+    known = [row for row in rows if isinstance(row.real, tuple)]
+    curves = [np.array(row.real, dtype=np.float64) for row in known]
+    floors = [row.noise_floor for row in known]
+    if known and axes_agree(rows):
+        given = [floor for floor in floors if floor is not None]
+        mean = float(np.mean(given)) if given else None
+        return [(REAL_COLOUR, np.mean(curves, axis=0), mean)]
+    colours = [AXIS_COLOURS[row.axis] for row in known]
+    return list(zip(colours, curves, floors, strict=True))
+
+
+def _bin_edges(real: NDArray[Any], generated: NDArray[Any]) -> NDArray[np.float64]:
+    """Edges of equal bins over all values."""
+    low = min(real.min(), generated.min())
+    high = max(real.max(), generated.max())
+    if real.dtype.kind in "bui":
+        # Bins that hold unequal numbers of integers would look like a comb.
+        step = -(-(int(high) - int(low) + 1) // N_BINS)
+        return np.arange(int(low), int(high) + step + 1, step, dtype=np.float64) - 0.5
+    edges: NDArray[np.float64] = np.linspace(float(low), float(high), N_BINS + 1)
+    return edges
+
+
+def _thinned(values: NDArray[Any]) -> NDArray[Any]:
+    """Evenly spread values, enough for a histogram."""
+    return values[:: max(1, values.size // MAX_SAMPLED)]
+
+
+def draw_bars(panel: Axes, rows: Sequence[Row], title: str) -> None:
+    """Real (gray) and generated side by side; noise floor as a bracket."""
+    places = _places(rows)
+    for place, row in zip(places, rows, strict=True):
+        _draw_pair(panel, place, row, len(rows))
+    unknown = all(row.real is None for row in rows)
+    style_panel(panel, f"{title} (real: not known from 2-D)" if unknown else title)
+    panel.set_xticks(places, [row.axis or "" for row in rows], fontsize=9)
+    panel.tick_params(axis="x", length=0)
+    panel.margins(y=0.1 if len(rows) <= MAX_LEVEL else 0.25)
+    panel.set_xlim(places[0] - 0.6, places[-1] + 0.6)
+    panel.set_ylim(bottom=0)
+    if rows[0].metric == "percolating_fraction":  # whole range: it is often 0 or 1
+        panel.set_ylim(0, 1.3)
+        panel.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    _name_phases(panel, rows, places)
+
+
+def draw_distances(
+    panel: Axes, distances: Sequence[tuple[str, float]], title: str
+) -> None:
+    """Named distances in multiples of their noise floors, the first on top."""
+    shown = [min(floors, MAX_FLOORS) for _, floors in distances]
+    panel.set_xlim(0, 1.15 * max([FAR_FLOORS, *shown]))
+    colours = [FAR_COLOUR if f > FAR_FLOORS else NEAR_COLOUR for _, f in distances]
+    panel.barh(range(len(shown)), shown, 0.6, color=colours)
+    for place, (length, (_, floors)) in enumerate(zip(shown, distances, strict=True)):
+        text = "\N{INFINITY}" if math.isinf(floors) else f"{floors:.1f}"
+        panel.annotate(
+            text,
+            (length, place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+            bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+        )
+    style_panel(panel, title)
+    panel.set_yticks(range(len(distances)), [name for name, _ in distances], fontsize=8)
+    panel.tick_params(axis="y", length=0)
+    panel.set_ylim(len(distances) - 0.4, -0.6)
+    for floors in (1, FAR_FLOORS):
+        panel.axvline(floors, color="black", linestyle=":", linewidth=1)
+
+
+def _places(rows: Sequence[Row]) -> list[float]:
+    """Positions of the pairs, with a gap between phases."""
+    places = [0.0]
+    for before, row in itertools.pairwise(rows):
+        gap = 0.4 if row.axis is not None and row.phase != before.phase else 0.0
+        places.append(places[-1] + 1 + gap)
+    return places
+
+
+def _draw_pair(panel: Axes, place: float, row: Row, n_pairs: int) -> None:
+    """Bars of one row; that of the generated volume alone if nothing else is known."""
+    left, right = place - BAR_WIDTH / 2, place + BAR_WIDTH / 2
+    if isinstance(row.real, float):
+        panel.bar(left, row.real, BAR_WIDTH, color=REAL_COLOUR)
+        floor = row.noise_floor or 0.0
+        if row.noise_floor is not None:
+            panel.errorbar(left, row.real, floor, color="black", capsize=3, linewidth=1)
+        _write_number(panel, left, row.real, row.real + floor, n_pairs)
+    else:
+        right = place
+    if isinstance(row.generated, float):
+        panel.bar(right, row.generated, BAR_WIDTH, color=AXIS_COLOURS[row.axis])
+        _write_number(panel, right, row.generated, row.generated, n_pairs)
+
+
+def _write_number(
+    panel: Axes, place: float, value: float, top: float, n_pairs: int
+) -> None:
+    """Number above a bar, upright where bars are narrow."""
+    if n_pairs > MAX_NUMBERED:
+        return
+    panel.annotate(
+        f"{value:.3g}",
+        (place, top),
+        (0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize=7,
+        rotation=0 if n_pairs <= MAX_LEVEL else 90,
+    )
+
+
+def _name_phases(panel: Axes, rows: Sequence[Row], places: Sequence[float]) -> None:
+    """Names of the phases under their bars."""
+    row_axis = rows[0].axis
+    for phase in dict.fromkeys(row.phase for row in rows):
+        own = [p for p, row in zip(places, rows, strict=True) if row.phase == phase]
+        panel.annotate(
+            phase_name(phase) if row_axis or len(rows) <= MAX_NAMED else str(phase),
+            (float(np.mean(own)), 0),
+            (0, -17 if row_axis else -5),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=8,
+        )
 
 
 def draw_comparison(
@@ -127,7 +628,8 @@ def _header_section(comparison: Comparison, volume: AnyVolume) -> Section:
     judged = verdict(comparison)
     lines = [
         *([judged.largest] if judged.largest else []),
-        f"Generated: {comparison.generated} {_unit(volume)}. {_fractions(comparison)}",
+        f"Generated: {comparison.generated} {distance_unit(volume)}. "
+        f"{_fractions(comparison)}",
         f"Real: {comparison.reference}.",
     ]
     text = "\n".join(textwrap.fill(line, CHARACTERS_PER_LINE) for line in lines)
@@ -153,17 +655,28 @@ def _draw_footer(part: SubFigure, comparison: Comparison) -> None:
     part.text(MARGIN, 0.5, text, {"size": 8, "color": TEXT_COLOUR, "va": "center"})
 
 
-def _plane_section(
-    comparison: Comparison, samples: Group, volume: AnyVolume
-) -> Section:
-    """Real and generated planes."""
+def draw_planes(
+    part: FigureBase, comparison: Comparison, samples: Group, volume: AnyVolume
+) -> None:
+    """Real and generated planes, in the same colours and at the same scale."""
     pictures = pictures_of(samples, volume)
     found = (label for label in phases_of(comparison) if isinstance(label, int))
     labels = tuple(sorted({*volume.labels, *found}))
     colouring = Colouring.of(comparison.kind, labels, pictures)
-    size = volume.voxel_size_nm
-    height = 3.1 if len(pictures) <= 4 else 2.7
-    return (height, lambda part: draw_pictures(part, pictures, colouring, size))
+    draw_pictures(part, pictures, colouring, volume.voxel_size_nm)
+
+
+def n_planes(samples: Group) -> int:
+    """Number of planes that `draw_planes` shows."""
+    return len(_real_planes(samples)) + len(AXES)
+
+
+def _plane_section(
+    comparison: Comparison, samples: Group, volume: AnyVolume
+) -> Section:
+    """Real and generated planes."""
+    height = 3.1 if n_planes(samples) <= 4 else 2.7
+    return (height, lambda part: draw_planes(part, comparison, samples, volume))
 
 
 def _curve_sections(comparison: Comparison, volume: AnyVolume) -> list[Section]:
@@ -172,21 +685,56 @@ def _curve_sections(comparison: Comparison, volume: AnyVolume) -> list[Section]:
     if not rows_of(comparison, metric):
         return []
     height = 2.7 * -(-len(phases_of(comparison)) // CURVES_PER_ROW)
-    unit = _unit(volume)
+    unit = distance_unit(volume)
     return [(height, lambda part: draw_curves(part, comparison, metric, unit))]
+
+
+def bars_of(comparison: Comparison, titles: Mapping[str, str]) -> list[Bars]:
+    """Titles and rows of the metrics that were measured.
+
+    Two phases have the same interfaces: only one of them is shown.
+    """
+    phases = phases_of(comparison)
+    shared = phases[-1] if len(phases) == 2 else None
+    found = [
+        (
+            title,
+            rows_of(
+                comparison, metric, shared if metric == "interface_density" else None
+            ),
+        )
+        for metric, title in titles.items()
+    ]
+    return [(title, rows) for title, rows in found if rows]
+
+
+def draw_bar_panels(
+    part: FigureBase, bars: Sequence[Bars], further: float = 0.0
+) -> list[Axes]:
+    """Panels of bars side by side, as wide as they have bars.
+
+    Parameters
+    ----------
+    further
+        Relative width of a further, empty panel; none if 0.
+
+    Returns
+    -------
+    The panels.
+    """
+    widths = [1.5 + len(rows) * (1 if rows[0].axis else 1.6) for _, rows in bars]
+    if further:
+        widths.append(max(5.0, further * sum(widths)))
+    panels = part.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
+    for panel, (title, rows) in zip(panels, bars, strict=False):
+        draw_bars(panel, rows, title)
+    return list(panels)
 
 
 def _bar_sections(comparison: Comparison) -> list[Section]:
     """Numbers side by side; of many phases one kind under the other."""
     phases = phases_of(comparison)
-    # Two phases share all their faces.
-    shared = phases[-1] if len(phases) == 2 else None
-    bars = [
-        ("Phase fraction (gray: real)", rows_of(comparison, "phase_fraction")),
-        ("Interface density by axis", rows_of(comparison, "interface_density", shared)),
-        ("Percolating fraction by axis", rows_of(comparison, "percolating_fraction")),
-    ]
-    bars = [(title, rows) for title, rows in bars if rows]
+    bars = bars_of(comparison, FIGURE_BARS)
     if not bars and not findings(comparison):
         return []
     if len(phases) <= MAX_BESIDE:
@@ -199,17 +747,10 @@ def _whole_width(title: str, rows: list[Row]) -> Section:
     return (2.2, lambda part: draw_bars(part.subplots(), rows, title))
 
 
-def _draw_beside(
-    part: SubFigure, bars: list[tuple[str, list[Row]]], comparison: Comparison
-) -> None:
+def _draw_beside(part: SubFigure, bars: list[Bars], comparison: Comparison) -> None:
     """Bars, as wide as there are many, and the distances of all metrics."""
-    widths = [1.5 + len(rows) * (1 if rows[0].axis else 1.6) for _, rows in bars]
     worst = [(plain_title(found.row), found.floors) for found in findings(comparison)]
-    if worst:
-        widths.append(max(5.0, 0.45 * sum(widths)))
-    panels = part.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
-    for panel, (title, rows) in zip(panels, bars, strict=False):
-        draw_bars(panel, rows, title)
+    panels = draw_bar_panels(part, bars, 0.45 if worst else 0.0)
     if worst:
         draw_distances(panels[-1], worst, "Largest distance, in noise floors")
 
@@ -219,47 +760,54 @@ def _channel_sections(
 ) -> list[Section]:
     """Histogram, normalised autocovariance and distances of each channel."""
 
-    def section(place: Any, channel: int | str) -> Section:
-        real = np.concatenate([sample.values[place].ravel() for sample in samples])
-        generated = volume.values[place].ravel()
-
+    def section(channel: int | str) -> Section:
         def draw(part: SubFigure) -> None:
             panels = part.subplots(1, 3, width_ratios=(3, 3, 2))
-            title = f"Histogram, {phase_name(channel)}"
-            draw_histogram(panels[0], real, generated, title)
-            _draw_covariance(part, panels[1:], comparison, channel, _unit(volume))
+            draw_channel(part, panels, comparison, samples, volume, channel)
+            _draw_channel_distances(panels[2], comparison, channel)
 
         return (2.7, draw)
 
-    channels = phases_of(comparison)
-    if comparison.kind == "grayscale":
-        return [section(..., channels[0])]
-    return [section((..., index), name) for index, name in enumerate(channels)]
+    return [section(channel) for channel in phases_of(comparison)]
 
 
-def _draw_covariance(
-    part: SubFigure,
+def draw_channel(
+    part: FigureBase,
     panels: Sequence[Axes],
     comparison: Comparison,
+    samples: Group,
+    volume: AnyVolume,
     channel: int | str,
-    unit: str,
 ) -> None:
-    """Normalised autocovariance if it was measured, and the distances of a channel."""
+    """Histogram and, if it was measured, normalised autocovariance of a channel."""
+    index = phases_of(comparison).index(channel)
+    place: Any = (..., index) if comparison.kind == "colour" else ...
+    real = np.concatenate([sample.values[place].ravel() for sample in samples])
+    title = f"Histogram, {phase_name(channel)}"
+    draw_histogram(panels[0], real, volume.values[place].ravel(), title)
     curves = rows_of(comparison, "normalised_autocovariance", channel)
     if curves:
-        draw_curve(panels[0], curves, unit)
+        draw_curve(panels[1], curves, distance_unit(volume))
         add_curve_legend(part, curves)
     else:
-        panels[0].set_axis_off()
+        panels[1].set_axis_off()
+
+
+def _draw_channel_distances(
+    panel: Axes, comparison: Comparison, channel: int | str
+) -> None:
+    """Distances of a channel in noise floors."""
+    rows = rows_of(comparison, "histogram", channel)
+    rows += rows_of(comparison, "normalised_autocovariance", channel)
     named = [
         (f"{plain_title(row)} {row.axis or ''}", floors)
-        for row in rows_of(comparison, "histogram", channel) + curves
+        for row in rows
         if (floors := distance_in_floors(row)) is not None
     ]
     if named:
-        draw_distances(panels[1], named, "Distance, in noise floors")
+        draw_distances(panel, named, "Distance, in noise floors")
     else:
-        panels[1].set_axis_off()
+        panel.set_axis_off()
 
 
 def _fractions(comparison: Comparison) -> str:
@@ -274,9 +822,3 @@ def _fractions(comparison: Comparison) -> str:
     ]
     title = "Phase fractions" if phases else "Means"
     return f"{title}, real / generated: {', '.join(pairs)}." if pairs else ""
-
-
-def _unit(volume: AnyVolume) -> str:
-    """Unit of distances."""
-    size = volume.voxel_size_nm
-    return "voxels" if size is None else f"voxels of {length_text(size)}"

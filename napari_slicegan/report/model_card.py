@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.report.page import GRADE_WORDS
-from napari_slicegan.report.plots import length_text
+from napari_slicegan.report.figure import length_text
+from napari_slicegan.report.page import GRADE_WORDS, TEMPLATES
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import (
     METHOD,
@@ -114,38 +114,24 @@ def write_card(
 
 def model_card(proof: Mapping[str, Any], origin: Provenance, file: str) -> str:
     """The text of a model card."""
-    judged = proof["verdict"]
-    images = [
-        (one.name, one.size, one.kind, one.axis, one.licence, f"`{one.sha256[:16]}`")
-        for one in origin.images
-    ]
-    metrics = [
-        (one["title"], GRADE_WORDS[one["grade"]], one["words"], one["where"])
-        for one in proof["metrics"]
-    ]
-    checks = [f"- **{one['title']}** {one['verdict']}\n" for one in proof["checks"]]
-    made = proof["settings"]
-    return "".join(
-        (
-            f"# {origin.name}: generator of volumes\n\n",
-            _table(("", ""), _facts(origin, file)),
-            "\n## Trained on\n\n",
-            _table(("image", "pixels", "kind", "along", "licence", "SHA-256"), images)
-            if images
-            else "Not stated.\n",
-            f"\n## Measured\n\n**{judged['headline']}**, {judged['bound']}. "
-            f"{judged['largest']}\n\nA volume of {made['size']} voxels per edge, seed "
-            f"{made['seed']}, against {proof['comparison']['reference']}. The noise "
-            "floor is the same distance between pieces of the real material.\n\n",
-            _table(("metric", "verdict", "in words", "furthest off"), metrics),
-            "\n",
-            *checks,
-            "\n## Use\n\n```sh\n"
-            f"slicegan generate {file} --size 256 --seed 7 --out volume.tif\n```\n\n"
-            "Statistics that the table does not name were not compared. A material "
-            "other than the one it was trained on needs a training of its own.\n\n"
-            f"## Cite\n\n- {METHOD}\n- {PROGRAM}\n",
-        )
+    return TEMPLATES.get_template("model_card.md").render(
+        proof=proof,
+        origin=origin,
+        file=file,
+        facts=_facts(origin, file),
+        images=[
+            (
+                *(one.name, one.size, one.kind, one.axis, one.licence),
+                f"`{one.sha256[:16]}`",
+            )
+            for one in origin.images
+        ],
+        metrics=[
+            (one["title"], GRADE_WORDS[one["grade"]], one["words"], one["where"])
+            for one in proof["metrics"]
+        ],
+        method=METHOD,
+        program=PROGRAM,
     )
 
 
@@ -174,15 +160,3 @@ def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:
     except (OSError, json.JSONDecodeError, KeyError, TypeError):
         return None
     return proof if same else None
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(
-        f"| {' | '.join(_plain(cell) for cell in line)} |\n" for line in lines
-    )
-
-
-def _plain(cell: str) -> str:
-    """Text that does not end a cell."""
-    return cell.replace("|", "\\|").replace("\n", " ")

@@ -78,7 +78,7 @@ def test_lineal_path_and_two_point_correlation() -> None:
         assert (path[2:] < s2[2:]).all()
 
 
-@pytest.mark.parametrize("shape", [(15, 40), (6, 7, 30), (1, 1, 50)])
+@pytest.mark.parametrize("shape", [(15, 40), (6, 7, 30)])
 def test_against_single_lines(
     shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

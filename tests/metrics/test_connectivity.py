@@ -62,10 +62,9 @@ def test_full_and_empty() -> None:
     assert percolating_fraction(np.zeros((3, 4, 5), dtype=bool), 1) == 0
 
 
-@pytest.mark.parametrize("fraction", [0.25, 0.32, 0.4])
-def test_against_flooding(fraction: float) -> None:
-    # around the threshold of site percolation, 0.3116 on a cubic lattice
-    indicator = np.random.default_rng(3).random((14, 15, 16)) < fraction
+def test_against_flooding() -> None:
+    # near the threshold of site percolation, 0.3116 on a cubic lattice
+    indicator = np.random.default_rng(3).random((14, 15, 16)) < 0.32
     for axis in range(3):
         expected = flooded_share(indicator, axis)
         assert percolating_fraction(indicator, axis) == pytest.approx(expected)

@@ -72,7 +72,7 @@ def test_overlapping_discs() -> None:
         assert s2[r] == pytest.approx((1 - density) ** union, abs=0.006)
 
 
-@pytest.mark.parametrize("shape", [(13, 17), (7, 9, 11), (12, 1, 9), (30, 31, 32)])
+@pytest.mark.parametrize("shape", [(13, 17), (12, 1, 9)])
 def test_against_shifted_copies(shape: tuple[int, ...]) -> None:
     indicator = RNG.random(shape) < 0.4
     for axis, length in enumerate(shape):
@@ -158,7 +158,6 @@ def test_against_porespy() -> None:
             4,
             "from 0 to 3 voxels along an axis of 4; got 4",
         ),
-        (np.ones((4, 5), dtype=bool), -1, "got -1"),
     ],
 )
 def test_wrong_input(indicator: Any, max_distance: int, message: str) -> None:

@@ -49,7 +49,7 @@ def test_turned_copies_count_in_isotropic_materials_only() -> None:
     assert measured("phases", [image], turned, symmetric=False).copies == 0
 
 
-@pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.parametrize("kind", ["phases", "colour"])
 def test_against_every_position_in_turn(kind: Kind) -> None:
     make = MAKERS[kind]
     images, plane = [make(41, 45, seed=1), make(50, 43, seed=2)], make(40, 40, seed=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_slicegan.report.plots import axes_agree
+from napari_slicegan.report.figure import axes_agree
 from tests.reports import row
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -126,10 +126,11 @@ def test_gray_values_are_proved_too() -> None:
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("changes", [{"n_seeds": 1}, {"size": 16}])
-def test_too_little_is_refused(changes: dict[str, Any]) -> None:
+def test_too_little_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2 seeds"):
-        ProofSettings(**changes)
+        ProofSettings(n_seeds=1)
+    with pytest.raises(ValueError, match="at least 2 seeds"):
+        ProofSettings(size=16)
 
 
 def test_small_images_are_not_enough() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from napari_slicegan.report.text import NO_FLOOR, UNKNOWN_IN_2D, metric_verdicts
-from tests.reports import CASES, case, made_of, row
+from tests.reports import case, made_of, row
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Row
@@ -70,10 +70,8 @@ def test_the_worst_phase_and_axis_speak() -> None:
     assert found.floors == pytest.approx(2.5)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_metric_gets_one(name: str) -> None:
-    comparison = case(name)[0]
-    found = metric_verdicts(comparison)
-    assert [one.metric for one in found] == list(
-        dict.fromkeys(row.metric for row in comparison.rows)
-    )
+def test_every_metric_gets_one() -> None:
+    for name in ("truth", "too small", "colour"):
+        comparison = case(name)[0]
+        found = [one.metric for one in metric_verdicts(comparison)]
+        assert found == list(dict.fromkeys(row.metric for row in comparison.rows))
