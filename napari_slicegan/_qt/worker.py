@@ -208,7 +208,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.yielded.emit(value)
 
     def _release(self) -> None:
-        """Let go of networks and images."""
+        """Release networks and images."""
         del self._gen
 
 
@@ -241,11 +241,11 @@ class GenerationWorker(SteeredWorker):
 
 
 class TrainingWorker(SteeredWorker):
-    """Drives a run; its trainer owns pause and stop, which act after the current step.
+    """Trains a run; its trainer owns pause and stop, which act after the current step.
 
     ``yielded`` brings a `PreparedRun` before the first step, then a tuple of all
-    `StepReport` since the last time; ``paused`` and ``resumed`` come from the trainer;
-    ``returned`` brings the FinishReason, when the run folder is written.
+    reports since the last message; ``paused`` and ``resumed`` come from the trainer;
+    ``returned`` brings the FinishReason, once the run folder is written.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

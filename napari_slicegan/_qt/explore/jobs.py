@@ -421,7 +421,7 @@ def grade(
     """Generate a volume whose property follows a ramp along an axis."""
     from napari_slicegan.directions import Grade, graded
 
-    asked = Grade(
+    target = Grade(
         sample.size,
         request.axis,
         request.first,
@@ -431,4 +431,4 @@ def grade(
         n_slabs=request.n_slabs,
     )
     direction = found.directions.named(request.direction)
-    return graded(trained, direction, asked, progress)
+    return graded(trained, direction, target, progress)
