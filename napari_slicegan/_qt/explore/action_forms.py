@@ -72,12 +72,14 @@ class ActionForm(QWidget, Generic[Request]):
                 field.value = value
 
 
-def set_choices(box: ComboBox, names: Sequence[str]) -> None:
-    """Offer new names; the position of the choice is kept where possible."""
+def set_choices(box: ComboBox, choices: Sequence[Any]) -> None:
+    """Offer new choices; the position of the chosen one is kept where possible."""
     chosen = box.choices.index(box.value) if box.value in box.choices else 0
-    box.choices = [*names]
-    if names:
-        box.value = names[min(chosen, len(names) - 1)]
+    # magicgui would keep equal choices first and append the others.
+    box.choices = ()
+    box.choices = [*choices]
+    if choices:
+        box.value = box.choices[min(chosen, len(choices) - 1)]
 
 
 class FitForm(ActionForm[FitRequest]):
@@ -145,7 +147,7 @@ class FitForm(ActionForm[FitRequest]):
     def set_choices(self, blocks: Sequence[str], titles: Mapping[str, str]) -> None:
         """Offer the blocks and properties of a new generator."""
         block: Any = self.fields["block"]
-        block.choices = [*blocks]
+        set_choices(block, blocks)
         # As in the engine: components of the first block blur the structure.
         block.value = blocks[min(2, len(blocks) - 1)]
         self.guided.clear()
@@ -244,7 +246,7 @@ class GradeForm(ActionForm[GradeRequest]):
 
     def set_properties(self, titles: Mapping[str, str]) -> None:
         """Offer properties: key -> title."""
-        self.measured.choices = [(title, key) for key, title in titles.items()]
+        set_choices(self.measured, [(title, key) for key, title in titles.items()])
 
     def show_graded(self, graded: Graded | None) -> None:
         """Plot the result; None hides the plot."""
