@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
-from napari_slicegan.metrics import METRICS
 from napari_slicegan.metrics.comparison import Row, compare
+from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.training.monitors import MAX_DISTANCE
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
     from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.metrics.rows import Value
 
 MEASURED = (
     "phase_fraction",
@@ -60,12 +61,9 @@ class Yardstick:
         size: int,
     ) -> None:
         self.conducting = conducting
-        self.truth_shape = truth.values.shape if truth else (size,) * 3
-        source = truth or images
+        self._real = RealStatistics(truth or images)
         blank = np.full((size,) * 3, images.labels[0])
         like = Volume(blank, "phases", images.pixel_size_nm, images.labels)
-        found = compare(source, like, MAX_DISTANCE, MEASURED)
-        self._rows, self._reach = found.rows, found.max_distance - 1
         wanted = compare(images, like, MAX_DISTANCE, WANTED).rows
         self._fractions = {
             row.phase: as_number(row.real)
@@ -89,7 +87,8 @@ class Yardstick:
         other
             Volume of the same generator and other latents, no larger than the first.
         """
-        measured = [(row, self._generated(row, volume)) for row in self._rows]
+        rows = compare(self._real, volume, MAX_DISTANCE, MEASURED).rows
+        measured = [(row, _array(row.generated)) for row in rows]
         by_metric = {
             metric: [pair for pair in measured if pair[0].metric == metric]
             for metric in MEASURED
@@ -113,16 +112,6 @@ class Yardstick:
         )
         columns["collapsed"] = int(missing or columns["sameness"] > SAME)
         return columns
-
-    def _generated(self, row: Row, volume: Volume) -> NDArray[np.float64]:
-        """The statistic of a row for a volume, curve or ``[1]``."""
-        metric = METRICS[row.metric]
-        values = volume.values
-        if metric.only_3d:  # depends on the size: the same one on both sides
-            values = values[tuple(map(slice, self.truth_shape))]
-        axis = 0 if row.axis is None else AXES.index(row.axis)
-        indicator = values == row.phase
-        return np.atleast_1d(metric.function(indicator, self._reach, axis))
 
     def _fraction_columns(self, pairs: list[Pair]) -> Columns:
         columns: Columns = {f"fraction_{n}": "" for n in range(1, MAX_PHASES + 1)}
@@ -203,6 +192,10 @@ def _face_columns(pairs: list[Pair], wanted: Mapping[Any, float]) -> Columns:
     return columns
 
 
+def _array(value: Value | None) -> NDArray[np.float64]:
+    return np.atleast_1d(np.asarray(value, np.float64))
+
+
 def as_number(value: object) -> float:
-    """A number that is known; nan where it cannot be told."""
+    """A number that is known; nan where it is unknown."""
     return value if isinstance(value, float) else float("nan")

@@ -1,7 +1,7 @@
-"""Statistics of materials, the same for 2-D images and 3-D volumes.
+"""Microstructure statistics of 2-D images and 3-D volumes.
 
-`METRICS` lists what `napari_slicegan.metrics.comparison.compare` measures. A further
-metric is a function in a file of its own, and one entry here.
+`METRICS` lists the statistics that `napari_slicegan.metrics.comparison.compare`
+measures. A further metric is a function and one entry here.
 """
 
 from __future__ import annotations
@@ -45,18 +45,19 @@ class Metric:
     function
         Takes an indicator (``measures="phase"``), the labels of all phases
         (``"labels"``) or gray values (``"intensity"``), ``[Y, X]`` or ``[Z, Y, X]``,
-        the largest distance in voxels and the index of an array axis; gives a number or
-        a curve ``[max_distance + 1]``.
+        the largest distance in voxels and the index of an array axis; returns a number
+        or a curve ``[max_distance + 1]``.
     per_axis
-        Whether the axis matters.
+        Whether it depends on the direction.
     only_isotropic
-        Whether a 2-D section agrees with the volume in isotropic materials only.
+        Whether a 2-D section has the expectation of the volume only if the material is
+        isotropic.
     only_3d
-        Whether a 2-D section cannot tell it at all.
+        Whether it cannot be measured on a 2-D section.
     measures
-        What the function is given.
+        Input of the function.
     quick
-        Whether it takes seconds at most; others are measured only when asked for.
+        Whether it takes seconds at most; other metrics are measured on request only.
     power
         The power of the gray values that the function returns. A comparison divides by
         the same power of their standard deviation in the real material, so that its
@@ -157,4 +158,4 @@ RENAMED = {
 """Names that earlier versions wrote to files -> names in `METRICS`."""
 
 QUICK_METRICS = tuple(name for name, metric in METRICS.items() if metric.quick)
-"""What is measured unless told otherwise."""
+"""Metrics that are measured by default."""

@@ -1,4 +1,4 @@
-"""How far a generated volume is from the real material, beside the noise floor."""
+"""Comparison of a generated volume with the real material, with noise floors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Comparison:
     max_distance
         Curves cover r = 0, 1, ... max_distance - 1 voxels.
     reference, generated, noise
-        What was compared, and the pieces behind the noise floor, with their sizes:
-        small pieces scatter more than the whole does.
+        Sizes of the compared samples, and of the pieces behind the noise floor: small
+        pieces scatter more than the whole.
     """
 
     rows: tuple[Row, ...]
@@ -62,7 +62,7 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers, strings, lists and None only, ready for JSON."""
+        """JSON-compatible dict: numbers, strings, lists and None."""
         facts = asdict(self)
         facts["rows"] = [
             {
@@ -74,7 +74,7 @@ class Comparison:
         return facts
 
     def table(self) -> str:
-        """Aligned text; of curves the mean over r."""
+        """Aligned text table; curves are averaged over r."""
         phase = "phase" if self.kind == "phases" else "channel"
         lines: list[tuple[str, ...]] = [
             ("metric", phase, "axis", "real", "generated", "distance", "noise floor")
@@ -118,8 +118,8 @@ def compare(
     max_distance
         Curves are compared at r < max_distance voxels, fewer if an edge is shorter.
     metrics
-        Names in `METRICS` to measure, of those that suit the kind of volume; all quick
-        ones unless told otherwise. The histogram of gray values is always compared.
+        Names in `METRICS`; those that do not suit the kind of volume are skipped. The
+        default is all quick ones. The histogram of gray values is always compared.
 
     Raises
     ------

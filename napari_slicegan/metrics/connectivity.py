@@ -1,4 +1,4 @@
-"""Connected parts of a phase."""
+"""Percolation of a phase."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_slicegan.metrics.lines import check_indicator
 
 
 def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
-    """Share of a phase in components that touch both end faces of an axis.
+    """Volume fraction of a phase in components that touch both end faces of an axis.
 
     Voxels are connected through their faces (in 2-D, pixels through their edges).
 
@@ -19,7 +19,7 @@ def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
     indicator
         Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase.
     axis
-        Index of the array axis whose first and last plane are to be connected.
+        Index of the array axis whose first and last plane must be connected.
 
     Returns
     -------
@@ -35,6 +35,6 @@ def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
     first, last = (np.take(components, end, axis=axis) for end in (0, -1))
     through = np.zeros(n_components + 1, dtype=bool)
     through[np.intersect1d(first, last)] = True
-    through[0] = False  # 0 stands for the other phases
+    through[0] = False  # label 0: the other phases
     total = np.count_nonzero(indicator)
     return float(np.count_nonzero(through[components]) / total) if total else 0.0

@@ -12,14 +12,14 @@ from scipy.stats import wasserstein_distance
 
 
 def phase_fractions(labels: NDArray[Any], values: Iterable[int]) -> dict[int, float]:
-    """Share of the voxels that have each label.
+    """Fraction of the voxels with each label.
 
     Parameters
     ----------
     labels
         Array of any shape.
     values
-        Labels to count; one that does not occur has the share 0.
+        Labels to count; absent labels have the fraction 0.
     """
     return {
         value: float(np.count_nonzero(labels == value) / labels.size)
@@ -28,12 +28,12 @@ def phase_fractions(labels: NDArray[Any], values: Iterable[int]) -> dict[int, fl
 
 
 def slice_fractions(labels: NDArray[Any], value: int, axis: int) -> NDArray[np.float64]:
-    """Share of one label in each plane across an axis.
+    """Area fraction of one label in each plane normal to an axis.
 
     Returns
     -------
-    ``[labels.shape[axis]]``. Its standard deviation tells how far one plane can be
-    trusted for the whole.
+    ``[labels.shape[axis]]``. Its standard deviation is the uncertainty of the
+    fraction measured on a single plane.
     """
     planes = np.moveaxis(labels, axis, 0)
     counts = [np.count_nonzero(plane == value) for plane in planes]
@@ -42,7 +42,7 @@ def slice_fractions(labels: NDArray[Any], value: int, axis: int) -> NDArray[np.f
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How often each value occurs.
+    """Histogram of gray values.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Histogram:
         return cls(*np.unique(values, return_counts=True))
 
     def distance(self, other: Histogram) -> float:
-        """Wasserstein distance: the mean shift that turns one into the other."""
+        """Wasserstein distance: mean shift of gray values between the two."""
         return float(
             wasserstein_distance(self.values, other.values, self.counts, other.counts)
         )

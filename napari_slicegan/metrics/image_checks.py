@@ -1,4 +1,4 @@
-"""What to look at before training: images that are too small, or that disagree."""
+"""Checks of the images before training: size, resolution, agreement of views."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.training_images import TrainingImages
 
-# Relative uncertainty of a fraction above which an image says little of the material.
+# Relative uncertainty of a fraction above which the image is reported as too small.
 TOO_UNCERTAIN = 0.3
-# Differences of fractions that no one would call a disagreement.
+# Differences of fractions between views that are not reported.
 NEGLIGIBLE = 0.02
 MAX_PLANES = 5
-# Pixels from one interface to the next along a line: scaled down from the first to the
-# second, the same material is learnt sooner (docs/speed.md).
+# Mean pixels between interfaces along a line. Downscaling from the first to the second
+# value shortens training (docs/speed.md).
 COARSE, WELL_RESOLVED = 20.0, 12.0
 ENOUGH_TO_GAIN = 0.7
-# Fewest pixels between interfaces that still draw a structure.
+# Fewest pixels between interfaces that resolve a structure.
 BARELY_RESOLVED = 6.0
 
 Fractions = Mapping[int, tuple[float, float]]
@@ -51,7 +51,7 @@ def fraction_uncertainty(indicator: NDArray[np.bool_]) -> float:
 def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
     """Fractions of the phases in each viewing direction, with their uncertainty.
 
-    Several images of one direction count as independent; of a volume some planes.
+    Several images of one direction count as independent; volumes are sampled by planes.
     """
     labels = images.labels
     return {
@@ -65,14 +65,14 @@ def image_warnings(
     patch_size: int,
     fractions: Mapping[Axis, Fractions] | None = None,
 ) -> list[str]:
-    """What may spoil a run with these images, one sentence each.
+    """Problems of the images that affect training, one sentence each.
 
     Parameters
     ----------
     patch_size
         Edge of the training crops in pixels.
     fractions
-        From `view_fractions`, if they are known already.
+        From `view_fractions`; computed if None.
     """
     found = _size_warnings(images, patch_size)
     if images.kind == "phases":
@@ -81,8 +81,8 @@ def image_warnings(
         found += _resolution_advice(images, patch_size)
     if images.pixel_size_nm is None:
         found.append(
-            "The pixel size is unknown: the volume will have no physical size. Type it "
-            "above if you know it."
+            "The pixel size is unknown, so the volume will have no physical size. "
+            "Enter it above if you know it."
         )
     return found
 
@@ -123,13 +123,13 @@ def _fraction(
 
 
 def _variance(planes: NDArray[Any], label: int) -> float:
-    """Of the fraction in one image, or in a volume as far as its planes tell."""
+    """Variance of the fraction in one image, or in a volume from some of its planes."""
     squares = [fraction_uncertainty(plane == label) ** 2 for plane in _few(planes)]
     return float(np.mean(squares)) / len(squares)
 
 
 def _few(planes: NDArray[Any]) -> NDArray[Any]:
-    """Some planes of many, [N, rows, columns]."""
+    """At most about five planes, [N, rows, columns]."""
     return planes[:: max(1, len(planes) // MAX_PLANES)]
 
 
@@ -150,7 +150,7 @@ def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
 
 
 def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
-    """Structure so coarse that another image would show other fractions."""
+    """Structure so coarse that the phase fractions are uncertain."""
     found = []
     for axis, of_axis in fractions.items():
         label, (value, half) = max(of_axis.items(), key=lambda item: _relative(item[1]))
@@ -165,7 +165,7 @@ def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
 
 
 def _resolution_advice(images: TrainingImages, patch_size: int) -> list[str]:
-    """More pixels than the structure needs, if there are some to spare."""
+    """Advice to downscale images that resolve the structure too finely."""
     shortest, longest = interface_distances(images)
     spare = (
         2
@@ -204,7 +204,7 @@ def _relative(known: tuple[float, float]) -> float:
 
 
 def _disagreements(fractions: Mapping[Axis, Fractions]) -> list[str]:
-    """Views of one volume have the same fractions, up to chance."""
+    """Phase fractions that differ between views by more than chance."""
     found = []
     for first, second in itertools.combinations(fractions, 2):
         for label, (value, half) in fractions[first].items():

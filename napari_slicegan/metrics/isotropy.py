@@ -1,4 +1,4 @@
-"""Whether a material looks the same along all axes."""
+"""Test of isotropy along the array axes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CONFIDENCE = 0.99
 
 @dataclass(frozen=True)
 class Isotropy:
-    """Roughness along each array axis, relative to the mean of the axes.
+    """Interface density along each array axis, relative to the mean of the axes.
 
     Attributes
     ----------
     departures
-        One per array axis, 0 where it is as rough as the mean: 0.1 stands for 10 % more
-        interfaces per length.
+        One per array axis: 0.1 means 10 % more interfaces per length than the mean of
+        the axes. Gray values and colours: of the squared differences of neighbours.
     margin
-        What 99 % of isotropic materials of this size do not exceed.
+        99 % bound of the departures of isotropic materials of this size.
     """
 
     departures: tuple[float, ...]
@@ -36,7 +36,7 @@ class Isotropy:
 
     @property
     def largest(self) -> float:
-        """Departure of the axis that is furthest off."""
+        """Largest departure by magnitude."""
         return max(self.departures, key=abs)
 
     @property
@@ -46,7 +46,7 @@ class Isotropy:
 
 
 def isotropy(samples: Sequence[NDArray[Any]], channels: int = 0) -> Isotropy | None:
-    """Compare the axes, with the scatter between disjoint pieces as the yardstick.
+    """Compare the axes; the scatter between disjoint pieces gives the margin.
 
     Labels are compared by their interface density, gray values and colours by the mean
     squared difference of neighbours (the variogram at one voxel).
@@ -65,16 +65,16 @@ def isotropy(samples: Sequence[NDArray[Any]], channels: int = 0) -> Isotropy | N
     """
     rank = samples[0].ndim - (channels > 1)
     pieces = [piece for sample in samples for piece in _pieces(sample, rank)]
-    rough = np.array(
+    variation = np.array(
         [
-            [_roughness(piece, axis, channels) for axis in range(rank)]
+            [_variation(piece, axis, channels) for axis in range(rank)]
             for piece in pieces
         ]
     )
-    mean = rough.mean(axis=1, keepdims=True)
+    mean = variation.mean(axis=1, keepdims=True)
     if len(pieces) < 4 or not (mean > 0).all():
         return None
-    departures = rough / mean - 1
+    departures = variation / mean - 1
     error = departures.std(axis=0, ddof=1).max() / np.sqrt(len(pieces))
     # One of `rank` axes exceeds it by chance in 1 % of cases (Bonferroni).
     limit = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / rank, len(pieces) - 1)
@@ -84,7 +84,7 @@ def isotropy(samples: Sequence[NDArray[Any]], channels: int = 0) -> Isotropy | N
     )
 
 
-def _roughness(values: NDArray[Any], axis: int, channels: int) -> float:
+def _variation(values: NDArray[Any], axis: int, channels: int) -> float:
     if not channels:
         return interface_density_along(values, axis)
     return float((np.diff(values.astype(np.float64), axis=axis) ** 2).mean())

@@ -1,4 +1,4 @@
-"""Whether volumes repeat the training images, or each other."""
+"""Memorisation of training images, and diversity of volumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_slicegan.metrics.crops import Channels, Floats, Place, cut, random_p
 
 N_CROPS = 32
 SEED = 0
-# Differing pixels of a copy at most, as a share.
+# Largest fraction of differing pixels in a copy.
 COPY = 0.01
 
 
@@ -146,9 +146,9 @@ class _Search:
                 if hidden.image == number:
                     found[self._around(hidden)] = np.inf
                 fair = min(fair, float(found.min()))
-        return self._told(fair), self._told(nearest)
+        return self._distance(fair), self._distance(nearest)
 
-    def _told(self, square: float) -> float:
+    def _distance(self, square: float) -> float:
         """Share of the pixels that differ, or root mean square of the difference."""
         mean = max(0.0, square) / self.edge**2
         return mean / 2 if self.labelled else float(np.sqrt(mean / self.n_channels))
@@ -185,7 +185,7 @@ def _window_sums(values: Floats, edge: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Diversity:
-    """Likeness of volumes of different seeds, voxel by voxel.
+    """Similarity of volumes of different seeds, voxel by voxel.
 
     Attributes
     ----------

@@ -22,9 +22,9 @@ def pore_size_function(
 
     F(r) = P(distance of a point of the phase to its surface > r), the complementary
     cumulative pore-size distribution; Torquato, Random Heterogeneous Materials (2002),
-    section 2.6. Voxels nearer to the border than to another phase tell only that their
-    distance is at least that of the border; Kaplan and Meier's estimator makes use of
-    them without bias (Baddeley and Gill, Annals of Statistics 25, 263, 1997).
+    section 2.6. For voxels nearer to the border than to another phase, only a lower
+    bound of the distance is known; the Kaplan-Meier estimator includes them without
+    bias (Baddeley and Gill, Annals of Statistics 25, 263, 1997).
 
     Parameters
     ----------

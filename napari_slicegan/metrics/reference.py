@@ -38,7 +38,7 @@ SEEN_ALONG: dict[Axis, Orientation] = {
 }
 MAX_SLICES = 16
 MAX_BLOCKS = 8
-# Of blocks of the truth; what only 3-D tells is measured on them.
+# Edge of the blocks of the truth on which 3-D metrics are measured.
 MAX_EDGE = 256
 
 
@@ -55,7 +55,7 @@ class Sample:
         return self.values.size
 
     def read(self) -> NDArray[Any]:
-        """The values, as of what is read only when it is measured."""
+        """The values; same interface as `sampling.Part`."""
         return self.values
 
 
@@ -69,20 +69,20 @@ class Reference:
     Attributes
     ----------
     samples
-        All there is of the real material.
+        The real material.
     pieces
         Disjoint 2-D parts, in groups of the same orientation.
     blocks
-        What statistics are measured on that only 3-D tells: a part of the truth no
-        larger than the generated volume, as they depend on the size. Else empty.
+        For 3-D metrics, which depend on the size: a part of the truth no larger than
+        the generated volume; empty without a truth.
     block_pieces
         Disjoint 3-D parts, in one group; empty without a truth.
     every_direction
-        Whether the samples stand for all directions of space.
+        Whether the samples represent all directions of space.
     max_distance
         Curves are compared at r = 0, 1, ... max_distance - 1 voxels.
     description, noise
-        What the samples and the pieces are, for the reader.
+        Samples and pieces in words.
     """
 
     samples: Group
@@ -96,7 +96,7 @@ class Reference:
     _found: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: Hashable, measure: Callable[[], Found]) -> Found:
-        """What `measure` returns; it is called once for each key."""
+        """Result of `measure`, cached by key."""
         if key not in self._found:
             self._found[key] = measure()
         found: Found = self._found[key]
@@ -113,11 +113,10 @@ class Reference:
 
 
 class RealStatistics:
-    """The real material whose statistics are measured once and kept.
+    """Real material with cached statistics, for comparison with many volumes.
 
-    Stands for the material wherever many volumes of one shape are compared with it.
-    What is kept is what was measured last: volumes of another shape, kind or voxel size
-    begin anew.
+    Accepted wherever the material is. The cache holds for volumes of one shape, kind
+    and voxel size; another one clears it.
 
     Parameters
     ----------
@@ -254,10 +253,9 @@ def _from_truth(truth: Volume, volume: AnyVolume, max_distance: int) -> Referenc
         block_pieces=(parts,),
         every_direction=True,
         max_distance=reach,
-        description=f"3-D truth: {_sizes([whole])} (what only 3-D tells: "
-        f"{_sizes([block])})",
-        noise=f"single slices: {_sizes(itertools.chain(*pieces))} (what only 3-D "
-        f"tells: disjoint blocks: {_sizes(parts)})",
+        description=f"3-D truth: {_sizes([whole])} (3-D metrics: {_sizes([block])})",
+        noise=f"single slices: {_sizes(itertools.chain(*pieces))} (3-D "
+        f"metrics: disjoint blocks: {_sizes(parts)})",
     )
 
 
@@ -274,7 +272,7 @@ def _checked(values: NDArray[Any], volume: AnyVolume) -> NDArray[Any]:
 
 
 def _reach(max_distance: int, samples: Iterable[Sample], volume: AnyVolume) -> int:
-    """Number of distances that every sample and the volume can tell."""
+    """Number of distances r covered by every sample and the volume."""
     if max_distance < 1:
         raise ValueError(
             f"The largest distance must be at least 1 voxel; got {max_distance}. "

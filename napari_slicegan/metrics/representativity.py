@@ -2,10 +2,10 @@
 
 The phase fraction of a window scatters with the variance phi (1 - phi) A / W, W being
 the size of the window and A the integral range, which follows from the two-point
-correlation: Lantuejoul, Journal of Microscopy 161, 387 (1991). That a single image
-tells it: Dahari, Docherty, Kench and Cooper, *Prediction of microstructural
-representativity from a single image*, Advanced Science (2025), "ImageRep". They also
-correct for the uncertainty of A itself, which is not done here.
+correlation: Lantuejoul, Journal of Microscopy 161, 387 (1991). Estimation from a single
+image: Dahari, Docherty, Kench and Cooper, *Prediction of microstructural
+representativity from a single image*, Advanced Science (2025), "ImageRep". Their
+correction for the uncertainty of A itself is not applied.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from napari_slicegan.metrics.correlation import radial_two_point_correlation
 
 # Two-sided 95 % of a normal distribution.
 SIGMAS_95 = 1.96
-# The error for which sizes are told, relative to the fraction.
+# Relative error of the fraction for which the required sizes are computed.
 WANTED = 0.05
 # Covariances below this share of the first one are noise at the latest.
 MAX_NOISE = 0.05
@@ -31,7 +31,7 @@ MAX_REACH = {2: 128, 3: 48}
 
 @dataclass(frozen=True)
 class Representativity:
-    """How far the images can be trusted for the phase fraction.
+    """Uncertainty of the phase fraction measured on some images.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Representativity:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the images tell the fraction to +- `WANTED` of its value."""
+        """Whether the fraction is known to +- `WANTED` of its value."""
         return self.relative <= WANTED
 
 
@@ -71,7 +71,7 @@ def representativity(
 
     The sum over the covariance ends where it first falls to its own noise: what lies
     beyond would add mostly that. Materials whose covariance goes below 0 and back are
-    more representative than told. The images' own mean is not the material's: the
+    more representative than estimated. The images' own mean is not the material's: the
     covariance is raised by the variance of the mean, which follows from A itself.
 
     Parameters
@@ -79,8 +79,8 @@ def representativity(
     indicators
         Independent images ``[Y, X]``, or volumes ``[Z, Y, X]``, of one phase.
     isotropic
-        Whether the images stand for all directions of space; only then the volume that
-        is needed follows from images.
+        Whether the images represent all directions of space; the required volume can be
+        computed only then.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def representativity(
 def _edge_needed(
     covariance: NDArray[np.float64], fraction: float, dimensions: int
 ) -> float:
-    """Edge of the window in which the interval is as narrow as wanted."""
+    """Edge of the window whose confidence interval is +- `WANTED`."""
     counts = _displacements_by_distance(len(covariance) - 1, dimensions)
     deviation = WANTED * fraction / SIGMAS_95
     return float((counts @ covariance / deviation**2) ** (1 / dimensions))

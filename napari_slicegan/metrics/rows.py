@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_slicegan.metrics.sampling import Part
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
-# What a metric is given of the values: an indicator or a channel.
+# Input of a metric from the values: an indicator or a channel.
 Component: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
 Value: TypeAlias = float | tuple[float, ...]
 HISTOGRAM_TITLE = "Histogram (mean gray value; Wasserstein distance / real sd)"
@@ -47,7 +47,7 @@ class Row:
     axis
         Direction, None if the statistic has none.
     real, generated
-        Number, or curve over r = 0, 1, ...; None where it cannot be told.
+        Number, or curve over r = 0, 1, ...; None where it cannot be measured.
     distance
         Absolute difference, of curves its mean over r.
     noise_floor
@@ -93,7 +93,7 @@ class _Meter:
         return np.asarray(np.mean(measured, axis=0), dtype=np.float64) / self.unit
 
     def mean(self, samples: Sequence[Sample | Part]) -> NDArray[np.float64] | None:
-        """Mean weighted by size; None if no sample can tell."""
+        """Mean weighted by size; None if it cannot be measured on any sample."""
         shown = [sample for sample in samples if self._shows(sample)]
         pairs = [(self.of(sample), sample.size) for sample in shown]
         known = [(value, size) for value, size in pairs if not np.isnan(value).any()]
@@ -142,7 +142,7 @@ def intensity_rows(
     """Rows of histogram and autocovariance, channel by channel.
 
     Distances are relative to the standard deviation of the real values: the same image
-    in 8 and in 16 bits gives the same numbers.
+    in 8 and in 16 bits has the same distances.
     """
     names = ("red", "green", "blue") if volume.kind == "colour" else ("gray",)
     for index, name in enumerate(names):
@@ -193,7 +193,7 @@ def _metric_rows(
     measures: str,
     spread: float = 1.0,
 ) -> Iterator[Row]:
-    """Rows of the wanted metrics of what the component gives.
+    """Rows of the requested metrics of one phase or channel.
 
     ``spread`` is the standard deviation of the real gray values.
     """

@@ -1,8 +1,8 @@
-"""What of a volume is measured: all of it, or planes and blocks of a large one.
+"""Sampling of volumes: the whole of small ones, planes and blocks of large ones.
 
-Of a `StoredVolume`, and of any volume of more than `WHOLE_VOXELS`, what a section can
-tell is measured on planes spread evenly along each axis, the rest on blocks spread
-evenly. Only one plane or block is read at a time.
+A `StoredVolume`, and any volume of more than `WHOLE_VOXELS`, is sampled by evenly
+spaced planes along each axis, and by evenly spaced blocks for the metrics that need
+3-D. One plane or block is read at a time.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Part:
     Attributes
     ----------
     read
-        Gives its values.
+        Reads its values.
     axes
         Array axes that run along each direction.
     size
@@ -86,13 +86,13 @@ def blocks_of(volume: AnyVolume, edges: tuple[int, ...] = ()) -> list[Part]:
 
 
 def described(volume: AnyVolume) -> str:
-    """Size of the volume, and what of it is measured."""
+    """Size of the volume, and how it is sampled."""
     size = " x ".join(map(str, volume.values.shape[:3]))
     if not is_sampled(volume):
         return size
     return (
-        f"{size} (sampled: {PLANES_PER_AXIS} planes along each axis; what only 3-D "
-        f"tells: up to {MAX_BLOCKS} blocks)"
+        f"{size} (sampled: {PLANES_PER_AXIS} planes along each axis; 3-D metrics: "
+        f"up to {MAX_BLOCKS} blocks)"
     )
 
 

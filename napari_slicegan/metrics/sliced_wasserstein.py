@@ -23,7 +23,7 @@ PATCHES_PER_IMAGE = 128
 N_DIRECTIONS = 512
 # Lines at a time; bounds the memory of the projections.
 DIRECTIONS_AT_ONCE = 32
-# Distances are so small that they are told in thousandths.
+# Distances are reported in thousandths, as usual.
 UNIT = 1e3
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
@@ -43,8 +43,8 @@ def sliced_wasserstein(
         Channels may be gray values, colours or phases. The distance of two sets of the
         same kind falls as they grow, so compare only results of equal N.
     rng
-        Positions of the patches and directions of the lines. Image i gives patches from
-        the same places in both sets.
+        Positions of the patches and directions of the lines. Image i is cut
+        at the same places in both sets.
     directions
         "unit-norm" is the definition. "unit-std" takes lines of about sqrt(49 C - 1)
         times the length, as a widely used program does; distances grow as much.

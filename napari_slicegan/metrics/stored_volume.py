@@ -1,4 +1,4 @@
-"""A volume in a file or beyond the memory, read in parts where it is measured."""
+"""Volumes in files or larger than memory, read in parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLANES_PER_AXIS = 16
 
 
 class StoredArray(Protocol):
-    """Anything that gives parts of itself as arrays: memmap, zarr, dask, HDF5."""
+    """Array that is read by slicing: memmap, zarr, dask, HDF5."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,7 +36,7 @@ class StoredArray(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredVolume:
-    """A volume that is read in parts; stands for a `Volume` wherever one is measured.
+    """A volume that is read in parts; accepted by the metrics like a `Volume`.
 
     Attributes
     ----------
@@ -82,8 +82,8 @@ class StoredVolume:
         levels, own = open_levels(path)
         if not own["complete"]:
             raise ValueError(
-                f"Expected a finished volume, got {path.name} in the making; give the "
-                "command that made it again, which goes on with it."
+                f"Expected a finished volume, got the unfinished {path.name}; repeat "
+                "the command that writes it to resume it."
             )
         labels = tuple(own["labels"])
         return cls(levels[0], own["kind"], own["voxel_size_nm"], labels)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
-# Colours of the directions: Okabe and Ito's, told apart by all kinds of colour vision.
+# Okabe and Ito's colours, distinguishable with colour-vision deficiency.
 AXIS_COLOURS: dict[Axis | None, str] = {
     "z": "#0072B2",
     "y": "#D55E00",
@@ -68,7 +68,7 @@ WINDOW = 256
 BAR_SHARE = 0.3
 UNITS_NM = (("mm", 1e6), ("\N{GREEK SMALL LETTER MU}m", 1e3), ("nm", 1.0))
 CURVES_PER_ROW = 4
-# Besides the colours: told apart in a gray print too.
+# Line styles in addition, for prints in gray.
 LINE_STYLES: dict[Axis | None, Literal["-", "--", "-."]] = {
     "z": "-",
     "y": "--",
@@ -122,7 +122,7 @@ class Picture:
     source
         Real or generated.
     axis
-        Axis it is seen along; None for an image that stands for all.
+        Axis it is seen along; None for an isotropic image.
     """
 
     values: NDArray[Any]
@@ -176,7 +176,7 @@ class Colouring:
         return np.stack([shades] * 3, axis=-1) if shades.ndim == 2 else shades
 
     def phase_colours(self) -> list[Any]:
-        """Dark to light: told apart in print and by all kinds of colour vision."""
+        """Dark to light: distinguishable in gray and with colour-vision deficiency."""
         count = len(self.labels)
         if count <= 2:
             return list(TWO_PHASES[:count])
@@ -186,7 +186,7 @@ class Colouring:
 def pictures_of(samples: Group, volume: AnyVolume) -> tuple[Picture, ...]:
     """Real planes beside generated ones.
 
-    One real image where it stands for all directions; else one along each axis, each
+    One real image if it is isotropic; else one along each axis, each
     followed by the generated plane of the same direction.
     """
     real = _real_planes(samples)
@@ -815,7 +815,7 @@ def _fractions(comparison: Comparison) -> str:
     phases = comparison.kind == "phases"
     rows = rows_of(comparison, "phase_fraction" if phases else "histogram")
     if len(rows) > MAX_BESIDE:
-        return ""  # the bars tell them better
+        return ""  # shown as bars only
     pairs = [
         f"{phase_name(row.phase)} {number(row.real)} / {number(row.generated)}"
         for row in rows

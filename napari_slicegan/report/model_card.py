@@ -38,8 +38,8 @@ def export_generator(
 ) -> None:
     """Write the generator of a run as one file, and its model card beside it.
 
-    The card tells what the run's ``report.json`` found, if it is of this generator;
-    else the generator is measured now, without diffusion.
+    The card quotes the run's ``report.json`` if it belongs to these weights; otherwise
+    the generator is measured now, without diffusion.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def model_card(proof: Mapping[str, Any], origin: Provenance, file: str) -> str:
 
 
 def _facts(origin: Provenance, file: str) -> list[tuple[str, str]]:
-    """What the generator is."""
+    """Rows of the table of facts."""
     voxel = origin.voxel_size_nm
     size = "not known" if voxel is None else length_text(voxel)
     return [
@@ -152,7 +152,7 @@ def _facts(origin: Provenance, file: str) -> list[tuple[str, str]]:
 
 
 def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:
-    """What the run's report found, if it is of the same weights."""
+    """Proof from the run's report, if it belongs to the same weights."""
     try:
         facts = json.loads((run / REPORT).read_text(encoding="utf-8"))
         same = facts["provenance"]["generator_sha256"] == origin.generator_sha256

@@ -78,7 +78,7 @@ def inline_svg(
     name
         Prefix of the ids, unique in the page.
     description
-        What a reader who does not see the figure is told.
+        Text alternative of the figure.
     """
     svg = _drawn(draw, size)
     # One page holds several figures: their ids must differ.

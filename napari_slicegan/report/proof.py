@@ -80,7 +80,7 @@ class Check:
 
 
 def views_of(samples: Group) -> Views:
-    """Real images by the axis they are seen along; None stands for all axes."""
+    """Real images by the axis they are seen along; None for isotropic images."""
     views: dict[Axis | None, list[NDArray[Any]]] = {}
     for sample in samples:
         if sample.axes is IN_3D:
@@ -115,13 +115,14 @@ def check_size(samples: Group, volume: Volume) -> Check | None:
     percent = 100 * worst.relative
     answer = "Yes" if worst.is_enough else "No"
     is_volume = samples[0].axes is IN_3D
-    told_by = "volume tells" if is_volume else "images tell"
+    known_from = "volume" if is_volume else "images"
     needed = f"a square image of {math.ceil(worst.image_edge)} pixels"
     if worst.volume_edge is not None:
         needed += f", or a cube of {math.ceil(worst.volume_edge)} voxels,"
     verdict = (
-        f"{answer}: the real {told_by} the fraction of {phase_name(label)}, "
-        f"{worst.fraction:.3g}, to ± {percent:.2g} % of its value (95 % confidence). "
+        f"{answer}: from the real {known_from} the fraction of {phase_name(label)}, "
+        f"{worst.fraction:.3g}, is known to ± {percent:.2g} % of its value (95 % "
+        "confidence). "
         f"For ± {100 * WANTED:g} % it takes {needed} per edge."
     )
     grade: Grade = "agrees" if worst.is_enough else "close"
@@ -140,7 +141,7 @@ def check_size(samples: Group, volume: Volume) -> Check | None:
 
 
 def check_isotropy(samples: Group, volume: Volume) -> Check | None:
-    """Whether the material looks the same along all axes, as it was taken to."""
+    """Whether the material is isotropic, as assumed in training."""
     channels = {"phases": 0, "grayscale": 1, "colour": 3}[volume.kind]
     made = isotropy([volume.values], channels)
     taken = samples[0].axes is ISOTROPIC
@@ -155,7 +156,7 @@ def check_isotropy(samples: Group, volume: Volume) -> Check | None:
         if not real.is_isotropic and abs(real.largest) > EVEN:
             grade = "differs"
             words = (
-                f"The images differ along {pair[0]} and {pair[1]}, but were taken for "
+                f"The images differ along {pair[0]} and {pair[1]}, but were taken as "
                 f"isotropic: train with an image for each direction. {words}"
             )
         elif made.is_isotropic or abs(made.largest) <= EVEN:
@@ -354,7 +355,7 @@ class ProofSettings:
 
 @dataclass(frozen=True, eq=False)
 class Proof:
-    """All that was found about a generator.
+    """Comparison and further checks of a generator.
 
     Attributes
     ----------
@@ -385,7 +386,7 @@ class Proof:
         return metric_verdicts(self.comparison)
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers, strings, lists, dicts and None only, ready for JSON."""
+        """JSON-compatible dict."""
         judged = self.verdict
         return {
             "verdict": {
@@ -455,7 +456,7 @@ def examine(
     volume
         The generated one.
     settings
-        Whether to solve for diffusion, and how the volume was made.
+        Whether to solve for diffusion; seed and size of the volume.
     progress
         Called with the finished fraction.
 
@@ -480,7 +481,7 @@ def examine(
 
 
 def _checks(source: Source, volume: Volume, reach: int) -> Iterator[Check]:
-    """Those that can be answered, one after the other."""
+    """The checks that apply, one after the other."""
     samples = reference_of(source, volume, reach).samples
     views = views_of(samples)
     if volume.kind == "phases" and (size := check_size(samples, volume)):
@@ -496,7 +497,7 @@ def _checks(source: Source, volume: Volume, reach: int) -> Iterator[Check]:
 def _with_transport(
     comparison: Comparison, source: Source, volume: Volume
 ) -> tuple[Comparison, Check]:
-    """The comparison with rows of diffusivities, and what they say."""
+    """The comparison with rows of diffusivities, and the check of transport."""
     title = "How well does it conduct?"
     if not has_taufactor():
         return comparison, Check("transport", title, "unknown", NO_TAUFACTOR, {})
@@ -513,12 +514,12 @@ def _with_transport(
         tortuosity = tortuosity_factor(fraction, mean)
         numbers[f"diffusivity_{label}"] = mean
         numbers[f"tortuosity_factor_{label}"] = tortuosity
-        told = (
+        transport = (
             f"D_eff / D_0 {mean:.3g}, tortuosity factor {tortuosity:.3g}"
             if mean
             else "does not connect opposite faces, so nothing flows"
         )
-        parts.append(f"{phase_name(label)}: {told}")
+        parts.append(f"{phase_name(label)}: {transport}")
     edges = " x ".join(map(str, block.values.shape))
     words = f"Mean of the axes in {edges} voxels. {'; '.join(parts)}."
     check = Check("transport", title, "unknown", words, numbers)
@@ -526,7 +527,7 @@ def _with_transport(
 
 
 def _finite(numbers: Any) -> dict[str, Any]:
-    """JSON knows neither infinity nor NaN."""
+    """Infinity and NaN as None, for JSON."""
     return {
         name: None if isinstance(value, float) and not np.isfinite(value) else value
         for name, value in numbers.items()

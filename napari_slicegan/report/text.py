@@ -87,8 +87,8 @@ GRADES: tuple[tuple[float, Grade, str, str], ...] = (
 # Real pieces may happen to agree exactly, such as in a percolating fraction of 1: of
 # phases, differences below this share of the real value are not held against a volume.
 NEGLIGIBLE = 0.01
-# Real pieces of other sizes differ in these by more than the noise floor tells: no
-# chord is longer than the piece, and few planes tell little of their own scatter.
+# Real pieces of other sizes differ in these by more than the noise floor: no chord is
+# longer than the piece, and the scatter of few planes is uncertain.
 NOT_JUDGED = ("chord_length", "slice_deviation")
 N_WORST = 3
 LINE_LENGTH = 120
@@ -100,7 +100,7 @@ KEEP = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True)
 class Finding:
-    """How far off one statistic is.
+    """Largest distance of one metric.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the comparison amounts to.
+    """Overall verdict of a comparison.
 
     Attributes
     ----------
@@ -177,14 +177,14 @@ def findings(comparison: Comparison) -> list[Finding]:
 
 
 def summary(comparison: Comparison) -> str:
-    """A few lines for the end of a job.
+    """Summary of a comparison in a few lines.
 
-    Of two phases, whose statistics mostly mirror each other, the rarer one is told, of
-    more phases the one furthest off. The verdict covers all of them.
+    Of two phases, whose statistics mirror each other, the rarer one is listed, of more
+    phases the one furthest off. The verdict covers all of them.
     """
     judged = verdict(comparison)
-    told = _phase_lines if comparison.kind == "phases" else _intensity_lines
-    lines = told(comparison) if comparison.rows else []
+    described = _phase_lines if comparison.kind == "phases" else _intensity_lines
+    lines = described(comparison) if comparison.rows else []
     width = max(len(title) for title, _ in [*lines, ("Verdict", [])]) + 2
     texts = [(title, _joined(parts)) for title, parts in lines]
     words = judged.largest or f"{judged.bound.capitalize()}."
@@ -201,7 +201,7 @@ def summary(comparison: Comparison) -> str:
     )
 
 
-def told_phase(comparison: Comparison) -> int | str:
+def shown_phase(comparison: Comparison) -> int | str:
     """Of two phases the rarer one, of more the one furthest off."""
     phases = phases_of(comparison)
     if len(phases) == 2:
@@ -217,25 +217,25 @@ def times(floors: float) -> str:
 
 
 def _phase_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
-    phase = told_phase(comparison)
+    phase = shown_phase(comparison)
     rarer = len(phases_of(comparison)) == 2
     fractions = rows_of(comparison, "phase_fraction")
     lines = [("Phase fraction", _values(fractions))] if fractions else []
     why = "the rarer of the two" if rarer else "the one furthest off"
     lines.append((f"Of {phase_name(phase)}", [f"{why}:"]))
-    for metric, told in (
+    for metric, described in (
         ("two_point_correlation", _distances),
         ("interface_density", _with_percent),
         ("percolating_fraction", _beside_real),
     ):
         rows = rows_of(comparison, metric, phase)
         if rows:
-            lines.append((plain_title(rows[0]), told(rows)))
+            lines.append((plain_title(rows[0]), described(rows)))
     return lines
 
 
 def _intensity_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
-    channel = told_phase(comparison)
+    channel = shown_phase(comparison)
     histograms = rows_of(comparison, "histogram")
     sizes = [f"generated {comparison.generated} voxels", f"real {comparison.reference}"]
     lines = [
@@ -323,7 +323,7 @@ NO_FLOOR = "No verdict: too little real material for a noise floor."
 
 @dataclass(frozen=True)
 class MetricVerdict:
-    """What a metric says of the generated material.
+    """Verdict on one metric.
 
     Attributes
     ----------
@@ -354,13 +354,13 @@ class MetricVerdict:
 def metric_verdicts(comparison: Comparison) -> list[MetricVerdict]:
     """One for each metric that was measured, in the order of the comparison."""
     names = dict.fromkeys(row.metric for row in comparison.rows)
-    told = told_phase(comparison) if names else ""
-    return [_verdict(rows_of(comparison, name), told) for name in names]
+    shown = shown_phase(comparison) if names else ""
+    return [_verdict(rows_of(comparison, name), shown) for name in names]
 
 
-def _verdict(rows: Sequence[Row], told: int | str) -> MetricVerdict:
-    # Where nothing is judged, the phase that is told of elsewhere.
-    row = max(rows, key=lambda row: (_judged_floors(row), row.phase == told))
+def _verdict(rows: Sequence[Row], shown: int | str) -> MetricVerdict:
+    # Where nothing is judged, the phase of the summary.
+    row = max(rows, key=lambda row: (_judged_floors(row), row.phase == shown))
     grade, words = _words(row)
     axis = f", along {row.axis}" if row.axis else ""
     return MetricVerdict(
@@ -427,7 +427,7 @@ COLUMNS = (
 def write_csv(comparison: Comparison, path: Path) -> None:
     """Write one line for each number, and for each r of a curve.
 
-    What is not known is left empty. The file appears complete or not at all.
+    Unknown values are left empty. The file appears complete or not at all.
 
     Parameters
     ----------

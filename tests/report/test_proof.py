@@ -141,7 +141,7 @@ def test_small_images_are_not_enough() -> None:
     assert large is not None
     assert (small.grade, large.grade) == ("differs", "agrees")
     assert small.verdict.startswith("No: ")
-    assert large.verdict.startswith("Yes: the real images tell ")
+    assert large.verdict.startswith("Yes: from the real images ")
 
 
 def test_a_real_volume_is_not_called_images() -> None:
@@ -150,7 +150,7 @@ def test_a_real_volume_is_not_called_images() -> None:
     found = check_size(samples, volume)
     assert found is not None
     assert found.title == "Is the real volume large enough?"
-    assert found.verdict.startswith("Yes: the real volume tells ")
+    assert found.verdict.startswith("Yes: from the real volume ")
 
 
 def test_layered_images_are_not_isotropic() -> None:
