@@ -1,3 +1,5 @@
+"""Comparison of generated and real material."""
+
 from __future__ import annotations
 
 import json
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 PHASE_METRICS = [name for name in QUICK_METRICS if METRICS[name].measures == "phase"]
@@ -221,18 +224,16 @@ def test_only_the_wanted_metrics_are_measured(same: Comparison) -> None:
         compare([image], volume, 8, ("roughness",))
 
 
-@pytest.mark.parametrize(
-    ("image", "message"),
-    [
+def test_references_with_other_labels() -> None:
+    rows: list[tuple[Any, str]] = [
         (np.array([[0, 1], [1, 0]]), r"same labels; got \[0, 1\] and \[0, 255\]"),
         (np.arange(64).reshape(8, 8), "at most 16"),
         (np.array([[0, 0.5], [1, 0]]), "integer labels; got float64"),
-    ],
-)
-def test_references_with_other_labels(image: Any, message: str) -> None:
-    volume = Volume(two_phases((8, 8, 8), 1, 1), "phases")
-    with pytest.raises(ValueError, match=message):
-        compare([image], volume, 1)
+    ]
+    for image, message in rows:
+        volume = Volume(two_phases((8, 8, 8), 1, 1), "phases")
+        with pytest.raises(ValueError, match=message):
+            compare([image], volume, 1)
 
 
 def test_json(same: Comparison) -> None:
@@ -321,3 +322,66 @@ def test_statistics_measured_once_refuse_volumes_of_another_kind() -> None:
     compare(real, Volume(two_phases((40, 40, 40), 2, 4), "phases"), 8)
     with pytest.raises(ValueError, match="must be of one kind; got 'phases' and 'gray"):
         compare(real, Volume(gaussian_field((40, 40, 40), 2, 1), "grayscale"), 8)
+
+
+RNG = np.random.default_rng(2)
+
+
+def test_noise_floor_of_independent_pixels() -> None:
+    images = list(np.random.default_rng(0).random((60, 40, 40)) < 0.3)
+    volume = Volume(np.random.default_rng(1).random((20, 20, 20)) < 0.3, "phases")
+    row = compare(images, volume, 16, ["phase_fraction"]).row("phase_fraction", 1)
+    # 240 crops of 20 x 20: sd sqrt(0.3 * 0.7 / 400) = 0.0229 each, the mean of the
+    # others hardly any; mean of |normal| = sqrt(2 / pi) sd = 0.0183
+    assert row.noise_floor == pytest.approx(0.0183, rel=0.1)
+
+
+def test_colours_are_compared_by_channel() -> None:
+    """Uniform from 0 to 199: a standard deviation of 200 / sqrt(12) = 57.7."""
+    values = np.random.default_rng(0).integers(0, 200, (20, 24, 28, 3), dtype=np.uint8)
+    shifted = values + np.array([0, 10, 20], dtype=np.uint8)
+    comparison = compare(Volume(values, "colour"), Volume(shifted, "colour"), 8)
+    for channel, shift in (("red", 0), ("green", 10), ("blue", 20)):
+        row = comparison.row("histogram", channel)
+        assert row.distance == pytest.approx(shift / 57.7, rel=0.01, abs=1e-9)
+    row = comparison.row("normalised_autocovariance", "blue", "z")
+    assert row.distance == pytest.approx(0, abs=1e-6)
+
+
+def test_several_images_are_pooled_by_size() -> None:
+    dark, bright = np.zeros((20, 30)), np.full((20, 10), 8.0)
+    volume = Volume(np.full((10, 10, 10), 2.0), "grayscale")
+    row = compare([dark, bright], volume, 8).row("histogram", "gray")
+    # three quarters 0, one quarter 8: mean 2, and to 2 it is 3/4 * 2 + 1/4 * 6 = 3;
+    # the variance is 3/4 * 4 + 1/4 * 36 = 12
+    assert (row.real, row.distance) == pytest.approx((2, 3 / 12**0.5))
+    phases = Volume(np.zeros((10, 10, 10), np.uint8), "phases", labels=(0, 1))
+    two = [np.zeros((20, 30), np.uint8), np.ones((20, 10), np.uint8)]
+    assert compare(two, phases, 8).row("phase_fraction", 1).real == 0.25
+
+
+def test_every_entry_measures_images_and_volumes() -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((40, 50), (12, 14, 16)):
+        values = rng.random(shape) < 0.5
+        for metric in METRICS.values():
+            for axis in range(len(shape)):
+                value = metric.function(values, 7, axis)
+                assert np.isfinite(value).all(), metric.title
+                assert np.shape(value) in ((), (8,)), metric.title
+
+
+def test_sections_and_volumes_have_the_same_expectation() -> None:
+    """Except for the metrics that need 3-D."""
+    rng = np.random.default_rng(0)
+    volume = rng.random((90, 90, 90)) < 0.3
+    section = rng.random((600, 600)) < 0.3
+    for metric in METRICS.values():
+        if not metric.only_3d:
+            np.testing.assert_allclose(
+                metric.function(section, 5, 1),
+                metric.function(volume, 5, 2),
+                atol=0.005,
+                rtol=0.02,
+                err_msg=metric.title,
+            )

@@ -43,13 +43,6 @@ def test_column_and_ball() -> None:
     assert percolating_fraction(indicator, 2) == 0
 
 
-def test_two_halves_that_do_not_meet() -> None:
-    indicator = np.ones((9, 5, 5), dtype=bool)
-    indicator[4] = False
-    # both halves touch one end of z and both ends of y and x
-    assert [percolating_fraction(indicator, axis) for axis in range(3)] == [0, 1, 1]
-
-
 def test_edges_do_not_connect() -> None:
     stairs = np.eye(8, dtype=bool)
     assert percolating_fraction(stairs, 0) == 0

@@ -50,17 +50,6 @@ def test_stripes() -> None:
     np.testing.assert_array_equal(two_point_correlation(stripes, 4, axis=0), 3 / 8)
 
 
-def test_independent_voxels() -> None:
-    indicator = RNG.random((100, 100, 100)) < 0.3
-    s2 = two_point_correlation(indicator, 10, axis=1)
-    assert s2[0] == pytest.approx(0.3, abs=0.002)
-    # phi^2 = 0.09
-    np.testing.assert_allclose(s2[1:], 0.09, atol=0.002)
-    np.testing.assert_allclose(
-        radial_two_point_correlation(indicator[:50], 10)[1:], 0.09, atol=0.002
-    )
-
-
 def test_overlapping_discs() -> None:
     density, radius = 0.004, 6
     outside, disc = overlapping_discs((1200, 1200), radius, density)
@@ -72,13 +61,14 @@ def test_overlapping_discs() -> None:
         assert s2[r] == pytest.approx((1 - density) ** union, abs=0.006)
 
 
-@pytest.mark.parametrize("shape", [(13, 17), (12, 1, 9)])
-def test_against_shifted_copies(shape: tuple[int, ...]) -> None:
-    indicator = RNG.random(shape) < 0.4
-    for axis, length in enumerate(shape):
-        s2 = two_point_correlation(indicator, length - 1, axis)
-        slow = [mean_product(indicator, r, axis) for r in range(length)]
-        np.testing.assert_allclose(s2, slow, rtol=0, atol=1e-14)
+def test_against_shifted_copies() -> None:
+    rows: list[tuple[int, ...]] = [(13, 17), (12, 1, 9)]
+    for shape in rows:
+        indicator = RNG.random(shape) < 0.4
+        for axis, length in enumerate(shape):
+            s2 = two_point_correlation(indicator, length - 1, axis)
+            slow = [mean_product(indicator, r, axis) for r in range(length)]
+            np.testing.assert_allclose(s2, slow, rtol=0, atol=1e-14)
 
 
 def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,13 +118,6 @@ def test_autocovariance_of_a_wave() -> None:
     np.testing.assert_allclose(autocovariance(waves, 19, 1), expected, atol=0.02)
 
 
-def test_autocovariance_against_shifted_copies() -> None:
-    values = RNG.integers(0, 65_536, (9, 10, 11)).astype(np.uint16)
-    for axis in range(3):
-        slow = [mean_product(values - values.mean(), r, axis) for r in range(8)]
-        np.testing.assert_allclose(autocovariance(values, 7, axis), slow, rtol=1e-9)
-
-
 @pytest.mark.filterwarnings("ignore")  # porespy's own
 def test_against_porespy() -> None:
     porespy = pytest.importorskip("porespy")
@@ -148,9 +131,8 @@ def test_against_porespy() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("indicator", "max_distance", "message"),
-    [
+def test_wrong_input() -> None:
+    rows: list[tuple[Any, int, str]] = [
         (np.ones((4, 5), dtype=np.uint8), 2, "bool array .* got uint8"),
         (np.ones((0, 5), dtype=bool), 2, "at least one voxel"),
         (
@@ -158,10 +140,9 @@ def test_against_porespy() -> None:
             4,
             "from 0 to 3 voxels along an axis of 4; got 4",
         ),
-    ],
-)
-def test_wrong_input(indicator: Any, max_distance: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        two_point_correlation(indicator, max_distance, 0)
-    with pytest.raises(ValueError, match=message):
-        radial_two_point_correlation(indicator, max_distance)
+    ]
+    for indicator, max_distance, message in rows:
+        with pytest.raises(ValueError, match=message):
+            two_point_correlation(indicator, max_distance, 0)
+        with pytest.raises(ValueError, match=message):
+            radial_two_point_correlation(indicator, max_distance)

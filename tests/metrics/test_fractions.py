@@ -1,9 +1,15 @@
+"""Phase fractions and gray-value histograms."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from napari_slicegan.metrics.fractions import phase_fractions, slice_fractions
+from napari_slicegan.metrics.fractions import (
+    histogram_distance,
+    phase_fractions,
+    slice_fractions,
+)
 
 
 def test_fractions_of_a_block_in_a_box() -> None:
@@ -27,3 +33,22 @@ def test_spread_between_planes_of_independent_voxels() -> None:
     # binomial: sqrt(0.2 * 0.8 / 900) = 0.01333; 400 planes tell it to 3.5 %
     sd = slice_fractions(labels, True, 0).std()
     assert sd == pytest.approx(0.01333, rel=0.12)
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_shift_and_spread() -> None:
+    values = RNG.integers(0, 200, (40, 50)).astype(np.uint8)
+    assert histogram_distance(values, values) == 0
+    # every value moves by 5
+    assert histogram_distance(values, values + np.uint8(5)) == pytest.approx(5)
+    # half of the values 0 and half 10, against all 5: each moves by 5
+    assert histogram_distance(np.array([0, 10]), np.full((3, 3), 5)) == pytest.approx(5)
+
+
+def test_against_sorted_values() -> None:
+    first, second = RNG.normal(0, 1, 1000), RNG.gamma(2, 1, 1000)
+    # in one dimension the best transport joins the sorted values
+    slow = np.abs(np.sort(first) - np.sort(second)).mean()
+    assert histogram_distance(first, second) == pytest.approx(slow)

@@ -32,17 +32,6 @@ def test_uncertainty_is_the_scatter_among_images() -> None:
     assert predicted == pytest.approx(scatter, rel=0.2)
 
 
-def test_uncertainty_of_white_noise_is_binomial() -> None:
-    # Independent pixels: sqrt(p (1 - p) / n) = sqrt(0.3 * 0.7 / 40000) = 0.0023
-    pixels = np.random.default_rng(0).random((200, 200)) < 0.3
-    assert fraction_uncertainty(pixels) == pytest.approx(0.0023, rel=0.1)
-
-
-def test_uncertainty_is_the_same_for_a_phase_and_the_rest() -> None:
-    pores = smooth_field(64, 96) > 0.1
-    assert fraction_uncertainty(pores) == pytest.approx(fraction_uncertainty(~pores))
-
-
 def test_single_phase_is_certain() -> None:
     assert fraction_uncertainty(np.ones((32, 32), bool)) == 0
 
@@ -134,10 +123,3 @@ def test_no_more_is_scaled_down_than_the_patches_leave() -> None:
     (advice,) = image_warnings(images, 64)
     assert "by 0.65 to learn faster" in advice
     assert not any("learn faster" in text for text in image_warnings(images, 96))
-
-
-def test_a_well_resolved_sample_gets_no_advice() -> None:
-    stone = Micrograph.open(sample_path("bentheimer_slice"))
-    images = TrainingImages.isotropic(stone)
-    assert interface_distances(images)[0] == pytest.approx(11.2, abs=0.2)
-    assert not any("learn faster" in text for text in image_warnings(images, 64))

@@ -65,14 +65,5 @@ def test_a_window_of_the_size_it_asks_for_is_enough() -> None:
     assert large.relative == pytest.approx(WANTED, rel=0.25)
 
 
-def test_more_images_tell_more() -> None:
-    images = [mosaic(120, 5, seed) for seed in range(4)]
-    one, four = (representativity(images[:n], False) for n in (1, 4))
-    assert one is not None
-    assert four is not None
-    assert four.half_width == pytest.approx(one.half_width / 2, rel=0.25)
-    assert four.volume_edge is None  # not known to be isotropic
-
-
 def test_a_single_phase_tells_nothing() -> None:
     assert representativity([np.ones((20, 20), bool)], True) is None

@@ -115,15 +115,11 @@ def test_a_large_truth_is_measured_in_parts(
     assert sampled.real == pytest.approx(whole.real, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("shape", "kind", "labels", "words"),
-    [
+def test_misfits_are_refused() -> None:
+    rows: list[tuple[tuple[int, ...], Any, tuple[int, ...], str]] = [
         ((4, 4, 4), "colour", (), "must be"),
         ((4, 4, 4), "phases", (), "labels"),
-    ],
-)
-def test_misfits_are_refused(
-    shape: tuple[int, ...], kind: Any, labels: tuple[int, ...], words: str
-) -> None:
-    with pytest.raises(ValueError, match=words):
-        StoredVolume(np.zeros(shape), kind, labels=labels)
+    ]
+    for shape, kind, labels, words in rows:
+        with pytest.raises(ValueError, match=words):
+            StoredVolume(np.zeros(shape), kind, labels=labels)

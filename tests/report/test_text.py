@@ -1,21 +1,35 @@
-"""What the report says of a comparison."""
+"""A comparison in words and as a CSV table."""
 
 from __future__ import annotations
 
+import csv
 import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from napari_slicegan.metrics.comparison import Row, compare
-from napari_slicegan.report.text import findings, summary, verdict
+from napari_slicegan.report.text import (
+    COLUMNS,
+    NO_FLOOR,
+    UNKNOWN_IN_2D,
+    findings,
+    metric_verdicts,
+    summary,
+    verdict,
+    write_csv,
+)
 from napari_slicegan.volumes.volume import Volume
 from tests.reports import case, made_of, row
 
+if TYPE_CHECKING:
+    from napari_slicegan.metrics.comparison import Row
 
-@pytest.mark.parametrize(
-    ("rows", "grade"),
-    [
+
+def test_verdicts() -> None:
+    cases: list[tuple[list[Row], str]] = [
         ([row(0.009, 0.01)], "agrees"),
         ([row(0.009, 0.01), row(0.02, 0.01, axis="y")], "close"),
         ([row(0.031, 0.01), row(0.009, 0.01, axis="y")], "differs"),
@@ -28,10 +42,9 @@ from tests.reports import case, made_of, row
         ([row(9.0, 0.1, metric="chord_length"), row(0.001, 0.01)], "agrees"),
         ([row(0.01, None), row(None, 0.01)], "unknown"),
         ([], "unknown"),
-    ],
-)
-def test_verdicts(rows: list[Row], grade: str) -> None:
-    assert verdict(made_of(*rows)).grade == grade
+    ]
+    for rows, grade in cases:
+        assert verdict(made_of(*rows)).grade == grade
 
 
 def test_the_worst_row_of_each_metric_is_told() -> None:
@@ -100,3 +113,91 @@ def test_a_summary_of_gray_values() -> None:
     for axis in "zyx":
         found = comparison.row("normalised_autocovariance", "gray", axis)  # type: ignore[arg-type]
         assert f"{axis} {found.distance:.4g} / {found.noise_floor:.4g}" in flat
+
+
+def only(one: Row) -> Any:
+    (found,) = metric_verdicts(made_of(one))
+    return found
+
+
+def test_within_the_noise_floor_nothing_can_be_told_apart() -> None:
+    found = only(row(0.01, 0.02))
+    assert found.grade == "agrees"
+    assert found.words == "Indistinguishable from another slice of the same material."
+    block = only(row(0.01, 0.02, metric="percolating_fraction"))
+    assert "another block of the same material" in block.words
+
+
+def test_beyond_it_the_difference_is_told() -> None:
+    near = only(row(0.02, 0.01, generated=0.12))
+    assert near.grade == "close"
+    assert near.words == "Close: 20 % too high, 2.0 x the noise floor."
+    far = only(row(0.05, 0.01, generated=0.05))
+    assert far.grade == "differs"
+    assert far.words == "Differs: 50 % too low, 5.0 x the noise floor."
+    assert (far.real, far.generated, far.where) == ("0.1", "0.05", "phase 1, along z")
+    curve = only(row(0.05, 0.01, real=(0.5, 0.3), generated=(0.5, 0.2)))
+    assert curve.words == "Differs: 5.0 x the noise floor."
+    assert curve.real == "curve"
+
+
+def test_real_pieces_that_agree_exactly() -> None:
+    found = only(row(0.05, 0.0, generated=0.15))
+    assert found.grade == "differs"
+    assert math.isinf(found.floors)
+    assert "beyond a noise floor of 0" in found.words
+    # less than 1 % off
+    assert only(row(0.0005, 0.0)).grade == "agrees"
+
+
+def test_what_cannot_be_judged_is_not() -> None:
+    rows: list[tuple[Row, str]] = [
+        (row(None, None, real=None), UNKNOWN_IN_2D),
+        (row(0.01, None), NO_FLOOR),
+        (row(0.5, 0.01, metric="chord_length"), "For information"),
+    ]
+    for given, words in rows:
+        found = only(given)
+        assert found.grade == "unknown"
+        assert found.words.startswith(words)
+
+
+def test_the_worst_phase_and_axis_speak() -> None:
+    rows = [row(0.01, 0.02), row(0.05, 0.02, axis="x"), row(0.03, 0.02, phase=2)]
+    (found,) = metric_verdicts(made_of(*rows))
+    assert found.where == "phase 1, along x"
+    assert found.floors == pytest.approx(2.5)
+
+
+def test_every_metric_gets_one() -> None:
+    for name in ("truth", "too small", "colour"):
+        comparison = case(name)[0]
+        found = [one.metric for one in metric_verdicts(comparison)]
+        assert found == list(dict.fromkeys(row.metric for row in comparison.rows))
+
+
+@pytest.mark.parametrize("name", ["truth", "colour"])
+def test_every_number_is_there(name: str, tmp_path: Path) -> None:
+    comparison = case(name)[0]
+    write_csv(comparison, tmp_path / "numbers.csv")
+    with (tmp_path / "numbers.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    expected = 0
+    for one in comparison.rows:
+        curves = [v for v in (one.real, one.generated) if isinstance(v, tuple)]
+        expected += len(curves[0]) if curves else 1
+    assert len(lines) == expected
+    assert tuple(lines[0]) == COLUMNS
+
+
+def test_curves_have_a_line_for_each_distance(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.csv"
+    known = row(0.1, 0.2, real=(0.5, 0.25), generated=(0.5, 0.3))
+    unknown = row(None, None, real=None, generated=(0.5, 0.3), axis=None)
+    write_csv(made_of(known, unknown), path)
+    assert path.read_text("utf-8").splitlines()[1:] == [
+        "interface_density,1,z,0,0.5,0.5,0.1,0.2",
+        "interface_density,1,z,1,0.25,0.3,0.1,0.2",
+        "interface_density,1,,0,,0.5,,",
+        "interface_density,1,,1,,0.3,,",
+    ]

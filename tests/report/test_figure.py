@@ -1,4 +1,4 @@
-"""The figure of the report: whole, readable, written safely."""
+"""Planes, curves and the figure of a comparison."""
 
 from __future__ import annotations
 
@@ -15,12 +15,82 @@ from matplotlib.text import Text
 from PIL import Image
 
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.report.figure import comparison_figure, draw_comparison
+from napari_slicegan.metrics.reference import reference_of
+from napari_slicegan.report.figure import (
+    Colouring,
+    axes_agree,
+    comparison_figure,
+    draw_comparison,
+    pictures_of,
+    scale_bar,
+)
 from napari_slicegan.report.text import summary
-from tests.reports import case, isotropic
+from napari_slicegan.volumes.volume import Volume
+from tests.reports import EDGE, case, isotropic, phases, row
 
 if TYPE_CHECKING:
     from matplotlib.backend_bases import RendererBase
+
+
+def test_planes_of_the_same_direction_have_the_same_orientation() -> None:
+    volume = Volume(phases(20, 24, 28, seed=1), "phases")
+    pictures = pictures_of(reference_of(volume, volume, 4).samples, volume)
+    titles = [picture.title for picture in pictures]
+    assert titles[:2] == ["Real, along z", "Generated, along z"]
+    # Rows and columns are Y and X, Z and X, Z and Y.
+    shapes = [picture.values.shape for picture in pictures]
+    assert shapes == [(24, 28)] * 2 + [(20, 28)] * 2 + [(20, 24)] * 2
+    for real, generated in zip(pictures[::2], pictures[1::2], strict=True):
+        assert np.array_equal(real.values, generated.values)
+
+
+def test_an_isotropic_image_stands_once_and_is_cropped_to_the_same_scale() -> None:
+    _, source, volume = case("isotropic")
+    pictures = pictures_of(reference_of(source, volume, 4).samples, volume)
+    sources = [(picture.source, picture.axis) for picture in pictures]
+    assert sources == [("Real", None), *(("Generated", axis) for axis in "zyx")]
+    assert {picture.values.shape for picture in pictures} == {(EDGE, EDGE)}
+    assert isinstance(source, list)
+    # (100 - 40) / 2 = 30 rows and (110 - 40) / 2 = 35 columns are cut off before.
+    assert np.array_equal(pictures[0].values, source[0][30:70, 35:75])
+
+
+def test_a_phase_has_its_colour_whatever_else_is_there() -> None:
+    colouring = Colouring((0, 10, 20))
+    all_three = colouring.colours(np.array([[0, 10, 20]]))
+    alone = colouring.colours(np.array([[20]], dtype=np.uint8))
+    assert np.array_equal(alone[0, 0], all_three[0, 2])
+
+
+def test_phases_are_told_apart_by_lightness_alone() -> None:
+    rows: list[int] = [2, 16]
+    for count in rows:
+        labels = np.arange(count)
+        colours = Colouring(tuple(range(count))).colours(labels[np.newaxis])[0]
+        # Rec. 709 weights of the relative luminance.
+        lightness = colours @ (0.2126, 0.7152, 0.0722)
+        assert (np.diff(lightness) > 0.02).all()
+
+
+def test_scale_bars_have_round_lengths() -> None:
+    rows: list[tuple[int, float | None, float, str]] = [
+        # At most 0.3 of the width: 28.8 voxels; 144 um; 14.4 nm; 480 um of 1.6 mm.
+        (96, None, 20, "20 voxels"),
+        (96, 5000.0, 20, "100 \N{GREEK SMALL LETTER MU}m"),
+        (100, 7e4, 200 / 7, "2 mm"),
+    ]
+    for n_columns, voxel_size_nm, length, text in rows:
+        found, words = scale_bar(n_columns, voxel_size_nm)
+        assert found == pytest.approx(length)
+        assert words == text
+
+
+def test_real_curves_are_one_only_within_the_noise_floor() -> None:
+    one = row(0.0, 0.02, real=(0.5, 0.3), axis="z")
+    near = row(0.0, 0.02, real=(0.5, 0.32), axis="y")  # mean difference 0.01
+    far = row(0.0, 0.02, real=(0.5, 0.36), axis="x")  # 0.03
+    assert axes_agree([one, near])
+    assert not axes_agree([one, near, far])
 
 
 @pytest.fixture
