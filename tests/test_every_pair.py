@@ -1,7 +1,8 @@
-"""Every architecture plays every game."""
+"""Architectures train with objectives of all kinds."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import TrainingData
 
 STEPS = 3
-OF_VOLUMES = [name for name in ARCHITECTURES if dimensions_of(name) == 3]
 OF_IMAGES = [name for name in ARCHITECTURES if dimensions_of(name) == 2]
 
 
@@ -67,9 +67,15 @@ def toy_of_images(architecture: str) -> tuple[RunConfig, TrainingData]:
     return config, ImageSet(ellipses(32, size), "ellipses")
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-def test_every_architecture_with_every_objective(
+# Each architecture with one objective after the other, each objective with volumes.
+PAIRS = [
+    *zip(sorted(ARCHITECTURES), itertools.cycle(sorted(OBJECTIVES)), strict=False),
+    *(("slicegan", objective) for objective in sorted(OBJECTIVES)),
+]
+
+
+@pytest.mark.parametrize(("architecture", "objective"), sorted(set(PAIRS)))
+def test_architectures_train_with_objectives(
     architecture: str, objective: str, toy_images: TrainingImages
 ) -> None:
     config: RunConfig = small_config().changed(architecture=architecture)
@@ -88,9 +94,11 @@ def test_every_architecture_with_every_objective(
     assert any((a != b).any() for a, b in zip(after, before, strict=True))
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-@pytest.mark.parametrize("architecture", OF_VOLUMES)
-def test_every_objective_judges_three_directions(
+@pytest.mark.parametrize(
+    ("architecture", "objective"),
+    [("slicegan", "r3gan"), ("slicegan-rc", "realness"), ("auto", "wgan-gp")],
+)
+def test_objectives_judge_three_directions(
     architecture: str, objective: str, toy_views: TrainingImages
 ) -> None:
     """Anisotropic: a critic for each axis, all with the outputs of the game."""

@@ -23,15 +23,14 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("group", "name"), FIELDS)
-def test_every_setting_explains_itself(group: str, name: str) -> None:
+def test_every_setting_explains_itself() -> None:
     """A short title and a sentence, for the form and the command line."""
-    facts = GROUPS[group].model_fields[name]
-    assert facts.title
-    assert facts.title[0].isupper()
-    assert len(facts.title) <= 25
-    assert facts.description
-    assert facts.description.endswith(".")
+    for group, name in FIELDS:
+        facts = GROUPS[group].model_fields[name]
+        title, description = facts.title or "", facts.description or ""
+        assert title[:1].isupper(), name
+        assert len(title) <= 25, name
+        assert description.endswith("."), name
 
 
 def test_names_and_titles_are_unique() -> None:

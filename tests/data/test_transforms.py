@@ -144,8 +144,20 @@ def test_gray_values_come_back_in_their_type(dtype: str) -> None:
     np.testing.assert_allclose(back, values, atol=0 if dtype[0] in "iu" else 0.1)
 
 
-@pytest.mark.parametrize("given", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "u4", "f4", "f8"])
+@pytest.mark.parametrize(
+    ("dtype", "given"),
+    [
+        ("u1", torch.float32),
+        ("u1", torch.bfloat16),
+        ("i1", torch.float64),
+        ("u2", torch.float32),
+        ("i2", torch.bfloat16),
+        ("i4", torch.float64),
+        ("u4", torch.float32),
+        ("f4", torch.float32),
+        ("f8", torch.float64),
+    ],
+)
 def test_gray_values_are_those_of_numpy(dtype: str, given: torch.dtype) -> None:
     """Bit by bit, whether they are converted before or after they are copied."""
     low, high = (-100, 27) if dtype[0] == "i" else (3, 251)
