@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from napari_slicegan.cli.demo import MATERIALS, Material
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
-from napari_slicegan.generation.generate import finished
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.model_card import card_path, exported, write_card
 from napari_slicegan.report.page import write_report
@@ -66,7 +65,7 @@ def make(
         origin = exported(trained, provenance_of(run, trained), file, half=True)
     # What ships is measured: the rounded weights.
     source = material.truth() or images
-    proof = finished(prove(load_generator(file), source, settings))
+    proof = prove(load_generator(file), source, settings)
     write_card(card_path(file), proof.to_dict(), origin, file.name)
     write_report(proof, origin, report)
 

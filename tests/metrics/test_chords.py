@@ -87,35 +87,6 @@ def test_against_single_lines(
         np.testing.assert_allclose(lineal_path(indicator, length - 1, axis), slow)
 
 
-@pytest.mark.filterwarnings("ignore")  # porespy's own
-def test_chords_against_porespy() -> None:
-    porespy = pytest.importorskip("porespy")
-    for axis in range(3):
-        # Every second line, and none at the sides: there porespy drops whole chords.
-        indicator = np.zeros((30, 31, 32), dtype=bool)
-        every_second = [slice(2, -2, 2)] * 3
-        every_second[axis] = slice(None)
-        inner = indicator[tuple(every_second)]
-        inner[:] = RNG.random(inner.shape) < 0.7
-        drawn = porespy.filters.apply_chords(indicator, axis=axis, spacing=1)
-        oracle = porespy.metrics.chord_counts(drawn)
-        assert sorted(chord_lengths(indicator, axis)) == sorted(oracle)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_lineal_path_against_porespy() -> None:
-    porespy = pytest.importorskip("porespy")
-    indicator = RNG.random((30, 31, 32)) < 0.7
-    for axis, length in enumerate(indicator.shape):
-        # Length of the run up to each voxel: where it exceeds r, a segment ends.
-        run_so_far = porespy.filters.distance_transform_lin(indicator, axis, "forward")
-        lines_across = indicator.size // length
-        oracle = [
-            (run_so_far > r).sum() / (lines_across * (length - r)) for r in range(12)
-        ]
-        np.testing.assert_allclose(lineal_path(indicator, 11, axis), oracle)
-
-
 def test_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="bool array"):
         lineal_path(np.ones((3, 3)), 1, 0)  # type: ignore[arg-type]

@@ -118,19 +118,6 @@ def test_autocovariance_of_a_wave() -> None:
     np.testing.assert_allclose(autocovariance(waves, 19, 1), expected, atol=0.02)
 
 
-@pytest.mark.filterwarnings("ignore")  # porespy's own
-def test_against_porespy() -> None:
-    porespy = pytest.importorskip("porespy")
-    outside, _ = overlapping_discs((300, 300), 6, 0.004)
-    oracle = porespy.metrics.two_point_correlation(outside, bins=np.arange(22) - 0.5)
-    # It averages over displacements, this project over pairs.
-    np.testing.assert_allclose(
-        radial_two_point_correlation(outside, 20),
-        oracle.probability_scaled,
-        atol=5e-4,
-    )
-
-
 def test_wrong_input() -> None:
     rows: list[tuple[Any, int, str]] = [
         (np.ones((4, 5), dtype=np.uint8), 2, "bool array .* got uint8"),

@@ -61,7 +61,7 @@ def test_half_precision_is_half_the_size(run: Path, tmp_path: Path) -> None:
     assert (volumes[0] == volumes[1]).mean() > 0.98
 
 
-def test_a_report_of_the_same_weights_is_told(
+def test_a_report_of_the_same_weights_is_quoted(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proof = {

@@ -113,7 +113,7 @@ def test_figures_take_the_colours_of_the_page() -> None:
         assert "width=" not in first
 
 
-def test_verdicts_are_told_in_words_and_signs() -> None:
+def test_verdicts_have_words_and_signs() -> None:
     text = page(proof(), ORIGIN)
     assert proof().verdict.headline in text
     for one in proof().metrics:

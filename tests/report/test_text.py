@@ -47,7 +47,7 @@ def test_verdicts() -> None:
         assert verdict(made_of(*rows)).grade == grade
 
 
-def test_the_worst_row_of_each_metric_is_told() -> None:
+def test_findings_are_the_worst_row_of_each_metric() -> None:
     rows = [
         row(0.02, 0.01),
         row(0.05, 0.01, axis="y", phase=7),
@@ -95,7 +95,7 @@ def test_a_summary_tells_the_rows_of_the_comparison(name: str) -> None:
     assert verdict(comparison).headline in flat
 
 
-def test_of_two_phases_the_rarer_one_is_told() -> None:
+def test_of_two_phases_the_rarer_one_is_shown() -> None:
     values = np.zeros((8, 8, 8), dtype=np.uint8)
     values[:3] = 5  # 3 / 8 of the voxels
     image = np.roll(values[:, :, 0], 2, axis=0)
@@ -128,7 +128,7 @@ def test_within_the_noise_floor_nothing_can_be_told_apart() -> None:
     assert "another block of the same material" in block.words
 
 
-def test_beyond_it_the_difference_is_told() -> None:
+def test_differences_beyond_the_noise_floor_are_quantified() -> None:
     near = only(row(0.02, 0.01, generated=0.12))
     assert near.grade == "close"
     assert near.words == "Close: 20 % too high, 2.0 x the noise floor."
