@@ -1,14 +1,26 @@
-"""The main job on real data, from micrograph to report, in minutes."""
+"""The command ``slicegan demo``: from micrograph to report in minutes."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.cli.options import (
+    DONE,
+    STOPPED,
+    add_setting_flags,
+    changes_from,
+    say,
+    timestamp,
+)
 from napari_slicegan.cli.progress import progress_bar, train_with_progress
+from napari_slicegan.cli.window import APPLICATION, window_fault
 from napari_slicegan.config import AXES
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
@@ -25,6 +37,9 @@ from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
+    import argparse
+    from argparse import Namespace
+
     from napari_slicegan.config import Axis, MicrographSettings, RunConfig
 
 EDGE = 128
@@ -40,7 +55,7 @@ class Material:
     samples
         One image (isotropic), or those seen along z, y and x.
     settings
-        What differs from the default preset.
+        Changes to the default preset.
     """
 
     samples: tuple[str, ...]
@@ -53,14 +68,14 @@ class Material:
         return {axis: sample_path(name) for axis, name in samples}
 
     def images(self, settings: MicrographSettings) -> TrainingImages:
-        """The images, read."""
+        """Read the images."""
         opened = [Micrograph.open(path, settings) for path in self.paths.values()]
         if len(opened) == 1:
             return TrainingImages.isotropic(*opened)
         return TrainingImages.anisotropic(*opened)
 
     def truth(self) -> Volume | None:
-        """The volume that the images were cut from, where there is one, as coarse."""
+        """Ground-truth volume, downsampled like the images; None if there is none."""
         name = SAMPLES[self.samples[0]].truth
         if not name:
             return None
@@ -75,7 +90,7 @@ MATERIALS: Mapping[str, Material] = MappingProxyType(
             ("nanoporous_gold",),
             {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
         ),
-        # The fibres are as long as a patch: with coarser pixels it shows them whole.
+        # Coarser pixels: the fibres are as long as a patch.
         "fibres": Material(("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
     }
 )
@@ -83,7 +98,7 @@ MATERIALS: Mapping[str, Material] = MappingProxyType(
 
 @dataclass(frozen=True)
 class DemoJob:
-    """What the demo trains on, how, and where it puts what it made.
+    """Material, settings and output folder of the demo.
 
     Attributes
     ----------
@@ -101,7 +116,7 @@ class DemoJob:
 
     @classmethod
     def of(cls, out: Path, material: str, changes: Mapping[str, Any]) -> DemoJob:
-        """Demo with some settings that differ from the default preset."""
+        """Demo with changes to the default preset."""
         settings = {**MATERIALS[material].settings, **changes}
         return cls(out, material, preset("slicegan-fast").changed(**settings))
 
@@ -111,7 +126,7 @@ class DemoJob:
         return MATERIALS[self.material].paths
 
     def images(self) -> TrainingImages:
-        """The images, read."""
+        """Read the images."""
         return MATERIALS[self.material].images(self.config.micrograph)
 
     def measure(self, images: TrainingImages, volume: Volume) -> Measured:
@@ -134,24 +149,64 @@ class DemoJob:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the comparison amounts to, and all of it with the files' names."""
+    """Verdict of the comparison, and its full text with the file names."""
 
     verdict: str
     text: str
 
 
+def add_demo_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``demo``."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="new folder for run, volume and report (default: slicegan-demo/DATE)",
+    )
+    command.add_argument(
+        "--material",
+        choices=("bentheimer", "nanoporous-gold", "fibres"),
+        default="bentheimer",
+        help="sample data to train on (default: %(default)s)",
+    )
+    command.add_argument(
+        "--no-window",
+        action="store_true",
+        help="train in the terminal even where a window can be opened",
+    )
+    add_setting_flags(command, "training")
+
+
+def demo(options: Namespace) -> int:
+    """Train on sample data, generate, measure; in a window where one can be opened."""
+    out = options.out or Path("slicegan-demo") / f"{options.material}-{timestamp()}"
+    job = DemoJob.of(out, options.material, changes_from(options))
+    if not (options.no_window or os.environ.get("CI")):
+        fault = window_fault()
+        if fault is None:
+            say("Training runs in the window; the result is also printed here.")
+            if run_demo_in_window(job):
+                return DONE
+            say(
+                f"No volume: training was stopped or the window closed. Kept: {job.out}"
+            )
+            return STOPPED
+        say(f"{fault} The demo runs without a window.")
+    say(run_demo(job))
+    return DONE
+
+
 def run_demo(job: DemoJob) -> str:
-    """Train, generate a volume, measure it, and write all of it to a folder.
+    """Train, generate and measure a volume; write everything to a folder.
 
     Returns
     -------
     str
-        The measured table, what it amounts to, and where the files are.
+        Table, verdict and paths of the files.
 
     Raises
     ------
     ValueError
-        If the losses are no longer finite, so that there is nothing to generate from.
+        If the run diverges, so that there is no generator.
     """
     images = job.images()
     trainer = Trainer.start(job.config, images, job.out / "run")
@@ -166,3 +221,33 @@ def run_demo(job: DemoJob) -> str:
         f"Run folder: {job.out / 'run'}\n"
         f"{reason.after(trainer.step, trainer.elapsed_s)}"
     )
+
+
+def run_demo_in_window(job: DemoJob) -> bool:
+    """Train, generate and measure in the window; returns when it is closed.
+
+    Returns
+    -------
+    bool
+        False if the window was closed or training stopped before the measurement.
+    """
+    is_measured = False
+
+    def measure(volume: Volume) -> str:
+        nonlocal is_measured
+        measured = job.measure(job.images(), volume)
+        say(measured.text)
+        sys.stdout.flush()
+        is_measured = True
+        return measured.verdict
+
+    application = import_module(APPLICATION)
+    start = application.WindowStart(
+        images={axis: [path] for axis, path in job.paths.items()},
+        config=job.config,
+        run_root=job.out,
+        train=True,
+        generate=((EDGE,) * 3, SEED),
+    )
+    application.run_window(start, measure)
+    return is_measured

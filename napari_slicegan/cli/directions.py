@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli.options import SAMPLE, file_path, volume_size
+from napari_slicegan.cli.options import DONE, SAMPLE, file_path, say, volume_size
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import AXES
 from napari_slicegan.directions import (
@@ -37,23 +36,31 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.regions import Region
     from napari_slicegan.models.generator_file import TrainedGenerator
 
+FILE = "directions.safetensors"
 RUN_HELP = "run folder, .safetensors generator, or sample:varied_sandstone"
 FILE_HELP = "file of directions (default: directions.safetensors beside the generator)"
 
 
-def add_directions(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-) -> None:
-    """Add the command with its four verbs."""
-    command = commands.add_parser(
-        "directions", help="find, list and use sliders that change the material"
-    )
+def add_directions_flags(command: argparse.ArgumentParser) -> None:
+    """Add the verbs of ``directions``."""
     verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for add in (_fit, _list, _apply, _sweep):
+    for add in (_add_fit, _add_list, _add_apply, _add_sweep):
         add(verbs)
 
 
-def _fit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def directions(options: Namespace) -> int:
+    """Run a verb."""
+    verbs = {
+        "fit": _fit,
+        "list": _list,
+        "apply": _apply,
+        "sweep": _sweep,
+    }
+    verbs[options.verb](options)
+    return DONE
+
+
+def _add_fit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("fit", help="find directions and measure what they move")
     verb.add_argument("run", metavar="RUN", help=RUN_HELP)
     verb.add_argument("--out", type=Path, metavar="FILE", help=FILE_HELP)
@@ -90,12 +97,50 @@ def _fit(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
 
 
-def _list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _fit(options: Namespace) -> None:
+    trained = load_any_generator(file_path(options.run))
+    out = options.out or _home(options.run) / FILE
+    with progress_bar("Components") as progress:
+        found = fit_directions(
+            trained,
+            options.block,
+            options.components,
+            options.samples,
+            options.seed,
+            progress=progress,
+        )
+    if options.guided:
+        with progress_bar("Guided") as progress:
+            guided = guided_directions(
+                trained,
+                options.guided,
+                options.phase,
+                options.guided_samples,
+                options.seed,
+                progress=progress,
+            )
+        found = found.with_(*guided)
+    if not options.no_effects:
+        gauge = Gauge(trained, phase=options.phase)
+        sweeping = Sweeping(seeds=tuple(range(options.seeds)))
+        with progress_bar("Effects") as progress:
+            found = measure_effects(trained, found, gauge, sweeping, progress)
+    found.save(out)
+    say(f"{table(found)}\n\n{found.sentence()}\nWrote {out}")
+
+
+def _add_list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("list", help="print directions and what they move")
     verb.add_argument("file", type=Path, metavar="FILE", help="file of directions")
 
 
-def _apply(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _list(options: Namespace) -> None:
+    found = load_directions(options.file)
+    say(f"Found in a generator of {found.model.name}.\n{found.sentence()}\n")
+    say(table(found))
+
+
+def _add_apply(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("apply", help="generate a volume with directions")
     verb.add_argument("run", metavar="RUN", help=RUN_HELP)
     verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
@@ -134,7 +179,42 @@ def _apply(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
 
 
-def _sweep(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _apply(options: Namespace) -> None:
+    trained, found = _opened(options)
+    moves = [_move(found, text) for text in options.move]
+    size = volume_size(options.size)
+    out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
+    check_ending(out)
+    region = _region(options, size)
+    first, last = _blocks(options.blocks)
+    edits = [one.edit(strength, first, last, region) for one, strength in moves]
+    gauge = Gauge(trained, phase=options.phase, size=size)
+    plan = VolumePlan(
+        trained,
+        size,
+        options.seed,
+        options.periodic,
+        edits=edits,
+        truncation=options.truncation,
+    )
+    with progress_bar("Generating") as progress:
+        volume = plan.generate(progress)
+    volume.save(out)
+    plain = VolumePlan(trained, size, options.seed, options.periodic)
+    with progress_bar("Without") as progress:
+        before = gauge.measure(plain.generate(progress).values)
+    after = gauge.measure(volume.values)
+    if not found.is_of(trained):
+        say("These directions come from another run; this is what they do here:")
+    for one, strength in moves:
+        say(f"{one.name} {strength:+g} ({label(one)})")
+    for name in gauge.names:
+        title = PROPERTIES[name].title
+        say(f"{title:24} {before[name]:10.4g} -> {after[name]:.4g}")
+    say(f"Wrote {out}")
+
+
+def _add_sweep(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = verbs.add_parser("sweep", help="one sample at several strengths")
     verb.add_argument("run", metavar="RUN", help=RUN_HELP)
     verb.add_argument("name", metavar="NAME", help="of the direction")
@@ -167,6 +247,36 @@ def _sweep(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
 
 
+def _sweep(options: Namespace) -> None:
+    trained, found = _opened(options)
+    direction = found.named(options.name)
+    gauge = Gauge(trained, options.properties, options.phase, volume_size(options.size))
+    first, last = _blocks(options.blocks)
+    with progress_bar("Sweep") as progress:
+        made = sweep(
+            gauge,
+            direction,
+            options.strengths,
+            options.seed,
+            first,
+            last,
+            progress=progress,
+        )
+    say("strength  " + "  ".join(PROPERTIES[name].title for name in gauge.names))
+    for row in zip(made.strengths, *made.properties.values(), strict=True):
+        say("  ".join(f"{number:10.4g}" for number in row))
+    writers = (
+        (options.out, made.save_tiff),
+        (options.csv, made.save_csv),
+        (options.figure, made.save_plot),
+        (options.animation, made.save_animation),
+    )
+    for path, write in writers:
+        if path is not None:
+            write(path)
+            say(f"Wrote {path}")
+
+
 def _add_blocks(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--blocks",
@@ -182,124 +292,6 @@ def _add_phase(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--phase", type=int, metavar="LABEL", help="phase to measure (default: last)"
     )
-
-
-FILE = "directions.safetensors"
-
-
-def directions(options: Namespace) -> int:
-    """Do what the verb says."""
-    verbs = {
-        "fit": _directions_fit,
-        "list": _directions_list,
-        "apply": _directions_apply,
-        "sweep": _directions_sweep,
-    }
-    verbs[options.verb](options)
-    return 0
-
-
-def _directions_fit(options: Namespace) -> None:
-    trained = load_any_generator(file_path(options.run))
-    out = options.out or _home(options.run) / FILE
-    with progress_bar("Components") as progress:
-        found = fit_directions(
-            trained,
-            options.block,
-            options.components,
-            options.samples,
-            options.seed,
-            progress=progress,
-        )
-    if options.guided:
-        with progress_bar("Guided") as progress:
-            guided = guided_directions(
-                trained,
-                options.guided,
-                options.phase,
-                options.guided_samples,
-                options.seed,
-                progress=progress,
-            )
-        found = found.with_(*guided)
-    if not options.no_effects:
-        gauge = Gauge(trained, phase=options.phase)
-        sweeping = Sweeping(seeds=tuple(range(options.seeds)))
-        with progress_bar("Effects") as progress:
-            found = measure_effects(trained, found, gauge, sweeping, progress)
-    found.save(out)
-    _say(f"{table(found)}\n\n{found.sentence()}\nWrote {out}")
-
-
-def _directions_list(options: Namespace) -> None:
-    found = load_directions(options.file)
-    _say(f"Found in a generator of {found.model.name}.\n{found.sentence()}\n")
-    _say(table(found))
-
-
-def _directions_apply(options: Namespace) -> None:
-    trained, found = _opened(options)
-    moves = [_move(found, text) for text in options.move]
-    size = volume_size(options.size)
-    out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
-    check_ending(out)
-    region = _region(options, size)
-    first, last = _blocks(options.blocks)
-    edits = [one.edit(strength, first, last, region) for one, strength in moves]
-    gauge = Gauge(trained, phase=options.phase, size=size)
-    plan = VolumePlan(
-        trained,
-        size,
-        options.seed,
-        options.periodic,
-        edits=edits,
-        truncation=options.truncation,
-    )
-    with progress_bar("Generating") as progress:
-        volume = plan.generate(progress)
-    volume.save(out)
-    plain = VolumePlan(trained, size, options.seed, options.periodic)
-    with progress_bar("Without") as progress:
-        before = gauge.measure(plain.generate(progress).values)
-    after = gauge.measure(volume.values)
-    if not found.is_of(trained):
-        _say("These directions come from another run; this is what they do here:")
-    for one, strength in moves:
-        _say(f"{one.name} {strength:+g} ({label(one)})")
-    for name in gauge.names:
-        title = PROPERTIES[name].title
-        _say(f"{title:24} {before[name]:10.4g} -> {after[name]:.4g}")
-    _say(f"Wrote {out}")
-
-
-def _directions_sweep(options: Namespace) -> None:
-    trained, found = _opened(options)
-    direction = found.named(options.name)
-    gauge = Gauge(trained, options.properties, options.phase, volume_size(options.size))
-    first, last = _blocks(options.blocks)
-    with progress_bar("Sweep") as progress:
-        made = sweep(
-            gauge,
-            direction,
-            options.strengths,
-            options.seed,
-            first,
-            last,
-            progress=progress,
-        )
-    _say("strength  " + "  ".join(PROPERTIES[name].title for name in gauge.names))
-    for row in zip(made.strengths, *made.properties.values(), strict=True):
-        _say("  ".join(f"{number:10.4g}" for number in row))
-    writers = (
-        (options.out, made.save_tiff),
-        (options.csv, made.save_csv),
-        (options.figure, made.save_plot),
-        (options.animation, made.save_animation),
-    )
-    for path, write in writers:
-        if path is not None:
-            write(path)
-            _say(f"Wrote {path}")
 
 
 def _opened(options: Namespace) -> tuple[TrainedGenerator, DirectionSet]:
@@ -352,7 +344,3 @@ def _region(options: Namespace, size: Size) -> Region | None:
     if options.ramp:
         return ramp(options.ramp, size[AXES.index(options.ramp)])
     return None
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")

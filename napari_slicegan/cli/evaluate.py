@@ -1,16 +1,20 @@
-"""The command ``slicegan evaluate``: tests of the games themselves."""
+"""The command ``slicegan evaluate``: objectives tested on a Gaussian mixture."""
 
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.cli.options import changes_from
+from napari_slicegan.cli.options import (
+    DONE,
+    add_setting_flags,
+    changes_from,
+    timestamp,
+)
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.samples import generate_samples
@@ -31,6 +35,7 @@ from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    import argparse
     from argparse import Namespace
 
     from napari_slicegan.config import RunConfig
@@ -39,8 +44,37 @@ N_POINTS, SEED = 10_000, 1
 FIGURE = "mixture.png"
 
 
+def add_evaluate_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``evaluate``."""
+    command.add_argument("what", choices=("mixture",), help="what to test it on")
+    command.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        metavar="RUN",
+        help="run folder (default: a new run is trained)",
+    )
+    command.add_argument("--points", type=Path, help="a table of points instead")
+    command.add_argument("--out", type=Path, help="folder of the new run")
+    command.add_argument("--figure", type=Path, metavar="PNG", help="scatter to draw")
+    command.add_argument(
+        "--preset",
+        choices=("realness-toy", "realness-toy-paper"),
+        help="settings of the new run (default: realness-toy)",
+    )
+    command.add_argument(
+        "--sweep",
+        nargs="*",
+        type=int,
+        metavar="OUTCOMES",
+        help="train for each of these numbers of outcomes, with three ratios of steps; "
+        "table and figures (default: those of the paper)",
+    )
+    add_setting_flags(command)
+
+
 def evaluate(options: Namespace) -> int:
-    """Say how well points cover the nine Gaussians, and draw them."""
+    """Print how well points cover the nine Gaussians, and plot them."""
     mixture = nine_gaussians()
     if options.sweep is not None:
         return _sweep(options, mixture)
@@ -62,13 +96,13 @@ def evaluate(options: Namespace) -> int:
         f"Recovered modes: {quality.modes} of {len(mixture.means)}\n"
         f"Wrote {figure}\n"
     )
-    return 0
+    return DONE
 
 
 def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
     """Train over outcomes and steps; table, CSV and figures."""
     config = _settings(options)
-    out = options.out or Path("slicegan-runs") / f"sweep-{_now()}"
+    out = options.out or Path("slicegan-runs") / f"sweep-{timestamp()}"
     out.mkdir(parents=True, exist_ok=True)
     runs: list[SweepRun] = []
     for run in sweep(config, mixture, options.sweep or OUTCOMES):
@@ -81,7 +115,7 @@ def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
     draw_sweep(runs, options.figure or out / "sweep.png")
     draw_sweep_points(runs, mixture, out / "sweep-points.png")
     sys.stdout.write(f"{sweep_table(runs)}\nWrote {out}\n")
-    return 0
+    return DONE
 
 
 def read_points(path: Path) -> NDArray[Any]:
@@ -112,7 +146,7 @@ def read_points(path: Path) -> NDArray[Any]:
 
 def _trained(options: Namespace, mixture: GaussianMixture) -> Path:
     """A new run on the mixture; its folder."""
-    out = options.out or Path("slicegan-runs") / f"mixture-{_now()}"
+    out = options.out or Path("slicegan-runs") / f"mixture-{timestamp()}"
     trainer = Trainer.start(_settings(options), mixture, out)
     reason = train_with_progress(trainer)
     sys.stdout.write(f"{reason.value} Run folder: {out}\n")
@@ -122,10 +156,6 @@ def _trained(options: Namespace, mixture: GaussianMixture) -> Path:
 def _settings(options: Namespace) -> RunConfig:
     start = preset(options.preset or "realness-toy")
     return start.changed(**changes_from(options))
-
-
-def _now() -> str:
-    return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def _mixture_of(run: Path) -> GaussianMixture:

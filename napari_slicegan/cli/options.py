@@ -1,10 +1,12 @@
-"""Flags of the command line, derived from the settings."""
+"""Flags, paths and output shared by the commands."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import types
 import typing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,34 @@ from napari_slicegan.sample_data import path as sample_path
 if typing.TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from napari_slicegan.config import MicrographSettings
+    from napari_slicegan.data.micrograph import Micrograph
+
+DONE, DIVERGED, FAULT, STOPPED = 0, 1, 2, 130
+"""Exit statuses."""
 NOTHING = "none"
 SAMPLE = "sample:"
+IMAGE_HELP = (
+    "image files, or sample:NAME for sample data; several files are images of the same "
+    "material"
+)
+RUN_HELP = "run folder, .safetensors generator, or sample:NAME of a bundled one"
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(text + "\n")
+
+
+def timestamp() -> str:
+    """Current date and time for the name of a folder."""
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
     """Add a flag for every setting of the named groups; all groups by default.
 
-    The flags of earlier names work, too, and are not shown.
+    Former names also work but are hidden.
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
     default = preset(DEFAULT_PRESET)
@@ -51,12 +73,30 @@ def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
                         dest=f"setting_{field}",
                         default=argparse.SUPPRESS,
                         help=text,
-                        **_form(facts),
+                        **_argument_type(facts),
                     )
 
 
+def add_image_flags(command: argparse.ArgumentParser) -> None:
+    """Add images of an isotropic or anisotropic material."""
+    command.add_argument("files", nargs="*", metavar="FILE", help=IMAGE_HELP)
+    for axis in "zyx":
+        command.add_argument(
+            f"--{axis}",
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help=f"anisotropic material: images viewed along {axis}",
+        )
+    command.add_argument(
+        "--anisotropic",
+        action="store_true",
+        help="the file is a volume; cut it along all three axes",
+    )
+
+
 def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Add ``--preset`` and ``--config``, where settings start from."""
+    """Add ``--preset`` and ``--config``."""
     parser.add_argument(
         "--preset",
         choices=list(PRESETS),
@@ -71,7 +111,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def config_from(options: argparse.Namespace) -> RunConfig:
-    """Settings: the preset, the file or the run to start from, then the flags.
+    """Settings of a preset, a file or another run, changed by the flags.
 
     Raises
     ------
@@ -81,7 +121,6 @@ def config_from(options: argparse.Namespace) -> RunConfig:
     if options.preset and options.config:
         raise ValueError("Give either --preset or --config, not both.")
     if options.config:
-        # Loads torch, which parsing and help do without.
         from napari_slicegan.training.run_folder import read_config
 
         start = read_config(options.config)
@@ -113,8 +152,15 @@ def file_path(file: str) -> Path:
     return Path(file)
 
 
+def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
+    """Micrographs from files or sample data."""
+    from napari_slicegan.data.micrograph import Micrograph
+
+    return [Micrograph.open(file_path(file), settings) for file in files]
+
+
 def generator_path(run: Path) -> Path:
-    """Run folder or file of a generator, also of one that ships, ``sample:NAME``."""
+    """Run folder or file of a generator; ``sample:NAME`` is a bundled one."""
     name = str(run)
     if name.startswith(SAMPLE):
         found: Path = sample_generator(name.removeprefix(SAMPLE))
@@ -123,7 +169,7 @@ def generator_path(run: Path) -> Path:
 
 
 def output_folder(run: Path) -> Path:
-    """Where what a generator makes goes: beside it; of a sample's, here."""
+    """Default output folder: beside the generator; for bundled ones the current."""
     if str(run).startswith(SAMPLE):
         return Path()
     return run if run.is_dir() else run.parent
@@ -148,7 +194,7 @@ def volume_size(numbers: list[int]) -> tuple[int, int, int]:
 
 
 def _may_be_empty(name: str) -> bool:
-    """Whether a setting can be empty; of others 'none' is a choice."""
+    """Whether a setting can be empty; otherwise 'none' may be a choice."""
     settings = RunConfig.model_fields[group_of_field()[name]].annotation
     if not (isinstance(settings, type) and issubclass(settings, Settings)):
         return False
@@ -156,7 +202,7 @@ def _may_be_empty(name: str) -> bool:
 
 
 def _parsed(value: Any, may_be_empty: bool) -> Any:
-    """Words of the command line as setting values; numbers are read by the model."""
+    """Convert words to setting values; the model parses numbers."""
     if may_be_empty and value in (NOTHING, [NOTHING]):
         return None
     if isinstance(value, list):
@@ -164,8 +210,8 @@ def _parsed(value: Any, may_be_empty: bool) -> Any:
     return value
 
 
-def _form(facts: FieldInfo) -> dict[str, Any]:
-    """How argparse reads a field."""
+def _argument_type(facts: FieldInfo) -> dict[str, Any]:
+    """Keyword arguments of ``add_argument`` for a field."""
     kind = facts.annotation
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}

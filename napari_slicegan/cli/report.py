@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
+    DONE,
+    RUN_HELP,
     add_setting_flags,
     changes_from,
-    file_path,
     generator_path,
+    opened,
     output_folder,
+    say,
 )
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import RunConfig
-from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
@@ -36,68 +37,27 @@ if TYPE_CHECKING:
     import argparse
     from argparse import Namespace
 
-    from napari_slicegan.config import MicrographSettings
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
-RUN_HELP = "run folder, .safetensors generator, or sample:NAME of one that ships"
 LICENCE_HELP = "licence of the images, for the card (that of sample data is known)"
 
 
-def add_comparison(command: argparse.ArgumentParser) -> None:
-    """Add what a generator is compared with, and which volume of it."""
+def add_measure_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``measure``."""
     command.add_argument(
-        "--against",
-        nargs="+",
-        metavar="FILE",
-        help="image files or a 3-D truth (default: the images of the run)",
-    )
-    command.add_argument("--size", type=int, default=128, help="edge to generate")
-    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
-
-
-def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``report``."""
-    command = commands.add_parser(
-        "report", help="prove the quality of a generator: one HTML file, and JSON"
-    )
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument(
-        "--out",
+        "volume",
         type=Path,
-        metavar="HTML",
-        help="file to write (default: report.html in the run folder)",
+        metavar="RUN_OR_VOLUME",
+        help="run folder, generator (a volume is generated), volume file, or .ome.zarr "
+        "that generate wrote, which is measured in parts",
     )
-    add_comparison(command)
+    _add_comparison_flags(command)
     command.add_argument(
-        "--seeds", type=int, default=4, help="volumes for diversity (default: 4)"
+        "--json", action="store_true", help="print JSON instead of a table"
     )
-    command.add_argument(
-        "--quick", action="store_true", help="leave out diffusion, which takes minutes"
-    )
-    command.add_argument("--licence", default="", help=LICENCE_HELP)
+    command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
     add_setting_flags(command, "micrograph")
-
-
-def add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``export``."""
-    command = commands.add_parser(
-        "export", help="a run's generator in one file, with a model card beside it"
-    )
-    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    command.add_argument(
-        "out", type=Path, metavar="FILE", help=".safetensors; the card ends in .md"
-    )
-    command.add_argument(
-        "--half",
-        action="store_true",
-        help="weights in half precision: half the size, a few voxels per thousand "
-        "get another label",
-    )
-    command.add_argument("--licence", default="", help=LICENCE_HELP)
-
-
-DONE = 0
 
 
 def measure(options: Namespace) -> int:
@@ -107,14 +67,14 @@ def measure(options: Namespace) -> int:
     volume = _volume(options, path)
     comparison = compare(source, volume)
     text = json.dumps(comparison.to_dict(), indent=2)
-    _say(text if options.json else comparison.table())
+    say(text if options.json else comparison.table())
     if options.figure:
         draw_comparison(comparison, source, volume, options.figure)
     return DONE
 
 
 def _volume(options: Namespace, path: Path) -> AnyVolume:
-    """The volume of a file or a folder, or a new one of a generator."""
+    """Volume from a file or folder, or a new one from a generator."""
     if is_pyramid(path):
         return StoredVolume.open(path)
     if path.is_file() and path.suffix != ".safetensors":
@@ -126,8 +86,28 @@ def _volume(options: Namespace, path: Path) -> AnyVolume:
         return plan.generate(progress)
 
 
+def add_report_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``report``."""
+    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="HTML",
+        help="file to write (default: report.html in the run folder)",
+    )
+    _add_comparison_flags(command)
+    command.add_argument(
+        "--seeds", type=int, default=4, help="volumes for diversity (default: 4)"
+    )
+    command.add_argument(
+        "--quick", action="store_true", help="leave out diffusion, which takes minutes"
+    )
+    command.add_argument("--licence", default="", help=LICENCE_HELP)
+    add_setting_flags(command, "micrograph")
+
+
 def report(options: Namespace) -> int:
-    """Prove the quality of a generator and write the report."""
+    """Measure the quality of a generator and write the report."""
     path = generator_path(options.run)
     out = options.out or output_folder(options.run) / "report.html"
     check_report_ending(out)
@@ -142,33 +122,32 @@ def report(options: Namespace) -> int:
         proof = prove(trained, source, settings, progress)
     numbers = write_report(proof, origin, out)
     judged = proof.verdict
-    _say(f"{judged.headline}: {judged.bound}. {judged.largest}")
-    _say(f"Wrote {out}\nWrote {numbers}")
+    say(f"{judged.headline}: {judged.bound}. {judged.largest}")
+    say(f"Wrote {out}\nWrote {numbers}")
     return DONE
 
 
-def export(options: Namespace) -> int:
-    """Write the generator of a run, and its card."""
-    out: Path = options.out
-    export_generator(options.run, out, half=options.half, licence=options.licence)
-    _say(f"Wrote {out}\nWrote {card_path(out)}")
-    return DONE
-
-
-def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
-    """Micrographs from files or sample data."""
-    return [Micrograph.open(file_path(file), settings) for file in files]
+def _add_comparison_flags(command: argparse.ArgumentParser) -> None:
+    """Add the reference, and the size and seed of the generated volume."""
+    command.add_argument(
+        "--against",
+        nargs="+",
+        metavar="FILE",
+        help="image files or a 3-D truth (default: the images of the run)",
+    )
+    command.add_argument("--size", type=int, default=128, help="edge to generate")
+    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
 
 
 def _source(options: Namespace, path: Path) -> Source:
-    """What to compare with: the given files, or the images of the run."""
+    """Reference: the given files, or the images of the run."""
     is_run = path.is_dir() and not is_pyramid(path)
     run = RunFolder.open(path) if is_run else None
     if options.against is None:
         if run is None:
             raise ValueError(
-                "Say with --against what to compare the volume with: image files of "
-                "the real material, or a 3-D truth."
+                "Give a reference to compare with by --against: image files of "
+                "the real material, or a 3-D ground truth."
             )
         return run.images()
     config = run.config() if run else RunConfig()
@@ -177,5 +156,24 @@ def _source(options: Namespace, path: Path) -> Source:
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+def add_export_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``export``."""
+    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    command.add_argument(
+        "out", type=Path, metavar="FILE", help=".safetensors; the card ends in .md"
+    )
+    command.add_argument(
+        "--half",
+        action="store_true",
+        help="weights in half precision: half the size, a few voxels per thousand "
+        "get another label",
+    )
+    command.add_argument("--licence", default="", help=LICENCE_HELP)
+
+
+def export(options: Namespace) -> int:
+    """Write the generator of a run with its model card."""
+    out: Path = options.out
+    export_generator(options.run, out, half=options.half, licence=options.licence)
+    say(f"Wrote {out}\nWrote {card_path(out)}")
+    return DONE

@@ -1,4 +1,4 @@
-"""From the command line to the window, which is loaded only when it is asked for."""
+"""The command ``slicegan gui``; Qt is loaded only when the window opens."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli.demo import EDGE, SEED, DemoJob
-from napari_slicegan.cli.options import config_from, file_path
+from napari_slicegan.cli.options import (
+    DONE,
+    add_config_flags,
+    add_image_flags,
+    add_setting_flags,
+    config_from,
+    file_path,
+)
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
+    import argparse
     from argparse import Namespace
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.volumes.volume import Volume
 
-# The Qt part is loaded by its name: the engine knows that there is a window, no more.
+# Loaded by name: the command line does not import the Qt package.
 APPLICATION = "napari_slicegan._qt.application"
 NO_DISPLAY = (
     "There is no display to open a window on; log in with one, or use xvfb-run."
@@ -28,12 +34,28 @@ NO_QT = (
     "The window needs napari with a Qt binding ({}): pip install 'napari-slicegan[gui]'"
 )
 NO_WINDOW = "Qt cannot open a window on this display ({})."
-# Qt ends the whole program when it cannot open the display, so another one tries.
+# Qt aborts the process if it cannot open the display, so a child process tries.
 TRIAL = "from qtpy.QtGui import QGuiApplication; QGuiApplication([])"
 
 
-def run_window(options: Namespace) -> None:
-    """Open the window and stay until it is closed.
+def add_gui_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``gui``."""
+    add_image_flags(command)
+    command.add_argument(
+        "--out", type=Path, help="folder in which the window keeps its runs"
+    )
+    command.add_argument(
+        "--volume", type=Path, metavar="FILE", help="a volume to look at"
+    )
+    command.add_argument(
+        "--train", action="store_true", help="start training on the images at once"
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
+
+
+def gui(options: Namespace) -> int:
+    """Open napari with the plugin docked; returns when the window is closed.
 
     Raises
     ------
@@ -56,42 +78,11 @@ def run_window(options: Namespace) -> None:
         **_folders(options, config),
     )
     application.run_window(start)
-
-
-def run_demo_in_window(job: DemoJob) -> bool:
-    """Train live in the window, generate the volume there, measure it, tell.
-
-    Stays until the window is closed.
-
-    Returns
-    -------
-    bool
-        Whether it came to the end; the window may be closed or training stopped before.
-    """
-    told = False
-
-    def measure(volume: Volume) -> str:
-        nonlocal told
-        measured = job.measure(job.images(), volume)
-        sys.stdout.write(measured.text)
-        sys.stdout.flush()
-        told = True
-        return measured.verdict
-
-    application = import_module(APPLICATION)
-    start = application.WindowStart(
-        images={axis: [path] for axis, path in job.paths.items()},
-        config=job.config,
-        run_root=job.out,
-        train=True,
-        generate=((EDGE,) * 3, SEED),
-    )
-    application.run_window(start, measure)
-    return told
+    return DONE
 
 
 def window_fault() -> str | None:
-    """Why no window can be opened here, in one sentence; None if one can."""
+    """One sentence on why no window can be opened; None if one can."""
     if not has_display():
         return NO_DISPLAY
     with subprocess.Popen(
@@ -113,13 +104,13 @@ def window_fault() -> str | None:
 
 
 def has_display() -> bool:
-    """Whether there is a screen; on Linux it must be named."""
+    """Whether there is a display (on Linux: named by the environment)."""
     names = ("DISPLAY", "WAYLAND_DISPLAY")
     return not sys.platform.startswith("linux") or any(map(os.environ.get, names))
 
 
 def _images(options: Namespace) -> dict[str, list[Path]]:
-    """Files by viewing direction; run folders and generators are none."""
+    """Image files by viewing direction, without run folders and generators."""
     views = {axis: getattr(options, axis) for axis in AXES}
     if any(views.values()):
         return {axis: [file_path(f) for f in files] for axis, files in views.items()}
@@ -131,7 +122,7 @@ def _images(options: Namespace) -> dict[str, list[Path]]:
 
 
 def _folders(options: Namespace, config: RunConfig | None) -> dict[str, Path]:
-    """Run or generator to look at; or whole images, where settings ask for some."""
+    """Run or generator to open; or a folder of images, if the settings use one."""
     folders = [Path(file) for file in options.files if _is_folder(file)]
     takes_images = config is not None and config.architecture.dimensions == 2
     images = [path for path in folders if takes_images and _is_no_run(path)]
@@ -141,7 +132,7 @@ def _folders(options: Namespace, config: RunConfig | None) -> dict[str, Path]:
 
 
 def _is_folder(file: str) -> bool:
-    """Whether it is no image: a folder, or a generator."""
+    """Whether the path is a folder or a generator instead of an image."""
     return Path(file).is_dir() or file.endswith(".safetensors")
 
 

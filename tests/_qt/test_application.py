@@ -88,7 +88,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import QTimer
 
-from napari_slicegan.commands import window as cli_window
+from napari_slicegan.cli import demo as cli_demo
 from napari_slicegan.cli.demo import DemoJob, Measured
 from tests.toys import small_config
 
@@ -118,11 +118,11 @@ def live_until():
 
 until = sys.argv[2]
 napari.run = live_until
-cli_window.EDGE = 24
+cli_demo.EDGE = 24
 steps = 6 if until == "measured" else 10**6
 config = small_config().changed(steps=steps, monitor_interval=5)
 job = ToyJob(Path(sys.argv[1]), "bentheimer", config)
-print("came to the end:", cli_window.run_demo_in_window(job))
+print("came to the end:", cli_demo.run_demo_in_window(job))
 """
 
 # A run whose steps get stuck; nobody answers the dialog when the window is closed.

@@ -41,12 +41,12 @@ def test_a_diverged_run_says_what_is_kept(
     )
     words = ["train", str(image), "--config", str(settings), "--out"]
     assert main([*words, str(tmp_path / "one")]) == 1
-    assert "No checkpoint was saved before." in capsys.readouterr().out
+    assert "No checkpoint was saved." in capsys.readouterr().out
     words[1:1] = ["--checkpoint-minutes", "1e-9"]
     assert main([*words, str(tmp_path / "two")]) == 1
     printed = capsys.readouterr().out
     assert "no longer finite and this step is not saved" in printed
-    assert "Kept from before: checkpoint-0000002.pt" in printed
+    assert "Last checkpoint: checkpoint-0000002.pt" in printed
 
 
 def test_a_diverged_demo_ends_with_one_sentence(

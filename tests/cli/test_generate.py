@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_slicegan.cli import commands as cli_generate
+from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli.parser import main
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.streaming import StreamedVolume, tiles_folder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from napari_slicegan.cli import commands as cli_commands
+from napari_slicegan.cli import demo as cli_demo
 from napari_slicegan.cli import window as cli_window
 from napari_slicegan.cli.parser import main
 
@@ -51,8 +51,8 @@ def shown(monkeypatch: Patch) -> list[DemoJob]:
         return True
 
     monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setattr(cli_commands, "window_fault", lambda: None)
-    monkeypatch.setattr(cli_commands, "run_demo_in_window", run_demo_in_window)
+    monkeypatch.setattr(cli_demo, "window_fault", lambda: None)
+    monkeypatch.setattr(cli_demo, "run_demo_in_window", run_demo_in_window)
     return jobs
 
 
@@ -65,7 +65,7 @@ def headless(monkeypatch: Patch) -> list[DemoJob]:
         jobs.append(job)
         return "measured"
 
-    monkeypatch.setattr(cli_commands, "run_demo", run_demo)
+    monkeypatch.setattr(cli_demo, "run_demo", run_demo)
     return jobs
 
 
@@ -131,7 +131,7 @@ def test_demo_whose_window_is_closed(
     shown: list[DemoJob], tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:
     """The status is that of a run that is stopped."""
-    monkeypatch.setattr(cli_commands, "run_demo_in_window", lambda job: False)
+    monkeypatch.setattr(cli_demo, "run_demo_in_window", lambda job: False)
     assert main(["demo", "--out", str(tmp_path)]) == 130
     assert f"Kept: {tmp_path}" in capsys.readouterr().out
 
@@ -142,10 +142,10 @@ def test_demo_without_a_display(
     monkeypatch: Patch,
     capsys: Capture,
 ) -> None:
-    monkeypatch.setattr(cli_commands, "window_fault", lambda: "No screen.")
+    monkeypatch.setattr(cli_demo, "window_fault", lambda: "No screen.")
     assert main(["demo"]) == 0
     assert capsys.readouterr().out == (
-        "No screen. The demo goes on without a window.\nmeasured\n"
+        "No screen. The demo runs without a window.\nmeasured\n"
     )
     assert (len(shown), len(headless)) == (0, 1)
 

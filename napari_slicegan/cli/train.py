@@ -1,0 +1,148 @@
+"""The commands ``slicegan train`` and ``resume``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slicegan.cli.options import (
+    DIVERGED,
+    DONE,
+    STOPPED,
+    add_config_flags,
+    add_image_flags,
+    add_setting_flags,
+    changes_from,
+    config_from,
+    file_path,
+    opened,
+    say,
+    timestamp,
+)
+from napari_slicegan.cli.progress import train_with_progress
+from napari_slicegan.config import AXES
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.runtime.distributed import distributed_context
+from napari_slicegan.training.clock import FinishReason
+from napari_slicegan.training.estimates import estimate
+from napari_slicegan.training.fine_tuning import fine_tune
+from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.tasks import training_data
+from napari_slicegan.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    import argparse
+    from argparse import Namespace
+
+    from napari_slicegan.config import RunConfig
+    from napari_slicegan.training.tasks import TrainingData
+
+
+def add_train_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``train``."""
+    add_image_flags(command)
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
+    )
+    command.add_argument(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="RUN",
+        help="start from the weights (and by default the settings) of another run "
+        "or of a .safetensors generator",
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
+
+
+def train(options: Namespace) -> int:
+    """Start a run."""
+    distributed = distributed_context()
+    config = distributed.raise_on_all_ranks(lambda: config_from(options))
+    images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
+    name = Path(images.name).stem.replace(" ", "-")
+    out = options.out or Path("slicegan-runs") / f"{name}-{timestamp()}"
+    if options.source:
+        trainer = fine_tune(options.source, config, images, out)
+    else:
+        trainer = Trainer.start(config, images, out)
+    # One process measures the speed while the others are idle.
+    sentence = distributed.raise_on_all_ranks(
+        lambda: (
+            distributed.is_main and estimate(trainer.config, trainer.task).sentence()
+        )
+    )
+    if sentence:
+        say(sentence)
+    return _run(trainer, out)
+
+
+def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
+    """Image set (from a folder, or a volume to cut), micrographs or points."""
+    files = [file_path(file) for file in options.files]
+    dimensions = config.architecture.dimensions
+    cut = dimensions == 2 and config.images.cut_axis != "none"
+    if len(files) == 1 and (files[0].is_dir() or cut):
+        return training_data(config, files[0])
+    if dimensions == 1 and not files:
+        return training_data(config, None)
+    return training_data(config, _micrographs(options, config))
+
+
+def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
+    """Micrographs from ``FILE``, or from ``--z``, ``--y`` and ``--x``."""
+    views = {axis: getattr(options, axis) for axis in AXES}
+    directed = any(views.values())
+    if bool(options.files) == directed:
+        raise ValueError(
+            "Expected image files (isotropic), or files for each of --z, --y and --x "
+            "(anisotropic)."
+        )
+    if directed:
+        seen = {axis: opened(files, config.micrograph) for axis, files in views.items()}
+        return TrainingImages.anisotropic(**seen)
+    images = opened(options.files, config.micrograph)
+    if options.anisotropic:
+        if len(images) != 1:
+            raise ValueError("Expected one volume with --anisotropic.")
+        return TrainingImages.from_volume(images[0])
+    return TrainingImages.isotropic(*images)
+
+
+def add_resume_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``resume``."""
+    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    add_setting_flags(command, "training")
+
+
+def resume(options: Namespace) -> int:
+    """Resume a run."""
+    return _run(Trainer.resume(options.run, **changes_from(options)), options.run)
+
+
+def _run(trainer: Trainer, folder: Path) -> int:
+    """Train with a progress bar and print how the run ended."""
+    reason = train_with_progress(trainer)
+    if not trainer.distributed.is_main:
+        return DONE
+    say(reason.after(trainer.step, trainer.elapsed_s))
+    say(f"Run folder: {folder}")
+    if reason is FinishReason.DIVERGED:
+        checkpoints = RunFolder.open(folder).checkpoints()
+        kept = (
+            f"Last checkpoint: {checkpoints[0].name}"
+            if checkpoints
+            else "No checkpoint was saved."
+        )
+        say(kept)
+        return DIVERGED
+    if trainer.step == 0:
+        return STOPPED
+    if reason is FinishReason.STOPPED:
+        say(f"Resume with:   slicegan resume {folder}")
+        return STOPPED
+    say(f"Generate with: slicegan {trainer.task.command.format(folder)}")
+    return DONE
