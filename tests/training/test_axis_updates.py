@@ -116,7 +116,7 @@ def test_heads_are_refused(make_adversarial_step: MakeAdversarialStep) -> None:
     assert len(make_adversarial_step(False, update_per_axis=True).critics) == 3
 
 
-@pytest.mark.parametrize("name", ["slicegan-paper", "slicegan-v1", "slicegan-head"])
+@pytest.mark.parametrize("name", ["slicegan-paper"])
 def test_published_presets_update_for_each_axis(name: str) -> None:
     config = preset(name)
     assert config.objective.update_per_axis

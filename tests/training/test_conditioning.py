@@ -108,8 +108,8 @@ def test_off_by_default(varied: TrainingImages) -> None:
     assert trainer.gan.latents(1).shape[1] == 4
 
 
-@pytest.mark.parametrize("objective", ["r3gan", "wgan-gp", "realness"])
-def test_a_run_is_told_and_can_be_steered(
+@pytest.mark.parametrize("objective", ["r3gan"])
+def test_a_conditional_run_can_be_steered(
     varied: TrainingImages, config: RunConfig, tmp_path: Path, objective: str
 ) -> None:
     """Trains, resumes, generates, has a slider; all of it from its files."""

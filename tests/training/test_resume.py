@@ -44,8 +44,10 @@ def final_state(folder: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in state.items() if name not in TIMES}
 
 
-@pytest.mark.parametrize("variant", sorted(VARIANTS))
-@pytest.mark.parametrize("isotropic", [True, False])
+@pytest.mark.parametrize(
+    ("variant", "isotropic"),
+    [("r3gan", True), ("wgan-gp", False), ("last weights", True)],
+)
 def test_three_and_three_steps_are_six(
     toy_config: RunConfig,
     toy_images: TrainingImages,
@@ -186,9 +188,6 @@ def test_a_run_without_checkpoint_cannot_be_resumed(
     ("name", "value", "title"),
     [
         ("generator_widths", (8, 8), "'Generator widths' (generator_widths)"),
-        ("patch_size", 32, "'Patch size' (patch_size)"),
-        ("critic_heads", False, "'Critic heads' (critic_heads)"),
-        ("objective", "wgan-gp", "'Objective' (objective)"),
         # Random numbers go on from where they were.
         ("seed", 5, "'Seed' (seed)"),
     ],
@@ -233,7 +232,6 @@ def test_refused_changes_leave_the_run_alone(
         ("lookahead", None, "got none"),
         # One group of weights, where the settings ask for two.
         ("generator_optimiser", {"state": {}, "param_groups": []}, "does not fit"),
-        ("critics", {}, "does not fit"),
     ],
 )
 def test_checkpoint_of_another_version(

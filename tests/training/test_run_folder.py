@@ -246,11 +246,8 @@ def test_generators_execute_no_code(folder: RunFolder, tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "not valid JSON"),
-        ('{"settings": {"training": {"se', "not valid JSON"),
-        ("[1, 2]", "JSON object"),
         ('{"settings": []}', r"got \[\]"),
         ('{"settings": {"training": {"seed": -4}}}', r"'Seed' \(seed\).*got -4"),
-        ('{"settings": {"trainer": {}}}', "trainer"),
         ("\udcff", "cannot be read"),
     ],
 )

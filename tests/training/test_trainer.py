@@ -183,7 +183,6 @@ def test_closing_the_loop_saves(start_toy: StartToy) -> None:
     ("changes", "words"),
     [
         ({"patch_size": 64}, "at least 64 x 64"),
-        ({"patch_size": 32}, r"makes 16 voxels.*patch has 32"),
         ({"generator_widths": (6, 6, 6)}, r"makes 32 voxels.*patch has 16"),
         ({"generator_kernels": ((4, 2, 1),) * 3}, r"padding must be at least"),
         ({"critic_widths": (6,) * 5}, "halves its images 5 times"),

@@ -65,7 +65,7 @@ def test_points_need_nothing(toy_images: TrainingImages) -> None:
         assert training_data(config, given) == nine_gaussians()
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", ["slicegan-fast", "oasis-28", "realness-toy"])
 def test_what_a_preset_makes_is_known_without_networks(name: str) -> None:
     assert PRESETS[name].architecture.dimensions in {1, 2, 3}
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.losses import OBJECTIVES
 from napari_slicegan.models import generator_spec
 from napari_slicegan.models.cost import META
 from napari_slicegan.runtime import distributed
@@ -44,8 +43,10 @@ def step_on_meta(config: RunConfig, output: Any, isotropic: bool, edge: int) -> 
     return game.step(real, progress=0.5)
 
 
-@pytest.mark.parametrize("isotropic", [True, False])
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize(
+    ("objective", "isotropic"),
+    [("r3gan", True), ("wgan-gp", False), ("realness", True)],
+)
 def test_a_step_asks_the_device_for_nothing(
     toy_config: RunConfig, objective: str, isotropic: bool
 ) -> None:

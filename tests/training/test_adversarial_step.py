@@ -1,0 +1,485 @@
+"""One adversarial training step and its random streams."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_slicegan.training.adversarial_step import (
+    PURPOSES,
+    AdversarialStep,
+    RandomStreams,
+    straight_through,
+)
+from napari_slicegan.training.history import StepLosses
+from tests.toys import Crops
+
+MakeAdversarialStep = Callable[..., AdversarialStep]
+
+
+def steps_of(optimiser: torch.optim.Optimizer) -> set[int]:
+    """How often Adam has moved its weights."""
+    return {int(state["step"]) for state in optimiser.state.values()}
+
+
+def generated(game: AdversarialStep) -> list[int]:
+    """Filled with the batch size of each generator pass."""
+    sizes: list[int] = []
+    game.generator.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
+    return sizes
+
+
+def gradients(network: nn.Module) -> list[Tensor]:
+    return [p.grad.clone() for p in network.parameters() if p.grad is not None]
+
+
+@pytest.mark.parametrize("critic_steps", [1, 3])
+def test_critic_steps(
+    make_adversarial_step: MakeAdversarialStep, critic_steps: int
+) -> None:
+    game = make_adversarial_step(critic_steps=critic_steps)
+    for number in (1, 2):
+        game.step(Crops(), progress=0)
+        assert steps_of(game.critic_optimiser) == {critic_steps * number}
+        assert steps_of(game.generator_optimiser) == {number}
+        assert game.averaged.n_updates == number
+
+
+@pytest.mark.parametrize(
+    ("critic_batch_size", "generator_batch_size", "share", "expected"),
+    [
+        # Three critic steps; the last one's volumes serve the generator too.
+        (2, 2, True, [2, 2, 2]),
+        (2, 2, False, [2, 2, 2, 2]),
+        # Unequal numbers cannot be shared.
+        (2, 4, True, [2, 2, 2, 4]),
+    ],
+)
+def test_generated_volumes(
+    make_adversarial_step: MakeAdversarialStep,
+    critic_batch_size: int,
+    generator_batch_size: int,
+    share: bool,
+    expected: list[int],
+) -> None:
+    game = make_adversarial_step(
+        critic_steps=3,
+        critic_batch_size=critic_batch_size,
+        generator_batch_size=generator_batch_size,
+        share_batch=share,
+    )
+    sizes = generated(game)
+    game.step(Crops(), progress=0)
+    assert sizes == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        # One critic step; its volumes serve the first generator step.
+        (True, [2, 2, 2]),
+        (False, [2, 2, 2, 2]),
+    ],
+)
+def test_generator_steps(
+    make_adversarial_step: MakeAdversarialStep, share: bool, expected: list[int]
+) -> None:
+    """Each with volumes of its own."""
+    game = make_adversarial_step(
+        generator_steps=3,
+        critic_batch_size=2,
+        generator_batch_size=2,
+        share_batch=share,
+    )
+    sizes = generated(game)
+    game.step(Crops(), progress=0)
+    assert sizes == expected
+    assert steps_of(game.generator_optimiser) == {3}
+    assert steps_of(game.critic_optimiser) == {1}
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_step_moves_all_weights(
+    make_adversarial_step: MakeAdversarialStep, share: bool
+) -> None:
+    game = make_adversarial_step(share_batch=share)
+    networks = (game.generator, game.critics, game.averaged.network)
+    before = [[p.detach().clone() for p in net.parameters()] for net in networks]
+    game.step(Crops(), progress=0)
+    for network, old in zip(networks, before, strict=True):
+        for a, b in zip(network.parameters(), old, strict=True):
+            assert not torch.equal(a, b)
+
+
+def test_the_average_is_that_of_the_weights_after_lookahead(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    """Without averaging the generator to keep is the trained one, also gone back."""
+    game = make_adversarial_step(averaging=0, lookahead=2)
+    for _ in range(3):
+        game.step(Crops(), progress=0)
+        pairs = zip(
+            game.averaged.network.parameters(), game.generator.parameters(), strict=True
+        )
+        assert all(torch.equal(kept, trained) for kept, trained in pairs)
+
+
+def test_generator_step_leaves_the_critics_trainable(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    """And sends no gradient into them."""
+    game = make_adversarial_step()
+    after_critic_step: list[Tensor] = []
+    game.critic_optimiser.register_step_post_hook(
+        lambda *_: after_critic_step.extend(gradients(game.critics))
+    )
+    game.step(Crops(), progress=0)
+    assert all(p.requires_grad for p in game.critics.parameters())
+    found = gradients(game.critics)
+    assert len(found) == len(after_critic_step) == len(list(game.critics.parameters()))
+    for a, b in zip(found, after_critic_step, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("lr_decay_start", "progress", "factor"),
+    [
+        # Full to the start of the decay, then straight towards 0, at least 1/20.
+        (0.5, 0.5, 1.0),
+        (0.5, 0.75, 0.5),
+        (0.5, 1.0, 0.05),
+        (0.0, 0.25, 0.75),
+        # 1 keeps the rates constant.
+        (1.0, 1.0, 1.0),
+    ],
+)
+def test_learning_rates(
+    make_adversarial_step: MakeAdversarialStep,
+    lr_decay_start: float,
+    progress: float,
+    factor: float,
+) -> None:
+    rates = {"generator_lr": 1e-3, "critic_lr": 4e-3, "output_lr_scale": 0.5}
+    game = make_adversarial_step(lr_decay_start=lr_decay_start, **rates)
+    game.step(Crops(), progress=progress)
+    generator, output = game.generator_optimiser.param_groups
+    (critic,) = game.critic_optimiser.param_groups
+    assert generator["lr"] == pytest.approx(1e-3 * factor)
+    assert output["lr"] == pytest.approx(0.5e-3 * factor)
+    assert critic["lr"] == pytest.approx(4e-3 * factor)
+
+
+def test_adam_gets_the_betas_of_the_settings(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    game = make_adversarial_step(betas=(0.3, 0.7))
+    for optimiser in (game.generator_optimiser, game.critic_optimiser):
+        assert optimiser.defaults["betas"] == (0.3, 0.7)
+        assert optimiser.defaults["weight_decay"] == 0
+
+
+@pytest.mark.parametrize("weight", [0, 1000])
+def test_the_penalty_is_reported_apart(
+    make_adversarial_step: MakeAdversarialStep, weight: float
+) -> None:
+    """Before training all scores are nearly equal: the loss is ln 2, penalty or not."""
+    game = make_adversarial_step(objective="r3gan", penalty_weight=weight)
+    losses = StepLosses.of(game.step(Crops(), progress=0))
+    assert losses.critic == pytest.approx(math.log(2), abs=0.05)
+    assert losses.generator == pytest.approx(math.log(2), abs=0.05)
+    assert (losses.penalty > 0) == (weight > 0)
+
+
+def test_seed_fixes_a_step(make_adversarial_step: MakeAdversarialStep) -> None:
+    def losses(seed: int) -> StepLosses:
+        game = make_adversarial_step(seed=seed, objective="wgan-gp")
+        game.step(Crops(), progress=0)
+        return StepLosses.of(game.step(Crops(), progress=0))
+
+    torch.manual_seed(1)
+    first = losses(3)
+    torch.manual_seed(2)
+    assert losses(3) == first
+    assert losses(4) != first
+
+
+def test_recalibration_is_the_same_at_every_call(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    """And takes no random numbers from the training."""
+    game, other = make_adversarial_step(), make_adversarial_step()
+    norms = [
+        m for m in game.averaged.network.modules() if isinstance(m, nn.BatchNorm3d)
+    ]
+    game.recalibrate()
+    first = [
+        norm.running_mean.clone() for norm in norms if norm.running_mean is not None
+    ]
+    assert len(first) == len(norms) > 0
+    game.recalibrate()
+    for norm, mean in zip(norms, first, strict=True):
+        assert norm.running_mean is not None
+        assert torch.equal(norm.running_mean, mean)
+    assert torch.equal(game.step(Crops(), 0), other.step(Crops(), 0))
+
+
+def test_latents_are_normal(make_adversarial_step: MakeAdversarialStep) -> None:
+    """4 channels of 4^3; 200 fields have mean 0 and variance 1 within 4 sigma."""
+    latents = make_adversarial_step().latents(200)
+    assert latents.shape == (200, 4, 4, 4, 4)
+    n = latents.numel()
+    assert abs(latents.mean().item()) < 4 / math.sqrt(n)
+    assert abs(latents.var().item() - 1) < 4 * math.sqrt(2 / n)
+
+
+@pytest.mark.parametrize(
+    ("isotropic", "heads", "expected"),
+    [
+        # Per axis 3 planes of 1 volume for the critic, 5 for the generator.
+        (True, False, [(0, 9), (0, 15)]),
+        (True, True, [(0, 9), (0, 15)]),
+        (False, True, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
+        (False, False, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
+    ],
+)
+def test_paired_crops(
+    make_adversarial_step: MakeAdversarialStep,
+    isotropic: bool,
+    heads: bool,
+    expected: list[tuple[int, int]],
+) -> None:
+    """One real crop for each generated plane, from the axis of the critic."""
+    game = make_adversarial_step(
+        isotropic,
+        objective="r3gan",
+        critic_heads=heads,
+        real_batch_size=2,
+        critic_slices=3,
+        generator_slices=5,
+    )
+    crops = Crops()
+    game.step(crops, progress=0)
+    assert crops.asked == expected
+    assert len(game.critics) == (1 if isotropic else 3)
+
+
+@pytest.mark.parametrize(
+    ("isotropic", "heads", "real_batch_size", "expected"),
+    [
+        # The setting counts crops per axis, also where the axes share a batch.
+        (True, False, 4, [(0, 12)]),
+        (True, True, 4, [(0, 12)]),
+        (False, False, 4, [(0, 4), (1, 4), (2, 4)]),
+        # Empty: as many as generated planes.
+        (True, False, None, [(0, 9)]),
+        (False, False, None, [(0, 3), (1, 3), (2, 3)]),
+    ],
+)
+def test_real_crops_per_axis(
+    make_adversarial_step: MakeAdversarialStep,
+    isotropic: bool,
+    heads: bool,
+    real_batch_size: int | None,
+    expected: list[tuple[int, int]],
+) -> None:
+    game = make_adversarial_step(
+        isotropic,
+        objective="wgan-gp",
+        critic_heads=heads,
+        real_batch_size=real_batch_size,
+        critic_slices=3,
+    )
+    crops = Crops()
+    game.step(crops, progress=0)
+    # The generator step compares with no real image, and draws none.
+    assert crops.asked == expected
+
+
+def test_all_planes_reach_the_critic(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    """Empty settings: 16 planes per axis of 2 volumes, in both steps."""
+    game = make_adversarial_step(
+        critic_slices=None,
+        generator_slices=None,
+        critic_batch_size=2,
+        generator_batch_size=2,
+        critic_heads=False,
+    )
+    crops = Crops()
+    game.step(crops, progress=0)
+    assert crops.asked == [(0, 3 * 16 * 2)] * 2
+
+
+def critic_inputs(game: AdversarialStep) -> list[list[Tensor]]:
+    """Filled with the images that each critic sees."""
+    seen: list[list[Tensor]] = [[] for _ in game.critics]
+    for critic, images in zip(game.critics, seen, strict=True):
+        critic.register_forward_pre_hook(
+            lambda _, args, images=images: images.append(args[0].detach())
+        )
+    return seen
+
+
+def test_each_critic_sees_its_own_axis(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    """In a volume that is its own z coordinate only planes along z are flat."""
+    game = make_adversarial_step(
+        isotropic=False, output="unit", channels=1, objective="wgan-gp"
+    )
+    depth = torch.arange(16.0).view(1, 1, 16, 1, 1).expand(1, 1, 16, 16, 16)
+    game.generator.register_forward_hook(lambda _, __, made: 0 * made + depth)
+    seen = critic_inputs(game)
+    game.step(Crops(1), progress=0)
+    # The first images of each critic are the generated ones of the critic step.
+    z, y, x = (images[0] for images in seen)
+    assert (z.flatten(1).std(dim=1) == 0).all()
+    rows = torch.arange(16.0).view(1, 1, 16, 1).expand(3, 1, 16, 16)
+    assert torch.equal(y, rows)
+    assert torch.equal(x, rows)
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_hard_phases(make_adversarial_step: MakeAdversarialStep, hard: bool) -> None:
+    """With it the critic sees zeros and ones, like those of the micrograph."""
+    game = make_adversarial_step(
+        straight_through=hard, objective="wgan-gp", critic_heads=False
+    )
+    seen = critic_inputs(game)
+    game.step(Crops(), progress=0)
+    fake = seen[0][0]
+    is_one_hot = bool(((fake - fake.round()).abs() < 1e-6).all())
+    assert is_one_hot == hard
+    torch.testing.assert_close(fake.sum(dim=1), torch.ones(9, 16, 16))
+
+
+def test_a_sure_generator_learns_from_hard_phases(
+    make_adversarial_step: MakeAdversarialStep,
+) -> None:
+    """A last layer of 2**16 times the weights: the blocks before learn alike."""
+    gradients: list[list[Tensor]] = []
+    for factor in (1, 2**16):
+        game = make_adversarial_step(hard_phases=True)
+        *before, last = game.generator.blocks.children()
+        with torch.no_grad():
+            for weight in last.parameters():
+                weight.mul_(factor)
+        game.step(Crops(), progress=0)
+        learned = [weight for block in before for weight in block.parameters()]
+        gradients.append([w.grad for w in learned if w.grad is not None])
+    unsure, sure = gradients
+    assert len(unsure) == len(sure) > 0
+    for one, other in zip(unsure, sure, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-7)
+
+
+def soft_sum(logits: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Weighted sum of a softmax of logits of root mean square 3, [C, voxels]."""
+    centred = logits - logits.mean(axis=0)
+    scaled = 3 * centred / np.sqrt((centred**2).mean())
+    powers = np.exp(scaled)
+    return float((weights * powers / powers.sum(axis=0)).sum())
+
+
+def slow_gradient(
+    logits: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Central differences of `soft_sum`, one logit after the other."""
+    gradient, step = np.zeros_like(logits), 1e-5
+    for place in np.ndindex(logits.shape):
+        ahead, behind = logits.copy(), logits.copy()
+        ahead[place] += step
+        behind[place] -= step
+        difference = soft_sum(ahead, weights) - soft_sum(behind, weights)
+        gradient[place] = difference / (2 * step)
+    return gradient
+
+
+def test_hardened() -> None:
+    """One-hot values; the gradient of a softmax of fixed scale, however sure it is.
+
+    In the second voxel the phases are 40 apart: a probability of 4e-18.
+    """
+    logits = np.array([[0.2, 20.0, 3.0], [0.5, -20.0, 9.0], [0.1, 0.0, 8.0]])
+    weights = np.arange(9.0).reshape(3, 3) ** 2
+    scores = torch.tensor(logits, dtype=torch.float32).view(1, 3, 3, 1, 1)
+    scores.requires_grad_(True)
+    made = straight_through(scores)
+    expected = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 0, 0]]).view(1, 3, 3, 1, 1)
+    torch.testing.assert_close(made, expected)
+    pulled = made * torch.tensor(weights, dtype=torch.float32).view(1, 3, 3, 1, 1)
+    (found,) = torch.autograd.grad(pulled.sum(), scores)
+    slow = torch.tensor(slow_gradient(logits, weights)).view(1, 3, 3, 1, 1)
+    assert slow.abs().min() > 1e-4
+    torch.testing.assert_close(found.double(), slow, rtol=1e-4, atol=1e-6)
+
+
+def test_hardened_does_not_depend_on_how_sure_the_generator_is() -> None:
+    """Ten times the logits: the same values, a tenth of the gradient."""
+    scores = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    weights = torch.arange(3.0).view(1, 3, 1, 1, 1)
+    gradients: list[Tensor] = []
+    for factor in (0.1, 1.0):
+        logits = (factor * scores).requires_grad_(True)
+        made = straight_through(logits)
+        torch.testing.assert_close(made.detach().argmax(dim=1), scores.argmax(dim=1))
+        gradients += torch.autograd.grad((made * weights).sum(), logits)
+    torch.testing.assert_close(gradients[0], 10 * gradients[1], rtol=1e-3, atol=1e-6)
+
+
+def drawn(streams: RandomStreams, purpose: str, n: int = 5) -> Tensor:
+    return torch.rand(n, generator=streams[purpose])
+
+
+def test_a_seed_fixes_every_purpose() -> None:
+    for purpose in PURPOSES:
+        assert torch.equal(
+            drawn(RandomStreams(7), purpose), drawn(RandomStreams(7), purpose)
+        )
+
+
+def test_purposes_and_seeds_draw_different_numbers() -> None:
+    """Also purposes of neighbouring seeds."""
+    keys = list(itertools.product(range(6), PURPOSES))
+    first = [tuple(drawn(RandomStreams(seed), p).tolist()) for seed, p in keys]
+    assert len(set(first)) == len(keys)
+
+
+@pytest.mark.parametrize("purpose", ["latents"])
+def test_one_purpose_never_shifts_another(purpose: str) -> None:
+    used, fresh = RandomStreams(3), RandomStreams(3)
+    drawn(used, purpose, 1000)
+    for other in PURPOSES:
+        same = torch.equal(drawn(used, other), drawn(fresh, other))
+        assert same == (other != purpose)
+
+
+def test_largest_seed() -> None:
+    for purpose in PURPOSES:
+        assert torch.isfinite(drawn(RandomStreams(2**63 - 1), purpose)).all()
+
+
+def test_resumed_streams_go_on_where_they_stopped() -> None:
+    first = RandomStreams(3)
+    for number, purpose in enumerate(PURPOSES):
+        drawn(first, purpose, 10 * number + 1)
+    second = RandomStreams(99)
+    second.load_state_dict(first.state_dict())
+    for purpose in PURPOSES:
+        assert torch.equal(drawn(first, purpose), drawn(second, purpose))
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    streams = RandomStreams(3)
+    for purpose in PURPOSES:
+        drawn(streams, purpose)
+    assert torch.equal(torch.get_rng_state(), before)
