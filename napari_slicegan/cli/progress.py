@@ -1,4 +1,4 @@
-"""Training shown in a terminal or a log, and the keys that end it cleanly."""
+"""Progress in a terminal or a log, and a clean stop by Ctrl+C."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BAR = "{desc} {percentage:3.0f}% |{bar:20}| {postfix}"
 
 
 def train_with_progress(trainer: Trainer) -> FinishReason:
-    """Train to the end, telling progress, the time that is left and the losses."""
+    """Train to the end; show progress, remaining time and losses."""
     steps = trainer.run()
     with _stopping(trainer), _display(trainer.distributed.is_main) as show:
         quality = ""
@@ -42,7 +42,7 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
 
 @contextlib.contextmanager
 def _display(is_main: bool) -> Iterator[Show]:
-    """A bar in a terminal; elsewhere, as in a log, a line now and then."""
+    """A bar in a terminal; in a log a line at intervals."""
     if not is_main:
         yield lambda share, text: None
     elif sys.stderr.isatty():
@@ -97,22 +97,22 @@ def _line(report: StepReport) -> str:
 
 @contextlib.contextmanager
 def _stopping(trainer: Trainer) -> Iterator[None]:
-    """The first Ctrl+C stops after the step; a second one interrupts at once.
+    """Stop after the step on the first Ctrl+C; interrupt at once on the second.
 
-    Of several processes each gets the signal twice, from the terminal and from their
-    launcher, which also sends SIGTERM; it kills those that do not end in time.
+    Under torchrun each process gets the signal twice, from the terminal and from the
+    launcher, which also sends SIGTERM and kills processes that do not end in time.
     """
-    alone = trainer.distributed.world_size == 1
-    signals = [signal.SIGINT] if alone else [signal.SIGINT, signal.SIGTERM]
+    is_single = trainer.distributed.world_size == 1
+    signals = [signal.SIGINT] if is_single else [signal.SIGINT, signal.SIGTERM]
     before = {one: signal.getsignal(one) for one in signals}
-    asked = threading.Event()
+    requested = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if alone:
+        if is_single:
             signal.signal(number, before[signal.SIGINT])
-        if trainer.distributed.is_main and not asked.is_set():
+        if trainer.distributed.is_main and not requested.is_set():
             sys.stderr.write("\nStopping after this step, then saving...\n")
-        asked.set()
+        requested.set()
         trainer.stop()
 
     for one in signals:

@@ -1,4 +1,4 @@
-"""A run that begins with the weights of another one."""
+"""Fine-tuning: start a run from the weights of another one."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ def fine_tune(
 ) -> Trainer:
     """Start a run in a new folder from the weights of another run.
 
-    The generator goes on from the trained weights, the average from the averaged ones,
-    and the critics from theirs, where the other run has a checkpoint; from a generator
-    alone both begin with its weights, and the critics anew. Everything else begins
-    anew: optimisers, random numbers, steps.
+    From a run with a checkpoint, generator, average and critics are loaded. From a
+    generator alone, generator and average start from its weights and the critics are
+    initialised. Optimisers, random numbers and the step count always start afresh.
 
     Parameters
     ----------
     source
         Run folder, or .safetensors generator.
     config, images, path
-        As of `Trainer.start`.
+        As in `Trainer.start`.
 
     Raises
     ------
@@ -45,12 +44,12 @@ def fine_tune(
         If the networks of the two runs differ; nothing is written then.
     """
     return Trainer.start(
-        config, images, path, lambda trainer: take_weights(trainer, Path(source))
+        config, images, path, lambda trainer: load_weights(trainer, Path(source))
     )
 
 
-def take_weights(trainer: Trainer, source: Path) -> None:
-    """Begin with the weights of another run, or of a generator.
+def load_weights(trainer: Trainer, source: Path) -> None:
+    """Load the weights of another run, or of a generator, into a trainer.
 
     Raises
     ------
@@ -59,21 +58,21 @@ def take_weights(trainer: Trainer, source: Path) -> None:
     """
     run = RunFolder.open(source) if source.is_dir() else None
     if run is not None and run.checkpoints():
-        take_checkpoint(trainer.gan, run.load_checkpoint()["game"])
+        load_networks(trainer.gan, run.load_checkpoint()["game"])
     else:
         weights = load_any_generator(source).network.state_dict()
         averaged = trainer.gan.averaged.network
         for network in (trainer.gan.generator, averaged):
-            _take(network, weights, "generator")
+            _load(network, weights, "generator")
 
 
 def settings_of(source: str | Path) -> RunConfig:
-    """Settings of the run to start from; of a generator alone, those of its network.
+    """Settings of the run to start from, or of a generator's network.
 
     Raises
     ------
     ValueError
-        If there is no run and no generator of volumes.
+        If there is neither a run nor a generator of volumes.
     """
     source = Path(source)
     if source.is_dir():
@@ -90,39 +89,39 @@ def settings_of(source: str | Path) -> RunConfig:
     )
 
 
-def take_checkpoint(game: AdversarialStep, state: dict[str, Any]) -> None:
-    """Take over the networks of another game, as far as they have the same shapes.
+def load_networks(gan: AdversarialStep, state: dict[str, Any]) -> None:
+    """Load networks from a checkpoint; critics of other shapes are initialised.
 
     Raises
     ------
     ValueError
         If the generators differ.
     """
-    _take(game.generator, state["generator"], "generator")
+    _load(gan.generator, state["generator"], "generator")
     averaged = state["averaged"].get("network", state["generator"])
-    _take(game.averaged.network, averaged, "generator")
+    _load(gan.averaged.network, averaged, "generator")
     try:
-        _take(game.critics, state["critics"], "critic")
+        _load(gan.critics, state["critics"], "critic")
     except ValueError as error:
-        logger.warning("The critics begin anew. %s", error)
+        logger.warning("The critics are newly initialised. %s", error)
 
 
-def _take(network: nn.Module, weights: dict[str, Any], name: str) -> None:
-    """Take over weights if all of them fit."""
-    mine = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    theirs = {key: tuple(value.shape) for key, value in weights.items()}
-    for key in sorted({*mine, *theirs}):
-        if mine.get(key) != theirs.get(key):
+def _load(network: nn.Module, weights: dict[str, Any], name: str) -> None:
+    """Load weights if all names and shapes match."""
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    for key in sorted({*expected, *found}):
+        if expected.get(key) != found.get(key):
             raise ValueError(
-                f"The {name} of the run to start from is another one: expected "
-                f"{_shape(mine.get(key))} at {key}, got {_shape(theirs.get(key))}; use "
-                "the same architecture, widths, latent channels and phases."
+                f"The {name} of the run to start from differs at {key}: expected "
+                f"{_shape(expected.get(key))}, got {_shape(found.get(key))}; use the "
+                "same architecture, widths, latent channels and phases."
             )
     network.load_state_dict(weights)
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
-    """Sizes of a weight, in words."""
+    """Shape of a weight in words."""
     if shape is None:
         return "no weights"
     return " x ".join(map(str, shape)) or "a number"

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MonitoredCurve:
-    """One number of the quality, over the steps.
+    """A quality measure plotted over the steps.
 
     Attributes
     ----------
     column
-        Its name, in the quality and in the history.
+        Name in the quality and the history.
     title
-        What a plot of it is called.
+        Title of the plot.
     floor
-        Name of the same number between two sets of real data, if there is one.
+        Name of the noise floor (the same measure between two sets of real data).
     is_distance
-        Whether it is to fall over decades, and so is drawn on a logarithmic scale.
+        Whether it is plotted on a logarithmic scale.
     """
 
     column: str
@@ -49,31 +49,31 @@ class MonitoredCurve:
 
 
 SEED = 0
-# Along each axis; neighbouring planes of a volume show nearly the same.
+# Per axis; neighbouring planes are strongly correlated.
 PLANES = 16
 
 
 class SliceDistance:
-    """Slices of volumes along every axis against crops, always the same ones.
+    """Sliced Wasserstein distance between volume slices and a fixed set of crops.
 
-    A volume that cannot be told from the material lies about as high as ``floor``.
+    About ``floor`` for a volume that is indistinguishable from the material.
 
     Parameters
     ----------
     samplers
         Sources of real crops: one, or one for each axis.
     transform
-        From micrograph values to network values.
+        Converts micrograph values to network values.
 
     Attributes
     ----------
     floor
-        The same distance between two sets of crops.
+        Distance between two disjoint sets of crops.
     """
 
     def __init__(self, samplers: Sequence[Source], transform: Transform) -> None:
         rng = torch.Generator().manual_seed(SEED)
-        # Without the channel of labels that crops may have.
+        # Without the label channel of conditional runs.
         drawn = [
             source.sample(2 * PLANES, rng).numpy()[:, : transform.channels]
             for source in samplers
@@ -84,7 +84,7 @@ class SliceDistance:
         self.floor = statistics.fmean(map(mean_distance, self._real, others))
 
     def measure(self, volume: Volume) -> float:
-        """Mean over the axes of the distance of evenly spaced slices."""
+        """Distance of evenly spaced slices, averaged over the axes."""
         edge = min(*volume.values.shape[:3], self._real[0].shape[-1])
         return statistics.fmean(
             mean_distance(real[:, :, :edge, :edge], self._slices(volume, axis, edge))
@@ -127,7 +127,7 @@ GRAY_CURVES = (
         "fraction_floor",
     ),
 )
-"""Of gray values and colours, in the same columns."""
+"""For gray values and colours, in the same columns."""
 SLICE_CURVE = MonitoredCurve(
     "swd", "Sliced Wasserstein distance, slices to real", "swd_floor"
 )
@@ -158,7 +158,7 @@ class Quality:
     fraction_floor, correlation_floor
         The same distances between disjoint real crops.
     swd, swd_floor
-        See `SliceDistance`; nan where it is not asked for.
+        See `SliceDistance`; nan if not measured.
     """
 
     fraction_distance: float
@@ -171,7 +171,7 @@ class Quality:
 
     @property
     def headline(self) -> float:
-        """The distance that is to fall."""
+        """Main distance; lower is better."""
         return self.correlation_distance
 
     def sentence(self) -> str:
@@ -181,12 +181,12 @@ class Quality:
 
 
 class QualityMonitor:
-    """Measures previews against the images of a run, which are measured once.
+    """Compares previews with the images of a run, which are measured once.
 
     Parameters
     ----------
     slices
-        Measures the sliced Wasserstein distance as well, which takes longer.
+        Also measures the sliced Wasserstein distance, which takes longer.
     """
 
     def __init__(
@@ -198,13 +198,13 @@ class QualityMonitor:
 
     @property
     def curves(self) -> tuple[MonitoredCurve, ...]:
-        """What is drawn."""
+        """Plotted measures."""
         curves = CURVES if self.images.kind == "phases" else GRAY_CURVES
         return curves if self._slices is None else (*curves, SLICE_CURVE)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the history holds."""
+        """Columns of the history."""
         unmeasured = {"swd", "swd_floor"} if self._slices is None else set()
         names = (field.name for field in fields(Quality))
         return tuple(name for name in names if name not in unmeasured)
@@ -219,7 +219,7 @@ class QualityMonitor:
 
 
 def quality_of(comparison: Comparison) -> Quality:
-    """The few numbers that are watched during a run."""
+    """Quality from a full comparison."""
     level = [row for row in comparison.rows if row.metric == LEVEL[comparison.kind]]
     curves = [row for row in comparison.rows if row.metric == CURVE[comparison.kind]]
     faces = [row for row in comparison.rows if row.metric == "interface_density"]

@@ -1,10 +1,10 @@
-"""The run folder: everything a run is, on disk, whole at any moment.
+"""The run folder: the complete state of a run on disk, consistent at any time.
 
 config.json             settings, program versions
 micrographs/            the prepared images; image-set/ in runs that make images
-history.csv             losses of every step, measured quality where there is one
-checkpoint-0000123.pt   everything needed to go on, newest ones kept
-generator.safetensors   averaged weights, ready to use alone
+history.csv             losses of every step, and the quality where measured
+checkpoint-0000123.pt   state to resume from; the newest ones are kept
+generator.safetensors   averaged weights, usable on its own
 preview.png             the last preview beside the real material
 sheets/0012.png         images from fixed noise after epoch 12, in runs that make images
 """
@@ -59,7 +59,7 @@ CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensor
 # Columns of earlier versions -> names.
 RENAMED_COLUMNS = {"roughness": "interface_density_error"}
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
-# What zipfile and torch raise for files that are cut off, changed or hostile.
+# Raised by zipfile and torch for truncated, corrupted or malicious files.
 UNREADABLE = (
     OSError,
     EOFError,
@@ -70,7 +70,7 @@ UNREADABLE = (
     zipfile.BadZipFile,
     pickle.UnpicklingError,
 )
-# Flag of a folder in an archive: torch would read such a tensor as random memory.
+# Folder flag in an archive: torch would read such a tensor from random memory.
 FOLDER = 0x10
 VERSIONED = ("napari-slicegan", "torch", "numpy")
 
@@ -154,11 +154,11 @@ class RunFolder:
         return read_config(self.path / CONFIG)
 
     def images(self) -> TrainingImages:
-        """The micrographs as they were trained on; other data are refused."""
+        """The prepared micrographs; raises for other kinds of data."""
         return micrographs_of(self.path)
 
     def data(self) -> TrainingData:
-        """Whatever the run was trained on."""
+        """Training data of the run."""
         return load_data(self.path)
 
     def generator(self) -> TrainedGenerator:
@@ -174,8 +174,8 @@ class RunFolder:
     ) -> Path:
         """Write a checkpoint and the generator, then drop other checkpoints.
 
-        The newest ``keep`` up to this step stay. Later ones are damaged: a resumed run
-        passed them over.
+        Keeps the newest ``keep`` up to this step. Later ones are damaged: the resumed
+        run skipped them.
         """
         path = self.path / f"checkpoint-{step:07d}.pt"
         # A run resumed from this checkpoint must find the rows of its steps.
@@ -208,9 +208,9 @@ class RunFolder:
         return sorted(found, key=_step_of, reverse=True)
 
     def load_checkpoint(self) -> dict[str, Any]:
-        """State of the newest checkpoint that is whole. Executes no code.
+        """State of the newest intact checkpoint. Executes no code.
 
-        A damaged one is passed over with a warning in the log.
+        Damaged checkpoints are skipped with a warning in the log.
 
         Raises
         ------
@@ -238,7 +238,7 @@ class RunFolder:
             file.write(text)
 
     def history(self) -> list[dict[str, str]]:
-        """Rows of ``history.csv``; a last line that was cut off is left out."""
+        """Rows of ``history.csv`` without a truncated last line."""
         path = self.path / HISTORY
         if not path.exists():
             return []
@@ -251,7 +251,7 @@ class RunFolder:
         ]
 
     def truncate_history(self, last_step: int) -> None:
-        """Drop the rows of steps that a resumed run will do again."""
+        """Drop the rows of steps that a resumed run will repeat."""
         rows = [row for row in self.history() if int(row["step"]) <= last_step]
         path = self.path / HISTORY
         if not rows:

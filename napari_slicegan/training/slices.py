@@ -1,4 +1,4 @@
-"""What the critic sees of a generated sample: all of it, or planes of a volume."""
+"""Critic input of a generated sample: planes of a volume, or the sample itself."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ DIMENSION: Mapping[Axis, int] = {"z": 2, "y": 3, "x": 4}
 
 
 class View(Protocol):
-    """What the critic sees of generated samples."""
+    """Maps generated samples to critic input."""
 
     @property
     def n_batches(self) -> int:
-        """Number of batches that :meth:`images` gives."""
+        """Number of batches returned by :meth:`images`."""
 
     @property
     def n_axes(self) -> int:
-        """Directions along which a sample is seen."""
+        """Number of viewing directions."""
 
     def images(
         self, samples: Tensor, n_planes: int | None, rng: torch.Generator
     ) -> list[Tensor]:
-        """Batches of what is seen of the samples."""
+        """Batches of critic input."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Images or points as they are, in one batch."""
+    """Images or points unchanged, in one batch."""
 
     n_batches: int = 1
     n_axes: int = 1
@@ -45,7 +45,7 @@ class Identity:
     def images(
         self, samples: Tensor, n_planes: int | None, rng: torch.Generator
     ) -> list[Tensor]:
-        """[N, ...] -> the same; images have no planes to choose from."""
+        """[N, ...] -> the same; images have no planes to select."""
         return [samples]
 
 
@@ -56,20 +56,19 @@ class Slices:
     Attributes
     ----------
     merged
-        Whether the planes of all axes are one batch, for a critic that does not tell
-        the axes apart.
+        Whether the planes of all axes form one batch for a single critic.
     """
 
     merged: bool
 
     @property
     def n_batches(self) -> int:
-        """Number of batches that :meth:`images` gives."""
+        """Number of batches returned by :meth:`images`."""
         return 1 if self.merged else len(AXES)
 
     @property
     def n_axes(self) -> int:
-        """Directions along which a volume is cut."""
+        """Number of axes along which a volume is cut."""
         return len(AXES)
 
     def images(
@@ -99,25 +98,25 @@ class Slices:
 
 
 def view_of(dimensions: int, isotropic: bool) -> View:
-    """View of samples of so many dimensions: slices of volumes, all of an image."""
+    """View for 1-D (points), 2-D or 3-D samples."""
     return Slices(merged=isotropic) if dimensions == 3 else Identity()
 
 
 def critic_heads(config: RunConfig, view: View, isotropic: bool) -> int:
-    """Last layers of a critic: one for each axis where it tells the axes apart.
+    """Number of output layers of a critic: one per axis, or a single one.
 
     Raises
     ------
     ValueError
-        If the critic is to be updated for each axis in turn and cannot be.
+        If updates per axis are not possible.
     """
     several = isotropic and config.architecture.critic_heads
     heads = view.n_axes if several else 1
     per_axis = config.objective.update_per_axis
     if per_axis and heads > 1:
         raise ValueError(
-            "A critic that is updated for each axis in turn has one last layer for "
-            "all axes; turn off 'Critic heads' or 'Update per axis'."
+            "Updates per axis need a critic with a single output layer; turn off "
+            "'Critic heads' or 'Update per axis'."
         )
     if per_axis and view.n_axes == 1:
         raise ValueError(
@@ -130,7 +129,7 @@ def critic_heads(config: RunConfig, view: View, isotropic: bool) -> int:
 def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tensor:
     """Planes with normal ``axis``: [B, C, Z, Y, X] -> [B * n, C, rows, columns].
 
-    Seen along z the rows are Y and the columns X; along y: Z, X; along x: Z, Y.
+    Viewed along z, rows are Y and columns X; along y: Z, X; along x: Z, Y.
     """
     dimension = DIMENSION[axis]
     if positions is not None:

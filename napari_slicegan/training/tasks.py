@@ -1,4 +1,4 @@
-"""Tasks: what a run is trained on and what its generator makes."""
+"""Tasks: training data of a run and the output of its generator."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 Given = TrainingImages | Path | None
-"""What a user gives: micrographs; the path of a set of images, or of a volume."""
+"""User input: micrographs, or the path of an image set or a volume."""
 PreviewT = TypeVar("PreviewT")
 MeasuredT = TypeVar("MeasuredT", contravariant=True)
 TrainedT = TypeVar("TrainedT", contravariant=True)
 
 
 class TrainingData(Protocol):
-    """What a run can be trained on, kept in its folder."""
+    """Training data, stored in the run folder."""
 
     @property
     def name(self) -> str:
-        """Where the data come from."""
+        """Source of the data."""
 
     @property
     def what(self) -> str:
-        """What they are, in the plural, for sentences."""
+        """Plural noun for messages."""
 
     @property
     def pixel_size_nm(self) -> float | None:
@@ -66,7 +66,7 @@ class Monitor(Protocol[MeasuredT]):
 
     @property
     def curves(self) -> Sequence[MonitoredCurve]:
-        """Measured values that are drawn."""
+        """Measured values that are plotted."""
 
     def measure(self, preview: MeasuredT) -> MeasuredQuality:
         """Quality of a preview."""
@@ -77,35 +77,34 @@ class MeasuredQuality(Protocol):
 
     @property
     def headline(self) -> float:
-        """The distance that is to fall."""
+        """Main distance; lower is better."""
 
     def sentence(self) -> str:
         """A few words for a progress bar."""
 
 
 class Task(Protocol[TrainedT, PreviewT]):
-    """What a run makes, as the trainer and the estimates need it.
+    """Training data and output of a run, as used by the trainer and the estimates.
 
-    Built once for each run, from the settings and the data; raises a ValueError where
-    these do not fit together.
+    Built once per run from settings and data; raises a ValueError if these do not fit
+    together.
 
     Attributes
     ----------
     transform
-        Data values to network values and back.
+        Converts data values to network values and back.
     spec
-        The generator.
+        Specification of the generator.
     isotropic
-        Whether one set of images stands for all viewing directions.
+        Whether all viewing directions share one set of images.
     samplers
         Real samples, one source for each viewing direction.
     training
-        Settings with the limits that the data imply.
+        Training settings, with limits derived from the data.
     epoch_steps
-        Steps in which as many images are seen as there are; None where there are no
-        epochs.
+        Steps per epoch; None if the data have no epochs.
     command
-        Of the command line, with which the trained generator is used.
+        Command-line example for using the trained generator.
     """
 
     transform: Transform
@@ -118,34 +117,34 @@ class Task(Protocol[TrainedT, PreviewT]):
 
     @property
     def monitor(self) -> Monitor[PreviewT]:
-        """Measures what `preview` makes."""
+        """Measures previews."""
 
     @property
     def real_preview(self) -> PreviewT | None:
-        """Real samples as `preview` makes generated ones; None for volumes."""
+        """Real samples in the form of a preview; None for volumes."""
 
     def preview(self, trained: TrainedT) -> PreviewT:
-        """What the generator makes, always from the same latents."""
+        """Output of the generator for fixed latents."""
 
     def picture(self, preview: PreviewT) -> NDArray[np.uint8]:
         """A preview as one small picture, [Y, X] or [Y, X, 3]."""
 
 
 class TaskType(Protocol):
-    """A class of tasks: `TASKS` holds one for each thing that generators make."""
+    """Class of tasks, see `TASKS`."""
 
     def __call__(self, config: RunConfig, data: TrainingData) -> Task[Any, Any]:
-        """Task of the settings and the data."""
+        """Task for settings and data."""
 
     def training_data(self, config: RunConfig, given: Given) -> TrainingData:
-        """Training data from what the user gives."""
+        """Training data from user input."""
 
 
 PREVIEW_SEED = 0
 
 
 class VolumeTask:
-    """Volumes whose slices look like micrographs.
+    """Volumes whose slices match micrographs.
 
     Raises
     ------
@@ -159,7 +158,7 @@ class VolumeTask:
 
     @staticmethod
     def training_data(config: RunConfig, given: Given) -> TrainingImages:
-        """The micrographs that were given; refuses anything else."""
+        """Check that micrographs are given."""
         if isinstance(given, TrainingImages):
             return given
         raise ValueError(
@@ -189,13 +188,13 @@ class VolumeTask:
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         check_training_size(self.spec, patch)
-        told: Sequence[float] = ()
+        labels: Sequence[float] = ()
         if config.architecture.condition == "phase_fraction":
             self.spec = replace(self.spec, labels=fractions_of(data))
-            told = scaled_labels(self.spec.labels)
+            labels = scaled_labels(self.spec.labels)
         symmetries = config.slices.augmentation
         self.samplers: Sequence[Source] = patch_samplers(
-            data, self.transform, patch, symmetries, told
+            data, self.transform, patch, symmetries, labels
         )
         self._slices = config.slices.sliced_wasserstein
         self._images = data
@@ -207,21 +206,21 @@ class VolumeTask:
         return QualityMonitor(self._images, slices)
 
     def preview(self, trained: TrainedGenerator) -> Volume:
-        """Volume of the training size or a little more."""
+        """Volume of about the training size."""
         network = trained.network
         edge = network.size_rule.scale * (network.spec.latent_size - 1)
         return generate(trained, (edge,) * 3, PREVIEW_SEED)
 
     def picture(self, preview: Volume) -> NDArray[np.uint8]:
-        """Its middle planes beside the real material."""
+        """Middle planes beside the real material."""
         return preview_image(self._images, preview)
 
 
 TASKS: Mapping[str, TaskType] = Table("task", {"volumes": VolumeTask})
-"""By what is made; see `napari_slicegan.config.add_task`."""
+"""By kind of output; see `napari_slicegan.config.add_task`."""
 
 DATA: Mapping[str, type[Any]] = Table("data", {"micrographs": TrainingImages})
-"""Kinds of training data, by the name of their folder within that of the run."""
+"""Kinds of training data, by the name of their subfolder in the run folder."""
 
 
 def training_data(config: RunConfig, given: Given) -> TrainingData:
@@ -230,13 +229,13 @@ def training_data(config: RunConfig, given: Given) -> TrainingData:
     Raises
     ------
     ValueError
-        If what is given is not what the architecture can be trained on.
+        If the architecture cannot be trained on the input.
     """
     return TASKS[config.architecture.task].training_data(config, given)
 
 
 def build_task(config: RunConfig, data: TrainingData) -> Task[Any, Any]:
-    """Task of the settings and the data.
+    """Build the task for settings and data.
 
     Raises
     ------
@@ -253,7 +252,7 @@ def save_data(data: TrainingData, run: Path) -> None:
 
 
 def load_data(run: Path) -> TrainingData:
-    """Read the data of a run, of whatever kind.
+    """Read the training data of a run.
 
     Raises
     ------
@@ -267,7 +266,7 @@ def load_data(run: Path) -> TrainingData:
 
 
 def micrographs_of(run: Path) -> TrainingImages:
-    """The micrographs of a run.
+    """Read the micrographs of a run.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def test_critics_that_do_not_fit_begin_anew(
 ) -> None:
     config = toy_config.changed(critic_widths=(8, 8))
     fine_tune(toy_run, config, other_images, tmp_path / "run")
-    assert "critics begin anew" in caplog.text
+    assert "critics are newly initialised" in caplog.text
 
 
 def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
