@@ -88,7 +88,7 @@ def test_interrupted_and_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(StreamedVolume, "write", interrupted)
         assert main(words(toy_run, out)) == 130
-    assert "the same command goes on" in capsys.readouterr().out
+    assert "run the same command again" in capsys.readouterr().out
     assert not out.exists()
     assert tiles_folder(out).is_dir()
     assert main(words(toy_run, out)) == 0

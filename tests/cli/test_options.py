@@ -67,7 +67,7 @@ def test_a_flag_changes_its_setting(monkeypatch: pytest.MonkeyPatch, name: str) 
 
 def test_a_switch_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings_of(monkeypatch, "--no-critic-heads")
-    assert config == RunConfig().changed(critic_heads=False)
+    assert config == preset("slicegan-fast").changed(critic_heads=False)
 
 
 def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
