@@ -19,7 +19,6 @@ from torch import Tensor
 
 from napari_slicegan.config import AXES, VOLUMES, RunConfig
 from napari_slicegan.config.presets import DEFAULT_PRESET, preset
-from napari_slicegan.config.presets import preset
 from napari_slicegan.models import (
     build_generator,
     check_training_size,
