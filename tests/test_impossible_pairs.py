@@ -131,7 +131,7 @@ CASES: list[Refusal] = [
     (
         "values that no generator makes",
         lambda _: output_of((0.0, 255.0)),
-        r"ranges 0 to 1 and -1 to 1, got \(0\.0, 255\.0\)",
+        r"from 0 to 1 or from -1 to 1, got the range \(0\.0, 255\.0\)",
     ),
 ]
 

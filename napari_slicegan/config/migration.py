@@ -89,7 +89,6 @@ DEFAULTS_BEFORE_2: Mapping[str, Any] = MappingProxyType(
         "objective.penalty_weight": 16.0,
         "objective.penalty_interval": 4,
         "objective.critic_steps": 1,
-        "objective.update_per_axis": False,
         "optimiser.generator_lr": 4e-3,
         "optimiser.critic_lr": 8e-4,
         "optimiser.output_lr_scale": 0.3,

@@ -112,7 +112,7 @@ class ObjectiveSettings(Settings):
         "anchor of real images (O3).",
     )
     update_per_axis: bool = Field(
-        True,
+        False,
         title="Update per axis",
         description="Isotropic materials: a critic step updates the critic once for "
         "each axis in turn instead of once for all axes. Anisotropic materials always "

@@ -1,6 +1,6 @@
 """Named bundles of settings: what each of them changes of the defaults.
 
-The defaults are the published settings of SliceGAN, which turn nothing else on.
+The defaults are the published settings of SliceGAN and turn nothing else on.
 
 ``slicegan-paper``, ``-v1`` and ``-head`` are the published settings and those of two
 states of the original code; ``docs/paper-and-code.md`` compares them. Those of systems
@@ -33,7 +33,6 @@ _FAST: Mapping[str, object] = {
     "penalty_weight": 16.0,
     "penalty_interval": 4,
     "critic_steps": 1,
-    "update_per_axis": False,
     "generator_lr": 4e-3,
     "critic_lr": 8e-4,
     "output_lr_scale": 0.3,
@@ -49,7 +48,11 @@ _FAST: Mapping[str, object] = {
     "minutes": 4.75,
 }
 
+# The published code updates the critic once for each axis, which only volumes have.
+_PUBLISHED: Mapping[str, object] = {"update_per_axis": True, "real_batch_size": 8}
+
 _V1: Mapping[str, object] = {
+    **_PUBLISHED,
     "latent_channels": 16,
     "generator_batch_size": 32,
     "real_batch_size": 32,
@@ -57,12 +60,12 @@ _V1: Mapping[str, object] = {
 }
 
 _HEAD: Mapping[str, object] = {
+    **_PUBLISHED,
     "architecture": "slicegan-rc",
     "latent_channels": 32,
     "generator_widths": (1024, 512, 128, 32),
     "betas": (0.9, 0.99),
     "generator_batch_size": 8,
-    "real_batch_size": 8,
     "steps": 72_000,
 }
 
@@ -121,7 +124,7 @@ VOLUME_PRESETS: Mapping[str, Preset] = {
     ),
     "slicegan-paper": Preset(
         "The settings of Kench & Cooper 2021, for a large GPU.",
-        {"real_batch_size": 8, "patience_minutes": 240},
+        {**_PUBLISHED, "patience_minutes": 240},
     ),
     "slicegan-v1": Preset("The original code at the time of the paper.", _V1),
     "slicegan-head": Preset(
