@@ -110,7 +110,7 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
         widget.train.set_value(start.config)
         widget.micrograph.set_value(start.config.micrograph)
     if start.run_root is not None:
-        widget.train.set_run_root(start.run_root)
+        widget.train.location.set_value(start.run_root)
     widget.train.data.folder.set_value(start.folder)
     if len(start.images) > 1:
         widget.micrograph.anisotropic.setChecked(True)
@@ -150,7 +150,7 @@ def _train_when_ready(widget: SliceGANWidget) -> None:
             widget.show_panel("Train")
             widget.train.start()
 
-    if widget.train.data.is_enough:
+    if widget.train.data.can_train:
         # A folder of images, or points.
         widget.show_panel("Train")
         widget.train.start()

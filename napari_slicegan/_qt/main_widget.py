@@ -195,7 +195,7 @@ class SliceGANWidget(QWidget):
         preferences, fault = read_preferences()
         self.train.set_value(preferences.config())
         if preferences.run_folder is not None:
-            self.train.set_run_root(preferences.run_folder)
+            self.train.location.set_value(preferences.run_folder)
         if fault:
             self.message.show_warning(fault)
 

@@ -213,7 +213,7 @@ def test_train_and_stop(
     viewer.open(sample_path("bentheimer_slice"), plugin="napari")
     viewer.window.add_plugin_dock_widget(PLUGIN, "SliceGAN")
     widget = opened(viewer)
-    widget.train.set_run_root(tmp_path / "runs")
+    widget.train.location.set_value(tmp_path / "runs")
     widget.train.set_value(small_config().changed(steps=10**6, monitor_interval=5))
     # The image is still being prepared; training starts when it is ready.
     with qtbot.waitSignal(widget.train.preview_made, timeout=LONG):

@@ -26,8 +26,8 @@ LONG = 60_000
 MICROGRAPH = MicrographSettings(denoise="median")
 
 
-class Told:
-    """What the panel's signals brought."""
+class SignalLog:
+    """Everything a panel has emitted."""
 
     def __init__(self, panel: TrainPanel) -> None:
         self.states: list[RunState] = []
@@ -50,7 +50,7 @@ def toy_panel(
     """A panel with images, ready to start; closed afterwards."""
     panel = TrainPanel()
     qtbot.addWidget(panel)
-    panel.set_run_root(runs)
+    panel.location.set_value(runs)
     panel.set_images(images, MICROGRAPH)
     panel.set_value(
         config.changed(steps=100_000, monitor_interval=10).model_copy(
@@ -59,7 +59,7 @@ def toy_panel(
     )
     yield panel
     assert join(panel.end_work(), 60)
-    # Nothing is left to be delivered to a widget that is gone.
+    # No signal is pending for the deleted widget.
     assert QThreadPool.globalInstance().waitForDone(10_000)
 
 
@@ -74,9 +74,9 @@ def reach(qtbot: QtBot, panel: TrainPanel, state: RunState) -> None:
     qtbot.waitUntil(lambda: panel.state is state, timeout=LONG)
 
 
-def steps(qtbot: QtBot, told: Told, n: int) -> None:
+def steps(qtbot: QtBot, log: SignalLog, n: int) -> None:
     """Wait for the reports of n more steps."""
-    last = told.reports[-1].step if told.reports else 0
+    last = log.reports[-1].step if log.reports else 0
     qtbot.waitUntil(
-        lambda: bool(told.reports) and told.reports[-1].step >= last + n, timeout=LONG
+        lambda: bool(log.reports) and log.reports[-1].step >= last + n, timeout=LONG
     )

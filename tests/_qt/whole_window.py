@@ -26,7 +26,7 @@ def dock(viewer: Any, runs: Path) -> SliceGANWidget:
     """The widget in a viewer, with toy settings of a run that has no end."""
     widget = SliceGANWidget(viewer)
     viewer.window.add_dock_widget(widget, name="SliceGAN", area="right")
-    widget.train.set_run_root(runs)
+    widget.train.location.set_value(runs)
     widget.train.set_value(small_config().changed(steps=10**6, monitor_interval=5))
     return widget
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import MessageLine
+from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.config_form import (
     FieldEditor,
     FieldRows,
@@ -23,14 +21,26 @@ from napari_slicegan._qt.widgets.config_form import (
 )
 from napari_slicegan.config import MicrographSettings, RunConfig
 
+if TYPE_CHECKING:
+    from napari_slicegan._qt.viewer.layer_inputs import Crop
+
 NM_PER_UNIT = {"nm": 1.0, "µm": 1e3, "mm": 1e6}
 LARGEST = 1e9
+# Settings that apply only to some values of another setting.
+SHOWN_FOR = {
+    "n_phases": ("segmentation", {"multi-otsu"}),
+    "thresholds": ("segmentation", {"thresholds"}),
+    "local_window": ("segmentation", {"local"}),
+    "denoise_radius": ("denoise", {"median", "gaussian"}),
+}
+# Settings with their own inputs in the panel.
+ELSEWHERE = {"crop", "pixel_size_nm"}
 
 
 class PixelSizeEditor(FieldEditor):
-    """Edge of a pixel; None as long as nothing is typed.
+    """Edits the pixel size; None until one is typed.
 
-    What a file says is shown, but is no value of this input: the file is asked again.
+    A size found in the file is only displayed: the engine reads it from the file.
     """
 
     def __init__(self) -> None:
@@ -41,9 +51,7 @@ class PixelSizeEditor(FieldEditor):
         self.box.setRange(0, LARGEST)
         self.box.setSpecialValueText("unknown")
         self.box.setKeyboardTracking(False)
-        self.unit = QComboBox()
-        self.unit.setObjectName("pixel_size_unit")
-        self.unit.addItems(list(NM_PER_UNIT))
+        self.unit = choice_box("pixel_size_unit", list(NM_PER_UNIT))
         self.origin = QLabel()
         # layout
         super().__init__(self.box, self.unit, self.origin)
@@ -61,18 +69,18 @@ class PixelSizeEditor(FieldEditor):
         return self.box.value() * NM_PER_UNIT[self.unit.currentText()]
 
     def set_value(self, value: float | None) -> None:
-        """Show a typed size in nanometres, or what was found."""
+        """Show a typed size in nanometres; None shows the size of the file."""
         self._typed = value is not None
         self._show(value)
 
     def set_found(self, size_nm: float | None) -> None:
-        """Show what the file says unless something is typed."""
+        """Show the size of the file unless one is typed."""
         self._found = size_nm
         if not self._typed:
             self._show()
 
     def _show(self, size_nm: float | None = None) -> None:
-        """Show a size in the unit that makes it easy to read."""
+        """Show a size in a readable unit."""
         size_nm = self._found if size_nm is None else size_nm
         blocked = self.box.blockSignals(True), self.unit.blockSignals(True)
         if size_nm is not None:
@@ -81,18 +89,18 @@ class PixelSizeEditor(FieldEditor):
         self.box.setValue((size_nm or 0) / NM_PER_UNIT[self.unit.currentText()])
         self.box.blockSignals(blocked[0])
         self.unit.blockSignals(blocked[1])
-        self._tell_origin()
+        self._show_origin()
 
     def _type(self) -> None:
         self._typed = self.box.value() > 0
         if self._typed:
-            self._tell_origin()
+            self._show_origin()
         else:
             self._show()
         self.value_changed.emit()
 
     def _change_unit(self) -> None:
-        """Typed numbers stay, found sizes are converted."""
+        """Keep a typed number; convert a size from the file."""
         if self._typed:
             self.value_changed.emit()
         elif self._found is not None:
@@ -100,30 +108,17 @@ class PixelSizeEditor(FieldEditor):
             self.box.setValue(self._found / NM_PER_UNIT[self.unit.currentText()])
             self.box.blockSignals(blocked)
 
-    def _tell_origin(self) -> None:
+    def _show_origin(self) -> None:
         found = "from the file" if self._found is not None else ""
         self.origin.setText("typed" if self._typed else found)
 
 
-Crop = tuple[int, int, int, int]
-
-# Settings that matter only for some values of another one.
-SHOWN_FOR = {
-    "n_phases": ("segmentation", {"multi-otsu"}),
-    "thresholds": ("segmentation", {"thresholds"}),
-    "local_window": ("segmentation", {"local"}),
-    "denoise_radius": ("denoise", {"median", "gaussian"}),
-}
-# These have inputs of their own in the panel.
-ELSEWHERE = {"crop", "pixel_size_nm"}
-
-
 class SegmentationControls(QWidget):
-    """Edits all settings of a micrograph but its pixel size."""
+    """Edits the micrograph settings except the pixel size."""
 
     value_changed = Signal()
     preview_toggled = Signal(bool)
-    crop_wanted = Signal()
+    crop_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -135,13 +130,10 @@ class SegmentationControls(QWidget):
         self._crop_text.setObjectName("crop_text")
         self._crop_text.setWordWrap(True)
         self._crop_text.setToolTip(f"<qt>{fields['crop'].description}</qt>")
-        self.crop_button = QPushButton("Draw crop")
-        self.crop_button.setObjectName("draw_crop")
-        self.crop_button.setToolTip(
-            "Draw a rectangle over the image; only what is inside is used."
+        self.crop_button = button(
+            "draw_crop", "Draw crop", "Draw a rectangle; only its pixels are used."
         )
-        self.uncrop_button = QPushButton("Whole image")
-        self.uncrop_button.setObjectName("whole_image")
+        self.uncrop_button = button("whole_image", "Whole image")
         self.preview = QCheckBox("Show phases over the image")
         self.preview.setObjectName("show_phases")
         self.preview.setChecked(True)
@@ -161,7 +153,7 @@ class SegmentationControls(QWidget):
         # signals
         self.rows.value_changed.connect(self._changed)
         self.preview.toggled.connect(self.preview_toggled)
-        self.crop_button.clicked.connect(lambda: self.crop_wanted.emit())
+        self.crop_button.clicked.connect(lambda: self.crop_requested.emit())
         self.uncrop_button.clicked.connect(lambda: self.set_crop(None))
 
     def value(self) -> MicrographSettings:
@@ -182,11 +174,11 @@ class SegmentationControls(QWidget):
         self._show()
 
     def crop(self) -> Crop | None:
-        """The part of the image that is used, None for all of it."""
+        """The crop; None for the whole image."""
         return self._crop
 
     def set_crop(self, crop: Crop | None) -> None:
-        """Use a part of the image: first row, row after the last, then columns."""
+        """Set the crop: first row, row after the last, then columns."""
         if crop != self._crop:
             self._crop = crop
             self._changed()
@@ -201,7 +193,7 @@ class SegmentationControls(QWidget):
         self.value_changed.emit()
 
     def _show(self) -> None:
-        """Hide what does not matter."""
+        """Hide settings that do not apply."""
         self.message.clear()
         entered = self.rows.values()
         for name, (other, values) in SHOWN_FOR.items():

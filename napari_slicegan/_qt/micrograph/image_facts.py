@@ -1,4 +1,4 @@
-"""What was understood of the images: size, pixel size, kind, phases, warnings."""
+"""Facts of the images: size, pixel size, kind, phases, warnings."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from napari_slicegan._qt.widgets.basics import MessageLine
 from napari_slicegan.config import MicrographSettings
 
 if TYPE_CHECKING:
-    from napari_slicegan._qt.micrograph.image_source import Understood
+    from napari_slicegan._qt.micrograph.image_source import PreparedImages
     from napari_slicegan.data.micrograph import Micrograph
 
 SWATCH = 14
 NM_PER_UM = 1000
 KINDS = {
     "phases": "{n} phases",
-    "grayscale": "Gray values; they are learnt as they are",
-    "colour": "Colours; they are learnt as they are",
+    "grayscale": "Gray values; learnt without segmentation",
+    "colour": "Colours; learnt without segmentation",
 }
 
 
 class ImageFacts(QWidget):
-    """Table of facts; the pixel size can be typed."""
+    """Table of image facts; the pixel size can be edited."""
 
     pixel_size_changed = Signal()
 
@@ -65,35 +65,35 @@ class ImageFacts(QWidget):
         # signals
         self.pixel_size.value_changed.connect(self.pixel_size_changed)
 
-    def show_facts(self, understood: Understood | None) -> None:
-        """Show what is known; nothing for None."""
-        self._empty_table()
+    def show_facts(self, prepared: PreparedImages | None) -> None:
+        """Show the facts of prepared images; None clears them."""
+        self._clear_table()
         self.warnings.clear()
-        if understood is None:
+        if prepared is None:
             self._size.setText("-")
             self._kind.setText("-")
             self.pixel_size.set_found(None)
             return
-        images = understood.images
+        images = prepared.images
         self._size.setText("\n".join(dict.fromkeys(_size_of(i) for i in images)))
         n = len(images.labels) if images.kind == "phases" else 0
         self._kind.setText(KINDS[images.kind].format(n=n))
-        if understood.settings.pixel_size_nm is None:
+        if prepared.settings.pixel_size_nm is None:
             size = images.pixel_size_nm
-            scale = understood.settings.rescale
+            scale = prepared.settings.rescale
             self.pixel_size.set_found(None if size is None else size * scale)
         if n:
-            self._fill_table(understood)
-        if understood.warnings:
-            self.warnings.show_warning("\n".join(understood.warnings))
+            self._fill_table(prepared)
+        if prepared.warnings:
+            self.warnings.show_warning("\n".join(prepared.warnings))
 
-    def _fill_table(self, understood: Understood) -> None:
+    def _fill_table(self, prepared: PreparedImages) -> None:
         """A row for each phase: colour, value, fraction in each view."""
-        views = understood.fractions
+        views = prepared.fractions
         heads = [f"Seen along {axis}" for axis in views] if len(views) > 1 else []
         for column, text in enumerate(["", "Value", *(heads or ["Fraction"])]):
             self._table.addWidget(QLabel(text), 0, column)
-        colours = phase_colours(understood.images.labels)
+        colours = phase_colours(prepared.images.labels)
         for row, (label, colour) in enumerate(colours.items(), start=1):
             swatch = QLabel()
             pixmap = QPixmap(SWATCH, SWATCH)
@@ -106,14 +106,14 @@ class ImageFacts(QWidget):
                 cell = QLabel(f"{value:.3f} ± {half:.3f}")
                 cell.setObjectName(f"fraction_{label}_{column - 2}")
                 cell.setToolTip(
-                    "<qt>Fraction of the pixels, and how surely an image of this size "
-                    "tells that of the material (95 %).</qt>"
+                    "<qt>Area fraction, with the 95 % confidence interval of the "
+                    "material's volume fraction for an image of this size.</qt>"
                 )
                 self._table.addWidget(cell, row, column)
         self._table.setColumnStretch(self._table.columnCount(), 1)
         self._table.setAlignment(Qt.AlignmentFlag.AlignLeft)
 
-    def _empty_table(self) -> None:
+    def _clear_table(self) -> None:
         while self._table.count():
             item = self._table.takeAt(0)
             widget = None if item is None else item.widget()
@@ -123,7 +123,7 @@ class ImageFacts(QWidget):
 
 
 def _size_of(image: Micrograph) -> str:
-    """Pixels, and the physical size if it is known."""
+    """Size in pixels, and in physical units if known."""
     shape = image.values.shape[: 3 if image.is_volume else 2]
     text = " x ".join(map(str, shape)) + " pixels"
     if image.pixel_size_nm is None:

@@ -1,6 +1,6 @@
-"""Images as they came, and what is understood of them. Free of Qt.
+"""Image sources and their preparation for training; no Qt.
 
-The panel prepares images in a worker's thread with the functions of this file.
+The panel calls these functions in a worker thread.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Sources = Mapping[Axis, tuple["ImageSource", ...]]
 
 @dataclass(frozen=True, eq=False)
 class ImageSource:
-    """Values of a layer or a file, before anything is done to them.
+    """Values of a layer or a file, before preprocessing.
 
     Attributes
     ----------
     values
         ``[Y, X]``, ``[Y, X, 3]``, or a volume; possibly lazy.
     path
-        File they were read from, whose header may know the pixel size.
+        File of the values; its header may hold the pixel size.
     """
 
     values: Any = field(repr=False)
@@ -61,13 +61,13 @@ class ImageSource:
 
     @property
     def is_volume(self) -> bool:
-        """Whether there is a third axis besides colours."""
+        """Whether there is a third spatial axis."""
         shape = np.shape(self.values)
         return len(shape) == 4 or (len(shape) == 3 and shape[-1] not in (3, 4))
 
     @property
     def size(self) -> str:
-        """Number of pixels per axis, for reading."""
+        """Number of pixels per axis, as text."""
         shape = np.shape(self.values)
         return " x ".join(map(str, shape[: 3 if self.is_volume else 2]))
 
@@ -83,23 +83,23 @@ class ImageSource:
         return Micrograph.from_values(values, settings, self.known_size(), self.name)
 
     def known_size(self) -> float | None:
-        """Pixel size in nanometres of the layer, or else of the file's header."""
+        """Pixel size in nanometres from the layer, else from the file header."""
         if self.pixel_size_nm is not None or self.path is None:
             return self.pixel_size_nm
         try:
             return read_image(self.path).pixel_size_nm
         except ValueError:
-            return None  # a format of napari's other readers
+            return None  # a format of another napari reader
 
 
 @dataclass(frozen=True, eq=False)
-class Understood:
-    """Images ready for training, with what the panel tells about them.
+class PreparedImages:
+    """Images ready for training, with their phase fractions and warnings.
 
     Attributes
     ----------
     fractions
-        Of phases, by viewing direction; empty for the other kinds.
+        Phase fractions by viewing direction; empty unless the images hold phases.
     warnings
         One sentence each.
     """
@@ -110,68 +110,69 @@ class Understood:
     warnings: tuple[str, ...]
 
 
-def understand(
+def prepare_images(
     sources: Sources, settings: MicrographSettings, patch_size: int
-) -> Understood:
-    """Prepare all images and look at them.
+) -> PreparedImages:
+    """Preprocess and check all images.
 
     Parameters
     ----------
     sources
-        By viewing direction; the key z alone is an isotropic material. A volume that
-        is alone among three directions is cut along each of them.
+        By viewing direction; only z for an isotropic material. A single volume among
+        three directions is sliced along each of them.
     patch_size
         Edge of the training crops, for the warnings.
 
     Raises
     ------
     ValueError
-        If an image is unusable, or they do not belong together.
+        If an image is unusable or the images do not match.
     """
     images = _training_images(sources, settings)
     fractions = view_fractions(images) if images.kind == "phases" else {}
     found = image_warnings(images, patch_size, fractions or None)
-    return Understood(images, settings, fractions, tuple(found))
+    return PreparedImages(images, settings, fractions, tuple(found))
 
 
 @dataclass(frozen=True, eq=False)
-class Attempt:
-    """Outcome of `attempt`: what was understood, or one sentence why not.
+class Preparation:
+    """Outcome of `try_prepare`: prepared images, or one sentence why there are none.
 
-    ``number`` tells the newest of several attempts from the older ones.
+    ``number`` identifies the request, so that outdated outcomes can be dropped.
     """
 
     number: int
-    understood: Understood | None
+    prepared: PreparedImages | None
     fault: str = ""
 
 
-def attempt(
+def try_prepare(
     number: int, sources: Sources, settings: MicrographSettings, patch_size: int
-) -> Attempt:
-    """`understand`, with any fault as part of the outcome.
+) -> Preparation:
+    """`prepare_images`, with any error as part of the outcome.
 
-    Without its number a fault of earlier images could not be told from a new one.
+    A plain exception would not show which request it belongs to.
     """
     try:
-        return Attempt(number, understand(sources, settings, patch_size))
-    except Exception as error:  # noqa: BLE001 whatever it is, it is shown
+        prepared = prepare_images(sources, settings, patch_size)
+    except Exception as error:  # noqa: BLE001 any error is shown
         if not isinstance(error, (ValueError, MemoryError)):
             logger.error("Preparing the images failed:\n%s", traceback.format_exc())
-        return Attempt(number, None, sentence_of(error))
+        return Preparation(number, None, sentence_of(error))
+    return Preparation(number, prepared)
 
 
 def _training_images(sources: Sources, settings: MicrographSettings) -> TrainingImages:
     if set(sources) == {"z"}:
-        return TrainingImages.isotropic(*_prepared(sources["z"], settings))
+        return TrainingImages.isotropic(*_micrographs(sources["z"], settings))
     given = [source for of_axis in sources.values() for source in of_axis]
     if len(given) == 1 and given[0].is_volume:
         return TrainingImages.from_volume(given[0].micrograph(settings))
-    views = {axis: _prepared(sources.get(axis, ()), settings) for axis in AXES}
+    views = {axis: _micrographs(sources.get(axis, ()), settings) for axis in AXES}
     return TrainingImages(views)
 
 
-def _prepared(
+def _micrographs(
     sources: tuple[ImageSource, ...], settings: MicrographSettings
 ) -> tuple[Micrograph, ...]:
     return tuple(source.micrograph(settings) for source in sources)

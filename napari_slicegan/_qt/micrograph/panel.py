@@ -1,4 +1,4 @@
-"""The panel in which images become training images."""
+"""The Micrograph panel: images, pixel size and segmentation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 from napari_slicegan._qt.micrograph.controls import SegmentationControls
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
 from napari_slicegan._qt.micrograph.image_source import (
-    Attempt,
     ImageSource,
-    Understood,
-    attempt,
+    Preparation,
+    PreparedImages,
+    try_prepare,
 )
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.training_images import TrainingImages
 
-# While someone turns a knob, images are prepared only when it rests.
+# Images are prepared when the settings have been unchanged for this long.
 REST_MS = 200
 
 
 class MicrographPanel(DropTarget, QWidget):
-    """Takes layers and files, shows what was understood, and makes phases of it.
+    """Turns layers and files into training images and segments them.
 
-    Images are prepared in a worker's thread; a newer wish overrides an older one.
+    Images are prepared in a worker thread; only the newest request counts.
     """
 
     images_changed = Signal(object, object)
@@ -49,8 +49,8 @@ class MicrographPanel(DropTarget, QWidget):
         self.setAcceptDrops(True)
         self._viewer = viewer
         self._patch_size: int = ArchitectureSettings().patch_size
-        self._wish = 0
-        self._understood: Understood | None = None
+        self._request = 0
+        self._prepared: PreparedImages | None = None
         # children
         self.isotropic = QRadioButton("Isotropic: one image serves all directions")
         self.isotropic.setObjectName("isotropic")
@@ -68,24 +68,24 @@ class MicrographPanel(DropTarget, QWidget):
         self._lay_out()
         # signals
         self.anisotropic.toggled.connect(self.slots.set_anisotropic)
-        self.slots.layer_wanted.connect(self.use_selected_layers)
-        self.slots.files_wanted.connect(self.open_files)
+        self.slots.layer_requested.connect(self.use_selected_layers)
+        self.slots.files_requested.connect(self.open_files)
         self.slots.changed.connect(self._rest.start)
         self.facts.pixel_size_changed.connect(self._rest.start)
-        self.controls.value_changed.connect(self._settle_crop)
+        self.controls.value_changed.connect(self._update_crop)
         self.controls.value_changed.connect(self._rest.start)
         self.controls.preview_toggled.connect(self._show_phases)
-        self.controls.crop_wanted.connect(self._draw_crop)
+        self.controls.crop_requested.connect(self._draw_crop)
         self._rest.timeout.connect(self._prepare)
         viewer.layers.events.inserted.connect(self._on_inserted)
-        self._take_what_is_open()
+        self._use_open_image()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         for title, widgets in (
             ("Material", (self.isotropic, self.anisotropic, self.slots, self.message)),
-            ("What was understood", (self.facts,)),
+            ("Image", (self.facts,)),
             ("Phases", (self.controls,)),
         ):
             layout.addWidget(_group(title, widgets))
@@ -109,11 +109,11 @@ class MicrographPanel(DropTarget, QWidget):
         self._rest.start()
 
     def images(self) -> TrainingImages | None:
-        """The images as they are ready for training."""
-        return None if self._understood is None else self._understood.images
+        """The prepared images; None if there are none."""
+        return None if self._prepared is None else self._prepared.images
 
     def set_patch_size(self, patch_size: int) -> None:
-        """Judge the images by another size of the training crops."""
+        """Check the images against another patch size."""
         if patch_size != self._patch_size:
             self._patch_size = patch_size
             self._rest.start()
@@ -123,7 +123,7 @@ class MicrographPanel(DropTarget, QWidget):
         try:
             self.slots.put(axis, layer_inputs.selected_sources(self._viewer))
         except ValueError as error:
-            self._tell_failure(str(error))
+            self._show_failure(str(error))
 
     def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
         """Read files, add them as layers and put them into a slot."""
@@ -134,32 +134,32 @@ class MicrographPanel(DropTarget, QWidget):
                     self._viewer, source.micrograph(MicrographSettings())
                 )
         except ValueError as error:
-            self._tell_failure(str(error))
+            self._show_failure(str(error))
             return
         self.slots.put(axis, sources)
 
     def take_files(self, paths: list[Path]) -> None:
-        """Open files in the slot that their names or its emptiness suggest."""
+        """Open files in the slot given by their names, or in the first free slot."""
         for path in paths:
             self.open_files(self.slots.axis_for(path.name) or "z", [path])
 
     def _on_inserted(self, event: Event) -> None:
-        """Take an image that was dropped on the window while a slot is free."""
+        """Use an image that was opened in napari if a slot is free."""
         layer = event.value
         if layer_inputs.is_new_micrograph(layer):
             axis = self.slots.axis_for(layer.name)
             if axis is not None:
                 self.slots.put(axis, [layer_inputs.source_of(layer)])
 
-    def _take_what_is_open(self) -> None:
-        """Start with the image that is already in the viewer."""
+    def _use_open_image(self) -> None:
+        """Use the active image that is already open."""
         active = self._viewer.layers.selection.active
         if active is not None and layer_inputs.is_new_micrograph(active):
             self.slots.put("z", [layer_inputs.source_of(active)])
 
     def _prepare(self) -> None:
         """Prepare the images in a thread."""
-        self._wish += 1
+        self._request += 1
         self.message.clear()
         if self.slots.is_empty() or not self.slots.is_complete():
             self._finish(None)
@@ -169,40 +169,40 @@ class MicrographPanel(DropTarget, QWidget):
         try:
             settings = self.value()
         except ValueError as error:
-            self._tell_failure(str(error))
+            self._show_failure(str(error))
             return
         worker = create_worker(
-            attempt,
-            self._wish,
+            try_prepare,
+            self._request,
             self.slots.value(),
             settings,
             self._patch_size,
             _start_thread=False,
             _ignore_errors=True,
         )
-        worker.returned.connect(self._on_attempt)
+        worker.returned.connect(self._on_prepared)
         worker.start()
 
-    def _on_attempt(self, made: Attempt) -> None:
-        """An older attempt came too late."""
-        if made.number != self._wish:
+    def _on_prepared(self, outcome: Preparation) -> None:
+        """Show an outcome unless it is outdated."""
+        if outcome.number != self._request:
             return
-        self._finish(made.understood)
-        if made.fault:
-            self._tell_failure(made.fault)
+        self._finish(outcome.prepared)
+        if outcome.fault:
+            self._show_failure(outcome.fault)
 
-    def _finish(self, understood: Understood | None) -> None:
+    def _finish(self, prepared: PreparedImages | None) -> None:
         """Show the result and pass it on."""
-        self._understood = understood
-        self.facts.show_facts(understood)
+        self._prepared = prepared
+        self.facts.show_facts(prepared)
         self._show_phases()
-        images = None if understood is None else understood.images
-        settings = MicrographSettings() if understood is None else understood.settings
+        images = None if prepared is None else prepared.images
+        settings = MicrographSettings() if prepared is None else prepared.settings
         self.images_changed.emit(images, settings)
 
     def _show_phases(self) -> None:
-        """Labels over the images, where phases were made of gray values."""
-        made = self._understood
+        """Show segmented phases over the images."""
+        made = self._prepared
         shown: list[Micrograph] = []
         settings = MicrographSettings()
         if made is not None:
@@ -214,16 +214,16 @@ class MicrographPanel(DropTarget, QWidget):
     def _draw_crop(self) -> None:
         sources = next((s for s in self.slots.value().values() if s), None)
         if sources is None:
-            self._tell_failure("There is no image to crop yet; drop one above.")
+            self._show_failure("Expected an image to crop; drop one above first.")
             return
         layer_inputs.draw_crop(self._viewer, sources[0], self.controls.set_crop)
 
-    def _settle_crop(self) -> None:
-        """Take the rectangle away when the whole image is wanted."""
+    def _update_crop(self) -> None:
+        """Remove the rectangle when the whole image is used."""
         if self.controls.crop() is None:
             layer_inputs.remove_crop(self._viewer)
 
-    def _tell_failure(self, sentence: str) -> None:
+    def _show_failure(self, sentence: str) -> None:
         self.message.show_error(sentence)
         self.failed.emit(sentence)
 

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
 from napari_slicegan._qt.widgets.basics import DropTarget, button
 from napari_slicegan.config import AXES, Axis
 
@@ -27,22 +28,19 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.micrograph.image_source import ImageSource, Sources
 
+FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.bmp *.npy);;All files (*)"
+NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
 EDGE = 60
 PLANE = QColor(66, 148, 255, 150)
-ROWS_AND_COLUMNS: dict[Axis, tuple[str, str]] = {
-    "z": ("y", "x"),
-    "y": ("z", "x"),
-    "x": ("z", "y"),
-}
-# Where the unit steps along z, y and x go on paper, from the corner nearest to the
-# viewer's upper left: z into the paper, y down, x to the right.
+# Unit vectors of z, y and x in the drawing, from the upper left front corner:
+# z into the screen, y down, x to the right.
 STEPS = {"z": QPointF(0.36, -0.3), "y": QPointF(0, 0.62), "x": QPointF(0.56, 0)}
 CORNER = QPointF(0.05, 0.34)
 MIDDLE = 0.5
 
 
 class PlaneDrawing(QWidget):
-    """Cube with the plane seen along an axis; of an isotropic material all three."""
+    """Cube with the plane seen along an axis; the front face if isotropic."""
 
     def __init__(self, axis: Axis | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,14 +78,14 @@ class PlaneDrawing(QWidget):
         font.setPixelSize(11)
         font.setBold(True)
         painter.setFont(font)
-        rows, columns = ROWS_AND_COLUMNS[axis]
+        rows, columns = PLANE_AXES[axis]
         for along, across in ((rows, columns), (columns, rows)):
             at = _point({axis: MIDDLE, along: 0.64, across: 0.14})
             painter.drawText(at - QPointF(3, -4), along)
 
 
 def _point(place: dict[str, float]) -> QPointF:
-    """Where a point of the unit cube is on paper, in pixels."""
+    """Project a point of the unit cube to pixels."""
     point = CORNER
     for axis, share in place.items():
         point = point + STEPS[axis] * share
@@ -100,10 +98,6 @@ def _plane(axis: str, share: float) -> QPolygonF:
     return QPolygonF([_point({axis: share, first: a, second: b}) for a, b in corners])
 
 
-FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.bmp *.npy);;All files (*)"
-NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
-
-
 class ViewSlot(DropTarget, QFrame):
     """Images seen along one axis, or those of an isotropic material.
 
@@ -113,9 +107,9 @@ class ViewSlot(DropTarget, QFrame):
         None for an isotropic material.
     """
 
-    layer_wanted = Signal()
-    """Take the selected layers."""
-    files_wanted = Signal(list)
+    layer_requested = Signal()
+    """Use the selected layers."""
+    files_requested = Signal(list)
     """Read these paths."""
     cleared = Signal()
 
@@ -152,34 +146,34 @@ class ViewSlot(DropTarget, QFrame):
             layout.addWidget(each, 2, column)
             layout.setColumnStretch(column, 1)
         # signals
-        self.layer_button.clicked.connect(lambda: self.layer_wanted.emit())
+        self.layer_button.clicked.connect(lambda: self.layer_requested.emit())
         self.browse_button.clicked.connect(self._browse)
         self.clear_button.clicked.connect(lambda: self.cleared.emit())
         self.show_sources(())
 
     def show_sources(self, sources: Sequence[ImageSource]) -> None:
-        """Name what is in this place."""
+        """List the images of this slot."""
         lines = [f"{source.name}: {source.size} pixels" for source in sources]
         self._content.setText("\n".join(lines) or "Drop an image here.")
         self._content.setEnabled(bool(lines))
         self.clear_button.setEnabled(bool(lines))
 
     def take_files(self, paths: list[Path]) -> None:
-        """Ask for the files to be read."""
-        self.files_wanted.emit(paths)
+        """Request that the files are read."""
+        self.files_requested.emit(paths)
 
     def _browse(self) -> None:
         files, _ = QFileDialog.getOpenFileNames(self, "Choose images", "", FILTER)
         if files:
-            self.files_wanted.emit([Path(file) for file in files])
+            self.files_requested.emit([Path(file) for file in files])
 
 
 class ViewSlots(QWidget):
-    """One slot, or three; holds what is in them."""
+    """One slot or three, with their images."""
 
-    layer_wanted = Signal(str)
-    """Axis of the slot that wants the selected layers."""
-    files_wanted = Signal(str, list)
+    layer_requested = Signal(str)
+    """Axis of the slot that uses the selected layers."""
+    files_requested = Signal(str, list)
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -198,14 +192,16 @@ class ViewSlots(QWidget):
         self._show()
         # signals
         for axis, slot in (("z", self.single), *self.views.items()):
-            slot.layer_wanted.connect(lambda axis=axis: self.layer_wanted.emit(axis))
-            slot.files_wanted.connect(
-                lambda files, axis=axis: self.files_wanted.emit(axis, files)
+            slot.layer_requested.connect(
+                lambda axis=axis: self.layer_requested.emit(axis)
+            )
+            slot.files_requested.connect(
+                lambda files, axis=axis: self.files_requested.emit(axis, files)
             )
             slot.cleared.connect(lambda axis=axis: self.put(axis, ()))
 
     def value(self) -> Sources:
-        """Images by viewing direction; only z for an isotropic material."""
+        """Images by viewing direction; only z if isotropic."""
         axes: Iterable[Axis] = AXES if self._anisotropic else ("z",)
         return {axis: self._sources.get(axis, ()) for axis in axes}
 
@@ -214,7 +210,7 @@ class ViewSlots(QWidget):
         return not any(self.value().values())
 
     def is_complete(self) -> bool:
-        """Whether every direction is known; a volume knows them all."""
+        """Whether each direction has an image; a volume covers all three."""
         given = [source for of_axis in self.value().values() for source in of_axis]
         volume = len(given) == 1 and given[0].is_volume
         return volume or all(self.value().values())
@@ -226,13 +222,13 @@ class ViewSlots(QWidget):
         self.changed.emit()
 
     def set_anisotropic(self, anisotropic: bool) -> None:
-        """Three slots instead of one; the image of the one is seen along z."""
+        """Use three slots or one; the single image is the one seen along z."""
         self._anisotropic = anisotropic
         self._show()
         self.changed.emit()
 
     def axis_for(self, name: str) -> Axis | None:
-        """Slot for an image that came without saying where: by its name, or free."""
+        """Slot for an image: by its name, else the first free one."""
         if not self._anisotropic:
             return None if self._sources.get("z") else "z"
         named = NAMED_AXIS.search(Path(name).stem)
@@ -252,5 +248,5 @@ class ViewSlots(QWidget):
 def _title(axis: Axis | None) -> str:
     if axis is None:
         return "Image"
-    rows, columns = ROWS_AND_COLUMNS[axis]
+    rows, columns = PLANE_AXES[axis]
     return f"Seen along {axis}: rows {rows}, columns {columns}"

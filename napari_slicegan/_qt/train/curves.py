@@ -1,4 +1,4 @@
-"""Curves of a run and the numbers behind them."""
+"""Curves of a run and the series behind them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,24 @@ if TYPE_CHECKING:
     from napari_slicegan.training.monitors import MonitoredCurve
 
 SPEED_WINDOW = 20
-"""Steps that the speed of a run read from its folder is the mean of."""
+"""Steps over which the speed of a run read from its folder is averaged."""
+COMMON_COLUMNS = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}
+"""Columns of every history; all others are quality metrics."""
+REDRAW_MS = 1000
+PLOT_HEIGHT = 78
+MAX_LABELS = 4
+# Distances below this are drawn as this: a logarithm needs a bound.
+SMALLEST = 1e-6
+LARGEST = 1e300
+# Readable on a dark and on a light background; also for colour-blind readers.
+CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
+FLOOR_ALPHA = 60
+# Text colour on napari's dark and light backgrounds.
+FOREGROUND = ("#d0d2d6", "#3b3a39")
 
 
 class Series:
-    """Points (x, y) that grow at the end; appending is cheap, so is drawing."""
+    """Growing series of points (x, y) with amortised appending."""
 
     def __init__(self) -> None:
         self._points = np.empty((256, 2))
@@ -35,7 +48,7 @@ class Series:
         return self._n
 
     def append(self, x: float, y: float) -> None:
-        """Add a point; one that is not finite is left out."""
+        """Add a point; non-finite values are skipped."""
         if not math.isfinite(y):
             return
         if self._n == len(self._points):
@@ -64,7 +77,7 @@ class RunSeries:
         self._quality: dict[str, Series] = {}
 
     def add(self, reports: Iterable[StepReport]) -> None:
-        """Append what steps reported."""
+        """Append reports."""
         for report in reports:
             self.critic_loss.append(report.step, report.critic_loss)
             self.generator_loss.append(report.step, report.generator_loss)
@@ -83,16 +96,16 @@ class RunSeries:
             if times[-1] > times[0]:
                 speed = (len(times) - 1) / (times[-1] - times[0])
                 self.steps_per_s.append(step, speed)
-            measured = {name: row[name] for name in row.keys() - OF_EVERY_RUN}
+            measured = {name: row[name] for name in row.keys() - COMMON_COLUMNS}
             if all(measured.values()):
                 self._add_quality(step, {n: float(x) for n, x in measured.items()})
 
     def of(self, column: str) -> Series:
-        """One number of the quality; empty before it is measured."""
+        """Series of a quality metric; empty before it is measured."""
         return self._quality.setdefault(column, Series())
 
     def last(self, column: str) -> float:
-        """Its newest value; nan before it is measured."""
+        """Newest value of a metric; nan before it is measured."""
         points = self.of(column)
         return float(points.y[-1]) if len(points) else math.nan
 
@@ -101,36 +114,19 @@ class RunSeries:
             self.of(column).append(step, value)
 
 
-# Columns of every history; all others are of the quality.
-OF_EVERY_RUN = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}
-
-
-REDRAW_MS = 1000
-PLOT_HEIGHT = 78
-MAX_LABELS = 4
-# Below this a distance is zero for every purpose; a logarithm needs a bound.
-SMALLEST = 1e-6
-LARGEST = 1e300
-# Readable on a dark and on a light background; told apart also by the colour blind.
-CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
-FLOOR_ALPHA = 60
-# Text on napari's backgrounds, dark and light, if the style sheet does not say.
-FOREGROUND = ("#d0d2d6", "#3b3a39")
-
-
 class Plot:
-    """One plot: a title, curves over the steps, perhaps a band of noise.
+    """Title, curves over the steps, and optionally a band for the noise floor.
 
     Parameters
     ----------
     item
-        Where to draw.
+        Plot item to draw in.
     title
-        HTML, so that the names of the curves have their colours.
+        HTML; colours the names of the curves.
     log
-        Whether the values are drawn on a logarithmic scale.
+        Whether the scale is logarithmic.
     dots
-        Whether each value is marked, so that a single one is seen as well.
+        Whether each value is marked, so that a single value is visible.
     """
 
     def __init__(
@@ -156,7 +152,7 @@ class Plot:
             item.getAxis("left").setTicks([[]])
         else:
             item.getViewBox().setLimits(minYRange=0.01)
-            # More would overlap in so low a plot; small shares have long numbers.
+            # More labels would overlap in a plot of this height.
             item.getAxis("left").setTickDensity(0.3 if dots else 0.5)
 
     def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
@@ -183,12 +179,12 @@ class Plot:
         return band
 
     def draw(self, *series: Series, floor: float = math.nan) -> None:
-        """Show the points that there are.
+        """Draw series, one for each curve.
 
         Parameters
         ----------
         floor
-            What no measurement can tell from the real material; shaded up to there.
+            Noise floor: distances up to it are indistinguishable from zero. Shaded.
         """
         if self.band is None:
             for curve, points in zip(self.curves, series, strict=True):
@@ -209,7 +205,7 @@ class Plot:
         self._show_title()
 
     def _span(self, low: float, high: float) -> None:
-        """Axis from a round number below to one above, labelled by round numbers."""
+        """Set the range and the labels to round numbers around the data."""
         high = min(high, LARGEST)
         decades = range(
             math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2
@@ -247,7 +243,7 @@ class Plot:
 
 
 class Curves(QWidget):
-    """Curves that follow a run; drawn by a timer, not by each report."""
+    """Curves of a run; redrawn by a timer, not at each report."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -255,7 +251,7 @@ class Curves(QWidget):
         self.series = RunSeries()
         self.guard = FaultGuard(self)
         self.quality: dict[MonitoredCurve, Plot] = {}
-        # Plots of numbers that this run does not measure, kept for runs that do.
+        # Plots of metrics that this run does not measure, kept for reuse.
         self._unused: dict[MonitoredCurve, Plot] = {}
         # children
         self._canvas = pyqtgraph.GraphicsLayoutWidget()
@@ -266,7 +262,9 @@ class Curves(QWidget):
         self.speed = self._plot("Steps per second (below: the step)", SPEED)
         self.speed.item.getAxis("bottom").setStyle(showValues=True)
         self._arrange()
-        self.caption = QLabel("Shaded: the same distance between two real ones.")
+        self.caption = QLabel(
+            "Shaded: noise floor (distance between two real samples)."
+        )
         self.caption.setWordWrap(True)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -285,7 +283,7 @@ class Curves(QWidget):
         return (self.losses, *self.quality.values(), self.speed)
 
     def _arrange(self) -> None:
-        """A plot for each number of the quality, between losses and speed."""
+        """Place the plots of the quality metrics between losses and speed."""
         self._canvas.clear()
         for row, plot in enumerate(self._plots):
             self._canvas.addItem(plot.item, row=row, col=0)
@@ -294,7 +292,7 @@ class Curves(QWidget):
             plot.item.setXLink(self.speed.item)
 
     def _quality_plot(self, curve: MonitoredCurve) -> Plot:
-        """One that was used before, or a new one."""
+        """Return a plot used before, or a new one."""
         if curve in self._unused:
             return self._unused.pop(curve)
         return self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
@@ -307,7 +305,7 @@ class Curves(QWidget):
         return Plot(item, title, *colours, log=log, dots=dots)
 
     def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
-        """Start anew, with plots for what a run measures."""
+        """Remove all points and show plots for the metrics of a run."""
         self.series = RunSeries()
         if tuple(measured) != tuple(self.quality):
             self._unused |= self.quality
@@ -318,18 +316,18 @@ class Curves(QWidget):
         self.redraw()
 
     def add(self, reports: Iterable[StepReport]) -> None:
-        """Take reports; they are seen at the next redraw."""
+        """Add reports; they are drawn at the next redraw."""
         self.series.add(reports)
         if not self._timer.isActive():
             self._timer.start()
 
     def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
-        """Take what an earlier run wrote into ``history.csv``."""
+        """Add the rows of ``history.csv`` of an earlier run."""
         self.series.add_history(rows)
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw all points that there are; a plot that fails leaves the others alone."""
+        """Draw all series; a failing plot does not affect the others."""
         series = self.series
         with self.guard("The plot of the losses"):
             self.losses.draw(series.critic_loss, series.generator_loss)

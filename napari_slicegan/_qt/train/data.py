@@ -1,4 +1,4 @@
-"""What the next run is trained on, and where it is kept."""
+"""Training data and folder of the next run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -30,7 +29,7 @@ POINTS = "Points of nine Gaussians; no image is needed."
 
 
 class TrainData(QWidget):
-    """Names the data, and edits the folder where whole images can be taken."""
+    """Shows the training data; for image models, edits a folder of images."""
 
     value_changed = Signal()
 
@@ -53,7 +52,7 @@ class TrainData(QWidget):
         self.folder.value_changed.connect(lambda folder: self._changed())
 
     def value(self) -> Given:
-        """What `training_data` takes; None where there is nothing, and for points."""
+        """Data for `training_data`; None if there are none, and for points."""
         if self._dimensions == 3:
             return self._images
         if self._dimensions == 2:
@@ -61,17 +60,17 @@ class TrainData(QWidget):
         return None
 
     @property
-    def is_enough(self) -> bool:
+    def can_train(self) -> bool:
         """Whether a run can start; points need no images."""
         return self._dimensions == 1 or self.value() is not None
 
     def set_images(self, images: TrainingImages | None) -> None:
-        """Use images of the first tab, or none."""
+        """Set the images of the first tab; None for none."""
         self._images = images
         self._show()
 
     def set_dimensions(self, dimensions: int) -> None:
-        """Show what matters for volumes (3), images (2) or points (1)."""
+        """Adapt to the output: volumes (3), images (2) or points (1)."""
         self._dimensions = dimensions
         self._show()
 
@@ -84,17 +83,17 @@ class TrainData(QWidget):
         self.material.setText(self._text())
 
     def _text(self) -> str:
-        given = self.value()
+        data = self.value()
         if self._dimensions == 1:
             return POINTS
-        if given is None:
+        if data is None:
             return NO_SET if self._dimensions == 2 else NO_IMAGES
-        if isinstance(given, Path):
-            return f"{given.name}: whole images of the folder"
-        return _of_images(given)
+        if isinstance(data, Path):
+            return f"{data.name}: whole images of the folder"
+        return _describe(data)
 
 
-def _of_images(images: TrainingImages) -> str:
+def _describe(images: TrainingImages) -> str:
     first = next(iter(images))
     what = f"{len(images.labels)} phases" if images.kind == "phases" else images.kind
     size = " x ".join(str(n) for n in first.values.shape[: 3 if first.is_volume else 2])
@@ -103,11 +102,8 @@ def _of_images(images: TrainingImages) -> str:
     return f"{first.name}{more}: {size} pixels, {what}, {images.material}"
 
 
-CROPS = "of the first tab"
-
-
 class ImageFolder(QWidget):
-    """Edits the path of a folder; empty for the images of the first tab."""
+    """Edits the folder of images; empty for the images of the first tab."""
 
     value_changed = Signal(object)
 
@@ -116,11 +112,11 @@ class ImageFolder(QWidget):
         # children
         self.line = QLineEdit()
         self.line.setObjectName("image_folder")
-        self.line.setPlaceholderText(CROPS)
+        self.line.setPlaceholderText("of the first tab")
         self.line.setClearButtonEnabled(True)
         self.line.setToolTip(
-            "<qt>Folder of whole images, tables or sounds, searched with the folders "
-            "in it. Empty: crops of the first tab's micrograph or, with 'Cut along', "
+            "<qt>Folder of whole images, tables or sounds, including subfolders. "
+            "Empty: crops of the first tab's micrograph or, with 'Cut along', "
             "whole planes of its volume.</qt>"
         )
         self.browse = button(
@@ -139,9 +135,8 @@ class ImageFolder(QWidget):
         self.browse.clicked.connect(lambda checked: self._choose())
 
     def value(self) -> Path | None:
-        """The folder, if one is wanted."""
-        text = self.line.text().strip()
-        return Path(text).expanduser().absolute() if text else None
+        """The folder; None if the line is empty."""
+        return _folder_of(self.line)
 
     def set_value(self, folder: str | Path | None) -> None:
         """Show a folder."""
@@ -153,13 +148,19 @@ class ImageFolder(QWidget):
             self.set_value(chosen)
 
 
+def _folder_of(line: QLineEdit) -> Path | None:
+    """Absolute path of a folder that was typed; None if the line is empty."""
+    text = line.text().strip()
+    return Path(text).expanduser().absolute() if text else None
+
+
 def default_root() -> Path:
     """Folder for runs in the user's own data folder."""
     return user_data_path("napari-slicegan", appauthor=False) / "runs"
 
 
 class RunLocation(QWidget):
-    """Edits the folder that each run gets a folder in."""
+    """Edits the parent folder of new runs."""
 
     value_changed = Signal(object)
 
@@ -168,8 +169,7 @@ class RunLocation(QWidget):
         # children
         self.line = QLineEdit()
         self.line.setObjectName("run_root")
-        self.browse = QPushButton("Browse...")
-        self.browse.setObjectName("browse_run_root")
+        self.browse = button("browse_run_root", "Browse...")
         # layout
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -182,18 +182,17 @@ class RunLocation(QWidget):
         self.browse.clicked.connect(self._choose)
 
     def value(self) -> Path:
-        """The folder; the default one if the line is empty."""
-        text = self.line.text().strip()
-        return Path(text).expanduser().absolute() if text else default_root()
+        """The folder; the default if the line is empty."""
+        return _folder_of(self.line) or default_root()
 
     def set_value(self, root: str | Path) -> None:
         """Show a folder."""
         self.line.setText(str(root))
         self.line.setCursorPosition(0)
-        self.line.setToolTip(f"<qt>Each run gets a folder of its own in {root}.</qt>")
+        self.line.setToolTip(f"<qt>Each run gets its own folder in {root}.</qt>")
 
     def new_folder(self, name: str) -> Path:
-        """Path that does not exist yet, named after the image and the time."""
+        """Return an unused path, named after the image and the time."""
         plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)
         stem = f"{plain or 'run'}-{datetime.now():%Y%m%d-%H%M%S}"
         path, number = self.value() / stem, 2
@@ -201,8 +200,8 @@ class RunLocation(QWidget):
             path, number = self.value() / f"{stem}-{number}", number + 1
         return path
 
-    def ask_for_run(self) -> Path | None:
-        """Let the user pick an earlier run; None if they did not."""
+    def choose_run(self) -> Path | None:
+        """Let the user choose the folder of a run; None if cancelled."""
         chosen = QFileDialog.getExistingDirectory(
             self, "Continue a run: choose its folder", str(self.value())
         )

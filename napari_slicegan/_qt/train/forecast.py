@@ -1,4 +1,4 @@
-"""What a run will need, in one line that follows the settings."""
+"""Estimated memory and time of a run, in one line below the settings."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SETTLE_MS = 600
 
 
 class Forecast(QWidget):
-    """Estimates memory and time beside the window, one estimate at a time."""
+    """Estimates memory and time in a worker thread, one estimate at a time."""
 
     machine_known = Signal(object)
-    """`Machine`: torch is loaded now."""
+    """`Machine`; emitted when torch is loaded."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._wanted: tuple[RunConfig, Given] | None = None
+        self._requested: tuple[RunConfig, Given] | None = None
         self._worker: SteeredWorker | None = None
         self._is_cancelled = False
         # children
@@ -42,33 +42,33 @@ class Forecast(QWidget):
         # signals
         self._timer.timeout.connect(self._start)
 
-    def ask(self, config: RunConfig, given: Given) -> None:
-        """Estimate a run, once the settings rest for a moment."""
-        self._wanted = (config, given)
+    def request(self, config: RunConfig, given: Given) -> None:
+        """Estimate a run once the settings have been unchanged for a moment."""
+        self._requested = (config, given)
         self._timer.start()
 
     def cancel(self) -> None:
-        """Estimate nothing: the cores are needed for the run."""
+        """Cancel the estimate: the run needs the cores."""
         self._timer.stop()
-        self._wanted = None
+        self._requested = None
         self._is_cancelled = True
         self.line.clear()
         if self._worker is not None:
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask the work beside the window to end; those that are still at it."""
+        """Cancel; return the workers that are still running."""
         self.cancel()
         return [] if self._worker is None else [self._worker]
 
     def _start(self) -> None:
-        if self._worker is not None or self._wanted is None:
+        if self._worker is not None or self._requested is None:
             return
-        config, given = self._wanted
-        self._wanted, self._is_cancelled = None, False
+        config, given = self._requested
+        self._requested, self._is_cancelled = None, False
         if given is not None:
             self.line.show_text("Estimating memory and time...")
-        # Not one of napari's tasks: closing need not ask about it.
+        # Not registered with napari, so closing needs no confirmation.
         worker = SteeredWorker(look_ahead, config, given)
         worker.yielded.connect(self._show)
         worker.errored.connect(self._show_fault)
@@ -85,16 +85,16 @@ class Forecast(QWidget):
             self.line.show_warning(found.sentence())
 
     def _show_fault(self, fault: Exception) -> None:
-        """Settings that do not fit the images are told before Start."""
+        """Show before Start that the settings do not fit the images."""
         if self._is_of_newest:
             self.line.show_warning(str(fault))
 
     @property
     def _is_of_newest(self) -> bool:
-        """Whether what the worker brings answers the last question."""
-        return self._wanted is None and not self._is_cancelled
+        """Whether the running worker serves the last request."""
+        return self._requested is None and not self._is_cancelled
 
     def _finished(self) -> None:
         self._worker = None
-        if self._wanted is not None:
+        if self._requested is not None:
             self._timer.start()

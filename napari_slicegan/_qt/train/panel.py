@@ -1,4 +1,4 @@
-"""The Train panel: settings, start and stop, and the run as it goes."""
+"""The Train panel: settings, controls and progress of a run."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ START_TEXT = {RunState.FINISHED: "Start new run", RunState.FAILED: "Start again"
 
 
 class TrainControls(QWidget):
-    """Start, Pause or Resume, Stop, Continue; their looks follow the run's state."""
+    """Start, Pause or Resume, Stop and Continue, enabled by the state of the run."""
 
-    start_asked = Signal()
-    pause_asked = Signal()
-    resume_asked = Signal()
-    stop_asked = Signal()
-    continue_asked = Signal()
+    start_requested = Signal()
+    pause_requested = Signal()
+    resume_requested = Signal()
+    stop_requested = Signal()
+    continue_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,8 +47,8 @@ class TrainControls(QWidget):
         self.continue_run = button(
             "continue",
             "Continue a run...",
-            "Go on with an earlier run: choose its folder. A run whose time was up "
-            "gets the minutes above once more.",
+            "Choose the folder of a run to continue. A run that used up its time gets "
+            "the minutes above once more.",
         )
         # layout
         grid = QGridLayout(self)
@@ -59,18 +59,18 @@ class TrainControls(QWidget):
         grid.addWidget(self.stop, 1, 1)
         self.show_state(RunState.IDLE, can_start=False)
         # signals
-        self.start.clicked.connect(lambda: self.start_asked.emit())
-        self.pause.clicked.connect(self._ask_pause)
-        self.stop.clicked.connect(lambda: self.stop_asked.emit())
-        self.continue_run.clicked.connect(lambda: self.continue_asked.emit())
+        self.start.clicked.connect(lambda: self.start_requested.emit())
+        self.pause.clicked.connect(self._toggle_pause)
+        self.stop.clicked.connect(lambda: self.stop_requested.emit())
+        self.continue_run.clicked.connect(lambda: self.continue_requested.emit())
 
     def show_state(self, state: RunState, *, can_start: bool) -> None:
-        """Offer what a state allows.
+        """Enable what a state allows.
 
         Parameters
         ----------
         can_start
-            Whether there are images to train on.
+            Whether there is data to train on.
         """
         self._state = state
         active = state.is_active
@@ -87,20 +87,20 @@ class TrainControls(QWidget):
         for each in (self.pause, self.stop):
             each.setVisible(active)
 
-    def _ask_pause(self) -> None:
-        # No second click before the worker has answered the first one.
+    def _toggle_pause(self) -> None:
+        # Disabled until the worker confirms, so that a second click has no effect.
         self.pause.setEnabled(False)
         if self._state is RunState.PAUSED:
-            self.resume_asked.emit()
+            self.resume_requested.emit()
         else:
-            self.pause_asked.emit()
+            self.pause_requested.emit()
 
 
 class TrainPanel(QWidget):
-    """Trains on the images it is given, one run at a time.
+    """Trains on the current images, one run at a time.
 
-    A run that was stopped, paused or closed is whole on disk. The panel keeps no
-    network: what a run used is free when it has ended.
+    A run that is stopped, paused or closed is saved. The panel keeps no network, so
+    the memory of a run is free when it has ended.
     """
 
     run_started = Signal(object)
@@ -151,13 +151,13 @@ class TrainPanel(QWidget):
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)
-        self.controls.start_asked.connect(self.start)
-        self.controls.pause_asked.connect(self.pause)
-        self.controls.resume_asked.connect(self.resume)
-        self.controls.stop_asked.connect(self.stop)
-        self.controls.continue_asked.connect(self._choose_run)
+        self.controls.start_requested.connect(self.start)
+        self.controls.pause_requested.connect(self.pause)
+        self.controls.resume_requested.connect(self.resume)
+        self.controls.stop_requested.connect(self.stop)
+        self.controls.continue_requested.connect(self._choose_run)
 
-    # What the panel edits, and what it is given
+    # Settings and data
 
     def value(self) -> RunConfig:
         """The settings of the next run; ValueError if one is not allowed."""
@@ -168,19 +168,15 @@ class TrainPanel(QWidget):
         self.settings.set_value(config)
         self._settings_changed()
 
-    def set_run_root(self, root: str | Path) -> None:
-        """Keep new runs in another folder."""
-        self.location.set_value(root)
-
     def set_images(
         self, images: TrainingImages | None, settings: MicrographSettings
     ) -> None:
-        """Train on these images next; None for none.
+        """Set the images of the next run; None for none.
 
         Parameters
         ----------
         settings
-            How the images were read; kept with the run.
+            How the images were prepared; saved with the run.
         """
         self.data.set_images(images)
         self.settings.set_micrograph(settings)
@@ -190,17 +186,17 @@ class TrainPanel(QWidget):
 
     @property
     def state(self) -> RunState:
-        """Where the run is."""
+        """State of the run."""
         return self._machine.state
 
     @property
     def worker(self) -> TrainingWorker | None:
-        """What trains at the moment; None when its thread is done."""
+        """The running worker; None when its thread has ended."""
         return self._worker
 
     def start(self) -> None:
         """Start a run in a new folder."""
-        if not (self.data.is_enough and self._machine.allows(RunState.PREPARING)):
+        if not (self.data.can_train and self._machine.allows(RunState.PREPARING)):
             return
         try:
             config = self.value()
@@ -219,7 +215,7 @@ class TrainPanel(QWidget):
         self._begin(EarlierRun(Path(path), training["minutes"], training["device"]))
 
     def pause(self) -> None:
-        """Pause the run after its step."""
+        """Pause the run after the current step."""
         if self._worker is not None and self.state is RunState.RUNNING:
             self._worker.pause()
 
@@ -229,22 +225,22 @@ class TrainPanel(QWidget):
             self._worker.resume()
 
     def stop(self) -> None:
-        """End the run after its step; it is saved."""
+        """Stop the run after the current step and save it."""
         if self._worker is not None and self._machine.go_if_allowed(RunState.STOPPING):
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Stop the run and all other work; those that are still at it."""
+        """Stop the run and the estimate; return the workers that are still running."""
         self.stop()
         own = [] if self._worker is None else [self._worker]
         return [*own, *self.forecast.end_work()]
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Load torch and look ahead when the panel is first seen."""
+        """Load torch and estimate the run when the panel is shown."""
         super().showEvent(event)
-        self._look_ahead()
+        self._estimate()
 
-    # What the worker reports
+    # Worker
 
     def _begin(self, job: TrainingJob) -> None:
         self.message.clear()
@@ -295,9 +291,9 @@ class TrainPanel(QWidget):
         if reason is FinishReason.DIVERGED:
             self.message.show_warning(reason.value)
         elif self._last_step == 0:
-            self.message.show_text("Stopped before the first step; nothing to keep.")
+            self.message.show_text("Stopped before the first step; no run was saved.")
         else:
-            self.message.show_text(f"{reason.value} Kept in {self._folder}")
+            self.message.show_text(f"{reason.value} Saved in {self._folder}")
         self.run_finished.emit(reason, self._folder)
 
     def _errored(self, fault: Exception) -> None:
@@ -308,7 +304,7 @@ class TrainPanel(QWidget):
     def _finished(self) -> None:
         self._worker = None
 
-    # Looks
+    # Appearance
 
     def _state_changed(self, state: RunState) -> None:
         self._show_controls()
@@ -316,33 +312,33 @@ class TrainPanel(QWidget):
         for widget in (self.data, self.settings, self.location):
             widget.setEnabled(not state.is_active)
         if state is RunState.PREPARING:
-            # Room for the curves.
+            # Make room for the curves.
             self.section.set_open(False)
         self.state_changed.emit(state)
 
     def _show_controls(self) -> None:
-        self.controls.show_state(self.state, can_start=self.data.is_enough)
+        self.controls.show_state(self.state, can_start=self.data.can_train)
 
     def _settings_changed(self) -> None:
-        """Other settings may ask for other data."""
+        """Other settings may need other data."""
         self.data.set_dimensions(self.settings.dimensions)
         self._data_changed()
 
     def _data_changed(self) -> None:
         self._show_controls()
-        self._look_ahead()
+        self._estimate()
 
-    def _look_ahead(self) -> None:
+    def _estimate(self) -> None:
         if self.state.is_active or not self.isVisible():
             return
         try:
-            self.forecast.ask(self.value(), self.data.value())
+            self.forecast.request(self.value(), self.data.value())
         except ValueError as error:
-            # What is still estimated is of earlier settings.
+            # A running estimate belongs to earlier settings.
             self.forecast.cancel()
             self.message.show_error(str(error))
 
     def _choose_run(self) -> None:
-        path = self.location.ask_for_run()
+        path = self.location.choose_run()
         if path is not None:
             self.continue_run(path)

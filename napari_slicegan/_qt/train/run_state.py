@@ -1,7 +1,4 @@
-"""The states of a training run in the window, and how one follows another.
-
-Nothing of Qt is in here: the panel asks what is allowed and shows the state it is in.
-"""
+"""State machine of a training run; no Qt."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from enum import Enum
 
 
 class RunState(Enum):
-    """Where a run is; the value is the word that is shown."""
+    """State of a run; the value is the displayed text."""
 
     IDLE = "Ready"
     PREPARING = "Preparing..."
@@ -22,7 +19,7 @@ class RunState(Enum):
 
     @property
     def is_active(self) -> bool:
-        """Whether a worker is at work, or waits to go on."""
+        """Whether a worker is running or paused."""
         return self in ACTIVE
 
 
@@ -45,11 +42,11 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.FINISHED: frozenset({RunState.PREPARING}),
     RunState.FAILED: frozenset({RunState.PREPARING}),
 }
-"""Every state -> those that may follow it."""
+"""Allowed next states of each state."""
 
 
 class RunMachine:
-    """Holds the state of a run and refuses steps that the table does not have.
+    """Holds the state of a run and refuses transitions that are not in the table.
 
     Parameters
     ----------
@@ -62,7 +59,7 @@ class RunMachine:
         self._changed = changed
 
     def allows(self, state: RunState) -> bool:
-        """Whether a state may follow the present one."""
+        """Whether a state may follow the current one."""
         return state in TRANSITIONS[self.state]
 
     def go(self, state: RunState) -> None:
@@ -71,7 +68,7 @@ class RunMachine:
         Raises
         ------
         RuntimeError
-            If the table does not have this change: a fault in the program.
+            If the transition is not allowed: a programming error.
         """
         if not self.allows(state):
             raise RuntimeError(f"A run cannot go from {self.state} to {state}.")
@@ -80,10 +77,10 @@ class RunMachine:
             self._changed(state)
 
     def go_if_allowed(self, state: RunState) -> bool:
-        """Change the state unless the run has moved on; whether it did.
+        """Change the state if the transition is allowed; return whether it was.
 
-        For reports that come from the worker: a step that ended when Stop was already
-        pressed must not bring the run back to life.
+        For signals of the worker: one that arrives after Stop was pressed must not
+        return the run to an earlier state.
         """
         if not self.allows(state):
             return False

@@ -1,4 +1,4 @@
-"""A run as it is watched: progress, pictures, curves."""
+"""Progress, previews and curves of a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
-    QComboBox,
     QGridLayout,
     QLabel,
     QProgressBar,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.train.curves import Curves
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.viewer.colours import phase_colours
-from napari_slicegan._qt.widgets.basics import FaultGuard
+from napari_slicegan._qt.widgets.basics import FaultGuard, choice_box, rgb_image
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.data.pixel_values import display_gray
@@ -36,10 +35,51 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 REAL, GENERATED = "Real", "Generated"
+# Larger pictures would push the curves out of a window of 800 pixels.
+EDGE = 112
+CROP_SEED = 0
+# Without a GPU each redraw repaints the whole window, so it is done once a second.
+REFRESH_MS = 1000
+BAR_STEPS = 1000
+
+
+class Picture(QLabel):
+    """Image of fixed height that keeps its aspect ratio."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._whole = QPixmap()
+        self.setMinimumWidth(EDGE)
+        self.setFixedHeight(EDGE)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+
+    def show_values(self, rgb: NDArray[np.uint8]) -> None:
+        """Show an RGB image, uint8 [rows, columns, 3]."""
+        self._whole = QPixmap.fromImage(rgb_image(rgb))
+        self._fit()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Fit the picture to the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if self._whole.isNull():
+            return
+        self.setPixmap(
+            self._whole.scaled(
+                max(EDGE, self.width()),
+                EDGE,
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.FastTransformation,
+            )
+        )
 
 
 class SamplePair(QWidget):
-    """Two pictures of equal size: real samples, and generated ones."""
+    """Real and generated samples side by side."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +98,7 @@ class SamplePair(QWidget):
         self.setVisible(False)
 
     def set_real(self, samples: Sheet | Scatter | None) -> None:
-        """Show these as soon as there are generated ones; none for other runs."""
+        """Set the real samples; shown with the first generated ones."""
         self.setVisible(False)
         if samples is not None:
             self.real.show_values(_rgb(samples.thumbnail()))
@@ -70,18 +110,8 @@ class SamplePair(QWidget):
         self.setVisible(True)
 
 
-def _rgb(picture: NDArray[np.uint8]) -> NDArray[Any]:
-    """[rows, columns(, 3)] -> [rows, columns, 3]."""
-    return picture if picture.ndim > 2 else np.repeat(picture[..., None], 3, axis=-1)
-
-
-# Larger ones would push the curves out of a window of 800 pixels.
-EDGE = 112
-CROP_SEED = 0
-
-
 class SlicePair(QWidget):
-    """Two pictures of equal size: the material, and what the generator makes of it."""
+    """Real crop and generated slice of equal size, side by side."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -94,9 +124,8 @@ class SlicePair(QWidget):
         self.real_title = QLabel("Real crop")
         self.generated_title = QLabel("Generated slice")
         self.scale = QLabel("")
-        self.axis = QComboBox()
-        self.axis.setObjectName("preview_axis")
-        self.axis.addItems([f"seen along {axis}" for axis in AXES])
+        axes = [f"seen along {axis}" for axis in AXES]
+        self.axis = choice_box("preview_axis", axes)
         # layout
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +139,7 @@ class SlicePair(QWidget):
         self.axis.currentIndexChanged.connect(lambda index: self._show())
 
     def set_images(self, images: TrainingImages | None) -> None:
-        """Show crops of these; the generated slice of another run goes away."""
+        """Set the real images and remove the slice of an earlier run."""
         self._images, self._volume = images, None
         self._show()
 
@@ -141,49 +170,8 @@ class SlicePair(QWidget):
         self.generated.show_values(coloured(shown, kind, labels, low, high))
 
 
-class Picture(QLabel):
-    """An image that fills its height and keeps its shape."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.setObjectName(name)
-        self._whole = QPixmap()
-        self.setMinimumWidth(EDGE)
-        self.setFixedHeight(EDGE)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-
-    def show_values(self, rgb: NDArray[np.uint8]) -> None:
-        """Show colours, uint8 [rows, columns, 3]."""
-        rows, columns = rgb.shape[:2]
-        data = np.ascontiguousarray(rgb)
-        image = QImage(
-            data.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888
-        )
-        # The copy owns its pixels; the array does not outlive this call.
-        self._whole = QPixmap.fromImage(image.copy())
-        self._fit()
-
-    def resizeEvent(self, event: Any) -> None:
-        """Fit the picture to the new width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        if self._whole.isNull():
-            return
-        self.setPixmap(
-            self._whole.scaled(
-                max(EDGE, self.width()),
-                EDGE,
-                Qt.AspectRatioMode.KeepAspectRatio,
-                Qt.TransformationMode.FastTransformation,
-            )
-        )
-
-
 def real_crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
-    """The same random crop of the material at every call, [<= edge, <= edge(, 3)]."""
+    """A random crop, the same at every call, [<= edge, <= edge(, 3)]."""
     view = axis if axis in images.views else "z"
     planes = images.views[view][0].planes(view)
     rng = np.random.default_rng(CROP_SEED)
@@ -195,32 +183,30 @@ def real_crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
 def coloured(
     values: NDArray[Any], kind: Kind, labels: tuple[int, ...], low: float, high: float
 ) -> NDArray[np.uint8]:
-    """Colours of micrograph values, uint8 [rows, columns, 3]."""
+    """Micrograph values as RGB, uint8 [rows, columns, 3]."""
     if kind == "phases":
         colours = phase_colours(labels)
         table = np.asarray([colours[label][:3] for label in labels])
         index = np.searchsorted(labels, values)
         return np.asarray(np.rint(255 * table[index]), np.uint8)
-    gray = display_gray(values, low, high)
-    return gray if kind == "colour" else np.repeat(gray[..., None], 3, axis=-1)
+    return _rgb(display_gray(values, low, high))
+
+
+def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[rows, columns(, 3)] -> [rows, columns, 3]."""
+    return picture if picture.ndim > 2 else np.repeat(picture[..., None], 3, axis=-1)
 
 
 def _range(images: TrainingImages) -> tuple[float, float]:
-    """Darkest and brightest value of the material."""
+    """Lowest and highest value of the images."""
     values = [
         (float(image.values.min()), float(image.values.max())) for image in images
     ]
     return min(low for low, _ in values), max(high for _, high in values)
 
 
-# Each redraw lets the whole window be put together anew, which without a graphics card
-# takes both cores for a moment.
-REFRESH_MS = 1000
-WHOLE = 1000
-
-
 class RunView(QWidget):
-    """Shows what a run reports; hidden until there is a run."""
+    """Shows the reports of a run; hidden until there is one."""
 
     failed = Signal(str)
     """One sentence about a plot or picture that cannot be shown."""
@@ -234,7 +220,7 @@ class RunView(QWidget):
         # children
         self.bar = QProgressBar()
         self.bar.setObjectName("train_progress")
-        self.bar.setRange(0, WHOLE)
+        self.bar.setRange(0, BAR_STEPS)
         self.facts = QLabel("")
         self.facts.setObjectName("train_facts")
         self.facts.setWordWrap(True)
@@ -258,7 +244,7 @@ class RunView(QWidget):
         self.curves.guard.failed.connect(self.failed)
 
     def show_run(self, run: PreparedRun) -> None:
-        """A run is about to take its first step."""
+        """Prepare for a run, before its first step."""
         self._guard.reset()
         self.curves.guard.reset()
         trainer = run.trainer
@@ -276,7 +262,7 @@ class RunView(QWidget):
             self.curves.add_history(run.history)
 
     def show_reports(self, reports: Sequence[StepReport]) -> None:
-        """Steps were made; what they brought is drawn by timers."""
+        """Take new reports; timers draw them."""
         self._report = reports[-1]
         with self._guard("The curves"):
             self.curves.add(reports)
@@ -300,23 +286,23 @@ class RunView(QWidget):
         self._show_progress()
 
     def _refresh(self) -> None:
-        """A few times a second: what is cheap, then napari's own dock."""
+        """Update the bar, then napari's activity dock."""
         self._show_progress()
-        share = 0.0 if self._report is None else self._report.progress
+        fraction = 0.0 if self._report is None else self._report.progress
         # Last: it lets napari process events.
         with self._guard("The progress in napari's dock"):
-            self._activity.show(share, f"SliceGAN: {self._state.value}")
+            self._activity.show(fraction, f"SliceGAN: {self._state.value}")
 
     def _show_progress(self) -> None:
         report, state = self._report, self._state
-        waits = report is None and state is RunState.PREPARING
-        # A range of nothing shows that there is work without an end in sight.
-        self.bar.setRange(0, 0 if waits else WHOLE)
+        is_busy = report is None and state is RunState.PREPARING
+        # An empty range makes a busy bar.
+        self.bar.setRange(0, 0 if is_busy else BAR_STEPS)
         if report is None:
             self.bar.setValue(0)
             self.bar.setFormat(state.value)
             return
-        self.bar.setValue(round(WHOLE * report.progress))
+        self.bar.setValue(round(BAR_STEPS * report.progress))
         self.bar.setFormat(_progress_text(report, state))
         self.facts.setText(_facts(report))
 
@@ -340,7 +326,7 @@ def _facts(report: StepReport) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Time as people write it: 48 s, 3:05 min, 2:10 h."""
+    """Format a duration: 48 s, 3:05 min, 2:10 h."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""The settings of a run: a preset, the few that matter, and all others folded away."""
+"""Settings of a run: a preset, the most important settings, and the others folded."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
 """Titles of the presets by what they make."""
 ONLY_FOR = {"slices": 3, "images": 2}
-"""Groups of settings that matter for one of these only."""
+"""Groups of settings that apply to one output dimension only."""
 FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")
 
 
 class PatchEditor(FieldEditor):
-    """One of the patch sizes that the networks can have."""
+    """Chooses a patch size that the networks can produce."""
 
     def __init__(self) -> None:
         # children
@@ -39,11 +39,11 @@ class PatchEditor(FieldEditor):
         self.box.currentIndexChanged.connect(lambda index: self.value_changed.emit())
 
     def value(self) -> int:
-        """Pixels."""
+        """Patch size in pixels."""
         return int(self.box.currentData())
 
     def set_value(self, value: int) -> None:
-        """Choose; a size that is not in the list is added to it."""
+        """Choose a size; adds it to the list if missing."""
         if self.box.findData(value) < 0:
             self.box.addItem(f"{value} pixels", value)
         self.box.setCurrentIndex(self.box.findData(value))
@@ -58,7 +58,7 @@ class PatchEditor(FieldEditor):
 
 
 def preset_box() -> ChoiceEditor:
-    """The presets under titles that cannot be chosen themselves."""
+    """List of presets, grouped under titles that cannot be chosen."""
     editor = ChoiceEditor({})
     box = editor.box
     model = box.model()
@@ -88,7 +88,7 @@ class TrainSettings(QWidget):
         self.summary.setWordWrap(True)
         self.device = ChoiceEditor({"auto": "Automatic"})
         self.patch = PatchEditor()
-        # Connected before the form, so that the form reads a latent size that fits.
+        # Connected before the form, so that the form reads the matching latent size.
         self.patch.value_changed.connect(self._fit_latent)
         self.patch.blockSignals(True)
         editors = {"device": self.device, "patch_size": self.patch}
@@ -133,16 +133,16 @@ class TrainSettings(QWidget):
 
     @property
     def dimensions(self) -> int:
-        """Of what is made: 3 for volumes, 2 for images, 1 for points."""
+        """Dimensions of the output: 3 for volumes, 2 for images, 1 for points."""
         rows = self.form.parts["architecture"]
         return dimensions_of(str(rows.editors["architecture"].value()))
 
     def set_micrograph(self, settings: MicrographSettings) -> None:
-        """Remember how the images were read; it belongs to the run's settings."""
+        """Set how the images were prepared; part of the settings of the run."""
         self._micrograph = settings
 
     def set_machine(self, machine: Machine) -> None:
-        """Offer the devices of this machine; torch is loaded now."""
+        """Offer the devices of this machine; called when torch is loaded."""
         best = next(iter(machine.devices.values()))
         names = {"auto": f"Automatic: {best}", **machine.devices}
         for value, name in names.items():
@@ -157,9 +157,9 @@ class TrainSettings(QWidget):
             self._show(self.value())
 
     def _use_preset(self) -> None:
-        """A preset brings all settings but those of images, device and previews.
+        """Apply a preset; keep the micrograph, the device and the monitor interval.
 
-        Previews of another kind take longer or shorter: their interval is the preset's.
+        A preset with another output dimension also sets the monitor interval.
         """
         entered, chosen = self.form.first.values(), preset(self.preset.value())
         same = chosen.architecture.dimensions == self.dimensions
@@ -176,7 +176,7 @@ class TrainSettings(QWidget):
         self.value_changed.emit(self.value())
 
     def _show_groups(self) -> None:
-        """Hide the settings of what is not made."""
+        """Hide the groups of other output dimensions."""
         for group, dimensions in ONLY_FOR.items():
             self.form.sections[group].setVisible(self.dimensions == dimensions)
 
@@ -188,7 +188,7 @@ class TrainSettings(QWidget):
         self._show_groups()
 
     def _sizes(self, config: RunConfig) -> dict[int, int]:
-        """Patch sizes that the networks can have, with their latent sizes."""
+        """Possible patch sizes of the networks, with their latent sizes."""
         if not self._knows_torch:
             return {}
         from napari_slicegan.training.estimates import patch_sizes
@@ -196,7 +196,7 @@ class TrainSettings(QWidget):
         return patch_sizes(config)
 
     def _fitted(self, config: RunConfig) -> RunConfig:
-        """The same settings with patch and latent size that belong together."""
+        """The settings with matching patch and latent size."""
         sizes = self._sizes(config)
         architecture = config.architecture
         wanted, latent = architecture.patch_size, architecture.latent_size
@@ -207,7 +207,7 @@ class TrainSettings(QWidget):
         return config.changed(patch_size=patch, latent_size=sizes[patch])
 
     def _fit_latent(self) -> None:
-        """Another patch size was chosen."""
+        """Set the latent size of the chosen patch size."""
         config = self.form.value()
         latent = self._sizes(config).get(self.patch.value())
         if latent is not None:

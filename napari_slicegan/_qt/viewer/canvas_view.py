@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.layer_picture import block_of_phases
+from napari_slicegan._qt.viewer.layer_picture import block_of_phases, label_colormap
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MARGIN = 0.08
 
 @dataclass(frozen=True)
 class FlatView:
-    """Where a viewer looks in 2-D."""
+    """Position and zoom of a viewer in 2-D."""
 
     point: tuple[float, ...]
     center: tuple[float, ...]
@@ -37,7 +37,7 @@ class Solo:
     Parameters
     ----------
     viewer
-        The viewer itself, no proxy of it: layers are compared.
+        The viewer, not a proxy: layers are compared.
     ndisplay
         3 for a volume; 2 for a picture, which is seen from above.
     """
@@ -70,7 +70,7 @@ class Solo:
             viewer.reset_view(reset_camera_angle=False)
 
     def end(self) -> None:
-        """Show what was hidden, and go back to 2-D if that was left."""
+        """Show the hidden layers and return to 2-D if it was left."""
         viewer, flat = self._viewer, self._flat
         hidden, self._hidden, self._flat = self._hidden, [], None
         if flat is not None and viewer.dims.ndisplay == self._ndisplay:
@@ -93,7 +93,7 @@ def camera_of(viewer: Viewer) -> Any:
 GRID = ("scale", "translate", "rotate", "shear", "affine", "units")
 BLOCK = "Whole volume"
 MADE_HERE = "slicegan view"
-"""Key of the metadata of layers that only show another one."""
+"""Metadata key of layers that only display another layer."""
 
 
 class CanvasView:
@@ -130,7 +130,7 @@ class CanvasView:
         self._keep_active()
 
     def layers(self) -> list[Layer]:
-        """Layers that this view made and that are still there."""
+        """Layers of this view that still exist."""
         made = (*self._planes, self._surface, self._block)
         return [layer for layer in made if layer is not None and self._has(layer)]
 
@@ -141,8 +141,8 @@ class CanvasView:
             plane.plane.position = tuple(float(place) for place in position)
         self._is_moving = False
 
-    def renew(self, picture: LayerPicture) -> None:
-        """Show other values of the same volume; a surface is to be shown again."""
+    def update(self, picture: LayerPicture) -> None:
+        """Show new values of the same volume; a surface must be shown again."""
         self._picture = picture
         for plane in self._planes:
             plane.data = picture.values
@@ -162,14 +162,14 @@ class CanvasView:
         self._show(self._surface)
 
     def show_whole(self) -> None:
-        """All voxels. The layer itself, unless napari would leave a phase out."""
+        """Show all voxels: the source layer, unless napari would hide a phase."""
         if self._picture.is_block and self._block is None:
             self._block = self._make_block()
             self._keep_active()
         self._show(self._source if self._block is None else self._block)
 
     def remove(self) -> None:
-        """Take away what was made and show the layer as it was."""
+        """Remove the layers of this view and restore the source layer."""
         for layer in self.layers():
             self._viewer.layers.remove(layer)
         self._source.visible = self._was_visible
@@ -178,7 +178,7 @@ class CanvasView:
         return any(other is layer for other in self._viewer.layers)
 
     def _keep_active(self) -> None:
-        """The tools stay those of the volume's own layer."""
+        """Keep the source layer selected."""
         self._viewer.layers.selection.active = self._source
 
     def _show(self, *shown: Layer) -> None:
@@ -217,7 +217,7 @@ class CanvasView:
         return layer
 
     def _dragged(self, number: int) -> None:
-        """Tell where a plane was dragged to."""
+        """Report the new position of a dragged plane."""
         if self._is_moving or not all(self._has(plane) for plane in self._planes):
             return
         places = [self._planes[i].plane.position[i] for i in range(3)]
@@ -257,14 +257,10 @@ class CanvasView:
         return self._add_labels(inside, {1: picture.colours[number]}, name)
 
     def _add_labels(self, values: Any, colours: dict[int, Any], name: str) -> Labels:
-        from napari.utils import DirectLabelColormap
-
-        shown: dict[int | None, Any] = {None: "transparent"}
-        shown |= dict(colours.items())
         return self._viewer.add_labels(
             values,
             name=name,
-            colormap=DirectLabelColormap(color_dict=shown),
+            colormap=label_colormap(colours),
             opacity=1,
             rendering="iso_categorical",
             **self._options,

@@ -1,4 +1,4 @@
-"""The endless volume as a layer: generated where the canvas looks, in a worker."""
+"""The endless volume as a layer: tiles in view are generated in a worker."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_slicegan._qt.viewer.canvas_view import camera_of
-from napari_slicegan._qt.viewer.layer_picture import LABELS, WHOLE_VOLUME
-from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes, label_colours
+from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.viewer.layer_picture import (
+    LABELS,
+    WHOLE_VOLUME,
+    label_colormap,
+)
+from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes
 from napari_slicegan._qt.worker import GenerationWorker
 
 if TYPE_CHECKING:
@@ -22,19 +27,18 @@ if TYPE_CHECKING:
     from napari_slicegan.runtime.progress import Progress
 
 PIXELS = 2
-"""Of the canvas for a voxel."""
+"""Canvas pixels per voxel."""
 IN_3D = (
-    "In 3-D an endless volume shows only what was looked at in 2-D; generate a volume "
-    "of a fixed size to see a whole block."
+    "In 3-D an endless volume shows only the parts already viewed in 2-D; generate a "
+    "volume of fixed size to see a whole block."
 )
 
 
 def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
-    """Add an endless volume and look at a piece near the middle of it, closely.
+    """Add an endless volume and zoom in on a tile near its middle.
 
-    The canvas shows what there is and never waits: what is missing is generated in a
-    worker and appears piece by piece. Farther away, and in 3-D, it shows only what was
-    looked at before.
+    The canvas never waits: missing tiles are generated in a worker and appear one by
+    one. Zoomed out, and in 3-D, it shows only tiles that were already generated.
     """
     # Loads torch.
     from napari_slicegan.generation.lazy import DeferredCut, viewer_levels
@@ -45,13 +49,16 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     trained = volume.plan.trained
     edge = trained.voxel_size_nm
     tiles = EndlessTiles(volume)
-    levels = viewer_levels(volume, tiles.ask)
+    levels = viewer_levels(volume, tiles.request)
     is_large = len(levels) > 1
     data = levels if is_large else levels[0]
     options = {"name": name, "multiscale": is_large, **grid_of(edge, 3)}
     if trained.transform.kind == "phases":
         layer = viewer.add_labels(
-            data, colormap=label_colours(trained.labels), opacity=1, **options
+            data,
+            colormap=label_colormap(phase_colours(trained.labels)),
+            opacity=1,
+            **options,
         )
     else:
         is_colour = trained.transform.kind == "colour"
@@ -62,48 +69,48 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     layer.metadata[WHOLE_VOLUME] = DeferredCut(volume)
     layer.editable = False
     _serve(viewer, layer, tiles, is_large)
-    _look_closely(viewer, volume.shape[:3], edge or 1.0)
+    _zoom_in(viewer, volume.shape[:3], edge or 1.0)
     return layer
 
 
 class EndlessTiles(QObject):
-    """Makes the pieces of an endless volume that are looked at, one after another.
+    """Generates the tiles in view of an endless volume, one after another.
 
-    Only those of the last view are made, the middle of it first.
+    Only tiles of the newest view are generated, its middle first.
     """
 
     made = Signal()
-    """Some pieces are there; on the main thread."""
+    """New tiles are ready; emitted on the main thread."""
     failed = Signal(str)
     """One sentence."""
-    _asked = Signal()
+    _requested = Signal()
 
     def __init__(self, volume: EndlessVolume) -> None:
         super().__init__()
         self._volume = volume
-        self._wanted: list[Spans] = []
+        self._queue: list[Spans] = []
         self._lock = threading.Lock()
         self._worker: GenerationWorker | None = None
         self._is_closed = self._has_failed = False
-        # Asked for while napari cuts a slice, perhaps in a thread of its own.
-        self._asked.connect(self._start, Qt.ConnectionType.QueuedConnection)
+        # Emitted while napari slices, possibly in another thread.
+        self._requested.connect(self._start, Qt.ConnectionType.QueuedConnection)
 
     @property
     def is_busy(self) -> bool:
-        """Whether pieces are being made."""
+        """Whether tiles are being generated."""
         return self._worker is not None
 
-    def ask(self, pieces: Sequence[Spans]) -> None:
-        """Make these pieces instead of those that were asked for before."""
+    def request(self, pieces: Sequence[Spans]) -> None:
+        """Generate these tiles in place of earlier requests."""
         with self._lock:
-            self._wanted = [*reversed(pieces)]
+            self._queue = [*reversed(pieces)]
         if pieces and not self._is_closed:
-            self._asked.emit()
+            self._requested.emit()
 
     def close(self) -> None:
-        """End after the piece that is being made; no piece is made afterwards."""
+        """Stop after the current tile."""
         self._is_closed = True
-        self.ask(())
+        self.request(())
         if self._worker is not None:
             self._worker.quit()
 
@@ -111,10 +118,10 @@ class EndlessTiles(QObject):
         if self._is_closed or self._worker is not None:
             return
         self._has_failed = False
-        # Unknown to napari's list of tasks: a view is nothing to keep a window open
-        # for. napari ends it all the same when the program ends.
+        # Not registered with napari, so closing needs no confirmation; napari still
+        # ends the worker when the program ends.
         worker = GenerationWorker(make_pieces, self._volume, self._next)
-        worker.yielded.connect(self._tell)
+        worker.yielded.connect(self._report)
         worker.errored.connect(self._fail)
         worker.finished.connect(self._finish)
         self._worker = worker
@@ -122,40 +129,40 @@ class EndlessTiles(QObject):
 
     def _next(self) -> Spans | None:
         with self._lock:
-            return self._wanted.pop() if self._wanted else None
+            return self._queue.pop() if self._queue else None
 
-    def _tell(self, share: float = 1.0) -> None:
+    def _report(self, share: float = 1.0) -> None:
         if not self._is_closed:
             self.made.emit()
 
     def _fail(self, fault: Exception) -> None:
         self._has_failed = True
-        self.ask(())
+        self.request(())
         if not self._is_closed:
             self.failed.emit(str(fault))
 
     def _finish(self) -> None:
         self._worker = None
-        # The last pieces may not have been told of, and the view may have moved since.
-        # What failed is tried again when the view moves, not without end.
+        # Report the last tiles; the view may have moved since. A failed tile is tried
+        # again only when the view moves.
         if not self._has_failed:
-            self._tell()
+            self._report()
 
 
 def make_pieces(
     volume: EndlessVolume, next_piece: Callable[[], Spans | None], progress: Progress
 ) -> None:
-    """Generate pieces in a worker's thread until none is wanted."""
+    """Generate tiles in a worker thread until the queue is empty."""
     while (piece := next_piece()) is not None:
         volume.make(piece)
         progress(1.0)
 
 
 def _serve(viewer: Viewer, layer: Layer, tiles: EndlessTiles, is_large: bool) -> None:
-    """Show pieces when they are made, as long as the layer is there."""
+    """Refresh the layer when tiles are ready, until it is removed."""
     from napari.utils.notifications import show_error, show_info
 
-    def renew() -> None:
+    def refresh() -> None:
         layer.refresh(extent=False)
 
     def explain(event: Event) -> None:
@@ -166,17 +173,17 @@ def _serve(viewer: Viewer, layer: Layer, tiles: EndlessTiles, is_large: bool) ->
         if event.value is layer:
             viewer.layers.events.removed.disconnect(end)
             viewer.dims.events.ndisplay.disconnect(explain)
-            tiles.made.disconnect(renew)
+            tiles.made.disconnect(refresh)
             tiles.close()
 
-    tiles.made.connect(renew)
+    tiles.made.connect(refresh)
     tiles.failed.connect(show_error)
     viewer.dims.events.ndisplay.connect(explain)
     viewer.layers.events.removed.connect(end)
 
 
-def _look_closely(viewer: Viewer, shape: tuple[int, ...], edge: float) -> None:
-    """Look at the middle of a piece: where four meet, each step costs four of them."""
+def _zoom_in(viewer: Viewer, shape: tuple[int, ...], edge: float) -> None:
+    """Zoom in on the middle of a tile: at a corner each view would need four."""
     from napari_slicegan.generation.lazy import SLICE
 
     pieces = [(n, min(SLICE, n)) for n in shape]
@@ -187,7 +194,7 @@ def _look_closely(viewer: Viewer, shape: tuple[int, ...], edge: float) -> None:
 
 
 def _limits(volume: EndlessVolume) -> tuple[float, float]:
-    """Whole range of the values; finding it out would generate them."""
+    """Full range of the values; measuring it would generate them."""
     transform = volume.plan.trained.transform
     low, high = getattr(transform, "low", 0.0), getattr(transform, "high", 1.0)
     return (float(low), float(high))

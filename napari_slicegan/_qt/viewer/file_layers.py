@@ -8,8 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_slicegan._qt.viewer.layer_picture import LABELS
-from napari_slicegan._qt.viewer.layers import grid_of, label_colours
+from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.viewer.layer_picture import LABELS, label_colormap
+from napari_slicegan._qt.viewer.layers import grid_of
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.generation.generate import generate
@@ -18,17 +19,19 @@ from napari_slicegan.sample_data import MODELS, SAMPLES, generator_path, path
 from napari_slicegan.volumes.ome_zarr import open_levels
 
 LayerData = tuple[Any, dict[str, Any], str]
+EDGE = 96
+"""Voxels per axis of a generated sample; takes a few seconds."""
 
 
 def read_pyramid(path: str | Path) -> list[LayerData]:
-    """Layer of a volume with its levels, read where the canvas looks.
+    """Multiscale layer of an OME-Zarr volume, read on demand.
 
-    Phases have their colours; what is not made yet is empty.
+    Phases have their colours; parts not yet written are empty.
 
     Raises
     ------
     ValueError
-        If it is no volume of this program's, or zarr is not installed.
+        If it was not written by this program, or zarr is not installed.
     """
     path = Path(path)
     levels, own = open_levels(path)
@@ -39,14 +42,13 @@ def read_pyramid(path: str | Path) -> list[LayerData]:
         **grid_of(own["voxel_size_nm"], 3),
     }
     if own["kind"] == "phases":
-        options |= {"colormap": label_colours(own["labels"]), "opacity": 1}
+        options |= {
+            "colormap": label_colormap(phase_colours(own["labels"])),
+            "opacity": 1,
+        }
         return [(levels, options, "labels")]
     options["rgb"] = own["kind"] == "colour"
     return [(levels, options, "image")]
-
-
-# Made in a few seconds.
-EDGE = 96
 
 
 def sample_layer(name: str) -> LayerData:
@@ -70,12 +72,9 @@ def _layer(
     values: NDArray[Any], title: str, labels: Sequence[int], edge_nm: float | None
 ) -> LayerData:
     """Layer of labels, or of an image if there are none."""
-    options: dict[str, Any] = {"name": title}
-    if edge_nm is not None:
-        options["scale"] = (edge_nm,) * values.ndim
-        options["units"] = ("nm",) * values.ndim
+    options: dict[str, Any] = {"name": title, **grid_of(edge_nm, values.ndim)}
     if not labels:
         return (values, options, "image")
-    options["colormap"] = label_colours([int(label) for label in labels])
+    options["colormap"] = label_colormap(phase_colours(labels))
     options |= {"opacity": 1, "rendering": "iso_categorical"}
     return (values, options, "labels")

@@ -1,4 +1,4 @@
-"""What the panels read from the viewer's layers: images, and what is drawn on them."""
+"""Input from the viewer's layers: images, and shapes drawn on them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def follow_list(viewer: Viewer, changed: Callable[..., Any]) -> None:
 
 
 def unfollow_list(viewer: Viewer, changed: Callable[..., Any]) -> None:
-    """The opposite of `follow_list`."""
+    """Undo `follow_list`."""
     for name in LIST_EVENTS:
         getattr(viewer.layers.events, name).disconnect(changed)
 
@@ -71,7 +71,7 @@ def is_new_micrograph(layer: Layer) -> bool:
 
 
 def source_of(layer: Layer) -> ImageSource:
-    """Pixels of a layer, its pixel size if its unit is one of length."""
+    """Pixels of a layer, with its pixel size if the unit is a length."""
     values = finest_data(layer)
     while len(values.shape) > 2 and values.shape[0] == 1:
         values = values[0]
@@ -91,7 +91,7 @@ def pixel_size_nm(layer: Layer) -> float | None:
 def draw_crop(
     viewer: Viewer, source: ImageSource, changed: Callable[[Crop], Any]
 ) -> None:
-    """Let the user draw a rectangle over an image; tells its rows and columns."""
+    """Let the user draw a rectangle; ``changed`` gets its rows and columns."""
     remove_crop(viewer)
     like = next((x for x in viewer.layers if x.data is source.values), None)
     grid = {"scale": like.scale[-2:], "units": like.units[-2:]} if like else {}
@@ -104,11 +104,11 @@ def draw_crop(
         **grid,
     )
     layer.mode = "add_rectangle"
-    layer.events.data.connect(lambda event: _tell(layer, source, changed))
+    layer.events.data.connect(lambda event: _report_crop(layer, source, changed))
 
 
 def remove_crop(viewer: Viewer) -> None:
-    """Take the rectangle away."""
+    """Remove the rectangle."""
     if CROP in viewer.layers:
         viewer.layers.remove(CROP)
 
@@ -116,10 +116,10 @@ def remove_crop(viewer: Viewer) -> None:
 def draw_box(
     viewer: Viewer, volume: Volume, changed: Callable[[Corner, Corner], Any]
 ) -> Shapes:
-    """Let the user draw rectangles in slices of a volume; tells the box in voxels.
+    """Let the user draw rectangles in slices; ``changed`` gets the box in voxels.
 
-    Along an axis that no rectangle spans, the box is as deep as the volume: one
-    rectangle is enough, a second one in another view makes it less deep.
+    Along an axis that no rectangle spans, the box is as deep as the volume; a second
+    rectangle in another view limits the depth.
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     if BOX in viewer.layers:
@@ -137,11 +137,11 @@ def draw_box(
         **grid,
     )
     layer.mode = "add_rectangle"
-    layer.events.data.connect(lambda event: _tell_box(layer, size, changed))
+    layer.events.data.connect(lambda event: _report_box(layer, size, changed))
     return layer
 
 
-def _tell_box(
+def _report_box(
     layer: Shapes, size: NDArray[np.intp], changed: Callable[[Corner, Corner], Any]
 ) -> None:
     low, high = np.zeros(3), size.astype(float)
@@ -157,8 +157,10 @@ def _tell_box(
         changed((a, b, c), (d, e, f))
 
 
-def _tell(layer: Shapes, source: ImageSource, changed: Callable[[Crop], Any]) -> None:
-    """Whole pixels within the image that the last rectangle covers."""
+def _report_crop(
+    layer: Shapes, source: ImageSource, changed: Callable[[Crop], Any]
+) -> None:
+    """Report the whole pixels that the last rectangle covers."""
     if not layer.data:
         return
     rectangle = np.asarray(layer.data[-1])[:, -2:]

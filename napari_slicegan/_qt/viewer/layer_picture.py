@@ -1,9 +1,9 @@
-"""A 3-D layer as numbers and colours, for its slices in the canvas and in the dock."""
+"""A 3-D layer as values and colours, for slices in the canvas and in the panel."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -24,26 +24,33 @@ from napari_slicegan.data.pixel_values import (
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.utils import DirectLabelColormap
     from PIL import Image
 
-# Larger volumes, on the disk or endless, are looked at in the canvas only.
+# Larger volumes, on disk or endless, are shown in the canvas only.
 MOST_VOXELS = 2**29
-# More than these take longer to read than the window can wait.
+# Larger layers are read in a worker thread.
 LONG_VOXELS = 2**24
+PLANE_AXES: dict[Axis, tuple[Axis, Axis]] = {
+    "z": ("y", "x"),
+    "y": ("z", "x"),
+    "x": ("z", "y"),
+}
+"""Axes of the rows and columns of a plane, by its viewing direction."""
 CYCLE = 15
 """Colours of many objects."""
 SAMPLE_EDGE = 64
-"""Voxels per axis that a palette is made of."""
+"""Voxels per axis sampled for a colour palette."""
 BACKGROUND: Colour = (0.16, 0.17, 0.2, 1.0)
 LABELS = "phase labels"
-"""Key of a layer's metadata: all phases of its material, also absent ones."""
+"""Metadata key: all phases of the material, also absent ones."""
 WHOLE_VOLUME = "whole volume"
-"""Key of the metadata of an endless layer: the array that generates what is read."""
+"""Metadata key of an endless layer: the array that generates voxels when read."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerPicture:
-    """What is drawn of a volume.
+    """Values and colours of a volume.
 
     Attributes
     ----------
@@ -72,7 +79,7 @@ class LayerPicture:
 
     @property
     def is_block(self) -> bool:
-        """Whether each voxel belongs to a phase that can be seen."""
+        """Whether all voxels belong to visible phases."""
         colours = self.colours
         if colours is None or not self.labels:
             return False
@@ -112,7 +119,7 @@ class LayerPicture:
 
 
 def is_volume_layer(layer: Layer) -> bool:
-    """Whether a layer is one 3-D image or set of labels that the memory can hold."""
+    """Whether a layer is a 3-D Image or Labels layer that fits into memory."""
     from napari.layers import Image, Labels
 
     if not isinstance(layer, Image | Labels) or layer.ndim != 3:
@@ -121,7 +128,7 @@ def is_volume_layer(layer: Layer) -> bool:
 
 
 def finest_data(layer: Layer) -> Any:
-    """All values of a layer, as an array; of an endless one reading generates them."""
+    """All values of a layer as an array; reading an endless one generates them."""
     if WHOLE_VOLUME in layer.metadata:
         return layer.metadata[WHOLE_VOLUME]
     return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
@@ -129,7 +136,7 @@ def finest_data(layer: Layer) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What is to be read of a layer; `read` needs neither the layer nor its thread.
+    """Input of `read`, which can run in a thread without the layer.
 
     Attributes
     ----------
@@ -158,7 +165,7 @@ class Reading:
 
     @property
     def is_long(self) -> bool:
-        """Whether reading takes longer than the window can wait for it."""
+        """Whether the layer must be read in a worker thread."""
         is_there = isinstance(self.data, np.ndarray)
         return not is_there or math.prod(self.data.shape[:3]) > LONG_VOXELS
 
@@ -186,9 +193,9 @@ class ReadValues:
 
 
 def read(reading: Reading) -> ReadValues:
-    """Read the values and bring them to one byte a voxel, except gray values.
+    """Read the values as one byte per voxel, except gray values.
 
-    Takes no more memory than that beside the layer's own array.
+    Needs no further memory beyond the layer's own array.
     """
     values = np.asarray(reading.data)
     if reading.is_rgb:
@@ -203,12 +210,12 @@ def read(reading: Reading) -> ReadValues:
 
 
 def picture_of(layer: Layer, made: ReadValues | None = None) -> LayerPicture:
-    """Picture of a 3-D Image or Labels layer, whoever made it; main thread only.
+    """Picture of any 3-D Image or Labels layer; main thread only.
 
     Parameters
     ----------
     made
-        What was read of it; reads it if left out.
+        Values already read; by default they are read here.
     """
     from napari.layers import Labels
 
@@ -226,8 +233,17 @@ def picture_of(layer: Layer, made: ReadValues | None = None) -> LayerPicture:
     )
 
 
+def label_colormap(colours: Mapping[int, Any]) -> DirectLabelColormap:
+    """Colormap of a Labels layer; other labels are transparent."""
+    from napari.utils import DirectLabelColormap
+
+    shown: dict[int | None, Any] = {None: "transparent"}
+    shown |= dict(colours.items())
+    return DirectLabelColormap(color_dict=shown)
+
+
 def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, Any]:
-    """Options of an Image layer that shows numbers as an opaque block of colours."""
+    """Options of an Image layer that shows labels as an opaque block."""
     from napari.utils import Colormap
 
     # A value at the lower limit is drawn as a hole, so the limits begin further down.
@@ -249,7 +265,7 @@ def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, 
 
 
 def _read_colours(rgb: NDArray[Any]) -> ReadValues:
-    """Canvas planes have one number for each voxel: that of a colour in a palette."""
+    """Quantise colours to a palette: canvas planes take one value per voxel."""
     from PIL import Image
 
     white = 255.0 if rgb.dtype == np.uint8 else float(max(rgb.max(), 1))
@@ -264,7 +280,7 @@ def _read_colours(rgb: NDArray[Any]) -> ReadValues:
 
 
 def _palette(rgb: NDArray[Any], white: float) -> Image.Image:
-    """The colours of some of the voxels stand for all of them."""
+    """Palette of a sample of the voxels."""
     from PIL import Image
 
     z, y, x = (-(-n // SAMPLE_EDGE) for n in rgb.shape[:3])
@@ -281,7 +297,7 @@ def _bytes_of(colours: NDArray[Any], white: float) -> NDArray[np.uint8]:
 
 
 def _cycled(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Many objects: neighbouring numbers differ; none is told apart by its colour."""
+    """Cycle the labels of many objects through a few numbers; neighbours differ."""
     index = np.zeros(values.shape, np.uint8)
     for place in parts_of(values.shape):
         part = values[place]
@@ -290,9 +306,9 @@ def _cycled(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _colours(layer: Layer, labels: Sequence[int] | None) -> NDArray[np.float64]:
-    """Colours of phases, or those that stand for many objects in turn.
+    """Colours of phases, or the cycled colours of many objects.
 
-    Of a Labels layer its own ones; a background without a colour is dark.
+    A Labels layer keeps its own colours; a transparent background is dark.
     """
     from napari.layers import Labels
 

@@ -10,11 +10,14 @@ import numpy as np
 
 from napari_slicegan._qt.viewer.canvas_view import Solo
 from napari_slicegan._qt.viewer.colours import phase_colours
-from napari_slicegan._qt.viewer.layer_picture import LABELS, block_of_phases
+from napari_slicegan._qt.viewer.layer_picture import (
+    LABELS,
+    block_of_phases,
+    label_colormap,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
-    from napari.utils import DirectLabelColormap
     from napari.utils.events import Event
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -43,14 +46,14 @@ def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
 def show_segmentation(
     viewer: Viewer, micrographs: Sequence[Micrograph], settings: MicrographSettings
 ) -> None:
-    """Lay phases over the images they were made of, in place of older ones.
+    """Show segmented phases over their images, replacing older ones.
 
     Parameters
     ----------
     micrographs
-        Phases; none to take them away.
+        Phases; empty to remove them.
     settings
-        How they were made: where the crop begins, and the scale.
+        Settings of the segmentation: origin of the crop, and scale.
     """
     wanted = {f"{PHASES} of {each.name}": each for each in micrographs}
     for layer in [*viewer.layers]:
@@ -59,8 +62,8 @@ def show_segmentation(
     for name, each in wanted.items():
         place = _place(each, settings)
         if name in viewer.layers:
-            # What the user chose, for example to hide it, stays.
-            _renew_labels(viewer.layers[name], each, place)
+            # Keep the user's choices, such as hidden.
+            _update_labels(viewer.layers[name], each, place)
             continue
         active = viewer.layers.selection.active
         layer = _add(
@@ -73,17 +76,17 @@ def show_segmentation(
             **place,
         )
         layer.opacity = OVERLAY
-        # The image stays the one that buttons and tools are about.
+        # The image stays active.
         if active is not None:
             viewer.layers.selection.active = active
 
 
 def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
-    """Show how a run stands: one layer, whose voxels are replaced.
+    """Show the preview of a run in one layer, whose voxels are replaced.
 
-    It is alone in the canvas until it is removed, or others are shown by the user.
+    Other layers are hidden until it is removed.
     """
-    # The viewer itself: layers of napari's proxies never compare equal.
+    # Unwrapped: layers of napari's viewer proxy never compare equal.
     viewer = getattr(viewer, "__wrapped__", viewer)
     if PREVIEW in viewer.layers:
         layer = viewer.layers[PREVIEW]
@@ -116,9 +119,9 @@ def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
 
 
 def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
-    """Show how a run of images or points stands, [rows, columns(, 3)].
+    """Show the preview of a run of images or points, [rows, columns(, 3)].
 
-    As `add_or_update_preview`, but flat.
+    Like `add_or_update_preview`, in 2-D.
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     if PREVIEW in viewer.layers:
@@ -176,14 +179,14 @@ def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Laye
 
 
 def _shades(colour: bool, limits: tuple[float, float] = WHOLE) -> dict[str, Any]:
-    """Known limits: else the first picture, which shows noise, would decide them."""
+    """Fixed limits: the first preview shows noise and must not set them."""
     return {"rgb": True} if colour else {"contrast_limits": limits}
 
 
 def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
     """Add a volume with its phase values, colours and scale.
 
-    Other volumes are at the same place, so they are hidden.
+    Other volumes are hidden, as they overlap.
     """
     hide_volumes(viewer)
     grid = grid_of(volume.voxel_size_nm, 3)
@@ -200,7 +203,7 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
 
 
 def _add_solid(viewer: Viewer, volume: Volume, name: str = PREVIEW) -> Image:
-    """A block: napari draws labels of zero as if nothing were there."""
+    """Add as an image: napari draws label 0 as empty."""
     return viewer.add_image(
         volume.values,
         rgb=volume.kind == "colour",
@@ -218,7 +221,7 @@ def _solid_options(volume: Volume) -> dict[str, Any]:
 
 
 def hide_volumes(viewer: Viewer) -> None:
-    """They are all at the same place."""
+    """Hide all volumes, which overlap."""
     for layer in viewer.layers:
         if layer.ndim >= 3:
             layer.visible = False
@@ -248,28 +251,19 @@ def _add(
         return viewer.add_image(values, rgb=kind == "colour", **options)
     return viewer.add_labels(
         values,
-        colormap=label_colours(labels),
+        colormap=label_colormap(phase_colours(labels)),
         opacity=1,
         rendering="iso_categorical",
         **options,
     )
 
 
-def _renew_labels(layer: Labels, phases: Micrograph, place: dict[str, Any]) -> None:
-    """Put other phases into a layer."""
+def _update_labels(layer: Labels, phases: Micrograph, place: dict[str, Any]) -> None:
+    """Replace the phases of a layer."""
     layer.data = phases.values
-    layer.colormap = label_colours(phases.labels)
+    layer.colormap = label_colormap(phase_colours(phases.labels))
     for name, value in place.items():
         setattr(layer, name, value)
-
-
-def label_colours(labels: Sequence[int]) -> DirectLabelColormap:
-    """Colours of phases for a Labels layer."""
-    from napari.utils import DirectLabelColormap
-
-    colours: dict[int | None, Any] = {None: "transparent"}
-    colours |= dict(phase_colours(labels).items())
-    return DirectLabelColormap(color_dict=colours)
 
 
 def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:

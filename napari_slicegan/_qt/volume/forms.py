@@ -1,4 +1,4 @@
-"""Forms: the volume or the images to generate."""
+"""Forms for the volume or the images to generate."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import SeedEditor
+from napari_slicegan._qt.widgets.basics import SeedEditor, decimal_box
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.runtime.quantities import voxels_in_words
 
 MAX_VOXELS = 16_384
+MAX_COUNT = 100_000
 NM_UM = 10_000.0
 
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """Volume that is wanted, as `VolumePlan` takes it.
+    """Arguments of `VolumePlan` for the volume to generate.
 
     Attributes
     ----------
     endless
-        Whether it is generated where it is looked at, instead of as a whole.
+        Whether it is generated on demand, where it is viewed.
     """
 
     size: tuple[int, int, int] = (128, 128, 128)
@@ -40,7 +41,7 @@ class GenerationRequest:
 
 
 class GenerationForm(QWidget):
-    """Edits a `GenerationRequest`; voxels and lengths follow each other."""
+    """Edits a `GenerationRequest`; voxels and lengths are kept in step."""
 
     value_changed = Signal(object)
 
@@ -54,15 +55,15 @@ class GenerationForm(QWidget):
         self.lengths = {axis: self._length_box(axis) for axis in AXES}
         self.periodic = {axis: self._periodic_box(axis) for axis in AXES}
         self.seed = SeedEditor("volume")
-        self.endless = QCheckBox("Endless (generated as you look)")
+        self.endless = QCheckBox("Endless (generated on demand)")
         self.endless.setObjectName("endless")
         self.endless.setToolTip(
-            "Shows a volume of any size at once, slice by slice; nothing of it is kept "
-            "but what was looked at last."
+            "Shows a volume of any size at once and generates the viewed slices; "
+            "only the most recent ones are kept."
         )
         self.amount = QLabel()
         # layout
-        self._lay_out()
+        self._build_layout()
         # signals
         for axis in AXES:
             self.voxels[axis].valueChanged.connect(self._changed)
@@ -76,7 +77,7 @@ class GenerationForm(QWidget):
         self.endless.toggled.connect(self._changed)
         self._changed()
 
-    def _lay_out(self) -> None:
+    def _build_layout(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for column, title in enumerate(("Voxels", "Length", "Periodic"), start=1):
@@ -94,7 +95,7 @@ class GenerationForm(QWidget):
         grid.setColumnStretch(2, 1)
 
     def value(self) -> GenerationRequest:
-        """What is asked for."""
+        """The request."""
         z, y, x = (self.voxels[axis].value() for axis in AXES)
         periodic = "".join(a for a in AXES if self.periodic[a].isChecked())
         endless = self.endless.isChecked()
@@ -109,13 +110,13 @@ class GenerationForm(QWidget):
         self.endless.setChecked(request.endless)
 
     def set_generator(self, voxel_size_nm: float | None, scale: int) -> None:
-        """Size of a voxel, and the number of voxels that a period is a multiple of."""
+        """Set the voxel size, and the voxels per latent step."""
         self._voxel_size_nm, self._scale = voxel_size_nm, scale
         for axis in AXES:
             self._round(axis)
 
     def _unit(self) -> tuple[float, str]:
-        """Nanometres in the unit of the lengths, and its name."""
+        """Unit of the lengths in nanometres, and its symbol."""
         size = self._voxel_size_nm or 1.0
         if size * max(self.value().size) < NM_UM:
             return 1.0, "nm"
@@ -127,7 +128,7 @@ class GenerationForm(QWidget):
             box = self.lengths[axis]
             box.setEnabled(size is not None)
             box.setSuffix(f" {unit}" if size is not None else "")
-            # Zero stands for "not known".
+            # Zero is displayed as "not known".
             box.setValue(self.voxels[axis].value() * size / factor if size else 0)
         z, y, x = self.value().size
         self.amount.setText(voxels_in_words(z * y * x))
@@ -141,7 +142,7 @@ class GenerationForm(QWidget):
         self._round(axis)
 
     def _round(self, axis: Axis) -> None:
-        """A period is a whole number of latent steps."""
+        """Round a periodic axis to a whole number of latent steps."""
         box = self.voxels[axis]
         if self.periodic[axis].isChecked():
             box.setSingleStep(self._scale)
@@ -159,32 +160,26 @@ class GenerationForm(QWidget):
         return box
 
     def _length_box(self, axis: Axis) -> QDoubleSpinBox:
-        box = QDoubleSpinBox()
-        box.setObjectName(f"length_{axis}")
-        box.setRange(0, 1e12)
-        box.setDecimals(2)
+        tip = f"Size of the volume along {axis}, rounded to whole voxels."
+        box = decimal_box(f"length_{axis}", 0, 1e12, 0, step=1, tip=tip)
         box.setSpecialValueText("not known")
-        box.setToolTip(f"Size of the volume along {axis}; whole voxels.")
         return box
 
     def _periodic_box(self, axis: Axis) -> QCheckBox:
         box = QCheckBox()
         box.setObjectName(f"periodic_{axis}")
-        box.setToolTip(f"Opposite faces along {axis} join without a seam.")
+        box.setToolTip(f"Makes opposite faces along {axis} match seamlessly.")
         return box
-
-
-MAX_COUNT = 100_000
 
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """Images that are wanted, as `generate_images` takes it.
+    """Arguments of `generate_images` for the images to generate.
 
     Attributes
     ----------
     as_sheet
-        Shown side by side; otherwise as a stack with a slider.
+        Whether they are shown side by side instead of as a stack.
     """
 
     count: int = 64
@@ -216,7 +211,7 @@ class SampleForm(QWidget):
         self.set_value(SampleRequest())
 
     def value(self) -> SampleRequest:
-        """What is asked for."""
+        """The request."""
         return SampleRequest(
             self.count.value(), self.seed.value(), self.as_sheet.isChecked()
         )

@@ -1,4 +1,4 @@
-"""Jobs of the Generate panel: functions that workers call in their threads."""
+"""Jobs of the Volume panel: functions that workers call in their threads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Request = GenerationRequest | SampleRequest
 
-# Smaller than the engine's: a tile is the time that "Cancel" takes.
+# Smaller than the engine's default: Cancel takes effect after a tile.
 TILE_LATENTS = 5
 
 
@@ -28,7 +28,7 @@ def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
     """Load a generator; importing torch for it takes seconds."""
     from napari_slicegan.models.generator_file import load_any_generator
 
-    # Where a load that was given up ends.
+    # A cancelled load ends here.
     yield
     return load_any_generator(path)
 
@@ -68,14 +68,14 @@ def generate_volume(
             "volume or close other programs."
         ) from None
     finally:
-        # The panel keeps the network; the memory of a GPU is for those who compute.
+        # The panel keeps the network; GPU memory is released.
         trained.network.to("cpu")
 
 
 def endless_volume(
     trained: TrainedGenerator, request: GenerationRequest, device: str = "auto"
 ) -> EndlessVolume:
-    """A volume that is generated where it is looked at, by a network of its own.
+    """A volume generated on demand, by a copy of the network.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def endless_volume(
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.runtime.devices import choose_device
 
-    # The panel's network moves from device to device, and on to other runs.
+    # The panel's own network is moved between devices.
     network = copy.deepcopy(trained.network).to(choose_device(device))
     own = dataclasses.replace(trained, network=network)
     return EndlessVolume(VolumePlan(own, request.size, request.seed, request.periodic))
@@ -98,7 +98,7 @@ def draw_samples(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Sheet:
-    """Generate images, some at a time.
+    """Generate images in batches.
 
     Raises
     ------
@@ -126,4 +126,4 @@ WORK: Mapping[type[Request], Callable[..., Any]] = {
     GenerationRequest: generate_volume,
     SampleRequest: draw_samples,
 }
-"""What is done for each kind of request."""
+"""Function for each kind of request."""

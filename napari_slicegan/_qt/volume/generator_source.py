@@ -1,4 +1,4 @@
-"""Where volumes and images come from: a generator, loaded beside the window."""
+"""Chooses and loads the generator, in a worker thread."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from napari_slicegan.config import dimensions_of
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
 
-NOTHING = "No generator loaded."
-MADE = {2: "images", 1: "points"}
+NO_GENERATOR = "No generator loaded."
+OUTPUTS = {2: "images", 1: "points"}
 
 
 class GeneratorSource(QGroupBox):
-    """Holds a generator; loading another one keeps the old one until it is there."""
+    """Holds a generator; it stays until another one is loaded."""
 
     changed = Signal()
-    """Another generator is held, or loading began or ended."""
+    """Another generator was loaded, or loading began or ended."""
     failed = Signal(str)
     """One sentence."""
 
@@ -40,10 +40,10 @@ class GeneratorSource(QGroupBox):
         self.setObjectName("generator_source")
         self._trained: TrainedNetwork | None = None
         self._origin = ""
-        self._wish = 0
+        self._request = 0
         self._workers: dict[int, SteeredWorker] = {}
         # children
-        self.facts = QLabel(NOTHING)
+        self.facts = QLabel(NO_GENERATOR)
         self.facts.setObjectName("generator_facts")
         self.facts.setWordWrap(True)
         self.open_run = button("open_run", "Open run...", "Folder of a training run.")
@@ -62,26 +62,26 @@ class GeneratorSource(QGroupBox):
         self.open_file.clicked.connect(lambda checked: self._browse_file())
 
     def value(self) -> TrainedNetwork | None:
-        """The generator; None as long as there is none."""
+        """The generator; None before one is loaded."""
         return self._trained
 
     def add_row(self, row: QHBoxLayout) -> None:
-        """Put further places that a generator can come from below."""
+        """Add a row below, for other sources of generators."""
         self._column.addLayout(row)
 
     @property
     def is_loading(self) -> bool:
-        """Whether the generator that was wished for last is still on its way."""
-        return self._wish in self._workers
+        """Whether the generator requested last is still being loaded."""
+        return self._request in self._workers
 
     def load(self, path: str | Path) -> None:
-        """Load a run folder or a generator in a thread; the last wish counts."""
-        self._give_up()
-        number = self._wish
-        # Not one of napari's tasks: closing need not ask about it.
+        """Load a run folder or generator file in a thread; the last request counts."""
+        self._cancel()
+        number = self._request
+        # Not registered with napari, so closing needs no confirmation.
         worker = SteeredWorker(load, path)
         worker.returned.connect(lambda trained: self._take(number, trained, str(path)))
-        worker.errored.connect(lambda fault: self._tell(number, str(fault)))
+        worker.errored.connect(lambda fault: self._fail(number, str(fault)))
         worker.finished.connect(lambda: self._end(number))
         self._workers[number] = worker
         self.facts.setText(f"Loading {Path(path).name} ...")
@@ -89,34 +89,31 @@ class GeneratorSource(QGroupBox):
         worker.start()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Give up loading; those that are still at it."""
-        self._give_up()
+        """Cancel loading; return the workers that are still running."""
+        self._cancel()
         return [*self._workers.values()]
 
-    def _give_up(self) -> None:
-        self._wish += 1
+    def _cancel(self) -> None:
+        self._request += 1
         for worker in self._workers.values():
             worker.quit()
 
     def _take(self, number: int, trained: TrainedNetwork, origin: str) -> None:
-        if number == self._wish:
+        if number == self._request:
             self._trained, self._origin = trained, origin
 
-    def _tell(self, number: int, sentence: str) -> None:
-        if number == self._wish:
+    def _fail(self, number: int, sentence: str) -> None:
+        if number == self._request:
             self.failed.emit(sentence)
 
     def _end(self, number: int) -> None:
         del self._workers[number]
-        if number == self._wish:
+        if number == self._request:
             self._show()
 
     def _show(self) -> None:
         trained = self._trained
-        if trained is None:
-            self.facts.setText(NOTHING)
-        else:
-            self.facts.setText(_facts(trained))
+        self.facts.setText(NO_GENERATOR if trained is None else _facts(trained))
         self.facts.setToolTip(self._origin)
         self.changed.emit()
 
@@ -136,8 +133,11 @@ class GeneratorSource(QGroupBox):
 def _facts(trained: TrainedNetwork) -> str:
     architecture = trained.network.spec.architecture
     if dimensions_of(architecture) < 3:
-        made = MADE[dimensions_of(architecture)]
-        return f"Trained on {trained.name}: makes {made}, architecture {architecture}."
+        output = OUTPUTS[dimensions_of(architecture)]
+        return (
+            f"Trained on {trained.name}: generates {output}, architecture "
+            f"{architecture}."
+        )
     size = trained.voxel_size_nm
     known = "not known" if size is None else f"{size:g} nm"
     return f"Trained on {trained.name}: {trained.transform.kind}, voxel size {known}."

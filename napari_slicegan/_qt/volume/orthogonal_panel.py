@@ -1,4 +1,4 @@
-"""Orthogonal slices of any 3-D layer: in the canvas and as flat views."""
+"""Orthogonal slices of any 3-D layer, in the canvas and as 2-D views."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
@@ -26,7 +25,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     read,
 )
 from napari_slicegan._qt.volume.slice_views import SliceViews
-from napari_slicegan._qt.widgets.basics import MessageLine, button
+from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.progress import TaskRow
 
 if TYPE_CHECKING:
@@ -40,40 +39,37 @@ SLICES, SURFACE, WHOLE = "Slices", "Surface", "Full volume"
 
 
 class OrthogonalPanel(QGroupBox):
-    """Chooses a layer and what is shown of it."""
+    """Shows a layer as slices, as a surface or whole."""
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__("Orthogonal slices", parent)
         self.setObjectName("orthogonal_slices")
-        # The viewer itself: napari hands out proxies, whose layers never compare equal.
+        # Unwrapped: layers of napari's viewer proxy never compare equal.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
         self._layer: Layer | None = None
         self._picture: LayerPicture | None = None
         self._canvas: CanvasView | None = None
-        # A layer that is to be read, or is being read, beside the window.
+        # Layers waiting to be read, and being read, in a worker thread.
         self._next: Layer | None = None
         self._being_read: Layer | None = None
         self._solo = Solo(self._viewer)
         # children
-        self.layer_choice = QComboBox()
-        self.layer_choice.setObjectName("orthogonal_layer")
-        self.layer_choice.setToolTip("Any 3-D Image or Labels layer of the viewer.")
+        self.layer_choice = choice_box(
+            "orthogonal_layer", tip="Any 3-D Image or Labels layer of the viewer."
+        )
         self.show_button = button(
-            "show_slices", "Show slices", "Cut the volume along z, y and x."
+            "show_slices", "Show slices", "Show slices along z, y and x."
         )
         self.hide_button = button("remove_slices", "Remove slices")
-        self.mode = QComboBox()
-        self.mode.setObjectName("volume_mode")
-        self.mode.addItems([SLICES, SURFACE, WHOLE])
-        self.mode.setToolTip("What the 3-D canvas shows.")
-        self.phase = QComboBox()
-        self.phase.setObjectName("surface_phase")
-        self.phase.setToolTip("Phase whose surface is shown.")
+        self.mode = choice_box(
+            "volume_mode", (SLICES, SURFACE, WHOLE), "Display mode of the 3-D canvas."
+        )
+        self.phase = choice_box("surface_phase", tip="Phase whose surface is shown.")
         self.views = SliceViews()
         self.message = MessageLine("orthogonal_message")
         self.task = TaskRow()
         # layout
-        self._lay_out()
+        self._build_layout()
         # signals
         self.show_button.clicked.connect(lambda checked: self.show_slices())
         self.hide_button.clicked.connect(lambda checked: self.remove_slices())
@@ -86,7 +82,7 @@ class OrthogonalPanel(QGroupBox):
         self._list_layers()
         self._show_state()
 
-    def _lay_out(self) -> None:
+    def _build_layout(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.show_button)
         buttons.addWidget(self.hide_button)
@@ -102,9 +98,9 @@ class OrthogonalPanel(QGroupBox):
         layout.addWidget(self.views)
 
     def show_slices(self, layer: Layer | None = None) -> None:
-        """Show the planes of a layer, by default of the one that is chosen.
+        """Show slices of a layer, by default the chosen one.
 
-        A large one is read beside the window first.
+        A large layer is read in a worker thread first.
         """
         layer = layer if layer is not None else self._chosen()
         self.message.clear()
@@ -113,17 +109,17 @@ class OrthogonalPanel(QGroupBox):
                 "Expected a 3-D layer; generate a volume or open one first."
             )
             return
-        # Of a proxy the layer itself.
+        # Unwrap napari's proxy.
         layer = getattr(layer, "__wrapped__", layer)
         reading = Reading.of(layer)
         if reading.is_long:
-            self._read_beside(layer)
+            self._read_in_thread(layer)
         else:
-            self._give_up_reading()
+            self._cancel_reading()
             self._show(layer, picture_of(layer, read(reading)))
 
-    def _read_beside(self, layer: Layer) -> None:
-        """Read a layer in a worker; what was asked for before is given up."""
+    def _read_in_thread(self, layer: Layer) -> None:
+        """Read a layer in a worker thread; cancels an earlier request."""
         self._next = layer
         self.task.cancel()
         self._read_next()
@@ -136,39 +132,39 @@ class OrthogonalPanel(QGroupBox):
         reading = Reading.of(layer)
         self.task.run(
             f"Reading {layer.name}",
-            lambda made: self._take(layer, reading, made),
+            lambda made: self._show_read(layer, reading, made),
             _read_in_worker,
             reading,
         )
 
-    def _give_up_reading(self) -> None:
+    def _cancel_reading(self) -> None:
         self._next = self._being_read = None
         self.task.cancel()
 
-    def _take(self, layer: Layer, reading: Reading, made: ReadValues) -> None:
-        """Show what was read, unless it is not wanted or not there any more."""
+    def _show_read(self, layer: Layer, reading: Reading, made: ReadValues) -> None:
+        """Show the values that were read, unless the request is outdated."""
         if layer is not self._being_read or not any(
             other is layer for other in self._viewer.layers
         ):
             return
         if Reading.of(layer).data is not reading.data:
-            self._read_beside(layer)
+            self._read_in_thread(layer)
             return
         self._being_read = None
         picture = picture_of(layer, made)
         if layer is self._layer:
-            self._renew_with(layer, picture)
+            self._update_picture(layer, picture)
         else:
             self._show(layer, picture)
 
     def _show(self, layer: Layer, picture: LayerPicture) -> None:
-        self._take_away()
+        self._remove_canvas_view()
         self._layer, self._picture = layer, picture
         self._canvas = CanvasView(
             self._viewer, layer, self._picture, self.views.set_value
         )
         self._solo.begin(layer)
-        layer.events.data.connect(self._renew)
+        layer.events.data.connect(self._update)
         self._list_layers()
         self.layer_choice.setCurrentText(layer.name)
         self._fill_phases()
@@ -178,33 +174,33 @@ class OrthogonalPanel(QGroupBox):
         self._show_state()
 
     def remove_slices(self) -> None:
-        """Take the planes away; the viewer is as it was before them."""
-        self._give_up_reading()
-        self._take_away()
+        """Remove the slices and restore the viewer."""
+        self._cancel_reading()
+        self._remove_canvas_view()
         self._solo.end()
         self.views.set_picture(None)
         self._show_state()
 
-    def _take_away(self) -> None:
+    def _remove_canvas_view(self) -> None:
         canvas, self._canvas = self._canvas, None
         if self._layer is not None:
-            self._layer.events.data.disconnect(self._renew)
+            self._layer.events.data.disconnect(self._update)
         self._layer = self._picture = None
         if canvas is not None:
             canvas.remove()
 
-    def _renew(self, event: Any = None) -> None:
-        """The layer has got other values, as that of a run's preview does."""
+    def _update(self, event: Any = None) -> None:
+        """Show new values of the layer, such as those of a preview."""
         layer = self._layer
         if layer is None:
             return
         reading = Reading.of(layer)
         if reading.is_long:
-            self._read_beside(layer)
+            self._read_in_thread(layer)
         else:
-            self._renew_with(layer, picture_of(layer, read(reading)))
+            self._update_picture(layer, picture_of(layer, read(reading)))
 
-    def _renew_with(self, layer: Layer, picture: LayerPicture) -> None:
+    def _update_picture(self, layer: Layer, picture: LayerPicture) -> None:
         canvas, before = self._canvas, self._picture
         if canvas is None or before is None:
             return
@@ -212,13 +208,13 @@ class OrthogonalPanel(QGroupBox):
             self._show(layer, picture)
             return
         self._picture = picture
-        canvas.renew(picture)
-        self.views.renew_picture(picture)
+        canvas.update(picture)
+        self.views.update_picture(picture)
         if self.mode.currentText() == SURFACE:
             self._apply_mode()
 
-    def _scroll_here(self) -> None:
-        """Bring the views into sight, where the panel is in a scroll area."""
+    def _scroll_to_views(self) -> None:
+        """Scroll to the views if the panel is in a scroll area."""
         parent = self.parentWidget()
         while parent is not None and not isinstance(parent, QScrollArea):
             parent = parent.parentWidget()
@@ -226,15 +222,15 @@ class OrthogonalPanel(QGroupBox):
             parent.ensureWidgetVisible(self.views)
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask the reading beside the window to end; those that are still at it."""
-        self._give_up_reading()
+        """Cancel reading; return the workers that are still running."""
+        self._cancel_reading()
         return self.task.end_work()
 
     def release(self) -> None:
-        """Let go of the viewer; what is shown stays."""
+        """Disconnect from the viewer; the layers stay."""
         layer_inputs.unfollow_list(self._viewer, self._list_layers)
         if self._layer is not None:
-            self._layer.events.data.disconnect(self._renew)
+            self._layer.events.data.disconnect(self._update)
 
     def _apply_mode(self) -> None:
         canvas, mode = self._canvas, self.mode.currentText()
@@ -247,8 +243,8 @@ class OrthogonalPanel(QGroupBox):
             canvas.show_surface(self.phase.currentData())
         else:
             canvas.show_whole()
-        # When the views have got their place.
-        QTimer.singleShot(0, self._scroll_here)
+        # After the views have been laid out.
+        QTimer.singleShot(0, self._scroll_to_views)
 
     def _fill_phases(self) -> None:
         labels = self._picture.labels if self._picture is not None else ()
@@ -256,7 +252,7 @@ class OrthogonalPanel(QGroupBox):
         self.phase.clear()
         for label in labels:
             self.phase.addItem(f"Phase {label}", label)
-        # The first phase is most often the matrix around the others.
+        # The first phase is usually the matrix.
         self.phase.setCurrentIndex(len(labels) - 1)
         self.phase.blockSignals(False)
 
@@ -269,7 +265,7 @@ class OrthogonalPanel(QGroupBox):
         return self._viewer.layers[name] if name in self._viewer.layers else None
 
     def _list_layers(self, event: Any = None) -> None:
-        """Follow the layer list; slices of a layer that is gone go too."""
+        """Follow the layer list; remove the slices of a deleted layer."""
         layers = [*self._viewer.layers]
         canvas = self._canvas
         if canvas is not None and not any(x is self._layer for x in layers):

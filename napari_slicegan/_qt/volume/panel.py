@@ -1,4 +1,4 @@
-"""Third panel: generate volumes or images from a trained run, look, save."""
+"""The Volume panel: generate, view and save volumes or images."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ VOLUME, SAMPLES = "Volume", "Samples"
 
 
 class VolumePanel(DropTarget, QWidget):
-    """From a trained generator to a volume of any size, or to images."""
+    """Generates volumes of any size, or images, from a trained generator."""
 
     volume_made = Signal(object)
     samples_made = Signal(object)
     """Sheet, of a generator of images."""
     product_changed = Signal(str)
-    """`VOLUME` or `SAMPLES`: what the generator makes."""
+    """`VOLUME` or `SAMPLES`: output of the generator."""
     failed = Signal(str)
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
@@ -64,15 +64,15 @@ class VolumePanel(DropTarget, QWidget):
         self.form = GenerationForm()
         self.samples = SampleForm()
         self.generate_button = button(
-            "generate", "Generate", "Make it and show it as a layer."
+            "generate", "Generate", "Generate and show as a layer."
         )
-        self.cancel_button = button("cancel", "Cancel", "Stop after this piece.")
+        self.cancel_button = button("cancel", "Cancel", "Stop after the current tile.")
         self.progress = GenerationProgress()
-        self.save_button = button("save_volume", "Save...", "What was made last.")
+        self.save_button = button("save_volume", "Save...", "Save the last result.")
         self.message = MessageLine("volume_message")
         self.orthogonal = OrthogonalPanel(viewer)
         # layout
-        self._lay_out()
+        self._build_layout()
         # signals
         self.source.changed.connect(self._generator_changed)
         self.source.failed.connect(self._fail)
@@ -84,28 +84,28 @@ class VolumePanel(DropTarget, QWidget):
 
     @property
     def product(self) -> str:
-        """What the generator makes; volumes as long as there is none."""
+        """Output of the generator; volumes before one is loaded."""
         return self.box.title()
 
     def value(self) -> Request:
-        """What is asked for."""
+        """The request."""
         form = self.form if self.product == VOLUME else self.samples
         return form.value()
 
     def set_value(self, request: Request) -> None:
-        """Ask for a volume, or for images."""
+        """Show a request for a volume or images."""
         if isinstance(request, GenerationRequest):
             self.form.set_value(request)
         else:
             self.samples.set_value(request)
 
     def set_run(self, path: str | Path) -> None:
-        """Load the generator of a run folder, or of its own file, beside the window."""
+        """Load a generator from a run folder or generator file, in a thread."""
         self.message.clear()
         self.source.load(path)
 
     def generate(self) -> None:
-        """Generate in the background; what is made becomes a layer."""
+        """Generate in a thread and show the result as a layer."""
         if self._worker is not None:
             return
         self.message.clear()
@@ -119,7 +119,7 @@ class VolumePanel(DropTarget, QWidget):
         self._request = self.value()
         worker = generation_worker(trained, self._request)
         worker.yielded.connect(self.progress.set_share)
-        worker.returned.connect(self._take)
+        worker.returned.connect(self._show_result)
         worker.errored.connect(self._errored)
         worker.aborted.connect(self._aborted)
         worker.finished.connect(self._finish)
@@ -129,13 +129,13 @@ class VolumePanel(DropTarget, QWidget):
         worker.start()
 
     def cancel(self) -> None:
-        """End the generation after the piece it is at."""
+        """Stop after the current tile."""
         if self._worker is not None:
             self.cancel_button.setEnabled(False)
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Ask the work beside the window to end; those that are still at it."""
+        """Cancel all work; return the workers that are still running."""
         self.cancel()
         own = [] if self._worker is None else [self._worker]
         return [*own, *self.source.end_work(), *self.orthogonal.end_work()]
@@ -145,10 +145,10 @@ class VolumePanel(DropTarget, QWidget):
         self.orthogonal.show_slices()
 
     def save(self, path: str | Path) -> None:
-        """Write what was made last; the ending says how."""
+        """Save the last result; the file extension sets the format."""
         self.message.clear()
         if self._made is None:
-            self._fail("Expected something to save, got nothing; generate it first.")
+            self._fail("Expected a result to save, got none; generate one first.")
             return
         try:
             self._made.save(path)
@@ -158,10 +158,10 @@ class VolumePanel(DropTarget, QWidget):
         self.message.show_text(f"Saved {path}")
 
     def take_files(self, paths: list[Path]) -> None:
-        """Load the run folder or generator that was dropped."""
+        """Load a dropped run folder or generator file."""
         self.set_run(paths[0])
 
-    def _lay_out(self) -> None:
+    def _build_layout(self) -> None:
         running = QHBoxLayout()
         running.addWidget(self.generate_button)
         running.addWidget(self.cancel_button)
@@ -189,15 +189,15 @@ class VolumePanel(DropTarget, QWidget):
         self._show_state()
 
     def _show_product(self, product: str) -> None:
-        """Offer what the generator makes."""
+        """Show the form for the output of the generator."""
         self.box.setTitle(product)
         self.samples.setVisible(product == SAMPLES)
         for widget in (self.form, self.orthogonal):
             widget.setVisible(product == VOLUME)
         self.product_changed.emit(product)
 
-    def _take(self, made: Any) -> None:
-        """Show what was made as a layer."""
+    def _show_result(self, made: Any) -> None:
+        """Show the result as a layer."""
         request = self._request
         if isinstance(request, GenerationRequest) and request.endless:
             size = " x ".join(map(str, request.size))

@@ -1,18 +1,21 @@
-"""Three flat views of a volume with a crosshair; a click in one moves all."""
+"""Three 2-D views of a volume with a crosshair; a click in one moves all."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 
+from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
+from napari_slicegan._qt.widgets.basics import rgb_image
 from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from napari_slicegan._qt.viewer.layer_picture import LayerPicture
 
 Position = tuple[int, int, int]
@@ -20,16 +23,10 @@ Position = tuple[int, int, int]
 SMALLEST = 80
 # Okabe and Ito's, as in the report.
 AXIS_COLOURS: dict[Axis, str] = {"z": "#56B4E9", "y": "#E69F00", "x": "#00B98A"}
-# What the rows and columns of a plane are, by the axis it is seen along.
-ROWS_COLUMNS: dict[Axis, tuple[Axis, Axis]] = {
-    "z": ("y", "x"),
-    "y": ("z", "x"),
-    "x": ("z", "y"),
-}
 
 
 class SliceView(QWidget):
-    """One plane of the volume and the lines in which the two others cut it."""
+    """One plane of the volume, with the traces of the two others."""
 
     picked = Signal(int, int)
 
@@ -40,7 +37,7 @@ class SliceView(QWidget):
         self._image = QImage()
         self._cross = (0, 0)
         self._edges = (1.0, 1.0)
-        rows, columns = ROWS_COLUMNS[axis]
+        rows, columns = PLANE_AXES[axis]
         self.setToolTip(
             f"Seen along {axis}: {rows} downwards, {columns} to the right. Click or "
             "drag to move the planes."
@@ -55,12 +52,7 @@ class SliceView(QWidget):
         self, rgb: NDArray[np.uint8], edges: tuple[float, float], cross: tuple[int, int]
     ) -> None:
         """Show colours, ``[rows, columns, 3]``, of pixels with these edges."""
-        rows, columns = rgb.shape[:2]
-        data = np.ascontiguousarray(rgb)
-        line = 3 * columns
-        image = QImage(data.data, columns, rows, line, QImage.Format.Format_RGB888)
-        # The copy owns its pixels; the array does not outlive this call.
-        self._image, self._edges, self._cross = image.copy(), edges, cross
+        self._image, self._edges, self._cross = rgb_image(rgb), edges, cross
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -72,7 +64,7 @@ class SliceView(QWidget):
         return width
 
     def frame(self) -> QRectF:
-        """Where the plane is drawn: as large as fits, in the shape it has."""
+        """Rectangle of the plane: as large as fits, with its aspect ratio."""
         high = max(self._image.height() * self._edges[0], 1e-12)
         wide = max(self._image.width() * self._edges[1], 1e-12)
         zoom = min(self.width() / wide, self.height() / high)
@@ -97,7 +89,7 @@ class SliceView(QWidget):
         frame = self.frame()
         painter.drawImage(frame, self._image)
         centre = self.point_of(*self._cross)
-        rows, columns = ROWS_COLUMNS[self.axis]
+        rows, columns = PLANE_AXES[self.axis]
         painter.setPen(QPen(QColor(AXIS_COLOURS[rows]), 1.5))
         painter.drawLine(
             QPointF(frame.left(), centre.y()), QPointF(frame.right(), centre.y())
@@ -145,7 +137,7 @@ class SliceViews(QWidget):
         self.places = {axis: QLabel() for axis in AXES}
         for axis, slider in self.sliders.items():
             slider.setObjectName(f"plane_{axis}")
-            slider.setToolTip(f"Place of the plane seen along {axis}.")
+            slider.setToolTip(f"Position of the plane seen along {axis}.")
         # layout
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -173,7 +165,7 @@ class SliceViews(QWidget):
         )
 
     def set_value(self, position: Position) -> None:
-        """Move the planes; what is outside the volume goes to its border."""
+        """Move the planes; positions are clipped to the volume."""
         before = self.value()
         for axis, place in zip(AXES, position, strict=True):
             self.sliders[axis].blockSignals(True)
@@ -184,7 +176,7 @@ class SliceViews(QWidget):
             self.value_changed.emit(self.value())
 
     def set_picture(self, picture: LayerPicture | None) -> None:
-        """Show another volume, from its middle."""
+        """Show another volume at its middle; None hides the views."""
         self._picture = picture
         self.setVisible(picture is not None)
         if picture is None:
@@ -196,8 +188,8 @@ class SliceViews(QWidget):
             self.sliders[axis].blockSignals(False)
         self._draw()
 
-    def renew_picture(self, picture: LayerPicture) -> None:
-        """Show other values of a volume of the same shape, at the same place."""
+    def update_picture(self, picture: LayerPicture) -> None:
+        """Show new values of a volume of the same shape."""
         self._picture = picture
         self._draw()
 
@@ -207,7 +199,7 @@ class SliceViews(QWidget):
 
     def _picked(self, axis: Axis, row: int, column: int) -> None:
         place: dict[str, Any] = dict(zip(AXES, self.value(), strict=True))
-        rows, columns = ROWS_COLUMNS[axis]
+        rows, columns = PLANE_AXES[axis]
         place[rows], place[columns] = row, column
         self.set_value((place["z"], place["y"], place["x"]))
 
@@ -218,7 +210,7 @@ class SliceViews(QWidget):
         place = dict(zip(AXES, self.value(), strict=True))
         edge = dict(zip(AXES, picture.edges, strict=True))
         for axis, view in self.views.items():
-            rows, columns = ROWS_COLUMNS[axis]
+            rows, columns = PLANE_AXES[axis]
             view.set_plane(
                 picture.plane(axis, place[axis]),
                 (edge[rows], edge[columns]),
@@ -229,8 +221,8 @@ class SliceViews(QWidget):
 
 
 def _title(axis: Axis) -> QLabel:
-    """Axis that a plane is seen along, and where its rows and columns go."""
-    rows, columns = ROWS_COLUMNS[axis]
+    """Viewing axis of a plane, with the directions of its rows and columns."""
+    rows, columns = PLANE_AXES[axis]
     down, right = "\N{DOWNWARDS ARROW}", "\N{RIGHTWARDS ARROW}"
     return QLabel(
         f"<b style='color: {AXIS_COLOURS[axis]}'>along {axis}</b> "
@@ -239,7 +231,7 @@ def _title(axis: Axis) -> QLabel:
 
 
 def _length(length: float, unit: str) -> str:
-    """Length in a readable unit; nothing where only voxels are known."""
+    """Length in a readable unit; empty if the voxel size is not known."""
     if unit == "px":
         return ""
     if unit == "nm" and length >= 1e4:

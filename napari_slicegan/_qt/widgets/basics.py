@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPen, QPixmap
+from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -25,6 +26,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from qtpy.QtCore import QMimeData
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
     from qtpy.QtWidgets import QLayout
@@ -102,6 +104,15 @@ def row(*parts: QWidget | str) -> QHBoxLayout:
         else:
             layout.addWidget(part, 1)
     return layout
+
+
+def rgb_image(rgb: NDArray[np.uint8]) -> QImage:
+    """Return a Qt image of RGB values, uint8 ``[rows, columns, 3]``."""
+    rows, columns = rgb.shape[:2]
+    data = np.ascontiguousarray(rgb)
+    image = QImage(data.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+    # The copy owns its pixels; the array does not outlive this call.
+    return image.copy()
 
 
 class MessageLine(QLabel):

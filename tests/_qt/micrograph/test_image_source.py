@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from napari_slicegan.sample_data import path as sample_path
 
-from napari_slicegan._qt.micrograph.image_source import ImageSource, attempt, understand
+from napari_slicegan._qt.micrograph.image_source import (
+    ImageSource,
+    prepare_images,
+    try_prepare,
+)
 from napari_slicegan.config import AXES, Axis, MicrographSettings
 from tests.toys import TOY_LABELS, TOY_PATCH, phases_image, smooth_field
 
@@ -25,15 +29,11 @@ def test_reads_a_file_with_its_pixel_size() -> None:
     assert not gold.is_volume
 
 
-def test_layer_without_pixel_size_asks_the_header_of_its_file() -> None:
-    file = sample_path("nanoporous_gold")
-    layer = ImageSource(np.zeros((4, 4)), "layer", None, file)
+def test_pixel_size_of_a_layer_comes_from_its_file(tmp_path: Path) -> None:
+    layer = ImageSource(np.zeros((4, 4)), "layer", None, sample_path("nanoporous_gold"))
     assert layer.known_size() == pytest.approx(0.543)
-
-
-def test_a_file_of_another_format_tells_no_size(tmp_path: Path) -> None:
     file = tmp_path / "other.czi"
-    file.write_bytes(b"something that only another reader knows")
+    file.write_bytes(b"a format of another reader")
     assert ImageSource(np.zeros((4, 4)), "layer", None, file).known_size() is None
 
 
@@ -43,10 +43,10 @@ def test_colour_is_no_volume() -> None:
 
 
 def test_isotropic_material() -> None:
-    understood = understand({"z": (source(),)}, SETTINGS, TOY_PATCH)
-    assert understood.images.material == "isotropic"
-    assert understood.images.labels == TOY_LABELS
-    shares = [understood.fractions["z"][label][0] for label in TOY_LABELS]
+    prepared = prepare_images({"z": (source(),)}, SETTINGS, TOY_PATCH)
+    assert prepared.images.material == "isotropic"
+    assert prepared.images.labels == TOY_LABELS
+    shares = [prepared.fractions["z"][label][0] for label in TOY_LABELS]
     assert sum(shares) == pytest.approx(1)
 
 
@@ -54,14 +54,14 @@ def test_three_views() -> None:
     views: dict[Axis, tuple[ImageSource, ...]] = {
         axis: (source(seed),) for seed, axis in enumerate(AXES)
     }
-    images = understand(views, SETTINGS, TOY_PATCH).images
+    images = prepare_images(views, SETTINGS, TOY_PATCH).images
     assert images.material == "anisotropic"
     assert [image.name for image in images] == ["toy 0", "toy 1", "toy 2"]
 
 
 def test_a_lone_volume_is_cut_along_all_axes() -> None:
     views = {"z": (source(0, 20, 24, 28),), "y": (), "x": ()}
-    images = understand(views, SETTINGS, TOY_PATCH).images  # type: ignore[arg-type]
+    images = prepare_images(views, SETTINGS, TOY_PATCH).images  # type: ignore[arg-type]
     # Seen along x: rows Z (20), columns Y (24).
     assert images.views["x"][0].planes("x").shape == (28, 20, 24)
 
@@ -69,19 +69,19 @@ def test_a_lone_volume_is_cut_along_all_axes() -> None:
 def test_segmentation_makes_phases_of_gray_values() -> None:
     gray = ImageSource(smooth_field(64, 64).astype(np.float32), "gray")
     otsu = MicrographSettings(segmentation="otsu")
-    assert understand({"z": (gray,)}, otsu, TOY_PATCH).images.labels == (0, 1)
-    assert understand({"z": (gray,)}, SETTINGS, TOY_PATCH).fractions == {}
+    assert prepare_images({"z": (gray,)}, otsu, TOY_PATCH).images.labels == (0, 1)
+    assert prepare_images({"z": (gray,)}, SETTINGS, TOY_PATCH).fractions == {}
 
 
-def test_faults_become_one_sentence() -> None:
+def test_errors_are_part_of_the_outcome() -> None:
     flat = ImageSource(np.zeros((64, 64)), "flat")
-    made = attempt(7, {"z": (flat,)}, SETTINGS, TOY_PATCH)
-    assert made.number == 7
-    assert made.understood is None
-    assert "flat" in made.fault
-    assert "same value" in made.fault
+    outcome = try_prepare(7, {"z": (flat,)}, SETTINGS, TOY_PATCH)
+    assert outcome.number == 7
+    assert outcome.prepared is None
+    assert "flat" in outcome.fault
+    assert "same value" in outcome.fault
 
 
 def test_warnings_follow_the_patch() -> None:
-    assert understand({"z": (source(),)}, SETTINGS, 48).warnings
-    assert understand({"z": (source(0, 160, 160),)}, SETTINGS, 16).warnings == ()
+    assert prepare_images({"z": (source(),)}, SETTINGS, 48).warnings
+    assert prepare_images({"z": (source(0, 160, 160),)}, SETTINGS, 16).warnings == ()

@@ -1,4 +1,4 @@
-"""Inputs and read-outs of the Micrograph panel, each by itself."""
+"""Inputs and read-outs of the Micrograph panel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_slicegan._qt.micrograph.controls import (
     SegmentationControls,
 )
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
-from napari_slicegan._qt.micrograph.image_source import ImageSource, understand
+from napari_slicegan._qt.micrograph.image_source import ImageSource, prepare_images
 from napari_slicegan.config import MicrographSettings
 from tests.toys import TOY_LABELS, phases_image
 
@@ -57,6 +57,8 @@ def test_found_size_is_shown_but_not_typed(size: PixelSizeEditor) -> None:
     size.set_found(1500.0)
     assert (size.box.value(), size.unit.currentText()) == (1.5, "µm")
     assert size.origin.text() == "from the file"
+    size.unit.setCurrentText("nm")
+    assert size.box.value() == 1500
     assert size.value() is None
 
 
@@ -79,29 +81,16 @@ def test_zero_returns_to_the_file(size: PixelSizeEditor) -> None:
     assert size.box.value() == 100
 
 
-def test_other_unit_converts_what_was_found(size: PixelSizeEditor) -> None:
-    size.set_found(1500.0)
-    size.unit.setCurrentText("nm")
-    assert size.box.value() == 1500
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        MicrographSettings(),
+def test_controls_round_trip(controls: SegmentationControls) -> None:
+    for settings in (
         MicrographSettings(segmentation="thresholds", thresholds=(80.5, 120.0)),
-        MicrographSettings(denoise="median", denoise_radius=3, rescale=0.5),
         MicrographSettings(segmentation="multi-otsu", n_phases=4, crop=(0, 9, 2, 30)),
-    ],
-)
-def test_controls_give_back_what_they_show(
-    controls: SegmentationControls, settings: MicrographSettings
-) -> None:
-    controls.set_value(settings)
-    assert controls.value() == settings
+    ):
+        controls.set_value(settings)
+        assert controls.value() == settings
 
 
-def test_only_what_matters_is_shown(controls: SegmentationControls) -> None:
+def test_irrelevant_settings_are_hidden(controls: SegmentationControls) -> None:
     rows = controls.rows.editors
     assert rows["n_phases"].isHidden()
     rows["segmentation"].set_value("multi-otsu")
@@ -109,7 +98,7 @@ def test_only_what_matters_is_shown(controls: SegmentationControls) -> None:
     assert rows["thresholds"].isHidden()
 
 
-def test_wrong_thresholds_are_told_in_place(
+def test_invalid_thresholds_are_reported_in_place(
     controls: SegmentationControls, qtbot: QtBot
 ) -> None:
     controls.rows.editors["segmentation"].set_value("thresholds")
@@ -132,7 +121,7 @@ def test_crop_and_whole_image(controls: SegmentationControls, qtbot: QtBot) -> N
 def test_facts_of_an_image(facts: ImageFacts) -> None:
     image = phases_image(48, 64)
     source = ImageSource(image.values, "toy", 5.0)
-    facts.show_facts(understand({"z": (source,)}, MicrographSettings(), 16))
+    facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 16))
     # 48 pixels of 5 nm are 240 nm, 64 are 320 nm.
     assert text_of(facts, "image_size") == "48 x 64 pixels, 240 x 320 nm"
     assert text_of(facts, "image_kind") == "2 phases"
@@ -142,9 +131,9 @@ def test_facts_of_an_image(facts: ImageFacts) -> None:
     assert shown.startswith(f"{share:.3f} ± 0.")
 
 
-def test_facts_are_taken_back(facts: ImageFacts) -> None:
+def test_facts_are_cleared(facts: ImageFacts) -> None:
     source = ImageSource(phases_image(48, 64).values, "toy", 5.0)
-    facts.show_facts(understand({"z": (source,)}, MicrographSettings(), 64))
+    facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 64))
     assert "at least 64 x 64" in facts.warnings.text()
     facts.show_facts(None)
     assert text_of(facts, "image_size") == "-"

@@ -108,13 +108,11 @@ def test_scale_of_a_layer_is_the_pixel_size(
     assert images.pixel_size_nm == pytest.approx(20)
 
 
-def test_nothing_selected_is_told_in_place(
-    panel: MicrographPanel, qtbot: QtBot
-) -> None:
-    with qtbot.waitSignal(panel.failed) as told:
+def test_an_empty_selection_is_reported(panel: MicrographPanel, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(panel.failed) as failed:
         panel.use_selected_layers()
-    assert "Image or Labels layer" in told.args[0]
-    assert panel.message.text() == told.args[0]
+    assert "Image or Labels layer" in failed.args[0]
+    assert panel.message.text() == failed.args[0]
 
 
 def test_image_opened_in_the_window_is_taken(
@@ -151,7 +149,7 @@ def test_three_views(panel: MicrographPanel, qtbot: QtBot) -> None:
     assert images.pixel_size_nm == pytest.approx(700)
 
 
-def test_unreadable_file_is_told_and_leaves_the_panel_usable(
+def test_unreadable_file_is_reported_and_leaves_the_panel_usable(
     panel: MicrographPanel, qtbot: QtBot, tmp_path: Path, gray_file: Path
 ) -> None:
     broken = tmp_path / "broken.tif"
@@ -184,19 +182,19 @@ def test_a_late_failure_of_earlier_images_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first of two attempts fails when the second has long been shown."""
-    understand = image_source.understand
+    prepare_images = image_source.prepare_images
     late, ended = threading.Event(), threading.Event()
     calls = []
 
-    def first_fails(*args: Any) -> image_source.Understood:
+    def first_fails(*args: Any) -> image_source.PreparedImages:
         calls.append(args)
         if len(calls) > 1:
-            return understand(*args)
+            return prepare_images(*args)
         assert late.wait(20)
         ended.set()
         raise RuntimeError("slow and wrong")
 
-    monkeypatch.setattr(image_source, "understand", first_fails)
+    monkeypatch.setattr(image_source, "prepare_images", first_fails)
     panel.open_files("z", [gray_file])
     qtbot.waitUntil(lambda: len(calls) == 1, timeout=20_000)
     images = images_after(panel, qtbot, lambda: panel.set_patch_size(32))

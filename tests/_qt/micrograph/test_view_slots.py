@@ -32,14 +32,22 @@ def slots(qtbot: QtBot) -> ViewSlots:
     return slots
 
 
-def test_isotropic_has_one_slot(slots: ViewSlots) -> None:
+def test_isotropic_slot_holds_images_until_cleared(
+    slots: ViewSlots, qtbot: QtBot
+) -> None:
     assert slots.is_empty()
     slots.put("z", [FLAT])
     assert slots.value() == {"z": (FLAT,)}
     assert slots.is_complete()
+    content = slots.single.findChild(QLabel, "content_any")
+    assert content is not None
+    assert content.text() == "flat: 20 x 30 pixels"
+    with qtbot.waitSignal(slots.changed):
+        slots.single.clear_button.click()
+    assert slots.is_empty()
 
 
-def test_anisotropic_needs_three(slots: ViewSlots) -> None:
+def test_anisotropic_needs_three_images_or_a_volume(slots: ViewSlots) -> None:
     slots.put("z", [FLAT])
     slots.set_anisotropic(True)
     assert not slots.is_complete()
@@ -47,47 +55,26 @@ def test_anisotropic_needs_three(slots: ViewSlots) -> None:
     slots.put("x", [FLAT])
     assert slots.is_complete()
     assert list(slots.value()) == list(AXES)
-
-
-def test_one_volume_shows_all_directions(slots: ViewSlots) -> None:
-    slots.set_anisotropic(True)
-    slots.put("z", [CUBE])
+    for axis, images in (("z", [CUBE]), ("y", []), ("x", [])):
+        slots.put(axis, images)  # type: ignore[arg-type]
     assert slots.is_complete()
-
-
-def test_says_what_is_in_it(slots: ViewSlots) -> None:
-    slots.put("z", [FLAT])
-    content = slots.single.findChild(QLabel, "content_any")
-    assert content is not None
-    assert content.text() == "flat: 20 x 30 pixels"
-
-
-def test_clear_button_empties(slots: ViewSlots, qtbot: QtBot) -> None:
-    slots.put("z", [FLAT])
-    with qtbot.waitSignal(slots.changed):
-        slots.single.clear_button.click()
-    assert slots.is_empty()
 
 
 def test_buttons_name_their_axis(slots: ViewSlots, qtbot: QtBot) -> None:
     for axis, slot in slots.views.items():
-        with qtbot.waitSignal(slots.layer_wanted) as wanted:
+        with qtbot.waitSignal(slots.layer_requested) as signal:
             slot.layer_button.click()
-        assert wanted.args == [axis]
+        assert signal.args == [axis]
 
 
-def test_names_tell_the_slot(slots: ViewSlots) -> None:
+def test_slot_by_file_name_else_the_first_free(slots: ViewSlots) -> None:
     slots.set_anisotropic(True)
     assert slots.axis_for("fibres_x.tif") == "x"
     assert slots.axis_for("steel Y.png") == "y"
-    # No name: the first that is free.
     assert slots.axis_for("steel.png") == "z"
     slots.put("z", [FLAT])
     assert slots.axis_for("steel.png") == "y"
-
-
-def test_full_slot_is_not_offered(slots: ViewSlots) -> None:
-    slots.put("z", [FLAT])
+    slots.set_anisotropic(False)
     assert slots.axis_for("another.tif") is None
 
 
@@ -101,6 +88,6 @@ def test_files_can_be_dropped(slots: ViewSlots, qtbot: QtBot, tmp_path: Path) ->
         Qt.MouseButton.LeftButton,
         Qt.KeyboardModifier.NoModifier,
     )
-    with qtbot.waitSignal(slots.files_wanted) as wanted:
+    with qtbot.waitSignal(slots.files_requested) as signal:
         slots.views["y"].dropEvent(event)
-    assert wanted.args == ["y", [tmp_path / "a.tif"]]
+    assert signal.args == ["y", [tmp_path / "a.tif"]]

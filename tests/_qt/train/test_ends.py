@@ -1,4 +1,4 @@
-"""How runs of the Train panel end: by faults, by closing, and without a trace."""
+"""How a run in the Train panel ends: faults, closing, released memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.train_panel_toys import (
     LONG,
-    Told,
+    SignalLog,
     click,
     reach,
     steps,
@@ -48,12 +48,12 @@ def panel(
 
 
 @pytest.fixture
-def told(panel: TrainPanel) -> Told:
-    return Told(panel)
+def log(panel: TrainPanel) -> SignalLog:
+    return SignalLog(panel)
 
 
-def test_pictures_that_fail_do_not_stop_the_panel(
-    qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_a_failing_preview_does_not_stop_the_run(
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plots and preview fail all the time: reported once each, the run is whole."""
 
@@ -68,14 +68,14 @@ def test_pictures_that_fail_do_not_stop_the_panel(
     click(panel, "start")
     reach(qtbot, panel, RunState.FINISHED)
     assert panel.settings.isEnabled()
-    assert [reason for reason, _ in told.ends] == [FinishReason.STEPS]
-    assert told.reports[-1].step == 6
+    assert [reason for reason, _ in log.ends] == [FinishReason.STEPS]
+    assert log.reports[-1].step == 6
     assert sum("The preview" in sentence for sentence in shown) == 1
     assert len(shown) == len({*shown})
 
 
 def test_faults_of_the_monitoring_are_shown(
-    qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -83,12 +83,12 @@ def test_faults_of_the_monitoring_are_shown(
     monkeypatch.setattr(RunFolder, "write_preview", full)
     click(panel, "start")
     qtbot.waitUntil(lambda: "No space left" in panel.message.text(), timeout=LONG)
-    steps(qtbot, told, 2)
+    steps(qtbot, log, 2)
     assert panel.state is RunState.RUNNING
 
 
 def test_a_fault_is_one_sentence_and_the_panel_stays_usable(
-    qtbot: QtBot, panel: TrainPanel, told: Told, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_memory(self: AdversarialStep, *args: Any) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
@@ -97,26 +97,26 @@ def test_a_fault_is_one_sentence_and_the_panel_stays_usable(
         patch.setattr(AdversarialStep, "step", out_of_memory)
         panel.start()
         reach(qtbot, panel, RunState.FAILED)
-    assert told.faults == [panel.message.text()]
-    assert "lower 'Generator batch size'" in told.faults[0]
+    assert log.faults == [panel.message.text()]
+    assert "lower 'Generator batch size'" in log.faults[0]
     assert panel.settings.isEnabled()
     qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
     click(panel, "start")
-    steps(qtbot, told, 1)
+    steps(qtbot, log, 1)
 
 
-def test_settings_that_do_not_fit_are_told(
-    qtbot: QtBot, panel: TrainPanel, told: Told, tmp_path: Path
+def test_impossible_settings_are_reported(
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, tmp_path: Path
 ) -> None:
     panel.set_value(panel.value().changed(latent_size=5))
     panel.start()
     reach(qtbot, panel, RunState.FAILED)
     assert "Latent size" in panel.message.text()
-    # Nothing is written for a run that cannot be.
+    # A run that cannot start leaves no folder.
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_folder_that_is_no_run_is_told(
+def test_a_folder_without_a_run_is_reported(
     qtbot: QtBot, panel: TrainPanel, tmp_path: Path
 ) -> None:
     panel.continue_run(tmp_path)
@@ -126,12 +126,12 @@ def test_a_folder_that_is_no_run_is_told(
 
 @pytest.mark.parametrize("moment", ["preparing", "running", "paused"])
 def test_closing_stops_saves_and_leaves_no_thread(
-    qtbot: QtBot, panel: TrainPanel, told: Told, moment: str
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, moment: str
 ) -> None:
     before = threading.active_count()
     panel.start()
     if moment != "preparing":
-        steps(qtbot, told, 3)
+        steps(qtbot, log, 3)
     if moment == "paused":
         panel.pause()
         reach(qtbot, panel, RunState.PAUSED)
@@ -143,20 +143,20 @@ def test_closing_stops_saves_and_leaves_no_thread(
     # A pool keeps its idle threads for a while; nothing else is new.
     pool.clear()
     assert threading.active_count() <= before + pool.maxThreadCount()
-    ((reason, path),) = told.ends
+    ((reason, path),) = log.ends
     assert reason is FinishReason.STOPPED
     if moment != "preparing":
-        last = told.reports[-1].step
+        last = log.reports[-1].step
         newest = RunFolder.open(path).checkpoints()[0]
         assert newest.name == f"checkpoint-{last:07d}.pt"
 
 
 def test_memory_comes_back_after_a_run(
-    qtbot: QtBot, panel: TrainPanel, told: Told
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog
 ) -> None:
     panel.start()
-    steps(qtbot, told, 12)
-    (trainer,) = told.trainers
+    steps(qtbot, log, 12)
+    (trainer,) = log.trainers
     generator = weakref.ref(trainer().gan.generator)  # type: ignore[union-attr]
     panel.stop()
     reach(qtbot, panel, RunState.FINISHED)
@@ -167,10 +167,10 @@ def test_memory_comes_back_after_a_run(
 
 
 def test_a_panel_that_is_deleted_while_it_trains_leaves_no_run_behind(
-    qtbot: QtBot, panel: TrainPanel, told: Told
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog
 ) -> None:
     panel.start()
-    steps(qtbot, told, 2)
+    steps(qtbot, log, 2)
     worker = panel.worker
     assert worker is not None
     # What napari does for its tasks when it quits.

@@ -1,4 +1,4 @@
-"""Memory and time in the panel, before the start."""
+"""Memory and time estimated before the start."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ def forecast(qtbot: QtBot) -> Iterator[Forecast]:
     assert join(forecast.end_work(), 60)
 
 
-def test_says_memory_and_time(
+def test_shows_memory_and_time(
     qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
-    forecast.ask(toy_config, toy_images)
+    forecast.request(toy_config, toy_images)
     qtbot.waitUntil(lambda: "free memory" in forecast.line.text(), timeout=LONG)
     assert "4 steps" in forecast.line.text()
 
 
-def test_tells_the_machine_without_images(
+def test_devices_are_known_without_images(
     qtbot: QtBot, forecast: Forecast, toy_config: RunConfig
 ) -> None:
-    with qtbot.waitSignal(forecast.machine_known, timeout=LONG) as told:
-        forecast.ask(toy_config, None)
-    assert "cpu" in told.args[0].devices
+    with qtbot.waitSignal(forecast.machine_known, timeout=LONG) as signal:
+        forecast.request(toy_config, None)
+    assert "cpu" in signal.args[0].devices
     assert forecast.line.text() == ""
 
 
-def test_says_what_does_not_fit(
+def test_impossible_settings_are_shown(
     qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
-    forecast.ask(toy_config.changed(latent_size=5), toy_images)
+    forecast.request(toy_config.changed(latent_size=5), toy_images)
     qtbot.waitUntil(lambda: "Latent size" in forecast.line.text(), timeout=LONG)
 
 
-def test_only_the_last_question_is_answered(
+def test_only_the_last_request_is_answered(
     qtbot: QtBot, forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
     for n in (10, 20, 30):
-        forecast.ask(toy_config.changed(steps=n), toy_images)
+        forecast.request(toy_config.changed(steps=n), toy_images)
     qtbot.waitUntil(lambda: "30 steps" in forecast.line.text(), timeout=LONG)
 
 
-def test_cancelled_questions_start_nothing(
+def test_a_cancelled_request_starts_no_worker(
     forecast: Forecast, toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
-    forecast.ask(toy_config, toy_images)
+    forecast.request(toy_config, toy_images)
     forecast.cancel()
     assert join(forecast.end_work(), 0)
 
 
-def test_a_late_fault_of_a_cancelled_question_is_dropped(
+def test_a_late_fault_of_a_cancelled_request_is_dropped(
     qtbot: QtBot,
     forecast: Forecast,
     toy_config: RunConfig,
@@ -88,7 +88,7 @@ def test_a_late_fault_of_a_cancelled_question_is_dropped(
         yield
 
     monkeypatch.setattr(forecast_module, "look_ahead", fails)
-    forecast.ask(toy_config, toy_images)
+    forecast.request(toy_config, toy_images)
     qtbot.waitUntil(begun.is_set, timeout=LONG)
     forecast.cancel()
     late.set()

@@ -21,7 +21,7 @@ from napari_slicegan.training.run_folder import RunFolder
 from tests._qt.train_panel_toys import (
     LONG,
     MICROGRAPH,
-    Told,
+    SignalLog,
     click,
     reach,
     steps,
@@ -45,21 +45,18 @@ def panel(
 
 
 @pytest.fixture
-def told(panel: TrainPanel) -> Told:
-    return Told(panel)
+def log(panel: TrainPanel) -> SignalLog:
+    return SignalLog(panel)
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_shows_and_gives_back_every_preset(panel: TrainPanel, name: str) -> None:
-    panel.set_value(PRESETS[name])
-    assert panel.value() == PRESETS[name]
-
-
-def test_settings_of_the_micrograph_go_into_the_run(panel: TrainPanel) -> None:
+def test_value_is_the_config_with_the_micrograph_settings(panel: TrainPanel) -> None:
     assert panel.value().micrograph == MICROGRAPH
+    panel.set_value(PRESETS["slicegan-v1"])
+    assert panel.value() == PRESETS["slicegan-v1"]
 
 
 def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
+    assert panel.data.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
     panel.set_images(None, MicrographSettings())
     assert not panel.controls.start.isEnabled()
     assert panel.controls.continue_run.isEnabled()
@@ -68,43 +65,39 @@ def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
     assert panel.state is RunState.IDLE
 
 
-def test_material_is_named(panel: TrainPanel) -> None:
-    assert panel.data.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
-
-
 def test_a_whole_run_by_its_buttons(
-    qtbot: QtBot, panel: TrainPanel, told: Told, tmp_path: Path
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, tmp_path: Path
 ) -> None:
     click(panel, "start")
     assert panel.state is RunState.PREPARING
     assert not panel.settings.isEnabled()
-    steps(qtbot, told, 12)
-    assert told.previews[0].values.shape == (24, 24, 24)
+    steps(qtbot, log, 12)
+    assert log.previews[0].values.shape == (24, 24, 24)
     click(panel, "pause")
     # Looks change on what the engine reports, not on the click.
     assert panel.controls.pause.text() == "Pause"
     assert not panel.controls.pause.isEnabled()
     reach(qtbot, panel, RunState.PAUSED)
     assert panel.controls.pause.text() == "Resume"
-    at_pause = told.reports[-1].step
+    at_pause = log.reports[-1].step
     click(panel, "pause")
     reach(qtbot, panel, RunState.RUNNING)
-    steps(qtbot, told, 3)
-    assert told.reports[-1].step > at_pause
+    steps(qtbot, log, 3)
+    assert log.reports[-1].step > at_pause
     click(panel, "stop")
     assert panel.controls.stop.text() == "Stopping..."
     assert not panel.controls.stop.isEnabled()
     reach(qtbot, panel, RunState.FINISHED)
-    ((reason, path),) = told.ends
+    ((reason, path),) = log.ends
     assert reason is FinishReason.STOPPED
     assert path.parent == tmp_path / "runs"
     folder = RunFolder.open(path)
-    last = told.reports[-1].step
+    last = log.reports[-1].step
     assert folder.checkpoints()[0].name == f"checkpoint-{last:07d}.pt"
     assert folder.config() == panel.value()
     assert str(path) in panel.message.text()
     assert panel.settings.isEnabled()
-    assert told.states == [
+    assert log.states == [
         RunState.PREPARING,
         RunState.RUNNING,
         RunState.PAUSED,
@@ -114,13 +107,13 @@ def test_a_whole_run_by_its_buttons(
     ]
 
 
-def test_a_run_ends_by_itself_and_goes_on_later(
-    qtbot: QtBot, panel: TrainPanel, told: Told
+def test_a_finished_run_is_continued(
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog
 ) -> None:
     panel.set_value(panel.value().changed(steps=15))
     panel.start()
     reach(qtbot, panel, RunState.FINISHED)
-    ((reason, path),) = told.ends
+    ((reason, path),) = log.ends
     assert reason is FinishReason.STEPS
     qtbot.waitUntil(lambda: panel.controls.continue_run.isEnabled(), timeout=LONG)
     panel.continue_run(path)
@@ -128,19 +121,19 @@ def test_a_run_ends_by_itself_and_goes_on_later(
     # The curves begin with what the first part wrote.
     assert panel.view.curves.series.critic_loss.x[:15].tolist() == list(range(1, 16))
     reach(qtbot, panel, RunState.FINISHED)
-    assert told.ends[1] == (FinishReason.STEPS, path)
+    assert log.ends[1] == (FinishReason.STEPS, path)
     assert RunFolder.open(path).history()[-1]["step"] == "30"
 
 
 def test_two_runs_get_two_folders(
-    qtbot: QtBot, panel: TrainPanel, told: Told, tmp_path: Path
+    qtbot: QtBot, panel: TrainPanel, log: SignalLog, tmp_path: Path
 ) -> None:
     panel.set_value(panel.value().changed(steps=2))
     for _ in range(2):
         panel.start()
         reach(qtbot, panel, RunState.FINISHED)
         qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
-    assert len(told.ends) == 2
+    assert len(log.ends) == 2
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 

@@ -32,8 +32,10 @@ def texts(settings: TrainSettings, name: str) -> list[str]:
     return [box.itemText(index) for index in range(box.count())]
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
-@pytest.mark.parametrize("knows_torch", [False, True])
+@pytest.mark.parametrize(
+    ("name", "knows_torch"),
+    [("slicegan-v1", False), ("slicegan-fast", True), ("realness-dcgan", True)],
+)
 def test_a_preset_brings_its_settings(
     settings: TrainSettings, name: str, knows_torch: bool
 ) -> None:
@@ -74,13 +76,13 @@ def test_only_possible_patch_sizes_are_offered(settings: TrainSettings) -> None:
 
 def test_a_patch_size_brings_its_latent_size(settings: TrainSettings) -> None:
     settings.set_machine(MACHINE)
-    told: list[RunConfig] = []
-    settings.value_changed.connect(told.append)
+    emitted: list[RunConfig] = []
+    settings.value_changed.connect(emitted.append)
     settings.patch.set_value(96)
     # 32 n - 64 = 96.
     expected = preset("slicegan-fast").changed(patch_size=96, latent_size=5)
     assert settings.value() == expected
-    assert told == [expected]
+    assert emitted == [expected]
 
 
 def test_a_latent_size_brings_its_patch_size(settings: TrainSettings) -> None:

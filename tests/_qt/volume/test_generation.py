@@ -92,7 +92,7 @@ def test_faults_are_sentences(panel: VolumePanel, tmp_path: Path, qtbot: QtBot) 
     assert "Expected a run folder" in failed.args[0]
     assert panel.message.text() == failed.args[0]
     panel.save(tmp_path / "volume.tif")
-    assert panel.message.text().startswith("Expected something to save")
+    assert panel.message.text().startswith("Expected a result to save")
 
 
 def test_the_activity_dock_follows_and_lets_go(

@@ -1,4 +1,4 @@
-"""Loading a generator beside the window."""
+"""Loading a generator in a worker thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
-from napari_slicegan._qt.volume.generator_source import NOTHING, GeneratorSource
+from napari_slicegan._qt.volume.generator_source import NO_GENERATOR, GeneratorSource
 from napari_slicegan.models import generator_file as trained_generator
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def source(qtbot: QtBot) -> Iterator[GeneratorSource]:
 
 
 class SlowDisk:
-    """Stands in front of `load_any_generator`: lets the first caller wait."""
+    """Mock of `load_any_generator` that blocks the first caller."""
 
     def __init__(self) -> None:
-        self.go_on, self.reached = threading.Event(), threading.Event()
+        self.release, self.reached = threading.Event(), threading.Event()
         self.threads: list[threading.Thread] = []
         self._load = trained_generator.load_any_generator
 
@@ -44,7 +44,7 @@ class SlowDisk:
         self.threads.append(threading.current_thread())
         if len(self.threads) == 1:
             self.reached.set()
-            assert self.go_on.wait(60)
+            assert self.release.wait(60)
         return self._load(path)
 
 
@@ -53,31 +53,31 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
     disk = SlowDisk()
     monkeypatch.setattr(trained_generator, "load_any_generator", disk.load)
     yield disk
-    disk.go_on.set()
+    disk.release.set()
 
 
 def loaded(source: GeneratorSource, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not source.is_loading, timeout=LONG)
 
 
-def test_says_that_it_loads_then_what_was_loaded(
+def test_shows_loading_then_the_generator(
     source: GeneratorSource, slow_disk: SlowDisk, qtbot: QtBot, toy_run: Path
 ) -> None:
-    assert source.facts.text() == NOTHING
+    assert source.facts.text() == NO_GENERATOR
     source.load(toy_run)
-    # The window is not kept waiting.
+    # Loading does not block the window.
     qtbot.waitUntil(slow_disk.reached.is_set, timeout=LONG)
     assert source.facts.text() == f"Loading {toy_run.name} ..."
     assert source.is_loading
     assert source.value() is None
-    slow_disk.go_on.set()
+    slow_disk.release.set()
     loaded(source, qtbot)
     assert source.facts.text() == "Trained on toy: phases, voxel size 5 nm."
     assert source.value() is not None
     assert threading.main_thread() not in slow_disk.threads
 
 
-def test_a_second_load_takes_the_place_of_the_first(
+def test_a_second_load_replaces_the_first(
     source: GeneratorSource,
     slow_disk: SlowDisk,
     qtbot: QtBot,
@@ -93,7 +93,7 @@ def test_a_second_load_takes_the_place_of_the_first(
     loaded(source, qtbot)
     held = source.value()
     assert held is not None
-    slow_disk.go_on.set()
+    slow_disk.release.set()
     assert join(source.end_work(), 60)
     assert source.value() is held
     assert source.facts.text().startswith("Trained on toy")
@@ -115,20 +115,18 @@ def test_a_fault_is_one_sentence_and_the_old_generator_stays(
     assert source.facts.text().startswith("Trained on toy")
 
 
-def test_closing_gives_a_load_up(
+def test_closing_cancels_a_load(
     source: GeneratorSource, slow_disk: SlowDisk, qtbot: QtBot, toy_run: Path
 ) -> None:
     source.load(toy_run)
     qtbot.waitUntil(slow_disk.reached.is_set, timeout=LONG)
     assert not join(source.end_work(), 0.1)
-    slow_disk.go_on.set()
+    slow_disk.release.set()
     assert join(source.end_work(), 60)
     assert source.value() is None
 
 
-def test_closing_at_once_gives_a_load_up(
-    source: GeneratorSource, toy_run: Path
-) -> None:
+def test_closing_at_once_cancels_a_load(source: GeneratorSource, toy_run: Path) -> None:
     source.load(toy_run)
     # Its thread has not begun yet.
     assert join(source.end_work(), 60)

@@ -172,7 +172,7 @@ def test_slices_go_with_their_layer(panel: OrthogonalPanel, viewer: Any) -> None
     assert panel.layer_choice.count() == 0
 
 
-def test_a_large_volume_is_read_beside_the_window(
+def test_a_large_volume_is_read_in_a_worker_thread(
     panel: OrthogonalPanel,
     viewer: Any,
     qtbot: QtBot,

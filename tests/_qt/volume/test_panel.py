@@ -23,7 +23,7 @@ def panel(viewer: Any) -> VolumePanel:
     return made
 
 
-def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:
+def test_form_round_trip(qtbot: QtBot) -> None:
     form = GenerationForm()
     qtbot.addWidget(form)
     request = GenerationRequest((64, 32, 96), "zx", 17, endless=True)
@@ -32,7 +32,7 @@ def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:
     assert form.value() == request
 
 
-def test_the_amount_is_told_in_words(qtbot: QtBot) -> None:
+def test_the_amount_is_shown_in_words(qtbot: QtBot) -> None:
     form = GenerationForm()
     qtbot.addWidget(form)
     said = []
@@ -42,7 +42,7 @@ def test_the_amount_is_told_in_words(qtbot: QtBot) -> None:
     assert said == ["2.1 million voxels", "68.7 billion voxels", "1e+12 voxels"]
 
 
-def test_lengths_follow_voxels_and_voxels_lengths(qtbot: QtBot) -> None:
+def test_lengths_and_voxels_are_kept_in_step(qtbot: QtBot) -> None:
     form = GenerationForm()
     qtbot.addWidget(form)
     form.set_generator(5.0, 8)
@@ -65,11 +65,11 @@ def test_the_dice_changes_the_seed(qtbot: QtBot) -> None:
     assert len(seeds) == 3
 
 
-def test_an_endless_volume_is_there_at_once(
+def test_an_endless_volume_is_shown_at_once(
     qtbot: QtBot, make_napari_viewer_proxy: Any, toy_run: Path
 ) -> None:
     """4096 voxels per axis: a slice of it in the canvas, next to nothing generated."""
-    # The canvas asks for what it shows when it is drawn.
+    # The canvas requests tiles when it is drawn.
     viewer = make_napari_viewer_proxy(show=True)
     panel = VolumePanel(viewer)
     viewer.window.add_dock_widget(panel)
@@ -87,5 +87,5 @@ def test_an_endless_volume_is_there_at_once(
     qtbot.waitUntil(lambda: layer.data_level == 0, timeout=60_000)
     qtbot.waitUntil(lambda: bool(volume.kept()), timeout=60_000)
     assert sum(piece.nbytes for _, piece in volume.kept()) < 2**26
-    # Nothing to save: it is nowhere as a whole.
+    # It exists only in parts, so it cannot be saved.
     assert not panel.save_button.isEnabled()

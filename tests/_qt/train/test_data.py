@@ -24,7 +24,7 @@ def location(qtbot: QtBot) -> RunLocation:
     return location
 
 
-def test_default_is_in_sight_and_never_the_current_folder(
+def test_default_is_shown_and_independent_of_the_working_directory(
     location: RunLocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -42,7 +42,7 @@ def test_a_run_is_named_after_its_image_and_never_twice(
     first = location.new_folder("my slice (1).tif")
     assert first.parent == tmp_path
     assert first.name.startswith("my-slice--1--")
-    # Asking makes nothing.
+    # Naming a folder does not create it.
     assert not first.exists()
     names = set()
     for _ in range(3):
@@ -52,6 +52,6 @@ def test_a_run_is_named_after_its_image_and_never_twice(
     assert len(names) == 3
 
 
-def test_a_home_folder_is_understood(location: RunLocation) -> None:
+def test_tilde_is_expanded(location: RunLocation) -> None:
     location.set_value("~/runs")
     assert location.value() == Path.home() / "runs"
