@@ -206,7 +206,7 @@ class ViewSlots(QWidget):
         return {axis: self._sources.get(axis, ()) for axis in axes}
 
     def is_empty(self) -> bool:
-        """Whether there is no image at all."""
+        """Whether all slots are empty."""
         return not any(self.value().values())
 
     def is_complete(self) -> bool:
@@ -216,7 +216,7 @@ class ViewSlots(QWidget):
         return volume or all(self.value().values())
 
     def put(self, axis: Axis, sources: Iterable[ImageSource]) -> None:
-        """Replace what is in a slot."""
+        """Replace the images of a slot."""
         self._sources[axis] = tuple(sources)
         self._show()
         self.changed.emit()

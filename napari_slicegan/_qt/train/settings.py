@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
 
 KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
-"""Titles of the presets by what they make."""
+"""Titles of the groups of presets, by output dimension."""
 ONLY_FOR = {"slices": 3, "images": 2}
 """Groups of settings that apply to one output dimension only."""
 FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.viewer.layer_picture import LayerPicture
 
-# z, y, x: into the canvas, a bit downwards and to the left; three faces are seen.
+# (z, y, x): into the canvas, slightly down and to the left, so three faces show.
 DIRECTION, UP = (1.0, 0.55, -0.65), (0.0, -1.0, 0.0)
 MARGIN = 0.08
 
@@ -65,7 +65,7 @@ class Solo:
         try:
             viewer.fit_to_view(layers=[layer], margin=MARGIN)
         except (AttributeError, TypeError, IndexError):
-            # Older versions of napari fit all layers, hidden ones too; and none fits a
+            # Older napari fits all layers, including hidden ones; no version fits a 2-D
             # picture among volumes.
             viewer.reset_view(reset_camera_angle=False)
 
@@ -74,7 +74,7 @@ class Solo:
         viewer, flat = self._viewer, self._flat
         hidden, self._hidden, self._flat = self._hidden, [], None
         if flat is not None and viewer.dims.ndisplay == self._ndisplay:
-            # First: in 3-D a large image would have to be made smaller.
+            # Leave 3-D first, where napari would downsample a large image.
             viewer.dims.ndisplay = 2
             camera = camera_of(viewer)
             camera.center, camera.zoom = flat.center, flat.zoom

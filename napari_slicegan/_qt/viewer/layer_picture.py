@@ -246,7 +246,7 @@ def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, 
     """Options of an Image layer that shows labels as an opaque block."""
     from napari.utils import Colormap
 
-    # A value at the lower limit is drawn as a hole, so the limits begin further down.
+    # napari draws values at the lower limit as empty, so the limits start lower.
     step = max(labels[-1] - labels[0], 1) / max(len(labels) - 1, 1)
     low, high = labels[0] - step, max(labels[-1], labels[0] + 1)
     middles = [(a + b) / 2 for a, b in pairwise([low, *labels])]
@@ -320,7 +320,7 @@ def _colours(layer: Layer, labels: Sequence[int] | None) -> NDArray[np.float64]:
 
 
 def _colour(layer: Any, label: int) -> Colour:
-    # get_color knows no colour of the label 0.
+    # get_color returns no colour for label 0.
     chosen = getattr(layer.colormap, "color_dict", {}).get(label)
     found = layer.get_color(int(label)) if chosen is None else chosen
     if found is None or found[3] == 0:
