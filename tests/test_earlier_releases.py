@@ -217,3 +217,21 @@ def test_files_of_a_later_release_are_refused(
         load_generator(tmp_path / "later.safetensors")
     with pytest.raises(ValueError, match=r"format 2.*update napari-slicegan"):
         load_directions(tmp_path / "directions.safetensors")
+
+
+def _plus_one(n: int) -> int:
+    return n + 1
+
+
+def test_generators_of_the_first_release_still_return_their_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_slicegan import directions
+
+    monkeypatch.setitem(directions._IN_STEPS, "sweep_in_steps", _plus_one)  # noqa: SLF001
+    with pytest.warns(DeprecationWarning, match="with progress="):
+        steps = directions.sweep_in_steps(2)
+    with pytest.raises(StopIteration) as end:
+        assert next(steps) == 1
+        next(steps)
+    assert end.value.value == 3

@@ -7,6 +7,10 @@ property, ``measure_effects`` what they really do. ``Direction.edit`` makes an e
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Generator
+from typing import Any
+
 from napari_slicegan.directions.direction import Direction, Effect, Example, Model
 from napari_slicegan.directions.direction_set import DirectionSet, Fit, load_directions
 from napari_slicegan.directions.effects import (
@@ -70,3 +74,32 @@ __all__ = [
     "table",
     "with_example",
 ]
+
+# Generators of release 0.1.0: name -> the function that takes ``progress`` instead.
+_IN_STEPS: dict[str, Callable[..., Any]] = {
+    "effects_in_steps": measure_effects,
+    "fit_in_steps": fit_directions,
+    "graded_in_steps": graded,
+    "guided_in_steps": guided_directions,
+    "response_in_steps": measure_response,
+    "sweep_in_steps": sweep,
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Generator of release 0.1.0, which yields once and returns the result."""
+    if name not in _IN_STEPS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    function = _IN_STEPS[name]
+
+    def in_steps(*values: Any, **named: Any) -> Generator[float, None, Any]:
+        result = function(*values, **named)
+        yield 1.0
+        return result
+
+    warnings.warn(
+        f"{name} is deprecated; call {function.__name__} with progress=.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return in_steps
