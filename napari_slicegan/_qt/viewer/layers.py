@@ -270,7 +270,7 @@ def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:
     """Scale and unit of a layer."""
     if edge_nm is None:
         return {}
-    return {"scale": np.full(ndim, edge_nm), "units": ("nm",) * ndim}
+    return {"scale": (edge_nm,) * ndim, "units": ("nm",) * ndim}
 
 
 def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, Any]:
