@@ -146,9 +146,9 @@ def test_former_names_of_statistics_are_read() -> None:
     assert "interface_density" in {one.guide for one in found}
     image = np.indices((12, 12)).sum(axis=0) % 2
     volume = Volume(np.stack([image] * 12), "phases")
-    former = compare([image], volume, 2, ("interface_density",))
+    former = compare([image], volume, 2, ("face_density",))
     assert {row.metric for row in former.rows} == {"interface_density"}
-    assert former.row("interface_density", 1, "z").generated == 0
+    assert former.row("face_density", 1, "z").generated == 0
 
 
 @pytest.mark.parametrize("command", ["measure", "report"])

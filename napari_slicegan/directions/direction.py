@@ -32,7 +32,7 @@ SHARED = {
 }
 
 
-RENAMED_PROPERTIES = {"interface_density": "interface_density"}
+RENAMED_PROPERTIES = {"face_density": "interface_density"}
 """Names in files and scripts of earlier versions -> keys of ``PROPERTIES``."""
 
 

@@ -152,8 +152,8 @@ METRICS: dict[str, Metric] = {
 }
 RENAMED = {
     "autocovariance": "normalised_autocovariance",
-    "interface_density": "interface_density",
-    "percolating_fraction": "percolating_fraction",
+    "face_density": "interface_density",
+    "percolating_share": "percolating_fraction",
 }
 """Names that earlier versions wrote to files -> names in `METRICS`."""
 
