@@ -10,7 +10,7 @@ import itertools
 import math
 import time
 import zlib
-from collections import Counter as Tally
+from collections import CostCounter as Tally
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import torch
 from napari_slicegan.generation.generate import Tile, VolumePlan
 from napari_slicegan.generation.streaming import image_facts, value_type
 from napari_slicegan.models import build_generator
-from napari_slicegan.models.cost import META, Counter, StepCost
+from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.volumes.ome_zarr import ENDING
@@ -152,7 +152,7 @@ def _cost(plan: VolumePlan, latents: Shape) -> StepCost:
     network = build_generator(plan.trained.network.spec).to(META).eval()
     channels = network.spec.latent_channels
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
-    with Counter() as counter, torch.no_grad():
+    with CostCounter() as counter, torch.no_grad():
         network(torch.empty(1, channels, *latents, device=META))
     cost = counter.take()
     return StepCost(cost.operations, cost.calls, cost.memory_bytes + weights)

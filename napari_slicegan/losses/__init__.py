@@ -1,4 +1,4 @@
-"""The objectives by name; a new one is one file and one line here."""
+"""Table of objectives."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def build_objective(settings: ObjectiveSettings) -> Objective:
     Raises
     ------
     ValueError
-        If the settings do not fit together.
+        If the settings contradict each other.
     """
     return OBJECTIVES[settings.objective](settings)
 

@@ -1,4 +1,4 @@
-"""Games in which the critic judges each image on its own: BCE, LSGAN and hinge."""
+"""Objectives that score each image independently: BCE, LSGAN and hinge."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LossOfScores = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ScoreLosses:
-    """Losses of scores, element by element.
+    """Elementwise losses of scores.
 
     Attributes
     ----------
     real, fake
-        What the critic minimises for real and for generated images.
+        Loss of the critic for real and for generated images.
     generator
-        What the generator minimises for its images.
+        Loss of the generator.
     """
 
     real: LossOfScores
@@ -53,10 +53,10 @@ HINGE = ScoreLosses(
 
 
 class AbsoluteScores(LazyPenalty):
-    """Real images are to be scored high and generated ones low, each by itself.
+    """The critic scores each image independently: real high, generated low.
 
-    A penalty on the squared gradient at the real images (R1, Mescheder et al. 2018)
-    can be added; a weight of 0 is the published game without it.
+    Optionally with a penalty on the squared gradient at the real images (R1, Mescheder
+    et al. 2018); a weight of 0 gives the published objectives.
     """
 
     outputs = 1
@@ -84,4 +84,4 @@ class AbsoluteScores(LazyPenalty):
         return self.losses.generator(critic(fake)).mean()
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """Nothing to do: the losses bound the scores."""
+        """No constraint on the weights."""

@@ -1,4 +1,4 @@
-"""What every objective offers to the trainer."""
+"""Interface of all objectives, and lazy gradient penalties."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class CriticLoss:
     Attributes
     ----------
     total
-        What is minimised, penalty included.
+        Loss to minimise, including the penalty.
     penalty
-        The weighted gradient penalty alone.
+        Weighted gradient penalty.
     """
 
     total: Tensor
@@ -29,16 +29,16 @@ class CriticLoss:
 
 
 class Objective(Protocol):
-    """The game between a generator and a critic."""
+    """Losses of generator and critic in adversarial training."""
 
     outputs: int
-    """Scores that the critic gives for each image."""
+    """Scores of the critic per image."""
 
     pairs_images: bool
-    """Whether images are compared pair by pair.
+    """Whether real and generated images are compared in pairs.
 
-    If so, real and generated images come in equal numbers, in the generator's step too;
-    if not, the generator's step gets no real ones.
+    If so, both come in equal numbers, also in the generator step; otherwise the
+    generator step gets no real images.
     """
 
     def begin_step(self, rng: torch.Generator) -> None:
@@ -51,20 +51,17 @@ class Objective(Protocol):
         """Loss of the generator, a scalar; ``fake`` carries its gradient."""
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """Change the critic after its optimiser has moved it."""
+        """Constrain the critic after its optimiser step."""
 
     def state_dict(self) -> dict[str, Any]:
-        """State that a resumed run needs."""
+        """State for checkpoints."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave."""
+        """Restore the state from `state_dict`."""
 
 
 class LazyPenalty:
-    """Counts critic steps: a gradient penalty is due in every ``every``-th.
-
-    Lazy penalties (Karras et al. 2020) save most of the second derivatives.
-    """
+    """Gradient penalty in every ``every``-th critic step (Karras et al. 2020)."""
 
     def __init__(self, weight: float, every: int) -> None:
         self.weight = weight
@@ -72,7 +69,7 @@ class LazyPenalty:
         self.count = 0
 
     def begin_step(self, rng: torch.Generator) -> None:
-        """Count the critic step and remember the source of random numbers."""
+        """Count the critic step and store the source of random numbers."""
         self._rng = rng
         self.count += 1
 
@@ -82,15 +79,15 @@ class LazyPenalty:
         return self.weight > 0 and (self.count - 1) % self.every == 0
 
     def state_dict(self) -> dict[str, Any]:
-        """State that a resumed run needs."""
+        """State for checkpoints."""
         return {"count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` gave."""
+        """Restore the state from `state_dict`."""
         self.count = int(state["count"])
 
 
 def input_gradient(scores: Tensor, images: Tensor) -> Tensor:
-    """Gradient of each image's scores with respect to it, [N, C * P * P]."""
+    """Gradient of the scores with respect to the images, [N, C * P * P]."""
     (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     return gradient.flatten(1)

@@ -13,7 +13,7 @@ class RelativisticPairing(LazyPenalty):
     """The critic ranks a real image above a generated one, pair by pair.
 
     Penalties on the squared gradient at the real (R1) and the generated images (R2)
-    make the game converge locally.
+    make the training converge locally.
     """
 
     outputs = 1
@@ -40,4 +40,4 @@ class RelativisticPairing(LazyPenalty):
         return functional.softplus(real_scores - critic(fake)).mean()
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """Nothing to do: the penalties bound the critic."""
+        """No constraint on the weights."""

@@ -12,6 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
 from napari_slicegan.runtime.devices import to_device
 
+logger = logging.getLogger(__name__)
+
 
 class WassersteinClipping:
     """min_G max_D E D(real) - E D(fake) with all weights of D in [-clip, clip]."""
@@ -23,7 +25,7 @@ class WassersteinClipping:
         self.clip = clip
 
     def begin_step(self, rng: torch.Generator) -> None:
-        """Nothing to do: the game draws no random numbers."""
+        """No random numbers are needed."""
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """E D(fake) - E D(real)."""
@@ -41,14 +43,11 @@ class WassersteinClipping:
                 weight.clamp_(-self.clip, self.clip)
 
     def state_dict(self) -> dict[str, Any]:
-        """Empty: each step is like the first."""
+        """No state."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to take over."""
-
-
-logger = logging.getLogger(__name__)
+        """No state."""
 
 
 class WassersteinGradientPenalty(LazyPenalty):
@@ -66,24 +65,24 @@ class WassersteinGradientPenalty(LazyPenalty):
         return CriticLoss(distance + penalty, penalty.detach())
 
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """-E D(fake); ``real`` is not looked at."""
+        """-E D(fake)."""
         return -critic(fake).mean()
 
     def after_critic_step(self, critic: nn.Module) -> None:
-        """Warn once of a critic that mixes the images of a batch."""
+        """Warn once about a critic with batch normalisation."""
         mixes = any(isinstance(m, _BatchNorm) for m in critic.modules())
         if mixes and self.weight > 0 and self.count == 1:
             logger.warning(
-                "The gradient penalty is meant for each image by itself, but the "
-                "critic's batch normalisation mixes the images of a batch; set "
+                "The gradient penalty is defined per image, but the critic's batch "
+                "normalisation mixes the images of a batch; set "
                 "'Penalty weight' to 0 or choose a critic without normalisation."
             )
 
     def _penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        """Penalty on random mixtures of pairs of real and generated images.
+        """Penalty on random interpolates of real and generated images.
 
-        Equal numbers are paired in their order; of more generated images, which are
-        ordered by volume and plane, a random part is used.
+        Equal numbers are paired in order. If there are more generated images, which are
+        ordered by volume and plane, a random subset is used.
         """
         n = min(len(real), len(fake))
         order = torch.arange(n)

@@ -1,4 +1,7 @@
-"""Counts operations and memory of torch code without doing it."""
+"""Operations and memory of torch code, counted on the meta device.
+
+Operations come from torch's own table of formulas; it has no counter of live memory.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,22 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-# Calling an operation takes this long, however small its tensors are.
 CALL_S = 1e-5
+"""Overhead of an operation, independent of the size of its tensors, in seconds."""
 META = torch.device("meta")
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a training step takes.
+    """Cost of a training step or of a volume.
 
     Attributes
     ----------
     operations, calls
-        Floating-point operations of convolutions and matrix products, and calls of
-        torch; means over steps with and without a gradient penalty.
+        Floating-point operations of convolutions and matrix products, and number of
+        torch operations; averaged over steps with and without gradient penalty.
     memory_bytes
-        Most bytes of tensors that are alive at once, networks and optimisers
-        included.
+        Peak of live tensors, including networks and optimisers.
     """
 
     operations: float
@@ -36,12 +38,12 @@ class StepCost:
     memory_bytes: int
 
     def seconds(self, speed: float) -> float:
-        """Time at a speed in operations per second."""
+        """Time in seconds at ``speed`` operations per second."""
         return self.operations / speed + self.calls * CALL_S
 
 
-class Counter(TorchDispatchMode):
-    """Counts the operations and the bytes alive of what is done on "meta"."""
+class CostCounter(TorchDispatchMode):
+    """Context manager: counts operations and live bytes of tensors on "meta"."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -51,7 +53,7 @@ class Counter(TorchDispatchMode):
         self._known: set[int] = set()
 
     def take(self) -> StepCost:
-        """What was counted since the last time."""
+        """Cost since the last call."""
         cost = StepCost(self._operations, self._calls, self._peak)
         self._operations, self._calls, self._peak = 0.0, 0, self.bytes
         return cost
@@ -63,7 +65,7 @@ class Counter(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Do one operation, counted."""
+        """Run and count one operation."""
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         self._calls += 1
@@ -76,7 +78,7 @@ class Counter(TorchDispatchMode):
         return result
 
     def _watch(self, storage: torch.UntypedStorage) -> None:
-        """Count a storage until it is freed; views share one."""
+        """Count a storage, once for all its views, until it is freed."""
         key, size = id(storage), storage.nbytes()
         if key in self._known:
             return

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config.objective import AnchorDistribution, RealnessForm
 
 DRAWS = 1000
-# Shape of the skew-normal law at a skew of 1.
+# Shape parameter of the skew-normal distribution at a skew of 1.
 SKEW_NORMAL_SHAPE = 5.0
 
 
@@ -26,25 +26,25 @@ class Anchors(Protocol):
     """Source of the two anchors of a step."""
 
     def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        """Anchors of real and of generated images, each [outcomes], summing to 1."""
 
 
 @dataclass(frozen=True)
 class UniformAndNormal:
-    """Histograms of a uniform (real) and a normal sample (generated), moved apart.
+    """Histograms of a uniform (real) and a normal sample (generated), shifted apart.
 
     Attributes
     ----------
     skew
-        How far the outcomes are moved, up for real and down for generated images;
-        mass that would leave [-1, 1] gathers at its end.
+        Shift of the outcomes, up for real and down for generated images; mass beyond
+        [-1, 1] accumulates at the ends.
     """
 
     outcomes: int
     skew: float
 
     def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        """Anchors of real and of generated images, each [outcomes], summing to 1."""
         uniform = 2 * torch.rand(DRAWS, generator=rng) - 1
         normal = torch.randn(DRAWS, generator=rng)
         return (
@@ -60,14 +60,14 @@ class SkewNormal:
     Attributes
     ----------
     skew
-        Shape of the law in units of ``SKEW_NORMAL_SHAPE``.
+        Shape parameter in units of ``SKEW_NORMAL_SHAPE``.
     """
 
     outcomes: int
     skew: float
 
     def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        """Anchors of real and of generated images, each [outcomes], summing to 1."""
         shape = SKEW_NORMAL_SHAPE * self.skew
         real = skew_normal(-shape, DRAWS, rng)
         generated = skew_normal(shape, DRAWS, rng)
@@ -82,14 +82,14 @@ class Fixed:
     generated: Sequence[float]
 
     def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes] of sum 1."""
+        """Anchors of real and of generated images, each [outcomes], summing to 1."""
         real = torch.tensor(self.real, dtype=torch.float64)
         generated = torch.tensor(self.generated, dtype=torch.float64)
         return real / real.sum(), generated / generated.sum()
 
 
 def build_anchors(
-    law: AnchorDistribution,
+    distribution: AnchorDistribution,
     outcomes: int,
     skew: float,
     real: Sequence[float] = (),
@@ -100,16 +100,16 @@ def build_anchors(
     Parameters
     ----------
     real, generated
-        Own anchors, for the law "custom".
+        Custom anchors, for "custom".
 
     Raises
     ------
     ValueError
-        If own anchors do not have a number for each outcome, or no positive one.
+        If custom anchors do not have one number per outcome, or no positive one.
     """
-    if law == "normal-uniform":
+    if distribution == "normal-uniform":
         return UniformAndNormal(outcomes, skew)
-    if law == "skew-normal":
+    if distribution == "skew-normal":
         return SkewNormal(outcomes, skew)
     for title, anchor in (("real", real), ("generated", generated)):
         if len(anchor) != outcomes or not sum(anchor) > 0:
@@ -122,7 +122,7 @@ def build_anchors(
 
 
 def histogram(sample: Tensor, outcomes: int) -> Tensor:
-    """Shares of a sample in equal bins from its smallest to its largest value.
+    """Fractions of a sample in equal bins from its minimum to its maximum.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def histogram(sample: Tensor, outcomes: int) -> Tensor:
 
 
 def skewed(anchor: Tensor, skew: float) -> Tensor:
-    """Anchor whose outcomes moved by ``skew`` on [-1, 1], put back on the grid.
+    """Anchor with its outcomes shifted by ``skew`` on [-1, 1], projected to the grid.
 
     Each outcome's mass goes to the two nearest grid points in proportion, as in the
     projection of distributional reinforcement learning (Bellemare et al. 2017, eq. 7).
@@ -154,7 +154,7 @@ def skewed(anchor: Tensor, skew: float) -> Tensor:
 
 
 def skew_normal(shape: float, n: int, rng: torch.Generator) -> Tensor:
-    """Sample of the skew-normal law, [n]; Azzalini (1985).
+    """Sample of the skew-normal distribution, [n]; Azzalini (1985).
 
     delta |a| + sqrt(1 - delta^2) b, a and b normal, delta = shape / sqrt(1 + shape^2).
     """
@@ -164,19 +164,19 @@ def skew_normal(shape: float, n: int, rng: torch.Generator) -> Tensor:
 
 
 class Realness:
-    """The critic gives each image a distribution over outcomes of realness.
+    """The critic predicts a distribution over outcomes of realness for each image.
 
     Parameters
     ----------
     outcomes
         Outcomes of the critic.
     anchors
-        Where the distributions of real and of generated images are to go. They are
-        drawn anew in every critic step; frozen ones lose modes of the data.
+        Target distributions for real and generated images, redrawn in every critic
+        step; with frozen anchors, modes of the data are lost.
     form
-        What the generator minimises: that its images are unlike the anchor of
-        generated ones (O1, eq. 18), and beside this like real images (O2, eq. 19) or
-        like the anchor of real ones (O3, eq. 20).
+        Objective of the generator: away from the anchor of generated images (O1, eq.
+        18), and also towards real images (O2, eq. 19) or towards the anchor of real
+        images (O3, eq. 20).
     """
 
     def __init__(
@@ -213,14 +213,14 @@ class Realness:
         return loss
 
     def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """Nothing to do: the anchors bound the critic."""
+        """No constraint on the weights."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Empty: the anchors are drawn anew from a stream that the run keeps."""
+        """No state: the anchors are redrawn from the run's random numbers."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to take over."""
+        """No state."""
 
 
 def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from napari_slicegan.models import (
     output_of,
     volume_spec,
 )
-from napari_slicegan.models.cost import META, Counter, StepCost
+from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
@@ -235,7 +235,7 @@ def machine_speed(device: torch.device, threads: int) -> float:
     spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
     shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
     latents = torch.zeros((*shape, *(spec.latent_size,) * 3))
-    with Counter() as counter:
+    with CostCounter() as counter:
         build_generator(spec).to(META)(latents.to(META)).mean().backward()
     generator = build_generator(spec, torch.Generator()).to(device)
     latents = latents.to(device)

@@ -20,7 +20,7 @@ from napari_slicegan.generation.estimates import (
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.models import build_generator, volume_spec
-from napari_slicegan.models.cost import META, Counter
+from napari_slicegan.models.cost import META, CostCounter
 from napari_slicegan.models.generator_file import TrainedGenerator
 from tests.progress import cancelled_after
 from tests.refusals import assert_refused
@@ -49,7 +49,7 @@ def test_1024_voxels_per_axis_need_less_than_2_gb(name: str) -> None:
 def test_operations_are_those_of_all_tiles(size: tuple[int, int, int]) -> None:
     plan = VolumePlan(random_generator(OneHotPhases([7, 207])), size, tile_latents=4)
     network = build_generator(plan.trained.network.spec).to(META)
-    with Counter() as counter, torch.no_grad():
+    with CostCounter() as counter, torch.no_grad():
         for tile in plan.tiles():
             shape = [last - first for first, last in tile.latents]
             network(torch.empty(1, 4, *shape, device=META))

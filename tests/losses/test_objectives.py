@@ -24,7 +24,7 @@ def objective_of(name: str, **settings: float) -> Objective:
     return build_objective(ObjectiveSettings.model_validate(values))
 
 
-@pytest.mark.parametrize("name", PENALISED)
+@pytest.mark.parametrize("name", ["bce", "r3gan", "wgan-gp"])
 def test_settings_reach_the_objective(name: str) -> None:
     """Doubling the weight doubles the penalty; the interval is kept."""
     critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))

@@ -24,8 +24,10 @@ def weights(network: torch.nn.Module) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in network.parameters()]
 
 
-@pytest.mark.parametrize("isotropic", [True, False])
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+@pytest.mark.parametrize(
+    ("objective", "isotropic"),
+    [(name, i % 2 == 0) for i, name in enumerate(sorted(OBJECTIVES))],
+)
 def test_three_steps(
     make_adversarial_step: MakeAdversarialStep, objective: str, isotropic: bool
 ) -> None:
@@ -53,7 +55,7 @@ def test_weights_of_wgan_stay_clipped(
     assert sizes.max().item() == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize("outcomes", [2, 51])
+@pytest.mark.parametrize("outcomes", [51])
 def test_critics_of_realness_answer_with_all_outcomes(
     make_adversarial_step: MakeAdversarialStep, outcomes: int
 ) -> None:
@@ -63,15 +65,15 @@ def test_critics_of_realness_answer_with_all_outcomes(
     assert answers.shape == (9, outcomes)
 
 
-@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
-def test_cost_is_known_before(toy_config: RunConfig, objective: str) -> None:
+def test_cost_is_known_before(toy_config: RunConfig) -> None:
     """Counted without computing: a critic step on images, so within twice r3gan's."""
-    costs = [
-        step_cost(toy_config.changed(objective=name), 2, "phases", True)
-        for name in (objective, "r3gan")
-    ]
-    assert 0.5 < costs[0].operations / costs[1].operations < 2
-    assert 0.5 < costs[0].memory_bytes / costs[1].memory_bytes < 2
+    for objective in sorted(OBJECTIVES):
+        costs = [
+            step_cost(toy_config.changed(objective=name), 2, "phases", True)
+            for name in (objective, "r3gan")
+        ]
+        assert 0.5 < costs[0].operations / costs[1].operations < 2
+        assert 0.5 < costs[0].memory_bytes / costs[1].memory_bytes < 2
 
 
 def test_anchors_that_do_not_fit_are_refused_before_training(

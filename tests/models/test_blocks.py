@@ -25,10 +25,16 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("outputs", [1, 3, MAX_SUBPIXEL_CHANNELS + 1])
 @pytest.mark.parametrize(
-    "layer",
-    [(4, 2, 2), (4, 2, 3), (6, 3, 3), (6, 2, 4), (3, 1, 2), (6, 3, 5), (4, 2, 0)],
+    ("layer", "outputs"),
+    [
+        ((4, 2, 2), 1),
+        ((4, 2, 3), 3),
+        ((6, 3, 3), 3),
+        ((3, 1, 2), 1),
+        ((6, 3, 5), MAX_SUBPIXEL_CHANNELS + 1),
+        ((4, 2, 0), 1),
+    ],
 )
 def test_transposed_convolution(layer: KernelSet, outputs: int) -> None:
     """Both forms are torch's own, values and gradients."""
@@ -47,27 +53,27 @@ def test_transposed_convolution(layer: KernelSet, outputs: int) -> None:
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("size", [(3, 3, 3), (4, 5, 6), (18, 3, 9)])
-def test_resize_convolution_upsamples_by_two(size: tuple[int, int, int]) -> None:
+def test_resize_convolution_upsamples_by_two() -> None:
     """A ramp of slope 1 becomes one of slope 1/2, at every size and on every axis."""
-    layer = ResizeConvolution(1, 1)
-    with torch.no_grad():
-        layer.weight.zero_()
-        layer.weight[0, 0, 1, 1, 1] = 1
-    for axis, n in enumerate(size, start=2):
-        shape = [1] * 5
-        shape[axis] = n
-        ramp = torch.arange(float(n)).view(shape).expand(1, 1, *size)
+    for size in [(3, 3, 3), (4, 5, 6), (18, 3, 9)]:
+        layer = ResizeConvolution(1, 1)
         with torch.no_grad():
-            made = layer(ramp)
-        assert made.shape[2:] == tuple(2 * n - 4 for n in size)
-        slope = made.diff(dim=axis)
-        torch.testing.assert_close(slope, torch.full_like(slope, 0.5))
-        # Voxel 0 lies in the middle of the 2nd and 3rd half voxel: at 0.75.
-        assert made.min().item() == pytest.approx(0.75)
+            layer.weight.zero_()
+            layer.weight[0, 0, 1, 1, 1] = 1
+        for axis, n in enumerate(size, start=2):
+            shape = [1] * 5
+            shape[axis] = n
+            ramp = torch.arange(float(n)).view(shape).expand(1, 1, *size)
+            with torch.no_grad():
+                made = layer(ramp)
+            assert made.shape[2:] == tuple(2 * n - 4 for n in size)
+            slope = made.diff(dim=axis)
+            torch.testing.assert_close(slope, torch.full_like(slope, 0.5))
+            # Voxel 0 lies in the middle of the 2nd and 3rd half voxel: at 0.75.
+            assert made.min().item() == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("size", [(4, 5, 6), (7, 3, 9)])
+@pytest.mark.parametrize("size", [(4, 5, 6)])
 def test_resize_convolution_is_upsampling_and_convolution(
     size: tuple[int, int, int],
 ) -> None:
@@ -89,15 +95,17 @@ def test_resize_convolution_is_upsampling_and_convolution(
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
 
 
-@pytest.mark.parametrize("axis", [2, 3, 4])
-def test_resize_convolution_commutes_with_shifts(axis: int) -> None:
+def test_resize_convolution_commutes_with_shifts() -> None:
     """Also next to the border, where interpolation has no neighbour."""
-    layer = ResizeConvolution(3, 2)
-    torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
-    x = normal(1, 3, 6, 6, 6)
-    with torch.no_grad():
-        whole, shifted = layer(x), layer(x.narrow(axis, 1, 5))
-    torch.testing.assert_close(shifted, whole.narrow(axis, 2, 6), rtol=1e-4, atol=1e-4)
+    for axis in [2, 3, 4]:
+        layer = ResizeConvolution(3, 2)
+        torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
+        x = normal(1, 3, 6, 6, 6)
+        with torch.no_grad():
+            whole, shifted = layer(x), layer(x.narrow(axis, 1, 5))
+        torch.testing.assert_close(
+            shifted, whole.narrow(axis, 2, 6), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_pixel_norm() -> None:

@@ -45,9 +45,15 @@ def latents_of(network: VolumeGenerator) -> torch.Tensor:
     return torch.randn(2, network.spec.latent_channels, 5, 4, 6, generator=rng)
 
 
-@pytest.mark.parametrize("normalisation", ["batch", "pixel", "none"])
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("channels", "architecture", "normalisation"),
+    [
+        (1, "slicegan", "batch"),
+        (3, "slicegan-rc", "batch"),
+        (1, "slicegan-rc", "pixel"),
+        (3, "slicegan", "none"),
+    ],
+)
 def test_every_block_makes_the_same(
     channels: int, architecture: str, normalisation: Normalisation
 ) -> None:
@@ -62,9 +68,14 @@ def test_every_block_makes_the_same(
     assert expected[-1][1].std() > 0.01
 
 
-@pytest.mark.parametrize("normalisation", ["batch", "none"])
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-@pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 1.3), (1.0, 0.9, 1.2)])
+@pytest.mark.parametrize(
+    ("weights", "architecture", "normalisation"),
+    [
+        ((1.0, 1.0), "slicegan-rc", "batch"),
+        ((1.0, 1.3), "slicegan", "none"),
+        ((1.0, 0.9, 1.2), "slicegan", "batch"),
+    ],
+)
 def test_the_chosen_phase_is_the_most_probable(
     weights: tuple[float, ...], architecture: str, normalisation: Normalisation
 ) -> None:

@@ -33,23 +33,25 @@ NAMED: list[tuple[KernelSet, SizeRule]] = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "rule"), NAMED)
-def test_rules_of_the_named_kernels(layer: KernelSet, rule: SizeRule) -> None:
-    assert transposed_rule(layer) == rule
+def test_rules_of_the_named_kernels() -> None:
+    for layer, rule in NAMED:
+        assert transposed_rule(layer) == rule
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [layer for layer, _ in NAMED] + [(3, 1, 2), (8, 4, 4), (9, 3, 7), (5, 2, 0)],
-)
-def test_rules_are_those_of_torch(layer: KernelSet) -> None:
+def test_rules_are_those_of_torch() -> None:
     """The true edge is that of torch's own layer."""
-    kernel, stride, padding = layer
-    true_layer = nn.ConvTranspose3d(1, 1, kernel, stride, padding)
-    for edge in (6, 7, 10):
-        with torch.no_grad():
-            made = true_layer(torch.zeros(1, 1, edge, edge, edge))
-        assert transposed_rule(layer).output_size(edge) == made.shape[-1]
+    for layer in [layer for layer, _ in NAMED] + [
+        (3, 1, 2),
+        (8, 4, 4),
+        (9, 3, 7),
+        (5, 2, 0),
+    ]:
+        kernel, stride, padding = layer
+        true_layer = nn.ConvTranspose3d(1, 1, kernel, stride, padding)
+        for edge in (6, 7, 10):
+            with torch.no_grad():
+                made = true_layer(torch.zeros(1, 1, edge, edge, edge))
+            assert transposed_rule(layer).output_size(edge) == made.shape[-1]
 
 
 def test_chain_of_the_paper() -> None:
@@ -69,31 +71,28 @@ def test_chain_is_its_layers_one_after_the_other() -> None:
         assert chain_rule(rules).output_size(size) == edge
 
 
-@pytest.mark.parametrize("rule", [PAPER, *(rule for _, rule in NAMED), SizeRule(3, -7)])
-def test_latent_size_is_the_smallest_that_suffices(rule: SizeRule) -> None:
+def test_latent_size_is_the_smallest_that_suffices() -> None:
     """Against a search through all latent sizes."""
-    for voxels in range(1, 200):
-        enough = (n for n in itertools.count(1) if rule.output_size(n) >= voxels)
-        assert rule.latent_size(voxels) == next(enough)
+    for rule in [PAPER, *(rule for _, rule in NAMED), SizeRule(3, -7)]:
+        for voxels in range(1, 200):
+            enough = (n for n in itertools.count(1) if rule.output_size(n) >= voxels)
+            assert rule.latent_size(voxels) == next(enough)
 
 
-@pytest.mark.parametrize("rule", [PAPER, *(rule for _, rule in NAMED), SizeRule(3, -7)])
-def test_overlap_lets_tiles_join(rule: SizeRule) -> None:
+def test_overlap_lets_tiles_join() -> None:
     """Tiles that share the overlap leave no gap; with one position less they do."""
-    for latents in range(rule.overlap + 1, rule.overlap + 6):
-        made = rule.output_size(latents)
-        assert made >= rule.scale * (latents - rule.overlap)
-        assert made < rule.scale * (latents - rule.overlap + 1)
+    for rule in [PAPER, *(rule for _, rule in NAMED), SizeRule(3, -7)]:
+        for latents in range(rule.overlap + 1, rule.overlap + 6):
+            made = rule.output_size(latents)
+            assert made >= rule.scale * (latents - rule.overlap)
+            assert made < rule.scale * (latents - rule.overlap + 1)
 
 
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
         ((4, 4, 2), "stride must be smaller than the kernel"),
-        ((2, 4, 2), "stride must be smaller than the kernel"),
         ((5, 2, 3), "multiple of the stride.*checkerboard"),
-        ((4, 3, 2), "multiple of the stride.*checkerboard"),
-        ((4, 2, 1), r"at least kernel - stride = 2.*use \{4,2,2\}"),
         ((6, 2, 3), r"at least kernel - stride = 4.*use \{6,2,4\}"),
     ],
 )

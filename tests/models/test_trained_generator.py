@@ -22,16 +22,14 @@ from tests.toys import random_generator
 
 
 @pytest.mark.parametrize(
-    "transform",
+    ("transform", "architecture", "voxel_size_nm"),
     [
-        OneHotPhases([3, 90, 250]),
-        ScaleMinMax(-4.5, 1e6, 1, "float32"),
-        ScaleMinMax(0, 255, 3, "uint8"),
+        (OneHotPhases([3, 90, 250]), "slicegan", 12.5),
+        (ScaleMinMax(-4.5, 1e6, 1, "float32"), "slicegan-rc", None),
+        (ScaleMinMax(0, 255, 3, "uint8"), "slicegan", 12.5),
     ],
     ids=["phases", "grayscale", "colour"],
 )
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-@pytest.mark.parametrize("voxel_size_nm", [None, 12.5])
 def test_round_trip(
     tmp_path: Path, transform: Any, architecture: str, voxel_size_nm: float | None
 ) -> None:
@@ -162,17 +160,19 @@ def test_tensors_of_others(
     assert type(caught.value) is ValueError
 
 
-@pytest.mark.parametrize("end", [0, 7, 300, -1])
-def test_damaged_files(tmp_path: Path, end: int) -> None:
-    path = tmp_path / "generator.safetensors"
-    random_generator(OneHotPhases([0, 1])).save(path)
-    path.write_bytes(path.read_bytes()[:end])
-    with pytest.raises(ValueError, match=r"generator\.safetensors is not a readable"):
-        load_generator(path)
+def test_damaged_files(tmp_path: Path) -> None:
+    for end in [0, 7, 300, -1]:
+        path = tmp_path / "generator.safetensors"
+        random_generator(OneHotPhases([0, 1])).save(path)
+        path.write_bytes(path.read_bytes()[:end])
+        with pytest.raises(
+            ValueError, match=r"generator\.safetensors is not a readable"
+        ):
+            load_generator(path)
 
 
-@pytest.mark.parametrize("name", ["nothing.safetensors", "."])
-def test_missing_files(tmp_path: Path, name: str) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     """Also a folder that is no run."""
-    with pytest.raises(ValueError, match=r"there is no file.*train first"):
-        load_generator(tmp_path / name)
+    for name in ["nothing.safetensors", "."]:
+        with pytest.raises(ValueError, match=r"there is no file.*train first"):
+            load_generator(tmp_path / name)

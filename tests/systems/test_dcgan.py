@@ -54,7 +54,7 @@ def test_the_largest_critic_has_as_many_weights_as_published() -> None:
     assert parameter_count(critic) == PUBLISHED[256][1]
 
 
-@pytest.mark.parametrize("size", [28, 64, 128])
+@pytest.mark.parametrize("size", [28, 64])
 def test_images_are_signed_and_scores_are_logits(size: int) -> None:
     generator, critic = networks(size)
     images = generator(torch.randn((3, 100), generator=rng()))

@@ -45,12 +45,12 @@ def test_points_count_for_the_nearest_mode() -> None:
     assert high_quality_share(points, MEANS, SIGMA) == 1
 
 
-@pytest.mark.parametrize(("distance", "share"), [(0.199, 1), (0.201, 0)])
-def test_quality_ends_at_four_sigma(distance: float, share: float) -> None:
+def test_quality_ends_at_four_sigma() -> None:
     """4 x 0.05 = 0.2, in every direction."""
-    angles = np.linspace(0, 2 * np.pi, 17)
-    circle = distance * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    assert high_quality_share(MEANS[4] + circle, MEANS, SIGMA) == share
+    for distance, share in [(0.199, 1), (0.201, 0)]:
+        angles = np.linspace(0, 2 * np.pi, 17)
+        circle = distance * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        assert high_quality_share(MEANS[4] + circle, MEANS, SIGMA) == share
 
 
 def test_any_number_of_dimensions() -> None:
@@ -66,16 +66,13 @@ def test_points_that_are_not_finite_are_of_no_quality() -> None:
     assert high_quality_share(points, MEANS, SIGMA) == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize(
-    ("points", "means", "words"),
-    [
+def test_refused() -> None:
+    for points, means, words in [
         ((5, 3), (9, 2), r"column for each coordinate.*\(5, 3\) and \(9, 2\)"),
         ((5,), (9, 2), r"column for each coordinate.*\(5,\) and \(9, 2\)"),
         ((0, 2), (9, 2), r"at least one point and one mean; got 0 and 9"),
-    ],
-)
-def test_refused(points: tuple[int, ...], means: tuple[int, ...], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        high_quality_share(np.zeros(points), np.zeros(means), SIGMA)
-    with pytest.raises(ValueError, match=words):
-        recovered_modes(np.zeros(points), np.zeros(means), SIGMA)
+    ]:
+        with pytest.raises(ValueError, match=words):
+            high_quality_share(np.zeros(points), np.zeros(means), SIGMA)
+        with pytest.raises(ValueError, match=words):
+            recovered_modes(np.zeros(points), np.zeros(means), SIGMA)

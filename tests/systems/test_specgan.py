@@ -85,8 +85,9 @@ def test_batch_norm_where_it_is_asked_for() -> None:
     assert isinstance(critic.layers[1], nn.Identity)
 
 
-@pytest.mark.parametrize("padding", ["torch", "tensorflow"])
-@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize(
+    ("kernel", "padding"), [(3, "torch"), (5, "tensorflow"), (7, "torch")]
+)
 def test_kernels_keep_the_size(kernel: int, padding: str) -> None:
     changes = {"image_kernel": kernel, "image_padding": padding, **NARROW}
     generator, critic = networks(**changes)
@@ -96,7 +97,7 @@ def test_kernels_keep_the_size(kernel: int, padding: str) -> None:
     assert critic(images).shape == (3, 1)
 
 
-@pytest.mark.parametrize("dim", [8, 16, 32])
+@pytest.mark.parametrize("dim", [8])
 def test_widths_keep_the_size(dim: int) -> None:
     """Twice as many channels at each halving, from `dim` on; scores have no bound."""
     widths = tuple(dim * n for n in (16, 8, 4, 2, 1))

@@ -20,7 +20,7 @@ from napari_slicegan.models import (
     generator_spec,
 )
 from napari_slicegan.models import cost as operation_counter
-from napari_slicegan.models.cost import META, Counter
+from napari_slicegan.models.cost import META, CostCounter
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training import estimates as estimates
@@ -60,7 +60,7 @@ FLOAT = 4
 
 
 def test_bytes_alive_are_those_of_the_tensors() -> None:
-    with Counter() as counter:
+    with CostCounter() as counter:
         a = torch.empty(1000, device=META)
         assert counter.bytes == 1000 * FLOAT
         view = a.view(10, 100)[2:]
@@ -81,7 +81,7 @@ def test_bytes_alive_are_those_of_the_tensors() -> None:
 
 
 def test_memory_that_only_the_gradient_needs_is_counted() -> None:
-    with Counter() as counter:
+    with CostCounter() as counter:
         weight = torch.empty(100, 100, device=META, requires_grad=True)
         x = torch.empty(50, 100, device=META)
         hidden = (x @ weight).relu()
