@@ -6,21 +6,23 @@ architecture, an objective, a task and a preset, as a package of its own would.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.config import add_architecture, add_task
+from napari_slicegan.config import add_architecture, add_task, architecture, registry
 from napari_slicegan.config.presets import PRESETS, Preset, preset
 from napari_slicegan.config.registry import add_part
+from napari_slicegan.losses import OBJECTIVES
 from napari_slicegan.losses.absolute import LEAST_SQUARES, AbsoluteScores
 from napari_slicegan.models.blocks import init_uniform_fan_in
 from napari_slicegan.models.network import GeneratorNetwork, output_layer
-from napari_slicegan.models.table import Architecture, CriticSpec
+from napari_slicegan.models.table import ARCHITECTURES, Architecture, CriticSpec
 from napari_slicegan.systems.image_task import ImageTask
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import TASKS
@@ -89,16 +91,36 @@ def register() -> None:
         "evaluation_images": 16,
         "critic_heads": False,
         "straight_through": False,
-        "match_phase_fractions": False,
+        "update_per_axis": False,
         "device": "cpu",
         "threads": 1,
     }
     PRESETS.add({"toy-squares": Preset("Squares.", settings)})
 
 
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """The system is registered for one test only."""
+    tables: list[dict[str, Any]] = [
+        *(
+            vars(registry)["_PLACES"][kind]
+            for kind in ("architecture", "objective", "task")
+        ),
+        *(vars(table)["_parts"] for table in (ARCHITECTURES, OBJECTIVES, TASKS)),
+        *(vars(architecture)[name] for name in ("_TASKS", "_TASK_DIMENSIONS")),
+        vars(PRESETS)["_presets"],
+    ]
+    before = [dict(table) for table in tables]
+    register()
+    yield
+    for table, content in zip(tables, before, strict=True):
+        table.clear()
+        table.update(content)
+
+
+@pytest.mark.usefixtures("registered")
 def test_a_further_system_trains(tmp_path: Path) -> None:
     """Registered parts are found by name, train, and are loaded again."""
-    register()
     trainer = Trainer.start(preset("toy-squares"), toy_set(), tmp_path / "run")
     reports = train(trainer)
     assert isinstance(trainer.game.generator, ToyGenerator)
@@ -109,4 +131,4 @@ def test_a_further_system_trains(tmp_path: Path) -> None:
     resumed = Trainer.resume(tmp_path / "run", steps=3)
     again = resumed.game.averaged.network.state_dict()
     assert all(torch.equal(state[name], again[name]) for name in state)
-    assert RunFolder.open(tmp_path / "run").config.objective.objective == "toy-lsgan"
+    assert RunFolder.open(tmp_path / "run").config().objective.objective == "toy-lsgan"
