@@ -10,7 +10,7 @@ import itertools
 import math
 import time
 import zlib
-from collections import CostCounter as Tally
+from collections import Counter as Tally
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -175,7 +175,7 @@ def step_cost(
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
         return torch.empty(n, channels, *edges, device=META)
 
-    counter = Counter()
+    counter = CostCounter()
     with counter:
         gan = AdversarialStep(config, spec, isotropic, META)
         allocated = counter.bytes

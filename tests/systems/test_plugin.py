@@ -123,12 +123,12 @@ def test_a_further_system_trains(tmp_path: Path) -> None:
     """Registered parts are found by name, train, and are loaded again."""
     trainer = Trainer.start(preset("toy-squares"), toy_set(), tmp_path / "run")
     reports = train(trainer)
-    assert isinstance(trainer.game.generator, ToyGenerator)
-    assert isinstance(trainer.game.objective, AbsoluteScores)
+    assert isinstance(trainer.gan.generator, ToyGenerator)
+    assert isinstance(trainer.gan.objective, AbsoluteScores)
     assert TASKS["squares"] is ToyTask
     assert [report.step for report in reports] == [1, 2]
     state: Mapping[str, Tensor] = trainer.trained_generator().network.state_dict()
     resumed = Trainer.resume(tmp_path / "run", steps=3)
-    again = resumed.game.averaged.network.state_dict()
+    again = resumed.gan.averaged.network.state_dict()
     assert all(torch.equal(state[name], again[name]) for name in state)
     assert RunFolder.open(tmp_path / "run").config().objective.objective == "toy-lsgan"
