@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.generate import Size, Span, VolumePlan
 from napari_slicegan.generation.streaming import image_facts, settings_of
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 from napari_slicegan.runtime.devices import choose_device, computing_in
@@ -27,10 +27,19 @@ from napari_slicegan.runtime.optional_packages import optional_package
 if TYPE_CHECKING:
     from napari_slicegan.models.sizes import SizeRule
 
-
-Span = tuple[int, int]
 Spans = tuple[Span, Span, Span]
 Ask = Callable[[list[Spans]], object]
+
+CACHE_BYTES = 2**28
+CHUNK = 512
+"""Voxels per axis of a dask chunk; only the part that is read is generated."""
+# Voxels per axis of a piece: thickness and edge of a slab for slices, edge of a box. A
+# slab of eight planes takes hardly longer than one, and serves eight slices.
+SLAB, SLICE, SOLID = 8, 512, 128
+LARGEST_LEVEL = 256
+"""Edge of the coarsest level in voxels; it is shown as a whole, also in 3-D."""
+MOST_VOXELS = 2**28
+"""Voxels of an overview that can be read at once."""
 
 
 @torch.no_grad()
@@ -74,29 +83,18 @@ def _needed(box: Spans, rule: SizeRule) -> Spans:
     return (z, y, x)
 
 
-Size = tuple[int, int, int]
-
-CACHE_BYTES = 2**28
-CHUNK = 512
-"""Voxels per axis of a dask chunk: what is looked at of it is generated, not more."""
-# Voxels per axis of what is generated at once: of slices, and of solid boxes. A slab of
-# eight planes takes hardly longer than one, so that seven of eight slices are there.
-SLAB, SLICE, SOLID = 8, 512, 128
-
-
 class EndlessVolume:
-    """A volume of any size that behaves like an array and is generated piece by piece.
+    """Array-like volume of any size whose pieces are generated when they are read.
 
-    Pieces that were made are kept, the last ones used as far as the cache holds them.
-    A slice is made of thin slabs, whichever axis it is cut along. May be read from
-    several threads.
+    A least-recently-used cache keeps the pieces. Slices along any axis are generated as
+    thin slabs. Thread-safe.
 
     Parameters
     ----------
     plan
-        How it is made; without edits.
+        Plan of the volume; without edits.
     cache_bytes
-        Bytes of voxels that are kept.
+        Size of the cache.
 
     Attributes
     ----------
@@ -127,46 +125,40 @@ class EndlessVolume:
 
     @property
     def kept_bytes(self) -> int:
-        """Bytes of the voxels that are kept, at most `cache_bytes`."""
+        """Bytes of the voxels in the cache, at most `cache_bytes`."""
         return self._kept_bytes
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Voxels of whole numbers and slices, as of an array."""
-        keys = completed_key(key, self.ndim)
-        spatial, rest = keys[:3], keys[3:]
-        ranges = [positions(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
+        """Voxels selected by integers and slices, as of an array."""
+        ranges = spatial_ranges(key, self.shape)
         shape = tuple(map(len, ranges))
         if 0 in shape:
             voxels = np.empty((*shape, *self.shape[3:]), self.dtype)
         else:
-            spans = [(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges]
-            box = self._box((spans[0], spans[1], spans[2]))
             steps = [
                 slice(None, None, r.step) if len(r) > 1 else slice(None) for r in ranges
             ]
-            voxels = box[tuple(steps)]
-        chosen = [slice(None) if isinstance(k, slice) else 0 for k in spatial]
-        return voxels[(*chosen, *rest)]
+            voxels = self._box(bounding_box(ranges))[tuple(steps)]
+        return _without_axes(voxels, key)
 
     def kept(self) -> list[tuple[Spans, NDArray[Any]]]:
-        """The pieces that are kept, each with its place.
+        """Pieces in the cache, each with its box.
 
-        Never waits for a piece that is being made.
+        Does not wait for a piece that is being generated.
         """
         with self._lock:
             return list(self._pieces.items())
 
     def missing(self, key: Any) -> list[Spans]:
-        """Pieces to be made before a part can be read at once, its middle first.
+        """Pieces to generate before a part can be read from the cache, centre first.
 
-        Never more than the cache holds together with the others of that part.
+        No more than the cache holds together with the other pieces of that part.
         """
-        spatial = completed_key(key, self.ndim)[:3]
-        ranges = [positions(k, n) for k, n in zip(spatial, self.plan.size, strict=True)]
+        ranges = spatial_ranges(key, self.shape)
         if not all(map(len, ranges)):
             return []
-        spans = [(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges]
-        middle = [(first + last) / 2 for first, last in spans]
+        box = bounding_box(ranges)
+        middle = [(first + last) / 2 for first, last in box]
 
         def distance(piece: Spans) -> float:
             places = zip(piece, middle, strict=True)
@@ -175,8 +167,7 @@ class EndlessVolume:
         found: list[Spans] = []
         n_bytes = 0
         voxel_bytes = self.dtype.itemsize * math.prod(self.shape[3:])
-        pieces = pieces_of((spans[0], spans[1], spans[2]), self.plan.size)
-        for piece in sorted(pieces, key=distance):
+        for piece in sorted(pieces_of(box, self.plan.size), key=distance):
             n_bytes += voxel_bytes * math.prod(last - first for first, last in piece)
             if n_bytes > self.cache_bytes:
                 break
@@ -185,11 +176,11 @@ class EndlessVolume:
         return found
 
     def make(self, piece: Spans) -> None:
-        """Generate a piece, one of `missing`, and keep it; takes its time."""
+        """Generate a piece, one of `missing`, and put it into the cache."""
         self._piece(piece)
 
     def _box(self, box: Spans) -> NDArray[Any]:
-        """Voxels of a box that is not empty, put together from pieces."""
+        """Voxels of a non-empty box, assembled from pieces."""
         whole = np.empty((*(b - a for a, b in box), *self.shape[3:]), self.dtype)
         for piece in pieces_of(box, self.plan.size):
             common = [
@@ -243,10 +234,10 @@ def lazy_volume(
     truncation: float = 1.0,
     device: str = "auto",
 ) -> Any:
-    """A dask array whose voxels are generated when they are looked at.
+    """Dask array whose voxels are generated when they are computed.
 
-    Nothing is generated at first, so any shape is there at once; napari shows it slice
-    by slice.
+    Nothing is generated in advance, so any shape is returned at once; napari shows it
+    slice by slice.
 
     Parameters
     ----------
@@ -256,11 +247,11 @@ def lazy_volume(
     shape
         Voxels along z, y, x.
     seed, periodic, truncation
-        See `VolumePlan`. The voxels are those of `generate` with the same ones.
+        See `VolumePlan`. The voxels equal those of `generate` with the same settings.
     cache_bytes
-        Bytes of voxels that are kept.
+        Size of the cache of generated voxels.
     device
-        Where a generator that is loaded here computes.
+        Device of a generator that is loaded from a file.
 
     Returns
     -------
@@ -280,7 +271,7 @@ def lazy_volume(
 
 
 def as_dask(volume: EndlessVolume) -> Any:
-    """The same as a dask array."""
+    """The volume as a dask array."""
     array = optional_package("dask.array", "makes arrays that are not there", "scale")
     chunks = tuple(min(CHUNK, n) for n in volume.shape)
     meta = np.empty((0,) * volume.ndim, volume.dtype)
@@ -324,8 +315,27 @@ def positions(key: Any, n: int) -> range:
     return range(place % n, place % n + 1)
 
 
+def spatial_ranges(key: Any, shape: Sequence[int]) -> list[range]:
+    """Positions along z, y, x that a key selects of an array of this shape."""
+    keys = completed_key(key, len(shape))[:3]
+    return [positions(k, n) for k, n in zip(keys, shape[:3], strict=True)]
+
+
+def bounding_box(ranges: Sequence[range]) -> Spans:
+    """Smallest box that holds all positions of non-empty ranges."""
+    z, y, x = ((min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges)
+    return (z, y, x)
+
+
+def _without_axes(voxels: NDArray[Any], key: Any) -> NDArray[Any]:
+    """Drop the spatial axes for which the key has an integer; index the channels."""
+    keys = completed_key(key, voxels.ndim)
+    chosen = [slice(None) if isinstance(k, slice) else 0 for k in keys[:3]]
+    return voxels[(*chosen, *keys[3:])]
+
+
 class Readable(Protocol):
-    """What can be cut: whole numbers and slices give its values."""
+    """Array that is indexed by integers and slices."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -335,17 +345,17 @@ class Readable(Protocol):
 
 
 class DeferredCut:
-    """A part of an array; cutting it gives a smaller part, and reads nothing.
+    """Lazy view of an array: indexing gives a smaller view and reads nothing.
 
-    ``numpy.asarray`` reads it.
+    ``numpy.asarray`` reads the values.
 
     Parameters
     ----------
     source
         The array.
     places
-        Along each of its axes the positions, or the only one, which is then no axis of
-        the part. All of it, if they are left out.
+        Positions along each axis of the array; an integer drops the axis. None selects
+        the whole array.
     """
 
     def __init__(
@@ -362,7 +372,7 @@ class DeferredCut:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> DeferredCut:
-        """A part, by whole numbers and slices."""
+        """View of a part, by integers and slices."""
         keys = iter(completed_key(key, self.ndim))
         places: list[range | int] = []
         for place in self._places:
@@ -391,16 +401,10 @@ def slice_of(places: range) -> slice:
     return slice(places.start, stop, places.step)
 
 
-# The coarsest level is shown as a whole, also in 3-D.
-LARGEST_LEVEL = 256
-MOST_VOXELS = 2**28
-"""More are never shown at once."""
-
-
 class Overview:
-    """Every n-th voxel of what an endless volume has kept; empty where it has nothing.
+    """Every n-th voxel of the cached pieces of an endless volume; empty elsewhere.
 
-    Reading it generates nothing, so that a viewer is at liberty to show all of it.
+    Reading it generates nothing, so a viewer can show all of it.
 
     Parameters
     ----------
@@ -412,7 +416,7 @@ class Overview:
     Attributes
     ----------
     empty
-        Stands for voxels that were not generated: no label of a phase, else 0.
+        Value of voxels that are not generated: not a phase label, or 0.
     """
 
     def __init__(self, volume: EndlessVolume, factor: int) -> None:
@@ -424,9 +428,7 @@ class Overview:
         self.empty = empty_value(volume)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Voxels of whole numbers and slices, as of an array."""
-        keys = completed_key(key, self.ndim)
-        spatial, rest = keys[:3], keys[3:]
+        """Voxels selected by integers and slices, as of an array."""
         factor = self._factor
         axes = [
             range(r.start * factor, r.stop * factor, r.step * factor)
@@ -448,13 +450,11 @@ class Overview:
                     )
                 )
                 voxels[to] = values[of]
-        chosen = [slice(None) if isinstance(k, slice) else 0 for k in spatial]
-        return voxels[(*chosen, *rest)]
+        return _without_axes(voxels, key)
 
     def _ranges(self, key: Any) -> list[range]:
         """Positions along z, y, x; refuses more than can be shown at once."""
-        spatial = completed_key(key, self.ndim)[:3]
-        ranges = [positions(k, n) for k, n in zip(spatial, self.shape[:3], strict=True)]
+        ranges = spatial_ranges(key, self.shape)
         if math.prod(map(len, ranges)) > MOST_VOXELS:
             shape = " x ".join(str(len(each)) for each in ranges)
             raise ValueError(
@@ -465,17 +465,17 @@ class Overview:
 
 
 class FinestLevel(Overview):
-    """What is kept of an endless volume; what is missing of a read part is asked for.
+    """The cached voxels of an endless volume; reading requests the missing pieces.
 
-    Reading it is as fast as reading any other array: nothing is generated.
+    Reading generates nothing, so it is as fast as reading an array in memory.
 
     Parameters
     ----------
     volume
         The endless volume.
     ask
-        Called with the missing pieces of what is read, possibly none. When some of
-        them are made, the part is to be read again.
+        Called with the missing pieces of each part that is read, possibly none. The
+        part has to be read again once they are generated.
     """
 
     def __init__(self, volume: EndlessVolume, ask: Ask) -> None:
@@ -483,9 +483,9 @@ class FinestLevel(Overview):
         self._ask = ask
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Voxels of whole numbers and slices, as of an array."""
+        """Voxels selected by integers and slices, as of an array."""
         self._ranges(key)
-        # First: a piece that is made meanwhile is in the picture.
+        # First, so that a piece generated meanwhile is included.
         missing = self._volume.missing(key)
         voxels = super().__getitem__(key)
         self._ask(missing)
@@ -518,7 +518,7 @@ def viewer_levels(volume: EndlessVolume, ask: Ask | None = None) -> list[Deferre
 
 
 def empty_value(volume: EndlessVolume) -> int:
-    """A value of the volume's type that is no label of its phases; else 0."""
+    """Smallest value that is not a phase label; 0 for values that are not integers."""
     labels = volume.plan.trained.labels
     if volume.dtype.kind not in "iu":
         return 0

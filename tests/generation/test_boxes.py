@@ -12,18 +12,16 @@ from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.lazy import Spans, box_values
 from tests.toys import random_generator
 
-BOXES: list[Spans] = [
-    ((0, 1), (0, 1), (0, 1)),
-    ((13, 14), (3, 30), (5, 27)),
-    ((3, 30), (31, 32), (0, 24)),
-    ((8, 16), (8, 16), (8, 16)),
-    ((1, 32), (0, 32), (7, 25)),
+BOXES: list[tuple[Spans, str, str]] = [
+    (((0, 1), (0, 1), (0, 1)), "", "slicegan"),
+    (((13, 14), (3, 30), (5, 27)), "zx", "slicegan"),
+    (((3, 30), (31, 32), (0, 24)), "", "slicegan-rc"),
+    (((8, 16), (8, 16), (8, 16)), "zx", "slicegan-rc"),
+    (((1, 32), (0, 32), (7, 25)), "zx", "slicegan"),
 ]
 
 
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-@pytest.mark.parametrize("periodic", ["", "zx"])
-@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize(("box", "periodic", "architecture"), BOXES)
 def test_a_box_is_a_part_of_the_volume(
     box: Spans, periodic: str, architecture: str
 ) -> None:

@@ -25,6 +25,7 @@ from tests.toys import random_generator
 SIZE = (24, 20, 17)
 # Channels of the latents and of the hidden blocks of the toy.
 WIDTHS = {"latent": 4, "block1": 6, "block2": 6}
+BLOCKS = ("latent", "block2")
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +95,10 @@ def test_edits_commute_and_add_up(gray: TrainedGenerator) -> None:
     np.testing.assert_array_equal(forth, generate(gray, SIZE, 3, edits=[total]).values)
 
 
-@pytest.mark.parametrize("block", list(WIDTHS))
-def test_no_hooks_stay_behind(gray: TrainedGenerator, block: str) -> None:
+def test_no_hooks_stay_behind(gray: TrainedGenerator) -> None:
     """Neither while an edit works nor after one that fails."""
     before = generate(gray, SIZE, 3).values
-    generate(gray, SIZE, 3, edits=[push(block)])
+    generate(gray, SIZE, 3, edits=[push("block1")])
     assert hooks_of(gray.network) == 0
     wrong = Edit({"block1": np.ones(99)})
     with pytest.raises(ValueError, match="6 channels"):
@@ -107,8 +107,8 @@ def test_no_hooks_stay_behind(gray: TrainedGenerator, block: str) -> None:
     np.testing.assert_array_equal(generate(gray, SIZE, 3).values, before)
 
 
-@pytest.mark.parametrize("block", ["block1", "block2"])
-def test_blocks_before_the_edited_one_stay(gray: TrainedGenerator, block: str) -> None:
+def test_blocks_before_the_edited_one_stay(gray: TrainedGenerator) -> None:
+    block = "block2"
     latents = torch.randn((1, 4, 4, 4, 4), generator=torch.Generator().manual_seed(0))
     offset = torch.full((6,), 0.5)
     with torch.no_grad():
@@ -127,9 +127,16 @@ def regions() -> list[Region | None]:
     return [None, box, ramp("z", SIZE[0], -1, 1), ramp("x", SIZE[2]), Mask(mask)]
 
 
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-@pytest.mark.parametrize("region", range(5))
-@pytest.mark.parametrize("tile_latents", [1, 5])
+@pytest.mark.parametrize(
+    ("architecture", "region", "tile_latents"),
+    [
+        ("slicegan", 0, 1),
+        ("slicegan", 1, 5),
+        ("slicegan-rc", 2, 1),
+        ("slicegan", 3, 5),
+        ("slicegan-rc", 4, 5),
+    ],
+)
 def test_tiles_join_exactly(architecture: str, region: int, tile_latents: int) -> None:
     """Whatever is edited and wherever: no seam."""
     gray = random_generator(ScaleMinMax(0, 1, 1, "float64"), architecture)
@@ -140,7 +147,7 @@ def test_tiles_join_exactly(architecture: str, region: int, tile_latents: int) -
     assert np.abs(whole - generate(gray, SIZE, 3).values).max() > 0.05
 
 
-@pytest.mark.parametrize("block", list(WIDTHS))
+@pytest.mark.parametrize("block", BLOCKS)
 def test_outside_of_a_box_nothing_changes(gray: TrainedGenerator, block: str) -> None:
     """Beyond the reach of a latent position: 8 voxels apart, 15 wide."""
     size = (96, 16, 16)
@@ -161,7 +168,7 @@ def test_box_of_the_whole_volume_is_no_region(gray: TrainedGenerator) -> None:
         np.testing.assert_array_equal(boxed, everywhere)
 
 
-@pytest.mark.parametrize("block", list(WIDTHS))
+@pytest.mark.parametrize("block", BLOCKS)
 def test_a_ramp_grades_the_volume(block: str) -> None:
     """A push of the gray value towards light: every slab is lighter than the last."""
     gray = random_generator(ScaleMinMax(0, 1, 1, "float64"))
@@ -178,7 +185,7 @@ def test_a_ramp_grades_the_volume(block: str) -> None:
     assert abs(back[0]) > abs(back[-1])
 
 
-@pytest.mark.parametrize("block", list(WIDTHS))
+@pytest.mark.parametrize("block", BLOCKS)
 def test_periodic_axes_stay_periodic(gray: TrainedGenerator, block: str) -> None:
     """A box at one end of a periodic axis acts beyond the other."""
     size = (32, 16, 16)

@@ -60,7 +60,7 @@ def test_any_size(gray: TrainedGenerator, size: tuple[int, int, int]) -> None:
     np.testing.assert_allclose(volume.values, expected[:z, :y, :x], atol=1e-5)
 
 
-@pytest.mark.parametrize("tile_latents", [1, 3, 4, 5, 9])
+@pytest.mark.parametrize("tile_latents", [1, 4, 9])
 def test_tiles_join_exactly(gray: TrainedGenerator, tile_latents: int) -> None:
     """Tiles of 8, 16, 24 and 56 voxels: no seam, whatever the size."""
     size = (20, 41, 9)
@@ -96,11 +96,10 @@ def test_tiles_cover_each_voxel_once_and_stay_small(gray: TrainedGenerator) -> N
         assert (count == 1).all()
 
 
-PERIODIC = ["z", "y", "x", "zx", "zyx"]
+PERIODIC = [("z", 3), ("y", 100), ("x", 3), ("zyx", 3), ("zyx", 100)]
 
 
-@pytest.mark.parametrize("periodic", PERIODIC)
-@pytest.mark.parametrize("tile_latents", [3, 100])
+@pytest.mark.parametrize(("periodic", "tile_latents"), PERIODIC)
 def test_periodic_axes_repeat_exactly(
     gray: TrainedGenerator, periodic: str, tile_latents: int
 ) -> None:
@@ -235,9 +234,7 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
 @pytest.mark.parametrize(
     ("transform", "dtype"),
     [
-        (OneHotPhases([7, 207]), torch.uint8),
         (OneHotPhases([7, 90, 300], (1, 1.2, 0.9)), torch.uint8),
-        (ScaleMinMax(0, 255, 1, "uint8"), torch.uint8),
         (ScaleMinMax(0, 4095, 1, "uint16"), torch.uint16),
         (ScaleMinMax(0, 255, 3, "uint8"), torch.uint8),
     ],

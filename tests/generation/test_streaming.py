@@ -112,8 +112,10 @@ def test_a_killed_write_is_resumed(event: int, killed: Path) -> None:
     np.testing.assert_array_equal(levels(path)[0], in_memory(killed_plan()))
 
 
-@pytest.mark.parametrize("ending", [".tif", ".vti", ".npy"])
-@pytest.mark.parametrize("kind", ["phases", "colour"])
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("phases", ".tif"), ("colour", ".tif"), ("phases", ".vti"), ("colour", ".npy")],
+)
 def test_files_are_those_of_volumes_in_memory(
     kind: str, ending: str, tmp_path: Path
 ) -> None:

@@ -24,15 +24,12 @@ def labelled(*labels: int, shape: tuple[int, ...] = (5, 6, 7)) -> NDArray[Any]:
 
 VOLUMES = {
     "phases": Volume(labelled(0, 1), "phases", 12.5),
-    "no voxel size": Volume(labelled(0, 1), "phases"),
     "8-bit labels": Volume(labelled(0, 127, 255), "phases", 0.543),
     "16-bit labels": Volume(labelled(3, 40_000), "phases", 1 / 3),
     "negative labels": Volume(labelled(-1, 1), "phases", 1e5),
     "a phase that does not occur": Volume(labelled(0, 127), "phases", 2, (0, 127, 255)),
     "constant": Volume(np.zeros((4, 4, 4), np.uint8), "phases", 1, (0, 1)),
-    "one plane": Volume(labelled(0, 1, shape=(1, 6, 7)), "phases", 3.0),
     "one voxel": Volume(labelled(4, shape=(1, 1, 1)), "phases"),
-    "three columns": Volume(labelled(0, 1, shape=(5, 6, 3)), "phases"),
     "grayscale": Volume(RNG.integers(0, 256, (5, 6, 7), np.uint8), "grayscale", 5.0),
     "few gray values": Volume(labelled(0, 9).astype(np.uint16), "grayscale"),
     "float": Volume(RNG.random((5, 6, 7)).astype(np.float32), "grayscale", 5.0),
@@ -95,14 +92,14 @@ def test_npy_holds_the_values(tmp_path: Path) -> None:
     assert (read.kind, read.labels) == ("phases", (0, 127, 255))
 
 
-@pytest.mark.parametrize("ending", [".tif", ".npy"])
 @pytest.mark.parametrize(
-    ("values", "kind"),
+    ("ending", "values", "kind"),
     [
-        (RNG.integers(0, 16, (9, 12, 13)).astype(np.uint8), "phases"),
-        (RNG.integers(0, 17, (9, 12, 13)).astype(np.uint8), "grayscale"),
-        (RNG.random((9, 12, 13)).astype(np.float32), "grayscale"),
-        (RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
+        (".tif", RNG.integers(0, 16, (9, 12, 13)).astype(np.uint8), "phases"),
+        (".npy", RNG.integers(0, 17, (9, 12, 13)).astype(np.uint8), "grayscale"),
+        (".tif", RNG.random((9, 12, 13)).astype(np.float32), "grayscale"),
+        (".npy", RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
+        (".tif", RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
     ],
 )
 def test_files_of_other_programs(
@@ -153,7 +150,7 @@ def test_a_failed_save_leaves_the_old_file(
     assert [file.name for file in tmp_path.iterdir()] == ["volume.tif"]
 
 
-@pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("keep", [0.3, 0.95])
 def test_truncated_files_are_refused(keep: float, tmp_path: Path) -> None:
     path = tmp_path / "volume.tif"
     Volume(RNG.integers(0, 2, (40, 40, 40)), "phases").save(path)

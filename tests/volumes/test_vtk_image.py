@@ -59,7 +59,7 @@ def test_values_and_spacing(name: str, tmp_path: Path) -> None:
     assert spacing == (volume.voxel_size_nm or 1.0)
 
 
-@pytest.mark.parametrize("block", [7, 24, 120, 1000])
+@pytest.mark.parametrize("block", [7, 1000])
 def test_any_number_of_blocks(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
