@@ -29,8 +29,7 @@ class Moments:
     """Exact streaming mean and covariance.
 
     Rows are summed in blocks of a fixed number of them in double precision, so that the
-    result does not depend on how they come: bit by bit. The memory is that of the
-    covariance.
+    result is bit-identical for any batch size. The memory is that of the covariance.
 
     Parameters
     ----------
@@ -217,8 +216,8 @@ class Features:
     def latent_sigma(self) -> float:
         """Standard deviation of a pooled latent along any direction of length 1.
 
-        A uniform law from -1 to 1 has the variance 1/3; the mean of n positions has
-        the n-th part.
+        A uniform distribution from -1 to 1 has the variance 1/3; the mean of n
+        positions has 1/n of it.
         """
         positions = math.prod(self.network.training_latents[1:])
         variance = 1.0 if self.network.prior == "normal" else 1 / 3

@@ -38,7 +38,7 @@ RENAMED_PROPERTIES = {"face_density": "interface_density"}
 
 @dataclass(frozen=True)
 class Effect:
-    """What a direction does to one property, measured.
+    """Measured effect of a direction on one property.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """What one slider moves.
+    """Direction in the latents and block outputs, controlled by one slider.
 
     Attributes
     ----------
@@ -121,11 +121,11 @@ class Direction:
         Of a component, its share in the variance of the features; guided, the share of
         the property's variance that the latents explain (R squared).
     effects
-        What it was measured to do; empty if it was not.
+        Measured effects; empty if not measured.
     example
         A volume to reproduce, if one was noted.
     block
-        Where it acts if nothing else is said.
+        Block that is edited by default.
     guide
         The property it was guided by, a key of ``PROPERTIES``, if it was.
     """
@@ -214,7 +214,7 @@ class Model:
     weights
         SHA-256 of the weights: the same generator, or one that was trained further.
     name
-        What it was trained on.
+        Training data.
     """
 
     facts: Mapping[str, Any]

@@ -72,7 +72,7 @@ def measure_effects(
     sweeping: Sweeping = STANDARD,
     progress: Progress | None = None,
 ) -> DirectionSet:
-    """The directions with their measured effects, in place of any earlier ones.
+    """Measure the effects of directions; replaces earlier effects.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def measure_effects(
     found
         The directions.
     gauge
-        What is measured, of which phase and at which size.
+        Properties, phase and size to measure.
     progress
         Called with the finished fraction.
 
@@ -188,7 +188,7 @@ def _spearman(strengths: Sequence[float], values: NDArray[np.float64]) -> float:
 
 
 def label(direction: Direction) -> str:
-    """What a direction was measured to move, in a few words."""
+    """Short description of the measured effect of a direction."""
     if not direction.effects:
         return "not measured"
     effect = direction.strongest

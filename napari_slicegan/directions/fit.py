@@ -52,12 +52,12 @@ def fit_directions(
         The generator.
     block
         Name of a block, or ``"latent"``; `default_block` if left out. The latents of an
-        untruncated law vary alike along all axes: their components mean nothing, but
-        those of a block do.
+        untruncated distribution have the same variance along all axes, so their
+        principal components are arbitrary; those of a block are not.
     n_components
         How many, at most.
     n_samples, seed
-        Random latents that are looked at.
+        Number and seed of the random latents.
     batch
         Samples at a time, for the memory; the result does not depend on it.
     progress

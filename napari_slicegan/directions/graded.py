@@ -1,4 +1,4 @@
-"""Graded materials: a property that follows an asked profile along an axis."""
+"""Graded materials: a property follows a given profile along an axis."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Response:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Lowest and highest value that can be asked for."""
+        """Lowest and highest value that can be reached."""
         _, values = self._steady
         return float(values[0]), float(values[-1])
 
@@ -89,7 +89,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Grade:
-    """What is asked of a graded volume.
+    """Target profile of a graded volume.
 
     Attributes
     ----------
@@ -156,18 +156,18 @@ class Grade:
 
 @dataclass(frozen=True, eq=False)
 class Graded:
-    """A graded volume and how well it follows what was asked.
+    """A graded volume with its target and measured profile.
 
     Attributes
     ----------
     volume
         The volume.
     edit
-        What made it; with the same seed and size it makes it again.
+        Edit that reproduces the volume with the same seed and size.
     positions
         Middle of each slab along the axis, in voxels.
     asked, measured
-        The property in each slab.
+        Target and measured property of each slab.
     """
 
     volume: Volume
@@ -196,7 +196,7 @@ def measure_response(
     Parameters
     ----------
     gauge
-        What is measured, and at which size.
+        Properties and size of the volumes to measure.
     direction
         One that fits the generator.
     name
@@ -226,9 +226,9 @@ def graded(
 ) -> Graded:
     """A volume whose property changes linearly along an axis.
 
-    The answer of the property to the direction is measured on whole volumes and turned
-    round. The volume is then generated, measured slab by slab and corrected, six
-    times, since its own latents make some slabs differ; the best of them is kept.
+    The response curve of the property is measured on whole volumes and inverted. The
+    volume is then generated, measured slab by slab and corrected six times, since its
+    own latents make single slabs differ; the best of these volumes is kept.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def graded(
     direction
         One that moves the property, such as a guided one.
     grade
-        What is asked for.
+        Target profile.
     progress
         Called with the finished fraction.
 
@@ -274,7 +274,7 @@ def _corrected(
     strengths: NDArray[np.float64],
     missing: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Strengths that make up for a part of what is missing in each slab."""
+    """Strengths corrected for part of the deviation of each slab."""
     slopes = np.array([response.slope(strength) for strength in strengths])
     low, high = REACH * response.strengths[0], REACH * response.strengths[-1]
     return np.asarray(np.clip(strengths + GAIN * missing / slopes, low, high))

@@ -52,8 +52,8 @@ def guided_directions(
     batch
         Samples at a time.
     block
-        Where the directions act if nothing else is said. Left out, each is tried at
-        every block, and the one counts where it moves its property steadily and most.
+        Default block of the directions. If None, each is tried at every block; the one
+        with the largest monotonic response is chosen.
     progress
         Called with the finished fraction.
 
@@ -143,20 +143,20 @@ def _guided(features: Features, joint: Joint, name: str) -> Direction:
 
 
 def condition_direction(trained: TrainedGenerator) -> Direction:
-    """The slider of a generator that was told a label of each training image.
+    """The direction of the label channel of a conditional generator.
 
     Strength 1 is one standard deviation of the labels, 0 their mean.
 
     Raises
     ------
     ValueError
-        If the generator was not told any.
+        If the generator is not conditional.
     """
     network = trained.network
     if not network.spec.labels:
         raise ValueError(
-            "Expected a generator that was told the phase fractions of its images, got "
-            "one that was not; train with the setting 'Condition'."
+            "Expected a generator conditioned on phase fractions, got an unconditional "
+            "one; train with the setting 'Condition'."
         )
     step = np.zeros(network.latent_width)
     step[-1] = 1

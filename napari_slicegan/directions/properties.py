@@ -45,7 +45,7 @@ class Property:
     of
         What the function is given.
     quick
-        Whether it takes well under a second; others are measured only when asked for.
+        Whether it takes well under a second; others are measured only on request.
     only_3d
         Whether an image does not have it.
     """

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from napari_slicegan.models.sizes import SizeRule
 
 LATENT = "latent"
-"""Stands for the latents wherever a block is named."""
+"""Name of the latents where a block is expected."""
 
 Size = tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """What one direction adds.
+    """Offsets that one direction adds.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""What a volume will need before it is made: time, memory and room on the disk.
+"""Estimates of the time, memory and disk space of a volume.
 
-The operations of all tiles are counted on torch's device "meta"; one small tile, really
-made, tells the speed of the machine and how well the material is compressed.
+The operations of all tiles are counted on torch's meta device; the speed of the machine
+and the compression ratio are measured on one small tile.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.volumes.ome_zarr import ENDING
 
-# Edge of the tile that is made on trial, in latent steps beside the overlap.
+# Edge of the trial tile in latent steps, without the overlap.
 TRIAL_STEPS = 2
 # The program with its libraries.
 PROGRAM_BYTES = 500 * 2**20
 # A pyramid adds 1/8 + 1/64 + ... of the volume.
 PYRAMID = 8 / 7
-# What is compressed later may be compressed less well.
+# The rest of the volume may compress less well than the trial tile.
 MARGIN = 1.25
 # Bytes of a voxel on its way to the micrograph's values: indices of phases, or four
 # steps in double precision.
@@ -41,7 +41,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class GenerationCosts:
-    """What a volume will need; see `generation_costs`.
+    """Estimated costs of a volume; see `generation_costs`.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class GenerationCosts:
     memory_bytes
         Memory of the program, whatever the size of the volume.
     disk_bytes, free_bytes
-        What goes onto the disk, and what it has left.
+        Space that the volume needs, and free space, on the disk.
     """
 
     seconds: float
@@ -86,14 +86,14 @@ class GenerationCosts:
 def generation_costs(
     plan: VolumePlan, path: Path, missing: float = 1.0
 ) -> GenerationCosts:
-    """What a plan's volume will need; takes about as long as a small tile.
+    """Estimate the costs of a volume; takes about as long as a small tile.
 
     Parameters
     ----------
     path
-        Where it goes; the ending says how it is kept.
+        File or folder of the volume; the ending determines the format.
     missing
-        Share of it that is still to be made.
+        Fraction of it that is not written yet.
     """
     speed, compressed = _trial(plan)
     return GenerationCosts(

@@ -36,7 +36,7 @@ TILE_LATENTS = 8
 
 @dataclass(frozen=True)
 class Tile:
-    """One piece of a volume.
+    """Tile of a volume.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Tile:
 
 
 class VolumePlan:
-    """How a volume is made: its latent field and its tiles.
+    """Latent field and tiles of a volume.
 
     Parameters
     ----------
@@ -67,19 +67,18 @@ class VolumePlan:
     size
         Voxels along z, y, x; any numbers of at least 1.
     seed
-        Picks the sample of the material.
+        Selects the sample of the material.
     periodic
-        Axes (a part of "zyx") along which the volume repeats without a seam.
+        Axes (a subset of "zyx") along which the volume is periodic.
     tile_latents
         Latent positions per axis of a tile; bounds the memory.
     precision
-        Number format of the convolutions. In bfloat16 a few voxels per thousand, all
-        beside interfaces, get another label than in float32.
+        Data type of the convolutions. In bfloat16 a few voxels per thousand, all at
+        interfaces, get another label than in float32.
     edits
-        What is changed, all of them together; see `napari_slicegan.generation.edits`.
+        Edits, which add up; see `napari_slicegan.generation.edits`.
     truncation
-        The latents are multiplied by it: below 1 they, and with them the structure,
-        vary less.
+        Factor of the latents; values below 1 reduce the variation of the structure.
 
     Raises
     ------
@@ -117,7 +116,7 @@ class VolumePlan:
 
     @functools.cached_property
     def network(self) -> VolumeGenerator:
-        """The network in the form that makes volumes fastest where it is."""
+        """The network in its fastest form for inference on its device."""
         network, transform = self.trained.network, self.trained.transform
         if next(network.parameters()).device.type != "cpu":
             return network
@@ -171,7 +170,7 @@ class VolumePlan:
         return self.micrograph_values(made[:, :, :z, :y, :x])
 
     def micrograph_values(self, made: Tensor) -> NDArray[np.generic]:
-        """What the plan's network made, [1, C, Z, Y, X], as [Z, Y, X] or [..., 3]."""
+        """Micrograph values of network output: [1, C, Z, Y, X] -> [Z, Y, X(, 3)]."""
         transform = self.trained.transform
         if isinstance(transform, OneHotPhases) and not made.is_floating_point():
             return transform.labels_of(made[0, 0])
@@ -227,13 +226,13 @@ def generate(
 
 
 def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
-    """Volume of generated values; a phase that is missing in it keeps its label."""
+    """Volume of generated values; labels include phases that do not occur in it."""
     kind = trained.transform.kind
     return Volume(values, kind, trained.voxel_size_nm, trained.labels)
 
 
 def checked_truncation(truncation: float) -> float:
-    """A truncation that is allowed.
+    """Return the truncation if it is valid.
 
     Raises
     ------
@@ -242,7 +241,8 @@ def checked_truncation(truncation: float) -> float:
     """
     if not 0 <= truncation <= 1:
         raise ValueError(
-            f"Expected a truncation from 0 to 1, got {truncation:g}; correct it so."
+            f"Expected a truncation from 0 to 1, got {truncation:g}; choose a value "
+            "in this range."
         )
     return truncation
 

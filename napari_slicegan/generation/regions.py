@@ -19,7 +19,7 @@ Corner = tuple[float, float, float]
 
 
 class Region(Protocol):
-    """What every region tells."""
+    """Protocol of regions."""
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:
         """Factor of the edit's strength, [len(z), len(y), len(x)].

@@ -74,7 +74,7 @@ def value_type(trained: TrainedGenerator) -> np.dtype[Any]:
 
 
 def with_even_tiles(plan: VolumePlan) -> VolumePlan:
-    """The plan, with tiles that can be halved."""
+    """The plan, with tiles of an even number of voxels per axis."""
     if plan.tile_edge % 2:
         plan = copy.copy(plan)
         plan.tile_latents += 1
@@ -82,7 +82,7 @@ def with_even_tiles(plan: VolumePlan) -> VolumePlan:
 
 
 def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
-    """All that decides about the voxels and where they are kept."""
+    """Settings that determine the voxels and their blocks."""
     if plan.edits:
         raise ValueError(
             "Expected a plan without edits to stream a volume, got one with edits; "
@@ -108,7 +108,7 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
 
 
 def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePlan:
-    """The plan that settings were noted of."""
+    """The plan of stored settings, as of `settings_of`."""
     z, y, x = settings["size"]
     return VolumePlan(
         trained,
@@ -122,33 +122,33 @@ def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePla
 
 
 def check_same(path: Path, settings: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Refuse to go on with a volume that was begun with other settings."""
+    """Refuse to resume a volume that was started with other settings."""
     different = [name for name, value in settings.items() if own.get(name) != value]
     if different:
         name = different[0]
         raise ValueError(
-            f"Expected the settings that {path.name} was begun with "
+            f"Expected the settings that {path.name} was started with "
             f"({name.replace('_', ' ')}: {own.get(name)}), got others "
             f"({settings[name]}); choose another name or delete the folder."
         )
 
 
-# Holds the generator while a volume is being made, for helpers on other machines.
+# Folder of the generator while the volume is unfinished, for workers elsewhere.
 MAKING = ".making"
 BUFFER_BYTES = 2**26
 
 
 class StreamedVolume:
-    """A volume that is made on disk, as OME-Zarr; see `begin` and `at`.
+    """A volume written to disk as OME-Zarr; see `begin` and `at`.
 
     Parameters
     ----------
     path
         Its folder.
     plan
-        How its tiles are made.
+        Plan of its tiles.
     own
-        What was noted when it was begun.
+        Settings stored in the folder when the volume was started.
     """
 
     def __init__(self, path: Path, plan: VolumePlan, own: dict[str, Any]) -> None:
@@ -162,19 +162,19 @@ class StreamedVolume:
     def begin(
         cls, plan: VolumePlan, path: str | Path, pyramid: bool = True
     ) -> StreamedVolume:
-        """Begin a volume, or go on with one that was begun with the same settings.
+        """Start a volume, or resume one that was started with the same settings.
 
         Parameters
         ----------
         path
-            A new folder, or that of the volume to go on with.
+            A new folder, or that of the volume to resume.
         pyramid
-            Whether also to make levels of half the size, until one block is enough.
+            Whether to add levels of half the size, down to a single block.
 
         Raises
         ------
         ValueError
-            If the folder holds something else or was begun with other settings, the
+            If the folder holds something else or was started with other settings, the
             plan has edits, or zarr is not installed.
         """
         path = Path(path)
@@ -185,7 +185,7 @@ class StreamedVolume:
         if own is None:
             if path.exists():
                 raise ValueError(
-                    f"Expected a new folder or a volume to go on with, got {path}, "
+                    f"Expected a new folder or a volume to resume, got {path}, "
                     "which holds something else; choose another name."
                 )
             own = {**settings, "complete": False}
@@ -207,19 +207,19 @@ class StreamedVolume:
 
     @classmethod
     def at(cls, path: str | Path) -> StreamedVolume:
-        """A volume that was begun, from its folder alone, to help making it.
+        """Open an unfinished volume by its folder, to write blocks of it.
 
         Raises
         ------
         ValueError
-            If there is none in the making.
+            If there is no unfinished volume.
         """
         path = Path(path)
         own = own_attributes(path)
         file = path / MAKING / "generator.safetensors"
         if own is None or not file.is_file():
             raise ValueError(
-                f"Expected a volume in the making, got no such folder {path}; put it "
+                f"Expected an unfinished volume, got no such folder {path}; put it "
                 "on a disk that all machines share under the same name."
             )
         trained = load_generator(file)
@@ -228,17 +228,17 @@ class StreamedVolume:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every block is made."""
+        """Whether every block is written."""
         return bool(self._own["complete"])
 
     @property
     def stamp(self) -> str:
-        """Differs between volumes that were begun with different settings."""
+        """Hash of the settings that the volume was started with."""
         facts = json.dumps({**self._own, "complete": None}, sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def missing_share(self) -> float:
-        """Share of the tiles that are still to be made."""
+        """Fraction of the tiles that are not written yet."""
         if self.is_complete:
             return 0.0
         missing = total = 0
@@ -249,9 +249,9 @@ class StreamedVolume:
         return missing / total
 
     def make(self, block: Block) -> bool:
-        """Make one block, unless it is there undamaged; whether it was made.
+        """Write one block unless it exists undamaged; whether it was written.
 
-        Those that it is made from must be there.
+        The blocks of the finer level that it is computed from must exist.
         """
         if self.image.has_whole(block):
             return False
@@ -299,7 +299,7 @@ class StreamedVolume:
         return made_on_cluster(cluster, self.tree, self.image.has_whole, make)
 
     def _complete(self) -> None:
-        """Note that every block is made."""
+        """Mark the volume as complete."""
         self._own["complete"] = True
         set_own_attributes(self.path, self._own)
         shutil.rmtree(self.path / MAKING, ignore_errors=True)
@@ -326,7 +326,7 @@ class StreamedVolume:
 
 
 def make_block(path: str, stamp: str, block: Block) -> bool:
-    """Make one block of a volume, in any process that sees its folder.
+    """Write one block of a volume, in any process with access to its folder.
 
     Parameters
     ----------
@@ -335,7 +335,7 @@ def make_block(path: str, stamp: str, block: Block) -> bool:
 
     Returns
     -------
-    Whether it was made; it may have been there.
+    Whether it was written; False if it existed.
     """
     return _volume_at(path, stamp).make(block)
 
@@ -359,7 +359,7 @@ def stream_to_file(
     Raises
     ------
     ValueError
-        As `StreamedVolume.begin`; if the file cannot be written so; if the disk is
+        As `StreamedVolume.begin`; if the format cannot hold the values; if the disk is
         full.
     """
     check_ending(path)
@@ -374,7 +374,7 @@ def stream_to_file(
 
 
 def tiles_folder(path: Path) -> Path:
-    """Where the tiles of a file are kept until it is written."""
+    """Temporary folder of the tiles of a file."""
     return path.with_name(f".{path.name}.tiles.zarr")
 
 

@@ -48,7 +48,7 @@ def change(**changes: Any) -> Callable[[Path], StreamedVolume]:
 
 
 REFUSALS: list[Refusal] = [
-    ("seed", change(seed=4), r"begun with \(seed: 3\), got others \(4\)"),
+    ("seed", change(seed=4), r"started with \(seed: 3\), got others \(4\)"),
     ("tiles", change(tile_latents=6), "tile latents: 4"),
     ("generator", other_generator, "generator: "),
     ("something else", something_else, "which holds something else"),
@@ -56,7 +56,7 @@ REFUSALS: list[Refusal] = [
     (
         "nothing to help with",
         lambda folder: StreamedVolume.at(folder / "a.ome.zarr"),
-        "a volume in the making",
+        "an unfinished volume",
     ),
 ]
 

@@ -165,9 +165,9 @@ REFUSALS: list[Refusal] = [
     ("gray", lambda _: start(gray()), "needs phases"),
     ("views", lambda _: views(), "anisotropic"),
     (
-        "not told",
+        "unconditional",
         lambda _: condition_direction(random_generator(OneHotPhases([0, 1]))),
-        "was told",
+        "got an unconditional one",
     ),
 ]
 
