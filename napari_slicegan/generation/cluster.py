@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.runtime.optional_packages import optional_package
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.block_tree import Block, BlockTree
 
 CONNECT_S = 10
-# Blocks submitted per worker thread: one runs, the others are queued.
+# Blocks at the scheduler for each thread: one runs, others wait for it to end.
 BLOCKS_PER_THREAD = 4
 
 
@@ -22,7 +23,7 @@ def made_on_cluster(
     has: Callable[[Block], bool],
     make: Callable[[Block], bool],
 ) -> Iterator[Block]:
-    """Have the workers make all blocks; yields each once it is written.
+    """Have all blocks made by workers; yields each when it is there.
 
     Parameters
     ----------
@@ -31,8 +32,8 @@ def made_on_cluster(
     has
         Whether a block is there already.
     make
-        Makes a block in a worker process. If a worker is killed, another one makes its
-        block again; `make` must leave existing blocks untouched.
+        Makes a block in the process of a worker. A block that a killed worker was at is
+        made again by another one; `make` must leave those that are there.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def made_on_cluster(
         except distributed.KilledWorker as error:
             raise ValueError(
                 "Expected workers that stay alive, got several that died at the same "
-                "block; give them more memory and run the same command again to resume."
+                "block; give them more memory and the same command again to go on."
             ) from error
 
 
@@ -59,7 +60,7 @@ def _connected(distributed: Any, address: str) -> Any:
     except (OSError, TimeoutError, ValueError) as error:
         raise ValueError(
             f"Expected a dask scheduler at {address}, got no answer; start one with "
-            "'dask scheduler' and pass its address."
+            "'dask scheduler' and say its address."
         ) from error
     if not client.ncores():
         client.close()
@@ -77,37 +78,59 @@ def _made(
     has: Callable[[Block], bool],
     make: Callable[[Block], bool],
 ) -> Iterator[Block]:
-    """Blocks as they are finished; only a limited number is at the scheduler."""
-    limit = BLOCKS_PER_THREAD * sum(client.ncores().values())
+    """Blocks as they are finished; only some of them are at the scheduler at a time."""
+    order = tree.in_order()
+    # Those that wait for others, and those that others wait for.
+    waiting: deque[Block] = deque()
+    flying: dict[Any, Block] = {}
+    unfinished: set[Block] = set()
     finished = distributed.as_completed(loop=client.loop)
-    running: dict[Any, Block] = {}
-    # Kept until the block of the next level that depends on them is submitted.
-    futures: dict[Block, Any] = {}
+    limit = BLOCKS_PER_THREAD * sum(client.ncores().values())
 
-    def wait() -> Block:
-        future = next(finished)
-        # Raises the worker's exception.
-        future.result()
-        return running.pop(future)
+    def send(block: Block) -> None:
+        future = client.submit(make, block, pure=False)
+        flying[future] = block
+        finished.add(future)
 
-    for block in tree.in_order():
+    for block in order:
         if has(block):
             yield block
             continue
-        children = tree.children(block)
-        needed = [futures.pop(child) for child in children if child in futures]
-        future = client.submit(_make_after, make, block, needed, pure=False)
-        futures[block] = future
-        running[future] = block
-        finished.add(future)
-        while len(running) >= limit:
-            yield wait()
-    while running:
-        yield wait()
+        unfinished.add(block)
+        if unfinished.isdisjoint(tree.children(block)):
+            send(block)
+        else:
+            waiting.append(block)
+        while len(flying) >= limit or len(waiting) > limit:
+            yield from _landed(finished, flying, unfinished)
+            _send_ready(tree, waiting, unfinished, send)
+    while flying:
+        yield from _landed(finished, flying, unfinished)
+        _send_ready(tree, waiting, unfinished, send)
 
 
-def _make_after(
-    make: Callable[[Block], bool], block: Block, children: Sequence[bool]
-) -> bool:
-    """Make a block; dask runs this once the futures of its children are done."""
-    return make(block)
+def _landed(
+    finished: Any, flying: dict[Any, Block], unfinished: set[Block]
+) -> Iterator[Block]:
+    """Wait for one block."""
+    future = next(finished)
+    # Raises what was raised at the worker.
+    future.result()
+    block = flying.pop(future)
+    unfinished.discard(block)
+    yield block
+
+
+def _send_ready(
+    tree: BlockTree,
+    waiting: deque[Block],
+    unfinished: set[Block],
+    send: Callable[[Block], None],
+) -> None:
+    """Send the blocks that wait for nothing any more."""
+    for _ in range(len(waiting)):
+        block = waiting.popleft()
+        if unfinished.isdisjoint(tree.children(block)):
+            send(block)
+        else:
+            waiting.append(block)
