@@ -62,7 +62,7 @@ PAPER_COLOUR = re.compile("#ffffff", re.IGNORECASE)
 
 
 def inline_svg(
-    draw: Callable[[Figure], None],
+    draw: Callable[[Figure], object],
     size: tuple[float, float],
     name: str,
     description: str,
@@ -99,7 +99,7 @@ def inline_svg(
     return svg.replace("<svg ", root, 1).strip()
 
 
-def _drawn(draw: Callable[[Figure], None], size: tuple[float, float]) -> str:
+def _drawn(draw: Callable[[Figure], object], size: tuple[float, float]) -> str:
     """The ``<svg>`` element of a figure, without its metadata."""
     with rc_context(SVG_STYLE):
         figure = Figure(

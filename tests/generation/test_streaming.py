@@ -210,7 +210,11 @@ def test_two_programs_stream_one_volume(tmp_path: Path) -> None:
         assert temporary.exists()
     file.unlink()
     order = second.tree.in_order()
-    first.write(progress=lambda _: second.make(next(order)))
+
+    def make_another(_: float) -> None:
+        second.make(next(order))
+
+    first.write(progress=make_another)
     assert first.is_complete
     np.testing.assert_array_equal(levels(path)[0], in_memory(plan_of()))
 

@@ -42,13 +42,16 @@ def inserted(
     return whole[before : before + size * stride, before : before + size * stride]
 
 
+PADDINGS: tuple[Same, ...] = ("tensorflow", "torch")
+
+
 def padding_before(kernel: int, stride: int, same: Same) -> int:
     """TensorFlow's "same" puts the smaller half of k - stride first."""
     return (kernel - 1) // 2 if same == "torch" else (kernel - stride) // 2
 
 
 def test_convolution() -> None:
-    for same in ["tensorflow", "torch"]:
+    for same in PADDINGS:
         for kernel, stride in CASES:
             image = np.random.default_rng(0).standard_normal((8, 8))
             layer = SameConvolution(1, 1, kernel, stride, bias=False, same=same)
@@ -60,7 +63,7 @@ def test_convolution() -> None:
 
 
 def test_transposed_convolution() -> None:
-    for same in ["tensorflow", "torch"]:
+    for same in PADDINGS:
         for kernel, stride in CASES:
             image = np.random.default_rng(0).standard_normal((5, 5))
             layer = SameTransposedConvolution(1, 1, kernel, stride, same=same)

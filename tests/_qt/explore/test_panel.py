@@ -287,7 +287,7 @@ def test_a_generator_that_is_loaded_beside_work_is_taken_when_that_has_ended(
     def slow(*args: Any, progress: Progress) -> Any:
         progress(0.0)
         assert late.wait(60)
-        return fit(*args, progress)
+        return fit(args[0], args[1], progress)
 
     monkeypatch.setattr(jobs, "fit", slow)
     panel.inputs.fit.set_value(TOY_FIT)
