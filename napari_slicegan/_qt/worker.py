@@ -323,10 +323,12 @@ class TrainingWorker(SteeredWorker):
     def _train(self, steps: Generator[Any, None, FinishReason]) -> FinishReason:
         while True:
             try:
-                self._reports.append(next(steps))
+                report = next(steps)
             except StopIteration as end:
                 reason: FinishReason = end.value
                 return reason
+            # Looked up only now: a pause within the step has sent the earlier list.
+            self._reports.append(report)
             if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
                 self._send()
 
