@@ -63,7 +63,7 @@ def test_all_places_name_the_same_version() -> None:
     version = napari_slicegan.__version__
     assert distribution("napari-slicegan").version == version
     assert f"\nversion: {version}\n" in text_of("CITATION.cff")
-    newest = re.search(r"^## \[(.+?)\]", text_of("CHANGELOG.md"), re.MULTILINE)
+    newest = re.search(r"^## \[(\d.+?)\]", text_of("CHANGELOG.md"), re.MULTILINE)
     assert newest is not None
     assert newest[1] == version
 
@@ -72,7 +72,12 @@ def test_package_holds_its_code_and_the_samples(built: Path) -> None:
     files = {
         str(file.relative_to(built)) for file in built.rglob("*") if file.is_file()
     }
-    code = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
+    code = {
+        str(file.relative_to(PACKAGE))
+        for pattern in ("*.py", "report/templates/*")
+        for file in PACKAGE.rglob(pattern)
+        if file.is_file()
+    }
     samples = {
         str(file.relative_to(CHECKOUT))
         for folder in ("sample_data", "sample_data/models")

@@ -52,7 +52,7 @@ def test_what_one_process_has_to_do_is_refused_once(
     """The launcher hears of it from process 0 alone, which has told it by then."""
     launch(monkeypatch, 0, 2)
     assert main(["measure", "run"]) == 2
-    assert "can train or resume, got 'measure'" in capsys.readouterr().err
+    assert "supports train and resume, got 'measure'" in capsys.readouterr().err
     launch(monkeypatch, 1, 2)
     assert main(["measure", "run"]) == 0
     assert capsys.readouterr().err == ""

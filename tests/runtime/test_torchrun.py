@@ -57,7 +57,7 @@ def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
     ("words", "sentence"),
     [
         (["train", "missing.tif"], "missing.tif"),
-        (["generate", "run"], "train or resume, got 'generate'"),
+        (["generate", "run"], "train and resume, got 'generate'"),
     ],
 )
 def test_faults_are_told_once(project: Path, words: list[str], sentence: str) -> None:

@@ -197,7 +197,7 @@ def test_settings_that_a_run_is_made_of_cannot_be_changed(
 ) -> None:
     train(start_toy(steps=2))
     before = (tmp_path / "run" / "config.json").read_bytes()
-    with pytest.raises(ValueError, match="cannot be changed when a run goes") as caught:
+    with pytest.raises(ValueError, match="cannot be changed when a run is") as caught:
         Trainer.resume(tmp_path / "run", steps=4, **{name: value})
     text = str(caught.value)
     assert text.startswith(title)

@@ -75,7 +75,9 @@ def test_measure_tells_what_a_file_of_it_tells(
 
 def test_one_in_the_making_is_refused(tmp_path: Path) -> None:
     begun(OneHotPhases([0, 1]), tmp_path / "rock.ome.zarr")
-    with pytest.raises(ValueError, match=r"finished volume, got the unfinished rock\.ome\.zarr"):
+    with pytest.raises(
+        ValueError, match=r"finished volume, got the unfinished rock\.ome\.zarr"
+    ):
         StoredVolume.open(tmp_path / "rock.ome.zarr")
 
 
