@@ -92,7 +92,7 @@ def test_in_3d_a_large_one_says_what_it_shows(
     notification_manager.records.clear()
     network.threads.clear()
     viewer.dims.ndisplay = 3
-    assert "only what was looked at" in notification_manager.records[0].message
+    assert "only the parts already viewed" in notification_manager.records[0].message
     assert layer.data_level == len(layer.data) - 1
     qtbot.wait(50)
     assert not network.threads
