@@ -31,7 +31,7 @@ from benchmarks.time_to_quality import parse_setting
 from napari_slicegan.config import AXES, ImageSettings
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.generation.samples import Sheet
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.presets import OASIS
 from napari_slicegan.training.trainer import Trainer

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.systems.point_task import Scatter
     from napari_slicegan.training.clock import FinishReason
     from napari_slicegan.training.trainer import Trainer

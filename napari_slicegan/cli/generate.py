@@ -19,7 +19,8 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.generation.estimates import generation_costs
 from napari_slicegan.generation.generate import VolumePlan
-from napari_slicegan.generation.samples import check_stack_ending, generate_images
+from napari_slicegan.generation.samples import generate_images
+from napari_slicegan.generation.sheet import check_stack_ending
 from napari_slicegan.generation.streaming import (
     StreamedVolume,
     stream_to_file,

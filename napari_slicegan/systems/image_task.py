@@ -15,7 +15,8 @@ from napari_slicegan.config.presets import PRESETS
 from napari_slicegan.data.patch_sampler import ImageSampler, Source, patch_samplers
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import ScaleMinMax, fit_transform
-from napari_slicegan.generation.samples import Sheet, display_range, generate_images
+from napari_slicegan.generation.samples import display_range, generate_images
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.metrics.similarity import luminance_overlap, structural_similarity
 from napari_slicegan.metrics.sliced_wasserstein import mean_distance
 from napari_slicegan.models import check_training_size, generator_spec, output_of

@@ -21,7 +21,8 @@ from napari_slicegan._qt.train.settings import KINDS, TrainSettings
 from napari_slicegan._qt.viewer.layers import PREVIEW
 from napari_slicegan._qt.volume.forms import SampleForm, SampleRequest
 from napari_slicegan.config.presets import PRESETS, preset
-from napari_slicegan.generation.samples import Sheet, generate_images
+from napari_slicegan.generation.samples import generate_images
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.models.generator_file import load_any_generator
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY
 from napari_slicegan.training.run_folder import RunFolder

@@ -29,7 +29,7 @@ from napari_slicegan.data.pixel_values import display_gray
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import PreparedRun
     from napari_slicegan.data.training_images import TrainingImages
-    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.systems.point_task import Scatter
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.volumes.volume import Volume

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import Kind, MicrographSettings
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.directions import Sweep
-    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.volumes.volume import Volume
 
 PHASES = "Phases"

@@ -13,7 +13,7 @@ from napari_slicegan.runtime.memory import lacks_memory
 
 if TYPE_CHECKING:
     from napari_slicegan.generation.lazy import EndlessVolume
-    from napari_slicegan.generation.samples import Sheet
+    from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
     from napari_slicegan.runtime.progress import Progress
     from napari_slicegan.volumes.volume import Volume

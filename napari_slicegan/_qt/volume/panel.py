@@ -27,13 +27,13 @@ from napari_slicegan._qt.worker import (
     generation_worker,
 )
 from napari_slicegan.config import dimensions_of
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.volume.generation_job import Request
-    from napari_slicegan.generation.samples import Sheet
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
 SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
@@ -204,7 +204,7 @@ class VolumePanel(DropTarget, QWidget):
             add_endless(self._viewer, made, f"Endless {size}, seed {request.seed}")
             return
         self._made = made
-        if isinstance(request, SampleRequest) and hasattr(made, "save_picture"):
+        if isinstance(request, SampleRequest) and isinstance(made, Sheet):
             name = f"Samples, seed {request.seed}"
             layers.add_samples(self._viewer, made, name, request.as_sheet)
             self.samples_made.emit(made)
@@ -238,7 +238,7 @@ class VolumePanel(DropTarget, QWidget):
         self.save_button.setEnabled(self._made is not None)
 
     def _browse_save(self) -> None:
-        files = SAMPLE_FILES if hasattr(self._made, "save_picture") else FILES
+        files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES
         path, chosen = QFileDialog.getSaveFileName(self, "Save", filter=files)
         if path:
             ending = "" if Path(path).suffix else chosen[-5:-1]
