@@ -236,7 +236,7 @@ def run_demo_in_window(job: DemoJob) -> bool:
     def measure(volume: Volume) -> str:
         nonlocal is_measured
         measured = job.measure(job.images(), volume)
-        say(measured.text)
+        sys.stdout.write(measured.text)  # ends with a newline
         sys.stdout.flush()
         is_measured = True
         return measured.verdict
