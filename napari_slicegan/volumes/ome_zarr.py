@@ -307,7 +307,7 @@ def is_pyramid(path: Path) -> bool:
 
 
 def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
-    """Levels, finest first, read where they are looked at; what is known of them.
+    """Levels, finest first, read lazily, and the metadata that this program wrote.
 
     Returns
     -------
