@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.cli.options import (
     DONE,
     STOPPED,
-    add_setting_flags,
     changes_from,
     say,
     timestamp,
@@ -37,7 +36,6 @@ from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
 
     from napari_slicegan.config import Axis, MicrographSettings, RunConfig
@@ -153,27 +151,6 @@ class Measured:
 
     verdict: str
     text: str
-
-
-def add_demo_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``demo``."""
-    command.add_argument(
-        "--out",
-        type=Path,
-        help="new folder for run, volume and report (default: slicegan-demo/DATE)",
-    )
-    command.add_argument(
-        "--material",
-        choices=("bentheimer", "nanoporous-gold", "fibres"),
-        default="bentheimer",
-        help="sample data to train on (default: %(default)s)",
-    )
-    command.add_argument(
-        "--no-window",
-        action="store_true",
-        help="train in the terminal even where a window can be opened",
-    )
-    add_setting_flags(command, "training")
 
 
 def demo(options: Namespace) -> int:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_slicegan.cli.options import (
     DONE,
-    add_setting_flags,
     changes_from,
     timestamp,
 )
@@ -35,42 +34,12 @@ from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
 
     from napari_slicegan.config import RunConfig
 
 N_POINTS, SEED = 10_000, 1
 FIGURE = "mixture.png"
-
-
-def add_evaluate_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``evaluate``."""
-    command.add_argument("what", choices=("mixture",), help="what to test it on")
-    command.add_argument(
-        "run",
-        type=Path,
-        nargs="?",
-        metavar="RUN",
-        help="run folder (default: a new run is trained)",
-    )
-    command.add_argument("--points", type=Path, help="a table of points instead")
-    command.add_argument("--out", type=Path, help="folder of the new run")
-    command.add_argument("--figure", type=Path, metavar="PNG", help="scatter to draw")
-    command.add_argument(
-        "--preset",
-        choices=("realness-toy", "realness-toy-paper"),
-        help="settings of the new run (default: realness-toy)",
-    )
-    command.add_argument(
-        "--sweep",
-        nargs="*",
-        type=int,
-        metavar="OUTCOMES",
-        help="train for each of these numbers of outcomes, with three ratios of steps; "
-        "table and figures (default: those of the paper)",
-    )
-    add_setting_flags(command)
 
 
 def evaluate(options: Namespace) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
     DONE,
-    RUN_HELP,
     STOPPED,
     generator_path,
     output_folder,
@@ -34,53 +33,10 @@ from napari_slicegan.volumes.files import check_ending
 from napari_slicegan.volumes.ome_zarr import ENDING
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
 
 MEMORY_BYTES = 2**29
 """Larger volumes are written block by block."""
-
-
-def add_generate_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``generate``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument(
-        "--size",
-        type=int,
-        nargs="+",
-        default=[128],
-        metavar="N",
-        help="voxels along z, y and x, or one number for a cube (default: 128)",
-    )
-    command.add_argument(
-        "--periodic",
-        default="",
-        metavar="AXES",
-        help="axes along which the volume is periodic, such as z or xyz",
-    )
-    command.add_argument("--seed", type=int, default=0, help="random seed")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    command.add_argument(
-        "--precision",
-        choices=("auto", "float32", "bfloat16"),
-        default="float32",
-        help="number format of the convolutions; bfloat16 (auto: if the GPU supports "
-        "it) is faster but changes the label of a few voxels per thousand (default: "
-        "%(default)s, with which a seed gives the same volume everywhere)",
-    )
-    command.add_argument(
-        "--out",
-        type=Path,
-        help="where to write it: .tif, .npy, .vti, or of any size .ome.zarr (default: "
-        "volume-SIZE-SEED.tif beside RUN's generator); a volume larger than "
-        "0.5 GB can be continued after an interruption",
-    )
-    command.add_argument(
-        "--cluster",
-        metavar="ADDRESS",
-        help="generate on the workers of this dask scheduler, such as "
-        "tcp://10.0.0.1:8786; they must share the disk",
-    )
 
 
 def generate(options: Namespace) -> int:
@@ -129,26 +85,6 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
     except KeyboardInterrupt:
         return False
     return True
-
-
-def add_sample_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``sample``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument("--count", type=int, default=64, help="default: %(default)s")
-    command.add_argument("--seed", type=int, default=0, help="random seed")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    command.add_argument(
-        "--out",
-        type=Path,
-        help="stack to write, .tif or .npy (default: samples-seedSEED.tif beside RUN's "
-        "generator)",
-    )
-    command.add_argument(
-        "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
-    )
-    command.add_argument(
-        "--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV"
-    )
 
 
 def sample(options: Namespace) -> int:

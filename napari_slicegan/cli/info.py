@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli.options import DONE, RUN_HELP, generator_path, say
+from napari_slicegan.cli.options import DONE, generator_path, say
 from napari_slicegan.config import FORMAT
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.models.generator_file import load_any_generator
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
-
-
-def add_presets_flags(command: argparse.ArgumentParser) -> None:
-    """Add the argument of ``presets``."""
-    command.add_argument("name", nargs="?", help="print all settings of this one")
 
 
 def presets(options: Namespace) -> int:
@@ -31,11 +24,6 @@ def presets(options: Namespace) -> int:
     for name in PRESETS:
         say(f"{name:16} {PRESETS.summary(name)}")
     return DONE
-
-
-def add_info_flags(command: argparse.ArgumentParser) -> None:
-    """Add the argument of ``info``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
 
 
 def info(options: Namespace) -> int:

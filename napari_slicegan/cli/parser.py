@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from napari_slicegan import __version__
+from napari_slicegan.cli import flags
 from napari_slicegan.cli.options import FAULT, STOPPED
 from napari_slicegan.runtime.memory import keep_freed_memory
 
@@ -28,7 +29,7 @@ COMMANDS = {
     "presets": ("info", "list the presets"),
     "info": ("info", "print facts about a run or generator"),
 }
-"""Command -> its module, with `add_COMMAND_flags` and the action `COMMAND`; help."""
+"""Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
 # A launcher kills all processes when one of them exits with a status other than 0.
 REPORTED_BY_MAIN = 0
@@ -44,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed_memory()
     words = sys.argv[1:] if arguments is None else arguments
-    options = _parser(words).parse_args(words)
-    # Loads torch.
+    options = _parser().parse_args(words)
+    # Only now, since the action loads torch: help and faulty flags do not wait for it.
+    module = import_module(f"napari_slicegan.cli.{COMMANDS[options.command][0]}")
+    run_command = getattr(module, options.command)
     from napari_slicegan.runtime.distributed import (
         AllRanksError,
         is_launched,
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"torchrun supports {' and '.join(DISTRIBUTED_COMMANDS)}, got "
                 f"'{options.command}'; start it without torchrun."
             )
-        status: int = options.run_command(options)
+        status: int = run_command(options)
         return status
     except (ValueError, OSError) as error:
         if isinstance(error, AllRanksError) and not is_main_process():
@@ -71,18 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return STOPPED
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """Parser of all commands; only the given one is loaded and gets its flags."""
+def _parser() -> argparse.ArgumentParser:
+    """Parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="slicegan",
         description="3-D materials from 2-D micrographs (SliceGAN).",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module_name, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text)
-        if name in words[:1]:
-            module = import_module(f"napari_slicegan.cli.{module_name}")
-            getattr(module, f"add_{name}_flags")(command)
-            command.set_defaults(run_command=getattr(module, name))
+    for name, (_, text) in COMMANDS.items():
+        getattr(flags, f"add_{name}_flags")(commands.add_parser(name, help=text))
     return parser

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
     DONE,
-    RUN_HELP,
-    add_setting_flags,
     changes_from,
     generator_path,
     opened,
@@ -34,30 +32,10 @@ from napari_slicegan.volumes.ome_zarr import is_pyramid
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
 
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.metrics.stored_volume import AnyVolume
-
-LICENCE_HELP = "licence of the images, for the card (that of sample data is known)"
-
-
-def add_measure_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``measure``."""
-    command.add_argument(
-        "volume",
-        type=Path,
-        metavar="RUN_OR_VOLUME",
-        help="run folder, generator (a volume is generated), volume file, or .ome.zarr "
-        "that generate wrote, which is measured in parts",
-    )
-    _add_comparison_flags(command)
-    command.add_argument(
-        "--json", action="store_true", help="print JSON instead of a table"
-    )
-    command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
-    add_setting_flags(command, "micrograph")
 
 
 def measure(options: Namespace) -> int:
@@ -86,26 +64,6 @@ def _volume(options: Namespace, path: Path) -> AnyVolume:
         return plan.generate(progress)
 
 
-def add_report_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``report``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar="HTML",
-        help="file to write (default: report.html in the run folder)",
-    )
-    _add_comparison_flags(command)
-    command.add_argument(
-        "--seeds", type=int, default=4, help="volumes for diversity (default: 4)"
-    )
-    command.add_argument(
-        "--quick", action="store_true", help="leave out diffusion, which takes minutes"
-    )
-    command.add_argument("--licence", default="", help=LICENCE_HELP)
-    add_setting_flags(command, "micrograph")
-
-
 def report(options: Namespace) -> int:
     """Measure the quality of a generator and write the report."""
     path = generator_path(options.run)
@@ -127,18 +85,6 @@ def report(options: Namespace) -> int:
     return DONE
 
 
-def _add_comparison_flags(command: argparse.ArgumentParser) -> None:
-    """Add the reference, and the size and seed of the generated volume."""
-    command.add_argument(
-        "--against",
-        nargs="+",
-        metavar="FILE",
-        help="image files or a 3-D truth (default: the images of the run)",
-    )
-    command.add_argument("--size", type=int, default=128, help="edge to generate")
-    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
-
-
 def _source(options: Namespace, path: Path) -> Source:
     """Reference: the given files, or the images of the run."""
     is_run = path.is_dir() and not is_pyramid(path)
@@ -154,21 +100,6 @@ def _source(options: Namespace, path: Path) -> Source:
     settings = config.changed(**changes_from(options)).micrograph
     images = opened(options.against, settings)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
-
-
-def add_export_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``export``."""
-    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    command.add_argument(
-        "out", type=Path, metavar="FILE", help=".safetensors; the card ends in .md"
-    )
-    command.add_argument(
-        "--half",
-        action="store_true",
-        help="weights in half precision: half the size, a few voxels per thousand "
-        "get another label",
-    )
-    command.add_argument("--licence", default="", help=LICENCE_HELP)
 
 
 def export(options: Namespace) -> int:

@@ -9,9 +9,6 @@ from napari_slicegan.cli.options import (
     DIVERGED,
     DONE,
     STOPPED,
-    add_config_flags,
-    add_image_flags,
-    add_setting_flags,
     changes_from,
     config_from,
     file_path,
@@ -31,31 +28,10 @@ from napari_slicegan.training.tasks import training_data
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
 
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training.tasks import TrainingData
-
-
-def add_train_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``train``."""
-    add_image_flags(command)
-    command.add_argument(
-        "--out",
-        type=Path,
-        help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
-    )
-    command.add_argument(
-        "--from",
-        type=Path,
-        dest="source",
-        metavar="RUN",
-        help="start from the weights (and by default the settings) of another run "
-        "or of a .safetensors generator",
-    )
-    add_config_flags(command)
-    add_setting_flags(command)
 
 
 def train(options: Namespace) -> int:
@@ -110,12 +86,6 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
             raise ValueError("Expected one volume with --anisotropic.")
         return TrainingImages.from_volume(images[0])
     return TrainingImages.isotropic(*images)
-
-
-def add_resume_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``resume``."""
-    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    add_setting_flags(command, "training")
 
 
 def resume(options: Namespace) -> int:

@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
     DONE,
-    add_config_flags,
-    add_image_flags,
-    add_setting_flags,
     config_from,
     file_path,
 )
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
-    import argparse
     from argparse import Namespace
 
     from napari_slicegan.config import RunConfig
@@ -36,22 +32,6 @@ NO_QT = (
 NO_WINDOW = "Qt cannot open a window on this display ({})."
 # Qt aborts the process if it cannot open the display, so a child process tries.
 TRIAL = "from qtpy.QtGui import QGuiApplication; QGuiApplication([])"
-
-
-def add_gui_flags(command: argparse.ArgumentParser) -> None:
-    """Add the flags of ``gui``."""
-    add_image_flags(command)
-    command.add_argument(
-        "--out", type=Path, help="folder in which the window keeps its runs"
-    )
-    command.add_argument(
-        "--volume", type=Path, metavar="FILE", help="a volume to look at"
-    )
-    command.add_argument(
-        "--train", action="store_true", help="start training on the images at once"
-    )
-    add_config_flags(command)
-    add_setting_flags(command)
 
 
 def gui(options: Namespace) -> int:

@@ -1,0 +1,393 @@
+"""The flags of every command. Loads no torch, so that help and faults come at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slicegan.cli.options import (
+    RUN_HELP,
+    add_config_flags,
+    add_image_flags,
+    add_setting_flags,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+    # argparse has no public name for it.
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+LICENCE_HELP = "licence of the images, for the card (that of sample data is known)"
+DIRECTIONS_RUN_HELP = "run folder, .safetensors generator, or sample:varied_sandstone"
+FILE_HELP = "file of directions (default: directions.safetensors beside the generator)"
+
+
+def add_demo_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``demo``."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="new folder for run, volume and report (default: slicegan-demo/DATE)",
+    )
+    command.add_argument(
+        "--material",
+        choices=("bentheimer", "nanoporous-gold", "fibres"),
+        default="bentheimer",
+        help="sample data to train on (default: %(default)s)",
+    )
+    command.add_argument(
+        "--no-window",
+        action="store_true",
+        help="train in the terminal even where a window can be opened",
+    )
+    add_setting_flags(command, "training")
+
+
+def add_gui_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``gui``."""
+    add_image_flags(command)
+    command.add_argument(
+        "--out", type=Path, help="folder in which the window keeps its runs"
+    )
+    command.add_argument(
+        "--volume", type=Path, metavar="FILE", help="a volume to look at"
+    )
+    command.add_argument(
+        "--train", action="store_true", help="start training on the images at once"
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
+
+
+def add_train_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``train``."""
+    add_image_flags(command)
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="run folder, new or empty (default: slicegan-runs/NAME-DATE)",
+    )
+    command.add_argument(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="RUN",
+        help="start from the weights (and by default the settings) of another run "
+        "or of a .safetensors generator",
+    )
+    add_config_flags(command)
+    add_setting_flags(command)
+
+
+def add_resume_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``resume``."""
+    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    add_setting_flags(command, "training")
+
+
+def add_generate_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``generate``."""
+    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
+    command.add_argument(
+        "--size",
+        type=int,
+        nargs="+",
+        default=[128],
+        metavar="N",
+        help="voxels along z, y and x, or one number for a cube (default: 128)",
+    )
+    command.add_argument(
+        "--periodic",
+        default="",
+        metavar="AXES",
+        help="axes along which the volume is periodic, such as z or xyz",
+    )
+    command.add_argument("--seed", type=int, default=0, help="random seed")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    command.add_argument(
+        "--precision",
+        choices=("auto", "float32", "bfloat16"),
+        default="float32",
+        help="number format of the convolutions; bfloat16 (auto: if the GPU supports "
+        "it) is faster but changes the label of a few voxels per thousand (default: "
+        "%(default)s, with which a seed gives the same volume everywhere)",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="where to write it: .tif, .npy, .vti, or of any size .ome.zarr (default: "
+        "volume-SIZE-SEED.tif beside RUN's generator); a volume larger than "
+        "0.5 GB can be continued after an interruption",
+    )
+    command.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="generate on the workers of this dask scheduler, such as "
+        "tcp://10.0.0.1:8786; they must share the disk",
+    )
+
+
+def add_sample_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``sample``."""
+    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
+    command.add_argument("--count", type=int, default=64, help="default: %(default)s")
+    command.add_argument("--seed", type=int, default=0, help="random seed")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="stack to write, .tif or .npy (default: samples-seedSEED.tif beside RUN's "
+        "generator)",
+    )
+    command.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
+    )
+    command.add_argument(
+        "--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV"
+    )
+
+
+def add_measure_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``measure``."""
+    command.add_argument(
+        "volume",
+        type=Path,
+        metavar="RUN_OR_VOLUME",
+        help="run folder, generator (a volume is generated), volume file, or .ome.zarr "
+        "that generate wrote, which is measured in parts",
+    )
+    _add_comparison_flags(command)
+    command.add_argument(
+        "--json", action="store_true", help="print JSON instead of a table"
+    )
+    command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
+    add_setting_flags(command, "micrograph")
+
+
+def add_report_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``report``."""
+    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="HTML",
+        help="file to write (default: report.html in the run folder)",
+    )
+    _add_comparison_flags(command)
+    command.add_argument(
+        "--seeds", type=int, default=4, help="volumes for diversity (default: 4)"
+    )
+    command.add_argument(
+        "--quick", action="store_true", help="leave out diffusion, which takes minutes"
+    )
+    command.add_argument("--licence", default="", help=LICENCE_HELP)
+    add_setting_flags(command, "micrograph")
+
+
+def _add_comparison_flags(command: argparse.ArgumentParser) -> None:
+    """Add the reference, and the size and seed of the generated volume."""
+    command.add_argument(
+        "--against",
+        nargs="+",
+        metavar="FILE",
+        help="image files or a 3-D truth (default: the images of the run)",
+    )
+    command.add_argument("--size", type=int, default=128, help="edge to generate")
+    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
+
+
+def add_export_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``export``."""
+    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    command.add_argument(
+        "out", type=Path, metavar="FILE", help=".safetensors; the card ends in .md"
+    )
+    command.add_argument(
+        "--half",
+        action="store_true",
+        help="weights in half precision: half the size, a few voxels per thousand "
+        "get another label",
+    )
+    command.add_argument("--licence", default="", help=LICENCE_HELP)
+
+
+def add_presets_flags(command: argparse.ArgumentParser) -> None:
+    """Add the argument of ``presets``."""
+    command.add_argument("name", nargs="?", help="print all settings of this one")
+
+
+def add_info_flags(command: argparse.ArgumentParser) -> None:
+    """Add the argument of ``info``."""
+    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
+
+
+def add_evaluate_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``evaluate``."""
+    command.add_argument("what", choices=("mixture",), help="what to test it on")
+    command.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        metavar="RUN",
+        help="run folder (default: a new run is trained)",
+    )
+    command.add_argument("--points", type=Path, help="a table of points instead")
+    command.add_argument("--out", type=Path, help="folder of the new run")
+    command.add_argument("--figure", type=Path, metavar="PNG", help="scatter to draw")
+    command.add_argument(
+        "--preset",
+        choices=("realness-toy", "realness-toy-paper"),
+        help="settings of the new run (default: realness-toy)",
+    )
+    command.add_argument(
+        "--sweep",
+        nargs="*",
+        type=int,
+        metavar="OUTCOMES",
+        help="train for each of these numbers of outcomes, with three ratios of steps; "
+        "table and figures (default: those of the paper)",
+    )
+    add_setting_flags(command)
+
+
+def add_directions_flags(command: argparse.ArgumentParser) -> None:
+    """Add the verbs of ``directions``."""
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for add in (_add_fit_flags, _add_list_flags, _add_apply_flags, _add_sweep_flags):
+        add(verbs)
+
+
+def _add_fit_flags(verbs: Verbs) -> None:
+    verb = verbs.add_parser("fit", help="find directions and measure what they move")
+    verb.add_argument("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
+    verb.add_argument("--out", type=Path, metavar="FILE", help=FILE_HELP)
+    verb.add_argument(
+        "--block", help="block whose components are found (default: block2, or block1)"
+    )
+    verb.add_argument("--components", type=int, default=8, help="default: %(default)s")
+    verb.add_argument(
+        "--samples", type=int, default=1000, help="random latents (default: 1000)"
+    )
+    verb.add_argument(
+        "--guided",
+        nargs="*",
+        default=["phase_fraction"],
+        metavar="PROPERTY",
+        help="also find the direction of each of these measured properties, such as "
+        "phase_fraction, interface_density, correlation_length, chord_length, "
+        "anisotropy, effective_diffusivity (default: phase_fraction; nothing for none)",
+    )
+    verb.add_argument(
+        "--guided-samples",
+        type=int,
+        default=300,
+        metavar="N",
+        help="volumes that are measured for them (default: 300)",
+    )
+    _add_phase(verb)
+    verb.add_argument(
+        "--seeds", type=int, default=3, help="volumes for each strength (default: 3)"
+    )
+    verb.add_argument("--seed", type=int, default=1, help="other random latents")
+    verb.add_argument(
+        "--no-effects", action="store_true", help="do not measure what they move"
+    )
+
+
+def _add_list_flags(verbs: Verbs) -> None:
+    verb = verbs.add_parser("list", help="print directions and what they move")
+    verb.add_argument("file", type=Path, metavar="FILE", help="file of directions")
+
+
+def _add_apply_flags(
+    verbs: Verbs,
+) -> None:
+    verb = verbs.add_parser("apply", help="generate a volume with directions")
+    verb.add_argument("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
+    verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
+    verb.add_argument(
+        "--move",
+        nargs="+",
+        required=True,
+        metavar="NAME=STRENGTH",
+        help="directions and their strengths, such as 'phase fraction=2'",
+    )
+    _add_blocks(verb)
+    verb.add_argument(
+        "--box",
+        type=float,
+        nargs=6,
+        metavar=("Z0", "Y0", "X0", "Z1", "Y1", "X1"),
+        help="act only inside of this box of voxels",
+    )
+    verb.add_argument(
+        "--ramp",
+        choices=("z", "y", "x"),
+        help="let the strength rise from 0 to all along this axis",
+    )
+    verb.add_argument("--truncation", type=float, default=1.0, help="0 to 1")
+    verb.add_argument(
+        "--size", type=int, nargs="+", default=[128], metavar="N", help="default: 128"
+    )
+    verb.add_argument("--periodic", default="", metavar="AXES")
+    _add_phase(verb)
+    verb.add_argument("--seed", type=int, default=0, help="another sample")
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    verb.add_argument(
+        "--out",
+        type=Path,
+        help="file to write (default: edited-seedSEED.tif beside the generator)",
+    )
+
+
+def _add_sweep_flags(
+    verbs: Verbs,
+) -> None:
+    verb = verbs.add_parser("sweep", help="one sample at several strengths")
+    verb.add_argument("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
+    verb.add_argument("name", metavar="NAME", help="of the direction")
+    verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
+    verb.add_argument(
+        "--strengths",
+        type=float,
+        nargs="+",
+        default=[-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0],
+        help="default: -3 -2 -1 0 1 2 3",
+    )
+    _add_blocks(verb)
+    verb.add_argument(
+        "--size", type=int, nargs="+", default=[64], metavar="N", help="default: 64"
+    )
+    verb.add_argument(
+        "--properties",
+        nargs="+",
+        metavar="PROPERTY",
+        help="what to measure (default: all that is quick)",
+    )
+    _add_phase(verb)
+    verb.add_argument("--seed", type=int, default=0, help="another sample")
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    verb.add_argument("--out", type=Path, metavar="TIF", help="4-D TIFF to write")
+    verb.add_argument("--csv", type=Path, help="table of the properties to write")
+    verb.add_argument("--figure", type=Path, metavar="PNG", help="figure of them")
+    verb.add_argument(
+        "--animation", type=Path, metavar="GIF", help="middle planes; needs imageio"
+    )
+
+
+def _add_blocks(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--blocks",
+        nargs="+",
+        default=[None],
+        metavar="BLOCK",
+        help="block that is edited, or the first and the last of a range; latent comes "
+        "before block1 (default: the direction's own)",
+    )
+
+
+def _add_phase(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--phase", type=int, metavar="LABEL", help="phase to measure (default: last)"
+    )
