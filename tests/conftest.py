@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import faulthandler
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _one_thread() -> None:
     """Tests run in parallel processes; threads would only be in each other's way."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command line owns its process: it sets the log, warnings and a variable.
+
+    Here, many commands and tests share one process.
+    """
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -213,10 +212,8 @@ def test_a_wrong_file_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Before there is a window: nothing is shown that could be closed."""
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     monkeypatch.setattr(napari, "Viewer", no_viewer)
     status = main(["gui", *(word.format(tmp_path / "nothing") for word in words)])
-    logging.captureWarnings(capture=False)
     assert status == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("slicegan: ")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,6 @@ from napari_slicegan.volumes.volume import Volume
 from tests.toys import TOY_LABELS, phases_image
 
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def _warnings_stay_warnings() -> Iterator[None]:
-    """The command line sends warnings to the log."""
-    yield
-    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,6 @@ from napari_slicegan.training.adversarial_step import AdversarialStep
 
 WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def _process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command line sends warnings to the log, and sets a variable."""
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    yield
-    logging.captureWarnings(capture=False)
 
 
 def test_a_diverged_run_says_what_is_kept(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +21,6 @@ if TYPE_CHECKING:
 
 pytest.importorskip("zarr", reason="needs the extra scale")
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def _warnings_stay_warnings() -> Iterator[None]:
-    """The command line sends warnings to the log."""
-    yield
-    logging.captureWarnings(capture=False)
 
 
 def words(run: Path, out: Path, *more: str) -> list[str]:

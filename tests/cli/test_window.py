@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -31,14 +29,6 @@ from napari_slicegan.cli.parser import main
 sys.exit(main(["gui"]))
 """
 BINDINGS = ("PyQt5", "PyQt6", "PySide2", "PySide6")
-
-
-@pytest.fixture(autouse=True)
-def _process_as_before(monkeypatch: Patch) -> Iterator[None]:
-    """The command line sends warnings to the log, and sets a variable."""
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    yield
-    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture

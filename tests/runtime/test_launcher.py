@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from napari_slicegan.cli.parser import main
 from napari_slicegan.runtime.distributed import VARIABLES, is_launched, is_main_process
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """The command line sends warnings to the log."""
-    yield
-    logging.captureWarnings(capture=False)
 
 
 def launch(monkeypatch: pytest.MonkeyPatch, rank: int, size: int) -> None:
