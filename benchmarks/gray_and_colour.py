@@ -35,7 +35,7 @@ from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import fit_transform
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.metrics.sliced_wasserstein import mean_distance
+from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 from napari_slicegan.runtime.memory import keep_freed_memory
 from napari_slicegan.training.monitors import preview_image
 from napari_slicegan.training.trainer import Trainer
@@ -111,9 +111,9 @@ def summary(images: TrainingImages, volume: Volume) -> str:
     left = image.crop(rows_of_image, (0, half))
     right = image.crop(rows_of_image, (half, 2 * half))
     made = Micrograph.from_array(volume.values, volume.kind)
-    real = crops(image)
-    by_axis = (mean_distance(real, crops(made, axis)) for axis in AXES)
-    between = mean_distance(crops(left), crops(right))
+    real = RealPatches(crops(image))
+    by_axis = (real.distance(crops(made, axis)) for axis in AXES)
+    between = RealPatches(crops(left)).distance(crops(right))
     along = ", ".join(f"{value:.0f}" for value in by_axis)
     return (
         f"histogram distance {distance:.4g} real sd (floor {floor:.4g}), sliced "

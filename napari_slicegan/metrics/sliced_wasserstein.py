@@ -8,6 +8,7 @@ distance of the two sets of patches is that of their projections on random lines
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -59,6 +60,56 @@ def sliced_wasserstein(
     ValueError
         If the sets do not fit together or are too small.
     """
+    _check_sets(real, generated)
+    distances = []
+    for level, other in zip(*map(laplacian_pyramid, (real, generated)), strict=True):
+        places, vectors, lines = _drawn(level, rng, directions)
+        found = projected_distance(vectors, _descriptors(other, *places), lines)
+        distances.append(UNIT * found)
+    return np.array(distances)
+
+
+class RealPatches:
+    """Real images [N, C, Y, X], measured once for comparison with many other sets.
+
+    The random patches and lines are always the same. Holds 256 kB for each image and
+    scale.
+
+    Raises
+    ------
+    ValueError
+        If the images are too small.
+    """
+
+    def __init__(self, real: NDArray[Any]) -> None:
+        _check_sets(real, real)
+        self._real = real
+        rng = np.random.default_rng(0)
+        self._levels = []
+        for level in laplacian_pyramid(real):
+            places, vectors, lines = _drawn(level, rng, "unit-norm")
+            ordered = list(_ordered_projections(vectors, lines))
+            self._levels.append((places, lines, ordered))
+
+    def distance(self, generated: NDArray[Any]) -> float:
+        """Mean of `sliced_wasserstein` over the scales, for a set of the same shape.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        _check_sets(self._real, generated)
+        found = []
+        for level, real in zip(laplacian_pyramid(generated), self._levels, strict=True):
+            places, lines, ordered = real
+            vectors = _descriptors(level, *places)
+            made = _ordered_projections(vectors, lines)
+            found.append(UNIT * _mean_shift(ordered, made, len(lines)))
+        return float(np.mean(found))
+
+
+def _check_sets(real: NDArray[Any], generated: NDArray[Any]) -> None:
     if real.shape != generated.shape or real.ndim != 4 or not len(real):
         raise ValueError(
             "Both sets must be arrays of images, channels, rows and columns of the "
@@ -69,14 +120,6 @@ def sliced_wasserstein(
             f"The images must be at least {SMALLEST_EDGE} x {SMALLEST_EDGE} pixels; "
             f"got {real.shape[2]} x {real.shape[3]}. Use larger crops."
         )
-    levels = zip(laplacian_pyramid(real), laplacian_pyramid(generated), strict=True)
-    return np.array([_level_distance(*level, rng, directions) for level in levels])
-
-
-def mean_distance(real: NDArray[Any], generated: NDArray[Any]) -> float:
-    """Mean over the scales, with the same random patches and lines at every call."""
-    rng = np.random.default_rng(0)
-    return float(sliced_wasserstein(real, generated, rng).mean())
 
 
 def laplacian_pyramid(images: NDArray[Any]) -> list[NDArray[np.float32]]:
@@ -90,7 +133,7 @@ def laplacian_pyramid(images: NDArray[Any]) -> list[NDArray[np.float32]]:
     level = np.asarray(images, np.float32)
     pyramid = []
     while min(level.shape[2:]) // 2 >= SMALLEST_EDGE:
-        smaller = _halved(level)
+        smaller = _blurred(level, BINOMIAL)[:, :, ::2, ::2]
         pyramid.append(level - _doubled(smaller, level.shape[2:]))
         level = smaller
     return [*pyramid, level]
@@ -99,7 +142,7 @@ def laplacian_pyramid(images: NDArray[Any]) -> list[NDArray[np.float32]]:
 def random_directions(
     n: int, dimensions: int, rng: np.random.Generator, scaling: Scaling = "unit-norm"
 ) -> NDArray[np.float64]:
-    """Independent directions, ``[n, dimensions]``, each scaled as said."""
+    """Independent directions, ``[n, dimensions]``, each scaled by `scaling`."""
     vectors = rng.standard_normal((n, dimensions))
     if scaling == "unit-norm":
         sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -114,8 +157,6 @@ def projected_distance(
 ) -> float:
     """Mean Wasserstein distance of two sets of points along some lines.
 
-    On a line the optimal transport joins the points in their order.
-
     Parameters
     ----------
     first, second
@@ -123,28 +164,41 @@ def projected_distance(
     directions
         ``[n_directions, d]``.
     """
+    one, other = (_ordered_projections(each, directions) for each in (first, second))
+    return _mean_shift(one, other, len(directions))
+
+
+def _ordered_projections(
+    points: Floats, directions: NDArray[np.float64]
+) -> Iterator[Floats]:
+    """Sorted projections ``[<= 32, n]`` of points ``[n, d]`` onto some lines each."""
     parts = math.ceil(len(directions) / DIRECTIONS_AT_ONCE)
+    for part in np.array_split(directions.astype(points.dtype), parts):
+        yield np.sort(part @ points.T, axis=1)
+
+
+def _mean_shift(first: Iterable[Floats], second: Iterable[Floats], n: int) -> float:
+    """Mean over n lines: on a line the optimal transport joins points in order."""
     total = 0.0
-    for part in np.array_split(directions.astype(first.dtype), parts):
-        ordered = [np.sort(part @ points.T, axis=1) for points in (first, second)]
-        total += np.abs(ordered[0] - ordered[1]).mean(axis=1, dtype=np.float64).sum()
-    return float(total / len(directions))
+    for one, other in zip(first, second, strict=True):
+        total += np.abs(one - other).mean(axis=1, dtype=np.float64).sum()
+    return float(total / n)
 
 
-def _level_distance(
-    real: NDArray[np.float32],
-    generated: NDArray[np.float32],
-    rng: np.random.Generator,
-    scaling: Scaling,
-) -> float:
-    """Distance of one level of two pyramids, [N, C, Y, X] each."""
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _drawn(
+    level: NDArray[np.float32], rng: np.random.Generator, scaling: Scaling
+) -> tuple[Places, NDArray[np.float32], NDArray[np.float64]]:
+    """Random places of patches in a level [N, C, Y, X], the patches, and lines."""
+    shape = (len(level), PATCHES_PER_IMAGE)
     rows, columns = (
-        rng.integers(edge - PATCH + 1, size=(len(real), PATCHES_PER_IMAGE))
-        for edge in real.shape[2:]
+        rng.integers(edge - PATCH + 1, size=shape) for edge in level.shape[2:]
     )
-    sets = [_descriptors(level, rows, columns) for level in (real, generated)]
-    lines = random_directions(N_DIRECTIONS, sets[0].shape[1], rng, scaling)
-    return UNIT * projected_distance(sets[0], sets[1], lines)
+    vectors = _descriptors(level, rows, columns)
+    lines = random_directions(N_DIRECTIONS, vectors.shape[1], rng, scaling)
+    return (rows, columns), vectors, lines
 
 
 def _descriptors(
@@ -161,11 +215,6 @@ def _descriptors(
     scaled = (patches - mean) / np.where(spread > 0, spread, 1)
     vectors = scaled.reshape(-1, math.prod(patches.shape[2:]))
     return np.asarray(vectors, np.float32)
-
-
-def _halved(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Every other pixel of the blurred images."""
-    return _blurred(images, BINOMIAL)[:, :, ::2, ::2]
 
 
 def _doubled(images: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:

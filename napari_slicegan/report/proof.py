@@ -25,7 +25,7 @@ from napari_slicegan.metrics.reference import (
     reference_of,
 )
 from napari_slicegan.metrics.representativity import WANTED, representativity
-from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, mean_distance
+from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, RealPatches
 from napari_slicegan.metrics.transport import has_taufactor, tortuosity_factor
 from napari_slicegan.report.text import (
     FAR_FLOORS,
@@ -241,8 +241,9 @@ def check_textures(views: Views, volume: Volume) -> Check | None:
         first, second, slices = (
             _crops(part, channels, edge) for part in (*halves, made)
         )
-        floors.append(mean_distance(first, second))
-        generated += [mean_distance(first, slices), mean_distance(second, slices)]
+        patches = RealPatches(first)
+        floors.append(patches.distance(second))
+        generated += [patches.distance(slices), RealPatches(second).distance(slices)]
     if not floors:
         return None
     distance, floor = float(np.mean(generated)), float(np.mean(floors))

@@ -18,7 +18,7 @@ from napari_slicegan.data.transforms import ScaleMinMax, fit_transform
 from napari_slicegan.generation.samples import display_range, generate_images
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.metrics.similarity import luminance_overlap, structural_similarity
-from napari_slicegan.metrics.sliced_wasserstein import mean_distance
+from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 from napari_slicegan.models import check_training_size, generator_spec, output_of
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.row_transform import RowStandardise
@@ -98,7 +98,8 @@ class ImageMonitor:
         self._real, other = drawn[:count], drawn[count:]
         self._transform = transform
         self._aligned = aligned
-        self._floor = mean_distance(self._real, other)
+        self._patches = RealPatches(self._real)
+        self._floor = self._patches.distance(other)
 
     @property
     def curves(self) -> tuple[MonitoredCurve, ...]:
@@ -113,7 +114,7 @@ class ImageMonitor:
     def measure(self, sheet: Sheet) -> ImageQuality:
         """Quality of as many generated images as there are real ones."""
         made = self._transform.forward(sheet.values[: len(self._real)]).numpy()
-        swd = mean_distance(self._real, made)
+        swd = self._patches.distance(made)
         if not self._aligned:
             return ImageQuality(swd, self._floor)
         # Means over the channels, [N, C, Y, X] -> [N, Y, X], from -1 to 1.

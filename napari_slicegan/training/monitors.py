@@ -17,7 +17,7 @@ from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.pixel_values import display_gray
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
 from napari_slicegan.metrics.reference import RealStatistics
-from napari_slicegan.metrics.sliced_wasserstein import mean_distance
+from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 
 if TYPE_CHECKING:
     from napari_slicegan.data.patch_sampler import Source
@@ -80,16 +80,26 @@ class SliceDistance:
         ]
         self._real = [crops[:PLANES] for crops in drawn]
         self._transform = transform
+        self._patches: dict[int, list[RealPatches]] = {}
         others = [crops[PLANES:] for crops in drawn]
-        self.floor = statistics.fmean(map(mean_distance, self._real, others))
+        patches = self._patches_of(self._real[0].shape[-1])
+        self.floor = statistics.fmean(map(RealPatches.distance, patches, others))
 
     def measure(self, volume: Volume) -> float:
         """Distance of evenly spaced slices, averaged over the axes."""
         edge = min(*volume.values.shape[:3], self._real[0].shape[-1])
+        patches = itertools.cycle(self._patches_of(edge))
         return statistics.fmean(
-            mean_distance(real[:, :, :edge, :edge], self._slices(volume, axis, edge))
-            for axis, real in zip(AXES, itertools.cycle(self._real), strict=False)
+            real.distance(self._slices(volume, axis, edge))
+            for axis, real in zip(AXES, patches, strict=False)
         )
+
+    def _patches_of(self, edge: int) -> list[RealPatches]:
+        """Patches of the real crops, cut to an edge; measured once for all previews."""
+        if edge not in self._patches:
+            cut = [RealPatches(real[:, :, :edge, :edge]) for real in self._real]
+            self._patches[edge] = cut
+        return self._patches[edge]
 
     def _slices(self, volume: Volume, axis: Axis, edge: int) -> NDArray[Any]:
         """Slices as network values, [n, C, edge, edge]."""

@@ -10,6 +10,7 @@ from scipy.ndimage import convolve, gaussian_filter
 from scipy.stats import wasserstein_distance
 
 from napari_slicegan.metrics.sliced_wasserstein import (
+    RealPatches,
     laplacian_pyramid,
     projected_distance,
     random_directions,
@@ -152,6 +153,18 @@ def test_several_channels() -> None:
     assert (far > 1.5 * near).all()
     assert (near > 0).all()
     np.testing.assert_array_equal(sliced_wasserstein(real, real.copy(), rng()), 0)
+
+
+def test_patches_are_measured_once() -> None:
+    """One real set and several others: the mean of the same distances."""
+    real = textures(6, 2, 32, 1)
+    patches = RealPatches(real)
+    for seed in (1, 2):
+        fake = textures(6, 2, 32, 2, seed)
+        expected = sliced_wasserstein(real, fake, rng()).mean()
+        assert patches.distance(fake) == expected
+    with pytest.raises(ValueError, match="same shape"):
+        patches.distance(fake[:5])
 
 
 def test_other_scaling_of_the_directions() -> None:
