@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,102 +14,74 @@ from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ObjectiveSettings
-    from napari_slicegan.config.objective import AnchorDistribution, RealnessForm
+    from napari_slicegan.config.objective import RealnessForm
 
 DRAWS = 1000
 # Shape parameter of the skew-normal distribution at a skew of 1.
 SKEW_NORMAL_SHAPE = 5.0
 
 
-class Anchors(Protocol):
-    """Source of the two anchors of a step."""
+Anchors: TypeAlias = Callable[[torch.Generator], tuple[Tensor, Tensor]]
+"""Draws the anchors of a step, of real and of generated images.
 
-    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes], summing to 1."""
+Each is [outcomes] and sums to 1.
+"""
 
 
-@dataclass(frozen=True)
-class UniformAndNormal:
+def uniform_and_normal(outcomes: int, skew: float) -> Anchors:
     """Histograms of a uniform (real) and a normal sample (generated), shifted apart.
 
-    Attributes
-    ----------
-    skew
-        Shift of the outcomes, up for real and down for generated images; mass beyond
-        [-1, 1] accumulates at the ends.
+    ``skew`` shifts the outcomes, up for real and down for generated images; mass beyond
+    [-1, 1] accumulates at the ends.
     """
 
-    outcomes: int
-    skew: float
-
-    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes], summing to 1."""
+    def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
         uniform = 2 * torch.rand(DRAWS, generator=rng) - 1
         normal = torch.randn(DRAWS, generator=rng)
         return (
-            skewed(histogram(uniform, self.outcomes), self.skew),
-            skewed(histogram(normal, self.outcomes), -self.skew),
+            skewed(histogram(uniform, outcomes), skew),
+            skewed(histogram(normal, outcomes), -skew),
         )
 
+    return draw
 
-@dataclass(frozen=True)
-class SkewNormal:
+
+def skew_normals(outcomes: int, skew: float) -> Anchors:
     """Histograms of two skew-normal samples, with their peaks at opposite ends.
 
-    Attributes
-    ----------
-    skew
-        Shape parameter in units of ``SKEW_NORMAL_SHAPE``.
+    ``skew`` is the shape parameter in units of ``SKEW_NORMAL_SHAPE``.
     """
+    shape = SKEW_NORMAL_SHAPE * skew
 
-    outcomes: int
-    skew: float
-
-    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes], summing to 1."""
-        shape = SKEW_NORMAL_SHAPE * self.skew
+    def draw(rng: torch.Generator) -> tuple[Tensor, Tensor]:
         real = skew_normal(-shape, DRAWS, rng)
         generated = skew_normal(shape, DRAWS, rng)
-        return histogram(real, self.outcomes), histogram(generated, self.outcomes)
+        return histogram(real, outcomes), histogram(generated, outcomes)
+
+    return draw
 
 
-@dataclass(frozen=True)
-class Fixed:
+def fixed(real: Sequence[float], generated: Sequence[float]) -> Anchors:
     """The same two anchors in every step, scaled to a sum of 1."""
-
-    real: Sequence[float]
-    generated: Sequence[float]
-
-    def draw(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Anchors of real and of generated images, each [outcomes], summing to 1."""
-        real = torch.tensor(self.real, dtype=torch.float64)
-        generated = torch.tensor(self.generated, dtype=torch.float64)
-        return real / real.sum(), generated / generated.sum()
+    anchors = [torch.tensor(each, dtype=torch.float64) for each in (real, generated)]
+    first, second = (anchor / anchor.sum() for anchor in anchors)
+    return lambda _: (first, second)
 
 
-def build_anchors(
-    distribution: AnchorDistribution,
-    outcomes: int,
-    skew: float,
-    real: Sequence[float] = (),
-    generated: Sequence[float] = (),
-) -> Anchors:
+def build_anchors(settings: ObjectiveSettings) -> Anchors:
     """Anchors of the settings.
-
-    Parameters
-    ----------
-    real, generated
-        Custom anchors, for "custom".
 
     Raises
     ------
     ValueError
         If custom anchors do not have one number per outcome, or no positive one.
     """
-    if distribution == "normal-uniform":
-        return UniformAndNormal(outcomes, skew)
-    if distribution == "skew-normal":
-        return SkewNormal(outcomes, skew)
+    outcomes = settings.outcomes
+    if settings.anchors == "normal-uniform":
+        return uniform_and_normal(outcomes, settings.anchor_skew)
+    if settings.anchors == "skew-normal":
+        return skew_normals(outcomes, settings.anchor_skew)
+    real, generated = settings.real_anchor, settings.generated_anchor
     for title, anchor in (("real", real), ("generated", generated)):
         if len(anchor) != outcomes or not sum(anchor) > 0:
             raise ValueError(
@@ -118,17 +89,11 @@ def build_anchors(
                 f"'Outcomes', some of them above 0; got {len(anchor)}: "
                 f"{', '.join(f'{number:g}' for number in anchor) or 'none'}."
             )
-    return Fixed(real, generated)
+    return fixed(real, generated)
 
 
 def histogram(sample: Tensor, outcomes: int) -> Tensor:
-    """Fractions of a sample in equal bins from its minimum to its maximum.
-
-    Parameters
-    ----------
-    sample
-        [n], on the CPU.
-    """
+    """Fractions of a sample [n] in equal bins from its minimum to its maximum."""
     counts = torch.histc(sample, outcomes)  # without limits: those of the sample
     return counts / counts.sum()
 
@@ -138,13 +103,7 @@ def skewed(anchor: Tensor, skew: float) -> Tensor:
 
     Each outcome's mass goes to the two nearest grid points in proportion, as in the
     projection of distributional reinforcement learning (Bellemare et al. 2017, eq. 7).
-
-    Parameters
-    ----------
-    anchor
-        [outcomes], summing to 1.
-    skew
-        From -2 to 2; 0 changes nothing.
+    The skew is from -2 to 2; 0 changes nothing.
     """
     n = len(anchor)
     places = torch.arange(n, dtype=torch.float64)
@@ -189,7 +148,7 @@ class Realness:
 
     def begin_step(self, rng: torch.Generator) -> None:
         """Draw the anchors of the step."""
-        self.real_anchor, self.generated_anchor = self._anchors.draw(rng)
+        self.real_anchor, self.generated_anchor = self._anchors(rng)
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """KL(A1 || D(real)) + KL(A0 || D(fake)) but for the entropy of the anchors."""
@@ -227,14 +186,8 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
     """Mean of -sum target log softmax(logits), finite also where the target is 0.
 
     Differs from the Kullback-Leibler divergence KL(target || softmax(logits)) by the
-    entropy of the target only.
-
-    Parameters
-    ----------
-    target
-        [outcomes], or [N, outcomes].
-    logits
-        [N, outcomes].
+    entropy of the target only. The target is [outcomes] or [N, outcomes], the logits
+    are [N, outcomes].
     """
     target = to_device(target, logits.device).to(logits.dtype)
     return -(target * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
@@ -242,11 +195,5 @@ def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:
 
 def build_realness(settings: ObjectiveSettings) -> Realness:
     """Objective with the anchors that the settings name."""
-    anchors = build_anchors(
-        settings.anchors,
-        settings.outcomes,
-        settings.anchor_skew,
-        settings.real_anchor,
-        settings.generated_anchor,
-    )
+    anchors = build_anchors(settings)
     return Realness(settings.outcomes, anchors, settings.realness_form)

@@ -1,4 +1,4 @@
-"""Anchors: their laws, their skew, and that each step has its own."""
+"""Anchors: their distributions, their skew, and a new draw in every step."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from napari_slicegan.config.objective import ObjectiveSettings
 from napari_slicegan.systems.realness_loss import (
     Anchors,
-    SkewNormal,
-    UniformAndNormal,
     build_anchors,
     histogram,
     skew_normal,
+    skew_normals,
     skewed,
+    uniform_and_normal,
 )
 
 
@@ -32,7 +33,7 @@ def random_anchor(n: int) -> Tensor:
 def mean_anchors(anchors: Anchors, n: int = 400) -> tuple[Tensor, Tensor]:
     """Expected anchors of real and of generated images."""
     stream = rng()
-    draws = [torch.stack(anchors.draw(stream)) for _ in range(n)]
+    draws = [torch.stack(anchors(stream)) for _ in range(n)]
     real, generated = torch.stack(draws).mean(dim=0)
     return real, generated
 
@@ -59,11 +60,6 @@ def test_skew_is_a_projection() -> None:
             moved = skewed(anchor, skew)
             torch.testing.assert_close(moved, projected(anchor, skew))
             assert moved.sum().item() == pytest.approx(1)
-
-
-def test_no_skew_changes_nothing() -> None:
-    for outcomes in [2, 3, 10, 51]:
-        anchor = random_anchor(outcomes)
         assert torch.equal(skewed(anchor, 0), anchor)
 
 
@@ -98,24 +94,24 @@ def test_histogram_is_numpy_s() -> None:
 def test_published_anchors(
     outcomes: int, real: list[float], generated: list[float]
 ) -> None:
-    found = mean_anchors(UniformAndNormal(outcomes, 1))
+    found = mean_anchors(uniform_and_normal(outcomes, 1))
     for anchor, expected in zip(found, (real, generated), strict=True):
         np.testing.assert_allclose(anchor.numpy(), expected, atol=0.03)
 
 
 def test_overlap_of_the_published_anchors() -> None:
     for outcomes, overlap in [(2, 0.51), (3, 0.16), (5, 0.05), (10, 0.03)]:
-        real, generated = mean_anchors(UniformAndNormal(outcomes, 1))
+        real, generated = mean_anchors(uniform_and_normal(outcomes, 1))
         found = torch.minimum(real, generated).sum().item()
         assert found == pytest.approx(overlap, abs=0.03)
 
 
-@pytest.mark.parametrize("anchors", [UniformAndNormal(10, 1), SkewNormal(10, 1)])
+@pytest.mark.parametrize("anchors", [uniform_and_normal(10, 1), skew_normals(10, 1)])
 def test_real_means_high_and_generated_low(anchors: Anchors) -> None:
     """Distributions with their weight at opposite ends."""
     places = torch.linspace(-1, 1, 10)
     for seed in range(20):
-        real, generated = anchors.draw(rng(seed))
+        real, generated = anchors(rng(seed))
         for anchor in (real, generated):
             assert anchor.sum().item() == pytest.approx(1)
             assert (anchor >= 0).all()
@@ -127,13 +123,13 @@ def test_peaks_of_the_skewed_anchors() -> None:
     """At the last outcome for real and the first for generated images."""
     for outcomes in [3, 5, 10, 51]:
         for seed in range(20):
-            real, generated = UniformAndNormal(outcomes, 1).draw(rng(seed))
+            real, generated = uniform_and_normal(outcomes, 1)(rng(seed))
             assert real.argmax() == outcomes - 1
             assert generated.argmax() == 0
 
 
 def test_skew_normal_anchors_overlap_by_a_quarter() -> None:
-    real, generated = mean_anchors(SkewNormal(10, 1))
+    real, generated = mean_anchors(skew_normals(10, 1))
     assert torch.minimum(real, generated).sum().item() == pytest.approx(0.25, abs=0.05)
     # One is the other's mirror image.
     torch.testing.assert_close(real, generated.flip(0), atol=0.01, rtol=0)
@@ -152,32 +148,36 @@ def test_skew_normal_moments() -> None:
         )
 
 
-@pytest.mark.parametrize("anchors", [UniformAndNormal(10, 1), SkewNormal(10, 1)])
+@pytest.mark.parametrize("anchors", [uniform_and_normal(10, 1), skew_normals(10, 1)])
 def test_each_draw_is_new_and_from_the_given_stream(anchors: Anchors) -> None:
     torch.manual_seed(1)
     stream = rng(3)
-    first, second = anchors.draw(stream), anchors.draw(stream)
+    first, second = anchors(stream), anchors(stream)
     assert not torch.equal(first[0], second[0])
     assert not torch.equal(first[1], second[1])
     torch.manual_seed(2)
-    again = anchors.draw(rng(3))
+    again = anchors(rng(3))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
 
 
-def test_own_anchors_are_scaled_to_one() -> None:
-    anchors = build_anchors("custom", 3, 1, real=(0, 1, 3), generated=(2, 2, 0))
-    real, generated = anchors.draw(rng())
+def custom(real: tuple[float, ...], generated: tuple[float, ...]) -> Anchors:
+    settings = ObjectiveSettings(
+        anchors="custom", outcomes=3, real_anchor=real, generated_anchor=generated
+    )
+    return build_anchors(settings)
+
+
+def test_custom_anchors() -> None:
+    """Scaled to a sum of 1; refused if they do not fit the outcomes."""
+    real, generated = custom(real=(0, 1, 3), generated=(2, 2, 0))(rng())
     assert real.tolist() == [0, 0.25, 0.75]
     assert generated.tolist() == [0.5, 0.5, 0]
-
-
-def test_own_anchors_that_do_not_fit() -> None:
-    for real, generated, words in [
+    for real_given, generated_given, words in [
         ((), (1, 0, 0), r"'Anchor, real' must hold 3 numbers.*got 0: none\.$"),
         ((0, 1), (1, 0, 0), r"'Anchor, real' .*got 2: 0, 1\.$"),
         ((0, 0, 1), (1, 0), r"'Anchor, generated' .*got 2: 1, 0\.$"),
         ((0, 0, 0), (1, 0, 0), r"'Anchor, real' .*above 0; got 3: 0, 0, 0\.$"),
     ]:
         with pytest.raises(ValueError, match=words):
-            build_anchors("custom", 3, 1, real, generated)
+            custom(real_given, generated_given)

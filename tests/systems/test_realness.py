@@ -1,4 +1,4 @@
-"""The realness game against its Kullback-Leibler formulas."""
+"""The realness objective against its Kullback-Leibler formulas."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_slicegan.systems.realness_loss import (
-    Fixed,
     Realness,
-    UniformAndNormal,
     cross_entropy,
+    fixed,
+    uniform_and_normal,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def begun(
     real: tuple[float, ...] = REAL_ANCHOR,
     generated: tuple[float, ...] = GENERATED_ANCHOR,
 ) -> Realness:
-    objective = Realness(len(real), Fixed(real, generated), form)
+    objective = Realness(len(real), fixed(real, generated), form)
     objective.begin_step(rng())
     return objective
 
@@ -142,7 +142,7 @@ def test_the_optimum_for_a_fixed_generator() -> None:
     torch.testing.assert_close(table.softmax(-1), expected.double(), atol=1e-4, rtol=0)
 
 
-def test_two_outcomes_are_the_standard_game() -> None:
+def test_two_outcomes_are_the_standard_objective() -> None:
     """A1 = [0, 1], A0 = [1, 0]: binary cross-entropy of the difference of logits."""
     objective = begun("O1", real=(0, 1), generated=(1, 0))
     real, fake = normal(4, 2), normal(4, 2, seed=2)
@@ -155,7 +155,7 @@ def test_two_outcomes_are_the_standard_game() -> None:
 
 def test_anchors_are_drawn_in_every_step() -> None:
     """From the stream of the run; both losses of a step use the same ones."""
-    objective = Realness(10, UniformAndNormal(10, 1))
+    objective = Realness(10, uniform_and_normal(10, 1))
     stream = rng(5)
     objective.begin_step(stream)
     first = objective.real_anchor
@@ -165,7 +165,7 @@ def test_anchors_are_drawn_in_every_step() -> None:
     objective.begin_step(stream)
     assert not torch.equal(objective.real_anchor, first)
     assert not torch.equal(objective.critic_loss(identity, real, fake).total, loss)
-    other = Realness(10, UniformAndNormal(10, 1))
+    other = Realness(10, uniform_and_normal(10, 1))
     other.begin_step(rng(5))
     assert torch.equal(other.real_anchor, first)
 
