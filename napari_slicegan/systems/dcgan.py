@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +24,6 @@ from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ArchitectureSettings
-    from napari_slicegan.models.blocks import ResampledHead
     from napari_slicegan.models.table import CriticSpec
 
 Same = Literal["tensorflow", "torch"]
@@ -104,19 +104,6 @@ class SeededDropout(nn.Module):
             return x
         kept = torch.rand(x.shape, generator=self._rng) >= self.probability
         return x * to_device(kept, x.device).to(x.dtype) / (1 - self.probability)
-
-
-class FeatureMaps(nn.Module):
-    """Reshapes the output of a dense layer to feature maps."""
-
-    def __init__(self, channels: int, edge: int) -> None:
-        super().__init__()
-        self.shape = (channels, edge, edge)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C * edge * edge] -> [B, C, edge, edge]."""
-        maps: Tensor = x.unflatten(1, self.shape)
-        return maps
 
 
 def _padding(kernel: int, stride: int, same: Same) -> tuple[int, int]:
@@ -236,19 +223,54 @@ class ImageCritic(nn.Module):
         return scores
 
 
-def dense_head(
-    features: int, outputs: int, resampling: ResampledHead | None
-) -> nn.Module:
-    """Fully connected output layer; with resampling, of means and log variances."""
+def critic_of(
+    critic: CriticSpec,
+    layers: Sequence[nn.Module],
+    features: int,
+    linear: Callable[[int, int], nn.Module] = nn.Linear,
+) -> ImageCritic:
+    """Layers, then a dense one; with resampling, of means and log variances."""
+    outputs, resampling = critic.outputs, critic.resampling
     if resampling is None:
-        return nn.Linear(features, outputs)
-    return nn.Sequential(nn.Linear(features, 2 * outputs), resampling)
+        return ImageCritic(layers, linear(features, outputs), outputs)
+    head = nn.Sequential(linear(features, 2 * outputs), resampling)
+    return ImageCritic(layers, head, outputs)
 
 
-def _edge(size: int, n_layers: int) -> int | None:
-    """``size / 2**n_layers`` if that is a whole number."""
-    edge = size >> n_layers
-    return edge if edge and edge << n_layers == size else None
+def halving_critic(
+    critic: CriticSpec,
+    halving: Callable[[int, int, int], Sequence[nn.Module]],
+    linear: Callable[[int, int], nn.Module] = nn.Linear,
+) -> ImageCritic:
+    """Critic: halvings, one for each width, then a dense layer.
+
+    Parameters
+    ----------
+    halving
+        Layers of a halving, from its number (0, 1, ...), inputs and outputs.
+    linear
+        Makes the dense layer, from its inputs and outputs.
+
+    Raises
+    ------
+    ValueError
+        If the image size is no multiple of ``2**len(widths)``.
+    """
+    size, widths = critic.generator.size, critic.settings.critic_widths
+    n = len(widths)
+    edge = size >> n
+    if not edge or edge << n != size:
+        raise ValueError(
+            f"A critic with {n} widths halves its images {n} times and needs multiples "
+            f"of {1 << n} pixels, got {size} pixels; change 'Critic widths'."
+        )
+    channels = (critic.generator.channels, *widths)
+    layers = [
+        layer
+        for number, (inputs, outputs) in enumerate(itertools.pairwise(channels))
+        for layer in halving(number, inputs, outputs)
+    ]
+    return critic_of(critic, layers, channels[-1] * edge**2, linear)
 
 
 def first_edge(size: int, n_doublings: int) -> int:
@@ -259,8 +281,8 @@ def first_edge(size: int, n_doublings: int) -> int:
     ValueError
         If the size is no multiple of ``2**n_doublings``.
     """
-    edge = _edge(size, n_doublings)
-    if edge is None:
+    edge = size >> n_doublings
+    if not edge or edge << n_doublings != size:
         raise ValueError(
             f"A generator whose layers double its images {n_doublings} times makes "
             f"multiples of {1 << n_doublings} pixels, got a patch of {size} pixels; "
@@ -269,22 +291,9 @@ def first_edge(size: int, n_doublings: int) -> int:
     return edge
 
 
-def critic_edge(size: int, n_halvings: int) -> int:
-    """Edge of the last feature maps of a critic.
-
-    Raises
-    ------
-    ValueError
-        If the size is no multiple of ``2**n_halvings``.
-    """
-    edge = _edge(size, n_halvings)
-    if edge is None:
-        raise ValueError(
-            f"A critic with {n_halvings} widths halves its images {n_halvings} times "
-            f"and needs multiples of {1 << n_halvings} pixels, got {size} pixels; "
-            "change 'Critic widths'."
-        )
-    return edge
+def normalised(normalisation: str, layer: nn.Module) -> nn.Module:
+    """The batch norm, or nothing."""
+    return layer if normalisation == "batch" else nn.Identity()
 
 
 def build_dcgan(spec: ImageSpec) -> ImageGenerator:
@@ -301,16 +310,16 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
     blocks: dict[str, nn.Module] = {
         "block1": nn.Sequential(
             nn.Linear(spec.latent_channels, features, bias=False),
-            _norm(spec, nn.BatchNorm1d, features),
+            normalised(spec.normalisation, nn.BatchNorm1d(features, eps=EPSILON)),
             _rectifier(variant.slope),
-            FeatureMaps(inputs, edge),
+            nn.Unflatten(1, (inputs, edge, edge)),
         )
     }
     for number, width in enumerate(spec.widths[1:], start=2):
         stride = 1 if number == 2 else 2
         blocks[f"block{number}"] = nn.Sequential(
             SameTransposedConvolution(inputs, width, KERNEL, stride),
-            _norm(spec, nn.BatchNorm2d, width),
+            normalised(spec.normalisation, nn.BatchNorm2d(width, eps=EPSILON)),
             _rectifier(variant.slope),
         )
         inputs = width
@@ -323,33 +332,18 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
 
 def build_dcgan_critic(critic: CriticSpec) -> ImageCritic:
     """Critic: halvings with dropout, then a dense layer."""
-    spec: ImageSpec = critic.generator
-    variant = VARIANTS[spec.architecture]
-    widths = critic.settings.critic_widths
-    edge = critic_edge(spec.size, len(widths))
-    layers: list[nn.Module] = []
-    channels = spec.channels
-    for width in widths:
-        layers.append(SameConvolution(channels, width, KERNEL, 2))
-        if variant.critic_norm:
-            layers.append(nn.BatchNorm2d(width, eps=EPSILON))
-        layers += [
+    variant = VARIANTS[critic.generator.architecture]
+
+    def halving(_: int, inputs: int, width: int) -> Sequence[nn.Module]:
+        norm = [nn.BatchNorm2d(width, eps=EPSILON)] if variant.critic_norm else []
+        return [
+            SameConvolution(inputs, width, KERNEL, 2),
+            *norm,
             nn.LeakyReLU(variant.critic_slope),
             SeededDropout(variant.dropout, critic.rng),
         ]
-        channels = width
-    head = dense_head(channels * edge**2, critic.outputs, critic.resampling)
-    return ImageCritic(layers, head, critic.outputs)
 
-
-def _norm(
-    spec: ImageSpec,
-    kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d],
-    width: int,
-) -> nn.Module:
-    if spec.normalisation == "none":
-        return nn.Identity()
-    return kind(width, eps=EPSILON)
+    return halving_critic(critic, halving)
 
 
 def _rectifier(slope: float) -> nn.Module:

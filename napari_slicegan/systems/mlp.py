@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,12 @@ from torch import Tensor, nn
 from napari_slicegan.models.blocks import init_uniform_fan_in
 from napari_slicegan.models.network import GeneratorNetwork, Output, Prior, value_range
 from napari_slicegan.models.table import Architecture
-from napari_slicegan.systems.dcgan import ImageCritic, dense_head, flat_normalisation
+from napari_slicegan.systems.dcgan import (
+    ImageCritic,
+    critic_of,
+    flat_normalisation,
+    normalised,
+)
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ArchitectureSettings
@@ -84,10 +90,9 @@ def build_mlp(spec: PointSpec) -> PointGenerator:
     blocks: dict[str, nn.Module] = {}
     inputs = spec.latent_channels
     for number, width in enumerate(spec.widths, start=1):
-        batch = spec.normalisation == "batch"
         blocks[f"block{number}"] = nn.Sequential(
-            nn.Linear(inputs, width, bias=not batch),
-            nn.BatchNorm1d(width) if batch else nn.Identity(),
+            nn.Linear(inputs, width, bias=spec.normalisation != "batch"),
+            normalised(spec.normalisation, nn.BatchNorm1d(width)),
             nn.ReLU(),
         )
         inputs = width
@@ -97,13 +102,9 @@ def build_mlp(spec: PointSpec) -> PointGenerator:
 
 def build_maxout_critic(critic: CriticSpec) -> ImageCritic:
     """Critic of maxout layers and a linear output layer."""
-    layers: list[nn.Module] = []
-    inputs = critic.generator.channels
-    for width in critic.settings.critic_widths:
-        layers.append(Maxout(inputs, width))
-        inputs = width
-    head = dense_head(inputs, critic.outputs, critic.resampling)
-    return ImageCritic(layers, head, critic.outputs)
+    widths = (critic.generator.channels, *critic.settings.critic_widths)
+    layers = [Maxout(*pair) for pair in itertools.pairwise(widths)]
+    return critic_of(critic, layers, widths[-1])
 
 
 def _point_spec(

@@ -12,13 +12,13 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from napari_slicegan.models.network import output_layer
 from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import (
-    FeatureMaps,
     ImageCritic,
     ImageGenerator,
     ImageSpec,
-    critic_edge,
     first_edge,
+    halving_critic,
     image_spec,
+    normalised,
 )
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def build_dcgan_relu(spec: ImageSpec) -> ImageGenerator:
         first = number == 1
         stride, padding = (1, 0) if first else (2, 1)
         blocks[f"block{number}"] = nn.Sequential(
-            FeatureMaps(inputs, 1) if first else nn.Identity(),
+            nn.Unflatten(1, (inputs, 1, 1)) if first else nn.Identity(),
             nn.ConvTranspose2d(inputs, width, 4, stride, padding, bias=False),
-            nn.BatchNorm2d(width) if spec.normalisation == "batch" else nn.Identity(),
+            normalised(spec.normalisation, nn.BatchNorm2d(width)),
             nn.ReLU(),
         )
         inputs = width
@@ -105,21 +105,11 @@ def build_dcgan_relu(spec: ImageSpec) -> ImageGenerator:
 
 def build_spectral_critic(critic: CriticSpec) -> ImageCritic:
     """Critic: halvings, then a dense layer, with spectral norm throughout."""
-    spec: ImageSpec = critic.generator
-    widths = critic.settings.critic_widths
-    edge = critic_edge(spec.size, len(widths))
-    layers: list[nn.Module] = []
-    channels = spec.channels
-    for width in widths:
-        layers += [SpectralConvolution(channels, width), nn.LeakyReLU(SLOPE)]
-        channels = width
-    features, resampling = channels * edge**2, critic.resampling
-    head: nn.Module
-    if resampling is None:
-        head = SpectralLinear(features, critic.outputs)
-    else:
-        head = nn.Sequential(SpectralLinear(features, 2 * critic.outputs), resampling)
-    return ImageCritic(layers, head, critic.outputs)
+
+    def halving(_: int, inputs: int, width: int) -> list[nn.Module]:
+        return [SpectralConvolution(inputs, width), nn.LeakyReLU(SLOPE)]
+
+    return halving_critic(critic, halving, SpectralLinear)
 
 
 def init_normal(network: nn.Module, rng: torch.Generator) -> None:

@@ -6,6 +6,7 @@ optional.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,16 @@ from torch import nn
 from napari_slicegan.models.network import output_layer
 from napari_slicegan.models.table import Architecture
 from napari_slicegan.systems.dcgan import (
-    FeatureMaps,
     ImageCritic,
     ImageGenerator,
     ImageSpec,
     SameConvolution,
     SameTransposedConvolution,
-    critic_edge,
-    dense_head,
     first_edge,
+    halving_critic,
     image_spec,
     init_glorot_uniform,
+    normalised,
 )
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def build_specgan(spec: ImageSpec) -> ImageGenerator:
     blocks: dict[str, nn.Module] = {
         "block1": nn.Sequential(
             nn.Linear(spec.latent_channels, inputs * edge**2),
-            FeatureMaps(inputs, edge),
-            _norm(spec.normalisation, inputs),
+            nn.Unflatten(1, (inputs, edge, edge)),
+            normalised(spec.normalisation, nn.BatchNorm2d(inputs)),
             nn.ReLU(),
         )
     }
     for number, width in enumerate(spec.widths[1:], start=2):
         blocks[f"block{number}"] = nn.Sequential(
             _doubling(spec, inputs, width),
-            _norm(spec.normalisation, width),
+            normalised(spec.normalisation, nn.BatchNorm2d(width)),
             nn.ReLU(),
         )
         inputs = width
@@ -63,30 +63,22 @@ def build_specgan(spec: ImageSpec) -> ImageGenerator:
 def build_specgan_critic(critic: CriticSpec) -> ImageCritic:
     """Critic: halvings, then a dense layer; the first layer is never normalised."""
     spec: ImageSpec = critic.generator
-    widths = critic.settings.critic_widths
-    normalisation = critic.settings.critic_normalisation
-    edge = critic_edge(spec.size, len(widths))
-    layers: list[nn.Module] = []
-    channels = spec.channels
-    for number, width in enumerate(widths):
-        layers += [
-            SameConvolution(channels, width, spec.kernel, 2, same=spec.same),
-            _norm(normalisation if number else "none", width),
+
+    def halving(number: int, inputs: int, width: int) -> Sequence[nn.Module]:
+        kind = critic.settings.critic_normalisation if number else "none"
+        return [
+            SameConvolution(inputs, width, spec.kernel, 2, same=spec.same),
+            normalised(kind, nn.BatchNorm2d(width)),
             nn.LeakyReLU(SLOPE),
         ]
-        channels = width
-    head = dense_head(channels * edge**2, critic.outputs, critic.resampling)
-    return ImageCritic(layers, head, critic.outputs)
+
+    return halving_critic(critic, halving)
 
 
 def _doubling(spec: ImageSpec, inputs: int, outputs: int) -> nn.Module:
     return SameTransposedConvolution(
         inputs, outputs, spec.kernel, 2, bias=True, same=spec.same
     )
-
-
-def _norm(normalisation: str, width: int) -> nn.Module:
-    return nn.BatchNorm2d(width) if normalisation == "batch" else nn.Identity()
 
 
 def _specgan_spec(

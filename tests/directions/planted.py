@@ -20,7 +20,7 @@ from napari_slicegan.models.generator_file import (
     trained_network,
 )
 from napari_slicegan.models.sizes import SizeRule
-from napari_slicegan.systems.dcgan import FeatureMaps, ImageGenerator, ImageSpec
+from napari_slicegan.systems.dcgan import ImageGenerator, ImageSpec
 
 if TYPE_CHECKING:
     from napari_slicegan.models.network import GeneratorNetwork
@@ -93,7 +93,7 @@ def images(edge: int = 8, channels: int = 4) -> TrainedNetwork:
     dense.weight = nn.Parameter(matrix)
     network: GeneratorNetwork = ImageGenerator(
         spec,
-        block1=nn.Sequential(dense, FeatureMaps(channels, edge)),
+        block1=nn.Sequential(dense, nn.Unflatten(1, (channels, edge, edge))),
         block2=nn.Conv2d(channels, 1, 1),
     )
     network.eval().requires_grad_(False)
