@@ -225,7 +225,7 @@ def third_tab(panel: VolumePanel) -> str:
     )
     if not told:
         panel.generate_button.click()
-    wait_for(lambda: bool(told) and not panel.cancel_button.isEnabled())
+    wait_for(lambda: bool(told) and not panel.task.is_busy)
     if isinstance(told[0], str):
         return told[0]
     return f"{panel.product} {' x '.join(map(str, told[0].values.shape))}"

@@ -19,13 +19,11 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, QTimer
 
 from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
-from napari_slicegan._qt.volume.generation_job import WORK, Request
 from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
 from napari_slicegan.runtime.progress import Cancelled, Progress
 from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
-    from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.trainer import Trainer
 
@@ -369,11 +367,6 @@ def training_worker(job: TrainingJob) -> TrainingWorker:
     )
     _drop_slots_of_errors(worker)
     return worker
-
-
-def generation_worker(trained: TrainedNetwork, request: Request) -> GenerationWorker:
-    """Return a worker for a request, in napari's list of tasks, not yet started."""
-    return task_worker(WORK[type(request)], trained, request)
 
 
 def task_worker(work: Callable[..., Any], *args: Any) -> GenerationWorker:

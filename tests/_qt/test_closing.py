@@ -79,7 +79,7 @@ def _generate(widget: SliceGANWidget, qtbot: QtBot) -> None:
     qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
     widget.volume.set_value(GenerationRequest((400, 400, 400)))
     widget.volume.generate_button.click()
-    qtbot.waitUntil(lambda: widget.volume.progress.value() > 0, timeout=LONG)
+    qtbot.waitUntil(lambda: widget.volume.task.progress.value() > 0, timeout=LONG)
 
 
 MOMENTS: dict[str, Callable[[SliceGANWidget, QtBot], None]] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layers
@@ -17,15 +17,11 @@ from napari_slicegan._qt.volume.forms import (
     SampleForm,
     SampleRequest,
 )
+from napari_slicegan._qt.volume.generation_job import WORK, Request
 from napari_slicegan._qt.volume.generator_source import GeneratorSource
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, button
-from napari_slicegan._qt.widgets.progress import GenerationProgress
-from napari_slicegan._qt.worker import (
-    GenerationWorker,
-    SteeredWorker,
-    generation_worker,
-)
+from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.volumes.volume import Volume
@@ -33,7 +29,7 @@ from napari_slicegan.volumes.volume import Volume
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_slicegan._qt.volume.generation_job import Request
+    from napari_slicegan._qt.worker import SteeredWorker
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
 SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
@@ -57,7 +53,6 @@ class VolumePanel(DropTarget, QWidget):
         self._viewer = viewer
         self._made: Volume | Sheet | None = None
         self._request: Request = GenerationRequest()
-        self._worker: GenerationWorker | None = None
         # children
         self.source = GeneratorSource()
         self.box = QGroupBox(VOLUME)
@@ -66,8 +61,7 @@ class VolumePanel(DropTarget, QWidget):
         self.generate_button = button(
             "generate", "Generate", "Generate and show as a layer."
         )
-        self.cancel_button = button("cancel", "Cancel", "Stop after the current tile.")
-        self.progress = GenerationProgress()
+        self.task = TaskRow()
         self.save_button = button("save_volume", "Save...", "Save the last result.")
         self.message = MessageLine("volume_message")
         self.orthogonal = OrthogonalPanel(viewer)
@@ -77,7 +71,9 @@ class VolumePanel(DropTarget, QWidget):
         self.source.changed.connect(self._generator_changed)
         self.source.failed.connect(self._fail)
         self.generate_button.clicked.connect(lambda checked: self.generate())
-        self.cancel_button.clicked.connect(lambda checked: self.cancel())
+        self.task.failed.connect(self._fail)
+        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
+        self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
         self._show_product(VOLUME)
         self._show_state()
@@ -106,7 +102,7 @@ class VolumePanel(DropTarget, QWidget):
 
     def generate(self) -> None:
         """Generate in a thread and show the result as a layer."""
-        if self._worker is not None:
+        if self.task.is_busy:
             return
         self.message.clear()
         trained = self.source.value()
@@ -117,28 +113,16 @@ class VolumePanel(DropTarget, QWidget):
             self._fail("Expected a generator; train one, or open a run first.")
             return
         self._request = self.value()
-        worker = generation_worker(trained, self._request)
-        worker.yielded.connect(self.progress.set_share)
-        worker.returned.connect(self._show_result)
-        worker.errored.connect(self._errored)
-        worker.aborted.connect(self._aborted)
-        worker.finished.connect(self._finish)
-        self._worker = worker
-        self.progress.begin()
-        self._show_state()
-        worker.start()
-
-    def cancel(self) -> None:
-        """Stop after the current tile."""
-        if self._worker is not None:
-            self.cancel_button.setEnabled(False)
-            self._worker.quit()
+        words = "a volume" if self.product == VOLUME else "images"
+        work = WORK[type(self._request)]
+        self.task.run(
+            f"Generating {words}", self._show_result, work, trained, self._request
+        )
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel all work; return the workers that are still running."""
-        self.cancel()
-        own = [] if self._worker is None else [self._worker]
-        return [*own, *self.source.end_work(), *self.orthogonal.end_work()]
+        parts = (self.task, self.source, self.orthogonal)
+        return [worker for part in parts for worker in part.end_work()]
 
     def show_slices(self) -> None:
         """Show orthogonal slices of the chosen layer."""
@@ -162,14 +146,11 @@ class VolumePanel(DropTarget, QWidget):
         self.set_run(paths[0])
 
     def _build_layout(self) -> None:
-        running = QHBoxLayout()
-        running.addWidget(self.generate_button)
-        running.addWidget(self.cancel_button)
         column = QVBoxLayout(self.box)
         column.addWidget(self.form)
         column.addWidget(self.samples)
-        column.addLayout(running)
-        column.addWidget(self.progress)
+        column.addWidget(self.generate_button)
+        column.addWidget(self.task)
         column.addWidget(self.save_button)
         layout = QVBoxLayout(self)
         layout.addWidget(self.message)
@@ -215,26 +196,13 @@ class VolumePanel(DropTarget, QWidget):
             self.orthogonal.show_slices(layer)
             self.volume_made.emit(made)
 
-    def _errored(self, fault: Exception) -> None:
-        self._fail(str(fault))
-
-    def _aborted(self) -> None:
-        self.message.show_text("Cancelled.")
-
-    def _finish(self) -> None:
-        self._worker = None
-        self.progress.end()
-        self._show_state()
-
     def _fail(self, sentence: str) -> None:
         self.message.show_error(sentence)
         self.failed.emit(sentence)
 
     def _show_state(self) -> None:
-        running = self._worker is not None
         ready = self.source.value() is not None and not self.source.is_loading
-        self.generate_button.setEnabled(ready and not running)
-        self.cancel_button.setEnabled(running)
+        self.generate_button.setEnabled(ready and not self.task.is_busy)
         self.save_button.setEnabled(self._made is not None)
 
     def _browse_save(self) -> None:

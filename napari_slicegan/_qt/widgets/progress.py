@@ -38,7 +38,7 @@ class Activity:
         self._bar: progress | None = None
         self._text = ""
 
-    def show(self, share: float, text: str) -> None:
+    def show(self, fraction: float, text: str) -> None:
         """Show the progress, 0 to 1, and a short text."""
         if self._bar is None:
             # Without a window, the bar would write to the terminal.
@@ -46,7 +46,7 @@ class Activity:
             self._text = text
             _set_animation_speed(SLOW)
         bar = self._bar
-        done = round(WHOLE * share)
+        done = round(WHOLE * fraction)
         if done != bar.n:
             bar.update(done - bar.n)
         # Events were processed; the bar may have been closed by them.
@@ -73,44 +73,6 @@ def _set_animation_speed(percent: int) -> None:
 
 REFRESH_MS = 500
 BAR_MAX = 1000
-WORDS = "generating a volume"
-
-
-class GenerationProgress(QProgressBar):
-    """Progress bar, visible from `begin` to `end`."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("generation_progress")
-        self.setRange(0, BAR_MAX)
-        self.setVisible(False)
-        self._activity = Activity()
-        self._words = WORDS
-        self._timer = QTimer(self)
-        self._timer.setInterval(REFRESH_MS)
-        self._timer.timeout.connect(self._refresh)
-
-    def begin(self, words: str = WORDS) -> None:
-        """Show the bar; the text appears in the activity dock."""
-        self._words = words[0].lower() + words[1:]
-        self.setValue(0)
-        self.setVisible(True)
-        self._timer.start()
-
-    def set_share(self, share: float) -> None:
-        """Set the progress, 0 to 1."""
-        self.setValue(round(BAR_MAX * share))
-
-    def end(self) -> None:
-        """Hide the bar."""
-        self._timer.stop()
-        self._activity.close()
-        self.setVisible(False)
-
-    def _refresh(self) -> None:
-        # By a timer: each update makes napari process events.
-        share = self.value() / BAR_MAX
-        self._activity.show(share, f"SliceGAN: {self._words}")
 
 
 class TaskRow(QWidget):
@@ -128,9 +90,13 @@ class TaskRow(QWidget):
         super().__init__(parent)
         self.setObjectName("task")
         self._worker: GenerationWorker | None = None
+        self._activity = Activity()
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
         # children
         self.words = QLabel()
-        self.progress = GenerationProgress()
+        self.progress = QProgressBar()
+        self.progress.setRange(0, BAR_MAX)
         self.cancel_button = button(
             "cancel_task", "Cancel", "Cancel the task; its result is discarded."
         )
@@ -145,6 +111,7 @@ class TaskRow(QWidget):
         self.hide()
         # signals
         self.cancel_button.clicked.connect(lambda checked: self.cancel())
+        self._timer.timeout.connect(self._show_activity)
 
     @property
     def is_busy(self) -> bool:
@@ -169,7 +136,7 @@ class TaskRow(QWidget):
             self.failed.emit("Another task is running; wait for it or cancel it first.")
             return
         worker = task_worker(work, *args)
-        worker.yielded.connect(self.progress.set_share)
+        worker.yielded.connect(self._show_progress)
         # A cancelled worker returns None.
         worker.returned.connect(lambda made: None if made is None else done(made))
         worker.errored.connect(lambda fault: self.failed.emit(str(fault)))
@@ -177,7 +144,8 @@ class TaskRow(QWidget):
         worker.finished.connect(self._finish)
         self._worker = worker
         self.words.setText(f"{words} ...")
-        self.progress.begin(words)
+        self.progress.setValue(0)
+        self._timer.start()
         self.cancel_button.setEnabled(True)
         self.show()
         self.state_changed.emit()
@@ -194,8 +162,19 @@ class TaskRow(QWidget):
         self.cancel()
         return [] if self._worker is None else [self._worker]
 
+    def _show_progress(self, fraction: float) -> None:
+        self.progress.setValue(round(BAR_MAX * fraction))
+
+    def _show_activity(self) -> None:
+        # By a timer: each update makes napari process events.
+        words = self.words.text().removesuffix(" ...")
+        self._activity.show(
+            self.progress.value() / BAR_MAX, f"SliceGAN: {words[0].lower()}{words[1:]}"
+        )
+
     def _finish(self) -> None:
         self._worker = None
-        self.progress.end()
+        self._timer.stop()
+        self._activity.close()
         self.hide()
         self.state_changed.emit()

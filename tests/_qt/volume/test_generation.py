@@ -73,11 +73,11 @@ def test_cancel_leaves_a_usable_panel(
     panel.set_value(LARGE)
     panel.generate_button.click()
     assert not panel.generate_button.isEnabled()
-    qtbot.waitUntil(lambda: panel.progress.value() > 0, timeout=LONG)
-    panel.cancel_button.click()
+    qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
+    panel.task.cancel_button.click()
     qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
     assert panel.message.text() == "Cancelled."
-    assert panel.progress.isHidden()
+    assert panel.task.isHidden()
     assert len(viewer.layers) == 0
     panel.set_value(REQUEST)
     with qtbot.waitSignal(panel.volume_made, timeout=LONG):
@@ -105,7 +105,7 @@ def test_the_activity_dock_follows_and_lets_go(
     ((share, words),) = shown()
     assert 0 <= share < 1
     assert "SliceGAN: generating" in words
-    panel.cancel()
+    panel.task.cancel()
     qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
     assert shown() == []
 
@@ -156,7 +156,7 @@ def test_closing_ends_the_generation(
     panel.set_value(LARGE)
     panel.generate_button.click()
     if moment == "during":
-        qtbot.waitUntil(lambda: panel.progress.value() > 0, timeout=LONG)
+        qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
     assert join(panel.end_work(), 60)
     assert panel.generate_button.isEnabled()
     pool = QThreadPool.globalInstance()
