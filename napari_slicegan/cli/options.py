@@ -12,8 +12,7 @@ from typing import Any
 
 from napari_slicegan.config import (
     FORMER_NAMES,
-    RunConfig,
-    Settings,
+    GROUPS,
     choices_of,
     group_of_field,
 )
@@ -24,7 +23,7 @@ from napari_slicegan.sample_data import path as sample_path
 if typing.TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from napari_slicegan.config import MicrographSettings
+    from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.micrograph import Micrograph
 
 DONE, DIVERGED, FAULT, STOPPED = 0, 1, 2, 130
@@ -55,12 +54,8 @@ def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
     default = preset(DEFAULT_PRESET)
-    for name, info in RunConfig.model_fields.items():
-        settings = info.annotation
-        if not (isinstance(settings, type) and issubclass(settings, Settings)):
-            continue
-        if groups and name not in groups:
-            continue
+    for name in groups or GROUPS:
+        settings = GROUPS[name]
         section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
         for field, facts in settings.model_fields.items():
             for flag, text in (
@@ -141,7 +136,11 @@ def changes_from(options: argparse.Namespace) -> dict[str, Any]:
         for name, value in vars(options).items()
         if name.startswith(prefix)
     }
-    return {name: _parsed(value, _may_be_empty(name)) for name, value in given.items()}
+    fields = {
+        name: GROUPS[group].model_fields[name]
+        for name, group in group_of_field().items()
+    }
+    return {name: _parsed(value, fields[name]) for name, value in given.items()}
 
 
 def file_path(file: str) -> Path:
@@ -193,16 +192,9 @@ def volume_size(numbers: list[int]) -> tuple[int, int, int]:
     return (z, y, x)
 
 
-def _may_be_empty(name: str) -> bool:
-    """Whether a setting can be empty; otherwise 'none' may be a choice."""
-    settings = RunConfig.model_fields[group_of_field()[name]].annotation
-    if not (isinstance(settings, type) and issubclass(settings, Settings)):
-        return False
-    return type(None) in _parts(settings.model_fields[name].annotation)
-
-
-def _parsed(value: Any, may_be_empty: bool) -> Any:
+def _parsed(value: Any, facts: FieldInfo) -> Any:
     """Convert words to setting values; the model parses numbers."""
+    may_be_empty = type(None) in _parts(facts.annotation)
     if may_be_empty and value in (NOTHING, [NOTHING]):
         return None
     if isinstance(value, list):

@@ -22,11 +22,10 @@ from napari_slicegan.config.base import (
     Settings,
     choices_of,
 )
-from napari_slicegan.config.images import ImageSettings
-from napari_slicegan.config.micrograph import MicrographSettings
+from napari_slicegan.config.images import ImageSettings, MicrographSettings
 from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
-from napari_slicegan.config.objective import ObjectiveSettings
 from napari_slicegan.config.run import (
+    GROUPS,
     RunConfig,
     check_changes,
     group_of_field,
@@ -34,6 +33,7 @@ from napari_slicegan.config.run import (
 )
 from napari_slicegan.config.training import (
     VOLUMES,
+    ObjectiveSettings,
     OptimiserSettings,
     Precision,
     TrainingSettings,
@@ -43,6 +43,7 @@ __all__ = [
     "AXES",
     "FORMAT",
     "FORMER_NAMES",
+    "GROUPS",
     "VOLUMES",
     "ArchitectureSettings",
     "Axis",

@@ -1,4 +1,4 @@
-"""Settings of systems that make images instead of volumes."""
+"""Settings of the images: how they are read, and of systems that make images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,80 @@ from typing import Literal
 from pydantic import Field
 
 from napari_slicegan.config.base import Settings
+
+
+class MicrographSettings(Settings):
+    """How image values are read from the files."""
+
+    kind: Literal["auto", "phases", "grayscale", "colour"] = Field(
+        "auto",
+        title="Image kind",
+        description="What the pixel values mean: phase labels, a gray value, or a "
+        "colour. 'auto' decides from the data.",
+    )
+    segmentation: Literal["none", "otsu", "multi-otsu", "thresholds", "local"] = Field(
+        "none",
+        title="Segmentation",
+        description="Method that turns gray values into phases before training.",
+    )
+    n_phases: int = Field(
+        3,
+        ge=2,
+        le=16,
+        title="Phases",
+        description="Number of phases that multi-Otsu separates.",
+    )
+    thresholds: tuple[float, ...] = Field(
+        (),
+        title="Thresholds",
+        description="Gray values between neighbouring phases, in ascending order.",
+    )
+    local_window: int = Field(
+        51,
+        ge=3,
+        le=1001,
+        title="Local window",
+        description="Window size of the local threshold, in pixels (odd).",
+    )
+    destripe: Literal["none", "rows", "columns"] = Field(
+        "none",
+        title="Destriping",
+        description="Equalises mean and contrast of all rows, or of all columns, "
+        "before any other step: removes curtaining of milled surfaces (FIB-SEM), "
+        "charging and drift. Not for structures as long as a line.",
+    )
+    denoise: Literal["none", "median", "gaussian"] = Field(
+        "none",
+        title="Denoising",
+        description="Filter applied to gray values before segmentation.",
+    )
+    denoise_radius: float = Field(
+        1.0,
+        gt=0,
+        le=20,
+        title="Denoising radius",
+        description="Radius of the median, or sigma of the Gaussian, in pixels.",
+    )
+    crop: tuple[int, int, int, int] | None = Field(
+        None,
+        title="Crop",
+        description="Part of the image to use: first row, row after the last, first "
+        "column, column after the last.",
+    )
+    rescale: float = Field(
+        1.0,
+        ge=0.05,
+        le=8,
+        title="Rescale factor",
+        description="Factor on the number of pixels per axis; below 1 a patch covers "
+        "more of the material.",
+    )
+    pixel_size_nm: float | None = Field(
+        None,
+        gt=0,
+        title="Pixel size (nm)",
+        description="Pixel size in nanometres; read from the file if empty.",
+    )
 
 
 class ImageSettings(Settings):

@@ -113,9 +113,6 @@ class PresetTable(Mapping[str, RunConfig]):
     def __len__(self) -> int:
         return len(self._presets)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._presets
-
 
 VOLUME_PRESETS: Mapping[str, Preset] = {
     "slicegan-fast": Preset(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from napari_slicegan.config.architecture import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.base import Settings
-from napari_slicegan.config.images import ImageSettings
-from napari_slicegan.config.micrograph import MicrographSettings
+from napari_slicegan.config.images import ImageSettings, MicrographSettings
 from napari_slicegan.config.migration import FORMER_NAMES
-from napari_slicegan.config.objective import ObjectiveSettings
-from napari_slicegan.config.training import OptimiserSettings, TrainingSettings
+from napari_slicegan.config.training import (
+    ObjectiveSettings,
+    OptimiserSettings,
+    TrainingSettings,
+)
 
 
 class RunConfig(Settings):
@@ -55,22 +59,28 @@ class RunConfig(Settings):
         return parse_config(data)
 
 
+GROUPS: Mapping[str, type[Settings]] = MappingProxyType(
+    {
+        name: type(field.default)
+        for name, field in RunConfig.model_fields.items()
+        if isinstance(field.default, Settings)
+    }
+)
+"""Groups of settings by their name in `RunConfig`."""
+
+
 def group_of_field() -> dict[str, str]:
     """Group of every setting; field names are unique over the groups."""
-    homes: dict[str, str] = {}
-    for group, info in RunConfig.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Settings):
-            homes.update(dict.fromkeys(info.annotation.model_fields, group))
-    return homes
+    return {name: group for group in GROUPS for name in GROUPS[group].model_fields}
 
 
 def check_changes(before: RunConfig, after: RunConfig) -> None:
-    """Refuse changes that the networks and random numbers of a run do not survive.
+    """Refuse changes that a resumed run cannot take: all but those of the training.
 
     Raises
     ------
     ValueError
-        If any setting differs but those of the training; names it.
+        Names the setting.
     """
     for name, home in group_of_field().items():
         old, new = getattr(before, home), getattr(after, home)
@@ -101,18 +111,16 @@ def parse_config(data: dict[str, Any]) -> RunConfig:
 def _sentence(fault: Any) -> str:
     """One sentence for one pydantic fault."""
     path = [str(part) for part in fault["loc"]]
+    group, setting = (*path, "", "")[:2]
     name = ".".join(path) or "The settings"
     if fault["type"] == "extra_forbidden":
         return (
             f"No setting is called '{name}' (got {fault['input']!r}); correct the name "
             "or remove it."
         )
-    group = RunConfig.model_fields.get(path[0]) if path else None
-    field = None
-    if group is not None and len(path) > 1 and isinstance(group.annotation, type):
-        field = group.annotation.model_fields.get(path[1])
-        if field is not None:
-            name = f"'{field.title}' ({path[1]})"
+    field = GROUPS[group].model_fields.get(setting) if group in GROUPS else None
+    if field is not None:
+        name = f"'{field.title}' ({setting})"
     message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] == "value_error":
         message = str(fault["ctx"]["error"])

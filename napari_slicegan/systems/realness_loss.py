@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
 
-from napari_slicegan.losses.base import Critic, CriticLoss
+from napari_slicegan.losses.base import Critic, CriticLoss, Objective
 from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
     from napari_slicegan.config import ObjectiveSettings
-    from napari_slicegan.config.objective import RealnessForm
+    from napari_slicegan.config.training import RealnessForm
 
 DRAWS = 1000
 # Shape parameter of the skew-normal distribution at a skew of 1.
@@ -122,7 +122,7 @@ def skew_normal(shape: float, n: int, rng: torch.Generator) -> Tensor:
     return delta * folded + math.sqrt(1 - delta**2) * torch.randn(n, generator=rng)
 
 
-class Realness:
+class Realness(Objective):
     """The critic predicts a distribution over outcomes of realness for each image.
 
     Parameters
@@ -170,16 +170,6 @@ class Realness:
         elif self.form == "O3":
             loss = loss + cross_entropy(self.real_anchor, answers)
         return loss
-
-    def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """No constraint on the weights."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """No state: the anchors are redrawn from the run's random numbers."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """No state."""
 
 
 def cross_entropy(target: Tensor, logits: Tensor) -> Tensor:

@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from napari_slicegan.config import RunConfig, Settings, group_of_field, parse_config
+from napari_slicegan.config import GROUPS, group_of_field, parse_config
 from napari_slicegan.config.presets import preset
 
-GROUPS: dict[str, type[Settings]] = {
-    name: info.annotation
-    for name, info in RunConfig.model_fields.items()
-    if isinstance(info.annotation, type) and issubclass(info.annotation, Settings)
-}
 FIELDS = [
     (group, name)
     for group, settings in GROUPS.items()

@@ -17,7 +17,7 @@ from napari_slicegan.systems.realness_loss import (
 )
 
 if TYPE_CHECKING:
-    from napari_slicegan.config.objective import RealnessForm
+    from napari_slicegan.config.training import RealnessForm
 
 REAL_ANCHOR = (0.05, 0.05, 0.1, 0.3, 0.5)
 GENERATED_ANCHOR = (0.6, 0.2, 0.1, 0.07, 0.03)
