@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
+from napari_slicegan.losses.base import (
+    Critic,
+    CriticLoss,
+    LazyPenalty,
+    mean_squared_gradient,
+)
 
 LossOfScores = Callable[[Tensor], Tensor]
 
@@ -59,9 +64,6 @@ class AbsoluteScores(LazyPenalty):
     et al. 2018); a weight of 0 gives the published objectives.
     """
 
-    outputs = 1
-    pairs_images = False
-
     def __init__(self, losses: ScoreLosses, weight: float, every: int) -> None:
         super().__init__(weight, every)
         self.losses = losses
@@ -75,13 +77,9 @@ class AbsoluteScores(LazyPenalty):
         loss = loss + self.losses.fake(critic(fake.detach())).mean()
         penalty = torch.zeros_like(loss)
         if due:
-            r1 = input_gradient(scores, real).square().sum(dim=1).mean()
-            penalty = 0.5 * self.weight * r1
+            penalty = 0.5 * self.weight * mean_squared_gradient(scores, real)
         return CriticLoss(loss + penalty, penalty.detach())
 
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """E generator(D(fake))."""
         return self.losses.generator(critic(fake)).mean()
-
-    def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """No constraint on the weights."""

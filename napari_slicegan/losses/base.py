@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,39 +29,42 @@ class CriticLoss:
     penalty: Tensor
 
 
-class Objective(Protocol):
+class Objective(ABC):
     """Losses of generator and critic in adversarial training."""
 
-    outputs: int
+    outputs: int = 1
     """Scores of the critic per image."""
 
-    pairs_images: bool
+    pairs_images: bool = False
     """Whether real and generated images are compared in pairs.
 
     If so, both come in equal numbers, also in the generator step; otherwise the
     generator step gets no real images.
     """
 
-    def begin_step(self, rng: torch.Generator) -> None:
+    def begin_step(self, rng: torch.Generator) -> None:  # noqa: B027 optional
         """Prepare a critic step; all random numbers come from ``rng``."""
 
+    @abstractmethod
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """Loss of the critic for images [N, C, P, P]; ``fake`` carries no gradient."""
 
+    @abstractmethod
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """Loss of the generator, a scalar; ``fake`` carries its gradient."""
 
-    def after_critic_step(self, critic: torch.nn.Module) -> None:
+    def after_critic_step(self, critic: torch.nn.Module) -> None:  # noqa: B027
         """Constrain the critic after its optimiser step."""
 
     def state_dict(self) -> dict[str, Any]:
         """State for checkpoints."""
+        return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 optional
         """Restore the state from `state_dict`."""
 
 
-class LazyPenalty:
+class LazyPenalty(Objective):
     """Gradient penalty in every ``every``-th critic step (Karras et al. 2020)."""
 
     def __init__(self, weight: float, every: int) -> None:
@@ -79,11 +83,11 @@ class LazyPenalty:
         return self.weight > 0 and (self.count - 1) % self.every == 0
 
     def state_dict(self) -> dict[str, Any]:
-        """State for checkpoints."""
+        """Number of critic steps."""
         return {"count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state from `state_dict`."""
+        """Continue to count the critic steps."""
         self.count = int(state["count"])
 
 
@@ -91,3 +95,8 @@ def input_gradient(scores: Tensor, images: Tensor) -> Tensor:
     """Gradient of the scores with respect to the images, [N, C * P * P]."""
     (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
     return gradient.flatten(1)
+
+
+def mean_squared_gradient(scores: Tensor, images: Tensor) -> Tensor:
+    """R1 or R2: mean over images of the gradient's squared norm (Mescheder 2018)."""
+    return input_gradient(scores, images).square().sum(dim=1).mean()

@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
+from napari_slicegan.losses.base import (
+    Critic,
+    CriticLoss,
+    LazyPenalty,
+    mean_squared_gradient,
+)
 
 
 class RelativisticPairing(LazyPenalty):
@@ -16,7 +21,6 @@ class RelativisticPairing(LazyPenalty):
     make the training converge locally.
     """
 
-    outputs = 1
     pairs_images = True
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
@@ -28,8 +32,8 @@ class RelativisticPairing(LazyPenalty):
         loss = functional.softplus(fake_scores - real_scores).mean()
         penalty = torch.zeros_like(loss)
         if due:
-            r1 = input_gradient(real_scores, real).square().sum(dim=1).mean()
-            r2 = input_gradient(fake_scores, fake).square().sum(dim=1).mean()
+            r1 = mean_squared_gradient(real_scores, real)
+            r2 = mean_squared_gradient(fake_scores, fake)
             penalty = 0.5 * self.weight * (r1 + r2)
         return CriticLoss(loss + penalty, penalty.detach())
 
@@ -38,6 +42,3 @@ class RelativisticPairing(LazyPenalty):
         with torch.no_grad():
             real_scores = critic(real)
         return functional.softplus(real_scores - critic(fake)).mean()
-
-    def after_critic_step(self, critic: torch.nn.Module) -> None:
-        """No constraint on the weights."""

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from napari_slicegan.losses.base import Critic, CriticLoss, LazyPenalty, input_gradient
+from napari_slicegan.losses.base import (
+    Critic,
+    CriticLoss,
+    LazyPenalty,
+    Objective,
+    input_gradient,
+)
 from napari_slicegan.runtime.devices import to_device
 
 logger = logging.getLogger(__name__)
 
 
-class WassersteinClipping:
+class WassersteinClipping(Objective):
     """min_G max_D E D(real) - E D(fake) with all weights of D in [-clip, clip]."""
-
-    outputs = 1
-    pairs_images = False
 
     def __init__(self, clip: float) -> None:
         self.clip = clip
-
-    def begin_step(self, rng: torch.Generator) -> None:
-        """No random numbers are needed."""
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """E D(fake) - E D(real)."""
@@ -42,19 +41,9 @@ class WassersteinClipping:
             for weight in critic.parameters():
                 weight.clamp_(-self.clip, self.clip)
 
-    def state_dict(self) -> dict[str, Any]:
-        """No state."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """No state."""
-
 
 class WassersteinGradientPenalty(LazyPenalty):
     """min_G max_D E D(real) - E D(fake) with a critic of gradient norm 1."""
-
-    outputs = 1
-    pairs_images = False
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """Eq. 3: E D(fake) - E D(real) + weight E (|grad D(mix)| - 1)^2."""
@@ -91,9 +80,9 @@ class WassersteinGradientPenalty(LazyPenalty):
         order = to_device(order, fake.device)
         # [n, 1, 1, 1] for images, [n, 1] for points.
         shape = (n, *(1,) * (fake.dim() - 1))
-        share = to_device(torch.rand(shape, generator=self._rng), fake.device)
-        mixed = share * real[:n] + (1 - share) * fake[order]
+        weight = to_device(torch.rand(shape, generator=self._rng), fake.device)
+        mixed = weight * real[:n] + (1 - weight) * fake[order]
         mixed.requires_grad_(True)
         norm = input_gradient(critic(mixed), mixed).norm(dim=1)
-        excess: Tensor = norm - 1
-        return excess.square().mean()
+        penalty: Tensor = (norm - 1).square().mean()
+        return penalty
