@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field
 from napari_slicegan.config.base import Choices, Settings
 from napari_slicegan.config.registry import part_names
 
-AnchorDistribution = Literal["normal-uniform", "skew-normal", "custom"]
 RealnessForm = Literal["O1", "O2", "O3"]
 Anchor = tuple[Annotated[float, Field(ge=0)], ...]
 OptimiserName = Literal["adam", "rmsprop", "sgd"]
@@ -80,7 +79,7 @@ class ObjectiveSettings(Settings):
         title="Outcomes",
         description="Number of outcomes of the realness distribution, for 'realness'.",
     )
-    anchors: AnchorDistribution = Field(
+    anchors: Literal["normal-uniform", "skew-normal", "custom"] = Field(
         "normal-uniform",
         title="Anchors",
         description="Target distributions of the critic, for 'realness': histograms "

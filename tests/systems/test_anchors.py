@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.config.objective import ObjectiveSettings
+from napari_slicegan.config import ObjectiveSettings
 from napari_slicegan.systems.realness_loss import (
     Anchors,
     build_anchors,
