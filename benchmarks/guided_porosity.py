@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 import sample_data
 from napari_slicegan.config import AXES
 from napari_slicegan.directions import guided_directions
-from napari_slicegan.directions.guided import GUIDED_SAMPLES
+from napari_slicegan.directions.fit import GUIDED_SAMPLES
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.connectivity import percolating_fraction
 from napari_slicegan.metrics.correlation import two_point_correlation

@@ -1,8 +1,8 @@
 """Directions: sliders that change the material, found in a trained generator.
 
-``fit_directions`` finds principal components, ``guided_directions`` those of a
-property, ``measure_effects`` what they really do. ``Direction.edit`` makes an edit for
-`napari_slicegan.generation.generate`.
+``fit_directions`` finds principal components, ``guided_directions`` the direction of a
+property, ``measure_effects`` measures their effects. ``Direction.edit`` makes an edit
+for `napari_slicegan.generation.generate`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from napari_slicegan.directions.effects import (
     table,
     with_example,
 )
-from napari_slicegan.directions.fit import fit_directions
+from napari_slicegan.directions.fit import (
+    condition_direction,
+    fit_directions,
+    guided_directions,
+    random_directions,
+)
 from napari_slicegan.directions.graded import (
     Grade,
     Graded,
     Response,
     graded,
     measure_response,
-)
-from napari_slicegan.directions.guided import (
-    condition_direction,
-    guided_directions,
-    random_directions,
 )
 from napari_slicegan.directions.properties import (
     PROPERTIES,

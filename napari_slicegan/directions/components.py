@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,15 +26,10 @@ ROWS_AT_ONCE = 64
 
 
 class Moments:
-    """Exact streaming mean and covariance.
+    """Exact streaming mean and covariance of rows of `width` numbers.
 
     Rows are summed in blocks of a fixed number of them in double precision, so that the
     result is bit-identical for any batch size. The memory is that of the covariance.
-
-    Parameters
-    ----------
-    width
-        Numbers in a row.
     """
 
     def __init__(self, width: int) -> None:
@@ -46,6 +41,7 @@ class Moments:
 
     def add(self, rows: NDArray[Any]) -> None:
         """Count rows [n, width]."""
+        self.n += len(rows)
         self._waiting = np.concatenate([self._waiting, np.asarray(rows, np.float64)])
         while len(self._waiting) >= ROWS_AT_ONCE:
             self._count(self._waiting[:ROWS_AT_ONCE])
@@ -56,7 +52,6 @@ class Moments:
             # Near the mean, so that little is lost when it is subtracted again.
             self._shift = rows.mean(axis=0)
         rows = rows - self._shift
-        self.n += len(rows)
         self._sum += rows.sum(axis=0)
         self._products += rows.T @ rows
 
@@ -81,47 +76,21 @@ class Moments:
         return self._shift + mean, covariance / (self.n - 1)
 
 
-@dataclass(frozen=True, eq=False)
-class Components:
-    """Principal components.
+def principal_components(covariance: Numbers, k: int) -> tuple[Numbers, Numbers]:
+    """First k eigenvectors [k, D] of a covariance [D, D], and the variances along them.
 
-    Attributes
-    ----------
-    vectors
-        [k, D], of length 1 and at right angles, by falling variance. The largest
-        number of each is positive.
-    variances
-        Variance along each, [k].
-    total
-        Variance along all axes together.
+    By falling variance; the largest number of each vector is positive.
     """
-
-    vectors: Numbers
-    variances: Numbers
-    total: float
-
-    @property
-    def shares(self) -> Numbers:
-        """Share of each in the variance, [k]."""
-        return self.variances / max(self.total, np.finfo(float).tiny)
-
-
-def principal_components(covariance: Numbers, k: int) -> Components:
-    """First components of a covariance [D, D]: its eigenvectors."""
     variances, columns = np.linalg.eigh(covariance)
     order = np.argsort(variances)[::-1][:k]
     vectors = columns.T[order]
     largest = np.abs(vectors).argmax(axis=1)
     signs = np.sign(vectors[np.arange(len(vectors)), largest])
-    return Components(
-        vectors * signs[:, None],
-        np.maximum(variances[order], 0),
-        float(np.trace(covariance)),
-    )
+    return vectors * signs[:, None], np.maximum(variances[order], 0)
 
 
 def random_share(covariance: Numbers, n: int = 8, seed: int = 0) -> float:
-    """Mean share of the variance along random directions, for comparison."""
+    """Mean fraction of the variance along random directions, for comparison."""
     vectors = np.random.default_rng(seed).standard_normal((n, len(covariance)))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     along = np.einsum("ij,jk,ik->i", vectors, covariance, vectors)
@@ -129,7 +98,7 @@ def random_share(covariance: Numbers, n: int = 8, seed: int = 0) -> float:
 
 
 MAX_WIDTH = 4096
-"""Above so many numbers of a block its covariance is not held as a whole."""
+"""Blocks of more features are projected onto their main axes first."""
 
 Rows = dict[str, NDArray[np.float32]]
 
@@ -137,16 +106,10 @@ Rows = dict[str, NDArray[np.float32]]
 class Features:
     """Pooled features of the samples of a generator.
 
-    A control of a whole material is the same at every position, so that the output of a
-    block is averaged over its positions: C numbers for each sample. The first block of
-    a generator of images, a fully connected one, is taken as it is.
-
-    Parameters
-    ----------
-    trained
-        The generator.
-    seed
-        Picks the samples; sample i is the same however many are drawn at once.
+    An edit of a whole volume is the same at every position, so the output of a block is
+    averaged over its positions: C numbers for each sample. The fully connected first
+    block of a generator of images is not pooled. Sample i depends on the seed and i
+    only.
     """
 
     def __init__(self, trained: TrainedNetwork, seed: int) -> None:
@@ -156,17 +119,13 @@ class Features:
             seed, self.network.training_latents[0], self.network.prior
         )
         # Shapes in which an offset is added, by block; [C] is the same everywhere.
-        self.shapes = self._offset_shapes()
+        self.shapes: dict[str, tuple[int, ...]] = {LATENT: (self.network.latent_width,)}
+        with torch.no_grad():
+            for name, made in self.network.stages(self.latents(0, 1)):
+                if name in self.names:
+                    shape = tuple(made.shape[1:])
+                    self.shapes[name] = shape if self._is_dense(name) else shape[:1]
         self.widths = {name: math.prod(shape) for name, shape in self.shapes.items()}
-
-    @torch.no_grad()
-    def _offset_shapes(self) -> dict[str, tuple[int, ...]]:
-        latents = self.latents(0, 1)
-        shapes: dict[str, tuple[int, ...]] = {LATENT: (self.network.latent_width,)}
-        for name, made in self.network.stages(latents):
-            whole = self._is_whole(name)
-            shapes[name] = tuple(made.shape[1:]) if whole else (made.shape[1],)
-        return {name: shapes[name] for name in self.names}
 
     def latents(self, first: int, last: int) -> Tensor:
         """Latents of samples first to last - 1, [n, *training_latents]."""
@@ -182,33 +141,22 @@ class Features:
         return torch.from_numpy(parts).to(device)
 
     @torch.no_grad()
-    def rows(self, latents: Tensor) -> Rows:
-        """Features by block; the blocks after the last editable one are not run."""
-        rows = self._latent_rows(latents)
-        for name, made in self.network.stages(latents):
-            rows[name] = _numbers(self.pooled(name, made))
-            if name == self.names[-1]:
-                break
-        return rows
+    def rows(self, latents: Tensor, to_the_end: bool = True) -> tuple[Rows, Tensor]:
+        """Features by block, [n, C] or [n, C Y X], and the last output, [n, C, ...].
 
-    @torch.no_grad()
-    def rows_and_samples(self, latents: Tensor) -> tuple[Rows, Tensor]:
-        """Features by block, and what the generator makes, [n, C, ...]."""
-        rows = self._latent_rows(latents)
+        The blocks after the last editable one are run only if ``to_the_end``.
+        """
+        rows = {LATENT: _pooled(self.network.prepare_latents(latents))}
         made = latents
         for name, made in self.network.stages(latents):
             if name in self.names:
-                rows[name] = _numbers(self.pooled(name, made))
+                dense = self._is_dense(name)
+                rows[name] = _pooled(made.flatten(1) if dense else made)
+            if name == self.names[-1] and not to_the_end:
+                break
         return rows, made
 
-    def _latent_rows(self, latents: Tensor) -> Rows:
-        return {LATENT: _numbers(_mean(self.network.prepare_latents(latents)))}
-
-    def pooled(self, name: str, made: Tensor) -> Tensor:
-        """Output of a block as rows, [n, C] or of a fully connected one [n, C Y X]."""
-        return made.flatten(1) if self._is_whole(name) else _mean(made)
-
-    def _is_whole(self, name: str) -> bool:
+    def _is_dense(self, name: str) -> bool:
         """Whether a block is fully connected, so that its positions differ."""
         return self.network.starts_dense and name == self.names[1]
 
@@ -230,12 +178,9 @@ def spans(n_samples: int, batch: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + batch, n_samples)
 
 
-def _mean(made: Tensor) -> Tensor:
+def _pooled(made: Tensor) -> NDArray[np.float32]:
     """Mean over positions, [n, C, ...] -> [n, C]."""
-    return made.flatten(2).mean(2) if made.ndim > 2 else made
-
-
-def _numbers(rows: Tensor) -> NDArray[np.float32]:
+    rows = made.flatten(2).mean(2) if made.ndim > 2 else made
     return np.asarray(rows.cpu().numpy(), np.float32)
 
 
@@ -248,14 +193,8 @@ OVERSAMPLING = 10
 class Joint:
     """Covariance of the features of all blocks, and of further numbers of a sample.
 
-    Parameters
-    ----------
-    features
-        Where they come from.
-    bases
-        Of blocks that are too wide, the axes [D, m] onto which they are projected.
-    extras
-        Names of the further numbers.
+    Blocks in ``bases`` are projected onto these axes [D, m]; ``extras`` names the
+    further numbers. All samples must be added before the covariance is read.
     """
 
     def __init__(
@@ -281,9 +220,9 @@ class Joint:
             parts.append(extras)
         self._moments.add(np.concatenate(parts, axis=1, dtype=np.float64))
 
-    def finish(self) -> None:
-        """Work out the covariance of what was counted."""
-        _, self._covariance = self._moments.result()
+    @cached_property
+    def _covariance(self) -> Numbers:
+        return self._moments.result()[1]
 
     @property
     def n(self) -> int:
@@ -300,18 +239,9 @@ class Joint:
         """Change of every block for one standard deviation of a coordinate.
 
         Least squares of each block's features on the coordinate ``weights . features of
-        the block`` (or on a further number), whose standard deviation is one. For the
-        latents the direction alone is taken from it: their step has the length of one
-        standard deviation of a pooled latent.
-
-        Parameters
-        ----------
-        block
-            Block of the coordinate, ``"latent"``, or name of a further number.
-        weights
-            [D_block], on the block's own axes.
-        latent
-            Direction in the latents, where it is known better.
+        the block`` (or on a further number), whose standard deviation is one; weights
+        [D_block]. Of the latents only the direction is fitted (or given as ``latent``):
+        their step has the length of one standard deviation of a pooled latent.
         """
         steps = {
             name: self.between(name, block) @ weights for name in self._features.names
@@ -364,7 +294,8 @@ def _times_covariance(
     total = np.zeros(basis.shape)
     mean = np.zeros(len(basis))
     for first, last in spans(n_samples, batch):
-        rows = features.rows(features.latents(first, last))[name]
+        latents = features.latents(first, last)
+        rows = features.rows(latents, to_the_end=False)[0][name]
         total += rows.T @ (rows @ basis)
         mean += rows.sum(axis=0)
         progress(last / n_samples)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["component", "guided", "condition", "random"]
 NO_PROPERTY = "no measured property"
-# What two generators must share so that a direction of one fits the other; the size of
-# the training volumes does not matter.
+# Must be equal in two generators so that a direction of one fits the other; the size
+# of the training volumes does not matter.
 SHARED = {
     "architecture": "networks",
     "channels": "output channels",
@@ -69,18 +69,18 @@ class Effect:
 
     @property
     def is_real(self) -> bool:
-        """Whether it moves the property: steadily, surely, and unlike random ones."""
+        """Whether the effect is monotonic, significant and beyond random directions."""
         return self.is_sure and self.times_random >= 3
 
     @property
     def is_sure(self) -> bool:
-        """Whether the property moves steadily and surely, whatever others do to it."""
+        """Whether the effect is monotonic and significant."""
         return abs(self.spearman) >= 0.9 and abs(self.slope) > self.slope_error
 
 
 @dataclass(frozen=True)
 class Example:
-    """A volume made with a direction, which can be made again bit for bit.
+    """A volume generated with a direction, reproducible bit for bit.
 
     Attributes
     ----------
@@ -186,9 +186,9 @@ class Direction:
 
     @property
     def strongest(self) -> Effect | None:
-        """What it was guided by if it moves that, else what it really moves most.
+        """Effect on the guiding property if significant, else the largest real effect.
 
-        Most is in units of what random directions do.
+        Effects are compared in units of those of random directions.
         """
         guided = [effect for effect in self.effects if effect.measured == self.guide]
         if guided and guided[0].is_sure:
@@ -210,7 +210,7 @@ class Model:
     Attributes
     ----------
     facts
-        What another generator must share to use them.
+        Must be equal in a generator to use them.
     weights
         SHA-256 of the weights: the same generator, or one that was trained further.
     name

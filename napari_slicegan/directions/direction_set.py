@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
 
 FORMAT = "napari-slicegan directions 1"
-# A first component that holds less than this, in units of a random direction, tells of
-# nothing that the material has more of here and less there.
+# If the first component explains less than this, in units of a random direction, the
+# material hardly varies.
 LITTLE = 3.0
 
 
@@ -84,7 +84,7 @@ class DirectionSet:
         Raises
         ------
         ValueError
-            If there is none; lists those there are.
+            If there is none; lists the names.
         """
         for direction in self.directions:
             if direction.name == name:
@@ -221,7 +221,7 @@ def load_directions(path: str | Path) -> DirectionSet:
         )
     try:
         return _read(json.loads(metadata["facts"]), tensors)
-    except (json.JSONDecodeError, KeyError, TypeError, IndexError) as error:
+    except (AttributeError, LookupError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path.name}: expected complete directions, got only a part of them; copy "
             "the file again or find directions anew."
@@ -229,47 +229,25 @@ def load_directions(path: str | Path) -> DirectionSet:
 
 
 def _facts(direction: Direction) -> dict[str, Any]:
-    """All of a direction but its numbers, fit for JSON."""
-    example = direction.example
-    return {
-        "name": direction.name,
-        "kind": direction.kind,
-        "share": direction.share,
-        "block": direction.block,
-        "guide": direction.guide,
-        "blocks": list(direction.offsets),
-        "effects": [asdict(effect) for effect in direction.effects],
-        "example": None if example is None else asdict(example),
-    }
+    """All of a direction but its offsets, fit for JSON."""
+    facts = asdict(replace(direction, offsets={}))
+    del facts["offsets"]
+    return {**facts, "blocks": list(direction.offsets)}
 
 
 def _read(facts: dict[str, Any], tensors: dict[str, Any]) -> DirectionSet:
-    fit = facts["fit"]
+    fit, directions = facts["fit"], []
     if fit is not None:
         fit = Fit(**{**fit, "shares": tuple(fit["shares"])})
-    directions = [
-        Direction(
-            name=one["name"],
-            kind=one["kind"],
-            offsets={block: tensors[f"{number}/{block}"] for block in one["blocks"]},
-            share=one["share"],
-            effects=tuple(_effect(effect) for effect in one["effects"]),
-            example=_example(one["example"]),
-            block=one["block"],
-            guide=RENAMED_PROPERTIES.get(one["guide"], one["guide"]),
-        )
-        for number, one in enumerate(facts["directions"])
-    ]
+    for number, one in enumerate(facts["directions"]):
+        blocks, example = one.pop("blocks"), one["example"]
+        one["offsets"] = {block: tensors[f"{number}/{block}"] for block in blocks}
+        one["guide"] = RENAMED_PROPERTIES.get(one["guide"], one["guide"])
+        for effect in one["effects"]:
+            name = effect["measured"]
+            effect["measured"] = RENAMED_PROPERTIES.get(name, name)
+        one["effects"] = tuple(Effect(**effect) for effect in one["effects"])
+        if example is not None:
+            one["example"] = Example(**{**example, "size": tuple(example["size"])})
+        directions.append(Direction(**one))
     return DirectionSet(Model(**facts["model"]), tuple(directions), fit)
-
-
-def _effect(facts: dict[str, Any]) -> Effect:
-    measured = RENAMED_PROPERTIES.get(facts["measured"], facts["measured"])
-    return Effect(**{**facts, "measured": measured})
-
-
-def _example(facts: dict[str, Any] | None) -> Example | None:
-    if facts is None:
-        return None
-    z, y, x = facts["size"]
-    return Example(**{**facts, "size": (z, y, x)})

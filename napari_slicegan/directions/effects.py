@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from napari_slicegan.directions.direction import NO_PROPERTY, Direction, Effect, Example
-from napari_slicegan.directions.guided import random_directions
+from napari_slicegan.directions.fit import random_directions
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
 from napari_slicegan.generation.edits import LATENT
 from napari_slicegan.generation.generate import Size, generate
@@ -95,7 +95,10 @@ def measure_effects(
     gauge = gauge or Gauge(trained)
     n_random, strengths = sweeping.n_random, sweeping.strengths
     chance = random_directions(trained, n_random) if n_random else ()
-    chance = tuple(replace(one, block=_common_block(found)) for one in chance)
+    # At the block at which most of the directions act.
+    blocks = [direction.block for direction in found]
+    common = max(blocks, key=blocks.count, default=LATENT)
+    chance = tuple(replace(one, block=common) for one in chance)
     ends = (strengths[0], strengths[-1])
     total = len(found) * len(strengths) + n_random * len(ends)
     done, measured = 0, []
@@ -117,12 +120,6 @@ def measure_effects(
         )
         measured.append(replace(direction, effects=effects))
     return replace(found, directions=tuple(measured))
-
-
-def _common_block(found: DirectionSet) -> str:
-    """Block at which most of the directions act."""
-    blocks = [direction.block for direction in found.directions]
-    return max(blocks, key=blocks.count, default=LATENT)
 
 
 def _curves(

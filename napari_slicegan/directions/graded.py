@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 RESPONSE_STRENGTHS = tuple(float(number) for number in range(-6, 7))
 RESPONSE_SEEDS = (100, 101)
 ROUNDS = 6
-# Part of the difference that a round makes up for; neighbouring slabs share latents.
+# Fraction of the deviation that a round corrects; neighbouring slabs share latents.
 GAIN = 0.7
-# How far beyond the strengths that were measured single slabs may go.
+# Largest strength of a slab, in units of the largest one that was measured.
 REACH = 1.5
 
 
@@ -45,9 +45,9 @@ class Response:
     values: NDArray[np.float64]
 
     def strength_for(self, value: float) -> float:
-        """Strength at which the property has a value; the nearest there is.
+        """Strength at which the property has a value, or the nearest one possible.
 
-        Of values that do not rise steadily the steady part around the middle counts.
+        Only the monotonic part around strength 0 is used.
         """
         strengths, values = self._steady
         return float(np.interp(value, values, strengths))
@@ -57,7 +57,7 @@ class Response:
         slopes = np.gradient(self.values, self.strengths)
         steepest = float(np.abs(slopes).max())
         near = float(np.interp(strength, self.strengths, slopes))
-        # Where the property hardly answers, a correction would run away.
+        # Where the property hardly responds, a correction would diverge.
         least = 0.2 * steepest
         return near if abs(near) > least else least * self.sign
 
@@ -150,7 +150,7 @@ class Grade:
 
     @property
     def asked(self) -> NDArray[np.float64]:
-        """The property in each slab."""
+        """Target value of each slab."""
         return np.linspace(self.first, self.last, self.n_slabs)
 
 
@@ -261,30 +261,18 @@ def graded(
         start = 0.5 + 0.5 * number / (ROUNDS + 1)
         part = subrange(progress, start, start + 0.5 / (ROUNDS + 1))
         volume = plan.generate(part)
-        measured = _by_slab(gauge, volume, grade)
+        along = np.moveaxis(volume.values, AXES.index(grade.axis), 0)
+        slabs = [along[a:b] for a, b in itertools.pairwise(grade.edges)]
+        measured = np.array([gauge.measure(slab)[grade.name] for slab in slabs])
         rounds.append(
             Graded(volume, edit, np.array(grade.middles), grade.asked, measured)
         )
-        strengths = _corrected(response, strengths, grade.asked - measured)
+        # Correct each slab for part of its deviation.
+        slopes = np.array([response.slope(strength) for strength in strengths])
+        strengths = strengths + GAIN * (grade.asked - measured) / slopes
+        low, high = REACH * response.strengths[0], REACH * response.strengths[-1]
+        strengths = np.clip(strengths, low, high)
     return min(rounds, key=lambda made: made.error)
-
-
-def _corrected(
-    response: Response,
-    strengths: NDArray[np.float64],
-    missing: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Strengths corrected for part of the deviation of each slab."""
-    slopes = np.array([response.slope(strength) for strength in strengths])
-    low, high = REACH * response.strengths[0], REACH * response.strengths[-1]
-    return np.asarray(np.clip(strengths + GAIN * missing / slopes, low, high))
-
-
-def _by_slab(gauge: Gauge, volume: Volume, grade: Grade) -> NDArray[np.float64]:
-    """The property in each slab."""
-    along = np.moveaxis(volume.values, AXES.index(grade.axis), 0)
-    slabs = itertools.pairwise(grade.edges)
-    return np.array([gauge.measure(along[a:b])[grade.name] for a, b in slabs])
 
 
 def _check_range(response: Response, grade: Grade) -> None:
@@ -294,5 +282,5 @@ def _check_range(response: Response, grade: Grade) -> None:
         raise ValueError(
             f"Expected a {PROPERTIES[grade.name].title.lower()} from {low:.3g} to "
             f"{high:.3g}, which this direction can reach, got {first:g} to {last:g}; "
-            "ask for values in between or take another direction."
+            "choose values in between or another direction."
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib
 import importlib.util
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +71,14 @@ class Sweep:
 
     def save_csv(self, path: str | Path) -> None:
         """Write the properties, one row for each strength."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["strength", *self.properties])
-        writer.writerows(zip(self.strengths, *self.properties.values(), strict=True))
-        with replacing(Path(path)) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8")
+        columns = (self.strengths, *self.properties.values())
+        with (
+            replacing(Path(path)) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["strength", *self.properties])
+            writer.writerows(zip(*columns, strict=True))
 
     def save_plot(self, path: str | Path) -> None:
         """Draw the properties against the strength, as PNG."""

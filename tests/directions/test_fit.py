@@ -76,7 +76,7 @@ def test_pooled_features_are_means_of_the_forward_pass() -> None:
     trained = random_generator(OneHotPhases([0, 1]))
     features = Features(trained, seed=3)
     latents = features.latents(0, 2)
-    rows = features.rows(latents)
+    rows, _ = features.rows(latents)
     assert list(rows) == ["latent", "block1", "block2"]
     with torch.no_grad():
         stages = dict(trained.network.stages(latents))
