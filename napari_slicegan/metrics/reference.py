@@ -166,13 +166,41 @@ def reference_of(source: Source, volume: AnyVolume, max_distance: int) -> Refere
     return _from_views(source, volume, max_distance)
 
 
+def views_of(samples: Group, n_planes: int) -> dict[Axis | None, list[NDArray[Any]]]:
+    """Real images by the axis they are seen along; None for isotropic images.
+
+    A volume is represented by evenly spaced planes along each axis.
+    """
+    views: dict[Axis | None, list[NDArray[Any]]] = {}
+    for sample in samples:
+        if sample.axes is IN_3D:
+            for number, axis in enumerate(AXES):
+                stack = np.moveaxis(sample.values, number, 0)
+                views[axis] = some_planes(stack, n_planes)
+        elif sample.axes is ISOTROPIC:
+            views.setdefault(None, []).append(sample.values)
+        else:
+            seen = next(axis for axis in AXES if axis not in sample.axes)
+            views.setdefault(seen, []).append(sample.values)
+    return views
+
+
+def some_planes(stack: NDArray[Any], count: int) -> list[NDArray[Any]]:
+    """At most `count` planes of a stack [N, rows, columns(, 3)], evenly spaced."""
+    return [stack[index] for index in spread(len(stack), min(count, len(stack)))]
+
+
 def _truth_or_views(images: TrainingImages) -> Volume | dict[Axis, Images]:
     """The one volume that all slices came from, or 2-D images by direction."""
     first = next(iter(images))
     if first.is_volume and all(image is first for image in images):
         return Volume(first.values, first.kind, first.pixel_size_nm)
     return {
-        axis: [plane for image in of_axis for plane in _some_planes(image, axis)]
+        axis: [
+            plane
+            for image in of_axis
+            for plane in some_planes(image.planes(axis), MAX_SLICES)
+        ]
         for axis, of_axis in images.views.items()
     }
 
@@ -310,12 +338,6 @@ def _slices(truth: Volume, axis: Axis, reach: int) -> Group:
     return tuple(
         Sample(planes[index], SEEN_ALONG[axis]) for index in spread(len(planes), count)
     )
-
-
-def _some_planes(image: Micrograph, axis: Axis) -> NDArray[Any]:
-    """The image itself; of a volume, planes spread over it."""
-    planes = image.planes(axis)
-    return planes[spread(len(planes), min(len(planes), MAX_SLICES))]
 
 
 def _blocks(values: NDArray[Any], shape: tuple[int, ...]) -> Group:

@@ -27,12 +27,11 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.metrics.reference import (
-    IN_3D,
-    ISOTROPIC,
     SEEN_ALONG,
     Group,
     Source,
     reference_of,
+    views_of,
 )
 from napari_slicegan.report.text import (
     FAR_FLOORS,
@@ -84,11 +83,11 @@ MAX_LEVEL, MAX_NUMBERED = 2, 12
 # With more phases than these, their labels alone stand below the bars.
 MAX_NAMED = 8
 NEAR_COLOUR, FAR_COLOUR = "#5B6770", "#B3261E"
-# Distances beyond this many noise floors are all alike: the bar is cut off.
+# Bars of longer distances, in noise floors, are cut off.
 MAX_FLOORS = 20.0
 
-# Height in inches, and what draws that part of the figure.
-Section: TypeAlias = tuple[float, Callable[[SubFigure], None]]
+# Height in inches, and the function that draws the part of the figure.
+Section: TypeAlias = tuple[float, Callable[[SubFigure], object]]
 
 WIDTH_INCHES = 14.0
 DOTS_PER_INCH = 120
@@ -113,16 +112,9 @@ Bars: TypeAlias = "tuple[str, list[Row]]"
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A plane and where it comes from.
+    """A real or generated plane ``[rows, columns(, 3)]``, at most `WINDOW` wide.
 
-    Attributes
-    ----------
-    values
-        ``[rows, columns]`` or ``[rows, columns, 3]``, at most `WINDOW` wide.
-    source
-        Real or generated.
-    axis
-        Axis it is seen along; None for an isotropic image.
+    The axis it is seen along is None for an isotropic image.
     """
 
     values: NDArray[Any]
@@ -139,12 +131,8 @@ class Picture:
 class Colouring:
     """How values become colours, the same for all planes.
 
-    Attributes
-    ----------
-    labels
-        Phases in order; empty for other kinds.
-    low, high
-        Values shown black and white.
+    ``labels`` are the phases in order, empty for other kinds; ``low`` and ``high`` are
+    the values shown black and white.
     """
 
     labels: tuple[int, ...]
@@ -186,10 +174,10 @@ class Colouring:
 def pictures_of(samples: Group, volume: AnyVolume) -> tuple[Picture, ...]:
     """Real planes beside generated ones.
 
-    One real image if it is isotropic; else one along each axis, each
-    followed by the generated plane of the same direction.
+    One real image if it is isotropic; else one along each axis, each followed by the
+    generated plane of the same direction.
     """
-    real = _real_planes(samples)
+    real = {axis: images[0] for axis, images in views_of(samples, 1).items()}
     edge = min(WINDOW, max(volume.values.shape[:3]))
     pictures = (
         [Picture(_middle(real[None], edge), "Real", None)] if None in real else []
@@ -309,22 +297,6 @@ def _draw_plane(panel: Axes, picture: Picture, colouring: Colouring, edge: int) 
         note(down, (0, rows / 2), (-9, 0), size=9, va="center", rotation=90)
 
 
-def _real_planes(samples: Group) -> dict[Axis | None, NDArray[Any]]:
-    """First plane of each direction: of a truth its middle ones."""
-    planes: dict[Axis | None, NDArray[Any]] = {}
-    for sample in samples:
-        if sample.axes is IN_3D:
-            for number, axis in enumerate(AXES):
-                middle = sample.values.shape[number] // 2
-                planes[axis] = np.take(sample.values, middle, axis=number)
-        elif sample.axes is ISOTROPIC:
-            planes.setdefault(None, sample.values)
-        else:
-            seen = next(axis for axis in AXES if axis not in sample.axes)
-            planes.setdefault(seen, sample.values)
-    return planes
-
-
 def _middle(values: NDArray[Any], edge: int) -> NDArray[Any]:
     """Middle part of at most `edge` rows and columns."""
     starts = [max(0, (length - edge) // 2) for length in values.shape[:2]]
@@ -369,7 +341,7 @@ def draw_curve(panel: Axes, rows: Sequence[Row], unit: str) -> None:
 
 
 def add_curve_legend(part: FigureBase, rows: Sequence[Row]) -> None:
-    """What the lines and the band mean, to the right of the panels."""
+    """Legend of lines and band, to the right of the panels."""
     real = "real" if axes_agree(rows) else "real, in the\ncolour of the axis"
     handles: list[Any] = []
     if any(row.real is not None for row in rows):
@@ -516,7 +488,7 @@ def _places(rows: Sequence[Row]) -> list[float]:
 
 
 def _draw_pair(panel: Axes, place: float, row: Row, n_pairs: int) -> None:
-    """Bars of one row; that of the generated volume alone if nothing else is known."""
+    """Bars of one row; only that of the generated volume if the real one is unknown."""
     left, right = place - BAR_WIDTH / 2, place + BAR_WIDTH / 2
     if isinstance(row.real, float):
         panel.bar(left, row.real, BAR_WIDTH, color=REAL_COLOUR)
@@ -600,15 +572,28 @@ def comparison_figure(
 ) -> Figure:
     """The figure that `draw_comparison` writes; it belongs to no window."""
     samples = reference_of(source, volume, comparison.max_distance).samples
-    sections = [
+    phases = phases_of(comparison)
+    facts: dict[str, Any] = {
+        "comparison": comparison,
+        "samples": samples,
+        "volume": volume,
+    }
+    sections: list[Section] = [
         _header_section(comparison, volume),
-        _plane_section(comparison, samples, volume),
+        (3.1 if n_planes(samples) <= 4 else 2.7, partial(draw_planes, **facts)),
     ]
     if comparison.kind == "phases":
-        sections += _curve_sections(comparison, volume) + _bar_sections(comparison)
+        metric, unit = "two_point_correlation", distance_unit(volume)
+        if rows_of(comparison, metric):
+            curves = partial(
+                draw_curves, comparison=comparison, metric=metric, unit=unit
+            )
+            sections.append((2.7 * -(-len(phases) // CURVES_PER_ROW), curves))
+        sections += _bar_sections(comparison)
     else:
-        sections += _channel_sections(comparison, samples, volume)
-    sections.append((0.3, lambda part: _draw_footer(part, comparison)))
+        for channel in phases:
+            sections.append((2.7, partial(_draw_channel, **facts, channel=channel)))
+    sections.append((0.3, partial(_draw_footer, comparison=comparison)))
     heights = [height for height, _ in sections]
     figure = Figure(
         figsize=(WIDTH_INCHES, sum(heights)),
@@ -647,7 +632,7 @@ def _header_section(comparison: Comparison, volume: AnyVolume) -> Section:
 
 
 def _draw_footer(part: SubFigure, comparison: Comparison) -> None:
-    """What the noise floor is."""
+    """Definition of the noise floor."""
     text = (
         "Noise floor: mean distance of a piece of the real material from the mean of "
         f"the others; {comparison.noise}."
@@ -668,25 +653,7 @@ def draw_planes(
 
 def n_planes(samples: Group) -> int:
     """Number of planes that `draw_planes` shows."""
-    return len(_real_planes(samples)) + len(AXES)
-
-
-def _plane_section(
-    comparison: Comparison, samples: Group, volume: AnyVolume
-) -> Section:
-    """Real and generated planes."""
-    height = 3.1 if n_planes(samples) <= 4 else 2.7
-    return (height, lambda part: draw_planes(part, comparison, samples, volume))
-
-
-def _curve_sections(comparison: Comparison, volume: AnyVolume) -> list[Section]:
-    """Two-point correlations, if they were measured."""
-    metric = "two_point_correlation"
-    if not rows_of(comparison, metric):
-        return []
-    height = 2.7 * -(-len(phases_of(comparison)) // CURVES_PER_ROW)
-    unit = distance_unit(volume)
-    return [(height, lambda part: draw_curves(part, comparison, metric, unit))]
+    return len(views_of(samples, 1)) + len(AXES)
 
 
 def bars_of(comparison: Comparison, titles: Mapping[str, str]) -> list[Bars]:
@@ -696,16 +663,12 @@ def bars_of(comparison: Comparison, titles: Mapping[str, str]) -> list[Bars]:
     """
     phases = phases_of(comparison)
     shared = phases[-1] if len(phases) == 2 else None
-    found = [
-        (
-            title,
-            rows_of(
-                comparison, metric, shared if metric == "interface_density" else None
-            ),
-        )
-        for metric, title in titles.items()
-    ]
-    return [(title, rows) for title, rows in found if rows]
+    bars = []
+    for metric, title in titles.items():
+        phase = shared if metric == "interface_density" else None
+        if rows := rows_of(comparison, metric, phase):
+            bars.append((title, rows))
+    return bars
 
 
 def draw_bar_panels(
@@ -713,14 +676,7 @@ def draw_bar_panels(
 ) -> list[Axes]:
     """Panels of bars side by side, as wide as they have bars.
 
-    Parameters
-    ----------
-    further
-        Relative width of a further, empty panel; none if 0.
-
-    Returns
-    -------
-    The panels.
+    ``further`` is the relative width of a further, empty panel; none if 0.
     """
     widths = [1.5 + len(rows) * (1 if rows[0].axis else 1.6) for _, rows in bars]
     if further:
@@ -737,14 +693,10 @@ def _bar_sections(comparison: Comparison) -> list[Section]:
     bars = bars_of(comparison, FIGURE_BARS)
     if not bars and not findings(comparison):
         return []
-    if len(phases) <= MAX_BESIDE:
-        return [(2.7, lambda part: _draw_beside(part, bars, comparison))]
-    first: Section = (2.7, lambda part: _draw_beside(part, bars[:1], comparison))
-    return [first, *(_whole_width(title, rows) for title, rows in bars[1:])]
-
-
-def _whole_width(title: str, rows: list[Row]) -> Section:
-    return (2.2, lambda part: draw_bars(part.subplots(), rows, title))
+    n_beside = len(bars) if len(phases) <= MAX_BESIDE else 1
+    beside = partial(_draw_beside, bars=bars[:n_beside], comparison=comparison)
+    below = (partial(draw_bar_panels, bars=[one]) for one in bars[n_beside:])
+    return [(2.7, beside), *((2.2, draw) for draw in below)]
 
 
 def _draw_beside(part: SubFigure, bars: list[Bars], comparison: Comparison) -> None:
@@ -755,20 +707,27 @@ def _draw_beside(part: SubFigure, bars: list[Bars], comparison: Comparison) -> N
         draw_distances(panels[-1], worst, "Largest distance, in noise floors")
 
 
-def _channel_sections(
-    comparison: Comparison, samples: Group, volume: AnyVolume
-) -> list[Section]:
-    """Histogram, normalised autocovariance and distances of each channel."""
-
-    def section(channel: int | str) -> Section:
-        def draw(part: SubFigure) -> None:
-            panels = part.subplots(1, 3, width_ratios=(3, 3, 2))
-            draw_channel(part, panels, comparison, samples, volume, channel)
-            _draw_channel_distances(panels[2], comparison, channel)
-
-        return (2.7, draw)
-
-    return [section(channel) for channel in phases_of(comparison)]
+def _draw_channel(
+    part: SubFigure,
+    comparison: Comparison,
+    samples: Group,
+    volume: AnyVolume,
+    channel: int | str,
+) -> None:
+    """Histogram, normalised autocovariance and distances of a channel."""
+    panels = part.subplots(1, 3, width_ratios=(3, 3, 2))
+    draw_channel(part, panels, comparison, samples, volume, channel)
+    rows = rows_of(comparison, "histogram", channel)
+    rows += rows_of(comparison, "normalised_autocovariance", channel)
+    named = [
+        (f"{plain_title(row)} {row.axis or ''}", floors)
+        for row in rows
+        if (floors := distance_in_floors(row)) is not None
+    ]
+    if named:
+        draw_distances(panels[2], named, "Distance, in noise floors")
+    else:
+        panels[2].set_axis_off()
 
 
 def draw_channel(
@@ -791,23 +750,6 @@ def draw_channel(
         add_curve_legend(part, curves)
     else:
         panels[1].set_axis_off()
-
-
-def _draw_channel_distances(
-    panel: Axes, comparison: Comparison, channel: int | str
-) -> None:
-    """Distances of a channel in noise floors."""
-    rows = rows_of(comparison, "histogram", channel)
-    rows += rows_of(comparison, "normalised_autocovariance", channel)
-    named = [
-        (f"{plain_title(row)} {row.axis or ''}", floors)
-        for row in rows
-        if (floors := distance_in_floors(row)) is not None
-    ]
-    if named:
-        draw_distances(panel, named, "Distance, in noise floors")
-    else:
-        panel.set_axis_off()
 
 
 def _fractions(comparison: Comparison) -> str:

@@ -76,14 +76,9 @@ def export_generator(
 def exported(
     trained: TrainedGenerator, origin: Provenance, out: Path, half: bool
 ) -> Provenance:
-    """Write a generator alone; where it comes from, with the file's hash.
+    """Write a generator alone; returns its provenance with the hash of the file.
 
-    Parameters
-    ----------
-    trained
-        The generator; `half` rounds its weights.
-    origin
-        Where it comes from.
+    `half` rounds the weights to half precision, also those in memory.
     """
     if half:
         trained.network.half()
@@ -95,30 +90,25 @@ def exported(
 def write_card(
     path: Path, proof: Mapping[str, Any], origin: Provenance, file: str
 ) -> None:
-    """Write a model card.
+    """Write a model card for a generator's file of this name.
 
-    Parameters
-    ----------
-    path
-        File to write, ``.md``.
-    proof
-        `Proof.to_dict`, or the same from a report's JSON.
-    origin
-        Where the generator comes from.
-    file
-        Name of the generator's file.
+    The proof is `Proof.to_dict`, or the same from the JSON of a report.
     """
-    with replacing(path) as unfinished:
-        unfinished.write_text(model_card(proof, origin, file), encoding="utf-8")
-
-
-def model_card(proof: Mapping[str, Any], origin: Provenance, file: str) -> str:
-    """The text of a model card."""
-    return TEMPLATES.get_template("model_card.md").render(
+    voxel = origin.voxel_size_nm
+    text = TEMPLATES.get_template("model_card.md").render(
         proof=proof,
         origin=origin,
         file=file,
-        facts=_facts(origin, file),
+        facts=[
+            ("File", f"`{file}`"),
+            ("Makes", "volumes of this material, of any size, periodic on demand"),
+            ("Architecture", f"{origin.architecture}, {origin.n_weights:,} weights"),
+            ("Voxel", "not known" if voxel is None else length_text(voxel)),
+            ("Training", origin.training),
+            ("Licence of the data", origin.licences),
+            ("SHA-256", f"`{origin.generator_sha256}`"),
+            ("Written", origin.written),
+        ],
         images=[
             (
                 *(one.name, one.size, one.kind, one.axis, one.licence),
@@ -133,22 +123,8 @@ def model_card(proof: Mapping[str, Any], origin: Provenance, file: str) -> str:
         method=METHOD,
         program=PROGRAM,
     )
-
-
-def _facts(origin: Provenance, file: str) -> list[tuple[str, str]]:
-    """Rows of the table of facts."""
-    voxel = origin.voxel_size_nm
-    size = "not known" if voxel is None else length_text(voxel)
-    return [
-        ("File", f"`{file}`"),
-        ("Makes", "volumes of this material, of any size, periodic on demand"),
-        ("Architecture", f"{origin.architecture}, {origin.n_weights:,} weights"),
-        ("Voxel", size),
-        ("Training", origin.training),
-        ("Licence of the data", origin.licences),
-        ("SHA-256", f"`{origin.generator_sha256}`"),
-        ("Written", origin.written),
-    ]
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:

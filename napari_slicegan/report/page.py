@@ -39,11 +39,11 @@ from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
-    from napari_slicegan.metrics.reference import Group
     from napari_slicegan.metrics.rows import Value
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.report.provenance import Provenance
 
+WIDTH = 12.0
 # Black would be left out of the file, where it is the default.
 INK = "#010203"
 SVG_STYLE: dict[Any, Any] = {
@@ -61,26 +61,30 @@ INK_COLOURS = re.compile(f"{INK}|{TEXT_COLOUR}|#000000|#333333", re.IGNORECASE)
 PAPER_COLOUR = re.compile("#ffffff", re.IGNORECASE)
 
 
-def inline_svg(
-    draw: Callable[[Figure], object],
-    size: tuple[float, float],
-    name: str,
-    description: str,
-) -> str:
-    """Draw a figure and give it as an element of a page.
+@dataclass(frozen=True)
+class PageFigure:
+    """An ``<svg>`` element of the page, and its caption."""
 
-    Parameters
-    ----------
-    draw
-        Draws into an empty figure.
-    size
-        Width and height in inches; the page scales it.
-    name
-        Prefix of the ids, unique in the page.
-    description
-        Text alternative of the figure.
-    """
-    svg = _drawn(draw, size)
+    svg: str
+    caption: str
+
+
+def page_figure(
+    draw: Callable[[Figure], object], height: float, name: str, caption: str
+) -> PageFigure:
+    """Figure of a height in inches, scaled by the page; the name prefixes its ids."""
+    with rc_context(SVG_STYLE):
+        figure = Figure(
+            figsize=(WIDTH, height),
+            dpi=DOTS_PER_INCH,
+            layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06),
+        )
+        draw(figure)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # One page holds several figures: their ids must differ.
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r"url\(#", f"url(#{name}-", svg)
@@ -93,36 +97,19 @@ def inline_svg(
     # The size is the page's matter; the view box keeps the proportions.
     svg = re.sub(r'^<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'^<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
-    label = html.escape(description, quote=True)
+    label = html.escape(caption, quote=True)
     # What is black has no colour in the file: it takes that of the page.
     root = f'<svg role="img" aria-label="{label}" fill="currentColor" '
-    return svg.replace("<svg ", root, 1).strip()
+    return PageFigure(svg.replace("<svg ", root, 1).strip(), caption)
 
 
-def _drawn(draw: Callable[[Figure], object], size: tuple[float, float]) -> str:
-    """The ``<svg>`` element of a figure, without its metadata."""
-    with rc_context(SVG_STYLE):
-        figure = Figure(
-            figsize=size,
-            dpi=DOTS_PER_INCH,
-            layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06),
-        )
-        draw(figure)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-
-
-WIDTH = 12.0
 CURVES = {
     "two_point_correlation": "Two-point correlation: probability that two voxels at "
     "distance r both lie in the phase.",
     "lineal_path": "Lineal path: probability that a whole segment of length r lies in "
     "the phase.",
-    "pore_size": "Pore-size function: share of the phase that lies further than r from "
-    "every other phase.",
+    "pore_size": "Pore-size function: fraction of the phase that lies further than r "
+    "from every other phase.",
 }
 BARS = {
     "phase_fraction": "Phase fraction",
@@ -133,36 +120,35 @@ BARS = {
 BAND = "The band is one noise floor on either side of the real curve."
 
 
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure of the page, and what stands below it."""
-
-    svg: str
-    caption: str
-
-
 def page_figures(proof: Proof) -> Iterator[PageFigure]:
-    """Pictures, curves and bars, as far as they were measured."""
-    comparison = proof.comparison
-    samples = reference_of(proof.source, proof.volume, comparison.max_distance).samples
-    yield _planes(proof, samples)
-    if comparison.kind == "phases":
-        yield from _phase_figures(proof)
-    else:
-        yield from _channel_figures(proof, samples)
-
-
-def _planes(proof: Proof, samples: Group) -> PageFigure:
+    """Planes, curves and bars of the metrics that were measured."""
+    comparison, volume = proof.comparison, proof.volume
+    samples = reference_of(proof.source, volume, comparison.max_distance).samples
+    facts: dict[str, Any] = {
+        "comparison": comparison,
+        "samples": samples,
+        "volume": volume,
+    }
     caption = (
         "Planes of the real and of the generated material, at the same magnification "
         "and in the same colours."
     )
     height = 3.4 if n_planes(samples) <= 4 else 2.6
+    yield page_figure(partial(draw_planes, **facts), height, "planes", caption)
+    if comparison.kind == "phases":
+        yield from _phase_figures(proof)
+        return
+    for index, channel in enumerate(phases_of(comparison)):
+        caption = (
+            f"Values of {phase_name(channel)} and their autocovariance, divided by the "
+            f"variance of the real material. {BAND}"
+        )
+        draw = partial(_draw_channel, **facts, channel=channel)
+        yield page_figure(draw, 3.0, f"channel-{index}", caption)
 
-    def draw(figure: Figure) -> None:
-        draw_planes(figure, proof.comparison, samples, proof.volume)
 
-    return PageFigure(inline_svg(draw, (WIDTH, height), "planes", caption), caption)
+def _draw_channel(figure: Figure, **facts: Any) -> None:
+    draw_channel(figure, figure.subplots(1, 2), **facts)
 
 
 def _phase_figures(proof: Proof) -> Iterator[PageFigure]:
@@ -174,8 +160,7 @@ def _phase_figures(proof: Proof) -> Iterator[PageFigure]:
         draw: Any = partial(_draw_curves, comparison, metric, unit)
         banded = any(row.noise_floor for row in rows_of(comparison, metric))
         caption = f"{words} {BAND}" if banded else words
-        svg = inline_svg(draw, (WIDTH, 2.9 * n_rows), metric, caption)
-        yield PageFigure(svg, caption)
+        yield page_figure(draw, 2.9 * n_rows, metric, caption)
     bars = bars_of(comparison, BARS)
     caption = (
         "Numbers side by side: real in gray with one noise floor as a bracket, "
@@ -184,11 +169,8 @@ def _phase_figures(proof: Proof) -> Iterator[PageFigure]:
     # The more phases, the wider the bars' panels.
     beside = 2 if len(phases_of(comparison)) > 2 else len(bars)
     for start in range(0, len(bars), beside):
-        group = bars[start : start + beside]
-        svg = inline_svg(
-            partial(draw_bar_panels, bars=group), (WIDTH, 2.9), f"bars-{start}", caption
-        )
-        yield PageFigure(svg, caption)
+        draw = partial(draw_bar_panels, bars=bars[start : start + beside])
+        yield page_figure(draw, 2.9, f"bars-{start}", caption)
 
 
 def _draw_curves(
@@ -207,42 +189,16 @@ def _last_seen(rows: list[Row]) -> int:
     return max([1, *seen]) + 1
 
 
-def _channel_figures(proof: Proof, samples: Group) -> Iterator[PageFigure]:
-    """Histogram and normalised autocovariance of each channel."""
-    for index, channel in enumerate(phases_of(proof.comparison)):
-
-        def draw(figure: Figure, channel: int | str = channel) -> None:
-            panels = figure.subplots(1, 2)
-            shared = (proof.comparison, samples, proof.volume)
-            draw_channel(figure, panels, *shared, channel)
-
-        caption = (
-            f"Values of {phase_name(channel)} and their autocovariance, divided by the "
-            f"variance of the real material. {BAND}"
-        )
-        svg = inline_svg(draw, (WIDTH, 3.0), f"channel-{index}", caption)
-        yield PageFigure(svg, caption)
-
-
-# Not by colour alone.
-SIGNS = {
-    "agrees": "\N{CHECK MARK}",
-    "close": "\N{ALMOST EQUAL TO}",
-    "differs": "\N{MULTIPLICATION SIGN}",
-    "unknown": "\N{EN DASH}",
+# Grade: its sign (colour alone would not do), and its word for metrics and for checks.
+MARKS = {
+    "agrees": ("\N{CHECK MARK}", "agrees", "good"),
+    "close": ("\N{ALMOST EQUAL TO}", "close", "take care"),
+    "differs": ("\N{MULTIPLICATION SIGN}", "differs", "a problem"),
+    "unknown": ("\N{EN DASH}", "not judged", "for information"),
 }
-GRADE_WORDS = {
-    "agrees": "agrees",
-    "close": "close",
-    "differs": "differs",
-    "unknown": "not judged",
-}
-ANSWER_WORDS = {
-    "agrees": "good",
-    "close": "take care",
-    "differs": "a problem",
-    "unknown": "for information",
-}
+SIGNS, GRADE_WORDS, ANSWER_WORDS = (
+    {grade: words[column] for grade, words in MARKS.items()} for column in range(3)
+)
 
 
 def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
@@ -276,13 +232,7 @@ def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
 
 
 def check_report_ending(path: Path) -> None:
-    """Refuse a file that no report is written to.
-
-    Raises
-    ------
-    ValueError
-        If the name does not end in ``.html``.
-    """
+    """Raise a ValueError if the name does not end in ``.html``."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(
             f"{path.name}: the report is saved as .html; got the ending "

@@ -23,6 +23,8 @@ from napari_slicegan.metrics.reference import (
     Group,
     Source,
     reference_of,
+    some_planes,
+    views_of,
 )
 from napari_slicegan.metrics.representativity import WANTED, representativity
 from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, RealPatches
@@ -50,26 +52,17 @@ Views: TypeAlias = Mapping["Axis | None", Images]
 PLANES = 4
 N_CROPS, CROP_EDGE = 64, 64
 CHANCE = 0.01
-# Likeness of seeds beyond the chance that matters.
+# Smallest likeness of seeds that is reported.
 ALIKE = 0.02
-# Departures of an axis that hardly matter.
+# Departures from isotropy that are neglected.
 EVEN = 0.05
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question and its answer.
+    """A question (``title``; ``name`` in files), its verdict in words, and the numbers.
 
-    Attributes
-    ----------
-    name, title
-        For files, and for the reader.
-    grade
-        ``"agrees"``, ``"close"``, ``"differs"``, or ``"unknown"`` for information.
-    verdict
-        Sentences.
-    numbers
-        What they rest on.
+    The grade is ``"unknown"`` for mere information.
     """
 
     name: str
@@ -79,25 +72,10 @@ class Check:
     numbers: Mapping[str, float | None]
 
 
-def views_of(samples: Group) -> Views:
-    """Real images by the axis they are seen along; None for isotropic images."""
-    views: dict[Axis | None, list[NDArray[Any]]] = {}
-    for sample in samples:
-        if sample.axes is IN_3D:
-            for number, axis in enumerate(AXES):
-                views[axis] = _planes(np.moveaxis(sample.values, number, 0))
-        elif sample.axes is ISOTROPIC:
-            views.setdefault(None, []).append(sample.values)
-        else:
-            seen = next(axis for axis in AXES if axis not in sample.axes)
-            views.setdefault(seen, []).append(sample.values)
-    return views
-
-
 def slices_of(volume: Volume, axis: Axis | None) -> Images:
     """Planes of a generated volume, seen along one axis or all."""
     seen = AXES if axis is None else (axis,)
-    return [plane for one in seen for plane in _planes(volume.planes(one))]
+    return [plane for one in seen for plane in some_planes(volume.planes(one), PLANES)]
 
 
 def check_size(samples: Group, volume: Volume) -> Check | None:
@@ -151,12 +129,11 @@ def check_isotropy(samples: Group, volume: Volume) -> Check | None:
     grade: Grade = "unknown"
     words = f"Interfaces per length, generated: {_departures(made, AXES)}."
     if real is not None:
-        pair = ("rows", "columns")
         words += f" Real: {_departures(real, ('along columns', 'along rows'))}."
         if not real.is_isotropic and abs(real.largest) > EVEN:
             grade = "differs"
             words = (
-                f"The images differ along {pair[0]} and {pair[1]}, but were taken as "
+                "The images differ along rows and columns, but were taken as "
                 f"isotropic: train with an image for each direction. {words}"
             )
         elif made.is_isotropic or abs(made.largest) <= EVEN:
@@ -279,12 +256,6 @@ def _departures(found: Isotropy, names: Sequence[str]) -> str:
     return f"{', '.join(parts)} (chance: ± {100 * found.margin:.1f} %)"
 
 
-def _planes(stack: NDArray[Any]) -> list[NDArray[Any]]:
-    """Some planes, spread evenly."""
-    count = min(PLANES, len(stack))
-    return [stack[(2 * i + 1) * len(stack) // (2 * count)] for i in range(count)]
-
-
 def _channels(views: Views, volume: Volume) -> Channels:
     images = [image for of_axis in views.values() for image in of_axis]
     return Channels.of(volume.kind, volume.labels, images)
@@ -297,11 +268,7 @@ def _halves(images: Images) -> tuple[Images, Images]:
     (image,) = images
     axis = int(image.shape[1] > image.shape[0])
     middle = image.shape[axis] // 2
-    first, second = (
-        np.split(image[: 2 * middle], 2)
-        if axis == 0
-        else np.split(image[:, : 2 * middle], 2, axis=1)
-    )
+    first, second = np.split(image.take(range(2 * middle), axis), 2, axis)
     return [first], [second]
 
 
@@ -327,18 +294,13 @@ class ProofSettings:
     Attributes
     ----------
     size
-        Edge of the volume that is measured, in voxels.
+        Edge of the measured volume, in voxels, at least 32.
     seed
-        Its seed; the following ones make the volumes for diversity.
+        Its seed; the following ones are used for diversity.
     n_seeds
         Number of volumes for diversity, at least 2.
     transport
         Whether to solve for diffusion, which takes minutes.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two seeds are wanted, or the volume is too small to be measured.
     """
 
     size: int = 128
@@ -356,19 +318,7 @@ class ProofSettings:
 
 @dataclass(frozen=True, eq=False)
 class Proof:
-    """Comparison and further checks of a generator.
-
-    Attributes
-    ----------
-    comparison
-        Metrics of the volume beside those of the real material.
-    checks
-        Further questions and answers.
-    source, volume
-        What was compared.
-    settings
-        What was generated.
-    """
+    """Comparison of a real material and a generated volume, and further checks."""
 
     comparison: Comparison
     checks: tuple[Check, ...]
@@ -378,7 +328,7 @@ class Proof:
 
     @property
     def verdict(self) -> Verdict:
-        """What the comparison amounts to."""
+        """Overall verdict of the comparison."""
         return verdict(self.comparison)
 
     @property
@@ -388,14 +338,8 @@ class Proof:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-compatible dict."""
-        judged = self.verdict
         return {
-            "verdict": {
-                "grade": judged.grade,
-                "headline": judged.headline,
-                "bound": judged.bound,
-                "largest": judged.largest,
-            },
+            "verdict": asdict(self.verdict),
             "settings": asdict(self.settings),
             "metrics": [_finite(asdict(one)) for one in self.metrics],
             "checks": [
@@ -470,10 +414,13 @@ def examine(
     report(0.0)
     comparison = compare(source, volume)
     report(0.3)
+    samples = reference_of(source, volume, comparison.max_distance).samples
+    views = views_of(samples, PLANES)
     checks = []
-    for check in _checks(source, volume, comparison.max_distance):
-        checks.append(check)
-        report(0.3 + 0.1 * len(checks))
+    for number, check in enumerate(_checks(samples, views, volume), start=1):
+        if check is not None:
+            checks.append(check)
+        report(0.3 + 0.1 * number)
     if settings.transport and volume.kind == "phases":
         comparison, transport = _with_transport(comparison, source, volume)
         checks.append(transport)
@@ -481,24 +428,18 @@ def examine(
     return Proof(comparison, tuple(checks), source, volume, settings)
 
 
-def _checks(source: Source, volume: Volume, reach: int) -> Iterator[Check]:
-    """The checks that apply, one after the other."""
-    samples = reference_of(source, volume, reach).samples
-    views = views_of(samples)
-    if volume.kind == "phases" and (size := check_size(samples, volume)):
-        yield size
-    if even := check_isotropy(samples, volume):
-        yield even
-    if textures := check_textures(views, volume):
-        yield textures
-    if copied := check_memorisation(views, volume):
-        yield copied
+def _checks(samples: Group, views: Views, volume: Volume) -> Iterator[Check | None]:
+    """The checks, one after the other; None where one does not apply."""
+    yield check_size(samples, volume) if volume.kind == "phases" else None
+    yield check_isotropy(samples, volume)
+    yield check_textures(views, volume)
+    yield check_memorisation(views, volume)
 
 
 def _with_transport(
     comparison: Comparison, source: Source, volume: Volume
 ) -> tuple[Comparison, Check]:
-    """The comparison with rows of diffusivities, and the check of transport."""
+    """The comparison with effective diffusivities, and the check of transport."""
     title = "How well does it conduct?"
     if not has_taufactor():
         return comparison, Check("transport", title, "unknown", NO_TAUFACTOR, {})

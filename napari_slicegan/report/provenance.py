@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +17,6 @@ from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
 from napari_slicegan.training.tasks import micrographs_of
 
 if TYPE_CHECKING:
-    from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
 
@@ -46,18 +45,10 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """One image that was trained on.
+    """One training image: file name, pixels, viewing direction ("all" if isotropic).
 
-    Attributes
-    ----------
-    name, size, kind, pixel_size_nm
-        File, pixels, meaning and edge of a pixel.
-    axis
-        Direction it is seen along.
-    sha256
-        Hash of its values in rows, as trained on.
-    licence
-        Of sample data; else what the user says.
+    The hash is that of the values in rows, as trained on; the licence that of sample
+    data, or given by the user.
     """
 
     name: str
@@ -76,34 +67,33 @@ class Provenance:
     Attributes
     ----------
     name
-        Of the material.
-    images
-        What it was trained on; empty if only the generator is at hand.
-    settings
-        All settings of the run; empty likewise.
+        Name of the material.
+    images, settings, trained_with
+        Training images, settings of the run and versions of the programs; empty without
+        a run folder.
     training
         Preset, steps and time, in words.
-    trained_with, measured_with
-        Versions of the programs.
+    measured_with
+        Versions of the programs now.
     generator_sha256, architecture, n_weights
-        Of the generator's file; empty and 0 if only a volume is at hand.
-    voxel_size_nm
-        Edge of a voxel.
+        Properties of the generator; empty and 0 if there is only a volume.
     written
-        When this was written.
+        Time of writing.
     """
 
     name: str
-    images: tuple[ImageFacts, ...]
-    settings: Mapping[str, Any]
-    training: str
-    trained_with: Mapping[str, str]
-    measured_with: Mapping[str, str]
-    generator_sha256: str
-    architecture: str
-    n_weights: int
-    voxel_size_nm: float | None
-    written: str
+    images: tuple[ImageFacts, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    training: str = NOT_STATED
+    trained_with: Mapping[str, str] = field(default_factory=dict)
+    measured_with: Mapping[str, str] = field(default_factory=lambda: _versions())
+    generator_sha256: str = ""
+    architecture: str = ""
+    n_weights: int = 0
+    voxel_size_nm: float | None = None
+    written: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds")
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -140,12 +130,10 @@ def provenance_of(
         settings=run.config().model_dump(mode="json") if run else {},
         training=_training(run) if run else NOT_STATED,
         trained_with=_trained_with(path / CONFIG) if run else {},
-        measured_with=_versions(),
         generator_sha256=sha256_of(file),
         architecture=str(trained.network.spec.architecture),
         n_weights=sum(parameter.numel() for parameter in weights),
         voxel_size_nm=trained.voxel_size_nm,
-        written=_now(),
     )
 
 
@@ -155,52 +143,26 @@ def sha256_of(file: Path) -> str:
 
 
 def provenance_of_layers(real: str, generated: str, volume: Volume) -> Provenance:
-    """Facts about a volume of which only its name is known, and its real material's."""
-    return Provenance(
-        name=f"{generated} and {real}",
-        images=(),
-        settings={},
-        training=NOT_STATED,
-        trained_with={},
-        measured_with=_versions(),
-        generator_sha256="",
-        architecture="",
-        n_weights=0,
-        voxel_size_nm=volume.voxel_size_nm,
-        written=_now(),
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """Facts about two layers of the viewer, known by their names only."""
+    return Provenance(f"{generated} and {real}", voxel_size_nm=volume.voxel_size_nm)
 
 
 def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
     images = micrographs_of(run)
+    samples = {each.file: f"{each.licence} (sample data)" for each in SAMPLES.values()}
     return tuple(
-        _facts(image, "all" if len(images.views) == 1 else axis, licence)
+        ImageFacts(
+            name=image.name,
+            size=" x ".join(map(str, image.values.shape)),
+            kind=image.kind,
+            pixel_size_nm=image.pixel_size_nm,
+            axis="all" if len(images.views) == 1 else axis,
+            sha256=hashlib.sha256(image.values.tobytes()).hexdigest(),
+            licence=licence or samples.get(image.name, NOT_STATED),
+        )
         for axis, of_axis in images.views.items()
         for image in of_axis
     )
-
-
-def _facts(image: Micrograph, axis: str, licence: str) -> ImageFacts:
-    values = image.values
-    return ImageFacts(
-        name=image.name,
-        size=" x ".join(map(str, values.shape)),
-        kind=image.kind,
-        pixel_size_nm=image.pixel_size_nm,
-        axis=axis,
-        sha256=hashlib.sha256(values.tobytes()).hexdigest(),
-        licence=licence or _sample_licence(image.name) or NOT_STATED,
-    )
-
-
-def _sample_licence(name: str) -> str:
-    """Licence of the sample data of this file name, if there is one."""
-    found = (each.licence for each in SAMPLES.values() if each.file == name)
-    return next((f"{licence} (sample data)" for licence in found), "")
 
 
 def _training(folder: RunFolder) -> str:

@@ -65,27 +65,12 @@ Grade: TypeAlias = Literal["agrees", "close", "differs", "unknown"]
 # seldom exceeded by chance.
 FAR_FLOORS = 3.0
 GRADES: tuple[tuple[float, Grade, str, str], ...] = (
-    (
-        1.0,
-        "agrees",
-        "Agrees with the real material",
-        "no distance exceeds its noise floor",
-    ),
-    (
-        FAR_FLOORS,
-        "close",
-        "Close to the real material",
-        "no distance exceeds three noise floors",
-    ),
-    (
-        math.inf,
-        "differs",
-        "Differs from the real material",
-        "some distances exceed three noise floors",
-    ),
+    (1.0, "agrees", "Agrees with", "no distance exceeds its noise floor"),
+    (FAR_FLOORS, "close", "Close to", "no distance exceeds three noise floors"),
+    (math.inf, "differs", "Differs from", "some distances exceed three noise floors"),
 )
-# Real pieces may happen to agree exactly, such as in a percolating fraction of 1: of
-# phases, differences below this share of the real value are not held against a volume.
+# Real pieces may happen to agree exactly, such as in a percolating fraction of 1: for
+# phases, smaller relative differences are neglected.
 NEGLIGIBLE = 0.01
 # Real pieces of other sizes differ in these by more than the noise floor: no chord is
 # longer than the piece, and the scatter of few planes is uncertain.
@@ -94,21 +79,15 @@ N_WORST = 3
 LINE_LENGTH = 120
 # Phases whose fractions stand in a summary.
 MAX_LISTED = 3
-# Stands for a space at which no line is broken.
+# A space at which no line is broken.
 KEEP = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Largest distance of one metric.
+    """Row with the largest distance of one metric, in noise floors.
 
-    Attributes
-    ----------
-    row
-        The phase and axis that are furthest off.
-    floors
-        Distance in multiples of the noise floor; infinite if the real pieces agree
-        exactly.
+    The distance is infinite if the real pieces agree exactly.
     """
 
     row: Row
@@ -133,7 +112,7 @@ class Verdict:
         ``"agrees"``: no distance exceeds its noise floor; ``"close"``: none exceeds
         three of them; ``"differs"``; ``"unknown"`` without any noise floor.
     headline, bound
-        The same in words, and what it rests on.
+        The same in words, and its criterion.
     largest
         Sentence that lists the largest distances; empty if there are none.
     """
@@ -148,18 +127,13 @@ def verdict(comparison: Comparison) -> Verdict:
     """Judge a volume by its largest distances in multiples of their noise floor."""
     worst = findings(comparison)[:N_WORST]
     if not worst:
-        return Verdict(
-            "unknown",
-            "No verdict",
-            "too little real material for a noise floor",
-            "",
-        )
+        bound = "too little real material for a noise floor"
+        return Verdict("unknown", "No verdict", bound, "")
     listed = "; ".join(finding.text for finding in worst)
     floors = worst[0].floors
     _, grade, headline, bound = next(words for words in GRADES if floors <= words[0])
-    return Verdict(
-        grade, headline, bound, f"Largest distances in noise floors: {listed}."
-    )
+    largest = f"Largest distances in noise floors: {listed}."
+    return Verdict(grade, f"{headline} the real material", bound, largest)
 
 
 def findings(comparison: Comparison) -> list[Finding]:
@@ -259,23 +233,18 @@ def _values(rows: Sequence[Row]) -> list[str]:
         for row in rows
         if row in worst
     ]
-    return [
-        "real / generated:",
-        *texts,
-        *(["others nearer"] * (len(rows) > len(texts))),
-    ]
+    others = ["others nearer"] if len(rows) > len(texts) else []
+    return ["real / generated:", *texts, *others]
 
 
 def _distances(rows: Sequence[Row]) -> list[str]:
     """Distances beside their noise floors."""
-    return [
-        "distance / noise floor:",
-        *(
-            f"{row.axis or phase_name(row.phase)} {number(row.distance)} / "
-            f"{number(row.noise_floor)}"
-            for row in rows
-        ),
-    ]
+    texts = (
+        f"{row.axis or phase_name(row.phase)} {number(row.distance)} / "
+        f"{number(row.noise_floor)}"
+        for row in rows
+    )
+    return ["distance / noise floor:", *texts]
 
 
 def _with_percent(rows: Sequence[Row]) -> list[str]:
@@ -310,7 +279,7 @@ def _real_number(row: Row) -> float:
 
 
 def is_negligible(row: Row) -> bool:
-    """Of phases, whose values are shares, whether the difference hardly matters."""
+    """Whether a difference of phases, whose values are relative, can be neglected."""
     if row.distance is None or row.real is None or not isinstance(row.phase, int):
         return False
     values: Sequence[float] = row.real if isinstance(row.real, tuple) else (row.real,)
@@ -329,14 +298,12 @@ class MetricVerdict:
     ----------
     metric, title
         Name in `METRICS` (or ``"histogram"``), and title with unit.
-    grade
-        ``"agrees"``, ``"close"``, ``"differs"`` or ``"unknown"``.
-    words
+    grade, words
         The verdict.
-    real, generated
-        Values of the phase and axis that are furthest off; of curves, words.
     where
-        That phase and axis.
+        Phase and axis with the largest distance.
+    real, generated
+        Values there; "curve" for curves.
     floors
         Distance there in noise floors; None if there is no floor.
     """
@@ -359,8 +326,13 @@ def metric_verdicts(comparison: Comparison) -> list[MetricVerdict]:
 
 
 def _verdict(rows: Sequence[Row], shown: int | str) -> MetricVerdict:
-    # Where nothing is judged, the phase of the summary.
-    row = max(rows, key=lambda row: (_judged_floors(row), row.phase == shown))
+    def rank(row: Row) -> tuple[float, bool]:
+        floors = distance_in_floors(row)
+        judged = -1.0 if floors is None else 0.0 if is_negligible(row) else floors
+        # Where nothing is judged, the phase of the summary.
+        return judged, row.phase == shown
+
+    row = max(rows, key=rank)
     grade, words = _words(row)
     axis = f", along {row.axis}" if row.axis else ""
     return MetricVerdict(
@@ -375,13 +347,6 @@ def _verdict(rows: Sequence[Row], shown: int | str) -> MetricVerdict:
     )
 
 
-def _judged_floors(row: Row) -> float:
-    floors = distance_in_floors(row)
-    if floors is None:
-        return -1.0
-    return 0.0 if is_negligible(row) else floors
-
-
 def _words(row: Row) -> tuple[Grade, str]:
     floors = distance_in_floors(row)
     if row.real is None:
@@ -391,17 +356,16 @@ def _words(row: Row) -> tuple[Grade, str]:
     if row.metric in NOT_JUDGED:
         return "unknown", "For information: depends on the size of what is measured."
     if floors <= 1 or is_negligible(row):
-        return "agrees", f"Indistinguishable from another {_piece(row)}."
+        metric = METRICS.get(row.metric)
+        piece = "block" if metric is not None and metric.only_3d else "slice"
+        return (
+            "agrees",
+            f"Indistinguishable from another {piece} of the same material.",
+        )
     apart = f"{times(floors)} the noise floor" if floors < 1e6 else times(floors)
     if floors <= FAR_FLOORS:
         return "close", f"Close: {_difference(row)}{apart}."
     return "differs", f"Differs: {_difference(row)}{apart}."
-
-
-def _piece(row: Row) -> str:
-    metric = METRICS.get(row.metric)
-    what = "block" if metric is not None and metric.only_3d else "slice"
-    return f"{what} of the same material"
 
 
 def _difference(row: Row) -> str:
@@ -418,21 +382,13 @@ def _value(value: object) -> str:
     return "curve" if isinstance(value, tuple) else number(value)
 
 
-COLUMNS = (
-    *("metric", "phase", "axis", "r", "real", "generated"),
-    *("distance", "noise_floor"),
-)
+COLUMNS = tuple("metric phase axis r real generated distance noise_floor".split())
 
 
 def write_csv(comparison: Comparison, path: Path) -> None:
     """Write one line for each number, and for each r of a curve.
 
     Unknown values are left empty. The file appears complete or not at all.
-
-    Parameters
-    ----------
-    path
-        File to write.
     """
     with (
         replacing(path) as unfinished,

@@ -12,7 +12,7 @@ import pytest
 
 from napari_slicegan.config import AXES
 from napari_slicegan.data.transforms import ScaleMinMax
-from napari_slicegan.metrics.reference import IN_3D, Sample, reference_of
+from napari_slicegan.metrics.reference import IN_3D, Sample, reference_of, views_of
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.proof import (
     NO_TAUFACTOR,
@@ -24,7 +24,6 @@ from napari_slicegan.report.proof import (
     check_size,
     check_textures,
     prove,
-    views_of,
 )
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.volume import Volume
@@ -205,6 +204,6 @@ def test_equal_volumes_are_no_diversity() -> None:
 
 def test_views_of_a_truth_are_its_planes() -> None:
     truth = Volume(phases(20, 24, 28, seed=1), "phases")
-    views = views_of(group(truth, truth))
+    views = views_of(group(truth, truth), 4)
     shapes = {axis: {image.shape for image in of} for axis, of in views.items()}
     assert shapes == {"z": {(24, 28)}, "y": {(20, 28)}, "x": {(20, 24)}}
