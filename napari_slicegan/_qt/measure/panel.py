@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyqtgraph
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -23,11 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.jobs import WorkFailed, sentence_of
+from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
-from napari_slicegan._qt.widgets.basics import MessageLine, button
+from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
 from napari_slicegan.config import MicrographSettings
@@ -39,43 +36,35 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.micrograph.image_source import ImageSource
     from napari_slicegan._qt.worker import SteeredWorker
-    from napari_slicegan.metrics.comparison import Comparison, Row
+    from napari_slicegan.metrics.comparison import Row
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.runtime.progress import Progress
 
 
-@dataclass(frozen=True, eq=False)
-class MeasureRequest:
-    """Request to compare two layers.
-
-    Attributes
-    ----------
-    real
-        Image or volume of the real material.
-    generated
-        Generated volume.
-    """
-
-    real: ImageSource = field(repr=False)
-    generated: ImageSource = field(repr=False)
-
-
-def measure(request: MeasureRequest, progress: Progress | None = None) -> Proof:
-    """Compare two layers.
+def measure(real: ImageSource, generated: ImageSource, progress: Progress) -> Proof:
+    """Compare an image or volume of the real material with a generated volume.
 
     Raises
     ------
-    WorkFailed
-        If the layers cannot be compared.
+    ValueError
+        If they cannot be compared.
     """
-    try:
-        return _examined(request, progress)
-    except (ValueError, MemoryError) as error:
-        raise WorkFailed(sentence_of(error)) from error
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.report.proof import ProofSettings, examine
+
+    images = TrainingImages.isotropic(real.micrograph(MicrographSettings()))
+    values: Any = np.asarray(generated.values)
+    volume = Volume.from_array(values, "auto", generated.known_size())
+    return examine(images, volume, ProofSettings(transport=False), progress)
 
 
-def export(proof: Proof, request: MeasureRequest, path: Path) -> None:
+def export(proof: Proof, real: str, generated: str, path: Path) -> None:
     """Save results as a page (``.html``) or as numbers (``.csv``).
+
+    Parameters
+    ----------
+    real, generated
+        Names of the measured layers.
 
     Raises
     ------
@@ -89,25 +78,11 @@ def export(proof: Proof, request: MeasureRequest, path: Path) -> None:
     if path.suffix.lower() == ".csv":
         write_csv(proof.comparison, path)
         return
-    names = (request.real.name, request.generated.name)
-    write_report(proof, provenance_of_layers(*names, proof.volume), path)
-
-
-def _examined(request: MeasureRequest, progress: Progress | None) -> Proof:
-    from napari_slicegan.data.training_images import TrainingImages
-    from napari_slicegan.report.proof import ProofSettings, examine
-
-    settings = MicrographSettings()
-    real = TrainingImages.isotropic(request.real.micrograph(settings))
-    source = request.generated
-    values: Any = np.asarray(source.values)
-    volume = Volume.from_array(values, "auto", source.known_size())
-    return examine(real, volume, ProofSettings(transport=False), progress)
+    write_report(proof, provenance_of_layers(real, generated, proof.volume), path)
 
 
 COLUMNS = ("Metric", "Verdict", "Real", "Generated", "Floors")
 PLOT_SIZE = (320, 180)
-BAND_OPACITY = 60
 
 
 class MeasureTable(QWidget):
@@ -118,15 +93,22 @@ class MeasureTable(QWidget):
         self.setObjectName("measure_table")
         self._proof: Proof | None = None
         self._curves: list[Row] = []
-        self._band: pyqtgraph.FillBetweenItem | None = None
         # children
-        self.table = _verdict_table()
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.table.setObjectName("verdicts")
+        self.table.setHorizontalHeaderLabels(COLUMNS)
+        self.table.verticalHeader().hide()
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.words = QLabel()
         self.words.setObjectName("verdict_words")
         self.words.setWordWrap(True)
-        self.curve = QComboBox()
-        self.curve.setObjectName("measured_curve")
-        self.curve.setToolTip("Plotted curve; the band is one noise floor.")
+        self.curve = choice_box(
+            "measured_curve", tip="Plotted curve; the band is one noise floor."
+        )
         self.plot = SmallPlot(PLOT_SIZE, with_axes=True)
         self.legend = QLabel(
             f'<span style="color:{MARKER}">real</span>, its noise floor; '
@@ -159,7 +141,9 @@ class MeasureTable(QWidget):
         self.checks.setText(
             "\n\n".join(f"{one.title} {one.verdict}" for one in proof.checks)
         )
-        self._curves = curves_of(proof.comparison)
+        self._curves = [
+            row for row in proof.comparison.rows if isinstance(row.generated, tuple)
+        ]
         self.curve.clear()
         self.curve.addItems([_name(row) for row in self._curves])
         for part in (self.curve, self.plot, self.legend):
@@ -189,47 +173,15 @@ class MeasureTable(QWidget):
 
     def _draw(self, number: int) -> None:
         self.plot.clear_points()
-        if self._band is not None:
-            self.plot.getPlotItem().removeItem(self._band)
-            self._band = None
         if not 0 <= number < len(self._curves):
             return
         row = self._curves[number]
         if isinstance(row.real, tuple):
-            self._draw_band(row.real, row.noise_floor or 0.0)
+            self.plot.add_band(row.real, row.noise_floor or 0.0, MEASURED)
             self.plot.add_points(range(len(row.real)), row.real, MARKER, dots=False)
         if isinstance(row.generated, tuple):
             curve = row.generated
             self.plot.add_points(range(len(curve)), curve, TARGET, dots=False)
-
-    def _draw_band(self, curve: tuple[float, ...], floor: float) -> None:
-        edges = [
-            pyqtgraph.PlotDataItem(range(len(curve)), [v + shift for v in curve])
-            for shift in (-floor, floor)
-        ]
-        colour = pyqtgraph.mkColor(MEASURED)
-        colour.setAlpha(BAND_OPACITY)
-        self._band = pyqtgraph.FillBetweenItem(*edges, brush=colour)
-        self.plot.getPlotItem().addItem(self._band)
-
-
-def _verdict_table() -> QTableWidget:
-    """Return an empty table with a stretched first column."""
-    table = QTableWidget(0, len(COLUMNS))
-    table.setObjectName("verdicts")
-    table.setHorizontalHeaderLabels(COLUMNS)
-    table.verticalHeader().hide()
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    return table
-
-
-def curves_of(comparison: Comparison) -> list[Row]:
-    """Return the rows that hold curves."""
-    return [row for row in comparison.rows if isinstance(row.generated, tuple)]
 
 
 def _name(row: Row) -> str:
@@ -253,15 +205,16 @@ class MeasurePanel(QWidget):
         self.setObjectName("measure_panel")
         # The viewer behind napari's proxy, whose layers never compare equal.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
-        self._request: MeasureRequest | None = None
         self._proof: Proof | None = None
+        # Names of the layers of the proof.
+        self._measured: tuple[str, str] = ("", "")
         # children
-        self.real = QComboBox()
-        self.real.setObjectName("real_layer")
-        self.real.setToolTip("Image, labels or volume of the real material.")
-        self.generated = QComboBox()
-        self.generated.setObjectName("generated_layer")
-        self.generated.setToolTip("Generated volume (3-D layer).")
+        self.real = choice_box(
+            "real_layer", tip="Image, labels or volume of the real material."
+        )
+        self.generated = choice_box(
+            "generated_layer", tip="Generated volume (3-D layer)."
+        )
         self.measure_button = button(
             "measure", "Measure", "Compare the layers in the background."
         )
@@ -274,17 +227,6 @@ class MeasurePanel(QWidget):
         self.task = TaskRow()
         self.table = MeasureTable()
         # layout
-        self._lay_out()
-        # signals
-        self.measure_button.clicked.connect(lambda checked: self.measure())
-        self.export_button.clicked.connect(lambda checked: self._browse_export())
-        self.task.failed.connect(self._fail)
-        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
-        self.task.state_changed.connect(self._show_state)
-        layer_inputs.follow_list(self._viewer, self._list_layers)
-        self._list_layers()
-
-    def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Real", self.real)
         form.addRow("Generated", self.generated)
@@ -297,6 +239,14 @@ class MeasurePanel(QWidget):
         for part in (self.task, self.message, self.table):
             layout.addWidget(part)
         layout.addStretch(1)
+        # signals
+        self.measure_button.clicked.connect(lambda checked: self.measure())
+        self.export_button.clicked.connect(lambda checked: self._browse_export())
+        self.task.failed.connect(self._fail)
+        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
+        self.task.state_changed.connect(self._show_state)
+        layer_inputs.follow_list(self._viewer, self._list_layers)
+        self._list_layers()
 
     def value(self) -> tuple[str, str]:
         """Names of the real and the generated layer; empty if none."""
@@ -317,21 +267,18 @@ class MeasurePanel(QWidget):
                 "measure; open or generate them first."
             )
             return
-        request = MeasureRequest(
-            layer_inputs.source_of(real), layer_inputs.source_of(generated)
+        sources = [layer_inputs.source_of(layer) for layer in (real, generated)]
+        names = (real.name, generated.name)
+        self.task.run(
+            "Measuring", lambda proof: self._take(names, proof), measure, *sources
         )
-
-        def done(proof: Proof) -> None:
-            self._take(request, proof)
-
-        self.task.run("Measuring", done, measure, request)
 
     def export(self, path: Path) -> None:
         """Save the results as ``.html`` or ``.csv``."""
-        if self._proof is None or self._request is None:
+        if self._proof is None:
             return
         try:
-            export(self._proof, self._request, path)
+            export(self._proof, *self._measured, path)
         except (ValueError, OSError) as error:
             self._fail(sentence_of(error))
             return
@@ -342,9 +289,9 @@ class MeasurePanel(QWidget):
         layer_inputs.unfollow_list(self._viewer, self._list_layers)
         return self.task.end_work()
 
-    def _take(self, request: MeasureRequest, proof: Proof) -> None:
+    def _take(self, names: tuple[str, str], proof: Proof) -> None:
         # Set together: the export names the layers that were measured.
-        self._request, self._proof = request, proof
+        self._measured, self._proof = names, proof
         judged = proof.verdict
         self.message.show_text(f"{judged.headline}: {judged.bound}.")
         self.table.set_proof(proof)

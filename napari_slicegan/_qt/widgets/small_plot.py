@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyqtgraph
 from numpy.typing import ArrayLike
@@ -13,6 +15,7 @@ from napari_slicegan._qt.train.curves import FOREGROUND
 from napari_slicegan._qt.widgets.basics import is_dark
 
 AXIS_WIDTH = 36
+BAND_OPACITY = 60
 # Readable on dark and light backgrounds and with colour vision deficiency.
 MEASURED, TARGET, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
 
@@ -65,9 +68,11 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         return self._size
 
     def clear_points(self) -> None:
-        """Remove all curves."""
-        for curve in [*self.getPlotItem().listDataItems()]:
-            self.getPlotItem().removeItem(curve)
+        """Remove all curves and bands."""
+        item = self.getPlotItem()
+        for drawn in [*item.items]:
+            if drawn is not self._marker:
+                item.removeItem(drawn)
 
     def add_points(
         self, x: ArrayLike, y: ArrayLike, colour: str, *, dots: bool = True
@@ -88,6 +93,16 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             ends = sorted({float(numbers.min()), float(numbers.max())})
             ticks = [(number, f"{number:.2g}") for number in ends]
             self.getPlotItem().getAxis("left").setTicks([ticks])
+
+    def add_band(self, y: Sequence[float], half_width: float, colour: str) -> None:
+        """Add a band around a curve over its indices."""
+        edges = [
+            pyqtgraph.PlotDataItem(range(len(y)), [value + shift for value in y])
+            for shift in (-half_width, half_width)
+        ]
+        brush = pyqtgraph.mkColor(colour)
+        brush.setAlpha(BAND_OPACITY)
+        self.getPlotItem().addItem(pyqtgraph.FillBetweenItem(*edges, brush=brush))
 
     def mark(self, x: float) -> None:
         """Move the marker."""

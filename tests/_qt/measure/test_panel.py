@@ -35,10 +35,10 @@ def add_material(viewer: Any) -> None:
 
 
 def measure(panel: MeasurePanel, qtbot: QtBot) -> Any:
-    with qtbot.waitSignal(panel.measured, timeout=LONG) as told:
+    with qtbot.waitSignal(panel.measured, timeout=LONG) as measured:
         panel.measure()
     qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
-    return told.args[0]
+    return measured.args[0]
 
 
 def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
@@ -47,7 +47,7 @@ def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     add_material(viewer)
     assert panel.value() == ("slice", "made")
     assert panel.measure_button.isEnabled()
-    # Of the real material also volumes, to be measured only these.
+    # The real material may be a volume; what is measured must be one.
     assert [panel.real.itemText(i) for i in range(panel.real.count())] == [
         "slice",
         "made",
@@ -96,10 +96,11 @@ def test_layers_of_different_kinds_give_an_error(
     viewer.add_image(gray(60, 60, seed=1), name="gray")
     viewer.add_labels(phases(40, 40, 40, seed=2), name="made")
     panel.set_value(("gray", "made"))
-    with qtbot.waitSignal(panel.failed, timeout=LONG) as told:
+    with qtbot.waitSignal(panel.failed, timeout=LONG) as failed:
         panel.measure()
-    assert "must be of one kind" in told.args[0]
-    assert panel.message.text() == told.args[0]
+    assert "must be of one kind" in failed.args[0]
+    assert "Unexpected error" not in failed.args[0]
+    assert panel.message.text() == failed.args[0]
     qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
     panel.set_value(("made", "made"))
     panel.measure()
@@ -124,7 +125,7 @@ def test_numbers_are_exported_with_the_layers_they_are_of(
     monkeypatch.setattr(
         measure_panel,
         "export",
-        lambda proof, request, path: named.append(request.generated.name),
+        lambda proof, real, generated, path: named.append(generated),
     )
     panel.export(tmp_path / "report.html")
     assert named == ["made"]
