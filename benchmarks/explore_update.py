@@ -44,11 +44,11 @@ def main() -> int:
     widget.show_panel("Explore")
     panel = widget.explore
     until(panel.measured, panel.source.open_sample)
-    trained = panel.session.trained
+    trained = panel.trained
     if trained is None:
         raise RuntimeError("The sample generator was not loaded.")
     found = fit_directions(trained, n_components=1, n_samples=100)
-    panel.session.set_found(measured(trained, found, lambda share: None, anew=False))
+    panel.set_found(measured(trained, found, lambda share: None, anew=False))
     rows = [row(panel, "64^3, let go", 64, options.moves, dragged=False)]
     rows.append(row(panel, "128^3, dragged", 128, options.moves, dragged=True))
     sys.stdout.write(f"{'volume':16}{'in the layer':>14}{'drawn':>10}   (median)\n")
@@ -67,7 +67,7 @@ def row(panel: ExplorePanel, name: str, edge: int, moves: int, *, dragged: bool)
         panel.measured,
         lambda: panel.set_value(replace(panel.value(), size=(edge,) * 3, seed=edge)),
     )
-    slider = panel.inputs.directions.list.rows[0].strength.slider
+    slider = panel.directions.rows[0].strength.slider
     slider.setSliderDown(dragged)
     made, drawn = [], []
     for number in range(moves + WARM_UPS):
@@ -77,7 +77,7 @@ def row(panel: ExplorePanel, name: str, edge: int, moves: int, *, dragged: bool)
         QApplication.processEvents()
         drawn.append(time.perf_counter() - start)
         # Properties are measured afterwards; they are not waited for by a user.
-        while panel.session.live.is_busy:
+        while panel.live.is_busy:
             QApplication.processEvents()
     slider.setSliderDown(False)
     return name, made[WARM_UPS:], drawn[WARM_UPS:]

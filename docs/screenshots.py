@@ -110,11 +110,11 @@ def explore(viewer: Viewer, widget: SliceGANWidget) -> None:
     panel.failed.connect(sys.exit)
     widget.show_panel("Explore")
     panel.source.open_sample()
-    wait_for(lambda: panel.session.is_studied and not panel.task.is_busy)
+    wait_for(lambda: panel.is_studied and not panel.task.is_busy)
     panel.fit()
-    wait_for(lambda: panel.session.found is not None)
-    panel.inputs.directions.list.rows[0].set_value(STRENGTH)
-    wait_for(lambda: not panel.session.live.is_busy)
+    wait_for(lambda: panel.found is not None)
+    panel.directions.rows[0].strength.set_value(STRENGTH)
+    wait_for(lambda: not panel.live.is_busy)
 
 
 def picture(viewer: Viewer, path: Path) -> None:

@@ -23,7 +23,7 @@ def rest(panel: ExplorePanel, qtbot: QtBot) -> None:
     qtbot.waitUntil(
         lambda: (
             not panel.task.is_busy
-            and not panel.session.live.is_busy
+            and not panel.live.is_busy
             and not panel.source.is_loading
         ),
         timeout=LONG,
@@ -39,15 +39,14 @@ def open_run(panel: ExplorePanel, run: Path, qtbot: QtBot) -> None:
 
 def find(panel: ExplorePanel, request: FitRequest, qtbot: QtBot) -> None:
     """Press "Find directions" and wait for the sliders."""
-    panel.inputs.fit.set_value(request)
-    with qtbot.waitSignal(panel.session.found_changed, timeout=LONG):
-        panel.inputs.fit.fit_button.click()
+    panel.fit_form.set_value(request)
+    panel.fit_form.button.click()
     rest(panel, qtbot)
 
 
 def move(panel: ExplorePanel, number: int, strength: float, qtbot: QtBot) -> None:
     """Type the strength of a direction and wait for the measured volume."""
-    row = panel.inputs.directions.list.rows[number]
+    row = panel.directions.rows[number]
     with qtbot.waitSignal(panel.measured, timeout=LONG):
         row.strength.number.setValue(strength)
     rest(panel, qtbot)

@@ -10,8 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.explore.direction_list import MAX_STRENGTH
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
@@ -31,23 +30,28 @@ Request = TypeVar("Request")
 class ActionForm(QWidget, Generic[Request]):
     """Edits a request: a dataclass with one widget per field.
 
+    A container of check boxes edits a tuple of their names.
+
     Parameters
     ----------
     request
         Initial value.
     widgets
         Widgets by the names of the fields.
+    buttons
+        Buttons below; the first starts the action.
     """
-
-    submitted = Signal()
 
     def __init__(
         self,
         request: Request,
         widgets: Sequence[Any],
+        *buttons: QPushButton,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self.button = buttons[0]
+        self.setObjectName(f"{self.button.objectName()}_form")
         self._type = type(request)
         # children
         self.fields: Container[Any] = Container()
@@ -55,20 +59,31 @@ class ActionForm(QWidget, Generic[Request]):
         self.fields.extend(widgets)
         # layout
         self.fields.margins = (0, 0, 0, 0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fields.native)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.addWidget(self.fields.native)
+        self._column.addLayout(row(*buttons))
         self.set_value(request)
 
     def value(self) -> Request:
         """The request as entered."""
-        return self._type(**self.fields.asdict())
+        return self._type(
+            **{
+                field.name: tuple(box.name for box in field if box.value)
+                if isinstance(field, Container)
+                else field.value
+                for field in self.fields
+            }
+        )
 
     def set_value(self, request: Request) -> None:
         """Set all fields; a choice that is not offered is ignored."""
         for name, value in asdict(request).items():  # type: ignore[call-overload]
             field: Any = self.fields[name]
-            if not isinstance(field, ComboBox) or value in field.choices:
+            if isinstance(field, Container):
+                for box in field:
+                    box.value = box.name in value
+            elif not isinstance(field, ComboBox) or value in field.choices:
                 field.value = value
 
 
@@ -86,7 +101,9 @@ class FitForm(ActionForm[FitRequest]):
     """Edits a `FitRequest`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self.guided: Container[CheckBox] = Container(label="Guided by", labels=False)
+        self.guided: Container[CheckBox] = Container(
+            name="guided", label="Guided by", labels=False
+        )
         self.guided.margins = (0, 0, 0, 0)
         super().__init__(
             FitRequest(),
@@ -113,36 +130,11 @@ class FitForm(ActionForm[FitRequest]):
                     tooltip="Volumes that are measured for the guided directions.",
                 ),
             ],
-            parent,
+            button(
+                "fit", "Find directions", "Fit directions and measure their effects."
+            ),
+            parent=parent,
         )
-        self.setObjectName("fit_form")
-        # children
-        self.fit_button = button(
-            "fit", "Find directions", "Fit directions and measure their effects."
-        )
-        # layout
-        self.layout().addWidget(self.fit_button)  # type: ignore[union-attr]
-        # signals
-        self.fit_button.clicked.connect(lambda checked: self.submitted.emit())
-
-    def value(self) -> FitRequest:
-        """The request as entered."""
-        fields: dict[str, Any] = {
-            **self.fields.asdict(),
-            "guided": tuple(box.name for box in self.guided if box.value),
-        }
-        return FitRequest(**fields)
-
-    def set_value(self, request: FitRequest) -> None:
-        """Set all fields; a choice that is not offered is ignored."""
-        block: Any = self.fields["block"]
-        if request.block in block.choices:
-            block.value = request.block
-        for name in ("n_components", "n_samples", "n_guided"):
-            field: Any = self.fields[name]
-            field.value = getattr(request, name)
-        for box in self.guided:
-            box.value = box.name in request.guided
 
     def set_choices(self, blocks: Sequence[str], titles: Mapping[str, str]) -> None:
         """Offer the blocks and properties of a new generator."""
@@ -160,10 +152,13 @@ class FitForm(ActionForm[FitRequest]):
 class SweepForm(ActionForm[SweepRequest]):
     """Edits a `SweepRequest`."""
 
-    save_requested = Signal()
-
     def __init__(self, parent: QWidget | None = None) -> None:
         self.direction = ComboBox(name="name", label="Direction")
+        self.save_button = button(
+            "save_sweep",
+            "Save sweep...",
+            "Volumes as TIFF, properties as CSV or plot, or an animation.",
+        )
         ends: dict[str, Any] = {"min": -MAX_STRENGTH, "max": MAX_STRENGTH, "step": 0.5}
         super().__init__(
             SweepRequest(""),
@@ -173,28 +168,10 @@ class SweepForm(ActionForm[SweepRequest]):
                 FloatSpinBox(name="last", label="to", **ends),
                 SpinBox(name="n", label="Volumes", min=3, max=61),
             ],
-            parent,
+            button("sweep", "Sweep", "Adds a layer with a slider for the strength."),
+            self.save_button,
+            parent=parent,
         )
-        self.setObjectName("sweep_form")
-        # children
-        self.sweep_button = button(
-            "sweep", "Sweep", "Adds a layer with a slider for the strength."
-        )
-        self.save_button = button(
-            "save_sweep",
-            "Save sweep...",
-            "Volumes as TIFF, properties as CSV or plot, or an animation.",
-        )
-        # layout
-        buttons = row(self.sweep_button, self.save_button)
-        self.layout().addLayout(buttons)  # type: ignore[union-attr]
-        # signals
-        self.sweep_button.clicked.connect(lambda checked: self.submitted.emit())
-        self.save_button.clicked.connect(lambda checked: self.save_requested.emit())
-
-    def set_names(self, names: Sequence[str]) -> None:
-        """Offer directions; the position of the choice is kept."""
-        set_choices(self.direction, names)
 
 
 class GradeForm(ActionForm[GradeRequest]):
@@ -220,29 +197,22 @@ class GradeForm(ActionForm[GradeRequest]):
                 ),
                 self.direction,
             ],
-            parent,
+            button(
+                "grade",
+                "Generate graded volume",
+                "Varies the strength of the direction along the axis until the "
+                "property follows the target.",
+            ),
+            parent=parent,
         )
-        self.setObjectName("grade_form")
         # children
-        self.grade_button = button(
-            "grade",
-            "Generate graded volume",
-            "Varies the strength of the direction along the axis until the property "
-            "follows the target.",
-        )
         self.plot = SmallPlot(PLOT_SIZE, with_axes=True)
         self.words = QLabel()
         self.words.setWordWrap(True)
         # layout
-        for part in (self.grade_button, self.plot, self.words):
-            self.layout().addWidget(part)  # type: ignore[union-attr]
+        self._column.addWidget(self.plot)
+        self._column.addWidget(self.words)
         self.show_graded(None)
-        # signals
-        self.grade_button.clicked.connect(lambda checked: self.submitted.emit())
-
-    def set_names(self, names: Sequence[str]) -> None:
-        """Offer directions; the position of the choice is kept."""
-        set_choices(self.direction, names)
 
     def set_properties(self, titles: Mapping[str, str]) -> None:
         """Offer properties: key -> title."""

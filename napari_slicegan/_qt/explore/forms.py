@@ -1,11 +1,10 @@
-"""Inputs of the Explore panel: sample, edited region, and all forms together."""
+"""Inputs of the Explore panel: the sample and its edited region."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -17,12 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.explore.action_forms import FitForm, GradeForm, SweepForm
-from napari_slicegan._qt.explore.direction_list import DirectionsBox
 from napari_slicegan._qt.explore.exploration import Exploration, Size
 from napari_slicegan._qt.widgets.basics import (
     MAX_SEED,
-    Section,
     button,
     choice_box,
     decimal_box,
@@ -32,16 +28,10 @@ from napari_slicegan._qt.widgets.basics import (
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.generation.regions import Box, Profile, Region, ramp
 
-if TYPE_CHECKING:
-    from napari_slicegan._qt.explore.exploration import History
-    from napari_slicegan._qt.explore.jobs import Found, Studied
-
 DEFAULT_BLOCKS = "default"
 """Each direction edits the blocks that it was found in."""
 WHOLE, BOX, RAMP = "Whole volume", "Box", "Ramp"
 MAX_VOXELS, MAX_FACTOR = 16_384, 10.0
-FIND, SAMPLE = "Find directions", "Sample and region"
-SWEEP, GRADE = "Sweep", "Graded material"
 BLOCKS_TIP = (
     "First and last generator block that is edited: early blocks change the coarse "
     "structure, late blocks the details."
@@ -342,100 +332,3 @@ class ExplorationForm(QWidget):
                 first = last
         self._show_blocks(self.first.itemText(first + 1), self.last.itemText(last))
         self.value_changed.emit()
-
-
-class ExploreInputs(QWidget):
-    """Edits an `Exploration`; holds the forms of the actions on it."""
-
-    value_changed = Signal()
-    """Emitted once per change; see `is_dragged`."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._is_showing = False
-        # children
-        self.directions = DirectionsBox()
-        self.form = ExplorationForm()
-        self.fit = FitForm()
-        self.sweep, self.grade = SweepForm(), GradeForm()
-        self.sections: dict[str, Section] = {}
-        # layout
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.directions)
-        for title, form in (
-            (FIND, self.fit),
-            (SAMPLE, self.form),
-            (SWEEP, self.sweep),
-            (GRADE, self.grade),
-        ):
-            column = QVBoxLayout()
-            column.setContentsMargins(12, 0, 0, 6)
-            column.addWidget(form)
-            self.sections[title] = Section(title, column)
-            layout.addWidget(self.sections[title])
-        self.sections[FIND].set_open(True)
-        # signals
-        self.directions.list.changed.connect(self._emit_change)
-        self.directions.list.released.connect(self._emit_change)
-        self.form.value_changed.connect(self._emit_change)
-
-    def value(self) -> Exploration:
-        """The sample; ValueError for an empty box."""
-        return replace(self.form.value(), strengths=self.directions.list.value())
-
-    def set_value(self, sample: Exploration) -> None:
-        """Set the sample."""
-        self._is_showing = True
-        self.form.set_value(sample)
-        self.directions.list.set_value(sample.strengths)
-        self._is_showing = False
-        self._emit_change()
-
-    @property
-    def is_dragged(self) -> bool:
-        """Whether a slider is being dragged."""
-        return self.directions.list.is_dragged
-
-    def set_studied(self, studied: Studied) -> None:
-        """Set the blocks and properties of a new generator."""
-        self._is_showing = True
-        self.form.set_blocks(studied.blocks)
-        self.fit.set_choices(studied.blocks, studied.properties)
-        self.grade.set_properties(studied.properties)
-        self._is_showing = False
-        self._emit_change()
-
-    def set_found(self, found: Found | None) -> None:
-        """Show new directions with all strengths 0."""
-        self.directions.set_found(found)
-        self.grade.show_graded(None)
-        self.sections[FIND].set_open(found is None)
-        self.show_names(found)
-        self._emit_change()
-
-    def show_names(self, found: Found | None) -> None:
-        """Show the names of the directions."""
-        names = [each.name for each in found.rows] if found is not None else []
-        for each, name in zip(self.directions.list.rows, names, strict=True):
-            each.set_name(name)
-        self.sweep.set_names(names)
-        self.grade.set_names(names)
-
-    def show_state(
-        self, *, known: bool, found: bool, swept: bool, history: History
-    ) -> None:
-        """Enable the buttons that apply: with a generator, directions, a sweep."""
-        box = self.directions
-        box.undo_button.setEnabled(history.can_undo)
-        box.redo_button.setEnabled(history.can_redo)
-        box.reset_button.setEnabled(history.now.reset() != history.now)
-        for each in (box.load_button, self.fit.fit_button):
-            each.setEnabled(known)
-        for each in (box.save_button, self.sweep.sweep_button, self.grade.grade_button):
-            each.setEnabled(found)
-        self.sweep.save_button.setEnabled(swept)
-
-    def _emit_change(self) -> None:
-        if not self._is_showing:
-            self.value_changed.emit()

@@ -94,22 +94,6 @@ class GradeRequest:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Properties of one sample against the strength of a direction.
-
-    Attributes
-    ----------
-    strengths
-        [N].
-    properties
-        By key of ``PROPERTIES``: [N].
-    """
-
-    strengths: tuple[float, ...]
-    properties: Mapping[str, tuple[float, ...]]
-
-
-@dataclass(frozen=True)
 class Row:
     """Display data of one direction.
 
@@ -120,9 +104,9 @@ class Row:
     facts
         Its effect on every property, one line each.
     plotted
-        Key and title of the plotted property.
-    curve
-        The measured points.
+        Title of the plotted property.
+    strengths, values
+        The plotted property of one sample against the strength, both [N].
     has_example
         Whether a reproducible example volume is stored.
     """
@@ -130,8 +114,9 @@ class Row:
     name: str
     words: str
     facts: str
-    plotted: tuple[str, str]
-    curve: Curve
+    plotted: str
+    strengths: tuple[float, ...]
+    values: tuple[float, ...]
     has_example: bool = False
 
 
@@ -151,8 +136,8 @@ EXAMPLE_EDGE = 64
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
-def study(trained: TrainedGenerator, device: str, progress: Progress) -> Studied:
-    """Collect facts about a generator and move it to the device.
+def study(trained: TrainedGenerator, progress: Progress) -> Studied:
+    """Collect facts about a generator and move it to the fastest device.
 
     Raises
     ------
@@ -170,7 +155,7 @@ def study(trained: TrainedGenerator, device: str, progress: Progress) -> Studied
             "Expected a generator of volumes to explore, got one of images; open "
             "another generator."
         )
-    trained.network.to(choose_device(device))
+    trained.network.to(choose_device("auto"))
     titles = {}
     for name in suitable_properties(trained):
         one = PROPERTIES[name]
@@ -224,12 +209,11 @@ def measured(
         stop = done + (1 - done) * (number + 1) / len(found)
         part = subrange(progress, start, stop)
         made = directions.sweep(gauge, direction, progress=part)
-        curve = Curve(made.strengths, made.properties)
-        rows.append(_row(direction, gauge.names, curve))
+        rows.append(_row(direction, gauge.names, made))
     return Found(found, tuple(rows), found.sentence())
 
 
-def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
+def _row(direction: Direction, names: Sequence[str], swept: Sweep) -> Row:
     from napari_slicegan.directions import PROPERTIES, label
 
     strongest = direction.strongest
@@ -255,8 +239,9 @@ def _row(direction: Direction, names: Sequence[str], curve: Curve) -> Row:
         direction.name,
         words,
         "\n".join(facts),
-        (shown, one.title.lower()),
-        curve,
+        one.title.lower(),
+        swept.strengths,
+        swept.properties[shown],
         direction.example is not None,
     )
 

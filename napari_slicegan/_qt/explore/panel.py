@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.explore import session as explore_files
+from napari_slicegan._qt.explore import jobs
+from napari_slicegan._qt.explore.action_forms import (
+    FitForm,
+    GradeForm,
+    SweepForm,
+    set_choices,
+)
+from napari_slicegan._qt.explore.direction_list import DirectionsBox
 from napari_slicegan._qt.explore.exploration import Exploration, History
-from napari_slicegan._qt.explore.forms import ExploreInputs
-from napari_slicegan._qt.explore.session import ExploreSession, ExploreSource
+from napari_slicegan._qt.explore.forms import ExplorationForm
+from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
+from napari_slicegan._qt.explore.source import ExploreSource
 from napari_slicegan._qt.viewer import layer_inputs, layers
-from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
+from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, Section
 from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan.generation.regions import Box, region_from_state
 
@@ -23,8 +32,18 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.explore.jobs import Found, Studied
     from napari_slicegan._qt.worker import SteeredWorker
-    from napari_slicegan.directions import Graded, Sweep
+    from napari_slicegan.directions import DirectionSet, Graded, Sweep
+    from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
+
+NO_GENERATOR = "Expected a generator, got none; train one, or open a run or the sample."
+NO_DIRECTIONS = "Expected directions, got none; find some or load a file."
+NO_SWEEP = "Expected a sweep to save, got none; run a sweep first."
+DIRECTIONS = "Directions (*.safetensors)"
+SWEEPS = (
+    "Volumes, TIFF (*.tif);;Properties, CSV (*.csv);;Properties, plot (*.png);;"
+    "Middle planes, animation (*.gif)"
+)
 
 
 class ExplorePanel(DropTarget, QWidget):
@@ -41,66 +60,84 @@ class ExplorePanel(DropTarget, QWidget):
         self.setObjectName("explore_panel")
         self.setAcceptDrops(True)
         self._viewer = viewer
+        self.trained: TrainedGenerator | None = None
+        self.found: Found | None = None
+        self.is_studied = False
+        """Whether the generator has been inspected and can be explored."""
         self._titles: Mapping[str, str] = {}
         self._volume: Volume | None = None
+        self._sweep: Sweep | None = None
+        self._is_showing = False
         self._is_closed = False
         # children
         self.source = ExploreSource()
         self.message = MessageLine("explore_message")
         self.task = TaskRow()
-        self.inputs = ExploreInputs()
-        self.session = ExploreSession(self.task, self)
+        self.directions = DirectionsBox()
+        self.fit_form, self.form = FitForm(), ExplorationForm()
+        self.sweep_form, self.grade_form = SweepForm(), GradeForm()
+        self.live = LiveVolume(self)
         self._history = History(self.value())
         # layout
         layout = QVBoxLayout(self)
-        for part in (self.source, self.message, self.task, self.inputs):
+        for part in (self.source, self.message, self.task, self.directions):
             layout.addWidget(part)
+        self.sections: list[Section] = []
+        for title, form in (
+            ("Find directions", self.fit_form),
+            ("Sample and region", self.form),
+            ("Sweep", self.sweep_form),
+            ("Graded material", self.grade_form),
+        ):
+            column = QVBoxLayout()
+            column.setContentsMargins(12, 0, 0, 6)
+            column.addWidget(form)
+            self.sections.append(Section(title, column))
+            layout.addWidget(self.sections[-1])
+        self.sections[0].set_open(True)
         layout.addStretch(1)
         # signals
         self._connect_inputs()
-        self._connect_work()
-        self._show_state()
-
-    def _connect_inputs(self) -> None:
-        inputs = self.inputs
-        inputs.value_changed.connect(self._follow)
-        inputs.directions.undo_requested.connect(self.undo)
-        inputs.directions.redo_requested.connect(self.redo)
-        inputs.directions.reset_requested.connect(self.reset)
-        inputs.directions.load_requested.connect(self._browse_load)
-        inputs.directions.save_requested.connect(self._browse_save)
-        inputs.directions.list.renamed.connect(self.session.rename)
-        inputs.directions.list.example_requested.connect(self.show_example)
-        inputs.form.region.box.draw_requested.connect(self.draw_box)
-        inputs.fit.submitted.connect(self.fit)
-        inputs.sweep.submitted.connect(self.sweep)
-        inputs.sweep.save_requested.connect(self._browse_save_sweep)
-        inputs.grade.submitted.connect(self.grade)
-
-    def _connect_work(self) -> None:
         self.source.changed.connect(self._generator_changed)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
         # A generator loaded during other work is used once that has ended.
         self.task.state_changed.connect(self._generator_changed)
-        session = self.session
-        session.studied.connect(self._take_study)
-        session.found_changed.connect(self._take_found)
-        session.renamed.connect(self.inputs.show_names)
-        session.sweep_made.connect(self._show_sweep)
-        session.graded_made.connect(self._show_graded)
-        session.reported.connect(self.message.show_text)
-        session.live.made.connect(self._show_volume)
-        session.live.measured.connect(self._show_measurements)
-        for signal in (self.source.failed, self.task.failed, session.failed):
+        self.live.made.connect(self._show_volume)
+        self.live.measured.connect(self._show_measurements)
+        for signal in (self.source.failed, self.task.failed, self.live.failed):
             signal.connect(self._fail)
+        self._show_state()
+
+    def _connect_inputs(self) -> None:
+        self.directions.changed.connect(self._follow)
+        self.form.value_changed.connect(self._follow)
+        self.directions.renamed.connect(self._rename)
+        self.directions.example_requested.connect(self.show_example)
+        self.form.region.box.draw_requested.connect(self.draw_box)
+        for button, act in (
+            (self.directions.undo_button, self.undo),
+            (self.directions.redo_button, self.redo),
+            (self.directions.reset_button, self.reset),
+            (self.directions.load_button, self._browse_load),
+            (self.directions.save_button, self._browse_save),
+            (self.fit_form.button, self.fit),
+            (self.sweep_form.button, self.sweep),
+            (self.sweep_form.save_button, self._browse_save_sweep),
+            (self.grade_form.button, self.grade),
+        ):
+            button.clicked.connect(lambda checked, act=act: act())
 
     def value(self) -> Exploration:
         """The sample; ValueError for an empty box."""
-        return self.inputs.value()
+        return replace(self.form.value(), strengths=self.directions.value())
 
     def set_value(self, sample: Exploration) -> None:
-        """Set the sample."""
-        self.inputs.set_value(sample)
+        """Set the sample; one step of the history."""
+        self._is_showing = True
+        self.form.set_value(sample)
+        self.directions.set_value(sample.strengths)
+        self._is_showing = False
+        self._follow()
 
     def undo(self) -> None:
         """Undo the last step."""
@@ -116,12 +153,11 @@ class ExplorePanel(DropTarget, QWidget):
 
     def show_example(self, number: int) -> None:
         """Show the example volume of a direction; can be undone."""
-        found = self.session.found
-        noted = found.directions.directions[number].example if found else None
-        if noted is None or found is None:
+        noted = self.found.directions.directions[number].example if self.found else None
+        if noted is None or self.found is None:
             return
         region = None if noted.region is None else region_from_state(noted.region)
-        strengths = [0.0] * len(found.rows)
+        strengths = [0.0] * len(self.found.rows)
         strengths[number] = noted.strength
         self.set_value(
             Exploration(
@@ -136,15 +172,18 @@ class ExplorePanel(DropTarget, QWidget):
         )
 
     def _follow(self) -> None:
-        """Follow the inputs; a dragged slider gives a quick preview."""
+        """Generate the entered sample; a dragged slider gives a quick preview."""
+        if self._is_showing:
+            return
         try:
             sample = self.value()
         except ValueError as error:
             self._fail(str(error))
             return
         self.message.clear()
-        quick = self.inputs.is_dragged
-        self.session.submit(sample, quick=quick)
+        quick = self.directions.is_dragged
+        if self.trained is not None and self.is_studied:
+            self.live.submit(VolumeRequest(self.trained, self.found, sample, quick))
         if not quick:
             self._history.add(sample)
         self._show_state()
@@ -163,47 +202,122 @@ class ExplorePanel(DropTarget, QWidget):
 
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()
-        is_new = trained is not None and trained is not self.session.trained
+        is_new = trained is not None and trained is not self.trained
         is_free = not (self.source.is_loading or self.task.is_busy or self._is_closed)
         if is_new and is_free:
-            self.session.set_generator(trained)
+            self.live.forget()
+            self.trained, self.is_studied, self._sweep = trained, False, None
+            self.set_found(None)
+            self.task.run(
+                "Inspecting the generator", self._take_study, jobs.study, trained
+            )
         self._show_state()
 
     def _take_study(self, studied: Studied) -> None:
+        self.is_studied = True
         self._titles = studied.properties
-        self.inputs.set_studied(studied)
+        self._is_showing = True
+        self.form.set_blocks(studied.blocks)
+        self.fit_form.set_choices(studied.blocks, studied.properties)
+        self.grade_form.set_properties(studied.properties)
+        self._is_showing = False
+        self._follow()
         self._history = History(self.value())
         self._show_state()
 
+    def set_found(self, found: Found | None) -> None:
+        """Show other directions with all strengths 0; clears the history."""
+        self.found = found
+        self.directions.set_found(found)
+        self.grade_form.show_graded(None)
+        self.sections[0].set_open(found is None)
+        self._show_names()
+        self._follow()
+        self._history = History(self._history.now)
+        self._show_state()
+
+    def _rename(self, number: int, name: str) -> None:
+        """Rename a direction; an invalid name is replaced by the current one."""
+        found = self.found
+        if found is None:
+            return
+        try:
+            renamed = found.directions.renamed(found.rows[number].name, name)
+        except ValueError as error:
+            self._fail(str(error))
+        else:
+            rows = [*found.rows]
+            rows[number] = replace(rows[number], name=name)
+            self.found = replace(found, directions=renamed, rows=tuple(rows))
+        self._show_names()
+
+    def _show_names(self) -> None:
+        names = [row.name for row in self.found.rows] if self.found is not None else []
+        for row, name in zip(self.directions.rows, names, strict=True):
+            row.set_name(name)
+        for form in (self.sweep_form, self.grade_form):
+            set_choices(form.direction, names)
+
     def fit(self) -> None:
-        """Find directions with the settings of the form."""
-        self.message.clear()
-        self.session.fit(self.inputs.fit.value())
+        """Find directions with the settings of the form, and measure their effects."""
+        if self._is_ready(self.is_studied, NO_GENERATOR):
+            request = self.fit_form.value()
+            self.task.run(
+                "Finding directions", self.set_found, jobs.fit, self.trained, request
+            )
 
     def load(self, path: str | Path) -> None:
         """Load directions; those of another generator give an error."""
-        self.message.clear()
-        self.session.load(path)
+        if self._is_ready(self.is_studied, NO_GENERATOR):
+            work, trained = jobs.load_found, self.trained
+            self.task.run("Loading directions", self.set_found, work, trained, path)
 
     def save(self, path: str | Path) -> None:
-        """Save the directions with their names."""
-        self.message.clear()
-        self.session.save(path, self._history.now)
+        """Save the directions; those with a strength get an example."""
+        found, sample = self.found, self._history.now
+        if not self._is_ready(found is not None, NO_DIRECTIONS):
+            return
+
+        def done(directions: DirectionSet) -> None:
+            if self.found is found and found is not None:
+                self.found = replace(found, directions=directions)
+            self.message.show_text(f"Saved {path}")
+
+        work, trained = jobs.save_found, self.trained
+        self.task.run("Saving directions", done, work, trained, found, sample, path)
 
     def sweep(self) -> None:
         """Add a layer with a slider for the strength of a direction."""
-        self.message.clear()
-        self.session.make_sweep(self.inputs.sweep.value(), self._history.now)
+        if self._is_ready(self.found is not None, NO_DIRECTIONS):
+            work, sample, request = (
+                jobs.sweep,
+                self._history.now,
+                self.sweep_form.value(),
+            )
+            given = (self.trained, self.found, sample, request)
+            self.task.run("Sweeping", self._take_sweep, work, *given)
 
     def save_sweep(self, path: str | Path) -> None:
         """Save the last sweep in the format of the suffix."""
-        self.message.clear()
-        self.session.save_sweep(path)
+        if self._is_ready(self._sweep is not None, NO_SWEEP):
+            self.task.run(
+                "Saving the sweep",
+                lambda saved: self.message.show_text(f"Saved {saved}"),
+                jobs.save_sweep,
+                self._sweep,
+                Path(path),
+            )
 
     def grade(self) -> None:
         """Generate a volume whose property follows a ramp."""
-        self.message.clear()
-        self.session.grade(self.inputs.grade.value(), self._history.now)
+        if self._is_ready(self.found is not None, NO_DIRECTIONS):
+            work, sample, request = (
+                jobs.grade,
+                self._history.now,
+                self.grade_form.value(),
+            )
+            given = (self.trained, self.found, sample, request)
+            self.task.run("Generating a graded volume", self._show_graded, work, *given)
 
     def draw_box(self) -> None:
         """Let the user draw the edited box in the viewer."""
@@ -212,7 +326,7 @@ class ExplorePanel(DropTarget, QWidget):
                 "Expected a volume to draw in, got none; open a generator first."
             )
             return
-        box = self.inputs.form.region.box
+        box = self.form.region.box
         layer_inputs.draw_box(
             self._viewer,
             self._volume,
@@ -222,12 +336,14 @@ class ExplorePanel(DropTarget, QWidget):
     def end_work(self) -> list[SteeredWorker]:
         """Cancel all work; returns the workers that still run."""
         self._is_closed = True
-        return [*self.session.end_work(), *self.source.end_work()]
+        parts = (self.live, self.task, self.source)
+        return [worker for part in parts for worker in part.end_work()]
 
-    def _take_found(self, found: Found | None) -> None:
-        self.inputs.set_found(found)
-        self._history = History(self._history.now)
-        self._show_state()
+    def _is_ready(self, ready: bool, sentence: str) -> bool:
+        self.message.clear()
+        if not ready:
+            self._fail(sentence)
+        return ready
 
     def _show_volume(self, volume: Volume, whole: bool) -> None:
         if not self._is_closed:
@@ -237,16 +353,17 @@ class ExplorePanel(DropTarget, QWidget):
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
         lines = [f"{self._titles[key]} {n:.3g}" for key, n in properties.items()]
-        self.inputs.directions.show_measurements(lines)
+        self.directions.show_measurements(lines)
         self.measured.emit(properties)
 
-    def _show_sweep(self, sweep: Sweep) -> None:
+    def _take_sweep(self, sweep: Sweep) -> None:
+        self._sweep = sweep
         if not self._is_closed and self._volume is not None:
             layers.add_sweep(self._viewer, sweep, self._volume)
 
     def _show_graded(self, graded: Graded) -> None:
         if not self._is_closed:
-            self.inputs.grade.show_graded(graded)
+            self.grade_form.show_graded(graded)
             layers.add_volume(self._viewer, graded.volume, "Graded volume")
 
     def _fail(self, sentence: str) -> None:
@@ -255,26 +372,31 @@ class ExplorePanel(DropTarget, QWidget):
 
     def _show_state(self) -> None:
         """Enable the buttons that apply."""
-        session, idle = self.session, not self.task.is_busy
+        idle, box, history = not self.task.is_busy, self.directions, self._history
         self.source.setEnabled(idle)
-        self.inputs.show_state(
-            known=session.is_studied and idle,
-            found=session.found is not None and idle,
-            swept=session.sweep is not None and idle,
-            history=self._history,
-        )
+        box.undo_button.setEnabled(history.can_undo)
+        box.redo_button.setEnabled(history.can_redo)
+        box.reset_button.setEnabled(history.now.reset() != history.now)
+        for each in (box.load_button, self.fit_form.button):
+            each.setEnabled(self.is_studied and idle)
+        for each in (box.save_button, self.sweep_form.button, self.grade_form.button):
+            each.setEnabled(self.found is not None and idle)
+        self.sweep_form.save_button.setEnabled(self._sweep is not None and idle)
 
     def _browse_load(self) -> None:
-        path = explore_files.ask_for_directions(self)
-        if path is not None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load directions", "", DIRECTIONS)
+        if path:
             self.load(path)
 
     def _browse_save(self) -> None:
-        path = explore_files.ask_for_new_directions(self)
-        if path is not None:
-            self.save(path)
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the directions", "", DIRECTIONS
+        )
+        if path:
+            self.save(Path(path).with_suffix(".safetensors"))
 
     def _browse_save_sweep(self) -> None:
-        path = explore_files.ask_for_new_sweep(self)
-        if path is not None:
-            self.save_sweep(path)
+        path, chosen = QFileDialog.getSaveFileName(self, "Save the sweep", "", SWEEPS)
+        if path:
+            # The chosen format sets a missing suffix.
+            self.save_sweep(path if Path(path).suffix else path + chosen[-5:-1])

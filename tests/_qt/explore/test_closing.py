@@ -40,14 +40,14 @@ def test_closing_ends_a_fit_and_a_volume(
     panel = widget.explore
     open_run(panel, toy_run, qtbot)
     before = threading.active_count()
-    panel.inputs.fit.set_value(ENDLESS)
+    panel.fit_form.set_value(ENDLESS)
     panel.fit()
     qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
     panel.set_value(replace(panel.value(), size=(400, 400, 400)))
-    assert panel.session.live.is_busy
+    assert panel.live.is_busy
     WAYS[way](viewer, widget)
     assert not panel.task.is_busy
-    assert not panel.session.live.is_busy
+    assert not panel.live.is_busy
     assert_no_thread_works(before)
 
 
@@ -69,9 +69,9 @@ told = []
 def fit(*properties):
     if not told:
         told.append(True)
-        panel.inputs.fit.set_value(ENDLESS)
+        panel.fit_form.set_value(ENDLESS)
         panel.fit()
-        panel.inputs.form.seed.setValue(3)
+        panel.form.seed.setValue(3)
         QTimer.singleShot(500, QApplication.quit)
 
 panel.measured.connect(fit)

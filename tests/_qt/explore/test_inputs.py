@@ -8,7 +8,12 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.explore.action_forms import FitForm, GradeForm, SweepForm
+from napari_slicegan._qt.explore.action_forms import (
+    FitForm,
+    GradeForm,
+    SweepForm,
+    set_choices,
+)
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.forms import (
     BOX,
@@ -109,7 +114,7 @@ def test_sweep_and_grade_requests_survive_the_forms(qtbot: QtBot) -> None:
     qtbot.addWidget(sweep)
     qtbot.addWidget(grade)
     for form in (sweep, grade):
-        form.set_names(("pores", "component 1"))
+        set_choices(form.direction, ("pores", "component 1"))
     grade.set_properties(TITLES)
     request = SweepRequest("component 1", -2.0, 4.0, 5)
     sweep.set_value(request)
@@ -119,5 +124,5 @@ def test_sweep_and_grade_requests_survive_the_forms(qtbot: QtBot) -> None:
     grade.set_value(wanted)
     assert grade.value() == wanted
     # Another name for the chosen direction leaves it chosen.
-    sweep.set_names(("pores", "grains"))
+    set_choices(sweep.direction, ("pores", "grains"))
     assert sweep.value().name == "grains"

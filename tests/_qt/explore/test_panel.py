@@ -66,8 +66,8 @@ def test_the_volume_is_that_of_the_engine_at_every_knob(
     with qtbot.waitSignal(found.measured, timeout=LONG):
         found.set_value(wanted)
     assert found.value() == wanted
-    assert found.session.found is not None
-    first, _, third = found.session.found.directions
+    assert found.found is not None
+    first, _, third = found.found.directions
     edits = [
         direction.edit(strength, "latent", "block1", region)
         for direction, strength in ((first, 2.0), (third, -1.5))
@@ -79,7 +79,7 @@ def test_the_volume_is_that_of_the_engine_at_every_knob(
 def test_steps_are_undone_made_again_and_reset(
     found: ExplorePanel, viewer: Any, qtbot: QtBot
 ) -> None:
-    box = found.inputs.directions
+    box = found.directions
     before = shown(viewer)
     assert not box.undo_button.isEnabled()
     move(found, 0, 6.0, qtbot)
@@ -92,7 +92,7 @@ def test_steps_are_undone_made_again_and_reset(
     box.redo_button.click()
     rest(found, qtbot)
     np.testing.assert_array_equal(shown(viewer), after)
-    found.inputs.form.truncation.setValue(0.5)
+    found.form.truncation.setValue(0.5)
     box.reset_button.click()
     rest(found, qtbot)
     np.testing.assert_array_equal(shown(viewer), before)
@@ -108,7 +108,7 @@ def test_a_dragged_slider_shows_a_corner_and_the_whole_when_let_go(
         "napari_slicegan._qt.explore.live_volume.preview_size",
         lambda size, speed: (16, 8, 8),
     )
-    slider = found.inputs.directions.list.rows[0].strength.slider
+    slider = found.directions.rows[0].strength.slider
     slider.setSliderDown(True)
     with qtbot.waitSignal(found.explored, timeout=LONG) as corner:
         slider.setValue(30)
@@ -129,7 +129,7 @@ def test_a_box_is_drawn_in_the_viewer(
     found: ExplorePanel, viewer: Any, qtbot: QtBot
 ) -> None:
     before = shown(viewer)
-    region = found.inputs.form.region
+    region = found.form.region
     region.kind.setCurrentText("Box")
     region.box.draw_button.click()
     layer = viewer.layers["Box of the sliders"]
@@ -146,7 +146,7 @@ def test_a_box_is_drawn_in_the_viewer(
 
 
 def test_a_box_without_voxels_is_a_sentence(found: ExplorePanel) -> None:
-    region = found.inputs.form.region
+    region = found.form.region
     region.kind.setCurrentText("Box")
     region.box.high["z"].setValue(0)
     assert "end lies behind its start" in found.message.text()
@@ -155,12 +155,12 @@ def test_a_box_without_voxels_is_a_sentence(found: ExplorePanel) -> None:
 
 
 def test_names_are_changed_and_refused(found: ExplorePanel) -> None:
-    rows = found.inputs.directions.list.rows
+    rows = found.directions.rows
     rows[1].name.setText("grain size")
     rows[1].name.editingFinished.emit()
-    assert found.session.found is not None
-    assert found.session.found.directions.directions[1].name == "grain size"
-    assert found.inputs.sweep.direction.choices[1] == "grain size"
+    assert found.found is not None
+    assert found.found.directions.directions[1].name == "grain size"
+    assert found.sweep_form.direction.choices[1] == "grain size"
     rows[0].name.setText("grain size")
     rows[0].name.editingFinished.emit()
     assert "no other direction has" in found.message.text()
@@ -172,7 +172,7 @@ def test_directions_are_saved_with_examples_and_loaded(
 ) -> None:
     path = tmp_path / "named.safetensors"
     move(found, 1, 2.5, qtbot)
-    rows = found.inputs.directions.list.rows
+    rows = found.directions.rows
     rows[1].name.setText("softer")
     rows[1].name.editingFinished.emit()
     found.save(path)
@@ -186,13 +186,13 @@ def test_directions_are_saved_with_examples_and_loaded(
     words = [row.words.text() for row in rows]
     found.load(path)
     rest(found, qtbot)
-    names = [row.name.text() for row in found.inputs.directions.list.rows]
+    names = [row.name.text() for row in found.directions.rows]
     assert names[1] == "softer"
-    assert [row.words.text() for row in found.inputs.directions.list.rows] == words
+    assert [row.words.text() for row in found.directions.rows] == words
     assert found.value().strengths == (0, 0, 0)
-    example = found.inputs.directions.list.rows[1].example_button
+    example = found.directions.rows[1].example_button
     with qtbot.waitSignal(found.measured, timeout=LONG):
-        found.inputs.form.seed.setValue(9)
+        found.form.seed.setValue(9)
         example.click()
     rest(found, qtbot)
     assert found.value().strengths == (0, 2.5, 0)
@@ -213,20 +213,19 @@ def test_directions_of_another_generator_are_refused(
     for _ in Trainer.start(other, toy_images, tmp_path / "other").run():
         pass
     open_run(found, tmp_path / "other", qtbot)
-    assert found.inputs.directions.list.rows == []
+    assert found.directions.rows == []
     with qtbot.waitSignal(found.failed, timeout=LONG):
         found.load(path)
     assert "directions are of a generator with other widths" in found.message.text()
     rest(found, qtbot)
-    assert found.session.found is None
+    assert found.found is None
 
 
 def test_a_sweep_is_a_layer_and_files(
     found: ExplorePanel, viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    found.inputs.sweep.set_value(SweepRequest("phase fraction", -2.0, 2.0, 3))
-    with qtbot.waitSignal(found.session.sweep_made, timeout=LONG):
-        found.inputs.sweep.sweep_button.click()
+    found.sweep_form.set_value(SweepRequest("phase fraction", -2.0, 2.0, 3))
+    found.sweep_form.button.click()
     rest(found, qtbot)
     layer = viewer.layers["Sweep"]
     assert layer.data.shape == (3, *TOY_SIZE)
@@ -253,9 +252,9 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
     assert "Expected directions" in panel.message.text()
     panel.save_sweep(tmp_path / "sweep.tif")
     assert "Expected a sweep to save" in panel.message.text()
-    panel.inputs.fit.set_value(replace(TOY_FIT, n_samples=1_000_000))
-    panel.inputs.fit.fit_button.click()
-    assert not panel.inputs.fit.fit_button.isEnabled()
+    panel.fit_form.set_value(replace(TOY_FIT, n_samples=1_000_000))
+    panel.fit_form.button.click()
+    assert not panel.fit_form.button.isEnabled()
     qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
     panel.fit()
     assert "Another task is running" in panel.message.text()
@@ -264,12 +263,12 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
     assert panel.message.text() == "Cancelled."
     assert panel.task.isHidden()
     find(panel, TOY_FIT, qtbot)
-    assert len(panel.inputs.directions.list.rows) == 3
-    panel.inputs.grade.set_value(
+    assert len(panel.directions.rows) == 3
+    panel.grade_form.set_value(
         GradeRequest("phase fraction", "phase_fraction", "z", 0.001, 0.999, 3)
     )
     with qtbot.waitSignal(panel.failed, timeout=LONG):
-        panel.inputs.grade.grade_button.click()
+        panel.grade_form.button.click()
     assert "which this direction can reach" in panel.message.text()
     rest(panel, qtbot)
 
@@ -290,13 +289,12 @@ def test_a_generator_that_is_loaded_beside_work_is_taken_when_that_has_ended(
         return fit(args[0], args[1], progress)
 
     monkeypatch.setattr(jobs, "fit", slow)
-    panel.inputs.fit.set_value(TOY_FIT)
+    panel.fit_form.set_value(TOY_FIT)
     panel.fit()
     panel.source.load(toy_run)
     qtbot.waitUntil(lambda: not panel.source.is_loading, timeout=LONG)
-    with qtbot.waitSignal(panel.session.studied, timeout=LONG):
-        late.set()
+    late.set()
     rest(panel, qtbot)
-    assert panel.session.trained is panel.source.value()
-    assert panel.session.found is None
+    assert panel.trained is panel.source.value()
+    assert panel.found is None
     assert panel.message.text() == ""

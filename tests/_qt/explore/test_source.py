@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
-from napari_slicegan._qt.explore.session import ExploreSource
+from napari_slicegan._qt.explore.source import ExploreSource
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
