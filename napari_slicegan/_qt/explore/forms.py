@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -15,10 +13,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.explore.exploration import Exploration, Size
 from napari_slicegan._qt.widgets.basics import (
-    MAX_SEED,
+    SeedEditor,
     button,
     choice_box,
     decimal_box,
@@ -74,27 +73,22 @@ class BoxForm(QWidget):
         grid.addWidget(self.draw_button, 3, 2, 1, 2)
         # signals
         for box in (*self.low.values(), *self.high.values(), self.margin):
-            box.valueChanged.connect(lambda number: self.value_changed.emit())
-        self.draw_button.clicked.connect(lambda checked: self.draw_requested.emit())
+            box.valueChanged.connect(self.value_changed)
+        self.draw_button.clicked.connect(self.draw_requested)
 
     def value(self) -> Box:
         """The box; ValueError if it holds no voxel."""
-        low = [float(self.low[axis].value()) for axis in AXES]
-        high = [float(self.high[axis].value()) for axis in AXES]
-        return Box(
-            (low[0], low[1], low[2]),
-            (high[0], high[1], high[2]),
-            float(self.margin.value()),
-        )
+        z0, y0, x0 = (float(self.low[axis].value()) for axis in AXES)
+        z1, y1, x1 = (float(self.high[axis].value()) for axis in AXES)
+        return Box((z0, y0, x0), (z1, y1, x1), float(self.margin.value()))
 
     def set_value(self, box: Box) -> None:
         """Set the box; emits value_changed once."""
-        self.blockSignals(True)
-        for axis, low, high in zip(AXES, box.low, box.high, strict=True):
-            self.low[axis].setValue(round(low))
-            self.high[axis].setValue(round(high))
-        self.margin.setValue(round(box.margin))
-        self.blockSignals(False)
+        with signals_blocked(self):
+            for axis, low, high in zip(AXES, box.low, box.high, strict=True):
+                self.low[axis].setValue(round(low))
+                self.high[axis].setValue(round(high))
+            self.margin.setValue(round(box.margin))
         self.value_changed.emit()
 
 
@@ -124,9 +118,9 @@ class RampForm(QWidget):
         form.addRow("Factor at its start", self.first)
         form.addRow("Factor at its end", self.last)
         # signals
-        self.axis.currentIndexChanged.connect(lambda index: self.value_changed.emit())
+        self.axis.currentIndexChanged.connect(self.value_changed)
         for box in (self.first, self.last):
-            box.valueChanged.connect(lambda number: self.value_changed.emit())
+            box.valueChanged.connect(self.value_changed)
 
     def value(self, size: Size) -> Profile:
         """The ramp across a volume of this size."""
@@ -135,13 +129,10 @@ class RampForm(QWidget):
         return ramp(axis, n, self.first.value(), self.last.value())
 
     def set_value(self, profile: Profile) -> None:
-        """Set the ramp; emits value_changed once."""
-        self.blockSignals(True)
+        """Set the ramp."""
         self.axis.setCurrentIndex(AXES.index(profile.axis))
         self.first.setValue(profile.factors[0])
         self.last.setValue(profile.factors[-1])
-        self.blockSignals(False)
-        self.value_changed.emit()
 
 
 class RegionForm(QWidget):
@@ -182,24 +173,20 @@ class RegionForm(QWidget):
         return self.ramp.value(self._size) if kind == RAMP else None
 
     def set_value(self, region: Region | None) -> None:
-        """Set the region; emits value_changed once."""
-        self.blockSignals(True)
+        """Set the region."""
         if isinstance(region, Box):
             self.box.set_value(region)
         elif isinstance(region, Profile):
             self.ramp.set_value(region)
         kinds: dict[type, str] = {Box: BOX, Profile: RAMP}
         self.kind.setCurrentText(kinds.get(type(region), WHOLE))
-        self.blockSignals(False)
-        self.value_changed.emit()
 
     def set_size(self, size: Size) -> None:
         """Set the volume size; the first size also centres the default box."""
         if not any(self._size):
             low, high = [n / 4 for n in size], [3 * n / 4 for n in size]
-            self.blockSignals(True)
-            self.box.set_value(Box((*low,), (*high,)))  # type: ignore[arg-type]
-            self.blockSignals(False)
+            with signals_blocked(self):
+                self.box.set_value(Box((*low,), (*high,)))  # type: ignore[arg-type]
         self._size = size
 
     def _choose(self, index: int) -> None:
@@ -218,10 +205,7 @@ class ExplorationForm(QWidget):
         super().__init__(parent)
         self.setObjectName("exploration_form")
         # children
-        self.seed = number_box(
-            "explore_seed", 0, MAX_SEED, tip="Random seed of the sample."
-        )
-        self.dice = button("explore_dice", "New", "Draw a new random seed.")
+        self.seed = SeedEditor("sample")
         self.voxels = {
             axis: number_box(
                 f"explore_{axis}", 1, MAX_VOXELS, tip=f"Voxels along {axis}."
@@ -243,82 +227,68 @@ class ExplorationForm(QWidget):
         # layout
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Seed", row(self.seed, self.dice))
+        form.addRow("Seed", self.seed)
         form.addRow("Voxels z, y, x", row(*self.voxels.values()))
         form.addRow("Truncation", self.truncation)
         form.addRow("Blocks", row(self.first, "to", self.last))
         form.addRow(self.region)
         self.set_value(Exploration())
         # signals
-        for box in (self.seed, *self.voxels.values()):
-            box.valueChanged.connect(lambda number: self._changed())
-        self.truncation.valueChanged.connect(lambda number: self._changed())
+        for box in self.voxels.values():
+            box.valueChanged.connect(self._resize)
+        self.truncation.valueChanged.connect(self.value_changed)
         self.first.currentIndexChanged.connect(self._order_blocks)
         self.last.currentIndexChanged.connect(self._order_blocks)
-        self.region.value_changed.connect(self.value_changed)
-        self.dice.clicked.connect(lambda checked: self.roll())
+        for editor in (self.seed, self.region):
+            editor.value_changed.connect(self.value_changed)
 
     def value(self) -> Exploration:
         """The sample without strengths; ValueError for an empty box."""
+        is_default = self.first.currentText() == DEFAULT_BLOCKS
         return Exploration(
             self.seed.value(),
             self._size(),
             self.truncation.value(),
-            *self._blocks(),
+            None if is_default else self.first.currentText(),
+            None if is_default else self.last.currentText(),
             self.region.value(),
         )
 
     def set_value(self, sample: Exploration) -> None:
         """Set the sample; emits value_changed once."""
-        self.blockSignals(True)
-        self.seed.setValue(sample.seed)
-        for axis, n in zip(AXES, sample.size, strict=True):
-            self.voxels[axis].setValue(n)
-        self.truncation.setValue(sample.truncation)
-        first = sample.first or DEFAULT_BLOCKS
-        self._show_blocks(first, sample.last or sample.first or "")
-        self.region.set_size(sample.size)
-        self.region.set_value(sample.region)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.seed.set_value(sample.seed)
+            for axis, n in zip(AXES, sample.size, strict=True):
+                self.voxels[axis].setValue(n)
+            self.truncation.setValue(sample.truncation)
+            first = sample.first or DEFAULT_BLOCKS
+            self._show_blocks(first, sample.last or sample.first or "")
+            self.region.set_size(sample.size)
+            self.region.set_value(sample.region)
         self.value_changed.emit()
 
     def set_blocks(self, names: Sequence[str]) -> None:
         """Set the blocks of a new generator; resets the choice."""
         first = [DEFAULT_BLOCKS, *names]
         for box, choices in ((self.first, first), (self.last, [*names])):
-            box.blockSignals(True)
-            box.clear()
-            box.addItems(choices)
-            box.blockSignals(False)
+            with signals_blocked(box):
+                box.clear()
+                box.addItems(choices)
         self._show_blocks(DEFAULT_BLOCKS, "")
         self.value_changed.emit()
-
-    def roll(self) -> None:
-        """Draw a new seed."""
-        self.seed.setValue(random.randrange(MAX_SEED))
-
-    def reset(self) -> None:
-        """Undo all edits of the sample."""
-        self.set_value(replace(self.value().reset(), strengths=()))
 
     def _size(self) -> Size:
         z, y, x = (self.voxels[axis].value() for axis in AXES)
         return (z, y, x)
 
-    def _changed(self) -> None:
+    def _resize(self) -> None:
         self.region.set_size(self._size())
         self.value_changed.emit()
 
-    def _blocks(self) -> tuple[str | None, str | None]:
-        if self.first.currentText() == DEFAULT_BLOCKS:
-            return None, None
-        return self.first.currentText(), self.last.currentText()
-
     def _show_blocks(self, first: str, last: str) -> None:
         for box, name in ((self.first, first), (self.last, last)):
-            box.blockSignals(True)
-            box.setCurrentText(name)
-            box.blockSignals(False)
+            with signals_blocked(box):
+                box.setCurrentText(name)
         self.last.setEnabled(first != DEFAULT_BLOCKS)
 
     def _order_blocks(self, index: int) -> None:

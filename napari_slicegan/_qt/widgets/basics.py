@@ -8,7 +8,7 @@ import random
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
@@ -19,11 +19,12 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +40,8 @@ ICON, ICON_COLOUR = 20, "#8d99a8"
 # Readable on the backgrounds of both of napari's themes: dark, then light.
 ERROR = ("#ff7b72", "#b3261e")
 WARNING = ("#f0b429", "#8a5a00")
-# Qt's QWIDGETSIZE_MAX: no limit.
-MAX_HEIGHT = 2**24 - 1
+OPEN = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
+CLOSED = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
 
 
 def button(name: str, text: str, tip: str = "") -> QPushButton:
@@ -157,10 +158,9 @@ class MessageLine(QLabel):
         self._paint()
 
     def _paint(self) -> None:
-        colours = self._colours
-        sheet = (
-            "" if colours is None else f"color: {colours[0 if is_dark(self) else 1]}"
-        )
+        sheet = ""
+        if self._colours is not None:
+            sheet = f"color: {self._colours[0 if is_dark(self) else 1]}"
         # Setting a sheet is a change of style itself.
         if sheet != self.styleSheet():
             self.setStyleSheet(sheet)
@@ -210,11 +210,10 @@ def is_dark(widget: QWidget) -> bool:
     return text > palette.color(QPalette.ColorRole.Window).lightness()
 
 
-class Section(QCollapsible):
+class Section(QWidget):
     """Collapsible group under a heading; closed at first.
 
-    Without animation, and without the fixed height that would clip content which grows
-    while the group is open. Closed content is hidden, so the Tab key skips it.
+    Closed content is hidden, so the Tab key skips it.
 
     Parameters
     ----------
@@ -227,45 +226,31 @@ class Section(QCollapsible):
     def __init__(
         self, title: str, content: QLayout, parent: QWidget | None = None
     ) -> None:
-        # The arrow is part of the text: an icon would not follow the theme.
-        blank = QPixmap(1, 1)
-        blank.fill(Qt.GlobalColor.transparent)
-        super().__init__(title, parent, QIcon(blank), QIcon(blank))
-        self.toggleButton().setIconSize(blank.size())
+        super().__init__(parent)
         self._title = title
+        # children
+        self.heading = QPushButton()
+        self.heading.setCheckable(True)
+        self.heading.setStyleSheet("text-align: left; border: none; outline: none;")
+        self._content = QWidget()
+        self._content.setLayout(content)
         # layout
-        outer: Any = self.layout()
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(2)
-        inner: Any = self.content().layout()
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addLayout(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.heading)
+        layout.addWidget(self._content)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.set_open(False)
+        # signals
+        self.heading.toggled.connect(self.set_open)
 
     def set_open(self, is_open: bool) -> None:
         """Show or hide the content."""
-        if is_open:
-            self.expand()
-        else:
-            self.collapse()
-
-    def expand(self, animate: bool = False) -> None:
-        """Show the content."""
-        super().expand(animate=False)
-        self._show_content(is_open=True)
-
-    def collapse(self, animate: bool = False) -> None:
-        """Hide the content."""
-        super().collapse(animate=False)
-        self._show_content(is_open=False)
-
-    def _show_content(self, *, is_open: bool) -> None:
-        arrow = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
-        if not is_open:
-            arrow = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
-        self.setText(f"{arrow} {self._title}")
-        self.content().setMaximumHeight(MAX_HEIGHT)
-        self.content().setVisible(is_open)
+        self.heading.setChecked(is_open)
+        # The arrow is part of the text: an icon would not follow the theme.
+        self.heading.setText(f"{OPEN if is_open else CLOSED} {self._title}")
+        self._content.setVisible(is_open)
 
 
 class SeedEditor(QWidget):
@@ -294,7 +279,7 @@ class SeedEditor(QWidget):
         layout.addWidget(self.box, 1)
         layout.addWidget(self.dice)
         # signals
-        self.box.valueChanged.connect(lambda value: self.value_changed.emit())
+        self.box.valueChanged.connect(self.value_changed)
         self.dice.clicked.connect(lambda checked: self.roll())
 
     def value(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +24,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QLargeIntSpinBox
+from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.widgets.basics import MessageLine, Section
 from napari_slicegan.config import RunConfig, Settings, choices_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+    from qtpy.QtCore import SignalInstance
 
 MAX_INT = 2**31 - 1
 MAX_FLOAT = 1e9
@@ -55,7 +57,7 @@ class FieldEditor(QWidget):
         self.setFocusProxy(self.main)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Pass the wheel on to the scroll area unless the input has the focus."""
+        """Leave the wheel to the scroll area unless the input has the focus."""
         if (
             event is not None
             and event.type() == QEvent.Type.Wheel
@@ -75,24 +77,41 @@ class FieldEditor(QWidget):
         raise NotImplementedError
 
 
-class SwitchEditor(FieldEditor):
-    """Check box."""
+class InputEditor(FieldEditor):
+    """One Qt input with its signal, getter and setter."""
 
-    def __init__(self) -> None:
-        # children
-        self.box = QCheckBox()
-        # layout
-        super().__init__(self.box)
-        # signals
-        self.box.toggled.connect(lambda on: self.value_changed.emit())
+    def __init__(
+        self,
+        widget: QWidget,
+        changed: SignalInstance,
+        read: Callable[[], Any],
+        write: Callable[[Any], Any],
+    ) -> None:
+        super().__init__(widget)
+        self._read, self._write = read, write
+        changed.connect(self.value_changed)
 
-    def value(self) -> bool:
-        """Whether the box is ticked."""
-        return self.box.isChecked()
+    def value(self) -> Any:
+        """The entered value."""
+        return self._read()
 
-    def set_value(self, value: bool) -> None:
-        """Tick the box or not."""
-        self.box.setChecked(value)
+    def set_value(self, value: Any) -> None:
+        """Set the value."""
+        self._write(value)
+
+
+def text_editor() -> FieldEditor:
+    """Return an input for a text."""
+    line = QLineEdit()
+    return InputEditor(
+        line, line.editingFinished, lambda: line.text().strip(), line.setText
+    )
+
+
+def switch_editor() -> FieldEditor:
+    """Return a check box."""
+    box = QCheckBox()
+    return InputEditor(box, box.toggled, box.isChecked, box.setChecked)
 
 
 class ChoiceEditor(FieldEditor):
@@ -111,7 +130,7 @@ class ChoiceEditor(FieldEditor):
         # layout
         super().__init__(self.box)
         # signals
-        self.box.currentIndexChanged.connect(lambda index: self.value_changed.emit())
+        self.box.currentIndexChanged.connect(self.value_changed)
 
     def value(self) -> str:
         """The chosen value."""
@@ -138,37 +157,20 @@ class PlainDoubleSpinBox(QDoubleSpinBox):
         return np.format_float_positional(value, precision=DECIMALS, trim="-")
 
 
-class NumberEditor(FieldEditor):
-    """Integer or decimal number within the bounds of its field."""
-
-    def __init__(self, facts: FieldInfo, *, whole: bool) -> None:
-        # children
-        self.box = QLargeIntSpinBox() if whole else PlainDoubleSpinBox()
-        low, high = bounds_of(facts, step=1 if whole else 10**-DECIMALS)
-        self.box.setRange(
-            -MAX_INT if low is None else low,
-            (MAX_INT if whole else MAX_FLOAT) if high is None else high,
-        )
-        self.box.setKeyboardTracking(False)
-        # layout
-        super().__init__(self.box)
-        # signals
-        self.box.valueChanged.connect(lambda value: self.value_changed.emit())
-
-    def value(self) -> int | float:
-        """The number."""
-        number: int | float = self.box.value()
-        return number
-
-    def set_value(self, value: float) -> None:
-        """Set the number."""
-        self.box.setValue(value)
+def number_editor(facts: FieldInfo, *, whole: bool) -> FieldEditor:
+    """Return an input for an integer or decimal number within its bounds."""
+    box = QLargeIntSpinBox() if whole else PlainDoubleSpinBox()
+    low, high = bounds_of(facts, step=1 if whole else 10**-DECIMALS)
+    largest = MAX_INT if whole else MAX_FLOAT
+    box.setRange(-MAX_INT if low is None else low, largest if high is None else high)
+    box.setKeyboardTracking(False)
+    return InputEditor(box, box.valueChanged, box.value, box.setValue)
 
 
 class OptionalEditor(FieldEditor):
     """Number with a check box; unchecked is None."""
 
-    def __init__(self, editor: NumberEditor) -> None:
+    def __init__(self, editor: FieldEditor) -> None:
         # children
         self.tick = QCheckBox()
         self.editor = editor
@@ -179,7 +181,7 @@ class OptionalEditor(FieldEditor):
         editor.setEnabled(False)
         # signals
         self.tick.toggled.connect(editor.setEnabled)
-        self.tick.toggled.connect(lambda on: self.value_changed.emit())
+        self.tick.toggled.connect(self.value_changed)
         editor.value_changed.connect(self.value_changed)
 
     def value(self) -> Any:
@@ -193,34 +195,19 @@ class OptionalEditor(FieldEditor):
         self.tick.setChecked(value is not None)
 
 
-class TextEditor(FieldEditor):
-    """Text."""
-
-    def __init__(self) -> None:
-        # children
-        self.line = QLineEdit()
-        # layout
-        super().__init__(self.line)
-        # signals
-        self.line.editingFinished.connect(self.value_changed)
-
-    def value(self) -> Any:
-        """The text."""
-        return self.line.text().strip()
-
-    def set_value(self, value: Any) -> None:
-        """Set the text."""
-        self.line.setText(value)
-
-
-class NumbersEditor(TextEditor):
+class NumbersEditor(FieldEditor):
     """Numbers separated by commas; nested groups separated by semicolons."""
 
     def __init__(self, *, nested: bool, optional: bool) -> None:
-        super().__init__()
+        # children
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("4, 2, 2; 4, 2, 3" if nested else "none")
+        # layout
+        super().__init__(self.line)
         self._nested = nested
         self._empty: tuple[()] | None = None if optional else ()
-        self.line.setPlaceholderText("4, 2, 2; 4, 2, 3" if nested else "none")
+        # signals
+        self.line.editingFinished.connect(self.value_changed)
 
     def value(self) -> Any:
         """Tuple of strings, converted and validated by the settings."""
@@ -242,7 +229,7 @@ class NumbersEditor(TextEditor):
 
 def field_editor(facts: FieldInfo) -> FieldEditor:
     """Return the input for a field of the settings, by its type."""
-    parts = _parts(facts.annotation)
+    parts = _members(facts.annotation)
     optional = type(None) in parts
     kind = next(part for part in parts if part is not type(None))
     if choices := choices_of(facts):
@@ -251,24 +238,23 @@ def field_editor(facts: FieldInfo) -> FieldEditor:
         nested = "tuple" in str(typing.get_args(kind)[0])
         return NumbersEditor(nested=nested, optional=optional)
     if kind is bool:
-        return SwitchEditor()
+        return switch_editor()
     if kind in (int, float):
-        number = NumberEditor(facts, whole=kind is int)
+        number = number_editor(facts, whole=kind is int)
         return OptionalEditor(number) if optional else number
-    return TextEditor()
+    return text_editor()
 
 
 def bounds_of(facts: FieldInfo, step: float) -> tuple[Any, Any]:
     """Return the limits of a field; exclusive bounds are shifted by a step."""
-    low: Any = None
-    high: Any = None
-    for rule in facts.metadata:
-        for name, shift in (("ge", 0), ("gt", step)):
-            if getattr(rule, name, None) is not None:
-                low = getattr(rule, name) + shift
-        for name, shift in (("le", 0), ("lt", -step)):
-            if getattr(rule, name, None) is not None:
-                high = getattr(rule, name) + shift
+    limits = {
+        name: getattr(rule, name)
+        for rule in facts.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if getattr(rule, name, None) is not None
+    }
+    low = limits["gt"] + step if "gt" in limits else limits.get("ge")
+    high = limits["lt"] - step if "lt" in limits else limits.get("le")
     return low, high
 
 
@@ -276,16 +262,15 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _parts(kind: Any) -> tuple[Any, ...]:
+def _members(kind: Any) -> list[Any]:
     """Members of a union, or the type alone, without their annotations."""
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return tuple(_plain(part) for part in typing.get_args(kind))
-    return (_plain(kind),)
-
-
-def _plain(kind: Any) -> Any:
-    is_annotated = typing.get_origin(kind) is typing.Annotated
-    return typing.get_args(kind)[0] if is_annotated else kind
+    is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return [
+        typing.get_args(part)[0]
+        if typing.get_origin(part) is typing.Annotated
+        else part
+        for part in (typing.get_args(kind) if is_union else (kind,))
+    ]
 
 
 GROUPS = ("architecture", "slices", "images", "objective", "optimiser", "training")
@@ -324,21 +309,18 @@ class FieldRows(QWidget):
             QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
         )
         for name, facts in fields.items():
-            self._add(name, facts)
+            editor, label = self.editors[name], QLabel(str(facts.title))
+            editor.setObjectName(f"{name}_row")
+            editor.main.setObjectName(name)
+            if isinstance(editor, OptionalEditor):
+                editor.tick.setObjectName(f"{name}_on")
+            for widget in (editor, label):
+                # Rich text is wrapped; plain text would be one long line.
+                widget.setToolTip(f"<qt>{facts.description}</qt>")
+            self._rows.addRow(label, editor)
         # signals
         for editor in self.editors.values():
             editor.value_changed.connect(self.value_changed)
-
-    def _add(self, name: str, facts: FieldInfo) -> None:
-        editor, label = self.editors[name], QLabel(str(facts.title))
-        editor.setObjectName(f"{name}_row")
-        editor.main.setObjectName(name)
-        if isinstance(editor, OptionalEditor):
-            editor.tick.setObjectName(f"{name}_on")
-        for widget in (editor, label):
-            # Rich text is wrapped; plain text would be one long line.
-            widget.setToolTip(f"<qt>{facts.description}</qt>")
-        self._rows.addRow(label, editor)
 
     def values(self) -> dict[str, Any]:
         """Entered values by field name."""
@@ -346,18 +328,17 @@ class FieldRows(QWidget):
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Set values without a signal; names without a row are ignored."""
-        blocked = self.blockSignals(True)
-        for name in self.editors.keys() & values.keys():
-            self.editors[name].set_value(values[name])
-        self.blockSignals(blocked)
+        with signals_blocked(self):
+            for name in self.editors.keys() & values.keys():
+                self.editors[name].set_value(values[name])
 
     def set_row_visible(self, name: str, visible: bool) -> None:
         """Show or hide one row."""
-        editor = self.editors[name]
-        editor.setVisible(visible)
-        label = self._rows.labelForField(editor)
-        if label is not None:
-            label.setVisible(visible)
+        for widget in (
+            self.editors[name],
+            self._rows.labelForField(self.editors[name]),
+        ):
+            widget.setVisible(visible)
 
 
 class ConfigForm(QWidget):
@@ -367,8 +348,6 @@ class ConfigForm(QWidget):
     ----------
     first
         Settings that are always visible, in this order.
-    groups
-        Groups whose other fields get a section each.
     editors
         Inputs that replace those chosen by type.
     """
@@ -379,14 +358,15 @@ class ConfigForm(QWidget):
     def __init__(
         self,
         first: Sequence[str] = (),
-        groups: Sequence[str] = GROUPS,
         editors: Mapping[str, FieldEditor] | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._config = RunConfig()
         # children
-        fields = _fields_of(groups)
+        fields: dict[str, dict[str, FieldInfo]] = {
+            group: type(getattr(self._config, group)).model_fields for group in GROUPS
+        }
         known = dict(ChainMap(*fields.values()))
         self.first = FieldRows({name: known[name] for name in first}, editors)
         self.parts = {
@@ -396,6 +376,7 @@ class ConfigForm(QWidget):
             )
             for group, each in fields.items()
         }
+        self._rows = (self.first, *self.parts.values())
         self.sections: dict[str, Section] = {}
         self.message = MessageLine()
         # layout
@@ -416,7 +397,7 @@ class ConfigForm(QWidget):
         layout.addStretch()
         self.set_value(self._config)
         # signals
-        for rows in (self.first, *self.parts.values()):
+        for rows in self._rows:
             rows.value_changed.connect(self._check)
 
     def value(self) -> RunConfig:
@@ -427,9 +408,7 @@ class ConfigForm(QWidget):
         ValueError
             If a value is invalid; names the setting by its title.
         """
-        entered = self.first.values()
-        for rows in self.parts.values():
-            entered |= rows.values()
+        entered = ChainMap(*(rows.values() for rows in self._rows))
         return self._config.changed(**entered)
 
     def set_value(self, config: RunConfig) -> None:
@@ -438,7 +417,7 @@ class ConfigForm(QWidget):
         for group in type(config).model_fields:
             settings = getattr(config, group)
             if isinstance(settings, Settings):
-                for rows in (self.first, *self.parts.values()):
+                for rows in self._rows:
                     rows.set_values(dict(settings))
         self.message.clear()
 
@@ -451,13 +430,3 @@ class ConfigForm(QWidget):
             return
         self.message.clear()
         self.value_changed.emit(config)
-
-
-def _fields_of(groups: Sequence[str]) -> dict[str, dict[str, FieldInfo]]:
-    """Fields by group of the settings."""
-    models = {name: RunConfig.model_fields[name].annotation for name in groups}
-    return {
-        name: model.model_fields
-        for name, model in models.items()
-        if isinstance(model, type) and issubclass(model, Settings)
-    }

@@ -71,7 +71,7 @@ def fit(*properties):
         told.append(True)
         panel.fit_form.set_value(ENDLESS)
         panel.fit()
-        panel.form.seed.setValue(3)
+        panel.form.seed.set_value(3)
         QTimer.singleShot(500, QApplication.quit)
 
 panel.measured.connect(fit)

@@ -48,9 +48,9 @@ def test_setting_a_sample_emits_one_change(qtbot: QtBot) -> None:
     form.set_value(WANTED)
     assert form.value() == WANTED
     assert len(changes) == 1
-    form.seed.setValue(8)
+    form.seed.set_value(8)
     assert len(changes) == 2
-    form.dice.click()
+    form.seed.dice.click()
     assert form.value().seed != 8
 
 

@@ -192,7 +192,7 @@ def test_directions_are_saved_with_examples_and_loaded(
     assert found.value().strengths == (0, 0, 0)
     example = found.directions.rows[1].example_button
     with qtbot.waitSignal(found.measured, timeout=LONG):
-        found.form.seed.setValue(9)
+        found.form.seed.set_value(9)
         example.click()
     rest(found, qtbot)
     assert found.value().strengths == (0, 2.5, 0)
