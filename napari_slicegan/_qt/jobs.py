@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import RunConfig, TrainingSettings
+    from napari_slicegan.config import RunConfig
     from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.estimates import Estimate
     from napari_slicegan.training.tasks import Given
@@ -63,22 +63,13 @@ class EarlierRun:
     device: str = "auto"
 
     def trainer(self) -> Trainer:
-        """Load the last checkpoint."""
+        """Load the last checkpoint; limits that were reached are raised."""
         from napari_slicegan.training.run_folder import RunFolder
         from napari_slicegan.training.trainer import Trainer
 
         folder = RunFolder.open(self.path)
         training = folder.config().training
-        changes = self._changes(training, folder.load_checkpoint())
-        trainer = Trainer.resume(self.path, **changes)
-        if training.epochs is not None and trainer.progress == 1:
-            trainer = Trainer.resume(self.path, epochs=2 * training.epochs)
-        return trainer
-
-    def _changes(
-        self, training: TrainingSettings, state: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Settings to change: reached limits, and the device."""
+        state = folder.load_checkpoint()
         changes: dict[str, Any] = {}
         if self.device != "auto":
             changes["device"] = self.device
@@ -88,7 +79,10 @@ class EarlierRun:
             changes["minutes"] = minutes + (self.minutes or training.minutes)
         if step >= training.steps:
             changes["steps"] = step + training.steps
-        return changes
+        trainer = Trainer.resume(self.path, **changes)
+        if training.epochs is not None and trainer.progress == 1:
+            trainer = Trainer.resume(self.path, epochs=2 * training.epochs)
+        return trainer
 
 
 TrainingJob = NewRun | EarlierRun

@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, QTimer
@@ -105,6 +105,8 @@ napari's list of tasks need it."""
 
 EXIT_S = 60.0
 """Seconds that a quitting program waits for workers that were not abandoned."""
+
+AnyWorker = TypeVar("AnyWorker", bound="SteeredWorker")
 
 _AT_WORK: set[SteeredWorker] = set()
 """Workers whose threads still run."""
@@ -267,15 +269,11 @@ class TrainingWorker(SteeredWorker):
     @property
     def is_paused(self) -> bool:
         """Whether a pause was requested."""
-        trainer = self._trainer
-        return trainer is not None and trainer.is_paused
+        return (trainer := self._trainer) is not None and trainer.is_paused
 
     def toggle_pause(self) -> None:
         """Pause or continue."""
-        if self.is_paused:
-            self.resume()
-        else:
-            self.pause()
+        (self.resume if self.is_paused else self.pause)()
 
     def quit(self) -> None:
         """Stop after this step and save; napari calls this when it closes."""
@@ -287,8 +285,7 @@ class TrainingWorker(SteeredWorker):
     @property
     def expected_s(self) -> float:
         """Expected seconds of the current step and the save; 0 if unknown."""
-        trainer = self._trainer
-        return 0.0 if trainer is None else trainer.next_step_s
+        return 0.0 if (trainer := self._trainer) is None else trainer.next_step_s
 
     @property
     def closing_text(self) -> str:
@@ -314,21 +311,17 @@ class TrainingWorker(SteeredWorker):
         self.yielded.emit(run)
         del run
         try:
-            return self._train(steps)
+            while True:
+                report = next(steps)
+                # Looked up only now: a pause within the step has sent the earlier list.
+                self._reports.append(report)
+                if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
+                    self._send()
+        except StopIteration as end:
+            reason: FinishReason = end.value
+            return reason
         finally:
             self._send()
-
-    def _train(self, steps: Generator[Any, None, FinishReason]) -> FinishReason:
-        while True:
-            try:
-                report = next(steps)
-            except StopIteration as end:
-                reason: FinishReason = end.value
-                return reason
-            # Looked up only now: a pause within the step has sent the earlier list.
-            self._reports.append(report)
-            if time.monotonic() - self._sent_at > REPORT_INTERVAL_S:
-                self._send()
 
     def _send(self) -> None:
         """Send the collected reports to the window."""
@@ -358,36 +351,24 @@ def _call(
 
 def training_worker(job: TrainingJob) -> TrainingWorker:
     """Return a worker for a run, in napari's list of tasks, not yet started."""
-    worker: TrainingWorker = create_worker(
-        train,
-        job,
-        _worker_class=TrainingWorker,
-        _start_thread=False,
-        _ignore_errors=True,
-    )
-    _drop_slots_of_errors(worker)
-    return worker
+    return _listed_worker(TrainingWorker, train, job)
 
 
 def task_worker(work: Callable[..., Any], *args: Any) -> GenerationWorker:
-    """Return a worker for ``work(*args, progress=...)``, not yet started."""
-    worker: GenerationWorker = create_worker(
-        work,
-        *args,
-        _worker_class=GenerationWorker,
-        _start_thread=False,
-        _ignore_errors=True,
+    """Return a worker for ``work(*args, progress=...)``, listed but not yet started."""
+    return _listed_worker(GenerationWorker, work, *args)
+
+
+def _listed_worker(
+    kind: type[AnyWorker], work: Callable[..., Any], *args: Any
+) -> AnyWorker:
+    worker: AnyWorker = create_worker(
+        work, *args, _worker_class=kind, _start_thread=False, _ignore_errors=True
     )
-    _drop_slots_of_errors(worker)
-    return worker
-
-
-def _drop_slots_of_errors(worker: SteeredWorker) -> None:
-    """Disconnect napari's own slot: that of napari 0.9 fails on the error.
-
-    Its exception would be shown to the user in addition to the panel's message.
-    """
+    # napari 0.9's own slot fails on the error; its exception would be shown to the
+    # user in addition to the panel's message.
     _disconnect(worker.errored)
+    return worker
 
 
 def _disconnect(signal: Any) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
@@ -67,8 +69,7 @@ class SweepRequest:
     @property
     def strengths(self) -> tuple[float, ...]:
         """Strengths, [n], evenly spaced."""
-        step = (self.last - self.first) / (self.n - 1)
-        return tuple(self.first + number * step for number in range(self.n))
+        return tuple(np.linspace(self.first, self.last, self.n).tolist())
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ class Found:
     sentence: str
 
 
-# Shares of the time of a fit; the rest is spent on sweeps.
-COMPONENTS_SHARE, GUIDED_SHARE, EFFECTS_SHARE = 0.15, 0.3, 0.8
+# Fractions of the time of a fit; the rest is spent on sweeps.
+COMPONENTS, GUIDED, EFFECTS = 0.15, 0.3, 0.8
 # Limit of an example, to keep it cheap to reproduce.
 EXAMPLE_EDGE = 64
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
@@ -172,20 +173,19 @@ def fit(trained: TrainedGenerator, request: FitRequest, progress: Progress) -> F
         request.block,
         request.n_components,
         request.n_samples,
-        progress=subrange(progress, 0, COMPONENTS_SHARE),
+        progress=subrange(progress, 0, COMPONENTS),
     )
-    done = COMPONENTS_SHARE
+    done = COMPONENTS
     if request.guided:
         guided = guided_directions(
             trained,
             request.guided,
             n_samples=request.n_guided,
-            progress=subrange(progress, done, done + GUIDED_SHARE),
+            progress=subrange(progress, done, done + GUIDED),
         )
-        done += GUIDED_SHARE
-        components = [one.name for one in found]
+        done += GUIDED
         # Guided directions first.
-        names = [*(one.name for one in guided), *components]
+        names = [one.name for one in (*guided, *found)]
         found = found.with_(*guided).only(*names)
     return measured(trained, found, subrange(progress, done), anew=True)
 
@@ -200,16 +200,15 @@ def measured(
     gauge = Gauge(trained)
     done = 0.0
     if anew:
-        part = subrange(progress, 0, EFFECTS_SHARE)
+        part = subrange(progress, 0, EFFECTS)
         found = measure_effects(trained, found, gauge, progress=part)
-        done = EFFECTS_SHARE
+        done = EFFECTS
     rows = []
-    for number, direction in enumerate(found):
-        start = done + (1 - done) * number / len(found)
-        stop = done + (1 - done) * (number + 1) / len(found)
+    ends = np.linspace(done, 1, len(found) + 1).tolist()
+    for direction, start, stop in zip(found, ends[:-1], ends[1:], strict=True):
         part = subrange(progress, start, stop)
-        made = directions.sweep(gauge, direction, progress=part)
-        rows.append(_row(direction, gauge.names, made))
+        swept = directions.sweep(gauge, direction, progress=part)
+        rows.append(_row(direction, gauge.names, swept))
     return Found(found, tuple(rows), found.sentence())
 
 

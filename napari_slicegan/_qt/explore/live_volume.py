@@ -64,8 +64,6 @@ class LiveVolume(QObject):
     """Properties of a whole volume."""
     failed = Signal(str)
     """One sentence."""
-    idle = Signal()
-    """Nothing is generated or pending."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -75,8 +73,6 @@ class LiveVolume(QObject):
         self._size = (0, 0, 0)
         self._voxels_per_s = GUESSED_VOXELS_PER_S
         self._began_at = 0.0
-        self.seconds = math.nan
-        """Duration of the last generation."""
 
     @property
     def is_busy(self) -> bool:
@@ -105,7 +101,6 @@ class LiveVolume(QObject):
     def _begin(self) -> None:
         request, self._next = self._next, None
         if request is None:
-            self.idle.emit()
             return
         size = request.sample.size
         if request.quick:
@@ -130,8 +125,8 @@ class LiveVolume(QObject):
     def _yielded(self, made: Volume) -> None:
         if self._current is None:
             return
-        self.seconds = time.monotonic() - self._began_at
-        self._voxels_per_s = math.prod(self._size) / max(self.seconds, 1e-3)
+        seconds = max(time.monotonic() - self._began_at, 1e-3)
+        self._voxels_per_s = math.prod(self._size) / seconds
         # A volume with a newer request pending is shown only if it is a preview.
         if self._next is None or self._current.quick:
             self.made.emit(made, self._size == self._current.sample.size)
