@@ -26,9 +26,9 @@ from napari_slicegan.config import AXES
 from napari_slicegan.directions import guided_directions
 from napari_slicegan.directions.fit import GUIDED_SAMPLES
 from napari_slicegan.generation.generate import generate
-from napari_slicegan.metrics.connectivity import percolating_fraction
 from napari_slicegan.metrics.correlation import two_point_correlation
 from napari_slicegan.metrics.interfaces import interface_density
+from napari_slicegan.metrics.transport import percolating_fraction
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.volumes.volume import Volume
 from sample_data.scripts.varied_sandstone import signed_distance, with_porosity

@@ -15,9 +15,9 @@ from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions.direction import RENAMED_PROPERTIES
 from napari_slicegan.generation.generate import Size, generate
 from napari_slicegan.generation.samples import generate_samples
-from napari_slicegan.metrics.chords import mean_chord_length
 from napari_slicegan.metrics.correlation import autocovariance
 from napari_slicegan.metrics.interfaces import interface_density
+from napari_slicegan.metrics.lines import mean_chord_length
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 from napari_slicegan.metrics.transport import has_taufactor
 from napari_slicegan.models.generator_file import TrainedGenerator

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.chords import lineal_path, mean_chord_length
-from napari_slicegan.metrics.connectivity import percolating_fraction
 from napari_slicegan.metrics.correlation import (
     autocovariance,
     radial_two_point_correlation,
@@ -25,8 +23,12 @@ from napari_slicegan.metrics.interfaces import (
     specific_surface,
     triple_phase_boundary,
 )
+from napari_slicegan.metrics.lines import lineal_path, mean_chord_length
 from napari_slicegan.metrics.pore_size import pore_size_function
-from napari_slicegan.metrics.transport import effective_diffusivity
+from napari_slicegan.metrics.transport import (
+    effective_diffusivity,
+    percolating_fraction,
+)
 
 if TYPE_CHECKING:
     import numpy as np

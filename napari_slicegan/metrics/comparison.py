@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.metrics import METRICS, QUICK_METRICS, RENAMED
 from napari_slicegan.metrics.reference import Source, reference_of
 from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
-from napari_slicegan.metrics.sampling import described
+from napari_slicegan.metrics.stored_volume import described
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis, Kind

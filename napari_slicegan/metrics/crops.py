@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Channels:
-    """How values become channels, the same for all images that are compared.
+    """Conversion of values to channels, the same for all images that are compared.
 
-    Attributes
-    ----------
-    labels
-        Phases in order; empty for gray values and colours.
-    mean, deviation
-        Of gray values and colours, which are standardised by them.
+    Phases are given by their labels; gray values and colours, without labels, are
+    standardised by mean and deviation.
     """
 
     labels: tuple[int, ...]
@@ -59,9 +55,8 @@ class Channels:
         return np.moveaxis(scaled, -1, 0) if scaled.ndim == 3 else scaled[np.newaxis]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a crop was cut: number of the image, first row and column."""
+class Place(NamedTuple):
+    """Position of a crop: number of the image, first row and column."""
 
     image: int
     row: int
@@ -72,16 +67,11 @@ def random_places(
     images: Sequence[NDArray[Any]], edge: int, count: int, rng: np.random.Generator
 ) -> list[Place]:
     """Positions of square crops in ``[rows, columns(, 3)]``, all equally probable."""
-    room = [
-        (image.shape[0] - edge + 1) * (image.shape[1] - edge + 1) for image in images
-    ]
-    chosen = rng.choice(len(images), count, p=np.divide(room, sum(room)))
+    room = np.array([image.shape[:2] for image in images]) - edge + 1
+    areas = room.prod(axis=1)
+    chosen = rng.choice(len(images), count, p=areas / areas.sum())
     return [
-        Place(
-            int(number),
-            int(rng.integers(images[number].shape[0] - edge + 1)),
-            int(rng.integers(images[number].shape[1] - edge + 1)),
-        )
+        Place(int(number), *(int(rng.integers(n)) for n in room[number]))
         for number in chosen
     ]
 

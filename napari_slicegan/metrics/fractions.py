@@ -1,30 +1,13 @@
-"""Phase fractions and distributions of gray values."""
+"""Phase fractions of planes, and distributions of gray values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
-
-
-def phase_fractions(labels: NDArray[Any], values: Iterable[int]) -> dict[int, float]:
-    """Fraction of the voxels with each label.
-
-    Parameters
-    ----------
-    labels
-        Array of any shape.
-    values
-        Labels to count; absent labels have the fraction 0.
-    """
-    return {
-        value: float(np.count_nonzero(labels == value) / labels.size)
-        for value in values
-    }
 
 
 def slice_fractions(labels: NDArray[Any], value: int, axis: int) -> NDArray[np.float64]:

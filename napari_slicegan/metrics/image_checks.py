@@ -138,7 +138,7 @@ def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
     try:
         images.check_patch(patch_size)
     except ValueError as error:
-        return [_sentence(str(error))]
+        return [f"{str(error).rstrip('.')}."]
     return [
         f"{image.name} is only {rows} x {columns} pixels; crops of {patch_size} pixels "
         "show little variety. Use a larger image if there is one."
@@ -150,7 +150,7 @@ def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
 
 
 def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
-    """Structure so coarse that the phase fractions are uncertain."""
+    """Images too small for their structure: uncertain phase fractions."""
     found = []
     for axis, of_axis in fractions.items():
         label, (value, half) = max(of_axis.items(), key=lambda item: _relative(item[1]))
@@ -217,7 +217,3 @@ def _disagreements(fractions: Mapping[Axis, Fractions]) -> list[str]:
                     f"chance explains (±{allowed:.3f}). Check the segmentation."
                 )
     return found
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."

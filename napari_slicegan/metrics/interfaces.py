@@ -49,7 +49,7 @@ def interface_density_along(labels: NDArray[Any], axis: int) -> float:
             f"shape {labels.shape}. Use a larger image or volume."
         )
     planes = np.moveaxis(labels, axis, 0)
-    return _differing_share(planes[1:], planes[:-1])
+    return _differing_fraction(planes[1:], planes[:-1])
 
 
 def specific_surface(labels: NDArray[Any]) -> float:
@@ -96,10 +96,10 @@ def _diagonal_changes(
     here, there = planes[:-1, :-1], planes[1:, 1:]
     if sign < 0:
         here, there = planes[:-1, 1:], planes[1:, :-1]
-    return _differing_share(here, there)
+    return _differing_fraction(here, there)
 
 
-def _differing_share(here: NDArray[Any], there: NDArray[Any]) -> float:
+def _differing_fraction(here: NDArray[Any], there: NDArray[Any]) -> float:
     """Fraction of voxels that differ; plane by plane, without a copy."""
     pairs = zip(here, there, strict=True)
     differing = sum(np.count_nonzero(one != other) for one, other in pairs)
@@ -137,13 +137,13 @@ def triple_phase_boundary(labels: NDArray[Any]) -> float:
             f"the shape {labels.shape}. Use a larger image or volume."
         )
     if labels.ndim == 2:
-        return (
-            2 * _meeting(*_corners(labels, labels)) / _corners(labels, labels)[0].size
-        )
-    densities = [
-        triple_edges(labels, axis) / _n_edges(labels.shape, axis) for axis in range(3)
-    ]
-    return 2 * sum(densities) / 3
+        corners = _corners(labels, labels)
+        return 2 * _meeting(*corners) / corners[0].size
+    densities = []
+    for axis in range(3):
+        inner = [n - (other != axis) for other, n in enumerate(labels.shape)]
+        densities.append(triple_edges(labels, axis) / math.prod(inner))
+    return float(2 * sum(densities) / 3)
 
 
 def triple_edges(labels: NDArray[Any], axis: int) -> int:
@@ -181,9 +181,3 @@ def _meeting(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any], d: NDArray[Any])
     new_d = (d != a) & (d != b) & (d != c)
     further = (b != a).astype(np.int8) + new_c + new_d
     return int(np.count_nonzero(further >= 2))
-
-
-def _n_edges(shape: tuple[int, ...], axis: int) -> int:
-    """Inner edges along an axis."""
-    across = [n - 1 for number, n in enumerate(shape) if number != axis]
-    return shape[axis] * across[0] * across[1]

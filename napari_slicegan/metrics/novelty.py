@@ -26,14 +26,14 @@ class Memorisation:
     Attributes
     ----------
     edge
-        Of the crops, in pixels.
+        Edge of the crops, in pixels.
     generated, real
-        Distance of each crop: of labels the share of pixels that differ; else the root
+        Distance of each crop: of labels the fraction of differing pixels; else the root
         mean square of the difference, in standard deviations of the real values. Real
-        crops are not compared with what overlaps them; generated ones, to be fair, not
-        with what overlaps a random place.
+        crops are not compared with crops that overlap them; generated ones, for
+        fairness, not with crops that overlap a random place.
     nearest
-        Distance of each generated crop when it is compared with everything.
+        Distance of each generated crop from all real crops.
     """
 
     edge: int
@@ -76,7 +76,7 @@ def memorisation(
     slices
         Generated planes of the same kind.
     channels
-        How both become channels.
+        Conversion of both to channels.
     symmetric
         Whether quarter turns and mirror images of the real crops count as well, as for
         isotropic materials.
@@ -132,7 +132,7 @@ class _Search:
         self.squares = [_window_sums((image**2).sum(axis=0), edge) for image in images]
 
     def nearest(self, crop: Floats, hidden: Place) -> tuple[float, float]:
-        """Distance without what overlaps the hidden place, and with it."""
+        """Distance without the crops that overlap the hidden place, and with them."""
         fair = nearest = np.inf
         own_square = float((crop.astype(np.float64) ** 2).sum())
         for number, squares in enumerate(self.squares):
@@ -149,7 +149,7 @@ class _Search:
         return self._distance(fair), self._distance(nearest)
 
     def _distance(self, square: float) -> float:
-        """Share of the pixels that differ, or root mean square of the difference."""
+        """Fraction of differing pixels, or root mean square of the difference."""
         mean = max(0.0, square) / self.edge**2
         return mean / 2 if self.labelled else float(np.sqrt(mean / self.n_channels))
 
@@ -194,8 +194,8 @@ class Diversity:
         chance; of gray values the correlation. 0 for independent volumes, 1 for equal
         ones.
     chance
-        Root mean square of the same between volumes and others that are moved by half
-        their edge, so that they share no place: what independent volumes reach.
+        Root mean square of the same between volumes and others that are shifted by half
+        their edge: the value for independent volumes.
     n_volumes
         Number of volumes.
     """

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.metrics.stored_volume import AnyVolume, is_sampled, spread
+from napari_slicegan.metrics.stored_volume import (
+    IN_3D,
+    SEEN_ALONG,
+    AnyVolume,
+    Orientation,
+    is_sampled,
+    spread,
+)
 from napari_slicegan.volumes.volume import Volume
 
 Found = TypeVar("Found")
@@ -26,16 +33,8 @@ Images: TypeAlias = Sequence[NDArray[Any]]
 Material: TypeAlias = (
     Volume | Micrograph | TrainingImages | Images | Mapping[Axis, Images]
 )
-# Array axes that run along each direction.
-Orientation: TypeAlias = Mapping[Axis, tuple[int, ...]]
 
-IN_3D: Orientation = {"z": (0,), "y": (1,), "x": (2,)}
 ISOTROPIC: Orientation = dict.fromkeys(AXES, (0, 1))
-SEEN_ALONG: dict[Axis, Orientation] = {
-    "z": {"y": (0,), "x": (1,)},
-    "y": {"z": (0,), "x": (1,)},
-    "x": {"z": (0,), "y": (1,)},
-}
 MAX_SLICES = 16
 MAX_BLOCKS = 8
 # Edge of the blocks of the truth on which 3-D metrics are measured.
@@ -55,7 +54,7 @@ class Sample:
         return self.values.size
 
     def read(self) -> NDArray[Any]:
-        """The values; same interface as `sampling.Part`."""
+        """The values; same interface as `Part`."""
         return self.values
 
 
@@ -64,7 +63,7 @@ Group: TypeAlias = tuple[Sample, ...]
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Real samples, and what they are cut into for the noise floor.
+    """Real samples, and the pieces of them that give the noise floor.
 
     Attributes
     ----------

@@ -15,12 +15,11 @@ from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.fractions import Histogram, histogram_distance
-from napari_slicegan.metrics.sampling import blocks_of, sections_of
+from napari_slicegan.metrics.stored_volume import blocks_of, sections_of
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.reference import Group, Reference, Sample
-    from napari_slicegan.metrics.sampling import Part
-    from napari_slicegan.metrics.stored_volume import AnyVolume
+    from napari_slicegan.metrics.stored_volume import AnyVolume, Part
 
 # Input of a metric from the values: an indicator or a channel.
 Component: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
@@ -235,17 +234,14 @@ def _metric_row(
 
 @dataclass(frozen=True)
 class RealValues:
-    """Values of one channel of the real images.
+    """Values of one channel of the real images, pooled.
 
     Attributes
     ----------
-    histogram, mean
-        Of all samples, pooled.
     spread
-        Standard deviation, which distances are relative to; 1 without contrast, where
-        there is no other scale than that of the values.
+        Standard deviation, the unit of distances; 1 for images without contrast.
     floor
-        Mean distance between pieces, relative to the spread; None if there are none.
+        Mean distance between pieces, in units of the spread; None without pieces.
     """
 
     histogram: Histogram

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.metrics.reference import (
-    SEEN_ALONG,
     Group,
     Source,
     reference_of,
     views_of,
 )
+from napari_slicegan.metrics.stored_volume import SEEN_ALONG
 from napari_slicegan.report.text import (
     FAR_FLOORS,
     distance_in_floors,

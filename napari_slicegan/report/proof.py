@@ -18,7 +18,6 @@ from napari_slicegan.metrics.crops import Channels, cut, random_places
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
 from napari_slicegan.metrics.novelty import diversity, memorisation
 from napari_slicegan.metrics.reference import (
-    IN_3D,
     ISOTROPIC,
     Group,
     Source,
@@ -28,6 +27,7 @@ from napari_slicegan.metrics.reference import (
 )
 from napari_slicegan.metrics.representativity import WANTED, representativity
 from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, RealPatches
+from napari_slicegan.metrics.stored_volume import IN_3D
 from napari_slicegan.metrics.transport import has_taufactor, tortuosity_factor
 from napari_slicegan.report.text import (
     FAR_FLOORS,

@@ -19,7 +19,7 @@ from napari_slicegan.directions import (
     measure_effects,
     sweep,
 )
-from napari_slicegan.metrics.connectivity import percolating_fraction
+from napari_slicegan.metrics.transport import percolating_fraction
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
 FRACTION = ["phase_fraction"]

@@ -35,21 +35,6 @@ def mean_product(values: NDArray[Any], r: int, axis: int) -> float:
     return float((moved[: len(moved) - r] * moved[r:]).mean())
 
 
-def test_stripes() -> None:
-    # Stripes 3 wide with period 8, 8 of them: along x, S2(r) = (3 - r) / 8 up to 2,
-    # 0 at 3..5, (r - 5) / 8 at 6..8 times the share of pairs that remain.
-    stripes = np.tile(np.arange(64) % 8 < 3, (5, 6, 1))
-    s2 = two_point_correlation(stripes, 8, axis=2)
-    starts = np.arange(64)
-    for r, value in enumerate(s2):
-        hits = [(s % 8 < 3) and ((s + r) % 8 < 3) for s in starts[: 64 - r]]
-        assert value == pytest.approx(np.mean(hits), abs=1e-15)
-    assert s2[0] == 3 / 8
-    assert s2[3] == s2[4] == s2[5] == 0
-    # across: every pair along z lies in the same column, S2 = phi = 3/8
-    np.testing.assert_array_equal(two_point_correlation(stripes, 4, axis=0), 3 / 8)
-
-
 def test_overlapping_discs() -> None:
     density, radius = 0.004, 6
     outside, disc = overlapping_discs((1200, 1200), radius, density)

@@ -7,16 +7,8 @@ import pytest
 
 from napari_slicegan.metrics.fractions import (
     histogram_distance,
-    phase_fractions,
     slice_fractions,
 )
-
-
-def test_fractions_of_a_block_in_a_box() -> None:
-    labels = np.zeros((4, 5, 10), dtype=np.uint8)
-    labels[:2, :, :4] = 7
-    # 2 * 5 * 4 of 200 voxels; the label 3 does not occur
-    assert phase_fractions(labels, (0, 3, 7)) == {0: 0.8, 3: 0.0, 7: 0.2}
 
 
 def test_slices_of_a_block_in_a_box() -> None:
@@ -26,13 +18,6 @@ def test_slices_of_a_block_in_a_box() -> None:
     np.testing.assert_allclose(slice_fractions(labels, 7, 0), [0.4, 0.4, 0, 0])
     np.testing.assert_allclose(slice_fractions(labels, 7, 1), [0.2] * 5)
     np.testing.assert_allclose(slice_fractions(labels, 7, 2), [0.5] * 4 + [0] * 6)
-
-
-def test_spread_between_planes_of_independent_voxels() -> None:
-    labels = np.random.default_rng(0).random((400, 30, 30)) < 0.2
-    # binomial: sqrt(0.2 * 0.8 / 900) = 0.01333; 400 planes tell it to 3.5 %
-    sd = slice_fractions(labels, True, 0).std()
-    assert sd == pytest.approx(0.01333, rel=0.12)
 
 
 RNG = np.random.default_rng(0)

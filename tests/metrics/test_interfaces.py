@@ -45,6 +45,8 @@ def test_against_single_pairs() -> None:
 def test_single_plane_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at least two voxels .* \(1, 4, 4\)"):
         interface_density(np.zeros((1, 4, 4)))
+    with pytest.raises(ValueError, match=r"at least two voxels .* \(1, 4, 4\)"):
+        triple_phase_boundary(np.zeros((1, 4, 4), int))
 
 
 def test_specific_surface_of_a_ball_is_known() -> None:
@@ -134,8 +136,3 @@ def test_a_tilted_ring() -> None:
     length = triple_phase_boundary(labels) * 80**3
     # 2 pi R, and up to 20 % more for the steps
     assert 1 <= length / (2 * np.pi * 30) <= 1.2
-
-
-def test_a_single_plane_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least two voxels .* \(1, 4, 4\)"):
-        triple_phase_boundary(np.zeros((1, 4, 4), int))

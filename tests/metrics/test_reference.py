@@ -23,7 +23,7 @@ def shapes(group: tuple[Sample, ...]) -> list[tuple[int, ...]]:
 
 
 def times_used(pieces: tuple[Sample, ...], whole: Any) -> Any:
-    """How many pieces cover each element, told by marking them in the original."""
+    """How many pieces cover each element: they are marked in the original."""
     used = np.zeros(whole.shape, dtype=int)
     for piece in pieces:
         before = piece.values.copy()
@@ -144,8 +144,6 @@ def test_references_that_do_not_fit() -> None:
     for source, message in BAD:
         with pytest.raises(ValueError, match=message):
             reference_of(source, VOLUME, 32)
-
-
-def test_voxel_sizes_may_differ_by_one_percent() -> None:
-    micrograph = Micrograph.from_array(labels(64, 64), "phases", 10.05)
-    assert reference_of(micrograph, VOLUME, 32).samples
+    # Voxel sizes may differ by 1 %.
+    near = Micrograph.from_array(labels(64, 64), "phases", 10.05)
+    assert reference_of(near, VOLUME, 32).samples

@@ -91,9 +91,6 @@ def test_refused() -> None:
     for first, second, value_range, words in rows:
         with pytest.raises(ValueError, match=words):
             structural_similarity(np.zeros(first), np.zeros(second), value_range)
-
-
-def test_overlap_of_different_shapes_is_refused() -> None:
-    """Also where numpy would repeat one of them."""
+    # Also where numpy would repeat one of them.
     with pytest.raises(ValueError, match=r"same shape; got \(4, 4\) and \(1, 4\)"):
         luminance_overlap(np.zeros((4, 4)), np.zeros((1, 4)))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import convolve, gaussian_filter
-from scipy.stats import wasserstein_distance
 
 from napari_slicegan.metrics.sliced_wasserstein import (
     RealPatches,
@@ -37,15 +36,6 @@ def doubled(image: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     spread = np.zeros(shape)
     spread[::2, ::2] = image
     return np.asarray(convolve(spread, 4 * KERNEL, mode="mirror"))
-
-
-def test_one_dimension_is_the_wasserstein_distance() -> None:
-    first = np.asarray(rng(1).normal(0, 1, (500, 1)), np.float32)
-    second = np.asarray(rng(2).gamma(2, 1, (500, 1)), np.float32)
-    expected = wasserstein_distance(first[:, 0], second[:, 0])
-    lines = np.array([[1.0], [-1.0], [1.0]])
-    assert projected_distance(first, second, lines) == pytest.approx(expected, rel=1e-5)
-    assert projected_distance(first, first, lines) == 0
 
 
 def test_moved_gaussian() -> None:

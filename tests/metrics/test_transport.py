@@ -1,3 +1,5 @@
+"""Percolation, checked by flooding, and diffusion through layers."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -7,7 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.transport import effective_diffusivity, tortuosity_factor
+from napari_slicegan.metrics.transport import (
+    effective_diffusivity,
+    percolating_fraction,
+    tortuosity_factor,
+)
 
 solved = pytest.mark.skipif(
     importlib.util.find_spec("taufactor") is None, reason="taufactor not installed"
@@ -26,7 +32,7 @@ def test_straight_channels_have_no_tortuosity() -> None:
     open_layers = layers()
     for axis in (1, 2):
         diffusivity = effective_diffusivity(open_layers, axis)
-        # D_eff / D_0 is the share of open layers
+        # D_eff / D_0 is the fraction of open layers
         assert diffusivity == pytest.approx(0.5, abs=0.01)
         assert tortuosity_factor(0.5, diffusivity) == pytest.approx(1, abs=0.02)
 
@@ -41,3 +47,57 @@ def test_without_taufactor_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"taufactor.*napari-slicegan\[metrics\]"):
         effective_diffusivity(layers(), 1)
+
+
+def flooded_share(indicator: NDArray[np.bool_], axis: int) -> float:
+    """Slow reference: grow from one face by single voxels, then from the other."""
+    moved = np.moveaxis(indicator, axis, 0)
+
+    def flood(start: int) -> NDArray[np.bool_]:
+        wet = np.zeros_like(moved)
+        wet[start] = moved[start]
+        while True:
+            grown = wet.copy()
+            for along in range(moved.ndim):
+                first: list[slice] = [slice(None)] * moved.ndim
+                second = list(first)
+                first[along], second[along] = slice(1, None), slice(None, -1)
+                grown[tuple(first)] |= wet[tuple(second)]
+                grown[tuple(second)] |= wet[tuple(first)]
+            grown &= moved
+            if (grown == wet).all():
+                return wet
+            wet = grown
+
+    return float((flood(0) & flood(-1)).sum() / indicator.sum())
+
+
+def test_column_and_ball() -> None:
+    indicator = np.zeros((10, 12, 14), dtype=bool)
+    indicator[:, 2:4, 2:5] = True  # 60 voxels from face to face along z
+    indicator[4:6, 6:11, 8:12] = True  # 40 voxels that touch no face
+    assert percolating_fraction(indicator, 0) == 60 / 100
+    assert percolating_fraction(indicator, 1) == 0
+    assert percolating_fraction(indicator, 2) == 0
+    assert percolating_fraction(np.ones((3, 4, 5), dtype=bool), 1) == 1
+    assert percolating_fraction(np.zeros((3, 4, 5), dtype=bool), 1) == 0
+
+
+def test_edges_do_not_connect() -> None:
+    stairs = np.eye(8, dtype=bool)
+    assert percolating_fraction(stairs, 0) == 0
+    stairs |= np.eye(8, k=1, dtype=bool)
+    assert percolating_fraction(stairs, 0) == 1
+
+
+def test_against_flooding() -> None:
+    # near the threshold of site percolation, 0.3116 on a cubic lattice
+    indicator = np.random.default_rng(3).random((14, 15, 16)) < 0.32
+    for axis in range(3):
+        expected = flooded_share(indicator, axis)
+        assert percolating_fraction(indicator, axis) == pytest.approx(expected)
+
+
+def test_labels_are_refused() -> None:
+    with pytest.raises(ValueError, match="bool array"):
+        percolating_fraction(np.ones((3, 3, 3)), 0)  # type: ignore[arg-type]

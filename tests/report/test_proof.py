@@ -12,7 +12,8 @@ import pytest
 
 from napari_slicegan.config import AXES
 from napari_slicegan.data.transforms import ScaleMinMax
-from napari_slicegan.metrics.reference import IN_3D, Sample, reference_of, views_of
+from napari_slicegan.metrics.reference import Sample, reference_of, views_of
+from napari_slicegan.metrics.stored_volume import IN_3D
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.proof import (
     NO_TAUFACTOR,

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from napari_slicegan.metrics import lines
-from napari_slicegan.metrics.chords import chord_lengths, lineal_path, mean_chord_length
-from napari_slicegan.metrics.correlation import two_point_correlation
+from napari_slicegan.metrics.lines import chord_lengths, lineal_path, mean_chord_length
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,15 +58,6 @@ def test_lineal_path_of_independent_voxels() -> None:
     # phi^(r + 1)
     expected = 0.6 ** np.arange(1, 12)
     np.testing.assert_allclose(lineal_path(indicator, 10, 1), expected, atol=0.002)
-
-
-def test_lineal_path_and_two_point_correlation() -> None:
-    indicator = RNG.random((20, 21, 22)) < 0.7
-    for axis in range(3):
-        path = lineal_path(indicator, 8, axis)
-        s2 = two_point_correlation(indicator, 8, axis)
-        np.testing.assert_allclose(path[:2], s2[:2])  # the same for 0 and 1
-        assert (path[2:] < s2[2:]).all()
 
 
 @pytest.mark.parametrize("shape", [(6, 7, 30)])
