@@ -28,13 +28,16 @@ def test_a_finished_run_is_resumed_with_as_many_steps_again(run: Path) -> None:
     assert trainer.config.training.minutes is None
 
 
-def test_a_run_at_its_time_limit_gets_the_minutes_of_the_panel(run: Path) -> None:
+def test_a_run_at_its_time_limit_gets_what_the_panel_sets(
+    run: Path,
+) -> None:
     folder = RunFolder.open(run)
-    folder.write_config(folder.config().changed(minutes=1e-6, steps=100))
+    folder.write_config(folder.config().changed(minutes=1e-6, steps=100, device="auto"))
     elapsed = folder.load_checkpoint()["elapsed_s"] / 60
-    trainer = EarlierRun(run, minutes=2.5).trainer()
-    assert trainer.config.training.minutes == pytest.approx(elapsed + 2.5)
-    assert trainer.config.training.steps == 100
+    training = EarlierRun(run, minutes=2.5, device="cpu").trainer().config.training
+    assert training.minutes == pytest.approx(elapsed + 2.5)
+    assert training.steps == 100
+    assert training.device == "cpu"
 
 
 def test_a_run_that_was_stopped_keeps_its_limits(run: Path) -> None:
@@ -44,26 +47,11 @@ def test_a_run_that_was_stopped_keeps_its_limits(run: Path) -> None:
     assert EarlierRun(run, minutes=1).trainer().config == config
 
 
-def test_the_device_of_the_panel_is_used_if_one_is_chosen(run: Path) -> None:
-    folder = RunFolder.open(run)
-    folder.write_config(folder.config().changed(device="auto"))
-    assert EarlierRun(run, device="cpu").trainer().config.training.device == "cpu"
-
-
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is not a run folder"):
-        EarlierRun(tmp_path).trainer()
-
-
 @pytest.mark.parametrize(
     ("error", "words"),
     [
         (ValueError("Expected this,\n got that; do so."), "this, got that; do so."),
         (MemoryError(), "lower 'Generator batch size'"),
-        (
-            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
-            "lower 'Generator batch size",
-        ),
         (OSError(28, "No space left on device", "/a/b"), "No space left on device (/a"),
         (KeyError("x"), "KeyError"),
     ],

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
@@ -55,26 +54,23 @@ def make_worker(
 def test_all_steps_are_reported_in_order_on_the_main_thread(
     qtbot: QtBot, make_worker: MakeWorker, tmp_path: Path
 ) -> None:
-    worker, log = make_worker(steps=12)
-    with qtbot.waitSignal(worker.finished, timeout=LONG):
-        worker.start()
-    assert log.steps == list(range(1, 13))
-    assert log.results == [FinishReason.STEPS]
-    assert log.threads == {threading.main_thread()}
-    # The folder is written before the end is reported.
-    assert RunFolder.open(tmp_path / "run").history()[-1]["step"] == "12"
-
-
-def test_messages_are_fewer_than_steps(qtbot: QtBot, make_worker: MakeWorker) -> None:
+    before = {*threading.enumerate()}
     worker, log = make_worker(steps=60)
     messages: list[object] = []
     worker.yielded.connect(messages.append)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
-    elapsed = log.reports[-1].elapsed_s
-    # The prepared run, one each 0.1 s, and what was left at the end.
-    assert len(messages) <= 3 + elapsed / 0.1
-    assert len(log.reports) == 60
+    assert log.steps == list(range(1, 61))
+    assert log.results == [FinishReason.STEPS]
+    assert log.threads == {threading.main_thread()}
+    # The prepared run, one message per 0.1 s, and the last steps.
+    assert len(messages) <= 3 + log.reports[-1].elapsed_s / 0.1
+    # The folder is written before the end is reported.
+    assert RunFolder.open(tmp_path / "run").history()[-1]["step"] == "60"
+    assert worker.wait(10)
+    assert worker.is_over
+    started = {*threading.enumerate()} - before
+    qtbot.waitUntil(lambda: not any(each.is_alive() for each in started), timeout=LONG)
 
 
 def test_stop_ends_after_the_step_and_saves_it(
@@ -117,7 +113,7 @@ def test_a_pause_waits_and_is_no_training_time(
     # All that was done is reported, and nothing more is done.
     at_pause = trainer.step
     assert log.steps[-1] == at_pause
-    pause_s = 3.0
+    pause_s = 1.5
     qtbot.wait(round(1000 * pause_s))
     assert trainer.step == at_pause
     del trainer
@@ -150,8 +146,8 @@ def test_memory_comes_back_although_the_worker_is_kept(
 
     def watch(value: object) -> None:
         if isinstance(value, PreparedRun):
-            game = value.trainer.gan
-            objects = (value.trainer, game, *game.generator.parameters())
+            gan = value.trainer.gan
+            objects = (value.trainer, gan, *gan.generator.parameters())
             watched.extend(weakref.ref(each) for each in objects)
 
     worker.yielded.connect(watch)
@@ -162,21 +158,13 @@ def test_memory_comes_back_although_the_worker_is_kept(
     assert [ref() for ref in watched if ref() is not None] == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        # superqt drops a RuntimeError silently, and `finished` with it.
-        (RuntimeError("CUDA out of memory"), "lower 'Generator batch size'"),
-        (ValueError("Expected a; got b; do c."), "Expected a; got b; do c."),
-    ],
-)
 def test_an_error_is_one_sentence_and_leaves_no_network(
     qtbot: QtBot,
     make_worker: MakeWorker,
     monkeypatch: pytest.MonkeyPatch,
-    fault: Exception,
-    words: str,
 ) -> None:
+    # superqt drops a RuntimeError silently, and `finished` with it.
+    fault = RuntimeError("CUDA out of memory")
     whole = AdversarialStep.step
 
     def step(self: AdversarialStep, *args: Any) -> Any:
@@ -188,9 +176,9 @@ def test_an_error_is_one_sentence_and_leaves_no_network(
     worker, log = make_worker(steps=30)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
-    (told,) = log.faults
-    assert isinstance(told, WorkFailed)
-    assert words in str(told)
+    (reported,) = log.faults
+    assert isinstance(reported, WorkFailed)
+    assert "lower 'Generator batch size'" in str(reported)
     assert log.results == []
     assert log.steps == [1, 2, 3, 4, 5]
     # The traceback would hold the frames, and those the networks.
@@ -198,33 +186,3 @@ def test_an_error_is_one_sentence_and_leaves_no_network(
     gc.collect()
     assert log.trainer is not None
     assert log.trainer() is None
-
-
-def test_what_was_saved_before_a_fault_is_kept(
-    qtbot: QtBot,
-    make_worker: MakeWorker,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    def finite(self: AdversarialStep) -> torch.Tensor:
-        if self.averaged.n_updates > 3:
-            raise RuntimeError("broken")
-        return torch.tensor(True)
-
-    monkeypatch.setattr(AdversarialStep, "is_finite", finite)
-    worker, _ = make_worker(steps=30, checkpoint_minutes=1e-9)
-    with qtbot.waitSignal(worker.finished, timeout=LONG):
-        worker.start()
-    # Not the step in which it happened.
-    assert RunFolder.open(tmp_path / "run").load_checkpoint()["step"] == 3
-
-
-def test_no_thread_stays(qtbot: QtBot, make_worker: MakeWorker) -> None:
-    before = {*threading.enumerate()}
-    worker, _ = make_worker(steps=5)
-    with qtbot.waitSignal(worker.finished, timeout=LONG):
-        worker.start()
-    assert worker.wait(10)
-    assert worker.is_over
-    left = {*threading.enumerate()} - before
-    qtbot.waitUntil(lambda: not any(each.is_alive() for each in left), timeout=LONG)

@@ -16,7 +16,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.explore.jobs import FitRequest
 from tests._qt.exploring import LONG, open_run
-from tests._qt.whole_window import WAYS, assert_no_thread_works, dock
+from tests._qt.whole_window import assert_no_thread_works, close_viewer, dock
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -26,9 +26,7 @@ pytestmark = pytest.mark.qt
 ENDLESS = FitRequest("block1", 2, 200_000, (), 24)
 
 
-@pytest.mark.parametrize("way", WAYS)
 def test_closing_ends_a_fit_and_a_volume(
-    way: str,
     make_napari_viewer_proxy: Any,
     toy_run: Path,
     qtbot: QtBot,
@@ -45,7 +43,7 @@ def test_closing_ends_a_fit_and_a_volume(
     qtbot.waitUntil(lambda: panel.task.progress.value() > 0, timeout=LONG)
     panel.set_value(replace(panel.value(), size=(400, 400, 400)))
     assert panel.live.is_busy
-    WAYS[way](viewer, widget)
+    close_viewer(viewer, widget)
     assert not panel.task.is_busy
     assert not panel.live.is_busy
     assert_no_thread_works(before)
@@ -64,11 +62,11 @@ from tests._qt.explore.test_closing import ENDLESS
 viewer, widget = open_window(WindowStart())
 widget.show_panel("Explore")
 panel = widget.explore
-told = []
+started = []
 
 def fit(*properties):
-    if not told:
-        told.append(True)
+    if not started:
+        started.append(True)
         panel.fit_form.set_value(ENDLESS)
         panel.fit()
         panel.form.seed.set_value(3)
@@ -79,7 +77,7 @@ panel.set_run(sys.argv[1])
 napari.run()
 pool = QThreadPool.globalInstance()
 assert pool.waitForDone(10_000)
-assert told and not panel.task.is_busy
+assert started and not panel.task.is_busy
 print("ended")
 """
 

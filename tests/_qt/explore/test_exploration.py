@@ -40,13 +40,11 @@ def test_reset_keeps_the_sample() -> None:
     assert moved.reset() == Exploration(5, (9, 8, 7), strengths=(0.0, 0.0))
 
 
-def test_a_preview_is_whole_on_a_fast_machine() -> None:
+def test_previews_are_as_large_as_the_machine_is_fast() -> None:
     # 0.12 s at this speed are 64^3 voxels.
     speed = 64**3 / 0.12
     assert preview_size((64, 64, 64), speed * 1.001) == (64, 64, 64)
     assert preview_size((128, 128, 128), speed * 1.001) == (64, 64, 64)
     assert preview_size((256, 128, 64), speed / 8 * 1.001) == (64, 32, 16)
-
-
-def test_a_preview_is_never_larger_than_the_volume() -> None:
+    # The smallest edge is 16, or that of the volume.
     assert preview_size((500, 40, 7), 1.0) == (16, 16, 7)

@@ -38,8 +38,10 @@ class Taker(DropTarget, QWidget):
 @pytest.mark.parametrize(
     ("urls", "taken"),
     [
-        (["file:///a/run", "file:///a/b.tif"], [[Path("/a/run"), Path("/a/b.tif")]]),
-        (["https://example.org/b.tif", "file:///a.tif"], [[Path("/a.tif")]]),
+        (
+            ["file:///a/run", "https://example.org/b.tif", "file:///a/b.tif"],
+            [[Path("/a/run"), Path("/a/b.tif")]],
+        ),
         (["https://example.org/b.tif"], []),
     ],
 )
