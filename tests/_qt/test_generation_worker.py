@@ -1,4 +1,4 @@
-"""Generation workers: shares, the volume, and how they are ended."""
+"""Generation workers: progress, results and ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.qt
 LONG = 60_000
 
 
-class Shares:
+class Work:
     """Work that reports its progress and notes its end."""
 
     def __init__(self) -> None:
@@ -39,23 +39,23 @@ class Shares:
             self.closed.set()
 
 
-def test_generation_yields_shares_and_returns_the_volume(
+def test_generation_yields_progress_and_returns_the_volume(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "REPORT_INTERVAL_S", -1)
-    shares = Shares()
-    worker = GenerationWorker(shares.run, 4)
+    work = Work()
+    worker = GenerationWorker(work.run, 4)
     log = Log(worker)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
     assert log.reports == [0, 0.25, 0.5, 0.75]
     assert log.results == ["volume"]
-    assert shares.closed.is_set()
+    assert work.closed.is_set()
 
 
 def test_messages_are_fewer_than_tiles(qtbot: QtBot) -> None:
     # An endless stream of messages would leave the window no time for anything else.
-    worker = GenerationWorker(Shares().run, 10_000)
+    worker = GenerationWorker(Work().run, 10_000)
     log = Log(worker)
     started = time.monotonic()
     with qtbot.waitSignal(worker.finished, timeout=LONG):
@@ -65,7 +65,7 @@ def test_messages_are_fewer_than_tiles(qtbot: QtBot) -> None:
 
 
 def test_join_hears_the_last_words(qtbot: QtBot) -> None:
-    worker = GenerationWorker(Shares().run, 10**9)
+    worker = GenerationWorker(Work().run, 10**9)
     log = Log(worker)
     worker.start()
     worker.quit()
@@ -89,8 +89,8 @@ def test_join_gives_up_in_time(qtbot: QtBot) -> None:
 
 
 def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> None:
-    shares = Shares()
-    worker = GenerationWorker(shares.run, 10**9)
+    work = Work()
+    worker = GenerationWorker(work.run, 10**9)
     log = Log(worker)
     worker.start()
     qtbot.waitUntil(lambda: len(log.reports) > 1, timeout=LONG)
@@ -99,7 +99,7 @@ def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> Non
     assert worker.wait(10)
     assert log.results == []
     assert "aborted" in log.said
-    assert shares.closed.is_set()
+    assert work.closed.is_set()
 
 
 def test_a_fault_after_the_work_was_cancelled_is_not_reported(qtbot: QtBot) -> None:

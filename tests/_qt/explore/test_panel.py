@@ -18,6 +18,7 @@ from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.jobs import GradeRequest, SweepRequest
 from napari_slicegan._qt.explore.panel import ExplorePanel
+from napari_slicegan._qt.explore.source import ExploreSource
 from napari_slicegan.directions import load_directions, reproduce
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.regions import Box, ramp
@@ -285,3 +286,38 @@ def test_a_generator_that_is_loaded_beside_work_is_taken_when_that_has_ended(
     assert panel.trained is panel.source.value()
     assert panel.found is None
     assert panel.message.text() == ""
+
+
+@pytest.fixture
+def source(qtbot: QtBot) -> Iterator[ExploreSource]:
+    source = ExploreSource()
+    qtbot.addWidget(source)
+    yield source
+    assert join(source.end_work(), 60)
+
+
+def test_the_run_of_the_other_tabs_is_loaded_when_the_panel_is_shown(
+    source: ExploreSource, toy_run: Path, qtbot: QtBot
+) -> None:
+    assert not source.run_button.isEnabled()
+    source.offer(toy_run)
+    assert source.run_button.isEnabled()
+    assert not source.is_loading
+    with qtbot.waitSignal(source.changed, timeout=LONG):
+        source.show()
+    qtbot.waitUntil(lambda: source.value() is not None, timeout=LONG)
+    assert source.facts.toolTip() == str(toy_run)
+
+
+def test_a_run_without_a_generator_is_an_error_only_when_requested(
+    source: ExploreSource, tmp_path: Path, qtbot: QtBot
+) -> None:
+    source.offer(tmp_path)
+    failures: list[str] = []
+    source.failed.connect(failures.append)
+    source.show()
+    assert not source.is_loading
+    with qtbot.waitSignal(source.failed, timeout=LONG):
+        source.run_button.click()
+    (sentence,) = failures
+    assert "Expected a run folder" in sentence
