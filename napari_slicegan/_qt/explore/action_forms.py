@@ -43,13 +43,9 @@ class ActionForm(QWidget, Generic[Request]):
     """
 
     def __init__(
-        self,
-        request: Request,
-        widgets: Sequence[Any],
-        *buttons: QPushButton,
-        parent: QWidget | None = None,
+        self, request: Request, widgets: Sequence[Any], *buttons: QPushButton
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self.button = buttons[0]
         self.setObjectName(f"{self.button.objectName()}_form")
         self._type = type(request)
@@ -100,7 +96,7 @@ def set_choices(box: ComboBox, choices: Sequence[Any]) -> None:
 class FitForm(ActionForm[FitRequest]):
     """Edits a `FitRequest`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self) -> None:
         self.guided: Container[CheckBox] = Container(
             name="guided", label="Guided by", labels=False
         )
@@ -133,7 +129,6 @@ class FitForm(ActionForm[FitRequest]):
             button(
                 "fit", "Find directions", "Fit directions and measure their effects."
             ),
-            parent=parent,
         )
 
     def set_choices(self, blocks: Sequence[str], titles: Mapping[str, str]) -> None:
@@ -152,7 +147,7 @@ class FitForm(ActionForm[FitRequest]):
 class SweepForm(ActionForm[SweepRequest]):
     """Edits a `SweepRequest`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self) -> None:
         self.direction = ComboBox(name="name", label="Direction")
         self.save_button = button(
             "save_sweep",
@@ -170,14 +165,13 @@ class SweepForm(ActionForm[SweepRequest]):
             ],
             button("sweep", "Sweep", "Adds a layer with a slider for the strength."),
             self.save_button,
-            parent=parent,
         )
 
 
 class GradeForm(ActionForm[GradeRequest]):
     """Edits a `GradeRequest`; plots the target beside the measured property."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self) -> None:
         self.direction = ComboBox(name="direction", label="By direction")
         self.measured = ComboBox(name="measured", label="Property")
         ends: dict[str, Any] = {"min": 0.0, "max": 1e4, "step": 0.001}
@@ -203,7 +197,6 @@ class GradeForm(ActionForm[GradeRequest]):
                 "Varies the strength of the direction along the axis until the "
                 "property follows the target.",
             ),
-            parent=parent,
         )
         # children
         self.plot = SmallPlot(PLOT_SIZE, with_axes=True)

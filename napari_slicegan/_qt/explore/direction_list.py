@@ -77,8 +77,8 @@ class DirectionRow(QFrame):
     renamed = Signal(str)
     example_requested = Signal()
 
-    def __init__(self, row: Row, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, row: Row) -> None:
+        super().__init__()
         self.setObjectName("direction_row")
         self._name = row.name
         # children
@@ -150,8 +150,8 @@ class DirectionsBox(QGroupBox):
     example_requested = Signal(int)
     """Index of the direction whose example is requested."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Directions", parent)
+    def __init__(self) -> None:
+        super().__init__("Directions")
         self.setObjectName("directions")
         # children
         self.sentence = MessageLine("directions_sentence")
@@ -162,9 +162,7 @@ class DirectionsBox(QGroupBox):
         self.undo_button = button("undo", "Undo")
         self.redo_button = button("redo", "Redo")
         self.reset_button = button(
-            "reset",
-            "Reset",
-            "Strengths 0, truncation 1, region: the whole volume.",
+            "reset", "Reset", "Strengths 0, truncation 1, region: the whole volume."
         )
         self.load_button = button(
             "load_directions", "Load...", "Load named directions."

@@ -43,10 +43,7 @@ class Exploration:
     def reset(self) -> Exploration:
         """Return the same sample without edits."""
         return replace(
-            self,
-            truncation=1.0,
-            region=None,
-            strengths=(0.0,) * len(self.strengths),
+            self, truncation=1.0, region=None, strengths=(0.0,) * len(self.strengths)
         )
 
 

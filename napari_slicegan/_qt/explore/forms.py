@@ -43,8 +43,8 @@ class BoxForm(QWidget):
     value_changed = Signal()
     draw_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         # children
         self.low, self.high = (
             {axis: number_box(f"box_{end}_{axis}", 0, MAX_VOXELS) for axis in AXES}
@@ -97,8 +97,8 @@ class RampForm(QWidget):
 
     value_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         # children
         self.axis = choice_box("ramp_axis", AXES)
         self.first, self.last = (
@@ -140,8 +140,8 @@ class RegionForm(QWidget):
 
     value_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("region_form")
         self._size: Size = (0, 0, 0)
         # children
@@ -201,8 +201,8 @@ class ExplorationForm(QWidget):
 
     value_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("exploration_form")
         # children
         self.seed = SeedEditor("sample")

@@ -55,8 +55,8 @@ class ExplorePanel(DropTarget, QWidget):
     """Properties of a whole volume: key of ``PROPERTIES`` -> value."""
     failed = Signal(str)
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.setObjectName("explore_panel")
         self.setAcceptDrops(True)
         self._viewer = viewer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_slicegan._qt.volume.generator_source import GeneratorSource
 from napari_slicegan._qt.widgets.basics import button
@@ -21,8 +21,8 @@ GENERATOR = "generator.safetensors"
 class ExploreSource(GeneratorSource):
     """Holds a generator; loads the latest run when it is first shown."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._offered: Path | None = None
         # children
         self.sample_button = button(

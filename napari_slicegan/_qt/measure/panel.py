@@ -88,8 +88,8 @@ PLOT_SIZE = (320, 180)
 class MeasureTable(QWidget):
     """Shows a `Proof`: verdict per metric, with an explanation of the selected one."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("measure_table")
         self._proof: Proof | None = None
         self._curves: list[Row] = []
@@ -200,8 +200,8 @@ class MeasurePanel(QWidget):
     """The `Proof`."""
     failed = Signal(str)
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.setObjectName("measure_panel")
         # The viewer behind napari's proxy, whose layers never compare equal.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)

@@ -52,14 +52,12 @@ def button(name: str, text: str, tip: str = "") -> QPushButton:
     return made
 
 
-def number_box(
-    name: str, low: int, high: int, value: int | None = None, tip: str = ""
-) -> QSpinBox:
+def number_box(name: str, low: int, high: int, tip: str = "") -> QSpinBox:
     """Return an input for a whole number; emits when editing ends."""
     box = QSpinBox()
     box.setObjectName(name)
     box.setRange(low, high)
-    box.setValue(low if value is None else value)
+    box.setValue(low)
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
     return box
@@ -72,13 +70,11 @@ def decimal_box(
     value: float,
     *,
     step: float = 0.1,
-    decimals: int = 2,
     tip: str = "",
 ) -> QDoubleSpinBox:
     """Return an input for a decimal number; emits when editing ends."""
     box = QDoubleSpinBox()
     box.setObjectName(name)
-    box.setDecimals(decimals)
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setValue(value)
@@ -119,8 +115,8 @@ def rgb_image(rgb: NDArray[np.uint8]) -> QImage:
 class MessageLine(QLabel):
     """Line for errors, warnings and notes; hidden while empty."""
 
-    def __init__(self, name: str = "message", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str = "message") -> None:
+        super().__init__()
         self.setObjectName(name)
         self._colours: tuple[str, str] | None = None
         self.setWordWrap(True)
@@ -223,10 +219,8 @@ class Section(QWidget):
         Layout of the inputs below it.
     """
 
-    def __init__(
-        self, title: str, content: QLayout, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str, content: QLayout) -> None:
+        super().__init__()
         self._title = title
         # children
         self.heading = QPushButton()
@@ -264,8 +258,8 @@ class SeedEditor(QWidget):
 
     value_changed = Signal()
 
-    def __init__(self, what: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, what: str) -> None:
+        super().__init__()
         # children
         tip = f"Random seed: the same seed gives the same {what}."
         self.box = number_box("seed", 0, MAX_SEED, tip=tip)

@@ -43,8 +43,8 @@ class FieldEditor(QWidget):
 
     value_changed = Signal()
 
-    def __init__(self, *inputs: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, *inputs: QWidget) -> None:
+        super().__init__()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for each in inputs:
@@ -293,9 +293,8 @@ class FieldRows(QWidget):
         self,
         fields: Mapping[str, FieldInfo],
         editors: Mapping[str, FieldEditor] | None = None,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         # children
         given = editors or {}
         self.editors = {
@@ -359,9 +358,8 @@ class ConfigForm(QWidget):
         self,
         first: Sequence[str] = (),
         editors: Mapping[str, FieldEditor] | None = None,
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         self._config = RunConfig()
         # children
         fields: dict[str, dict[str, FieldInfo]] = {

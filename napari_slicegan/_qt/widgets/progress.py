@@ -86,8 +86,8 @@ class TaskRow(QWidget):
     cancelled = Signal()
     state_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("task")
         self._worker: GenerationWorker | None = None
         self._activity = Activity()

@@ -9,7 +9,7 @@ import pyqtgraph
 from numpy.typing import ArrayLike
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_slicegan._qt.train.curves import FOREGROUND
 from napari_slicegan._qt.widgets.basics import is_dark
@@ -31,14 +31,8 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         Label all ticks; otherwise only the lowest and the highest value.
     """
 
-    def __init__(
-        self,
-        size: tuple[int, int],
-        *,
-        with_axes: bool = False,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, size: tuple[int, int], *, with_axes: bool = False) -> None:
+        super().__init__()
         self._size = QSize(*size)
         policy = QSizePolicy.Policy.Expanding if with_axes else QSizePolicy.Policy.Fixed
         self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
