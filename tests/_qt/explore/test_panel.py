@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pytestqt.qtbot import QtBot
 
+    from napari_slicegan._qt.explore.jobs import Found
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.runtime.progress import Progress
@@ -47,9 +48,16 @@ def panel(viewer: Any, toy_run: Path, qtbot: QtBot) -> Iterator[ExplorePanel]:
     assert join(made.end_work(), 60)
 
 
+@pytest.fixture(scope="module")
+def directions(toy_run: Path) -> Found:
+    return jobs.fit(load_generator(toy_run), TOY_FIT, lambda fraction: None)
+
+
 @pytest.fixture
-def found(panel: ExplorePanel, qtbot: QtBot) -> ExplorePanel:
-    find(panel, TOY_FIT, qtbot)
+def found(panel: ExplorePanel, directions: Found, qtbot: QtBot) -> ExplorePanel:
+    """The panel with the directions that its button finds."""
+    panel.set_found(directions)
+    rest(panel, qtbot)
     return panel
 
 

@@ -40,7 +40,7 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     rest(panel, qtbot)
     assert viewer.layers["Explored"].data.shape == (64, 64, 64)
     panel.set_value(replace(panel.value(), size=SIZE))
-    find(panel, FitRequest("block2", 1, 300, ("phase_fraction",), 150), qtbot)
+    find(panel, FitRequest("block2", 1, 100, ("phase_fraction",), 60), qtbot)
     rows = panel.directions.rows
     assert [row.name.text() for row in rows] == ["phase fraction", "component 1"]
     found = panel.found
