@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,22 +22,22 @@ def made_on_cluster(
     has: Callable[[Block], bool],
     make: Callable[[Block], bool],
 ) -> Iterator[Block]:
-    """Have all blocks made by workers; yields each when it is there.
+    """Compute all blocks on the workers; yields each when it is finished.
 
     Parameters
     ----------
     address
         Of the scheduler, such as ``tcp://10.0.0.1:8786``.
     has
-        Whether a block is there already.
+        Whether a block exists already.
     make
-        Makes a block in the process of a worker. A block that a killed worker was at is
-        made again by another one; `make` must leave those that are there.
+        Makes a block in a worker process. The block of a killed worker is made again by
+        another one; `make` must leave existing blocks as they are.
 
     Raises
     ------
     ValueError
-        If there is no scheduler or no worker, or workers die again and again.
+        If there is no scheduler or no worker, or workers die repeatedly.
     """
     distributed = optional_package("distributed", "speaks to the cluster", "scale")
     with contextlib.ExitStack() as stack:
@@ -48,7 +47,7 @@ def made_on_cluster(
         except distributed.KilledWorker as error:
             raise ValueError(
                 "Expected workers that stay alive, got several that died at the same "
-                "block; give them more memory and the same command again to go on."
+                "block; give them more memory and repeat the command to resume."
             ) from error
 
 
@@ -60,7 +59,7 @@ def _connected(distributed: Any, address: str) -> Any:
     except (OSError, TimeoutError, ValueError) as error:
         raise ValueError(
             f"Expected a dask scheduler at {address}, got no answer; start one with "
-            "'dask scheduler' and say its address."
+            "'dask scheduler' and give its address."
         ) from error
     if not client.ncores():
         client.close()
@@ -79,58 +78,38 @@ def _made(
     make: Callable[[Block], bool],
 ) -> Iterator[Block]:
     """Blocks as they are finished; only some of them are at the scheduler at a time."""
-    order = tree.in_order()
     # Those that wait for others, and those that others wait for.
-    waiting: deque[Block] = deque()
-    flying: dict[Any, Block] = {}
+    waiting: list[Block] = []
     unfinished: set[Block] = set()
+    sent: dict[Any, Block] = {}
     finished = distributed.as_completed(loop=client.loop)
     limit = BLOCKS_PER_THREAD * sum(client.ncores().values())
 
-    def send(block: Block) -> None:
+    def send(block: Block) -> bool:
+        """Send a block if those that it is computed from are finished."""
+        if not unfinished.isdisjoint(tree.children(block)):
+            return False
         future = client.submit(make, block, pure=False)
-        flying[future] = block
+        sent[future] = block
         finished.add(future)
+        return True
 
-    for block in order:
+    def next_block() -> Block:
+        future = next(finished)
+        future.result()  # raises what was raised at the worker
+        block = sent.pop(future)
+        unfinished.discard(block)
+        waiting[:] = [other for other in waiting if not send(other)]
+        return block
+
+    for block in tree.in_order():
         if has(block):
             yield block
             continue
         unfinished.add(block)
-        if unfinished.isdisjoint(tree.children(block)):
-            send(block)
-        else:
+        if not send(block):
             waiting.append(block)
-        while len(flying) >= limit or len(waiting) > limit:
-            yield from _landed(finished, flying, unfinished)
-            _send_ready(tree, waiting, unfinished, send)
-    while flying:
-        yield from _landed(finished, flying, unfinished)
-        _send_ready(tree, waiting, unfinished, send)
-
-
-def _landed(
-    finished: Any, flying: dict[Any, Block], unfinished: set[Block]
-) -> Iterator[Block]:
-    """Wait for one block."""
-    future = next(finished)
-    # Raises what was raised at the worker.
-    future.result()
-    block = flying.pop(future)
-    unfinished.discard(block)
-    yield block
-
-
-def _send_ready(
-    tree: BlockTree,
-    waiting: deque[Block],
-    unfinished: set[Block],
-    send: Callable[[Block], None],
-) -> None:
-    """Send the blocks that wait for nothing any more."""
-    for _ in range(len(waiting)):
-        block = waiting.popleft()
-        if unfinished.isdisjoint(tree.children(block)):
-            send(block)
-        else:
-            waiting.append(block)
+        while len(sent) >= limit or len(waiting) > limit:
+            yield next_block()
+    while sent:
+        yield next_block()

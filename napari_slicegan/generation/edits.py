@@ -21,7 +21,6 @@ from napari_slicegan.generation.regions import Profile
 if TYPE_CHECKING:
     from napari_slicegan.generation.regions import Region
     from napari_slicegan.models import GeneratorNetwork, VolumeGenerator
-    from napari_slicegan.models.sizes import SizeRule
 
 LATENT = "latent"
 """Name of the latents where a block is expected."""
@@ -45,11 +44,6 @@ class Edit:
     offsets: Mapping[str, NDArray[np.float64]]
     region: Region | None = None
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether it changes nothing, anywhere."""
-        return not any(np.any(offset) for offset in self.offsets.values())
-
 
 def block_names(network: GeneratorNetwork) -> tuple[str, ...]:
     """Where edits may act: the latents and every block but the last, the output."""
@@ -65,11 +59,11 @@ class VolumeEdits:
     network
         The generator.
     edits
-        Those that add up.
+        Edits, which add up.
     size
         Voxels of the whole volume along z, y, x.
     periodic
-        Axes along which it repeats.
+        Axes along which the volume is periodic.
 
     Raises
     ------
@@ -85,7 +79,9 @@ class VolumeEdits:
         periodic: str = "",
     ) -> None:
         self._network = network
-        self._edits = [edit for edit in edits if not edit.is_nothing]
+        self._edits = [
+            edit for edit in edits if any(map(np.any, edit.offsets.values()))
+        ]
         self._periods = [
             voxels if axis in periodic else None
             for axis, voxels in zip("zyx", size, strict=True)
@@ -94,9 +90,9 @@ class VolumeEdits:
             check_fit(network, edit)
             if isinstance(edit.region, Profile) and edit.region.axis in periodic:
                 raise ValueError(
-                    "A periodic axis has no two ends between which an edit could "
-                    f"change, got a profile along {edit.region.axis}; choose another "
-                    "axis or make this one not periodic."
+                    "An edit cannot change along a periodic axis, got a profile along "
+                    f"{edit.region.axis}; choose another axis or make this one not "
+                    "periodic."
                 )
 
     def __bool__(self) -> bool:
@@ -114,46 +110,32 @@ class VolumeEdits:
         origin
             First latent position of the box along z, y, x.
         """
-        offsets = {
-            name: offset.to(latents)
-            for number, name in enumerate(block_names(self._network))
-            if (offset := self._offset(number, name, latents.shape[2:], origin))
-            is not None
-        }
+        offsets: dict[str, Tensor] = {}
+        for number, name in enumerate(block_names(self._network)):
+            places = self._places(number, latents.shape[2:], origin)
+            parts = [
+                edit.offsets[name][:, None, None, None]
+                * (1.0 if edit.region is None else edit.region.weights(*places))
+                for edit in self._edits
+                if name in edit.offsets
+            ]
+            if parts:
+                # [C, z, y, x], or broadcasting to it
+                offsets[name] = torch.from_numpy(sum(parts[1:], parts[0])).to(latents)
         if LATENT in offsets:
             latents = network.prepare_latents(latents) + offsets.pop(LATENT)
         made: Tensor = network(latents, offsets=offsets)
         return made
 
-    def _offset(
-        self, number: int, name: str, latents: Sequence[int], origin: Size
-    ) -> Tensor | None:
-        """Sum of what the edits add to one block, [C, z, y, x] or broadcasting so."""
-        total: NDArray[np.float64] | None = None
-        before, after = self._network.rules_around(number)
-        for edit in self._edits:
-            if name not in edit.offsets:
-                continue
-            offset = edit.offsets[name][:, None, None, None]
-            if edit.region is not None:
-                places = self._places(before, after, latents, origin)
-                offset = offset * edit.region.weights(*places)
-            total = offset if total is None else total + offset
-        return None if total is None else torch.from_numpy(total)
-
     def _places(
-        self,
-        before: SizeRule,
-        after: SizeRule,
-        latents: Sequence[int],
-        origin: Size,
+        self, number: int, latents: Sequence[int], origin: Size
     ) -> list[NDArray[np.float64]]:
-        """Voxel coordinates of a block's positions along z, y, x."""
+        """Voxel coordinates of the positions after so many blocks, along z, y, x."""
+        before, after = self._network.rules_around(number)
         places = []
         for first, n, period in zip(origin, latents, self._periods, strict=True):
             start = first * before.scale
-            positions = np.arange(start, start + before.output_size(n))
-            voxels = after.centre(positions)
+            voxels = after.centre(np.arange(start, start + before.output_size(n)))
             places.append(voxels if period is None else voxels % period)
         return places
 
@@ -173,8 +155,7 @@ def run_images(
         check_fit(network, edit)
         if edit.region is not None:
             raise ValueError(
-                "Images of one size have no regions for edits, got one; leave the "
-                "region out."
+                "Edits of images have no regions, got one; leave the region out."
             )
         for name, offset in edit.offsets.items():
             more = torch.from_numpy(offset).to(latents)
@@ -186,13 +167,7 @@ def run_images(
 
 
 def check_fit(network: GeneratorNetwork, edit: Edit) -> None:
-    """Refuse an edit of a block or of channels that the network does not have.
-
-    Raises
-    ------
-    ValueError
-        Says what was expected and what came.
-    """
+    """Raise a ValueError if the network lacks an edited block or its channels."""
     names = block_names(network)
     channels = (network.latent_width, *network.spec.widths)
     for name, offset in edit.offsets.items():

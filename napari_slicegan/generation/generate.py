@@ -50,12 +50,6 @@ class Tile:
     latents: tuple[Span, Span, Span]
     target: Box
 
-    @property
-    def shape(self) -> Size:
-        """Voxels that the tile contributes."""
-        z, y, x = (span.stop - span.start for span in self.target)
-        return (z, y, x)
-
 
 class VolumePlan:
     """Latent field and tiles of a volume.
@@ -127,28 +121,27 @@ class VolumePlan:
 
     @property
     def tile_edge(self) -> int:
-        """Voxels per axis of a tile, but for those at the far border."""
+        """Voxels per axis of a tile; tiles at the far border may be smaller."""
         rule = self.trained.network.size_rule
         return (self.tile_latents - rule.overlap) * rule.scale
 
     def tiles(self) -> list[Tile]:
         """All tiles, in the order z, y, x."""
         counts = (range(-(-n // self.tile_edge)) for n in self.size)
-        return [self.tile((z, y, x)) for z, y, x in itertools.product(*counts)]
+        return [self.tile(place) for place in itertools.product(*counts)]
 
-    def tile(self, place: Size) -> Tile:
+    def tile(self, place: Sequence[int]) -> Tile:
         """One tile by its place in the grid of tiles, counted along z, y, x."""
-        z, y, x = map(self._span, place, self.size)
-        return Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
-
-    def _span(self, number: int, voxels: int) -> tuple[Span, slice]:
-        """Latent range and target of a tile along one axis."""
         rule = self.trained.network.size_rule
-        start = number * self.tile_edge
-        stop = min(start + self.tile_edge, voxels)
-        latents = min(self.tile_latents, rule.latent_size(stop - start))
-        first = number * (self.tile_latents - rule.overlap)
-        return (first, first + latents), slice(start, stop)
+        spans = []
+        for number, voxels in zip(place, self.size, strict=True):
+            start = number * self.tile_edge
+            stop = min(start + self.tile_edge, voxels)
+            latents = min(self.tile_latents, rule.latent_size(stop - start))
+            first = number * (self.tile_latents - rule.overlap)
+            spans.append(((first, first + latents), slice(start, stop)))
+        z, y, x = spans
+        return Tile((z[0], y[0], x[0]), (z[1], y[1], x[1]))
 
     def latents(self, z: Span, y: Span, x: Span) -> Tensor:
         """Latents from a first position to before a last one, [C, Z, Y, X]."""
@@ -166,7 +159,7 @@ class VolumePlan:
                 made = self.edits.run(self.network, latents[None], (z, y, x))
             else:
                 made = self.network(latents[None])
-        z, y, x = tile.shape
+        z, y, x = (span.stop - span.start for span in tile.target)
         return self.micrograph_values(made[:, :, :z, :y, :x])
 
     def micrograph_values(self, made: Tensor) -> NDArray[np.generic]:
@@ -210,9 +203,9 @@ def generate(
     Parameters
     ----------
     trained, size, seed, periodic, tile_latents, precision, edits, truncation
-        See :class:`VolumePlan`.
+        As of `VolumePlan`.
     progress
-        See :meth:`VolumePlan.generate`.
+        Called with the finished fraction after each tile.
 
     Returns
     -------
@@ -232,13 +225,7 @@ def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
 
 
 def checked_truncation(truncation: float) -> float:
-    """Return the truncation if it is valid.
-
-    Raises
-    ------
-    ValueError
-        If it is not from 0 to 1.
-    """
+    """Return the truncation; raises a ValueError if it is not from 0 to 1."""
     if not 0 <= truncation <= 1:
         raise ValueError(
             f"Expected a truncation from 0 to 1, got {truncation:g}; choose a value "

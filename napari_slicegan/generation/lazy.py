@@ -102,6 +102,8 @@ class EndlessVolume:
         [Z, Y, X], of colour [Z, Y, X, 3].
     dtype, ndim, size
         As of an array.
+    kept_bytes
+        Bytes of the voxels in the cache, at most `cache_bytes`.
 
     Raises
     ------
@@ -118,15 +120,10 @@ class EndlessVolume:
         self.shape: tuple[int, ...] = (*plan.size, *facts.channels)
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
         self._pieces: OrderedDict[Spans, NDArray[Any]] = OrderedDict()
-        self._kept_bytes = 0
-        # Of the pieces that are kept, held for a moment only; and of the network.
+        self.kept_bytes = 0
+        # The first protects the cache and is held briefly; the second the network.
         self._lock = threading.Lock()
         self._network_lock = threading.Lock()
-
-    @property
-    def kept_bytes(self) -> int:
-        """Bytes of the voxels in the cache, at most `cache_bytes`."""
-        return self._kept_bytes
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Voxels selected by integers and slices, as of an array."""
@@ -175,29 +172,20 @@ class EndlessVolume:
                 found.append(piece)
         return found
 
-    def make(self, piece: Spans) -> None:
-        """Generate a piece, one of `missing`, and put it into the cache."""
-        self._piece(piece)
-
     def _box(self, box: Spans) -> NDArray[Any]:
         """Voxels of a non-empty box, assembled from pieces."""
         whole = np.empty((*(b - a for a, b in box), *self.shape[3:]), self.dtype)
         for piece in pieces_of(box, self.plan.size):
-            common = [
-                (max(a, c), min(b, d))
-                for (a, b), (c, d) in zip(box, piece, strict=True)
-            ]
-            to = (
-                slice(c - a, d - a) for (a, _), (c, d) in zip(box, common, strict=True)
-            )
-            of = (
-                slice(c - a, d - a)
-                for (a, _), (c, d) in zip(piece, common, strict=True)
-            )
-            whole[tuple(to)] = self._piece(piece)[tuple(of)]
+            to, of = [], []
+            for (a, b), (c, d) in zip(box, piece, strict=True):
+                first, last = max(a, c), min(b, d)
+                to.append(slice(first - a, last - a))
+                of.append(slice(first - c, last - c))
+            whole[tuple(to)] = self.make(piece)[tuple(of)]
         return whole
 
-    def _piece(self, piece: Spans) -> NDArray[Any]:
+    def make(self, piece: Spans) -> NDArray[Any]:
+        """Piece of the volume from the cache; generated and kept if it is missing."""
         found = self._kept_piece(piece)
         if found is not None:
             return found
@@ -206,7 +194,12 @@ class EndlessVolume:
             found = self._kept_piece(piece)
             if found is None:
                 found = box_values(self.plan, piece)
-                self._keep(piece, found)
+                with self._lock:
+                    self._pieces[piece] = found
+                    self.kept_bytes += found.nbytes
+                    while self.kept_bytes > self.cache_bytes:
+                        _, oldest = self._pieces.popitem(last=False)
+                        self.kept_bytes -= oldest.nbytes
         return found
 
     def _kept_piece(self, piece: Spans) -> NDArray[Any] | None:
@@ -215,14 +208,6 @@ class EndlessVolume:
             if found is not None:
                 self._pieces.move_to_end(piece)
             return found
-
-    def _keep(self, piece: Spans, values: NDArray[Any]) -> None:
-        with self._lock:
-            self._pieces[piece] = values
-            self._kept_bytes += values.nbytes
-            while self._kept_bytes > self.cache_bytes:
-                _, oldest = self._pieces.popitem(last=False)
-                self._kept_bytes -= oldest.nbytes
 
 
 def lazy_volume(
@@ -267,12 +252,8 @@ def lazy_volume(
         source = load_generator(source)
         source.network.to(choose_device(device))
     plan = VolumePlan(source, shape, seed, periodic, truncation=truncation)
-    return as_dask(EndlessVolume(plan, cache_bytes))
-
-
-def as_dask(volume: EndlessVolume) -> Any:
-    """The volume as a dask array."""
-    array = optional_package("dask.array", "makes arrays that are not there", "scale")
+    volume = EndlessVolume(plan, cache_bytes)
+    array = optional_package("dask.array", "makes lazy arrays", "scale")
     chunks = tuple(min(CHUNK, n) for n in volume.shape)
     meta = np.empty((0,) * volume.ndim, volume.dtype)
     return array.from_array(volume, chunks, name=volume.name, meta=meta)
@@ -283,11 +264,10 @@ def pieces_of(box: Spans, size: Sequence[int]) -> list[Spans]:
 
     The grid depends on how the box is shaped: thin along the axes it is thin along.
     """
-    thin = [last - first <= SLAB for first, last in box]
-    long_edge = SLICE if any(thin) else SOLID
+    is_slab = any(last - first <= SLAB for first, last in box)
     axes: list[list[Span]] = []
-    for (first, last), is_thin, n in zip(box, thin, size, strict=True):
-        edge = SLAB if is_thin else long_edge
+    for (first, last), n in zip(box, size, strict=True):
+        edge = SLAB if last - first <= SLAB else SLICE if is_slab else SOLID
         starts = range(first // edge * edge, last, edge)
         axes.append([(start, min(start + edge, n)) for start in starts])
     return [(z, y, x) for z, y, x in itertools.product(*axes)]
@@ -335,7 +315,7 @@ def _without_axes(voxels: NDArray[Any], key: Any) -> NDArray[Any]:
 
 
 class Readable(Protocol):
-    """Array that is indexed by integers and slices."""
+    """Array to index by integers and slices."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -376,22 +356,16 @@ class DeferredCut:
         keys = iter(completed_key(key, self.ndim))
         places: list[range | int] = []
         for place in self._places:
-            if isinstance(place, int):
-                places.append(place)
-                continue
-            one = next(keys)
-            if isinstance(one, slice):
-                places.append(place[one])
-            else:
-                places.append(place[positions(one, len(place))[0]])
+            if isinstance(place, range):
+                one = next(keys)
+                chosen = positions(one, len(place))
+                place = place[one if isinstance(one, slice) else chosen[0]]
+            places.append(place)
         return DeferredCut(self.source, places)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The values, read anew."""
-        key = tuple(
-            slice_of(place) if isinstance(place, range) else place
-            for place in self._places
-        )
+        key = tuple(p if isinstance(p, int) else slice_of(p) for p in self._places)
         return np.asarray(self.source[key], dtype)
 
 
@@ -434,22 +408,17 @@ class Overview:
             range(r.start * factor, r.stop * factor, r.step * factor)
             for r in self._ranges(key)
         ]
-        voxels = np.full(
-            (*map(len, axes), *self.shape[3:]), self.empty, dtype=self.dtype
-        )
+        shape = (*map(len, axes), *self.shape[3:])
+        voxels = np.full(shape, self.empty, self.dtype)
         for piece, values in self._volume.kept():
-            inside = [_within(*pair) for pair in zip(axes, piece, strict=True)]
-            if all(first < last for first, last in inside):
-                to = tuple(slice(first, last) for first, last in inside)
-                of = tuple(
-                    slice_of(range(r.start - start, r.stop - start, r.step))
-                    for r, (start, _) in zip(
-                        (axis[i] for axis, i in zip(axes, to, strict=True)),
-                        piece,
-                        strict=True,
-                    )
-                )
-                voxels[to] = values[of]
+            to, of = [], []
+            for places, span in zip(axes, piece, strict=True):
+                to.append(slice(*_within(places, span)))
+                r = places[to[-1]]
+                start = span[0]
+                of.append(slice_of(range(r.start - start, r.stop - start, r.step)))
+            if all(part.start < part.stop for part in to):
+                voxels[tuple(to)] = values[tuple(of)]
         return _without_axes(voxels, key)
 
     def _ranges(self, key: Any) -> list[range]:

@@ -5,8 +5,7 @@ All coordinates are voxels of the whole volume, so that tiles agree on them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +18,7 @@ Corner = tuple[float, float, float]
 
 
 class Region(Protocol):
-    """Protocol of regions."""
+    """Part of a volume in which an edit acts."""
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:
         """Factor of the edit's strength, [len(z), len(y), len(x)].
@@ -40,8 +39,8 @@ class Box:
     low, high
         First voxel and voxel after the last, along z, y, x.
     margin
-        Voxels over which the edit fades in; 0 begins it at once. The generator blurs
-        the border in any case, by the spacing of the block that is edited.
+        Voxels over which the edit fades in; 0 is a sharp border. The generator blurs
+        it in any case, by the spacing of the edited block.
 
     Raises
     ------
@@ -63,26 +62,17 @@ class Box:
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:
         """See `Region`."""
-        lines = [self._line(axis, places) for axis, places in enumerate((z, y, x))]
-        return lines[0][:, None, None] * lines[1][:, None] * lines[2]
-
-    def _line(self, axis: int, places: Places) -> Places:
-        """Factor of each place along one axis; a voxel reaches 1/2 to both sides."""
-        depth = np.minimum(
-            places - (self.low[axis] - 0.5), self.high[axis] - 0.5 - places
-        )
-        if self.margin == 0:
-            return np.asarray(depth > 0, np.float64)
-        return np.clip(depth / self.margin, 0, 1)
+        lines = []
+        for places, low, high in zip((z, y, x), self.low, self.high, strict=True):
+            # A voxel extends 1/2 to both sides of its centre.
+            depth = np.minimum(places - (low - 0.5), high - 0.5 - places)
+            inside = (depth > 0).astype(np.float64)
+            lines.append(np.clip(depth / self.margin, 0, 1) if self.margin else inside)
+        return np.asarray(lines[0][:, None, None] * lines[1][:, None] * lines[2])
 
     def state(self) -> dict[str, Any]:
         """Name and parameters."""
-        return {
-            "name": "box",
-            "low": list(self.low),
-            "high": list(self.high),
-            "margin": self.margin,
-        }
+        return {"name": "box", **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -131,12 +121,7 @@ class Profile:
 
     def state(self) -> dict[str, Any]:
         """Name and parameters."""
-        return {
-            "name": "profile",
-            "axis": self.axis,
-            "positions": list(self.positions),
-            "factors": list(self.factors),
-        }
+        return {"name": "profile", **asdict(self)}
 
 
 def ramp(axis: Axis, voxels: int, first: float = 0.0, last: float = 1.0) -> Profile:
@@ -163,48 +148,43 @@ class Mask:
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:
         """See `Region`."""
-        nearest: Sequence[NDArray[np.intp]] = [
+        nearest = [
             np.clip(np.rint(places), 0, length - 1).astype(np.intp)
             for places, length in zip((z, y, x), self.values.shape, strict=True)
         ]
         return np.asarray(self.values[np.ix_(*nearest)])
 
     def state(self) -> dict[str, Any]:
-        """A mask is too large for the note of an example.
-
-        Raises
-        ------
-        ValueError
-            Always; says what can be kept.
-        """
+        """Raise a ValueError: a mask is too large to be stored with a direction."""
         raise ValueError(
             "A region that is kept with a direction is a box or a profile and cannot "
             "be kept as a mask, got one; use a box or a profile."
         )
 
 
+REGIONS: dict[str, Any] = {"box": Box, "profile": Profile}
+
+
 def region_from_state(state: dict[str, Any]) -> Region:
-    """Region from what its `state` returned.
+    """Region from what its `state` returned, also after it was stored as JSON.
 
     Raises
     ------
     ValueError
         If the state is of no known region.
     """
-    values = dict(state)
-    name = values.pop("name", None)
+    name = state.get("name")
+    if name not in REGIONS:
+        raise ValueError(
+            f"Expected the region 'box' or 'profile', got '{name}'; use a newer "
+            "version of this program."
+        )
     try:
-        if name == "box":
-            low, high = tuple(values["low"]), tuple(values["high"])
-            return Box(low, high, float(values["margin"]))
-        if name == "profile":
-            positions, factors = tuple(values["positions"]), tuple(values["factors"])
-            return Profile(values["axis"], positions, factors)
+        values = {field.name: state[field.name] for field in fields(REGIONS[name])}
+        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        region: Region = REGIONS[name](**tuples)
+        return region
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"Expected a complete region, got {state}; note the example once more."
         ) from error
-    raise ValueError(
-        f"Expected the region 'box' or 'profile', got '{name}'; use a newer version of "
-        "this program."
-    )

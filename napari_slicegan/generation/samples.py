@@ -29,26 +29,51 @@ def generate_samples(
     seed: int = 0,
     edits: Sequence[Edit] = (),
     truncation: float = 1.0,
+    progress: Progress | None = None,
 ) -> NDArray[Any]:
     """Samples in the units of the data: images [n, Y, X(, 3)], or points [n, D].
 
-    Sample i depends on the seed and on i only, however many there are.
+    Sample i depends only on the seed and on i, not on the number of samples.
 
     Parameters
     ----------
     edits, truncation
         As of `napari_slicegan.generation.generate.VolumePlan`.
+    progress
+        Called with the finished fraction after each batch.
 
     Raises
     ------
     ValueError
         If the generator makes volumes, or numbers or edits are not allowed.
     """
-    _check(trained, n, seed)
+    network = trained.network
+    if len(network.training_latents) != 1:
+        raise ValueError(
+            "Expected a generator of images, got one of volumes; use 'generate'."
+        )
+    if n < 1 or seed < 0:
+        raise ValueError(
+            "Expected at least one sample and a seed of at least 0, got "
+            f"{n} and {seed}; correct them."
+        )
     factor = checked_truncation(truncation)
-    at_once = POINTS_AT_ONCE if _makes_points(trained) else AT_ONCE
-    parts = [(first, min(first + at_once, n)) for first in range(0, n, at_once)]
-    made = [_samples(trained, *part, seed, edits, factor) for part in parts]
+    report = subrange(progress)
+    at_once = POINTS_AT_ONCE if trained.transform.range == "unbounded" else AT_ONCE
+    field = LatentField(seed, network.training_latents[0], network.prior)
+    device = next(network.parameters()).device
+    made = []
+    for first in range(0, n, at_once):
+        end = min(first + at_once, n)
+        # [C, 1, 1, n] -> [n, C]
+        numbers = field.region((0, 1), (0, 1), (first, end))
+        latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
+        if factor != 1:
+            latents = latents * factor
+        with torch.no_grad():
+            values = run_images(network, latents, edits) if edits else network(latents)
+        made.append(trained.transform.inverse(values, 1))
+        report(end / n)
     return np.concatenate(made)
 
 
@@ -60,30 +85,18 @@ def generate_images(
 ) -> Sheet:
     """As `generate_samples`, with the values that are drawn black and white.
 
-    Parameters
-    ----------
-    progress
-        Called with the finished fraction after each batch.
-
     Raises
     ------
     ValueError
         As `generate_samples`, and if the generator makes points.
     """
-    _check(trained, n, seed)
-    if _makes_points(trained):
+    if trained.transform.range == "unbounded":
         raise ValueError(
             "Expected a generator of images, got one of points; look at its points "
             "with 'slicegan evaluate mixture'."
         )
-    low, high = display_range(trained.transform)
-    report = subrange(progress)
-    made = []
-    for first in range(0, n, AT_ONCE):
-        end = min(first + AT_ONCE, n)
-        made.append(_samples(trained, first, end, seed))
-        report(end / n)
-    return Sheet(np.concatenate(made), low, high)
+    values = generate_samples(trained, n, seed, progress=progress)
+    return Sheet(values, *display_range(trained.transform))
 
 
 def display_range(transform: Transform) -> tuple[float, float]:
@@ -91,42 +104,3 @@ def display_range(transform: Transform) -> tuple[float, float]:
     values = transform.state()
     labels = values.get("labels", (values.get("low"), values.get("high")))
     return float(labels[0]), float(labels[-1])
-
-
-def _makes_points(trained: TrainedNetwork) -> bool:
-    return trained.transform.range == "unbounded"
-
-
-def _check(trained: TrainedNetwork, n: int, seed: int) -> None:
-    """Refuse volumes, and numbers that are not allowed."""
-    if len(trained.network.training_latents) != 1:
-        raise ValueError(
-            "Expected a generator of images, got one of volumes; use 'generate'."
-        )
-    if n < 1 or seed < 0:
-        raise ValueError(
-            "Expected at least one sample and a seed of at least 0, got "
-            f"{n} and {seed}; correct them."
-        )
-
-
-@torch.no_grad()
-def _samples(
-    trained: TrainedNetwork,
-    first: int,
-    end: int,
-    seed: int,
-    edits: Sequence[Edit] = (),
-    factor: float = 1.0,
-) -> NDArray[Any]:
-    """Samples of the numbers from the first to the one before the end."""
-    network = trained.network
-    device = next(network.parameters()).device
-    field = LatentField(seed, network.training_latents[0], network.prior)
-    # [C, 1, 1, n] -> [n, C]
-    numbers = field.region((0, 1), (0, 1), (first, end))
-    latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
-    if factor != 1:
-        latents = latents * factor
-    made = run_images(network, latents, edits) if edits else network(latents)
-    return trained.transform.inverse(made, 1)

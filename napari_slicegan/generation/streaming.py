@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
 from napari_slicegan.generation.cluster import made_on_cluster
@@ -47,38 +46,24 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def tree_of(plan: VolumePlan, levels: int | None) -> BlockTree:
-    """The blocks of a plan: its tiles, and those of so many levels.
-
-    Parameters
-    ----------
-    levels
-        None is as many as it takes until one block is enough.
-    """
+    """Blocks of a plan: its tiles and the coarser levels; None: down to one block."""
     z, y, x = (min(plan.tile_edge, n + n % 2) for n in plan.size)
     edges = (z, y, x)
     return BlockTree(plan.size, edges, levels or levels_for(plan.size, edges))
 
 
 def image_facts(plan: VolumePlan, name: str) -> ImageFacts:
-    """What the values of a plan's volume are."""
+    """Kind, type and voxel size of a plan's volume."""
     trained = plan.trained
-    kind, dtype = trained.transform.kind, value_type(trained)
-    return ImageFacts(name, kind, dtype, trained.voxel_size_nm)
+    dtype = value_type(trained)
+    return ImageFacts(name, trained.transform.kind, dtype, trained.voxel_size_nm)
 
 
 def value_type(trained: TrainedGenerator) -> np.dtype[Any]:
-    """Type of the values that a generator's volumes hold."""
+    """Data type of a generator's volumes."""
     transform = trained.transform
     one = transform.inverse(torch.zeros(transform.channels, 1, 1, 1), 0)
     return np.asarray(one).dtype
-
-
-def with_even_tiles(plan: VolumePlan) -> VolumePlan:
-    """The plan, with tiles of an even number of voxels per axis."""
-    if plan.tile_edge % 2:
-        plan = copy.copy(plan)
-        plan.tile_latents += 1
-    return plan
 
 
 def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
@@ -119,18 +104,6 @@ def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePla
         PRECISIONS[settings["precision"]],
         truncation=settings["truncation"],
     )
-
-
-def check_same(path: Path, settings: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Refuse to resume a volume that was started with other settings."""
-    different = [name for name, value in settings.items() if own.get(name) != value]
-    if different:
-        name = different[0]
-        raise ValueError(
-            f"Expected the settings that {path.name} was started with "
-            f"({name.replace('_', ' ')}: {own.get(name)}), got others "
-            f"({settings[name]}); choose another name or delete the folder."
-        )
 
 
 # Folder of the generator while the volume is unfinished, for workers elsewhere.
@@ -178,7 +151,10 @@ class StreamedVolume:
             plan has edits, or zarr is not installed.
         """
         path = Path(path)
-        plan = with_even_tiles(plan)
+        if plan.tile_edge % 2:
+            # A level halves each block of the finer one.
+            plan = copy.copy(plan)
+            plan.tile_latents += 1
         tree = tree_of(plan, None if pyramid else 1)
         settings = settings_of(plan, tree.levels)
         own = own_attributes(path)
@@ -197,7 +173,13 @@ class StreamedVolume:
                 own = own_attributes(path)
                 if own is None:
                     raise
-        check_same(path, settings, own)
+        for name, value in settings.items():
+            if own.get(name) != value:
+                raise ValueError(
+                    f"Expected the settings that {path.name} was started with "
+                    f"({name.replace('_', ' ')}: {own.get(name)}), got others "
+                    f"({value}); choose another name or delete the folder."
+                )
         volume = cls(path, plan, own)
         if not volume.is_complete:
             volume.image.remove_partial_files()
@@ -256,10 +238,15 @@ class StreamedVolume:
         if self.image.has_whole(block):
             return False
         if block.level == 0:
-            values = self.plan.values(self.plan.tile(block.place))
-            self.image.write(block, values.astype(self.image.dtype, copy=False))
+            tile = self.plan.tile(block.place)
+            values = self.plan.values(tile).astype(self.image.dtype, copy=False)
         else:
-            self.image.write(block, self._from_children(block))
+            shape = [span.stop - span.start for span in self.tree.target(block)]
+            values = np.empty((*shape, *self.image.channels), self.image.dtype)
+            for child in self.tree.children(block):
+                finer = self.image.read(child.level, self.tree.target(child))
+                values[self.tree.part_of_parent(child)] = self._halved(finer)
+        self.image.write(block, values)
         return True
 
     def write(
@@ -270,36 +257,29 @@ class StreamedVolume:
         Parameters
         ----------
         cluster
-            Address of a dask.distributed scheduler whose workers make the blocks;
-            by default they are made in this process, one after the other.
+            Address of a dask.distributed scheduler whose workers compute the blocks;
+            None computes them in this process.
         progress
             Called with the finished fraction after each block.
 
         Raises
         ------
         ValueError
-            If the disk is full; what is made is kept. If the cluster cannot be used.
+            If the disk is full (written blocks are kept), or the cluster cannot be
+            used.
         """
         if self.is_complete:
             return
         report = subrange(progress)
-        made = self._made_here() if cluster is None else self._made_by(cluster)
+        made: Iterator[object]
+        if cluster is None:
+            made = map(self.make, self.tree.in_order())
+        else:
+            make = functools.partial(make_block, str(self.path.absolute()), self.stamp)
+            made = made_on_cluster(cluster, self.tree, self.image.has_whole, make)
         with disk_explained(self.path):
             for number, _ in enumerate(made, start=1):
                 report(number / self.tree.count)
-        self._complete()
-
-    def _made_here(self) -> Iterator[Block]:
-        for block in self.tree.in_order():
-            self.make(block)
-            yield block
-
-    def _made_by(self, cluster: str) -> Iterator[Block]:
-        make = functools.partial(make_block, str(self.path.absolute()), self.stamp)
-        return made_on_cluster(cluster, self.tree, self.image.has_whole, make)
-
-    def _complete(self) -> None:
-        """Mark the volume as complete."""
         self._own["complete"] = True
         set_own_attributes(self.path, self._own)
         shutil.rmtree(self.path / MAKING, ignore_errors=True)
@@ -314,15 +294,6 @@ class StreamedVolume:
             self._own["voxel_size_nm"],
             tuple(self._own["labels"]),
         )
-
-    def _from_children(self, block: Block) -> NDArray[Any]:
-        target = self.tree.target(block)
-        shape = tuple(span.stop - span.start for span in target)
-        values = np.empty((*shape, *self.image.channels), self.image.dtype)
-        for child in self.tree.children(block):
-            finer = self.image.read(child.level, self.tree.target(child))
-            values[self.tree.part_of_parent(child)] = self._halved(finer)
-        return values
 
 
 def make_block(path: str, stamp: str, block: Block) -> bool:
@@ -384,7 +355,7 @@ def _volume_at(path: str, stamp: str) -> StreamedVolume:
     volume = StreamedVolume.at(path)
     if volume.stamp != stamp:
         raise ValueError(
-            f"Expected the volume that is being made in {path}, got another one; give "
-            "each volume a folder of its own."
+            f"Expected the volume that is being written to {path}, got another one; "
+            "give each volume its own folder."
         )
     return volume
