@@ -44,7 +44,7 @@ def whole() -> NDArray[Any]:
     return generate(PHASES, SIZE, 3).values
 
 
-KEYS = [
+KEYS: list[Any] = [
     np.s_[5],
     np.s_[:, 7],
     np.s_[..., -1],
@@ -56,17 +56,17 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize("key", KEYS, ids=str)
 def test_it_is_indexed_as_an_array(
-    key: Any, whole: NDArray[Any], made: list[boxes.Spans]
+    whole: NDArray[Any], made: list[boxes.Spans]
 ) -> None:
     lazy = EndlessVolume(VolumePlan(PHASES, SIZE, 3))
     assert (lazy.shape, lazy.dtype, lazy.ndim) == (whole.shape, whole.dtype, 3)
     assert not made
-    found = lazy[key]
-    assert found.shape == whole[key].shape
-    # But for ties of the probabilities in the last digit.
-    assert found.size == 0 or (found != whole[key]).mean() < 1e-3
+    for key in KEYS:
+        found = lazy[key]
+        assert found.shape == whole[key].shape, key
+        # But for ties of the probabilities in the last digit.
+        assert found.size == 0 or (found != whole[key]).mean() < 1e-3, key
     assert len(made) == len(set(made))
 
 
@@ -145,17 +145,14 @@ def test_of_a_run_folder(toy_run: Path) -> None:
     assert set(np.unique(np.asarray(array[3]))) <= {7, 207}
 
 
-BAD: list[tuple[Any, type[Exception], str]] = [
-    (np.s_[30], IndexError, "below 30, got 30"),
-    (np.s_[0, 0, 0, 0], IndexError, "at most 3"),
-    (np.s_[0.5], TypeError, "integer"),
-]
-
-
-@pytest.mark.parametrize(("key", "error", "words"), BAD)
-def test_bad_keys(key: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
-        EndlessVolume(VolumePlan(PHASES, SIZE, 3))[key]
+def test_bad_keys() -> None:
+    lazy = EndlessVolume(VolumePlan(PHASES, SIZE, 3))
+    with pytest.raises(IndexError, match="below 30, got 30"):
+        lazy[30]
+    with pytest.raises(IndexError, match="at most 3"):
+        lazy[0, 0, 0, 0]
+    with pytest.raises(TypeError, match="integer"):
+        lazy[0.5]
 
 
 def test_edits_are_refused() -> None:

@@ -32,15 +32,17 @@ def volume(monkeypatch: pytest.MonkeyPatch) -> EndlessVolume:
     return EndlessVolume(VolumePlan(trained, SIZE, 3))
 
 
-KEYS = [np.s_[3], np.s_[:, 5, ::2], np.s_[..., -1], np.s_[2:9, 1:3], np.s_[0:0]]
+KEYS: list[Any] = [
+    np.s_[3],
+    np.s_[:, 5, ::2],
+    np.s_[..., -1],
+    np.s_[2:9, 1:3],
+    np.s_[0:0],
+]
 
 
-@pytest.mark.parametrize(
-    ("key", "factor"), list(zip(KEYS, (2, 4, 2, 4, 2), strict=True)), ids=str
-)
-def test_it_shows_what_was_looked_at(
-    key: Any, factor: int, volume: EndlessVolume
-) -> None:
+@pytest.mark.parametrize("factor", [2, 4])
+def test_it_shows_what_was_looked_at(factor: int, volume: EndlessVolume) -> None:
     """Against an array that holds the same pieces; nothing more is generated."""
     volume[12, :16, :40], volume[:, 20, 3:5]
     known = np.full(SIZE, empty_value(volume), np.uint8)
@@ -51,7 +53,8 @@ def test_it_shows_what_was_looked_at(
     coarse = known[::factor, ::factor, ::factor]
     overview = Overview(volume, factor)
     assert (overview.shape, overview.size) == (coarse.shape, coarse.size)
-    np.testing.assert_array_equal(overview[key], coarse[key])
+    for key in KEYS:
+        np.testing.assert_array_equal(overview[key], coarse[key])
     assert [piece for piece, _ in volume.kept()] == before != []
     # Something of both kinds is there.
     assert set(np.unique(coarse)) == {0, 1, 207}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from napari_slicegan.generation.regions import (
     Box,
     Mask,
     Profile,
-    Region,
     ramp,
     region_from_state,
 )
@@ -40,13 +39,10 @@ def test_margin_fades_in() -> None:
     assert line.tolist() == [0.25, 0.75, 1, 1, 1, 1, 1, 0.75, 0.25]
 
 
-@pytest.mark.parametrize("axis", ["z", "y", "x"])
-def test_ramp_rises_along_its_axis_only(axis: str) -> None:
-    weights = ramp(axis, 6, -1, 1).weights(Z, Y, X)  # type: ignore[arg-type]
-    places = {"z": Z, "y": Y, "x": X}[axis]
-    expected = np.clip(-1 + 2 * places / 5, -1, 1)
-    np.testing.assert_allclose(weights.ravel(), expected)
-    assert weights.shape["zyx".index(axis)] == len(places)
+def test_ramp_rises_along_its_axis_only() -> None:
+    weights = ramp("y", 6, -1, 1).weights(Z, Y, X)
+    np.testing.assert_allclose(weights.ravel(), np.clip(-1 + 2 * Y / 5, -1, 1))
+    assert weights.shape == (1, len(Y), 1)
 
 
 def test_profile_is_linear_between_its_positions_and_constant_outside() -> None:
@@ -66,7 +62,7 @@ def test_mask_is_read_at_the_nearest_voxel() -> None:
     "region", [Box((0, 1, 2), (3, 4, 5), 1.5), Profile("y", (0.0, 9.5), (1.0, -1.0))]
 )
 def test_regions_come_back_from_their_state(region: Box | Profile) -> None:
-    assert region_from_state(region.state()) == region
+    assert region_from_state(json.loads(json.dumps(region.state()))) == region
 
 
 REFUSALS: list[Refusal] = [
@@ -83,9 +79,3 @@ REFUSALS: list[Refusal] = [
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[name for name, *_ in REFUSALS])
 def test_refusals(refusal: Refusal, tmp_path: Path) -> None:
     assert_refused(refusal, tmp_path)
-
-
-def test_every_region_broadcasts() -> None:
-    regions: list[Region] = [ramp("x", 4), Box((0, 0, 0), (2, 2, 2))]
-    read: Callable[[Region], np.ndarray] = lambda one: one.weights(Z, Y, X)  # noqa: E731
-    assert (read(regions[0]) * read(regions[1])).shape == (10, 6, 3)
