@@ -33,8 +33,7 @@ def write_all(folder: Path) -> list[Path]:
     images = TrainingImages.isotropic(phases_image(40, 48))
     train(Trainer.start(small_config().changed(steps=2), images, folder / "run"))
     run = RunFolder(folder / "run")
-    run.write_preview(np.zeros((8, 8), np.uint8))
-    run.write_sheet(1, np.zeros((8, 8), np.uint8))
+    run.write_preview(np.zeros((8, 8), np.uint8), epoch=1)
     toy_set(3).save(folder / "images")
     nine_gaussians().save(folder / "points")
     for ending in ("tif", "npy", "vti"):

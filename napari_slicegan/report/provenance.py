@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
-from napari_slicegan.training.tasks import micrographs_of
 
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator
@@ -148,7 +147,7 @@ def provenance_of_layers(real: str, generated: str, volume: Volume) -> Provenanc
 
 
 def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
-    images = micrographs_of(run)
+    images = RunFolder(run).images()
     samples = {each.file: f"{each.licence} (sample data)" for each in SAMPLES.values()}
     return tuple(
         ImageFacts(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.losses.base import Critic
     from napari_slicegan.models import GeneratorSpec
-    from napari_slicegan.models.network import Prior
 
 RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(index of the critic, number of images, rng) -> real crops [n, C, P, P]."""
@@ -73,19 +72,14 @@ def append_random_labels(
     """Append the label of a random training image to each latent, [n, C, l, l, l]."""
     labels = torch.tensor(scaled_labels(spec.labels), dtype=latents.dtype)
     chosen = labels[torch.randint(len(labels), (len(latents),), generator=rng)]
-    return _with_channel(latents, chosen.to(latents.device))
+    channel = chosen.to(latents.device).view(-1, 1, 1, 1, 1)
+    return torch.cat([latents, channel.expand_as(latents[:, :1])], dim=1)
 
 
 def append_label_channel(volumes: Tensor, latents: Tensor) -> Tensor:
     """Append the label in the latents to volumes [n, C, Z, Y, X] as a channel."""
-    return _with_channel(volumes, latents[:, -1, 0, 0, 0])
-
-
-def _with_channel(values: Tensor, numbers: Tensor) -> Tensor:
-    """[n, C, ...] and [n] -> [n, C + 1, ...]."""
-    shape = (len(values), 1, *values.shape[2:])
-    channel = numbers.reshape(-1, *(1,) * (values.ndim - 1)).expand(shape)
-    return torch.cat([values, channel], dim=1)
+    channel = latents[:, -1:, :1, :1, :1]
+    return torch.cat([volumes, channel.expand_as(volumes[:, :1])], dim=1)
 
 
 def straight_through(
@@ -117,67 +111,26 @@ def straight_through(
     return soft + (hard - soft).detach()
 
 
-class RandomStreams:
+class RandomStreams(dict[str, torch.Generator]):
     """Independent random generators, one for each purpose.
 
     All are on the CPU, so a run on a GPU draws the same numbers.
     """
 
     def __init__(self, seed: int) -> None:
-        self._streams = {}
         for number, purpose in enumerate(PURPOSES):
             stream = torch.Generator()
             stream.manual_seed((seed * len(PURPOSES) + number) % 2**63)
-            self._streams[purpose] = stream
-
-    def __getitem__(self, purpose: str) -> torch.Generator:
-        """Generator for a purpose."""
-        return self._streams[purpose]
+            self[purpose] = stream
 
     def state_dict(self) -> dict[str, Tensor]:
         """States of all generators."""
-        return {name: stream.get_state() for name, stream in self._streams.items()}
+        return {name: stream.get_state() for name, stream in self.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore the state returned by :meth:`state_dict`."""
-        for name, stream in self._streams.items():
+        for name, stream in self.items():
             stream.set_state(state[name])
-
-
-def prior_sample(prior: Prior, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """Latents from a standard normal or a uniform [-1, 1] distribution; on the CPU."""
-    if prior == "uniform":
-        return 2 * torch.rand(shape, generator=rng) - 1
-    return torch.randn(shape, generator=rng)
-
-
-class Stateful(Protocol):
-    """Object with a state to restore."""
-
-    def load_state_dict(self, state: Any, /) -> Any:
-        """Restore a state."""
-
-
-def load_states(parts: Mapping[str, Stateful], state: Mapping[str, Any]) -> None:
-    """Restore the state of each part.
-
-    Raises
-    ------
-    ValueError
-        If a state is missing or does not fit, as in a checkpoint of another version.
-        Some parts may already be restored then: do not continue with them.
-    """
-    for name, part in parts.items():
-        try:
-            part.load_state_dict(state[name])
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            found = "one that does not fit" if name in state else "none"
-            raise ValueError(
-                f"The checkpoint is of another version of napari-slicegan: expected a "
-                f"state of '{name.replace('_', ' ')}', got {found}. Resume the run "
-                "with the version in its config.json, or start a new one; its "
-                "generator can still be used."
-            ) from error
 
 
 class AdversarialStep:
@@ -230,12 +183,11 @@ class AdversarialStep:
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
             distributed.sync_batch_norm(network)
-        settings = config.optimiser
+        networks = (self.generator, self.critics)
         self.generator_optimiser, self.critic_optimiser = build_optimisers(
-            settings, self.generator, self.critics
+            config.optimiser, *networks
         )
-        players = (self.generator, self.critics)
-        self.lookahead = Lookahead(players, settings.lookahead)
+        self.lookahead = Lookahead(networks, config.optimiser.lookahead)
 
     def latents(self, n: int) -> Tensor:
         """Random latents of the training size, [n, C, l, l, l] for volumes.
@@ -246,9 +198,13 @@ class AdversarialStep:
         return to_device(self.distributed.shard(drawn), self.device)
 
     def _drawn_latents(self, n: int, purpose: str) -> Tensor:
+        """Latents from the prior, normal or uniform in [-1, 1]; on the CPU."""
         shape = (n, *self.generator.training_latents)
         rng = self.streams[purpose]
-        latents = prior_sample(self.generator.prior, shape, rng)
+        if self.generator.prior == "uniform":
+            latents = 2 * torch.rand(shape, generator=rng) - 1
+        else:
+            latents = torch.randn(shape, generator=rng)
         if self._is_conditional:
             latents = append_random_labels(latents, self.generator.spec, rng)
         return latents
@@ -357,9 +313,7 @@ class AdversarialStep:
         """Number of axes whose images form equal parts of one critic batch."""
         return 1 if self._per_axis else self.view.n_axes // self.view.n_batches
 
-    def _fakes(
-        self, volumes: Tensor, planes: int | None
-    ) -> Sequence[tuple[int, Tensor]]:
+    def _fakes(self, volumes: Tensor, planes: int | None) -> list[tuple[int, Tensor]]:
         """Index of the critic and generated images, for each batch."""
         images = self.view.images(volumes, planes, self.streams["planes"])
         return list(enumerate(images))
@@ -383,7 +337,7 @@ class AdversarialStep:
     def recalibrate(self, n_volumes: int = 32) -> None:
         """Recompute the batch-norm statistics of the averaged generator.
 
-        Without averaging, the statistics of the trained network are copied.
+        Without averaging, the trained network is copied with its statistics.
 
         Parameters
         ----------
@@ -392,7 +346,7 @@ class AdversarialStep:
             the same at every call, so that measurements of one run are comparable.
         """
         if self.averaged.decay == 0:
-            self.averaged.copy_statistics(self.generator)
+            self.averaged.copy_from(self.generator)
             return
         self.averaged.recalibrate(self._monitor_latents(n_volumes))
 
@@ -437,7 +391,24 @@ class AdversarialStep:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of :meth:`state_dict`; raises as `load_states` does."""
-        load_states({name: getattr(self, name) for name in self.state_dict()}, state)
+        """Restore the state of :meth:`state_dict`.
+
+        Raises
+        ------
+        ValueError
+            If a state is missing or does not fit, as in a checkpoint of another
+            version. Some parts may already be restored then: do not continue.
+        """
+        for name in self.state_dict():
+            try:
+                getattr(self, name).load_state_dict(state[name])
+            except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+                found = "one that does not fit" if name in state else "none"
+                raise ValueError(
+                    "The checkpoint is of another version of napari-slicegan: expected "
+                    f"a state of '{name.replace('_', ' ')}', got {found}. Resume the "
+                    "run with the version in its config.json, or start a new one; its "
+                    "generator can still be used."
+                ) from error
         if self.averaged.decay == 0:
             self.averaged.copy_from(self.generator)

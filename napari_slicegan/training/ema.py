@@ -99,14 +99,6 @@ class AveragedGenerator:
         ]
         return torch.cat(made).transpose(0, 1).flatten(1)
 
-    @torch.no_grad()
-    def copy_statistics(self, generator: GeneratorNetwork) -> None:
-        """Copy the running statistics of the trained network."""
-        pairs = zip(self.network.buffers(), generator.buffers(), strict=True)
-        for mine, theirs in pairs:
-            mine.copy_(theirs)
-
-    @torch.no_grad()
     def copy_from(self, generator: GeneratorNetwork) -> None:
         """Copy the weights and statistics of the trained network."""
         self.network.load_state_dict(generator.state_dict())
@@ -153,12 +145,9 @@ def matching_weights(logits: Tensor, fractions: Sequence[float]) -> tuple[float,
             others = logits + levels[:, None]
             others[phase] = -math.inf
             needed = others.amax(dim=0) - logits[phase]
-            level = _quantile(needed, fractions[phase])
+            # The level below which the fraction of the phase lies.
+            rank = min(max(round(fractions[phase] * len(needed)), 1), len(needed) - 1)
+            above = needed.kthvalue(rank + 1).values
+            level = (needed.kthvalue(rank).values + above) / 2
             levels[phase] = level.clamp(-MAX_LOG_WEIGHT, MAX_LOG_WEIGHT)
     return tuple(levels.exp().tolist())
-
-
-def _quantile(values: Tensor, share: float) -> Tensor:
-    """Threshold below which the given fraction of the values lies."""
-    rank = min(max(round(share * len(values)), 1), len(values) - 1)
-    return (values.kthvalue(rank).values + values.kthvalue(rank + 1).values) / 2

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.training.adversarial_step import AdversarialStep
     from napari_slicegan.training.tasks import TrainingData
 
 logger = logging.getLogger(__name__)
@@ -49,21 +48,28 @@ def fine_tune(
 
 
 def load_weights(trainer: Trainer, source: Path) -> None:
-    """Load the weights of another run, or of a generator, into a trainer.
+    """Load weights into a trainer; critics of other shapes are initialised.
 
     Raises
     ------
     ValueError
-        If the networks differ, or there is nothing to read.
+        If the generators differ, or there is nothing to read.
     """
+    gan = trainer.gan
     run = RunFolder.open(source) if source.is_dir() else None
-    if run is not None and run.checkpoints():
-        load_networks(trainer.gan, run.load_checkpoint()["game"])
-    else:
+    if run is None or not run.checkpoints():
         weights = load_any_generator(source).network.state_dict()
-        averaged = trainer.gan.averaged.network
-        for network in (trainer.gan.generator, averaged):
-            _load(network, weights, "generator")
+        _load(gan.generator, weights, "generator")
+        _load(gan.averaged.network, weights, "generator")
+        return
+    state = run.load_checkpoint()["game"]
+    _load(gan.generator, state["generator"], "generator")
+    averaged = state["averaged"].get("network", state["generator"])
+    _load(gan.averaged.network, averaged, "generator")
+    try:
+        _load(gan.critics, state["critics"], "critic")
+    except ValueError as error:
+        logger.warning("The critics are newly initialised. %s", error)
 
 
 def settings_of(source: str | Path) -> RunConfig:
@@ -89,23 +95,6 @@ def settings_of(source: str | Path) -> RunConfig:
     )
 
 
-def load_networks(gan: AdversarialStep, state: dict[str, Any]) -> None:
-    """Load networks from a checkpoint; critics of other shapes are initialised.
-
-    Raises
-    ------
-    ValueError
-        If the generators differ.
-    """
-    _load(gan.generator, state["generator"], "generator")
-    averaged = state["averaged"].get("network", state["generator"])
-    _load(gan.averaged.network, averaged, "generator")
-    try:
-        _load(gan.critics, state["critics"], "critic")
-    except ValueError as error:
-        logger.warning("The critics are newly initialised. %s", error)
-
-
 def _load(network: nn.Module, weights: dict[str, Any], name: str) -> None:
     """Load weights if all names and shapes match."""
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
@@ -121,7 +110,6 @@ def _load(network: nn.Module, weights: dict[str, Any], name: str) -> None:
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
-    """Shape of a weight in words."""
     if shape is None:
         return "no weights"
     return " x ".join(map(str, shape)) or "a number"

@@ -26,11 +26,6 @@ class StepLosses:
     generator: float
     penalty: float
 
-    @classmethod
-    def of(cls, losses: Tensor) -> StepLosses:
-        """Losses that a step gave, [3]; waits for the device."""
-        return cls(*losses.tolist())
-
 
 class LossHistory:
     """Losses and other columns of the steps since the last save.

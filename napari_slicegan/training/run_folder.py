@@ -43,13 +43,12 @@ from napari_slicegan.runtime.atomic_files import (
     remove_partial_files,
     replacing,
 )
-from napari_slicegan.training.tasks import load_data, micrographs_of, save_data
+from napari_slicegan.training.tasks import DATA
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.training.tasks import TrainingData
 
 logger = logging.getLogger(__name__)
@@ -102,7 +101,8 @@ class RunFolder:
             )
         try:
             make_folder(folder.path)
-            save_data(images, folder.path)
+            name = next(name for name, kind in DATA.items() if isinstance(images, kind))
+            images.save(folder.path / name)
             folder.write_config(config)
         except OSError as error:
             raise ValueError(
@@ -154,12 +154,15 @@ class RunFolder:
         return read_config(self.path / CONFIG)
 
     def images(self) -> TrainingImages:
-        """The prepared micrographs; raises for other kinds of data."""
-        return micrographs_of(self.path)
+        """The prepared micrographs; a ValueError if there are none or damaged ones."""
+        return TrainingImages.load(self.path / "micrographs")
 
     def data(self) -> TrainingData:
-        """Training data of the run."""
-        return load_data(self.path)
+        """Training data of the run; a ValueError if they are missing or damaged."""
+        found = (name for name in DATA if (self.path / name).is_dir())
+        name = next(found, "micrographs")
+        data: TrainingData = DATA[name].load(self.path / name)
+        return data
 
     def generator(self) -> TrainedGenerator:
         """The averaged generator of the last save."""
@@ -190,17 +193,23 @@ class RunFolder:
         remove_partial_files(self.path)
         return path
 
-    def write_preview(self, pixels: NDArray[np.uint8]) -> None:
-        """Write ``preview.png``, [rows, columns] or [rows, columns, 3]."""
-        with replacing(self.path / PREVIEW) as temporary:
-            Image.fromarray(pixels).save(temporary, format="PNG")
+    def write_preview(
+        self, pixels: NDArray[np.uint8], epoch: int | None = None
+    ) -> None:
+        """Write ``preview.png``; at the end of an epoch also ``sheets/0012.png``.
 
-    def write_sheet(self, epoch: int, pixels: NDArray[np.uint8]) -> None:
-        """Write ``sheets/0000.png`` and so on, [rows, columns(, 3)]."""
-        path = self.path / "sheets" / f"{epoch:04d}.png"
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as temporary:
-            Image.fromarray(pixels).save(temporary, format="PNG")
+        Parameters
+        ----------
+        pixels
+            [rows, columns] or [rows, columns, 3].
+        """
+        paths = [self.path / PREVIEW]
+        if epoch is not None:
+            paths.append(self.path / "sheets" / f"{epoch:04d}.png")
+        for path in paths:
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as temporary:
+                Image.fromarray(pixels).save(temporary, format="PNG")
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,68 +18,30 @@ if TYPE_CHECKING:
 DIMENSION: Mapping[Axis, int] = {"z": 2, "y": 3, "x": 4}
 
 
-class View(Protocol):
-    """Maps generated samples to critic input."""
-
-    @property
-    def n_batches(self) -> int:
-        """Number of batches returned by :meth:`images`."""
-
-    @property
-    def n_axes(self) -> int:
-        """Number of viewing directions."""
-
-    def images(
-        self, samples: Tensor, n_planes: int | None, rng: torch.Generator
-    ) -> list[Tensor]:
-        """Batches of critic input."""
-
-
 @dataclass(frozen=True)
-class Identity:
-    """Images or points unchanged, in one batch."""
-
-    n_batches: int = 1
-    n_axes: int = 1
-
-    def images(
-        self, samples: Tensor, n_planes: int | None, rng: torch.Generator
-    ) -> list[Tensor]:
-        """[N, ...] -> the same; images have no planes to select."""
-        return [samples]
-
-
-@dataclass(frozen=True)
-class Slices:
-    """Random planes of volumes along the three axes.
+class View:
+    """Critic input of generated samples: planes of volumes, or the samples themselves.
 
     Attributes
     ----------
-    merged
-        Whether the planes of all axes form one batch for a single critic.
+    n_axes
+        Viewing directions: 3 for volumes, 1 for images and points.
+    n_batches
+        1 if the planes of all axes form one batch for a single critic, else `n_axes`.
     """
 
-    merged: bool
-
-    @property
-    def n_batches(self) -> int:
-        """Number of batches returned by :meth:`images`."""
-        return 1 if self.merged else len(AXES)
-
-    @property
-    def n_axes(self) -> int:
-        """Number of axes along which a volume is cut."""
-        return len(AXES)
+    n_axes: int
+    n_batches: int
 
     def images(
         self, samples: Tensor, n_planes: int | None, rng: torch.Generator
     ) -> list[Tensor]:
-        """Batches of planes.
+        """Batches of critic input.
 
         Parameters
         ----------
         samples
-            [B, C, Z, Y, X].
+            Volumes [B, C, Z, Y, X]; other samples are returned unchanged.
         n_planes
             Random planes per axis, the same positions in all volumes of the batch;
             None takes all planes.
@@ -90,16 +52,21 @@ class Slices:
             One [N, C, rows, columns] for each axis, or one for all of them;
             N = B * planes (* 3 axes).
         """
-        planes = [
-            planes_along(samples, axis, _positions(samples, axis, n_planes, rng))
-            for axis in AXES
-        ]
-        return [torch.cat(planes)] if self.merged else planes
+        if self.n_axes == 1:
+            return [samples]
+        planes = []
+        for axis in AXES:
+            size = samples.shape[DIMENSION[axis]]
+            positions = None
+            if n_planes is not None and n_planes < size:
+                positions = torch.randperm(size, generator=rng)[:n_planes]
+            planes.append(planes_along(samples, axis, positions))
+        return [torch.cat(planes)] if self.n_batches == 1 else planes
 
 
 def view_of(dimensions: int, isotropic: bool) -> View:
     """View for 1-D (points), 2-D or 3-D samples."""
-    return Slices(merged=isotropic) if dimensions == 3 else Identity()
+    return View(3, 1 if isotropic else 3) if dimensions == 3 else View(1, 1)
 
 
 def critic_heads(config: RunConfig, view: View, isotropic: bool) -> int:
@@ -136,12 +103,3 @@ def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tenso
         positions = to_device(positions, volumes.device)
         volumes = volumes.index_select(dimension, positions)
     return volumes.movedim(dimension, 1).flatten(0, 1)
-
-
-def _positions(
-    volumes: Tensor, axis: Axis, n_planes: int | None, rng: torch.Generator
-) -> Tensor | None:
-    size = volumes.shape[DIMENSION[axis]]
-    if n_planes is None or n_planes >= size:
-        return None
-    return torch.randperm(size, generator=rng)[:n_planes]

@@ -243,34 +243,3 @@ def build_task(config: RunConfig, data: TrainingData) -> Task[Any, Any]:
         If they do not fit together.
     """
     return TASKS[config.architecture.task](config, data)
-
-
-def save_data(data: TrainingData, run: Path) -> None:
-    """Write the data of a run into its folder."""
-    name = next(name for name, kind in DATA.items() if isinstance(data, kind))
-    data.save(run / name)
-
-
-def load_data(run: Path) -> TrainingData:
-    """Read the training data of a run.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or they are damaged.
-    """
-    found = (name for name in DATA if (run / name).is_dir())
-    name = next(found, "micrographs")
-    data: TrainingData = DATA[name].load(run / name)
-    return data
-
-
-def micrographs_of(run: Path) -> TrainingImages:
-    """Read the micrographs of a run.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or they are damaged.
-    """
-    return TrainingImages.load(run / "micrographs")

@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,14 +143,20 @@ class Trainer:
             lambda: choose_batch_sizes(config, task) if distributed.is_main else config
         )
         chosen = parse_config(distributed.broadcast(chosen.model_dump()))
-        # Epochs depend on the batch size: a changed one needs another task.
-        built = task if chosen == config else None
-        trainer = distributed.raise_on_all_ranks(
-            lambda: cls(chosen, images, task=built)
+
+        def prepared() -> Trainer:
+            # Epochs depend on the batch size: a changed one needs another task.
+            trainer = cls(chosen, images, task=task if chosen == config else None)
+            if prepare is not None:
+                prepare(trainer)
+            return trainer
+
+        trainer = distributed.raise_on_all_ranks(prepared)
+        trainer.folder = distributed.raise_on_all_ranks(
+            lambda: (
+                RunFolder.create(path, chosen, images) if distributed.is_main else None
+            )
         )
-        if prepare is not None:
-            distributed.raise_on_all_ranks(lambda: prepare(trainer))
-        distributed.raise_on_all_ranks(lambda: trainer.create_run_folder(path))
         return trainer
 
     @classmethod
@@ -169,28 +175,21 @@ class Trainer:
         ValueError
             If the folder holds no run that can be resumed, or a fixed setting changes.
         """
-        return distributed_context().raise_on_all_ranks(
-            lambda: cls._resumed(path, changes)
-        )
 
-    @classmethod
-    def _resumed(cls, path: str | Path, changes: Mapping[str, Any]) -> Trainer:
-        folder = RunFolder.open(path)
-        before = folder.config()
-        config = before.changed(**changes)
-        check_changes(before, config)
-        trainer = cls(config, folder.data(), folder)
-        if trainer.distributed.is_main:
-            trainer._load_state(folder.load_checkpoint())
-            folder.truncate_history(trainer.step)
-            if changes:
-                folder.write_config(config)
-        return trainer
+        def resumed() -> Trainer:
+            folder = RunFolder.open(path)
+            before = folder.config()
+            config = before.changed(**changes)
+            check_changes(before, config)
+            trainer = cls(config, folder.data(), folder)
+            if trainer.distributed.is_main:
+                trainer._load_state(folder.load_checkpoint())
+                folder.truncate_history(trainer.step)
+                if changes:
+                    folder.write_config(config)
+            return trainer
 
-    def create_run_folder(self, path: str | Path) -> None:
-        """Create the run folder; raises as `RunFolder.create` does."""
-        if self.distributed.is_main:
-            self.folder = RunFolder.create(path, self.config, self.images)
+        return distributed_context().raise_on_all_ranks(resumed)
 
     def run(self) -> Generator[StepReport, None, FinishReason]:
         """Train until a limit is reached or :meth:`stop` is called; once per trainer.
@@ -417,13 +416,10 @@ class Trainer:
         return quality, preview
 
     def _write_preview(self, preview: Any) -> None:
-        """Write the picture of a preview; at the end of an epoch also as a sheet."""
-        if self.folder is None:
-            return
-        picture = self.task.picture(preview)
-        self.folder.write_preview(picture)
-        if self.clock.epoch_steps and self.clock.ends_epoch(self.step):
-            self.folder.write_sheet(self.step // self.clock.epoch_steps, picture)
+        if self.folder is not None:
+            steps = self.clock.epoch_steps
+            epoch = self.step // steps if steps and self.step % steps == 0 else None
+            self.folder.write_preview(self.task.picture(preview), epoch)
 
     def _monitored(self, what: str, work: Callable[..., Any], *args: Any) -> Any:
         """Result of a part of the monitoring; None and a warning if it fails."""
@@ -450,6 +446,7 @@ class Trainer:
 
     def _report(self, quality: Any, preview: Any) -> StepReport:
         progress, losses = self.progress, self.losses.last
+        warning, self._warnings = " ".join(self._warnings), []
         return StepReport(
             step=self.step,
             critic_loss=losses.critic,
@@ -463,13 +460,8 @@ class Trainer:
             memory_bytes=memory_in_use(self.device),
             quality=quality,
             preview=preview,
-            warning=" ".join(self._take_warnings()),
+            warning=warning,
         )
-
-    def _take_warnings(self) -> list[str]:
-        """Warnings since the last report."""
-        taken, self._warnings = self._warnings, []
-        return taken
 
     def _state(self) -> dict[str, Any]:
         return {

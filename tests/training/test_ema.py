@@ -184,7 +184,7 @@ def test_last_weights_keep_their_own_statistics() -> None:
         network(batch)
     averaged = AveragedGenerator(network, 0)
     averaged.recalibrate([100 * batch for batch in batches()])
-    averaged.copy_statistics(network)
+    averaged.copy_from(network)
     latents = batches()[0]
     network.eval()
     with torch.no_grad():

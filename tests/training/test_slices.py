@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph
-from napari_slicegan.training.slices import Slices, planes_along
+from napari_slicegan.training.slices import planes_along, view_of
 
 B, C, Z, Y, X = 2, 3, 4, 5, 6
 # Every voxel its own number.
@@ -47,7 +47,7 @@ def test_planes_lie_as_in_the_micrographs(axis: Axis) -> None:
 
 def test_all_planes() -> None:
     """None takes every plane, the last one too: 4, 5 and 6 of two volumes."""
-    images = Slices(merged=False).images(torch.zeros(2, 3, 7, 7, 7), None, rng())
+    images = view_of(3, isotropic=False).images(torch.zeros(2, 3, 7, 7, 7), None, rng())
     assert [tuple(batch.shape) for batch in images] == [(14, 3, 7, 7)] * 3
     sizes = [planes_along(VOLUMES, axis, None).shape for axis in AXES]
     assert sizes == [(8, 3, 5, 6), (10, 3, 4, 6), (12, 3, 4, 5)]
@@ -60,7 +60,7 @@ def cube() -> Tensor:
 
 def test_random_planes() -> None:
     """No plane twice; the same positions in all volumes; other ones on other axes."""
-    batches = Slices(merged=False).images(cube(), 5, rng())
+    batches = view_of(3, isotropic=False).images(cube(), 5, rng())
     chosen = []
     for axis, batch in zip(AXES, batches, strict=True):
         assert batch.shape == (15, 1, 8, 8)
@@ -78,17 +78,17 @@ def test_random_planes() -> None:
 
 
 def test_merged_planes_are_the_three_batches_in_one() -> None:
-    apart = Slices(merged=False).images(cube(), 5, rng(3))
-    (merged,) = Slices(merged=True).images(cube(), 5, rng(3))
+    apart = view_of(3, isotropic=False).images(cube(), 5, rng(3))
+    (merged,) = view_of(3, isotropic=True).images(cube(), 5, rng(3))
     assert torch.equal(merged, torch.cat(apart))
-    assert Slices(merged=True).n_batches == 1
-    assert Slices(merged=False).n_batches == 3
+    assert view_of(3, isotropic=True).n_batches == 1
+    assert view_of(3, isotropic=False).n_batches == 3
 
 
 def test_every_plane_has_the_same_chance() -> None:
     """2 of 8 planes, 4,000 times: each comes 1,000 times, +- 27 (binomial law)."""
     source = rng()
-    view = Slices(merged=False)
+    view = view_of(3, isotropic=False)
     volume = torch.arange(8.0).view(1, 1, 8, 1, 1).expand(1, 1, 8, 8, 8)
     counts = torch.zeros(8)
     for _ in range(4000):
@@ -99,7 +99,7 @@ def test_every_plane_has_the_same_chance() -> None:
 
 
 def test_the_generator_decides_alone() -> None:
-    view = Slices(merged=True)
+    view = view_of(3, isotropic=True)
     torch.manual_seed(1)
     first = view.images(cube(), 4, rng(5))[0]
     torch.manual_seed(2)
@@ -109,7 +109,7 @@ def test_the_generator_decides_alone() -> None:
 
 def test_gradients_reach_the_shown_planes_only() -> None:
     volume = cube().requires_grad_(True)
-    batch = Slices(merged=False).images(volume, 3, rng())[0]
+    batch = view_of(3, isotropic=False).images(volume, 3, rng())[0]
     batch.sum().backward()
     assert volume.grad is not None
     # 3 of 8 planes of each of three volumes.
