@@ -1,4 +1,4 @@
-"""Reading image files: TIFF, NPY, PNG, JPEG, BMP and what else Pillow opens.
+"""Reading image files: TIFF, NPY, PNG, JPEG, BMP and others that Pillow opens.
 
 The content decides, not the extension of the name.
 """
@@ -31,7 +31,7 @@ from napari_slicegan.data.pixel_values import (
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NPY_START = b"\x93NUMPY"
-# What the readers raise on damaged files, found by cutting and altering files.
+# Raised by the readers for damaged files, found by truncating and altering files.
 DAMAGE = (
     OSError,
     ValueError,
@@ -54,7 +54,7 @@ DAMAGE = (
 
 @dataclass(frozen=True, eq=False)
 class ImageFile:
-    """What a file holds.
+    """Contents of an image file.
 
     Attributes
     ----------
@@ -62,9 +62,9 @@ class ImageFile:
         ``[Y, X]``, ``[Y, X, 3]`` in colour, or a volume ``[Z, Y, X]``,
         ``[Z, Y, X, 3]``; as stored, in the type of the file.
     pixel_size_nm
-        Edge of a pixel in nanometres, None if the file does not tell.
+        Edge of a pixel in nanometres, None if the file does not contain it.
     path
-        Where it was read.
+        Path of the file.
     """
 
     values: NDArray[Any]
@@ -80,7 +80,7 @@ def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFil
     path
         TIFF (several pages are a volume), NPY, PNG, JPEG or BMP.
     pixel_size_nm
-        Counts instead of what the file says.
+        Replaces the pixel size of the file.
 
     Raises
     ------
@@ -98,13 +98,19 @@ def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFil
             "of another kind or a damaged one; choose an image file."
         ) from error
     except DAMAGE as error:
+        reason = "its parts contradict each other"
+        if isinstance(
+            error, OSError | ValueError | EOFError | SyntaxError | zlib.error
+        ):
+            reason = " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
         raise ValueError(
             f"{path.name}: expected a complete image, got a damaged file or an unknown "
-            f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
+            f"variant ({reason}); save it again as uncompressed TIFF or as PNG."
         ) from error
     values = _arranged(image.values, image.axes, path.name)
     if pixel_size_nm is None and image.edges_nm is not None:
-        edges = image.edges_nm if _is_volume(values) else image.edges_nm[:2]
+        is_volume = values.ndim == (4 if has_channels(values) else 3)
+        edges = image.edges_nm if is_volume else image.edges_nm[:2]
         pixel_size_nm = common_edge_nm(edges, path.name)
     return ImageFile(values, pixel_size_nm, path)
 
@@ -138,13 +144,6 @@ def _start_of(path: Path) -> bytes:
             "copy it again."
         )
     return start
-
-
-def _reason(error: Exception) -> str:
-    """What a reader says, on one line; what Python says would help nobody."""
-    if isinstance(error, OSError | ValueError | EOFError | SyntaxError | zlib.error):
-        return " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
-    return "its parts contradict each other"
 
 
 def _read(path: Path, start: bytes) -> _Raw:
@@ -191,7 +190,7 @@ def _tiff_faults() -> Iterator[list[str]]:
 
 
 def _read_pages(path: Path) -> tuple[NDArray[Any], str]:
-    """Pages by Pillow, which brings the codecs LZW, JPEG and CCITT with it."""
+    """Pages read by Pillow, which includes the codecs LZW, JPEG and CCITT."""
     with Image.open(path) as pages:
         planes = [_pixels(page) for page in ImageSequence.Iterator(pages)]
     return np.stack(planes), "QYX" if planes[0].ndim == 2 else "QYXS"
@@ -206,7 +205,7 @@ def _pixels(picture: Image.Image) -> NDArray[Any]:
     if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         return np.asarray(picture.convert("RGB"))
     values = np.asarray(picture)
-    # Gray with alpha: said as RGBA, so that one rule drops the alpha channel.
+    # Gray with alpha as RGBA, so that one rule drops the alpha channel.
     return values[..., (0, 0, 0, 1)] if picture.mode in ("LA", "La") else values
 
 
@@ -225,7 +224,7 @@ def _arranged(values: NDArray[Any], axes: str, name: str) -> NDArray[Any]:
         kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
         values = values.reshape([values.shape[i] for i in kept])
         axes = "".join(axes[i] for i in kept)
-        # Programs that do not know better call the planes of a stack channels.
+        # Some programs label the planes of a stack as channels.
         if "Z" not in axes and values.shape[axes.find("C")] >= SMALLEST_EDGE:
             axes = axes.replace("C", "Z")
         channels = [i for i, axis in enumerate(axes) if axis in "SC"]
@@ -247,8 +246,3 @@ def _channels_last(
         )
     values = np.moveaxis(values, channels[0], -1)
     return values[..., (0, 0, 0, 1)] if n == 2 else values
-
-
-def _is_volume(values: NDArray[Any]) -> bool:
-    """Whether there is more than one plane."""
-    return values.ndim == (4 if has_channels(values) else 3)

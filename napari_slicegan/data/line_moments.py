@@ -26,7 +26,7 @@ def line_moments(units: NDArray[np.float64], line: Line) -> Moments:
     """
     others = (0, 2) if line == "rows" else (0, 1)
     mean, std = units.mean(axis=others), units.std(axis=others)
-    # What rounding leaves of a constant.
+    # The rounding error of a constant.
     std[std <= 1e-12 * np.maximum(1, np.abs(mean))] = 0
     return mean, std
 
@@ -56,18 +56,13 @@ def levelled(values: NDArray[Any], line: Line) -> NDArray[Any]:
     """
     planes = values if values.ndim > 2 else values[np.newaxis]
     made = np.empty_like(planes)
-    for plane, into in zip(planes, made, strict=True):
-        level = _levelled(plane.astype(np.float64), line)
+    for number, plane in enumerate(planes):
+        plane = plane.astype(np.float64)
+        mean, std = line_moments(plane[np.newaxis], line)
+        scale = np.sqrt(np.square(std).mean()) / np.where(std == 0, 1, std)
+        level = (plane - along(line, mean)) * along(line, scale) + mean.mean()
         if values.dtype.kind in "iu":
             limits = np.iinfo(values.dtype)
             level = np.clip(np.rint(level), limits.min, limits.max)
-        into[:] = level
+        made[number] = level
     return made.reshape(values.shape)
-
-
-def _levelled(plane: NDArray[np.float64], line: Line) -> NDArray[np.float64]:
-    mean, std = line_moments(plane[np.newaxis], line)
-    contrast = float(np.sqrt(np.square(std).mean()))
-    scale = contrast / np.where(std == 0, 1, std)
-    made: NDArray[np.float64] = (plane - along(line, mean)) * along(line, scale)
-    return made + float(mean.mean())

@@ -1,7 +1,7 @@
 """An image of a material: pixel values, what they mean, and the pixel size.
 
-A `Micrograph` is checked when it is made, so every part behind it can rely on
-finite, varying values of a known kind.
+A `Micrograph` is checked when it is created: its values are finite, vary and are of a
+known kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.data.line_moments import Line, levelled
+from napari_slicegan.data.line_moments import levelled
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     KindChoice,
@@ -45,7 +45,7 @@ class Micrograph:
     pixel_size_nm
         Edge of a pixel in nanometres, None if unknown.
     name
-        Where the image comes from, for messages.
+        Source of the image, for messages.
     """
 
     values: NDArray[Any]
@@ -61,7 +61,7 @@ class Micrograph:
         pixel_size_nm: float | None = None,
         name: str = "micrograph",
     ) -> Micrograph:
-        """Check an array and find out what its values mean.
+        """Check an array and determine the kind of its values.
 
         Parameters
         ----------
@@ -79,8 +79,7 @@ class Micrograph:
         Raises
         ------
         ValueError
-            If the values cannot be trained on: what was expected, what came, what
-            to do.
+            If the values cannot be trained on.
         """
         if pixel_size_nm is not None and not 0 < pixel_size_nm < np.inf:
             raise ValueError(
@@ -116,7 +115,7 @@ class Micrograph:
     ) -> Micrograph:
         """As `open`, for the values of a file that are in memory already."""
         if settings.crop is not None:
-            # Before the values are judged: what is cropped away may be a data bar.
+            # Before the values are checked: the rest may be a data bar.
             values = _cropped(values, settings.crop, name)
         loaded = cls.from_array(values, _kind_to_read(settings), pixel_size_nm, name)
         return loaded.prepared(settings.model_copy(update={"crop": None}))
@@ -140,11 +139,22 @@ class Micrograph:
         if kind not in ("auto", image.kind):
             image = image.with_values(image.values, kind)
         if settings.destripe != "none":
-            image = image.levelled(settings.destripe)
+            advice = "choose the kind 'grayscale' or do not level lines"
+            _require(image, "grayscale", advice)
+            image = image.with_values(
+                levelled(image.values, settings.destripe), "grayscale"
+            )
         if settings.denoise != "none":
-            image = image.denoised(settings.denoise, settings.denoise_radius)
+            _require(
+                image, "grayscale", "choose the kind 'grayscale' or do not denoise"
+            )
+            values = denoise(image.values, settings.denoise, settings.denoise_radius)
+            image = image.with_values(values, "grayscale")
         if settings.segmentation != "none":
-            image = image.segmented(settings)
+            if image.kind == "colour":
+                _require(image, "grayscale", "convert the file to grayscale before")
+            values = segment(image.values, settings, image.name)
+            image = image.with_values(values, "phases")
         if settings.rescale != 1:
             image = image.rescaled(settings.rescale)
         return image
@@ -152,36 +162,6 @@ class Micrograph:
     def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
         """Same pixel size and name with other values, checked as in `from_array`."""
         return Micrograph.from_array(values, kind, self.pixel_size_nm, self.name)
-
-    def levelled(self, line: Line) -> Micrograph:
-        """Gray values without the drift from line to line; see `levelled`."""
-        self._require("grayscale", "choose the kind 'grayscale' or do not level lines")
-        return self.with_values(levelled(self.values, line), self.kind)
-
-    def denoised(self, method: str, radius: float) -> Micrograph:
-        """Gray values after a median or Gaussian filter.
-
-        Parameters
-        ----------
-        method
-            ``"median"`` or ``"gaussian"``.
-        radius
-            Radius of the median, or sigma of the Gaussian, in pixels.
-        """
-        self._require("grayscale", "choose the kind 'grayscale' or do not denoise")
-        return self.with_values(denoise(self.values, method, radius), self.kind)
-
-    def segmented(self, settings: MicrographSettings) -> Micrograph:
-        """Phases 0, 1, ... by rising gray value.
-
-        Raises
-        ------
-        ValueError
-            If the image is in colour, or the settings do not fit it.
-        """
-        if self.kind == "colour":
-            self._require("grayscale", "convert the file to grayscale before")
-        return self.with_values(segment(self.values, settings, self.name), "phases")
 
     def rescaled(self, factor: float) -> Micrograph:
         """Other number of pixels per axis.
@@ -217,11 +197,11 @@ class Micrograph:
         ValueError
             If the image does not consist of phases.
         """
-        self._require("phases", "choose a segmentation")
+        _require(self, "phases", "choose a segmentation")
         return tuple(int(n) for n in distinct_values(self.values, MAX_PHASES) or ())
 
     def phase_fractions(self) -> dict[int, float]:
-        """Share of the pixels of each phase, by its label."""
+        """Fraction of the pixels of each phase, by its label."""
         return {label: float((self.values == label).mean()) for label in self.labels}
 
     def crop(self, rows: tuple[int, int], columns: tuple[int, int]) -> Micrograph:
@@ -230,17 +210,16 @@ class Micrograph:
         Parameters
         ----------
         rows, columns
-            First one and the one after the last.
+            First one, and one after the last.
         """
-        return self.with_values(
-            _cropped(self.values, (*rows, *columns), self.name), self.kind
-        )
+        values = _cropped(self.values, (*rows, *columns), self.name)
+        return self.with_values(values, self.kind)
 
     def planes(self, axis: Axis) -> NDArray[Any]:
         """All planes of a volume seen along an axis: ``[N, rows, columns(, 3)]``.
 
         Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
-        Of a 2-D image: the one plane it is, whatever the axis.
+        A 2-D image is its own only plane, for every axis.
         """
         if not self.is_volume:
             return self.values[np.newaxis]
@@ -262,13 +241,14 @@ class Micrograph:
                 "'Patch size' or load a larger image."
             )
 
-    def _require(self, kind: Kind, advice: str) -> None:
-        """Refuse another kind."""
-        if self.kind != kind:
-            raise ValueError(
-                f"{self.name}: expected an image of the kind '{kind}', got "
-                f"'{self.kind}'; {advice}."
-            )
+
+def _require(image: Micrograph, kind: Kind, advice: str) -> None:
+    """Refuse another kind."""
+    if image.kind != kind:
+        raise ValueError(
+            f"{image.name}: expected an image of the kind '{kind}', got "
+            f"'{image.kind}'; {advice}."
+        )
 
 
 def _kind_to_read(settings: MicrographSettings) -> KindChoice:

@@ -82,7 +82,11 @@ class PatchSampler(Source):
         self.transform = transform
         self.patch_size = patch_size
         self._symmetries = symmetries
-        self._grids = [self._positions(stack) for stack in self.stacks]
+        # Planes, and first rows and columns of a crop, of each image.
+        self._grids = [
+            (planes, rows - patch_size + 1, columns - patch_size + 1)
+            for planes, rows, columns, *_ in (stack.shape for stack in self.stacks)
+        ]
         # Position p belongs to the first image whose end lies beyond p.
         self._ends = np.cumsum([int(np.prod(grid)) for grid in self._grids])
         self._labels = torch.tensor(labels, dtype=torch.float32)
@@ -130,30 +134,23 @@ class PatchSampler(Source):
     def strides(
         self, positions: NDArray[np.int64], symmetries: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Where crops stand if the pixels of all images stand in one row.
+        """Positions of crops in the flattened pixels of all images.
 
         Returns
         -------
         ndarray
-            [3, n]: place of the crop's first pixel, and steps from there to the pixel
-            below and to the one on the right; a symmetry is another start with other
-            steps.
+            [3, n]: index of the crop's first pixel, and steps from there to the pixel
+            below and to the one on the right. A symmetry changes start and steps.
         """
         image = np.searchsorted(self._ends, positions, side="right")
-        grids, shapes = (
-            np.array(self._grids),
-            np.array([s.shape[:3] for s in self.stacks]),
-        )
+        grids = np.array(self._grids)
+        shapes = np.array([stack.shape[:3] for stack in self.stacks])
         before = np.cumsum([0, *shapes.prod(axis=1)])[image]
         inside = positions - np.array([0, *self._ends])[image]
         _, rows, columns = grids[image].T
-        plane, row, column = (
-            inside // (rows * columns),
-            inside // columns % rows,
-            inside % columns,
-        )
+        plane, row = inside // (rows * columns), inside // columns % rows
         _, height, width = shapes[image].T
-        start = before + (plane * height + row) * width + column
+        start = before + (plane * height + row) * width + inside % columns
         down, right = width, np.ones_like(width)
         if self._symmetries != "none":
             last = self.patch_size - 1
@@ -165,11 +162,6 @@ class PatchSampler(Source):
             turned = symmetries & 4 > 0
             down, right = np.where(turned, right, down), np.where(turned, down, right)
         return np.stack([start, down, right])
-
-    def _positions(self, stack: NDArray[Any]) -> tuple[int, int, int]:
-        """Number of planes, first rows and first columns a crop can have."""
-        planes, rows, columns = stack.shape[:3]
-        return planes, rows - self.patch_size + 1, columns - self.patch_size + 1
 
     def _crop(self, position: int) -> NDArray[Any]:
         """Crop number `position`, counting through all images: ``[P, P(, 3)]``."""

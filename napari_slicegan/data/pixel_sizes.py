@@ -44,10 +44,7 @@ Edges = tuple[float, ...]
 
 
 def pixel_edges_nm(tiff: tifffile.TiffFile) -> Edges | None:
-    """Edges of a pixel along X and Y, and where known Z, in nanometres.
-
-    None if the headers do not tell.
-    """
+    """Edges of a pixel along X, Y and (if known) Z in nanometres; None if unknown."""
     for read in READERS:
         edges = read(tiff)
         if edges and all(0 < edge < math.inf for edge in edges):
@@ -73,18 +70,13 @@ def common_edge_nm(edges: Edges, name: str) -> float:
     )
 
 
-def _nm_per(unit: Any) -> float | None:
-    """Nanometres per unit; None for pixels and for what is not known."""
-    text = str(unit).strip().strip("\0").lower()
-    # The Greek letter is often written instead of the micro sign.
-    return NM_PER_UNIT.get(text.replace("\N{GREEK SMALL LETTER MU}", "µ"))
-
-
 def _in_nm(lengths: list[tuple[Any, Any]]) -> Edges | None:
-    """Lengths with their units in nanometres; None if one is not known."""
+    """Lengths with their units in nanometres; None if a unit is unknown, or pixels."""
     edges = []
     for length, unit in lengths:
-        factor = _nm_per(unit)
+        text = str(unit).strip().strip("\0").lower()
+        # The Greek letter is often written instead of the micro sign.
+        factor = NM_PER_UNIT.get(text.replace("\N{GREEK SMALL LETTER MU}", "µ"))
         if factor is None:
             return None
         edges.append(float(length) * factor)

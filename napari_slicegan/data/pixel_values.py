@@ -20,7 +20,7 @@ MAX_PHASES = 16
 # The smallest patch; a last axis shorter than this is taken for channels.
 SMALLEST_EDGE = 8
 PART = 2**17
-"""Values that are worked on at a time."""
+"""Values processed at a time, which bounds the memory for intermediate arrays."""
 
 
 def has_channels(values: NDArray[Any]) -> bool:
@@ -60,16 +60,6 @@ def plain_array(values: Any, name: str) -> NDArray[Any]:
     if array.dtype.kind in "iufc":
         # Files of other machines: torch takes the native byte order only.
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    _check_dtype(array, name)
-    _check_shape(array, name)
-    array = drop_alpha(array, name)
-    _check_finite(array, name)
-    _check_varies(array, name)
-    return array
-
-
-def _check_dtype(array: NDArray[Any], name: str) -> None:
-    """Refuse everything but bools, integers and floating point numbers."""
     if array.dtype.kind == "c":
         raise ValueError(
             f"{name}: expected real pixel values, got complex ones ({array.dtype}); "
@@ -80,6 +70,22 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
             f"{name}: expected an array of numbers, got values of type "
             f"'{array.dtype}'; convert them to uint8, uint16 or float32."
         )
+    _check_shape(array, name)
+    array = drop_alpha(array, name)
+    if array.dtype.kind == "f":
+        n_bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in array)
+        if n_bad:
+            raise ValueError(
+                f"{name}: expected finite pixel values, got {n_bad} that are NaN or "
+                "infinite; crop the image or fill them."
+            )
+    low, high = array.min(), array.max()
+    if low == high:
+        raise ValueError(
+            f"{name}: expected an image of a material, got the same value ({low}) "
+            "everywhere; check the file, the crop or the thresholds."
+        )
+    return array
 
 
 def _check_shape(array: NDArray[Any], name: str) -> None:
@@ -104,34 +110,12 @@ def _check_shape(array: NDArray[Any], name: str) -> None:
         )
 
 
-def _check_finite(array: NDArray[Any], name: str) -> None:
-    """Refuse NaN and infinite values."""
-    if array.dtype.kind != "f":
-        return
-    n_bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in array)
-    if n_bad:
-        raise ValueError(
-            f"{name}: expected finite pixel values, got {n_bad} that are NaN or "
-            "infinite; crop the image or fill them."
-        )
-
-
-def _check_varies(array: NDArray[Any], name: str) -> None:
-    """Refuse images in which nothing can be seen."""
-    low, high = array.min(), array.max()
-    if low == high:
-        raise ValueError(
-            f"{name}: expected an image of a material, got the same value ({low}) "
-            "everywhere; check the file, the crop or the thresholds."
-        )
-
-
 def distinct_values(values: NDArray[Any], limit: int) -> list[Any] | None:
     """Sorted distinct values, or None as soon as there are more than `limit`."""
     found: set[Any] = set()
     for place in parts_of(values.shape):
         part = values[place]
-        # Comparing with what is known is far faster than sorting.
+        # Comparing with the values found so far is far faster than sorting.
         is_new = np.ones(part.shape, bool)
         for value in found:
             is_new &= part != value
@@ -166,10 +150,7 @@ def label_indices(values: NDArray[Any], labels: Sequence[int]) -> NDArray[np.uin
 
 
 def parts_of(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
-    """Index tuples that together cover an array, at most `PART` values each.
-
-    Working part by part needs little memory besides the array itself.
-    """
+    """Index tuples that together cover an array, at most `PART` values each."""
     if not shape:
         yield ()
         return
@@ -205,44 +186,39 @@ def as_kind(
 
     Returns
     -------
-    Values and kind. Labels come in the smallest integer type
-    that holds them.
+    Values and kind. Labels come in the smallest integer type that holds them.
 
     Raises
     ------
     ValueError
         If the values cannot be of that kind.
     """
-    if kind != "colour" and has_channels(values) and _is_gray(values):
-        values = values[..., 0]
+    channels = has_channels(values)
+    # Many programs store gray images as RGB.
+    if (
+        kind != "colour"
+        and channels
+        and all((plane == plane[..., :1]).all() for plane in values)
+    ):
+        values, channels = values[..., 0], False
     found = kind_of(values) if kind == "auto" else kind
-    if has_channels(values) != (found == "colour"):
-        _refuse_channels(values, found, name)
+    shape = " x ".join(map(str, values.shape))
+    if found == "colour" and not channels:
+        raise ValueError(
+            f"{name}: a colour image has three channels, got one value per pixel "
+            f"({shape}); choose the kind 'grayscale' or 'phases'."
+        )
+    if channels and found != "colour":
+        wanted = "one label" if found == "phases" else "one gray value"
+        raise ValueError(
+            f"{name}: the kind '{found}' has {wanted} per pixel, got an RGB image "
+            f"({shape}); choose the kind 'colour' or convert the image first."
+        )
     if found == "phases":
         return _labels(values, name), found
     if values.dtype.kind == "b":
         return values.astype(np.uint8), found
     return values, found
-
-
-def _is_gray(values: NDArray[Any]) -> bool:
-    """Whether all channels are equal: many programs store gray images as RGB."""
-    return all((plane == plane[..., :1]).all() for plane in values)
-
-
-def _refuse_channels(values: NDArray[Any], kind: Kind, name: str) -> None:
-    """Colour given where one value is wanted, or the other way round."""
-    shape = " x ".join(map(str, values.shape))
-    if kind == "colour":
-        raise ValueError(
-            f"{name}: a colour image has three channels, got one value per pixel "
-            f"({shape}); choose the kind 'grayscale' or 'phases'."
-        )
-    wanted = "one label" if kind == "phases" else "one gray value"
-    raise ValueError(
-        f"{name}: the kind '{kind}' has {wanted} per pixel, got an RGB image "
-        f"({shape}); choose the kind 'colour' or convert the image first."
-    )
 
 
 def _labels(values: NDArray[Any], name: str) -> NDArray[Any]:
@@ -264,12 +240,7 @@ def _labels(values: NDArray[Any], name: str) -> NDArray[Any]:
 def label_dtype(labels: Sequence[int]) -> np.dtype[Any]:
     """Smallest integer type that holds all the labels."""
     low, high = min(labels), max(labels)
-    letters = "BHIQ" if low >= 0 else "bhiq"
-    return next(
-        np.dtype(letter)
-        for letter in letters
-        if np.iinfo(letter).min <= low and high <= np.iinfo(letter).max
-    )
+    return np.min_scalar_type(high if low >= 0 else min(low, -high - 1))
 
 
 def display_gray(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

@@ -67,16 +67,30 @@ def segment(
         If the parameters do not fit the image, or leave a phase empty.
     """
     if settings.segmentation == "local":
-        return _segment_locally(values, settings.local_window, name)
-    if settings.segmentation == "otsu":
-        thresholds = otsu_thresholds(values, 2, name)
-    elif settings.segmentation == "multi-otsu":
-        thresholds = otsu_thresholds(values, settings.n_phases, name)
-    else:
+        window = settings.local_window
+        if window % 2 == 0:
+            raise ValueError(
+                f"{name}: expected an odd edge for the local window, got {window}; set "
+                f"'Local window' to {window + 1}."
+            )
+        planes = values if values.ndim == 3 else values[np.newaxis]
+        means = [threshold_local(plane, window) for plane in planes]  # type: ignore[no-untyped-call]
+        brighter = planes > np.stack(means)
+        return brighter.reshape(values.shape).astype(np.uint8)
+    if settings.segmentation == "thresholds":
         thresholds = settings.thresholds
         _check_thresholds(values, thresholds, name)
+    else:
+        n_phases = 2 if settings.segmentation == "otsu" else settings.n_phases
+        thresholds = otsu_thresholds(values, n_phases, name)
     phases: NDArray[np.uint8] = np.digitize(values, thresholds, right=True).astype("u1")
-    _check_all_found(phases, thresholds, name)
+    counts = np.bincount(phases.ravel(), minlength=len(thresholds) + 1)
+    if not counts.all():
+        missing = ", ".join(str(phase) for phase in np.flatnonzero(counts == 0))
+        raise ValueError(
+            f"{name}: expected pixels in each of {len(counts)} phases, got none in "
+            f"phase {missing}; remove or move a threshold."
+        )
     return phases
 
 
@@ -86,8 +100,8 @@ def otsu_thresholds(
     """Thresholds that maximise the variance between the phases.
 
     Exact for any number of phases: the sum over phases is maximised by dynamic
-    programming over the histogram, where `skimage.filters.threshold_multiotsu` tries
-    all combinations and is out of reach from six phases on.
+    programming over the histogram; `skimage.filters.threshold_multiotsu` tries all
+    combinations, which takes too long from six phases on.
 
     Parameters
     ----------
@@ -165,7 +179,6 @@ def _class_scores(counts: NDArray[Any], centres: NDArray[Any]) -> NDArray[Any]:
 def _check_thresholds(
     values: NDArray[Any], thresholds: tuple[float, ...], name: str
 ) -> None:
-    """Between 1 and 15, rising, inside the range of the gray values."""
     given = ", ".join(f"{threshold:g}" for threshold in thresholds) or "none"
     if not 1 <= len(thresholds) < MAX_PHASES:
         raise ValueError(
@@ -183,29 +196,3 @@ def _check_thresholds(
             f"{name}: expected thresholds between the lowest and the highest gray "
             f"value ({low:g} and {high:g}), got {given}; correct 'Thresholds'."
         )
-
-
-def _check_all_found(
-    phases: NDArray[np.uint8], thresholds: tuple[float, ...], name: str
-) -> None:
-    """Every phase has a pixel."""
-    counts = np.bincount(phases.ravel(), minlength=len(thresholds) + 1)
-    if not counts.all():
-        missing = ", ".join(str(phase) for phase in np.flatnonzero(counts == 0))
-        raise ValueError(
-            f"{name}: expected pixels in each of {len(counts)} phases, got none in "
-            f"phase {missing}; remove or move a threshold."
-        )
-
-
-def _segment_locally(values: NDArray[Any], window: int, name: str) -> NDArray[np.uint8]:
-    """Brighter or darker than the surroundings, plane by plane."""
-    if window % 2 == 0:
-        raise ValueError(
-            f"{name}: expected an odd edge for the local window, got {window}; set "
-            f"'Local window' to {window + 1}."
-        )
-    planes = values if values.ndim == 3 else values[np.newaxis]
-    means = [threshold_local(plane, window) for plane in planes]  # type: ignore[no-untyped-call]
-    brighter = planes > np.stack(means)
-    return brighter.reshape(values.shape).astype(np.uint8)

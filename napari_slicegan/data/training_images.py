@@ -73,7 +73,12 @@ class TrainingImages:
         Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
         """
         given: dict[Axis, Micrograph | Sequence[Micrograph]] = {"z": z, "y": y, "x": x}
-        return cls({axis: _as_tuple(images) for axis, images in given.items()})
+        return cls(
+            {
+                axis: (images,) if isinstance(images, Micrograph) else tuple(images)
+                for axis, images in given.items()
+            }
+        )
 
     @classmethod
     def from_volume(cls, micrograph: Micrograph) -> TrainingImages:
@@ -94,7 +99,7 @@ class TrainingImages:
     @property
     def kind(self) -> Kind:
         """Kind of all the images."""
-        return self._first.kind
+        return self.views["z"][0].kind
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -127,7 +132,7 @@ class TrainingImages:
     @property
     def name(self) -> str:
         """Name of the first image, for messages and files."""
-        return next(iter(self)).name
+        return self.views["z"][0].name
 
     @property
     def material(self) -> Literal["isotropic", "anisotropic"]:
@@ -150,13 +155,9 @@ class TrainingImages:
             for image in images:
                 image.check_patch(patch_size, axis)
 
-    @property
-    def _first(self) -> Micrograph:
-        return self.views["z"][0]
-
     def _check_agreement(self) -> None:
-        """Same kind, phases and pixel size everywhere."""
-        first = self._first
+        """Raise a ValueError if kinds, pixel sizes or phases differ."""
+        first, wanted = self.views["z"][0], self.pixel_size_nm
         for axis, images in self.views.items():
             for image in images:
                 if image.kind != first.kind:
@@ -165,23 +166,17 @@ class TrainingImages:
                         f"({first.name}) and {image.kind} ({image.name}, seen along "
                         f"{axis}); choose the same kind for all."
                     )
-                self._check_pixel_size(image, axis)
-        if self.kind == "phases":
-            self._check_phases()
-
-    def _check_pixel_size(self, image: Micrograph, axis: Axis) -> None:
-        """Within 1 % of that of the other images, or unknown."""
-        wanted, size = self.pixel_size_nm, image.pixel_size_nm
-        if wanted is None or size is None:
+                size = image.pixel_size_nm
+                if wanted is None or size is None:
+                    continue
+                if not math.isclose(wanted, size, rel_tol=SIZE_TOLERANCE):
+                    raise ValueError(
+                        f"All images must have the same pixel size, got {wanted:g} nm "
+                        f"and {size:g} nm ({image.name}, seen along {axis}); rescale "
+                        "one of them."
+                    )
+        if self.kind != "phases":
             return
-        if not math.isclose(wanted, size, rel_tol=SIZE_TOLERANCE):
-            raise ValueError(
-                f"All images must have the same pixel size, got {wanted:g} nm and "
-                f"{size:g} nm ({image.name}, seen along {axis}); rescale one of them."
-            )
-
-    def _check_phases(self) -> None:
-        """Every viewing direction shows the same phases."""
         shown = {
             axis: sorted({label for image in images for label in image.labels})
             for axis, images in self.views.items()
@@ -207,8 +202,22 @@ class TrainingImages:
             for number, image in enumerate(images):
                 if id(image) not in files:
                     files[id(image)] = f"{axis}-{number}.tif"
-                    _write(folder / files[id(image)], image)
-                entries.append(_Entry.of(image, axis, files[id(image)]))
+                    photometric = "rgb" if image.kind == "colour" else "minisblack"
+                    with replacing(folder / files[id(image)]) as temporary:
+                        tifffile.imwrite(
+                            temporary,
+                            image.values,
+                            photometric=photometric,
+                            compression="zlib",
+                        )
+                entry = _Entry(
+                    axis=axis,
+                    file=files[id(image)],
+                    kind=image.kind,
+                    pixel_size_nm=image.pixel_size_nm,
+                    name=image.name,
+                )
+                entries.append(entry)
         with replacing(folder / INDEX) as temporary:
             temporary.write_bytes(ENTRIES.dump_json(entries, indent=1))
 
@@ -233,7 +242,12 @@ class TrainingImages:
         views: dict[Axis, tuple[Micrograph, ...]] = {}
         for entry in entries:
             if entry.file not in read:
-                read[entry.file] = entry.image(folder)
+                read[entry.file] = Micrograph.from_array(
+                    read_image(folder / entry.file).values,
+                    entry.kind,
+                    entry.pixel_size_nm,
+                    entry.name,
+                )
             views[entry.axis] = (*views.get(entry.axis, ()), read[entry.file])
         return cls(views)
 
@@ -247,36 +261,5 @@ class _Entry(Settings):
     pixel_size_nm: float | None
     name: str
 
-    @classmethod
-    def of(cls, image: Micrograph, axis: Axis, file: str) -> _Entry:
-        return cls(
-            axis=axis,
-            file=file,
-            kind=image.kind,
-            pixel_size_nm=image.pixel_size_nm,
-            name=image.name,
-        )
-
-    def image(self, folder: Path) -> Micrograph:
-        """The image itself, from its file."""
-        values = read_image(folder / self.file).values
-        return Micrograph.from_array(values, self.kind, self.pixel_size_nm, self.name)
-
 
 ENTRIES = TypeAdapter(list[_Entry])
-
-
-def _as_tuple(images: Micrograph | Sequence[Micrograph]) -> tuple[Micrograph, ...]:
-    """One image or several."""
-    return (images,) if isinstance(images, Micrograph) else tuple(images)
-
-
-def _write(path: Path, image: Micrograph) -> None:
-    """Lossless TIFF of the values."""
-    with replacing(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            image.values,
-            photometric="rgb" if image.kind == "colour" else "minisblack",
-            compression="zlib",
-        )

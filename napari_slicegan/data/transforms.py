@@ -30,9 +30,9 @@ def most_probable(values: Tensor, axis: int, weights: Sequence[float] = ()) -> T
     values
         One channel for each phase.
     axis
-        Where the channels stand.
+        Axis of the channels.
     weights
-        By channel: its values are multiplied by it first. None for equal ones.
+        Factor of each channel; empty for equal weights.
 
     Returns
     -------
@@ -63,7 +63,7 @@ ValueRange = Literal["simplex", "unbounded"] | tuple[float, float]
 
 
 class Transform(Protocol):
-    """What every transform can do; the arrays are described in `OneHotPhases`."""
+    """Protocol of transforms; `OneHotPhases` describes the arrays."""
 
     @property
     def kind(self) -> Kind:
@@ -153,7 +153,7 @@ class OneHotPhases:
         values
             ``[C, ...]``, or ``[B, C, Z, Y, X]``.
         channel_axis
-            Where C stands if not there, as 1 in ``[B, C, Y, X]``.
+            Axis of C if it is another one, such as 1 in ``[B, C, Y, X]``.
 
         Returns
         -------
@@ -169,7 +169,7 @@ class OneHotPhases:
         return labels
 
     def state(self) -> dict[str, Any]:
-        """Name, labels, and weights where there are any."""
+        """Name, labels, and weights if any."""
         state: dict[str, Any] = {"name": self.name, "labels": list(self.labels)}
         return {**state, "weights": list(self.weights)} if self.weights else state
 
@@ -234,8 +234,8 @@ class ScaleMinMax:
         else:
             layers = np.moveaxis(values, -1, -3)
         # float64 first: a 32-bit integer does not fit into a float32.
-        share = (layers.astype(np.float64) - self.low) / (self.high - self.low)
-        scaled = self._output_low + share * (self._output_high - self._output_low)
+        fraction = (layers.astype(np.float64) - self.low) / (self.high - self.low)
+        scaled = self._output_low + fraction * (self._output_high - self._output_low)
         return torch.from_numpy(np.ascontiguousarray(scaled, dtype=np.float32))
 
     def inverse(self, values: Tensor, channel_axis: int | None = None) -> NDArray[Any]:
@@ -246,7 +246,7 @@ class ScaleMinMax:
         values
             ``[C, ...]``, or ``[B, C, Z, Y, X]``.
         channel_axis
-            Where C stands if not there, as 1 in ``[B, C, Y, X]``.
+            Axis of C if it is another one, such as 1 in ``[B, C, Y, X]``.
 
         Returns
         -------
@@ -305,7 +305,7 @@ def fit_transform(
     Parameters
     ----------
     output
-        Network values of the darkest and the brightest, but for phases.
+        Network values of the darkest and the brightest pixel; not used for phases.
     """
     if images.kind == "phases":
         return OneHotPhases.fit(images)
@@ -313,7 +313,7 @@ def fit_transform(
 
 
 def transform_from_state(state: dict[str, Any]) -> Transform:
-    """Transform from what its `state` returned.
+    """Transform from the state that `state` returned.
 
     Raises
     ------
