@@ -78,12 +78,6 @@ def test_larger_images_are_drawn_from_more_often() -> None:
     assert sampler.n_positions == 12
 
 
-def test_image_of_exactly_the_patch_size() -> None:
-    image = numbered(8, 8)
-    for crop in drawn([image], 8, 5):
-        np.testing.assert_array_equal(crop, image.values)
-
-
 @pytest.mark.parametrize(
     ("symmetries", "n"), [("none", 1), ("flips", 4), ("rotations", 8)]
 )

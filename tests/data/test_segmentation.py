@@ -41,14 +41,13 @@ def test_otsu_threshold_agrees_with_scikit_image() -> None:
     assert otsu_thresholds(values, 2) == pytest.approx((expected,))
 
 
-@pytest.mark.parametrize("n_phases", [3, 4])
-def test_multi_otsu_agrees_with_scikit_image(n_phases: int) -> None:
+def test_multi_otsu_agrees_with_scikit_image() -> None:
     values = bands(40, 90, 150, 210, noise=18)
-    expected = threshold_multiotsu(values, n_phases)  # type: ignore[no-untyped-call]
-    assert otsu_thresholds(values, n_phases) == pytest.approx(tuple(expected))
+    expected = threshold_multiotsu(values, 4)  # type: ignore[no-untyped-call]
+    assert otsu_thresholds(values, 4) == pytest.approx(tuple(expected))
 
 
-@pytest.mark.parametrize("n_phases", [2, 3, 4])
+@pytest.mark.parametrize("n_phases", [2, 4])
 def test_otsu_is_the_best_of_all_thresholds(n_phases: int) -> None:
     rng = np.random.default_rng(n_phases)
     values = rng.integers(0, 14, 300)
@@ -65,11 +64,12 @@ def test_sixteen_phases_are_found() -> None:
     np.testing.assert_array_equal(segment(values, settings, "a"), band_index(16))
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f4", "f8"])
-@pytest.mark.parametrize("method", ["otsu", "multi-otsu"])
+@pytest.mark.parametrize(
+    ("dtype", "method"), [("u1", "otsu"), ("i4", "multi-otsu"), ("f8", "otsu")]
+)
 def test_any_depth_gives_the_same_phases(dtype: str, method: Any) -> None:
     values = bands(30, 110, noise=8)
-    scale = {"u1": 1, "u2": 200, "i4": 1_000_003, "f4": 1 / 255, "f8": 1e-9}[dtype]
+    scale = {"u1": 1, "i4": 1_000_003, "f8": 1e-9}[dtype]
     settings = MicrographSettings(segmentation=method, n_phases=2)
     phases = segment((values.astype(float) * scale).astype(dtype), settings, "a")
     assert phases.dtype == np.uint8

@@ -81,12 +81,9 @@ def test_views_cannot_be_changed() -> None:
     "values",
     [
         RNG.integers(0, 2, (30, 40)).astype(bool),
-        RNG.choice(np.array([0, 127, 255], np.uint8), (30, 40)),
         RNG.choice(np.array([-5, 70_000]), (30, 40)),
         RNG.integers(0, 65_536, (30, 40), dtype=np.uint16),
-        RNG.random((30, 40)),
         RNG.random((30, 40)).astype(np.float16),
-        RNG.integers(0, 256, (30, 40, 3), dtype=np.uint8),
         RNG.random((30, 40, 3), dtype=np.float32),
         RNG.random((9, 30, 40)),
         RNG.integers(0, 256, (9, 30, 40, 3), dtype=np.uint8),

@@ -29,13 +29,7 @@ def images_of(*arrays: NDArray[Any], kind: Any = "auto") -> TrainingImages:
 
 
 @pytest.mark.parametrize(
-    ("labels", "dtype"),
-    [
-        ((0, 1), np.uint8),
-        ((0, 127, 255), np.uint8),
-        ((3, 300), np.uint16),
-        ((-7, 0, 5), np.int8),
-    ],
+    ("labels", "dtype"), [((3, 300), np.uint16), ((-7, 0, 5), np.int8)]
 )
 def test_original_labels_come_back(labels: tuple[int, ...], dtype: Any) -> None:
     values = RNG.choice(np.array(labels), (5, 20, 30))
@@ -55,8 +49,10 @@ def test_one_hot_agrees_with_torch() -> None:
     torch.testing.assert_close(ours, theirs.float())
 
 
-@pytest.mark.parametrize("weights", [(), (1.0, 0.9, 1.2)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("weights", "dtype"),
+    [((), torch.bfloat16), ((1.0, 0.9, 1.2), torch.bfloat16), ((), torch.float32)],
+)
 def test_labels_are_those_of_argmax(
     weights: tuple[float, ...], dtype: torch.dtype
 ) -> None:
@@ -69,27 +65,12 @@ def test_labels_are_those_of_argmax(
     np.testing.assert_array_equal(found, labels[expected])
 
 
-def test_most_probable_phase_wins() -> None:
-    # Probabilities of three phases at two voxels.
-    values = torch.tensor([[0.2, 0.5], [0.5, 0.1], [0.3, 0.4]])[:, None, None]
-    expected = np.array([127, 0]).reshape(1, 1, 2)
-    np.testing.assert_array_equal(OneHotPhases((0, 127, 255)).inverse(values), expected)
-
-
-@pytest.mark.parametrize(
-    ("shape", "channel_axis", "expected"),
-    [
-        ((2, 6, 7, 8), None, (6, 7, 8)),
-        ((3, 2, 6, 7, 8), None, (3, 6, 7, 8)),
-        ((2, 7, 8), None, (7, 8)),
-        ((5, 2, 7, 8), 1, (5, 7, 8)),
-    ],
-)
-def test_channel_axis_of_volumes_and_batches(
-    shape: tuple[int, ...], channel_axis: int | None, expected: tuple[int, ...]
-) -> None:
-    values = torch.rand(shape)
-    assert OneHotPhases((0, 1)).inverse(values, channel_axis).shape == expected
+def test_channel_axis_of_volumes_and_batches() -> None:
+    inverse = OneHotPhases((0, 1)).inverse
+    assert inverse(torch.rand(2, 6, 7, 8)).shape == (6, 7, 8)
+    assert inverse(torch.rand(3, 2, 6, 7, 8)).shape == (3, 6, 7, 8)
+    assert inverse(torch.rand(2, 7, 8)).shape == (7, 8)
+    assert inverse(torch.rand(5, 2, 7, 8), 1).shape == (5, 7, 8)
 
 
 def test_inverse_takes_values_with_gradient() -> None:
@@ -135,7 +116,7 @@ def test_other_colours_share_one_scale() -> None:
     np.testing.assert_allclose(scaled, np.moveaxis(rgb / 4095, -1, 0), atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "f2", "f4", "f8"])
+@pytest.mark.parametrize("dtype", ["u2", "f2"])
 def test_gray_values_come_back_in_their_type(dtype: str) -> None:
     values = RNG.integers(0, 250, (7, 9, 10)).astype(dtype)
     transform = fit_transform(images_of(values, kind="grayscale"))
@@ -147,14 +128,10 @@ def test_gray_values_come_back_in_their_type(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("dtype", "given"),
     [
-        ("u1", torch.float32),
         ("u1", torch.bfloat16),
         ("i1", torch.float64),
         ("u2", torch.float32),
-        ("i2", torch.bfloat16),
         ("i4", torch.float64),
-        ("u4", torch.float32),
-        ("f4", torch.float32),
         ("f8", torch.float64),
     ],
 )
