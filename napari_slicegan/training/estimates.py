@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,10 @@ class Estimate:
     def sentence(self) -> str:
         """Summary in one or two sentences, with advice if the memory is too small."""
         needed, free = (bytes_in_words(n) for n in (self.memory_bytes, self.free_bytes))
+        seconds = f"{self.step_s:.2g}" if self.step_s < 99 else _rounded(self.step_s)
         text = (
             f"About {duration(self.minutes)} for {_rounded(self.steps)} steps of "
-            f"{_few_digits(self.step_s)} s, {needed} of {free} free memory."
+            f"{seconds} s, {needed} of {free} free memory."
         )
         if self.fits:
             return text
@@ -213,14 +215,14 @@ def _step_s(
         return cost.seconds(machine_speed(device, threads))
     most = max(config.training.volumes)
     channels, output = task.transform.channels, output_of(task.transform.range)
-    found = probe(timed_settings(config, most), channels, output, device, threads)
+    timed = probe(timed_settings(config, most), channels, output, device, threads)
     operations = {
         n: step_cost(timed_settings(config, n), channels, output, True).operations
-        for n in (found.few.images, found.more.images)
+        for n in timed
     }
     objective = config.objective
     updates = objective.critic_steps + objective.generator_steps
-    return found.seconds(operations, cost.operations, updates)
+    return extrapolated_s(timed, operations, cost.operations, updates)
 
 
 @functools.cache
@@ -252,70 +254,58 @@ def machine_speed(device: torch.device, threads: int) -> float:
     return float(counter.take().operations / min(seconds[1:]))
 
 
-@dataclass(frozen=True)
-class Timed:
-    """Duration of a step with one critic and one generator update."""
+def extrapolated_s(
+    timed: Mapping[int, float],
+    operations: Mapping[int, float],
+    step_operations: float,
+    updates: int,
+) -> float:
+    """Duration of another step of the same networks.
 
-    images: int
-    seconds: float
+    Linear model: a constant time per weight update plus a time proportional to the
+    operations.
 
-
-@dataclass(frozen=True)
-class Probe:
-    """Two timed steps; the same one twice if a single step sufficed."""
-
-    few: Timed
-    more: Timed
-
-    def seconds(
-        self, operations: dict[int, float], step_operations: float, updates: int
-    ) -> float:
-        """Duration of another step of the same networks.
-
-        Linear model: a constant time per weight update plus a time proportional to the
-        operations.
-
-        Parameters
-        ----------
-        operations
-            Operations of the timed steps, by number of images.
-        step_operations
-            Operations of the other step.
-        updates
-            Number of network updates in the other step; timed steps have two.
-        """
-        few, more = self.few, self.more
-        whole = operations[more.images]
-        per_operation = more.seconds / whole
-        if more.images > few.images:
-            slope = (more.seconds - few.seconds) / (whole - operations[few.images])
-            # Noise must not make the time of the updates negative.
-            per_operation = min(per_operation, max(slope, 0.0))
-        constant = more.seconds - per_operation * whole
-        return per_operation * step_operations + constant * updates / 2
+    Parameters
+    ----------
+    timed, operations
+        Seconds and operations of one or two timed steps, by number of images.
+    step_operations
+        Operations of the other step.
+    updates
+        Number of network updates in the other step; timed steps have two.
+    """
+    few, more = min(timed), max(timed)
+    per_operation = timed[more] / operations[more]
+    if more > few:
+        slope = (timed[more] - timed[few]) / (operations[more] - operations[few])
+        # Noise must not make the time of the updates negative.
+        per_operation = min(per_operation, max(slope, 0.0))
+    constant = timed[more] - per_operation * operations[more]
+    return per_operation * step_operations + constant * updates / 2
 
 
 def timed_settings(config: RunConfig, images: int) -> RunConfig:
     """Settings of a step with one critic and one generator update."""
-    training = {
-        "critic_batch_size": images,
-        "generator_batch_size": images,
-        "share_batch": False,
-    }
-    updates = {"critic_steps": 1, "generator_steps": 1, "penalty_interval": 1}
     return RunConfig(
         architecture=config.architecture,
         objective=config.objective,
         optimiser=config.optimiser,
     ).changed(
-        **{**training, **updates, "critic_heads": False, "straight_through": False}
+        critic_batch_size=images,
+        generator_batch_size=images,
+        share_batch=False,
+        critic_steps=1,
+        generator_steps=1,
+        penalty_interval=1,
+        critic_heads=False,
+        straight_through=False,
     )
 
 
 @functools.lru_cache(maxsize=32)
 def probe(
     config: RunConfig, channels: int, output: Output, device: torch.device, threads: int
-) -> Probe:
+) -> Mapping[int, float]:
     """Time steps on dummy images; once for the same settings.
 
     Parameters
@@ -326,6 +316,11 @@ def probe(
         See `generator_spec`.
     threads
         Threads that torch currently uses.
+
+    Returns
+    -------
+    Mapping
+        Seconds of one or two steps, by number of images.
     """
     most, _ = config.training.volumes
     gan = AdversarialStep(
@@ -336,16 +331,16 @@ def probe(
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
         return torch.zeros(n, channels, *edges)
 
-    found: list[Timed] = []
+    found: dict[int, float] = {}
     images = min(FIRST_PROBE_IMAGES, most)
     while True:
         gan.config = timed_settings(config, images)
         started = time.perf_counter()
         # Reading the losses waits for the device.
         gan.step(real, 0.0).tolist()
-        found.append(Timed(images, time.perf_counter() - started))
-        if images == most or (len(found) > 1 and found[-1].seconds > PROBE_STEP_S):
-            return Probe(found[-2] if len(found) > 1 else found[-1], found[-1])
+        found[images] = time.perf_counter() - started
+        if images == most or (len(found) > 1 and found[images] > PROBE_STEP_S):
+            return dict(list(found.items())[-2:])
         images = min(PROBE_GROWTH * images, most)
 
 
@@ -376,11 +371,7 @@ def patch_sizes(config: RunConfig) -> dict[int, int]:
     }
 
 
-def _few_digits(seconds: float) -> str:
-    return f"{seconds:.2g}" if seconds < 99 else _rounded(round(seconds))
-
-
-def _rounded(n: int) -> str:
+def _rounded(n: float) -> str:
     """Two significant digits, the precision of an estimate."""
-    digits = max(len(str(n)) - 2, 0)
-    return f"{round(n, -digits):,}"
+    digits = max(len(str(round(n))) - 2, 0)
+    return f"{round(round(n), -digits):,}"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_slicegan.config import AXES, Axis
+from napari_slicegan.config import AXES
 from napari_slicegan.data.pixel_values import display_gray
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
 from napari_slicegan.metrics.reference import RealStatistics
@@ -88,24 +88,19 @@ class SliceDistance:
     def measure(self, volume: Volume) -> float:
         """Distance of evenly spaced slices, averaged over the axes."""
         edge = min(*volume.values.shape[:3], self._real[0].shape[-1])
-        patches = itertools.cycle(self._patches_of(edge))
-        return statistics.fmean(
-            real.distance(self._slices(volume, axis, edge))
-            for axis, real in zip(AXES, patches, strict=False)
-        )
-
-    def _patches_of(self, edge: int) -> list[RealPatches]:
-        """Patches of the real crops, cut to an edge; measured once for all previews."""
         if edge not in self._patches:
+            # Cut and measured once for all previews.
             cut = [RealPatches(real[:, :, :edge, :edge]) for real in self._real]
             self._patches[edge] = cut
-        return self._patches[edge]
-
-    def _slices(self, volume: Volume, axis: Axis, edge: int) -> NDArray[Any]:
-        """Slices as network values, [n, C, edge, edge]."""
-        planes = volume.planes(axis)
-        chosen = np.arange(PLANES) * len(planes) // PLANES
-        return self._transform.forward(planes[chosen, :edge, :edge]).numpy()
+        distances = []
+        patches = itertools.cycle(self._patches[edge])
+        for axis, real in zip(AXES, patches, strict=False):
+            planes = volume.planes(axis)
+            chosen = np.arange(PLANES) * len(planes) // PLANES
+            # [n, C, edge, edge]
+            slices = self._transform.forward(planes[chosen, :edge, :edge]).numpy()
+            distances.append(real.distance(slices))
+        return statistics.fmean(distances)
 
 
 MAX_DISTANCE = 32
@@ -115,27 +110,22 @@ CURVE = {
     "colour": "normalised_autocovariance",
 }
 LEVEL = {"phases": "phase_fraction", "grayscale": "histogram", "colour": "histogram"}
-CURVES = (
-    MonitoredCurve(
-        "correlation_distance",
-        "Two-point correlation, distance to real",
-        "correlation_floor",
-    ),
-    MonitoredCurve(
-        "fraction_distance", "Phase fraction, distance to real", "fraction_floor"
-    ),
-)
-GRAY_CURVES = (
-    MonitoredCurve(
-        "correlation_distance",
-        "Normalised autocovariance, distance to real",
-        "correlation_floor",
-    ),
-    MonitoredCurve(
-        "fraction_distance",
-        "Histogram, Wasserstein distance / real sd",
-        "fraction_floor",
-    ),
+
+
+def _curves(correlation: str, fraction: str) -> tuple[MonitoredCurve, ...]:
+    return (
+        MonitoredCurve(
+            "correlation_distance",
+            f"{correlation}, distance to real",
+            "correlation_floor",
+        ),
+        MonitoredCurve("fraction_distance", fraction, "fraction_floor"),
+    )
+
+
+CURVES = _curves("Two-point correlation", "Phase fraction, distance to real")
+GRAY_CURVES = _curves(
+    "Normalised autocovariance", "Histogram, Wasserstein distance / real sd"
 )
 """For gray values and colours, in the same columns."""
 SLICE_CURVE = MonitoredCurve(
@@ -230,26 +220,28 @@ class QualityMonitor:
 
 def quality_of(comparison: Comparison) -> Quality:
     """Quality from a full comparison."""
-    level = [row for row in comparison.rows if row.metric == LEVEL[comparison.kind]]
-    curves = [row for row in comparison.rows if row.metric == CURVE[comparison.kind]]
-    faces = [row for row in comparison.rows if row.metric == "interface_density"]
+    nan = float("nan")
+
+    def rows(metric: str) -> list[Row]:
+        return [row for row in comparison.rows if row.metric == metric]
+
+    def known(values: Iterable[float | None]) -> list[float]:
+        return [value for value in values if value is not None] or [nan]
+
+    level, curves = rows(LEVEL[comparison.kind]), rows(CURVE[comparison.kind])
+    errors = [
+        row.distance / row.real
+        if isinstance(row.real, float) and row.real and row.distance is not None
+        else nan
+        for row in rows("interface_density")
+    ]
     return Quality(
-        fraction_distance=max(_known(row.distance for row in level)),
-        correlation_distance=statistics.fmean(_known(row.distance for row in curves)),
-        interface_density_error=max(map(_relative, faces), default=float("nan")),
-        fraction_floor=max(_known(row.noise_floor for row in level)),
-        correlation_floor=statistics.fmean(_known(row.noise_floor for row in curves)),
+        fraction_distance=max(known(row.distance for row in level)),
+        correlation_distance=statistics.fmean(known(row.distance for row in curves)),
+        interface_density_error=max(errors, default=nan),
+        fraction_floor=max(known(row.noise_floor for row in level)),
+        correlation_floor=statistics.fmean(known(row.noise_floor for row in curves)),
     )
-
-
-def _known(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None] or [float("nan")]
-
-
-def _relative(row: Row) -> float:
-    if not isinstance(row.real, float) or not row.real or row.distance is None:
-        return float("nan")
-    return row.distance / row.real
 
 
 # Smaller planes are enlarged by a whole number.
@@ -270,23 +262,21 @@ def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
     NDArray[np.uint8]
         [rows, columns], or [rows, columns, 3] for colour.
     """
-    planes = [volume.planes(axis) for axis in AXES]
-    generated = [along[len(along) // 2] for along in planes]
+
+    def middle(planes: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(planes[len(planes) // 2])
+
+    generated = [middle(volume.planes(axis)) for axis in AXES]
     edge = max(max(plane.shape[:2]) for plane in generated)
-    real = [_crop(images, axis, edge) for axis in images.views]
+    real = []
+    for axis, seen in images.views.items():
+        plane = middle(seen[0].planes(axis))
+        row, column = (max(length - edge, 0) // 2 for length in plane.shape[:2])
+        real.append(plane[row : row + edge, column : column + edge])
     rows = [[*real, *generated]] if len(real) == 1 else [real, generated]
     return np.concatenate(
         [np.concatenate([_panel(p, edge, images) for p in row], axis=1) for row in rows]
     )
-
-
-def _crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
-    """Middle of the first image seen along an axis, [<= edge, <= edge(, 3)]."""
-    planes = images.views[axis][0].planes(axis)
-    plane = planes[len(planes) // 2]
-    row, column = (max(length - edge, 0) // 2 for length in plane.shape[:2])
-    crop = plane[row : row + edge, column : column + edge]
-    return np.asarray(crop)
 
 
 def _panel(
@@ -294,19 +284,17 @@ def _panel(
 ) -> NDArray[np.uint8]:
     """Shades of a plane [<= edge, <= edge(, 3)], enlarged, in the corner of a square.
 
-    The square has the same size for every plane, with a margin below and at its right.
+    Phases are drawn from black to light gray, other values from the darkest to the
+    brightest. All squares have the same size, with a margin below and at the right.
     """
+    if images.kind == "phases":
+        table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
+        shades = table[np.searchsorted(images.labels, values)]
+    else:
+        shades = display_gray(values, *images.extremes)
     factor = max(1, PANEL // edge)
-    shades = _shades(values, images).repeat(factor, axis=0).repeat(factor, axis=1)
+    shades = shades.repeat(factor, axis=0).repeat(factor, axis=1)
     side = factor * edge + GAP
     margins = [(0, side - length) for length in shades.shape[:2]]
     margins += [(0, 0)] * (shades.ndim - 2)
     return np.pad(shades, margins, constant_values=WHITE)
-
-
-def _shades(values: NDArray[Any], images: TrainingImages) -> NDArray[np.uint8]:
-    """Phases from black to light gray, others from the darkest to the brightest."""
-    if images.kind == "phases":
-        table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
-        return table[np.searchsorted(images.labels, values)]
-    return display_gray(values, *images.extremes)

@@ -18,21 +18,30 @@ MAX_DEVICE_BYTES = 2**30
 FLOAT32_BYTES = 4
 
 
-class CropsOnDevice(Source):
+class DerivedSource(Source):
+    """Samples chosen by another source."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose the same samples as the other source."""
+        return self._source.draw(n, rng)
+
+
+class CropsOnDevice(DerivedSource):
     """The crops of a `PatchSampler`, cut on a GPU."""
 
+    _source: PatchSampler
+
     def __init__(self, source: PatchSampler, device: torch.device) -> None:
-        self._source = source
+        super().__init__(source)
         self._device = device
         self._steps = torch.arange(source.patch_size, device=device)
         # [N, C, Y, X] of each image -> [pixels of all images, C]
         layers = [source.transform.forward(stack) for stack in source.stacks]
         pixels = [layer.movedim(1, -1).flatten(0, 2) for layer in layers]
         self._pixels = torch.cat(pixels).to(device)
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Choose `n` crops, the same ones as on the CPU."""
-        return self._source.draw(n, rng)
 
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen crops: float32 ``[n, C, P, P]``, on the device."""
@@ -48,17 +57,13 @@ class CropsOnDevice(Source):
         return pixels.movedim(-1, 1)
 
 
-class ImagesOnDevice(Source):
+class ImagesOnDevice(DerivedSource):
     """The images of an `ImageSampler` without random shifts, stored on a GPU."""
 
     def __init__(self, source: ImageSampler, device: torch.device) -> None:
-        self._source = source
+        super().__init__(source)
         self._device = device
         self._images = source.transform.forward(source.values).to(device)
-
-    def draw(self, n: int, rng: torch.Generator) -> Tensor:
-        """Choose `n` images, the same ones as on the CPU."""
-        return self._source.draw(n, rng)
 
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen images: float32 ``[n, C, Y, X]``, on the device."""
@@ -73,19 +78,16 @@ def move_to_device(source: Source, device: torch.device) -> Source:
     """
     if device.type == "cpu":
         return source
+    most = MAX_DEVICE_BYTES // FLOAT32_BYTES
     if isinstance(source, PatchSampler) and not source.is_labelled:
-        fits = (
-            FLOAT32_BYTES * source.transform.channels * source.n_pixels
-            <= MAX_DEVICE_BYTES
-        )
+        fits = source.transform.channels * source.n_pixels <= most
         return CropsOnDevice(source, device) if fits else source
     if isinstance(source, ImageSampler) and not source.roll:
-        fits = FLOAT32_BYTES * source.values.size <= MAX_DEVICE_BYTES
-        return ImagesOnDevice(source, device) if fits else source
+        return ImagesOnDevice(source, device) if source.values.size <= most else source
     return source
 
 
-class ShardedSource(Source):
+class ShardedSource(DerivedSource):
     """A source sharded across processes.
 
     All processes draw the same random numbers and each cuts only its own samples, so
@@ -103,7 +105,7 @@ class ShardedSource(Source):
     def __init__(
         self, source: Source, distributed: DistributedContext, parts: int
     ) -> None:
-        self._source = source
+        super().__init__(source)
         self._distributed = distributed
         self._parts = parts
 

@@ -275,41 +275,32 @@ class Trainer:
         """Agree with all processes on how to continue; blocks while paused."""
         in_pause = False
         while True:
+            reason = self.clock.reason(self.step)
+            if not self.losses.are_finite:
+                reason = FinishReason.DIVERGED
+            elif reason is None and self._stop.is_set():
+                reason = FinishReason.STOPPED
             decision = self.distributed.all_reduce_decision(
-                Decision(self._own_reason(), self.is_paused, self.progress),
-                ANY_RANK_REASONS,
+                Decision(reason, self.is_paused, self.progress), ANY_RANK_REASONS
             )
             if decision.reason is not None or not decision.is_paused:
                 break
             if not in_pause:
                 in_pause = True
-                if not self._begin_pause():
+                self.clock.count()
+                if self.step > 0 and self._saved_step != self.step:
+                    self.save()
+                    self.clock.count_save(is_charged=False)
+                if not self.losses.are_finite:
                     continue
+                if self.on_pause is not None:
+                    self.on_pause(True)
             self._go.wait(self.distributed.poll_s)
         if in_pause:
             self.clock.skip()
             if decision.reason is None and self.on_pause is not None:
                 self.on_pause(False)
         return decision
-
-    def _own_reason(self) -> FinishReason | None:
-        """Reason for which this process would end the run now."""
-        if not self.losses.are_finite:
-            return FinishReason.DIVERGED
-        reason = self.clock.reason(self.step)
-        if reason is None and self._stop.is_set():
-            return FinishReason.STOPPED
-        return reason
-
-    def _begin_pause(self) -> bool:
-        """Stop the clock and save; False if the run has diverged."""
-        self.clock.count()
-        if self.step > 0 and self._saved_step != self.step:
-            self.save()
-            self.clock.count_save(is_charged=False)
-        if self.losses.are_finite and self.on_pause is not None:
-            self.on_pause(True)
-        return self.losses.are_finite
 
     def save(self) -> None:
         """Write checkpoint, history and generator to the run folder.
