@@ -79,7 +79,6 @@ class FixedQuality:
         # A save may take 5 steps, for all that is known: tried after step 2, while two
         # such saves and another step would still end before 120 s.
         (0.0, 60, 12, 120),
-        (5.0, 60, 11, 120),
         (50.0, 60, 2, 120),
         # Tried after 20 s, to 40 s; then 6 more steps, and the save at the end.
         (20.0, 0.5, 8, 120),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,7 +18,10 @@ from napari_slicegan.models import build_generator
 from napari_slicegan.models.slicegan import GeneratorSpec, VolumeGenerator
 from napari_slicegan.training.ema import AveragedGenerator, matching_weights
 from napari_slicegan.training.trainer import Trainer
-from tests.toys import small_config
+from tests.toys import Crops, small_config
+
+if TYPE_CHECKING:
+    from napari_slicegan.training.adversarial_step import AdversarialStep
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -148,9 +153,8 @@ def test_recalibration_changes_no_weights() -> None:
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("normalisation", ["pixel"])
-def test_nothing_to_recalibrate_without_batch_norm(normalisation: str) -> None:
-    averaged = AveragedGenerator(generator(normalisation), 0.9)
+def test_nothing_to_recalibrate_without_batch_norm() -> None:
+    averaged = AveragedGenerator(generator("pixel"), 0.9)
     # Not one batch is drawn.
     averaged.recalibrate(iter([]))
     untouched = iter(batches())
@@ -176,19 +180,18 @@ def test_resumed_average_goes_on_alike() -> None:
         assert torch.equal(a, b)
 
 
-def test_last_weights_keep_their_own_statistics() -> None:
-    """Without averaging the trained network's running statistics fit and are taken."""
-    network = generator()
-    network.train()
-    for batch in batches():
-        network(batch)
-    averaged = AveragedGenerator(network, 0)
-    averaged.recalibrate([100 * batch for batch in batches()])
-    averaged.copy_from(network)
-    latents = batches()[0]
-    network.eval()
-    with torch.no_grad():
-        assert torch.equal(averaged.network(latents), network(latents))
+def test_last_weights_keep_their_own_statistics(
+    make_adversarial_step: Callable[..., AdversarialStep],
+) -> None:
+    """Without averaging the trained network is taken with its running statistics."""
+    game = make_adversarial_step(ema_decay=0)
+    for _ in range(2):
+        game.step(Crops(), 0)
+    game.recalibrate()
+    found, trained = game.averaged.network.state_dict(), game.generator.state_dict()
+    assert any("running_mean" in name for name in trained)
+    for name, value in trained.items():
+        assert torch.equal(found[name], value), name
 
 
 def random_logits(phases: int, n: int = 20_001, spread: float = 0.8) -> Tensor:
@@ -204,9 +207,7 @@ def shares(logits: Tensor, weights: tuple[float, ...]) -> list[float]:
     return [float((best == phase).double().mean()) for phase in range(len(weights))]
 
 
-@pytest.mark.parametrize(
-    "fractions", [(0.5, 0.5), (0.7, 0.3), (0.4, 0.25, 0.35), (0.2, 0.3, 0.15, 0.35)]
-)
+@pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.2, 0.3, 0.15, 0.35)])
 def test_each_phase_gets_its_share(fractions: tuple[float, ...]) -> None:
     seen = random_logits(len(fractions))
     equal = shares(seen, (1.0,) * len(fractions))
@@ -234,12 +235,11 @@ def test_an_untrained_generator_is_not_forced() -> None:
     assert shares(seen, weights) == [1, 0]
 
 
-@pytest.mark.parametrize("labels", [(0, 1), (0, 127, 255)])
-def test_weights_choose_the_phase(labels: tuple[int, ...]) -> None:
+def test_weights_choose_the_phase() -> None:
     """Of 0.4 and 0.6 the first wins with a weight of 2; a batch agrees."""
-    rest = (0.0,) * (len(labels) - 2)
-    weighted = OneHotPhases(labels, (2.0, 1.0, *rest))
-    values = torch.tensor([0.4, 0.6, *rest]).view(-1, 1, 1, 1)
+    labels = (0, 127, 255)
+    weighted = OneHotPhases(labels, (2.0, 1.0, 0.0))
+    values = torch.tensor([0.4, 0.6, 0.0]).view(-1, 1, 1, 1)
     assert OneHotPhases(labels).inverse(values).item() == labels[1]
     assert weighted.inverse(values).item() == labels[0]
     assert weighted.inverse(values[None]).item() == labels[0]

@@ -102,7 +102,6 @@ def breaks_the_monitor(trainer: Trainer, error: BaseException) -> None:
     ("breaks", "error"),
     [
         (breaks_a_network, Broken()),
-        (breaks_a_network, KeyboardInterrupt()),
         (breaks_the_monitor, KeyboardInterrupt()),
     ],
 )
@@ -194,16 +193,13 @@ def test_a_failed_save_is_not_tried_again(
     assert tries == [1]
 
 
-@pytest.mark.parametrize("error", [Broken(), KeyboardInterrupt()], ids=type)
-def test_exceptions_between_steps_save(
-    start_toy: StartToy, error: BaseException
-) -> None:
+def test_exceptions_between_steps_save(start_toy: StartToy) -> None:
     trainer = start_toy(steps=6)
     steps = trainer.run()
     next(steps)
     next(steps)
-    with pytest.raises(type(error)):
-        steps.throw(error)
+    with pytest.raises(KeyboardInterrupt):
+        steps.throw(KeyboardInterrupt())
     assert trainer.folder is not None
     assert trainer.folder.load_checkpoint()["step"] == 2
 
@@ -211,7 +207,6 @@ def test_exceptions_between_steps_save(
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
         RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you"),

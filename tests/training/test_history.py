@@ -45,7 +45,7 @@ def step_on_meta(config: RunConfig, output: Any, isotropic: bool, edge: int) -> 
 
 @pytest.mark.parametrize(
     ("objective", "isotropic"),
-    [("r3gan", True), ("wgan-gp", False), ("realness", True)],
+    [("wgan-gp", False), ("realness", True)],
 )
 def test_a_step_asks_the_device_for_nothing(
     toy_config: RunConfig, objective: str, isotropic: bool
@@ -59,7 +59,6 @@ def test_a_step_asks_the_device_for_nothing(
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
         {"architecture": "specgan", "patch_size": 16, "generator_widths": (4, 4)},
         {"architecture": "dcgan-relu", "patch_size": 16, "generator_widths": (4, 4)},
     ],
@@ -86,9 +85,9 @@ def test_a_run_reads_once_in_ten_steps(
 
     monkeypatch.setattr(Tensor, "tolist", counted)
     monkeypatch.setattr(distributed, "choose_device", lambda setting: META)
-    trainer = Trainer(toy_config.changed(steps=21), toy_images)
-    assert len(train(trainer)) == 21
-    assert asked == [1, 11, 21]
+    trainer = Trainer(toy_config.changed(steps=11), toy_images)
+    assert len(train(trainer)) == 11
+    assert asked == [1, 11]
 
 
 def test_seldom_read_runs_are_the_same(

@@ -19,10 +19,10 @@ from tests.toys import Crops
 MakeAdversarialStep = Callable[..., AdversarialStep]
 
 
-@pytest.mark.parametrize("field", ["generator_optimiser", "critic_optimiser"])
-def test_every_choice_has_an_optimiser(field: str) -> None:
-    choices = get_args(OptimiserSettings.model_fields[field].annotation)
-    assert sorted(choices) == sorted(OPTIMISERS)
+def test_every_choice_has_an_optimiser() -> None:
+    for field in ("generator_optimiser", "critic_optimiser"):
+        choices = get_args(OptimiserSettings.model_fields[field].annotation)
+        assert sorted(choices) == sorted(OPTIMISERS)
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,9 @@ def test_every_choice_has_an_optimiser(field: str) -> None:
         ("sgd", [0.1, 0.3]),
     ],
 )
-@pytest.mark.parametrize("fused", [True])
-def test_steps(name: str, sizes: list[float], fused: bool) -> None:
+def test_steps(name: str, sizes: list[float]) -> None:
     weight = nn.Parameter(torch.zeros(1))
-    optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75), fused)
+    optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75), True)
     for gradient, size in zip((1.0, 3.0), sizes, strict=True):
         before = weight.item()
         weight.grad = torch.tensor([gradient])

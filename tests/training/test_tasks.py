@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
@@ -63,11 +63,6 @@ def test_points_need_nothing(toy_images: TrainingImages) -> None:
     config = preset("realness-toy")
     for given in (None, toy_images):
         assert training_data(config, given) == nine_gaussians()
-
-
-@pytest.mark.parametrize("name", ["slicegan-fast", "oasis-28", "realness-toy"])
-def test_what_a_preset_makes_is_known_without_networks(name: str) -> None:
-    assert PRESETS[name].architecture.dimensions in {1, 2, 3}
 
 
 CASES: list[Refusal] = [
