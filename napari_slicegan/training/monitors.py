@@ -88,12 +88,8 @@ class SliceDistance:
     def measure(self, volume: Volume) -> float:
         """Distance of evenly spaced slices, averaged over the axes."""
         edge = min(*volume.values.shape[:3], self._real[0].shape[-1])
-        if edge not in self._patches:
-            # Cut and measured once for all previews.
-            cut = [RealPatches(real[:, :, :edge, :edge]) for real in self._real]
-            self._patches[edge] = cut
         distances = []
-        patches = itertools.cycle(self._patches[edge])
+        patches = itertools.cycle(self._patches_of(edge))
         for axis, real in zip(AXES, patches, strict=False):
             planes = volume.planes(axis)
             chosen = np.arange(PLANES) * len(planes) // PLANES
@@ -101,6 +97,13 @@ class SliceDistance:
             slices = self._transform.forward(planes[chosen, :edge, :edge]).numpy()
             distances.append(real.distance(slices))
         return statistics.fmean(distances)
+
+    def _patches_of(self, edge: int) -> list[RealPatches]:
+        """Patches of the real crops, cut to an edge; measured once for all previews."""
+        if edge not in self._patches:
+            cut = [RealPatches(real[:, :, :edge, :edge]) for real in self._real]
+            self._patches[edge] = cut
+        return self._patches[edge]
 
 
 MAX_DISTANCE = 32
