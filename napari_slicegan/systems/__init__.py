@@ -24,7 +24,7 @@ def register() -> None:
         add_architecture(name, f"{_ROOM}.dcgan:ARCHITECTURES", "images")
     add_architecture("dcgan-relu", f"{_ROOM}.realness_networks:DCGAN_RELU", "images")
     add_architecture("specgan", f"{_ROOM}.specgan:SPECGAN", "images")
-    add_architecture("mlp-toy", f"{_ROOM}.mlp:MLP", "points")
+    add_architecture("mlp-toy", f"{_ROOM}.point_task:MLP", "points")
     add_part("objective", "realness", f"{_ROOM}.realness_loss:build_realness")
     add_part("transform", "row-standardise", f"{_ROOM}.row_transform:RowStandardise")
     add_part("transform", "unchanged", f"{_ROOM}.point_task:Unchanged")

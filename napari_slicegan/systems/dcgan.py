@@ -123,16 +123,8 @@ EPSILON = 1e-3
 class Variant:
     """Parameters of a DCGAN that depend on the image size; the widths are settings.
 
-    Attributes
-    ----------
-    size
-        Edge of the images in pixels.
-    slope, critic_slope
-        Negative slope of the (leaky) ReLUs.
-    dropout
-        Dropout probability after each convolution of the critic.
-    critic_norm
-        Whether the critic has batch norm.
+    The slopes are those of the leaky ReLUs at negative values; the dropout is the
+    probability after each convolution of the critic.
     """
 
     size: int
@@ -299,6 +291,7 @@ def normalised(normalisation: str, layer: nn.Module) -> nn.Module:
 def build_dcgan(spec: ImageSpec) -> ImageGenerator:
     """Generator: a dense layer, a layer of stride 1, then doublings."""
     variant = VARIANTS[spec.architecture]
+    rectifier = nn.LeakyReLU(variant.slope) if variant.slope else nn.ReLU()
     if len(spec.widths) < 2:
         raise ValueError(
             f"The architecture '{spec.architecture}' needs at least two generator "
@@ -311,7 +304,7 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
         "block1": nn.Sequential(
             nn.Linear(spec.latent_channels, features, bias=False),
             normalised(spec.normalisation, nn.BatchNorm1d(features, eps=EPSILON)),
-            _rectifier(variant.slope),
+            rectifier,
             nn.Unflatten(1, (inputs, edge, edge)),
         )
     }
@@ -320,7 +313,7 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
         blocks[f"block{number}"] = nn.Sequential(
             SameTransposedConvolution(inputs, width, KERNEL, stride),
             normalised(spec.normalisation, nn.BatchNorm2d(width, eps=EPSILON)),
-            _rectifier(variant.slope),
+            rectifier,
         )
         inputs = width
     blocks[f"block{len(spec.widths) + 1}"] = nn.Sequential(
@@ -344,10 +337,6 @@ def build_dcgan_critic(critic: CriticSpec) -> ImageCritic:
         ]
 
     return halving_critic(critic, halving)
-
-
-def _rectifier(slope: float) -> nn.Module:
-    return nn.LeakyReLU(slope) if slope else nn.ReLU()
 
 
 def init_glorot_uniform(network: nn.Module, rng: torch.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians, and how well points cover them."""
+"""Mixtures of Gaussians, and their coverage by points."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GaussianMixture:
     sigma
         Standard deviation along each coordinate.
     count, seed
-        Number of points, and what fixes them.
+        Number and seed of the points.
     """
 
     means: tuple[tuple[float, ...], ...]
@@ -50,7 +50,7 @@ class GaussianMixture:
         return self.count
 
     def save(self, folder: str | Path) -> None:
-        """Write what the points follow from into a new folder."""
+        """Write the parameters of the mixture into a new folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / FACTS) as temporary:
@@ -84,61 +84,30 @@ def nine_gaussians(seed: int = 0) -> GaussianMixture:
 
 
 N_SIGMAS = 4.0
-"""Standard deviations from a mean within which a point is of high quality."""
 MORE_THAN = 100
-"""A mode is recovered by more points of high quality than this."""
 
 
-def high_quality_share(
-    points: NDArray[Any], means: NDArray[Any], sigma: float
-) -> float:
-    """Share of points within ``N_SIGMAS`` standard deviations of the nearest mean.
+def mixture_coverage(
+    points: NDArray[Any], means: NDArray[Any], sigma: float, more_than: int = MORE_THAN
+) -> tuple[float, int]:
+    """Fraction of points of high quality, and number of recovered modes.
 
     Parameters
     ----------
     points
-        ``[n, d]``.
+        ``[n, d]``. Of high quality within ``N_SIGMAS`` deviations of a mean; of the
+        mixture itself in two dimensions 1 - exp(-8) = 0.9997.
     means
-        ``[n_modes, d]``.
+        ``[n_modes, d]``. Those with more than ``more_than`` points of high quality are
+        recovered.
     sigma
         Standard deviation of each mode along each axis.
 
-    Returns
-    -------
-    Between 0 and 1. Of the mixture itself in two dimensions 1 - exp(-8) = 0.9997.
-
     Raises
     ------
     ValueError
         If the arrays do not fit together.
     """
-    return float((_mode_of(points, means, sigma) >= 0).mean())
-
-
-def recovered_modes(
-    points: NDArray[Any], means: NDArray[Any], sigma: float, more_than: int = MORE_THAN
-) -> int:
-    """Number of modes with more than ``more_than`` points of high quality.
-
-    Parameters
-    ----------
-    points, means, sigma
-        See `high_quality_share`.
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not fit together.
-    """
-    modes = _mode_of(points, means, sigma)
-    counts = np.bincount(modes[modes >= 0], minlength=len(means))
-    return int((counts > more_than).sum())
-
-
-def _mode_of(
-    points: NDArray[Any], means: NDArray[Any], sigma: float
-) -> NDArray[np.int64]:
-    """Nearest mode of each point, ``[n]``; -1 where none is near enough."""
     if points.ndim != 2 or means.ndim != 2 or points.shape[1] != means.shape[1]:
         raise ValueError(
             "Points and means must be tables with a column for each coordinate; got "
@@ -153,4 +122,5 @@ def _mode_of(
     distances = np.linalg.norm(points[:, np.newaxis] - means, axis=2)
     nearest = distances.argmin(axis=1)
     near = distances.min(axis=1) <= N_SIGMAS * sigma
-    return np.where(near, nearest, -1)
+    counts = np.bincount(nearest[near], minlength=len(means))
+    return float(near.mean()), int((counts > more_than).sum())

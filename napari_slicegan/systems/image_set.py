@@ -85,7 +85,7 @@ class ImageSet:
     Raises
     ------
     ValueError
-        If there is nothing to learn from the values.
+        If the values have another shape, are not finite or all equal.
     """
 
     values: NDArray[Any]
@@ -221,7 +221,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _spread(count: int, largest: int | None) -> NDArray[np.int64]:
-    """At most so many numbers below a count, evenly spread."""
+    """At most `largest` numbers below `count`, evenly spread."""
     kept = count if largest is None else min(count, largest)
     return np.arange(kept, dtype=np.int64) * count // max(kept, 1)
 

@@ -55,7 +55,7 @@ class ImageQuality:
         Mean structural similarity of generated and real images, pair by pair; nan
         for images that are not aligned.
     luminance_overlap
-        What has been published as structural similarity; nan as above.
+        Published as structural similarity; nan as above.
     """
 
     swd: float
@@ -65,7 +65,7 @@ class ImageQuality:
 
     @property
     def headline(self) -> float:
-        """The number that is to fall."""
+        """Main distance; lower is better."""
         return self.swd
 
     def sentence(self) -> str:
@@ -74,18 +74,9 @@ class ImageQuality:
 
 
 class ImageMonitor:
-    """Measures sheets of generated images against real ones, always the same.
+    """Measures sheets of generated images against a fixed set of `count` real ones.
 
-    Parameters
-    ----------
-    source
-        Of the real images.
-    transform
-        From image values to network values.
-    count
-        Images of each kind.
-    aligned
-        Whether the images show the same thing at the same place.
+    Aligned images show the same thing at the same place.
     """
 
     columns = tuple(field.name for field in fields(ImageQuality))
@@ -103,12 +94,12 @@ class ImageMonitor:
 
     @property
     def curves(self) -> tuple[MonitoredCurve, ...]:
-        """What is drawn."""
+        """Plotted measures."""
         return (DISTANCE, SIMILARITY) if self._aligned else (DISTANCE,)
 
     @property
     def real_values(self) -> NDArray[Any]:
-        """The real images that others are measured against, as they came."""
+        """The fixed set of real images, as image values."""
         return self._transform.inverse(torch.from_numpy(self._real), 1)
 
     def measure(self, sheet: Sheet) -> ImageQuality:
@@ -145,7 +136,7 @@ class ImageTask:
 
     @staticmethod
     def training_data(config: RunConfig, given: Given) -> TrainingImages | ImageSet:
-        """A set of whole images, or micrographs to draw crops from."""
+        """A set of whole images, or micrographs for crops."""
         size, settings = config.architecture.patch_size, config.images
         if isinstance(given, Path):
             return ImageSet.open(given, size, settings)
@@ -194,7 +185,7 @@ class ImageTask:
         return generate_images(trained, self._settings.evaluation_images, PREVIEW_SEED)
 
     def picture(self, preview: Sheet) -> NDArray[np.uint8]:
-        """The first sixteen of them."""
+        """The first sixteen images."""
         return preview.picture()
 
 
@@ -245,7 +236,7 @@ def _source(
 
 
 def _epoch_steps(config: RunConfig, data: TrainingImages | ImageSet) -> int | None:
-    """Steps for which the images of a set suffice; the rest of a batch is dropped."""
+    """Full batches in a set of images; None for crops."""
     if isinstance(data, TrainingImages):
         return None
     volumes, _ = config.training.volumes
@@ -254,9 +245,9 @@ def _epoch_steps(config: RunConfig, data: TrainingImages | ImageSet) -> int | No
 
 
 def _limits(config: RunConfig, epoch_steps: int | None) -> TrainingSettings:
-    """The settings with the steps that their epochs stand for.
+    """The settings, with epochs converted to steps.
 
-    Crops have none: those of the preset are passed over, other ones refused.
+    Crops have no epochs: those of the preset are ignored, others are refused.
     """
     training = config.training
     if training.epochs is None:

@@ -31,14 +31,9 @@ SHOWN = 5_000
 def draw_mixture(
     points: NDArray[Any], mixture: GaussianMixture, quality: PointQuality, path: Path
 ) -> None:
-    """Draw the mixture in gray, the points in red, and circles of four sigma.
+    """Draw the mixture in gray, points in red and circles of four sigma, as PNG.
 
-    Parameters
-    ----------
-    points
-        ``[n, 2]`` or more coordinates, of which the first two are drawn.
-    path
-        PNG file to write.
+    Of more than two coordinates the first two are drawn.
     """
     figure = Figure(figsize=(5, 5), layout="constrained")
     panel = figure.add_subplot()
@@ -49,8 +44,7 @@ def draw_mixture(
         panel.add_patch(ring)
     panel.set_aspect("equal")
     panel.set_title(f"{len(points):,} points: {quality.sentence()}", fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    _write(figure, path)
 
 
 # In the order of the schedules.
@@ -59,7 +53,7 @@ SWEEP_FIGURE_SHOWN = 2_000
 
 
 def draw_sweep(runs: Sequence[SweepRun], path: Path) -> None:
-    """Share of high quality and recovered modes over the outcomes, as PNG."""
+    """Fraction of high quality and recovered modes over the outcomes, as PNG."""
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     shares, modes = figure.subplots(1, 2)
     for name, colour in zip(SCHEDULES, COLOURS, strict=True):
@@ -106,7 +100,7 @@ def _write(figure: Figure, path: Path) -> None:
 
 
 OUTCOMES = (2, 5, 10, 20, 30, 40)
-"""Of the report, and the generator's steps beside each in its scripts."""
+"""Published numbers of outcomes, and the generator's steps for each."""
 GENERATOR_STEPS = (1, 3, 6, 14, 25, 36)
 N_POINTS, SEED = 10_000, 1
 COLUMNS = "schedule outcomes generator_steps critic_steps high_quality modes seconds"
@@ -127,15 +121,7 @@ SCHEDULES: Mapping[str, Callable[[int], tuple[int, int]]] = {
 
 @dataclass(frozen=True)
 class SweepRun:
-    """One run of a sweep: its settings, and what came of it.
-
-    Attributes
-    ----------
-    points
-        Of the trained generator, [n, 2].
-    seconds
-        Of training.
-    """
+    """Settings of one run, its quality and points [n, 2], and seconds of training."""
 
     schedule: str
     outcomes: int
@@ -145,23 +131,13 @@ class SweepRun:
     points: NDArray[Any]
     seconds: float
 
-    def row(self) -> tuple[Any, ...]:
-        """Values in the order of ``COLUMNS``."""
-        return (
-            *(self.schedule, self.outcomes, self.generator_steps, self.critic_steps),
-            *(self.quality.high_quality, self.quality.modes, round(self.seconds, 1)),
-        )
-
 
 def sweep(
     config: RunConfig, mixture: GaussianMixture, outcomes: Sequence[int] = OUTCOMES
 ) -> Generator[SweepRun]:
     """Train with every schedule and number of outcomes, one run after the other.
 
-    Parameters
-    ----------
-    config
-        All other settings; its objective is made to be realness.
+    The objective of the config is replaced by realness.
     """
     for schedule, steps_of in SCHEDULES.items():
         for n in outcomes:
@@ -207,4 +183,7 @@ def write_sweep(runs: Sequence[SweepRun], path: Path) -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS.split())
-        writer.writerows(run.row() for run in runs)
+        for run in runs:
+            steps = (run.generator_steps, run.critic_steps)
+            found = (run.quality.high_quality, run.quality.modes, round(run.seconds, 1))
+            writer.writerow((run.schedule, run.outcomes, *steps, *found))

@@ -1,7 +1,8 @@
-"""Runs whose generator makes points."""
+"""Points in place of images: fully connected networks and their runs."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,37 +10,129 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_slicegan.data.patch_sampler import ImageSampler, Source
 from napari_slicegan.generation.samples import generate_samples
 from napari_slicegan.models import generator_spec, output_of
+from napari_slicegan.models.blocks import init_uniform_fan_in
+from napari_slicegan.models.network import GeneratorNetwork, Output, Prior, value_range
+from napari_slicegan.models.table import Architecture
 from napari_slicegan.runtime.devices import to_host
+from napari_slicegan.systems.dcgan import (
+    ImageCritic,
+    critic_of,
+    flat_normalisation,
+    normalised,
+)
 from napari_slicegan.systems.gaussian_mixture import (
     GaussianMixture,
-    high_quality_share,
+    mixture_coverage,
     nine_gaussians,
-    recovered_modes,
 )
 from napari_slicegan.training.monitors import MonitoredCurve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_slicegan.config import Kind, RunConfig
+    from napari_slicegan.config import ArchitectureSettings, Kind, RunConfig
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.models.generator_file import TrainedNetwork
+    from napari_slicegan.models.table import CriticSpec
     from napari_slicegan.training.tasks import Given, TrainingData
 
 
-class Unchanged:
-    """Coordinates of points, neither bounded nor scaled.
+POOL = 5
 
-    Parameters
-    ----------
-    channels
-        Coordinates of a point.
+
+@dataclass(frozen=True)
+class PointSpec:
+    """Parameters from which a generator of points is rebuilt.
+
+    Channels are the coordinates of a point, widths the units of the hidden layers; the
+    output is "linear", unbounded coordinates.
     """
+
+    architecture: str
+    channels: int
+    output: Output
+    latent_channels: int
+    widths: tuple[int, ...]
+    normalisation: Literal["batch", "none"] = "batch"
+    prior: Prior = "normal"
+
+
+class PointGenerator(GeneratorNetwork):
+    """Generator of points, [B, C_latent] -> [B, D]."""
+
+    def __init__(self, spec: PointSpec, **blocks: nn.Module) -> None:
+        super().__init__(spec, **blocks)
+        self.spec: PointSpec = spec
+        self.prior = spec.prior
+        self.value_range = value_range(spec.output)
+
+    @property
+    def training_size(self) -> int:
+        """Coordinates of a point."""
+        return self.spec.channels
+
+
+class Maxout(nn.Module):
+    """Largest of several linear maps (Goodfellow et al. 2013)."""
+
+    def __init__(self, inputs: int, outputs: int, pool: int = POOL) -> None:
+        super().__init__()
+        self.maps = nn.Linear(inputs, pool * outputs)
+        self.shape = (pool, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs] -> [B, outputs]."""
+        made: Tensor = self.maps(x)
+        return made.view(-1, *self.shape).amax(dim=1)
+
+
+def build_mlp(spec: PointSpec) -> PointGenerator:
+    """Generator of linear layers, batch norm and ReLU; the last layer is linear."""
+    blocks: dict[str, nn.Module] = {}
+    inputs = spec.latent_channels
+    for number, width in enumerate(spec.widths, start=1):
+        blocks[f"block{number}"] = nn.Sequential(
+            nn.Linear(inputs, width, bias=spec.normalisation != "batch"),
+            normalised(spec.normalisation, nn.BatchNorm1d(width)),
+            nn.ReLU(),
+        )
+        inputs = width
+    blocks[f"block{len(spec.widths) + 1}"] = nn.Linear(inputs, spec.channels)
+    return PointGenerator(spec, **blocks)
+
+
+def build_maxout_critic(critic: CriticSpec) -> ImageCritic:
+    """Critic of maxout layers and a linear output layer."""
+    widths = (critic.generator.channels, *critic.settings.critic_widths)
+    layers = [Maxout(*pair) for pair in itertools.pairwise(widths)]
+    return critic_of(critic, layers, widths[-1])
+
+
+def _point_spec(
+    settings: ArchitectureSettings, channels: int, output: Output
+) -> PointSpec:
+    return PointSpec(
+        architecture=settings.architecture,
+        channels=channels,
+        output=output,
+        latent_channels=settings.latent_channels,
+        widths=settings.generator_widths,
+        normalisation=flat_normalisation(settings),
+    )
+
+
+MLP = Architecture(
+    PointSpec, _point_spec, build_mlp, build_maxout_critic, init_uniform_fan_in
+)
+
+
+class Unchanged:
+    """Coordinates of points, one per channel, neither bounded nor scaled."""
 
     name = "unchanged"
     kind: Kind = "grayscale"
@@ -47,11 +140,6 @@ class Unchanged:
 
     def __init__(self, channels: int) -> None:
         self.channels = int(channels)
-
-    @classmethod
-    def fit(cls, images: Any) -> Unchanged:
-        """For as many coordinates as the points have."""
-        return cls(images.values.shape[1])
 
     def forward(self, values: NDArray[Any]) -> Tensor:
         """``[N, D]`` to float32 of the same shape."""
@@ -73,15 +161,7 @@ MARGIN = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Points of one generator.
-
-    Attributes
-    ----------
-    values
-        ``[n, D]``.
-    mixture
-        What they are to cover, which fixes the frame of the picture.
-    """
+    """Points ``[n, D]`` of a generator; the mixture fixes the frame of the picture."""
 
     values: NDArray[Any]
     mixture: GaussianMixture
@@ -98,7 +178,7 @@ class Scatter:
         return np.asarray(shades, np.uint8)
 
     def thumbnail(self) -> NDArray[np.uint8]:
-        """The same picture, which is small."""
+        """The same small picture."""
         return self.picture()
 
 
@@ -109,7 +189,7 @@ class PointQuality:
     Attributes
     ----------
     high_quality
-        Share of points within 4 standard deviations of a mean.
+        Fraction of points within 4 standard deviations of a mean.
     modes
         Modes with more than 100 such points.
     """
@@ -119,7 +199,7 @@ class PointQuality:
 
     @property
     def headline(self) -> float:
-        """Share of bad points, which is to fall."""
+        """Fraction of points of low quality; lower is better."""
         return 1 - self.high_quality
 
     def sentence(self) -> str:
@@ -142,11 +222,8 @@ class PointMonitor:
 
     def measure(self, scatter: Scatter) -> PointQuality:
         """Quality of points."""
-        points = scatter.values
-        return PointQuality(
-            high_quality_share(points, self._means, self._sigma),
-            recovered_modes(points, self._means, self._sigma),
-        )
+        found = mixture_coverage(scatter.values, self._means, self._sigma)
+        return PointQuality(*found)
 
 
 N_POINTS = 10_000
@@ -154,7 +231,7 @@ PREVIEW_SEED = 0
 
 
 class PointTask:
-    """Points that are spread like those of a mixture of Gaussians.
+    """Points distributed like those of a mixture of Gaussians.
 
     Raises
     ------
@@ -184,7 +261,7 @@ class PointTask:
                 f"{config.training.epochs}; leave it empty and set 'Steps'."
             )
         self.training = config.training
-        self.transform: Transform = Unchanged.fit(data)
+        self.transform: Transform = Unchanged(len(data.means[0]))
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         self.samplers: Sequence[Source] = [ImageSampler(data.values, self.transform)]

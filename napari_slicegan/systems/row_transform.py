@@ -20,8 +20,8 @@ class RowStandardise:
     """Each row of the image minus its mean, over its standard deviation, clipped.
 
     Means and deviations are those of the whole set, as in SpecGAN (Donahue et al.
-    2019). They take drifts away that belong to the row, such as the loudness of a
-    frequency or the curtains of a milled face, and `inverse` puts them back.
+    2019). They remove drifts of the rows, such as the loudness of a frequency or the
+    curtains of a milled face; `inverse` restores them.
 
     Parameters
     ----------

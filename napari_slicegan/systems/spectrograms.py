@@ -22,6 +22,8 @@ SAMPLES = 16_384
 FRAME, HOP = 256, 128
 BINS = 128
 ITERATIONS = 16
+# Periodic Hann window.
+WINDOW = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
 
 
 def spectrogram(sound: NDArray[Any]) -> NDArray[np.float64]:
@@ -138,25 +140,20 @@ def _amplitudes(values: NDArray[Any]) -> NDArray[np.float64]:
     return (amplitudes - zero) / full_scale
 
 
-def _window() -> NDArray[np.float64]:
-    """Periodic Hann window."""
-    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME))
-
-
 def _transform(sound: NDArray[np.float64]) -> NDArray[np.complex128]:
     """[16384] -> [129 frequencies, 128 frames]; zeros follow the sound."""
     padded = np.pad(sound, (0, FRAME))
     starts = HOP * np.arange(SAMPLES // HOP)
     frames = padded[starts[:, np.newaxis] + np.arange(FRAME)]
-    return np.asarray(np.fft.rfft(frames * _window(), axis=1).T)
+    return np.asarray(np.fft.rfft(frames * WINDOW, axis=1).T)
 
 
 def _back(spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
     """Sound whose transform is nearest to a spectrum, by overlapping frames."""
-    frames = np.fft.irfft(spectrum.T, n=FRAME, axis=1) * _window()
+    frames = np.fft.irfft(spectrum.T, n=FRAME, axis=1) * WINDOW
     sound, weight = np.zeros(SAMPLES + FRAME), np.zeros(SAMPLES + FRAME)
     for number, frame in enumerate(frames):
         here = slice(number * HOP, number * HOP + FRAME)
         sound[here] += frame
-        weight[here] += _window() ** 2
+        weight[here] += WINDOW**2
     return np.asarray((sound / np.maximum(weight, 1e-8))[:SAMPLES])

@@ -70,7 +70,7 @@ def test_whole_images_and_points() -> None:
     images = ImageSampler(ellipses(20), ScaleMinMax(0, 255, 1, "uint8"))
     assert_same_samples(images, ImagesOnDevice(images, CPU))
     mixture = nine_gaussians()
-    points = ImageSampler(mixture.values, Unchanged.fit(mixture))
+    points = ImageSampler(mixture.values, Unchanged(2))
     assert_same_samples(points, ImagesOnDevice(points, CPU))
 
 
