@@ -99,13 +99,6 @@ def test_published_anchors(
         np.testing.assert_allclose(anchor.numpy(), expected, atol=0.03)
 
 
-def test_overlap_of_the_published_anchors() -> None:
-    for outcomes, overlap in [(2, 0.51), (3, 0.16), (5, 0.05), (10, 0.03)]:
-        real, generated = mean_anchors(uniform_and_normal(outcomes, 1))
-        found = torch.minimum(real, generated).sum().item()
-        assert found == pytest.approx(overlap, abs=0.03)
-
-
 @pytest.mark.parametrize("anchors", [uniform_and_normal(10, 1), skew_normals(10, 1)])
 def test_real_means_high_and_generated_low(anchors: Anchors) -> None:
     """Distributions with their weight at opposite ends."""

@@ -37,25 +37,18 @@ def networks(size: int, **changes: Any) -> tuple[Any, Any]:
     return generator, build_critic(config, 1, 1, rng())
 
 
-@pytest.mark.parametrize("size", PUBLISHED)
-def test_as_many_weights_as_published(size: int) -> None:
-    """On a device without memory: the largest would take 0.8 GB."""
-    with torch.device("meta"):
+def test_as_many_weights_as_published() -> None:
+    """Generators on a device without memory: the largest would take 0.8 GB."""
+    for size, published in PUBLISHED.items():
         config = preset(f"oasis-{size}")
-        generator = build_generator(generator_spec(config, 1, "signed"))
-    assert parameter_count(generator) == PUBLISHED[size][0]
-    if size < 256:
+        with torch.device("meta"):
+            generator = build_generator(generator_spec(config, 1, "signed"))
         critic = build_critic(config, 1, 1, rng())
-        assert parameter_count(critic) == PUBLISHED[size][1]
+        assert (parameter_count(generator), parameter_count(critic)) == published
 
 
-def test_the_largest_critic_has_as_many_weights_as_published() -> None:
-    critic = build_critic(preset("oasis-256"), 1, 1, rng())
-    assert parameter_count(critic) == PUBLISHED[256][1]
-
-
-@pytest.mark.parametrize("size", [28, 64])
-def test_images_are_signed_and_scores_are_logits(size: int) -> None:
+def test_images_are_signed_and_scores_are_logits() -> None:
+    size = 28
     generator, critic = networks(size)
     images = generator(torch.randn((3, 100), generator=rng()))
     assert images.shape == (3, 1, size, size)
@@ -91,38 +84,25 @@ def test_dropout_is_drawn_from_the_run_s_own_numbers() -> None:
 
 
 def test_dropout_keeps_the_mean() -> None:
-    """A share of 0.3 becomes 0, the others grow by 1 / 0.7."""
+    """A fraction of 0.3 becomes 0, the others grow by 1 / 0.7."""
     critic = build_critic(small_image_config(), 1, 1, rng())
     dropped: Tensor = critic.layers[2](torch.ones(100_000))
     assert (dropped == 0).float().mean() == pytest.approx(0.3, abs=0.01)
     assert dropped.mean() == pytest.approx(1, abs=0.01)
 
 
-def test_sizes_that_an_architecture_does_not_make_are_refused() -> None:
-    config = small_image_config(architecture="dcgan-64")
-    with pytest.raises(
-        ValueError, match=r"'dcgan-64' generates images of 64 .* got a patch of 28;"
-    ):
-        check_training_size(generator_spec(config, 1, "signed"), 28)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
+def test_networks_that_cannot_be_built_are_refused() -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"generator_widths": (8, 6, 4, 2)}, "double its images 3 times .* 28 pixels"),
         ({"generator_widths": (8,)}, "at least two generator widths"),
         ({"normalisation": "pixel"}, "got pixel, which is for volumes only"),
-    ],
-)
-def test_generators_that_cannot_be_are_refused(
-    changes: dict[str, Any], words: str
-) -> None:
-    config = small_image_config(**changes)
-    with pytest.raises(ValueError, match=words):
-        build_generator(generator_spec(config, 1, "signed"))
-
-
-def test_critics_that_cannot_halve_are_refused() -> None:
-    config = small_image_config(critic_widths=(2, 2, 2))
-    with pytest.raises(ValueError, match=r"halves its images 3 times.*28 pixels"):
-        build_critic(config, 1, 1, rng())
+        ({"critic_widths": (2, 2, 2)}, "halves its images 3 times.*28 pixels"),
+        ({"architecture": "dcgan-64"}, "generates images of 64 .* got a patch of 28;"),
+    ]
+    for changes, words in cases:
+        config = small_image_config(**changes)
+        with pytest.raises(ValueError, match=words):
+            spec = generator_spec(config, 1, "signed")
+            check_training_size(spec, 28)
+            build_generator(spec)
+            build_critic(config, 1, 1, rng())

@@ -112,11 +112,6 @@ CASES: list[Refusal] = [
         r"2\.png: expected",
     ),
     (
-        "text file",
-        lambda folder: ImageSet.open(with_text(folder), 28, DEFAULT),
-        r"3\.png: expected an image",
-    ),
-    (
         "volume not cut",
         lambda folder: ImageSet.open(volume_file(folder), 28, DEFAULT),
         "got a file; say with 'Cut along'",
@@ -154,12 +149,6 @@ def damaged(folder: Path) -> Path:
     written(folder / "set", ellipses(3))
     file = folder / "set" / "2.png"
     file.write_bytes(file.read_bytes()[:60])
-    return folder / "set"
-
-
-def with_text(folder: Path) -> Path:
-    written(folder / "set", ellipses(3))
-    (folder / "set" / "3.png").write_text("no image")
     return folder / "set"
 
 

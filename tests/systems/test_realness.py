@@ -93,18 +93,18 @@ def test_gradient_of_the_generator(form: RealnessForm) -> None:
     assert real.grad is None
 
 
-@pytest.mark.parametrize("form", ["O1", "O2", "O3"])
-def test_empty_outcomes_and_sure_critics_are_finite(form: RealnessForm) -> None:
+def test_empty_outcomes_and_sure_critics_are_finite() -> None:
     """P log(P / Q) would be 0 log 0; and log of a softmax of -2,000."""
-    objective = begun(form, real=(0, 0, 0.4, 0.6), generated=(0.5, 0.5, 0, 0))
-    real = torch.tensor([[0.0, 0.0, 1000.0, -1000.0]])
-    fake = torch.tensor([[1000.0, -1000.0, 0.0, 0.0]]).requires_grad_(True)
-    assert objective.critic_loss(identity, real, fake).total.isfinite()
-    loss = objective.generator_loss(identity, real, fake)
-    loss.backward()
-    assert loss.isfinite()
-    assert fake.grad is not None
-    assert fake.grad.isfinite().all()
+    for form in FORMULAS:
+        objective = begun(form, real=(0, 0, 0.4, 0.6), generated=(0.5, 0.5, 0, 0))
+        real = torch.tensor([[0.0, 0.0, 1000.0, -1000.0]])
+        fake = torch.tensor([[1000.0, -1000.0, 0.0, 0.0]]).requires_grad_(True)
+        assert objective.critic_loss(identity, real, fake).total.isfinite()
+        loss = objective.generator_loss(identity, real, fake)
+        loss.backward()
+        assert loss.isfinite()
+        assert fake.grad is not None
+        assert fake.grad.isfinite().all()
 
 
 def test_cross_entropy_in_single_precision() -> None:

@@ -97,15 +97,12 @@ def written_wav(path: Path, sound: NDArray[Any], bits: int) -> Path:
     return path
 
 
-def test_integer_sounds_of_any_depth(tmp_path: Path) -> None:
+def test_sounds_of_any_depth(tmp_path: Path) -> None:
     """Full scale is 1 and silence is 0: also at frequency 0 of unsigned 8 bits."""
     for bits, atol in [(8, 0.5), (16, 2e-3), (24, 1e-5), (32, 1e-5)]:
         sound = 0.5 * tone()
         found = read_spectrograms(written_wav(tmp_path / "tone.wav", sound, bits))
         np.testing.assert_allclose(found[0], spectrogram(sound), atol=atol, rtol=0.01)
-
-
-def test_floating_point_sounds(tmp_path: Path) -> None:
     for dtype in [np.float32, np.float64]:
         sound = 0.5 * tone()
         wavfile.write(tmp_path / "tone.wav", 16_000, sound.astype(dtype))
@@ -142,8 +139,11 @@ def text_file(folder: Path, text: str, name: str = "bad.csv") -> ImageSet:
 ROW = ",".join(["1"] * 8) + "\n"
 CASES: list[Refusal] = [
     ("shape", lambda f: text_file(f, ROW * 7), r"bad\.csv: .* got 7 x 8;"),
-    ("text", lambda f: text_file(f, "a,b\n"), r"bad\.csv: expected rows of numbers"),
-    ("hole", lambda f: text_file(f, ROW * 7 + "1,2\n"), r"bad\.csv: expected rows"),
+    (
+        "hole",
+        lambda f: text_file(f, ROW * 7 + "1,2\n"),
+        r"bad\.csv: expected rows of numbers",
+    ),
     ("empty", lambda f: text_file(f, ""), r"bad\.csv: .* got 0 x"),
     (
         "not finite",
@@ -162,11 +162,6 @@ CASES: list[Refusal] = [
     ),
     (
         "silence",
-        lambda f: read_spectrograms(_silence(f)),
-        r"quiet\.wav: expected a sound",
-    ),
-    (
-        "silence of 8 bits",
         lambda f: read_spectrograms(written_wav(f / "quiet.wav", np.zeros(100), 8)),
         r"quiet\.wav: expected a sound",
     ),
@@ -186,11 +181,6 @@ def _not_finite(folder: Path) -> Path:
 def _no_sound(folder: Path) -> Path:
     (folder / "bad.wav").write_bytes(b"RIFF no sound")
     return folder / "bad.wav"
-
-
-def _silence(folder: Path) -> Path:
-    wavfile.write(folder / "quiet.wav", 16_000, np.zeros(100, np.int16))
-    return folder / "quiet.wav"
 
 
 @pytest.mark.parametrize("refusal", CASES, ids=titles(CASES))
