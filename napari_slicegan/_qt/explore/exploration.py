@@ -74,16 +74,18 @@ class History:
 
     def undo(self) -> Exploration:
         """Undo a step, if there is one; returns the current state."""
-        if self._past:
-            self._future.append(self.now)
-            self.now = self._past.pop()
-        return self.now
+        return self._step(self._past, self._future)
 
     def redo(self) -> Exploration:
         """Redo a step, if there is one; returns the current state."""
-        if self._future:
-            self._past.append(self.now)
-            self.now = self._future.pop()
+        return self._step(self._future, self._past)
+
+    def _step(
+        self, source: list[Exploration], target: list[Exploration]
+    ) -> Exploration:
+        if source:
+            target.append(self.now)
+            self.now = source.pop()
         return self.now
 
 

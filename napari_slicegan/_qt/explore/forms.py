@@ -24,7 +24,7 @@ from napari_slicegan._qt.widgets.basics import (
     number_box,
     row,
 )
-from napari_slicegan.config import AXES, Axis
+from napari_slicegan.config import AXES
 from napari_slicegan.generation.regions import Box, Profile, Region, ramp
 
 DEFAULT_BLOCKS = "default"
@@ -92,51 +92,11 @@ class BoxForm(QWidget):
         self.value_changed.emit()
 
 
-class RampForm(QWidget):
-    """Edits a strength factor that varies linearly along an axis."""
-
-    value_changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        # children
-        self.axis = choice_box("ramp_axis", AXES)
-        self.first, self.last = (
-            decimal_box(
-                f"ramp_{name}",
-                -MAX_FACTOR,
-                MAX_FACTOR,
-                value,
-                tip="Factor on the strengths of the sliders.",
-            )
-            for name, value in (("first", 0.0), ("last", 1.0))
-        )
-        # layout
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Along", self.axis)
-        form.addRow("Factor at its start", self.first)
-        form.addRow("Factor at its end", self.last)
-        # signals
-        self.axis.currentIndexChanged.connect(self.value_changed)
-        for box in (self.first, self.last):
-            box.valueChanged.connect(self.value_changed)
-
-    def value(self, size: Size) -> Profile:
-        """The ramp across a volume of this size."""
-        axis: Axis = AXES[self.axis.currentIndex()]
-        n = size[self.axis.currentIndex()]
-        return ramp(axis, n, self.first.value(), self.last.value())
-
-    def set_value(self, profile: Profile) -> None:
-        """Set the ramp."""
-        self.axis.setCurrentIndex(AXES.index(profile.axis))
-        self.first.setValue(profile.factors[0])
-        self.last.setValue(profile.factors[-1])
-
-
 class RegionForm(QWidget):
-    """Edits a `Region`; None is the whole volume."""
+    """Edits a `Region`; None is the whole volume.
+
+    A ramp is a strength factor that varies linearly along an axis.
+    """
 
     value_changed = Signal()
 
@@ -148,11 +108,28 @@ class RegionForm(QWidget):
         self.kind = choice_box(
             "region", (WHOLE, BOX, RAMP), "Part of the volume that the sliders change."
         )
-        self.box, self.ramp = BoxForm(), RampForm()
+        self.box = BoxForm()
+        self.axis = choice_box("ramp_axis", AXES)
+        self.start, self.end = (
+            decimal_box(
+                f"ramp_{name}",
+                -MAX_FACTOR,
+                MAX_FACTOR,
+                value,
+                tip="Factor on the strengths of the sliders.",
+            )
+            for name, value in (("first", 0.0), ("last", 1.0))
+        )
         self._pages = QStackedWidget()
-        for page in (QWidget(), self.box, self.ramp):
-            self._pages.addWidget(page)
         # layout
+        ramp_page = QWidget()
+        rows = QFormLayout(ramp_page)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addRow("Along", self.axis)
+        rows.addRow("Factor at its start", self.start)
+        rows.addRow("Factor at its end", self.end)
+        for page in (QWidget(), self.box, ramp_page):
+            self._pages.addWidget(page)
         form = QFormLayout()
         form.addRow("Act on", self.kind)
         layout = QVBoxLayout(self)
@@ -162,22 +139,30 @@ class RegionForm(QWidget):
         self._pages.hide()
         # signals
         self.kind.currentIndexChanged.connect(self._choose)
-        for page in (self.box, self.ramp):
-            page.value_changed.connect(self.value_changed)
+        self.box.value_changed.connect(self.value_changed)
+        self.axis.currentIndexChanged.connect(self.value_changed)
+        for factor in (self.start, self.end):
+            factor.valueChanged.connect(self.value_changed)
 
     def value(self) -> Region | None:
         """The region; ValueError if a box holds no voxel."""
         kind = self.kind.currentText()
         if kind == BOX:
             return self.box.value()
-        return self.ramp.value(self._size) if kind == RAMP else None
+        if kind == RAMP:
+            index = self.axis.currentIndex()
+            ends = self.start.value(), self.end.value()
+            return ramp(AXES[index], self._size[index], *ends)
+        return None
 
     def set_value(self, region: Region | None) -> None:
         """Set the region."""
         if isinstance(region, Box):
             self.box.set_value(region)
         elif isinstance(region, Profile):
-            self.ramp.set_value(region)
+            self.axis.setCurrentText(region.axis)
+            self.start.setValue(region.factors[0])
+            self.end.setValue(region.factors[-1])
         kinds: dict[type, str] = {Box: BOX, Profile: RAMP}
         self.kind.setCurrentText(kinds.get(type(region), WHOLE))
 

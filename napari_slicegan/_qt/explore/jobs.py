@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.explore.exploration import Exploration, Size
     from napari_slicegan.config import Axis
     from napari_slicegan.directions import Direction, DirectionSet, Graded, Sweep
-    from napari_slicegan.generation.edits import Edit
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
 
@@ -297,17 +296,6 @@ def save_found(
     return directions
 
 
-def edits_of(found: Found | None, sample: Exploration) -> list[Edit]:
-    """Edits of the directions whose strength is not 0."""
-    if found is None:
-        return []
-    return [
-        one.edit(strength, sample.first, sample.last, sample.region)
-        for one, strength in zip(found.directions, sample.strengths, strict=False)
-        if strength
-    ]
-
-
 def render(
     trained: TrainedGenerator,
     found: Found | None,
@@ -331,12 +319,14 @@ def render(
     from napari_slicegan.directions import Gauge, suitable_properties
     from napari_slicegan.generation.generate import VolumePlan
 
+    directions = () if found is None else found.directions
+    edits = [
+        one.edit(strength, sample.first, sample.last, sample.region)
+        for one, strength in zip(directions, sample.strengths, strict=False)
+        if strength
+    ]
     plan = VolumePlan(
-        trained,
-        size,
-        sample.seed,
-        edits=edits_of(found, sample),
-        truncation=sample.truncation,
+        trained, size, sample.seed, edits=edits, truncation=sample.truncation
     )
     volume = plan.generate(progress)
     progress(volume)

@@ -78,7 +78,7 @@ def test_a_ramp_goes_through_the_whole_volume(qtbot: QtBot) -> None:
     qtbot.addWidget(form)
     form.set_size((48, 40, 32))
     form.kind.setCurrentText(RAMP)
-    form.ramp.axis.setCurrentText("x")
+    form.axis.setCurrentText("x")
     assert form.value() == Profile("x", (0.0, 31.0), (0.0, 1.0))
 
 
