@@ -6,7 +6,7 @@ torch is imported inside the worker's thread, not when the window opens.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,63 +29,46 @@ class WorkFailed(Exception):
     """Error of a worker; its text is the message for the user."""
 
 
-@dataclass(frozen=True)
-class NewRun:
-    """A run in a new folder."""
+def start_run(path: Path, config: RunConfig, given: Given) -> Trainer:
+    """Read the images, write the new run folder and build the networks."""
+    from napari_slicegan.training.tasks import training_data
+    from napari_slicegan.training.trainer import Trainer
 
-    config: RunConfig
-    given: Given
-    path: Path
-
-    def trainer(self) -> Trainer:
-        """Read the images, write the folder and build the networks."""
-        from napari_slicegan.training.tasks import training_data
-        from napari_slicegan.training.trainer import Trainer
-
-        data = training_data(self.config, self.given)
-        return Trainer.start(self.config, data, self.path)
+    return Trainer.start(config, training_data(config, given), path)
 
 
-@dataclass(frozen=True)
-class EarlierRun:
-    """An earlier run that is resumed.
+def resume_run(
+    path: Path, minutes: float | None = None, device: str = "auto"
+) -> Trainer:
+    """Load the last checkpoint of a run; limits that were reached are raised.
 
-    Attributes
+    Parameters
     ----------
+    path
+        Run folder.
     minutes
         Additional minutes, for a run that reached its time limit.
     device
         Where to train; "auto" keeps the run's own setting.
     """
+    from napari_slicegan.training.run_folder import RunFolder
+    from napari_slicegan.training.trainer import Trainer
 
-    path: Path
-    minutes: float | None = None
-    device: str = "auto"
-
-    def trainer(self) -> Trainer:
-        """Load the last checkpoint; limits that were reached are raised."""
-        from napari_slicegan.training.run_folder import RunFolder
-        from napari_slicegan.training.trainer import Trainer
-
-        folder = RunFolder.open(self.path)
-        training = folder.config().training
-        state = folder.load_checkpoint()
-        changes: dict[str, Any] = {}
-        if self.device != "auto":
-            changes["device"] = self.device
-        # The history does not include the time of the final save.
-        minutes, step = state["elapsed_s"] / 60, state["step"]
-        if training.minutes is not None and minutes >= training.minutes:
-            changes["minutes"] = minutes + (self.minutes or training.minutes)
-        if step >= training.steps:
-            changes["steps"] = step + training.steps
-        trainer = Trainer.resume(self.path, **changes)
-        if training.epochs is not None and trainer.progress == 1:
-            trainer = Trainer.resume(self.path, epochs=2 * training.epochs)
-        return trainer
-
-
-TrainingJob = NewRun | EarlierRun
+    folder = RunFolder.open(path)
+    training, state = folder.config().training, folder.load_checkpoint()
+    changes: dict[str, Any] = {}
+    if device != "auto":
+        changes["device"] = device
+    # The history does not include the time of the final save.
+    elapsed = state["elapsed_s"] / 60
+    if training.minutes is not None and elapsed >= training.minutes:
+        changes["minutes"] = elapsed + (minutes or training.minutes)
+    if state["step"] >= training.steps:
+        changes["steps"] = state["step"] + training.steps
+    trainer = Trainer.resume(path, **changes)
+    if training.epochs is not None and trainer.progress == 1:
+        trainer = Trainer.resume(path, epochs=2 * training.epochs)
+    return trainer
 
 
 @dataclass(frozen=True)
@@ -96,9 +79,17 @@ class PreparedRun:
     history: Sequence[Mapping[str, str]] = field(repr=False)
 
 
-def train(job: TrainingJob) -> Generator[PreparedRun | StepReport, None, FinishReason]:
-    """Prepare a run and train: yields the prepared run, then one report per step."""
-    trainer = job.trainer()
+def train(
+    prepare: Callable[..., Trainer], *args: Any
+) -> Generator[PreparedRun | StepReport, None, FinishReason]:
+    """Prepare a run and train: yields the prepared run, then one report per step.
+
+    Parameters
+    ----------
+    prepare, args
+        `start_run` or `resume_run`, and its arguments.
+    """
+    trainer = prepare(*args)
     folder = trainer.folder
     yield PreparedRun(trainer, folder.history() if folder is not None else ())
     return (yield from trainer.run())

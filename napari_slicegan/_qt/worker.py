@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, QTimer
 
-from napari_slicegan._qt.jobs import TrainingJob, WorkFailed, sentence_of, train
+from napari_slicegan._qt.jobs import WorkFailed, sentence_of, train
 from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
 from napari_slicegan.runtime.progress import Cancelled, Progress
 from napari_slicegan.runtime.quantities import duration
@@ -349,9 +349,9 @@ def _call(
     return work(*args, progress=progress)
 
 
-def training_worker(job: TrainingJob) -> TrainingWorker:
+def training_worker(prepare: Callable[..., Trainer], *args: Any) -> TrainingWorker:
     """Return a worker for a run, in napari's list of tasks, not yet started."""
-    return _listed_worker(TrainingWorker, train, job)
+    return _listed_worker(TrainingWorker, train, prepare, *args)
 
 
 def task_worker(work: Callable[..., Any], *args: Any) -> GenerationWorker:

@@ -14,7 +14,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtGui import QStandardItemModel
 
 from napari_slicegan._qt.application import WindowStart, fill
-from napari_slicegan._qt.jobs import EarlierRun
+from napari_slicegan._qt.jobs import resume_run
 from napari_slicegan._qt.train.data import NO_SET, POINTS
 from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.train.settings import KINDS, TrainSettings
@@ -244,5 +244,5 @@ def test_a_run_whose_epochs_are_over_goes_on(tmp_path: Path) -> None:
     train(first)
     # 40 images in batches of 8, twice.
     assert first.step == 10
-    train(EarlierRun(path).trainer())
+    train(resume_run(path))
     assert int(RunFolder.open(path).history()[-1]["step"]) == 20

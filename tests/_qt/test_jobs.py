@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_slicegan._qt.jobs import EarlierRun, Machine, look_ahead, sentence_of
+from napari_slicegan._qt.jobs import Machine, look_ahead, resume_run, sentence_of
 from napari_slicegan.config.presets import preset
 from napari_slicegan.training.run_folder import RunFolder
 
@@ -22,7 +22,7 @@ def run(toy_run: Path, tmp_path: Path) -> Path:
 
 
 def test_a_finished_run_is_resumed_with_as_many_steps_again(run: Path) -> None:
-    trainer = EarlierRun(run).trainer()
+    trainer = resume_run(run)
     assert trainer.step == 4
     assert trainer.config.training.steps == 8
     assert trainer.config.training.minutes is None
@@ -34,7 +34,7 @@ def test_a_run_at_its_time_limit_gets_what_the_panel_sets(
     folder = RunFolder.open(run)
     folder.write_config(folder.config().changed(minutes=1e-6, steps=100, device="auto"))
     elapsed = folder.load_checkpoint()["elapsed_s"] / 60
-    training = EarlierRun(run, minutes=2.5, device="cpu").trainer().config.training
+    training = resume_run(run, minutes=2.5, device="cpu").config.training
     assert training.minutes == pytest.approx(elapsed + 2.5)
     assert training.steps == 100
     assert training.device == "cpu"
@@ -44,7 +44,7 @@ def test_a_run_that_was_stopped_keeps_its_limits(run: Path) -> None:
     folder = RunFolder.open(run)
     config = folder.config().changed(minutes=60, steps=100)
     folder.write_config(config)
-    assert EarlierRun(run, minutes=1).trainer().config == config
+    assert resume_run(run, minutes=1).config == config
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.jobs import NewRun, PreparedRun, WorkFailed
+from napari_slicegan._qt.jobs import PreparedRun, WorkFailed, start_run
 from napari_slicegan._qt.worker import TrainingWorker, training_worker
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
@@ -40,8 +40,8 @@ def make_worker(
     made: list[TrainingWorker] = []
 
     def make(**changes: Any) -> tuple[TrainingWorker, Log]:
-        job = NewRun(toy_config.changed(**changes), toy_images, tmp_path / "run")
-        worker = training_worker(job)
+        config = toy_config.changed(**changes)
+        worker = training_worker(start_run, tmp_path / "run", config, toy_images)
         made.append(worker)
         return worker, Log(worker)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.jobs import EarlierRun, NewRun, PreparedRun, TrainingJob
+from napari_slicegan._qt.jobs import PreparedRun, resume_run, start_run
 from napari_slicegan._qt.train.data import RunLocation, TrainData
 from napari_slicegan._qt.train.forecast import Forecast
 from napari_slicegan._qt.train.run_state import RunMachine, RunState
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.training.clock import StepReport
+    from napari_slicegan.training.trainer import Trainer
 
 START_TEXT = {RunState.FINISHED: "Start new run", RunState.FAILED: "Start again"}
 
@@ -205,14 +207,14 @@ class TrainPanel(QWidget):
             return
         given = self.data.value()
         name = config.preset if given is None else given.name
-        self._begin(NewRun(config, given, self.location.new_folder(name)))
+        self._begin(start_run, self.location.new_folder(name), config, given)
 
     def continue_run(self, path: str | Path) -> None:
         """Continue an earlier run."""
         if not self._machine.allows(RunState.PREPARING):
             return
         training = self.settings.form.first.values()
-        self._begin(EarlierRun(Path(path), training["minutes"], training["device"]))
+        self._begin(resume_run, Path(path), training["minutes"], training["device"])
 
     def pause(self) -> None:
         """Pause the run after the current step."""
@@ -242,11 +244,11 @@ class TrainPanel(QWidget):
 
     # Worker
 
-    def _begin(self, job: TrainingJob) -> None:
+    def _begin(self, prepare: Callable[..., Trainer], path: Path, *args: Any) -> None:
         self.message.clear()
         self.forecast.cancel()
-        self._folder, self._last_step = job.path, 0
-        worker = training_worker(job)
+        self._folder, self._last_step = path, 0
+        worker = training_worker(prepare, path, *args)
         worker.yielded.connect(self._yielded)
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
