@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.widgets.config_form import (
     ChoiceEditor,
     ConfigForm,
-    FieldEditor,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
@@ -25,36 +24,6 @@ KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
 ONLY_FOR = {"slices": 3, "images": 2}
 """Groups of settings that apply to one output dimension only."""
 FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")
-
-
-class PatchEditor(FieldEditor):
-    """Chooses a patch size that the networks can produce."""
-
-    def __init__(self) -> None:
-        # children
-        self.box = QComboBox()
-        # layout
-        super().__init__(self.box)
-        # signals
-        self.box.currentIndexChanged.connect(lambda index: self.value_changed.emit())
-
-    def value(self) -> int:
-        """Patch size in pixels."""
-        return int(self.box.currentData())
-
-    def set_value(self, value: int) -> None:
-        """Choose a size; adds it to the list if missing."""
-        if self.box.findData(value) < 0:
-            self.box.addItem(f"{value} pixels", value)
-        self.box.setCurrentIndex(self.box.findData(value))
-
-    def offer(self, sizes: Iterable[int]) -> None:
-        """Replace the list, without a signal."""
-        blocked = self.box.blockSignals(True)
-        self.box.clear()
-        for size in sizes:
-            self.box.addItem(f"{size} pixels", size)
-        self.box.blockSignals(blocked)
 
 
 def preset_box() -> ChoiceEditor:
@@ -87,7 +56,7 @@ class TrainSettings(QWidget):
         self.summary = QLabel("")
         self.summary.setWordWrap(True)
         self.device = ChoiceEditor({"auto": "Automatic"})
-        self.patch = PatchEditor()
+        self.patch = ChoiceEditor({}, "{} pixels".format)
         # Connected before the form, so that the form reads the matching latent size.
         self.patch.value_changed.connect(self._fit_latent)
         self.patch.blockSignals(True)
@@ -123,9 +92,8 @@ class TrainSettings(QWidget):
     def set_value(self, config: RunConfig) -> None:
         """Show settings."""
         self._micrograph = config.micrograph
-        blocked = self.preset.blockSignals(True)
-        self.preset.set_value(config.preset)
-        self.preset.blockSignals(blocked)
+        with signals_blocked(self.preset):
+            self.preset.set_value(config.preset)
         self.summary.setText(
             PRESETS.summary(config.preset) if config.preset in PRESETS else ""
         )
@@ -181,10 +149,11 @@ class TrainSettings(QWidget):
             self.form.sections[group].setVisible(self.dimensions == dimensions)
 
     def _show(self, config: RunConfig) -> None:
-        blocked = self.patch.blockSignals(True)
-        self.patch.offer(self._sizes(config))
-        self.form.set_value(config)
-        self.patch.blockSignals(blocked)
+        with signals_blocked(self.patch):
+            self.patch.box.clear()
+            for size in self._sizes(config):
+                self.patch.box.addItem(f"{size} pixels", size)
+            self.form.set_value(config)
         self._show_groups()
 
     def _sizes(self, config: RunConfig) -> dict[int, int]:

@@ -115,9 +115,20 @@ def switch_editor() -> FieldEditor:
 
 
 class ChoiceEditor(FieldEditor):
-    """One of several values; value -> displayed text."""
+    """One of several values.
 
-    def __init__(self, choices: dict[str, str]) -> None:
+    Parameters
+    ----------
+    choices
+        Value -> displayed text.
+    text
+        Displayed text of a value that is added later.
+    """
+
+    def __init__(
+        self, choices: Mapping[Any, str], text: Callable[[Any], str] = str
+    ) -> None:
+        self._text = text
         # children
         self.box = QComboBox()
         # Long texts must not widen the dock.
@@ -125,21 +136,21 @@ class ChoiceEditor(FieldEditor):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.box.setMinimumContentsLength(8)
-        for value, text in choices.items():
-            self.box.addItem(text, value)
+        for value, shown in choices.items():
+            self.box.addItem(shown, value)
         # layout
         super().__init__(self.box)
         # signals
         self.box.currentIndexChanged.connect(self.value_changed)
 
-    def value(self) -> str:
+    def value(self) -> Any:
         """The chosen value."""
-        return str(self.box.currentData())
+        return self.box.currentData()
 
-    def set_value(self, value: str) -> None:
+    def set_value(self, value: Any) -> None:
         """Choose; a value that is not in the list is added to it."""
         if self.box.findData(value) < 0:
-            self.box.addItem(value, value)
+            self.box.addItem(self._text(value), value)
         self.box.setCurrentIndex(self.box.findData(value))
 
 
