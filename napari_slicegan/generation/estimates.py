@@ -48,7 +48,7 @@ class GenerationCosts:
     seconds
         Time on this machine alone.
     memory_bytes
-        Memory of the program, whatever the size of the volume.
+        Memory of the program, independent of the size of the volume.
     disk_bytes, free_bytes
         Space that the volume needs, and free space, on the disk.
     """
@@ -59,7 +59,7 @@ class GenerationCosts:
     free_bytes: int
 
     def sentence(self) -> str:
-        """One sentence for people."""
+        """Summary in one sentence."""
         sizes = (self.memory_bytes, self.disk_bytes, self.free_bytes)
         memory, disk, free = map(bytes_in_words, sizes)
         return (
@@ -68,13 +68,7 @@ class GenerationCosts:
         )
 
     def check(self, path: Path) -> None:
-        """Refuse a disk that is too small.
-
-        Raises
-        ------
-        ValueError
-            Says how much is missing.
-        """
+        """Raise a ValueError if the disk is too small."""
         if self.disk_bytes > self.free_bytes:
             needed, free = map(bytes_in_words, (self.disk_bytes, self.free_bytes))
             raise ValueError(
@@ -96,10 +90,18 @@ def generation_costs(
         Fraction of it that is not written yet.
     """
     speed, compressed = _trial(plan)
+    ratio = min(1.0, MARGIN * compressed)
+    raw = math.prod(plan.size) * _channels(plan) * value_type(plan.trained).itemsize
+    disk_bytes = missing * raw * ratio
+    if path.suffix == ENDING:
+        disk_bytes *= PYRAMID
+    else:
+        # A file is written beside its tiles.
+        disk_bytes += raw if path.suffix == ".npy" else raw * ratio
     return GenerationCosts(
         missing * operations(plan) / speed,
         memory_bytes(plan),
-        _disk_bytes(plan, path, missing, compressed),
+        int(disk_bytes),
         free_disk_bytes(path),
     )
 
@@ -112,7 +114,7 @@ def operations(plan: VolumePlan) -> float:
 
 
 def memory_bytes(plan: VolumePlan) -> int:
-    """Bytes of the program while it makes a tile and writes it."""
+    """Memory of the program while it generates and writes a tile, in bytes."""
     largest = max(_shapes(plan), key=math.prod)
     voxels = math.prod(min(plan.tile_edge, n) for n in plan.size)
     is_phases = plan.trained.transform.kind == "phases"
@@ -121,30 +123,21 @@ def memory_bytes(plan: VolumePlan) -> int:
 
 
 def _channels(plan: VolumePlan) -> int:
-    """Numbers that a voxel has."""
+    """Values per voxel."""
     return math.prod(image_facts(plan, plan.trained.name).channels)
 
 
 def _shapes(plan: VolumePlan) -> Tally[Shape]:
-    """How often tiles of each latent shape occur, without listing the tiles."""
-    axes = []
-    for axis, voxels in enumerate(plan.size):
-        count = -(-voxels // plan.tile_edge)
-        # All but the last one along an axis are alike.
-        numbers = {0: count - 1, count - 1: 1} if count > 1 else {0: 1}
-        spans = Tally[int]()
-        for number, times in numbers.items():
-            place = [0, 0, 0]
-            place[axis] = number
-            first, last = plan.tile((place[0], place[1], place[2])).latents[axis]
-            spans[last - first] += times
-        axes.append(spans)
-    return Tally(
-        {
-            (z, y, x): axes[0][z] * axes[1][y] * axes[2][x]
-            for z, y, x in itertools.product(*axes)
-        }
-    )
+    """Number of tiles of each latent shape, without listing the tiles."""
+    counts = [-(-voxels // plan.tile_edge) for voxels in plan.size]
+    # Along each axis all tiles but the last one are alike.
+    numbers = [{0: n - 1, n - 1: 1} if n > 1 else {0: 1} for n in counts]
+    shapes = Tally[Shape]()
+    for z, y, x in itertools.product(*numbers):
+        lengths = (last - first for first, last in plan.tile((z, y, x)).latents)
+        i, j, k = lengths
+        shapes[i, j, k] += numbers[0][z] * numbers[1][y] * numbers[2][x]
+    return shapes
 
 
 def _cost(plan: VolumePlan, latents: Shape) -> StepCost:
@@ -159,7 +152,7 @@ def _cost(plan: VolumePlan, latents: Shape) -> StepCost:
 
 
 def _trial(plan: VolumePlan) -> tuple[float, float]:
-    """Operations per second, and the compressed share of the values."""
+    """Operations per second, and compressed size as a fraction of the raw size."""
     rule = plan.trained.network.size_rule
     latents = min(rule.overlap + TRIAL_STEPS, plan.tile_latents)
     edge = (latents - rule.overlap) * rule.scale
@@ -171,15 +164,5 @@ def _trial(plan: VolumePlan) -> tuple[float, float]:
     values = plan.values(tile)
     seconds = time.perf_counter() - started
     shape = (latents, latents, latents)
-    share = len(zlib.compress(values.tobytes(), 6)) / values.nbytes
-    return _cost(plan, shape).operations / seconds, share
-
-
-def _disk_bytes(plan: VolumePlan, path: Path, missing: float, compressed: float) -> int:
-    """Bytes that a volume needs beyond those it has."""
-    raw = math.prod(plan.size) * _channels(plan) * value_type(plan.trained).itemsize
-    tiles = missing * raw * min(1.0, MARGIN * compressed)
-    if path.suffix == ENDING:
-        return int(PYRAMID * tiles)
-    whole = raw if path.suffix == ".npy" else raw * min(1.0, MARGIN * compressed)
-    return int(tiles + whole)
+    compressed = len(zlib.compress(values.tobytes(), 6)) / values.nbytes
+    return _cost(plan, shape).operations / seconds, compressed

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_slicegan.models.sizes import SizeRule
 
 Spans = tuple[Span, Span, Span]
-Ask = Callable[[list[Spans]], object]
+Request = Callable[[list[Spans]], object]
 
 CACHE_BYTES = 2**28
 CHUNK = 512
@@ -49,7 +49,7 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     Parameters
     ----------
     plan
-        How the volume is made; one without edits.
+        Plan of the volume, without edits.
     box
         First voxel and voxel after the last along z, y, x.
     """
@@ -75,7 +75,7 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
 
 
 def _needed(box: Spans, rule: SizeRule) -> Spans:
-    """Positions before layers with a size rule that a box after them depends on."""
+    """Positions before layers with a size rule on which a box after them depends."""
     z, y, x = (
         (first // rule.scale, -((rule.offset - last) // rule.scale))
         for first, last in box
@@ -378,7 +378,7 @@ def slice_of(places: range) -> slice:
 class Overview:
     """Every n-th voxel of the cached pieces of an endless volume; empty elsewhere.
 
-    Reading it generates nothing, so a viewer can show all of it.
+    Reading generates nothing, so it is as fast as reading an array in memory.
 
     Parameters
     ----------
@@ -386,6 +386,9 @@ class Overview:
         The endless volume.
     factor
         Voxels per voxel of the overview, along each axis.
+    request
+        Called with the missing pieces of each part that is read, possibly none. The
+        part has to be read again once they are generated. Only for the factor 1.
 
     Attributes
     ----------
@@ -393,8 +396,10 @@ class Overview:
         Value of voxels that are not generated: not a phase label, or 0.
     """
 
-    def __init__(self, volume: EndlessVolume, factor: int) -> None:
-        self._volume, self._factor = volume, factor
+    def __init__(
+        self, volume: EndlessVolume, factor: int, request: Request | None = None
+    ) -> None:
+        self._volume, self._factor, self._request = volume, factor, request
         self.dtype, self.ndim = volume.dtype, volume.ndim
         z, y, x = (-(-n // factor) for n in volume.plan.size)
         self.shape: tuple[int, ...] = (z, y, x, *volume.shape[3:])
@@ -403,10 +408,18 @@ class Overview:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Voxels selected by integers and slices, as of an array."""
+        ranges = spatial_ranges(key, self.shape)
+        if math.prod(map(len, ranges)) > MOST_VOXELS:
+            parts = " x ".join(str(len(each)) for each in ranges)
+            raise ValueError(
+                f"Expected at most {MOST_VOXELS:,} voxels of an endless volume to be "
+                f"shown at once, got {parts}; show it in 2-D, or unlock its level."
+            )
+        # First, so that a piece generated meanwhile is included.
+        missing = [] if self._request is None else self._volume.missing(key)
         factor = self._factor
         axes = [
-            range(r.start * factor, r.stop * factor, r.step * factor)
-            for r in self._ranges(key)
+            range(r.start * factor, r.stop * factor, r.step * factor) for r in ranges
         ]
         shape = (*map(len, axes), *self.shape[3:])
         voxels = np.full(shape, self.empty, self.dtype)
@@ -419,46 +432,9 @@ class Overview:
                 of.append(slice_of(range(r.start - start, r.stop - start, r.step)))
             if all(part.start < part.stop for part in to):
                 voxels[tuple(to)] = values[tuple(of)]
+        if self._request is not None:
+            self._request(missing)
         return _without_axes(voxels, key)
-
-    def _ranges(self, key: Any) -> list[range]:
-        """Positions along z, y, x; refuses more than can be shown at once."""
-        ranges = spatial_ranges(key, self.shape)
-        if math.prod(map(len, ranges)) > MOST_VOXELS:
-            shape = " x ".join(str(len(each)) for each in ranges)
-            raise ValueError(
-                f"Expected at most {MOST_VOXELS:,} voxels of an endless volume to be "
-                f"shown at once, got {shape}; show it in 2-D, or unlock its level."
-            )
-        return ranges
-
-
-class FinestLevel(Overview):
-    """The cached voxels of an endless volume; reading requests the missing pieces.
-
-    Reading generates nothing, so it is as fast as reading an array in memory.
-
-    Parameters
-    ----------
-    volume
-        The endless volume.
-    ask
-        Called with the missing pieces of each part that is read, possibly none. The
-        part has to be read again once they are generated.
-    """
-
-    def __init__(self, volume: EndlessVolume, ask: Ask) -> None:
-        super().__init__(volume, 1)
-        self._ask = ask
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Voxels selected by integers and slices, as of an array."""
-        self._ranges(key)
-        # First, so that a piece generated meanwhile is included.
-        missing = self._volume.missing(key)
-        voxels = super().__getitem__(key)
-        self._ask(missing)
-        return voxels
 
 
 def _within(places: range, span: Span) -> Span:
@@ -469,16 +445,19 @@ def _within(places: range, span: Span) -> Span:
     return bisect_left(places, span[0]), bisect_left(places, span[1])
 
 
-def viewer_levels(volume: EndlessVolume, ask: Ask | None = None) -> list[DeferredCut]:
+def viewer_levels(
+    volume: EndlessVolume, request: Request | None = None
+) -> list[DeferredCut]:
     """The volume and its overviews, each half as large, for a multiscale viewer.
 
     Parameters
     ----------
-    ask
-        As of `FinestLevel`; without it the finest level generates what is read.
+    request
+        As of `Overview`; without it the finest level generates what is read.
     """
-    first = volume if ask is None else FinestLevel(volume, ask)
-    levels: list[EndlessVolume | Overview] = [first]
+    levels: list[EndlessVolume | Overview] = [
+        volume if request is None else Overview(volume, 1, request)
+    ]
     factor = 2
     while max(levels[-1].shape[:3]) > LARGEST_LEVEL:
         levels.append(Overview(volume, factor))

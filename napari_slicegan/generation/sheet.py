@@ -28,8 +28,8 @@ class Sheet:
     Attributes
     ----------
     values
-        ``[N, Y, X]``, or ``[N, Y, X, 3]`` in colour, in the units of the images that
-        were trained on.
+        ``[N, Y, X]``, or ``[N, Y, X, 3]`` in colour, in the units of the training
+        images.
     low, high
         Values that are drawn black and white.
     """
@@ -80,19 +80,13 @@ class Sheet:
                 tifffile.imwrite(temporary, self.values, photometric=photometric)
 
     def save_picture(self, path: str | Path) -> None:
-        """Write the first sixteen images as one, whatever the ending: as PNG."""
+        """Write the first sixteen images as one PNG, for any ending."""
         with replacing(Path(path)) as temporary:
             Image.fromarray(self.picture()).save(temporary, format="PNG")
 
 
 def check_stack_ending(path: Path) -> None:
-    """Refuse names of files that a stack cannot be written to.
-
-    Raises
-    ------
-    ValueError
-        Lists the endings that can be.
-    """
+    """Raise a ValueError, which lists the endings, if it is not one of a stack."""
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(
             f"Images are written as {', '.join(ENDINGS)}, got '{path.name}'; choose a "
