@@ -85,13 +85,12 @@ def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFil
     Raises
     ------
     ValueError
-        If there is no such file, or it is damaged, or holds no image; one sentence
-        with the name of the file.
+        If the file is missing, damaged or no image.
     """
     path = Path(path)
     start = _start_of(path)
     try:
-        image = _read(path, start)
+        stored, axes, edges_nm = _read(path, start)
     except UnidentifiedImageError as error:
         raise ValueError(
             f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP or NPY), got a file "
@@ -107,25 +106,21 @@ def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFil
             f"{path.name}: expected a complete image, got a damaged file or an unknown "
             f"variant ({reason}); save it again as uncompressed TIFF or as PNG."
         ) from error
-    values = _arranged(image.values, image.axes, path.name)
-    if pixel_size_nm is None and image.edges_nm is not None:
+    values = _arranged(stored, axes, path.name)
+    if pixel_size_nm is None and edges_nm is not None:
         is_volume = values.ndim == (4 if has_channels(values) else 3)
-        edges = image.edges_nm if is_volume else image.edges_nm[:2]
-        pixel_size_nm = common_edge_nm(edges, path.name)
+        pixel_size_nm = common_edge_nm(
+            edges_nm if is_volume else edges_nm[:2], path.name
+        )
     return ImageFile(values, pixel_size_nm, path)
 
 
-@dataclass(frozen=True, eq=False)
-class _Raw:
-    """Values as stored; one letter per axis where the file names them; edges in nm."""
-
-    values: NDArray[Any]
-    axes: str = ""
-    edges_nm: tuple[float, ...] | None = None
+# Values as stored; one letter per axis if the file names them; pixel edges in nm.
+Raw = tuple[NDArray[Any], str, tuple[float, ...] | None]
 
 
 def _start_of(path: Path) -> bytes:
-    """First bytes of a file that is there and not empty."""
+    """First bytes of an existing, non-empty file."""
     if path.is_dir():
         raise ValueError(
             f"{path}: expected an image file, got a folder; choose a file in it."
@@ -146,19 +141,14 @@ def _start_of(path: Path) -> bytes:
     return start
 
 
-def _read(path: Path, start: bytes) -> _Raw:
-    """Contents of a file, by its first bytes."""
-    if start.startswith(TIFF_STARTS):
-        return _read_tiff(path)
+def _read(path: Path, start: bytes) -> Raw:
+    """Contents of a file: of a TIFF its first series, an image or a stack of pages."""
     if start.startswith(NPY_START):
         # No pickled objects: reading them can execute code.
-        return _Raw(np.load(path, allow_pickle=False))
-    with Image.open(path) as picture:
-        return _Raw(_pixels(picture))
-
-
-def _read_tiff(path: Path) -> _Raw:
-    """First series of a TIFF: one image, or the pages that belong together."""
+        return np.load(path, allow_pickle=False), "", None
+    if not start.startswith(TIFF_STARTS):
+        with Image.open(path) as picture:
+            return _pixels(picture), "", None
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         edges = pixel_edges_nm(tiff)
@@ -167,10 +157,13 @@ def _read_tiff(path: Path) -> _Raw:
         except ValueError as error:
             if "imagecodecs" not in str(error):
                 raise
-            values, axes = _read_pages(path)
+            # Pillow includes the codecs LZW, JPEG and CCITT.
+            with Image.open(path) as pages:
+                planes = [_pixels(page) for page in ImageSequence.Iterator(pages)]
+            values, axes = np.stack(planes), "QYX" + "S" * (planes[0].ndim - 2)
     if any("invalid page offset" in fault for fault in faults):
         raise ValueError("pages are missing at its end")
-    return _Raw(values, axes, edges)
+    return values, axes, edges
 
 
 @contextmanager
@@ -189,17 +182,13 @@ def _tiff_faults() -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
-def _read_pages(path: Path) -> tuple[NDArray[Any], str]:
-    """Pages read by Pillow, which includes the codecs LZW, JPEG and CCITT."""
-    with Image.open(path) as pages:
-        planes = [_pixels(page) for page in ImageSequence.Iterator(pages)]
-    return np.stack(planes), "QYX" if planes[0].ndim == 2 else "QYXS"
-
-
 def _pixels(picture: Image.Image) -> NDArray[Any]:
     """Gray values, labels or colours of a picture: ``[Y, X]`` or ``[Y, X, C]``."""
     if picture.mode == "P":
-        return _palette_pixels(picture)
+        # Labels if the palette marks few phases by colours, else the colours.
+        colours, index = np.asarray(picture.convert("RGB")), np.asarray(picture)
+        is_gray = (colours == colours[..., :1]).all()
+        return colours if is_gray or len(np.unique(index)) > MAX_PHASES else index
     if picture.mode == "PA":
         return np.asarray(picture.convert("RGBA"))
     if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
@@ -207,15 +196,6 @@ def _pixels(picture: Image.Image) -> NDArray[Any]:
     values = np.asarray(picture)
     # Gray with alpha as RGBA, so that one rule drops the alpha channel.
     return values[..., (0, 0, 0, 1)] if picture.mode in ("LA", "La") else values
-
-
-def _palette_pixels(picture: Image.Image) -> NDArray[Any]:
-    """Labels if the palette marks few phases by colours, else the colours."""
-    colours, index = np.asarray(picture.convert("RGB")), np.asarray(picture)
-    is_gray = (colours == colours[..., :1]).all()
-    if is_gray or len(np.unique(index)) > MAX_PHASES:
-        return colours
-    return index
 
 
 def _arranged(values: NDArray[Any], axes: str, name: str) -> NDArray[Any]:
@@ -229,20 +209,15 @@ def _arranged(values: NDArray[Any], axes: str, name: str) -> NDArray[Any]:
             axes = axes.replace("C", "Z")
         channels = [i for i, axis in enumerate(axes) if axis in "SC"]
         if channels:
-            values = _channels_last(values, axes, channels, name)
+            at, n = channels[0], values.shape[channels[0]]
+            if len(channels) > 1 or n not in (2, 3, 4) or axes[at] + str(n) == "C2":
+                shape = " x ".join(map(str, values.shape))
+                raise ValueError(
+                    f"{name}: expected one value or three colour channels per pixel, "
+                    f"got {shape} values with the axes {axes}; save one channel, or "
+                    "RGB."
+                )
+            values = np.moveaxis(values, at, -1)
+            if n == 2:
+                values = values[..., (0, 0, 0, 1)]
     return drop_alpha(values, name)
-
-
-def _channels_last(
-    values: NDArray[Any], axes: str, channels: list[int], name: str
-) -> NDArray[Any]:
-    """Move the one axis of channels to the end."""
-    n = values.shape[channels[0]]
-    if len(channels) > 1 or n not in (2, 3, 4) or axes[channels[0]] + str(n) == "C2":
-        shape = " x ".join(map(str, values.shape))
-        raise ValueError(
-            f"{name}: expected one value or three colour channels per pixel, got "
-            f"{shape} values with the axes {axes}; save one channel, or RGB."
-        )
-    values = np.moveaxis(values, channels[0], -1)
-    return values[..., (0, 0, 0, 1)] if n == 2 else values

@@ -93,7 +93,7 @@ class Micrograph:
     def open(
         cls, path: str | Path, settings: MicrographSettings = MicrographSettings()
     ) -> Micrograph:
-        """Read a file, then prepare it as the settings say; see `prepared`.
+        """Read a file and prepare it with the settings; see `prepared`.
 
         Raises
         ------

@@ -109,7 +109,7 @@ class PatchSampler(Source):
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen crops as network values: float32 ``[n, C, P, P]``, on the CPU.
 
-        With labels there is one more channel.
+        Labels add one channel.
         """
         positions, symmetries = chosen.T
         crops = [

@@ -258,19 +258,14 @@ class ScaleMinMax:
             layers = values.detach().select(axis, 0)
         else:
             layers = values.detach().movedim(axis, -1)
-        if not self._is_narrower_than(layers):
-            gray = self._gray_values(torch.from_numpy(to_host(layers)))
-            return gray.numpy().astype(self.dtype)
-        dtype = torch.from_numpy(np.empty(0, self.dtype)).dtype
-        return to_host(self._gray_values(layers).to(dtype))
-
-    def _is_narrower_than(self, layers: Tensor) -> bool:
-        """Whether a GPU can turn network values to fewer bytes before they are copied.
-
-        Only to integers, for which this is exact, and only in double precision.
-        """
+        # Converted before the copy from a GPU if that saves bytes: only to integers,
+        # for which this is exact, and only in double precision, which MPS lacks.
         is_narrower = self.dtype.itemsize < layers.element_size()
-        return self.dtype.kind in "iu" and is_narrower and layers.device.type != "mps"
+        if self.dtype.kind in "iu" and is_narrower and layers.device.type != "mps":
+            dtype = torch.from_numpy(np.empty(0, self.dtype)).dtype
+            return to_host(self._gray_values(layers).to(dtype))
+        gray = self._gray_values(torch.from_numpy(to_host(layers)))
+        return gray.numpy().astype(self.dtype)
 
     def _gray_values(self, layers: Tensor) -> Tensor:
         """Micrograph values in double precision, on the same device."""
