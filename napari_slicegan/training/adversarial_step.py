@@ -210,7 +210,7 @@ class AdversarialStep:
         return latents
 
     def step(self, real: RealImages, progress: float) -> Tensor:
-        """Update the critics, then the generator, as often as the settings say.
+        """Update the critics, then the generator, with the counts of the settings.
 
         Parameters
         ----------
@@ -358,8 +358,8 @@ class AdversarialStep:
         Returns the transform unchanged if matching is off or there are no phases.
         Requires a prior :meth:`recalibrate`.
         """
-        wanted = self.config.optimiser.match_phase_fractions
-        if not (wanted and isinstance(transform, OneHotPhases)):
+        is_matched = self.config.optimiser.match_phase_fractions
+        if not (is_matched and isinstance(transform, OneHotPhases)):
             return transform
         seen = self.averaged.logits(self._monitor_latents(n_volumes))
         weights = matching_weights(seen, images.phase_fractions)

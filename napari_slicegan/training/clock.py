@@ -87,25 +87,6 @@ class StepReport:
     warning: str = ""
 
 
-def shared_epochs(
-    training: TrainingSettings, epoch_steps: int | None, n_processes: int
-) -> tuple[TrainingSettings, int | None]:
-    """Limits and steps per epoch when several processes share each epoch.
-
-    Parameters
-    ----------
-    training, epoch_steps
-        Values for single-process training.
-    """
-    if epoch_steps is None or n_processes == 1:
-        return training, epoch_steps
-    fewer = max(1, epoch_steps // n_processes)
-    if training.epochs is not None:
-        steps = min(training.steps, training.epochs * fewer)
-        training = training.model_copy(update={"steps": steps})
-    return training, fewer
-
-
 class RunClock:
     """Measures the time spent on training steps, monitoring and saving.
 
@@ -116,8 +97,10 @@ class RunClock:
     training
         Limits of the run.
     epoch_steps
-        Steps per epoch; quality is also measured at the end of each epoch. None if the
-        run has no epochs.
+        Steps per epoch of a single process; quality is also measured at the end of each
+        epoch. None if the run has no epochs.
+    n_processes
+        Processes that share each epoch.
 
     Attributes
     ----------
@@ -128,8 +111,16 @@ class RunClock:
     """
 
     def __init__(
-        self, training: TrainingSettings, epoch_steps: int | None = None
+        self,
+        training: TrainingSettings,
+        epoch_steps: int | None = None,
+        n_processes: int = 1,
     ) -> None:
+        if epoch_steps is not None and n_processes > 1:
+            epoch_steps = max(1, epoch_steps // n_processes)
+            if training.epochs is not None:
+                steps = min(training.steps, training.epochs * epoch_steps)
+                training = training.model_copy(update={"steps": steps})
         minutes = training.minutes
         self.training = training
         self.epoch_steps = epoch_steps
@@ -217,14 +208,12 @@ class RunClock:
         A run of few, long steps saves once before its time limit to measure the
         duration of a save, so that it does not end early because of a poor guess.
         """
-        matters = (
-            self._save_s is None
-            and self._assumed_save_s > ASSUMED_SAVE_FRACTION * self.limit_s
-        )
-        if matters and self.reason(step, self._assumed_save_s) is FinishReason.MINUTES:
-            return True
-        since_s = self.elapsed_s - self._saved_at_s
-        if since_s <= 60 * self.training.checkpoint_minutes:
+        if self._save_s is None:
+            assumed_s = self._assumed_save_s
+            matters = assumed_s > ASSUMED_SAVE_FRACTION * self.limit_s
+            if matters and self.reason(step, assumed_s) is FinishReason.MINUTES:
+                return True
+        if self.unsaved_s <= 60 * self.training.checkpoint_minutes:
             return False
         return self.reason(step, self._save_s or 0.0) is None
 

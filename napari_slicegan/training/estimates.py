@@ -32,7 +32,7 @@ from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.training.adversarial_step import AdversarialStep
-from napari_slicegan.training.tasks import build_task
+from napari_slicegan.training.tasks import TASKS
 
 if TYPE_CHECKING:
     from napari_slicegan.models import Output
@@ -99,7 +99,7 @@ def forecast(config: RunConfig, data: TrainingData) -> Estimate:
     ValueError
         If settings and data do not fit together, as in `Trainer`.
     """
-    task = build_task(config, data)
+    task = TASKS[config.architecture.task](config, data)
     return estimate(choose_batch_sizes(config, task), task)
 
 

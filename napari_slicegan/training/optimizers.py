@@ -67,7 +67,7 @@ def decay(settings: OptimiserSettings, progress: float) -> float:
 def generator_groups(generator: GeneratorNetwork, output_lr_scale: float) -> Groups:
     """Parameter groups of a generator; the last layer has a scaled learning rate.
 
-    An Adam update has about the size of the learning rate, whatever the gradient. The
+    The size of an Adam update is about the learning rate, for any gradient. The
     last layer is not normalised, so its updates add up in the output.
     """
     if output_lr_scale == 1:
@@ -111,13 +111,15 @@ class Lookahead:
     def __init__(self, networks: Sequence[nn.Module], every: int) -> None:
         self.every = every
         self.count = 0
-        self._networks = networks
+        self._weights: list[Tensor] = [
+            w for network in networks for w in network.parameters()
+        ]
         self._old: list[Tensor] = []
 
     def begin_step(self) -> None:
         """Store the slow weights at the start of a round."""
         if self.every and self.count % self.every == 0:
-            self._old = [weight.detach().clone() for weight in self._weights()]
+            self._old = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
     def end_step(self) -> None:
@@ -126,23 +128,15 @@ class Lookahead:
             return
         self.count += 1
         if self.count % self.every == 0:
-            torch._foreach_lerp_(list(self._weights()), self._old, 1 - LOOKAHEAD_ALPHA)
+            torch._foreach_lerp_(self._weights, self._old, 1 - LOOKAHEAD_ALPHA)
 
     def state_dict(self) -> dict[str, object]:
         """State needed to resume; includes the slow weights within a round."""
-        return {"count": self.count, "old": self._old if self._is_within else []}
+        is_within = self.every and self.count % self.every
+        return {"count": self.count, "old": self._old if is_within else []}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Restore the state of :meth:`state_dict` on the device of the weights."""
         self.count = int(state["count"])  # type: ignore[call-overload]
-        pairs = zip(self._weights(), state["old"], strict=False)  # type: ignore[call-overload]
+        pairs = zip(self._weights, state["old"], strict=False)  # type: ignore[call-overload]
         self._old = [old.to(weight.device) for weight, old in pairs]
-
-    @property
-    def _is_within(self) -> bool:
-        """Whether a round is incomplete."""
-        return bool(self.every) and self.count % self.every != 0
-
-    def _weights(self) -> Iterable[nn.Parameter]:
-        for network in self._networks:
-            yield from network.parameters()

@@ -217,7 +217,8 @@ class VolumeTask:
 
 
 TASKS: Mapping[str, TaskType] = Table("task", {"volumes": VolumeTask})
-"""By kind of output; see `napari_slicegan.config.add_task`."""
+"""By kind of output; see `napari_slicegan.config.add_task`. Built from settings and
+training data: ``TASKS[config.architecture.task](config, data)``."""
 
 DATA: Mapping[str, type[Any]] = Table("data", {"micrographs": TrainingImages})
 """Kinds of training data, by the name of their subfolder in the run folder."""
@@ -232,14 +233,3 @@ def training_data(config: RunConfig, given: Given) -> TrainingData:
         If the architecture cannot be trained on the input.
     """
     return TASKS[config.architecture.task].training_data(config, given)
-
-
-def build_task(config: RunConfig, data: TrainingData) -> Task[Any, Any]:
-    """Build the task for settings and data.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit together.
-    """
-    return TASKS[config.architecture.task](config, data)

@@ -16,17 +16,12 @@ from napari_slicegan.runtime.devices import memory_in_use, prepare
 from napari_slicegan.runtime.distributed import Decision, distributed_context
 from napari_slicegan.runtime.memory import memory_explained
 from napari_slicegan.training.adversarial_step import AdversarialStep
-from napari_slicegan.training.clock import (
-    FinishReason,
-    RunClock,
-    StepReport,
-    shared_epochs,
-)
+from napari_slicegan.training.clock import FinishReason, RunClock, StepReport
 from napari_slicegan.training.estimates import choose_batch_sizes
 from napari_slicegan.training.history import LossHistory
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.sources import move_to_device, shard_source
-from napari_slicegan.training.tasks import build_task
+from napari_slicegan.training.tasks import TASKS
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +82,9 @@ class Trainer:
         self.distributed = distributed = distributed_context()
         self.folder = folder if distributed.is_main else None
         self.device = distributed.device(config.training.device)
-        self.task = task = build_task(config, images) if task is None else task
+        if task is None:
+            task = TASKS[config.architecture.task](config, images)
+        self.task = task
         self.transform = task.transform
         self.monitor = task.monitor
         with memory_explained():
@@ -104,9 +101,7 @@ class Trainer:
         ]
         self.losses = LossHistory(self.device)
         self.step = 0
-        self.clock = RunClock(
-            *shared_epochs(task.training, task.epoch_steps, distributed.world_size)
-        )
+        self.clock = RunClock(task.training, task.epoch_steps, distributed.world_size)
         self.images_seen = 0
         self.on_pause: Callable[[bool], None] | None = None
         self._stop = threading.Event()
@@ -138,7 +133,8 @@ class Trainer:
             Called with the trainer before anything is written, such as to load weights.
         """
         distributed = distributed_context()
-        task = distributed.raise_on_all_ranks(lambda: build_task(config, images))
+        kind = TASKS[config.architecture.task]
+        task = distributed.raise_on_all_ranks(lambda: kind(config, images))
         chosen = distributed.raise_on_all_ranks(
             lambda: choose_batch_sizes(config, task) if distributed.is_main else config
         )
