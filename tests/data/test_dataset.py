@@ -21,7 +21,7 @@ RNG = np.random.default_rng(5)
 
 
 def numbered(*shape: int, start: int = 0) -> Micrograph:
-    """Gray values that tell where a pixel stands: its number, counting from start."""
+    """Gray values that identify each pixel: its number, counting from start."""
     values = np.arange(start, start + int(np.prod(shape))).reshape(shape)
     return Micrograph.from_array(values, "grayscale")
 
@@ -100,7 +100,7 @@ def test_planes_of_a_volume_seen_along_each_axis(axis: Axis) -> None:
     volume = numbered(8, 9, 10)
     planes = volume.planes(axis)
     crops = drawn([volume], 7, 4000, axis=axis)
-    # The number of the first pixel tells plane, row and column.
+    # The number of the first pixel gives plane, row and column.
     n, rows, columns = planes.shape
     allowed = planes[:, : rows - 6, : columns - 6]
     counts = Counter(crops[:, 0, 0].tolist())

@@ -237,7 +237,7 @@ def test_segmentation_makes_phases_of_any_gray_image(kind: Any, tmp_path: Path) 
 
 
 def test_image_of_few_gray_values_is_segmented_as_gray() -> None:
-    # Twelve gray values would count as phases; asked for, they are thresholded.
+    # Twelve gray values would count as phases; a segmentation thresholds them.
     values = (GRAY // 22).astype(np.uint8)
     settings = MicrographSettings(segmentation="otsu", denoise="gaussian")
     assert Micrograph.from_array(values).prepared(settings).labels == (0, 1)

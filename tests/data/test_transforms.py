@@ -178,7 +178,7 @@ def test_other_output_range() -> None:
 
 
 def test_large_integers_are_scaled_before_they_are_rounded() -> None:
-    # Float32 cannot tell 2^31 - 3 from 2^31 - 1; of a range of 2 they are the ends.
+    # 2^31 - 3 and 2^31 - 1, the ends of a range of 2, are equal in float32.
     top = 2**31 - 1
     transform = ScaleMinMax(top - 2, top, 1, "int32")
     values = np.array([[top - 2, top - 1, top]], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""What is said before a volume is made, and what it is refused for."""
+"""Estimates before a volume is generated, and refusals."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def test_two_programs_stream_one_volume(tmp_path: Path) -> None:
 def test_two_programs_begin_one_volume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one that comes second goes on with the volume of the first."""
+    """The second one continues the volume of the first."""
     path = tmp_path / "a.ome.zarr"
 
     def overtaken(*given: Any) -> None:
@@ -250,7 +250,7 @@ class FullDisk:
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One sentence; what is whole is kept, and is enough to go on."""
+    """One sentence; whole blocks are kept, and the write can be resumed."""
     path = tmp_path / "a.ome.zarr"
     disk = FullDisk(6, monkeypatch)
     full: Refusal = (

@@ -1,4 +1,4 @@
-"""Generators that are told the phase fraction of each training image."""
+"""Generators conditioned on the phase fraction of each training image."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def test_a_conditional_run_can_be_steered(
     varied: TrainingImages, config: RunConfig, tmp_path: Path, objective: str
 ) -> None:
     """Trains, resumes, generates, has a slider; all of it from its files."""
-    told = config.changed(objective=objective, steps=3)
-    reports = train(Trainer.start(told, varied, tmp_path / "run"))
+    conditional = config.changed(objective=objective, steps=3)
+    reports = train(Trainer.start(conditional, varied, tmp_path / "run"))
     assert all(np.isfinite(report.critic_loss) for report in reports)
     train(Trainer.resume(tmp_path / "run", steps=4))
     trained = RunFolder.open(tmp_path / "run").generator()

@@ -26,7 +26,6 @@ from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training import estimates as estimates
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.estimates import (
-    MAX_BATCH_SIZE,
     OVERHEAD_BYTES,
     USABLE_MEMORY_FRACTION,
     Estimate,
@@ -344,7 +343,7 @@ def bytes_for(config: RunConfig, n: int) -> int:
         (4, 0, 4),
         # A byte less than four need.
         (4, -10, 2),
-        (MAX_BATCH_SIZE, 10**12, MAX_BATCH_SIZE),
+        (8, 10**12, 8),
         # Too little even for two: the run will say what to lower.
         (2, -(10**6), 2),
     ],
@@ -353,10 +352,13 @@ def test_as_many_as_fit(
     toy_config: RunConfig,
     toy_images: TrainingImages,
     gpu_with: Pretend,
+    monkeypatch: pytest.MonkeyPatch,
     fits: int,
     more: int,
     expected: int,
 ) -> None:
+    """Up to a maximum, which is 8 here."""
+    monkeypatch.setattr(estimates, "MAX_BATCH_SIZE", 8)
     config = toy_config.changed(**EMPTY)
     gpu_with(bytes_for(config, fits) + more)
     found = choose_batch_sizes(config, VolumeTask(config, toy_images))

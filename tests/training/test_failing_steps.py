@@ -1,4 +1,4 @@
-"""Steps that fail: what is kept of the run, and what is said."""
+"""Failing steps: what is saved of the run, and the messages."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_half_a_step_is_never_saved(
     breaks: Callable[[Trainer, BaseException], None],
     error: BaseException,
 ) -> None:
-    """Saved after step 2, broken in step 4: the run goes on from step 2."""
+    """Saved after step 2, broken in step 4: the run resumes from step 2."""
     trainer = start_toy(steps=6, monitor_interval=4)
     breaks(trainer, error)
     with pytest.raises(type(error)):

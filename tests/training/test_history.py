@@ -30,7 +30,7 @@ StartToy = Callable[..., Trainer]
 
 
 def step_on_meta(config: RunConfig, output: Any, isotropic: bool, edge: int) -> Tensor:
-    """A step on torch's device without values: whoever asks for one gets an error."""
+    """A step on torch's device without values: reading one raises an error."""
     channels = 2 if output == "phases" else 1
     game = AdversarialStep(
         config, generator_spec(config, channels, output), isotropic, META
@@ -109,10 +109,10 @@ def test_seldom_read_runs_are_the_same(
     assert set(expected) == set(weights)
     for name, value in expected.items():
         assert torch.equal(value, weights[name]), name
-    # Between two readings a report tells what was read last.
+    # Between two readings a report shows the losses read last.
     read_at = [1] * 10 + [11] * 4
-    told = [report.critic_loss for report in reports]
-    assert told == [float(rows[step - 1]["critic_loss"]) for step in read_at]
+    reported = [report.critic_loss for report in reports]
+    assert reported == [float(rows[step - 1]["critic_loss"]) for step in read_at]
 
 
 def poisoned(start_toy: StartToy, step: int, **changes: Any) -> Trainer:

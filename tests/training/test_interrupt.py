@@ -27,7 +27,7 @@ CODE = "import sys; from napari_slicegan.cli.parser import main; sys.exit(main()
 def test_ctrl_c_stops_and_says_how_to_go_on(
     toy_config: RunConfig, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """The step that is under way is finished and saved; then the run goes on."""
+    """The current step is finished and saved; the run can be resumed."""
     image, settings = tmp_path / "image.tif", tmp_path / "toy.json"
     out, log = tmp_path / "out", tmp_path / "log"
     tifffile.imwrite(image, phases_image(40, 48).values)

@@ -1,4 +1,4 @@
-"""Killed at any moment, also during a save, a run goes on."""
+"""A run that is killed at any moment, also during a save, can be resumed."""
 
 from __future__ import annotations
 

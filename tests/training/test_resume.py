@@ -138,7 +138,7 @@ def test_falling_back_is_logged(
 def test_a_cut_history_does_not_stop_a_resume(
     start_toy: StartToy, tmp_path: Path
 ) -> None:
-    """Wherever the file ends, whole rows stay and the run goes on."""
+    """Wherever the file ends, whole rows stay and the run is resumed."""
     train(start_toy(steps=5), stop_at=3)
     path = tmp_path / "run" / "history.csv"
     text = path.read_bytes()
@@ -154,7 +154,7 @@ def test_a_cut_history_does_not_stop_a_resume(
 
 
 def test_new_limits(start_toy: StartToy, tmp_path: Path) -> None:
-    """A finished run is finished; with more steps it goes on, and remembers them."""
+    """A finished run is finished; with more steps it continues and stores them."""
     train(start_toy(steps=2))
     finished = Trainer.resume(tmp_path / "run")
     assert finish_of(finished) is FinishReason.STEPS
@@ -188,7 +188,7 @@ def test_a_run_without_checkpoint_cannot_be_resumed(
     ("name", "value", "title"),
     [
         ("generator_widths", (8, 8), "'Generator widths' (generator_widths)"),
-        # Random numbers go on from where they were.
+        # Random numbers continue from the checkpoint.
         ("seed", 5, "'Seed' (seed)"),
     ],
 )

@@ -86,7 +86,7 @@ def test_merged_planes_are_the_three_batches_in_one() -> None:
 
 
 def test_every_plane_has_the_same_chance() -> None:
-    """2 of 8 planes, 4,000 times: each comes 1,000 times, +- 27 (binomial law)."""
+    """2 of 8 planes, 4,000 times: each comes 1,000 times, +- 27 (binomial)."""
     source = rng()
     view = view_of(3, isotropic=False)
     volume = torch.arange(8.0).view(1, 1, 8, 1, 1).expand(1, 1, 8, 8, 8)

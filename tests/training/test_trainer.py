@@ -1,4 +1,4 @@
-"""The training loop: limits, stop and pause, and what it tells."""
+"""The training loop: limits, stop, pause and reports."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_preview_is_always_of_the_same_latents(start_toy: StartToy) -> None:
 
 
 def test_stop_from_the_loop(start_toy: StartToy) -> None:
-    """The step after which it was asked is the last, and it is saved."""
+    """The step during which it was requested is the last one, and it is saved."""
     trainer = start_toy(steps=100)
     train(trainer, stop_at=2)
     assert trainer.step == 2

@@ -97,7 +97,7 @@ def test_anisotropic_runs_keep_all_three_critics(
 
 
 def test_anisotropic_crops_come_from_their_own_image(toy_config: RunConfig) -> None:
-    """Phases in different amounts tell the three images apart."""
+    """The three images differ in their phase fractions."""
     images = []
     for number in range(3):
         values = np.zeros((40, 48), np.uint8)
