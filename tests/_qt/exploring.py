@@ -1,4 +1,4 @@
-"""What a person does in the Explore panel, for tests with a real viewer and engine."""
+"""User actions in the Explore panel, for tests with a real viewer and engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOY_SIZE = (24, 20, 16)
 
 
 def rest(panel: ExplorePanel, qtbot: QtBot) -> None:
-    """Wait until nothing is at work."""
+    """Wait until all work has ended."""
     qtbot.waitUntil(
         lambda: (
             not panel.task.is_busy

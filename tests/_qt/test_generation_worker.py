@@ -54,7 +54,7 @@ def test_generation_yields_progress_and_returns_the_volume(
 
 
 def test_messages_are_fewer_than_tiles(qtbot: QtBot) -> None:
-    # An endless stream of messages would leave the window no time for anything else.
+    # Too many messages would block the window.
     worker = GenerationWorker(Work().run, 10_000)
     log = Log(worker)
     started = time.monotonic()
@@ -64,7 +64,7 @@ def test_messages_are_fewer_than_tiles(qtbot: QtBot) -> None:
     assert log.results == ["volume"]
 
 
-def test_join_hears_the_last_words(qtbot: QtBot) -> None:
+def test_join_delivers_the_last_signals(qtbot: QtBot) -> None:
     worker = GenerationWorker(Work().run, 10**9)
     log = Log(worker)
     worker.start()
@@ -102,7 +102,7 @@ def test_cancelled_generation_returns_nothing_and_is_closed(qtbot: QtBot) -> Non
     assert work.closed.is_set()
 
 
-def test_a_fault_after_the_work_was_cancelled_is_not_reported(qtbot: QtBot) -> None:
+def test_an_error_after_cancelling_is_not_reported(qtbot: QtBot) -> None:
     begun, late = threading.Event(), threading.Event()
 
     def fails(progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Garbage of all threads is collected in the main one while workers are at work."""
+"""While workers run, garbage of all threads is collected in the main thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.qt
 LONG = 60_000
-# More than Python lets be before it collects, many times.
+# Far more than Python lets accumulate before it collects.
 N_CYCLES = 200_000
 
 
@@ -41,7 +41,7 @@ def litter(freed_in: set[threading.Thread], progress: Progress) -> int:
     return N_CYCLES
 
 
-def test_what_a_worker_leaves_is_freed_in_the_main_thread(qtbot: QtBot) -> None:
+def test_garbage_of_a_worker_is_freed_in_the_main_thread(qtbot: QtBot) -> None:
     freed_in: set[threading.Thread] = set()
     worker = GenerationWorker(litter, freed_in)
     with qtbot.waitSignal(worker.returned, timeout=LONG) as ended:
@@ -52,7 +52,7 @@ def test_what_a_worker_leaves_is_freed_in_the_main_thread(qtbot: QtBot) -> None:
     assert freed_in == {threading.main_thread()}
 
 
-def test_a_collection_that_is_off_stays_off(qtbot: QtBot) -> None:
+def test_a_disabled_collector_stays_disabled(qtbot: QtBot) -> None:
     worker = GenerationWorker(litter, set())
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Training workers: what they report, how they stop, and that nothing is left."""
+"""Training workers: reports, stops, and released memory and threads."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_stop_ends_after_the_step_and_saves_it(
     assert newest.name == f"checkpoint-{log.steps[-1]:07d}.pt"
 
 
-def test_stop_before_the_start_makes_no_step(
+def test_stop_before_the_start_trains_no_step(
     qtbot: QtBot, make_worker: MakeWorker
 ) -> None:
     worker, log = make_worker(steps=100_000)
@@ -110,7 +110,7 @@ def test_a_pause_waits_and_is_no_training_time(
     assert log.trainer is not None
     trainer = log.trainer()
     assert trainer is not None
-    # All that was done is reported, and nothing more is done.
+    # All steps are reported, and no more are made.
     at_pause = trainer.step
     assert log.steps[-1] == at_pause
     pause_s = 1.5
@@ -138,7 +138,7 @@ def test_stop_while_paused_ends(qtbot: QtBot, make_worker: MakeWorker) -> None:
     qtbot.waitUntil(lambda: log.said == ["paused", "finished"], timeout=LONG)
 
 
-def test_memory_comes_back_although_the_worker_is_kept(
+def test_networks_are_released_although_the_worker_is_kept(
     qtbot: QtBot, make_worker: MakeWorker
 ) -> None:
     worker, _ = make_worker(steps=30)

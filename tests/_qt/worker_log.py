@@ -1,4 +1,4 @@
-"""Listens to a worker, for tests."""
+"""Records the signals of a worker, for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """Everything that a worker says, in order; for the main thread."""
+    """All signals of a worker, in order; for the main thread."""
 
     def __init__(self, worker: SteeredWorker) -> None:
         self.said: list[str] = []

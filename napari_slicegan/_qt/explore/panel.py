@@ -153,19 +153,20 @@ class ExplorePanel(DropTarget, QWidget):
 
     def show_example(self, number: int) -> None:
         """Show the example volume of a direction; can be undone."""
-        noted = self.found.directions.directions[number].example if self.found else None
-        if noted is None or self.found is None:
+        found = self.found
+        example = found.directions.directions[number].example if found else None
+        if example is None or found is None:
             return
-        region = None if noted.region is None else region_from_state(noted.region)
-        strengths = [0.0] * len(self.found.rows)
-        strengths[number] = noted.strength
+        region = None if example.region is None else region_from_state(example.region)
+        strengths = [0.0] * len(found.rows)
+        strengths[number] = example.strength
         self.set_value(
             Exploration(
-                noted.seed,
-                noted.size,
-                noted.truncation,
-                noted.first,
-                noted.last,
+                example.seed,
+                example.size,
+                example.truncation,
+                example.first,
+                example.last,
                 region,
                 tuple(strengths),
             )

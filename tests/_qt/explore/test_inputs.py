@@ -73,7 +73,7 @@ def test_regions_survive_the_form(qtbot: QtBot) -> None:
         assert form.value() == region
 
 
-def test_a_ramp_goes_through_the_whole_volume(qtbot: QtBot) -> None:
+def test_a_ramp_spans_the_whole_volume(qtbot: QtBot) -> None:
     form = RegionForm()
     qtbot.addWidget(form)
     form.set_size((48, 40, 32))
@@ -82,7 +82,7 @@ def test_a_ramp_goes_through_the_whole_volume(qtbot: QtBot) -> None:
     assert form.value() == Profile("x", (0.0, 31.0), (0.0, 1.0))
 
 
-def test_a_box_begins_as_the_middle_and_may_not_be_empty(qtbot: QtBot) -> None:
+def test_the_default_box_is_centred_and_may_not_be_empty(qtbot: QtBot) -> None:
     form = RegionForm()
     qtbot.addWidget(form)
     form.set_size((48, 40, 32))

@@ -1,4 +1,4 @@
-"""The Explore panel with a toy generator: every button, and every fault."""
+"""The Explore panel with a toy generator: buttons, errors, and its generator."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def shown(viewer: Any) -> NDArray[Any]:
     return np.asarray(viewer.layers["Explored"].data).copy()
 
 
-def test_the_volume_is_that_of_the_engine_at_every_knob(
+def test_the_volume_equals_the_engines_for_all_settings(
     found: ExplorePanel, viewer: Any, toy_run: Path, qtbot: QtBot
 ) -> None:
     trained = load_generator(toy_run)
@@ -85,7 +85,7 @@ def test_the_volume_is_that_of_the_engine_at_every_knob(
     np.testing.assert_array_equal(shown(viewer), expected.values)
 
 
-def test_steps_are_undone_made_again_and_reset(
+def test_steps_are_undone_redone_and_reset(
     found: ExplorePanel, viewer: Any, qtbot: QtBot
 ) -> None:
     box = found.directions
@@ -110,7 +110,7 @@ def test_steps_are_undone_made_again_and_reset(
     assert found.value().truncation == 0.5
 
 
-def test_a_dragged_slider_shows_a_corner_and_the_whole_when_let_go(
+def test_a_dragged_slider_shows_a_corner_until_it_is_released(
     found: ExplorePanel, viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -129,7 +129,7 @@ def test_a_dragged_slider_shows_a_corner_and_the_whole_when_let_go(
         slider.sliderReleased.emit()
     assert shown(viewer).shape == TOY_SIZE
     np.testing.assert_array_equal(shown(viewer)[:16, :8, :8], corner.args[0].values)
-    # The whole way of the slider is one step.
+    # One drag is one step of the history.
     found.undo()
     assert found.value().strengths == (0, 0, 0)
 
@@ -145,7 +145,7 @@ def test_a_box_is_drawn_in_the_viewer(
     assert viewer.dims.ndisplay == 2
     corners = [[5, -4, 8], [5, -4, 30], [5, 9.6, 30], [5, 9.6, 8]]
     layer.add_rectangles(np.array(corners))
-    # Its rectangle lies across z, so it is as deep as the volume.
+    # A rectangle in a z plane does not limit z.
     assert found.value().region == Box((0, 0, 8), (24, 10, 16))
     layer.add_rectangles(np.array([[0, 2, 3], [0, 2, 6], [11, 2, 6], [11, 2, 3]]))
     assert found.value().region == Box((0, 0, 3), (11, 10, 6))
@@ -269,7 +269,7 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
     rest(panel, qtbot)
 
 
-def test_a_generator_that_is_loaded_beside_work_is_taken_when_that_has_ended(
+def test_a_generator_loaded_during_a_task_is_used_after_it(
     panel: ExplorePanel,
     toy_run: Path,
     qtbot: QtBot,
@@ -304,7 +304,7 @@ def source(qtbot: QtBot) -> Iterator[ExploreSource]:
     assert join(source.end_work(), 60)
 
 
-def test_the_run_of_the_other_tabs_is_loaded_when_the_panel_is_shown(
+def test_the_latest_run_is_loaded_when_the_panel_is_shown(
     source: ExploreSource, toy_run: Path, qtbot: QtBot
 ) -> None:
     assert not source.run_button.isEnabled()

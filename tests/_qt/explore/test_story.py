@@ -1,4 +1,4 @@
-"""The story of the Explore panel with the generator that comes with the program."""
+"""A session in the Explore panel with the sample generator of the package."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     assert rows[1].words.text().startswith(f"{title} {effect.slope:+.2g}")
     before = measured[-1]
     sample = np.asarray(viewer.layers["Explored"].data).copy()
-    # What the label says is what happens, in the direction that it says.
+    # The measured property changes with the sign that the label states.
     move(panel, 1, 2.0, qtbot)
     assert (viewer.layers["Explored"].data != sample).any()
     change = measured[-1][effect.measured] - before[effect.measured]

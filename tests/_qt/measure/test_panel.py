@@ -107,7 +107,7 @@ def test_layers_of_different_kinds_give_an_error(
     assert "Expected a layer of the real material" in panel.message.text()
 
 
-def test_numbers_are_exported_with_the_layers_they_are_of(
+def test_results_are_exported_with_the_names_of_their_layers(
     panel: MeasurePanel,
     viewer: Any,
     qtbot: QtBot,

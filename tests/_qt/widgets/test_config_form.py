@@ -69,7 +69,7 @@ def test_a_change_sends_the_new_settings(form: ConfigForm, qtbot: QtBot) -> None
     assert sent.args == [RunConfig().changed(patch_size=32)]
 
 
-def test_a_wrong_word_is_refused_in_place(form: ConfigForm, qtbot: QtBot) -> None:
+def test_an_invalid_value_is_reported_in_place(form: ConfigForm, qtbot: QtBot) -> None:
     device = form.parts["training"].editors["device"]
     with qtbot.assertNotEmitted(form.value_changed):
         device.set_value("gpu")
