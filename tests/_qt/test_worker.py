@@ -55,18 +55,18 @@ def test_all_steps_are_reported_in_order_on_the_main_thread(
     qtbot: QtBot, make_worker: MakeWorker, tmp_path: Path
 ) -> None:
     before = {*threading.enumerate()}
-    worker, log = make_worker(steps=60)
+    worker, log = make_worker(steps=30)
     messages: list[object] = []
     worker.yielded.connect(messages.append)
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.start()
-    assert log.steps == list(range(1, 61))
+    assert log.steps == list(range(1, 31))
     assert log.results == [FinishReason.STEPS]
     assert log.threads == {threading.main_thread()}
     # The prepared run, one message per 0.1 s, and the last steps.
     assert len(messages) <= 3 + log.reports[-1].elapsed_s / 0.1
     # The folder is written before the end is reported.
-    assert RunFolder.open(tmp_path / "run").history()[-1]["step"] == "60"
+    assert RunFolder.open(tmp_path / "run").history()[-1]["step"] == "30"
     assert worker.wait(10)
     assert worker.is_over
     started = {*threading.enumerate()} - before
