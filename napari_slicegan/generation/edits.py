@@ -79,14 +79,12 @@ class VolumeEdits:
         periodic: str = "",
     ) -> None:
         self._network = network
-        self._edits = [
-            edit for edit in edits if any(map(np.any, edit.offsets.values()))
-        ]
+        self.edits = [edit for edit in edits if any(map(np.any, edit.offsets.values()))]
         self._periods = [
             voxels if axis in periodic else None
             for axis, voxels in zip("zyx", size, strict=True)
         ]
-        for edit in self._edits:
+        for edit in self.edits:
             check_fit(network, edit)
             if isinstance(edit.region, Profile) and edit.region.axis in periodic:
                 raise ValueError(
@@ -94,9 +92,6 @@ class VolumeEdits:
                     f"{edit.region.axis}; choose another axis or make this one not "
                     "periodic."
                 )
-
-    def __bool__(self) -> bool:
-        return bool(self._edits)
 
     def run(self, network: VolumeGenerator, latents: Tensor, origin: Size) -> Tensor:
         """Edited volume of a box of the latent field.
@@ -116,7 +111,7 @@ class VolumeEdits:
             parts = [
                 edit.offsets[name][:, None, None, None]
                 * (1.0 if edit.region is None else edit.region.weights(*places))
-                for edit in self._edits
+                for edit in self.edits
                 if name in edit.offsets
             ]
             if parts:

@@ -51,6 +51,7 @@ class Tile:
     target: Box
 
 
+@dataclass(eq=False)
 class VolumePlan:
     """Latent field and tiles of a volume.
 
@@ -81,31 +82,29 @@ class VolumePlan:
         steps long, or an edit does not fit the generator.
     """
 
-    def __init__(
-        self,
-        trained: TrainedGenerator,
-        size: Size,
-        seed: int = 0,
-        periodic: str = "",
-        tile_latents: int = TILE_LATENTS,
-        precision: torch.dtype = torch.float32,
-        edits: Sequence[Edit] = (),
-        truncation: float = 1.0,
-    ) -> None:
-        rule = trained.network.size_rule
-        _check(size, seed, periodic, rule.scale)
-        self.edits = VolumeEdits(trained.network, edits, size, periodic)
-        self.truncation = checked_truncation(truncation)
-        self.trained = trained
-        self.size = size
-        self.precision = precision
-        self.tile_latents = max(tile_latents, rule.overlap + 1)
+    trained: TrainedGenerator
+    size: Size
+    seed: int = 0
+    periodic: str = ""
+    tile_latents: int = TILE_LATENTS
+    precision: torch.dtype = torch.float32
+    edits: Sequence[Edit] = ()
+    truncation: float = 1.0
+
+    def __post_init__(self) -> None:
+        network = self.trained.network
+        rule = network.size_rule
+        _check(self.size, self.seed, self.periodic, rule.scale)
+        check_truncation(self.truncation)
+        self._edits = VolumeEdits(network, self.edits, self.size, self.periodic)
+        self.edits = self._edits.edits
+        self.tile_latents = max(self.tile_latents, rule.overlap + 1)
         z, y, x = (
-            n // rule.scale if axis in periodic else None
-            for axis, n in zip(AXES, size, strict=True)
+            n // rule.scale if axis in self.periodic else None
+            for axis, n in zip(AXES, self.size, strict=True)
         )
         self.field = LatentField(
-            seed, trained.network.spec.latent_channels, trained.network.prior, (z, y, x)
+            self.seed, network.spec.latent_channels, network.prior, (z, y, x)
         )
 
     @functools.cached_property
@@ -156,7 +155,7 @@ class VolumePlan:
         with computing_in(self.precision, latents.device):
             if self.edits:
                 z, y, x = (first for first, _ in tile.latents)
-                made = self.edits.run(self.network, latents[None], (z, y, x))
+                made = self._edits.run(self.network, latents[None], (z, y, x))
             else:
                 made = self.network(latents[None])
         z, y, x = (span.stop - span.start for span in tile.target)
@@ -224,14 +223,13 @@ def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
     return Volume(values, kind, trained.voxel_size_nm, trained.labels)
 
 
-def checked_truncation(truncation: float) -> float:
-    """Return the truncation; raises a ValueError if it is not from 0 to 1."""
+def check_truncation(truncation: float) -> None:
+    """Raise a ValueError if the truncation is not from 0 to 1."""
     if not 0 <= truncation <= 1:
         raise ValueError(
             f"Expected a truncation from 0 to 1, got {truncation:g}; choose a value "
             "in this range."
         )
-    return truncation
 
 
 def _check(size: Size, seed: int, periodic: str, scale: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_slicegan.generation.edits import Edit, run_images
-from napari_slicegan.generation.generate import checked_truncation
+from napari_slicegan.generation.generate import check_truncation
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.progress import Progress, subrange
@@ -57,7 +57,7 @@ def generate_samples(
             "Expected at least one sample and a seed of at least 0, got "
             f"{n} and {seed}; correct them."
         )
-    factor = checked_truncation(truncation)
+    check_truncation(truncation)
     report = subrange(progress)
     at_once = POINTS_AT_ONCE if trained.transform.range == "unbounded" else AT_ONCE
     field = LatentField(seed, network.training_latents[0], network.prior)
@@ -68,8 +68,8 @@ def generate_samples(
         # [C, 1, 1, n] -> [n, C]
         numbers = field.region((0, 1), (0, 1), (first, end))
         latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
-        if factor != 1:
-            latents = latents * factor
+        if truncation != 1:
+            latents = latents * truncation
         with torch.no_grad():
             values = run_images(network, latents, edits) if edits else network(latents)
         made.append(trained.transform.inverse(values, 1))

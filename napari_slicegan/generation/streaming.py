@@ -74,14 +74,13 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
             "leave them out or generate the volume in memory."
         )
     trained, transform = plan.trained, plan.trained.transform
-    periods = zip(AXES, plan.field.periods, strict=True)
     return {
         "format": FORMAT,
         "generator": trained.fingerprint(),
         "name": trained.name,
         "size": list(plan.size),
-        "seed": plan.field.seed,
-        "periodic": "".join(axis for axis, period in periods if period),
+        "seed": plan.seed,
+        "periodic": "".join(axis for axis in AXES if axis in plan.periodic),
         "precision": str(plan.precision).removeprefix("torch."),
         "truncation": plan.truncation,
         "tile_latents": plan.tile_latents,
