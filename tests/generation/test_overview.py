@@ -1,4 +1,4 @@
-"""Coarse levels of an endless volume: what was looked at, and nothing else."""
+"""Coarse levels of an endless volume, and lazy cuts of arrays."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.generation import lazy as endless
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.lazy import (
+    DeferredCut,
     EndlessVolume,
     Overview,
     empty_value,
@@ -138,3 +140,51 @@ def test_a_level_is_not_shown_whole_beyond_reason(volume: EndlessVolume) -> None
         ValueError, match=r"at most 268,435,456 voxels .* show it in 2-D"
     ):
         np.asarray(viewer_levels(large, lambda pieces: None)[0])
+
+
+SHAPE = (9, 7, 8)
+
+
+class Watched:
+    """An array that notes how much of it is read."""
+
+    def __init__(self) -> None:
+        self.values: NDArray[Any] = np.arange(9 * 7 * 8).reshape(SHAPE)
+        self.shape: tuple[int, ...] = SHAPE
+        self.dtype = self.values.dtype
+        self.read = 0
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        part: NDArray[Any] = self.values[key]
+        self.read += part.size
+        return part
+
+
+CUTS: list[tuple[Any, ...]] = [
+    (np.s_[2],),
+    (np.s_[:, 1:5, 2:6], np.s_[4]),
+    (np.s_[::-1], np.s_[2:5, ..., -1]),
+    (np.s_[..., ::3], np.s_[:, 3], np.s_[1:4]),
+    (np.s_[::-2, 2], np.s_[-1, 1:3]),
+    (np.s_[3:3], np.s_[:, 1]),
+    (np.s_[1], np.s_[2], np.s_[3]),
+    (),
+]
+
+
+def test_cuts_one_after_the_other_are_read_once() -> None:
+    for cuts in CUTS:
+        source = Watched()
+        part, expected = DeferredCut(source), source.values
+        for cut in cuts:
+            part, expected = part[cut], expected[cut]
+        assert source.read == 0
+        assert part.shape == expected.shape
+        assert (part.ndim, part.size) == (expected.ndim, expected.size)
+        np.testing.assert_array_equal(np.asarray(part), expected)
+        assert source.read == expected.size
+
+
+def test_beyond_the_end() -> None:
+    with pytest.raises(IndexError, match="below 9, got 9"):
+        DeferredCut(Watched())[9]

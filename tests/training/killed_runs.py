@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 # Opening, renaming or removing a file: fourteen of them in each save.
 FILE_EVENTS = ("open", "os.rename", "os.remove")
-# Every second one of them.
-EVENTS = range(2, 15, 2)
-N_WRITTEN = 3
+# Every third one of them.
+EVENTS = range(2, 15, 3)
+N_WRITTEN = 2
 # Spread over a step and its save, which take about 0.1 s.
-DELAYS_S = (0.0, 0.033, 0.071)
+DELAYS_S = (0.0, 0.071)
 
 
 def kill_at_event(number: int) -> None:
