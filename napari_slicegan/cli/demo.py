@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.cli.options import (
+    DEMO_MATERIALS,
     DONE,
     STOPPED,
     changes_from,
@@ -21,7 +21,7 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import progress_bar, train_with_progress
 from napari_slicegan.cli.window import APPLICATION, window_fault
 from napari_slicegan.config import AXES
-from napari_slicegan.config.presets import preset
+from napari_slicegan.config.presets import DEFAULT_PRESET, preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
@@ -62,8 +62,7 @@ class Material:
     @property
     def paths(self) -> dict[Axis, Path]:
         """Image files by viewing direction; z alone is an isotropic material."""
-        samples = zip(AXES, self.samples, strict=False)
-        return {axis: sample_path(name) for axis, name in samples}
+        return dict(zip(AXES, map(sample_path, self.samples), strict=False))
 
     def images(self, settings: MicrographSettings) -> TrainingImages:
         """Read the images."""
@@ -81,17 +80,7 @@ class Material:
         return volume.rescaled(self.settings.get("rescale", 1.0))
 
 
-MATERIALS: Mapping[str, Material] = MappingProxyType(
-    {
-        "bentheimer": Material(("bentheimer_slice",), {}),
-        "nanoporous-gold": Material(
-            ("nanoporous_gold",),
-            {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
-        ),
-        # Coarser pixels: the fibres are as long as a patch.
-        "fibres": Material(("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
-    }
-)
+MATERIALS = {name: Material(*facts) for name, facts in DEMO_MATERIALS.items()}
 
 
 @dataclass(frozen=True)
@@ -103,38 +92,26 @@ class DemoJob:
     out
         New or empty folder.
     material
-        Key of ``MATERIALS``.
+        What to train on.
     config
         Settings of the run.
     """
 
     out: Path
-    material: str
+    material: Material
     config: RunConfig
-
-    @classmethod
-    def of(cls, out: Path, material: str, changes: Mapping[str, Any]) -> DemoJob:
-        """Demo with changes to the default preset."""
-        settings = {**MATERIALS[material].settings, **changes}
-        return cls(out, material, preset("slicegan-fast").changed(**settings))
-
-    @property
-    def paths(self) -> dict[Axis, Path]:
-        """Image files by viewing direction; z alone is an isotropic material."""
-        return MATERIALS[self.material].paths
 
     def images(self) -> TrainingImages:
         """Read the images."""
-        return MATERIALS[self.material].images(self.config.micrograph)
+        return self.material.images(self.config.micrograph)
 
     def measure(self, images: TrainingImages, volume: Volume) -> Measured:
         """Compare a volume with the material; write the volume and the report."""
-        chosen = MATERIALS[self.material]
-        source = chosen.truth() or images
+        source = self.material.truth() or images
         comparison = compare(source, volume)
         volume.save(self.out / "volume.tif")
         draw_comparison(comparison, source, volume, self.out / "report.png")
-        title, judged = SAMPLES[chosen.samples[0]].title, verdict(comparison)
+        title, judged = SAMPLES[self.material.samples[0]].title, verdict(comparison)
         text = f"{title}\n\n{comparison.table()}\n\n{summary(comparison)}\n"
         with replacing(self.out / "report.txt") as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -156,7 +133,9 @@ class Measured:
 def demo(options: Namespace) -> int:
     """Train on sample data, generate, measure; in a window where one can be opened."""
     out = options.out or Path("slicegan-demo") / f"{options.material}-{timestamp()}"
-    job = DemoJob.of(out, options.material, changes_from(options))
+    material = MATERIALS[options.material]
+    settings = {**material.settings, **changes_from(options)}
+    job = DemoJob(out, material, preset(DEFAULT_PRESET).changed(**settings))
     if not (options.no_window or os.environ.get("CI")):
         fault = window_fault()
         if fault is None:
@@ -220,7 +199,7 @@ def run_demo_in_window(job: DemoJob) -> bool:
 
     application = import_module(APPLICATION)
     start = application.WindowStart(
-        images={axis: [path] for axis, path in job.paths.items()},
+        images={axis: [path] for axis, path in job.material.paths.items()},
         config=job.config,
         run_root=job.out,
         train=True,

@@ -40,12 +40,7 @@ FILE = "directions.safetensors"
 
 def directions(options: Namespace) -> int:
     """Run a verb."""
-    verbs = {
-        "fit": _fit,
-        "list": _list,
-        "apply": _apply,
-        "sweep": _sweep,
-    }
+    verbs = {"fit": _fit, "list": _list, "apply": _apply, "sweep": _sweep}
     verbs[options.verb](options)
     return DONE
 

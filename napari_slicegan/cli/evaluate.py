@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.cli.options import (
-    DONE,
-    changes_from,
-    timestamp,
-)
+from napari_slicegan.cli.options import DONE, changes_from, timestamp
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.samples import generate_samples

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
+    DEMO_MATERIALS,
     RUN_HELP,
     add_config_flags,
     add_image_flags,
@@ -25,18 +26,19 @@ FILE_HELP = "file of directions (default: directions.safetensors beside the gene
 
 def add_demo_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``demo``."""
-    command.add_argument(
+    add = command.add_argument
+    add(
         "--out",
         type=Path,
         help="new folder for run, volume and report (default: slicegan-demo/DATE)",
     )
-    command.add_argument(
+    add(
         "--material",
-        choices=("bentheimer", "nanoporous-gold", "fibres"),
+        choices=tuple(DEMO_MATERIALS),
         default="bentheimer",
         help="sample data to train on (default: %(default)s)",
     )
-    command.add_argument(
+    add(
         "--no-window",
         action="store_true",
         help="train in the terminal even where a window can be opened",
@@ -47,15 +49,10 @@ def add_demo_flags(command: argparse.ArgumentParser) -> None:
 def add_gui_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``gui``."""
     add_image_flags(command)
-    command.add_argument(
-        "--out", type=Path, help="folder in which the window keeps its runs"
-    )
-    command.add_argument(
-        "--volume", type=Path, metavar="FILE", help="a volume to look at"
-    )
-    command.add_argument(
-        "--train", action="store_true", help="start training on the images at once"
-    )
+    add = command.add_argument
+    add("--out", type=Path, help="folder in which the window keeps its runs")
+    add("--volume", type=Path, metavar="FILE", help="a volume to look at")
+    add("--train", action="store_true", help="start training on the images at once")
     add_config_flags(command)
     add_setting_flags(command)
 
@@ -88,8 +85,9 @@ def add_resume_flags(command: argparse.ArgumentParser) -> None:
 
 def add_generate_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``generate``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument(
+    add = command.add_argument
+    add("run", type=Path, metavar="RUN", help=RUN_HELP)
+    add(
         "--size",
         type=int,
         nargs="+",
@@ -97,15 +95,15 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="voxels along z, y and x, or one number for a cube (default: 128)",
     )
-    command.add_argument(
+    add(
         "--periodic",
         default="",
         metavar="AXES",
         help="axes along which the volume is periodic, such as z or xyz",
     )
-    command.add_argument("--seed", type=int, default=0, help="random seed")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    command.add_argument(
+    add("--seed", type=int, default=0, help="random seed")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add(
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="float32",
@@ -113,14 +111,14 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
         "it) is faster but changes the label of a few voxels per thousand (default: "
         "%(default)s, with which a seed gives the same volume everywhere)",
     )
-    command.add_argument(
+    add(
         "--out",
         type=Path,
         help="where to write it: .tif, .npy, .vti, or of any size .ome.zarr (default: "
         "volume-SIZE-SEED.tif beside RUN's generator); a volume larger than "
         "0.5 GB can be continued after an interruption",
     )
-    command.add_argument(
+    add(
         "--cluster",
         metavar="ADDRESS",
         help="generate on the workers of this dask scheduler, such as "
@@ -130,27 +128,27 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
 
 def add_sample_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``sample``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument("--count", type=int, default=64, help="default: %(default)s")
-    command.add_argument("--seed", type=int, default=0, help="random seed")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    command.add_argument(
+    add = command.add_argument
+    add("run", type=Path, metavar="RUN", help=RUN_HELP)
+    add("--count", type=int, default=64, help="default: %(default)s")
+    add("--seed", type=int, default=0, help="random seed")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add(
         "--out",
         type=Path,
         help="stack to write, .tif or .npy (default: samples-seedSEED.tif beside RUN's "
         "generator)",
     )
-    command.add_argument(
+    add(
         "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
     )
-    command.add_argument(
-        "--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV"
-    )
+    add("--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV")
 
 
 def add_measure_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``measure``."""
-    command.add_argument(
+    add = command.add_argument
+    add(
         "volume",
         type=Path,
         metavar="RUN_OR_VOLUME",
@@ -158,58 +156,53 @@ def add_measure_flags(command: argparse.ArgumentParser) -> None:
         "that generate wrote, which is measured in parts",
     )
     _add_comparison_flags(command)
-    command.add_argument(
-        "--json", action="store_true", help="print JSON instead of a table"
-    )
-    command.add_argument("--figure", type=Path, metavar="PNG", help="draw a figure")
+    add("--json", action="store_true", help="print JSON instead of a table")
+    add("--figure", type=Path, metavar="PNG", help="draw a figure")
     add_setting_flags(command, "micrograph")
 
 
 def add_report_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``report``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
-    command.add_argument(
+    add = command.add_argument
+    add("run", type=Path, metavar="RUN", help=RUN_HELP)
+    add(
         "--out",
         type=Path,
         metavar="HTML",
         help="file to write (default: report.html in the run folder)",
     )
     _add_comparison_flags(command)
-    command.add_argument(
-        "--seeds", type=int, default=4, help="volumes for diversity (default: 4)"
-    )
-    command.add_argument(
-        "--quick", action="store_true", help="leave out diffusion, which takes minutes"
-    )
-    command.add_argument("--licence", default="", help=LICENCE_HELP)
+    add("--seeds", type=int, default=4, help="volumes for diversity (default: 4)")
+    add("--quick", action="store_true", help="leave out diffusion, which takes minutes")
+    add("--licence", default="", help=LICENCE_HELP)
     add_setting_flags(command, "micrograph")
 
 
 def _add_comparison_flags(command: argparse.ArgumentParser) -> None:
     """Add the reference, and the size and seed of the generated volume."""
-    command.add_argument(
+    add = command.add_argument
+    add(
         "--against",
         nargs="+",
         metavar="FILE",
         help="image files or a 3-D truth (default: the images of the run)",
     )
-    command.add_argument("--size", type=int, default=128, help="edge to generate")
-    command.add_argument("--seed", type=int, default=1, help="seed to generate with")
+    add("--size", type=int, default=128, help="edge to generate")
+    add("--seed", type=int, default=1, help="seed to generate with")
 
 
 def add_export_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``export``."""
-    command.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    command.add_argument(
-        "out", type=Path, metavar="FILE", help=".safetensors; the card ends in .md"
-    )
-    command.add_argument(
+    add = command.add_argument
+    add("run", type=Path, metavar="RUN", help="run folder")
+    add("out", type=Path, metavar="FILE", help=".safetensors; the card ends in .md")
+    add(
         "--half",
         action="store_true",
         help="weights in half precision: half the size, a few voxels per thousand "
         "get another label",
     )
-    command.add_argument("--licence", default="", help=LICENCE_HELP)
+    add("--licence", default="", help=LICENCE_HELP)
 
 
 def add_presets_flags(command: argparse.ArgumentParser) -> None:
@@ -224,23 +217,24 @@ def add_info_flags(command: argparse.ArgumentParser) -> None:
 
 def add_evaluate_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``evaluate``."""
-    command.add_argument("what", choices=("mixture",), help="what to test it on")
-    command.add_argument(
+    add = command.add_argument
+    add("what", choices=("mixture",), help="what to test it on")
+    add(
         "run",
         type=Path,
         nargs="?",
         metavar="RUN",
         help="run folder (default: a new run is trained)",
     )
-    command.add_argument("--points", type=Path, help="a table of points instead")
-    command.add_argument("--out", type=Path, help="folder of the new run")
-    command.add_argument("--figure", type=Path, metavar="PNG", help="scatter to draw")
-    command.add_argument(
+    add("--points", type=Path, help="a table of points instead")
+    add("--out", type=Path, help="folder of the new run")
+    add("--figure", type=Path, metavar="PNG", help="scatter to draw")
+    add(
         "--preset",
         choices=("realness-toy", "realness-toy-paper"),
         help="settings of the new run (default: realness-toy)",
     )
-    command.add_argument(
+    add(
         "--sweep",
         nargs="*",
         type=int,
@@ -260,16 +254,13 @@ def add_directions_flags(command: argparse.ArgumentParser) -> None:
 
 def _add_fit_flags(verbs: Verbs) -> None:
     verb = verbs.add_parser("fit", help="find directions and measure what they move")
-    verb.add_argument("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
-    verb.add_argument("--out", type=Path, metavar="FILE", help=FILE_HELP)
-    verb.add_argument(
-        "--block", help="block whose components are found (default: block2, or block1)"
-    )
-    verb.add_argument("--components", type=int, default=8, help="default: %(default)s")
-    verb.add_argument(
-        "--samples", type=int, default=1000, help="random latents (default: 1000)"
-    )
-    verb.add_argument(
+    add = verb.add_argument
+    add("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
+    add("--out", type=Path, metavar="FILE", help=FILE_HELP)
+    add("--block", help="block whose components are found (default: block2, or block1)")
+    add("--components", type=int, default=8, help="default: %(default)s")
+    add("--samples", type=int, default=1000, help="random latents (default: 1000)")
+    add(
         "--guided",
         nargs="*",
         default=["phase_fraction"],
@@ -278,7 +269,7 @@ def _add_fit_flags(verbs: Verbs) -> None:
         "phase_fraction, interface_density, correlation_length, chord_length, "
         "anisotropy, effective_diffusivity (default: phase_fraction; nothing for none)",
     )
-    verb.add_argument(
+    add(
         "--guided-samples",
         type=int,
         default=300,
@@ -286,13 +277,9 @@ def _add_fit_flags(verbs: Verbs) -> None:
         help="volumes that are measured for them (default: 300)",
     )
     _add_phase(verb)
-    verb.add_argument(
-        "--seeds", type=int, default=3, help="volumes for each strength (default: 3)"
-    )
-    verb.add_argument("--seed", type=int, default=1, help="other random latents")
-    verb.add_argument(
-        "--no-effects", action="store_true", help="do not measure what they move"
-    )
+    add("--seeds", type=int, default=3, help="volumes for each strength (default: 3)")
+    add("--seed", type=int, default=1, help="other random latents")
+    add("--no-effects", action="store_true", help="do not measure what they move")
 
 
 def _add_list_flags(verbs: Verbs) -> None:
@@ -300,13 +287,12 @@ def _add_list_flags(verbs: Verbs) -> None:
     verb.add_argument("file", type=Path, metavar="FILE", help="file of directions")
 
 
-def _add_apply_flags(
-    verbs: Verbs,
-) -> None:
+def _add_apply_flags(verbs: Verbs) -> None:
     verb = verbs.add_parser("apply", help="generate a volume with directions")
-    verb.add_argument("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
-    verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
-    verb.add_argument(
+    add = verb.add_argument
+    add("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
+    add("--directions", type=Path, metavar="FILE", help=FILE_HELP)
+    add(
         "--move",
         nargs="+",
         required=True,
@@ -314,41 +300,38 @@ def _add_apply_flags(
         help="directions and their strengths, such as 'phase fraction=2'",
     )
     _add_blocks(verb)
-    verb.add_argument(
+    add(
         "--box",
         type=float,
         nargs=6,
         metavar=("Z0", "Y0", "X0", "Z1", "Y1", "X1"),
         help="act only inside of this box of voxels",
     )
-    verb.add_argument(
+    add(
         "--ramp",
         choices=("z", "y", "x"),
         help="let the strength rise from 0 to all along this axis",
     )
-    verb.add_argument("--truncation", type=float, default=1.0, help="0 to 1")
-    verb.add_argument(
-        "--size", type=int, nargs="+", default=[128], metavar="N", help="default: 128"
-    )
-    verb.add_argument("--periodic", default="", metavar="AXES")
+    add("--truncation", type=float, default=1.0, help="0 to 1")
+    add("--size", type=int, nargs="+", default=[128], metavar="N", help="default: 128")
+    add("--periodic", default="", metavar="AXES")
     _add_phase(verb)
-    verb.add_argument("--seed", type=int, default=0, help="another sample")
-    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    verb.add_argument(
+    add("--seed", type=int, default=0, help="another sample")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add(
         "--out",
         type=Path,
         help="file to write (default: edited-seedSEED.tif beside the generator)",
     )
 
 
-def _add_sweep_flags(
-    verbs: Verbs,
-) -> None:
+def _add_sweep_flags(verbs: Verbs) -> None:
     verb = verbs.add_parser("sweep", help="one sample at several strengths")
-    verb.add_argument("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
-    verb.add_argument("name", metavar="NAME", help="of the direction")
-    verb.add_argument("--directions", type=Path, metavar="FILE", help=FILE_HELP)
-    verb.add_argument(
+    add = verb.add_argument
+    add("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
+    add("name", metavar="NAME", help="of the direction")
+    add("--directions", type=Path, metavar="FILE", help=FILE_HELP)
+    add(
         "--strengths",
         type=float,
         nargs="+",
@@ -356,24 +339,20 @@ def _add_sweep_flags(
         help="default: -3 -2 -1 0 1 2 3",
     )
     _add_blocks(verb)
-    verb.add_argument(
-        "--size", type=int, nargs="+", default=[64], metavar="N", help="default: 64"
-    )
-    verb.add_argument(
+    add("--size", type=int, nargs="+", default=[64], metavar="N", help="default: 64")
+    add(
         "--properties",
         nargs="+",
         metavar="PROPERTY",
         help="what to measure (default: all that is quick)",
     )
     _add_phase(verb)
-    verb.add_argument("--seed", type=int, default=0, help="another sample")
-    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    verb.add_argument("--out", type=Path, metavar="TIF", help="4-D TIFF to write")
-    verb.add_argument("--csv", type=Path, help="table of the properties to write")
-    verb.add_argument("--figure", type=Path, metavar="PNG", help="figure of them")
-    verb.add_argument(
-        "--animation", type=Path, metavar="GIF", help="middle planes; needs imageio"
-    )
+    add("--seed", type=int, default=0, help="another sample")
+    add("--device", default="auto", help="auto, cpu, cuda or mps")
+    add("--out", type=Path, metavar="TIF", help="4-D TIFF to write")
+    add("--csv", type=Path, help="table of the properties to write")
+    add("--figure", type=Path, metavar="PNG", help="figure of them")
+    add("--animation", type=Path, metavar="GIF", help="middle planes; needs imageio")
 
 
 def _add_blocks(verb: argparse.ArgumentParser) -> None:

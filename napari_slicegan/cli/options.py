@@ -28,6 +28,16 @@ if typing.TYPE_CHECKING:
 
 DONE, DIVERGED, FAULT, STOPPED = 0, 1, 2, 130
 """Exit statuses."""
+DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "bentheimer": (("bentheimer_slice",), {}),
+    "nanoporous-gold": (
+        ("nanoporous_gold",),
+        {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
+    ),
+    # Coarser pixels: the fibres are as long as a patch.
+    "fibres": (("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
+}
+"""Sample images and settings of each material of the demo."""
 NOTHING = "none"
 SAMPLE = "sample:"
 IMAGE_HELP = (

@@ -26,8 +26,8 @@ COMMANDS = {
     "export": ("report", "write the generator of a run with a model card"),
     "directions": ("directions", "find, list and use sliders that change the material"),
     "evaluate": ("evaluate", "test an objective on nine Gaussians"),
-    "presets": ("info", "list the presets"),
-    "info": ("info", "print facts about a run or generator"),
+    "presets": ("report", "list the presets"),
+    "info": ("report", "print facts about a run or generator"),
 }
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
 DISTRIBUTED_COMMANDS = ("train", "resume")

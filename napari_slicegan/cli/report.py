@@ -1,4 +1,4 @@
-"""The commands ``slicegan measure``, ``report`` and ``export``."""
+"""The commands ``slicegan measure``, ``report``, ``export``, ``presets``, ``info``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from napari_slicegan.cli.options import (
     say,
 )
 from napari_slicegan.cli.progress import progress_bar
-from napari_slicegan.config import RunConfig
+from napari_slicegan.config import FORMAT, RunConfig
+from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.stored_volume import StoredVolume
-from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.model_card import card_path, export_generator
 from napari_slicegan.report.page import check_report_ending, write_report
@@ -107,4 +108,41 @@ def export(options: Namespace) -> int:
     out: Path = options.out
     export_generator(options.run, out, half=options.half, licence=options.licence)
     say(f"Wrote {out}\nWrote {card_path(out)}")
+    return DONE
+
+
+def presets(options: Namespace) -> int:
+    """List the presets, or the settings of one."""
+    if options.name:
+        settings = preset(options.name).model_dump(mode="json")
+        say(json.dumps({"format": FORMAT, **settings}, indent=2))
+        return DONE
+    for name in PRESETS:
+        say(f"{name:16} {PRESETS.summary(name)}")
+    return DONE
+
+
+def info(options: Namespace) -> int:
+    """Print facts about a run folder or a generator."""
+    trained = load_any_generator(generator_path(options.run))
+    network = trained.network
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    size = trained.voxel_size_nm
+    lines = {
+        "trained on": trained.name,
+        "kind": trained.transform.kind,
+        "architecture": network.spec.architecture,
+        "weights": f"{weights:,}",
+        "voxel size": "unknown" if size is None else f"{size:g} nm",
+    }
+    if options.run.is_dir():
+        folder = RunFolder.open(options.run)
+        rows = folder.history()
+        config = folder.config()
+        lines["preset"] = config.preset
+        lines["steps"] = rows[-1]["step"] if rows else "0"
+        lines["training"] = f"{float(rows[-1]['elapsed_s']):.0f} s" if rows else "0 s"
+        lines["checkpoints"] = ", ".join(p.name for p in folder.checkpoints())
+    for title, text in lines.items():
+        say(f"{title:14} {text}")
     return DONE

@@ -9,11 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli.options import (
-    DONE,
-    config_from,
-    file_path,
-)
+from napari_slicegan.cli.options import DONE, config_from, file_path
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:

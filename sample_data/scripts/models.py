@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.demo import MATERIALS, Material
 from napari_slicegan.cli.progress import train_with_progress
-from napari_slicegan.config.presets import preset
+from napari_slicegan.config.presets import DEFAULT_PRESET, preset
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.model_card import card_path, exported, write_card
 from napari_slicegan.report.page import write_report
@@ -72,7 +72,7 @@ def make(
 
 def config_of(material: Material, minutes: float) -> RunConfig:
     """Settings of a model: the default preset with a smaller generator."""
-    return preset("slicegan-fast").changed(
+    return preset(DEFAULT_PRESET).changed(
         **material.settings,
         minutes=minutes,
         seed=SEED,

@@ -8,7 +8,7 @@ from pathlib import Path
 import tifffile
 
 from napari_slicegan.cli.progress import train_with_progress
-from napari_slicegan.config.presets import preset
+from napari_slicegan.config.presets import DEFAULT_PRESET, preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models.generator_file import load_generator
@@ -35,7 +35,7 @@ def main() -> None:
             for plane in planes_of_porosities(pore)
         )
     )
-    config = preset("slicegan-fast").changed(**SETTINGS)
+    config = preset(DEFAULT_PRESET).changed(**SETTINGS)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         trainer = Trainer.start(config, images, run)

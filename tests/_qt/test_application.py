@@ -88,7 +88,7 @@ import napari
 from qtpy.QtCore import QTimer
 
 from napari_slicegan.cli import demo as cli_demo
-from napari_slicegan.cli.demo import DemoJob, Measured
+from napari_slicegan.cli.demo import MATERIALS, DemoJob, Measured
 from tests.toys import small_config
 
 class ToyJob(DemoJob):
@@ -120,7 +120,7 @@ napari.run = live_until
 cli_demo.EDGE = 24
 steps = 6 if until == "measured" else 10**6
 config = small_config().changed(steps=steps, monitor_interval=5)
-job = ToyJob(Path(sys.argv[1]), "bentheimer", config)
+job = ToyJob(Path(sys.argv[1]), MATERIALS["bentheimer"], config)
 print("came to the end:", cli_demo.run_demo_in_window(job))
 """
 

@@ -109,12 +109,12 @@ def test_demo_in_a_window(
     assert shown == headless
     (job,) = shown
     assert job.config.training.minutes == 3
-    assert [path.name for path in job.paths.values()] == [
+    assert [path.name for path in job.material.paths.values()] == [
         "fibres_z.tif",
         "fibres_y.tif",
         "fibres_x.tif",
     ]
-    assert list(job.paths) == ["z", "y", "x"]
+    assert list(job.material.paths) == ["z", "y", "x"]
 
 
 def test_demo_whose_window_is_closed(
