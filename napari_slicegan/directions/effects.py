@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -253,7 +254,8 @@ def with_example(
         strength=strength,
         first=start,
         last=start if last is None else last,
-        region=None if region is None else region.state(),
+        # With lists in place of tuples, as read from a file.
+        region=None if region is None else json.loads(json.dumps(region.state())),
         periodic=periodic,
         truncation=truncation,
         digest="",
