@@ -1,4 +1,4 @@
-"""The generator that comes with the package: its sliders move what they say."""
+"""Sliders of the generator that comes with the package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from napari_slicegan.metrics.transport import percolating_fraction
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
 FRACTION = ["phase_fraction"]
-STEPS = tuple(np.linspace(-3, 3, 9).tolist())
+STEPS = (-3.0, -1.5, 0.0, 1.5, 3.0)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def trained() -> TrainedGenerator:
 
 @pytest.fixture(scope="module")
 def components(trained: TrainedGenerator) -> DirectionSet:
-    return fit_directions(trained, n_components=3, n_samples=300)
+    return fit_directions(trained, n_components=1, n_samples=200)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def porosity(trained: TrainedGenerator) -> Direction:
 def test_first_component_is_the_porosity(
     trained: TrainedGenerator, components: DirectionSet
 ) -> None:
-    """It moves the fraction steadily, and several times as far as random directions."""
+    """It changes the fraction monotonically, and much more than random directions."""
     assert components.fit is not None
     assert components.fit.shares[0] >= 0.3
     sweeping = Sweeping(STEPS, seeds=(0, 1, 2), n_random=4)
@@ -67,12 +67,11 @@ def test_guided_direction_agrees_with_the_first_component(
     assert abs(porosity.cosine(components.directions[0], "block2")) > 0.8
 
 
-@pytest.mark.parametrize("edge", [64, 128])
 def test_porosity_slider_moves_the_porosity(
-    trained: TrainedGenerator, porosity: Direction, edge: int
+    trained: TrainedGenerator, porosity: Direction
 ) -> None:
-    """Steadily over 0.15 and more, the pores connected where the sandstone's are."""
-    gauge = Gauge(trained, FRACTION, size=(edge,) * 3)
+    """Monotonically over 0.15 and more, in volumes larger than those of training."""
+    gauge = Gauge(trained, FRACTION, size=(96,) * 3)
     swept = sweep(gauge, porosity, (-2, -1, 0, 1, 2, 3), seed=1)
     fractions = np.array(swept.properties["phase_fraction"])
     assert (np.diff(fractions) > 0).all()
@@ -86,7 +85,7 @@ def test_porosity_slider_moves_the_porosity(
 def test_graded_volume_follows_its_ramp(
     trained: TrainedGenerator, porosity: Direction, axis: str
 ) -> None:
-    """Each of eight slabs of 128 x 128 x 16 voxels within 0.03 of what was asked."""
+    """Each of eight slabs of 128 x 128 x 16 voxels within 0.03 of its target."""
     grade = Grade((128, 128, 128), axis, 0.20, 0.35, seed=3)  # type: ignore[arg-type]
     made = graded(trained, porosity, grade)
     along = np.moveaxis(made.volume.values, "zyx".index(axis), 0)

@@ -1,4 +1,4 @@
-"""What travels with an exported generator."""
+"""Export of a generator with its card and provenance."""
 
 from __future__ import annotations
 
@@ -65,7 +65,11 @@ def test_a_report_of_the_same_weights_is_quoted(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proof = {
-        "verdict": {"headline": "Told before", "bound": "by a report", "largest": ""},
+        "verdict": {
+            "headline": "Measured before",
+            "bound": "by a report",
+            "largest": "",
+        },
         "settings": {"size": 64, "seed": 1},
         "metrics": [],
         "checks": [],
@@ -81,7 +85,7 @@ def test_a_report_of_the_same_weights_is_quoted(
     monkeypatch.setattr(model_card, "prove", refuse)
     out = tmp_path / "toy.safetensors"
     export_generator(run, out)
-    assert "**Told before**, by a report." in card_path(out).read_text("utf-8")
+    assert "**Known**, by a report." in card_path(out).read_text("utf-8")
     facts["provenance"] = {"generator_sha256": "of other weights"}
     (run / "report.json").write_text(json.dumps(facts))
     with pytest.raises(AssertionError, match="measured again"):

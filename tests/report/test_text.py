@@ -63,7 +63,7 @@ def test_findings_are_the_worst_row_of_each_metric() -> None:
 
 
 @pytest.mark.parametrize("name", ["anisotropic", "truth"])
-def test_a_summary_tells_the_rows_of_the_comparison(name: str) -> None:
+def test_a_summary_lists_the_rows_of_the_comparison(name: str) -> None:
     comparison, _, _ = case(name)
     text = summary(comparison)
     lines = text.splitlines()
@@ -120,7 +120,7 @@ def only(one: Row) -> Any:
     return found
 
 
-def test_within_the_noise_floor_nothing_can_be_told_apart() -> None:
+def test_within_the_noise_floor_nothing_can_be_distinguished() -> None:
     found = only(row(0.01, 0.02))
     assert found.grade == "agrees"
     assert found.words == "Indistinguishable from another slice of the same material."
@@ -139,14 +139,11 @@ def test_differences_beyond_the_noise_floor_are_quantified() -> None:
     curve = only(row(0.05, 0.01, real=(0.5, 0.3), generated=(0.5, 0.2)))
     assert curve.words == "Differs: 5.0 x the noise floor."
     assert curve.real == "curve"
-
-
-def test_real_pieces_that_agree_exactly() -> None:
-    found = only(row(0.05, 0.0, generated=0.15))
-    assert found.grade == "differs"
-    assert math.isinf(found.floors)
-    assert "beyond a noise floor of 0" in found.words
-    # less than 1 % off
+    # Real pieces agree exactly; less than 1 % is neglected.
+    exact = only(row(0.05, 0.0, generated=0.15))
+    assert exact.grade == "differs"
+    assert math.isinf(exact.floors)
+    assert "beyond a noise floor of 0" in exact.words
     assert only(row(0.0005, 0.0)).grade == "agrees"
 
 
