@@ -14,7 +14,7 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.widgets.basics import FaultGuard, is_dark
+from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
 
 if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
@@ -33,8 +33,6 @@ LARGEST = 1e300
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
 FLOOR_ALPHA = 60
-# Text colour on napari's dark and light backgrounds.
-FOREGROUND = ("#d0d2d6", "#3b3a39")
 
 
 class Series:

@@ -40,6 +40,7 @@ ICON, ICON_COLOUR = 20, "#8d99a8"
 # Readable on the backgrounds of both of napari's themes: dark, then light.
 ERROR = ("#ff7b72", "#b3261e")
 WARNING = ("#f0b429", "#8a5a00")
+FOREGROUND = ("#d0d2d6", "#3b3a39")
 OPEN = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}"
 CLOSED = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
 

@@ -11,8 +11,7 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QSizePolicy
 
-from napari_slicegan._qt.train.curves import FOREGROUND
-from napari_slicegan._qt.widgets.basics import is_dark
+from napari_slicegan._qt.widgets.basics import FOREGROUND, is_dark
 
 AXIS_WIDTH = 36
 BAND_OPACITY = 60

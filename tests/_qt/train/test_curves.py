@@ -13,13 +13,13 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtGui import QColor, QPalette
 
 from napari_slicegan._qt.train.curves import (
-    FOREGROUND,
     SMALLEST,
     Curves,
     Plot,
     RunSeries,
     Series,
 )
+from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
 from napari_slicegan.training.clock import StepReport
 from napari_slicegan.training.monitors import CURVES, Quality
