@@ -1,4 +1,4 @@
-"""A direction: what one unit of a slider adds to a generator, and what that does."""
+"""A direction: the offsets of one unit of a slider, and their measured effects."""
 
 from __future__ import annotations
 
@@ -112,22 +112,22 @@ class Direction:
     name
         Chosen by the user, or the component's or the property's.
     kind
-        How it was found.
+        Method by which it was found.
     offsets
-        By block, first to last, beginning with ``"latent"``: what strength 1 adds to
-        its channels. Strength 1 is one standard deviation in volumes of the training
+        By block, first to last, beginning with ``"latent"``: added to its channels at
+        strength 1. Strength 1 is one standard deviation in volumes of the training
         size; it is the same absolute step in volumes of any size.
     share
-        Of a component, its share in the variance of the features; guided, the share of
-        the property's variance that the latents explain (R squared).
+        Of a component, the fraction of the features' variance that it explains; guided,
+        the fraction of the property's variance that the latents explain (R squared).
     effects
         Measured effects; empty if not measured.
     example
-        A volume to reproduce, if one was noted.
+        A reproducible volume, if one was noted.
     block
         Block that is edited by default.
     guide
-        The property it was guided by, a key of ``PROPERTIES``, if it was.
+        Of a guided direction, the property, a key of ``PROPERTIES``.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Direction:
         last: str | None = None,
         region: Region | None = None,
     ) -> Edit:
-        """Edit of a strength at a block, or shared evenly by a range of blocks.
+        """Edit of a strength at a block, or divided evenly among a range of blocks.
 
         Parameters
         ----------

@@ -33,18 +33,18 @@ LITTLE = 3.0
 
 @dataclass(frozen=True)
 class Fit:
-    """How components were found.
+    """Parameters and variances of a fit of components.
 
     Attributes
     ----------
     block
-        Whose features.
+        Block of the features.
     n_samples, seed
-        Of the random latents.
+        Number and seed of the random latents.
     shares
-        Shares of the components in the variance.
+        Fractions of the variance that the components explain.
     random_share
-        Mean share of random directions.
+        Mean fraction along random directions.
     """
 
     block: str
@@ -65,7 +65,7 @@ class DirectionSet:
     directions
         In the order in which they are shown.
     fit
-        How the components among them were found, if there are any.
+        The fit of the components, if there are any.
     """
 
     model: Model
@@ -142,7 +142,7 @@ class DirectionSet:
         self.model.check(trained)
 
     def is_of(self, trained: TrainedNetwork) -> bool:
-        """Whether they were found in this very generator, not in a relative of it."""
+        """Whether they were found in exactly this generator."""
         return self.model.weights == Model.of(trained).weights
 
     @property
@@ -157,7 +157,7 @@ class DirectionSet:
         )
 
     def sentence(self) -> str:
-        """What was found, in one or two sentences."""
+        """Summary of the fit, in one or two sentences."""
         if self.fit is None or not self.fit.shares:
             return f"{len(self)} directions."
         text = (

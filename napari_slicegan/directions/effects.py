@@ -33,7 +33,7 @@ Curves = dict[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Sweeping:
-    """How effects are measured.
+    """Strengths, seeds and blocks of a measurement of effects.
 
     Attributes
     ----------
@@ -198,7 +198,7 @@ def label(direction: Direction) -> str:
 
 
 def table(found: DirectionSet) -> str:
-    """Directions, their shares, labels and effects as aligned text."""
+    """Directions with explained variance, labels and effects, as aligned text."""
     names = list(dict.fromkeys(e.measured for one in found for e in one.effects))
     titles = [PROPERTIES[name].title.lower() for name in names]
     lines = [("direction", "share", "moves", *titles)]
@@ -238,7 +238,7 @@ def with_example(
     periodic: str = "",
     truncation: float = 1.0,
 ) -> Direction:
-    """The direction with a note of all that makes one volume, and its digest.
+    """The direction with an example: all parameters of one volume, and its digest.
 
     Parameters
     ----------

@@ -235,7 +235,7 @@ def graded(
     trained
         The generator.
     direction
-        One that moves the property, such as a guided one.
+        One that changes the property, such as a guided one.
     grade
         Target profile.
     progress

@@ -1,4 +1,4 @@
-"""Properties of materials, and of what a generator makes under an edit."""
+"""Properties of materials, measured on generated volumes and images."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Property:
         Takes the indicator of a phase (``of="phase"``), or gray values, ``[Y, X]`` or
         ``[Z, Y, X]``.
     of
-        What the function is given.
+        Input of the function.
     quick
         Whether it takes well under a second; others are measured only on request.
     only_3d
-        Whether an image does not have it.
+        Whether it needs a volume.
     """
 
     title: str
@@ -183,7 +183,7 @@ class Gauge:
         return generate_samples(self.trained, N_IMAGES, seed, edits, truncation)
 
     def measure(self, made: NDArray[Any]) -> dict[str, float]:
-        """Properties of what `make` made; of images the mean."""
+        """Properties of an output of `make`; of images the mean."""
         if self.is_volume:
             return self.measure_one(made)
         rows = [self.measure_one(image) for image in made]

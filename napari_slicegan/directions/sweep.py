@@ -138,7 +138,7 @@ def sweep(
     Parameters
     ----------
     gauge
-        The generator, the size, and what is measured.
+        The generator, the size and the measured properties.
     direction
         One that fits the generator.
     strengths

@@ -18,7 +18,7 @@ BLOCK_EDGE = 128
 def pore_size_function(
     indicator: NDArray[np.bool_], max_distance: int
 ) -> NDArray[np.float64]:
-    """Share of a phase that lies further than r from all other phases.
+    """Fraction of a phase that lies further than r from all other phases.
 
     F(r) = P(distance of a point of the phase to its surface > r), the complementary
     cumulative pore-size distribution; Torquato, Random Heterogeneous Materials (2002),

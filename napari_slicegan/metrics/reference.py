@@ -232,6 +232,9 @@ def _from_views(
         tuple(part for sample in group for part in _crops(sample, reach))
         for group in groups
     )
+    noise = f"disjoint crops: {_sizes(itertools.chain(*pieces))}"
+    if max(map(len, pieces)) < 2:
+        noise = "none (the image is too small to be cut into crops)"
     return Reference(
         samples=samples,
         pieces=pieces,
@@ -240,7 +243,7 @@ def _from_views(
         every_direction=samples[0].axes is ISOTROPIC,
         max_distance=reach,
         description=f"2-D images: {_sizes(samples)}",
-        noise=_noise_of(pieces),
+        noise=noise,
     )
 
 
@@ -269,7 +272,7 @@ def _from_truth(truth: Volume, volume: AnyVolume, max_distance: int) -> Referenc
     )
     block = Sample(truth.values[tuple(map(slice, common))], IN_3D)
     parts = _blocks(truth.values, common)
-    if len(parts) < 2:  # nothing to compare it with: octants of what is compared
+    if len(parts) < 2:  # too few to compare: octants of the block instead
         parts = _blocks(block.values, tuple(max(1, n // 2) for n in common))
     pieces = tuple(_slices(truth, axis, reach) for axis in AXES)
     large = is_sampled(truth)
@@ -323,19 +326,12 @@ def _crops(sample: Sample, reach: int) -> Group:
     )
 
 
-def _noise_of(pieces: tuple[Group, ...]) -> str:
-    """What the crops are, unless there are none to compare."""
-    if max(map(len, pieces)) < 2:
-        return "none (the image is too small to be cut into crops)"
-    return f"disjoint crops: {_sizes(itertools.chain(*pieces))}"
-
-
 def _slices(truth: Volume, axis: Axis, reach: int) -> Group:
     """Planes seen along an axis, too far apart to resemble each other."""
     planes = truth.planes(axis)
     count = min(MAX_SLICES, max(1, len(planes) // max(1, reach // 2)))
     return tuple(
-        Sample(planes[index], SEEN_ALONG[axis]) for index in spread(len(planes), count)
+        Sample(plane, SEEN_ALONG[axis]) for plane in some_planes(planes, count)
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether an image is large enough, and how large a volume has to be.
+"""Representativity of images, and the volume size that is required.
 
 The phase fraction of a window scatters with the variance phi (1 - phi) A / W, W being
 the size of the window and A the integral range, which follows from the two-point
@@ -23,9 +23,9 @@ from napari_slicegan.metrics.correlation import radial_two_point_correlation
 SIGMAS_95 = 1.96
 # Relative error of the fraction for which the required sizes are computed.
 WANTED = 0.05
-# Covariances below this share of the first one are noise at the latest.
+# Covariances below this fraction of the first one always count as noise.
 MAX_NOISE = 0.05
-# Further apart, voxels are taken for independent.
+# Voxels further apart are assumed to be independent.
 MAX_REACH = {2: 128, 3: 48}
 
 
@@ -55,7 +55,7 @@ class Representativity:
 
     @property
     def relative(self) -> float:
-        """Half of the 95 % interval as a share of the fraction."""
+        """Half of the 95 % interval, relative to the fraction."""
         return self.half_width / self.fraction
 
     @property
@@ -121,7 +121,7 @@ def _edge_needed(
 def _covariance(
     indicators: Sequence[NDArray[np.bool_]], spread: float
 ) -> NDArray[np.float64]:
-    """Covariance by distance, as far as it stands out of its noise."""
+    """Covariance by distance, up to where it falls to its noise."""
     dimensions = indicators[0].ndim
     sizes = [image.size for image in indicators]
     reach = min(MAX_REACH[dimensions], *(min(image.shape) // 2 for image in indicators))

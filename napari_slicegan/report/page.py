@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from napari_slicegan.report.provenance import Provenance
 
 WIDTH = 12.0
-# Black would be left out of the file, where it is the default.
+# Black is the default colour and would be omitted from the file.
 INK = "#010203"
 SVG_STYLE: dict[Any, Any] = {
     "text.color": INK,
@@ -94,11 +94,11 @@ def page_figure(
     for axis, colour in AXIS_COLOURS.items():
         variable = f"var(--axis-{axis or 'all'})"
         svg = re.sub(colour, variable, svg, flags=re.IGNORECASE)
-    # The size is the page's matter; the view box keeps the proportions.
+    # The page sets the size; the view box keeps the proportions.
     svg = re.sub(r'^<svg ([^>]*?)width="[^"]*"', r"<svg \1", svg, count=1)
     svg = re.sub(r'^<svg ([^>]*?)height="[^"]*"', r"<svg \1", svg, count=1)
     label = html.escape(caption, quote=True)
-    # What is black has no colour in the file: it takes that of the page.
+    # Black elements have no colour in the file: they take that of the page.
     root = f'<svg role="img" aria-label="{label}" fill="currentColor" '
     return PageFigure(svg.replace("<svg ", root, 1).strip(), caption)
 

@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import Comparison, compare
-from napari_slicegan.metrics.crops import Channels, cut, random_places
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
-from napari_slicegan.metrics.novelty import diversity, memorisation
+from napari_slicegan.metrics.novelty import (
+    Channels,
+    cut,
+    diversity,
+    memorisation,
+    random_places,
+)
 from napari_slicegan.metrics.reference import (
     ISOTROPIC,
     Group,
@@ -205,7 +210,7 @@ def check_diversity(volumes: Images, labels: Sequence[int]) -> Check:
 
 
 def check_textures(views: Views, volume: Volume) -> Check | None:
-    """Sliced Wasserstein distance of slices, beside that of two parts of the images."""
+    """Sliced Wasserstein distance of slices, with that of two parts of the images."""
     channels = _channels(views, volume)
     generated, floors = [], []
     for axis, images in views.items():
@@ -289,7 +294,7 @@ NO_TAUFACTOR = (
 
 @dataclass(frozen=True)
 class ProofSettings:
-    """What is generated and measured.
+    """Volumes to generate and checks to run.
 
     Attributes
     ----------
@@ -364,7 +369,7 @@ def prove(
     source
         The real material, as for `napari_slicegan.compare`.
     settings
-        What is generated and measured.
+        Sizes and seeds of the volumes, and the checks.
     progress
         Called with the finished fraction.
 

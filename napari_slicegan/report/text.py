@@ -137,7 +137,7 @@ def verdict(comparison: Comparison) -> Verdict:
 
 
 def findings(comparison: Comparison) -> list[Finding]:
-    """The worst row of every metric that is judged, the furthest off first."""
+    """The worst row of every judged metric, by falling distance."""
     worst: dict[str, Finding] = {}
     for row in comparison.rows:
         floors = distance_in_floors(row)
@@ -154,7 +154,7 @@ def summary(comparison: Comparison) -> str:
     """Summary of a comparison in a few lines.
 
     Of two phases, whose statistics mirror each other, the rarer one is listed, of more
-    phases the one furthest off. The verdict covers all of them.
+    phases the one with the largest distance. The verdict covers all of them.
     """
     judged = verdict(comparison)
     described = _phase_lines if comparison.kind == "phases" else _intensity_lines
@@ -176,7 +176,7 @@ def summary(comparison: Comparison) -> str:
 
 
 def shown_phase(comparison: Comparison) -> int | str:
-    """Of two phases the rarer one, of more the one furthest off."""
+    """Of two phases the rarer one, of more the one with the largest distance."""
     phases = phases_of(comparison)
     if len(phases) == 2:
         fractions = rows_of(comparison, "phase_fraction")
@@ -226,7 +226,7 @@ def _intensity_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
 
 
 def _values(rows: Sequence[Row]) -> list[str]:
-    """Real and generated values, of many phases those of the ones furthest off."""
+    """Real and generated values, of many phases those with the largest distances."""
     worst = sorted(rows, key=lambda row: -(row.distance or 0.0))[:MAX_LISTED]
     texts = [
         f"{phase_name(row.phase)} {number(row.real)} / {number(row.generated)}"
@@ -286,7 +286,7 @@ def is_negligible(row: Row) -> bool:
     return row.distance <= NEGLIGIBLE * abs(sum(values) / len(values))
 
 
-UNKNOWN_IN_2D = "Not known of the real material: two-dimensional images do not show it."
+UNKNOWN_IN_2D = "Unknown for the real material: two-dimensional images do not show it."
 NO_FLOOR = "No verdict: too little real material for a noise floor."
 
 

@@ -1,4 +1,4 @@
-"""DCGANs for brain slices (OASIS), and the layers that image networks share."""
+"""DCGANs for brain slices (OASIS), and common layers of image networks."""
 
 from __future__ import annotations
 
@@ -148,24 +148,16 @@ class ImageSpec:
 
     Attributes
     ----------
-    architecture
-        Key of the table ``ARCHITECTURES``.
     channels
         1 for gray values, 3 for colour, or the number of phases.
     output
         "signed" (tanh, -1 to 1), "unit" (0 to 1) or "phases" (softmax).
-    size
-        Edge of the images in pixels.
-    latent_channels
-        Latent dimensions.
+    size, kernel
+        Edge of the images and of the kernels, in pixels.
     widths
         Channels of the first feature maps, then of each layer but the last.
     normalisation
         "batch" or "none" in the hidden layers.
-    kernel
-        Edge of the kernels in pixels.
-    prior
-        Distribution of the latents.
     same
         Padding, see `SameConvolution`.
     """

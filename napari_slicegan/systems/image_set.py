@@ -204,13 +204,7 @@ class ImageSet:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Image files of a folder and the folders in it, by name.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
+    """Image files of a folder and its subfolders, by name."""
     found = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS]
     if not found:
         raise ValueError(
@@ -241,13 +235,7 @@ def _images(path: Path, size: int) -> Iterable[NDArray[Any]]:
 
 
 def _image(path: Path, size: int) -> NDArray[Any]:
-    """One image file, resized.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read, or is a volume.
-    """
+    """One image file, resized; volumes are refused."""
     values = read_image(path).values
     if values.ndim == COLOUR_DIMENSIONS or _is_stack(values):
         raise ValueError(
@@ -295,13 +283,7 @@ def _resized(values: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def _stacked(images: Iterable[NDArray[Any]], files: list[Path]) -> NDArray[Any]:
-    """All images in one array; they must agree in colour.
-
-    Raises
-    ------
-    ValueError
-        Names the first file that differs.
-    """
+    """All images in one array; they must be all gray or all in colour."""
     found: list[NDArray[Any]] = []
     for number, image in enumerate(images):
         if found and image.ndim != found[0].ndim:

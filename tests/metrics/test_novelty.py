@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.crops import Channels, Place, cut, random_places
-from napari_slicegan.metrics.novelty import Memorisation, diversity, memorisation
+from napari_slicegan.metrics.novelty import (
+    Channels,
+    Memorisation,
+    Place,
+    cut,
+    diversity,
+    memorisation,
+    random_places,
+)
 from tests.reports import colour, gray, phases
 
 if TYPE_CHECKING:
