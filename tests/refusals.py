@@ -29,6 +29,18 @@ def assert_refused(refusal: Refusal, folder: Path) -> None:
     assert re.search(r"\bgot\b[^;]*; \w+ .{4,}\.$", text)
 
 
+def assert_all_refused(refusals: list[Refusal], folder: Path) -> None:
+    """Each in a folder of its own; the title of the first that fails is noted."""
+    for number, refusal in enumerate(refusals):
+        empty = folder / str(number)
+        empty.mkdir()
+        try:
+            assert_refused(refusal, empty)
+        except BaseException as error:
+            error.add_note(f"Case: {refusal[0]}")
+            raise
+
+
 def titles(refusals: list[Refusal]) -> list[str]:
     """Names of the tests; each only once."""
     found = [title for title, _, _ in refusals]

@@ -17,7 +17,7 @@ from PIL import Image
 
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.micrograph import Micrograph
-from tests.refusals import Refusal, assert_refused, titles
+from tests.refusals import Refusal, assert_all_refused
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (70, 80), dtype=np.uint8)
@@ -25,12 +25,13 @@ RGB = RNG.integers(0, 256, (70, 80, 3), dtype=np.uint8)
 PHASES = RNG.integers(0, 3, (70, 80), dtype=np.uint8)
 STACK = np.stack([GRAY] * 4)
 
-CASES: list[Refusal] = []
+CASES: dict[str, list[Refusal]] = {}
+SECTION = ["not an image"]
 
 
 def case(title: str, words: str, make: Callable[[Path], Any]) -> None:
     """Add a line to the table: what is wrong, words of the answer, how to cause it."""
-    CASES.append((title, make, words))
+    CASES.setdefault(SECTION[-1], []).append((title, make, words))
 
 
 def encoded(values: NDArray[Any], file_format: str, **options: Any) -> bytes:
@@ -64,13 +65,6 @@ def file_case(title: str, words: str, name: str, content: bytes, **given: Any) -
     case(title, f"{re.escape(name)}.*{words}", make)
 
 
-def with_value(value: float) -> NDArray[np.float32]:
-    """Gray values, one of them replaced."""
-    values = GRAY.astype(np.float32)
-    values[3, 4] = value
-    return values
-
-
 # Files that are not there, or not images.
 case(
     "missing file",
@@ -78,16 +72,15 @@ case(
     lambda f: Micrograph.open(f / "nothing.tif"),
 )
 case("folder", "got a folder", Micrograph.open)
-for name in ("empty.tif", "empty.png", "empty.npy"):
-    file_case(name, "empty file", name, b"")
-file_case("text", "another kind", "notes.txt", b"porosity 0.2, sample 7\n")
+file_case("empty", "empty file", "empty.tif", b"")
 file_case("text called TIFF", "another kind", "image.tif", b"not an image at all")
 file_case("text called NPY", "another kind", "image.npy", b"not an image at all")
 file_case("archive", "another kind", "arrays.npz", b"PK\x03\x04" + bytes(50))
 file_case("one byte", "another kind", "image.png", b"\x89")
 
 # Files that were cut off on the way.
-for file_format in ("PNG", "JPEG", "BMP", "GIF"):
+SECTION.append("cut off")
+for file_format in ("PNG", "JPEG"):
     file_name = f"cut.{file_format.lower()}"
     content = encoded(GRAY, file_format)
     file_case(
@@ -113,24 +106,17 @@ file_case("half an NPY", "damaged", "cut.npy", npy(GRAY)[:3000])
 file_case("NPY, header only", "damaged", "cut.npy", npy(GRAY)[:20])
 
 # Files with something else in them.
+SECTION.append("other content")
 file_case(
     "pickled NPY", "Object arrays", "objects.npy", npy(np.array([{}, 1], dtype=object))
 )
 file_case("pickle called NPY", "another kind", "objects.npy", pickle.dumps([1, 2]))
 file_case("1-D NPY", "1 dimensions", "line.npy", npy(np.arange(100.0)))
-file_case("complex TIFF", "complex", "fft.tif", tiff(GRAY.astype(np.complex64)))
-file_case("NaN in a TIFF", "1 that are NaN", "map.tif", tiff(with_value(np.nan)))
 file_case(
     "constant PNG",
     r"same value \(7\)",
     "flat.png",
     encoded(np.full((70, 80), 7, np.uint8), "PNG"),
-)
-file_case(
-    "constant colour",
-    "same value",
-    "flat.png",
-    encoded(np.full((70, 80, 3), 9, np.uint8), "PNG"),
 )
 file_case(
     "5-D TIFF",
@@ -174,22 +160,9 @@ file_case(
     encoded(GRAY, "PNG"),
     kind="phases",
 )
-file_case(
-    "colour file as phases",
-    "got an RGB image",
-    "map.png",
-    encoded(RGB, "PNG"),
-    kind="phases",
-)
-file_case(
-    "gray file as colour",
-    "three channels",
-    "sem.png",
-    encoded(GRAY, "PNG"),
-    kind="colour",
-)
 
 # Settings that do not fit the file.
+SECTION.append("settings")
 SEM = encoded(GRAY, "PNG")
 for title, crop in {
     "crop beyond the image": (0, 71, 0, 80),
@@ -238,6 +211,6 @@ file_case(
 )
 
 
-@pytest.mark.parametrize("refusal", CASES, ids=titles(CASES))
-def test_refused_with_one_sentence(refusal: Refusal, tmp_path: Path) -> None:
-    assert_refused(refusal, tmp_path)
+@pytest.mark.parametrize("section", CASES)
+def test_refused_with_one_sentence(section: str, tmp_path: Path) -> None:
+    assert_all_refused(CASES[section], tmp_path)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from napari_slicegan.cli.parser import COMMANDS
 from napari_slicegan.config.presets import PRESETS, VOLUME_PRESETS
 
@@ -19,8 +17,8 @@ GUIDES = [
 FOLDERS = (ROOT, ROOT / "napari_slicegan", ROOT / "docs", ROOT / "sample_data")
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_named_files_and_links_exist(guide: Path) -> None:
+def missing_in(guide: Path) -> list[str]:
+    """Files, links and benchmarks that a guide names and that do not exist."""
     text = guide.read_text(encoding="utf-8")
     files = re.findall(r"`((?:\w+/)+[\w-]+\.(?:py|md|ipynb))`", text)
     missing = [name for name in files if not any((f / name).exists() for f in FOLDERS)]
@@ -28,14 +26,19 @@ def test_named_files_and_links_exist(guide: Path) -> None:
     missing += [link for link in links if not (guide.parent / link).exists()]
     modules = re.findall(r"python -m (benchmarks\.\w+)", text)
     missing += [m for m in modules if not (ROOT / f"{m.replace('.', '/')}.py").exists()]
-    assert not missing
+    return missing
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
-def test_named_commands_exist(guide: Path) -> None:
-    text = guide.read_text(encoding="utf-8")
-    named = set(re.findall(r"(?m)(?:^ *|`)slicegan ([a-z-]+)", text))
-    assert named <= set(COMMANDS)
+def test_named_files_and_links_exist() -> None:
+    missing = {guide.name: missing_in(guide) for guide in GUIDES}
+    assert not any(missing.values()), missing
+
+
+def test_named_commands_exist() -> None:
+    for guide in GUIDES:
+        text = guide.read_text(encoding="utf-8")
+        named = set(re.findall(r"(?m)(?:^ *|`)slicegan ([a-z-]+)", text))
+        assert named <= set(COMMANDS), guide.name
 
 
 def test_presets_are_named() -> None:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import TrainingData
 
 STEPS = 3
-OF_IMAGES = [name for name in ARCHITECTURES if dimensions_of(name) == 2]
+# One of each kind; the other sizes are those of "dcgan-28" with more layers.
+OF_IMAGES = ("dcgan-28", "dcgan-relu", "specgan")
 
 
 def test_every_setting_has_an_architecture() -> None:
@@ -112,7 +113,7 @@ def test_objectives_judge_three_directions(
 
 
 @pytest.mark.parametrize("architecture", OF_IMAGES)
-def test_every_architecture_of_images_learns_crops_of_phases(architecture: str) -> None:
+def test_architectures_of_images_learn_crops_of_phases(architecture: str) -> None:
     """Their generators then end in a softmax of as many channels as phases."""
     config, _ = toy_of_images(architecture)
     size = config.architecture.patch_size

@@ -16,7 +16,7 @@ from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
-from tests.refusals import Refusal, assert_refused, titles
+from tests.refusals import Refusal, assert_all_refused
 from tests.toys import phases_image, train
 
 CROPS = TrainingImages.isotropic(phases_image(48, 48))
@@ -37,7 +37,7 @@ def colours() -> ImageSet:
     return ImageSet(values.astype(np.uint8), "photographs")
 
 
-CASES: list[Refusal] = [
+SIZES: list[Refusal] = [
     (
         "spectrogram with three channels",
         lambda f: start(f, "specgan", colours()),
@@ -68,6 +68,8 @@ CASES: list[Refusal] = [
         lambda f: start(f, "oasis-28", ImageSet(ellipses(4, 64), "large")),
         "large: expected images of 28 x 28 pixels, got 64 x 64",
     ),
+]
+DATA: list[Refusal] = [
     (
         "volumes of a set",
         lambda f: start(f, "slicegan-fast", toy_set()),
@@ -118,6 +120,8 @@ CASES: list[Refusal] = [
         lambda f: start(f, "realness-toy", nine_gaussians(), epochs=2),
         "no epochs, .*, got 'Epochs' 2",
     ),
+]
+SETTINGS: list[Refusal] = [
     (
         "norm of volumes in a generator of images",
         lambda f: start(f, "oasis-28", toy_set(), normalisation="pixel"),
@@ -136,9 +140,11 @@ CASES: list[Refusal] = [
 ]
 
 
-@pytest.mark.parametrize("refusal", CASES, ids=titles(CASES))
-def test_refused(refusal: Refusal, tmp_path: Path) -> None:
-    assert_refused(refusal, tmp_path)
+@pytest.mark.parametrize(
+    "refusals", [SIZES, DATA, SETTINGS], ids=["sizes", "data", "settings"]
+)
+def test_refused(refusals: list[Refusal], tmp_path: Path) -> None:
+    assert_all_refused(refusals, tmp_path)
 
 
 def test_gray_images_end_in_tanh_and_phases_in_softmax() -> None:

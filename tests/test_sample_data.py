@@ -86,11 +86,11 @@ def test_models_are_made_with_card_and_report(
     assert report.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
-@pytest.mark.parametrize("name", sample_data.MODELS)
-def test_models_have_fixed_seeds_and_small_generators(name: str) -> None:
-    config = models.config_of(models.TRAINED[name], 5)
-    assert (config.training.seed, config.training.minutes) == (0, 5)
-    assert config.architecture.generator_widths == (128, 64, 32, 16)
+def test_models_have_fixed_seeds_and_small_generators() -> None:
+    for name in sample_data.MODELS:
+        config = models.config_of(models.TRAINED[name], 5)
+        assert (config.training.seed, config.training.minutes) == (0, 5)
+        assert config.architecture.generator_widths == (128, 64, 32, 16)
 
 
 def test_generators_are_small_and_described() -> None:
@@ -103,7 +103,7 @@ def test_generators_are_small_and_described() -> None:
         assert file.stat().st_size < 2 * MEGABYTE
 
 
-@pytest.mark.parametrize("porosity", [0.15, 0.2, 0.4])
+@pytest.mark.parametrize("porosity", [0.15, 0.4])
 def test_sandstone_of_another_porosity_keeps_its_pores(
     pores: NDArray[np.bool_], porosity: float
 ) -> None:
@@ -161,18 +161,16 @@ def test_sandstone_has_the_known_porosity(pores: NDArray[np.bool_]) -> None:
         assert 0.0115 < planes.std() < 0.0145  # 0.012-0.014
 
 
-@pytest.mark.parametrize(
-    ("distance", "truth"),
-    [(1, 0.157), (2, 0.123), (4, 0.082), (8, 0.049), (16, 0.041), (32, 0.040)],
-)
 def test_sandstone_has_the_known_two_point_correlation(
-    pores: NDArray[np.bool_], distance: int, truth: float
+    pores: NDArray[np.bool_],
 ) -> None:
-    along_axes = [
-        (line[distance:] & line[:-distance]).mean()
-        for line in (np.moveaxis(pores, axis, 0) for axis in range(3))
-    ]
-    assert np.mean(along_axes) == pytest.approx(truth, abs=6e-4)
+    known = {1: 0.157, 2: 0.123, 4: 0.082, 8: 0.049, 16: 0.041, 32: 0.040}
+    for distance, truth in known.items():
+        along_axes = [
+            (line[distance:] & line[:-distance]).mean()
+            for line in (np.moveaxis(pores, axis, 0) for axis in range(3))
+        ]
+        assert np.mean(along_axes) == pytest.approx(truth, abs=6e-4)
 
 
 def test_sandstone_has_the_known_faces_and_percolates(pores: NDArray[np.bool_]) -> None:
