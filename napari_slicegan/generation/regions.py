@@ -72,7 +72,7 @@ class Box:
 
     def state(self) -> dict[str, Any]:
         """Name and parameters."""
-        return {"name": "box", **asdict(self)}
+        return _state("box", self)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Profile:
 
     def state(self) -> dict[str, Any]:
         """Name and parameters."""
-        return {"name": "profile", **asdict(self)}
+        return _state("profile", self)
 
 
 def ramp(axis: Axis, voxels: int, first: float = 0.0, last: float = 1.0) -> Profile:
@@ -162,11 +162,18 @@ class Mask:
         )
 
 
+def _state(name: str, region: Box | Profile) -> dict[str, Any]:
+    """Name and parameters, with lists for tuples, as JSON returns them."""
+    values = asdict(region).items()
+    lists = {k: list(v) if isinstance(v, tuple) else v for k, v in values}
+    return {"name": name, **lists}
+
+
 REGIONS: dict[str, Any] = {"box": Box, "profile": Profile}
 
 
 def region_from_state(state: dict[str, Any]) -> Region:
-    """Region from what its `state` returned, also after it was stored as JSON.
+    """Region from its `state`, also after storage as JSON.
 
     Raises
     ------

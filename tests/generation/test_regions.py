@@ -62,7 +62,9 @@ def test_mask_is_read_at_the_nearest_voxel() -> None:
     "region", [Box((0, 1, 2), (3, 4, 5), 1.5), Profile("y", (0.0, 9.5), (1.0, -1.0))]
 )
 def test_regions_come_back_from_their_state(region: Box | Profile) -> None:
-    assert region_from_state(json.loads(json.dumps(region.state()))) == region
+    state = region.state()
+    assert json.loads(json.dumps(state)) == state
+    assert region_from_state(state) == region
 
 
 REFUSALS: list[Refusal] = [
