@@ -48,7 +48,7 @@ def levelled(values: NDArray[Any], line: Line) -> NDArray[Any]:
     Parameters
     ----------
     values
-        ``[Y, X]``, or ``[Z, Y, X]``, each plane of which is levelled by itself.
+        ``[Y, X]``, or ``[Z, Y, X]``, whose planes are levelled separately.
 
     Returns
     -------

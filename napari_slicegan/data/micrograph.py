@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.data.line_moments import levelled
+from napari_slicegan.data.line_moments import Line, levelled
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     KindChoice,
@@ -32,7 +32,7 @@ from napari_slicegan.data.segmentation import denoise, segment
 
 @dataclass(frozen=True, eq=False)
 class Micrograph:
-    """A 2-D image, or a volume that serves as a source of slices.
+    """A 2-D image, or a volume as a source of slices.
 
     Make one with `from_array` or `open`, which check the values.
 
@@ -139,22 +139,11 @@ class Micrograph:
         if kind not in ("auto", image.kind):
             image = image.with_values(image.values, kind)
         if settings.destripe != "none":
-            advice = "choose the kind 'grayscale' or do not level lines"
-            _require(image, "grayscale", advice)
-            image = image.with_values(
-                levelled(image.values, settings.destripe), "grayscale"
-            )
+            image = image.levelled(settings.destripe)
         if settings.denoise != "none":
-            _require(
-                image, "grayscale", "choose the kind 'grayscale' or do not denoise"
-            )
-            values = denoise(image.values, settings.denoise, settings.denoise_radius)
-            image = image.with_values(values, "grayscale")
+            image = image.denoised(settings.denoise, settings.denoise_radius)
         if settings.segmentation != "none":
-            if image.kind == "colour":
-                _require(image, "grayscale", "convert the file to grayscale before")
-            values = segment(image.values, settings, image.name)
-            image = image.with_values(values, "phases")
+            image = image.segmented(settings)
         if settings.rescale != 1:
             image = image.rescaled(settings.rescale)
         return image
@@ -162,6 +151,22 @@ class Micrograph:
     def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
         """Same pixel size and name with other values, checked as in `from_array`."""
         return Micrograph.from_array(values, kind, self.pixel_size_nm, self.name)
+
+    def levelled(self, line: Line) -> Micrograph:
+        """Gray values without the drift from line to line; see `line_moments`."""
+        self._require("grayscale", "choose the kind 'grayscale' or do not level lines")
+        return self.with_values(levelled(self.values, line), "grayscale")
+
+    def denoised(self, method: str, radius: float) -> Micrograph:
+        """Gray values after a "median" or "gaussian" filter; radius in pixels."""
+        self._require("grayscale", "choose the kind 'grayscale' or do not denoise")
+        return self.with_values(denoise(self.values, method, radius), "grayscale")
+
+    def segmented(self, settings: MicrographSettings) -> Micrograph:
+        """Phases 0, 1, ... by rising gray value; see `segmentation.segment`."""
+        if self.kind == "colour":
+            self._require("grayscale", "convert the file to grayscale before")
+        return self.with_values(segment(self.values, settings, self.name), "phases")
 
     def rescaled(self, factor: float) -> Micrograph:
         """Other number of pixels per axis.
@@ -197,7 +202,7 @@ class Micrograph:
         ValueError
             If the image does not consist of phases.
         """
-        _require(self, "phases", "choose a segmentation")
+        self._require("phases", "choose a segmentation")
         return tuple(int(n) for n in distinct_values(self.values, MAX_PHASES) or ())
 
     def phase_fractions(self) -> dict[int, float]:
@@ -241,14 +246,13 @@ class Micrograph:
                 "'Patch size' or load a larger image."
             )
 
-
-def _require(image: Micrograph, kind: Kind, advice: str) -> None:
-    """Refuse another kind."""
-    if image.kind != kind:
-        raise ValueError(
-            f"{image.name}: expected an image of the kind '{kind}', got "
-            f"'{image.kind}'; {advice}."
-        )
+    def _require(self, kind: Kind, advice: str) -> None:
+        """Refuse another kind."""
+        if self.kind != kind:
+            raise ValueError(
+                f"{self.name}: expected an image of the kind '{kind}', got "
+                f"'{self.kind}'; {advice}."
+            )
 
 
 def _kind_to_read(settings: MicrographSettings) -> KindChoice:

@@ -134,7 +134,7 @@ def label_indices(values: NDArray[Any], labels: Sequence[int]) -> NDArray[np.uin
     values
         Labels, of any shape and type.
     labels
-        All labels that occur, sorted, at most 256; others may be among them.
+        Sorted labels, at most 256, including all that occur.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def label_indices(values: NDArray[Any], labels: Sequence[int]) -> NDArray[np.uin
     index = np.zeros(values.shape, np.uint8)
     for place in parts_of(values.shape):
         part, into = values[place], index[place]
-        # Sorted labels: the position is the number of later ones that are reached.
+        # Sorted labels: the position is the number of later labels up to the value.
         for label in labels[1:]:
             into += (part >= label).view(np.uint8)
     return index

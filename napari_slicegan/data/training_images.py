@@ -32,7 +32,7 @@ class TrainingImages:
     ----------
     views
         Images by the axis along which they are seen. An isotropic material has the
-        key ``"z"`` only, and its images serve for all axes.
+        key ``"z"`` only; its images are used for all axes.
 
     Raises
     ------
@@ -136,7 +136,7 @@ class TrainingImages:
 
     @property
     def material(self) -> Literal["isotropic", "anisotropic"]:
-        """Isotropic if one set of images serves for all axes."""
+        """Isotropic if one set of images is used for all axes."""
         return "isotropic" if len(self.views) == 1 else "anisotropic"
 
     def __iter__(self) -> Iterator[Micrograph]:
@@ -192,7 +192,7 @@ class TrainingImages:
     def save(self, folder: str | Path) -> None:
         """Write the images, lossless, and an index into a folder.
 
-        An image that serves several directions is written once.
+        An image used for several directions is written once.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -228,7 +228,7 @@ class TrainingImages:
         Raises
         ------
         ValueError
-            If the folder holds no images, or damaged ones.
+            If the images are missing or damaged.
         """
         folder = Path(folder)
         try:

@@ -93,10 +93,10 @@ class OneHotPhases:
     Parameters
     ----------
     labels
-        Label values of the phases; channel i stands for the i-th smallest.
+        Label values of the phases; channel i is the i-th smallest.
     weights
         A phase is chosen where its probability times its weight is the greatest; a
-        weight for each channel, or none for equal ones.
+        weight for each channel; empty for equal weights.
     """
 
     name = "one-hot-phases"
