@@ -71,7 +71,7 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
     is_zarr = out.suffix == ENDING
     path = out if is_zarr else tiles_folder(out)
     begin = functools.partial(StreamedVolume.begin, plan, path, pyramid=is_zarr)
-    missing = begin().missing_share() if path.exists() else 1.0
+    missing = begin().missing_fraction() if path.exists() else 1.0
     costs = generation_costs(plan, out, missing)
     costs.check(out)
     say(costs.sentence())

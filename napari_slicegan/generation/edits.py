@@ -1,4 +1,4 @@
-"""Edits: what is added to the latents and to the outputs of blocks.
+"""Edits: offsets added to the latents and to the outputs of blocks.
 
 An edit of the latents is a channel vector that is added at every position, or with a
 factor that depends on the position; an edit of a block is the same for its output.
@@ -35,8 +35,8 @@ class Edit:
     Attributes
     ----------
     offsets
-        By block, or ``"latent"``: what is added to its channels, [C]; for a fully
-        connected first block the whole output, [C, Y, X].
+        By block, or ``"latent"``: offset of its channels, [C]; for a fully connected
+        first block of the whole output, [C, Y, X].
     region
         Where it acts; None is everywhere.
     """
@@ -51,88 +51,70 @@ def block_names(network: GeneratorNetwork) -> tuple[str, ...]:
     return (LATENT, *names[:-1])
 
 
-class VolumeEdits:
-    """The edits of one volume.
-
-    Parameters
-    ----------
-    network
-        The generator.
-    edits
-        Edits, which add up.
-    size
-        Voxels of the whole volume along z, y, x.
-    periodic
-        Axes along which the volume is periodic.
+def checked_edits(
+    network: VolumeGenerator, edits: Sequence[Edit], periodic: str
+) -> list[Edit]:
+    """Edits of a volume without those that change nothing.
 
     Raises
     ------
     ValueError
         If an edit does not fit the network, or changes along a periodic axis.
     """
+    effective = [edit for edit in edits if any(map(np.any, edit.offsets.values()))]
+    for edit in effective:
+        check_fit(network, edit)
+        if isinstance(edit.region, Profile) and edit.region.axis in periodic:
+            raise ValueError(
+                "An edit cannot change along a periodic axis, got a profile along "
+                f"{edit.region.axis}; choose another axis or make this one not "
+                "periodic."
+            )
+    return effective
 
-    def __init__(
-        self,
-        network: VolumeGenerator,
-        edits: Sequence[Edit],
-        size: Size,
-        periodic: str = "",
-    ) -> None:
-        self._network = network
-        self.edits = [edit for edit in edits if any(map(np.any, edit.offsets.values()))]
-        self._periods = [
-            voxels if axis in periodic else None
-            for axis, voxels in zip("zyx", size, strict=True)
-        ]
-        for edit in self.edits:
-            check_fit(network, edit)
-            if isinstance(edit.region, Profile) and edit.region.axis in periodic:
-                raise ValueError(
-                    "An edit cannot change along a periodic axis, got a profile along "
-                    f"{edit.region.axis}; choose another axis or make this one not "
-                    "periodic."
-                )
 
-    def run(self, network: VolumeGenerator, latents: Tensor, origin: Size) -> Tensor:
-        """Edited volume of a box of the latent field.
+def run_volume(
+    network: VolumeGenerator,
+    latents: Tensor,
+    edits: Sequence[Edit],
+    origin: Size,
+    periods: Sequence[int | None],
+) -> Tensor:
+    """Edited volume of a box of the latent field.
 
-        Parameters
-        ----------
-        network
-            The generator, or another form of it with the same blocks.
-        latents
-            [1, C, z, y, x].
-        origin
-            First latent position of the box along z, y, x.
-        """
-        offsets: dict[str, Tensor] = {}
-        for number, name in enumerate(block_names(self._network)):
-            places = self._places(number, latents.shape[2:], origin)
-            parts = [
-                edit.offsets[name][:, None, None, None]
-                * (1.0 if edit.region is None else edit.region.weights(*places))
-                for edit in self.edits
-                if name in edit.offsets
-            ]
-            if parts:
-                # [C, z, y, x], or broadcasting to it
-                offsets[name] = torch.from_numpy(sum(parts[1:], parts[0])).to(latents)
-        if LATENT in offsets:
-            latents = network.prepare_latents(latents) + offsets.pop(LATENT)
-        made: Tensor = network(latents, offsets=offsets)
-        return made
-
-    def _places(
-        self, number: int, latents: Sequence[int], origin: Size
-    ) -> list[NDArray[np.float64]]:
-        """Voxel coordinates of the positions after so many blocks, along z, y, x."""
-        before, after = self._network.rules_around(number)
+    Parameters
+    ----------
+    latents
+        [1, C, z, y, x].
+    edits
+        Edits, which add up; see `checked_edits`.
+    origin
+        First latent position of the box along z, y, x.
+    periods
+        Voxels after which the whole volume repeats along z, y, x; None if it does not.
+    """
+    offsets: dict[str, Tensor] = {}
+    for number, name in enumerate(block_names(network)):
+        before, after = network.rules_around(number)
+        # Voxel coordinates of the block's positions along z, y, x.
         places = []
-        for first, n, period in zip(origin, latents, self._periods, strict=True):
+        for first, n, period in zip(origin, latents.shape[2:], periods, strict=True):
             start = first * before.scale
             voxels = after.centre(np.arange(start, start + before.output_size(n)))
             places.append(voxels if period is None else voxels % period)
-        return places
+        parts = [
+            edit.offsets[name][:, None, None, None]
+            * (1.0 if edit.region is None else edit.region.weights(*places))
+            for edit in edits
+            if name in edit.offsets
+        ]
+        if parts:
+            # [C, z, y, x], or broadcasting to it
+            offsets[name] = torch.from_numpy(sum(parts[1:], parts[0])).to(latents)
+    if LATENT in offsets:
+        latents = network.prepare_latents(latents) + offsets.pop(LATENT)
+    made: Tensor = network(latents, offsets=offsets)
+    return made
 
 
 def run_images(

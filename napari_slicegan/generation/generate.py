@@ -15,7 +15,7 @@ from torch import Tensor
 
 from napari_slicegan.config import AXES
 from napari_slicegan.data.transforms import OneHotPhases
-from napari_slicegan.generation.edits import Edit, VolumeEdits
+from napari_slicegan.generation.edits import Edit, checked_edits, run_volume
 from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.devices import computing_in
@@ -96,8 +96,7 @@ class VolumePlan:
         rule = network.size_rule
         _check(self.size, self.seed, self.periodic, rule.scale)
         check_truncation(self.truncation)
-        self._edits = VolumeEdits(network, self.edits, self.size, self.periodic)
-        self.edits = self._edits.edits
+        self.edits = checked_edits(network, self.edits, self.periodic)
         self.tile_latents = max(self.tile_latents, rule.overlap + 1)
         z, y, x = (
             n // rule.scale if axis in self.periodic else None
@@ -155,7 +154,11 @@ class VolumePlan:
         with computing_in(self.precision, latents.device):
             if self.edits:
                 z, y, x = (first for first, _ in tile.latents)
-                made = self._edits.run(self.network, latents[None], (z, y, x))
+                scale = self.trained.network.size_rule.scale
+                periods = [n and n * scale for n in self.field.periods]
+                made = run_volume(
+                    self.network, latents[None], self.edits, (z, y, x), periods
+                )
             else:
                 made = self.network(latents[None])
         z, y, x = (span.stop - span.start for span in tile.target)

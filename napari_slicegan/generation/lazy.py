@@ -34,7 +34,7 @@ CACHE_BYTES = 2**28
 CHUNK = 512
 """Voxels per axis of a dask chunk; only the part that is read is generated."""
 # Voxels per axis of a piece: thickness and edge of a slab for slices, edge of a box. A
-# slab of eight planes takes hardly longer than one, and serves eight slices.
+# slab of eight planes takes hardly longer than one plane.
 SLAB, SLICE, SOLID = 8, 512, 128
 LARGEST_LEVEL = 256
 """Edge of the coarsest level in voxels; it is shown as a whole, also in 3-D."""

@@ -39,7 +39,7 @@ class Sheet:
     high: float
 
     def picture(self, columns: int = 4, rows: int = 4) -> NDArray[np.uint8]:
-        """The first images as one, with white lines between; small ones enlarged.
+        """The first images in a grid with white lines; small images are enlarged.
 
         Returns
         -------

@@ -218,7 +218,7 @@ class StreamedVolume:
         facts = json.dumps({**self._own, "complete": None}, sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()
 
-    def missing_share(self) -> float:
+    def missing_fraction(self) -> float:
         """Fraction of the tiles that are not written yet."""
         if self.is_complete:
             return 0.0

@@ -154,7 +154,7 @@ class RunFolder:
         return read_config(self.path / CONFIG)
 
     def images(self) -> TrainingImages:
-        """The prepared micrographs; a ValueError if there are none or damaged ones."""
+        """The prepared micrographs; a ValueError if they are missing or damaged."""
         return TrainingImages.load(self.path / "micrographs")
 
     def data(self) -> TrainingData:

@@ -98,6 +98,6 @@ def test_what_is_there_is_not_counted_again(tmp_path: Path) -> None:
         random_generator(OneHotPhases([7, 207])), (32, 32, 32), tile_latents=4
     )
     volume = StreamedVolume.begin(plan, tmp_path / "a.ome.zarr")
-    assert volume.missing_share() == 1
+    assert volume.missing_fraction() == 1
     cancelled_after(4, lambda progress: volume.write(progress=progress))
-    assert volume.missing_share() == 0.5
+    assert volume.missing_fraction() == 0.5

@@ -65,7 +65,7 @@ def test_a_finished_volume_is_not_made_again(
     monkeypatch.setattr(VolumePlan, "values", None)
     again = StreamedVolume.begin(plan_of(), tmp_path / "a.ome.zarr")
     assert again.is_complete
-    assert again.missing_share() == 0
+    assert again.missing_fraction() == 0
     again.write()
 
 
@@ -77,7 +77,7 @@ def test_a_cancelled_write_is_resumed(tmp_path: Path) -> None:
     volume = StreamedVolume.begin(plan_of(), path)
     assert not volume.is_complete
     # 12 tiles, of which 5 blocks are there: 4 tiles of 2 x 2 x 2, and one of level 1.
-    assert 0 < volume.missing_share() < 1
+    assert 0 < volume.missing_fraction() < 1
     files = stamps(path)
     rest: list[float] = []
     volume.write(progress=rest.append)
