@@ -102,18 +102,16 @@ def test_each_fault_has_its_sentence() -> None:
         preset("slicegan-fast").changed(seed=-1, steps=0)
 
 
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
+def test_refused_files() -> None:
+    """Misspelt groups, wrong types, and what is no set of settings at all."""
+    files: list[tuple[Any, str]] = [
         ({"training": {"laps": 3}}, r"'training\.laps' \(got 3\); correct"),
         ({"traning": {}}, r"'traning' \(got \{\}\); correct"),
         ({"training": 3}, r"training.*; got 3\.$"),
         ([], r"settings.*; got \[\]\.$"),
         (7, r"settings.*; got 7\.$"),
-    ],
-)
-def test_refused_files(data: Any, words: str) -> None:
-    """Misspelt groups, wrong types, and what is no set of settings at all."""
-    with pytest.raises(ValueError, match=words) as caught:
-        parse_config(data)
-    assert type(caught.value) is ValueError
+    ]
+    for data, words in files:
+        with pytest.raises(ValueError, match=words) as caught:
+            parse_config(data)
+        assert type(caught.value) is ValueError

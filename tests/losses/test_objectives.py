@@ -9,10 +9,6 @@ from torch import Tensor, nn
 from napari_slicegan.config import ObjectiveSettings, choices_of
 from napari_slicegan.losses import OBJECTIVES, Objective, build_objective
 
-# Those with a gradient penalty, and those whose critic gives one score.
-PENALISED = ["bce", "hinge", "lsgan", "r3gan", "wgan-gp"]
-SCORED = [*PENALISED, "wgan"]
-
 
 def test_every_setting_has_an_objective() -> None:
     names = choices_of(ObjectiveSettings.model_fields["objective"])
@@ -41,7 +37,7 @@ def test_settings_reach_the_objective(name: str) -> None:
     torch.testing.assert_close(doubled, 2 * first)
 
 
-@pytest.mark.parametrize("name", SCORED)
+@pytest.mark.parametrize("name", ["bce", "r3gan", "wgan-gp", "wgan"])
 def test_losses_move_critic_and_generator_the_right_way(name: str) -> None:
     """The critic learns to score real ones higher; the generator to be scored high."""
     critic = nn.Linear(1, 1, bias=False)

@@ -88,15 +88,8 @@ def test_weights_of_the_paper() -> None:
         critic = PlaneCritic(3, config.architecture.critic_widths, 64, 1, 0.0)
     assert convolution_weights(generator) == 13_119_488
     assert parameter_count(critic) == 2_763_776
-    # Batch norm adds a scale and a shift for each hidden channel.
+    # Batch norm adds a scale and a shift for each hidden channel; no layer has a bias.
     assert parameter_count(generator) == 13_119_488 + 2 * (512 + 256 + 128 + 64)
-
-
-def test_networks_of_the_paper_have_no_biases() -> None:
-    config = preset("slicegan-paper")
-    with torch.device("meta"):
-        generator = build_generator(generator_spec(config, 3, "phases"))
-        critic = PlaneCritic(3, config.architecture.critic_widths, 64, 1, 0.0)
     for network in (generator, critic):
         for module in network.modules():
             if not isinstance(module, nn.BatchNorm3d):
@@ -233,19 +226,19 @@ def test_weights_come_from_the_given_generator_alone() -> None:
     assert not torch.equal(first[0], others[0])
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"layers": PLAIN[1:]}, "2 widths needs 3 kernels; got 2"),
-        ({"layers": ((4, 2, 2), (4, 2, 1), (4, 2, 3))}, r"\{4,2,1\}.*at least"),
-        ({"layers": ((5, 2, 3), *PLAIN[1:])}, "checkerboard"),
-        ({"layers": ((6, 2, 4),) * 3}, "never grows"),
-        ({"latent_size": 2}, "never grows"),
-    ],
-)
-def test_refused_generators(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        build_generator(spec(**changes))
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"layers": PLAIN[1:]}, "2 widths needs 3 kernels; got 2"),
+    ({"layers": ((4, 2, 2), (4, 2, 1), (4, 2, 3))}, r"\{4,2,1\}.*at least"),
+    ({"layers": ((5, 2, 3), *PLAIN[1:])}, "checkerboard"),
+    ({"layers": ((6, 2, 4),) * 3}, "never grows"),
+    ({"latent_size": 2}, "never grows"),
+]
+
+
+def test_refused_generators() -> None:
+    for changes, words in REFUSED:
+        with pytest.raises(ValueError, match=words):
+            build_generator(spec(**changes))
 
 
 def test_other_training_sizes_are_refused() -> None:

@@ -57,10 +57,10 @@ def test_apple_gpu_comes_before_the_processor(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("only_processor")
-@pytest.mark.parametrize("setting", ["cuda", "cuda:1", "mps", "tpu"])
-def test_missing_devices_are_refused(setting: str) -> None:
-    with pytest.raises(ValueError, match=f"no device '{setting}'; choose.*auto, cpu"):
-        choose_device(setting)
+def test_missing_devices_are_refused() -> None:
+    for name in ("cuda", "cuda:1", "mps", "tpu"):
+        with pytest.raises(ValueError, match=f"no device '{name}'; choose.*auto, cpu"):
+            choose_device(name)
 
 
 def test_memory_of_the_process() -> None:

@@ -53,19 +53,12 @@ def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
     assert len(RunFolder.open(project / "run").history()) == 6
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["train", "missing.tif"], "missing.tif"),
-        (["generate", "run"], "train and resume, got 'generate'"),
-    ],
-)
-def test_faults_are_told_once(project: Path, words: list[str], sentence: str) -> None:
-    done = run(project, *words)
+def test_faults_are_reported_once(project: Path) -> None:
+    done = run(project, "train", "missing.tif")
     assert done.returncode != 0
     told = [line for line in done.stderr.splitlines() if line.startswith("slicegan:")]
     assert len(told) == 1
-    assert sentence in told[0]
+    assert "missing.tif" in told[0]
     assert list(project.iterdir()) == []
 
 

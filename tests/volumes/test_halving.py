@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.volumes.block_tree import halved_phases, halved_values
@@ -29,27 +28,23 @@ def cells(values: NDArray[Any]) -> Any:
         yield place, near
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_phases_by_majority(shape: tuple[int, ...]) -> None:
+def test_phases_by_majority() -> None:
     """Counter keeps the order of first occurrence among equally common labels."""
-    labels = RNG.choice(np.array([0, 3, 200], np.uint8), shape)
-    halved = halved_phases(labels)
-    assert halved.dtype == np.uint8
-    for place, near in cells(labels):
-        assert halved[place] == Counter(map(int, near)).most_common(1)[0][0]
+    for shape in SHAPES:
+        labels = RNG.choice(np.array([0, 3, 200], np.uint8), shape)
+        halved = halved_phases(labels)
+        assert halved.dtype == np.uint8
+        for place, near in cells(labels):
+            assert halved[place] == Counter(map(int, near)).most_common(1)[0][0]
 
 
-@pytest.mark.parametrize(
-    ("shape", "channels"), list(zip(SHAPES, ((), (3,), (3,), ()), strict=True))
-)
-def test_values_by_their_mean(
-    shape: tuple[int, ...], channels: tuple[int, ...]
-) -> None:
-    values = RNG.random((*shape, *channels)).astype(np.float32)
-    halved = halved_values(values)
-    assert halved.dtype == np.float32
-    for place, near in cells(values):
-        np.testing.assert_allclose(halved[place], np.mean(near, axis=0), rtol=1e-6)
+def test_values_by_their_mean() -> None:
+    for shape, channels in zip(SHAPES, ((), (3,), (3,), ()), strict=True):
+        values = RNG.random((*shape, *channels)).astype(np.float32)
+        halved = halved_values(values)
+        assert halved.dtype == np.float32
+        for place, near in cells(values):
+            np.testing.assert_allclose(halved[place], np.mean(near, axis=0), rtol=1e-6)
 
 
 def test_integers_are_rounded() -> None:
