@@ -33,14 +33,12 @@ def test_uncertainty_is_the_scatter_among_images() -> None:
     assert fraction_uncertainty(np.ones((32, 32), bool)) == 0
 
 
-def test_fractions_of_each_view() -> None:
+def test_fractions_of_views_and_of_several_images() -> None:
     views = {axis: material(64, 96, seed=seed) for seed, axis in enumerate(AXES)}
     fractions = view_fractions(TrainingImages.anisotropic(**views))
     for axis, image in views.items():
         assert fractions[axis][1][0] == pytest.approx(image.phase_fractions()[1])
-
-
-def test_several_images_are_surer_than_one() -> None:
+    # Two images are more certain than one.
     one, two = material(64, 64, seed=1), material(64, 64, seed=2)
     alone = view_fractions(TrainingImages.isotropic(one))["z"][1]
     both = view_fractions(TrainingImages.isotropic(one, two))["z"][1]
@@ -48,7 +46,7 @@ def test_several_images_are_surer_than_one() -> None:
     assert both[1] < alone[1]
 
 
-def test_good_images_are_left_in_peace() -> None:
+def test_good_images_have_no_warnings() -> None:
     assert image_warnings(TrainingImages.isotropic(material(256, 256)), 64) == []
 
 

@@ -28,17 +28,14 @@ def layers(edge: int = 16) -> NDArray[np.bool_]:
 
 
 @solved
-def test_straight_channels_have_no_tortuosity() -> None:
+def test_diffusion_through_layers() -> None:
     open_layers = layers()
     for axis in (1, 2):
         diffusivity = effective_diffusivity(open_layers, axis)
         # D_eff / D_0 is the fraction of open layers
         assert diffusivity == pytest.approx(0.5, abs=0.01)
         assert tortuosity_factor(0.5, diffusivity) == pytest.approx(1, abs=0.02)
-
-
-@solved
-def test_closed_layers_let_nothing_through() -> None:
+    # Nothing flows across the closed layers.
     assert effective_diffusivity(layers(), 0) == 0
     assert tortuosity_factor(0.5, 0) == math.inf
 

@@ -66,7 +66,7 @@ def test_a_report_of_the_same_weights_is_quoted(
 ) -> None:
     proof = {
         "verdict": {
-            "headline": "Measured before",
+            "headline": "Known",
             "bound": "by a report",
             "largest": "",
         },

@@ -1,4 +1,4 @@
-"""The report as a page: whole, safe, in need of nothing else."""
+"""The report as one self-contained page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from napari_slicegan.report.page import page, page_figures, write_report
+from napari_slicegan.report.page import page, write_report
 from napari_slicegan.report.proof import Check, Proof, ProofSettings
 from napari_slicegan.report.provenance import ImageFacts, Provenance
 from tests.reports import case
@@ -91,23 +92,35 @@ def test_a_page_is_whole_and_needs_nothing_else(name: str) -> None:
     assert not re.search(r"\bnan\b", text)
 
 
-def test_figures_take_the_colours_of_the_page() -> None:
-    figures = list(page_figures(proof()))
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Text of a page, and its numbers; nothing else is written."""
+    path = tmp_path_factory.mktemp("reports") / "new" / "report.html"
+    numbers = write_report(proof(), ORIGIN, path)
+    assert sorted(path.parent.iterdir()) == [path, numbers]
+    return path.read_text("utf-8"), json.loads(numbers.read_text("utf-8"))
+
+
+def test_figures_take_the_colours_of_the_page(
+    written: tuple[str, dict[str, Any]],
+) -> None:
+    figures = re.findall(r"<figure>\s*(<svg.*?</svg>)", written[0], re.DOTALL)
     assert len(figures) >= 4
-    for figure in figures:
-        assert figure.svg.startswith('<svg role="img" aria-label="')
-        assert 'fill="currentColor"' in figure.svg[:600]
-        assert "currentColor" in figure.svg
-        assert "#000000" not in figure.svg
-        assert "#010203" not in figure.svg
-        assert "#0072b2" not in figure.svg.lower()
-        first = figure.svg[: figure.svg.index(">")]
+    for svg in figures:
+        assert svg.startswith('<svg role="img" aria-label="')
+        assert 'fill="currentColor"' in svg[:600]
+        assert "#000000" not in svg
+        assert "#010203" not in svg
+        assert "#0072b2" not in svg.lower()
+        first = svg[: svg.index(">")]
         assert "viewBox" in first
         assert "width=" not in first
 
 
-def test_words_of_the_page() -> None:
-    text = page(proof(), ORIGIN)
+def test_words_and_numbers(written: tuple[str, dict[str, Any]]) -> None:
+    text, facts = written
+    assert facts["provenance"]["n_weights"] == 1234
+    assert facts["proof"]["checks"][0]["numbers"] == {"likeness": 0.1}
     assert "<b>material" not in text
     assert "toy &lt;b&gt;material" in text
     assert "a&amp;b.tif" in text
@@ -117,21 +130,14 @@ def test_words_of_the_page() -> None:
     assert "\N{CHECK MARK} good" in text
     assert "\N{EN DASH} for information" in text
     assert "TauFactor 2" in text  # transport was checked
-    # A volume without a generator, and without that check.
-    text = page(
-        replace(proof(), checks=CHECKS[:1]), replace(ORIGIN, n_weights=0, images=())
-    )
+
+
+def test_a_volume_without_a_generator() -> None:
+    """And without a check of transport."""
+    found = replace(proof("too small"), checks=CHECKS[:1])
+    text = page(found, replace(ORIGIN, n_weights=0, images=()))
     for words in ("TauFactor 2", "Generator:", "Trained on", ", seed"):
         assert words not in text
-
-
-def test_page_and_numbers_are_written(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "report.html"
-    numbers = write_report(proof(), ORIGIN, path)
-    assert sorted(path.parent.iterdir()) == [path, numbers]
-    facts = json.loads(numbers.read_text("utf-8"))
-    assert facts["provenance"]["n_weights"] == 1234
-    assert facts["proof"]["checks"][0]["numbers"] == {"likeness": 0.1}
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
