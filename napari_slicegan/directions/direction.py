@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -225,7 +226,8 @@ class Model:
     def of(cls, trained: TrainedNetwork) -> Model:
         """Model of a generator."""
         spec = asdict(trained.network.spec)
-        facts = {name: _plain(spec[name]) for name in SHARED if name in spec}
+        # Tuples as lists, as JSON has them.
+        facts = json.loads(json.dumps({n: spec[n] for n in SHARED if n in spec}))
         digest = hashlib.sha256()
         for name, tensor in sorted(trained.network.state_dict().items()):
             digest.update(name.encode())
@@ -249,11 +251,6 @@ class Model:
                     f"{_shown(wanted)}, got {_shown(got)}; find directions in this "
                     "generator or give the one that they belong to."
                 )
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, as JSON has them."""
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _shown(value: Any) -> str:

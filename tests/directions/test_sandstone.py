@@ -38,7 +38,7 @@ def components(trained: TrainedGenerator) -> DirectionSet:
 
 @pytest.fixture(scope="module")
 def porosity(trained: TrainedGenerator) -> Direction:
-    (direction,) = guided_directions(trained, FRACTION, n_samples=150)
+    (direction,) = guided_directions(trained, FRACTION, n_samples=100)
     return direction
 
 
