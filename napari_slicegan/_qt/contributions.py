@@ -93,7 +93,7 @@ def _write(
 
     from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
     from napari_slicegan.runtime.atomic_files import replacing
-    from napari_slicegan.volumes.vtk_image import write_vtk_image
+    from napari_slicegan.volumes.vtk_image import write_vtk_planes
 
     if WHOLE_VOLUME in meta.get("metadata", {}):
         raise RuntimeError(
@@ -108,7 +108,9 @@ def _write(
         )
         edge = _edge_nm(meta, file.name)
         with replacing(file) as partial_file:
-            write_vtk_image(partial_file, values, edge, name)
+            write_vtk_planes(
+                partial_file, values, values.shape, values.dtype, edge, name
+            )
     except ValueError as error:
         raise RuntimeError(str(error)) from error
     return [str(file)]

@@ -67,11 +67,13 @@ class BlockTree:
 
     def grid(self, level: int) -> Size:
         """Blocks of a level along z, y, x."""
-        z, y, x = map(_quotient, self.shape(level), self.edges)
+        z, y, x = (
+            -(-n // e) for n, e in zip(self.shape(level), self.edges, strict=True)
+        )
         return (z, y, x)
 
     def target(self, block: Block) -> Box:
-        """Where the voxels of a block go in its level."""
+        """Place of the voxels of a block in its level."""
         z, y, x = (
             slice(number * edge, min((number + 1) * edge, n))
             for number, edge, n in zip(
@@ -81,7 +83,7 @@ class BlockTree:
         return (z, y, x)
 
     def children(self, block: Block) -> list[Block]:
-        """Blocks of the level below that a block is made from: up to eight."""
+        """Blocks of the next finer level that a block is downsampled from: up to 8."""
         if block.level == 0:
             return []
         spans = (
@@ -93,24 +95,21 @@ class BlockTree:
         ]
 
     def part_of_parent(self, child: Block) -> Box:
-        """Where the halved child goes in its parent, from the parent's first voxel."""
-        target = self.target(child)
-        z, y, x = (
-            slice(at, at + -(-(span.stop - span.start) // 2))
-            for at, span in (
-                ((number % 2) * edge // 2, span)
-                for number, edge, span in zip(
-                    child.place, self.edges, target, strict=True
-                )
-            )
-        )
+        """Place of the halved child in its parent, from the parent's first voxel."""
+        sides = []
+        for number, edge, span in zip(
+            child.place, self.edges, self.target(child), strict=True
+        ):
+            first = number % 2 * edge // 2
+            sides.append(slice(first, first + -(-(span.stop - span.start) // 2)))
+        z, y, x = sides
         return (z, y, x)
 
     def in_order(self) -> Iterator[Block]:
-        """All blocks, each soon after those that it is made from.
+        """All blocks, each soon after its children.
 
-        The order does not depend on what is made already, so that a volume grows in
-        compact pieces, and hardly more than its path to the top is begun at a time.
+        The order is fixed: a volume grows in compact pieces, and hardly more than one
+        path to the top is unfinished at any time.
         """
         top = self.levels - 1
         for z, y, x in itertools.product(*map(range, self.grid(top))):
@@ -134,10 +133,6 @@ def levels_for(size: Size, edges: Size) -> int:
 def inner_edge(edge: int, largest: int) -> int:
     """Largest divisor of an edge up to a limit: the chunks inside of a block."""
     return max(n for n in range(1, min(edge, largest) + 1) if edge % n == 0)
-
-
-def _quotient(voxels: int, edge: int) -> int:
-    return -(-voxels // edge)
 
 
 def halved_phases(labels: NDArray[Any]) -> NDArray[Any]:

@@ -34,7 +34,7 @@ class Planes:
     Attributes
     ----------
     planes
-        First to last, [Y, X], of colour [Y, X, 3]; looked at once.
+        First to last, [Y, X], of colour [Y, X, 3]; iterated once.
     shape
         [Z, Y, X], of colour [Z, Y, X, 3].
     dtype, kind, voxel_size_nm, labels
@@ -87,7 +87,7 @@ def write_volume(path: Path, planes: Planes) -> None:
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a file that no volume can be saved to.
+    """Refuse a file name whose format is not supported.
 
     Raises
     ------
@@ -102,12 +102,12 @@ def check_ending(path: Path) -> None:
 
 
 def check_type(ending: str, dtype: np.dtype[Any]) -> None:
-    """Refuse a data type that a format has not.
+    """Refuse a data type that a format lacks.
 
     Raises
     ------
     ValueError
-        Names the types that it has.
+        Lists the supported types.
     """
     if ending == ".vti":
         check_vtk_type(dtype)

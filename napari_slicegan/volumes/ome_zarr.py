@@ -66,7 +66,7 @@ def zarr_package() -> Any:
     ValueError
         If it is not installed.
     """
-    return optional_package("zarr", "writes volumes tile by tile", "scale")
+    return optional_package("zarr", "reads and writes volumes tile by tile", "scale")
 
 
 class BlockedImage:
@@ -127,7 +127,7 @@ class BlockedImage:
             self.read(block.level, self.tree.target(block))
         except DAMAGED as error:
             file = self.file(block)
-            logger.warning("%s is damaged (%s); it is made again.", file, error)
+            logger.warning("%s is damaged (%s); it is generated again.", file, error)
             file.unlink(missing_ok=True)
             return False
         return True
@@ -157,7 +157,7 @@ class BlockedImage:
         return np.moveaxis(values, 0, -1) if self.channels else values
 
     def planes(self, buffer_bytes: int) -> Iterator[NDArray[Any]]:
-        """Planes along z, [Y, X] or [Y, X, 3], some of them read at a time."""
+        """Planes along z, [Y, X] or [Y, X, 3], read a few at a time."""
         depth, height, width = self.tree.size
         voxel_bytes = self.dtype.itemsize * math.prod(self.channels)
         # Whole chunks where the buffer holds them: each is decompressed once.
@@ -170,7 +170,7 @@ class BlockedImage:
             yield from self.read(0, (slice(start, stop), slice(None), slice(None)))
 
     def remove_partial_files(self) -> None:
-        """Delete what dead processes left unfinished."""
+        """Delete unfinished files of dead processes."""
         remove_partial_files(self.path, recursive=True)
 
 
@@ -240,7 +240,7 @@ def create_image(
 
 
 def own_attributes(path: Path) -> dict[str, Any] | None:
-    """Attributes of this program at an image; None if it made none. Loads nothing."""
+    """Attributes of this program at an image, None if absent. Loads nothing."""
     try:
         about = json.loads((path / "zarr.json").read_text("utf-8"))
         own = about["attributes"][OWN]
@@ -261,7 +261,7 @@ def ome_attributes(tree: BlockTree, image: ImageFacts) -> dict[str, Any]:
     """The attribute "ome" of an image: axes, and scale and origin of each level.
 
     Coordinates are those of the voxels' centres, so that a voxel of a coarser level
-    lies in the middle of those that it stands for.
+    lies in the middle of those that it covers.
     """
     edge = image.voxel_size_nm or 1.0
     channels = [1.0] * len(image.channels)
@@ -298,11 +298,8 @@ def axes_of(image: ImageFacts) -> list[dict[str, str]]:
     return [{"name": "c", "type": "channel"} for _ in image.channels] + space
 
 
-WHAT_FOR = "reads volumes tile by tile"
-
-
 def is_pyramid(path: Path) -> bool:
-    """Whether a folder is a volume of this program's. Loads nothing."""
+    """Whether a folder is a volume written by this program. Loads nothing."""
     return own_attributes(path) is not None
 
 
@@ -312,15 +309,14 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
     Returns
     -------
     list of dask.array.Array
-        [Z, Y, X], of colour [Z, Y, X, 3]; what is not made yet is 0.
+        [Z, Y, X], of colour [Z, Y, X, 3]; 0 where blocks are missing.
     dict
-        ``kind``, ``labels``, ``voxel_size_nm``, ``complete`` and what else the program
-        noted.
+        ``kind``, ``labels``, ``voxel_size_nm``, ``complete`` and others.
 
     Raises
     ------
     ValueError
-        If it is no volume of this program's, or zarr is not installed.
+        If it is no volume written by this program, or zarr is not installed.
     """
     own = own_attributes(path)
     if own is None:
@@ -328,8 +324,8 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
             f"Expected a volume written by 'slicegan generate', got {path}; choose "
             "another folder."
         )
-    optional_package("zarr", WHAT_FOR, "scale")
-    array = optional_package("dask.array", WHAT_FOR, "scale")
+    zarr_package()
+    array = optional_package("dask.array", "reads volumes tile by tile", "scale")
     levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]
     if own["kind"] == "colour":
         # [C, Z, Y, X] -> [Z, Y, X, C]

@@ -41,8 +41,8 @@ class Volume:
     voxel_size_nm
         Edge of a voxel in nanometres, None if unknown.
     labels
-        Sorted label values of the phases, also of those that this volume happens not
-        to contain; found in the values if left out. Empty for the other kinds.
+        Sorted label values of the phases, including phases that this volume does not
+        contain; found in the values if left out. Empty for the other kinds.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class Volume:
         kind: Literal["auto", "phases", "grayscale", "colour"] = "auto",
         voxel_size_nm: float | None = None,
     ) -> Volume:
-        """Find out what the values mean.
+        """Infer the meaning of the values.
 
         ``"auto"``: three values per voxel are colours; bools, and integers with at
         most 16 distinct values, are phases; anything else is grayscale.
@@ -115,8 +115,7 @@ class Volume:
     def open(cls, path: str | Path) -> Volume:
         """Read a file written by `save`, or any TIFF stack or NPY array.
 
-        Of files that do not say what their values mean, the kind is found as in
-        `from_array`.
+        The kind of other files is inferred as in `from_array`.
 
         Raises
         ------
@@ -207,14 +206,14 @@ def _labels(values: NDArray[Any], labels: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _stored_facts(path: Path) -> dict[str, str] | None:
-    """What `Volume.save` noted in a TIFF; None for any other file."""
+    """Metadata written by `Volume.save` in a TIFF; None for any other file."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
     try:
         with tifffile.TiffFile(path) as tiff:
             root = ElementTree.fromstring(tiff.ome_metadata or "<OME/>")
     except (OSError, tifffile.TiffFileError, ElementTree.ParseError):
-        return None  # not ours; the general reader says what is wrong with it
+        return None  # not ours; the general reader reports the fault
     for element in root.iter():
         if element.get("Namespace") == NAMESPACE:
             items = (item for item in element.iter() if "K" in item.attrib)
@@ -228,7 +227,7 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
         kind: Kind = facts["kind"]  # type: ignore[assignment]
         shape = json.loads(facts["shape"])
         labels = tuple(json.loads(facts["labels"]))
-        # TIFF readers drop axes of length one; the noted shape brings them back.
+        # TIFF readers drop axes of length one; the stored shape restores them.
         values = np.asarray(tifffile.imread(path)).reshape(shape)
         return Volume(values, kind, json.loads(facts["voxel_size_nm"]), labels)
     except (OSError, KeyError, ValueError, tifffile.TiffFileError, zlib.error) as error:

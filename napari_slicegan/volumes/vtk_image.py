@@ -47,30 +47,6 @@ _"""
 FOOTER = b"\n  </AppendedData>\n</VTKFile>\n"
 
 
-def write_vtk_image(
-    path: Path, values: NDArray[Any], edge: float | None, name: str
-) -> None:
-    """Write voxels as the cells of a regular grid, compressed.
-
-    Parameters
-    ----------
-    path
-        File to write.
-    values
-        ``[Z, Y, X]`` or ``[Z, Y, X, 3]``.
-    edge
-        Edge of a voxel; 1 if unknown. The format has no units.
-    name
-        What the values are called in ParaView.
-
-    Raises
-    ------
-    ValueError
-        If VTK has no such data type.
-    """
-    write_vtk_planes(path, values, values.shape, values.dtype, edge, name)
-
-
 def write_vtk_planes(
     path: Path,
     planes: Iterable[NDArray[Any]],
@@ -79,14 +55,23 @@ def write_vtk_planes(
     edge: float | None,
     name: str,
 ) -> None:
-    """As `write_vtk_image`, of planes along z that come one after the other.
+    """Write voxels as the cells of a regular grid, compressed, plane by plane.
 
     Parameters
     ----------
     planes
-        ``[Y, X]`` or ``[Y, X, 3]``.
+        Along z, ``[Y, X]`` or ``[Y, X, 3]``.
     shape, dtype
-        Of the whole volume.
+        Of the whole volume, ``[Z, Y, X]`` or ``[Z, Y, X, 3]``.
+    edge
+        Edge of a voxel; 1 if unknown. The format has no units.
+    name
+        Name of the values in ParaView.
+
+    Raises
+    ------
+    ValueError
+        If VTK has no such data type.
     """
     check_vtk_type(dtype)
     stored = (np.dtype(np.uint8) if dtype.kind == "b" else dtype).newbyteorder("=")
@@ -108,12 +93,12 @@ def write_vtk_planes(
 
 
 def check_vtk_type(dtype: np.dtype[Any]) -> None:
-    """Refuse a data type that VTK has not.
+    """Refuse a data type that VTK lacks.
 
     Raises
     ------
     ValueError
-        Names the types that it has.
+        Lists the supported types.
     """
     if dtype.kind != "b" and dtype.name not in VTK_TYPES:
         raise ValueError(
