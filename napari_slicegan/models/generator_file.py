@@ -1,4 +1,4 @@
-"""A generator with all that is needed to use it alone, in one safetensors file."""
+"""The generator file: weights, spec, transform and voxel size in one safetensors."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = "napari-slicegan generator 1"
-# What metadata raise that are incomplete or do not belong to the weights.
+# Raised for metadata that are incomplete or do not match the weights.
 UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """Network, the way back to micrograph values, and the voxel size.
+    """Network, transform to micrograph values, and voxel size.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class TrainedNetwork:
             temporary.write_bytes(content)
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides about the values: weights, spec, transform."""
+        """SHA-256 of all that determines the output: weights, spec, transform."""
         digest = hashlib.sha256(json.dumps(self._material(), sort_keys=True).encode())
         for key, value in sorted(self._weights().items()):
             digest.update(key.encode())
@@ -92,7 +92,7 @@ class TrainedNetwork:
 
 @dataclass(frozen=True)
 class TrainedGenerator(TrainedNetwork):
-    """A network that makes volumes."""
+    """A trained network that generates volumes."""
 
     network: VolumeGenerator
 
@@ -103,7 +103,7 @@ def trained_network(
     voxel_size_nm: float | None,
     name: str,
 ) -> TrainedNetwork:
-    """A trained network, as one of volumes if it makes these."""
+    """`TrainedGenerator` for a network of volumes, else `TrainedNetwork`."""
     if isinstance(network, VolumeGenerator):
         return TrainedGenerator(network, transform, voxel_size_nm, name)
     return TrainedNetwork(network, transform, voxel_size_nm, name)
@@ -127,7 +127,7 @@ def load_generator(path: str | Path) -> TrainedGenerator:
 
 
 def load_any_generator(path: str | Path) -> TrainedNetwork:
-    """As `load_generator`, whatever the generator makes.
+    """As `load_generator`, for a generator of any kind of sample.
 
     Raises
     ------

@@ -1,11 +1,10 @@
-"""A trained generator of volumes in the form that a processor computes fastest.
+"""The inference form of a trained generator of volumes, fast on CPUs.
 
-The function is the same but for rounding. Batch norm, which is linear once trained, is
-folded into the convolutions. All of them are sub-pixel convolutions (Shi et al. 2016)
-whose channels lie beside each other in memory: faster forward, slower backward. Where
-phases are wanted, only the differences to the first phase are computed, and each voxel
-is decided before the voxels are brought into their order, so that bytes are moved in
-place of probabilities.
+The function is the same but for rounding. Batch norm, which is linear in evaluation
+mode, is folded into the convolutions. All of them are sub-pixel convolutions (Shi et
+al. 2016) in channels-last order: faster forward, slower backward. For phases, only the
+differences to the first phase are computed, and the phase of each voxel is chosen
+before the voxels are reordered, which moves bytes instead of probabilities.
 """
 
 from __future__ import annotations
@@ -26,19 +25,17 @@ from napari_slicegan.models.slicegan import VolumeGenerator
 
 Layer = TransposedConvolution | ResizeConvolution
 
-TOGETHER = torch.channels_last_3d
-
 
 class SubpixelConvolution(nn.Module):
-    """A transposed convolution: for each input position its ``stride**3`` voxels.
+    """A transposed convolution that computes ``stride**3`` voxels per input position.
 
     Parameters
     ----------
     layer
         The convolution; its kernel is a multiple of its stride, its padding at least
-        their difference.
+        kernel - stride.
     weight
-        [C_in, C_out, k, k, k], in place of that of the layer.
+        [C_in, C_out, k, k, k], used instead of the layer's own.
     bias
         [C_out].
     """
@@ -63,13 +60,13 @@ class SubpixelConvolution(nn.Module):
 
     def cells(self, x: Tensor) -> Tensor:
         """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, C_out]."""
-        x = x.contiguous(memory_format=TOGETHER)
+        x = x.contiguous(memory_format=torch.channels_last_3d)
         made = _convolution(x, self.get_buffer("weight"), self._buffers["bias"])
         made = made.permute(0, 2, 3, 4, 1)
         return made.reshape(*made.shape[:4], *(self.stride,) * 3, -1)
 
     def arranged(self, cells: Tensor) -> Tensor:
-        """Voxels of the cells in their order, [B, Z, Y, X, C]."""
+        """Voxels of the cells in spatial order, [B, Z, Y, X, C]."""
         batch, *sizes = cells.shape[:4]
         whole = cells.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(
             batch, *(n * self.stride for n in sizes), -1
@@ -90,9 +87,10 @@ def transposed_weight(layer: Layer) -> Tensor:
 
 
 def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Plain 3-D convolution by oneDNN, also where torch prefers its own, slower one.
+    """Plain 3-D convolution by oneDNN.
 
-    That is so for small kernels on small volumes, the size of a preview.
+    For small kernels on small volumes, such as previews, torch would choose its own,
+    slower one.
     """
     plain = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
     if x.device.type == "cpu" and plain and torch.backends.mkldnn.is_available():
@@ -102,21 +100,17 @@ def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class PhaseChoice(nn.Module):
-    """Last block of a generator of phases: which one is the most probable.
+    """Last block of a generator of phases: index of the most probable phase.
 
     Parameters
     ----------
     layer
-        The last convolution, whose channels are logarithms of probabilities.
+        The last convolution, whose channels are logits.
     weights
-        By phase; each probability is multiplied by it.
+        Factor on the probability of each phase.
     """
 
-    def __init__(
-        self,
-        layer: Layer,
-        weights: Sequence[float],
-    ) -> None:
+    def __init__(self, layer: Layer, weights: Sequence[float]) -> None:
         super().__init__()
         weight = transposed_weight(layer)
         self.convolution = SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
@@ -140,15 +134,15 @@ class PhaseChoice(nn.Module):
 def inference_form(
     network: VolumeGenerator, weights: Sequence[float] = ()
 ) -> VolumeGenerator:
-    """The same generator for making volumes, with blocks of the same names.
+    """Inference form of a generator, with blocks of the same names.
 
     Parameters
     ----------
     network
-        In evaluation mode, on a processor. It is not changed.
+        In evaluation mode, on the CPU. It is not changed.
     weights
-        By phase: where the last block makes probabilities, it chooses phases, see
-        `PhaseChoice`. Otherwise it makes what it makes in the network.
+        Weight of each phase: a last block of probabilities becomes a `PhaseChoice`.
+        Without weights, or for gray values and colours, its output stays the same.
     """
     blocks = {name: _form(block) for name, block in network.blocks.named_children()}
     name, last = list(network.blocks.named_children())[-1]
@@ -160,7 +154,7 @@ def inference_form(
 
 
 def _form(block: nn.Module) -> nn.Module:
-    """A block that computes the same; itself if nothing is known to be faster."""
+    """Faster equivalent of a block; the block itself if there is none."""
     match list(block.children()):
         case [TransposedConvolution() as layer, nn.BatchNorm3d() as norm, *others]:
             spread = torch.sqrt(norm.get_buffer("running_var") + norm.eps)

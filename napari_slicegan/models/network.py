@@ -120,26 +120,23 @@ class GeneratorNetwork(nn.Module):
             yield name, made
 
 
+OUTPUTS: Mapping[Output, tuple[type[nn.Module], str | tuple[float, float]]] = {
+    "phases": (PhaseProbabilities, "simplex"),
+    "unit": (UnitInterval, (0.0, 1.0)),
+    "signed": (nn.Tanh, (-1.0, 1.0)),
+    "linear": (nn.Identity, "unbounded"),
+}
+"""Output layer and value range of each output."""
+
+
 def output_layer(output: Output) -> nn.Module:
     """Output layer that maps to the range of an output."""
-    layers: dict[Output, type[nn.Module]] = {
-        "phases": PhaseProbabilities,
-        "unit": UnitInterval,
-        "signed": nn.Tanh,
-        "linear": nn.Identity,
-    }
-    return layers[output]()
+    return OUTPUTS[output][0]()
 
 
 def value_range(output: Output) -> str | tuple[float, float]:
     """Value range of an output."""
-    ranges: dict[Output, str | tuple[float, float]] = {
-        "phases": "simplex",
-        "unit": (0.0, 1.0),
-        "signed": (-1.0, 1.0),
-        "linear": "unbounded",
-    }
-    return ranges[output]
+    return OUTPUTS[output][1]
 
 
 def output_of(values: str | tuple[float, float]) -> Output:
@@ -150,9 +147,8 @@ def output_of(values: str | tuple[float, float]) -> Output:
     ValueError
         If no output layer has this range.
     """
-    outputs: tuple[Output, ...] = ("phases", "unit", "signed", "linear")
-    for output in outputs:
-        if value_range(output) == values:
+    for output, (_, reached) in OUTPUTS.items():
+        if reached == values:
             return output
     raise ValueError(
         "Generators produce values from 0 to 1 or from -1 to 1, got the range "

@@ -1,9 +1,9 @@
-"""Files and folders that are either whole or not there.
+"""Files and folders that are either complete or absent.
 
 Everything is written under a temporary name beside its place, flushed to the disk and
 renamed. The temporary name carries the machine and the process that writes it, so that
-several programs can share a folder: each removes what a dead process left unfinished,
-and nothing else.
+several programs can use one folder: each removes only what dead processes left
+unfinished.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def remove_partial_files(
     """Delete the unfinished files and folders of processes that are dead.
 
     Those of other machines, and those whose names carry no process, are deleted a day
-    after they were last written to. What cannot be deleted stays.
+    after their last change. Errors while deleting are ignored.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def remove_partial_files(
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file that replaces ``path`` if all goes well.
+    """Yield the path of a temporary file that replaces ``path`` on success.
 
     The temporary file lies in the same folder, is flushed to the disk and renamed:
     another program, or a power failure, finds the old file or the new one, never a
@@ -87,14 +87,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def creating_folder(path: Path) -> Iterator[Path]:
-    """Yield the path of a temporary folder that becomes ``path`` if all goes well.
+    """Yield the path of a temporary folder that becomes ``path`` on success.
 
     As `replacing`; the caller creates the folder and its files.
 
     Raises
     ------
     OSError
-        Also if ``path`` is there by then.
+        Also if ``path`` exists by then.
     """
     temporary = partial_path(path)
     try:
@@ -111,7 +111,7 @@ def creating_folder(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and those above it, so that they outlast a power failure."""
+    """Create a folder and its parents, safe against a power failure."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -138,7 +138,7 @@ def _flush_folder(folder: Path) -> None:
 
 @functools.cache
 def _machine() -> str:
-    """Identifies the machine, as far as this process can look up others on it.
+    """Identifier of the machine on which this process can look up others.
 
     Containers may share the machine's name and number their processes anew; machines
     may share a name. So where the system has them, its boot and the name space of the
@@ -162,8 +162,8 @@ def _may_be_in_use(path: Path) -> bool:
         writer = psutil.Process(int(parts["pid"]))
         if writer.status() == psutil.STATUS_ZOMBIE:
             return False
-        # A process younger than the file has the number of a dead one. The clock of a
-        # network disk may be late, so this is not decided for recent files.
+        # A process younger than the file reuses the number of a dead one. The clock of
+        # a network disk may be late, so recent files are kept.
         return is_recent or bool(writer.create_time() <= written_s)
     except psutil.NoSuchProcess:
         return False

@@ -1,4 +1,4 @@
-"""Packages that only some jobs need, loaded when they do."""
+"""Optional packages, loaded on demand."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 def optional_package(name: str, purpose: str, extra: str) -> Any:
-    """Load a module of a package that the base installation does without.
+    """Load a module of a package that is not part of the base installation.
 
     Parameters
     ----------
     name
         Of the module.
     purpose
-        What it does here, as in "writes OME-Zarr".
+        Its use here, such as "writes OME-Zarr".
     extra
-        Extra of this program that brings the package.
+        Extra of this program that installs the package.
 
     Raises
     ------
