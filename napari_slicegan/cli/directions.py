@@ -158,7 +158,7 @@ def _opened(options: Namespace) -> tuple[TrainedGenerator, DirectionSet]:
 
 
 def _home(run: str) -> Path:
-    """Folder for what is made of a generator: its own, if it is not a sample."""
+    """Output folder: that of the generator, or of its own for a bundled one."""
     if run.startswith(SAMPLE):
         return Path("slicegan-runs") / run.removeprefix(SAMPLE)
     path = Path(run)

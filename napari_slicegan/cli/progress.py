@@ -44,12 +44,12 @@ def train_with_progress(trainer: Trainer) -> FinishReason:
 def _display(is_main: bool) -> Iterator[Show]:
     """A bar in a terminal; in a log a line at intervals."""
     if not is_main:
-        yield lambda share, text: None
+        yield lambda fraction, text: None
     elif sys.stderr.isatty():
         with tqdm(total=1.0, desc="Training", bar_format=BAR, file=sys.stderr) as bar:
 
-            def show(share: float, text: str) -> None:
-                bar.n = share
+            def show(fraction: float, text: str) -> None:
+                bar.n = fraction
                 bar.set_postfix_str(text)
 
             yield show
@@ -61,9 +61,9 @@ def _lines() -> Iterator[Show]:
     """A line at once, then every 30 s, and the last one."""
     shown_at_s, waiting = -LOG_EVERY_S, ""
 
-    def show(share: float, text: str) -> None:
+    def show(fraction: float, text: str) -> None:
         nonlocal shown_at_s, waiting
-        waiting = f"Training {share:4.0%}, {text}\n"
+        waiting = f"Training {fraction:4.0%}, {text}\n"
         if time.monotonic() - shown_at_s >= LOG_EVERY_S:
             shown_at_s = time.monotonic()
             sys.stderr.write(waiting)

@@ -1,4 +1,4 @@
-"""What all groups of settings share."""
+"""Base class, types and validators of all groups of settings."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ SLICE = 201
 
 
 def number_of_spheres(radius: float, covered: float) -> int:
-    """Return the number that covers a share of the volume, overlaps counted once."""
-    share = 4 / 3 * math.pi * radius**3 / EDGE**3
-    return round(math.log(1 - covered) / math.log(1 - share))
+    """Return the number that covers a fraction of the volume, overlaps counted once."""
+    one = 4 / 3 * math.pi * radius**3 / EDGE**3
+    return round(math.log(1 - covered) / math.log(1 - one))
 
 
 def draw_spheres(rng: np.random.Generator, radius: float, n: int) -> NDArray[np.bool_]:
@@ -46,7 +46,7 @@ def draw_spheres(rng: np.random.Generator, radius: float, n: int) -> NDArray[np.
 def make_volume() -> NDArray[np.uint8]:
     """Return the labels [Z, Y, X]."""
     rng = np.random.default_rng(SEED)
-    # What is left between the small spheres is covered as densely as anywhere.
+    # Between the small spheres the large ones are as dense as anywhere.
     covered = LARGE_FRACTION / (1 - SMALL_FRACTION)
     n_large = number_of_spheres(LARGE_RADIUS, covered)
     n_small = number_of_spheres(SMALL_RADIUS, SMALL_FRACTION)

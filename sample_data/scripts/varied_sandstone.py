@@ -14,7 +14,7 @@ from scipy import ndimage
 
 POROSITIES = (0.15, 0.20, 0.25, 0.30, 0.35, 0.40)
 PLANES = (25, 75, 125, 175, 225)
-# Distances between voxels take few values; a little blur tells them apart.
+# Distances between voxels take few values; a little blur makes them distinct.
 BLUR = 1.0
 
 
@@ -32,7 +32,7 @@ def signed_distance(pore: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def with_porosity(distance: NDArray[np.float32], porosity: float) -> NDArray[np.bool_]:
-    """Pores that take up a share of the volume, [Z, Y, X]."""
+    """Pores of a given porosity, [Z, Y, X]."""
     return np.asarray(distance > np.quantile(distance, 1 - porosity))
 
 
