@@ -126,7 +126,7 @@ def equality(folder: Path) -> Any:
 
 
 def resumed(folder: Path) -> Any:
-    """Six steps at once, three and three, and half a run that one process goes on."""
+    """Six steps at once, three and three, and half a run that one process resumes."""
     config = small_config().changed(steps=6, monitor_interval=2)
     whole = Trainer.start(config, toy_material(), folder / "whole")
     found = {"whole": state_after(whole)}

@@ -44,7 +44,7 @@ SIZES: list[Refusal] = [
         r"got an array of the shape \(4, 128, 128, 3\)",
     ),
     (
-        "dense head asked for another size",
+        "dense head for another size",
         lambda f: start(f, "oasis-28", toy_set(), patch_size=64),
         "generates images of 28 pixels, got .*64",
     ),

@@ -69,7 +69,7 @@ def small_config() -> RunConfig:
 
 
 class Crops:
-    """Stands for the real images of a game; remembers who asked for how many."""
+    """Real images of a toy run; records the number requested for each critic."""
 
     def __init__(self, channels: int = 2) -> None:
         self.channels = channels

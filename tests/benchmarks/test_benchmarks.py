@@ -207,7 +207,7 @@ def test_no_diffusivity_of_a_material_without_a_volume(
 def test_one_volume_on_the_disk(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Time, speed, memory and disk are told; the volume is deleted."""
+    """Time, speed, memory and disk are printed; the volume is deleted."""
     pytest.importorskip("zarr", reason="needs the extra scale")
     out = tmp_path / "a.ome.zarr"
     thousand_cubed.main(["--out", str(out), "--edge", "32", "--matrix", "64"])

@@ -65,10 +65,10 @@ def test_large_files_are_streamed(
     assert (streamed.labels, streamed.voxel_size_nm) == (whole.labels, 5)
 
 
-def test_interrupted_and_gone_on_with(
+def test_interrupted_and_resumed(
     toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    """Ctrl+C keeps what is made and says so; the same command goes on."""
+    """Ctrl+C keeps the finished blocks and says so; the same command resumes."""
     monkeypatch.setattr(cli_generate, "MEMORY_BYTES", 1000)
     out = tmp_path / "rock.tif"
 

@@ -99,7 +99,7 @@ def test_training_with_a_resampled_head(
     assert torch.equal(losses[0], losses[1])
 
 
-def test_noise_goes_on_after_a_resume(
+def test_noise_continues_after_a_resume(
     toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
 ) -> None:
     """Two and two steps are four, bit by bit."""

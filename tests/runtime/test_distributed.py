@@ -44,7 +44,7 @@ TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of what two processes have seen."""
     folder = tmp_path_factory.mktemp("distributed")
     statuses = launch(folder, "equality", "resumed", "ends", "faults")
@@ -57,9 +57,9 @@ def of_both(folder: Path, story: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_processes_have_the_same_weights(told: Path, name: str) -> None:
+def test_all_processes_have_the_same_weights(reports: Path, name: str) -> None:
     """Bit by bit: networks, averages, Adam's moments, random numbers, losses."""
-    first, second = (found[name] for found in of_both(told, "equality"))
+    first, second = (found[name] for found in of_both(reports, "equality"))
     assert len(first["state"]) > 40
     for key, value in first["state"].items():
         assert torch.equal(value, second["state"][key]), key
@@ -67,11 +67,11 @@ def test_all_processes_have_the_same_weights(told: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_processes_are_one_with_the_doubled_batch(told: Path, name: str) -> None:
+def test_two_processes_are_one_with_the_doubled_batch(reports: Path, name: str) -> None:
     config, data = cases()[name]
     trainer = Trainer(whole_batch(config), data)
     expected = state_after(trainer)
-    found = seen(told, "equality", 0)[name]
+    found = seen(reports, "equality", 0)[name]
     assert set(found["state"]) == set(expected)
     for key, value in expected.items():
         torch.testing.assert_close(
@@ -83,9 +83,9 @@ def test_two_processes_are_one_with_the_doubled_batch(told: Path, name: str) -> 
     assert found["images_seen"] == trainer.images_seen
 
 
-def test_three_and_three_steps_are_six(told: Path) -> None:
+def test_three_and_three_steps_are_six(reports: Path) -> None:
     """With as many processes a resumed run is the uninterrupted one, bit by bit."""
-    for rank, found in enumerate(of_both(told, "resumed")):
+    for rank, found in enumerate(of_both(reports, "resumed")):
         assert set(found["whole"]) == set(found["parts"])
         for key, value in found["whole"].items():
             # Only process 0 measures these, anew whenever the average is used.
@@ -95,23 +95,25 @@ def test_three_and_three_steps_are_six(told: Path) -> None:
         assert found["saved"] == 6
 
 
-def test_one_process_goes_on_for_two(told: Path) -> None:
+def test_one_process_resumes_a_run_of_two(reports: Path) -> None:
     """Twice the volumes: nothing but rounding differs."""
-    trainer = Trainer.resume(told / "half", critic_batch_size=2, generator_batch_size=2)
+    trainer = Trainer.resume(
+        reports / "half", critic_batch_size=2, generator_batch_size=2
+    )
     found = state_after(trainer)
-    for key, value in seen(told, "resumed", 0)["whole"].items():
+    for key, value in seen(reports, "resumed", 0)["whole"].items():
         torch.testing.assert_close(
             found[key], value, rtol=0.01, atol=TOLERANCE, msg=key
         )
 
 
-def test_only_process_0_writes(told: Path, tmp_path: Path) -> None:
+def test_only_process_0_writes(reports: Path, tmp_path: Path) -> None:
     """What one process writes, once."""
     config = small_config().changed(steps=6, monitor_interval=2)
     finish_of(Trainer.start(config, toy_material(), tmp_path / "alone"))
     names = [path.name for path in (tmp_path / "alone").iterdir()]
-    assert sorted(path.name for path in (told / "whole").iterdir()) == sorted(names)
-    rows = RunFolder.open(told / "whole").history()
+    assert sorted(path.name for path in (reports / "whole").iterdir()) == sorted(names)
+    rows = RunFolder.open(reports / "whole").history()
     assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
     assert [row["correlation_distance"] != "" for row in rows] == [False, True] * 3
 
@@ -126,24 +128,24 @@ def test_only_process_0_writes(told: Path, tmp_path: Path) -> None:
     ],
 )
 def test_all_processes_end_alike(
-    told: Path, name: str, expected: tuple[str, int]
+    reports: Path, name: str, expected: tuple[str, int]
 ) -> None:
-    for found in of_both(told, "ends"):
+    for found in of_both(reports, "ends"):
         assert found[name][:2] == expected
 
 
-def test_a_pause_of_one_process_holds_all(told: Path) -> None:
+def test_a_pause_of_one_process_holds_all(reports: Path) -> None:
     """Three looks of the one that paused, and of the other, whose gate is open."""
-    assert [found["paused"][2] for found in of_both(told, "ends")] == [3, 3]
+    assert [found["paused"][2] for found in of_both(reports, "ends")] == [3, 3]
 
 
-def test_a_diverged_step_is_not_saved(told: Path) -> None:
+def test_a_diverged_step_is_not_saved(reports: Path) -> None:
     """Nor was there an earlier one to save."""
-    assert RunFolder.open(told / "not a number").checkpoints() == []
+    assert RunFolder.open(reports / "not a number").checkpoints() == []
 
 
-def test_a_fault_of_one_process_is_known_to_all(told: Path) -> None:
-    first, second = of_both(told, "faults")
+def test_a_fault_of_one_process_is_known_to_all(reports: Path) -> None:
+    first, second = of_both(reports, "faults")
     assert first == second
     assert "at least 64 x 64" in first["all"]
     assert first["one"] == f"Process 1: {first['all']}"

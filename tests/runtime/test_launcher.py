@@ -39,7 +39,7 @@ def test_started_by_a_launcher(
 def test_what_one_process_has_to_do_is_refused_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The launcher hears of it from process 0 alone, which has told it by then."""
+    """The launcher hears of it from process 0 alone, which has reported it by then."""
     launch(monkeypatch, 0, 2)
     assert main(["measure", "run"]) == 2
     assert "supports train and resume, got 'measure'" in capsys.readouterr().err

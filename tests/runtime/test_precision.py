@@ -35,7 +35,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 def test_auto_depends_on_the_gpu(
     monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool
 ) -> None:
-    """Older GPUs imitate bfloat16; torch counts this too unless asked not to."""
+    """Older GPUs imitate bfloat16; torch counts this too by default."""
 
     def supported(including_emulation: bool = True) -> bool:
         return has_bfloat16 or including_emulation
@@ -48,7 +48,7 @@ def test_auto_depends_on_the_gpu(
     assert choose_precision("bfloat16", GPU) == torch.bfloat16
 
 
-def test_processors_compute_in_float32_unless_told() -> None:
+def test_cpus_compute_in_float32_by_default() -> None:
     assert choose_precision("auto", CPU) == torch.float32
     assert choose_precision("bfloat16", CPU) == torch.bfloat16
 

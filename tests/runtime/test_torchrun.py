@@ -39,7 +39,7 @@ def project(
 
 
 def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
-    """One process speaks; with the same words it trains, and goes on."""
+    """One process prints; the run is trained and resumed."""
     words = ["train", str(image), "--config", str(settings), "--out", "run"]
     done = run(project, *words)
     assert done.returncode == 0, done.stderr
@@ -56,9 +56,11 @@ def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
 def test_faults_are_reported_once(project: Path) -> None:
     done = run(project, "train", "missing.tif")
     assert done.returncode != 0
-    told = [line for line in done.stderr.splitlines() if line.startswith("slicegan:")]
-    assert len(told) == 1
-    assert "missing.tif" in told[0]
+    printed = [
+        line for line in done.stderr.splitlines() if line.startswith("slicegan:")
+    ]
+    assert len(printed) == 1
+    assert "missing.tif" in printed[0]
     assert list(project.iterdir()) == []
 
 
