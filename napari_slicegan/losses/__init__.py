@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_slicegan.config.registry import Table
@@ -11,7 +12,6 @@ from napari_slicegan.losses.absolute import (
     HINGE,
     LEAST_SQUARES,
     AbsoluteScores,
-    ScoreLosses,
 )
 from napari_slicegan.losses.base import CriticLoss, Objective
 from napari_slicegan.losses.r3gan import RelativisticPairing
@@ -26,21 +26,19 @@ if TYPE_CHECKING:
     Build = Callable[[ObjectiveSettings], Objective]
 
 
-def _absolute(losses: ScoreLosses) -> Build:
-    return lambda s: AbsoluteScores(losses, s.penalty_weight, s.penalty_interval)
+def _penalised(make: Callable[[float, int], Objective]) -> Build:
+    return lambda s: make(s.penalty_weight, s.penalty_interval)
 
 
 OBJECTIVES: Mapping[str, Build] = Table(
     "objective",
     {
-        "wgan-gp": lambda s: WassersteinGradientPenalty(
-            s.penalty_weight, s.penalty_interval
-        ),
-        "r3gan": lambda s: RelativisticPairing(s.penalty_weight, s.penalty_interval),
+        "wgan-gp": _penalised(WassersteinGradientPenalty),
+        "r3gan": _penalised(RelativisticPairing),
         "wgan": lambda s: WassersteinClipping(s.weight_clip),
-        "bce": _absolute(BINARY_CROSS_ENTROPY),
-        "lsgan": _absolute(LEAST_SQUARES),
-        "hinge": _absolute(HINGE),
+        "bce": _penalised(partial(AbsoluteScores, BINARY_CROSS_ENTROPY)),
+        "lsgan": _penalised(partial(AbsoluteScores, LEAST_SQUARES)),
+        "hinge": _penalised(partial(AbsoluteScores, HINGE)),
     },
 )
 

@@ -102,9 +102,11 @@ def choose_precision(setting: Precision, device: torch.device) -> torch.dtype:
     "auto" is bfloat16 on CUDA devices that support it in hardware, float32 elsewhere:
     emulated bfloat16 is slow.
     """
-    if setting == "auto":
-        return torch.bfloat16 if _computes_in_bfloat16(device) else torch.float32
-    return torch.bfloat16 if setting == "bfloat16" else torch.float32
+    is_rounded = setting == "bfloat16"
+    if setting == "auto" and device.type == "cuda":
+        with torch.cuda.device(device):
+            is_rounded = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if is_rounded else torch.float32
 
 
 def computing_in(
@@ -144,10 +146,3 @@ def critic_memory_format(config: RunConfig) -> torch.memory_format:
     if penalised and config.architecture.dimensions < len(AXES):
         return torch.contiguous_format
     return torch.channels_last
-
-
-def _computes_in_bfloat16(device: torch.device) -> bool:
-    if device.type != "cuda":
-        return False
-    with torch.cuda.device(device):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))

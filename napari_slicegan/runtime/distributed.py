@@ -311,8 +311,13 @@ class DistributedContext:
 
     def sync_batch_norm(self, network: nn.Module) -> None:
         """Let batch normalisation see the batches of all processes in training."""
-        if self.world_size > 1:
-            convert_batch_norm(network, self)
+        if self.world_size == 1:
+            return
+        for name, child in network.named_children():
+            if isinstance(child, BatchNorm):
+                setattr(network, name, SyncBatchNorm(child, self))
+            else:
+                self.sync_batch_norm(child)
 
     def barrier(self) -> None:
         """Wait until all processes have come to this point."""
@@ -384,15 +389,6 @@ class SyncBatchNorm(BatchNorm):
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 torch's name
         """Any number of positions after the channels."""
-
-
-def convert_batch_norm(network: nn.Module, distributed: DistributedContext) -> None:
-    """Replace all batch normalisation of a network, at any depth."""
-    for name, child in network.named_children():
-        if isinstance(child, BatchNorm):
-            setattr(network, name, SyncBatchNorm(child, distributed))
-        else:
-            convert_batch_norm(child, distributed)
 
 
 class _Mean(torch.autograd.Function):

@@ -14,7 +14,6 @@ from napari_slicegan.runtime.distributed import (
     SINGLE_PROCESS,
     DistributedContext,
     SyncBatchNorm,
-    convert_batch_norm,
 )
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def test_all_layers_of_a_network_are_converted() -> None:
     inner = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3))
     network = nn.Sequential(inner, nn.BatchNorm2d(3))
     before = list(network.parameters())
-    convert_batch_norm(network, SINGLE_PROCESS)
+    OneOfTwo().sync_batch_norm(network)
     kinds = [type(module) for module in network.modules()]
     assert kinds.count(SyncBatchNorm) == 2
     assert nn.BatchNorm2d not in kinds
