@@ -25,6 +25,16 @@ EXTRAS = {
     "metrics": ["taufactor>=1.2.1"],
     # Volumes tile by tile: OME-Zarr, arrays that are not there, clusters.
     "scale": ["dask[array]>=2025.1", "distributed>=2025.1", "zarr>=3.1"],
+    # Files of microscopes and tomography.
+    "formats": [
+        "h5py>=3.10",
+        "mrcfile>=1.5",
+        "nibabel>=5.2",
+        "pynrrd>=1.0",
+        "rosettasciio>=0.6",
+    ],
+    # The classifier of pixels that learns from brush strokes.
+    "segmentation": ["scikit-learn>=1.4"],
     # IPython runs the notebooks.
     "test": [
         "hypothesis>=6.100",
@@ -42,7 +52,11 @@ LINT = [
     "ruff>=0.9",
     "typos>=1.29",
 ]
-EXTRAS["all"] = [*EXTRAS["gui"], *EXTRAS["metrics"], *EXTRAS["scale"]]
+EXTRAS["all"] = [
+    requirement
+    for extra in ("gui", "metrics", "scale", "formats", "segmentation")
+    for requirement in EXTRAS[extra]
+]
 EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]
 
 

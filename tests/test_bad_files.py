@@ -75,7 +75,7 @@ case("folder", "got a folder", Micrograph.open)
 file_case("empty", "empty file", "empty.tif", b"")
 file_case("text called TIFF", "another kind", "image.tif", b"not an image at all")
 file_case("text called NPY", "another kind", "image.npy", b"not an image at all")
-file_case("archive", "another kind", "arrays.npz", b"PK\x03\x04" + bytes(50))
+file_case("archive", "damaged file.*not a zip", "arrays.npz", b"PK\x03\x04" + bytes(50))
 file_case("one byte", "another kind", "image.png", b"\x89")
 
 # Files that were cut off on the way.
@@ -125,35 +125,6 @@ file_case(
     tiff(RNG.random((2, 2, 3, 20, 30)), photometric="minisblack"),
 )
 file_case(
-    "two channels in a TIFF",
-    "axes CYX",
-    "stain.tif",
-    tiff(STACK[:2], imagej=True, metadata={"axes": "CYX"}),
-)
-file_case(
-    "stacks of channels",
-    "axes ZCYX",
-    "stain.tif",
-    tiff(np.stack([STACK[:2]] * 5), imagej=True, metadata={"axes": "ZCYX"}),
-)
-file_case(
-    "pixels that are not square",
-    "square pixels.*500 x 250 nm",
-    "scan.tif",
-    tiff(GRAY, imagej=True, resolution=(2, 4), metadata={"unit": "um"}),
-)
-file_case(
-    "voxels that are not cubes",
-    "cubic voxels.*500 x 500 x 2000 nm",
-    "scan.tif",
-    tiff(
-        STACK,
-        imagej=True,
-        resolution=(2, 2),
-        metadata={"unit": "um", "spacing": 2, "axes": "ZYX"},
-    ),
-)
-file_case(
     "gray file as phases",
     "is it grayscale",
     "sem.png",
@@ -194,13 +165,6 @@ file_case(
     encoded(PHASES, "PNG"),
     segmentation="multi-otsu",
     n_phases=4,
-)
-file_case(
-    "colour segmented",
-    "got 'colour'",
-    "map.png",
-    encoded(RGB, "PNG"),
-    segmentation="otsu",
 )
 file_case(
     "labels denoised",

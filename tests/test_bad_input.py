@@ -73,9 +73,8 @@ array_case("volume with two channels", "2 channels", RNG.random((9, 70, 80, 2)))
 array_case(
     "17 phases", "at most 16 phases", np.arange(70 * 80).reshape(70, 80) % 17, "phases"
 )
-array_case("fractions as phases", "whole numbers", RNG.random((70, 80)), "phases")
-array_case("RGB as phases", "one label per pixel, got an RGB", RGB, "phases")
-array_case("RGB as grayscale", "one gray value per pixel, got an RGB", RGB, "grayscale")
+array_case("fractions as phases", "at most 16 phases", RNG.random((70, 80)), "phases")
+array_case("RGB as phases", "few flat colours, got an RGB", RGB, "phases")
 array_case("grayscale as colour", "three channels", GRAY, "colour")
 for size in (0.0, -1.0, float("nan"), float("inf")):
     case(

@@ -12,13 +12,43 @@ from napari_slicegan.config.base import Settings
 class MicrographSettings(Settings):
     """How image values are read from the files."""
 
-    kind: Literal["auto", "phases", "grayscale", "colour"] = Field(
+    kind: Literal["auto", "phases", "grayscale", "colour", "objects"] = Field(
         "auto",
         title="Image kind",
-        description="What the pixel values mean: phase labels, a gray value, or a "
-        "colour. 'auto' decides from the data.",
+        description="What the pixel values mean: phase labels, a gray value, a colour, "
+        "or numbered objects (phase 1) on a background of 0. 'auto' decides from the "
+        "data.",
     )
-    segmentation: Literal["none", "otsu", "multi-otsu", "thresholds", "local"] = Field(
+    channel: str = Field(
+        "auto",
+        pattern=r"^(auto|luminance|red|green|blue|[1-9]\d?)$",
+        title="Channel",
+        description="Gray values of a colour image or a file of several detectors: "
+        "luminance, red, green, blue, or the number of a channel or page. 'auto' takes "
+        "the luminance where gray values are needed.",
+    )
+    dataset: str = Field(
+        "",
+        title="Dataset",
+        description="Name of the image in files with several (HDF5, MATLAB, microscope "
+        "formats); the largest if empty.",
+    )
+    raw_shape: tuple[int, ...] = Field(
+        (),
+        title="Raw shape",
+        description="Rows and columns, or planes, rows and columns, of a file of plain "
+        "values without a header.",
+    )
+    raw_type: Literal[
+        "uint8", "int8", "<u2", ">u2", "<i2", ">i2", "<i4", ">i4", "<f4", ">f4", "<f8"
+    ] = Field(
+        "uint8",
+        title="Raw type",
+        description="Number format of a file of plain values; < is little-endian.",
+    )
+    segmentation: Literal[
+        "none", "otsu", "multi-otsu", "thresholds", "local", "classifier"
+    ] = Field(
         "none",
         title="Segmentation",
         description="Method that turns gray values into phases before training.",
@@ -42,6 +72,25 @@ class MicrographSettings(Settings):
         title="Local window",
         description="Window size of the local threshold, in pixels (odd).",
     )
+    classifier: str = Field(
+        "",
+        title="Classifier",
+        description="File of a pixel classifier (.npz) that was taught with brush "
+        "strokes; kept in the run folder.",
+    )
+    smallest_object: int = Field(
+        0,
+        ge=0,
+        title="Smallest object",
+        description="Connected areas of fewer pixels are removed from all phases but "
+        "the darkest.",
+    )
+    smallest_hole: int = Field(
+        0,
+        ge=0,
+        title="Smallest hole",
+        description="Connected areas of the darkest phase of fewer pixels are filled.",
+    )
     destripe: Literal["none", "rows", "columns"] = Field(
         "none",
         title="Destriping",
@@ -61,11 +110,12 @@ class MicrographSettings(Settings):
         title="Denoising radius",
         description="Radius of the median, or sigma of the Gaussian, in pixels.",
     )
-    crop: tuple[int, int, int, int] | None = Field(
+    crop: tuple[int, int, int, int] | Literal["auto"] | None = Field(
         None,
         title="Crop",
         description="Part of the image to use: first row, row after the last, first "
-        "column, column after the last.",
+        "column, column after the last; or auto, which leaves out data bars and "
+        "borders without values.",
     )
     rescale: float = Field(
         1.0,
@@ -80,6 +130,13 @@ class MicrographSettings(Settings):
         gt=0,
         title="Pixel size (nm)",
         description="Pixel size in nanometres; read from the file if empty.",
+    )
+    z_step_nm: float | None = Field(
+        None,
+        gt=0,
+        title="Plane distance (nm)",
+        description="Distance of the planes of a volume in nanometres; read from the "
+        "file if empty.",
     )
 
 

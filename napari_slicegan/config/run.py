@@ -39,7 +39,8 @@ class RunConfig(Settings):
     def changed(self, **values: Any) -> RunConfig:
         """Copy with some fields replaced, named without their group.
 
-        Names of earlier releases are still taken.
+        Names of earlier releases are still taken. A setting of a method that is off
+        turns the method on (`IMPLIED`), unless the method is named too.
 
         Raises
         ------
@@ -48,6 +49,10 @@ class RunConfig(Settings):
         """
         data = self.model_dump()
         homes = group_of_field()
+        for name, (switch, method) in IMPLIED.items():
+            is_off = data[homes[switch]][switch] == "none"
+            if values.get(name) and switch not in values and is_off:
+                values = {**values, switch: method}
         for given, value in values.items():
             name = FORMER_NAMES.get(given, given)
             if name not in homes:
@@ -58,6 +63,15 @@ class RunConfig(Settings):
             data[homes[name]][name] = value
         return parse_config(data)
 
+
+IMPLIED = {
+    "thresholds": ("segmentation", "thresholds"),
+    "n_phases": ("segmentation", "multi-otsu"),
+    "local_window": ("segmentation", "local"),
+    "classifier": ("segmentation", "classifier"),
+    "denoise_radius": ("denoise", "median"),
+}
+"""Setting -> the switch and the method that it belongs to."""
 
 GROUPS: Mapping[str, type[Settings]] = MappingProxyType(
     {

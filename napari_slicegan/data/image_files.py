@@ -1,37 +1,74 @@
-"""Reading image files: TIFF, NPY, PNG, JPEG, BMP and others that Pillow opens.
+"""Reading image files: TIFF, NPY, PNG, JPEG and what else Pillow opens.
 
-The content decides, not the extension of the name.
+The content decides, not the ending of the name; the endings of `formats` decide for
+files of microscopes and tomography. A folder of numbered slices is a volume.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import tokenize
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from napari_slicegan.data.pixel_sizes import common_edge_nm, pixel_edges_nm
+from napari_slicegan.data.data_bars import header_lines, scanned_rows
+from napari_slicegan.data.formats import (
+    FORMATS,
+    check_expansion,
+    choose_signal,
+    format_of,
+    read_raw,
+)
+from napari_slicegan.data.pixel_sizes import (
+    Edges,
+    edges_beside,
+    pixel_edges_nm,
+)
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     SMALLEST_EDGE,
-    drop_alpha,
     has_channels,
+    without_alpha,
 )
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import MicrographSettings
+
+T = TypeVar("T")
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 NPY_START = b"\x93NUMPY"
-# Raised by the readers for damaged files, found by truncating and altering files.
+SLICE_ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".npy")
+ENDINGS = tuple(
+    dict.fromkeys([*SLICE_ENDINGS, *(e for f in FORMATS for e in f.endings), ".raw"])
+)
+"""Endings that the file dialogs offer."""
+WHITE_IS_ZERO, PALETTE = 0, 3  # TIFF 6.0, PhotometricInterpretation
+# TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
+ORIENTATIONS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+"""Orientation -> whether rows and columns change places, then flips of both axes."""
+# What the readers raise on damaged files, found by cutting and altering files.
 DAMAGE = (
     OSError,
     ValueError,
@@ -49,82 +86,177 @@ DAMAGE = (
     zlib.error,
     ParseError,
     Image.DecompressionBombError,
+    zipfile.BadZipFile,
 )
 
 
 @dataclass(frozen=True, eq=False)
-class ImageFile:
-    """Contents of an image file.
+class SourceImage:
+    """Values as a file or a layer holds them, and what is known about them.
 
     Attributes
     ----------
     values
-        ``[Y, X]``, ``[Y, X, 3]`` in colour, or a volume ``[Z, Y, X]``,
-        ``[Z, Y, X, 3]``; as stored, in the type of the file.
-    pixel_size_nm
-        Edge of a pixel in nanometres, None if the file does not contain it.
+        ``[Y, X]``, ``[Z, Y, X]``, or with colour channels at the end; in the type of
+        the source; possibly lazy.
+    name
+        For messages.
+    edges_nm
+        Pixel edges along X, Y and, where known, Z in nanometres; None if unknown.
+    size_source
+        Where the edges come from, in words.
+    scanned_rows
+        Rows of a micrograph above its data bar, if its header states them.
+    colours
+        Colour of each label, ``"#rrggbb"``, if there is a palette.
+    channels, datasets
+        Names to choose from, if there is more than one.
+    notes
+        What was chosen or converted while reading, a sentence each.
     path
-        Path of the file.
+        Of the file, if there is one.
+    is_arranged
+        Whether the axes are known to be as above; bare arrays may have others.
     """
 
-    values: NDArray[Any]
-    pixel_size_nm: float | None
-    path: Path
+    values: Any = field(repr=False)
+    name: str
+    edges_nm: Edges | None = None
+    size_source: str = ""
+    scanned_rows: int | None = None
+    colours: Mapping[int, str] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
+    is_arranged: bool = False
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Edge of a pixel in its plane, the shorter one if it is not square."""
+        return None if self.edges_nm is None else min(self.edges_nm[:2])
+
+    def with_header(self) -> SourceImage:
+        """Facts of the file's header, for values of a layer without a pixel size."""
+        if self.edges_nm is not None or self.path is None:
+            return self
+        try:
+            file = read_image(self.path)
+        except ValueError:
+            return self  # a format of another reader
+        is_same = np.shape(file.values) == np.shape(self.values)
+        return replace(
+            self,
+            edges_nm=file.edges_nm,
+            size_source=file.size_source,
+            scanned_rows=file.scanned_rows if is_same else None,
+            colours=self.colours or file.colours,
+        )
+
+    @property
+    def size(self) -> str:
+        """Number of pixels per axis, as text."""
+        return " x ".join(map(str, np.shape(self.values)[: 3 if self.is_volume else 2]))
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether there is a third spatial axis."""
+        return np.ndim(self.values) == (4 if has_channels(self.values) else 3)
 
 
-def read_image(path: str | Path, pixel_size_nm: float | None = None) -> ImageFile:
+def read_image(
+    path: str | Path, settings: MicrographSettings | None = None
+) -> SourceImage:
     """Read an image or a volume.
 
     Parameters
     ----------
     path
-        TIFF (several pages are a volume), NPY, PNG, JPEG or BMP.
-    pixel_size_nm
-        Replaces the pixel size of the file.
+        TIFF (several pages are a volume), NPY, PNG, JPEG, BMP, one of `FORMATS`, or a
+        folder of slices (a volume, in the order of the numbers in their names).
+    settings
+        Its dataset, channel and, for files without a header, shape and type are used.
 
     Raises
     ------
     ValueError
-        If the file is missing, damaged or no image.
+        If there is no such file, or it is damaged, or holds no image; one sentence
+        with the name of the file.
     """
     path = Path(path)
+    dataset = settings.dataset if settings else ""
+    channel = settings.channel if settings else "auto"
+    if path.is_dir():
+        return _read_folder(path, settings)
     start = _start_of(path)
     try:
-        stored, axes, edges_nm = _read(path, start)
+        if settings is not None and settings.raw_shape:
+            values = read_raw(path, settings.raw_shape, settings.raw_type)
+            image = _Stored(values, "ZYX"[-values.ndim :])
+        else:
+            image = _read(path, start, dataset)
     except UnidentifiedImageError as error:
         raise ValueError(
-            f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP or NPY), got a file "
-            "of another kind or a damaged one; choose an image file."
+            f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP, NPY ...), got a "
+            "file of another kind or a damaged one; choose an image file, or give "
+            "'Raw shape' and 'Raw type' if it holds plain values."
         ) from error
+    except _Refused as error:
+        raise ValueError(f"{path.name}: {error}") from error
     except DAMAGE as error:
-        reason = "its parts contradict each other"
-        if isinstance(
-            error, OSError | ValueError | EOFError | SyntaxError | zlib.error
-        ):
-            reason = " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
+        if isinstance(error, ValueError) and str(error).startswith(f"{path.name}: "):
+            raise
         raise ValueError(
             f"{path.name}: expected a complete image, got a damaged file or an unknown "
-            f"variant ({reason}); save it again as uncompressed TIFF or as PNG."
+            f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
         ) from error
-    values = _arranged(stored, axes, path.name)
-    if pixel_size_nm is None and edges_nm is not None:
-        is_volume = values.ndim == (4 if has_channels(values) else 3)
-        pixel_size_nm = common_edge_nm(
-            edges_nm if is_volume else edges_nm[:2], path.name
-        )
-    return ImageFile(values, pixel_size_nm, path)
+    image = _with_channel(image, channel, path.name)
+    if has_channels(image.values):
+        values, dropped = without_alpha(image.values)
+        image = replace(image, values=values, notes=(*image.notes, *dropped))
+    beside = header_lines(path)
+    source, edges = image.size_source, image.edges_nm
+    if edges is None:
+        source, edges = edges_beside(beside)
+    rows = image.scanned_rows
+    if rows is None and image.values.ndim == 2:
+        rows = scanned_rows(None, beside, len(image.values))
+    return SourceImage(
+        image.values,
+        path.name,
+        edges,
+        source,
+        rows,
+        image.colours,
+        image.channels,
+        image.datasets,
+        image.notes,
+        path,
+        bool(image.axes),
+    )
 
 
-# Values as stored; one letter per axis if the file names them; pixel edges in nm.
-Raw = tuple[NDArray[Any], str, tuple[float, ...] | None]
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """Values as stored; one letter per axis where the file names them."""
+
+    values: NDArray[Any]
+    axes: str = ""
+    edges_nm: Edges | None = None
+    size_source: str = ""
+    scanned_rows: int | None = None
+    colours: Mapping[int, str] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _Refused(ValueError):
+    """A sound file that is not what was expected; the sentence without its name."""
 
 
 def _start_of(path: Path) -> bytes:
-    """First bytes of an existing, non-empty file."""
-    if path.is_dir():
-        raise ValueError(
-            f"{path}: expected an image file, got a folder; choose a file in it."
-        )
+    """First bytes of a file that is there and not empty."""
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -141,29 +273,104 @@ def _start_of(path: Path) -> bytes:
     return start
 
 
-def _read(path: Path, start: bytes) -> Raw:
-    """Contents of a file: of a TIFF its first series, an image or a stack of pages."""
+def _reason(error: Exception) -> str:
+    """What a reader says, on one line; what Python says would help nobody."""
+    if isinstance(error, OSError | ValueError | EOFError | SyntaxError | zlib.error):
+        return " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
+    return "its parts contradict each other"
+
+
+def _read(path: Path, start: bytes, dataset: str) -> _Stored:
+    """Contents of a file, by its first bytes, else by the ending of its name."""
+    if start.startswith(TIFF_STARTS):
+        return _read_tiff(path)
     if start.startswith(NPY_START):
         # No pickled objects: reading them can execute code.
-        return np.load(path, allow_pickle=False), "", None
-    if not start.startswith(TIFF_STARTS):
-        with Image.open(path) as picture:
-            return _pixels(picture), "", None
+        return _Stored(np.load(path, allow_pickle=False))
+    known = format_of(path)
+    if known is not None:
+        signals = _from_library(lambda: known.signals(path))
+        chosen = choose_signal(signals, dataset, path.name)
+        names = tuple(signal.name for signal in signals)
+        notes: tuple[str, ...] = ()
+        if len(names) > 1:
+            others = ", ".join(n for n in names[:8] if n != chosen.name)
+            more = ", ..." if len(names) > 8 else ""
+            notes = (f"The dataset '{chosen.name}' is read (others: {others}{more}).",)
+        if chosen.dtype is not None:
+            size = path.stat().st_size
+            check_expansion(chosen.shape, chosen.dtype, size, path.name)
+        return _Stored(
+            _from_library(chosen.read),
+            chosen.axes,
+            chosen.edges_nm,
+            f"header of the {path.suffix} file" if chosen.edges_nm else "",
+            datasets=names if len(names) > 1 else (),
+            notes=notes,
+        )
+    with Image.open(path) as picture:
+        oriented = ImageOps.exif_transpose(picture)
+        notes = ()
+        if oriented.size != picture.size or picture.getexif().get(274, 1) != 1:
+            notes = ("The image is turned as its header (EXIF) says.",)
+        values, colours = _pixels(oriented)
+        axes = "YX" if values.ndim == 2 else "YXS"
+        return _Stored(values, axes, colours=colours, notes=notes)
+
+
+def _from_library(read: Callable[[], T]) -> T:
+    """What a reader returns; libraries raise exceptions of their own."""
+    try:
+        return read()
+    except (ValueError, OSError):
+        raise
+    except Exception as error:
+        raise ValueError(str(error)) from error
+
+
+def _read_tiff(path: Path) -> _Stored:
+    """First series of a TIFF: one image, or the pages that belong together."""
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
+        _check_pages(tiff)
         series = tiff.series[0]
-        edges = pixel_edges_nm(tiff)
+        check_expansion(series.shape, series.dtype, path.stat().st_size, path.name)
+        source, edges = pixel_edges_nm(tiff)
+        page = series.keyframe
+        orientation = page.tags.valueof("Orientation") or 1
+        turned = ORIENTATIONS.get(orientation)
         try:
             values, axes = series.asarray(), series.axes
         except ValueError as error:
             if "imagecodecs" not in str(error):
                 raise
-            # Pillow includes the codecs LZW, JPEG and CCITT.
-            with Image.open(path) as pages:
-                planes = [_pixels(page) for page in ImageSequence.Iterator(pages)]
-            values, axes = np.stack(planes), "QYX" + "S" * (planes[0].ndim - 2)
+            indices = [p.index for p in series.pages if p is not None]
+            stored = _read_pages(path, indices)
+            turned = None  # by Pillow
+        else:
+            stored = _Stored(values, axes)
+            if page.photometric == PALETTE and page.colormap is not None:
+                stored = _with_palette(stored, page.colormap >> 8)
+            elif page.photometric == WHITE_IS_ZERO and not _is_numpy_mask(page):
+                stored = _inverted(stored, page.bitspersample)
+        if turned is not None:
+            stored = _turned(stored, *turned)
+        if orientation > 4 and edges is not None:
+            edges = (edges[1], edges[0], *edges[2:])
+        rows = None
+        if stored.values.ndim == 2 and orientation == 1:
+            rows = scanned_rows(tiff, {}, len(stored.values))
     if any("invalid page offset" in fault for fault in faults):
         raise ValueError("pages are missing at its end")
-    return values, axes, edges
+    return replace(stored, edges_nm=edges, size_source=source, scanned_rows=rows)
+
+
+def _check_pages(tiff: tifffile.TiffFile) -> None:
+    """Refuse pages that follow each other in a circle."""
+    seen: set[int] = set()
+    for page in tiff.pages:
+        if page.offset in seen:
+            raise ValueError("its pages follow each other in a circle")
+        seen.add(page.offset)
 
 
 @contextmanager
@@ -182,42 +389,202 @@ def _tiff_faults() -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
-def _pixels(picture: Image.Image) -> NDArray[Any]:
-    """Gray values, labels or colours of a picture: ``[Y, X]`` or ``[Y, X, C]``."""
+def _read_pages(path: Path, indices: list[int]) -> _Stored:
+    """Pages by Pillow, which brings the codecs LZW, JPEG and CCITT with it.
+
+    Pillow inverts pages whose white is zero itself, except those of 16 bits.
+    """
+    planes: list[NDArray[Any]] = []
+    colours: dict[int, str] = {}
+    with Image.open(path) as pages:
+        for index in indices:
+            pages.seek(index)
+            plane, colours = _pixels(pages)
+            is_inverted = pages.tag_v2.get(262) == WHITE_IS_ZERO  # type: ignore[attr-defined]
+            if is_inverted and pages.mode.startswith("I;16"):
+                plane = np.iinfo(plane.dtype).max - plane
+            planes.append(plane)
+    if len(planes) == 1:
+        axes = "YX" if planes[0].ndim == 2 else "YXS"
+        return _Stored(planes[0], axes, colours=colours)
+    axes = "QYX" if planes[0].ndim == 2 else "QYXS"
+    return _Stored(np.stack(planes), axes, colours=colours)
+
+
+def _is_numpy_mask(page: tifffile.TiffPage) -> bool:
+    """Whether tifffile wrote truth values: its default is white for False."""
+    return page.bitspersample == 1 and page.software.startswith("tifffile")
+
+
+def _inverted(stored: _Stored, bits: int) -> _Stored:
+    """Values of a page whose white is zero, as every viewer shows them."""
+    values = stored.values
+    if values.dtype.kind == "b":
+        return replace(stored, values=~values)
+    if values.dtype.kind != "u":
+        return stored
+    top = values.dtype.type(2**bits - 1)
+    return replace(
+        stored, values=top - values, notes=("White is stored as 0: values inverted.",)
+    )
+
+
+def _turned(stored: _Stored, swap: bool, rows: bool, columns: bool) -> _Stored:
+    """Rows and columns as the orientation tag says."""
+    y, x = stored.axes.find("Y"), stored.axes.find("X")
+    if y < 0 or x < 0:
+        return stored
+    values = np.swapaxes(stored.values, y, x) if swap else stored.values
+    values = np.flip(values, tuple(axis for axis, f in ((y, rows), (x, columns)) if f))
+    notes = (*stored.notes, "The image is turned as its orientation tag says.")
+    return replace(stored, values=values, notes=notes)
+
+
+def _pixels(picture: Image.Image) -> tuple[NDArray[Any], dict[int, str]]:
+    """Gray values, labels or colours, ``[Y, X]`` or ``[Y, X, C]``; label colours."""
     if picture.mode == "P":
-        # Labels if the palette marks few phases by colours, else the colours.
-        colours, index = np.asarray(picture.convert("RGB")), np.asarray(picture)
-        is_gray = (colours == colours[..., :1]).all()
-        return colours if is_gray or len(np.unique(index)) > MAX_PHASES else index
+        index = np.asarray(picture)
+        table = np.asarray(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        coloured = _with_palette(_Stored(index, "YX"), table.T)
+        return coloured.values, dict(coloured.colours)
     if picture.mode == "PA":
-        return np.asarray(picture.convert("RGBA"))
+        return np.asarray(picture.convert("RGBA")), {}
     if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(picture.convert("RGB")), {}
     values = np.asarray(picture)
-    # Gray with alpha as RGBA, so that one rule drops the alpha channel.
-    return values[..., (0, 0, 0, 1)] if picture.mode in ("LA", "La") else values
+    # Gray with alpha: as RGBA, so that one rule drops the alpha channel.
+    return (
+        (values[..., (0, 0, 0, 1)], {})
+        if picture.mode in ("LA", "La")
+        else (values, {})
+    )
 
 
-def _arranged(values: NDArray[Any], axes: str, name: str) -> NDArray[Any]:
-    """Values as ``[(Z,) Y, X(, 3)]``."""
-    if axes and len(axes) == values.ndim:
-        kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
-        values = values.reshape([values.shape[i] for i in kept])
-        axes = "".join(axes[i] for i in kept)
-        # Some programs label the planes of a stack as channels.
-        if "Z" not in axes and values.shape[axes.find("C")] >= SMALLEST_EDGE:
-            axes = axes.replace("C", "Z")
-        channels = [i for i, axis in enumerate(axes) if axis in "SC"]
-        if channels:
-            at, n = channels[0], values.shape[channels[0]]
-            if len(channels) > 1 or n not in (2, 3, 4) or axes[at] + str(n) == "C2":
-                shape = " x ".join(map(str, values.shape))
-                raise ValueError(
-                    f"{name}: expected one value or three colour channels per pixel, "
-                    f"got {shape} values with the axes {axes}; save one channel, or "
-                    "RGB."
-                )
-            values = np.moveaxis(values, at, -1)
-            if n == 2:
-                values = values[..., (0, 0, 0, 1)]
-    return drop_alpha(values, name)
+def _with_palette(stored: _Stored, table: NDArray[Any]) -> _Stored:
+    """Labels with their colours if few colours mark phases, else the colours.
+
+    Parameters
+    ----------
+    stored
+        Indices into the palette.
+    table
+        ``[3, N]``, 0 to 255.
+    """
+    index, table = stored.values, np.asarray(table, np.uint8).T
+    if index.dtype.kind == "b":
+        index = index.astype(np.uint8)
+    used = np.unique(index)
+    if used.max(initial=0) >= len(table):
+        raise ValueError("its palette is shorter than its indices")
+    is_gray = (table[used] == table[used][:, :1]).all()
+    if is_gray or len(used) > MAX_PHASES:
+        return replace(stored, values=table[index], axes=f"{stored.axes}S")
+    colours = {int(n): "#" + bytes(table[n]).hex() for n in used}
+    return replace(stored, values=index, colours=colours)
+
+
+def _with_channel(image: _Stored, channel: str, name: str) -> _Stored:
+    """Values as ``[(Z,) Y, X(, C)]``, C being 3 or 4."""
+    values, axes = image.values, image.axes
+    if not axes or len(axes) != values.ndim:
+        return image
+    kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
+    values = values.reshape([values.shape[i] for i in kept])
+    axes = "".join(axes[i] for i in kept)
+    # Programs that do not know better call the planes of a stack channels.
+    if (
+        "Z" not in axes
+        and "C" in axes
+        and values.shape[axes.find("C")] >= SMALLEST_EDGE
+    ):
+        axes = axes.replace("C", "Z")
+    places = [i for i, axis in enumerate(axes) if axis in "SC"]
+    if not places:
+        if channel.isdigit() and values.ndim == 3:
+            return _one_plane(image, values, channel, name)
+        return replace(image, values=values)
+    if len(places) > 1:
+        shape = " x ".join(map(str, values.shape))
+        raise ValueError(
+            f"{name}: expected one axis of channels, got {shape} values with the axes "
+            f"{axes}; save one channel, or RGB."
+        )
+    values = np.moveaxis(values, places[0], -1)
+    n = values.shape[-1]
+    is_colour = n in (3, 4) and axes[places[0]] == "S"
+    if n == 2 and axes[places[0]] == "S":
+        # Gray with alpha.
+        return replace(image, values=values[..., (0, 0, 0, 1)])
+    if is_colour or (n == 3 and not channel.isdigit()):
+        return replace(image, values=values)
+    number = int(channel) if channel.isdigit() else 1
+    if not 1 <= number <= n:
+        raise ValueError(
+            f"{name}: expected a channel from 1 to {n}, got {number}; correct "
+            "'Channel'."
+        )
+    note = f"Channel {number} of {n} is read."
+    names = tuple(str(i + 1) for i in range(n))
+    return replace(
+        image,
+        values=values[..., number - 1],
+        channels=names,
+        notes=(*image.notes, note),
+    )
+
+
+def _one_plane(
+    image: _Stored, values: NDArray[Any], channel: str, name: str
+) -> _Stored:
+    """One page of several: of detectors that were stored as pages."""
+    number = int(channel)
+    if not 1 <= number <= len(values):
+        raise ValueError(
+            f"{name}: expected a page from 1 to {len(values)}, got {number}; correct "
+            "'Channel'."
+        )
+    note = f"Page {number} of {len(values)} is read."
+    return replace(image, values=values[number - 1], notes=(*image.notes, note))
+
+
+def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceImage:
+    """Slices of a volume, in the order of the numbers in their names."""
+    paths = sorted(
+        (
+            p
+            for p in folder.iterdir()
+            if p.suffix.lower() in SLICE_ENDINGS and not p.name.startswith(".")
+        ),
+        key=_natural,
+    )
+    if len(paths) < 2:
+        raise ValueError(
+            f"{folder}: expected an image file or a folder of slices, got a folder "
+            f"with {len(paths)} images; choose a file in it."
+        )
+    slices = [read_image(path, settings) for path in paths]
+    first = slices[0]
+    for image in slices:
+        if np.shape(image.values) != np.shape(first.values):
+            raise ValueError(
+                f"{folder.name}: expected slices of one size, got "
+                f"{' x '.join(map(str, np.shape(first.values)))} ({first.name}) and "
+                f"{' x '.join(map(str, np.shape(image.values)))} ({image.name}); move "
+                "the other images elsewhere, or name the files instead of the folder."
+            )
+    note = f"{len(slices)} slices are read as a volume, {paths[0].name} first."
+    return replace(
+        first,
+        values=np.stack([image.values for image in slices]),
+        name=folder.name,
+        scanned_rows=None,
+        notes=(note, *first.notes),
+        path=folder,
+        is_arranged=True,
+    )
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts ``slice_9`` before ``slice_10``."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts]

@@ -1,12 +1,14 @@
 """An image of a material: pixel values, what they mean, and the pixel size.
 
-A `Micrograph` is checked when it is created: its values are finite, vary and are of a
-known kind.
+A `Micrograph` is checked when it is made, so every part behind it can rely on
+finite, varying values of a known kind.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,26 +17,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
-from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.data_bars import Crop, find_data_bar
+from napari_slicegan.data.image_files import SourceImage, read_image
+from napari_slicegan.data.interpretation import (
+    KindChoice,
+    interpret,
+    luminance,
+)
 from napari_slicegan.data.line_moments import Line, levelled
+from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE, Edges
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
-    KindChoice,
-    as_kind,
     distinct_values,
     has_channels,
     interpolated,
     nearest,
-    plain_array,
 )
-from napari_slicegan.data.segmentation import denoise, segment
+from napari_slicegan.data.segmentation import clean, denoise, segment
+
+MOST_STRETCHED = 100
+"""Larger ratios of pixel edges are faults of a header."""
+METHODS = {
+    "otsu": "Otsu's threshold",
+    "multi-otsu": "multi-Otsu thresholds",
+    "thresholds": "the given thresholds",
+    "local": "the mean of the surroundings",
+    "classifier": "the pixel classifier",
+}
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """How an image was read.
+
+    Attributes
+    ----------
+    reason
+        Why its values are taken for the kind that they have.
+    size_source
+        Where the pixel size comes from; empty if it is unknown.
+    colours
+        Phase label -> ``"#rrggbb"`` where the source has colours.
+    crop
+        Rows and columns of the source that are used; None for all.
+    suggested
+        Rows and columns without data bar or empty border; None if there is none.
+    notes
+        What was chosen, cropped or converted, a sentence each.
+    warnings
+        What is probably wrong and how to mend it, a sentence each.
+    """
+
+    reason: str = ""
+    size_source: str = ""
+    colours: Mapping[int, str] = field(default_factory=dict)
+    crop: Crop | None = None
+    suggested: Crop | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Micrograph:
     """A 2-D image, or a volume as a source of slices.
 
-    Make one with `from_array` or `open`, which check the values.
+    Make one with `from_array`, `of` or `open`, which check the values.
 
     Attributes
     ----------
@@ -45,13 +92,19 @@ class Micrograph:
     pixel_size_nm
         Edge of a pixel in nanometres, None if unknown.
     name
-        Source of the image, for messages.
+        Where the image comes from, for messages.
+    z_step
+        Distance of neighbouring planes of a volume, in pixels.
+    facts
+        How it was read.
     """
 
     values: NDArray[Any]
     kind: Kind
     pixel_size_nm: float | None = None
     name: str = "micrograph"
+    z_step: float = 1.0
+    facts: ImageFacts = ImageFacts()
 
     @classmethod
     def from_array(
@@ -61,16 +114,15 @@ class Micrograph:
         pixel_size_nm: float | None = None,
         name: str = "micrograph",
     ) -> Micrograph:
-        """Check an array and determine the kind of its values.
+        """Check an array and find out what its values mean; see `interpret`.
 
         Parameters
         ----------
         values
-            Bool, integer or floating point; shapes as in the attribute. Three or
-            four values along the last axis are colour channels.
+            Bool, integer or floating point; shapes as in the attribute, or with the
+            channels first.
         kind
-            ``"auto"``: channels are colour; bools, and integers with at most 16
-            distinct values, are phases; anything else is grayscale.
+            What the values mean; ``"auto"`` decides from the values.
         pixel_size_nm
             Edge of a pixel in nanometres.
         name
@@ -79,49 +131,107 @@ class Micrograph:
         Raises
         ------
         ValueError
-            If the values cannot be trained on.
+            If the values cannot be trained on: what was expected, what came, what
+            to do.
         """
-        if pixel_size_nm is not None and not 0 < pixel_size_nm < np.inf:
+        if pixel_size_nm is not None and not 0 < pixel_size_nm < math.inf:
             raise ValueError(
                 f"{name}: the pixel size is a positive number of nanometres, got "
                 f"{pixel_size_nm}; correct it or leave it out."
             )
-        array, found = as_kind(plain_array(values, name), kind, name)
-        return cls(array, found, pixel_size_nm, name)
+        found = interpret(values, kind, name=name)
+        facts = ImageFacts(found.reason, colours=found.colours, notes=found.notes)
+        return cls(found.values, found.kind, pixel_size_nm, name, facts=facts)
 
     @classmethod
     def open(
         cls, path: str | Path, settings: MicrographSettings = MicrographSettings()
     ) -> Micrograph:
-        """Read a file and prepare it with the settings; see `prepared`.
+        """Read a file, then prepare it as the settings say; see `of`.
 
         Raises
         ------
         ValueError
             If the file cannot be read, or its values cannot be trained on.
         """
-        file = read_image(path, settings.pixel_size_nm)
-        return cls.from_values(
-            file.values, settings, file.pixel_size_nm, file.path.name
-        )
+        return cls.of(read_image(path, settings), settings)
 
     @classmethod
-    def from_values(
-        cls,
-        values: NDArray[Any],
-        settings: MicrographSettings,
-        pixel_size_nm: float | None = None,
-        name: str = "micrograph",
+    def of(
+        cls, source: SourceImage, settings: MicrographSettings = MicrographSettings()
     ) -> Micrograph:
-        """As `open`, for the values of a file that are in memory already."""
-        if settings.crop is not None:
-            # Before the values are checked: the rest may be a data bar.
-            values = _cropped(values, settings.crop, name)
-        loaded = cls.from_array(values, _kind_to_read(settings), pixel_size_nm, name)
-        return loaded.prepared(settings.model_copy(update={"crop": None}))
+        """Crop the values of a file or a layer, interpret them and prepare them.
+
+        Raises
+        ------
+        ValueError
+            If the values cannot be trained on, or a setting does not fit them.
+        """
+        # Before the values are judged: what is cropped away may be a data bar.
+        values, cropped = _cropped_source(source, settings)
+        found = interpret(
+            values,
+            _kind_to_read(settings),
+            settings.channel,
+            source.name,
+            source.colours,
+            source.is_arranged,
+        )
+        edges, size_source = _edges(source, settings)
+        facts = replace(
+            cropped,
+            reason=found.reason,
+            size_source=size_source,
+            colours=found.colours,
+            notes=(*source.notes, *cropped.notes, *found.notes),
+        )
+        image = cls(found.values, found.kind, None, source.name, facts=facts)
+        if edges is not None:
+            image = image._with_edges(edges)
+        return image.prepared(settings.model_copy(update={"crop": None}))
+
+    def _with_edges(self, edges: Edges) -> Micrograph:
+        """Square pixels of a known size; planes at their distance."""
+        x, y = edges[:2]
+        z_step = 1.0
+        fine = min(x, y)
+        longest = max(edges) if self.is_volume else max(x, y)
+        if longest > MOST_STRETCHED * fine:
+            text = " x ".join(f"{edge:.4g}" for edge in edges)
+            raise ValueError(
+                f"{self.name}: expected pixel edges that differ by a factor of at most "
+                f"{MOST_STRETCHED}, got {text} nm (X x Y x Z); set 'Pixel size (nm)' "
+                "and 'Plane distance (nm)'."
+            )
+        image = self
+        if not math.isclose(x, y, rel_tol=SIZE_TOLERANCE):
+            rows, columns = self.planes("z").shape[1:3]
+            shape = (round(rows * y / fine), round(columns * x / fine))
+            image = self._resampled((*self.values.shape[: self._first_row], *shape))
+            image = image.noting(
+                f"Pixels of {x:.4g} x {y:.4g} nm (X x Y) are resampled to squares of "
+                f"{fine:.4g} nm."
+            )
+        if len(edges) > 2 and self.is_volume:
+            step = edges[2] / fine
+            z_step = 1.0 if math.isclose(step, 1, rel_tol=SIZE_TOLERANCE) else step
+        return replace(image, pixel_size_nm=fine, z_step=z_step)
+
+    def cubic(self) -> Micrograph:
+        """Volume whose planes are as far apart as its pixels, resampled if need be."""
+        if self.z_step == 1 or not self.is_volume:
+            return self
+        n = len(self.values)
+        planes = max(1, round(n * self.z_step))
+        rows_columns = self.values.shape[1:3]
+        cubic = replace(self._resampled((planes, *rows_columns)), z_step=1.0)
+        return cubic.noting(
+            f"The planes are {self.z_step:.3g} pixels apart: {n} planes are resampled "
+            f"to {planes} for cubic voxels."
+        )
 
     def prepared(self, settings: MicrographSettings) -> Micrograph:
-        """Crop, level, denoise, segment and rescale, in this order.
+        """Crop, level, denoise, segment, clean and rescale, in this order.
 
         Raises
         ------
@@ -130,13 +240,15 @@ class Micrograph:
         """
         image = self
         if settings.pixel_size_nm is not None:
-            image = replace(image, pixel_size_nm=settings.pixel_size_nm)
+            facts = replace(image.facts, size_source="as given")
+            image = replace(image, pixel_size_nm=settings.pixel_size_nm, facts=facts)
         if settings.crop is not None:
-            image = image.crop(settings.crop[:2], settings.crop[2:])
+            image = image.crop(*_as_crop(settings.crop, image.values, image.name))
         kind = _kind_to_read(settings)
-        if settings.segmentation != "none" and image.kind == "phases":
-            kind = "grayscale"
-        if kind not in ("auto", image.kind):
+        if kind == "grayscale" and image.kind == "colour":
+            gray = luminance(image.values)
+            image = replace(image, values=gray, kind="grayscale")
+        elif kind not in ("auto", "objects", image.kind):
             image = image.with_values(image.values, kind)
         if settings.destripe != "none":
             image = image.levelled(settings.destripe)
@@ -144,29 +256,65 @@ class Micrograph:
             image = image.denoised(settings.denoise, settings.denoise_radius)
         if settings.segmentation != "none":
             image = image.segmented(settings)
+        if settings.smallest_object or settings.smallest_hole:
+            image = image.cleaned(settings.smallest_object, settings.smallest_hole)
         if settings.rescale != 1:
             image = image.rescaled(settings.rescale)
         return image
 
     def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
         """Same pixel size and name with other values, checked as in `from_array`."""
-        return Micrograph.from_array(values, kind, self.pixel_size_nm, self.name)
+        found = interpret(values, kind, name=self.name)
+        facts = replace(self.facts, reason=found.reason)
+        return replace(self, values=found.values, kind=found.kind, facts=facts)
+
+    def noting(self, note: str) -> Micrograph:
+        """With one more note about how it was read."""
+        facts = replace(self.facts, notes=(*self.facts.notes, note))
+        return replace(self, facts=facts)
 
     def levelled(self, line: Line) -> Micrograph:
-        """Gray values without the drift from line to line; see `line_moments`."""
+        """Gray values without the drift from line to line; see `levelled`."""
         self._require("grayscale", "choose the kind 'grayscale' or do not level lines")
-        return self.with_values(levelled(self.values, line), "grayscale")
+        return self.with_values(levelled(self.values, line), self.kind)
 
     def denoised(self, method: str, radius: float) -> Micrograph:
-        """Gray values after a "median" or "gaussian" filter; radius in pixels."""
+        """Gray values after a median or Gaussian filter.
+
+        Parameters
+        ----------
+        method
+            ``"median"`` or ``"gaussian"``.
+        radius
+            Radius of the median, or sigma of the Gaussian, in pixels.
+        """
         self._require("grayscale", "choose the kind 'grayscale' or do not denoise")
-        return self.with_values(denoise(self.values, method, radius), "grayscale")
+        return self.with_values(denoise(self.values, method, radius), self.kind)
 
     def segmented(self, settings: MicrographSettings) -> Micrograph:
-        """Phases 0, 1, ... by rising gray value; see `segmentation.segment`."""
-        if self.kind == "colour":
-            self._require("grayscale", "convert the file to grayscale before")
-        return self.with_values(segment(self.values, settings, self.name), "phases")
+        """Phases 0, 1, ... by rising gray value, or as the classifier was taught.
+
+        Raises
+        ------
+        ValueError
+            If the settings do not fit the image.
+        """
+        self._require("grayscale", "choose the kind 'grayscale'")
+        phases = segment(self.values, settings, self.name)
+        image = self.with_values(phases, "phases")
+        reason = f"segmented by {METHODS[settings.segmentation]}"
+        return replace(image, facts=replace(self.facts, reason=reason, colours={}))
+
+    def cleaned(self, smallest_object: int, smallest_hole: int) -> Micrograph:
+        """Phases without small areas; see `segmentation.clean`."""
+        self._require("phases", "choose a segmentation, or do not clean")
+        values, n_changed = clean(self.values, smallest_object, smallest_hole)
+        image = self.with_values(values, "phases")
+        image = replace(image, facts=self.facts)
+        return image.noting(
+            f"Small areas are removed: {n_changed / values.size:.2%} of the pixels "
+            "changed their phase."
+        )
 
     def rescaled(self, factor: float) -> Micrograph:
         """Other number of pixels per axis.
@@ -181,17 +329,58 @@ class Micrograph:
         """
         spatial = self.values.ndim - (1 if self.kind == "colour" else 0)
         shape = tuple(max(1, round(n * factor)) for n in self.values.shape[:spatial])
-        if self.kind == "phases":
-            values = nearest(self.values, shape)
-        else:
-            values = interpolated(self.values, shape)
         size = None if self.pixel_size_nm is None else self.pixel_size_nm / factor
-        return Micrograph.from_array(values, self.kind, size, self.name)
+        return replace(self._resampled(shape), pixel_size_nm=size)
+
+    def _resampled(self, shape: tuple[int, ...]) -> Micrograph:
+        """Values at the positions of another number of pixels."""
+        resample = nearest if self.kind == "phases" else interpolated
+        return replace(self, values=resample(self.values, shape))
+
+    def summary(self) -> list[str]:
+        """What was understood: size, pixel size, kind, phases, notes and warnings.
+
+        Returns
+        -------
+        Lines of text, the same in the window, in the terminal and in scripts.
+        """
+        return list(self._summary_lines())
+
+    def _summary_lines(self) -> Iterator[str]:
+        shape = self.values.shape[: -1 if self.kind == "colour" else None]
+        size = " x ".join(map(str, shape))
+        unit = "voxels" if self.is_volume else "pixels"
+        edge = "pixel size unknown"
+        if self.pixel_size_nm is not None:
+            source = f" ({self.facts.size_source})" if self.facts.size_source else ""
+            edge = f"pixel size {length_text(self.pixel_size_nm)}{source}"
+        if self.z_step != 1:
+            edge += f", planes {self.z_step:.3g} pixels apart"
+        yield f"{self.name}: {size} {unit}, {edge}"
+        reason = f" ({self.facts.reason})" if self.facts.reason else ""
+        if self.kind == "phases":
+            yield f"  {len(self.labels)} phases{reason}:"
+            for label, fraction in self.phase_fractions().items():
+                colour = self.facts.colours.get(label, "")
+                yield f"    {label:>5} {colour:8}{fraction:7.2%}"
+        else:
+            low, high = self.values.min(), self.values.max()
+            what = "gray values" if self.kind == "grayscale" else "colours"
+            yield f"  {what} {low:g} to {high:g}, {self.values.dtype}{reason}"
+        for note in self.facts.notes:
+            yield f"  {note}"
+        for warning in self.facts.warnings:
+            yield f"  Warning: {warning}"
 
     @property
     def is_volume(self) -> bool:
         """Whether the image is a stack of slices."""
         return self.values.ndim == (4 if self.kind == "colour" else 3)
+
+    @property
+    def _first_row(self) -> int:
+        """Axis of the rows."""
+        return 1 if self.is_volume else 0
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
@@ -206,7 +395,7 @@ class Micrograph:
         return tuple(int(n) for n in distinct_values(self.values, MAX_PHASES) or ())
 
     def phase_fractions(self) -> dict[int, float]:
-        """Fraction of the pixels of each phase, by its label."""
+        """Share of the pixels of each phase, by its label."""
         return {label: float((self.values == label).mean()) for label in self.labels}
 
     def crop(self, rows: tuple[int, int], columns: tuple[int, int]) -> Micrograph:
@@ -215,16 +404,17 @@ class Micrograph:
         Parameters
         ----------
         rows, columns
-            First one, and one after the last.
+            First one and the one after the last.
         """
         values = _cropped(self.values, (*rows, *columns), self.name)
-        return self.with_values(values, self.kind)
+        image = self.with_values(values, self.kind)
+        return replace(image, facts=self.facts)
 
     def planes(self, axis: Axis) -> NDArray[Any]:
         """All planes of a volume seen along an axis: ``[N, rows, columns(, 3)]``.
 
         Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
-        A 2-D image is its own only plane, for every axis.
+        Of a 2-D image: the one plane it is, whatever the axis.
         """
         if not self.is_volume:
             return self.values[np.newaxis]
@@ -255,9 +445,127 @@ class Micrograph:
             )
 
 
+def length_text(nm: float) -> str:
+    """A length with the unit that keeps the number short."""
+    for unit, factor in (("nm", 1.0), ("µm", 1e3), ("mm", 1e6)):
+        if nm < 1000 * factor or unit == "mm":
+            return f"{nm / factor:.4g} {unit}"
+    raise AssertionError
+
+
 def _kind_to_read(settings: MicrographSettings) -> KindChoice:
     """Kind of the values in the file; 'phases' may be what segmentation makes."""
-    return settings.kind if settings.segmentation == "none" else "auto"
+    return settings.kind if settings.segmentation == "none" else "grayscale"
+
+
+def _edges(
+    source: SourceImage, settings: MicrographSettings
+) -> tuple[Edges | None, str]:
+    """Pixel edges along X, Y and Z, and where they come from.
+
+    A given pixel size counts for X and Y. The planes keep the distance that the header
+    gives them, in pixels, unless that is given too.
+    """
+    edges, where = source.edges_nm, source.size_source
+    if settings.pixel_size_nm is not None:
+        given = settings.pixel_size_nm
+        step = edges[2] / edges[0] if edges is not None and len(edges) > 2 else 1.0
+        edges, where = (given, given, given * step), "as given"
+    if settings.z_step_nm is not None and edges is not None:
+        edges = (*edges[:2], settings.z_step_nm)
+    return edges, where
+
+
+def _cropped_source(
+    source: SourceImage, settings: MicrographSettings
+) -> tuple[NDArray[Any], ImageFacts]:
+    """The part to use; notes on what was cropped, warnings on what was not."""
+    values = source.values
+    if settings.crop is not None and settings.crop != "auto":
+        crop = settings.crop
+        return np.asarray(_cropped(values, crop, source.name)), ImageFacts(crop=crop)
+    values = np.asarray(values)
+    crop_found, why = usable_part(values, source.scanned_rows)
+    if crop_found is None:
+        return values, ImageFacts()
+    top, bottom, left, right = crop_found
+    where = f"rows {top} to {bottom} and columns {left} to {right}"
+    if settings.crop == "auto":
+        used = f"Only {where} are used: {why}."
+        facts = ImageFacts(crop=crop_found, notes=(used,))
+        return _cropped(values, crop_found, source.name), facts
+    text = " ".join(map(str, crop_found))
+    warning = f"{why}; crop to {where} ('Crop' auto, or {text})."
+    return values, ImageFacts(suggested=crop_found, warnings=(warning,))
+
+
+def usable_part(
+    values: NDArray[Any], scanned_rows: int | None = None
+) -> tuple[Crop | None, str]:
+    """Rows and columns without data bar and without a border of NaN.
+
+    Parameters
+    ----------
+    values
+        Of an image; volumes are used as they are.
+    scanned_rows
+        Rows above the data bar if the header states them.
+
+    Returns
+    -------
+    The crop, and why the rest is left out; ``(None, "")`` if all of it is usable.
+    """
+    if has_channels(values) and values.ndim == 3:
+        values = luminance(values[..., :3])
+    if values.ndim != 2 or values.dtype.kind not in "uif":
+        return None, ""
+    rows, columns = values.shape
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        crop = _finite_part(np.isfinite(values))
+        return (crop, "There is a border without values (NaN)") if crop else (None, "")
+    if scanned_rows is not None and scanned_rows < rows:
+        why = f"The header states {scanned_rows} scanned rows; below is a data bar"
+        return (0, scanned_rows, 0, columns), why
+    if distinct_values(values, MAX_PHASES) is None:
+        bar = find_data_bar(values)
+        if bar is not None:
+            return bar, "There seems to be a data bar at an edge"
+    return None, ""
+
+
+def _finite_part(finite: NDArray[np.bool_]) -> Crop | None:
+    """What remains when edges with missing values are cut off; None if too little."""
+    top, bottom, left, right = 0, finite.shape[0], 0, finite.shape[1]
+    while bottom - top > 1 and right - left > 1:
+        part = finite[top:bottom, left:right]
+        if part.all():
+            is_much = part.size >= finite.size / 4
+            return (top, bottom, left, right) if is_much else None
+        missing = {
+            "top": 1 - part[0].mean(),
+            "bottom": 1 - part[-1].mean(),
+            "left": 1 - part[:, 0].mean(),
+            "right": 1 - part[:, -1].mean(),
+        }
+        worst = max(missing, key=lambda edge: missing[edge])
+        if missing[worst] == 0:
+            return None  # a gap inside
+        top += worst == "top"
+        bottom -= worst == "bottom"
+        left += worst == "left"
+        right -= worst == "right"
+    return None
+
+
+def _as_crop(
+    crop: Crop | str, values: NDArray[Any], name: str
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns of a crop setting."""
+    if isinstance(crop, str):
+        found, _ = usable_part(values)
+        rows, columns = values.shape[:2]
+        crop = found or (0, rows, 0, columns)
+    return crop[:2], crop[2:]
 
 
 def _cropped(

@@ -1,13 +1,15 @@
 """Pixel sizes from the headers of TIFF files.
 
 Microscopes and programs write them in different places; the first of OME, ImageJ,
-Zeiss, FEI and the plain resolution tags that has one counts.
+Zeiss, FEI, TESCAN and the plain resolution tags that has one counts. JEOL and Hitachi
+write a text file beside the image.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -32,6 +34,7 @@ NM_PER_UNIT = {
     "cm": 1e7,
     "m": 1e9,
     "inch": 2.54e7,
+    "inches": 2.54e7,
 }
 SIZE_TOLERANCE = 0.01  # edges further apart than 1 % differ
 # Resolutions in dots per inch that programs write without knowing the scale.
@@ -43,13 +46,62 @@ COARSEST_PIXEL_NM = 1e6
 Edges = tuple[float, ...]
 
 
-def pixel_edges_nm(tiff: tifffile.TiffFile) -> Edges | None:
-    """Edges of a pixel along X, Y and (if known) Z in nanometres; None if unknown."""
-    for read in READERS:
+def pixel_edges_nm(tiff: tifffile.TiffFile) -> tuple[str, Edges | None]:
+    """Edges of a pixel along X and Y, and where known Z, in nanometres.
+
+    Returns
+    -------
+    The header that has them, in words, and the edges; ``("", None)`` if none has.
+    """
+    for source, read in READERS.items():
         edges = read(tiff)
         if edges and all(0 < edge < math.inf for edge in edges):
-            return edges
-    return None
+            return source, edges
+    return "", None
+
+
+def edges_beside(facts: Mapping[str, str]) -> tuple[str, Edges | None]:
+    """As `pixel_edges_nm`, from the text file beside an image.
+
+    Parameters
+    ----------
+    facts
+        Lines of the file, see `data_bars.header_lines`.
+    """
+    source, edges = "", None
+    marker = re.fullmatch(r"([\d.]+)\s*(\S+)", facts.get("SM_MICRON_MARKER", ""))
+    bar = re.fullmatch(r"[\d.]+", facts.get("SM_MICRON_BAR", ""))
+    if marker and bar and float(bar[0]) > 0:
+        # JEOL: length of the scale bar, in pixels and in units.
+        source = "JEOL text file"
+        length = float(marker[1]) / float(bar[0])
+        edges = edges_in_nm([(length, marker[2])] * 2)
+    elif "PixelSize" in facts:
+        # Hitachi: nanometres.
+        source = "Hitachi text file"
+        edges = edges_in_nm([(_number(facts["PixelSize"]), "nm")] * 2)
+    elif "PixelSizeX" in facts:
+        source = "TESCAN header file"
+        sizes = [facts["PixelSizeX"], facts.get("PixelSizeY", facts["PixelSizeX"])]
+        edges = edges_in_nm([(_number(size), "m") for size in sizes])
+    if edges and all(0 < edge < math.inf for edge in edges):
+        return source, edges
+    return "", None
+
+
+def _number(text: str) -> float:
+    """NaN for text that is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _nm_per(unit: Any) -> float | None:
+    """Nanometres per unit; None for pixels and for what is not known."""
+    text = str(unit).strip().strip("\0").lower()
+    # The Greek letter is often written instead of the micro sign.
+    return NM_PER_UNIT.get(text.replace("\N{GREEK SMALL LETTER MU}", "µ"))
 
 
 def common_edge_nm(edges: Edges, name: str) -> float:
@@ -70,13 +122,11 @@ def common_edge_nm(edges: Edges, name: str) -> float:
     )
 
 
-def _in_nm(lengths: list[tuple[Any, Any]]) -> Edges | None:
-    """Lengths with their units in nanometres; None if a unit is unknown, or pixels."""
+def edges_in_nm(lengths: list[tuple[Any, Any]]) -> Edges | None:
+    """Lengths with their units in nanometres; None if a unit is not known."""
     edges = []
     for length, unit in lengths:
-        text = str(unit).strip().strip("\0").lower()
-        # The Greek letter is often written instead of the micro sign.
-        factor = NM_PER_UNIT.get(text.replace("\N{GREEK SMALL LETTER MU}", "µ"))
+        factor = _nm_per(unit)
         if factor is None:
             return None
         edges.append(float(length) * factor)
@@ -95,7 +145,7 @@ def _ome(tiff: tifffile.TiffFile) -> Edges | None:
         for axis in "XYZ"
         if f"PhysicalSize{axis}" in facts
     ]
-    return _in_nm(lengths) if len(lengths) > 1 else None
+    return edges_in_nm(lengths) if len(lengths) > 1 else None
 
 
 def _imagej(tiff: tifffile.TiffFile) -> Edges | None:
@@ -105,10 +155,12 @@ def _imagej(tiff: tifffile.TiffFile) -> Edges | None:
     if not facts or resolution is None:
         return None
     unit = facts.get("unit", "pixel")
+    if str(unit).strip().lower() in ("inch", "inches") and _is_printing(resolution[0]):
+        return None
     lengths = [1 / resolution[0], 1 / resolution[1]]
     if "spacing" in facts:
         lengths.append(abs(float(facts["spacing"])))
-    return _in_nm([(length, unit) for length in lengths])
+    return edges_in_nm([(length, unit) for length in lengths])
 
 
 def _zeiss(tiff: tifffile.TiffFile) -> Edges | None:
@@ -117,7 +169,7 @@ def _zeiss(tiff: tifffile.TiffFile) -> Edges | None:
     for key in ("ap_image_pixel_size", "ap_pixel_size"):
         if len(facts.get(key, ())) == 3:
             _, length, unit = facts[key]
-            return _in_nm([(length, unit)] * 2)
+            return edges_in_nm([(length, unit)] * 2)
     return None
 
 
@@ -127,7 +179,7 @@ def _fei(tiff: tifffile.TiffFile) -> Edges | None:
     for group in ("Scan", "EScan"):
         scan = facts.get(group, {})
         if "PixelWidth" in scan and "PixelHeight" in scan:
-            return _in_nm([(scan["PixelWidth"], "m"), (scan["PixelHeight"], "m")])
+            return edges_in_nm([(scan["PixelWidth"], "m"), (scan["PixelHeight"], "m")])
     return None
 
 
@@ -137,11 +189,36 @@ def _plain(tiff: tifffile.TiffFile) -> Edges | None:
     resolution = _resolution(tiff)
     if unit != CENTIMETRE or resolution is None:
         return None
-    dpi = resolution[0] * 2.54
-    if any(math.isclose(dpi, printing, rel_tol=0.01) for printing in PRINTING_DPI):
+    if _is_printing(resolution[0] * 2.54):
         return None
-    edges = _in_nm([(1 / resolution[0], "cm"), (1 / resolution[1], "cm")])
+    edges = edges_in_nm([(1 / resolution[0], "cm"), (1 / resolution[1], "cm")])
     return edges if edges and max(edges) <= COARSEST_PIXEL_NM else None
+
+
+def _is_printing(dpi: float) -> bool:
+    """Whether a resolution is that of a printer or scanner, not of a microscope."""
+    return any(math.isclose(dpi, printing, rel_tol=0.01) for printing in PRINTING_DPI)
+
+
+def _tescan(tiff: tifffile.TiffFile) -> Edges | None:
+    """Pixel sizes in metres."""
+    facts = tescan_header(tiff)
+    if "PixelSizeX" not in facts:
+        return None
+    sizes = [facts["PixelSizeX"], facts.get("PixelSizeY", facts["PixelSizeX"])]
+    return edges_in_nm([(_number(size), "m") for size in sizes])
+
+
+TESCAN_TAG = 50431
+
+
+def tescan_header(tiff: tifffile.TiffFile) -> dict[str, str]:
+    """``key=value`` lines of TESCAN's private tag; empty for other makers."""
+    value = tiff.pages.first.tags.valueof(TESCAN_TAG)
+    if not isinstance(value, bytes | str):
+        return {}
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return dict(re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
 
 
 def _resolution(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
@@ -154,10 +231,11 @@ def _resolution(tiff: tifffile.TiffFile) -> tuple[float, float] | None:
     return x / x_divisor, y / y_divisor
 
 
-READERS: tuple[Callable[[tifffile.TiffFile], Edges | None], ...] = (
-    _ome,
-    _imagej,
-    _zeiss,
-    _fei,
-    _plain,
-)
+READERS: Mapping[str, Callable[[tifffile.TiffFile], Edges | None]] = {
+    "OME header": _ome,
+    "ImageJ header": _imagej,
+    "Zeiss header": _zeiss,
+    "FEI header": _fei,
+    "TESCAN header": _tescan,
+    "resolution tags": _plain,
+}

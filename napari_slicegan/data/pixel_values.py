@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,6 @@ from skimage.transform import resize
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
-
-KindChoice = Literal["auto", "phases", "grayscale", "colour"]
 
 MAX_PHASES = 16
 # The smallest patch; a last axis shorter than this is taken for channels.
@@ -28,38 +25,36 @@ def has_channels(values: NDArray[Any]) -> bool:
     return values.ndim == 4 or (values.ndim == 3 and values.shape[-1] in (3, 4))
 
 
-def drop_alpha(values: NDArray[Any], name: str) -> NDArray[Any]:
-    """Colours without their transparency, with a warning where there was one."""
-    if has_channels(values) and values.shape[-1] == 4:
-        warnings.warn(f"{name}: the alpha channel is dropped.", stacklevel=2)
-        return values[..., :3]
-    return values
+def without_alpha(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Three channels; transparency is dropped."""
+    if array.shape[-1] == 4:
+        return array[..., :3], ("The alpha channel is dropped.",)
+    return array, ()
 
 
-def plain_array(values: Any, name: str) -> NDArray[Any]:
-    """Array of real numbers of an accepted shape.
+def check_pixels(array: NDArray[Any], name: str) -> None:
+    """Refuse arrays that are no image of a material.
 
     Parameters
     ----------
-    values
-        Anything that numpy can make an array of.
+    array
+        ``[Y, X]``, ``[Z, Y, X]``, or with three or four channels at the end.
     name
         Used in the messages.
-
-    Returns
-    -------
-    ``[Y, X]``, ``[Y, X, 3]``, ``[Z, Y, X]`` or ``[Z, Y, X, 3]``; an alpha channel
-    is dropped with a warning.
 
     Raises
     ------
     ValueError
         If the type, the shape or a value is not that of an image.
     """
-    array = np.asarray(values)
-    if array.dtype.kind in "iufc":
-        # Files of other machines: torch takes the native byte order only.
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    _check_dtype(array, name)
+    _check_shape(array, name)
+    _check_finite(array, name)
+    _check_varies(array, name)
+
+
+def _check_dtype(array: NDArray[Any], name: str) -> None:
+    """Refuse everything but bools, integers and floating point numbers."""
     if array.dtype.kind == "c":
         raise ValueError(
             f"{name}: expected real pixel values, got complex ones ({array.dtype}); "
@@ -70,22 +65,6 @@ def plain_array(values: Any, name: str) -> NDArray[Any]:
             f"{name}: expected an array of numbers, got values of type "
             f"'{array.dtype}'; convert them to uint8, uint16 or float32."
         )
-    _check_shape(array, name)
-    array = drop_alpha(array, name)
-    if array.dtype.kind == "f":
-        n_bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in array)
-        if n_bad:
-            raise ValueError(
-                f"{name}: expected finite pixel values, got {n_bad} that are NaN or "
-                "infinite; crop the image or fill them."
-            )
-    low, high = array.min(), array.max()
-    if low == high:
-        raise ValueError(
-            f"{name}: expected an image of a material, got the same value ({low}) "
-            "everywhere; check the file, the crop or the thresholds."
-        )
-    return array
 
 
 def _check_shape(array: NDArray[Any], name: str) -> None:
@@ -107,6 +86,28 @@ def _check_shape(array: NDArray[Any], name: str) -> None:
         raise ValueError(
             f"{name}: expected one value or three colour channels per pixel, got "
             f"{channels} channels ({shape}); select one channel or convert to RGB."
+        )
+
+
+def _check_finite(array: NDArray[Any], name: str) -> None:
+    """Refuse NaN and infinite values."""
+    if array.dtype.kind != "f":
+        return
+    n_bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in array)
+    if n_bad:
+        raise ValueError(
+            f"{name}: expected finite pixel values, got {n_bad} that are NaN or "
+            "infinite; crop the image or fill them."
+        )
+
+
+def _check_varies(array: NDArray[Any], name: str) -> None:
+    """Refuse images in which nothing can be seen."""
+    low, high = array.min(), array.max()
+    if low == high:
+        raise ValueError(
+            f"{name}: expected an image of a material, got the same value ({low}) "
+            "everywhere; check the file, the crop or the thresholds."
         )
 
 
@@ -150,7 +151,10 @@ def label_indices(values: NDArray[Any], labels: Sequence[int]) -> NDArray[np.uin
 
 
 def parts_of(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
-    """Index tuples that together cover an array, at most `PART` values each."""
+    """Index tuples that together cover an array, at most `PART` values each.
+
+    Working part by part needs little memory besides the array itself.
+    """
     if not shape:
         yield ()
         return
@@ -164,7 +168,11 @@ def parts_of(shape: tuple[int, ...]) -> Iterator[tuple[int | slice, ...]]:
 
 
 def kind_of(values: NDArray[Any]) -> Kind:
-    """Colour by the channels, phases by few distinct integers, else grayscale."""
+    """Colour by the channels, phases by few distinct integers, else grayscale.
+
+    Of volumes that a program has written; see `interpretation` for images of any
+    origin.
+    """
     if has_channels(values):
         return "colour"
     if values.dtype.kind == "b":
@@ -172,69 +180,6 @@ def kind_of(values: NDArray[Any]) -> Kind:
     if values.dtype.kind in "iu" and distinct_values(values, MAX_PHASES):
         return "phases"
     return "grayscale"
-
-
-def as_kind(
-    values: NDArray[Any],
-    kind: KindChoice,
-    name: str,
-) -> tuple[NDArray[Any], Kind]:
-    """Values fit for a kind; ``"auto"`` decides it from the values.
-
-    RGB images with three equal channels count as grayscale, unless the kind is
-    "colour".
-
-    Returns
-    -------
-    Values and kind. Labels come in the smallest integer type that holds them.
-
-    Raises
-    ------
-    ValueError
-        If the values cannot be of that kind.
-    """
-    channels = has_channels(values)
-    # Many programs store gray images as RGB.
-    if (
-        kind != "colour"
-        and channels
-        and all((plane == plane[..., :1]).all() for plane in values)
-    ):
-        values, channels = values[..., 0], False
-    found = kind_of(values) if kind == "auto" else kind
-    shape = " x ".join(map(str, values.shape))
-    if found == "colour" and not channels:
-        raise ValueError(
-            f"{name}: a colour image has three channels, got one value per pixel "
-            f"({shape}); choose the kind 'grayscale' or 'phases'."
-        )
-    if channels and found != "colour":
-        wanted = "one label" if found == "phases" else "one gray value"
-        raise ValueError(
-            f"{name}: the kind '{found}' has {wanted} per pixel, got an RGB image "
-            f"({shape}); choose the kind 'colour' or convert the image first."
-        )
-    if found == "phases":
-        return _labels(values, name), found
-    if values.dtype.kind == "b":
-        return values.astype(np.uint8), found
-    return values, found
-
-
-def _labels(values: NDArray[Any], name: str) -> NDArray[Any]:
-    """Whole numbers, few of them, in the smallest type that holds them."""
-    if values.dtype.kind == "f" and any((p != np.floor(p)).any() for p in values):
-        raise ValueError(
-            f"{name}: labels of phases are whole numbers, got fractions "
-            f"({values.dtype}); choose the kind 'grayscale' or a segmentation."
-        )
-    labels = distinct_values(values, MAX_PHASES)
-    if labels is None:
-        raise ValueError(
-            f"{name}: expected at most {MAX_PHASES} phases, got more values (is it "
-            "grayscale?); choose the kind 'grayscale' or a segmentation."
-        )
-    return values.astype(label_dtype([int(label) for label in labels]), copy=False)
 
 
 def label_dtype(labels: Sequence[int]) -> np.dtype[Any]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from skimage.filters import gaussian, median, threshold_local
 from skimage.morphology import ball, disk
 
+from napari_slicegan.data.pixel_classifier import PixelClassifier
 from napari_slicegan.data.pixel_values import MAX_PHASES, parts_of
 
 if TYPE_CHECKING:
@@ -66,6 +68,13 @@ def segment(
     ValueError
         If the parameters do not fit the image, or leave a phase empty.
     """
+    if settings.segmentation == "classifier":
+        if not settings.classifier:
+            raise ValueError(
+                f"{name}: expected the file of a pixel classifier, got none; set "
+                "'Classifier', or choose another segmentation."
+            )
+        return PixelClassifier.load(settings.classifier).predict(values, name)
     if settings.segmentation == "local":
         window = settings.local_window
         if window % 2 == 0:
@@ -92,6 +101,42 @@ def segment(
             f"phase {missing}; remove or move a threshold."
         )
     return phases
+
+
+def clean(
+    phases: NDArray[Any], smallest_object: int, smallest_hole: int
+) -> tuple[NDArray[Any], int]:
+    """Remove small areas; their pixels take the phase of the nearest other area.
+
+    Parameters
+    ----------
+    phases
+        Labels ``[Y, X]`` or ``[Z, Y, X]``.
+    smallest_object
+        Connected areas of any phase but the lowest label with fewer pixels go.
+    smallest_hole
+        The same for the phase with the lowest label. 0 removes nothing.
+
+    Returns
+    -------
+    Labels, and the number of pixels that changed. Areas are connected by edges (faces
+    in 3-D).
+    """
+    small = np.zeros(phases.shape, bool)
+    labels = np.unique(phases)
+    for label in labels:
+        least = smallest_hole if label == labels[0] else smallest_object
+        if least > 1:
+            areas, _ = ndimage.label(phases == label)
+            sizes = np.bincount(areas.ravel())
+            sizes[0] = least
+            small |= (sizes < least)[areas]
+    if small.all() or not small.any():
+        return phases, 0
+    nearest_kept = ndimage.distance_transform_edt(
+        small, return_distances=False, return_indices=True
+    )
+    return phases[tuple(nearest_kept)], int(small.sum())
 
 
 def otsu_thresholds(

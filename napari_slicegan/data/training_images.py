@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,11 +15,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_slicegan.config import AXES, Axis, Kind, Settings
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.interpretation import match_labels
+from napari_slicegan.data.micrograph import ImageFacts, Micrograph
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.runtime.atomic_files import replacing
 
 INDEX = "images.json"
+WHITE = {255, 65535}
+"""Largest values of 8 and 16 bits: labels spread to be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,7 @@ class TrainingImages:
 
     def __post_init__(self) -> None:
         views = {axis: tuple(self.views[axis]) for axis in AXES if axis in self.views}
+        views = _with_matched_labels(views)
         object.__setattr__(self, "views", MappingProxyType(views))
         if tuple(views) not in (("z",), AXES) or not all(views.values()):
             given = [axis for axis in views if views[axis]]
@@ -84,6 +88,8 @@ class TrainingImages:
     def from_volume(cls, micrograph: Micrograph) -> TrainingImages:
         """Anisotropic material given by a volume, cut along each axis.
 
+        Planes that are further apart than pixels are resampled to cubic voxels.
+
         Raises
         ------
         ValueError
@@ -94,7 +100,8 @@ class TrainingImages:
                 f"{micrograph.name}: expected a volume to cut along z, y and x, got a "
                 "2-D image; give one image per viewing direction instead."
             )
-        return cls.anisotropic(micrograph, micrograph, micrograph)
+        cubic = micrograph.cubic()
+        return cls.anisotropic(cubic, cubic, cubic)
 
     @property
     def kind(self) -> Kind:
@@ -216,6 +223,7 @@ class TrainingImages:
                     kind=image.kind,
                     pixel_size_nm=image.pixel_size_nm,
                     name=image.name,
+                    colours=dict(image.facts.colours),
                 )
                 entries.append(entry)
         with replacing(folder / INDEX) as temporary:
@@ -242,12 +250,14 @@ class TrainingImages:
         views: dict[Axis, tuple[Micrograph, ...]] = {}
         for entry in entries:
             if entry.file not in read:
-                read[entry.file] = Micrograph.from_array(
+                image = Micrograph.from_array(
                     read_image(folder / entry.file).values,
                     entry.kind,
                     entry.pixel_size_nm,
                     entry.name,
                 )
+                facts = ImageFacts("as stored in the run", "", entry.colours)
+                read[entry.file] = replace(image, facts=facts)
             views[entry.axis] = (*views.get(entry.axis, ()), read[entry.file])
         return cls(views)
 
@@ -260,6 +270,44 @@ class _Entry(Settings):
     kind: Kind
     pixel_size_nm: float | None
     name: str
+    colours: dict[int, str] = Field(default_factory=dict)
 
 
 ENTRIES = TypeAdapter(list[_Entry])
+
+
+def _with_matched_labels(
+    views: dict[Axis, tuple[Micrograph, ...]],
+) -> dict[Axis, tuple[Micrograph, ...]]:
+    """Images of one material with the labels of the first, matched by rank.
+
+    Programs number the same phases 0, 1 or, to show them black and white, 0, 255. Other
+    labels that only some of the images have are other phases.
+    """
+    images = [image for of_axis in views.values() for image in of_axis]
+    if not images or any(image.kind != "phases" for image in images):
+        return views
+    first = max(images, key=lambda image: len(image.labels))
+    wanted = first.labels
+    known: dict[int, Micrograph] = {}
+
+    def matched(image: Micrograph) -> Micrograph:
+        if id(image) not in known:
+            known[id(image)] = _with_labels(image, wanted, first.name)
+        return known[id(image)]
+
+    return {axis: tuple(map(matched, of_axis)) for axis, of_axis in views.items()}
+
+
+def _with_labels(image: Micrograph, wanted: tuple[int, ...], of: str) -> Micrograph:
+    """Labels of the same rank, unless they are among those wanted."""
+    labels = image.labels
+    is_known = set(labels) <= set(wanted)
+    is_shown = {labels[-1], wanted[-1]} & WHITE and labels[0] == wanted[0]
+    if is_known or len(labels) != len(wanted) or not is_shown:
+        return image
+    pairs = ", ".join(f"{a} -> {b}" for a, b in zip(labels, wanted, strict=True))
+    values = match_labels(image.values, labels, wanted)
+    return replace(image, values=values).noting(
+        f"Labels are matched to those of {of} by rank: {pairs}."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE, Edges
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
@@ -133,9 +135,34 @@ class Volume:
                 "micrograph or choose another file."
             )
         try:
-            return cls.from_array(image.values, voxel_size_nm=image.pixel_size_nm)
+            volume = cls.from_array(image.values, voxel_size_nm=image.pixel_size_nm)
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from error
+        return volume if image.edges_nm is None else volume.cubic(image.edges_nm)
+
+    def cubic(self, edges_nm: Edges) -> Volume:
+        """Resampled to cubes of the shortest edge, each with the value at its centre.
+
+        Parameters
+        ----------
+        edges_nm
+            Along X, Y and, where known, Z.
+        """
+        x, y, z = (*edges_nm, edges_nm[0])[:3]
+        edge = min(x, y, z)
+        if all(math.isclose(e, edge, rel_tol=SIZE_TOLERANCE) for e in (x, y, z)):
+            return self
+        warnings.warn(
+            f"Voxels of {x:.4g} x {y:.4g} x {z:.4g} nm (X x Y x Z) are resampled to "
+            f"cubes of {edge:.4g} nm.",
+            stacklevel=3,
+        )
+        shape = tuple(
+            max(1, round(n * e / edge))
+            for n, e in zip(self.values.shape[:3], (z, y, x), strict=True)
+        )
+        values = nearest(self.values, shape + self.values.shape[3:])
+        return Volume(values, self.kind, edge, self.labels)
 
     def save(self, path: str | Path) -> None:
         """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).

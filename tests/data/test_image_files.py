@@ -122,21 +122,20 @@ def test_imagej_channels_are_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["png", "npy"])
-def test_alpha_is_dropped_with_a_warning(ending: str, tmp_path: Path) -> None:
+def test_alpha_is_dropped_with_a_note(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"grains.{ending}"
     if ending == "npy":
         np.save(path, RGBA)
     else:
         Image.fromarray(RGBA).save(path)
-    with pytest.warns(UserWarning, match="grains.*alpha channel is dropped"):
-        values = read_image(path).values
-    np.testing.assert_array_equal(values, RGBA[..., :3])
+    image = read_image(path)
+    assert image.notes == ("The alpha channel is dropped.",)
+    np.testing.assert_array_equal(image.values, RGBA[..., :3])
 
 
 def test_alpha_of_a_gray_image_is_dropped(tmp_path: Path) -> None:
     Image.fromarray(RGBA[..., :2]).save(tmp_path / "la.png")
-    with pytest.warns(UserWarning, match="alpha"):
-        values = read_image(tmp_path / "la.png").values
+    values = read_image(tmp_path / "la.png").values
     np.testing.assert_array_equal(values, np.stack([RGBA[..., 0]] * 3, -1))
 
 

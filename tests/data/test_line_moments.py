@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.line_moments import levelled, line_moments
 from napari_slicegan.data.micrograph import Micrograph
 from tests.toys import smooth_field
@@ -25,7 +26,7 @@ def curtained(seed: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
 def misjudged(gray: NDArray[Any], phases: NDArray[np.bool_], **settings: Any) -> float:
     """Share of the pixels in the wrong phase after Otsu's threshold."""
     wanted = MicrographSettings(segmentation="otsu", **settings)
-    found = Micrograph.from_values(gray, wanted).values
+    found = Micrograph.of(SourceImage(gray, "lines"), wanted).values
     return float((found != phases).mean())
 
 
@@ -80,4 +81,4 @@ def test_types_are_kept_and_constant_lines_are_no_fault() -> None:
 def test_colours_and_phases_are_refused(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).integers(0, 2, shape).astype(np.uint8)
     with pytest.raises(ValueError, match=r"expected an image of the kind 'grayscale'"):
-        Micrograph.from_values(values, MicrographSettings(destripe="rows"))
+        Micrograph.of(SourceImage(values, "lines"), MicrographSettings(destripe="rows"))

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT, common_edge_nm
 
 GRAY = np.random.default_rng(1).integers(0, 256, (20, 30), dtype=np.uint8)
@@ -94,7 +96,8 @@ def test_given_pixel_size_counts_more_than_the_header(tmp_path: Path) -> None:
     tifffile.imwrite(
         path, GRAY, imagej=True, resolution=(2, 4), metadata={"unit": "um"}
     )
-    assert read_image(path, pixel_size_nm=40).pixel_size_nm == 40
+    settings = MicrographSettings(pixel_size_nm=40)
+    assert Micrograph.open(path, settings).pixel_size_nm == 40
 
 
 def test_spacing_of_planes_counts_for_volumes_only(tmp_path: Path) -> None:

@@ -215,3 +215,19 @@ def test_a_coarse_truth_is_sampled_like_the_micrographs_cut_from_it() -> None:
     coarse = cube.rescaled(0.5)
     np.testing.assert_array_equal(plane.rescaled(0.5).values, coarse.values[0])
     assert plane.rescaled(0.5).pixel_size_nm == coarse.voxel_size_nm
+
+
+def test_voxels_that_are_no_cubes_are_resampled(tmp_path: Path) -> None:
+    """Planes four times as far apart as pixels: each is repeated."""
+    values = np.random.default_rng(0).integers(0, 2, (3, 9, 10)).astype(np.uint8)
+    tifffile.imwrite(
+        tmp_path / "scan.tif",
+        values,
+        imagej=True,
+        resolution=(2, 2),
+        metadata={"unit": "um", "spacing": 2, "axes": "ZYX"},
+    )
+    with pytest.warns(UserWarning, match=r"500 x 500 x 2000 nm .* cubes of 500 nm"):
+        volume = Volume.open(tmp_path / "scan.tif")
+    assert volume.voxel_size_nm == 500
+    np.testing.assert_array_equal(volume.values, np.repeat(values, 4, axis=0))

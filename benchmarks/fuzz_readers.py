@@ -1,0 +1,277 @@
+"""Mutated image files: no crash, no hang, no more than 2 GB of memory.
+
+    python benchmarks/fuzz_readers.py --minutes 10 --out fuzz.csv
+
+Small files of every format are changed at random (bytes, numbers of the header,
+lengths, parts cut out, doubled or exchanged) and opened as micrographs in a process of
+their own. Allowed are an image and one sentence (`ValueError`). What else happens is
+written to the table, and the file kept beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import multiprocessing
+import random
+import resource
+import signal
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+SECONDS = 20
+MEMORY_MB = 2048
+FILES_PER_PROCESS = 500
+
+
+def seeds(folder: Path) -> list[Path]:
+    """One or more small files of each format."""
+    y, x = np.mgrid[:48, :64]
+    mask = ((np.sin(x / 7) + np.cos(y / 9)) > 0.3).astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0, 12, mask.shape)
+    gray = np.clip(60 + 120 * mask + noise, 0, 255).astype(np.uint8)
+    stack = np.stack([gray] * 9)
+    rgb = np.stack([gray, gray // 2, 255 - gray], axis=-1)
+    picture = Image.fromarray(gray)
+    palette = Image.fromarray(mask, "P")
+    palette.putpalette(bytes([255, 0, 0, 0, 255, 0]))
+    writers: dict[str, Callable[[Path], Any]] = {
+        "plain.tif": lambda p: tifffile.imwrite(p, gray),
+        "deflate.tif": lambda p: tifffile.imwrite(p, stack, compression="zlib"),
+        "tiles.tif": lambda p: tifffile.imwrite(p, rgb, tile=(16, 16)),
+        "imagej.tif": lambda p: tifffile.imwrite(
+            p, stack, imagej=True, resolution=(9, 9), metadata={"unit": "um"}
+        ),
+        "ome.ome.tif": lambda p: tifffile.imwrite(
+            p, stack, metadata={"axes": "ZYX", "PhysicalSizeX": 1.0}
+        ),
+        "lzw.tif": lambda p: picture.save(p, compression="tiff_lzw"),
+        "jpeg.tif": lambda p: picture.save(p, compression="jpeg"),
+        "fax.tif": lambda p: picture.convert("1").save(p, compression="group4"),
+        "palette.tif": lambda p: palette.save(p),
+        "a.npy": lambda p: np.save(p, gray.astype(float)),
+        "a.npz": lambda p: np.savez_compressed(p, a=stack, b=mask),
+        "a.png": picture.save,
+        "palette.png": palette.save,
+        "rgb.png": lambda p: Image.fromarray(rgb).save(p),
+        "a.jpg": picture.save,
+        "a.bmp": picture.save,
+        "a.gif": picture.save,
+        "a.webp": lambda p: Image.fromarray(rgb).save(p),
+        "a.vti": Volume.from_array(stack).save,
+        "a.mat": _write_matlab(stack),
+        "a.h5": _write_hdf5(stack),
+        "a.nrrd": _write_nrrd(stack),
+        "a.nii": _write_nifti(stack),
+        "a.nii.gz": _write_nifti(stack),
+        "a.mrc": _write_mrc(stack),
+        "a.raw": lambda p: p.write_bytes(stack.tobytes()),
+    }
+    made = []
+    for name, write in writers.items():
+        write(folder / name)
+        made.append(folder / name)
+    return made
+
+
+def _write_matlab(stack: Any) -> Callable[[Path], None]:
+    from scipy.io import savemat
+
+    return lambda path: savemat(path, {"a": stack, "b": 3.0})
+
+
+def _write_hdf5(stack: Any) -> Callable[[Path], None]:
+    import h5py
+
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("a/b", data=stack, compression="gzip")
+            file["c"] = stack[0]
+
+    return write
+
+
+def _write_nrrd(stack: Any) -> Callable[[Path], None]:
+    import nrrd
+
+    return lambda path: nrrd.write(str(path), stack, index_order="C")
+
+
+def _write_nifti(stack: Any) -> Callable[[Path], None]:
+    import nibabel
+
+    return lambda path: nibabel.Nifti1Image(stack.T, np.eye(4)).to_filename(path)
+
+
+def _write_mrc(stack: Any) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        head = np.zeros(256, "<i4")
+        z, y, x = stack.shape
+        head[:10] = x, y, z, 6, 0, 0, 0, x, y, z
+        head[10:16] = np.array([x, y, z, 90, 90, 90], "<f4").view("<i4")
+        head[16:19] = 1, 2, 3
+        head[52:54] = np.frombuffer(b"MAP DD\0\0", "<i4")
+        path.write_bytes(head.tobytes() + stack.astype("<u2").tobytes())
+
+    return write
+
+
+def mutated(content: bytes, others: list[bytes], random_: random.Random) -> bytes:
+    """One to four random changes, most of them near the start."""
+    data = bytearray(content)
+    for _ in range(random_.randint(1, 4)):
+        if not data:
+            break
+        near = random_.random() < 0.6
+        at = random_.randrange(min(len(data), 512) if near else len(data))
+        kind = random_.randrange(8)
+        if kind == 0:
+            data[at] ^= 1 << random_.randrange(8)
+        elif kind == 1:
+            data[at] = random_.choice((0, 1, 0x7F, 0x80, 0xFF))
+        elif kind == 2:
+            number = random_.choice((0, 1, 2**16, 2**31 - 1, 2**32 - 1, 2**24))
+            data[at : at + 4] = number.to_bytes(4, random_.choice(("little", "big")))
+        elif kind == 3:
+            del data[at : at + random_.randint(1, 64)]
+        elif kind == 4:
+            data[at:at] = data[at : at + random_.randint(1, 64)]
+        elif kind == 5:
+            data = data[:at]
+        elif kind == 6:
+            data[at : at + 16] = random_.randbytes(16)
+        else:
+            other = random_.choice(others)
+            start = random_.randrange(len(other))
+            data[at : at + 32] = other[start : start + 32]
+    return bytes(data)
+
+
+class Hang(BaseException):
+    """Raised by the alarm; no reader catches it."""
+
+
+def _alarm(*_: object) -> None:
+    raise Hang
+
+
+def read_all(names: list[str], folder: Path, seed: int, answers: Connection) -> None:
+    """In a process of its own: change, open, report; ends after some files."""
+    signal.signal(signal.SIGALRM, _alarm)
+    warnings.simplefilter("ignore")
+    limit = 3 * MEMORY_MB * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (2 * limit, 2 * limit))
+    random_ = random.Random(seed)
+    contents = {name: (folder / name).read_bytes() for name in names}
+    for _ in range(FILES_PER_PROCESS):
+        name = random_.choice(names)
+        data = mutated(contents[name], list(contents.values()), random_)
+        path = folder / f"changed-{name}"
+        path.write_bytes(data)
+        answers.send((name, "started", data))
+        settings = MicrographSettings()
+        if name.endswith(".raw"):
+            settings = MicrographSettings(raw_shape=(9, 48, 64))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        started = time.perf_counter()
+        signal.alarm(SECONDS)
+        try:
+            Micrograph.open(path, settings)
+            outcome = "image"
+        except ValueError as error:
+            outcome = "sentence" if "\n" not in str(error) else f"lines: {error}"
+        except Hang:
+            outcome = f"hang: more than {SECONDS} s"
+        except BaseException as error:  # noqa: BLE001 what may not happen
+            outcome = f"crash: {type(error).__name__}: {error}"
+        finally:
+            signal.alarm(0)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        if peak > MEMORY_MB and peak > before:
+            outcome = f"memory: {peak} MB"
+        seconds = time.perf_counter() - started
+        answers.send((name, outcome, (seconds, peak)))
+        if peak > MEMORY_MB:
+            break
+    answers.send(("", "end", None))
+
+
+def main() -> None:
+    """Run until the time is over; print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("fuzz-readers.csv"))
+    options = parser.parse_args()
+    counts: Counter[tuple[str, str]] = Counter()
+    bad: list[tuple[str, str, str]] = []
+    slowest, largest = 0.0, 0
+    end = time.monotonic() + 60 * options.minutes
+    seed = options.seed
+    context = multiprocessing.get_context("fork")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        names = [path.name for path in seeds(folder)]
+        while time.monotonic() < end:
+            here, there = context.Pipe(duplex=False)
+            child = context.Process(target=read_all, args=(names, folder, seed, there))
+            child.start()
+            there.close()
+            name, data = "", b""
+            while True:
+                try:
+                    arrived = here.poll(3 * SECONDS)
+                    answer = here.recv() if arrived else ("", "stuck", None)
+                except EOFError:
+                    answer = ("", "died", None)
+                if answer[1] == "started":
+                    name, data = answer[0], answer[2]
+                    continue
+                if answer[1] == "end":
+                    break
+                outcome = answer[1]
+                counts[name, outcome.split(":")[0]] += 1
+                if answer[2]:
+                    slowest, largest = (
+                        max(slowest, answer[2][0]),
+                        max(largest, answer[2][1]),
+                    )
+                if outcome not in ("image", "sentence"):
+                    kept = options.out.with_name(f"fuzz-{len(bad)}-{name}")
+                    kept.write_bytes(data)
+                    bad.append((name, outcome.replace("\n", " "), kept.name))
+                    print(*bad[-1], sep=" | ", flush=True)
+                if outcome in ("stuck", "died") or time.monotonic() > end:
+                    child.kill()
+                    break
+            child.join()
+            seed += 1
+    with options.out.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "outcome", "n"])
+        table.writerows([*key, n] for key, n in sorted(counts.items()))
+        table.writerows(bad)
+    total = sum(counts.values())
+    good = sum(n for key, n in counts.items() if key[1] in ("image", "sentence"))
+    print(f"{total} files, {good} read or refused, {len(bad)} faults; ", end="")
+    print(f"slowest {slowest:.1f} s, most memory {largest} MB")
+
+
+if __name__ == "__main__":
+    main()

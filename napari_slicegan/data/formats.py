@@ -1,0 +1,644 @@
+"""Formats of microscopes and tomography besides TIFF, NPY and what Pillow opens.
+
+Each format is one reader in `FORMATS`: it lists the images of a file as `Signal`s, and
+reads the values of one of them on request. HDF5, MATLAB and microscope files can hold
+several. The packages that read them belong to the extra ``formats``; MATLAB, NPZ, VTK
+and raw files need none.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
+from napari_slicegan.runtime.optional_packages import optional_package
+
+MAX_EXPANSION = 2000
+"""Compression ratio that no reader accepts: zlib reaches 1032, TIFF's LZW 1365."""
+SMALL_BYTES = 2**26
+"""Values below this size are read whatever the ratio."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One image or volume of a file.
+
+    Attributes
+    ----------
+    name
+        By which it is chosen ('Dataset').
+    shape, dtype
+        Of the values, as the header gives them; the type is None where only
+        reading shows it.
+    read
+        Reads the values.
+    axes
+        One letter per axis (Z, Y, X; C for channels), empty if the file names none.
+    edges_nm
+        Pixel edges along X, Y and, where known, Z in nanometres.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
+    read: Callable[[], NDArray[Any]]
+    axes: str = ""
+    edges_nm: Edges | None = None
+
+    @property
+    def n_values(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Format:
+    """Files of one kind.
+
+    Attributes
+    ----------
+    title
+        For messages.
+    endings
+        Of the names, in lower case.
+    packages
+        Modules that the reader imports, none of them in the base install.
+    signals
+        Lists the images of a file.
+    """
+
+    title: str
+    endings: tuple[str, ...]
+    packages: tuple[str, ...]
+    signals: Callable[[Path], list[Signal]]
+
+
+def format_of(path: Path) -> Format | None:
+    """Format by the ending of the name; None for other files.
+
+    Raises
+    ------
+    ValueError
+        If the packages that read it are not installed.
+    """
+    name = path.name.lower()
+    for known in FORMATS:
+        if name.endswith(known.endings):
+            break
+    else:
+        return None
+    for package in known.packages:
+        check_package(path, known.title, package)
+    return known
+
+
+def check_package(path: Path, title: str, package: str) -> None:
+    """Refuse a file whose reader is not installed.
+
+    Raises
+    ------
+    ValueError
+        Names the extra that installs it.
+    """
+    try:
+        optional_package(package, f"reads {title}", "formats")
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def choose_signal(signals: Sequence[Signal], dataset: str, name: str) -> Signal:
+    """The image called `dataset`; with an empty name the largest, first in the file.
+
+    Of arrays of one size, labels of phases or features go before other properties of
+    the cells (DREAM.3D).
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or none of this name; names those that there are.
+    """
+    if not signals:
+        raise ValueError(
+            f"{name}: expected an image or a volume of numbers, got a file without "
+            "one; choose another file."
+        )
+    if not dataset:
+        return max(signals, key=lambda s: (s.n_values, _is_label(s)))
+    wanted = dataset.strip("/")
+    found = [s for s in signals if s.name.strip("/") == wanted] or [
+        s for s in signals if s.name.strip("/").split("/")[-1] == wanted
+    ]
+    if len(found) != 1:
+        listed = ", ".join(f"'{s.name}'" for s in (found or signals)[:20])
+        raise ValueError(
+            f"{name}: expected the name of one of its datasets ({listed}), got "
+            f"'{dataset}'; correct 'Dataset'."
+        )
+    return found[0]
+
+
+def _is_label(signal: Signal) -> bool:
+    last = signal.name.rsplit("/", 1)[-1].lower()
+    is_whole = signal.dtype is not None and signal.dtype.kind in "iub"
+    return is_whole and bool(re.search("phase|label|segment", last))
+
+
+def check_expansion(
+    shape: Sequence[int], dtype: np.dtype[Any], n_bytes: int, name: str
+) -> None:
+    """Refuse headers whose values cannot be in a file of this size.
+
+    Raises
+    ------
+    ValueError
+        If the values would take more than `MAX_EXPANSION` times the file.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size > max(SMALL_BYTES, MAX_EXPANSION * n_bytes):
+        text = " x ".join(map(str, shape))
+        raise ValueError(
+            f"{name}: expected a complete file, got a header that announces {text} "
+            f"values in {n_bytes:,} bytes; copy or export it again."
+        )
+
+
+# --- HDF5, MATLAB, NPZ ---------------------------------------------------------------
+
+
+def _hdf5(path: Path) -> list[Signal]:
+    """Numeric datasets of two to four dimensions, by their path in the file."""
+    h5py = import_module("h5py")
+
+    found: list[Signal] = []
+    with h5py.File(path, "r") as file:
+        is_matlab = _is_matlab_73(path)
+
+        def visit(name: str, item: Any) -> None:
+            # Links to other files are not followed, nor data kept outside of this one.
+            if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual:
+                return
+            if item.dtype.kind not in "biuf" or not 2 <= item.ndim <= 5:
+                return
+            if min(item.shape) == 0 or item.size <= 16:
+                return  # tables of a few numbers, such as a transform
+            found.append(
+                Signal(
+                    name,
+                    item.shape[::-1] if is_matlab else item.shape,
+                    item.dtype,
+                    lambda: _hdf5_values(path, name, is_matlab),
+                    edges_nm=_hdf5_edges(item),
+                )
+            )
+
+        file.visititems(visit)
+    return found
+
+
+def _hdf5_values(path: Path, name: str, is_matlab: bool) -> NDArray[Any]:
+    h5py = import_module("h5py")
+
+    with h5py.File(path, "r") as file:
+        values = np.asarray(file[name][()])
+    # MATLAB stores columns first: the file has the axes in reverse order.
+    return values.T if is_matlab else values
+
+
+def _hdf5_edges(dataset: Any) -> Edges | None:
+    """``element_size_um`` (ilastik, Fiji; Z, Y, X) of the dataset.
+
+    The spacing of DREAM.3D has no unit, so it is no pixel size.
+    """
+    sizes = dataset.attrs.get("element_size_um")
+    if sizes is None or len(sizes) not in (2, 3):
+        return None
+    return edges_in_nm([(size, "um") for size in reversed(list(sizes))])
+
+
+def _is_matlab_73(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(19) == b"MATLAB 7.3 MAT-file"
+
+
+def _matlab(path: Path) -> list[Signal]:
+    """Numeric variables; files since version 7.3 are HDF5."""
+    if _is_matlab_73(path):
+        check_package(path, "MATLAB files since version 7.3", "h5py")
+        return _hdf5(path)
+    with _matlab_variables(path) as variables:
+        return [
+            Signal(name, values.shape, values.dtype, partial(np.asarray, values))
+            for name, values in variables.items()
+            if values.ndim >= 2 and values.size > 1
+        ]
+
+
+@contextmanager
+def _matlab_variables(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
+    """Numeric arrays of a file, read by SciPy in a process of its own.
+
+    SciPy's reader ends the process on some damaged files.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "variables.npz"
+        words = [sys.executable, "-c", READ_MATLAB, str(path), str(copy)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+        if done.returncode or not copy.exists():
+            lines = done.stderr.strip().splitlines() or ["its reader failed"]
+            raise ValueError(lines[-1].partition(": ")[2] or lines[-1])
+        with copy.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            yield {name: archive[name] for name in archive.files}
+
+
+READ_MATLAB = """
+import sys
+import numpy
+from scipy.io import loadmat
+found = loadmat(sys.argv[1])
+arrays = {
+    name: values
+    for name, values in found.items()
+    if isinstance(values, numpy.ndarray) and values.dtype.kind in "biuf"
+}
+numpy.savez(sys.argv[2], **arrays)
+"""
+
+
+def _npz(path: Path) -> list[Signal]:
+    """Arrays of an archive; pickled objects are not read."""
+    found = []
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        for name in archive.files:
+            with archive.zip.open(f"{name}.npy") as member:
+                version = np.lib.format.read_magic(member)
+                read_header = getattr(
+                    np.lib.format, f"read_array_header_{version[0]}_{version[1]}"
+                )
+                shape, _, dtype = read_header(member)
+            if dtype.kind in "biuf" and len(shape) >= 2:
+                found.append(
+                    Signal(name, shape, dtype, partial(_npz_values, path, name))
+                )
+    return found
+
+
+def _npz_values(path: Path, name: str) -> NDArray[Any]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return np.asarray(archive[name])
+
+
+# --- Tomography and medical imaging ---------------------------------------------------
+
+
+def _nrrd(path: Path) -> list[Signal]:
+    """NRRD, and NHDR with its data in another file of the same folder."""
+    nrrd = import_module("nrrd")
+
+    header = nrrd.read_header(str(path))
+    data = header.get("data file", header.get("datafile"))
+    if data is not None and Path(str(data)).name != str(data):
+        raise ValueError(
+            f"its data file '{data}' is not in the same folder, where it is expected"
+        )
+    axes, edges = "", None
+    sizes = [int(n) for n in header["sizes"]]
+    kinds = header.get("kinds") or []
+    lengths = _nrrd_spacings(header)
+    units = header.get("space units") or header.get("units") or []
+    spatial = [i for i, length in enumerate(lengths) if math.isfinite(length)]
+    if spatial and len(units) >= len(spatial):
+        edges = edges_in_nm([(lengths[i], u) for i, u in zip(spatial, units)])  # noqa: B905
+    if kinds and "color" in str(kinds[0]).lower():
+        axes = "ZYX"[-(len(sizes) - 1) :] + "C"
+    return [
+        Signal(
+            path.stem,
+            tuple(reversed(sizes)),
+            None,
+            lambda: np.asarray(nrrd.read(str(path), index_order="C")[0]),
+            axes,
+            edges,
+        )
+    ]
+
+
+def _nrrd_spacings(header: Mapping[str, Any]) -> list[float]:
+    """Distance of neighbouring samples along each axis, NaN where there is none."""
+    directions = header.get("space directions")
+    if directions is not None:
+        return [
+            math.nan if row is None else float(np.linalg.norm(row))
+            for row in directions
+        ]
+    return [float(length) for length in header.get("spacings", ())]
+
+
+def _nifti(path: Path) -> list[Signal]:
+    """NIfTI-1 and -2: first axis x, so the array is turned to Z, Y, X."""
+    nibabel = import_module("nibabel")
+
+    image = nibabel.load(path)
+    header = image.header
+    shape = tuple(int(n) for n in image.shape)
+    unit = header.get_xyzt_units()[0]
+    names = {"mm": "mm", "meter": "m", "micron": "um"}
+    edges = None
+    if unit in names:
+        edges = edges_in_nm([(edge, names[unit]) for edge in header.get_zooms()[:3]])
+    dtype = header.get_data_dtype()
+
+    def values() -> NDArray[Any]:
+        # Without slope and intercept the stored type is kept: labels stay integers.
+        stored = np.asanyarray(image.dataobj)
+        if stored.dtype.names:
+            stored = np.stack([stored[field] for field in stored.dtype.names], -1)
+            return np.asarray(np.moveaxis(stored, [0, 1, 2], [2, 1, 0]))
+        return np.asarray(stored.T)
+
+    axes = "ZYXC" if dtype.names else "TZYX"[-len(shape) :] if len(shape) < 5 else ""
+    shown = (*shape[::-1], len(dtype.names)) if dtype.names else shape[::-1]
+    return [Signal(path.stem, shown, dtype, values, axes, edges)]
+
+
+def _mrc(path: Path) -> list[Signal]:
+    """MRC2014: sections along z, lengths in angstroms."""
+    mrcfile = import_module("mrcfile")
+
+    with mrcfile.mmap(path, mode="r") as file:
+        shape, dtype, size = file.data.shape, file.data.dtype, file.voxel_size
+        lengths = [float(size[axis]) for axis in "xyz"[: len(shape)]]
+    edges = edges_in_nm([(length, "angstrom") for length in lengths])
+    is_known = edges is not None and min(edges) > 0
+    return [
+        Signal(
+            path.stem,
+            shape,
+            dtype,
+            lambda: _mrc_values(path),
+            "ZYX"[-len(shape) :],
+            edges if is_known else None,
+        )
+    ]
+
+
+def _mrc_values(path: Path) -> NDArray[Any]:
+    mrcfile = import_module("mrcfile")
+
+    with mrcfile.open(path, mode="r") as file:
+        return np.array(file.data)
+
+
+# --- Microscopes ----------------------------------------------------------------------
+
+ROSETTA = {
+    ".blo": "blockfile",
+    ".dm3": "digitalmicrograph",
+    ".dm4": "digitalmicrograph",
+    ".emd": "emd",
+    ".emi": "tia",
+    ".hspy": "hspy",
+    ".ser": "tia",
+    ".sur": "digitalsurf",
+    ".bcf": "bruker",
+    ".elid": "phenom",
+}
+"""Ending -> reader of RosettaSciIO."""
+
+
+def _rosetta(path: Path) -> list[Signal]:
+    """Images by RosettaSciIO: Gatan, FEI/Thermo Fisher, MRC, Bruker, HyperSpy ..."""
+    reader = import_module(f"rsciio.{ROSETTA[path.suffix.lower()]}")
+    found = []
+    for index, part in enumerate(reader.file_reader(str(path), lazy=False)):
+        values = part["data"]
+        if values.dtype.kind not in "biuf" or not 2 <= values.ndim <= 4:
+            continue
+        axes, edges = _rosetta_axes(part["axes"])
+        title = part.get("metadata", {}).get("General", {}).get("title", "")
+        found.append(
+            Signal(
+                str(title or f"image {index}"),
+                values.shape,
+                values.dtype,
+                partial(np.asarray, values),
+                axes,
+                edges,
+            )
+        )
+    return found
+
+
+def _rosetta_axes(axes: Sequence[Mapping[str, Any]]) -> tuple[str, Edges | None]:
+    """Letters of the axes, and edges along X, Y and Z."""
+    ordered = sorted(axes, key=lambda axis: axis.get("index_in_array", 0))
+    letters = "".join(str(axis.get("name") or "?")[0].upper() for axis in ordered)
+    by_letter = dict(zip(letters, ordered, strict=True))
+    unit = by_letter.get("X", {}).get("units")
+    edges = None
+    if {"X", "Y"} <= by_letter.keys():
+        lengths = [by_letter[n] for n in "XYZ" if n in by_letter]
+        edges = edges_in_nm(
+            [(abs(axis["scale"]), axis.get("units") or unit) for axis in lengths]
+        )
+    is_known = set(letters) <= set("ZYX") and len(set(letters)) == len(letters)
+    return letters if is_known else "", edges
+
+
+# --- VTK and raw ----------------------------------------------------------------------
+
+VTK_DTYPES = {
+    **{f"Int{8 * n}": f"i{n}" for n in (1, 2, 4, 8)},
+    **{f"UInt{8 * n}": f"u{n}" for n in (1, 2, 4, 8)},
+    "Float32": "f4",
+    "Float64": "f8",
+}
+
+
+def _vtk_image(path: Path) -> list[Signal]:
+    """Arrays of VTK ImageData, of cells or points, in any of its encodings.
+
+    Source: VTK file formats, "XML file formats"; the format has no unit.
+    """
+    content = path.read_bytes()
+    start = content.find(b"<AppendedData")
+    text, tag, raw = content, b"", b""
+    if start >= 0:
+        tag, _, raw = content[start:].partition(b"_")
+        text = content[:start] + b"</VTKFile>"
+    root = ElementTree.fromstring(text)
+    image = root.find("ImageData")
+    pieces = [] if image is None else image.findall("Piece")
+    if len(pieces) != 1:
+        raise ValueError("it holds no ImageData of one piece")
+    extent = [int(n) for n in pieces[0].attrib["Extent"].split()]
+    points = [extent[i + 1] - extent[i] + 1 for i in (0, 2, 4)]
+    appended = _Appended(raw, is_text=b'"base64"' in tag)
+    found = []
+    for kind, reduced in (("CellData", 1), ("PointData", 0)):
+        # A plane of points is an image; it has no cells across it.
+        counts = [max(1, n - reduced) for n in points]
+        for node in pieces[0].iterfind(f"{kind}/DataArray"):
+            if node.attrib.get("type") not in VTK_DTYPES:
+                continue
+            dtype = np.dtype(VTK_DTYPES[node.attrib["type"]])
+            n = int(node.attrib.get("NumberOfComponents", 1))
+            shape = tuple(counts[::-1]) + ((n,) if n > 1 else ())
+            check_expansion(shape, dtype, path.stat().st_size, path.name)
+            axes = "ZYXC" if n > 1 else "ZYX"
+            found.append(
+                Signal(
+                    node.attrib.get("Name", kind),
+                    shape,
+                    dtype,
+                    _VtkArray(root.attrib, node, dtype, shape, appended).read,
+                    axes,
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class _Appended:
+    """The part of the file behind the XML, as bytes or in base64."""
+
+    content: bytes
+    is_text: bool
+
+
+@dataclass(frozen=True)
+class _VtkArray:
+    """How the values of one array are stored."""
+
+    file: Mapping[str, str]
+    node: ElementTree.Element
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    appended: _Appended
+
+    def read(self) -> NDArray[Any]:
+        kind = self.node.attrib.get("format", "ascii")
+        if kind == "ascii":
+            values = np.array((self.node.text or "").split(), self.dtype)
+            return values.reshape(self.shape)
+        order = "<" if self.file.get("byte_order", "LittleEndian")[0] == "L" else ">"
+        if kind == "appended":
+            stored = self.appended.content[int(self.node.attrib["offset"]) :]
+            is_text = self.appended.is_text
+        else:
+            stored, is_text = (self.node.text or "").strip().encode(), True
+        head = order + ("Q" if self.file.get("header_type") == "UInt64" else "I")
+        data = self._content(stored, is_text, head)
+        n_bytes = math.prod(self.shape) * self.dtype.itemsize
+        if len(data) < n_bytes:
+            raise ValueError("values are missing at its end")
+        values = np.frombuffer(
+            data[:n_bytes], self.dtype.newbyteorder("<" if order == "<" else ">")
+        )
+        return values.reshape(self.shape)
+
+    def _content(self, stored: bytes, is_text: bool, head: str) -> bytes:
+        """Bytes of the values, without header, encoding and compression."""
+        size = struct.calcsize(head)
+
+        def part(start: int, n: int) -> bytes:
+            """`n` bytes; in base64, `start` counts characters of the text."""
+            if not is_text:
+                return stored[start : start + n]
+            return base64.b64decode(stored[start : start + _base64_length(n)])[:n]
+
+        (count,) = struct.unpack(head, part(0, size))
+        if "compressor" not in self.file:
+            # The number of bytes and the values are encoded together.
+            return part(0, size + count)[size:]
+        if "ZLib" not in self.file["compressor"]:
+            raise ValueError(f"its compressor is {self.file['compressor']}, not zlib")
+        # Number of blocks, size of a block and of the last one, compressed sizes.
+        n_header = size * (3 + count)
+        header = part(0, n_header)
+        if len(header) < n_header:
+            raise ValueError("its list of blocks is cut off")
+        sizes = struct.unpack(f"{head[0]}{3 + count}{head[1]}", header)[3:]
+        start = _base64_length(n_header) if is_text else n_header
+        limit = math.prod(self.shape) * self.dtype.itemsize
+        return b"".join(_inflated(part(start, sum(sizes)), sizes, limit))
+
+
+def _base64_length(n_bytes: int) -> int:
+    """Characters that encode so many bytes, padded to groups of four."""
+    return -(-n_bytes // 3) * 4
+
+
+def _inflated(data: bytes, sizes: Sequence[int], limit: int) -> Iterator[bytes]:
+    """Blocks without their compression, at most `limit` bytes in all."""
+    at = 0
+    for size in sizes:
+        block = zlib.decompressobj().decompress(data[at : at + size], limit + 1)
+        limit -= len(block)
+        at += size
+        yield block
+        if limit < 0:
+            raise ValueError("its blocks are longer than its header says")
+
+
+def read_raw(
+    path: Path, shape: tuple[int, ...], dtype: str, header_bytes: int | None = None
+) -> NDArray[Any]:
+    """Values without a header.
+
+    Parameters
+    ----------
+    path
+        File of plain values, x running fastest.
+    shape
+        ``(Y, X)`` or ``(Z, Y, X)``.
+    dtype
+        As numpy names it, with the byte order: ``"uint8"``, ``">u2"``, ``"<f4"``.
+    header_bytes
+        Skipped at the start; None: whatever the file is longer.
+
+    Raises
+    ------
+    ValueError
+        If the file has another size.
+    """
+    kind = np.dtype(dtype)
+    needed, there = math.prod(shape) * kind.itemsize, path.stat().st_size
+    skipped = there - needed if header_bytes is None else header_bytes
+    if skipped < 0 or skipped + needed > there:
+        text = " x ".join(map(str, shape))
+        raise ValueError(
+            f"{path.name}: expected {needed:,} bytes for {text} values of type "
+            f"{kind.name}, got {there:,}; correct 'Raw shape' or 'Raw type'."
+        )
+    return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("HDF5", (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp"), ("h5py",), _hdf5),
+    Format("MATLAB files", (".mat",), (), _matlab),
+    Format("NPZ", (".npz",), (), _npz),
+    Format("NRRD", (".nrrd", ".nhdr"), ("nrrd",), _nrrd),
+    Format("NIfTI", (".nii", ".nii.gz"), ("nibabel",), _nifti),
+    Format("MRC files", (".mrc", ".mrcs", ".rec"), ("mrcfile",), _mrc),
+    Format("VTK images", (".vti",), (), _vtk_image),
+    Format("microscope files", tuple(ROSETTA), ("rsciio",), _rosetta),
+)
+"""Formats that the ending of the name decides."""

@@ -1,0 +1,439 @@
+"""What the values of an image mean.
+
+Decided once, here, for files, arrays and layers alike: the arrangement of the axes,
+the kind (phases, gray values, colours), and how values that are stored in another way
+become that kind. Whatever is converted is noted in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_slicegan.data.pixel_values import (
+    MAX_PHASES,
+    SMALLEST_EDGE,
+    check_pixels,
+    distinct_values,
+    has_channels,
+    label_dtype,
+    label_indices,
+    without_alpha,
+)
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
+
+KindChoice = Literal["auto", "phases", "grayscale", "colour", "objects"]
+ChannelChoice = Literal["auto", "luminance", "red", "green", "blue", "1", "2", "3", "4"]
+CHANNELS = {"red": 0, "green": 1, "blue": 2, "1": 0, "2": 1, "3": 2, "4": 3}
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue: ITU-R BT.601, section 2.5.1."""
+NEARLY_GRAY = 0.05
+"""Largest difference between channels, of the range of values, of a gray image."""
+SAMPLE = 2**18
+"""Pixels by which flat colours and objects are recognised."""
+# Phases stored with lossy compression, by experiment: masks in JPEG of quality 60 and
+# more fulfil all of these, micrographs with noise of 2 % of the range and more do not.
+FLAT_GAP, FLAT_NEAR, FLAT_MEDIAN = 80.0, 0.95, 2.1
+# Colours are compressed harder: chroma has half the resolution.
+COLOUR_NEAR, COLOUR_MEDIAN = 0.9, 6.0
+MOST_FLAT = 8
+SMALLEST_FLAT = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretation:
+    """Values of a known kind.
+
+    Attributes
+    ----------
+    values
+        ``[Y, X]``, ``[Z, Y, X]``, or with three channels at the end.
+    kind
+        Of the values.
+    reason
+        Why it is taken for this kind.
+    colours
+        Phase label -> ``"#rrggbb"`` where the source has colours.
+    notes
+        What was converted, a sentence each.
+    """
+
+    values: NDArray[Any]
+    kind: Kind
+    reason: str
+    colours: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def interpret(
+    values: Any,
+    kind: KindChoice = "auto",
+    channel: str = "auto",
+    name: str = "micrograph",
+    colours: Mapping[int, str] | None = None,
+    is_arranged: bool = False,
+) -> Interpretation:
+    """Find out what values mean, and bring them into the form of their kind.
+
+    Parameters
+    ----------
+    values
+        Bool, integer or floating point: ``[Y, X]``, ``[Z, Y, X]``, with channels at the
+        end or, three or four, at the start; axes of length 1 are dropped.
+    kind
+        ``"auto"``: few distinct values, or few flat colours, are phases, also when
+        lossy compression has blurred them; many distinct whole numbers in connected
+        areas are objects on a background; three differing channels are colours;
+        anything else is grayscale. ``"objects"``: phases 0 (value 0) and 1 (all other
+        values).
+    channel
+        Of a colour image: ``"luminance"``, or the channel taken as gray values;
+        ``"auto"``: luminance where gray values are asked for.
+    name
+        Used in the messages.
+    colours
+        Colours of labels, if the source has a palette.
+    is_arranged
+        Whether the source names its axes, so that none at the start can be channels.
+
+    Raises
+    ------
+    ValueError
+        If the values cannot be of that kind, or cannot be trained on.
+    """
+    array, notes = arrange(np.asarray(values), is_arranged)
+    check_pixels(array, name)
+    # Files of other machines: torch takes the native byte order only.
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if has_channels(array):
+        array, dropped = without_alpha(array)
+        notes += dropped
+        return _interpret_channels(array, kind, channel, name, notes)
+    if kind == "colour":
+        raise ValueError(
+            f"{name}: a colour image has three channels, got one value per pixel "
+            f"({_shape(array)}); choose the kind 'grayscale' or 'phases'."
+        )
+    return _interpret_plane(array, kind, name, notes, dict(colours or {}))
+
+
+def arrange(
+    array: NDArray[Any], is_arranged: bool = False
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Axes as ``[(Z,) Y, X(, C)]``: no axes of length 1, channels at the end."""
+    shape = _shape(array)
+    if array.ndim > 2 and 1 in array.shape:
+        kept = [n for n in array.shape if n != 1]
+        # Of a single row or column both axes stay, so that the message names them.
+        if len(kept) >= 2:
+            array = array.reshape(kept)
+            if array.ndim == 2:
+                return array, ()
+    first_is_channel = (
+        not is_arranged
+        and array.ndim == 3
+        and array.shape[0] in (3, 4)
+        and min(array.shape[1:]) >= SMALLEST_EDGE
+    )
+    if first_is_channel:
+        array = np.moveaxis(array, 0, -1)
+        n = array.shape[-1]
+        return array, (
+            f"The {n} planes of {shape} values are read as {n} channels of one image.",
+        )
+    return array, ()
+
+
+def luminance(colours: NDArray[Any]) -> NDArray[Any]:
+    """Gray value of colours ``[..., 3]``, in the same type (ITU-R BT.601)."""
+    gray = colours.astype(np.float32) @ np.asarray(LUMINANCE, np.float32)
+    if colours.dtype.kind in "iu":
+        gray = np.rint(gray)
+    return np.asarray(gray.astype(colours.dtype))
+
+
+def _interpret_channels(
+    array: NDArray[Any],
+    kind: KindChoice,
+    channel: str,
+    name: str,
+    notes: tuple[str, ...],
+) -> Interpretation:
+    """Of an image with three channels."""
+    if channel in CHANNELS:
+        number = CHANNELS[channel]
+        if number >= array.shape[-1]:
+            raise ValueError(
+                f"{name}: expected one of {array.shape[-1]} channels, got '{channel}'; "
+                "correct 'Channel'."
+            )
+        notes += (f"The channel '{channel}' is taken as gray values.",)
+        return _interpret_plane(array[..., number], kind, name, notes, {})
+    if kind == "colour":
+        return Interpretation(array, "colour", "as chosen", {}, notes)
+    if all((plane == plane[..., :1]).all() for plane in array):
+        notes += ("Three equal channels are read as one.",)
+        return _interpret_plane(array[..., 0], kind, name, notes, {})
+    if channel == "luminance" or kind == "grayscale":
+        notes += ("The luminance of the colours is taken as gray values.",)
+        gray = luminance(array)
+        if kind == "grayscale":
+            return Interpretation(gray, "grayscale", "as chosen", {}, notes)
+        return _interpret_plane(gray, kind, name, notes, {})
+    flat = _flat_colours(array)
+    if flat is not None:
+        labels, palette, cleaned = flat
+        notes += (f"Each of {len(palette)} flat colours is read as a phase.",)
+        if cleaned:
+            notes += (cleaned,)
+        reason = "few flat colours" if kind == "auto" else "as chosen"
+        return Interpretation(labels, "phases", reason, palette, notes)
+    if kind != "auto":
+        raise ValueError(
+            f"{name}: phases are labels or a few flat colours, got an RGB image of "
+            f"many colours ({_shape(array)}); choose a segmentation, or the kind "
+            "'colour'."
+        )
+    spread = _channel_spread(array)
+    if spread <= NEARLY_GRAY:
+        notes += (
+            "The channels differ by at most "
+            f"{spread:.1%} of the range: their luminance is taken as gray values (the "
+            "kind 'colour' keeps them).",
+        )
+        return _interpret_plane(luminance(array), "grayscale", name, notes, {})
+    return Interpretation(array, "colour", "three differing channels", {}, notes)
+
+
+def _interpret_plane(
+    array: NDArray[Any],
+    kind: KindChoice,
+    name: str,
+    notes: tuple[str, ...],
+    colours: dict[int, str],
+) -> Interpretation:
+    """Of one value per pixel."""
+    chosen = kind != "auto"
+    if kind == "grayscale":
+        gray = array.astype(np.uint8) if array.dtype.kind == "b" else array
+        return Interpretation(gray, "grayscale", "as chosen", {}, notes)
+    if kind == "objects":
+        return _objects(array, name, "as chosen", notes)
+    if array.dtype.kind == "b":
+        return Interpretation(
+            array.astype(np.uint8), "phases", "two truth values", colours, notes
+        )
+    found = distinct_values(array, MAX_PHASES)
+    if found is not None:
+        reason = "as chosen" if chosen else f"{len(found)} distinct values"
+        if any(value != math.floor(value) for value in found):
+            notes += (
+                f"The values {_listed(found)} are read as the phases 0 to "
+                f"{len(found) - 1}.",
+            )
+            ranks = np.searchsorted(found, array).astype(np.uint8)
+            return Interpretation(ranks, "phases", reason, {}, notes)
+        labels = [int(value) for value in found]
+        return Interpretation(
+            array.astype(label_dtype(labels), copy=False),
+            "phases",
+            reason,
+            {label: colours[label] for label in labels if label in colours},
+            notes,
+        )
+    flat = _flat_grays(array)
+    if flat is not None:
+        labels_, _, cleaned = flat
+        reason = "as chosen" if chosen else "few flat gray values, compressed"
+        return Interpretation(labels_, "phases", reason, {}, (*notes, cleaned))
+    if not chosen and _are_objects(array):
+        return _objects(array, name, "connected areas of one whole number each", notes)
+    if chosen:
+        raise ValueError(
+            f"{name}: expected at most {MAX_PHASES} phases, got more values (is it "
+            "grayscale?); choose the kind 'grayscale' or a segmentation, or 'objects' "
+            "for numbered objects."
+        )
+    return Interpretation(array, "grayscale", "many distinct values", {}, notes)
+
+
+def _objects(
+    array: NDArray[Any], name: str, reason: str, notes: tuple[str, ...]
+) -> Interpretation:
+    """Background (0) against everything else."""
+    inside = array != 0
+    if inside.all() or not inside.any():
+        raise ValueError(
+            f"{name}: expected objects on a background of the value 0, got none of "
+            f"{'the background' if inside.all() else 'the objects'}; choose the kind "
+            "'phases' or 'grayscale', or label the background 0."
+        )
+    notes += (
+        "Numbered objects are read as one phase (1) on their background (0); the kind "
+        "'grayscale' keeps the numbers.",
+    )
+    return Interpretation(inside.astype(np.uint8), "phases", reason, {}, notes)
+
+
+def _are_objects(array: NDArray[Any]) -> bool:
+    """Whether whole numbers mark connected areas on a background of 0."""
+    if array.dtype.kind == "f" and (array != np.floor(array)).any():
+        return False
+    plane = array if array.ndim == 2 else array[len(array) // 2]
+    if not (plane == 0).any() or (plane < 0).any():
+        return False
+    same = np.mean(plane[1:] == plane[:-1]), np.mean(plane[:, 1:] == plane[:, :-1])
+    numbers = np.unique(plane)
+    if min(same) < 0.75 or len(numbers) > plane.size / 16 or len(numbers) < 3:
+        return False
+    # Gray areas of one value are many; an object is one.
+    tried = numbers[1:][:: max(1, len(numbers) // 32)]
+    single = [ndimage.label(plane == n, np.ones((3, 3)))[1] == 1 for n in tried]
+    return float(np.mean(single)) >= 0.9
+
+
+def _channel_spread(array: NDArray[Any]) -> float:
+    """Difference of the channels that 99 % of the pixels stay below, of the range."""
+    pixels = _sample(array.reshape(-1, 3)).astype(np.float32)
+    span = float(pixels.max() - pixels.min()) or 1.0
+    return float(np.quantile(np.ptp(pixels, axis=1), 0.99)) / span
+
+
+FlatPhases = tuple[NDArray[np.uint8], dict[int, str], str]
+"""Labels, their colours, and a sentence about compression (empty if there was none)."""
+
+
+def _flat_colours(array: NDArray[Any]) -> FlatPhases | None:
+    """Labels by rising luminance if the image has few colours."""
+    unit = _to_bytes(array)
+    codes = unit.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    found = distinct_values(codes, MAX_PHASES)
+    cleaned = ""
+    if found is None:
+        centres = _centres(unit.reshape(-1, 3), COLOUR_NEAR, COLOUR_MEDIAN)
+        if centres is None:
+            return None
+        cleaned = (
+            "Pixels between them, of lossy compression or smooth edges, take the "
+            "nearest."
+        )
+    else:
+        centres = np.array([[n >> 16, n >> 8 & 255, n & 255] for n in found], float)
+    centres = centres[np.argsort(centres @ np.asarray(LUMINANCE), kind="stable")]
+    palette = {
+        i: "#" + "".join(f"{round(v):02x}" for v in c) for i, c in enumerate(centres)
+    }
+    return _nearest_centre(unit, centres), palette, cleaned
+
+
+def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
+    """Labels by rising gray value if lossy compression has blurred few gray values."""
+    low, high = float(array.min()), float(array.max())
+    unit = (array.astype(np.float32) - low) * (255 / (high - low))
+    centres = _centres(unit.reshape(-1, 1), FLAT_NEAR, FLAT_MEDIAN)
+    if centres is None:
+        return None
+    centres = np.sort(centres, axis=0)
+    shown = _listed([low + float(c[0]) * (high - low) / 255 for c in centres])
+    return (
+        _nearest_centre(unit[..., np.newaxis], centres),
+        {},
+        f"Values blurred by lossy compression or smooth edges are read as the phases 0 "
+        f"to {len(centres) - 1} (gray values near {shown}).",
+    )
+
+
+def _to_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Colours with 0 to 255, whatever their type."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind in "iu":
+        top = float(np.iinfo(array.dtype).max)
+    else:
+        top = max(float(array.max()), 1.0)
+    return np.asarray(np.rint(np.clip(array / top, 0, 1) * 255), np.uint8)
+
+
+def _sample(pixels: NDArray[Any]) -> NDArray[Any]:
+    """At most `SAMPLE` pixels, evenly spaced."""
+    return pixels[:: -(-len(pixels) // SAMPLE)]
+
+
+def _centres(
+    pixels: NDArray[Any], near: float, median: float
+) -> NDArray[np.float64] | None:
+    """The few values that almost all pixels have, up to a blur; None if not so.
+
+    Parameters
+    ----------
+    pixels
+        ``[N, C]``, 0 to 255.
+    near
+        Fraction of the pixels within a quarter of the smallest gap of their centre.
+    median
+        Median distance of a pixel from its centre.
+    """
+    sample = _sample(pixels).astype(np.float32)
+    rest = sample
+    centres: list[NDArray[Any]] = []
+    while len(rest) > 0.02 * len(sample):
+        if len(centres) == MOST_FLAT:
+            return None
+        bins = np.rint(rest / 4).astype(np.int64)
+        code = bins @ (128 ** np.arange(rest.shape[1], dtype=np.int64))
+        _, first, counts = np.unique(code, return_index=True, return_counts=True)
+        mode = bins[first[counts.argmax()]] * 4.0
+        distance = np.abs(rest - mode).max(axis=1)
+        centres.append(np.median(rest[distance <= 8], axis=0))
+        rest = rest[distance > 32]
+    if len(centres) < 2:
+        return None
+    table = np.asarray(centres, float)
+    between = np.sqrt(((table[:, np.newaxis] - table) ** 2).sum(axis=-1))
+    gap = between[~np.eye(len(table), dtype=bool)].min()
+    distances = np.sqrt(((sample[:, np.newaxis] - table) ** 2).sum(axis=-1))
+    nearest, own = distances.argmin(axis=1), distances.min(axis=1)
+    smallest = np.bincount(nearest, minlength=len(table)).min() / len(sample)
+    is_flat = (
+        gap >= FLAT_GAP
+        and (own <= gap / 4).mean() >= near
+        and np.median(own) <= median
+        and smallest >= SMALLEST_FLAT
+    )
+    return table if is_flat else None
+
+
+def _nearest_centre(
+    values: NDArray[Any], centres: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """Index of the centre nearest to each pixel ``[..., C]``, plane by plane."""
+    labels = np.empty(values.shape[:-1], np.uint8)
+    for index, plane in enumerate(values):
+        distances = [((plane - centre) ** 2).sum(axis=-1) for centre in centres]
+        labels[index] = np.argmin(distances, axis=0)
+    return labels
+
+
+def match_labels(
+    values: NDArray[Any], labels: tuple[int, ...], wanted: tuple[int, ...]
+) -> NDArray[Any]:
+    """Labels replaced by those of the same rank."""
+    ranks = label_indices(values, labels)
+    return np.asarray(wanted, label_dtype(wanted))[ranks]
+
+
+def _listed(values: list[Any]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _shape(array: NDArray[Any]) -> str:
+    return " x ".join(map(str, array.shape)) or "a single number"

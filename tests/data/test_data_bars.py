@@ -1,0 +1,117 @@
+"""Data bars under micrographs, by the header and by their look."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.ndimage import gaussian_filter
+
+from napari_slicegan.data.data_bars import find_data_bar, header_lines, scanned_rows
+
+ROWS, COLUMNS = 300, 400
+
+
+def material() -> NDArray[np.uint8]:
+    """Noisy gray values of two phases."""
+    y, x = np.mgrid[:ROWS, :COLUMNS]
+    mask = (np.sin(x / 7) + np.cos(y / 9)) > 0.3
+    noise = np.random.default_rng(0).normal(0, 12, mask.shape)
+    return np.asarray(np.clip(60 + 120 * mask + noise, 0, 255), np.uint8)
+
+
+def bar(height: int, background: int, text: int, length: int) -> NDArray[np.uint8]:
+    """A strip as microscopes draw it: border, words, scale bar."""
+    strip = Image.new("L", (length, height), background)
+    draw = ImageDraw.Draw(strip)
+    draw.text((5, height // 4), "SEM HV: 10.0 kV  WD: 9.1 mm  20 um", fill=text)
+    draw.rectangle((length - 90, height - 8, length - 20, height - 5), fill=text)
+    draw.line((0, 0, length, 0), fill=text)
+    return np.asarray(strip)
+
+
+@pytest.mark.parametrize(
+    ("height", "background", "text", "quality"),
+    [
+        (20, 0, 255, None),
+        (70, 255, 0, None),
+        (40, 0, 180, 90),
+        (40, 40, 220, 60),
+        (70, 0, 255, 60),
+        (20, 255, 0, 90),
+    ],
+)
+def test_a_bar_is_found_to_the_pixel(
+    height: int, background: int, text: int, quality: int | None
+) -> None:
+    strip = bar(height, background, text, COLUMNS)
+    picture = np.vstack([material(), strip])
+    tolerance = 0
+    if quality is not None:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=quality)
+        picture, tolerance = np.asarray(Image.open(file)), 2
+    crop = find_data_bar(picture)
+    assert crop is not None
+    assert crop[0] == 0
+    assert crop[2:] == (0, COLUMNS)
+    assert abs(crop[1] - ROWS) <= tolerance
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_other_edges_and_types(bits: int) -> None:
+    gray = material().astype({8: "u1", 16: "u2", 32: "f4"}[bits]) * (1 + (bits > 8))
+    strip = bar(30, 0, 255, COLUMNS).astype(gray.dtype) * (1 + (bits > 8))
+    side = bar(30, 0, 255, ROWS).astype(gray.dtype).T * (1 + (bits > 8))
+    above = np.vstack([strip, gray])
+    assert find_data_bar(above) == (30, 30 + ROWS, 0, COLUMNS)
+    assert find_data_bar(np.vstack([above, strip])) == (30, 30 + ROWS, 0, COLUMNS)
+    assert find_data_bar(np.hstack([side, gray])) == (0, ROWS, 30, 30 + COLUMNS)
+
+
+@pytest.mark.parametrize("contrast", [20, 120, 400])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_bar_is_seen_in_materials(contrast: float, seed: int) -> None:
+    """Also where a third of the pixels is clipped to black or white."""
+    field = gaussian_filter(np.random.default_rng(seed).normal(size=(300, 360)), 12)
+    gray = np.clip(120 + contrast * field / field.std(), 0, 255).astype(np.uint8)
+    assert find_data_bar(gray) is None
+
+
+def test_no_bar_is_seen_in_the_samples_and_in_flat_images() -> None:
+    samples = Path(__file__).parents[2] / "sample_data"
+    for name in ("bentheimer_slice.tif", "nanoporous_gold.tif", "spheres_slice.tif"):
+        assert find_data_bar(tifffile.imread(samples / name)) is None
+    assert find_data_bar(np.eye(100, dtype="u1")) is None
+    assert find_data_bar(np.zeros((10, 10), "u1")) is None
+
+
+def test_makers_state_the_scanned_rows(tmp_path: Path) -> None:
+    """FEI, TESCAN in the file; JEOL, Hitachi in the text file beside it."""
+    gray = np.zeros((1094, 64), np.uint8)
+    headers: list[tuple[str, dict[str, Any], str, int | None]] = [
+        ("fei", {"extratags": [(34682, 2, None, FEI, True)]}, "", 1024),
+        ("tescan", {"extratags": [(50431, 7, len(TESCAN), TESCAN, True)]}, "", 1034),
+        ("jeol", {}, "$CM_FULL_SIZE 1280 960\n$$SM_MICRON_BAR 100\n", 960),
+        ("hitachi", {}, "[SemImageFile]\nDataSize=1280x960\nPixelSize=9.9\n", 960),
+        ("other", {}, "Notes of the day\n", None),
+        ("absurd", {}, "$CM_FULL_SIZE 1280 5\n", None),
+    ]
+    for name, tags, beside, expected in headers:
+        path = tmp_path / f"{name}.tif"
+        tifffile.imwrite(path, gray, **tags)
+        if beside:
+            path.with_suffix(".txt").write_text(beside)
+        with tifffile.TiffFile(path) as tiff:
+            found = scanned_rows(tiff, header_lines(path), len(gray))
+        assert found == expected, name
+
+
+FEI = "[Image]\r\nResolutionY=1024\r\n[PrivateFei]\r\nDatabarHeight=70\r\n"
+TESCAN = b"\0\0\0[MAIN]\nDevice=MIRA3\nImageStripSize=60\nPixelSizeX=2e-08\n"

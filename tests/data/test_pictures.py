@@ -1,0 +1,608 @@
+"""Pictures as people bring them: each case with what it should be read as.
+
+The cases come from public reports about programs of this field, and from looking for
+others of the same kind. All show one material, whose bright phase has the fraction
+`BRIGHT`, so that a swapped, cropped or misread picture gives another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+
+Y, X = np.mgrid[:120, :160]
+MASK = (np.sin(X / 7) + np.cos(Y / 9)) > 0.3
+BRIGHT = MASK.mean()  # 0.39; the same picture inverted: 0.61
+M255 = (MASK * 255).astype(np.uint8)
+NOISE = np.random.default_rng(0).normal(0, 12, MASK.shape)
+GRAY = np.clip(60 + 120 * MASK + NOISE, 0, 255).astype(np.uint8)
+THREE = MASK.astype(int) + (X > 100) * 1  # fractions of three phases
+PALETTE = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+FLAT = PALETTE[THREE]
+TINTED = np.stack([GRAY, np.maximum(GRAY, 3) - 3, np.maximum(GRAY, 9) - 9], axis=-1)
+BLOCKS = np.kron(np.random.default_rng(1).random((15, 20)) > 0.8, np.ones((8, 8)))
+OBJECTS = ndimage.label(BLOCKS)[0]
+SEM = np.vstack([np.tile(GRAY, (2, 1)), np.zeros((20, 160), np.uint8)])
+FEI = "[Scan]\r\nPixelWidth=3e-9\r\nPixelHeight=3e-9\r\n[Image]\r\nResolutionY=240\r\n"
+FEI_TAGS = [(34682, 2, None, FEI, True)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, how it is read, and what it should be."""
+
+    name: str
+    write: Callable[[Path], Any]
+    kind: str = "phases"
+    shape: tuple[int, ...] = MASK.shape
+    bright: float | None = BRIGHT
+    words: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    size_nm: float | None = None
+
+
+def pillow(
+    values: NDArray[Any] | Image.Image, **options: Any
+) -> Callable[[Path], None]:
+    picture = values if isinstance(values, Image.Image) else Image.fromarray(values)
+    return lambda path: picture.save(path, **options)
+
+
+def tiff(values: NDArray[Any], **options: Any) -> Callable[[Path], Any]:
+    return lambda path: tifffile.imwrite(path, values, **options)
+
+
+def npy(values: NDArray[Any]) -> Callable[[Path], None]:
+    return lambda path: np.save(path, values)
+
+
+def exif(orientation: int) -> Image.Exif:
+    facts = Image.Exif()
+    facts[274] = orientation
+    return facts
+
+
+def pages(*images: NDArray[Any], **options: Any) -> Callable[[Path], None]:
+    """Several images in one TIFF, each a page of its own."""
+
+    def write(path: Path) -> None:
+        with tifffile.TiffWriter(path) as file:
+            for image in images:
+                file.write(image, **options)
+
+    return write
+
+
+def pyramid(path: Path) -> None:
+    """Full resolution with reduced images in its subIFDs."""
+    with tifffile.TiffWriter(path) as file:
+        file.write(GRAY, subifds=2)
+        for step in (2, 4):
+            file.write(GRAY[::step, ::step], subfiletype=1)
+
+
+def raw(path: Path) -> None:
+    path.write_bytes(b"head" * 8 + (GRAY.astype("<u2") * 256).tobytes())
+
+
+def folder(path: Path) -> None:
+    """Numbered slices beside a file that is none."""
+    path.mkdir()
+    for number in range(8, 12):
+        plane = np.full_like(M255, 0) if number == 8 else M255
+        Image.fromarray(plane).save(path / f"slice_{number}.png")
+    (path / "notes.txt").write_text("no slice")
+    (path / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+
+
+def shaded(values: NDArray[Any]) -> NDArray[Any]:
+    """A palette image of the phases, with the colours of `PALETTE`."""
+    picture = Image.fromarray(values.astype(np.uint8), "P")
+    picture.putpalette(PALETTE.tobytes())
+    return picture  # type: ignore[return-value]
+
+
+RAMP = np.stack([np.arange(256, dtype=np.uint16) * 257] * 3)
+NAN = np.where(Y < 4, np.nan, GRAY).astype(np.float32)
+HOUNSFIELD = GRAY.astype(np.int16) * 8 - 1000
+THIRD = float((THREE == 2).mean())
+GREEN = float((THREE == 1).mean())  # the brightest of the three colours
+
+CASES = [
+    # What the values mean.
+    Case(
+        "nearly gray.png", pillow(TINTED), "grayscale", words="differ by at most 4.1%"
+    ),
+    Case(
+        "kept.png",
+        pillow(TINTED),
+        "colour",
+        (*MASK.shape, 3),
+        None,
+        "as chosen",
+        {"kind": "colour"},
+    ),
+    Case(
+        "otsu.jpg",
+        pillow(TINTED, quality=90),
+        words="luminance",
+        settings={"segmentation": "otsu"},
+    ),
+    Case(
+        "gray.jpg",
+        pillow(TINTED, quality=90),
+        "grayscale",
+        words="luminance",
+        settings={"kind": "grayscale"},
+    ),
+    Case(
+        "blue.png",
+        pillow(TINTED),
+        "grayscale",
+        words="'blue' is taken",
+        settings={"channel": "blue"},
+    ),
+    Case("flat.png", pillow(FLAT), bright=GREEN, words="#0000ff"),
+    Case(
+        "flat as phases.png",
+        pillow(FLAT),
+        bright=GREEN,
+        words="3 phases (as chosen)",
+        settings={"kind": "phases"},
+    ),
+    Case(
+        "flat 16.tif",
+        tiff(FLAT.astype(np.uint16) * 257, photometric="rgb"),
+        bright=GREEN,
+        words="flat colours",
+    ),
+    Case("flat float.npy", npy(FLAT / 255.0), bright=GREEN, words="flat colours"),
+    Case("palette.png", pillow(shaded(THREE)), bright=THIRD, words="#00ff00"),
+    Case(
+        "palette.tif",
+        tiff(
+            THREE.astype(np.uint8),
+            photometric="palette",
+            colormap=np.vstack([PALETTE, np.zeros((253, 3), np.uint8)]).T.astype("u2")
+            * 257,
+        ),
+        bright=THIRD,
+        words="#00ff00",
+    ),
+    Case(
+        "gray palette.tif",
+        tiff(GRAY, photometric="palette", colormap=RAMP),
+        "grayscale",
+    ),
+    Case("mask.jpg", pillow(M255, quality=90), words="blurred by lossy compression"),
+    Case("mask 60.jpg", pillow(M255, quality=60), words="near 0, 255"),
+    Case(
+        "three.jpg",
+        pillow((THREE * 120).astype(np.uint8), quality=90),
+        bright=THIRD,
+        words="phases 0 to 2",
+    ),
+    Case("mask float.npy", npy(MASK.astype(float)), words="2 distinct values"),
+    Case("mask float.tif", tiff(MASK.astype(np.float32))),
+    Case("mask half.npy", npy(np.where(MASK, 1.0, 0.5)), words="0.5, 1 are read as"),
+    Case("mask float16.npy", npy(MASK.astype(np.float16))),
+    Case("mask -1.npy", npy(np.where(MASK, 1, -1))),
+    Case("mask bool.npy", npy(MASK), words="truth values"),
+    Case("mask bool.tif", tiff(MASK)),
+    Case(
+        "levels 16.tif",
+        tiff((THREE * 32767).astype(np.uint16)),
+        bright=THIRD,
+        words="3 distinct values",
+    ),
+    Case("trailing axis.npy", npy(MASK.astype(np.uint8)[..., None])),
+    Case("leading axis.npy", npy(MASK.astype(np.uint8)[None])),
+    Case("batch of one.npy", npy(MASK.astype(np.uint8)[None, None])),
+    Case(
+        "channels first.npy",
+        npy(np.moveaxis(FLAT, -1, 0)),
+        bright=GREEN,
+        words="3 channels of one image",
+    ),
+    Case("fortran.npy", npy(np.asfortranarray(M255))),
+    Case("big-endian.npy", npy((MASK * 7).astype(">i4"))),
+    Case(
+        "objects.tif",
+        tiff(OBJECTS.astype(np.uint16)),
+        bright=(OBJECTS > 0).mean(),
+        words="objects are read as one phase",
+    ),
+    Case("objects float.npy", npy(OBJECTS.astype(float)), bright=(OBJECTS > 0).mean()),
+    Case(
+        "objects kept.tif",
+        tiff(OBJECTS.astype(np.uint16)),
+        "grayscale",
+        bright=None,
+        settings={"kind": "grayscale"},
+    ),
+    Case(
+        "few objects.npy",
+        npy(np.minimum(OBJECTS, 9)),
+        bright=(OBJECTS > 0).mean(),
+        words="(as chosen)",
+        settings={"kind": "objects"},
+    ),
+    # Tags and headers.
+    Case("white is zero.tif", pillow(M255, tiffinfo={262: 0})),
+    Case(
+        "white is zero lzw.tif", pillow(M255, tiffinfo={262: 0}, compression="tiff_lzw")
+    ),
+    Case(
+        "imagej inverted.tif",
+        tiff(255 - M255, photometric="miniswhite"),
+        words="White is stored as 0",
+    ),
+    Case(
+        "white is zero 16.tif",
+        tiff(65535 - M255.astype("u2") * 257, photometric="miniswhite"),
+    ),
+    Case("fax.tif", pillow(Image.fromarray(M255).convert("1"), compression="group4")),
+    Case("one bit.png", pillow(Image.fromarray(M255).convert("1"))),
+    Case("one bit.bmp", pillow(Image.fromarray(M255).convert("1"))),
+    Case(
+        "turned.jpg",
+        pillow(GRAY, exif=exif(6)),
+        "grayscale",
+        (160, 120),
+        words="turned",
+    ),
+    Case("upside down.jpg", pillow(GRAY, exif=exif(3)), "grayscale", words="turned"),
+    Case(
+        "turned.tif",
+        tiff(GRAY, extratags=[(274, 3, 1, 8, True)]),
+        "grayscale",
+        (160, 120),
+        words="orientation tag",
+    ),
+    Case(
+        "turned lzw.tif",
+        pillow(GRAY, tiffinfo={274: 6}, compression="tiff_lzw"),
+        "grayscale",
+        (160, 120),
+    ),
+    Case(
+        "thumbnail lzw.tif",
+        pillow(
+            GRAY,
+            save_all=True,
+            compression="tiff_lzw",
+            append_images=[Image.fromarray(GRAY[::8, ::8])],
+        ),
+        "grayscale",
+    ),
+    Case(
+        "thumbnail jpeg.tif",
+        pillow(
+            GRAY,
+            save_all=True,
+            compression="jpeg",
+            append_images=[Image.fromarray(GRAY[::8, ::8])],
+        ),
+        "grayscale",
+    ),
+    Case("second series.tif", pages(GRAY, GRAY[::3, ::3]), "grayscale"),
+    Case("pyramid.tif", pyramid, "grayscale"),
+    Case(
+        "planar.tif",
+        tiff(np.moveaxis(FLAT, -1, 0), photometric="rgb", planarconfig="separate"),
+        bright=GREEN,
+    ),
+    Case("big tiff.tif", tiff(GRAY, bigtiff=True, byteorder=">"), "grayscale"),
+    Case(
+        "tiles.tif",
+        tiff(GRAY, tile=(64, 64), compression="zlib", predictor=True),
+        "grayscale",
+    ),
+    Case("int8.tif", tiff((GRAY // 2).astype(np.int8)), "grayscale", bright=None),
+    Case("hounsfield.tif", tiff(HOUNSFIELD), "grayscale", words="-912 to 768, int16"),
+    Case(
+        "alpha.png",
+        pillow(np.dstack([M255, np.full_like(M255, 255)])),
+        words="alpha channel is dropped",
+    ),
+    Case(
+        "rgba.png",
+        pillow(np.dstack([FLAT, np.full_like(M255, 255)])),
+        bright=GREEN,
+        words="alpha channel is dropped",
+    ),
+    Case(
+        "cmyk.jpg",
+        pillow(Image.fromarray(np.stack([GRAY] * 3, -1)).convert("CMYK"), quality=95),
+        "grayscale",
+    ),
+    Case("progressive.jpg", pillow(GRAY, quality=95, progressive=True), "grayscale"),
+    Case("16 bit.png", pillow(GRAY.astype(np.uint16) * 256), "grayscale"),
+    Case("picture.webp", pillow(np.stack([GRAY] * 3, -1), quality=95), "grayscale"),
+    Case(
+        "frames.gif",
+        pillow(GRAY, save_all=True, append_images=[Image.fromarray(255 - GRAY)]),
+        "grayscale",
+    ),
+    Case(
+        "two channels.tif",
+        tiff(np.stack([GRAY, 255 - GRAY]), imagej=True, metadata={"axes": "CYX"}),
+        "grayscale",
+        words="Channel 1 of 2",
+    ),
+    Case(
+        "second channel.tif",
+        tiff(np.stack([255 - GRAY, GRAY]), imagej=True, metadata={"axes": "CYX"}),
+        "grayscale",
+        words="Channel 2 of 2",
+        settings={"channel": "2"},
+    ),
+    Case(
+        "detectors.tif",
+        tiff(np.stack([255 - GRAY, GRAY, GRAY]), photometric="minisblack"),
+        "grayscale",
+        words="Page 2 of 3",
+        settings={"channel": "2"},
+    ),
+    Case(
+        "five channels.tif",
+        tiff(np.dstack([GRAY] * 5), photometric="minisblack", planarconfig="contig"),
+        "grayscale",
+        words="Channel 1 of 5",
+    ),
+    # Bars and borders.
+    Case(
+        "fei.tif",
+        tiff(SEM, extratags=FEI_TAGS),
+        "grayscale",
+        SEM.shape,
+        None,
+        "Warning: The header states 240 scanned rows",
+        size_nm=3,
+    ),
+    Case(
+        "fei cropped.tif",
+        tiff(SEM, extratags=FEI_TAGS),
+        "grayscale",
+        (240, 160),
+        words="Only rows 0 to 240",
+        settings={"crop": "auto"},
+        size_nm=3,
+    ),
+    Case(
+        "bar without header.png",
+        pillow(SEM),
+        "grayscale",
+        SEM.shape,
+        None,
+        "Warning: There seems to be a data bar",
+    ),
+    Case(
+        "bar cropped.jpg",
+        pillow(SEM, quality=90),
+        "grayscale",
+        (240, 160),
+        settings={"crop": "auto"},
+    ),
+    Case(
+        "bar in colour.png",
+        pillow(np.stack([SEM] * 3, -1)),
+        "grayscale",
+        (240, 160),
+        settings={"crop": "auto"},
+    ),
+    Case(
+        "nan border.npy",
+        npy(NAN),
+        "grayscale",
+        (116, 160),
+        None,
+        settings={"crop": "auto"},
+        words="border without values",
+    ),
+    Case(
+        "nan cropped.tif",
+        tiff(NAN),
+        "grayscale",
+        (116, 160),
+        None,
+        settings={"crop": (4, 120, 0, 160)},
+    ),
+    # Pixel sizes.
+    Case(
+        "print.tif",
+        tiff(GRAY, imagej=True, resolution=(300, 300), metadata={"unit": "inch"}),
+        "grayscale",
+    ),
+    Case(
+        "inch.tif",
+        tiff(GRAY, imagej=True, resolution=(2.54e7, 2.54e7), metadata={"unit": "inch"}),
+        "grayscale",
+        size_nm=1,
+    ),
+    Case(
+        "tescan.tif",
+        tiff(
+            GRAY,
+            extratags=[
+                (50431, 7, 34, b"\0\0[MAIN]\nPixelSizeX=2e-08\nA=1\n\n\n\n", True)
+            ],
+        ),
+        "grayscale",
+        size_nm=20,
+    ),
+    Case(
+        "not square.tif",
+        tiff(GRAY, imagej=True, resolution=(1, 0.5), metadata={"unit": "nm"}),
+        "grayscale",
+        (240, 160),
+        words="resampled",
+        size_nm=1,
+    ),
+    # Files without a header, and folders.
+    Case(
+        "values.raw",
+        raw,
+        "grayscale",
+        settings={"raw_shape": (120, 160), "raw_type": "<u2"},
+    ),
+    Case(
+        "slices",
+        folder,
+        shape=(4, *MASK.shape),
+        bright=BRIGHT * 3 / 4,
+        words="slice_8.png first",
+    ),
+    # Segmentation that is asked for, and cleaning.
+    Case(
+        "thresholds.png",
+        pillow(GRAY),
+        settings={"segmentation": "thresholds", "thresholds": (120,)},
+        words="the given thresholds",
+    ),
+    Case(
+        "cleaned.png",
+        pillow(
+            np.where(
+                np.random.default_rng(2).random(MASK.shape) > 0.99, 255 - M255, M255
+            )
+        ),
+        settings={"smallest_object": 9, "smallest_hole": 9},
+        words="changed their phase",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_read_as_it_should_be(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / case.name
+    case.write(path)
+    image = Micrograph.open(path, MicrographSettings(**case.settings))
+    text = "\n".join(image.summary())
+    assert image.kind == case.kind, text
+    assert image.values.shape == case.shape, text
+    assert case.words in text
+    assert image.pixel_size_nm == pytest.approx(case.size_nm), text
+    if case.bright is None:
+        return
+    if case.kind == "phases":
+        found = image.phase_fractions()[image.labels[-1]]
+    else:
+        found = float((image.values > np.mean(image.values)).mean())
+    assert found == pytest.approx(case.bright, abs=0.01), text
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "settings", "words"),
+    [
+        ("nan.npy", npy(NAN), {}, "finite pixel values, got 640"),
+        (
+            "gap.npy",
+            npy(np.where((X == 80) & (Y == 60), np.nan, GRAY)),
+            {"crop": "auto"},
+            "got 1 that are NaN",
+        ),
+        (
+            "many.png",
+            pillow(np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])),
+            {"kind": "phases"},
+            "few flat colours, got an RGB image",
+        ),
+        ("gray.png", pillow(GRAY), {"kind": "phases"}, "or 'objects' for numbered"),
+        ("gray.png", pillow(GRAY), {"kind": "colour"}, "three channels, got one value"),
+        (
+            "full.npy",
+            npy(OBJECTS + 1),
+            {"kind": "objects"},
+            "got none of the background",
+        ),
+        (
+            "two.tif",
+            tiff(np.stack([GRAY, GRAY]), imagej=True, metadata={"axes": "CYX"}),
+            {"channel": "3"},
+            "channel from 1 to 2, got 3",
+        ),
+        ("c.npy", npy(GRAY + 1j), {}, "complex"),
+        ("two.npy", npy(np.dstack([GRAY, GRAY])), {}, "got 2 channels"),
+        ("a.raw", raw, {"raw_shape": (500, 500)}, "expected 250,000 bytes"),
+        ("empty.tif", lambda path: path.write_bytes(b""), {}, "empty file"),
+        ("text.tif", lambda path: path.write_text("no image"), {}, "another kind"),
+        ("slices", lambda path: path.mkdir(), {}, "folder with 0 images"),
+    ],
+)
+def test_refused_with_one_sentence(
+    name: str,
+    write: Callable[[Path], Any],
+    settings: dict[str, Any],
+    words: str,
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / name)
+    with pytest.raises(ValueError, match=words) as caught:
+        Micrograph.open(tmp_path / name, MicrographSettings(**settings))
+    text = str(caught.value)
+    assert text.count(". ") == 0
+    assert "; " in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "labels"),
+    [
+        ((0, 1), (0, 255), (0, 1)),
+        ((0, 255), (0, 1), (0, 255)),
+        ((0, 1, 2), (0, 128, 255), (0, 1, 2)),
+        ((0, 1), (0, 65535), (0, 1)),
+        ((0, 1), (0, 2), (0, 1, 2)),
+        ((0, 1, 2), (0, 2), (0, 1, 2)),
+    ],
+)
+def test_labels_of_one_material(
+    first: tuple[int, ...], second: tuple[int, ...], labels: tuple[int, ...]
+) -> None:
+    """0/1 and 0/255 are the same phases; other labels are other phases."""
+
+    def image(values: tuple[int, ...]) -> Micrograph:
+        phases = np.asarray(values)[np.minimum(THREE, len(values) - 1)]
+        return Micrograph.from_array(phases, "phases", name=str(values))
+
+    images = TrainingImages.isotropic(image(first), image(second))
+    assert images.labels == labels
+    *_, last = images
+    expected = np.bincount(np.minimum(THREE, len(second) - 1).ravel())
+    found = list(last.phase_fractions().values())
+    np.testing.assert_allclose(found, expected / THREE.size)
+
+
+def test_planes_that_are_further_apart(tmp_path: Path) -> None:
+    """Isotropic training takes the planes as they are; cubes are resampled."""
+    path = tmp_path / "stack.tif"
+    stack = np.stack([M255] * 9 + [255 - M255])
+    options = {"unit": "um", "spacing": 0.05, "axes": "ZYX"}
+    tifffile.imwrite(path, stack, imagej=True, resolution=(100, 100), metadata=options)
+    image = Micrograph.open(path)
+    assert image.pixel_size_nm == pytest.approx(10)
+    assert image.z_step == pytest.approx(5)
+    assert "planes 5 pixels apart" in image.summary()[0]
+    cut = TrainingImages.from_volume(image)
+    (cube, *_) = cut
+    assert cube.values.shape == (50, *MASK.shape)
+    np.testing.assert_array_equal(cube.values[44], M255)
+    np.testing.assert_array_equal(cube.values[45], 255 - M255)
+    typed = Micrograph.open(path, MicrographSettings(pixel_size_nm=20))
+    assert typed.pixel_size_nm == 20
+    assert typed.z_step == pytest.approx(5)
+    given = Micrograph.open(path, MicrographSettings(z_step_nm=10))
+    assert given.z_step == pytest.approx(1)
