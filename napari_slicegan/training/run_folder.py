@@ -11,10 +11,12 @@ sheets/0012.png         images from fixed noise after epoch 12, in runs that mak
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import logging
+import os
 import pickle
 import re
 import struct
@@ -55,6 +57,15 @@ logger = logging.getLogger(__name__)
 
 PREVIEW = "preview.png"
 CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
+RUN_FILES = (
+    CONFIG,
+    HISTORY,
+    GENERATOR,
+    PREVIEW,
+    "checkpoint-*.pt",
+    "sheets",
+)
+"""What a run writes besides its data; other files in its folder are left alone."""
 # Columns of earlier versions -> names.
 RENAMED_COLUMNS = {"roughness": "interface_density_error"}
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
@@ -84,20 +95,24 @@ class RunFolder:
     def create(
         cls, path: str | Path, config: RunConfig, images: TrainingData
     ) -> RunFolder:
-        """Start a run in a new or empty folder.
+        """Start a run in a folder without one.
+
+        Other files in it, such as a log, stay.
 
         Raises
         ------
         ValueError
-            If something else is in the folder, or it cannot be written.
+            If another run is in the folder, or it cannot be written.
         """
         folder = cls(path)
         if folder.path.exists() and not folder.path.is_dir():
             raise ValueError(f"Expected a folder for the run; {path} is a file.")
-        if folder.path.is_dir() and any(folder.path.iterdir()):
+        names = (*RUN_FILES, *DATA)
+        found = [path.name for name in names for path in folder.path.glob(name)]
+        if found:
             raise ValueError(
-                f"The folder {path} is not empty; resume the run in it, or choose "
-                "another folder."
+                f"The folder {path} is not empty: it holds a run ({found[0]}); resume "
+                "the run in it, or choose another folder."
             )
         try:
             make_folder(folder.path)
@@ -238,13 +253,19 @@ class RunFolder:
         )
 
     def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append rows to ``history.csv``; the first call writes the header."""
+        """Append rows to ``history.csv``, all or none; the first call adds a header."""
         if not rows:
             return
         path = self.path / HISTORY
-        text = _csv(rows, header=not path.exists())
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
+        size = path.stat().st_size if path.exists() else 0
+        text = _csv(rows, header=not size)
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(path, size)
+            raise
 
     def history(self) -> list[dict[str, str]]:
         """Rows of ``history.csv`` without a truncated last line."""

@@ -112,6 +112,8 @@ class Trainer:
         self._has_run = False
         self._monitor_faults: set[tuple[str, type[Exception]]] = set()
         self._warnings: list[str] = []
+        self._is_save_failing = False
+        self._unsaved_rows: list[dict[str, Any]] = []
 
     @classmethod
     def start(
@@ -251,7 +253,7 @@ class Trainer:
                     decision = self._decide()
                     break
                 if save_now:
-                    self.save()
+                    self._try_to_save()
                     self.clock.count_save()
                 between_steps = True
                 yield report
@@ -263,7 +265,7 @@ class Trainer:
             reason = (self._read_losses() and decision.reason) or FinishReason.DIVERGED
         finally:
             if between_steps and self._saved_step != self.step and self.step > 0:
-                self.save()
+                self._save_at_end()
         self.distributed.barrier()  # until process 0 has saved
         return reason
 
@@ -285,7 +287,7 @@ class Trainer:
                 in_pause = True
                 self.clock.count()
                 if self.step > 0 and self._saved_step != self.step:
-                    self.save()
+                    self._try_to_save()
                     self.clock.count_save(is_charged=False)
                 if not self.losses.are_finite:
                     continue
@@ -307,10 +309,46 @@ class Trainer:
             return
         with memory_explained():
             trained = self.trained_generator()
-        self.folder.append_history(self.losses.take_rows())
+        # Rows that could not be written remain until the next save.
+        self._unsaved_rows += self.losses.take_rows()
+        self.folder.append_history(self._unsaved_rows)
+        self._unsaved_rows = []
         keep = self.config.training.keep_checkpoints
         self.folder.save(self.step, self._state(), trained, keep)
         self._saved_step = self.step
+
+    def _try_to_save(self) -> None:
+        """`save` during training: a full disk or a lost drive does not end the run.
+
+        Earlier checkpoints remain; the next save is tried when it is due.
+        """
+        try:
+            self.save()
+        except OSError as error:
+            if not self._is_save_failing:
+                warning = (
+                    f"Step {self.step}: the run could not be saved "
+                    f"({error.strerror or error}); training continues, and saving is "
+                    "tried again."
+                )
+                logger.warning(warning)
+                self._warnings.append(warning)
+            self._is_save_failing = True
+        else:
+            self._is_save_failing = False
+
+    def _save_at_end(self) -> None:
+        """`save`, with a sentence about what is left if it fails."""
+        try:
+            self.save()
+        except OSError as error:
+            kept = [] if self.folder is None else self.folder.checkpoints()
+            left = f"{kept[0].name} is kept" if kept else "no checkpoint was saved"
+            raise ValueError(
+                f"Expected to save step {self.step} of the run, got "
+                f"'{error.strerror or error}' ({left}); free space or restore the "
+                "drive, then resume the run."
+            ) from error
 
     def trained_generator(self, n_volumes: int = 32) -> Any:
         """The averaged generator in its current state, ready to use.

@@ -177,20 +177,65 @@ def test_faults_of_the_monitoring_do_not_end_a_run(
         assert torch.equal(value, expected[name]), name
 
 
-def test_a_failed_save_is_not_tried_again(
+def break_saving(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> list[int]:
+    """Let saving fail at these steps, as on a full disk; returns the steps tried."""
+    tries: list[int] = []
+    save = RunFolder.save
+
+    def full(folder: RunFolder, step: int, *rest: Any) -> None:
+        tries.append(step)
+        if step in steps:
+            raise OSError(28, "No space left on device")
+        save(folder, step, *rest)
+
+    monkeypatch.setattr(RunFolder, "save", full)
+    return tries
+
+
+def test_a_save_that_fails_does_not_end_the_run(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said once, tried again at the next save; earlier checkpoints are kept."""
+    trainer = start_toy(steps=6, checkpoint_minutes=1e-9)
+    tries = break_saving(monkeypatch, {3, 4})
+    warned = [report.warning for report in train(trainer)]
+    assert [bool(warning) for warning in warned] == [0, 0, 0, 1, 0, 0]
+    assert warned[3].startswith("Step 3: the run could not be saved (No space left")
+    assert tries == [1, 2, 3, 4, 5, 6]
+    folder = trainer.folder
+    assert folder is not None
+    assert folder.load_checkpoint()["step"] == 6
+    assert [row["step"] for row in folder.history()] == list("123456")
+
+
+def test_a_last_save_that_fails_says_what_is_kept(
     start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = start_toy(steps=6, checkpoint_minutes=1e-9)
-    tries = []
-
-    def full(*_: object) -> None:
-        tries.append(trainer.step)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(RunFolder, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    break_saving(monkeypatch, {5, 6})
+    words = r"save step 6 .* 'No space left on device' \(checkpoint-0000004.pt is kept"
+    with pytest.raises(ValueError, match=words):
         train(trainer)
-    assert tries == [1]
+    assert trainer.folder is not None
+    assert trainer.folder.load_checkpoint()["step"] == 4
+
+
+def test_rows_that_cannot_be_written_are_written_later(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is locked, as by a spreadsheet, at the second save."""
+    append = RunFolder.append_history
+    trainer = start_toy(steps=4, checkpoint_minutes=1e-9)
+
+    def locked(folder: RunFolder, rows: Any) -> None:
+        if trainer.step == 2:
+            raise PermissionError(13, "Permission denied")
+        append(folder, rows)
+
+    monkeypatch.setattr(RunFolder, "append_history", locked)
+    train(trainer)
+    assert trainer.folder is not None
+    assert [row["step"] for row in trainer.folder.history()] == list("1234")
 
 
 def test_exceptions_between_steps_save(start_toy: StartToy) -> None:

@@ -85,9 +85,6 @@ def test_other_peoples_folders_are_left_alone(
     toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
 ) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work")
-    with pytest.raises(ValueError, match=r"not empty; resume.*or choose another"):
-        Trainer.start(toy_config, toy_images, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(ValueError, match=r"thesis.txt is a file"):
         Trainer.start(toy_config, toy_images, tmp_path / "thesis.txt")
     with pytest.raises(ValueError, match=r"cannot be written.*choose another"):
@@ -273,3 +270,41 @@ def test_settings_alone_are_a_settings_file(
 def test_missing_settings(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read"):
         read_config(tmp_path / "none.json")
+
+
+def test_a_table_that_is_cut_short_by_a_full_disk_is_as_before(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.append_history([{"step": 1, "loss": 0.5}])
+    before = (folder.path / "history.csv").read_bytes()
+    opened = Path.open
+
+    def torn(path: Path, *words: Any, **named: Any) -> Any:
+        file = opened(path, *words, **named)
+        write = file.write
+
+        def half(text: str) -> int:
+            write(text[: len(text) // 2])
+            file.flush()
+            raise OSError(28, "No space left on device")
+
+        file.write = half
+        return file
+
+    monkeypatch.setattr(Path, "open", torn)
+    with pytest.raises(OSError, match="No space"):
+        folder.append_history([{"step": 2, "loss": 0.25}])
+    monkeypatch.undo()
+    assert (folder.path / "history.csv").read_bytes() == before
+
+
+def test_other_files_may_lie_in_the_folder_of_a_run(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    """A log that the shell has opened, what a file manager leaves."""
+    for name in ("log", ".DS_Store"):
+        (tmp_path / name).write_text("kept")
+    RunFolder.create(tmp_path, toy_config, toy_images)
+    assert (tmp_path / "log").read_text() == "kept"
+    with pytest.raises(ValueError, match=r"not empty: it holds a run \(config.json\)"):
+        RunFolder.create(tmp_path, toy_config, toy_images)
