@@ -15,8 +15,8 @@ from napari_slicegan.cli.options import (
     DONE,
     STOPPED,
     changes_from,
+    new_folder,
     say,
-    timestamp,
 )
 from napari_slicegan.cli.progress import progress_bar, train_with_progress
 from napari_slicegan.cli.window import APPLICATION, window_fault
@@ -132,10 +132,11 @@ class Measured:
 
 def demo(options: Namespace) -> int:
     """Train on sample data, generate, measure; in a window where one can be opened."""
-    out = options.out or Path("slicegan-demo") / f"{options.material}-{timestamp()}"
     material = MATERIALS[options.material]
     settings = {**material.settings, **changes_from(options)}
-    job = DemoJob(out, material, preset(DEFAULT_PRESET).changed(**settings))
+    config = preset(DEFAULT_PRESET).changed(**settings)
+    out = options.out or new_folder("slicegan-demo", options.material)
+    job = DemoJob(out, material, config)
     if not (options.no_window or os.environ.get("CI")):
         fault = window_fault()
         if fault is None:

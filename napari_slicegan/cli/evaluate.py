@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.cli.options import DONE, changes_from, timestamp
+from napari_slicegan.cli.options import DONE, changes_from, new_folder
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.samples import generate_samples
@@ -67,7 +67,7 @@ def evaluate(options: Namespace) -> int:
 def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
     """Train over outcomes and steps; table, CSV and figures."""
     config = _settings(options)
-    out = options.out or Path("slicegan-runs") / f"sweep-{timestamp()}"
+    out = options.out or new_folder("slicegan-runs", "sweep")
     out.mkdir(parents=True, exist_ok=True)
     runs: list[SweepRun] = []
     for run in sweep(config, mixture, options.sweep or OUTCOMES):
@@ -111,8 +111,9 @@ def read_points(path: Path) -> NDArray[Any]:
 
 def _trained(options: Namespace, mixture: GaussianMixture) -> Path:
     """A new run on the mixture; its folder."""
-    out = options.out or Path("slicegan-runs") / f"mixture-{timestamp()}"
-    trainer = Trainer.start(_settings(options), mixture, out)
+    config = _settings(options)
+    out = options.out or new_folder("slicegan-runs", "mixture")
+    trainer = Trainer.start(config, mixture, out)
     reason = train_with_progress(trainer)
     sys.stdout.write(f"{reason.value} Run folder: {out}\n")
     return Path(out)

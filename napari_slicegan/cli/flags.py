@@ -211,8 +211,14 @@ def add_presets_flags(command: argparse.ArgumentParser) -> None:
 
 
 def add_info_flags(command: argparse.ArgumentParser) -> None:
-    """Add the argument of ``info``."""
-    command.add_argument("run", type=Path, metavar="RUN", help=RUN_HELP)
+    """Add the flags of ``info``."""
+    command.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="run folder, .safetensors generator, or an image: how it would be read",
+    )
+    add_setting_flags(command, "micrograph")
 
 
 def add_evaluate_flags(command: argparse.ArgumentParser) -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import glob
+import itertools
+import re
+import signal
 import sys
 import types
 import typing
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,9 +58,43 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def ending_signals() -> list[signal.Signals]:
+    """Signals besides Ctrl+C by which systems end a program, unless ignored."""
+    names = ("SIGTERM", "SIGHUP", "SIGBREAK")
+    known = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    return [one for one in known if signal.getsignal(one) is not signal.SIG_IGN]
+
+
 def timestamp() -> str:
     """Current date and time for the name of a folder."""
     return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def new_folder(parent: str, name: str) -> Path:
+    """Create a folder called after the name and the time, which no other run has.
+
+    Runs that start in the same second get a number.
+    """
+    stem = Path(parent) / f"{name}-{timestamp()}"
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            break
+    return path
+
+
+@contextlib.contextmanager
+def removed_if_unused(folder: Path) -> Iterator[None]:
+    """Leave no empty folder of `new_folder` behind when a run cannot start."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
+        raise
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
@@ -153,6 +193,45 @@ def changes_from(options: argparse.Namespace) -> dict[str, Any]:
     return {name: _parsed(value, fields[name]) for name, value in given.items()}
 
 
+def numbers(word: str) -> str:
+    """A word with numbers, ``none`` or ``auto``; the settings parse it.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For other words, such as the name of a file.
+    """
+    if word in (NOTHING, "auto") or re.fullmatch(r"[-+\d.,eE]+", word):
+        return word
+    raise argparse.ArgumentTypeError(f"expected a number, got '{word}'")
+
+
+def expanded(files: Sequence[str]) -> list[str]:
+    """Names with wildcards replaced by the files that they match, in order.
+
+    Shells of Windows leave that to the program.
+
+    Raises
+    ------
+    ValueError
+        If no file matches.
+    """
+    found: list[str] = []
+    for file in files:
+        is_pattern = any(sign in file for sign in "*?[")
+        if not is_pattern or file.startswith(SAMPLE) or Path(file).exists():
+            found.append(file)
+            continue
+        matches = sorted(glob.glob(file, recursive=True))
+        if not matches:
+            raise ValueError(
+                f"Expected files whose names match '{file}', got none; check the "
+                "pattern and the folder."
+            )
+        found += matches
+    return found
+
+
 def file_path(file: str) -> Path:
     """Path of a file, or of sample data named ``sample:NAME``."""
     if file.startswith(SAMPLE):
@@ -165,7 +244,7 @@ def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
     """Micrographs from files or sample data."""
     from napari_slicegan.data.micrograph import Micrograph
 
-    return [Micrograph.open(file_path(file), settings) for file in files]
+    return [Micrograph.open(file_path(file), settings) for file in expanded(files)]
 
 
 def generator_path(run: Path) -> Path:
@@ -220,7 +299,7 @@ def _argument_type(facts: FieldInfo) -> dict[str, Any]:
     if choices := choices_of(facts):
         return {"choices": list(choices)}
     if any(typing.get_origin(part) is tuple for part in _parts(kind)):
-        return {"nargs": "+", "metavar": "VALUE"}
+        return {"nargs": "+", "metavar": "VALUE", "type": numbers}
     return {"metavar": "VALUE"}
 
 

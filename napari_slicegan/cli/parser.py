@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from typing import Any
 
 from napari_slicegan import __version__
 from napari_slicegan.cli import flags
-from napari_slicegan.cli.options import FAULT, STOPPED
+from napari_slicegan.cli.options import FAULT, STOPPED, ending_signals
 from napari_slicegan.runtime.memory import keep_freed_memory
 
 COMMANDS = {
@@ -27,7 +32,7 @@ COMMANDS = {
     "directions": ("directions", "find, list and use sliders that change the material"),
     "evaluate": ("evaluate", "test an objective on nine Gaussians"),
     "presets": ("report", "list the presets"),
-    "info": ("report", "print facts about a run or generator"),
+    "info": ("report", "print facts about a run, a generator or an image"),
 }
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
@@ -44,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # a program may decide this for its process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed_memory()
+    streams: tuple[Any, ...] = (sys.stdout, sys.stderr)
+    for stream in streams:
+        # Consoles of any encoding: signs that they lack must not end a run.
+        with contextlib.suppress(AttributeError, OSError):
+            stream.reconfigure(errors="replace")
     words = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(words)
     # Only now, since the action loads torch: help and faulty flags do not wait for it.
@@ -63,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"torchrun supports {' and '.join(DISTRIBUTED_COMMANDS)}, got "
                 f"'{options.command}'; start it without torchrun."
             )
-        status: int = run_command(options)
+        with _ending_signals():
+            status: int = run_command(options)
         return status
     except (ValueError, OSError) as error:
         if isinstance(error, AllRanksError) and not is_main_process():
@@ -74,9 +85,114 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return STOPPED
 
 
-def _parser() -> argparse.ArgumentParser:
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[None]:
+    """Let SIGTERM (batch systems) and SIGHUP (closed terminals) act as Ctrl+C.
+
+    Signals that are ignored, as SIGHUP under nohup, stay so.
+    """
+    before: dict[int, Any] = {}
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for number in ending_signals():
+            before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for changed, handler in before.items():
+            signal.signal(changed, handler)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Takes files also behind an option with several values.
+
+    argparse gives such an option all words that follow, as in
+    ``train --thresholds 120 sem.png``.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As in argparse, with the words in the order that it needs."""
+        words = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(self._in_order(words), namespace)
+
+    def _in_order(self, words: list[str]) -> list[str]:
+        """Move words that an option cannot take to the front.
+
+        Numbers end at the first word that is none. Of an option that takes any words,
+        the last ones are taken for positional arguments as long as such are missing.
+        """
+        options = {flag: a for a in self._actions for flag in a.option_strings}
+        positional = [a for a in self._actions if not a.option_strings]
+        if any(isinstance(a, argparse._SubParsersAction) for a in positional):  # noqa: SLF001
+            return words
+        kept: list[str] = []
+        front: list[str] = []
+        greedy: list[int] = []
+        n_free = 0
+        at = 0
+        while at < len(words):
+            word = words[at]
+            at += 1
+            kept.append(word)
+            action = options.get(word)
+            if action is None:
+                n_free += not _is_flag(word)
+                continue
+            values: list[str] = []
+            while at < len(words) and not _is_flag(words[at]):
+                if isinstance(action.nargs, int) and len(values) == action.nargs:
+                    break
+                if action.nargs is None and values:
+                    break
+                if action.nargs in (0, "?") and (action.nargs == 0 or values):
+                    break
+                values.append(words[at])
+                at += 1
+            if action.nargs not in ("+", "*"):
+                kept += values
+                continue
+            n_taken = next(
+                (i for i, value in enumerate(values) if not _takes(action, value)),
+                len(values),
+            )
+            front += values[n_taken:]
+            kept += values[:n_taken]
+            if n_taken > 1 and n_taken == len(values) and action.type in (None, str):
+                greedy.append(len(kept))
+        missing = sum(a.nargs in (None, "+") for a in positional) - n_free - len(front)
+        if missing > 0 and greedy:
+            end = greedy[-1]
+            front += kept[end - missing : end]
+            del kept[end - missing : end]
+        return [*front, *kept]
+
+
+def _is_flag(word: str) -> bool:
+    """Whether a word is an option, not a value: negative numbers are values."""
+    return word.startswith("-") and word != "-" and not re.match(r"-[\d.]", word)
+
+
+def _takes(action: argparse.Action, word: str) -> bool:
+    """Whether a word can be a value of the option."""
+    if action.type in (None, str):
+        return True
+    try:
+        action.type(word)  # type: ignore[operator]
+    except (ValueError, TypeError, argparse.ArgumentTypeError):
+        return False
+    return True
+
+
+def _parser() -> CommandParser:
     """Parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="slicegan",
         description="3-D materials from 2-D micrographs (SliceGAN).",
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from napari_slicegan.cli.options import ending_signals
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -99,11 +101,12 @@ def _line(report: StepReport) -> str:
 def _stopping(trainer: Trainer) -> Iterator[None]:
     """Stop after the step on the first Ctrl+C; interrupt at once on the second.
 
-    Under torchrun each process gets the signal twice, from the terminal and from the
+    So do SIGTERM and SIGHUP, which batch systems and closed terminals send. Under
+    torchrun each process gets the signal twice, from the terminal and from the
     launcher, which also sends SIGTERM and kills processes that do not end in time.
     """
     is_single = trainer.distributed.world_size == 1
-    signals = [signal.SIGINT] if is_single else [signal.SIGINT, signal.SIGTERM]
+    signals = [signal.SIGINT, *ending_signals()]
     before = {one: signal.getsignal(one) for one in signals}
     requested = threading.Event()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
     DONE,
+    SAMPLE,
     changes_from,
     generator_path,
     opened,
@@ -123,8 +125,23 @@ def presets(options: Namespace) -> int:
 
 
 def info(options: Namespace) -> int:
-    """Print facts about a run folder or a generator."""
-    trained = load_any_generator(generator_path(options.run))
+    """Print facts about a run, a generator or an image file."""
+    run: Path | None = None
+    is_sample = str(options.file).startswith(SAMPLE)
+    if is_sample:
+        with contextlib.suppress(ValueError):
+            run = generator_path(options.file)
+    elif (
+        options.file.suffix == ".safetensors"
+        or (options.file / "config.json").is_file()
+    ):
+        run = options.file
+    if run is None:
+        settings = RunConfig().changed(**changes_from(options)).micrograph
+        for image in opened([str(options.file)], settings):
+            say("\n".join(image.summary()))
+        return DONE
+    trained = load_any_generator(run)
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())
     size = trained.voxel_size_nm
@@ -135,8 +152,8 @@ def info(options: Namespace) -> int:
         "weights": f"{weights:,}",
         "voxel size": "unknown" if size is None else f"{size:g} nm",
     }
-    if options.run.is_dir():
-        folder = RunFolder.open(options.run)
+    if run.is_dir():
+        folder = RunFolder.open(run)
         rows = folder.history()
         config = folder.config()
         lines["preset"] = config.preset

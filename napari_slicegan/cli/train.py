@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,17 @@ from napari_slicegan.cli.options import (
     STOPPED,
     changes_from,
     config_from,
+    expanded,
     file_path,
+    new_folder,
     opened,
+    removed_if_unused,
     say,
-    timestamp,
 )
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.metrics.image_checks import image_warnings
 from napari_slicegan.runtime.distributed import distributed_context
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training.tasks import TrainingData
 
+MOST_IN_FULL = 6
+"""Images whose summary is printed in full; of others the first line."""
+
 
 def train(options: Namespace) -> int:
     """Start a run."""
@@ -40,11 +47,17 @@ def train(options: Namespace) -> int:
     config = distributed.raise_on_all_ranks(lambda: config_from(options))
     images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
     name = Path(images.name).stem.replace(" ", "-")
-    out = options.out or Path("slicegan-runs") / f"{name}-{timestamp()}"
-    if options.source:
-        trainer = fine_tune(options.source, config, images, out)
-    else:
-        trainer = Trainer.start(config, images, out)
+    out = options.out or distributed.raise_on_all_ranks(
+        lambda: new_folder("slicegan-runs", name) if distributed.is_main else Path()
+    )
+    unused = nullcontext() if options.out else removed_if_unused(out)
+    with unused:
+        if options.source:
+            trainer = fine_tune(options.source, config, images, out)
+        else:
+            trainer = Trainer.start(config, images, out)
+    if distributed.is_main and isinstance(images, TrainingImages):
+        _say_what_is_read(images, config)
     # One process measures the speed while the others are idle.
     sentence = distributed.raise_on_all_ranks(
         lambda: (
@@ -56,12 +69,22 @@ def train(options: Namespace) -> int:
     return _run(trainer, out)
 
 
+def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
+    """Print how each image is understood, and what is doubtful about them."""
+    unique = {id(image): image for image in images}
+    for number, image in enumerate(unique.values()):
+        lines = image.summary()
+        say("\n".join(lines if number < MOST_IN_FULL else lines[:1]))
+    for warning in image_warnings(images, config.architecture.patch_size):
+        say(f"  Warning: {warning}")
+
+
 def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
     """Image set (from a folder, or a volume to cut), micrographs or points."""
-    files = [file_path(file) for file in options.files]
+    files = [file_path(file) for file in expanded(options.files)]
     dimensions = config.architecture.dimensions
     cut = dimensions == 2 and config.images.cut_axis != "none"
-    if len(files) == 1 and (files[0].is_dir() or cut):
+    if dimensions == 2 and len(files) == 1 and (files[0].is_dir() or cut):
         return training_data(config, files[0])
     if dimensions == 1 and not files:
         return training_data(config, None)

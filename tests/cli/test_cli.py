@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ def test_train(image: Path, settings: Path, tmp_path: Path, capsys: Capture) -> 
     assert main(["train", *words]) == 0
     assert RunFolder.open(out).load_checkpoint()["step"] == 3
     printed = capsys.readouterr()
-    assert printed.out.startswith("About ")
-    assert " for 3 steps of " in printed.out.splitlines()[0]
+    assert printed.out.startswith("my image.tif: 40 x 48 pixels")
+    assert re.search(r"^About .* for 3 steps of ", printed.out, re.MULTILINE)
     assert "All steps are done. 3 steps in" in printed.out
     # The next command, ready to be copied.
     assert f"slicegan generate {out} --size 128" in printed.out
