@@ -27,21 +27,21 @@ from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
-from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_slicegan._qt.micrograph.image_source import ImageSource
     from napari_slicegan._qt.worker import SteeredWorker
+    from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.metrics.comparison import Row
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.runtime.progress import Progress
 
 
-def measure(real: ImageSource, generated: ImageSource, progress: Progress) -> Proof:
+def measure(real: SourceImage, generated: SourceImage, progress: Progress) -> Proof:
     """Compare an image or volume of the real material with a generated volume.
 
     Raises
@@ -52,9 +52,12 @@ def measure(real: ImageSource, generated: ImageSource, progress: Progress) -> Pr
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.report.proof import ProofSettings, examine
 
-    images = TrainingImages.isotropic(real.micrograph(MicrographSettings()))
-    values: Any = np.asarray(generated.values)
-    volume = Volume.from_array(values, "auto", generated.known_size())
+    images = TrainingImages.isotropic(Micrograph.of(real.with_header()))
+    source = generated.with_header()
+    values: Any = np.asarray(source.values)
+    volume = Volume.from_array(values, "auto", source.pixel_size_nm)
+    if source.edges_nm is not None:
+        volume = volume.cubic(source.edges_nm)
     return examine(images, volume, ProofSettings(transport=False), progress)
 
 

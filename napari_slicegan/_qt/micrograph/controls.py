@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -12,17 +12,21 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.config_form import (
+    ChoiceEditor,
     FieldEditor,
     FieldRows,
     PlainDoubleSpinBox,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig
+from napari_slicegan.data.pixel_values import has_channels
 
 if TYPE_CHECKING:
-    from napari_slicegan._qt.viewer.layer_inputs import Crop
+    from napari_slicegan._qt.micrograph.image_source import Sources
+    from napari_slicegan.data.data_bars import Crop
 
 NM_PER_UNIT = {"nm": 1.0, "µm": 1e3, "mm": 1e6}
 LARGEST = 1e9
@@ -31,10 +35,14 @@ SHOWN_FOR = {
     "n_phases": ("segmentation", {"multi-otsu"}),
     "thresholds": ("segmentation", {"thresholds"}),
     "local_window": ("segmentation", {"local"}),
+    "classifier": ("segmentation", {"classifier"}),
     "denoise_radius": ("denoise", {"median", "gaussian"}),
 }
 # Settings with their own inputs in the panel.
 ELSEWHERE = {"crop", "pixel_size_nm"}
+# Settings that apply only to some files.
+OFFERED = ("channel", "dataset", "raw_shape", "raw_type", "z_step_nm")
+CHANNELS = ("auto", "luminance", "red", "green", "blue")
 
 
 class PixelSizeEditor(FieldEditor):
@@ -117,15 +125,25 @@ class SegmentationControls(QWidget):
     """Edits the micrograph settings except the pixel size."""
 
     value_changed = Signal()
+    reading_changed = Signal()
+    """Another channel or dataset of a file is chosen."""
     preview_toggled = Signal(bool)
     crop_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._crop: Crop | None = None
+        self._crop: Crop | Literal["auto"] | None = None
         # children
         fields = MicrographSettings.model_fields
-        self.rows = FieldRows({n: f for n, f in fields.items() if n not in ELSEWHERE})
+        self.channel = ChoiceEditor({name: name for name in CHANNELS})
+        self.dataset = ChoiceEditor(
+            {"": "largest"}, lambda name: str(name) or "largest"
+        )
+        self.rows = FieldRows(
+            {n: f for n, f in fields.items() if n not in ELSEWHERE},
+            {"channel": self.channel, "dataset": self.dataset},
+        )
+        self._offered = dict.fromkeys(OFFERED, False)
         self._crop_text = QLabel()
         self._crop_text.setObjectName("crop_text")
         self._crop_text.setWordWrap(True)
@@ -152,6 +170,8 @@ class SegmentationControls(QWidget):
         self.set_value(MicrographSettings())
         # signals
         self.rows.value_changed.connect(self._changed)
+        for editor in (self.channel, self.dataset):
+            editor.value_changed.connect(self.reading_changed)
         self.preview.toggled.connect(self.preview_toggled)
         self.crop_button.clicked.connect(lambda: self.crop_requested.emit())
         self.uncrop_button.clicked.connect(lambda: self.set_crop(None))
@@ -173,7 +193,30 @@ class SegmentationControls(QWidget):
         self._crop = settings.crop
         self._show()
 
-    def crop(self) -> Crop | None:
+    def offer(self, sources: Sources) -> None:
+        """Show the settings that apply to these images."""
+        given = [source for of_axis in sources.values() for source in of_axis]
+        channels = [n for source in given for n in source.channels]
+        datasets = [n for source in given for n in source.datasets]
+        is_colour = any(has_channels(source.values) for source in given)
+        for editor, names in ((self.channel, channels), (self.dataset, datasets)):
+            with signals_blocked(editor):
+                for name in names:
+                    if editor.box.findData(name) < 0:
+                        editor.box.addItem(name, name)
+        self._offered |= {
+            "channel": bool(channels) or is_colour,
+            "dataset": bool(datasets),
+            "z_step_nm": any(source.is_volume for source in given),
+        }
+        self._show()
+
+    def offer_raw(self, is_raw: bool) -> None:
+        """Show the settings of files without a header."""
+        self._offered |= {"raw_shape": is_raw, "raw_type": is_raw}
+        self._show()
+
+    def crop(self) -> Crop | Literal["auto"] | None:
         """The crop; None for the whole image."""
         return self._crop
 
@@ -198,9 +241,13 @@ class SegmentationControls(QWidget):
         entered = self.rows.values()
         for name, (other, values) in SHOWN_FOR.items():
             self.rows.set_row_visible(name, entered[other] in values)
+        for name, is_offered in self._offered.items():
+            self.rows.set_row_visible(name, is_offered)
         self.uncrop_button.setEnabled(self._crop is not None)
         if self._crop is None:
             self._crop_text.setText("The whole image is used.")
+        elif self._crop == "auto":
+            self._crop_text.setText("Data bars and empty borders are left out.")
         else:
             top, bottom, left, right = self._crop
             self._crop_text.setText(

@@ -10,11 +10,12 @@ from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidge
 
 from napari_slicegan._qt.micrograph.controls import PixelSizeEditor
 from napari_slicegan._qt.viewer.colours import phase_colours
-from napari_slicegan._qt.widgets.basics import MessageLine
+from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan.config import MicrographSettings
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import PreparedImages
+    from napari_slicegan.data.data_bars import Crop
     from napari_slicegan.data.micrograph import Micrograph
 
 SWATCH = 14
@@ -30,6 +31,8 @@ class ImageFacts(QWidget):
     """Table of image facts; the pixel size can be edited."""
 
     pixel_size_changed = Signal()
+    crop_accepted = Signal(object)
+    """Rows and columns without data bar or empty border."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,7 +50,19 @@ class ImageFacts(QWidget):
         )
         self._phases = QWidget()
         self._phases.setObjectName("phases")
+        self.notes = QLabel()
+        self.notes.setObjectName("image_notes")
+        self.notes.setWordWrap(True)
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
         self.warnings = MessageLine("image_warnings")
+        self.accept_crop = button(
+            "accept_crop",
+            "Leave it out",
+            "Use only the rows and columns of the material, without data bar or empty "
+            "border.",
+        )
+        self.accept_crop.hide()
+        self._suggested: Crop | None = None
         # layout
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -61,14 +76,23 @@ class ImageFacts(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
         layout.addWidget(self._phases)
+        layout.addWidget(self.notes)
         layout.addWidget(self.warnings)
+        layout.addWidget(self.accept_crop)
         # signals
+        self.accept_crop.clicked.connect(
+            lambda: self.crop_accepted.emit(self._suggested)
+        )
         self.pixel_size.value_changed.connect(self.pixel_size_changed)
 
     def show_facts(self, prepared: PreparedImages | None) -> None:
         """Show the facts of prepared images; None clears them."""
         self._clear_table()
         self.warnings.clear()
+        self._suggested = None if prepared is None else prepared.suggested_crop
+        self.accept_crop.setVisible(self._suggested is not None)
+        self.notes.setText("" if prepared is None else "\n".join(prepared.notes))
+        self.notes.setVisible(bool(self.notes.text()))
         if prepared is None:
             self._size.setText("-")
             self._kind.setText("-")
@@ -77,7 +101,10 @@ class ImageFacts(QWidget):
         images = prepared.images
         self._size.setText("\n".join(dict.fromkeys(_size_of(i) for i in images)))
         n = len(images.labels) if images.kind == "phases" else 0
-        self._kind.setText(KINDS[images.kind].format(n=n))
+        reasons = dict.fromkeys(image.facts.reason for image in images)
+        self._kind.setText(
+            f"{KINDS[images.kind].format(n=n)} ({', '.join(filter(None, reasons))})"
+        )
         if prepared.settings.pixel_size_nm is None:
             size = images.pixel_size_nm
             scale = prepared.settings.rescale

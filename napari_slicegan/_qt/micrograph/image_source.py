@@ -8,15 +8,12 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
-from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
@@ -25,71 +22,12 @@ from napari_slicegan.metrics.image_checks import (
     view_fractions,
 )
 
+if TYPE_CHECKING:
+    from napari_slicegan.data.data_bars import Crop
+
 logger = logging.getLogger(__name__)
 
-Sources = Mapping[Axis, tuple["ImageSource", ...]]
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSource:
-    """Values of a layer or a file, before preprocessing.
-
-    Attributes
-    ----------
-    values
-        ``[Y, X]``, ``[Y, X, 3]``, or a volume; possibly lazy.
-    path
-        File of the values; its header may hold the pixel size.
-    """
-
-    values: Any = field(repr=False)
-    name: str
-    pixel_size_nm: float | None = None
-    path: Path | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> ImageSource:
-        """Read a file.
-
-        Raises
-        ------
-        ValueError
-            If it holds no image.
-        """
-        file = read_image(path)
-        return cls(file.values, path.name, file.pixel_size_nm, path)
-
-    @property
-    def is_volume(self) -> bool:
-        """Whether there is a third spatial axis."""
-        shape = np.shape(self.values)
-        return len(shape) == 4 or (len(shape) == 3 and shape[-1] not in (3, 4))
-
-    @property
-    def size(self) -> str:
-        """Number of pixels per axis, as text."""
-        shape = np.shape(self.values)
-        return " x ".join(map(str, shape[: 3 if self.is_volume else 2]))
-
-    def micrograph(self, settings: MicrographSettings) -> Micrograph:
-        """Crop, denoise, segment and rescale.
-
-        Raises
-        ------
-        ValueError
-            If the values cannot be trained on, or a setting does not fit them.
-        """
-        values = np.asarray(self.values)
-        return Micrograph.from_values(values, settings, self.known_size(), self.name)
-
-    def known_size(self) -> float | None:
-        """Pixel size in nanometres from the layer, else from the file header."""
-        if self.pixel_size_nm is not None or self.path is None:
-            return self.pixel_size_nm
-        try:
-            return read_image(self.path).pixel_size_nm
-        except ValueError:
-            return None  # a format of another napari reader
+Sources = Mapping[Axis, tuple[SourceImage, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +36,8 @@ class PreparedImages:
 
     Attributes
     ----------
+    sources
+        The images before preprocessing, one for each different image of `images`.
     fractions
         Phase fractions by viewing direction; empty unless the images hold phases.
     warnings
@@ -106,8 +46,27 @@ class PreparedImages:
 
     images: TrainingImages
     settings: MicrographSettings
+    sources: tuple[SourceImage, ...]
     fractions: Mapping[Axis, Fractions]
     warnings: tuple[str, ...]
+
+    @property
+    def unique(self) -> list[Micrograph]:
+        """Different images, in the order of `sources`."""
+        return list({id(image): image for image in self.images}.values())
+
+    @property
+    def suggested_crop(self) -> Crop | None:
+        """Rows and columns without data bar or empty border, where one was found."""
+        found = (image.facts.suggested for image in self.unique)
+        return next((crop for crop in found if crop is not None), None)
+
+    @property
+    def notes(self) -> list[str]:
+        """How the images were read, a sentence each."""
+        return list(
+            dict.fromkeys(n for image in self.unique for n in image.facts.notes)
+        )
 
 
 def prepare_images(
@@ -130,8 +89,12 @@ def prepare_images(
     """
     images = _training_images(sources, settings)
     fractions = view_fractions(images) if images.kind == "phases" else {}
-    found = image_warnings(images, patch_size, fractions or None)
-    return PreparedImages(images, settings, fractions, tuple(found))
+    found = [w for image in images for w in image.facts.warnings]
+    found += image_warnings(images, patch_size, fractions or None)
+    given = tuple(source for of_axis in sources.values() for source in of_axis)
+    return PreparedImages(
+        images, settings, given, fractions, tuple(dict.fromkeys(found))
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,12 +130,13 @@ def _training_images(sources: Sources, settings: MicrographSettings) -> Training
         return TrainingImages.isotropic(*_micrographs(sources["z"], settings))
     given = [source for of_axis in sources.values() for source in of_axis]
     if len(given) == 1 and given[0].is_volume:
-        return TrainingImages.from_volume(given[0].micrograph(settings))
+        (volume,) = _micrographs(tuple(given), settings)
+        return TrainingImages.from_volume(volume)
     views = {axis: _micrographs(sources.get(axis, ()), settings) for axis in AXES}
     return TrainingImages(views)
 
 
 def _micrographs(
-    sources: tuple[ImageSource, ...], settings: MicrographSettings
+    sources: tuple[SourceImage, ...], settings: MicrographSettings
 ) -> tuple[Micrograph, ...]:
-    return tuple(source.micrograph(settings) for source in sources)
+    return tuple(Micrograph.of(each.with_header(), settings) for each in sources)

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 from napari_slicegan._qt.micrograph.controls import SegmentationControls
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
 from napari_slicegan._qt.micrograph.image_source import (
-    ImageSource,
     Preparation,
     PreparedImages,
     try_prepare,
@@ -22,14 +21,20 @@ from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
+from napari_slicegan.data.image_files import read_image
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
+    from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.training_images import TrainingImages
 
+EDITS = ("data", "paint", "labels_update")
+"""Events of a layer whose pixels have changed."""
+RAW = (".raw", ".bin", ".dat", ".vol")
 # Images are prepared when the settings have been unchanged for this long.
 REST_MS = 200
 
@@ -51,6 +56,7 @@ class MicrographPanel(DropTarget, QWidget):
         self._patch_size: int = ArchitectureSettings().patch_size
         self._request = 0
         self._prepared: PreparedImages | None = None
+        self._followed: list[Layer] = []
         # children
         self.isotropic = QRadioButton("Isotropic: one image serves all directions")
         self.isotropic.setObjectName("isotropic")
@@ -70,7 +76,10 @@ class MicrographPanel(DropTarget, QWidget):
         self.anisotropic.toggled.connect(self.slots.set_anisotropic)
         self.slots.layer_requested.connect(self.use_selected_layers)
         self.slots.files_requested.connect(self.open_files)
+        self.slots.changed.connect(self._follow_layers)
         self.slots.changed.connect(self._rest.start)
+        self.facts.crop_accepted.connect(self.controls.set_crop)
+        self.controls.reading_changed.connect(self._read_again)
         self.facts.pixel_size_changed.connect(self._rest.start)
         self.controls.value_changed.connect(self._update_crop)
         self.controls.value_changed.connect(self._rest.start)
@@ -128,18 +137,23 @@ class MicrographPanel(DropTarget, QWidget):
     def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
         """Read files, add them as layers and put them into a slot."""
         try:
-            sources = [ImageSource.read(path) for path in paths]
-            for source in sources:
-                layers.add_micrograph(
-                    self._viewer, source.micrograph(MicrographSettings())
-                )
+            sources = [read_image(path, self.value()) for path in paths]
         except ValueError as error:
             self._show_failure(str(error))
+            self.controls.offer_raw(any(p.suffix.lower() in RAW for p in paths))
             return
+        for source in sources:
+            layers.add_source(self._viewer, source)
         self.slots.put(axis, sources)
 
     def take_files(self, paths: list[Path]) -> None:
-        """Open files in the slot given by their names, or in the first free slot."""
+        """Open files in the slots given by their names, or in the first free ones.
+
+        Files of an isotropic material belong together.
+        """
+        if not self.anisotropic.isChecked():
+            self.open_files("z", paths)
+            return
         for path in paths:
             self.open_files(self.slots.axis_for(path.name) or "z", [path])
 
@@ -149,13 +163,60 @@ class MicrographPanel(DropTarget, QWidget):
         if layer_inputs.is_new_micrograph(layer):
             axis = self.slots.axis_for(layer.name)
             if axis is not None:
-                self.slots.put(axis, [layer_inputs.source_of(layer)])
+                step = tuple(self._viewer.dims.current_step)
+                self.slots.put(axis, [layer_inputs.source_of(layer, step)])
 
     def _use_open_image(self) -> None:
         """Use the active image that is already open."""
         active = self._viewer.layers.selection.active
         if active is not None and layer_inputs.is_new_micrograph(active):
             self.slots.put("z", [layer_inputs.source_of(active)])
+
+    def _follow_layers(self) -> None:
+        """Prepare the images again when one of their layers is edited."""
+        for layer in self._followed:
+            for name in EDITS:
+                if hasattr(layer.events, name):
+                    getattr(layer.events, name).disconnect(self._on_edited)
+        self._followed = []
+        for sources in self.slots.value().values():
+            for source in sources:
+                layer = layer_inputs.layer_of(self._viewer, source)
+                if layer is not None and layer not in self._followed:
+                    self._followed.append(layer)
+                    for name in EDITS:
+                        if hasattr(layer.events, name):
+                            getattr(layer.events, name).connect(self._on_edited)
+
+    def _on_edited(self, event: Event) -> None:
+        """Take the pixels as they are now; nothing can start with the former ones."""
+        layer = event.source
+        if layer not in self._followed:
+            return
+        if event.type == "data":
+            step = tuple(self._viewer.dims.current_step)
+            new = layer_inputs.source_of(layer, step)
+            for axis, sources in self.slots.value().items():
+                if any(source.name == layer.name for source in sources):
+                    taken = [new if s.name == layer.name else s for s in sources]
+                    self.slots.put(axis, taken)
+        if self._prepared is not None:
+            self._prepared = None
+            self.images_changed.emit(None, MicrographSettings())
+        self._rest.start()
+
+    def _read_again(self) -> None:
+        """Read files with several images or channels anew, with the chosen one."""
+        for axis, sources in self.slots.value().items():
+            if not any(s.path and (s.channels or s.datasets) for s in sources):
+                continue
+            for source in sources:
+                layer = layer_inputs.layer_of(self._viewer, source)
+                if layer is not None and layer.source.path is None:
+                    self._viewer.layers.remove(layer)
+            paths = [source.path for source in sources if source.path]
+            if len(paths) == len(sources):
+                self.open_files(axis, paths)
 
     def _prepare(self) -> None:
         """Prepare the images in a thread."""
@@ -194,6 +255,7 @@ class MicrographPanel(DropTarget, QWidget):
     def _finish(self, prepared: PreparedImages | None) -> None:
         """Show the result and pass it on."""
         self._prepared = prepared
+        self.controls.offer(self.slots.value())
         self.facts.show_facts(prepared)
         self._show_phases()
         images = None if prepared is None else prepared.images
@@ -203,13 +265,14 @@ class MicrographPanel(DropTarget, QWidget):
     def _show_phases(self) -> None:
         """Show segmented phases over the images."""
         made = self._prepared
-        shown: list[Micrograph] = []
-        settings = MicrographSettings()
-        if made is not None:
-            settings = made.settings
-            if settings.segmentation != "none" and self.controls.preview.isChecked():
-                shown = list(made.images)
-        layers.show_segmentation(self._viewer, shown, settings)
+        shown: list[tuple[Micrograph, SourceImage, Layer | None]] = []
+        is_shown = self.controls.preview.isChecked()
+        if made is not None and made.settings.segmentation != "none" and is_shown:
+            shown = [
+                (image, source, layer_inputs.layer_of(self._viewer, source))
+                for image, source in zip(made.unique, made.sources, strict=True)
+            ]
+        layers.show_segmentation(self._viewer, shown)
 
     def _draw_crop(self) -> None:
         sources = next((s for s in self.slots.value().values() if s), None)

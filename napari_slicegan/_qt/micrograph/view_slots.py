@@ -22,13 +22,15 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
 from napari_slicegan._qt.widgets.basics import DropTarget, button
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.data.image_files import ENDINGS
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
 
-    from napari_slicegan._qt.micrograph.image_source import ImageSource, Sources
+    from napari_slicegan._qt.micrograph.image_source import Sources
+    from napari_slicegan.data.image_files import SourceImage
 
-FILTER = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.bmp *.npy);;All files (*)"
+FILTER = f"Images ({' '.join(f'*{ending}' for ending in ENDINGS)});;All files (*)"
 NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
 EDGE = 60
 PLANE = QColor(66, 148, 255, 150)
@@ -151,7 +153,7 @@ class ViewSlot(DropTarget, QFrame):
         self.clear_button.clicked.connect(lambda: self.cleared.emit())
         self.show_sources(())
 
-    def show_sources(self, sources: Sequence[ImageSource]) -> None:
+    def show_sources(self, sources: Sequence[SourceImage]) -> None:
         """List the images of this slot."""
         lines = [f"{source.name}: {source.size} pixels" for source in sources]
         self._content.setText("\n".join(lines) or "Drop an image here.")
@@ -178,7 +180,7 @@ class ViewSlots(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._sources: dict[Axis, tuple[ImageSource, ...]] = {}
+        self._sources: dict[Axis, tuple[SourceImage, ...]] = {}
         self._anisotropic = False
         # children
         self.single = ViewSlot(None)
@@ -215,7 +217,7 @@ class ViewSlots(QWidget):
         volume = len(given) == 1 and given[0].is_volume
         return volume or all(self.value().values())
 
-    def put(self, axis: Axis, sources: Iterable[ImageSource]) -> None:
+    def put(self, axis: Axis, sources: Iterable[SourceImage]) -> None:
         """Replace the images of a slot."""
         self._sources[axis] = tuple(sources)
         self._show()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.micrograph.image_source import ImageSource
 from napari_slicegan._qt.viewer.layer_picture import finest_data
+from napari_slicegan._qt.viewer.layers import matrix_of
+from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Crop = tuple[int, int, int, int]
 Corner = tuple[float, float, float]
 
 
-def selected_sources(viewer: Viewer) -> list[ImageSource]:
+def selected_sources(viewer: Viewer) -> list[SourceImage]:
     """Images of the selected layers, top one last.
 
     Raises
@@ -35,7 +36,8 @@ def selected_sources(viewer: Viewer) -> list[ImageSource]:
         If no image is among them.
     """
     layers = [layer for layer in viewer.layers if layer in viewer.layers.selection]
-    images = [source_of(layer) for layer in layers if is_image(layer)]
+    step = tuple(viewer.dims.current_step)
+    images = [source_of(layer, step) for layer in layers if is_image(layer)]
     if not images:
         raise ValueError(
             "Expected a selected Image or Labels layer; click one in the layer list, "
@@ -65,52 +67,101 @@ def is_image(layer: Layer) -> bool:
 
 def is_new_micrograph(layer: Layer) -> bool:
     """Whether a layer is a 2-D image that was opened from a file or the samples."""
-    source = layer.source
+    if not is_image(layer):
+        return False
     is_flat = sum(n != 1 for n in _shape(layer)) == 2
-    return is_image(layer) and is_flat and bool(source.path or source.sample)
+    return is_flat and bool(layer.source.path or layer.source.sample)
 
 
-def source_of(layer: Layer) -> ImageSource:
-    """Pixels of a layer, with its pixel size if the unit is a length."""
+def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
+    """Pixels of a layer, with its pixel size if the unit is a length.
+
+    Parameters
+    ----------
+    step
+        Position of the viewer's sliders: of a layer with more than three dimensions,
+        such as a time series, the volume that is shown is taken.
+    """
     values = finest_data(layer)
-    while len(values.shape) > 2 and values.shape[0] == 1:
+    is_rgb = bool(getattr(layer, "rgb", False))
+    at = [*step[-layer.ndim :]] if step else []
+    while len(values.shape) - is_rgb > 2 and values.shape[0] == 1:
         values = values[0]
+    while len(values.shape) - is_rgb > 3:
+        index = at[len(at) - (len(values.shape) - is_rgb)] if at else 0
+        values = values[min(index, values.shape[0] - 1)]
     path = layer.source.path
-    return ImageSource(
-        values, layer.name, pixel_size_nm(layer), Path(path) if path else None
+    return SourceImage(
+        values,
+        layer.name,
+        edges_nm(layer),
+        "layer",
+        path=Path(path) if path else None,
+        is_arranged=True,
     )
 
 
-def pixel_size_nm(layer: Layer) -> float | None:
-    """Edge of a pixel, None if the layer's unit is the pixel itself."""
-    name = str(layer.units[-1])
-    factor = NM_PER_UNIT.get(name)
-    return None if factor is None else float(layer.scale[-1]) * factor
+def edges_nm(layer: Layer) -> tuple[float, ...] | None:
+    """Edges of a pixel along x, y and z; None if the unit is the pixel itself."""
+    edges = []
+    for scale, unit in zip(layer.scale[:-4:-1], layer.units[:-4:-1], strict=True):
+        factor = NM_PER_UNIT.get(str(unit))
+        if factor is None:
+            break
+        edges.append(abs(float(scale)) * factor)
+    return tuple(edges) if len(edges) >= 2 else None
+
+
+def layer_of(viewer: Viewer, source: SourceImage) -> Layer | None:
+    """The layer whose pixels a source holds, if it is still in the viewer."""
+    for layer in viewer.layers:
+        if is_image(layer):
+            data = finest_data(layer)
+            if data is source.values or _share_memory(data, source.values):
+                return layer
+    return None
+
+
+def _share_memory(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same values in memory, or parts of them."""
+    are_there = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+    return are_there and np.shares_memory(a, b)
 
 
 def draw_crop(
-    viewer: Viewer, source: ImageSource, changed: Callable[[Crop], Any]
+    viewer: Viewer, source: SourceImage, changed: Callable[[Crop], Any]
 ) -> None:
-    """Let the user draw a rectangle; ``changed`` gets its rows and columns."""
+    """Let the user draw a rectangle; ``changed`` gets its rows and columns.
+
+    The rectangle has the transform of the image, so its corners are pixels.
+    """
     remove_crop(viewer)
-    like = next((x for x in viewer.layers if x.data is source.values), None)
-    grid = {"scale": like.scale[-2:], "units": like.units[-2:]} if like else {}
+    image = layer_of(viewer, source)
+    place: dict[str, Any] = {}
+    if image is not None:
+        kept = [*range(image.ndim - 2, image.ndim + 1)]
+        place = {
+            "affine": matrix_of(image)[np.ix_(kept, kept)],
+            "units": tuple(image.units)[-2:],
+        }
     layer = viewer.add_shapes(
         name=CROP,
         ndim=2,
         face_color="transparent",
         edge_color="#ffb000",
         edge_width=max(1, np.shape(source.values)[-1] / 200),
-        **grid,
+        metadata={CROP: True},
+        **place,
     )
     layer.mode = "add_rectangle"
     layer.events.data.connect(lambda event: _report_crop(layer, source, changed))
 
 
 def remove_crop(viewer: Viewer) -> None:
-    """Remove the rectangle."""
-    if CROP in viewer.layers:
-        viewer.layers.remove(CROP)
+    """Remove the rectangle; layers of the user that are called like it stay."""
+    for layer in [*viewer.layers]:
+        if layer.metadata.get(CROP):
+            viewer.layers.remove(layer)
 
 
 def draw_box(
@@ -158,7 +209,7 @@ def _report_box(
 
 
 def _report_crop(
-    layer: Shapes, source: ImageSource, changed: Callable[[Crop], Any]
+    layer: Shapes, source: SourceImage, changed: Callable[[Crop], Any]
 ) -> None:
     """Report the whole pixels that the last rectangle covers."""
     if not layer.data:

@@ -15,6 +15,11 @@ from napari_slicegan._qt.viewer.layer_picture import (
     block_of_phases,
     label_colormap,
 )
+from napari_slicegan.data.pixel_values import (
+    MAX_PHASES,
+    distinct_values,
+    has_channels,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -22,7 +27,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_slicegan.config import Kind, MicrographSettings
+    from napari_slicegan.config import Kind
+    from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.directions import Sweep
     from napari_slicegan.generation.sheet import Sheet
@@ -43,27 +49,45 @@ def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
     return _add(viewer, micrograph.values, kind, labels, name=name, **grid)
 
 
+def add_source(viewer: Viewer, source: SourceImage) -> Layer:
+    """Add the values of a file as they are: few whole numbers as labels."""
+    values = np.asarray(source.values)
+    is_colour = has_channels(values)
+    ndim = 3 if source.is_volume else 2
+    options: dict[str, Any] = {"name": source.name}
+    edges = source.edges_nm
+    if edges is not None:
+        options["scale"] = [*reversed((*edges, edges[0])[:ndim])]
+        options["units"] = ("nm",) * ndim
+    labels: Sequence[int] = ()
+    if values.dtype.kind in "bui" and not is_colour:
+        labels = distinct_values(values, MAX_PHASES) or ()
+    kind: Kind = "phases" if labels else "colour" if is_colour else "grayscale"
+    if values.dtype.kind == "b":
+        values = values.view(np.uint8)
+    return _add(viewer, values, kind, [int(n) for n in labels], **options)
+
+
 def show_segmentation(
-    viewer: Viewer, micrographs: Sequence[Micrograph], settings: MicrographSettings
+    viewer: Viewer, shown: Sequence[tuple[Micrograph, SourceImage, Layer | None]]
 ) -> None:
     """Show segmented phases over their images, replacing older ones.
 
     Parameters
     ----------
-    micrographs
-        Phases; empty to remove them.
-    settings
-        Settings of the segmentation: origin of the crop, and scale.
+    shown
+        Phases, the image that they were made of, and its layer if there is one; empty
+        to remove all.
     """
-    wanted = {f"{PHASES} of {each.name}": each for each in micrographs}
-    for layer in [*viewer.layers]:
-        if layer.metadata.get(PHASES) and layer.name not in wanted:
-            viewer.layers.remove(layer)
-    for name, each in wanted.items():
-        place = _place(each, settings)
-        if name in viewer.layers:
+    wanted = {f"{PHASES} of {each[0].name}": each for each in shown}
+    own = {layer.name: layer for layer in viewer.layers if layer.metadata.get(PHASES)}
+    for name in own.keys() - wanted.keys():
+        viewer.layers.remove(own[name])
+    for name, (each, source, image) in wanted.items():
+        place = _place(each, source, image)
+        if name in own:
             # Keep the user's choices, such as hidden.
-            _update_labels(viewer.layers[name], each, place)
+            _update_labels(own[name], each, place)
             continue
         active = viewer.layers.selection.active
         layer = _add(
@@ -273,17 +297,43 @@ def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:
     return {"scale": (edge_nm,) * ndim, "units": ("nm",) * ndim}
 
 
-def _place(micrograph: Micrograph, settings: MicrographSettings) -> dict[str, Any]:
-    """Grid of a cropped and rescaled image on top of the image it came from."""
+def _place(
+    micrograph: Micrograph, source: SourceImage, image: Layer | None
+) -> dict[str, Any]:
+    """Transform of a cropped and resampled image onto the image it came from."""
     ndim = 3 if micrograph.is_volume else 2
-    step = micrograph.pixel_size_nm or 1 / settings.rescale
-    edge = step * settings.rescale
+    first = ndim - 2
     begin = np.zeros(ndim)
-    if settings.crop is not None:
-        begin[-2:] = settings.crop[0], settings.crop[2]
+    used = np.asarray(np.shape(source.values)[:ndim], float)
+    if micrograph.facts.crop is not None:
+        top, bottom, left, right = micrograph.facts.crop
+        begin[first:] = top, left
+        used[first:] = bottom - top, right - left
+    step = used / micrograph.values.shape[:ndim]
     # The first pixels touch the same corner; their centres differ.
-    origin = begin * edge + (step - edge) / 2
-    grid: dict[str, Any] = {"scale": np.full(ndim, step), "translate": origin}
-    if micrograph.pixel_size_nm is not None:
-        grid["units"] = ("nm",) * ndim
-    return grid
+    inner = np.eye(ndim + 1)
+    inner[:ndim, :ndim] = np.diag(step)
+    inner[:ndim, ndim] = begin + (step - 1) / 2
+    if image is None:
+        return {"affine": inner}
+    # Of a layer with more axes, those of the image are the last.
+    matrix = matrix_of(image)
+    kept = [*range(image.ndim - ndim, image.ndim + 1)]
+    outer = matrix[np.ix_(kept, kept)]
+    return {"affine": outer @ inner, "units": tuple(image.units)[-ndim:]}
+
+
+def matrix_of(layer: Layer) -> NDArray[np.float64]:
+    """Affine matrix ``[n + 1, n + 1]`` from the pixels of a layer to the world.
+
+    Scale, translation, rotation, shear and affine transform in one, for layers that lie
+    on this one.
+    """
+    n = layer.ndim
+    origin = np.asarray(layer.data_to_world((0.0,) * n))
+    matrix = np.eye(n + 1)
+    matrix[:n, n] = origin
+    for axis in range(n):
+        unit = layer.data_to_world(tuple(np.eye(n)[axis]))
+        matrix[:n, axis] = np.asarray(unit) - origin
+    return matrix

@@ -7,39 +7,42 @@ import pytest
 from napari_slicegan.sample_data import path as sample_path
 
 from napari_slicegan._qt.micrograph.image_source import (
-    ImageSource,
     prepare_images,
     try_prepare,
 )
 from napari_slicegan.config import AXES, Axis, MicrographSettings
+from napari_slicegan.data.image_files import SourceImage, read_image
 from tests.toys import TOY_LABELS, TOY_PATCH, phases_image, smooth_field
 
 SETTINGS = MicrographSettings()
 
 
-def source(seed: int = 0, *shape: int) -> ImageSource:
+def source(seed: int = 0, *shape: int) -> SourceImage:
     image = phases_image(*(shape or (48, 64)), seed=seed)
-    return ImageSource(image.values, f"toy {seed}", 5.0)
+    return SourceImage(image.values, f"toy {seed}", (5.0, 5.0))
 
 
 def test_reads_a_file_with_its_pixel_size() -> None:
-    gold = ImageSource.read(sample_path("nanoporous_gold"))
+    gold = read_image(sample_path("nanoporous_gold"))
     assert gold.size == "690 x 1024"
     assert gold.pixel_size_nm == pytest.approx(0.543)
     assert not gold.is_volume
 
 
 def test_pixel_size_of_a_layer_comes_from_its_file(tmp_path: Path) -> None:
-    layer = ImageSource(np.zeros((4, 4)), "layer", None, sample_path("nanoporous_gold"))
-    assert layer.known_size() == pytest.approx(0.543)
+    layer = SourceImage(np.zeros((4, 4)), "layer", path=sample_path("nanoporous_gold"))
+    assert layer.with_header().pixel_size_nm == pytest.approx(0.543)
     file = tmp_path / "other.czi"
     file.write_bytes(b"a format of another reader")
-    assert ImageSource(np.zeros((4, 4)), "layer", None, file).known_size() is None
+    assert (
+        SourceImage(np.zeros((4, 4)), "layer", path=file).with_header().pixel_size_nm
+        is None
+    )
 
 
 def test_colour_is_no_volume() -> None:
-    assert not ImageSource(np.zeros((16, 16, 3)), "rgb").is_volume
-    assert ImageSource(np.zeros((16, 16, 16)), "cube").is_volume
+    assert not SourceImage(np.zeros((16, 16, 3)), "rgb").is_volume
+    assert SourceImage(np.zeros((16, 16, 16)), "cube").is_volume
 
 
 def test_isotropic_material() -> None:
@@ -51,7 +54,7 @@ def test_isotropic_material() -> None:
 
 
 def test_three_views() -> None:
-    views: dict[Axis, tuple[ImageSource, ...]] = {
+    views: dict[Axis, tuple[SourceImage, ...]] = {
         axis: (source(seed),) for seed, axis in enumerate(AXES)
     }
     images = prepare_images(views, SETTINGS, TOY_PATCH).images
@@ -67,14 +70,14 @@ def test_a_lone_volume_is_cut_along_all_axes() -> None:
 
 
 def test_segmentation_makes_phases_of_gray_values() -> None:
-    gray = ImageSource(smooth_field(64, 64).astype(np.float32), "gray")
+    gray = SourceImage(smooth_field(64, 64).astype(np.float32), "gray")
     otsu = MicrographSettings(segmentation="otsu")
     assert prepare_images({"z": (gray,)}, otsu, TOY_PATCH).images.labels == (0, 1)
     assert prepare_images({"z": (gray,)}, SETTINGS, TOY_PATCH).fractions == {}
 
 
 def test_errors_are_part_of_the_outcome() -> None:
-    flat = ImageSource(np.zeros((64, 64)), "flat")
+    flat = SourceImage(np.zeros((64, 64)), "flat")
     outcome = try_prepare(7, {"z": (flat,)}, SETTINGS, TOY_PATCH)
     assert outcome.number == 7
     assert outcome.prepared is None

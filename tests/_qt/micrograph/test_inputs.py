@@ -15,8 +15,9 @@ from napari_slicegan._qt.micrograph.controls import (
     SegmentationControls,
 )
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
-from napari_slicegan._qt.micrograph.image_source import ImageSource, prepare_images
+from napari_slicegan._qt.micrograph.image_source import prepare_images
 from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.image_files import SourceImage
 from tests.toys import TOY_LABELS, phases_image
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ def test_crop_and_whole_image(controls: SegmentationControls, qtbot: QtBot) -> N
 
 def test_facts_of_an_image(facts: ImageFacts) -> None:
     image = phases_image(48, 64)
-    source = ImageSource(image.values, "toy", 5.0)
+    source = SourceImage(image.values, "toy", (5.0, 5.0))
     facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 16))
     # 48 pixels of 5 nm are 240 nm, 64 are 320 nm.
     assert text_of(facts, "image_size") == "48 x 64 pixels, 240 x 320 nm"
-    assert text_of(facts, "image_kind") == "2 phases"
+    assert text_of(facts, "image_kind") == "2 phases (2 distinct values)"
     assert facts.pixel_size.box.value() == 5
     share = image.phase_fractions()[TOY_LABELS[1]]
     shown = text_of(facts, f"fraction_{TOY_LABELS[1]}_0")
@@ -132,7 +133,7 @@ def test_facts_of_an_image(facts: ImageFacts) -> None:
 
 
 def test_facts_are_cleared(facts: ImageFacts) -> None:
-    source = ImageSource(phases_image(48, 64).values, "toy", 5.0)
+    source = SourceImage(phases_image(48, 64).values, "toy", (5.0, 5.0))
     facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 64))
     assert "at least 64 x 64" in facts.warnings.text()
     facts.show_facts(None)

@@ -12,17 +12,17 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QLabel
 
-from napari_slicegan._qt.micrograph.image_source import ImageSource
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan.config import AXES
+from napari_slicegan.data.image_files import SourceImage
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
 
-FLAT = ImageSource(np.zeros((20, 30)), "flat")
-CUBE = ImageSource(np.zeros((20, 30, 40)), "cube")
+FLAT = SourceImage(np.zeros((20, 30)), "flat")
+CUBE = SourceImage(np.zeros((20, 30, 40)), "cube")
 
 
 @pytest.fixture

@@ -1,0 +1,192 @@
+"""Layers as users have them: moved, turned, edited, in many resolutions or times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from napari_slicegan._qt.micrograph.panel import MicrographPanel
+from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
+from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
+from tests.toys import phases_image, smooth_field
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from napari_slicegan.data.training_images import TrainingImages
+
+pytestmark = pytest.mark.qt
+
+GRAY = np.rint(100 + 50 * smooth_field(96, 128)).astype(np.uint8)
+TURNED = {"scale": (0.65, 0.5), "translate": (100, -7), "rotate": 30, "shear": [0.2]}
+
+
+@pytest.fixture
+def panel(viewer: Any, qtbot: QtBot) -> MicrographPanel:
+    panel = MicrographPanel(viewer)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def images_after(
+    panel: MicrographPanel, qtbot: QtBot, act: Callable[[], Any]
+) -> TrainingImages:
+    """The next images that the panel passes on."""
+    found: list[TrainingImages] = []
+    panel.images_changed.connect(lambda i, _: found.append(i) if i is not None else 0)
+    act()
+    qtbot.waitUntil(lambda: bool(found), timeout=20_000)
+    return found[0]
+
+
+def shapes_layer(viewer: Any) -> Any:
+    return next(layer for layer in viewer.layers if layer.metadata.get(CROP))
+
+
+@pytest.mark.parametrize("crop", [None, (20, 80, 10, 100)])
+@pytest.mark.parametrize("rescale", [1.0, 0.5])
+def test_phases_lie_on_their_image(
+    panel: MicrographPanel,
+    viewer: Any,
+    qtbot: QtBot,
+    crop: tuple[int, int, int, int] | None,
+    rescale: float,
+) -> None:
+    """Whatever its transform: corners of a pixel of phases are those in the image."""
+    image = viewer.add_image(GRAY, name="sem", **TURNED)
+    settings = {"segmentation": "otsu", "crop": crop, "rescale": rescale}
+    value = panel.value().model_copy(update=settings)
+
+    def act() -> None:
+        panel.use_selected_layers()
+        panel.set_value(value)
+
+    images_after(panel, qtbot, act)
+    qtbot.waitUntil(lambda: any(x.metadata.get(PHASES) for x in viewer.layers))
+    overlay = next(x for x in viewer.layers if x.metadata.get(PHASES))
+    top, _, left, _ = crop or (0, 0, 0, 0)
+    for pixel in ((0, 0), (10, 20), (29, 44)):
+        corner = [p - 0.5 for p in pixel]
+        expected = [top + pixel[0] / rescale - 0.5, left + pixel[1] / rescale - 0.5]
+        np.testing.assert_allclose(
+            matrix_of(overlay) @ [*corner, 1], matrix_of(image) @ [*expected, 1]
+        )
+
+
+def test_a_drawn_crop_is_the_region_drawn(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """On a moved multiscale image."""
+    viewer.add_image([GRAY, GRAY[::2, ::2]], multiscale=True, translate=(1000, 0))
+    images_after(panel, qtbot, panel.use_selected_layers)
+    panel.controls.crop_button.click()
+    layer = shapes_layer(viewer)
+    corners = [layer.world_to_data(p) for p in ((1019.6, 10), (1019.6, 70))]
+    corners += [layer.world_to_data(p) for p in ((1079.4, 70), (1079.4, 10))]
+    images = images_after(panel, qtbot, lambda: layer.add_rectangles([corners]))
+    assert panel.controls.crop() == (20, 79, 10, 70)
+    np.testing.assert_array_equal(images.views["z"][0].values, GRAY[20:79, 10:70])
+
+
+def test_the_users_own_layers_stay(panel: MicrographPanel, viewer: Any) -> None:
+    """Also those that are called like ours."""
+    viewer.add_shapes([[[0, 0], [5, 5]]], shape_type="line", name=CROP)
+    viewer.add_labels(np.eye(20, dtype=int), name=f"{PHASES} of sem")
+    viewer.add_image(GRAY, name="sem")
+    panel.use_selected_layers()
+    panel.controls.crop_button.click()
+    panel.controls.set_crop((0, 50, 0, 50))
+    panel.controls.uncrop_button.click()
+    assert [layer.name for layer in viewer.layers] == [CROP, f"{PHASES} of sem", "sem"]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_labels_are_taken_as_they_are_after_an_edit(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, dtype: type
+) -> None:
+    """A new phase, painted after the layer was chosen; nothing old can be started."""
+    layer = viewer.add_labels(phases_image(64, 64).values.astype(dtype), name="map")
+    before = images_after(panel, qtbot, panel.use_selected_layers)
+    sent: list[Any] = []
+    panel.images_changed.connect(lambda images, _: sent.append(images))
+    layer.selected_label = 3
+    images = images_after(panel, qtbot, lambda: layer.paint((30, 30), 3))
+    assert sent[0] is None
+    assert images.labels == (3, *before.labels)
+    new = np.where(np.asarray(layer.data) == 3, before.labels[0], layer.data)
+    images = images_after(panel, qtbot, lambda: setattr(layer, "data", new))
+    np.testing.assert_array_equal(images.views["z"][0].values, new)
+
+
+def test_other_layers_do_no_harm(viewer: Any, qtbot: QtBot) -> None:
+    """Present, selected or added while the dock is open."""
+    triangle = (np.array([[0, 0], [9, 0], [0, 9]]), np.array([[0, 1, 2]]))
+    viewer.add_surface(triangle)
+    viewer.add_shapes(
+        [np.eye(3, 2) * 9, np.array([[0, 0], [0, 5], [5, 5], [5, 0]])],
+        shape_type="polygon",
+    )
+    panel = MicrographPanel(viewer)
+    qtbot.addWidget(panel)
+    viewer.add_points(np.eye(4, 2))
+    viewer.add_surface(triangle)
+    panel.use_selected_layers()
+    assert "Expected a selected Image or Labels layer" in panel.message.text()
+    assert panel.slots.is_empty()
+
+
+def test_several_files_dropped_at_once_are_several_images(
+    panel: MicrographPanel, qtbot: QtBot, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{name}.npy" for name in "abc"]
+    for seed, path in enumerate(paths):
+        np.save(path, phases_image(64, 64, seed=seed).values)
+    images = images_after(panel, qtbot, lambda: panel.take_files(paths))
+    assert [image.name for image in images] == ["a.npy", "b.npy", "c.npy"]
+
+
+def test_a_border_without_values_opens_and_is_cropped_by_a_click(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    values = GRAY.astype(np.float32)
+    values[:4] = np.nan
+    np.save(tmp_path / "map.npy", values)
+    with qtbot.waitSignal(panel.failed, timeout=20_000):
+        panel.open_files("z", [tmp_path / "map.npy"])
+    assert [layer.name for layer in viewer.layers] == ["map.npy"]
+    assert "crop" in panel.message.text()
+    panel.controls.set_crop((4, 96, 0, 128))
+    images = images_after(panel, qtbot, lambda: None)
+    assert images.views["z"][0].values.shape == (92, 128)
+
+
+def test_a_data_bar_is_left_out_by_a_click(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 9, GRAY.shape)
+    sem = np.clip(GRAY + noise, 1, 255).astype(np.uint8)
+    bar = np.zeros((12, 128), np.uint8)
+    viewer.add_image(np.vstack([sem, bar]), name="sem")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    assert "data bar" in panel.facts.warnings.text()
+    assert not panel.facts.accept_crop.isHidden()
+    images = images_after(panel, qtbot, panel.facts.accept_crop.click)
+    assert images.views["z"][0].values.shape == GRAY.shape
+    assert panel.facts.accept_crop.isHidden()
+
+
+def test_what_is_shown_of_a_time_series_is_taken(viewer: Any) -> None:
+    """And the distances of its planes, in nanometres."""
+    series = np.random.default_rng(0).integers(0, 255, (3, 9, 20, 30)).astype(np.uint8)
+    layer = viewer.add_image(
+        series, scale=(1, 50, 10, 10), units=("pixel", "nm", "nm", "nm")
+    )
+    source = source_of(layer, (2, 0, 0, 0))
+    np.testing.assert_array_equal(source.values, series[2])
+    assert source.edges_nm == (10, 10, 50)
