@@ -198,7 +198,7 @@ def faults(folder: Path) -> Any:
         except AllRanksError as error:
             found[name] = str(error)
     try:
-        Trainer.start(small_config(), toy_material(), folder)
+        Trainer.start(small_config(), toy_material(), folder / "whole")
     except AllRanksError as error:
         found["folder"] = str(error)
     return found

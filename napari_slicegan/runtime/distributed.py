@@ -71,6 +71,12 @@ def is_main_process() -> bool:
     return not is_launched() or int(os.environ["RANK"]) == 0
 
 
+def leave_group() -> None:
+    """Leave the group of processes, if this one has joined any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 @functools.cache
 def distributed_context() -> DistributedContext:
     """Context of this program; the first call waits for the other processes, if any.
@@ -141,7 +147,7 @@ class DistributedContext:
         backend = "cpu:gloo,cuda:nccl" if on_gpus else "gloo"
         with _explained():
             dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s))
-        atexit.register(dist.destroy_process_group)
+        atexit.register(leave_group)
         rank = dist.get_rank()
         local_rank = int(os.environ.get("LOCAL_RANK", rank))
         return cls(rank, dist.get_world_size(), local_rank)

@@ -89,7 +89,7 @@ def test_command_line(
     assert main(["train", *words]) == 0
     config = RunFolder.open(out).config()
     assert config == small_config().changed(steps=2)
-    assert " for 2 steps of " in capsys.readouterr().out.splitlines()[0]
+    assert " for 2 steps of " in capsys.readouterr().out
 
 
 def refused(folder: Path, **changes: Any) -> object:
