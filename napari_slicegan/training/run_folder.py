@@ -6,6 +6,7 @@ history.csv             losses of every step, and the quality where measured
 checkpoint-0000123.pt   state to resume from; the newest ones are kept
 generator.safetensors   averaged weights, usable on its own
 preview.png             the last preview beside the real material
+pixel_classifier.npz    of runs whose images were segmented by one
 sheets/0012.png         images from fixed noise after epoch 12, in runs that make images
 """
 
@@ -19,6 +20,7 @@ import logging
 import os
 import pickle
 import re
+import shutil
 import struct
 import zipfile
 import zlib
@@ -56,12 +58,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PREVIEW = "preview.png"
+CLASSIFIER = "pixel_classifier.npz"
 CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
 RUN_FILES = (
     CONFIG,
     HISTORY,
     GENERATOR,
     PREVIEW,
+    CLASSIFIER,
     "checkpoint-*.pt",
     "sheets",
 )
@@ -118,6 +122,10 @@ class RunFolder:
             make_folder(folder.path)
             name = next(name for name, kind in DATA.items() if isinstance(images, kind))
             images.save(folder.path / name)
+            if config.micrograph.classifier:
+                # For more images of the same kind.
+                with replacing(folder.path / CLASSIFIER) as copy:
+                    shutil.copyfile(config.micrograph.classifier, copy)
             folder.write_config(config)
         except OSError as error:
             raise ValueError(

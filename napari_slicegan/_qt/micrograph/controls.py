@@ -129,6 +129,7 @@ class SegmentationControls(QWidget):
     """Another channel or dataset of a file is chosen."""
     preview_toggled = Signal(bool)
     crop_requested = Signal()
+    strokes_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -152,6 +153,12 @@ class SegmentationControls(QWidget):
             "draw_crop", "Draw crop", "Draw a rectangle; only its pixels are used."
         )
         self.uncrop_button = button("whole_image", "Whole image")
+        self.strokes_button = button(
+            "paint_strokes",
+            "Paint strokes",
+            "Paint a few strokes in each phase, each phase with its own label; a "
+            "classifier learns from them and segments the whole image.",
+        )
         self.preview = QCheckBox("Show phases over the image")
         self.preview.setObjectName("show_phases")
         self.preview.setChecked(True)
@@ -163,6 +170,7 @@ class SegmentationControls(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.rows)
+        layout.addWidget(self.strokes_button)
         layout.addWidget(self._crop_text)
         layout.addLayout(crop)
         layout.addWidget(self.preview)
@@ -174,6 +182,7 @@ class SegmentationControls(QWidget):
             editor.value_changed.connect(self.reading_changed)
         self.preview.toggled.connect(self.preview_toggled)
         self.crop_button.clicked.connect(lambda: self.crop_requested.emit())
+        self.strokes_button.clicked.connect(lambda: self.strokes_requested.emit())
         self.uncrop_button.clicked.connect(lambda: self.set_crop(None))
 
     def value(self) -> MicrographSettings:
@@ -216,6 +225,11 @@ class SegmentationControls(QWidget):
         self._offered |= {"raw_shape": is_raw, "raw_type": is_raw}
         self._show()
 
+    def set_classifier(self, path: str) -> None:
+        """Use a classifier of pixels."""
+        self.rows.editors["classifier"].set_value(path)
+        self._changed()
+
     def crop(self) -> Crop | Literal["auto"] | None:
         """The crop; None for the whole image."""
         return self._crop
@@ -243,6 +257,7 @@ class SegmentationControls(QWidget):
             self.rows.set_row_visible(name, entered[other] in values)
         for name, is_offered in self._offered.items():
             self.rows.set_row_visible(name, is_offered)
+        self.strokes_button.setVisible(entered["segmentation"] == "classifier")
         self.uncrop_button.setEnabled(self._crop is not None)
         if self._crop is None:
             self._crop_text.setText("The whole image is used.")

@@ -5,16 +5,21 @@ The panel calls these functions in a worker thread.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_cache_path
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.pixel_classifier import PixelClassifier
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
     Fractions,
@@ -23,6 +28,8 @@ from napari_slicegan.metrics.image_checks import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_slicegan.data.data_bars import Crop
 
 logger = logging.getLogger(__name__)
@@ -140,3 +147,41 @@ def _micrographs(
     sources: tuple[SourceImage, ...], settings: MicrographSettings
 ) -> tuple[Micrograph, ...]:
     return tuple(Micrograph.of(each.with_header(), settings) for each in sources)
+
+
+def learn(
+    source: SourceImage, strokes: NDArray[Any], settings: MicrographSettings
+) -> Path:
+    """Fit a classifier of pixels to strokes; the file that holds it.
+
+    Parameters
+    ----------
+    source
+        The image that the strokes were painted on.
+    strokes
+        ``[Y, X]``; 0 where nothing is painted, else the number of the phase.
+    settings
+        Crop, destriping and denoising are applied before, as when it is used.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two phases are marked.
+    """
+    before = {
+        "segmentation": "none",
+        "kind": "grayscale",
+        "smallest_object": 0,
+        "smallest_hole": 0,
+        "rescale": 1.0,
+    }
+    image = Micrograph.of(source.with_header(), settings.model_copy(update=before))
+    rows, columns = image.values.shape
+    top, _, left, _ = image.facts.crop or (0, rows, 0, columns)
+    drawn = strokes[top : top + rows, left : left + columns]
+    classifier = PixelClassifier.fit(image.values, drawn, source.name)
+    name = hashlib.sha1(classifier.features.tobytes() + drawn.tobytes()).hexdigest()
+    path = user_cache_path("napari-slicegan") / "classifiers" / f"{name[:16]}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    classifier.save(path)
+    return path

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.micrograph.controls import SegmentationControls
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
+from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.micrograph.image_source import (
     Preparation,
     PreparedImages,
+    learn,
     try_prepare,
 )
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
     from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.data.micrograph import Micrograph
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 EDITS = ("data", "paint", "labels_update")
 """Events of a layer whose pixels have changed."""
 RAW = (".raw", ".bin", ".dat", ".vol")
+# A classifier is fitted when the strokes have been unchanged for this long.
+LEARN_MS = 500
 # Images are prepared when the settings have been unchanged for this long.
 REST_MS = 200
 
@@ -70,6 +76,10 @@ class MicrographPanel(DropTarget, QWidget):
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
+        self._learning = QTimer(self)
+        self._learning.setSingleShot(True)
+        self._learning.setInterval(LEARN_MS)
+        self._strokes: tuple[SourceImage, NDArray[Any]] | None = None
         # layout
         self._lay_out()
         # signals
@@ -85,6 +95,8 @@ class MicrographPanel(DropTarget, QWidget):
         self.controls.value_changed.connect(self._rest.start)
         self.controls.preview_toggled.connect(self._show_phases)
         self.controls.crop_requested.connect(self._draw_crop)
+        self.controls.strokes_requested.connect(self._draw_strokes)
+        self._learning.timeout.connect(self._learn)
         self._rest.timeout.connect(self._prepare)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self._use_open_image()
@@ -280,6 +292,39 @@ class MicrographPanel(DropTarget, QWidget):
             self._show_failure("Expected an image to crop; drop one above first.")
             return
         layer_inputs.draw_crop(self._viewer, sources[0], self.controls.set_crop)
+
+    def _draw_strokes(self) -> None:
+        sources = next((s for s in self.slots.value().values() if s), None)
+        if sources is None or sources[0].is_volume:
+            self._show_failure("Expected a 2-D image to paint on; drop one above first.")
+            return
+        source = sources[0]
+
+        def changed(strokes: NDArray[Any]) -> None:
+            self._strokes = (source, strokes.copy())
+            self._learning.start()
+
+        layer_inputs.draw_strokes(self._viewer, source, changed)
+
+    def _learn(self) -> None:
+        """Fit the classifier to the strokes in a thread."""
+        if self._strokes is None:
+            return
+        source, strokes = self._strokes
+        if len(np.unique(strokes[strokes != 0])) < 2:
+            self.message.show_text("Paint strokes in at least two phases.")
+            return
+        try:
+            settings = self.value()
+        except ValueError as error:
+            self._show_failure(str(error))
+            return
+        worker = create_worker(
+            learn, source, strokes, settings, _start_thread=False, _ignore_errors=True
+        )
+        worker.returned.connect(lambda path: self.controls.set_classifier(str(path)))
+        worker.errored.connect(lambda error: self._show_failure(sentence_of(error)))
+        worker.start()
 
     def _update_crop(self) -> None:
         """Remove the rectangle when the whole image is used."""

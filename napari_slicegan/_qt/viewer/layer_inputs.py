@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.volumes.volume import Volume
 
-CROP, BOX = "Crop", "Box of the sliders"
+CROP, BOX, STROKES = "Crop", "Box of the sliders", "Strokes"
 LIST_EVENTS = ("inserted", "removed", "reordered")
 
 Crop = tuple[int, int, int, int]
@@ -155,6 +155,38 @@ def draw_crop(
     )
     layer.mode = "add_rectangle"
     layer.events.data.connect(lambda event: _report_crop(layer, source, changed))
+
+
+def draw_strokes(
+    viewer: Viewer, source: SourceImage, changed: Callable[[NDArray[Any]], Any]
+) -> None:
+    """Let the user paint strokes on an image; ``changed`` gets the labels.
+
+    A second call selects the layer of the first again.
+    """
+    name = f"{STROKES} on {source.name}"
+    own = next((x for x in viewer.layers if x.metadata.get(STROKES) == name), None)
+    if own is None:
+        image = layer_of(viewer, source)
+        place: dict[str, Any] = {}
+        if image is not None:
+            kept = [*range(image.ndim - 2, image.ndim + 1)]
+            place = {
+                "affine": matrix_of(image)[np.ix_(kept, kept)],
+                "units": tuple(image.units)[-2:],
+            }
+        shape = np.shape(source.values)[:2]
+        own = viewer.add_labels(
+            np.zeros(shape, np.uint8), name=name, metadata={STROKES: name}, **place
+        )
+        own.brush_size = max(3, min(shape) // 80)
+        layer = own
+        for event in ("paint", "labels_update", "data"):
+            getattr(layer.events, event).connect(
+                lambda event: changed(np.asarray(layer.data))
+            )
+    viewer.layers.selection.active = own
+    own.mode = "paint"
 
 
 def remove_crop(viewer: Viewer) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan._qt.micrograph import image_source
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
 from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
@@ -190,3 +191,32 @@ def test_what_is_shown_of_a_time_series_is_taken(viewer: Any) -> None:
     source = source_of(layer, (2, 0, 0, 0))
     np.testing.assert_array_equal(source.values, series[2])
     assert source.edges_nm == (10, 10, 50)
+
+
+def test_strokes_become_phases(
+    panel: MicrographPanel,
+    viewer: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """A classifier learns from what is painted; it is a file for more images."""
+    pytest.importorskip("sklearn", reason="needs the extra segmentation")
+    monkeypatch.setattr(image_source, "user_cache_path", lambda _: tmp_path)
+    truth = smooth_field(96, 128) > 0
+    gray = (80 + 90 * truth + np.random.default_rng(0).normal(0, 9, truth.shape)).astype(
+        np.uint8
+    )
+    viewer.add_image(gray, name="sem", scale=(2, 2))
+    images_after(panel, qtbot, panel.use_selected_layers)
+    panel.controls.rows.editors["segmentation"].set_value("classifier")
+    panel.controls.strokes_button.click()
+    strokes = viewer.layers.selection.active
+    assert strokes.mode == "paint"
+    drawn = np.zeros(truth.shape, np.uint8)
+    drawn[40:43] = np.where(truth[40:43], 2, 1)
+    images = images_after(panel, qtbot, lambda: setattr(strokes, "data", drawn))
+    found = images.views["z"][0].values
+    assert (found == truth).mean() > 0.95
+    (file,) = tmp_path.rglob("*.npz")
+    assert panel.value().classifier == str(file)
