@@ -123,55 +123,67 @@ class CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(self._in_order(words), namespace)
 
     def _in_order(self, words: list[str]) -> list[str]:
-        """Move words that an option cannot take to the front.
+        """Put positional arguments first, in their order, also those behind options.
 
         Numbers end at the first word that is none. Of an option that takes any words,
         the last ones are taken for positional arguments as long as such are missing.
         """
-        options = {flag: a for a in self._actions for flag in a.option_strings}
         positional = [a for a in self._actions if not a.option_strings]
         if any(isinstance(a, argparse._SubParsersAction) for a in positional):  # noqa: SLF001
             return words
+        if "--" in words:
+            return words
+        free: list[str] = []
         kept: list[str] = []
-        front: list[str] = []
-        greedy: list[int] = []
-        n_free = 0
+        greedy: tuple[int, int] | None = None
         at = 0
         while at < len(words):
             word = words[at]
             at += 1
+            if not _is_flag(word):
+                free.append(word)
+                continue
             kept.append(word)
-            action = options.get(word)
-            if action is None:
-                n_free += not _is_flag(word)
+            action = self._option(word)
+            if action is None or "=" in word or action.nargs == 0:
                 continue
-            values: list[str] = []
-            while at < len(words) and not _is_flag(words[at]):
-                if isinstance(action.nargs, int) and len(values) == action.nargs:
-                    break
-                if action.nargs is None and values:
-                    break
-                if action.nargs in (0, "?") and (action.nargs == 0 or values):
-                    break
-                values.append(words[at])
-                at += 1
-            if action.nargs not in ("+", "*"):
-                kept += values
-                continue
-            n_taken = next(
-                (i for i, value in enumerate(values) if not _takes(action, value)),
-                len(values),
-            )
-            front += values[n_taken:]
-            kept += values[:n_taken]
-            if n_taken > 1 and n_taken == len(values) and action.type in (None, str):
-                greedy.append(len(kept))
-        missing = sum(a.nargs in (None, "+") for a in positional) - n_free - len(front)
-        if missing > 0 and greedy:
-            end = greedy[-1]
-            front += kept[end - missing : end]
+            end = at
+            while end < len(words) and not _is_flag(words[end]):
+                end += 1
+            n = end - at
+            if isinstance(action.nargs, int):
+                n = min(n, action.nargs)
+            elif action.nargs in (None, "?"):
+                n = min(n, 1)
+            taken = words[at : at + n]
+            if action.nargs in ("+", "*"):
+                wrong = [i for i, w in enumerate(taken) if not _takes(action, w)]
+                taken = taken[: wrong[0]] if wrong else taken
+                if action.type in (None, str) and len(taken) > 1:
+                    greedy = (len(kept), len(free))
+            kept += taken
+            at += len(taken)
+            if greedy is not None and greedy[0] == len(kept) - len(taken):
+                greedy = (len(kept), len(free))
+        missing = sum(a.nargs in (None, "+") for a in positional) - len(free)
+        if missing > 0 and greedy is not None:
+            end, place = greedy
+            free[place:place] = kept[end - missing : end]
             del kept[end - missing : end]
-        return [*front, *kept]
+        return [*free, *kept]
+
+    def _option(self, word: str) -> argparse.Action | None:
+        """The option of a word, which may be abbreviated."""
+        name = word.partition("=")[0]
+        found = {
+            id(action): action
+            for action in self._actions
+            for flag in action.option_strings
+            if flag == name or (name.startswith("--") and flag.startswith(name))
+        }
+        exact = [a for a in found.values() if name in a.option_strings]
+        chosen = exact or list(found.values())
+        return chosen[0] if len(chosen) == 1 else None
 
 
 def _is_flag(word: str) -> bool:

@@ -98,6 +98,8 @@ def _stated_rows(
         found.append(n_rows - height if height else None)
         strip = _whole(tescan_header(tiff).get("ImageStripSize"))
         found.append(n_rows - strip if strip else None)
+    strip = _whole(beside.get("ImageStripSize"))
+    found.append(n_rows - strip if strip else None)
     for key in ("CM_FULL_SIZE", "DataSize"):
         numbers = re.findall(r"\d+", beside.get(key, ""))
         found.append(int(numbers[1]) if len(numbers) == 2 else None)
@@ -135,8 +137,10 @@ def find_data_bar(gray: NDArray[Any]) -> Crop | None:
     if min(gray.shape) < 4 * THINNEST_PX:
         return None
     low, high = float(gray.min()), float(gray.max())
-    unit = (gray.astype(np.float32) - low) / max(high - low, 1e-12)
-    levels = np.minimum((unit * N_LEVELS).astype(np.intp), N_LEVELS - 1)
+    levels = np.empty(gray.shape, np.uint8)
+    for row, line in zip(levels, gray, strict=True):
+        unit = (line.astype(np.float32) - low) / max(high - low, 1e-12)
+        row[:] = np.minimum(unit * N_LEVELS, N_LEVELS - 1)
     n_rows, n_columns = gray.shape
     bottom, top = _thickness(levels[::-1]), _thickness(levels)
     if bottom or top:
@@ -145,7 +149,7 @@ def find_data_bar(gray: NDArray[Any]) -> Crop | None:
     return (0, n_rows, left, n_columns - right) if right or left else None
 
 
-def _thickness(lines: NDArray[np.intp]) -> int:
+def _thickness(lines: NDArray[np.uint8]) -> int:
     """Lines of the bar at the start of ``[line, place]``; 0 if there is none."""
     n = len(lines)
     two_grays, main, background = _flatness(lines)
@@ -167,17 +171,16 @@ def _thickness(lines: NDArray[np.intp]) -> int:
         return 0
     # Skies and backgrounds end gradually, a bar in one line; compression blurs it.
     nearby = np.arange(max(1, thick - 2), min(n, thick + 3))
-    steps = np.abs(lines[nearby] - lines[nearby - 1]) >= STEP
+    steps = np.abs(lines[nearby].astype(int) - lines[nearby - 1]) >= STEP
     return thick if steps.mean(axis=1).max() >= BORDER else 0
 
 
 def _flatness(
-    lines: NDArray[np.intp],
+    lines: NDArray[np.uint8],
 ) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[Any]]:
     """Of each line: fraction of its two main grays, its main gray, fraction of that."""
     n, length = lines.shape
-    index = np.arange(n)[:, np.newaxis] * N_LEVELS + lines
-    counts = np.bincount(index.ravel(), minlength=n * N_LEVELS).reshape(n, N_LEVELS)
+    counts = np.stack([np.bincount(line, minlength=N_LEVELS) for line in lines])
     # Noise and compression spread a constant gray over its neighbours.
     padded = np.pad(counts, ((0, 0), (1, 1)))
     spread = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]

@@ -6,6 +6,7 @@ files of microscopes and tomography. A folder of numbered slices is a volume.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import struct
@@ -40,6 +41,7 @@ from napari_slicegan.data.pixel_sizes import (
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     SMALLEST_EDGE,
+    arrange,
     has_channels,
     without_alpha,
 )
@@ -117,6 +119,8 @@ class SourceImage:
         Of the file, if there is one.
     is_arranged
         Whether the axes are known to be as above; bare arrays may have others.
+    origin
+        The object that the values belong to, such as a layer.
     """
 
     values: Any = field(repr=False)
@@ -130,6 +134,7 @@ class SourceImage:
     notes: tuple[str, ...] = ()
     path: Path | None = None
     is_arranged: bool = False
+    origin: Any = field(default=None, repr=False)
 
     @property
     def pixel_size_nm(self) -> float | None:
@@ -141,15 +146,14 @@ class SourceImage:
         if self.edges_nm is not None or self.path is None:
             return self
         try:
-            file = read_image(self.path)
-        except ValueError:
+            shape, file = _header(self.path, self.path.stat().st_mtime_ns)
+        except (ValueError, OSError):
             return self  # a format of another reader
-        is_same = np.shape(file.values) == np.shape(self.values)
         return replace(
             self,
             edges_nm=file.edges_nm,
             size_source=file.size_source,
-            scanned_rows=file.scanned_rows if is_same else None,
+            scanned_rows=file.scanned_rows if shape == np.shape(self.values) else None,
             colours=self.colours or file.colours,
         )
 
@@ -162,6 +166,13 @@ class SourceImage:
     def is_volume(self) -> bool:
         """Whether there is a third spatial axis."""
         return np.ndim(self.values) == (4 if has_channels(self.values) else 3)
+
+
+@functools.lru_cache(maxsize=16)
+def _header(path: Path, changed_ns: int) -> tuple[tuple[int, ...], SourceImage]:
+    """Shape and facts of a file without its values; read anew when it changes."""
+    file = read_image(path)
+    return np.shape(file.values), replace(file, values=None)
 
 
 def read_image(
@@ -190,12 +201,10 @@ def read_image(
         return _read_folder(path, settings)
     start = _start_of(path)
     try:
-        if settings is not None and settings.raw_shape:
-            values = read_raw(path, settings.raw_shape, settings.raw_type)
-            image = _Stored(values, "ZYX"[-values.ndim :])
-        else:
-            image = _read(path, start, dataset)
+        image = _read(path, start, dataset)
     except UnidentifiedImageError as error:
+        if settings is not None and settings.raw_shape:
+            return _read_plain(path, settings)
         raise ValueError(
             f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP, NPY ...), got a "
             "file of another kind or a damaged one; choose an image file, or give "
@@ -211,6 +220,11 @@ def read_image(
             f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
         ) from error
     image = _with_channel(image, channel, path.name)
+    values, notes = arrange(image.values, bool(image.axes))
+    # Files of other machines: torch takes the native byte order only.
+    if values.dtype.kind in "iufc":
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    image = replace(image, values=values, notes=(*image.notes, *notes))
     if has_channels(image.values):
         values, dropped = without_alpha(image.values)
         image = replace(image, values=values, notes=(*image.notes, *dropped))
@@ -232,7 +246,7 @@ def read_image(
         image.datasets,
         image.notes,
         path,
-        bool(image.axes),
+        is_arranged=True,
     )
 
 
@@ -253,6 +267,16 @@ class _Stored:
 
 class _Refused(ValueError):
     """A sound file that is not what was expected; the sentence without its name."""
+
+
+def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
+    """Values of a file without a header."""
+    values = read_raw(path, settings.raw_shape, settings.raw_type)
+    skipped = path.stat().st_size - values.nbytes
+    note = f"Plain values of type {values.dtype.name} are read"
+    note += f"; {skipped:,} bytes before them are skipped." if skipped else "."
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return SourceImage(native, path.name, notes=(note,), path=path, is_arranged=True)
 
 
 def _start_of(path: Path) -> bytes:

@@ -8,7 +8,7 @@ become that kind. Whatever is converted is noted in words.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
-    SMALLEST_EDGE,
+    arrange,
     check_pixels,
     distinct_values,
     has_channels,
@@ -38,11 +38,14 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue: ITU-R BT.601, section 2.5.1."""
 NEARLY_GRAY = 0.05
 """Largest difference between channels, of the range of values, of a gray image."""
+WHITE = {255, 65535}
+"""Largest values of 8 and 16 bits: labels spread to be seen."""
 SAMPLE = 2**18
 """Pixels by which flat colours and objects are recognised."""
 # Phases stored with lossy compression, by experiment: masks in JPEG of quality 60 and
 # more fulfil all of these, micrographs with noise of 2 % of the range and more do not.
 FLAT_GAP, FLAT_NEAR, FLAT_MEDIAN = 80.0, 0.95, 2.1
+FLAT_INSIDE = 12.0
 # Colours are compressed harder: chroma has half the resolution.
 COLOUR_NEAR, COLOUR_MEDIAN = 0.9, 6.0
 MOST_FLAT = 8
@@ -124,33 +127,6 @@ def interpret(
             f"({_shape(array)}); choose the kind 'grayscale' or 'phases'."
         )
     return _interpret_plane(array, kind, name, notes, dict(colours or {}))
-
-
-def arrange(
-    array: NDArray[Any], is_arranged: bool = False
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Axes as ``[(Z,) Y, X(, C)]``: no axes of length 1, channels at the end."""
-    shape = _shape(array)
-    if array.ndim > 2 and 1 in array.shape:
-        kept = [n for n in array.shape if n != 1]
-        # Of a single row or column both axes stay, so that the message names them.
-        if len(kept) >= 2:
-            array = array.reshape(kept)
-            if array.ndim == 2:
-                return array, ()
-    first_is_channel = (
-        not is_arranged
-        and array.ndim == 3
-        and array.shape[0] in (3, 4)
-        and min(array.shape[1:]) >= SMALLEST_EDGE
-    )
-    if first_is_channel:
-        array = np.moveaxis(array, 0, -1)
-        n = array.shape[-1]
-        return array, (
-            f"The {n} planes of {shape} values are read as {n} channels of one image.",
-        )
-    return array, ()
 
 
 def luminance(colours: NDArray[Any]) -> NDArray[Any]:
@@ -286,9 +262,9 @@ def _objects(
 
 def _are_objects(array: NDArray[Any]) -> bool:
     """Whether whole numbers mark connected areas on a background of 0."""
-    if array.dtype.kind == "f" and (array != np.floor(array)).any():
-        return False
     plane = array if array.ndim == 2 else array[len(array) // 2]
+    if plane.dtype.kind == "f" and (plane != np.floor(plane)).any():
+        return False
     if not (plane == 0).any() or (plane < 0).any():
         return False
     same = np.mean(plane[1:] == plane[:-1]), np.mean(plane[:, 1:] == plane[:, :-1])
@@ -314,11 +290,17 @@ FlatPhases = tuple[NDArray[np.uint8], dict[int, str], str]
 
 def _flat_colours(array: NDArray[Any]) -> FlatPhases | None:
     """Labels by rising luminance if the image has few colours."""
-    unit = _to_bytes(array)
-    codes = unit.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    found = distinct_values(codes, MAX_PHASES)
+    # Distinct colours of the values as stored, before any scaling.
+    found = _distinct_colours(array)
+    if found is not None and len(found) < 2:
+        return None
+    top = _largest_channel(array)
+    unit = np.asarray(np.rint(np.clip(array / top, 0, 1) * 255), np.uint8)
     cleaned = ""
     if found is None:
+        if array.dtype != np.uint8 and array.dtype.kind in "iu" and top > 255:
+            # Counts, such as maps of elements: compression is a matter of 8 bits.
+            return None
         centres = _centres(unit.reshape(-1, 3), COLOUR_NEAR, COLOUR_MEDIAN)
         if centres is None:
             return None
@@ -327,7 +309,9 @@ def _flat_colours(array: NDArray[Any]) -> FlatPhases | None:
             "nearest."
         )
     else:
-        centres = np.array([[n >> 16, n >> 8 & 255, n & 255] for n in found], float)
+        centres = np.rint(np.clip(found / top, 0, 1) * 255)
+        if len(np.unique(centres, axis=0)) < len(centres):
+            return None
     centres = centres[np.argsort(centres @ np.asarray(LUMINANCE), kind="stable")]
     palette = {
         i: "#" + "".join(f"{round(v):02x}" for v in c) for i, c in enumerate(centres)
@@ -338,29 +322,62 @@ def _flat_colours(array: NDArray[Any]) -> FlatPhases | None:
 def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
     """Labels by rising gray value if lossy compression has blurred few gray values."""
     low, high = float(array.min()), float(array.max())
-    unit = (array.astype(np.float32) - low) * (255 / (high - low))
-    centres = _centres(unit.reshape(-1, 1), FLAT_NEAR, FLAT_MEDIAN)
-    if centres is None:
+    sample = _sample(array.reshape(-1)).astype(np.float32)
+    # Saturated pixels are flat in any picture: they say nothing.
+    inside = sample[(sample > low) & (sample < high)]
+    scale = 255 / (high - low)
+    centres = _centres((sample[:, np.newaxis] - low) * scale, FLAT_NEAR, FLAT_MEDIAN)
+    if centres is None or _is_spread((inside - low) * scale, centres):
         return None
     centres = np.sort(centres, axis=0)
     shown = _listed([low + float(c[0]) * (high - low) / 255 for c in centres])
     return (
-        _nearest_centre(unit[..., np.newaxis], centres),
+        _nearest_centre(array[..., np.newaxis], low + centres / scale),
         {},
         f"Values blurred by lossy compression or smooth edges are read as the phases 0 "
         f"to {len(centres) - 1} (gray values near {shown}).",
     )
 
 
-def _to_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Colours with 0 to 255, whatever their type."""
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind in "iu":
-        top = float(np.iinfo(array.dtype).max)
-    else:
-        top = max(float(array.max()), 1.0)
-    return np.asarray(np.rint(np.clip(array / top, 0, 1) * 255), np.uint8)
+def _is_spread(inside: NDArray[Any], centres: NDArray[np.float64]) -> bool:
+    """Whether unsaturated gray values are noise rather than blurred edges.
+
+    Compression and smooth edges move few pixels far; noise moves all that are not
+    clipped. Of a mask, most pixels have exactly the gray of their phase.
+    """
+    if not len(inside):
+        return False
+    gaps = np.abs(inside[:, np.newaxis] - centres[:, 0]).min(axis=1)
+    return float(np.median(gaps)) > FLAT_INSIDE
+
+
+def _distinct_colours(array: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Colours ``[N, 3]`` of an image ``[..., 3]``; None if more than `MAX_PHASES`."""
+    known = np.empty((0, 3), array.dtype)
+    for plane in array:
+        pixels = plane.reshape(-1, 3)
+        is_new = np.ones(len(pixels), bool)
+        for colour in known:
+            is_new &= (pixels != colour).any(axis=1)
+        if is_new.any():
+            first = np.unique(pixels[is_new][: SAMPLE // 16], axis=0)
+            if len(known) + len(first) > MAX_PHASES:
+                return None
+            more = np.unique(pixels[is_new], axis=0)
+            known = np.concatenate([known, more])
+        if len(known) > MAX_PHASES:
+            return None
+    return known.astype(float)
+
+
+def _largest_channel(array: NDArray[Any]) -> float:
+    """Value of full brightness: 255, or 1 of floating point; more if values exceed it.
+
+    12 and 16 bits are stored in the same type, and so are sometimes 8.
+    """
+    largest = float(array.max())
+    tops = (1.0, 255.0) if array.dtype.kind == "f" else (255.0, 4095.0, 65535.0)
+    return next((top for top in tops if largest <= top), largest)
 
 
 def _sample(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -415,16 +432,30 @@ def _centres(
 def _nearest_centre(
     values: NDArray[Any], centres: NDArray[np.float64]
 ) -> NDArray[np.uint8]:
-    """Index of the centre nearest to each pixel ``[..., C]``, plane by plane."""
+    """Index of the centre nearest to each pixel ``[..., C]``, row by row or plane."""
     labels = np.empty(values.shape[:-1], np.uint8)
     for index, plane in enumerate(values):
-        distances = [((plane - centre) ** 2).sum(axis=-1) for centre in centres]
+        distances = [
+            ((plane - centre.astype(np.float32)) ** 2).sum(axis=-1)
+            for centre in centres
+        ]
         labels[index] = np.argmin(distances, axis=0)
     return labels
 
 
+def are_same_phases(labels: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether other labels are the same phases, spread to be seen, as 0, 1 and 0, 255.
+
+    False for equal labels, and for any others: they are other phases.
+    """
+    is_shown = {labels[-1], wanted[-1]} & WHITE and labels[0] == wanted[0]
+    return (
+        len(labels) == len(wanted) and bool(is_shown) and not set(labels) <= set(wanted)
+    )
+
+
 def match_labels(
-    values: NDArray[Any], labels: tuple[int, ...], wanted: tuple[int, ...]
+    values: NDArray[Any], labels: Sequence[int], wanted: Sequence[int]
 ) -> NDArray[Any]:
     """Labels replaced by those of the same rank."""
     ranks = label_indices(values, labels)

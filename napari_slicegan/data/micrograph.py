@@ -25,7 +25,7 @@ from napari_slicegan.data.interpretation import (
     luminance,
 )
 from napari_slicegan.data.line_moments import Line, levelled
-from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE, Edges
+from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edges
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
@@ -35,8 +35,6 @@ from napari_slicegan.data.pixel_values import (
 )
 from napari_slicegan.data.segmentation import clean, denoise, segment
 
-MOST_STRETCHED = 100
-"""Larger ratios of pixel edges are faults of a header."""
 METHODS = {
     "otsu": "Otsu's threshold",
     "multi-otsu": "multi-Otsu thresholds",
@@ -44,6 +42,10 @@ METHODS = {
     "local": "the mean of the surroundings",
     "classifier": "the pixel classifier",
 }
+
+
+class CropNeededError(ValueError):
+    """An image that can be used when its border is cropped ('Crop' auto)."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class Micrograph:
         kind: KindChoice = "auto",
         pixel_size_nm: float | None = None,
         name: str = "micrograph",
+        is_arranged: bool = False,
     ) -> Micrograph:
         """Check an array and find out what its values mean; see `interpret`.
 
@@ -127,6 +130,8 @@ class Micrograph:
             Edge of a pixel in nanometres.
         name
             Used in the messages.
+        is_arranged
+            Whether the shape is that of the attribute: planes are no channels.
 
         Raises
         ------
@@ -139,7 +144,7 @@ class Micrograph:
                 f"{name}: the pixel size is a positive number of nanometres, got "
                 f"{pixel_size_nm}; correct it or leave it out."
             )
-        found = interpret(values, kind, name=name)
+        found = interpret(values, kind, name=name, is_arranged=is_arranged)
         facts = ImageFacts(found.reason, colours=found.colours, notes=found.notes)
         return cls(found.values, found.kind, pixel_size_nm, name, facts=facts)
 
@@ -195,13 +200,11 @@ class Micrograph:
         x, y = edges[:2]
         z_step = 1.0
         fine = min(x, y)
-        longest = max(edges) if self.is_volume else max(x, y)
-        if longest > MOST_STRETCHED * fine:
-            text = " x ".join(f"{edge:.4g}" for edge in edges)
+        if max(x, y) > MOST_STRETCHED * fine:
             raise ValueError(
                 f"{self.name}: expected pixel edges that differ by a factor of at most "
-                f"{MOST_STRETCHED}, got {text} nm (X x Y x Z); set 'Pixel size (nm)' "
-                "and 'Plane distance (nm)'."
+                f"{MOST_STRETCHED}, got {x:.4g} x {y:.4g} nm (X x Y); set "
+                "'Pixel size (nm)'."
             )
         image = self
         if not math.isclose(x, y, rel_tol=SIZE_TOLERANCE):
@@ -221,6 +224,11 @@ class Micrograph:
         """Volume whose planes are as far apart as its pixels, resampled if need be."""
         if self.z_step == 1 or not self.is_volume:
             return self
+        if not 1 / MOST_STRETCHED <= self.z_step <= MOST_STRETCHED:
+            raise ValueError(
+                f"{self.name}: expected planes at most {MOST_STRETCHED} pixels apart, "
+                f"got {self.z_step:.3g}; set 'Plane distance (nm)'."
+            )
         n = len(self.values)
         planes = max(1, round(n * self.z_step))
         rows_columns = self.values.shape[1:3]
@@ -264,7 +272,7 @@ class Micrograph:
 
     def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
         """Same pixel size and name with other values, checked as in `from_array`."""
-        found = interpret(values, kind, name=self.name)
+        found = interpret(values, kind, name=self.name, is_arranged=True)
         facts = replace(self.facts, reason=found.reason)
         return replace(self, values=found.values, kind=found.kind, facts=facts)
 
@@ -495,6 +503,11 @@ def _cropped_source(
         facts = ImageFacts(crop=crop_found, notes=(used,))
         return _cropped(values, crop_found, source.name), facts
     text = " ".join(map(str, crop_found))
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise CropNeededError(
+            f"{source.name}: expected finite pixel values, got a border of NaN or "
+            f"infinite ones; crop to {where} ('Crop' auto, or {text})."
+        )
     warning = f"{why}; crop to {where} ('Crop' auto, or {text})."
     return values, ImageFacts(suggested=crop_found, warnings=(warning,))
 

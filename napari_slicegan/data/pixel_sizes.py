@@ -37,6 +37,8 @@ NM_PER_UNIT = {
     "inches": 2.54e7,
 }
 SIZE_TOLERANCE = 0.01  # edges further apart than 1 % differ
+MOST_STRETCHED = 100
+"""Larger ratios of pixel edges are faults of a header."""
 # Resolutions in dots per inch that programs write without knowing the scale.
 PRINTING_DPI = (72, 75, 96, 100, 120, 150, 180, 200, 240, 250, 300, 350, 400, 600)
 CENTIMETRE = 3  # TIFF 6.0, ResolutionUnit

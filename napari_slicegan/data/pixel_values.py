@@ -25,6 +25,33 @@ def has_channels(values: NDArray[Any]) -> bool:
     return values.ndim == 4 or (values.ndim == 3 and values.shape[-1] in (3, 4))
 
 
+def arrange(
+    array: NDArray[Any], is_arranged: bool = False
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Axes as ``[(Z,) Y, X(, C)]``: no axes of length 1, channels at the end."""
+    shape = " x ".join(map(str, array.shape))
+    if array.ndim > 2 and 1 in array.shape:
+        kept = [n for n in array.shape if n != 1]
+        # Of a single row or column both axes stay, so that the message names them.
+        if len(kept) >= 2:
+            array = array.reshape(kept)
+            if array.ndim == 2:
+                return array, ()
+    first_is_channel = (
+        not is_arranged
+        and array.ndim == 3
+        and array.shape[0] in (3, 4)
+        and min(array.shape[1:]) >= SMALLEST_EDGE
+    )
+    if first_is_channel:
+        array = np.moveaxis(array, 0, -1)
+        n = array.shape[-1]
+        return array, (
+            f"The {n} planes of {shape} values are read as {n} channels of one image.",
+        )
+    return array, ()
+
+
 def without_alpha(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Three channels; transparency is dropped."""
     if array.shape[-1] == 4:

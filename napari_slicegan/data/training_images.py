@@ -15,14 +15,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_slicegan.config import AXES, Axis, Kind, Settings
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.data.interpretation import match_labels
+from napari_slicegan.data.interpretation import are_same_phases, match_labels
 from napari_slicegan.data.micrograph import ImageFacts, Micrograph
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.runtime.atomic_files import replacing
 
 INDEX = "images.json"
-WHITE = {255, 65535}
-"""Largest values of 8 and 16 bits: labels spread to be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,6 +253,7 @@ class TrainingImages:
                     entry.kind,
                     entry.pixel_size_nm,
                     entry.name,
+                    is_arranged=True,
                 )
                 facts = ImageFacts("as stored in the run", "", entry.colours)
                 read[entry.file] = replace(image, facts=facts)
@@ -302,9 +301,7 @@ def _with_matched_labels(
 def _with_labels(image: Micrograph, wanted: tuple[int, ...], of: str) -> Micrograph:
     """Labels of the same rank, unless they are among those wanted."""
     labels = image.labels
-    is_known = set(labels) <= set(wanted)
-    is_shown = {labels[-1], wanted[-1]} & WHITE and labels[0] == wanted[0]
-    if is_known or len(labels) != len(wanted) or not is_shown:
+    if not are_same_phases(labels, wanted):
         return image
     pairs = ", ".join(f"{a} -> {b}" for a, b in zip(labels, wanted, strict=True))
     values = match_labels(image.values, labels, wanted)

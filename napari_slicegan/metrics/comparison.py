@@ -6,10 +6,14 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.data.interpretation import are_same_phases, match_labels
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics import METRICS, QUICK_METRICS, RENAMED
 from napari_slicegan.metrics.reference import Source, reference_of
 from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
 from napari_slicegan.metrics.stored_volume import described
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis, Kind
@@ -134,6 +138,7 @@ def compare(
             f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown)}. Choose "
             "among these."
         )
+    volume = _with_labels_of(reference, volume)
     real = reference_of(reference, volume, max_distance)
     measured = phase_rows if volume.kind == "phases" else intensity_rows
     return Comparison(
@@ -144,6 +149,21 @@ def compare(
         generated=described(volume),
         noise=real.noise,
     )
+
+
+def _with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume:
+    """The volume with the labels of the reference if both are the same phases."""
+    if not isinstance(volume, Volume) or volume.kind != "phases":
+        return volume
+    if not isinstance(reference, Volume | Micrograph | TrainingImages):
+        return volume
+    if reference.kind != "phases":
+        return volume
+    wanted, labels = tuple(reference.labels), tuple(volume.labels)
+    if not are_same_phases(labels, wanted):
+        return volume
+    values = match_labels(volume.values, labels, wanted)
+    return Volume(values, volume.kind, volume.voxel_size_nm, wanted)
 
 
 def _text(value: Value | None) -> str:

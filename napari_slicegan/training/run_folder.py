@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import logging
@@ -24,7 +25,7 @@ import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
 from napari_slicegan.config.migration import FIRST_FORMAT
@@ -207,9 +209,10 @@ class RunFolder:
         # A run resumed from this checkpoint must find the rows of its steps.
         if (history := self.path / HISTORY).exists():
             flush(history)
-        with replacing(path) as temporary:
-            torch.save(dict(state), temporary)
-        generator.save(self.path / GENERATOR)
+        with _write_errors():
+            with replacing(path) as temporary:
+                torch.save(dict(state), temporary)
+            generator.save(self.path / GENERATOR)
         others = [other for other in self.checkpoints() if _step_of(other) <= step]
         for other in set(self.checkpoints()) - set(others[:keep]):
             other.unlink()
@@ -297,6 +300,19 @@ class RunFolder:
             return
         with replacing(path) as temporary:
             temporary.write_text(_csv(rows, header=True), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _write_errors() -> Iterator[None]:
+    """Raise the errors of torch's and safetensors' writers as `OSError`.
+
+    Both report a full disk by exceptions of their own.
+    """
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(errno.EIO, f"writing failed: {reason}") from error
 
 
 def read_config(path: Path) -> RunConfig:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE, Edges
+from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edges
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
@@ -152,6 +152,12 @@ class Volume:
         edge = min(x, y, z)
         if all(math.isclose(e, edge, rel_tol=SIZE_TOLERANCE) for e in (x, y, z)):
             return self
+        if max(x, y, z) > MOST_STRETCHED * edge:
+            raise ValueError(
+                f"Expected voxel edges that differ by a factor of at most "
+                f"{MOST_STRETCHED}, got {x:.4g} x {y:.4g} x {z:.4g} nm (X x Y x Z); "
+                "correct the header of the file."
+            )
         warnings.warn(
             f"Voxels of {x:.4g} x {y:.4g} x {z:.4g} nm (X x Y x Z) are resampled to "
             f"cubes of {edge:.4g} nm.",

@@ -34,6 +34,9 @@ Capture = pytest.CaptureFixture[str]
             "directions apply RUN --move a=1 --box 0 0 0 9 9 9",
             {"box": [0, 0, 0, 9, 9, 9]},
         ),
+        ("train a.png --crop 0 9 0 9 b.png", {"files": ["a.png", "b.png"]}),
+        ("train --thres 120 sem.png", {"files": ["sem.png"]}),
+        ("train --thresholds=120 sem.png", {"files": ["sem.png"]}),
         ("info --crop 0 9 0 9 a.tif", {"file": Path("a.tif")}),
     ],
 )

@@ -7,6 +7,7 @@ others of the same kind. All show one material, whose bright phase has the fract
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from PIL import Image
 from scipy import ndimage
 
 from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.data_bars import find_data_bar
+from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 
@@ -508,7 +511,7 @@ def test_read_as_it_should_be(case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "write", "settings", "words"),
     [
-        ("nan.npy", npy(NAN), {}, "finite pixel values, got 640"),
+        ("nan.npy", npy(NAN), {}, "a border of NaN or infinite ones; crop to rows 4"),
         (
             "gap.npy",
             npy(np.where((X == 80) & (Y == 60), np.nan, GRAY)),
@@ -584,6 +587,70 @@ def test_labels_of_one_material(
     expected = np.bincount(np.minimum(THREE, len(second) - 1).ravel())
     found = list(last.phase_fractions().values())
     np.testing.assert_allclose(found, expected / THREE.size)
+
+
+SATURATED = np.clip(60 + 400 * MASK + 2 * NOISE, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "gray", [SATURATED, np.clip(60 + 120 * MASK + NOISE, 70, 170), GRAY]
+)
+def test_noisy_pictures_stay_gray(gray: NDArray[Any]) -> None:
+    """Also those that are clipped at both ends."""
+    assert Micrograph.from_array(gray.astype(np.uint8)).kind == "grayscale"
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int64])
+def test_colours_of_eight_bits_in_another_type(dtype: Any) -> None:
+    """They are colours as before, and flat ones keep their shade."""
+    rng = np.random.default_rng(0)
+    many = rng.integers(0, 256, (64, 64, 3)).astype(dtype)
+    assert Micrograph.from_array(many).kind == "colour"
+    flat = Micrograph.from_array(FLAT.astype(dtype))
+    assert dict(flat.facts.colours) == {0: "#0000ff", 1: "#ff0000", 2: "#00ff00"}
+    element_map = rng.poisson(40, (64, 64, 3)).astype(dtype)
+    assert Micrograph.from_array(element_map).kind == "colour"
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_a_volume_of_few_planes_stays_one(n: int, tmp_path: Path) -> None:
+    """Through segmentation, cleaning, and the run folder."""
+    path = tmp_path / "few.tif"
+    tifffile.imwrite(path, np.stack([GRAY] * n), photometric="minisblack")
+    settings = MicrographSettings(segmentation="otsu", smallest_object=3)
+    image = Micrograph.open(path, settings)
+    assert image.values.shape == (n, *MASK.shape)
+    TrainingImages.isotropic(image).save(tmp_path / "run")
+    (loaded,) = TrainingImages.load(tmp_path / "run")
+    np.testing.assert_array_equal(loaded.values, image.values)
+
+
+def test_values_are_of_the_native_byte_order(tmp_path: Path) -> None:
+    np.save(tmp_path / "be.npy", GRAY.astype(">u2"))
+    assert read_image(tmp_path / "be.npy").values.dtype == np.dtype(np.uint16)
+
+
+def test_raw_settings_are_for_files_without_a_header(tmp_path: Path) -> None:
+    Image.fromarray(GRAY).save(tmp_path / "sem.png")
+    settings = MicrographSettings(raw_shape=(10, 10))
+    assert Micrograph.open(tmp_path / "sem.png", settings).values.shape == GRAY.shape
+
+
+def test_a_crop_counts_rows_and_columns_of_the_image(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", M255[..., None])
+    settings = MicrographSettings(crop=(0, 32, 0, 40))
+    assert Micrograph.open(tmp_path / "a.npy", settings).values.shape == (32, 40)
+
+
+def test_memory_is_a_small_multiple_of_the_image() -> None:
+    """Recognising bars, flat values and objects looks at samples and rows."""
+    volume = np.stack([GRAY] * 512)
+    tracemalloc.start()
+    Micrograph.from_array(volume)
+    find_data_bar(np.tile(GRAY, (8, 8)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * volume.nbytes
 
 
 def test_planes_that_are_further_apart(tmp_path: Path) -> None:

@@ -368,3 +368,14 @@ def test_sections_and_volumes_have_the_same_expectation() -> None:
                 rtol=0.02,
                 err_msg=metric.title,
             )
+
+
+def test_labels_spread_to_be_seen_are_the_same_phases() -> None:
+    """A volume of 0 and 1 against an image of 0 and 255; 0 and 2 are other phases."""
+    values = np.random.default_rng(0).integers(0, 2, (24, 24, 24)).astype(np.uint8)
+    image = Micrograph.from_array(values[0] * 255, name="b.png")
+    shown = compare(image, Volume.from_array(values))
+    alike = compare(image, Volume.from_array(values * 255))
+    assert [row.generated for row in shown.rows] == [r.generated for r in alike.rows]
+    with pytest.raises(ValueError, match="same labels"):
+        compare(Micrograph.from_array(values[0]), Volume.from_array(values * 2))

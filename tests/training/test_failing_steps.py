@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,25 @@ def test_a_save_that_fails_does_not_end_the_run(
     assert folder is not None
     assert folder.load_checkpoint()["step"] == 6
     assert [row["step"] for row in folder.history()] == list("123456")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
+def test_a_checkpoint_that_does_not_fit_is_a_failed_save(start_toy: StartToy) -> None:
+    """Written by torch and safetensors, which have exceptions of their own."""
+    import resource
+
+    trainer = start_toy(steps=2)
+    train(trainer)
+    trainer.save()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"writing failed|File too large"):
+            trainer.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert trainer.folder is not None
+    assert trainer.folder.load_checkpoint()["step"] == 2
 
 
 def test_a_last_save_that_fails_says_what_is_kept(

@@ -15,7 +15,6 @@ from napari_slicegan.config import MicrographSettings
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import PreparedImages
-    from napari_slicegan.data.data_bars import Crop
     from napari_slicegan.data.micrograph import Micrograph
 
 SWATCH = 14
@@ -32,7 +31,7 @@ class ImageFacts(QWidget):
 
     pixel_size_changed = Signal()
     crop_accepted = Signal(object)
-    """Rows and columns without data bar or empty border."""
+    """The crop that leaves out data bars and empty borders: "auto"."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +61,6 @@ class ImageFacts(QWidget):
             "border.",
         )
         self.accept_crop.hide()
-        self._suggested: Crop | None = None
         # layout
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -80,17 +78,14 @@ class ImageFacts(QWidget):
         layout.addWidget(self.warnings)
         layout.addWidget(self.accept_crop)
         # signals
-        self.accept_crop.clicked.connect(
-            lambda: self.crop_accepted.emit(self._suggested)
-        )
+        self.accept_crop.clicked.connect(lambda: self.crop_accepted.emit("auto"))
         self.pixel_size.value_changed.connect(self.pixel_size_changed)
 
     def show_facts(self, prepared: PreparedImages | None) -> None:
         """Show the facts of prepared images; None clears them."""
         self._clear_table()
         self.warnings.clear()
-        self._suggested = None if prepared is None else prepared.suggested_crop
-        self.accept_crop.setVisible(self._suggested is not None)
+        self.accept_crop.setVisible(prepared is not None and prepared.has_suggestion)
         self.notes.setText("" if prepared is None else "\n".join(prepared.notes))
         self.notes.setVisible(bool(self.notes.text()))
         if prepared is None:

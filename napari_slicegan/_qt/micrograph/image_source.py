@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
 from napari_slicegan.data.image_files import SourceImage
-from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.micrograph import CropNeededError, Micrograph
 from napari_slicegan.data.pixel_classifier import PixelClassifier
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
@@ -30,7 +30,6 @@ from napari_slicegan.metrics.image_checks import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_slicegan.data.data_bars import Crop
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +62,9 @@ class PreparedImages:
         return list({id(image): image for image in self.images}.values())
 
     @property
-    def suggested_crop(self) -> Crop | None:
-        """Rows and columns without data bar or empty border, where one was found."""
-        found = (image.facts.suggested for image in self.unique)
-        return next((crop for crop in found if crop is not None), None)
+    def has_suggestion(self) -> bool:
+        """Whether a data bar was found that is not cropped."""
+        return any(image.facts.suggested is not None for image in self.unique)
 
     @property
     def notes(self) -> list[str]:
@@ -114,6 +112,7 @@ class Preparation:
     number: int
     prepared: PreparedImages | None
     fault: str = ""
+    is_crop_needed: bool = False
 
 
 def try_prepare(
@@ -128,7 +127,8 @@ def try_prepare(
     except Exception as error:  # noqa: BLE001 any error is shown
         if not isinstance(error, (ValueError, MemoryError)):
             logger.error("Preparing the images failed:\n%s", traceback.format_exc())
-        return Preparation(number, None, sentence_of(error))
+        is_crop_needed = isinstance(error, CropNeededError)
+        return Preparation(number, None, sentence_of(error), is_crop_needed)
     return Preparation(number, prepared)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 
+from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.micrograph.controls import SegmentationControls
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
-from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.micrograph.image_source import (
     Preparation,
     PreparedImages,
@@ -149,13 +150,15 @@ class MicrographPanel(DropTarget, QWidget):
     def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
         """Read files, add them as layers and put them into a slot."""
         try:
-            sources = [read_image(path, self.value()) for path in paths]
+            read = [read_image(path, self.value()) for path in paths]
+            sources = [
+                replace(each, origin=layers.add_source(self._viewer, each))
+                for each in read
+            ]
         except ValueError as error:
             self._show_failure(str(error))
             self.controls.offer_raw(any(p.suffix.lower() in RAW for p in paths))
             return
-        for source in sources:
-            layers.add_source(self._viewer, source)
         self.slots.put(axis, sources)
 
     def take_files(self, paths: list[Path]) -> None:
@@ -209,9 +212,13 @@ class MicrographPanel(DropTarget, QWidget):
             step = tuple(self._viewer.dims.current_step)
             new = layer_inputs.source_of(layer, step)
             for axis, sources in self.slots.value().items():
-                if any(source.name == layer.name for source in sources):
-                    taken = [new if s.name == layer.name else s for s in sources]
+                places = [layer_inputs.layer_of(self._viewer, s) for s in sources]
+                if layer in places:
+                    pairs = zip(sources, places, strict=True)
+                    taken = [new if place is layer else s for s, place in pairs]
                     self.slots.put(axis, taken)
+        # A preparation at work has the former pixels.
+        self._request += 1
         if self._prepared is not None:
             self._prepared = None
             self.images_changed.emit(None, MicrographSettings())
@@ -262,6 +269,7 @@ class MicrographPanel(DropTarget, QWidget):
             return
         self._finish(outcome.prepared)
         if outcome.fault:
+            self.facts.accept_crop.setVisible(outcome.is_crop_needed)
             self._show_failure(outcome.fault)
 
     def _finish(self, prepared: PreparedImages | None) -> None:
@@ -296,7 +304,9 @@ class MicrographPanel(DropTarget, QWidget):
     def _draw_strokes(self) -> None:
         sources = next((s for s in self.slots.value().values() if s), None)
         if sources is None or sources[0].is_volume:
-            self._show_failure("Expected a 2-D image to paint on; drop one above first.")
+            self._show_failure(
+                "Expected a 2-D image to paint on; drop one above first."
+            )
             return
         source = sources[0]
 

@@ -98,6 +98,7 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
         "layer",
         path=Path(path) if path else None,
         is_arranged=True,
+        origin=layer,
     )
 
 
@@ -114,6 +115,8 @@ def edges_nm(layer: Layer) -> tuple[float, ...] | None:
 
 def layer_of(viewer: Viewer, source: SourceImage) -> Layer | None:
     """The layer whose pixels a source holds, if it is still in the viewer."""
+    if source.origin is not None:
+        return source.origin if source.origin in viewer.layers else None
     for layer in viewer.layers:
         if is_image(layer):
             data = finest_data(layer)

@@ -162,8 +162,7 @@ def test_a_border_without_values_opens_and_is_cropped_by_a_click(
         panel.open_files("z", [tmp_path / "map.npy"])
     assert [layer.name for layer in viewer.layers] == ["map.npy"]
     assert "crop" in panel.message.text()
-    panel.controls.set_crop((4, 96, 0, 128))
-    images = images_after(panel, qtbot, lambda: None)
+    images = images_after(panel, qtbot, panel.facts.accept_crop.click)
     assert images.views["z"][0].values.shape == (92, 128)
 
 
@@ -204,9 +203,9 @@ def test_strokes_become_phases(
     pytest.importorskip("sklearn", reason="needs the extra segmentation")
     monkeypatch.setattr(image_source, "user_cache_path", lambda _: tmp_path)
     truth = smooth_field(96, 128) > 0
-    gray = (80 + 90 * truth + np.random.default_rng(0).normal(0, 9, truth.shape)).astype(
-        np.uint8
-    )
+    gray = (
+        80 + 90 * truth + np.random.default_rng(0).normal(0, 9, truth.shape)
+    ).astype(np.uint8)
     viewer.add_image(gray, name="sem", scale=(2, 2))
     images_after(panel, qtbot, panel.use_selected_layers)
     panel.controls.rows.editors["segmentation"].set_value("classifier")
