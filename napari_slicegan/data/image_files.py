@@ -210,8 +210,6 @@ def read_image(
             "file of another kind or a damaged one; choose an image file, or give "
             "'Raw shape' and 'Raw type' if it holds plain values."
         ) from error
-    except _Refused as error:
-        raise ValueError(f"{path.name}: {error}") from error
     except DAMAGE as error:
         if isinstance(error, ValueError) and str(error).startswith(f"{path.name}: "):
             raise
@@ -263,10 +261,6 @@ class _Stored:
     channels: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-class _Refused(ValueError):
-    """A sound file that is not what was expected; the sentence without its name."""
 
 
 def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:

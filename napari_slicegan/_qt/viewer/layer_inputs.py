@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slicegan._qt.viewer.layer_picture import finest_data
-from napari_slicegan._qt.viewer.layers import matrix_of
+from napari_slicegan._qt.viewer.layers import place_on
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 
@@ -140,13 +140,7 @@ def draw_crop(
     """
     remove_crop(viewer)
     image = layer_of(viewer, source)
-    place: dict[str, Any] = {}
-    if image is not None:
-        kept = [*range(image.ndim - 2, image.ndim + 1)]
-        place = {
-            "affine": matrix_of(image)[np.ix_(kept, kept)],
-            "units": tuple(image.units)[-2:],
-        }
+    place = {} if image is None else place_on(image, 2)
     layer = viewer.add_shapes(
         name=CROP,
         ndim=2,
@@ -171,13 +165,7 @@ def draw_strokes(
     own = next((x for x in viewer.layers if x.metadata.get(STROKES) == name), None)
     if own is None:
         image = layer_of(viewer, source)
-        place: dict[str, Any] = {}
-        if image is not None:
-            kept = [*range(image.ndim - 2, image.ndim + 1)]
-            place = {
-                "affine": matrix_of(image)[np.ix_(kept, kept)],
-                "units": tuple(image.units)[-2:],
-            }
+        place = {} if image is None else place_on(image, 2)
         shape = np.shape(source.values)[:2]
         own = viewer.add_labels(
             np.zeros(shape, np.uint8), name=name, metadata={STROKES: name}, **place

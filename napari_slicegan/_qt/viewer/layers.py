@@ -316,11 +316,21 @@ def _place(
     inner[:ndim, ndim] = begin + (step - 1) / 2
     if image is None:
         return {"affine": inner}
-    # Of a layer with more axes, those of the image are the last.
-    matrix = matrix_of(image)
+    place = place_on(image, ndim)
+    return {**place, "affine": place["affine"] @ inner}
+
+
+def place_on(image: Layer, ndim: int) -> dict[str, Any]:
+    """Transform and units of a layer whose pixels are those of an image.
+
+    Parameters
+    ----------
+    ndim
+        Axes of the new layer: the last ones of the image.
+    """
     kept = [*range(image.ndim - ndim, image.ndim + 1)]
-    outer = matrix[np.ix_(kept, kept)]
-    return {"affine": outer @ inner, "units": tuple(image.units)[-ndim:]}
+    matrix = matrix_of(image)[np.ix_(kept, kept)]
+    return {"affine": matrix, "units": tuple(image.units)[-ndim:]}
 
 
 def matrix_of(layer: Layer) -> NDArray[np.float64]:
