@@ -144,6 +144,7 @@ class SliceGANWidget(QWidget):
         if self._is_closed or self._other is not None:
             return
         self._is_closed = True
+        self.micrograph.end_work()
         panels = (self.train, self.volume, self.explore, self.measure)
         # Cancel all before waiting for any.
         wait_for_end([worker for panel in panels for worker in panel.end_work()])

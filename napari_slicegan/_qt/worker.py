@@ -240,6 +240,12 @@ class GenerationWorker(SteeredWorker):
             super()._emit(value)
 
 
+class ImageWorker(GenerationWorker):
+    """A `GenerationWorker` for images; nothing is lost when it is abandoned."""
+
+    holds_networks = False
+
+
 class TrainingWorker(SteeredWorker):
     """Trains a run; its trainer owns pause and stop, which act after the current step.
 

@@ -109,6 +109,10 @@ class ImageFacts(QWidget):
         if prepared.warnings:
             self.warnings.show_warning("\n".join(prepared.warnings))
 
+    def show_busy(self, text: str) -> None:
+        """Show what is being done, until facts are shown."""
+        self._kind.setText(text)
+
     def _fill_table(self, prepared: PreparedImages) -> None:
         """A row for each phase: colour, value, fraction in each view."""
         views = prepared.fractions

@@ -8,24 +8,31 @@ from __future__ import annotations
 import hashlib
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from platformdirs import user_cache_path
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
-from napari_slicegan.data.image_files import SourceImage
+from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.micrograph import CropNeededError, Micrograph
 from napari_slicegan.data.pixel_classifier import PixelClassifier
+from napari_slicegan.data.pixel_values import (
+    MAX_PHASES,
+    distinct_values,
+    has_channels,
+)
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
     Fractions,
     image_warnings,
     view_fractions,
 )
+from napari_slicegan.runtime.progress import Cancelled, Progress, subrange
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +82,10 @@ class PreparedImages:
 
 
 def prepare_images(
-    sources: Sources, settings: MicrographSettings, patch_size: int
+    sources: Sources,
+    settings: MicrographSettings,
+    patch_size: int,
+    progress: Progress | None = None,
 ) -> PreparedImages:
     """Preprocess and check all images.
 
@@ -86,13 +96,15 @@ def prepare_images(
         three directions is sliced along each of them.
     patch_size
         Edge of the training crops, for the warnings.
+    progress
+        Called after each image; may raise `Cancelled`.
 
     Raises
     ------
     ValueError
         If an image is unusable or the images do not match.
     """
-    images = _training_images(sources, settings)
+    images = _training_images(sources, settings, subrange(progress))
     fractions = view_fractions(images) if images.kind == "phases" else {}
     found = [w for image in images for w in image.facts.warnings]
     found += image_warnings(images, patch_size, fractions or None)
@@ -103,54 +115,99 @@ def prepare_images(
 
 
 @dataclass(frozen=True, eq=False)
-class Preparation:
-    """Outcome of `try_prepare`: prepared images, or one sentence why there are none.
+class ReadFile:
+    """A file as read, and its phases if it can be shown as labels."""
 
-    ``number`` identifies the request, so that outdated outcomes can be dropped.
+    source: SourceImage
+    labels: tuple[int, ...]
+
+
+def read_files(
+    paths: Sequence[Path], settings: MicrographSettings, progress: Progress
+) -> tuple[ReadFile, ...]:
+    """Read image files.
+
+    Parameters
+    ----------
+    progress
+        Called before each file; may raise `Cancelled`.
+
+    Raises
+    ------
+    ValueError
+        If one of them cannot be read.
+    """
+    found = []
+    for number, path in enumerate(paths):
+        progress(number / len(paths))
+        source = read_image(path, settings)
+        found.append(ReadFile(source, _shown_labels(source)))
+    return tuple(found)
+
+
+def _shown_labels(source: SourceImage) -> tuple[int, ...]:
+    """Few whole numbers are shown as labels."""
+    values = np.asarray(source.values)
+    if values.dtype.kind not in "bui" or has_channels(values):
+        return ()
+    return tuple(map(int, distinct_values(values, MAX_PHASES) or ()))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Result of `attempt`, or one sentence why there is none.
+
+    ``topic`` and ``number`` identify the request, so that outdated ones can be dropped.
     """
 
+    topic: str
     number: int
-    prepared: PreparedImages | None
+    result: Any
     fault: str = ""
     is_crop_needed: bool = False
 
 
-def try_prepare(
-    number: int, sources: Sources, settings: MicrographSettings, patch_size: int
-) -> Preparation:
-    """`prepare_images`, with any error as part of the outcome.
+def attempt(
+    topic: str, number: int, work: Callable[..., Any], *args: Any, progress: Progress
+) -> Outcome:
+    """Call ``work(*args, progress=progress)``, with any error as part of the outcome.
 
     A plain exception would not show which request it belongs to.
     """
     try:
-        prepared = prepare_images(sources, settings, patch_size)
+        return Outcome(topic, number, work(*args, progress=progress))
+    except Cancelled:
+        raise
     except Exception as error:  # noqa: BLE001 any error is shown
-        if not isinstance(error, (ValueError, MemoryError)):
-            logger.error("Preparing the images failed:\n%s", traceback.format_exc())
+        if not isinstance(error, (ValueError, OSError, MemoryError)):
+            logger.error("Work on the images failed:\n%s", traceback.format_exc())
         is_crop_needed = isinstance(error, CropNeededError)
-        return Preparation(number, None, sentence_of(error), is_crop_needed)
-    return Preparation(number, prepared)
+        return Outcome(topic, number, None, sentence_of(error), is_crop_needed)
 
 
-def _training_images(sources: Sources, settings: MicrographSettings) -> TrainingImages:
+def _training_images(
+    sources: Sources, settings: MicrographSettings, report: Progress
+) -> TrainingImages:
+    def micrographs(given: Sequence[SourceImage]) -> tuple[Micrograph, ...]:
+        found = []
+        for number, each in enumerate(given):
+            report(number / len(given))
+            found.append(Micrograph.of(each.with_header(), settings))
+        return tuple(found)
+
     if set(sources) == {"z"}:
-        return TrainingImages.isotropic(*_micrographs(sources["z"], settings))
+        return TrainingImages.isotropic(*micrographs(sources["z"]))
     given = [source for of_axis in sources.values() for source in of_axis]
     if len(given) == 1 and given[0].is_volume:
-        (volume,) = _micrographs(tuple(given), settings)
-        return TrainingImages.from_volume(volume)
-    views = {axis: _micrographs(sources.get(axis, ()), settings) for axis in AXES}
-    return TrainingImages(views)
-
-
-def _micrographs(
-    sources: tuple[SourceImage, ...], settings: MicrographSettings
-) -> tuple[Micrograph, ...]:
-    return tuple(Micrograph.of(each.with_header(), settings) for each in sources)
+        return TrainingImages.from_volume(*micrographs(given))
+    return TrainingImages({axis: micrographs(sources.get(axis, ())) for axis in AXES})
 
 
 def learn(
-    source: SourceImage, strokes: NDArray[Any], settings: MicrographSettings
+    source: SourceImage,
+    strokes: NDArray[Any],
+    settings: MicrographSettings,
+    progress: Progress,
 ) -> Path:
     """Fit a classifier of pixels to strokes; the file that holds it.
 
@@ -162,6 +219,8 @@ def learn(
         ``[Y, X]``; 0 where nothing is painted, else the number of the phase.
     settings
         Crop, destriping and denoising are applied before, as when it is used.
+    progress
+        Called before the fit; may raise `Cancelled`.
 
     Raises
     ------
@@ -176,6 +235,7 @@ def learn(
         "rescale": 1.0,
     }
     image = Micrograph.of(source.with_header(), settings.model_copy(update=before))
+    progress(0.5)
     rows, columns = image.values.shape
     top, _, left, _ = image.facts.crop or (0, rows, 0, columns)
     drawn = strokes[top : top + rows, left : left + columns]

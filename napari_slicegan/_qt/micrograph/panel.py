@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QGroupBox, QRadioButton, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.micrograph.controls import SegmentationControls
 from napari_slicegan._qt.micrograph.image_facts import ImageFacts
 from napari_slicegan._qt.micrograph.image_source import (
-    Preparation,
+    Outcome,
     PreparedImages,
+    ReadFile,
+    attempt,
     learn,
-    try_prepare,
+    prepare_images,
+    read_files,
 )
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
+from napari_slicegan._qt.worker import ImageWorker
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
-from napari_slicegan.data.image_files import read_image
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -39,9 +40,13 @@ if TYPE_CHECKING:
 
 EDITS = ("data", "paint", "labels_update")
 """Events of a layer whose pixels have changed."""
+# Topics of the work in threads; that of reading ends with the axis of the slot.
+PREPARE, LEARN, READ = "prepare", "learn", "read "
 RAW = (".raw", ".bin", ".dat", ".vol")
 # A classifier is fitted when the strokes have been unchanged for this long.
 LEARN_MS = 500
+# Work that takes longer is shown.
+PATIENCE_MS = 400
 # Images are prepared when the settings have been unchanged for this long.
 REST_MS = 200
 
@@ -61,7 +66,10 @@ class MicrographPanel(DropTarget, QWidget):
         self.setAcceptDrops(True)
         self._viewer = viewer
         self._patch_size: int = ArchitectureSettings().patch_size
-        self._request = 0
+        self._numbers: dict[str, int] = {}
+        self._workers: dict[str, ImageWorker] = {}
+        self._replaced: dict[Axis, tuple[Layer, ...]] = {}
+        self._may_be_raw = False
         self._prepared: PreparedImages | None = None
         self._followed: list[Layer] = []
         # children
@@ -80,6 +88,9 @@ class MicrographPanel(DropTarget, QWidget):
         self._learning = QTimer(self)
         self._learning.setSingleShot(True)
         self._learning.setInterval(LEARN_MS)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
         self._strokes: tuple[SourceImage, NDArray[Any]] | None = None
         # layout
         self._lay_out()
@@ -88,17 +99,18 @@ class MicrographPanel(DropTarget, QWidget):
         self.slots.layer_requested.connect(self.use_selected_layers)
         self.slots.files_requested.connect(self.open_files)
         self.slots.changed.connect(self._follow_layers)
-        self.slots.changed.connect(self._rest.start)
+        self.slots.changed.connect(self._changed)
         self.facts.crop_accepted.connect(self.controls.set_crop)
         self.controls.reading_changed.connect(self._read_again)
-        self.facts.pixel_size_changed.connect(self._rest.start)
+        self.facts.pixel_size_changed.connect(self._changed)
         self.controls.value_changed.connect(self._update_crop)
-        self.controls.value_changed.connect(self._rest.start)
+        self.controls.value_changed.connect(self._changed)
         self.controls.preview_toggled.connect(self._show_phases)
         self.controls.crop_requested.connect(self._draw_crop)
         self.controls.strokes_requested.connect(self._draw_strokes)
         self._learning.timeout.connect(self._learn)
         self._rest.timeout.connect(self._prepare)
+        self._patience.timeout.connect(self._show_busy)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self._use_open_image()
 
@@ -128,7 +140,7 @@ class MicrographPanel(DropTarget, QWidget):
         """Show settings and prepare the images with them."""
         self.controls.set_value(settings)
         self.facts.pixel_size.set_value(settings.pixel_size_nm)
-        self._rest.start()
+        self._changed()
 
     def images(self) -> TrainingImages | None:
         """The prepared images; None if there are none."""
@@ -138,7 +150,7 @@ class MicrographPanel(DropTarget, QWidget):
         """Check the images against another patch size."""
         if patch_size != self._patch_size:
             self._patch_size = patch_size
-            self._rest.start()
+            self._changed()
 
     def use_selected_layers(self, axis: Axis = "z") -> None:
         """Put the selected Image and Labels layers into a slot."""
@@ -148,18 +160,53 @@ class MicrographPanel(DropTarget, QWidget):
             self._show_failure(str(error))
 
     def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
-        """Read files, add them as layers and put them into a slot."""
-        try:
-            read = [read_image(path, self.value()) for path in paths]
-            sources = [
-                replace(each, origin=layers.add_source(self._viewer, each))
-                for each in read
-            ]
-        except ValueError as error:
-            self._show_failure(str(error))
-            self.controls.offer_raw(any(p.suffix.lower() in RAW for p in paths))
+        """Read files in a thread, add them as layers and put them into a slot."""
+        self._read_files(axis, paths)
+
+    def _read_files(
+        self, axis: Axis, paths: Sequence[Path], replaced: Sequence[Layer] = ()
+    ) -> None:
+        """Read files in a thread.
+
+        Parameters
+        ----------
+        replaced
+            Layers that are removed when the files have been read.
+        """
+        settings = self._entered()
+        if settings is None:
             return
-        self.slots.put(axis, sources)
+        self._replaced[axis] = tuple(replaced)
+        self._may_be_raw = any(path.suffix.lower() in RAW for path in paths)
+        self.message.clear()
+        self._invalidate()
+        self.slots.begin_reading(axis, [path.name for path in paths])
+        self._run(READ + axis, read_files, tuple(paths), settings)
+
+    def _on_read(self, axis: Axis, outcome: Outcome) -> None:
+        """Show what was read; the slot may have other images by now."""
+        if not self.slots.is_reading(axis):
+            return
+        if outcome.fault:
+            self.slots.cancel_reading(axis)
+            self._rest.start()
+            self._show_failure(outcome.fault)
+            self.controls.offer_raw(self._may_be_raw)
+            return
+        for layer in self._replaced.pop(axis, ()):
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        found: tuple[ReadFile, ...] = outcome.result
+        self.slots.put(
+            axis,
+            [
+                replace(
+                    each.source,
+                    origin=layers.add_source(self._viewer, each.source, each.labels),
+                )
+                for each in found
+            ],
+        )
 
     def take_files(self, paths: list[Path]) -> None:
         """Open files in the slots given by their names, or in the first free ones.
@@ -189,11 +236,7 @@ class MicrographPanel(DropTarget, QWidget):
 
     def _follow_layers(self) -> None:
         """Prepare the images again when one of their layers is edited."""
-        for layer in self._followed:
-            for name in EDITS:
-                if hasattr(layer.events, name):
-                    getattr(layer.events, name).disconnect(self._on_edited)
-        self._followed = []
+        self._unfollow_layers()
         for sources in self.slots.value().values():
             for source in sources:
                 layer = layer_inputs.layer_of(self._viewer, source)
@@ -202,6 +245,13 @@ class MicrographPanel(DropTarget, QWidget):
                     for name in EDITS:
                         if hasattr(layer.events, name):
                             getattr(layer.events, name).connect(self._on_edited)
+
+    def _unfollow_layers(self) -> None:
+        for layer in self._followed:
+            for name in EDITS:
+                if hasattr(layer.events, name):
+                    getattr(layer.events, name).disconnect(self._on_edited)
+        self._followed = []
 
     def _on_edited(self, event: Event) -> None:
         """Take the pixels as they are now; nothing can start with the former ones."""
@@ -212,16 +262,26 @@ class MicrographPanel(DropTarget, QWidget):
             step = tuple(self._viewer.dims.current_step)
             new = layer_inputs.source_of(layer, step)
             for axis, sources in self.slots.value().items():
+                if self.slots.is_reading(axis):
+                    continue
                 places = [layer_inputs.layer_of(self._viewer, s) for s in sources]
                 if layer in places:
                     pairs = zip(sources, places, strict=True)
                     taken = [new if place is layer else s for s, place in pairs]
                     self.slots.put(axis, taken)
-        # A preparation at work has the former pixels.
-        self._request += 1
+        self._invalidate()
+        self._changed()
+
+    def _invalidate(self) -> None:
+        """Images were replaced or edited: nothing can start with the former ones."""
+        self._cancel(PREPARE)
         if self._prepared is not None:
             self._prepared = None
             self.images_changed.emit(None, MicrographSettings())
+
+    def _changed(self) -> None:
+        """Prepare the images anew, soon."""
+        self.message.clear()
         self._rest.start()
 
     def _read_again(self) -> None:
@@ -229,48 +289,90 @@ class MicrographPanel(DropTarget, QWidget):
         for axis, sources in self.slots.value().items():
             if not any(s.path and (s.channels or s.datasets) for s in sources):
                 continue
-            for source in sources:
-                layer = layer_inputs.layer_of(self._viewer, source)
-                if layer is not None and layer.source.path is None:
-                    self._viewer.layers.remove(layer)
             paths = [source.path for source in sources if source.path]
             if len(paths) == len(sources):
-                self.open_files(axis, paths)
+                shown = [layer_inputs.layer_of(self._viewer, x) for x in sources]
+                former = [x for x in shown if x is not None and x.source.path is None]
+                self._read_files(axis, paths, former)
 
     def _prepare(self) -> None:
         """Prepare the images in a thread."""
-        self._request += 1
-        self.message.clear()
+        self._cancel(PREPARE)
+        if self.slots.is_reading():
+            return
         if self.slots.is_empty() or not self.slots.is_complete():
             self._finish(None)
             if not self.slots.is_empty():
                 self.message.show_text("Add an image for each of z, y and x.")
             return
-        try:
-            settings = self.value()
-        except ValueError as error:
-            self._show_failure(str(error))
-            return
-        worker = create_worker(
-            try_prepare,
-            self._request,
-            self.slots.value(),
-            settings,
-            self._patch_size,
-            _start_thread=False,
-            _ignore_errors=True,
-        )
-        worker.returned.connect(self._on_prepared)
-        worker.start()
+        settings = self._entered()
+        if settings is not None:
+            self._run(
+                PREPARE, prepare_images, self.slots.value(), settings, self._patch_size
+            )
 
-    def _on_prepared(self, outcome: Preparation) -> None:
-        """Show an outcome unless it is outdated."""
-        if outcome.number != self._request:
-            return
-        self._finish(outcome.prepared)
+    def _on_prepared(self, outcome: Outcome) -> None:
+        self._finish(outcome.result)
         if outcome.fault:
             self.facts.accept_crop.setVisible(outcome.is_crop_needed)
             self._show_failure(outcome.fault)
+
+    # Work in threads
+
+    def _entered(self) -> MicrographSettings | None:
+        """The settings; None if one is not allowed, which is shown."""
+        try:
+            return self.value()
+        except ValueError as error:
+            self._show_failure(str(error))
+            return None
+
+    def _run(self, topic: str, work: Callable[..., Any], *args: Any) -> None:
+        """Call a function in a thread; only the newest call of a topic is shown."""
+        self._cancel(topic)
+        worker = ImageWorker(attempt, topic, self._numbers[topic], work, *args)
+        worker.returned.connect(self._on_outcome)
+        self._workers[topic] = worker
+        self._patience.start()
+        worker.start()
+
+    def _cancel(self, topic: str) -> None:
+        """Drop the work on a topic, which may go on for a while in its thread."""
+        self._numbers[topic] = self._numbers.get(topic, 0) + 1
+        worker = self._workers.pop(topic, None)
+        if worker is not None:
+            worker.quit()
+            worker.abandon()
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        """Show an outcome unless it is outdated."""
+        if outcome.number != self._numbers[outcome.topic]:
+            return
+        self._workers.pop(outcome.topic, None)
+        if outcome.topic == PREPARE:
+            self._on_prepared(outcome)
+        elif outcome.topic == LEARN:
+            self._on_learnt(outcome)
+        else:
+            axis: Axis = outcome.topic.removeprefix(READ)  # type: ignore[assignment]
+            self._on_read(axis, outcome)
+
+    def end_work(self) -> None:
+        """Drop all work, for good; nothing is lost, so closing does not wait for it."""
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self._unfollow_layers()
+        self._rest.stop()
+        self._learning.stop()
+        for topic in [*self._workers]:
+            self._cancel(topic)
+
+    # What is shown
+
+    def _show_busy(self) -> None:
+        if PREPARE in self._workers:
+            self.facts.show_busy("Preparing the image ...")
+        elif LEARN in self._workers:
+            self.facts.show_busy("Learning from the strokes ...")
 
     def _finish(self, prepared: PreparedImages | None) -> None:
         """Show the result and pass it on."""
@@ -324,17 +426,16 @@ class MicrographPanel(DropTarget, QWidget):
         if len(np.unique(strokes[strokes != 0])) < 2:
             self.message.show_text("Paint strokes in at least two phases.")
             return
-        try:
-            settings = self.value()
-        except ValueError as error:
-            self._show_failure(str(error))
-            return
-        worker = create_worker(
-            learn, source, strokes, settings, _start_thread=False, _ignore_errors=True
-        )
-        worker.returned.connect(lambda path: self.controls.set_classifier(str(path)))
-        worker.errored.connect(lambda error: self._show_failure(sentence_of(error)))
-        worker.start()
+        settings = self._entered()
+        if settings is not None:
+            self._run(LEARN, learn, source, strokes, settings)
+
+    def _on_learnt(self, outcome: Outcome) -> None:
+        if outcome.fault:
+            self._finish(self._prepared)
+            self._show_failure(outcome.fault)
+        else:
+            self.controls.set_classifier(str(outcome.result))
 
     def _update_crop(self) -> None:
         """Remove the rectangle when the whole image is used."""

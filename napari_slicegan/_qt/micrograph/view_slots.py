@@ -155,10 +155,17 @@ class ViewSlot(DropTarget, QFrame):
 
     def show_sources(self, sources: Sequence[SourceImage]) -> None:
         """List the images of this slot."""
-        lines = [f"{source.name}: {source.size} pixels" for source in sources]
-        self._content.setText("\n".join(lines) or "Drop an image here.")
-        self._content.setEnabled(bool(lines))
-        self.clear_button.setEnabled(bool(lines))
+        self._list(f"{source.name}: {source.size} pixels" for source in sources)
+
+    def show_reading(self, names: Sequence[str]) -> None:
+        """List the files that are being read."""
+        self._list(f"Reading {name} ..." for name in names)
+
+    def _list(self, lines: Iterable[str]) -> None:
+        text = "\n".join(lines)
+        self._content.setText(text or "Drop an image here.")
+        self._content.setEnabled(bool(text))
+        self.clear_button.setEnabled(bool(text))
 
     def take_files(self, paths: list[Path]) -> None:
         """Request that the files are read."""
@@ -181,6 +188,7 @@ class ViewSlots(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sources: dict[Axis, tuple[SourceImage, ...]] = {}
+        self._reading: dict[Axis, tuple[str, ...]] = {}
         self._anisotropic = False
         # children
         self.single = ViewSlot(None)
@@ -218,10 +226,25 @@ class ViewSlots(QWidget):
         return volume or all(self.value().values())
 
     def put(self, axis: Axis, sources: Iterable[SourceImage]) -> None:
-        """Replace the images of a slot."""
+        """Replace the images of a slot; files that are being read are forgotten."""
+        self._reading.pop(axis, None)
         self._sources[axis] = tuple(sources)
         self._show()
         self.changed.emit()
+
+    def begin_reading(self, axis: Axis, names: Iterable[str]) -> None:
+        """Show that files are being read which will replace the images of a slot."""
+        self._reading[axis] = tuple(names)
+        self._show()
+
+    def cancel_reading(self, axis: Axis) -> None:
+        """Show the images of a slot again."""
+        self._reading.pop(axis, None)
+        self._show()
+
+    def is_reading(self, axis: Axis | None = None) -> bool:
+        """Whether files for a slot are being read; by default for any."""
+        return axis in self._reading if axis else bool(self._reading)
 
     def set_anisotropic(self, anisotropic: bool) -> None:
         """Use three slots or one; the single image is the one seen along z."""
@@ -232,19 +255,25 @@ class ViewSlots(QWidget):
     def axis_for(self, name: str) -> Axis | None:
         """Slot for an image: by its name, else the first free one."""
         if not self._anisotropic:
-            return None if self._sources.get("z") else "z"
+            return None if self._is_taken("z") else "z"
         named = NAMED_AXIS.search(Path(name).stem)
         if named:
             axis: Axis = named.group(1).lower()  # type: ignore[assignment]
             return axis
-        return next((axis for axis in AXES if not self._sources.get(axis)), None)
+        return next((axis for axis in AXES if not self._is_taken(axis)), None)
+
+    def _is_taken(self, axis: Axis) -> bool:
+        return bool(self._sources.get(axis)) or axis in self._reading
 
     def _show(self) -> None:
         self.single.setVisible(not self._anisotropic)
-        self.single.show_sources(self._sources.get("z", ()))
-        for axis, slot in self.views.items():
+        for slot in self.views.values():
             slot.setVisible(self._anisotropic)
-            slot.show_sources(self._sources.get(axis, ()))
+        for axis, slot in (("z", self.single), *self.views.items()):
+            if axis in self._reading:
+                slot.show_reading(self._reading[axis])
+            else:
+                slot.show_sources(self._sources.get(axis, ()))
 
 
 def _title(axis: Axis | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slicegan._qt.viewer.layer_picture import finest_data
-from napari_slicegan._qt.viewer.layers import place_on
+from napari_slicegan._qt.viewer.layers import key_of, place_on
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 
@@ -161,14 +161,17 @@ def draw_strokes(
 
     A second call selects the layer of the first again.
     """
-    name = f"{STROKES} on {source.name}"
-    own = next((x for x in viewer.layers if x.metadata.get(STROKES) == name), None)
+    image = layer_of(viewer, source)
+    key = key_of(source, image)
+    own = next((x for x in viewer.layers if x.metadata.get(STROKES) == key), None)
     if own is None:
-        image = layer_of(viewer, source)
         place = {} if image is None else place_on(image, 2)
         shape = np.shape(source.values)[:2]
         own = viewer.add_labels(
-            np.zeros(shape, np.uint8), name=name, metadata={STROKES: name}, **place
+            np.zeros(shape, np.uint8),
+            name=f"{STROKES} on {source.name}",
+            metadata={STROKES: key},
+            **place,
         )
         own.brush_size = max(3, min(shape) // 80)
         layer = own

@@ -15,11 +15,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     block_of_phases,
     label_colormap,
 )
-from napari_slicegan.data.pixel_values import (
-    MAX_PHASES,
-    distinct_values,
-    has_channels,
-)
+from napari_slicegan.data.pixel_values import has_channels
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -49,23 +45,27 @@ def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
     return _add(viewer, micrograph.values, kind, labels, name=name, **grid)
 
 
-def add_source(viewer: Viewer, source: SourceImage) -> Layer:
-    """Add the values of a file as they are: few whole numbers as labels."""
+def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> Layer:
+    """Add the values of a file as they are.
+
+    Parameters
+    ----------
+    labels
+        Phases, of a file that is shown as labels; else empty.
+    """
     values = np.asarray(source.values)
-    is_colour = has_channels(values)
     ndim = 3 if source.is_volume else 2
     options: dict[str, Any] = {"name": source.name}
     edges = source.edges_nm
     if edges is not None:
         options["scale"] = [*reversed((*edges, edges[0])[:ndim])]
         options["units"] = ("nm",) * ndim
-    labels: Sequence[int] = ()
-    if values.dtype.kind in "bui" and not is_colour:
-        labels = distinct_values(values, MAX_PHASES) or ()
-    kind: Kind = "phases" if labels else "colour" if is_colour else "grayscale"
+    kind: Kind = "grayscale"
+    if labels or has_channels(values):
+        kind = "phases" if labels else "colour"
     if values.dtype.kind == "b":
         values = values.view(np.uint8)
-    return _add(viewer, values, kind, [int(n) for n in labels], **options)
+    return _add(viewer, values, kind, labels, **options)
 
 
 def show_segmentation(
@@ -79,15 +79,15 @@ def show_segmentation(
         Phases, the image that they were made of, and its layer if there is one; empty
         to remove all.
     """
-    wanted = {f"{PHASES} of {each[0].name}": each for each in shown}
-    own = {layer.name: layer for layer in viewer.layers if layer.metadata.get(PHASES)}
-    for name in own.keys() - wanted.keys():
-        viewer.layers.remove(own[name])
-    for name, (each, source, image) in wanted.items():
+    wanted = {key_of(*each[1:]): each for each in shown}
+    own = {x.metadata[PHASES]: x for x in viewer.layers if PHASES in x.metadata}
+    for key in own.keys() - wanted.keys():
+        viewer.layers.remove(own[key])
+    for key, (each, source, image) in wanted.items():
         place = _place(each, source, image)
-        if name in own:
+        if key in own:
             # Keep the user's choices, such as hidden.
-            _update_labels(own[name], each, place)
+            _update_labels(own[key], each, place)
             continue
         active = viewer.layers.selection.active
         layer = _add(
@@ -95,14 +95,22 @@ def show_segmentation(
             each.values,
             each.kind,
             each.labels,
-            name=name,
-            metadata={PHASES: True},
+            name=f"{PHASES} of {each.name}",
+            metadata={PHASES: key},
             **place,
         )
         layer.opacity = OVERLAY
         # The image stays active.
         if active is not None:
             viewer.layers.selection.active = active
+
+
+def key_of(source: SourceImage, image: Layer | None) -> str:
+    """Key of what lies on an image: images of the same name have layers of their own.
+
+    Images used for several directions have one.
+    """
+    return str(id(source.values) if image is None else image.unique_id)
 
 
 def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:

@@ -7,8 +7,8 @@ import pytest
 from napari_slicegan.sample_data import path as sample_path
 
 from napari_slicegan._qt.micrograph.image_source import (
+    attempt,
     prepare_images,
-    try_prepare,
 )
 from napari_slicegan.config import AXES, Axis, MicrographSettings
 from napari_slicegan.data.image_files import SourceImage, read_image
@@ -78,9 +78,10 @@ def test_segmentation_makes_phases_of_gray_values() -> None:
 
 def test_errors_are_part_of_the_outcome() -> None:
     flat = SourceImage(np.zeros((64, 64)), "flat")
-    outcome = try_prepare(7, {"z": (flat,)}, SETTINGS, TOY_PATCH)
-    assert outcome.number == 7
-    assert outcome.prepared is None
+    given = ({"z": (flat,)}, SETTINGS, TOY_PATCH)
+    outcome = attempt("prepare", 7, prepare_images, *given, progress=lambda _: None)
+    assert (outcome.topic, outcome.number) == ("prepare", 7)
+    assert outcome.result is None
     assert "flat" in outcome.fault
     assert "same value" in outcome.fault
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,15 @@ import tifffile
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan.sample_data import path as sample_path
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel
 
 from napari_slicegan._qt.micrograph import image_source
+from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer.layer_inputs import CROP
+from napari_slicegan._qt.viewer.layers import PHASES
+from napari_slicegan.data.image_files import SourceImage, read_image
 from tests.toys import phases_image, smooth_field
 
 if TYPE_CHECKING:
@@ -186,15 +192,15 @@ def test_a_late_failure_of_earlier_images_is_dropped(
     late, ended = threading.Event(), threading.Event()
     calls = []
 
-    def first_fails(*args: Any) -> image_source.PreparedImages:
+    def first_fails(*args: Any, **options: Any) -> image_source.PreparedImages:
         calls.append(args)
         if len(calls) > 1:
-            return prepare_images(*args)
+            return prepare_images(*args, **options)
         assert late.wait(20)
         ended.set()
         raise RuntimeError("slow and wrong")
 
-    monkeypatch.setattr(image_source, "prepare_images", first_fails)
+    monkeypatch.setattr(panel_module, "prepare_images", first_fails)
     panel.open_files("z", [gray_file])
     qtbot.waitUntil(lambda: len(calls) == 1, timeout=20_000)
     images = images_after(panel, qtbot, lambda: panel.set_patch_size(32))
@@ -211,3 +217,139 @@ def test_patch_size_decides_about_too_small(
     images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
     images_after(panel, qtbot, lambda: panel.set_patch_size(128))
     assert "at least 128 x 128" in panel.facts.warnings.text()
+
+
+class SlowReader:
+    """Reads files as `read_image`, but not before it is allowed to."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.threads: set[int] = set()
+        self._may_end: dict[str, threading.Event] = {}
+
+    def event(self, name: str) -> threading.Event:
+        return self._may_end.setdefault(name, threading.Event())
+
+    def __call__(self, path: Path, settings: Any = None) -> SourceImage:
+        self.begun.append(path.name)
+        self.threads.add(threading.get_ident())
+        assert self.event(path.name).wait(20)
+        return read_image(path, settings)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowReader]:
+    reader = SlowReader()
+    monkeypatch.setattr(image_source, "read_image", reader)
+    yield reader
+    for name in reader.begun:
+        reader.event(name).set()
+
+
+def content_of(panel: MicrographPanel) -> str:
+    label = panel.slots.single.findChild(QLabel, "content_any")
+    assert label is not None
+    return str(label.text())
+
+
+def test_the_window_answers_while_a_file_is_read(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, gray_file: Path, slow: SlowReader
+) -> None:
+    began = time.monotonic()
+    panel.open_files("z", [gray_file])
+    assert time.monotonic() - began < 1
+    assert content_of(panel) == "Reading gray.tif ..."
+    ticks: list[int] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(1))
+    timer.start(10)
+    qtbot.waitUntil(lambda: slow.begun == ["gray.tif"] and len(ticks) > 5)
+    timer.stop()
+    assert threading.get_ident() not in slow.threads
+    assert len(viewer.layers) == 0
+    images = images_after(panel, qtbot, slow.event("gray.tif").set)
+    assert [image.name for image in images] == ["gray.tif"]
+    assert content_of(panel) == "gray.tif: 96 x 128 pixels"
+
+
+@pytest.mark.parametrize("newer", ["file", "layer", "clear"])
+def test_a_newer_choice_replaces_a_file_that_is_still_read(
+    panel: MicrographPanel,
+    viewer: Any,
+    qtbot: QtBot,
+    gray_file: Path,
+    slow: SlowReader,
+    newer: str,
+) -> None:
+    panel.open_files("z", [gray_file])
+    qtbot.waitUntil(lambda: slow.begun == ["gray.tif"])
+    other = phases_image(96, 128).values
+    if newer == "file":
+        path = gray_file.with_name("other.npy")
+        np.save(path, other)
+        slow.event("other.npy").set()
+        images = images_after(panel, qtbot, lambda: panel.open_files("z", [path]))
+    elif newer == "layer":
+        viewer.add_labels(other)
+        images = images_after(panel, qtbot, panel.use_selected_layers)
+    else:
+        images = images_after(panel, qtbot, panel.slots.single.clear_button.click)
+    slow.event("gray.tif").set()
+    qtbot.wait(300)
+    assert "gray.tif" not in [layer.name for layer in viewer.layers]
+    assert panel.images() is images
+    assert (images is None) == (newer == "clear")
+
+
+def test_a_failed_read_keeps_the_image_before(
+    panel: MicrographPanel, qtbot: QtBot, gray_file: Path
+) -> None:
+    images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
+    with qtbot.waitSignal(panel.failed, timeout=20_000):
+        panel.open_files("z", [gray_file.with_name("missing.tif")])
+    qtbot.waitUntil(lambda: panel.images() is not None, timeout=20_000)
+    assert content_of(panel) == "gray.tif: 96 x 128 pixels"
+    assert "missing.tif" in panel.message.text()
+
+
+def test_closing_while_a_file_is_read(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, gray_file: Path, slow: SlowReader
+) -> None:
+    panel.open_files("z", [gray_file])
+    qtbot.waitUntil(lambda: slow.begun == ["gray.tif"])
+    panel.end_work()
+    slow.event("gray.tif").set()
+    qtbot.wait(300)
+    assert len(viewer.layers) == 0
+    viewer.open_sample("napari-slicegan", "bentheimer_slice")
+    assert panel.slots.value() == {"z": ()}
+
+
+def test_files_being_read_take_the_slots_in_order(
+    panel: MicrographPanel, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """Slots are given out before anything is read."""
+    paths = [tmp_path / f"{name}.npy" for name in ("one", "two", "three")]
+    for seed, path in enumerate(paths):
+        np.save(path, phases_image(64, 64, seed=seed).values)
+    panel.anisotropic.setChecked(True)
+    images_after(panel, qtbot, lambda: panel.take_files(paths))
+    qtbot.waitUntil(lambda: panel.images() is not None, timeout=20_000)
+    names = [s.name for (s,) in panel.slots.value().values()]
+    assert names == ["one.npy", "two.npy", "three.npy"]
+
+
+def test_images_of_one_name_have_phases_of_their_own(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    paths = [tmp_path / folder / "x.npy" for folder in "ab"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        values = np.rint(100 + 50 * smooth_field(96, 128, seed=number))
+        np.save(path, values.astype(np.uint8))
+    panel.controls.rows.editors["segmentation"].set_value("otsu")
+    images = images_after(panel, qtbot, lambda: panel.open_files("z", paths))
+    shown = [layer.data for layer in viewer.layers if PHASES in layer.metadata]
+    assert len(shown) == 2
+    for layer, image in zip(shown, images, strict=True):
+        np.testing.assert_array_equal(layer, image.values)
