@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QPixmap
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.micrograph.controls import PixelSizeEditor
-from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.viewer.layer_picture import phase_colours
 from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan.config import MicrographSettings
 

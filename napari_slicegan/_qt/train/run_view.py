@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.train.curves import Curves
 from napari_slicegan._qt.train.run_state import RunState
-from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.viewer.layer_picture import phase_colours
 from napari_slicegan._qt.widgets.basics import FaultGuard, choice_box, rgb_image
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis, Kind

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_slicegan._qt.viewer.canvas_view import camera_of
-from napari_slicegan._qt.viewer.colours import phase_colours
 from napari_slicegan._qt.viewer.layer_picture import (
     LABELS,
     WHOLE_VOLUME,
     label_colormap,
+    phase_colours,
 )
 from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes
 from napari_slicegan._qt.worker import GenerationWorker

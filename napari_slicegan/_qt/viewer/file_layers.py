@@ -8,8 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_slicegan._qt.viewer.colours import phase_colours
-from napari_slicegan._qt.viewer.layer_picture import LABELS, label_colormap
+from napari_slicegan._qt.viewer.layer_picture import (
+    LABELS,
+    label_colormap,
+    phase_colours,
+)
 from napari_slicegan._qt.viewer.layers import grid_of
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan._qt.viewer.colours import Colour, phase_colours
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from napari.utils import DirectLabelColormap
     from PIL import Image
 
+Colour = tuple[float, float, float, float]
+"""Red, green, blue and opacity, 0 to 1."""
 # Larger volumes, on disk or endless, are shown in the canvas only.
 MOST_VOXELS = 2**29
 # Larger layers are read in a worker thread.
@@ -46,6 +47,18 @@ LABELS = "phase labels"
 """Metadata key: all phases of the material, also absent ones."""
 WHOLE_VOLUME = "whole volume"
 """Metadata key of an endless layer: the array that generates voxels when read."""
+
+
+def phase_colours(labels: Sequence[int]) -> dict[int, Colour]:
+    """Colour of each phase, in rising order: the same in layers, panels and reports."""
+    from napari.utils.colormaps import ensure_colormap
+
+    # Loading matplotlib for its viridis would hold the window for a second.
+    table = ensure_colormap("viridis").map(np.linspace(0, 1, max(len(labels), 2)))
+    return {
+        int(label): (float(red), float(green), float(blue), 1.0)
+        for label, (red, green, blue, _) in zip(sorted(labels), table, strict=False)
+    }
 
 
 @dataclass(frozen=True, eq=False)

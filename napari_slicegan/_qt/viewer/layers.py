@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slicegan._qt.viewer.canvas_view import Solo
-from napari_slicegan._qt.viewer.colours import phase_colours
 from napari_slicegan._qt.viewer.layer_picture import (
     LABELS,
     block_of_phases,
     label_colormap,
+    phase_colours,
 )
 from napari_slicegan.data.pixel_values import has_channels
 

@@ -24,7 +24,7 @@ from napari_slicegan._qt.train.run_view import (
     duration,
     real_crop,
 )
-from napari_slicegan._qt.viewer.colours import phase_colours
+from napari_slicegan._qt.viewer.layer_picture import phase_colours
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph

@@ -1,4 +1,4 @@
-"""Volumes of layers as numbers and colours."""
+"""Volumes of layers as numbers and colours; colours of phases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest.importorskip("napari", reason="napari is not installed")
 
 from napari.layers import Image, Labels
 
-from napari_slicegan._qt.viewer.layer_picture import picture_of
+from napari_slicegan._qt.viewer.layer_picture import phase_colours, picture_of
 
 EDGE = 256
 N_VALUES = {"phases": 3, "objects": 1000}
@@ -36,3 +36,21 @@ def test_a_picture_takes_one_byte_a_voxel_beside_its_layer(what: str) -> None:
         tracemalloc.stop()
     assert picture.values.nbytes == n_voxels
     assert peak < 1.2 * n_voxels
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_colours_are_those_of_the_reports(n: int) -> None:
+    from matplotlib import colormaps
+
+    colours = phase_colours(range(10, 10 + n))
+    for number, colour in enumerate(colours.values()):
+        assert colour == pytest.approx(colormaps["viridis"](number / (n - 1)), abs=0.01)
+
+
+def test_colours_belong_to_the_labels_in_rising_order() -> None:
+    assert phase_colours((255, 0)) == phase_colours((0, 255))
+    assert list(phase_colours((255, 0, 128))) == [0, 128, 255]
+
+
+def test_a_single_phase_has_a_colour() -> None:
+    assert phase_colours((7,))[7] == pytest.approx((0.267, 0.005, 0.329, 1), abs=1e-3)
