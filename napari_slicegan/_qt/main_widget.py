@@ -246,9 +246,7 @@ class SliceGANWidget(QWidget):
 
     def _toggle_pause(self, viewer: Viewer) -> None:
         """SliceGAN: pause or resume training."""
-        # Each acts in one state of the run only.
-        self.train.pause()
-        self.train.resume()
+        self.train.toggle_pause()
 
     def _generate(self, viewer: Viewer) -> None:
         """SliceGAN: generate a volume."""

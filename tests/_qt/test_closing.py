@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 
 from napari_slicegan._qt import closing
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import (

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_slicegan._qt.contributions import HOW_TO_SAVE
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, small_config
 

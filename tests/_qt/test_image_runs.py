@@ -16,7 +16,7 @@ from qtpy.QtGui import QStandardItemModel
 from napari_slicegan._qt.application import WindowStart, fill
 from napari_slicegan._qt.jobs import resume_run
 from napari_slicegan._qt.train.data import NO_SET, POINTS
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.train.settings import KINDS, TrainSettings
 from napari_slicegan._qt.viewer.layers import PREVIEW
 from napari_slicegan._qt.volume.forms import SampleForm, SampleRequest

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.main_widget import PANELS, SliceGANWidget, open_widget
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.volumes.volume import Volume
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 

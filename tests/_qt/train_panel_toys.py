@@ -17,7 +17,7 @@ from napari_slicegan.config import MicrographSettings, RunConfig
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan._qt.train.run_state import RunState
+    from napari_slicegan._qt.train.run_view import RunState
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.volumes.volume import Volume

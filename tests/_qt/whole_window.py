@@ -17,7 +17,7 @@ from tests.toys import small_config
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
-    from napari_slicegan._qt.train.run_state import RunState
+    from napari_slicegan._qt.train.run_view import RunState
 
 LONG = 120_000
 

@@ -33,15 +33,23 @@ class TrainData(QWidget):
 
     value_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._images: TrainingImages | None = None
         self._dimensions = 3
         # children
         self.material = QLabel()
         self.material.setObjectName("material")
         self.material.setWordWrap(True)
-        self.folder = ImageFolder()
+        self.folder = FolderEditor("image_folder", "Images", "Folder of images")
+        self.folder.line.setPlaceholderText("of the first tab")
+        self.folder.line.setClearButtonEnabled(True)
+        self.folder.line.setToolTip(
+            "<qt>Folder of whole images, tables or sounds, including subfolders. "
+            "Empty: crops of the first tab's micrograph or, with 'Cut along', "
+            "whole planes of its volume.</qt>"
+        )
+        self.folder.browse.setToolTip("Train on the whole images of a folder.")
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -49,7 +57,7 @@ class TrainData(QWidget):
         layout.addWidget(self.folder)
         self._show()
         # signals
-        self.folder.value_changed.connect(lambda folder: self._changed())
+        self.folder.value_changed.connect(self._changed)
 
     def value(self) -> Given:
         """Data for `training_data`; None if there are none, and for points."""
@@ -102,56 +110,55 @@ def _describe(images: TrainingImages) -> str:
     return f"{first.name}{more}: {size} pixels, {what}, {images.material}"
 
 
-class ImageFolder(QWidget):
-    """Edits the folder of images; empty for the images of the first tab."""
+class FolderEditor(QWidget):
+    """Line with a dialog for a folder; None if the line is empty.
 
-    value_changed = Signal(object)
+    Parameters
+    ----------
+    name
+        Object name of the line.
+    title
+        Of the dialog.
+    """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    value_changed = Signal()
+
+    def __init__(self, name: str, label: str, title: str) -> None:
+        super().__init__()
+        self._title = title
         # children
         self.line = QLineEdit()
-        self.line.setObjectName("image_folder")
-        self.line.setPlaceholderText("of the first tab")
-        self.line.setClearButtonEnabled(True)
-        self.line.setToolTip(
-            "<qt>Folder of whole images, tables or sounds, including subfolders. "
-            "Empty: crops of the first tab's micrograph or, with 'Cut along', "
-            "whole planes of its volume.</qt>"
-        )
-        self.browse = button(
-            "browse_images", "Folder...", "Train on the whole images of a folder."
-        )
+        self.line.setObjectName(name)
+        self.browse = button(f"browse_{name}", "Browse...")
         # layout
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Images"))
+        layout.addWidget(QLabel(label))
         layout.addWidget(self.line)
         layout.addWidget(self.browse)
         # signals
-        self.line.textChanged.connect(
-            lambda text: self.value_changed.emit(self.value())
-        )
-        self.browse.clicked.connect(lambda checked: self._choose())
+        self.line.textChanged.connect(lambda text: self.value_changed.emit())
+        self.browse.clicked.connect(lambda checked: self._browse())
 
     def value(self) -> Path | None:
-        """The folder; None if the line is empty."""
-        return _folder_of(self.line)
+        """Absolute path of the folder."""
+        text = self.line.text().strip()
+        return Path(text).expanduser().absolute() if text else None
 
     def set_value(self, folder: str | Path | None) -> None:
         """Show a folder."""
         self.line.setText("" if folder is None else str(folder))
 
-    def _choose(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder of images")
-        if chosen:
+    def choose(self, title: str) -> Path | None:
+        """Let the user choose a folder; None if cancelled."""
+        begin = str(self.value() or "")
+        chosen = QFileDialog.getExistingDirectory(self, title, begin)
+        return Path(chosen) if chosen else None
+
+    def _browse(self) -> None:
+        chosen = self.choose(self._title)
+        if chosen is not None:
             self.set_value(chosen)
-
-
-def _folder_of(line: QLineEdit) -> Path | None:
-    """Absolute path of a folder that was typed; None if the line is empty."""
-    text = line.text().strip()
-    return Path(text).expanduser().absolute() if text else None
 
 
 def default_root() -> Path:
@@ -159,37 +166,26 @@ def default_root() -> Path:
     return user_data_path("napari-slicegan", appauthor=False) / "runs"
 
 
-class RunLocation(QWidget):
-    """Edits the parent folder of new runs."""
+class RunLocation(FolderEditor):
+    """Edits the parent folder of new runs; the default if the line is empty."""
 
-    value_changed = Signal(object)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # children
-        self.line = QLineEdit()
-        self.line.setObjectName("run_root")
-        self.browse = button("browse_run_root", "Browse...")
-        # layout
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Runs in"))
-        layout.addWidget(self.line)
-        layout.addWidget(self.browse)
+    def __init__(self) -> None:
+        super().__init__("run_root", "Runs in", "Folder for runs")
         self.set_value(default_root())
         # signals
-        self.line.editingFinished.connect(self._edited)
-        self.browse.clicked.connect(self._choose)
+        self.line.editingFinished.connect(lambda: self.set_value(self.value()))
 
     def value(self) -> Path:
-        """The folder; the default if the line is empty."""
-        return _folder_of(self.line) or default_root()
+        """Absolute path of the folder."""
+        return super().value() or default_root()
 
-    def set_value(self, root: str | Path) -> None:
+    def set_value(self, folder: str | Path | None) -> None:
         """Show a folder."""
-        self.line.setText(str(root))
+        super().set_value(folder)
         self.line.setCursorPosition(0)
-        self.line.setToolTip(f"<qt>Each run gets its own folder in {root}.</qt>")
+        self.line.setToolTip(
+            f"<qt>Each run gets its own folder in {self.value()}.</qt>"
+        )
 
     def new_folder(self, name: str) -> Path:
         """Return an unused path, named after the image and the time."""
@@ -199,22 +195,3 @@ class RunLocation(QWidget):
         while path.exists():
             path, number = self.value() / f"{stem}-{number}", number + 1
         return path
-
-    def choose_run(self) -> Path | None:
-        """Let the user choose the folder of a run; None if cancelled."""
-        chosen = QFileDialog.getExistingDirectory(
-            self, "Continue a run: choose its folder", str(self.value())
-        )
-        return Path(chosen) if chosen else None
-
-    def _choose(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(
-            self, "Folder for runs", str(self.value())
-        )
-        if chosen:
-            self.set_value(chosen)
-            self._edited()
-
-    def _edited(self) -> None:
-        self.set_value(self.value())
-        self.value_changed.emit(self.value())

@@ -25,8 +25,8 @@ class Forecast(QWidget):
     machine_known = Signal(object)
     """`Machine`; emitted when torch is loaded."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._requested: tuple[RunConfig, Given] | None = None
         self._worker: SteeredWorker | None = None
         self._is_cancelled = False
@@ -56,6 +56,11 @@ class Forecast(QWidget):
         if self._worker is not None:
             self._worker.quit()
 
+    def refuse(self, sentence: str) -> None:
+        """Show why these settings cannot be estimated, until the next request."""
+        self.cancel()
+        self.line.show_error(sentence)
+
     def end_work(self) -> list[SteeredWorker]:
         """Cancel; return the workers that are still running."""
         self.cancel()
@@ -66,8 +71,8 @@ class Forecast(QWidget):
             return
         config, given = self._requested
         self._requested, self._is_cancelled = None, False
-        if given is not None:
-            self.line.show_text("Estimating memory and time...")
+        # An earlier estimate does not hold without its images.
+        self.line.show_text("" if given is None else "Estimating memory and time...")
         # Not registered with napari, so closing needs no confirmation.
         worker = SteeredWorker(look_ahead, config, given)
         worker.yielded.connect(self._show)

@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from napari_slicegan._qt.jobs import PreparedRun, resume_run, start_run
 from napari_slicegan._qt.train.data import RunLocation, TrainData
 from napari_slicegan._qt.train.forecast import Forecast
-from napari_slicegan._qt.train.run_state import RunMachine, RunState
-from napari_slicegan._qt.train.run_view import RunView
+from napari_slicegan._qt.train.run_view import RunState, RunView
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan._qt.widgets.basics import MessageLine, Section, button
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
@@ -33,15 +32,8 @@ START_TEXT = {RunState.FINISHED: "Start new run", RunState.FAILED: "Start again"
 class TrainControls(QWidget):
     """Start, Pause or Resume, Stop and Continue, enabled by the state of the run."""
 
-    start_requested = Signal()
-    pause_requested = Signal()
-    resume_requested = Signal()
-    stop_requested = Signal()
-    continue_requested = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._state = RunState.IDLE
+    def __init__(self) -> None:
+        super().__init__()
         # children
         self.start = button("start", "Start", "Train on the images of the first tab.")
         self.pause = button("pause", "Pause", "Pause after this step and save.")
@@ -60,11 +52,6 @@ class TrainControls(QWidget):
         grid.addWidget(self.pause, 1, 0)
         grid.addWidget(self.stop, 1, 1)
         self.show_state(RunState.IDLE, can_start=False)
-        # signals
-        self.start.clicked.connect(lambda: self.start_requested.emit())
-        self.pause.clicked.connect(self._toggle_pause)
-        self.stop.clicked.connect(lambda: self.stop_requested.emit())
-        self.continue_run.clicked.connect(lambda: self.continue_requested.emit())
 
     def show_state(self, state: RunState, *, can_start: bool) -> None:
         """Enable what a state allows.
@@ -74,28 +61,18 @@ class TrainControls(QWidget):
         can_start
             Whether there is data to train on.
         """
-        self._state = state
-        active = state.is_active
+        active, stopping = state.is_active, state is RunState.STOPPING
         self.start.setText(START_TEXT.get(state, "Start"))
         self.start.setEnabled(can_start and not active)
         self.continue_run.setEnabled(not active)
         self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
         self.pause.setEnabled(state in (RunState.RUNNING, RunState.PAUSED))
-        stopping = state is RunState.STOPPING
         self.stop.setText(state.value if stopping else "Stop")
         self.stop.setEnabled(active and not stopping)
         for each in (self.start, self.continue_run):
             each.setVisible(not active)
         for each in (self.pause, self.stop):
             each.setVisible(active)
-
-    def _toggle_pause(self) -> None:
-        # Disabled until the worker confirms, so that a second click has no effect.
-        self.pause.setEnabled(False)
-        if self._state is RunState.PAUSED:
-            self.resume_requested.emit()
-        else:
-            self.pause_requested.emit()
 
 
 class TrainPanel(QWidget):
@@ -118,13 +95,13 @@ class TrainPanel(QWidget):
     state_changed = Signal(object)
     """RunState."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("train_panel")
+        self._state = RunState.IDLE
         self._worker: TrainingWorker | None = None
         self._folder: Path | None = None
         self._last_step = 0
-        self._machine = RunMachine(self._state_changed)
         # children
         self.data = TrainData()
         self.settings = TrainSettings()
@@ -153,11 +130,13 @@ class TrainPanel(QWidget):
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)
-        self.controls.start_requested.connect(self.start)
-        self.controls.pause_requested.connect(self.pause)
-        self.controls.resume_requested.connect(self.resume)
-        self.controls.stop_requested.connect(self.stop)
-        self.controls.continue_requested.connect(self._choose_run)
+        for clicked, act in (
+            (self.controls.start.clicked, self.start),
+            (self.controls.pause.clicked, self.toggle_pause),
+            (self.controls.stop.clicked, self.stop),
+            (self.controls.continue_run.clicked, self._choose_run),
+        ):
+            clicked.connect(lambda checked, act=act: act())
 
     # Settings and data
 
@@ -189,7 +168,7 @@ class TrainPanel(QWidget):
     @property
     def state(self) -> RunState:
         """State of the run."""
-        return self._machine.state
+        return self._state
 
     @property
     def worker(self) -> TrainingWorker | None:
@@ -198,7 +177,7 @@ class TrainPanel(QWidget):
 
     def start(self) -> None:
         """Start a run in a new folder."""
-        if not (self.data.can_train and self._machine.allows(RunState.PREPARING)):
+        if not (self.data.can_train and self._state.allows(RunState.PREPARING)):
             return
         try:
             config = self.value()
@@ -211,7 +190,7 @@ class TrainPanel(QWidget):
 
     def continue_run(self, path: str | Path) -> None:
         """Continue an earlier run."""
-        if not self._machine.allows(RunState.PREPARING):
+        if not self._state.allows(RunState.PREPARING):
             return
         training = self.settings.form.first.values()
         self._begin(resume_run, Path(path), training["minutes"], training["device"])
@@ -226,9 +205,14 @@ class TrainPanel(QWidget):
         if self._worker is not None and self.state is RunState.PAUSED:
             self._worker.resume()
 
+    def toggle_pause(self) -> None:
+        """Pause or resume; the button is disabled until the worker confirms."""
+        self.controls.pause.setEnabled(False)
+        (self.resume if self.state is RunState.PAUSED else self.pause)()
+
     def stop(self) -> None:
         """Stop the run after the current step and save it."""
-        if self._worker is not None and self._machine.go_if_allowed(RunState.STOPPING):
+        if self._worker is not None and self._go(RunState.STOPPING):
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
@@ -256,7 +240,7 @@ class TrainPanel(QWidget):
         worker.errored.connect(self._errored)
         worker.finished.connect(self._finished)
         self._worker = worker
-        self._machine.go(RunState.PREPARING)
+        self._go(RunState.PREPARING)
         worker.start()
 
     def _yielded(self, made: PreparedRun | tuple[StepReport, ...]) -> None:
@@ -268,7 +252,7 @@ class TrainPanel(QWidget):
     def _prepared(self, run: PreparedRun) -> None:
         self.view.show_run(run)
         self._last_step = run.trainer.step
-        self._machine.go_if_allowed(RunState.RUNNING)
+        self._go(RunState.RUNNING)
         self.run_started.emit(run.trainer)
 
     def _reported(self, reports: tuple[StepReport, ...]) -> None:
@@ -283,13 +267,13 @@ class TrainPanel(QWidget):
             self.preview_made.emit(previews[-1])
 
     def _paused(self) -> None:
-        self._machine.go_if_allowed(RunState.PAUSED)
+        self._go(RunState.PAUSED)
 
     def _resumed(self) -> None:
-        self._machine.go_if_allowed(RunState.RUNNING)
+        self._go(RunState.RUNNING)
 
     def _returned(self, reason: FinishReason) -> None:
-        self._machine.go(RunState.FINISHED)
+        self._go(RunState.FINISHED)
         if reason is FinishReason.DIVERGED:
             self.message.show_warning(reason.value)
         elif self._last_step == 0:
@@ -299,16 +283,22 @@ class TrainPanel(QWidget):
         self.run_finished.emit(reason, self._folder)
 
     def _errored(self, fault: Exception) -> None:
-        self._machine.go(RunState.FAILED)
+        self._go(RunState.FAILED)
         self.message.show_error(str(fault))
         self.failed.emit(str(fault))
 
     def _finished(self) -> None:
-        self._worker = None
+        # The next run may have begun since the end was reported.
+        if not self.state.is_active:
+            self._worker = None
 
     # Appearance
 
-    def _state_changed(self, state: RunState) -> None:
+    def _go(self, state: RunState) -> bool:
+        """Enter a state if it may follow the current one; return whether it did."""
+        if not self._state.allows(state):
+            return False
+        self._state = state
         self._show_controls()
         self.view.show_state(state)
         for widget in (self.data, self.settings, self.location):
@@ -317,6 +307,7 @@ class TrainPanel(QWidget):
             # Make room for the curves.
             self.section.set_open(False)
         self.state_changed.emit(state)
+        return True
 
     def _show_controls(self) -> None:
         self.controls.show_state(self.state, can_start=self.data.can_train)
@@ -336,11 +327,9 @@ class TrainPanel(QWidget):
         try:
             self.forecast.request(self.value(), self.data.value())
         except ValueError as error:
-            # A running estimate belongs to earlier settings.
-            self.forecast.cancel()
-            self.message.show_error(str(error))
+            self.forecast.refuse(str(error))
 
     def _choose_run(self) -> None:
-        path = self.location.choose_run()
+        path = self.location.choose("Continue a run: choose its folder")
         if path is not None:
             self.continue_run(path)

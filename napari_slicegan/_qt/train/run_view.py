@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.train.curves import Curves
-from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
 from napari_slicegan._qt.widgets.basics import FaultGuard, choice_box, rgb_image
 from napari_slicegan._qt.widgets.progress import Activity
@@ -34,13 +34,41 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.volumes.volume import Volume
 
-REAL, GENERATED = "Real", "Generated"
 # Larger pictures would push the curves out of a window of 800 pixels.
 EDGE = 112
 CROP_SEED = 0
 # Without a GPU each redraw repaints the whole window, so it is done once a second.
 REFRESH_MS = 1000
 BAR_STEPS = 1000
+
+
+class RunState(Enum):
+    """State of a run; the value is the displayed text."""
+
+    IDLE = "Ready"
+    PREPARING = "Preparing..."
+    RUNNING = "Training"
+    PAUSED = "Paused"
+    STOPPING = "Stopping..."
+    FINISHED = "Finished"
+    FAILED = "Failed"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a worker is running or paused."""
+        return self not in (RunState.IDLE, RunState.FINISHED, RunState.FAILED)
+
+    def allows(self, state: RunState) -> bool:
+        """Whether a state may follow this one.
+
+        A signal of the worker may arrive after Stop was pressed; it must not return the
+        run to an earlier state.
+        """
+        if not self.is_active:
+            return state is RunState.PREPARING
+        if self is RunState.STOPPING:
+            return state in (RunState.FINISHED, RunState.FAILED)
+        return state not in (self, RunState.IDLE, RunState.PREPARING)
 
 
 class Picture(QLabel):
@@ -78,78 +106,78 @@ class Picture(QLabel):
         )
 
 
-class SamplePair(QWidget):
-    """Real and generated samples side by side."""
+class PicturePair(QWidget):
+    """Real and generated pictures side by side."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("sample_pair")
+    def __init__(self, name: str, real: str, generated: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._generated = generated
         # children
-        self.real = Picture("real_samples")
-        self.generated = Picture("generated_samples")
-        self.generated_title = QLabel(GENERATED)
+        self.real = Picture(f"real_{name}")
+        self.generated = Picture(f"generated_{name}")
+        self.generated_title = QLabel(generated)
         # layout
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(QLabel(REAL), 0, 0)
-        grid.addWidget(self.generated_title, 0, 1)
-        grid.addWidget(self.real, 1, 0)
-        grid.addWidget(self.generated, 1, 1)
-        self.setVisible(False)
+        self.grid = QGridLayout(self)
+        self.grid.setContentsMargins(0, 0, 0, 0)
+        self.grid.addWidget(QLabel(real), 0, 0)
+        self.grid.addWidget(self.generated_title, 0, 1)
+        self.grid.addWidget(self.real, 1, 0)
+        self.grid.addWidget(self.generated, 1, 1)
+        self.hide()
+
+    def _show_step(self, step: int) -> None:
+        self.generated_title.setText(f"{self._generated}, step {step}")
+
+
+class SamplePair(PicturePair):
+    """Real and generated samples."""
+
+    def __init__(self) -> None:
+        super().__init__("samples", "Real", "Generated")
 
     def set_real(self, samples: Sheet | Scatter | None) -> None:
         """Set the real samples; shown with the first generated ones."""
-        self.setVisible(False)
+        self.hide()
         if samples is not None:
             self.real.show_values(_rgb(samples.thumbnail()))
 
     def set_generated(self, samples: Sheet | Scatter, step: int) -> None:
         """Show the newest preview."""
-        self.generated_title.setText(f"{GENERATED}, step {step}")
+        self._show_step(step)
         self.generated.show_values(_rgb(samples.thumbnail()))
-        self.setVisible(True)
+        self.show()
 
 
-class SlicePair(QWidget):
-    """Real crop and generated slice of equal size, side by side."""
+class SlicePair(PicturePair):
+    """Real crop and generated slice of equal size."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("slice_pair")
+    def __init__(self) -> None:
+        super().__init__("slices", "Real crop", "Generated slice")
         self._images: TrainingImages | None = None
         self._volume: Volume | None = None
         # children
-        self.real = Picture("real_crop")
-        self.generated = Picture("generated_slice")
-        self.real_title = QLabel("Real crop")
-        self.generated_title = QLabel("Generated slice")
         self.scale = QLabel("")
         axes = [f"seen along {axis}" for axis in AXES]
         self.axis = choice_box("preview_axis", axes)
         # layout
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(self.real_title, 0, 0)
-        grid.addWidget(self.generated_title, 0, 1)
-        grid.addWidget(self.real, 1, 0)
-        grid.addWidget(self.generated, 1, 1)
-        grid.addWidget(self.scale, 2, 0)
-        grid.addWidget(self.axis, 2, 1)
+        self.grid.addWidget(self.scale, 2, 0)
+        self.grid.addWidget(self.axis, 2, 1)
         # signals
-        self.axis.currentIndexChanged.connect(lambda index: self._show())
+        self.axis.currentIndexChanged.connect(lambda index: self._draw())
 
     def set_images(self, images: TrainingImages | None) -> None:
         """Set the real images and remove the slice of an earlier run."""
         self._images, self._volume = images, None
-        self._show()
+        self._draw()
 
     def set_volume(self, volume: Volume, step: int) -> None:
         """Show a slice of the newest preview."""
         self._volume = volume
-        self.generated_title.setText(f"Generated slice, step {step}")
-        self._show()
+        self._show_step(step)
+        self._draw()
 
-    def _show(self) -> None:
+    def _draw(self) -> None:
         axis = AXES[self.axis.currentIndex()]
         images, volume = self._images, self._volume
         self.setVisible(images is not None and volume is not None)
@@ -159,15 +187,17 @@ class SlicePair(QWidget):
         generated = planes[len(planes) // 2]
         real = real_crop(images, axis, min(generated.shape[:2]))
         rows, columns = real.shape[:2]
-        pixel = (
-            f" = {columns * images.pixel_size_nm:g} nm" if images.pixel_size_nm else ""
-        )
-        self.scale.setText(f"{columns} px{pixel}")
-        kind, labels = images.kind, images.labels if images.kind == "phases" else ()
-        low, high = _range(images)
-        self.real.show_values(coloured(real, kind, labels, low, high))
-        shown = generated[:rows, :columns]
-        self.generated.show_values(coloured(shown, kind, labels, low, high))
+        size_nm = images.pixel_size_nm
+        length = f" = {columns * size_nm:g} nm" if size_nm else ""
+        self.scale.setText(f"{columns} px{length}")
+        labels = images.labels if images.kind == "phases" else ()
+        low = min(float(image.values.min()) for image in images)
+        high = max(float(image.values.max()) for image in images)
+        for picture, values in (
+            (self.real, real),
+            (self.generated, generated[:rows, :columns]),
+        ):
+            picture.show_values(coloured(values, images.kind, labels, low, high))
 
 
 def real_crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
@@ -197,22 +227,14 @@ def _rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture if picture.ndim > 2 else np.repeat(picture[..., None], 3, axis=-1)
 
 
-def _range(images: TrainingImages) -> tuple[float, float]:
-    """Lowest and highest value of the images."""
-    values = [
-        (float(image.values.min()), float(image.values.max())) for image in images
-    ]
-    return min(low for low, _ in values), max(high for _, high in values)
-
-
 class RunView(QWidget):
     """Shows the reports of a run; hidden until there is one."""
 
     failed = Signal(str)
     """One sentence about a plot or picture that cannot be shown."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._state = RunState.IDLE
         self._report: StepReport | None = None
         self._activity = Activity()
@@ -236,8 +258,7 @@ class RunView(QWidget):
         for child in (self.bar, self.facts, self.pair, self.samples, self.curves):
             layout.addWidget(child)
         layout.addStretch()
-        self.pair.setVisible(False)
-        self.setVisible(False)
+        self.hide()
         # signals
         self._timer.timeout.connect(self._refresh)
         self._guard.failed.connect(self.failed)

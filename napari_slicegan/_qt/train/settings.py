@@ -46,8 +46,8 @@ class TrainSettings(QWidget):
 
     value_changed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._micrograph = MicrographSettings()
         self._knows_torch = False
         # children

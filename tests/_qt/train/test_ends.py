@@ -17,7 +17,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.train.curves import Plot
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder

@@ -38,6 +38,9 @@ def test_shows_memory_and_time(
     forecast.request(toy_config, toy_images)
     qtbot.waitUntil(lambda: "free memory" in forecast.line.text(), timeout=LONG)
     assert "4 steps" in forecast.line.text()
+    # The images are gone.
+    forecast.request(toy_config, None)
+    qtbot.waitUntil(lambda: forecast.line.text() == "", timeout=LONG)
 
 
 def test_devices_are_known_without_images(

@@ -13,7 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtWidgets import QPushButton
 
 from napari_slicegan._qt.train.data import NO_IMAGES
-from napari_slicegan._qt.train.run_state import RunState
+from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.presets import PRESETS
 from napari_slicegan.training.clock import FinishReason
@@ -125,16 +125,40 @@ def test_a_finished_run_is_continued(
     assert RunFolder.open(path).history()[-1]["step"] == "30"
 
 
-def test_two_runs_get_two_folders(
+def test_the_next_run_may_start_when_the_end_of_one_is_reported(
     qtbot: QtBot, panel: TrainPanel, log: SignalLog, tmp_path: Path
 ) -> None:
+    """Its worker is not taken for the one whose thread ends a moment later."""
+
+    def start_again() -> None:
+        if len(log.ends) == 1:
+            panel.set_value(panel.value().changed(steps=100_000))
+            panel.start()
+
     panel.set_value(panel.value().changed(steps=2))
-    for _ in range(2):
-        panel.start()
-        reach(qtbot, panel, RunState.FINISHED)
-        qtbot.waitUntil(lambda: panel.worker is None, timeout=LONG)
-    assert len(log.ends) == 2
+    panel.run_finished.connect(start_again)
+    panel.start()
+    qtbot.waitUntil(lambda: len(log.trainers) == 2, timeout=LONG)
+    assert panel.worker is not None
+    panel.stop()
+    reach(qtbot, panel, RunState.FINISHED)
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+S = RunState
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (S.IDLE, {S.PREPARING}),
+        (S.RUNNING, {S.PAUSED, S.STOPPING, S.FINISHED, S.FAILED}),
+        (S.STOPPING, {S.FINISHED, S.FAILED}),
+        (S.FAILED, {S.PREPARING}),
+    ],
+)
+def test_states_that_may_follow(before: RunState, after: set[RunState]) -> None:
+    assert {state for state in RunState if before.allows(state)} == after
 
 
 def test_buttons_follow_the_state(panel: TrainPanel) -> None:
@@ -154,14 +178,3 @@ def test_buttons_follow_the_state(panel: TrainPanel) -> None:
         buttons = controls.findChildren(QPushButton)
         usable = {b.objectName() for b in buttons if b.isVisible() and b.isEnabled()}
         assert usable == names, state
-
-
-def test_torch_is_not_loaded_with_the_panel() -> None:
-    import subprocess
-    import sys
-
-    code = (
-        "import sys; import napari_slicegan._qt.train.panel; "
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

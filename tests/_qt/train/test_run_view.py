@@ -16,8 +16,8 @@ from napari.utils import progress
 from qtpy.QtGui import QMovie
 from qtpy.QtWidgets import QLabel, QWidget
 
-from napari_slicegan._qt.train.run_state import RunState
 from napari_slicegan._qt.train.run_view import (
+    RunState,
     RunView,
     SlicePair,
     coloured,
