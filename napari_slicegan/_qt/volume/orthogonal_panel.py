@@ -25,7 +25,12 @@ from napari_slicegan._qt.viewer.layer_picture import (
     read,
 )
 from napari_slicegan._qt.volume.slice_views import SliceViews
-from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
+from napari_slicegan._qt.widgets.basics import (
+    MessageLine,
+    button,
+    choice_box,
+    set_row_visible,
+)
 from napari_slicegan._qt.widgets.progress import TaskRow
 
 if TYPE_CHECKING:
@@ -234,7 +239,7 @@ class OrthogonalPanel(QGroupBox):
 
     def _apply_mode(self) -> None:
         canvas, mode = self._canvas, self.mode.currentText()
-        self._form.setRowVisible(self.phase, mode == SURFACE and self.phase.count() > 0)
+        self._show_phase_row()
         if canvas is None:
             return
         if mode == SLICES:
@@ -287,10 +292,12 @@ class OrthogonalPanel(QGroupBox):
         shown = self._canvas is not None
         self.hide_button.setEnabled(shown)
         self.mode.setEnabled(shown)
-        self._form.setRowVisible(
-            self.phase,
-            self.mode.currentText() == SURFACE and self.phase.count() > 0,
-        )
+        self._show_phase_row()
+
+    def _show_phase_row(self) -> None:
+        has_phases = self.phase.count() > 0
+        is_shown = self.mode.currentText() == SURFACE and has_phases
+        set_row_visible(self._form, self.phase, is_shown)
 
 
 def _read_in_worker(reading: Reading, progress: Progress) -> ReadValues:

@@ -16,6 +16,7 @@ from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -102,6 +103,13 @@ def row(*parts: QWidget | str) -> QHBoxLayout:
         else:
             layout.addWidget(part, 1)
     return layout
+
+
+def set_row_visible(form: QFormLayout, field: QWidget, visible: bool) -> None:
+    """Show or hide a row of a form; Qt's own function of that name is not in Qt 5."""
+    for widget in (field, form.labelForField(field)):
+        if widget is not None:
+            widget.setVisible(visible)
 
 
 def rgb_image(rgb: NDArray[np.uint8]) -> QImage:

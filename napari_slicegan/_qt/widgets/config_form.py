@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 from superqt import QLargeIntSpinBox
 from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.widgets.basics import MessageLine, Section
+from napari_slicegan._qt.widgets.basics import MessageLine, Section, set_row_visible
 from napari_slicegan.config import RunConfig, Settings, choices_of
 
 if TYPE_CHECKING:
@@ -344,11 +344,7 @@ class FieldRows(QWidget):
 
     def set_row_visible(self, name: str, visible: bool) -> None:
         """Show or hide one row."""
-        for widget in (
-            self.editors[name],
-            self._rows.labelForField(self.editors[name]),
-        ):
-            widget.setVisible(visible)
+        set_row_visible(self._rows, self.editors[name], visible)
 
 
 class ConfigForm(QWidget):
