@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.runtime.atomic_files import new_folder, removed_if_unused
 from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
@@ -29,12 +30,20 @@ class WorkFailed(Exception):
     """Error of a worker; its text is the message for the user."""
 
 
-def start_run(path: Path, config: RunConfig, given: Given) -> Trainer:
-    """Read the images, write the new run folder and build the networks."""
+def start_run(parent: Path, name: str, config: RunConfig, given: Given) -> Trainer:
+    """Read the images, write a new run folder and build the networks.
+
+    Parameters
+    ----------
+    parent, name
+        Where the run folder is made, and what it is called after.
+    """
     from napari_slicegan.training.tasks import training_data
     from napari_slicegan.training.trainer import Trainer
 
-    return Trainer.start(config, training_data(config, given), path)
+    path = new_folder(parent, name)
+    with removed_if_unused(path):
+        return Trainer.start(config, training_data(config, given), path)
 
 
 def resume_run(

@@ -15,7 +15,6 @@ from napari_slicegan.cli.options import (
     DONE,
     STOPPED,
     changes_from,
-    new_folder,
     say,
 )
 from napari_slicegan.cli.progress import progress_bar, train_with_progress
@@ -28,7 +27,7 @@ from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.text import summary, verdict
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import new_folder, replacing
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.training.clock import FinishReason

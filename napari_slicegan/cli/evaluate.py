@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.cli.options import DONE, changes_from, new_folder
+from napari_slicegan.cli.options import DONE, changes_from
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.samples import generate_samples
 from napari_slicegan.models.generator_file import load_any_generator
+from napari_slicegan.runtime.atomic_files import new_folder
 from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
 from napari_slicegan.systems.mixture_sweep import (
     OUTCOMES,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import glob
-import itertools
 import re
 import signal
 import sys
 import types
 import typing
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,38 +60,6 @@ def ending_signals() -> list[signal.Signals]:
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     known = [getattr(signal, name) for name in names if hasattr(signal, name)]
     return [one for one in known if signal.getsignal(one) is not signal.SIG_IGN]
-
-
-def timestamp() -> str:
-    """Current date and time for the name of a folder."""
-    return datetime.now().strftime("%Y%m%d-%H%M%S")
-
-
-def new_folder(parent: str, name: str) -> Path:
-    """Create a folder called after the name and the time, which no other run has.
-
-    Runs that start in the same second get a number.
-    """
-    stem = Path(parent) / f"{name}-{timestamp()}"
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        path = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")
-        with contextlib.suppress(FileExistsError):
-            path.mkdir()
-            break
-    return path
-
-
-@contextlib.contextmanager
-def removed_if_unused(folder: Path) -> Iterator[None]:
-    """Leave no empty folder of `new_folder` behind when a run cannot start."""
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-            folder.parent.rmdir()
-        raise
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:

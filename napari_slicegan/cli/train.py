@@ -14,15 +14,14 @@ from napari_slicegan.cli.options import (
     config_from,
     expanded,
     file_path,
-    new_folder,
     opened,
-    removed_if_unused,
     say,
 )
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import image_warnings
+from napari_slicegan.runtime.atomic_files import new_folder, removed_if_unused
 from napari_slicegan.runtime.distributed import distributed_context
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
@@ -46,7 +45,7 @@ def train(options: Namespace) -> int:
     distributed = distributed_context()
     config = distributed.raise_on_all_ranks(lambda: config_from(options))
     images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
-    name = Path(images.name).stem.replace(" ", "-")
+    name = images.name
     out = options.out or distributed.raise_on_all_ranks(
         lambda: new_folder("slicegan-runs", name) if distributed.is_main else Path()
     )

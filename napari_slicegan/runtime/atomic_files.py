@@ -3,7 +3,7 @@
 Everything is written under a temporary name beside its place, flushed to the disk and
 renamed. The temporary name carries the machine and the process that writes it, so that
 several programs can use one folder: each removes only what dead processes left
-unfinished.
+unfinished. Folders of runs have names of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -18,6 +19,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -117,6 +119,45 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     path.mkdir(exist_ok=True)
     _flush_folder(path.parent)
+
+
+def timestamp() -> str:
+    """Current date and time for the name of a folder."""
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def new_folder(parent: str | Path, name: str) -> Path:
+    """Create a folder called after the name and the time, which no other run has.
+
+    Runs that start in the same second get a number.
+
+    Parameters
+    ----------
+    name
+        Of an image, for example: without its ending, and with a dash for whatever is
+        neither a letter nor a digit.
+    """
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)
+    stem = Path(parent) / f"{plain or 'run'}-{timestamp()}"
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            break
+    return path
+
+
+@contextlib.contextmanager
+def removed_if_unused(folder: Path) -> Iterator[None]:
+    """Leave no empty folder of `new_folder` behind when a run cannot start."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
+        raise
 
 
 def flush(file: Path) -> None:

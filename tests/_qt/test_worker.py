@@ -41,7 +41,7 @@ def make_worker(
 
     def make(**changes: Any) -> tuple[TrainingWorker, Log]:
         config = toy_config.changed(**changes)
-        worker = training_worker(start_run, tmp_path / "run", config, toy_images)
+        worker = training_worker(start_run, tmp_path, "run", config, toy_images)
         made.append(worker)
         return worker, Log(worker)
 
@@ -66,7 +66,7 @@ def test_all_steps_are_reported_in_order_on_the_main_thread(
     # The prepared run, one message per 0.1 s, and the last steps.
     assert len(messages) <= 3 + log.reports[-1].elapsed_s / 0.1
     # The folder is written before the end is reported.
-    assert RunFolder.open(tmp_path / "run").history()[-1]["step"] == "30"
+    assert RunFolder.open(next(tmp_path.glob("run-*"))).history()[-1]["step"] == "30"
     assert worker.wait(10)
     assert worker.is_over
     started = {*threading.enumerate()} - before
@@ -82,7 +82,7 @@ def test_stop_ends_after_the_step_and_saves_it(
     with qtbot.waitSignal(worker.finished, timeout=LONG):
         worker.quit()
     assert log.results == [FinishReason.STOPPED]
-    newest = RunFolder.open(tmp_path / "run").checkpoints()[0]
+    newest = RunFolder.open(next(tmp_path.glob("run-*"))).checkpoints()[0]
     assert newest.name == f"checkpoint-{log.steps[-1]:07d}.pt"
 
 

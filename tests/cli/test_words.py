@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_slicegan.cli import main, options
+from napari_slicegan.cli import main
 from napari_slicegan.cli.options import expanded
 from napari_slicegan.cli.parser import _parser
 
@@ -83,20 +83,3 @@ def test_training_prints_what_it_understood(
     assert "sem.tif: 48 x 48 pixels, pixel size unknown" in printed
     assert "2 phases (segmented by the given thresholds):" in printed
     assert "Warning: The pixel size is unknown" in printed
-
-
-def test_runs_that_start_in_one_second_have_folders_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder that stays unused is removed again."""
-    monkeypatch.setattr(options, "timestamp", lambda: "20261128-120000")
-    names = [options.new_folder(str(tmp_path / "runs"), "sem").name for _ in range(3)]
-    first = "sem-20261128-120000"
-    assert names == [first, f"{first}-2", f"{first}-3"]
-    unused = options.new_folder(str(tmp_path / "other"), "sem")
-    with (
-        pytest.raises(ValueError, match="too small"),
-        options.removed_if_unused(unused),
-    ):
-        raise ValueError("too small")
-    assert not unused.parent.exists()

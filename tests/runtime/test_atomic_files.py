@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from napari_slicegan.runtime import atomic_files
 from napari_slicegan.runtime.atomic_files import (
     creating_folder,
     partial_path,
@@ -267,3 +268,23 @@ def test_killed_while_writing(tmp_path: Path, delay_s: float) -> None:
     writer.kill()
     assert writer.wait() != 0
     assert_whole(path)
+
+
+def test_runs_that_start_in_one_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that stays unused is removed again."""
+    monkeypatch.setattr(atomic_files, "timestamp", lambda: "20261128-120000")
+    names = [
+        atomic_files.new_folder(tmp_path / "runs", "a sem (1).tif").name
+        for _ in range(3)
+    ]
+    first = "a-sem--1--20261128-120000"
+    assert names == [first, f"{first}-2", f"{first}-3"]
+    unused = atomic_files.new_folder(str(tmp_path / "other"), "sem")
+    with (
+        pytest.raises(ValueError, match="too small"),
+        atomic_files.removed_if_unused(unused),
+    ):
+        raise ValueError("too small")
+    assert not unused.parent.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -186,12 +185,3 @@ class RunLocation(FolderEditor):
         self.line.setToolTip(
             f"<qt>Each run gets its own folder in {self.value()}.</qt>"
         )
-
-    def new_folder(self, name: str) -> Path:
-        """Return an unused path, named after the image and the time."""
-        plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)
-        stem = f"{plain or 'run'}-{datetime.now():%Y%m%d-%H%M%S}"
-        path, number = self.value() / stem, 2
-        while path.exists():
-            path, number = self.value() / f"{stem}-{number}", number + 1
-        return path

@@ -186,7 +186,7 @@ class TrainPanel(QWidget):
             return
         given = self.data.value()
         name = config.preset if given is None else given.name
-        self._begin(start_run, self.location.new_folder(name), config, given)
+        self._begin(start_run, self.location.value(), name, config, given)
 
     def continue_run(self, path: str | Path) -> None:
         """Continue an earlier run."""
@@ -228,11 +228,11 @@ class TrainPanel(QWidget):
 
     # Worker
 
-    def _begin(self, prepare: Callable[..., Trainer], path: Path, *args: Any) -> None:
+    def _begin(self, prepare: Callable[..., Trainer], *args: Any) -> None:
         self.message.clear()
         self.forecast.cancel()
-        self._folder, self._last_step = path, 0
-        worker = training_worker(prepare, path, *args)
+        self._folder, self._last_step = None, 0
+        worker = training_worker(prepare, *args)
         worker.yielded.connect(self._yielded)
         worker.paused.connect(self._paused)
         worker.resumed.connect(self._resumed)
@@ -251,6 +251,8 @@ class TrainPanel(QWidget):
 
     def _prepared(self, run: PreparedRun) -> None:
         self.view.show_run(run)
+        folder = run.trainer.folder
+        self._folder = None if folder is None else folder.path
         self._last_step = run.trainer.step
         self._go(RunState.RUNNING)
         self.run_started.emit(run.trainer)

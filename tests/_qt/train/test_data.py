@@ -35,23 +35,6 @@ def test_default_is_shown_and_independent_of_the_working_directory(
     assert location.value() == default_root()
 
 
-def test_a_run_is_named_after_its_image_and_never_twice(
-    location: RunLocation, tmp_path: Path
-) -> None:
-    location.set_value(tmp_path)
-    first = location.new_folder("my slice (1).tif")
-    assert first.parent == tmp_path
-    assert first.name.startswith("my-slice--1--")
-    # Naming a folder does not create it.
-    assert not first.exists()
-    names = set()
-    for _ in range(3):
-        path = location.new_folder("a/b.tif")
-        path.mkdir()
-        names.add(path.name)
-    assert len(names) == 3
-
-
 def test_tilde_is_expanded(location: RunLocation) -> None:
     location.set_value("~/runs")
     assert location.value() == Path.home() / "runs"
