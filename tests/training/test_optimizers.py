@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -45,6 +49,48 @@ def test_steps(name: str, sizes: list[float]) -> None:
         weight.grad = torch.tensor([gradient])
         optimiser.step()
         assert before - weight.item() == pytest.approx(size, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_states_and_steps_are_those_of_torch(name: str) -> None:
+    """Checkpoints of torch's own classes continue and give the same weights."""
+    kind = OPTIMISERS[name]([nn.Parameter(torch.zeros(1))], 0.1, (0.5, 0.75), False)
+    of_torch: dict[str, dict[str, Any]] = {
+        "adam": {"betas": (0.5, 0.75)},
+        "rmsprop": {"alpha": 0.75},
+        "sgd": {},
+    }
+    start = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    theirs, ours = (nn.Parameter(start.clone()) for _ in range(2))
+    published = type(kind).__mro__[1]([theirs], lr=0.1, **of_torch[name])
+    built = OPTIMISERS[name]([ours], 0.1, (0.5, 0.75), False)
+    for step in range(4):
+        if step == 2:
+            built.load_state_dict(deepcopy(published.state_dict()))
+            with torch.no_grad():
+                ours.copy_(theirs)
+        for weight, optimiser in ((theirs, published), (ours, built)):
+            optimiser.zero_grad()
+            weight.square().sum().backward()
+            optimiser.step()
+    assert torch.equal(ours, theirs)
+    assert str(built.state_dict()["state"]) == str(published.state_dict()["state"])
+
+
+def test_training_loads_no_compiler(tmp_path: Path) -> None:
+    """Torch's own optimisers import it when they are made, which takes seconds."""
+    code = """
+import sys
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.training.trainer import Trainer
+from tests.toys import phases_image, small_config
+images = TrainingImages.isotropic(phases_image(40, 48))
+list(Trainer.start(small_config(), images, sys.argv[1]).run())
+Trainer.resume(sys.argv[1])
+assert not {"torch._dynamo", "sympy"} & set(sys.modules)
+"""
+    words = [sys.executable, "-c", code, str(tmp_path / "run")]
+    subprocess.run(words, check=True, cwd=Path(__file__).parents[2])
 
 
 def test_each_network_has_the_optimiser_of_the_settings(
