@@ -148,7 +148,6 @@ class SliceGANWidget(QWidget):
         panels = (self.train, self.volume, self.explore, self.measure)
         # Cancel all before waiting for any.
         wait_for_end([worker for panel in panels for worker in panel.end_work()])
-        self.volume.orthogonal.release()
         self._bind_keys(bound=False)
         app = QApplication.instance()
         if app is not None:

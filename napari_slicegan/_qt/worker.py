@@ -199,6 +199,8 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
             try:
                 value = next(steps)
             except StopIteration as end:
+                if self.abort_requested:
+                    break
                 return end.value
             self._emit(value)
         self.aborted.emit()

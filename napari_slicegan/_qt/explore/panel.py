@@ -21,9 +21,9 @@ from napari_slicegan._qt.explore.direction_list import DirectionsBox
 from napari_slicegan._qt.explore.exploration import Exploration, History
 from napari_slicegan._qt.explore.forms import ExplorationForm
 from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
-from napari_slicegan._qt.explore.source import ExploreSource
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, Section
+from napari_slicegan._qt.widgets.generator_source import ExploreSource
 from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan.generation.regions import Box, region_from_state
 
@@ -68,7 +68,6 @@ class ExplorePanel(DropTarget, QWidget):
         self._volume: Volume | None = None
         self._sweep: Sweep | None = None
         self._is_showing = False
-        self._is_closed = False
         # children
         self.source = ExploreSource()
         self.message = MessageLine("explore_message")
@@ -204,7 +203,7 @@ class ExplorePanel(DropTarget, QWidget):
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()
         is_new = trained is not None and trained is not self.trained
-        is_free = not (self.source.is_loading or self.task.is_busy or self._is_closed)
+        is_free = not (self.source.is_loading or self.task.is_busy)
         if is_new and is_free:
             self.live.forget()
             self.trained, self.is_studied, self._sweep = trained, False, None
@@ -336,7 +335,6 @@ class ExplorePanel(DropTarget, QWidget):
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel all work; returns the workers that still run."""
-        self._is_closed = True
         parts = (self.live, self.task, self.source)
         return [worker for part in parts for worker in part.end_work()]
 
@@ -347,10 +345,9 @@ class ExplorePanel(DropTarget, QWidget):
         return ready
 
     def _show_volume(self, volume: Volume, whole: bool) -> None:
-        if not self._is_closed:
-            self._volume = volume if whole else self._volume
-            layers.add_or_update_explored(self._viewer, volume)
-            self.explored.emit(volume, whole)
+        self._volume = volume if whole else self._volume
+        layers.add_or_update_explored(self._viewer, volume)
+        self.explored.emit(volume, whole)
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
         lines = [f"{self._titles[key]} {n:.3g}" for key, n in properties.items()]
@@ -359,13 +356,12 @@ class ExplorePanel(DropTarget, QWidget):
 
     def _take_sweep(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        if not self._is_closed and self._volume is not None:
+        if self._volume is not None:
             layers.add_sweep(self._viewer, sweep, self._volume)
 
     def _show_graded(self, graded: Graded) -> None:
-        if not self._is_closed:
-            self.grade_form.show_graded(graded)
-            layers.add_volume(self._viewer, graded.volume, "Graded volume")
+        self.grade_form.show_graded(graded)
+        layers.add_volume(self._viewer, graded.volume, "Graded volume")
 
     def _fail(self, sentence: str) -> None:
         self.message.show_error(sentence)

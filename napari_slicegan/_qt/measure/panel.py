@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layer_inputs
-from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
+from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.progress import TaskRow
@@ -31,7 +31,6 @@ from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
@@ -206,17 +205,23 @@ class MeasurePanel(QWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.setObjectName("measure_panel")
-        # The viewer behind napari's proxy, whose layers never compare equal.
-        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        unwrapped: Any = getattr(viewer, "__wrapped__", viewer)
         self._proof: Proof | None = None
         # Names of the layers of the proof.
         self._measured: tuple[str, str] = ("", "")
         # children
-        self.real = choice_box(
-            "real_layer", tip="Image, labels or volume of the real material."
+        self.real = LayerChoice(
+            unwrapped,
+            "real_layer",
+            "Image, labels or volume of the real material.",
+            layer_inputs.is_image,
         )
-        self.generated = choice_box(
-            "generated_layer", tip="Generated volume (3-D layer)."
+        self.generated = LayerChoice(
+            unwrapped,
+            "generated_layer",
+            "Generated volume (3-D layer).",
+            is_volume_layer,
+            newest_first=True,
         )
         self.measure_button = button(
             "measure", "Measure", "Compare the layers in the background."
@@ -248,8 +253,9 @@ class MeasurePanel(QWidget):
         self.task.failed.connect(self._fail)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
         self.task.state_changed.connect(self._show_state)
-        layer_inputs.follow_list(self._viewer, self._list_layers)
-        self._list_layers()
+        for choice in (self.real, self.generated):
+            choice.currentIndexChanged.connect(self._show_state)
+        self._show_state()
 
     def value(self) -> tuple[str, str]:
         """Names of the real and the generated layer; empty if none."""
@@ -263,7 +269,7 @@ class MeasurePanel(QWidget):
     def measure(self) -> None:
         """Compare the chosen layers in the background."""
         self.message.clear()
-        real, generated = (self._layer(name) for name in self.value())
+        real, generated = self.real.value(), self.generated.value()
         if real is None or generated is None or real is generated:
             self._fail(
                 "Expected a layer of the real material and a different 3-D layer to "
@@ -289,7 +295,8 @@ class MeasurePanel(QWidget):
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel the work, release the viewer; returns the workers that still run."""
-        layer_inputs.unfollow_list(self._viewer, self._list_layers)
+        for choice in (self.real, self.generated):
+            choice.release()
         return self.task.end_work()
 
     def _take(self, names: tuple[str, str], proof: Proof) -> None:
@@ -310,25 +317,6 @@ class MeasurePanel(QWidget):
         if path:
             ending = ".csv" if "csv" in chosen else ".html"
             self.export(Path(path) if Path(path).suffix else Path(path + ending))
-
-    def _layer(self, name: str) -> Layer | None:
-        return self._viewer.layers[name] if name in self._viewer.layers else None
-
-    def _list_layers(self, event: Any = None) -> None:
-        """Update the choices from the layer list."""
-        layers = [
-            layer
-            for layer in self._viewer.layers
-            if layer_inputs.is_image(layer) and MADE_HERE not in layer.metadata
-        ]
-        volumes = [layer for layer in layers if is_volume_layer(layer)]
-        for choice, listed in ((self.real, layers), (self.generated, volumes[::-1])):
-            chosen, names = choice.currentText(), [layer.name for layer in listed]
-            choice.clear()
-            choice.addItems(names)
-            if chosen in names:
-                choice.setCurrentText(chosen)
-        self._show_state()
 
     def _show_state(self) -> None:
         real, generated = self.value()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 CROP, BOX, STROKES = "Crop", "Box of the sliders", "Strokes"
-LIST_EVENTS = ("inserted", "removed", "reordered")
 
 Crop = tuple[int, int, int, int]
 Corner = tuple[float, float, float]
@@ -44,18 +43,6 @@ def selected_sources(viewer: Viewer) -> list[SourceImage]:
             "or drop an image file here."
         )
     return images
-
-
-def follow_list(viewer: Viewer, changed: Callable[..., Any]) -> None:
-    """Call a slot whenever the layer list has other layers or another order."""
-    for name in LIST_EVENTS:
-        getattr(viewer.layers.events, name).connect(changed)
-
-
-def unfollow_list(viewer: Viewer, changed: Callable[..., Any]) -> None:
-    """Undo `follow_list`."""
-    for name in LIST_EVENTS:
-        getattr(viewer.layers.events, name).disconnect(changed)
 
 
 def is_image(layer: Layer) -> bool:

@@ -8,14 +8,13 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QGroupBox,
-    QHBoxLayout,
     QScrollArea,
     QVBoxLayout,
-    QWidget,
 )
+from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.viewer import layer_inputs
-from napari_slicegan._qt.viewer.canvas_view import MADE_HERE, CanvasView, Solo
+from napari_slicegan._qt.viewer.canvas_view import CanvasView, Solo
+from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import (
     LayerPicture,
     Reading,
@@ -29,6 +28,7 @@ from napari_slicegan._qt.widgets.basics import (
     MessageLine,
     button,
     choice_box,
+    row,
     set_row_visible,
 )
 from napari_slicegan._qt.widgets.progress import TaskRow
@@ -46,21 +46,23 @@ SLICES, SURFACE, WHOLE = "Slices", "Surface", "Full volume"
 class OrthogonalPanel(QGroupBox):
     """Shows a layer as slices, as a surface or whole."""
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__("Orthogonal slices", parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__("Orthogonal slices")
         self.setObjectName("orthogonal_slices")
         # Unwrapped: layers of napari's viewer proxy never compare equal.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
         self._layer: Layer | None = None
         self._picture: LayerPicture | None = None
         self._canvas: CanvasView | None = None
-        # Layers waiting to be read, and being read, in a worker thread.
+        # To be read when the worker that reads another layer has ended.
         self._next: Layer | None = None
-        self._being_read: Layer | None = None
         self._solo = Solo(self._viewer)
         # children
-        self.layer_choice = choice_box(
-            "orthogonal_layer", tip="Any 3-D Image or Labels layer of the viewer."
+        self.layer_choice = LayerChoice(
+            self._viewer,
+            "orthogonal_layer",
+            "Any 3-D Image or Labels layer of the viewer.",
+            is_volume_layer,
         )
         self.show_button = button(
             "show_slices", "Show slices", "Show slices along z, y and x."
@@ -74,7 +76,15 @@ class OrthogonalPanel(QGroupBox):
         self.message = MessageLine("orthogonal_message")
         self.task = TaskRow()
         # layout
-        self._build_layout()
+        self._form = QFormLayout()
+        self._form.addRow("Layer", self.layer_choice)
+        self._form.addRow("Show", self.mode)
+        self._form.addRow("Phase", self.phase)
+        layout = QVBoxLayout(self)
+        layout.addLayout(self._form)
+        layout.addLayout(row(self.show_button, self.hide_button))
+        for part in (self.message, self.task, self.views):
+            layout.addWidget(part)
         # signals
         self.show_button.clicked.connect(lambda checked: self.show_slices())
         self.hide_button.clicked.connect(lambda checked: self.remove_slices())
@@ -83,31 +93,16 @@ class OrthogonalPanel(QGroupBox):
         self.views.value_changed.connect(self._move)
         self.task.failed.connect(self.message.show_error)
         self.task.state_changed.connect(self._read_next)
-        layer_inputs.follow_list(self._viewer, self._list_layers)
-        self._list_layers()
+        self.layer_choice.currentIndexChanged.connect(self._show_state)
+        self._viewer.layers.events.removed.connect(self._layer_removed)
         self._show_state()
-
-    def _build_layout(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.show_button)
-        buttons.addWidget(self.hide_button)
-        self._form = QFormLayout()
-        self._form.addRow("Layer", self.layer_choice)
-        self._form.addRow("Show", self.mode)
-        self._form.addRow("Phase", self.phase)
-        layout = QVBoxLayout(self)
-        layout.addLayout(self._form)
-        layout.addLayout(buttons)
-        layout.addWidget(self.message)
-        layout.addWidget(self.task)
-        layout.addWidget(self.views)
 
     def show_slices(self, layer: Layer | None = None) -> None:
         """Show slices of a layer, by default the chosen one.
 
         A large layer is read in a worker thread first.
         """
-        layer = layer if layer is not None else self._chosen()
+        layer = layer if layer is not None else self.layer_choice.value()
         self.message.clear()
         if layer is None:
             self.message.show_error(
@@ -116,51 +111,44 @@ class OrthogonalPanel(QGroupBox):
             return
         # Unwrap napari's proxy.
         layer = getattr(layer, "__wrapped__", layer)
-        reading = Reading.of(layer)
-        if reading.is_long:
-            self._read_in_thread(layer)
-        else:
-            self._cancel_reading()
-            self._show(layer, picture_of(layer, read(reading)))
+        if layer is self._layer:
+            self._remove_canvas_view()
+        self._read(layer)
 
-    def _read_in_thread(self, layer: Layer) -> None:
-        """Read a layer in a worker thread; cancels an earlier request."""
-        self._next = layer
-        self.task.cancel()
-        self._read_next()
+    def _read(self, layer: Layer) -> None:
+        """Read a layer in place of an earlier one, if large in a worker thread."""
+        self._cancel_reading()
+        reading = Reading.of(layer)
+        if not reading.is_long:
+            self._take(layer, reading, read(reading))
+        elif self.task.is_busy:
+            self._next = layer
+        else:
+            self.task.run(
+                f"Reading {layer.name}",
+                lambda made: self._take(layer, reading, made),
+                _read_in_worker,
+                reading,
+            )
 
     def _read_next(self) -> None:
-        layer = self._next
-        if layer is None or self.task.is_busy:
-            return
-        self._next, self._being_read = None, layer
-        reading = Reading.of(layer)
-        self.task.run(
-            f"Reading {layer.name}",
-            lambda made: self._show_read(layer, reading, made),
-            _read_in_worker,
-            reading,
-        )
+        if self._next is not None and not self.task.is_busy:
+            self._read(self._next)
 
     def _cancel_reading(self) -> None:
-        self._next = self._being_read = None
+        self._next = None
         self.task.cancel()
 
-    def _show_read(self, layer: Layer, reading: Reading, made: ReadValues) -> None:
-        """Show the values that were read, unless the request is outdated."""
-        if layer is not self._being_read or not any(
-            other is layer for other in self._viewer.layers
-        ):
+    def _take(self, layer: Layer, reading: Reading, made: ReadValues) -> None:
+        """Show the values that were read, or read those that the layer has by now."""
+        if not any(other is layer for other in self._viewer.layers):
             return
         if Reading.of(layer).data is not reading.data:
-            self._read_in_thread(layer)
-            return
-        self._being_read = None
-        picture = picture_of(layer, made)
-        if layer is self._layer:
-            self._update_picture(layer, picture)
+            self._read(layer)
+        elif layer is self._layer:
+            self._update_picture(layer, picture_of(layer, made))
         else:
-            self._show(layer, picture)
+            self._show(layer, picture_of(layer, made))
 
     def _show(self, layer: Layer, picture: LayerPicture) -> None:
         self._remove_canvas_view()
@@ -170,8 +158,7 @@ class OrthogonalPanel(QGroupBox):
         )
         self._solo.begin(layer)
         layer.events.data.connect(self._update)
-        self._list_layers()
-        self.layer_choice.setCurrentText(layer.name)
+        self.layer_choice.set_value(layer)
         self._fill_phases()
         self.views.set_picture(self._picture)
         self._canvas.move(self.views.value())
@@ -196,14 +183,8 @@ class OrthogonalPanel(QGroupBox):
 
     def _update(self, event: Any = None) -> None:
         """Show new values of the layer, such as those of a preview."""
-        layer = self._layer
-        if layer is None:
-            return
-        reading = Reading.of(layer)
-        if reading.is_long:
-            self._read_in_thread(layer)
-        else:
-            self._update_picture(layer, picture_of(layer, read(reading)))
+        if self._layer is not None:
+            self._read(self._layer)
 
     def _update_picture(self, layer: Layer, picture: LayerPicture) -> None:
         canvas, before = self._canvas, self._picture
@@ -227,15 +208,14 @@ class OrthogonalPanel(QGroupBox):
             parent.ensureWidgetVisible(self.views)
 
     def end_work(self) -> list[SteeredWorker]:
-        """Cancel reading; return the workers that are still running."""
+        """Release the viewer; the layers stay. Return the workers that still run."""
         self._cancel_reading()
-        return self.task.end_work()
-
-    def release(self) -> None:
-        """Disconnect from the viewer; the layers stay."""
-        layer_inputs.unfollow_list(self._viewer, self._list_layers)
+        self.layer_choice.release()
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
         if self._layer is not None:
             self._layer.events.data.disconnect(self._update)
+            self._layer = None
+        return self.task.end_work()
 
     def _apply_mode(self) -> None:
         canvas, mode = self._canvas, self.mode.currentText()
@@ -253,43 +233,24 @@ class OrthogonalPanel(QGroupBox):
 
     def _fill_phases(self) -> None:
         labels = self._picture.labels if self._picture is not None else ()
-        self.phase.blockSignals(True)
-        self.phase.clear()
-        for label in labels:
-            self.phase.addItem(f"Phase {label}", label)
-        # The first phase is usually the matrix.
-        self.phase.setCurrentIndex(len(labels) - 1)
-        self.phase.blockSignals(False)
+        with signals_blocked(self.phase):
+            self.phase.clear()
+            for label in labels:
+                self.phase.addItem(f"Phase {label}", label)
+            # The first phase is usually the matrix.
+            self.phase.setCurrentIndex(len(labels) - 1)
 
     def _move(self, position: tuple[int, int, int]) -> None:
         if self._canvas is not None:
             self._canvas.move(position)
 
-    def _chosen(self) -> Layer | None:
-        name = self.layer_choice.currentText()
-        return self._viewer.layers[name] if name in self._viewer.layers else None
-
-    def _list_layers(self, event: Any = None) -> None:
-        """Follow the layer list; remove the slices of a deleted layer."""
-        layers = [*self._viewer.layers]
-        canvas = self._canvas
-        if canvas is not None and not any(x is self._layer for x in layers):
+    def _layer_removed(self, event: Any) -> None:
+        if event.value is self._layer:
             self.remove_slices()
-            return
-        names = [
-            layer.name
-            for layer in layers
-            if is_volume_layer(layer) and MADE_HERE not in layer.metadata
-        ]
-        chosen = self.layer_choice.currentText()
-        self.layer_choice.clear()
-        self.layer_choice.addItems(names)
-        if chosen in names:
-            self.layer_choice.setCurrentText(chosen)
-        self.show_button.setEnabled(bool(names))
 
     def _show_state(self) -> None:
         shown = self._canvas is not None
+        self.show_button.setEnabled(self.layer_choice.count() > 0)
         self.hide_button.setEnabled(shown)
         self.mode.setEnabled(shown)
         self._show_phase_row()

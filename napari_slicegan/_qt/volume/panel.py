@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +21,80 @@ from napari_slicegan._qt.volume.forms import (
     SampleForm,
     SampleRequest,
 )
-from napari_slicegan._qt.volume.generation_job import WORK, Request
-from napari_slicegan._qt.volume.generator_source import GeneratorSource
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, button
+from napari_slicegan._qt.widgets.generator_source import GeneratorSource
 from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
+from napari_slicegan.runtime.memory import lacks_memory
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
+    from napari_slicegan.generation.lazy import EndlessVolume
+    from napari_slicegan.runtime.progress import Progress
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
 SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
 VOLUME, SAMPLES = "Volume", "Samples"
+# Smaller than the engine's default: Cancel takes effect after a tile.
+TILE_LATENTS = 5
+Request = GenerationRequest | SampleRequest
+
+
+def generate(
+    trained: Any, request: Request, progress: Progress
+) -> Volume | EndlessVolume | Sheet:
+    """Generate what is requested, in the thread of a worker.
+
+    An endless volume is returned at once, with nothing generated.
+
+    Raises
+    ------
+    ValueError
+        If the generator makes something else, the result does not fit into the memory,
+        or it cannot be periodic.
+    """
+    from napari_slicegan.generation.generate import VolumePlan
+    from napari_slicegan.generation.lazy import EndlessVolume
+    from napari_slicegan.generation.samples import generate_images
+    from napari_slicegan.runtime.devices import choose_device
+
+    if isinstance(request, SampleRequest):
+        with _on_device(trained, f"{request.count:,} images; draw fewer"):
+            return generate_images(trained, request.count, request.seed, progress)
+    given = (request.size, request.seed, request.periodic)
+    if request.endless:
+        # A copy: the panel's own network is moved between devices.
+        network = copy.deepcopy(trained.network).to(choose_device("auto"))
+        own = dataclasses.replace(trained, network=network)
+        return EndlessVolume(VolumePlan(own, *given))
+    plan = VolumePlan(trained, *given, TILE_LATENTS)
+    size = " x ".join(map(str, request.size))
+    with _on_device(trained, f"{size} voxels; lower the size of the volume"):
+        return plan.generate(progress)
+
+
+@contextlib.contextmanager
+def _on_device(trained: Any, what: str) -> Iterator[None]:
+    """Put a network on the fastest device; explain a lack of memory."""
+    from napari_slicegan.runtime.devices import choose_device
+
+    try:
+        trained.network.to(choose_device("auto"))
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        raise ValueError(
+            f"The memory does not suffice for {what} or close other programs."
+        ) from None
+    finally:
+        # The panel keeps the network; GPU memory is released.
+        trained.network.to("cpu")
 
 
 class VolumePanel(DropTarget, QWidget):
@@ -46,8 +107,8 @@ class VolumePanel(DropTarget, QWidget):
     """`VOLUME` or `SAMPLES`: output of the generator."""
     failed = Signal(str)
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.setObjectName("volume_panel")
         self.setAcceptDrops(True)
         self._viewer = viewer
@@ -66,7 +127,18 @@ class VolumePanel(DropTarget, QWidget):
         self.message = MessageLine("volume_message")
         self.orthogonal = OrthogonalPanel(viewer)
         # layout
-        self._build_layout()
+        column = QVBoxLayout(self.box)
+        column.addWidget(self.form)
+        column.addWidget(self.samples)
+        column.addWidget(self.generate_button)
+        column.addWidget(self.task)
+        column.addWidget(self.save_button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.message)
+        layout.addWidget(self.source)
+        layout.addWidget(self.box)
+        layout.addWidget(self.orthogonal)
+        layout.addStretch(1)
         # signals
         self.source.changed.connect(self._generator_changed)
         self.source.failed.connect(self._fail)
@@ -114,19 +186,14 @@ class VolumePanel(DropTarget, QWidget):
             return
         self._request = self.value()
         words = "a volume" if self.product == VOLUME else "images"
-        work = WORK[type(self._request)]
         self.task.run(
-            f"Generating {words}", self._show_result, work, trained, self._request
+            f"Generating {words}", self._show_result, generate, trained, self._request
         )
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel all work; return the workers that are still running."""
         parts = (self.task, self.source, self.orthogonal)
         return [worker for part in parts for worker in part.end_work()]
-
-    def show_slices(self) -> None:
-        """Show orthogonal slices of the chosen layer."""
-        self.orthogonal.show_slices()
 
     def save(self, path: str | Path) -> None:
         """Save the last result; the file extension sets the format."""
@@ -144,20 +211,6 @@ class VolumePanel(DropTarget, QWidget):
     def take_files(self, paths: list[Path]) -> None:
         """Load a dropped run folder or generator file."""
         self.set_run(paths[0])
-
-    def _build_layout(self) -> None:
-        column = QVBoxLayout(self.box)
-        column.addWidget(self.form)
-        column.addWidget(self.samples)
-        column.addWidget(self.generate_button)
-        column.addWidget(self.task)
-        column.addWidget(self.save_button)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.message)
-        layout.addWidget(self.source)
-        layout.addWidget(self.box)
-        layout.addWidget(self.orthogonal)
-        layout.addStretch(1)
 
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()

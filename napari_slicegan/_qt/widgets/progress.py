@@ -90,6 +90,7 @@ class TaskRow(QWidget):
         super().__init__()
         self.setObjectName("task")
         self._worker: GenerationWorker | None = None
+        self._is_closed = False
         self._activity = Activity()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -135,10 +136,11 @@ class TaskRow(QWidget):
         if self._worker is not None:
             self.failed.emit("Another task is running; wait for it or cancel it first.")
             return
+        if self._is_closed:
+            return
         worker = task_worker(work, *args)
         worker.yielded.connect(self._show_progress)
-        # A cancelled worker returns None.
-        worker.returned.connect(lambda made: None if made is None else done(made))
+        worker.returned.connect(lambda made: self._take(made, done))
         worker.errored.connect(lambda fault: self.failed.emit(str(fault)))
         worker.aborted.connect(self.cancelled)
         worker.finished.connect(self._finish)
@@ -158,9 +160,17 @@ class TaskRow(QWidget):
             self._worker.quit()
 
     def end_work(self) -> list[SteeredWorker]:
-        """Cancel the task; returns the worker if it still runs."""
+        """Cancel the task and start no other; returns the worker if it still runs."""
+        self._is_closed = True
         self.cancel()
         return [] if self._worker is None else [self._worker]
+
+    def _take(self, made: Any, done: Callable[[Any], None]) -> None:
+        # Cancelled while the result was on its way.
+        if self._worker is not None and self._worker.abort_requested:
+            self.cancelled.emit()
+        else:
+            done(made)
 
     def _show_progress(self, fraction: float) -> None:
         self.progress.setValue(round(BAR_MAX * fraction))

@@ -18,7 +18,7 @@ from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.jobs import GradeRequest, SweepRequest
 from napari_slicegan._qt.explore.panel import ExplorePanel
-from napari_slicegan._qt.explore.source import ExploreSource
+from napari_slicegan._qt.widgets.generator_source import ExploreSource
 from napari_slicegan.directions import load_directions, reproduce
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.regions import Box, ramp

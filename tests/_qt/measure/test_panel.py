@@ -55,7 +55,9 @@ def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     assert panel.generated.count() == 1
     panel.set_value(("made", "made"))
     assert panel.value() == ("made", "made")
-    viewer.layers.remove("made")
+    viewer.layers["made"].name = "renamed"
+    assert panel.value() == ("renamed", "renamed")
+    viewer.layers.remove("renamed")
     assert panel.value() == ("slice", "")
 
 

@@ -1,7 +1,8 @@
-"""Chooses and loads the generator, in a worker thread."""
+"""Choice of the generator, which is loaded in a worker thread."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,22 +10,33 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGroupBox,
-    QHBoxLayout,
     QLabel,
     QVBoxLayout,
-    QWidget,
 )
 
-from napari_slicegan._qt.volume.generation_job import load
-from napari_slicegan._qt.widgets.basics import button
+from napari_slicegan._qt.widgets.basics import button, row
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
+from napari_slicegan.sample_data import path as sample_path
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
     from napari_slicegan.models.generator_file import TrainedNetwork
 
 NO_GENERATOR = "No generator loaded."
 OUTPUTS = {2: "images", 1: "points"}
+SAMPLE = "varied_sandstone"
+GENERATOR = "generator.safetensors"
+
+
+def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
+    """Load a generator; importing torch for it takes seconds."""
+    from napari_slicegan.models.generator_file import load_any_generator
+
+    # A cancelled load ends here.
+    yield
+    return load_any_generator(path)
 
 
 class GeneratorSource(QGroupBox):
@@ -35,8 +47,8 @@ class GeneratorSource(QGroupBox):
     failed = Signal(str)
     """One sentence."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Generator", parent)
+    def __init__(self) -> None:
+        super().__init__("Generator")
         self.setObjectName("generator_source")
         self._trained: TrainedNetwork | None = None
         self._origin = ""
@@ -51,12 +63,9 @@ class GeneratorSource(QGroupBox):
             "open_generator", "Open generator...", "A generator.safetensors file."
         )
         # layout
-        opening = QHBoxLayout()
-        opening.addWidget(self.open_run)
-        opening.addWidget(self.open_file)
-        self._column = QVBoxLayout(self)
-        self._column.addWidget(self.facts)
-        self._column.addLayout(opening)
+        self.column = QVBoxLayout(self)
+        self.column.addWidget(self.facts)
+        self.column.addLayout(row(self.open_run, self.open_file))
         # signals
         self.open_run.clicked.connect(lambda checked: self._browse_run())
         self.open_file.clicked.connect(lambda checked: self._browse_file())
@@ -64,10 +73,6 @@ class GeneratorSource(QGroupBox):
     def value(self) -> TrainedNetwork | None:
         """The generator; None before one is loaded."""
         return self._trained
-
-    def add_row(self, row: QHBoxLayout) -> None:
-        """Add a row below, for other sources of generators."""
-        self._column.addLayout(row)
 
     @property
     def is_loading(self) -> bool:
@@ -128,6 +133,53 @@ class GeneratorSource(QGroupBox):
         )
         if path:
             self.load(path)
+
+
+class ExploreSource(GeneratorSource):
+    """Offers a sample and the latest run, which is loaded when it is first shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered: Path | None = None
+        # children
+        self.sample_button = button(
+            "sample_generator",
+            "Sample: sandstone",
+            "Load a small generator to try the panel.",
+        )
+        self.run_button = button(
+            "explore_run",
+            "Latest run",
+            "Load the last saved generator of the Train tab.",
+        )
+        self.run_button.setEnabled(False)
+        # layout
+        self.column.addLayout(row(self.sample_button, self.run_button))
+        # signals
+        self.sample_button.clicked.connect(lambda checked: self.open_sample())
+        self.run_button.clicked.connect(lambda checked: self.open_offered())
+
+    def open_sample(self) -> None:
+        """Load the small generator of the package."""
+        self.load(sample_path(SAMPLE))
+
+    def offer(self, path: str | Path) -> None:
+        """Offer a run for exploration."""
+        self._offered = Path(path)
+        self.run_button.setEnabled(True)
+
+    def open_offered(self) -> None:
+        """Load the offered run, if there is one."""
+        if self._offered is not None:
+            self.load(self._offered)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Load the offered run if nothing else is loaded."""
+        super().showEvent(event)
+        # A run that has just started has saved nothing yet; that is no error.
+        saved = self._offered and (self._offered / GENERATOR).is_file()
+        if saved and self.value() is None and not self.is_loading:
+            self.open_offered()
 
 
 def _facts(trained: TrainedNetwork) -> str:

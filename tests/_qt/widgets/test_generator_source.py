@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
-from napari_slicegan._qt.volume.generator_source import NO_GENERATOR, GeneratorSource
+from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, GeneratorSource
 from napari_slicegan.models import generator_file as trained_generator
 
 if TYPE_CHECKING:

@@ -1,0 +1,82 @@
+"""List from which a layer of the viewer is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QComboBox
+from superqt.utils import signals_blocked
+
+from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+LIST_EVENTS = ("inserted", "removed", "reordered", "renamed")
+
+
+class LayerChoice(QComboBox):
+    """Chooses a layer; follows the viewer's list until it is released.
+
+    Parameters
+    ----------
+    viewer
+        Not napari's proxy, whose layers never compare equal.
+    accepts
+        Whether a layer is listed. Layers that only display another one never are.
+    newest_first
+        List the topmost layer first.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        name: str,
+        tip: str,
+        accepts: Callable[[Layer], bool],
+        *,
+        newest_first: bool = False,
+    ) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setToolTip(tip)
+        self._viewer, self._accepts = viewer, accepts
+        self._newest_first = newest_first
+        self._listed: list[Layer] = []
+        events = viewer.layers.events
+        # Older napari does not report new names.
+        self._events = [getattr(events, e) for e in LIST_EVENTS if hasattr(events, e)]
+        for event in self._events:
+            event.connect(self._list_layers)
+        self._list_layers()
+
+    def value(self) -> Layer | None:
+        """The chosen layer; None if there is none to choose."""
+        return self._listed[self.currentIndex()] if self._listed else None
+
+    def set_value(self, layer: Layer) -> None:
+        """Choose a layer of the list."""
+        self.setCurrentText(layer.name)
+
+    def release(self) -> None:
+        """Stop following the viewer."""
+        for event in self._events:
+            event.disconnect(self._list_layers)
+
+    def _list_layers(self, event: Any = None) -> None:
+        chosen = self.value()
+        self._listed = [
+            layer
+            for layer in self._viewer.layers
+            if MADE_HERE not in layer.metadata and self._accepts(layer)
+        ]
+        if self._newest_first:
+            self._listed.reverse()
+        kept = [number for number, x in enumerate(self._listed) if x is chosen]
+        with signals_blocked(self):
+            self.clear()
+            self.addItems([layer.name for layer in self._listed])
+            self.setCurrentIndex(kept[0] if kept else min(0, len(self._listed) - 1))
+        # Once, whatever has changed.
+        self.currentIndexChanged.emit(self.currentIndex())
