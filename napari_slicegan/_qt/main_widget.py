@@ -28,7 +28,7 @@ from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.panel import VolumePanel
-from napari_slicegan._qt.widgets.basics import FaultGuard, MessageLine
+from napari_slicegan._qt.widgets.basics import FaultGuard, MessageLine, guard_wheel
 from napari_slicegan.config import AXES
 from napari_slicegan.volumes.volume import Volume
 
@@ -284,6 +284,7 @@ def _key(viewer: Viewer) -> int:
 
 
 def _scrolling(panel: QWidget) -> QScrollArea:
+    guard_wheel(panel)
     area = QScrollArea()
     area.setWidget(panel)
     area.setWidgetResizable(True)

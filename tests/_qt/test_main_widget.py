@@ -12,6 +12,16 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QSlider,
+    QWidget,
+)
+
 from napari_slicegan._qt.main_widget import PANELS, SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.training.adversarial_step import AdversarialStep
@@ -42,6 +52,32 @@ def test_a_second_dock_points_to_the_first(widget: SliceGANWidget, viewer: Any) 
     assert open_widget(viewer) is widget
     titles = [widget.tabs.tabText(i) for i in range(widget.tabs.count())]
     assert titles == list(PANELS)
+
+
+def test_the_wheel_changes_no_input_without_the_focus(widget: SliceGANWidget) -> None:
+    inputs = [
+        each
+        for each in widget.findChildren(QWidget)
+        if isinstance(each, QAbstractSpinBox | QComboBox | QSlider)
+    ]
+    # Of the forms of Qt, of the settings, and of magicgui.
+    names = {each.objectName() for each in inputs}
+    assert {"voxels_z", "truncation", "patch_size", "real_layer", "plane_z"} <= names
+    assert widget.explore.sweep_form.direction.native in inputs
+    turned = QWheelEvent(
+        QPointF(2, 2),
+        QPointF(2, 2),
+        QPoint(0, 0),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    for each in inputs:
+        turned.accept()
+        QApplication.sendEvent(each, turned)
+        assert not turned.isAccepted(), each.objectName()
 
 
 def test_a_closed_dock_takes_no_images_any_more(

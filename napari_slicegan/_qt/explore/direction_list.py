@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import MessageLine, button
+from napari_slicegan._qt.widgets.basics import MessageLine, button, guard_wheel
 from napari_slicegan._qt.widgets.config_form import FieldEditor, PlainDoubleSpinBox
 from napari_slicegan._qt.widgets.small_plot import MEASURED, SmallPlot
 
@@ -114,6 +114,7 @@ class DirectionRow(QFrame):
         grid.addWidget(self.strength, 2, 0)
         grid.addWidget(self.plot, 0, 1, 3, 1)
         grid.setColumnStretch(0, 1)
+        guard_wheel(self)
         # signals
         self.name.editingFinished.connect(self._rename)
         self.strength.value_changed.connect(self._moved)

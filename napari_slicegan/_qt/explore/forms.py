@@ -18,11 +18,13 @@ from superqt.utils import signals_blocked
 from napari_slicegan._qt.explore.exploration import Exploration, Size
 from napari_slicegan._qt.widgets.basics import (
     SeedEditor,
+    axis_boxes,
     button,
     choice_box,
     decimal_box,
     number_box,
     row,
+    values_of,
 )
 from napari_slicegan.config import AXES
 from napari_slicegan.generation.regions import Box, Profile, Region, ramp
@@ -47,8 +49,7 @@ class BoxForm(QWidget):
         super().__init__()
         # children
         self.low, self.high = (
-            {axis: number_box(f"box_{end}_{axis}", 0, MAX_VOXELS) for axis in AXES}
-            for end in ("low", "high")
+            axis_boxes(f"box_{end}", 0, MAX_VOXELS) for end in ("low", "high")
         )
         self.margin = number_box(
             "box_margin",
@@ -78,9 +79,7 @@ class BoxForm(QWidget):
 
     def value(self) -> Box:
         """The box; ValueError if it holds no voxel."""
-        z0, y0, x0 = (float(self.low[axis].value()) for axis in AXES)
-        z1, y1, x1 = (float(self.high[axis].value()) for axis in AXES)
-        return Box((z0, y0, x0), (z1, y1, x1), float(self.margin.value()))
+        return Box(values_of(self.low), values_of(self.high), self.margin.value())
 
     def set_value(self, box: Box) -> None:
         """Set the box; emits value_changed once."""
@@ -191,12 +190,7 @@ class ExplorationForm(QWidget):
         self.setObjectName("exploration_form")
         # children
         self.seed = SeedEditor("sample")
-        self.voxels = {
-            axis: number_box(
-                f"explore_{axis}", 1, MAX_VOXELS, tip=f"Voxels along {axis}."
-            )
-            for axis in AXES
-        }
+        self.voxels = axis_boxes("explore", 1, MAX_VOXELS, "Voxels along {}.")
         self.truncation = decimal_box(
             "truncation",
             0,
@@ -232,7 +226,7 @@ class ExplorationForm(QWidget):
         is_default = self.first.currentText() == DEFAULT_BLOCKS
         return Exploration(
             self.seed.value(),
-            self._size(),
+            values_of(self.voxels),
             self.truncation.value(),
             None if is_default else self.first.currentText(),
             None if is_default else self.last.currentText(),
@@ -262,12 +256,8 @@ class ExplorationForm(QWidget):
         self._show_blocks(DEFAULT_BLOCKS, "")
         self.value_changed.emit()
 
-    def _size(self) -> Size:
-        z, y, x = (self.voxels[axis].value() for axis in AXES)
-        return (z, y, x)
-
     def _resize(self) -> None:
-        self.region.set_size(self._size())
+        self.region.set_size(values_of(self.voxels))
         self.value_changed.emit()
 
     def _show_blocks(self, first: str, last: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from qtpy.QtCore import Signal
@@ -11,11 +12,16 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QLabel,
-    QSpinBox,
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import SeedEditor, decimal_box
+from napari_slicegan._qt.widgets.basics import (
+    SeedEditor,
+    axis_boxes,
+    decimal_box,
+    number_box,
+    values_of,
+)
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.runtime.quantities import voxels_in_words
 
@@ -45,13 +51,17 @@ class GenerationForm(QWidget):
 
     value_changed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("generation_form")
         self._voxel_size_nm: float | None = None
         self._scale = 1
         # children
-        self.voxels = {axis: self._voxel_box(axis) for axis in AXES}
+        self.voxels = axis_boxes(
+            "voxels", 1, MAX_VOXELS, "Size of the volume along {}, in voxels."
+        )
+        for box in self.voxels.values():
+            box.setKeyboardTracking(True)
         self.lengths = {axis: self._length_box(axis) for axis in AXES}
         self.periodic = {axis: self._periodic_box(axis) for axis in AXES}
         self.seed = SeedEditor("volume")
@@ -63,21 +73,6 @@ class GenerationForm(QWidget):
         )
         self.amount = QLabel()
         # layout
-        self._build_layout()
-        # signals
-        for axis in AXES:
-            self.voxels[axis].valueChanged.connect(self._changed)
-            self.lengths[axis].editingFinished.connect(
-                lambda axis=axis: self._take_length(axis)
-            )
-            self.periodic[axis].toggled.connect(
-                lambda checked, axis=axis: self._round(axis)
-            )
-        self.seed.value_changed.connect(self._changed)
-        self.endless.toggled.connect(self._changed)
-        self._changed()
-
-    def _build_layout(self) -> None:
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for column, title in enumerate(("Voxels", "Length", "Periodic"), start=1):
@@ -93,13 +88,28 @@ class GenerationForm(QWidget):
         grid.addWidget(self.endless, 5, 0, 1, 4)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
+        # signals
+        for axis in AXES:
+            self.voxels[axis].valueChanged.connect(self._changed)
+            self.lengths[axis].editingFinished.connect(
+                lambda axis=axis: self._take_length(axis)
+            )
+            self.periodic[axis].toggled.connect(
+                lambda checked, axis=axis: self._round(axis)
+            )
+        self.seed.value_changed.connect(self._changed)
+        self.endless.toggled.connect(self._changed)
+        self._changed()
 
     def value(self) -> GenerationRequest:
         """The request."""
-        z, y, x = (self.voxels[axis].value() for axis in AXES)
         periodic = "".join(a for a in AXES if self.periodic[a].isChecked())
-        endless = self.endless.isChecked()
-        return GenerationRequest((z, y, x), periodic, self.seed.value(), endless)
+        return GenerationRequest(
+            values_of(self.voxels),
+            periodic,
+            self.seed.value(),
+            self.endless.isChecked(),
+        )
 
     def set_value(self, request: GenerationRequest) -> None:
         """Show a request."""
@@ -130,8 +140,7 @@ class GenerationForm(QWidget):
             box.setSuffix(f" {unit}" if size is not None else "")
             # Zero is displayed as "not known".
             box.setValue(self.voxels[axis].value() * size / factor if size else 0)
-        z, y, x = self.value().size
-        self.amount.setText(voxels_in_words(z * y * x))
+        self.amount.setText(voxels_in_words(math.prod(self.value().size)))
         self.value_changed.emit(self.value())
 
     def _take_length(self, axis: Axis) -> None:
@@ -150,14 +159,6 @@ class GenerationForm(QWidget):
         else:
             box.setSingleStep(1)
         self._changed()
-
-    def _voxel_box(self, axis: Axis) -> QSpinBox:
-        box = QSpinBox()
-        box.setObjectName(f"voxels_{axis}")
-        box.setRange(1, MAX_VOXELS)
-        box.setValue(128)
-        box.setToolTip(f"Size of the volume along {axis}, in voxels.")
-        return box
 
     def _length_box(self, axis: Axis) -> QDoubleSpinBox:
         tip = f"Size of the volume along {axis}, rounded to whole voxels."
@@ -190,14 +191,13 @@ class SampleRequest:
 class SampleForm(QWidget):
     """Edits a `SampleRequest`."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("sample_form")
         # children
-        self.count = QSpinBox()
-        self.count.setObjectName("sample_count")
-        self.count.setRange(1, MAX_COUNT)
-        self.count.setToolTip("Number of images to draw.")
+        self.count = number_box(
+            "sample_count", 1, MAX_COUNT, "Number of images to draw."
+        )
         self.seed = SeedEditor("images")
         self.as_sheet = QCheckBox("Side by side, as one picture")
         self.as_sheet.setObjectName("as_sheet")

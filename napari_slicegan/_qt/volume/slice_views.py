@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
+from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
-from napari_slicegan._qt.widgets.basics import rgb_image
+from napari_slicegan._qt.widgets.basics import rgb_image, values_of
 from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class SliceView(QWidget):
 
     picked = Signal(int, int)
 
-    def __init__(self, axis: Axis, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, axis: Axis) -> None:
+        super().__init__()
         self.setObjectName(f"slice_view_{axis}")
         self.axis = axis
         self._image = QImage()
@@ -127,8 +128,8 @@ class SliceViews(QWidget):
 
     value_changed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("slice_views")
         self._picture: LayerPicture | None = None
         # children
@@ -158,19 +159,14 @@ class SliceViews(QWidget):
 
     def value(self) -> Position:
         """Voxel in which the three planes meet."""
-        return (
-            self.sliders["z"].value(),
-            self.sliders["y"].value(),
-            self.sliders["x"].value(),
-        )
+        return values_of(self.sliders)
 
     def set_value(self, position: Position) -> None:
         """Move the planes; positions are clipped to the volume."""
         before = self.value()
         for axis, place in zip(AXES, position, strict=True):
-            self.sliders[axis].blockSignals(True)
-            self.sliders[axis].setValue(place)
-            self.sliders[axis].blockSignals(False)
+            with signals_blocked(self.sliders[axis]):
+                self.sliders[axis].setValue(place)
         self._draw()
         if self.value() != before:
             self.value_changed.emit(self.value())
@@ -182,10 +178,9 @@ class SliceViews(QWidget):
         if picture is None:
             return
         for axis, n in zip(AXES, picture.shape, strict=True):
-            self.sliders[axis].blockSignals(True)
-            self.sliders[axis].setRange(0, n - 1)
-            self.sliders[axis].setValue(n // 2)
-            self.sliders[axis].blockSignals(False)
+            with signals_blocked(self.sliders[axis]):
+                self.sliders[axis].setRange(0, n - 1)
+                self.sliders[axis].setValue(n // 2)
         self._draw()
 
     def update_picture(self, picture: LayerPicture) -> None:

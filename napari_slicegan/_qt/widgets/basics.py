@@ -6,7 +6,7 @@ import contextlib
 import logging
 import random
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -21,11 +22,14 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QSlider,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +67,20 @@ def number_box(name: str, low: int, high: int, tip: str = "") -> QSpinBox:
     box.setKeyboardTracking(False)
     box.setToolTip(tip)
     return box
+
+
+def axis_boxes(name: str, low: int, high: int, tip: str = "") -> dict[Axis, QSpinBox]:
+    """Return an input for each axis; ``{}`` in the tooltip becomes its name."""
+    return {
+        axis: number_box(f"{name}_{axis}", low, high, tip.format(axis)) for axis in AXES
+    }
+
+
+def values_of(
+    boxes: Mapping[Axis, QSpinBox] | Mapping[Axis, QSlider],
+) -> tuple[int, int, int]:
+    """Return the numbers along z, y and x."""
+    return boxes["z"].value(), boxes["y"].value(), boxes["x"].value()
 
 
 def decimal_box(
@@ -110,6 +128,34 @@ def set_row_visible(form: QFormLayout, field: QWidget, visible: bool) -> None:
     for widget in (field, form.labelForField(field)):
         if widget is not None:
             widget.setVisible(visible)
+
+
+class WheelGuard(QObject):
+    """Leaves the wheel to the scroll area unless the input has the focus.
+
+    Scrolling through a form must not change the values under the pointer.
+    """
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Ignore the wheel."""
+        if (
+            event is not None
+            and event.type() == QEvent.Type.Wheel
+            and isinstance(watched, QWidget)
+            and not watched.hasFocus()
+        ):
+            event.ignore()
+            return True
+        return False
+
+
+def guard_wheel(form: QWidget) -> None:
+    """Guard all inputs of a form that react to the wheel."""
+    guard = WheelGuard(form)
+    for each in form.findChildren(QWidget):
+        if isinstance(each, QAbstractSpinBox | QComboBox | QSlider):
+            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            each.installEventFilter(guard)
 
 
 def rgb_image(rgb: NDArray[np.uint8]) -> QImage:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QLocale, QObject, Qt, Signal
+from qtpy.QtCore import QLocale, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -49,24 +49,9 @@ class FieldEditor(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for each in inputs:
             layout.addWidget(each)
-            # Scrolling through a form must not change the values under the pointer.
-            each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            each.installEventFilter(self)
         self.main: QWidget = inputs[-1]
         """Widget that receives the focus and the name of the field."""
         self.setFocusProxy(self.main)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Leave the wheel to the scroll area unless the input has the focus."""
-        if (
-            event is not None
-            and event.type() == QEvent.Type.Wheel
-            and isinstance(watched, QWidget)
-            and not watched.hasFocus()
-        ):
-            event.ignore()
-            return True
-        return False
 
     def value(self) -> Any:
         """The entered value, validated by the settings."""
