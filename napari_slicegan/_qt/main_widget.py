@@ -108,7 +108,7 @@ class SliceGANWidget(QWidget):
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(self.shut_down)
-        _OPEN[_key(napari_viewer)] = self
+        _OPEN[id(layers.unwrapped(napari_viewer))] = self
 
     @property
     def micrograph(self) -> MicrographPanel:
@@ -152,8 +152,8 @@ class SliceGANWidget(QWidget):
         app = QApplication.instance()
         if app is not None:
             app.aboutToQuit.disconnect(self.shut_down)
-        if _OPEN.get(_key(self._viewer)) is self:
-            del _OPEN[_key(self._viewer)]
+        if _OPEN.get(id(layers.unwrapped(self._viewer))) is self:
+            del _OPEN[id(layers.unwrapped(self._viewer))]
         if self._window is not None:
             self._window.removeEventFilter(self)
             self._window = None
@@ -216,10 +216,8 @@ class SliceGANWidget(QWidget):
         if self._is_closed:
             return
         with self._guard("The layer of the preview"):
-            if isinstance(made, Volume):
-                layers.add_or_update_preview(self._viewer, made)
-            else:
-                layers.add_or_update_picture(self._viewer, made.picture())
+            shown = made if isinstance(made, Volume) else made.picture()
+            layers.add_or_update_preview(self._viewer, shown)
 
     def _rename_volume_tab(self, product: str) -> None:
         """Name the tab after the product of its generator."""
@@ -271,16 +269,11 @@ def binding_fault() -> str | None:
 
 def open_widget(viewer: Viewer) -> SliceGANWidget | None:
     """Return the open widget of a viewer, or None."""
-    return _OPEN.get(_key(viewer))
+    return _OPEN.get(id(layers.unwrapped(viewer)))
 
 
 # Weak: the window owns its widgets.
 _OPEN: WeakValueDictionary[int, SliceGANWidget] = WeakValueDictionary()
-
-
-def _key(viewer: Viewer) -> int:
-    """Key of the viewer behind napari's proxies."""
-    return id(getattr(viewer, "__wrapped__", viewer))
 
 
 def _scrolling(panel: QWidget) -> QScrollArea:

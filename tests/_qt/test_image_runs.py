@@ -233,7 +233,7 @@ def test_colour_sheets_are_shown_in_colour(viewer: Any) -> None:
     sheet = Sheet(np.zeros((5, 16, 16, 3), np.uint8), 0, 255)
     for as_sheet in (False, True):
         assert layers.add_samples(viewer, sheet, "colours", as_sheet).rgb
-    assert layers.add_or_update_picture(viewer, sheet.picture()).rgb
+    assert layers.add_or_update_preview(viewer, sheet.picture()).rgb
 
 
 def test_a_run_whose_epochs_are_over_goes_on(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
+from napari_slicegan._qt.viewer.layers import unwrapped
 from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
 from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
@@ -205,19 +206,19 @@ class MeasurePanel(QWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.setObjectName("measure_panel")
-        unwrapped: Any = getattr(viewer, "__wrapped__", viewer)
+        viewer = unwrapped(viewer)
         self._proof: Proof | None = None
         # Names of the layers of the proof.
         self._measured: tuple[str, str] = ("", "")
         # children
         self.real = LayerChoice(
-            unwrapped,
+            viewer,
             "real_layer",
             "Image, labels or volume of the real material.",
             layer_inputs.is_image,
         )
         self.generated = LayerChoice(
-            unwrapped,
+            viewer,
             "generated_layer",
             "Generated volume (3-D layer).",
             is_volume_layer,

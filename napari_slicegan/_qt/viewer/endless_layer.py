@@ -15,7 +15,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     label_colormap,
     phase_colours,
 )
-from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes
+from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes, unwrapped
 from napari_slicegan._qt.worker import GenerationWorker
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     # Loads torch.
     from napari_slicegan.generation.lazy import DeferredCut, viewer_levels
 
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrapped(viewer)
     hide_volumes(viewer)
     viewer.dims.ndisplay = 2
     trained = volume.plan.trained

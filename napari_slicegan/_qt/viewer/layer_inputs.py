@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slicegan._qt.viewer.layer_picture import finest_data
-from napari_slicegan._qt.viewer.layers import key_of, place_on
+from napari_slicegan._qt.viewer.layers import (
+    grid_of,
+    key_of,
+    own_layer,
+    place_on,
+    unwrapped,
+)
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 
@@ -125,20 +131,44 @@ def draw_crop(
 
     The rectangle has the transform of the image, so its corners are pixels.
     """
-    remove_crop(viewer)
     image = layer_of(viewer, source)
-    place = {} if image is None else place_on(image, 2)
-    layer = viewer.add_shapes(
-        name=CROP,
-        ndim=2,
-        face_color="transparent",
-        edge_color="#ffb000",
-        edge_width=max(1, np.shape(source.values)[-1] / 200),
-        metadata={CROP: True},
-        **place,
-    )
+    place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
+    width = max(1, np.shape(source.values)[-1] / 200)
+    _draw_in(viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed))
+
+
+def _draw_in(
+    viewer: Viewer,
+    name: str,
+    ndim: int,
+    edge_width: float,
+    place: dict[str, Any],
+    report: Callable[[Shapes], Any],
+) -> None:
+    """Let the user draw rectangles in an empty layer; ``report`` gets it.
+
+    The layer is kept and used again: on software OpenGL, napari crashes when an image
+    is added after a Shapes layer was removed.
+    """
+    viewer = unwrapped(viewer)
+    layer = own_layer(viewer, name)
+    if layer is None:
+        layer = viewer.add_shapes(
+            name=name,
+            ndim=ndim,
+            face_color="#ffb00020",
+            edge_color="#ffb000",
+            **place,
+        )
+        layer.events.data.connect(lambda event: layer.metadata[name](layer))
+    for key, value in place.items():
+        setattr(layer, key, value)
+    _empty(layer, name)
+    layer.metadata[name] = report
+    layer.visible = True
+    layer.current_edge_width = edge_width
+    viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
-    layer.events.data.connect(lambda event: _report_crop(layer, source, changed))
 
 
 def draw_strokes(
@@ -171,38 +201,33 @@ def draw_strokes(
 
 
 def remove_crop(viewer: Viewer) -> None:
-    """Remove the rectangle; layers of the user that are called like it stay."""
-    for layer in [*viewer.layers]:
-        if layer.metadata.get(CROP):
-            viewer.layers.remove(layer)
+    """Empty and hide the rectangle's layer; see `_draw_in`."""
+    layer = own_layer(viewer, CROP)
+    if layer is not None:
+        _empty(layer, CROP)
+        layer.visible = False
+
+
+def _empty(layer: Shapes, name: str) -> None:
+    """Remove the shapes of a layer; napari announces it before they are gone."""
+    layer.metadata[name] = lambda layer: None
+    layer.data = []
 
 
 def draw_box(
     viewer: Viewer, volume: Volume, changed: Callable[[Corner, Corner], Any]
-) -> Shapes:
+) -> None:
     """Let the user draw rectangles in slices; ``changed`` gets the box in voxels.
 
     Along an axis that no rectangle spans, the box is as deep as the volume; a second
     rectangle in another view limits the depth.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if BOX in viewer.layers:
-        viewer.layers.remove(BOX)
+    viewer = unwrapped(viewer)
     viewer.dims.ndisplay = 2
-    edge = volume.voxel_size_nm
-    grid = {} if edge is None else {"scale": (edge,) * 3, "units": ("nm",) * 3}
     size = np.array(volume.values.shape[:3])
-    layer = viewer.add_shapes(
-        name=BOX,
-        ndim=3,
-        face_color="#ffb00040",
-        edge_color="#ffb000",
-        edge_width=max(0.5, float(size.max()) / 120),
-        **grid,
-    )
-    layer.mode = "add_rectangle"
-    layer.events.data.connect(lambda event: _report_box(layer, size, changed))
-    return layer
+    width = max(0.5, float(size.max()) / 120)
+    place = {"scale": (1.0,) * 3, **grid_of(volume.voxel_size_nm, 3)}
+    _draw_in(viewer, BOX, 3, width, place, lambda x: _report_box(x, size, changed))
 
 
 def _report_box(

@@ -37,6 +37,20 @@ OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
 
 
+def unwrapped(viewer: Viewer) -> Viewer:
+    """The viewer behind napari's proxies, whose layers never compare equal."""
+    found: Viewer = getattr(viewer, "__wrapped__", viewer)
+    return found
+
+
+def own_layer(viewer: Viewer, what: str) -> Any:
+    """Layer that this plugin made for a purpose; the user's may have its name.
+
+    Found by the purpose as a key of its metadata; None if there is none.
+    """
+    return next((x for x in viewer.layers if what in x.metadata), None)
+
+
 def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
     """Add an image: phases as labels in their colours, other kinds as they are."""
     labels = micrograph.labels if micrograph.kind == "phases" else ()
@@ -113,31 +127,40 @@ def key_of(source: SourceImage, image: Layer | None) -> str:
     return str(id(source.values) if image is None else image.unique_id)
 
 
-def add_or_update_preview(viewer: Viewer, volume: Volume) -> Layer:
-    """Show the preview of a run in one layer, whose voxels are replaced.
+def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -> Layer:
+    """Show the preview of a run in one layer, whose values are replaced.
 
     Other layers are hidden until it is removed.
+
+    Parameters
+    ----------
+    preview
+        A volume, or a picture of images or points, [rows, columns(, 3)].
     """
-    # Unwrapped: layers of napari's viewer proxy never compare equal.
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if PREVIEW in viewer.layers:
-        layer = viewer.layers[PREVIEW]
-        same = layer.metadata.get(LABELS) == volume.labels
-        if same and layer.data.shape == volume.values.shape:
-            layer.data = volume.values
+    viewer = unwrapped(viewer)
+    values = preview if isinstance(preview, np.ndarray) else preview.values
+    labels = None if isinstance(preview, np.ndarray) else preview.labels
+    layer = own_layer(viewer, PREVIEW)
+    if layer is not None:
+        if (layer.metadata.get(LABELS), layer.data.shape) == (labels, values.shape):
+            layer.data = values
             return layer
         viewer.layers.remove(layer)
-    layer = _add_solid(viewer, volume)
+    if isinstance(preview, np.ndarray):
+        options = {"metadata": {PREVIEW: True}, **_shades(preview.ndim > 2)}
+        layer = viewer.add_image(preview, name=PREVIEW, **options)
+    else:
+        layer = _add_solid(viewer, preview, PREVIEW)
     _show_alone(viewer, layer)
     return layer
 
 
 def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
     """Show the volume that follows the sliders, or its corner, in place."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if EXPLORED in viewer.layers:
-        layer = viewer.layers[EXPLORED]
-        if layer.metadata.get(LABELS) == volume.labels:
+    viewer = unwrapped(viewer)
+    layer = own_layer(viewer, EXPLORED)
+    if layer is not None:
+        if layer.metadata[LABELS] == volume.labels:
             layer.data = volume.values
             # A sweep, or another volume, may have hidden it.
             if not layer.visible:
@@ -150,23 +173,6 @@ def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
     return layer
 
 
-def add_or_update_picture(viewer: Viewer, picture: NDArray[np.uint8]) -> Layer:
-    """Show the preview of a run of images or points, [rows, columns(, 3)].
-
-    Like `add_or_update_preview`, in 2-D.
-    """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if PREVIEW in viewer.layers:
-        layer = viewer.layers[PREVIEW]
-        if layer.data.shape == picture.shape:
-            layer.data = picture
-            return layer
-        viewer.layers.remove(layer)
-    layer = viewer.add_image(picture, name=PREVIEW, **_shades(picture.ndim > 2))
-    _show_alone(viewer, layer)
-    return layer
-
-
 def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     """Show a sweep as one layer whose slider is the strength.
 
@@ -175,9 +181,10 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     like
         A volume of the same material.
     """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if SWEEP in viewer.layers:
-        viewer.layers.remove(SWEEP)
+    viewer = unwrapped(viewer)
+    former = own_layer(viewer, SWEEP)
+    if former is not None:
+        viewer.layers.remove(former)
     hide_volumes(viewer)
     edge = like.voxel_size_nm or 1.0
     first, *_, last = sweep.strengths
@@ -188,7 +195,7 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
         name=SWEEP,
         scale=(step or 1.0, edge, edge, edge),
         translate=(first, 0.0, 0.0, 0.0),
-        metadata={LABELS: like.labels},
+        metadata={LABELS: like.labels, SWEEP: True},
         **_solid_options(like),
     )
     viewer.dims.axis_labels = ("strength", "z", "y", "x")
@@ -222,25 +229,17 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
     """
     hide_volumes(viewer)
     grid = grid_of(volume.voxel_size_nm, 3)
-    about = {LABELS: volume.labels}
-    return _add(
-        viewer,
-        volume.values,
-        volume.kind,
-        volume.labels,
-        name=name,
-        metadata=about,
-        **grid,
-    )
+    options = {"name": name, "metadata": {LABELS: volume.labels}, **grid}
+    return _add(viewer, volume.values, volume.kind, volume.labels, **options)
 
 
-def _add_solid(viewer: Viewer, volume: Volume, name: str = PREVIEW) -> Image:
+def _add_solid(viewer: Viewer, volume: Volume, name: str) -> Image:
     """Add as an image: napari draws label 0 as empty."""
     return viewer.add_image(
         volume.values,
         rgb=volume.kind == "colour",
         name=name,
-        metadata={LABELS: volume.labels},
+        metadata={LABELS: volume.labels, name: True},
         **grid_of(volume.voxel_size_nm, 3),
         **_solid_options(volume),
     )

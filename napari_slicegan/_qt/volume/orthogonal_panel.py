@@ -23,6 +23,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     picture_of,
     read,
 )
+from napari_slicegan._qt.viewer.layers import unwrapped
 from napari_slicegan._qt.volume.slice_views import SliceViews
 from napari_slicegan._qt.widgets.basics import (
     MessageLine,
@@ -49,8 +50,7 @@ class OrthogonalPanel(QGroupBox):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__("Orthogonal slices")
         self.setObjectName("orthogonal_slices")
-        # Unwrapped: layers of napari's viewer proxy never compare equal.
-        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._viewer = unwrapped(viewer)
         self._layer: Layer | None = None
         self._picture: LayerPicture | None = None
         self._canvas: CanvasView | None = None

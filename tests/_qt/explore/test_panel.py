@@ -152,6 +152,10 @@ def test_a_box_is_drawn_in_the_viewer(
     move(found, 0, 6.0, qtbot)
     # Far from the box nothing changes.
     np.testing.assert_array_equal(shown(viewer)[20:], before[20:])
+    # Drawing again begins with an empty layer, the same one.
+    region.box.draw_button.click()
+    assert viewer.layers["Box of the sliders"] is layer
+    assert len(layer.data) == 0
     region.box.high["z"].setValue(0)
     assert "end lies behind its start" in found.message.text()
     region.box.high["z"].setValue(24)

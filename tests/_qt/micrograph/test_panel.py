@@ -141,7 +141,11 @@ def test_crop_by_a_rectangle(
     assert images.views["z"][0].values.shape == (70, 70)
     whole = images_after(panel, qtbot, panel.controls.uncrop_button.click)
     assert whole.views["z"][0].values.shape == (96, 128)
-    assert CROP not in viewer.layers
+    # The layer is kept: napari may crash when an image follows a removed one.
+    layer = viewer.layers[CROP]
+    assert (len(layer.data), layer.visible) == (0, False)
+    panel.controls.crop_button.click()
+    assert layer.visible
 
 
 def test_three_views(panel: MicrographPanel, qtbot: QtBot) -> None:

@@ -265,16 +265,19 @@ def test_planes_have_the_colours_of_the_phases(viewer: Any) -> None:
 
 
 def test_the_preview_is_alone_until_it_goes(viewer: Any) -> None:
+    """A layer of the user that has its name is left alone."""
     viewer.add_image(np.eye(50), name="micrograph")
-    layers.add_or_update_preview(viewer, toy_volume())
-    assert visible(viewer) == {"Preview"}
+    viewer.add_image(np.eye(50), name="Preview", visible=False)
+    preview = layers.add_or_update_preview(viewer, toy_volume())
+    assert visible(viewer) == {preview.name}
     assert viewer.dims.ndisplay == 3
     viewer.layers["micrograph"].visible = True
     layer = layers.add_or_update_preview(viewer, toy_volume(seed=1))
-    assert visible(viewer) == {"Preview", "micrograph"}
+    assert layer is preview
+    assert visible(viewer) == {preview.name, "micrograph"}
     np.testing.assert_array_equal(layer.data, toy_volume(seed=1).values)
     viewer.layers["micrograph"].visible = False
-    viewer.layers.remove("Preview")
+    viewer.layers.remove(preview)
     assert visible(viewer) == {"micrograph"}
     assert viewer.dims.ndisplay == 2
 
