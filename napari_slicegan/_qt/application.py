@@ -126,7 +126,7 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
         size, seed = start.generate
         _generate_when_trained(widget, GenerationRequest(size, seed=seed))
     if start.train:
-        _train_when_ready(widget)
+        widget.train_when_ready()
 
 
 def _check_files(start: WindowStart) -> None:
@@ -139,23 +139,6 @@ def _check_files(start: WindowStart) -> None:
         load_any_generator(start.run)
     if start.volume is not None:
         Volume.open(start.volume)
-
-
-def _train_when_ready(widget: SliceGANWidget) -> None:
-    """Start training once; images loaded later start nothing."""
-
-    def begin(images: object, settings: object) -> None:
-        if images is not None:
-            widget.micrograph.images_changed.disconnect(begin)
-            widget.show_panel("Train")
-            widget.train.start()
-
-    if widget.train.data.can_train:
-        # A folder of images, or points.
-        widget.show_panel("Train")
-        widget.train.start()
-    else:
-        widget.micrograph.images_changed.connect(begin)
 
 
 def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -> None:

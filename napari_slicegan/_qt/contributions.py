@@ -180,19 +180,16 @@ generated_spheres = partial(generated, "spheres")
 
 
 def train() -> None:
-    """Start training on the images of the Micrograph panel, once they are ready."""
+    """Start training, once the images of the Micrograph panel are ready."""
     widget = _open_widget()
-    if widget.micrograph.slots.is_empty() and not widget.train.state.is_active:
+    if widget.train.state.is_active:
+        widget.show_panel("Train")
+        _notify("Training is already running.")
+    elif widget.micrograph.slots.is_empty() and not widget.train.data.can_train:
         widget.show_panel("Micrograph")
         _notify("Expected a micrograph to train on, got none; open one first.")
-        return
-    widget.show_panel("Train")
-    if widget.train.state.is_active:
-        _notify("Training is already running.")
-    elif widget.micrograph.images() is not None:
-        widget.train.start()
     else:
-        _start_when_ready(widget)
+        widget.train_when_ready()
 
 
 def stop() -> None:
@@ -232,19 +229,6 @@ def explore() -> None:
     source = widget.explore.source
     if source.value() is None and not source.is_loading:
         source.open_sample()
-
-
-def _start_when_ready(widget: SliceGANWidget) -> None:
-    """Start training once the images are ready; show their panel if they fail."""
-
-    def begin(images: object, settings: object) -> None:
-        widget.micrograph.images_changed.disconnect(begin)
-        if images is None:
-            widget.show_panel("Micrograph")
-        else:
-            widget.train.start()
-
-    widget.micrograph.images_changed.connect(begin)
 
 
 def _open_widget() -> SliceGANWidget:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -35,29 +33,22 @@ from napari_slicegan.volumes.volume import Volume
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_slicegan.config import RunConfig
+    from napari_slicegan.config import MicrographSettings, RunConfig
+    from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.systems.point_task import Scatter
     from napari_slicegan.training.clock import FinishReason
     from napari_slicegan.training.trainer import Trainer
 
-PANELS: Mapping[str, Callable[[Viewer], QWidget]] = MappingProxyType(
-    {
-        "Micrograph": MicrographPanel,
-        "Train": lambda viewer: TrainPanel(),
-        "Volume": VolumePanel,
-        "Explore": ExplorePanel,
-        "Measure": MeasurePanel,
-    }
-)
-"""Tabs from left to right: title -> constructor of the panel."""
-
+TABS = ("Micrograph", "Train", "Volume", "Explore", "Measure")
+"""Titles, from left to right."""
 WIDTH = 400
 BINDING_FAULT = (
     "PySide6 6.12 crashes on this Python after about 25,000 signals (15 minutes of "
     "training); run: pip install 'PySide6!=6.12.*'"
 )
-PAUSE_KEY, GENERATE_KEY = "Control-Alt-P", "Control-Alt-G"
+# Ctrl+Alt+P is napari's own.
+PAUSE_KEY, GENERATE_KEY = "Control-Alt-Shift-P", "Control-Alt-G"
 
 
 class SliceGANWidget(QWidget):
@@ -79,6 +70,7 @@ class SliceGANWidget(QWidget):
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
         self._is_closed = self._is_closing_window = False
+        self._waits_for_images = False
         self._window: QMainWindow | None = None
         self._other = open_widget(napari_viewer)
         self._guard = FaultGuard(self)
@@ -86,7 +78,6 @@ class SliceGANWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setObjectName("slicegan_tabs")
         self.message = MessageLine("slicegan_message")
-        self.panels: dict[str, QWidget] = {}
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -94,11 +85,20 @@ class SliceGANWidget(QWidget):
         layout.addWidget(self.tabs)
         self.setMinimumWidth(WIDTH)
         if self._other is not None:
-            self._refer_to_other()
+            # One widget per viewer, since it trains one run at a time.
+            self.tabs.hide()
+            self.message.show_text(
+                "SliceGAN is already open in this viewer; close this dock."
+            )
             return
-        for title, make in PANELS.items():
-            self.panels[title] = make(napari_viewer)
-            self.tabs.addTab(_scrolling(self.panels[title]), title)
+        self.micrograph = MicrographPanel(napari_viewer)
+        self.train = TrainPanel()
+        self.volume = VolumePanel(napari_viewer)
+        self.explore = ExplorePanel(napari_viewer)
+        self.measure = MeasurePanel(napari_viewer)
+        panels = self.micrograph, self.train, self.volume, self.explore, self.measure
+        for title, panel in zip(TABS, panels, strict=True):
+            self.tabs.addTab(_scrolling(panel), title)
         self._use_preferences()
         fault = binding_fault()
         if fault is not None:
@@ -110,34 +110,17 @@ class SliceGANWidget(QWidget):
             app.aboutToQuit.connect(self.shut_down)
         _OPEN[id(layers.unwrapped(napari_viewer))] = self
 
-    @property
-    def micrograph(self) -> MicrographPanel:
-        """The first tab."""
-        return self.panels["Micrograph"]  # type: ignore[return-value]
-
-    @property
-    def train(self) -> TrainPanel:
-        """The second tab."""
-        return self.panels["Train"]  # type: ignore[return-value]
-
-    @property
-    def volume(self) -> VolumePanel:
-        """The third tab."""
-        return self.panels["Volume"]  # type: ignore[return-value]
-
-    @property
-    def explore(self) -> ExplorePanel:
-        """The fourth tab."""
-        return self.panels["Explore"]  # type: ignore[return-value]
-
-    @property
-    def measure(self) -> MeasurePanel:
-        """The fifth tab."""
-        return self.panels["Measure"]  # type: ignore[return-value]
-
     def show_panel(self, title: str) -> None:
         """Select a tab."""
-        self.tabs.setCurrentIndex(list(PANELS).index(title))
+        self.tabs.setCurrentIndex(TABS.index(title))
+
+    def train_when_ready(self) -> None:
+        """Start training once its images are prepared; show their tab if they fail."""
+        self.show_panel("Train")
+        if self.train.data.can_train:
+            self.train.start()
+        else:
+            self._waits_for_images = True
 
     def shut_down(self) -> None:
         """Stop and save what is running, and release the viewer."""
@@ -200,7 +183,8 @@ class SliceGANWidget(QWidget):
             self.message.show_warning(fault)
 
     def _connect(self) -> None:
-        self.micrograph.images_changed.connect(self.train.set_images)
+        self.micrograph.images_changed.connect(self._take_images)
+        self.micrograph.failed.connect(self._images_failed)
         self.train.settings.value_changed.connect(self._set_patch_size)
         self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)
@@ -208,6 +192,19 @@ class SliceGANWidget(QWidget):
         self.train.run_started.connect(self._offer_to_explore)
         self.volume.product_changed.connect(self._rename_volume_tab)
         self._bind_keys(bound=True)
+
+    def _take_images(
+        self, images: TrainingImages | None, settings: MicrographSettings
+    ) -> None:
+        self.train.set_images(images, settings)
+        if self._waits_for_images and images is not None:
+            self._waits_for_images = False
+            self.train.start()
+
+    def _images_failed(self) -> None:
+        if self._waits_for_images:
+            self._waits_for_images = False
+            self.show_panel("Micrograph")
 
     def _set_patch_size(self, config: RunConfig) -> None:
         self.micrograph.set_patch_size(config.architecture.patch_size)
@@ -221,7 +218,7 @@ class SliceGANWidget(QWidget):
 
     def _rename_volume_tab(self, product: str) -> None:
         """Name the tab after the product of its generator."""
-        self.tabs.setTabText(list(PANELS).index("Volume"), product)
+        self.tabs.setTabText(TABS.index("Volume"), product)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
         """Load the finished run into the Volume panel, if it saved a generator."""
@@ -248,13 +245,6 @@ class SliceGANWidget(QWidget):
     def _generate(self, viewer: Viewer) -> None:
         """SliceGAN: generate a volume."""
         self.volume.generate()
-
-    def _refer_to_other(self) -> None:
-        """Show a message: one widget per viewer, since it trains one run at a time."""
-        self.tabs.hide()
-        self.message.show_text(
-            "SliceGAN is already open in this viewer; close this dock."
-        )
 
 
 def binding_fault() -> str | None:

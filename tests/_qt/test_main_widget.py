@@ -22,7 +22,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.main_widget import PANELS, SliceGANWidget, open_widget
+from napari_slicegan._qt.main_widget import (
+    GENERATE_KEY,
+    PAUSE_KEY,
+    TABS,
+    SliceGANWidget,
+    open_widget,
+)
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
@@ -44,14 +50,26 @@ def test_a_second_dock_points_to_the_first(widget: SliceGANWidget, viewer: Any) 
     second = SliceGANWidget(viewer)
     viewer.window.add_dock_widget(second, name="SliceGAN (2)")
     assert "already open in this viewer" in second.message.text()
-    assert second.panels == {}
+    assert second.tabs.count() == 0
     assert open_widget(viewer) is widget
     # Closing it takes nothing from the first.
     viewer.window.remove_dock_widget(second)
     second.deleteLater()
     assert open_widget(viewer) is widget
     titles = [widget.tabs.tabText(i) for i in range(widget.tabs.count())]
-    assert titles == list(PANELS)
+    assert titles == list(TABS)
+
+
+def test_the_keys_are_not_those_of_napari(widget: SliceGANWidget) -> None:
+    """A menu would take them before the viewer hears of them."""
+    from app_model.types import KeyBinding
+    from napari._app_model import get_app_model
+
+    taken = {str(each.keybinding) for each in get_app_model().keybindings}
+    assert "Ctrl+Alt+P" in taken
+    for key in (PAUSE_KEY, GENERATE_KEY):
+        own = KeyBinding.from_str(key.replace("Control", "Ctrl").replace("-", "+"))
+        assert str(own) not in taken
 
 
 def test_the_wheel_changes_no_input_without_the_focus(widget: SliceGANWidget) -> None:

@@ -36,7 +36,11 @@ class TrainControls(QWidget):
         super().__init__()
         # children
         self.start = button("start", "Start", "Train on the images of the first tab.")
-        self.pause = button("pause", "Pause", "Pause after this step and save.")
+        self.pause = button(
+            "pause",
+            "Pause",
+            "Pause after this step and save; Ctrl+Alt+Shift+P in the viewer.",
+        )
         self.stop = button("stop", "Stop", "End after this step and save the run.")
         self.continue_run = button(
             "continue",

@@ -120,7 +120,9 @@ class VolumePanel(DropTarget, QWidget):
         self.form = GenerationForm()
         self.samples = SampleForm()
         self.generate_button = button(
-            "generate", "Generate", "Generate and show as a layer."
+            "generate",
+            "Generate",
+            "Generate and show as a layer; Ctrl+Alt+G in the viewer.",
         )
         self.task = TaskRow()
         self.save_button = button("save_volume", "Save...", "Save the last result.")
