@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from numpy.typing import NDArray
 
     from napari_slicegan._qt.main_widget import SliceGANWidget
 
 PLUGIN, WIDGET = "napari-slicegan", "SliceGAN"
 LayerData = tuple[Any, dict[str, Any], str]
-VoxelValues = tuple[Any, str]
 NO_LAYER = [(None,)]
 HOW_TO_SAVE = (
     "Select a 3-D layer, choose File > Save Selected Layers... and a name that ends "
@@ -55,10 +53,10 @@ def open_run(path: str | Sequence[str]) -> list[tuple[None]]:
     return NO_LAYER
 
 
-def write_image(
-    path: str = "", data: Any = None, meta: dict[str, Any] | None = None
+def _write(
+    kind: str, path: str = "", data: Any = None, meta: dict[str, Any] | None = None
 ) -> list[str]:
-    """Write a 3-D Image layer as VTK ImageData.
+    """Write a 3-D layer as VTK ImageData.
 
     Without a path, as from the command palette, shows how to save.
 
@@ -67,34 +65,20 @@ def write_image(
     RuntimeError
         If the layer has no cubic voxels. napari would not show a ValueError.
     """
-    if not path:
-        _notify(HOW_TO_SAVE)
-        return []
-    return _write(path, data, meta or {}, _image_volume)
-
-
-def write_labels(
-    path: str = "", data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write a 3-D Labels layer as VTK ImageData; as `write_image`."""
-    if not path:
-        _notify(HOW_TO_SAVE)
-        return []
-    return _write(path, data, meta or {}, _label_volume)
-
-
-def _write(
-    path: str,
-    data: Any,
-    meta: dict[str, Any],
-    make: Callable[[NDArray[Any], dict[str, Any]], VoxelValues],
-) -> list[str]:
     import numpy as np
 
+    from napari_slicegan._qt.viewer.layer_inputs import edges_nm
     from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
+    from napari_slicegan.data.pixel_sizes import common_edge_nm
+    from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
     from napari_slicegan.runtime.atomic_files import replacing
+    from napari_slicegan.volumes.volume import Volume
     from napari_slicegan.volumes.vtk_image import write_vtk_planes
 
+    meta = meta or {}
+    if not path:
+        _notify(HOW_TO_SAVE)
+        return []
     if WHOLE_VOLUME in meta.get("metadata", {}):
         raise RuntimeError(
             "Expected a volume of fixed size, got an endless one; generate one in a "
@@ -102,51 +86,29 @@ def _write(
         )
     # A name typed in napari's dialog has no suffix.
     file = Path(path) if Path(path).suffix else Path(f"{path}.vti")
+    values = np.asarray(data[0] if meta.get("multiscale") else data)
+    scale = meta.get("scale", (1, 1, 1))
+    known = edges_nm(scale, meta.get("units") or ("pixel",) * len(scale))
     try:
-        values, name = make(
-            np.asarray(data[0] if meta.get("multiscale") else data), meta
-        )
-        edge = _edge_nm(meta, file.name)
-        with replacing(file) as partial_file:
-            write_vtk_planes(
-                partial_file, values, values.shape, values.dtype, edge, name
-            )
+        edge_nm = common_edge_nm(known or tuple(scale[::-1]), file.name)
+        if kind == "image":
+            volume = Volume.from_array(values[..., :3] if meta.get("rgb") else values)
+            name: str = volume.kind
+        elif distinct_values(values, MAX_PHASES) is not None:
+            volume, name = Volume(values, "phases"), "phases"
+        else:
+            # Too many to be phases: objects.
+            volume, name = Volume(values, "grayscale"), "labels"
+        values, edge = volume.values, edge_nm if known else None
+        with replacing(file) as part:
+            write_vtk_planes(part, values, values.shape, values.dtype, edge, name)
     except ValueError as error:
         raise RuntimeError(str(error)) from error
     return [str(file)]
 
 
-def _image_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
-    """Return the values and the name of the array in ParaView."""
-    from napari_slicegan.volumes.volume import Volume
-
-    volume = Volume.from_array(values[..., :3] if meta.get("rgb") else values)
-    return volume.values, volume.kind
-
-
-def _label_volume(values: NDArray[Any], meta: dict[str, Any]) -> VoxelValues:
-    """Up to MAX_PHASES labels are phases, more are objects."""
-    from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
-    from napari_slicegan.volumes.volume import Volume
-
-    few = distinct_values(values, MAX_PHASES) is not None
-    volume = Volume(values, "phases" if few else "grayscale")
-    return volume.values, "phases" if few else "labels"
-
-
-def _edge_nm(meta: dict[str, Any], name: str) -> float | None:
-    """Voxel edge; None without a unit of length; ValueError if not cubic."""
-    from napari_slicegan.data.pixel_sizes import NM_PER_UNIT, common_edge_nm
-
-    edges = [float(edge) for edge in meta.get("scale", (1, 1, 1))]
-    units = [str(unit) for unit in meta.get("units") or ("pixel",) * len(edges)]
-    factors = [NM_PER_UNIT.get(unit) for unit in units]
-    known = [factor for factor in factors if factor is not None]
-    scaled = (
-        [e * f for e, f in zip(edges, known, strict=True)] if all(factors) else edges
-    )
-    edge = common_edge_nm(tuple(reversed(scaled)), name)
-    return edge if known else None
+write_image = partial(_write, "image")
+write_labels = partial(_write, "labels")
 
 
 def sample(name: str) -> list[LayerData]:
@@ -236,6 +198,7 @@ def _open_widget() -> SliceGANWidget:
     from qtpy.QtWidgets import QDockWidget
 
     from napari_slicegan._qt.main_widget import open_widget
+    from napari_slicegan._qt.widgets.basics import parent_of
 
     viewer = _viewer()
     widget = open_widget(viewer)
@@ -246,9 +209,7 @@ def _open_widget() -> SliceGANWidget:
         raise RuntimeError(
             "napari did not create the widget that is listed in napari.yaml."
         )
-    dock = widget.parentWidget()
-    while dock is not None and not isinstance(dock, QDockWidget):
-        dock = dock.parentWidget()
+    dock = parent_of(widget, QDockWidget)
     if dock is not None:
         dock.show()
         dock.raise_()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import qtpy
@@ -26,7 +26,12 @@ from napari_slicegan._qt.preferences import read_preferences
 from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.panel import VolumePanel
-from napari_slicegan._qt.widgets.basics import FaultGuard, MessageLine, guard_wheel
+from napari_slicegan._qt.widgets.basics import (
+    FaultGuard,
+    MessageLine,
+    guard_wheel,
+    parent_of,
+)
 from napari_slicegan.config import AXES
 from napari_slicegan.volumes.volume import Volume
 
@@ -166,9 +171,7 @@ class SliceGANWidget(QWidget):
         return False
 
     def _watch_window(self) -> None:
-        parent: Any = self.parentWidget()
-        while parent is not None and not isinstance(parent, QMainWindow):
-            parent = parent.parentWidget()
+        parent = parent_of(self, QMainWindow)
         if parent is not None and parent is not self._window:
             self._window = parent
             parent.installEventFilter(self)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.action_forms import (
@@ -22,9 +22,9 @@ from napari_slicegan._qt.explore.exploration import Exploration, History
 from napari_slicegan._qt.explore.forms import ExplorationForm
 from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
 from napari_slicegan._qt.viewer import layer_inputs, layers
-from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, Section
+from napari_slicegan._qt.widgets.basics import DropTarget, Section
 from napari_slicegan._qt.widgets.generator_source import ExploreSource
-from napari_slicegan._qt.widgets.progress import TaskRow
+from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.generation.regions import Box, region_from_state
 
 if TYPE_CHECKING:
@@ -46,18 +46,16 @@ SWEEPS = (
 )
 
 
-class ExplorePanel(DropTarget, QWidget):
+class ExplorePanel(DropTarget, TaskPanel):
     """Finds directions in a generator and moves samples along them."""
 
     explored = Signal(object, bool)
     """The displayed Volume, and whether it is the whole one."""
     measured = Signal(object)
     """Properties of a whole volume: key of ``PROPERTIES`` -> value."""
-    failed = Signal(str)
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
-        self.setObjectName("explore_panel")
+        super().__init__("explore")
         self.setAcceptDrops(True)
         self._viewer = viewer
         self.trained: TrainedGenerator | None = None
@@ -70,8 +68,6 @@ class ExplorePanel(DropTarget, QWidget):
         self._is_showing = False
         # children
         self.source = ExploreSource()
-        self.message = MessageLine("explore_message")
-        self.task = TaskRow()
         self.directions = DirectionsBox()
         self.fit_form, self.form = FitForm(), ExplorationForm()
         self.sweep_form, self.grade_form = SweepForm(), GradeForm()
@@ -98,13 +94,12 @@ class ExplorePanel(DropTarget, QWidget):
         # signals
         self._connect_inputs()
         self.source.changed.connect(self._generator_changed)
-        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
         # A generator loaded during other work is used once that has ended.
         self.task.state_changed.connect(self._generator_changed)
         self.live.made.connect(self._show_volume)
         self.live.measured.connect(self._show_measurements)
-        for signal in (self.source.failed, self.task.failed, self.live.failed):
-            signal.connect(self._fail)
+        for signal in (self.source.failed, self.live.failed):
+            signal.connect(self.fail)
         self._show_state()
 
     def _connect_inputs(self) -> None:
@@ -178,7 +173,7 @@ class ExplorePanel(DropTarget, QWidget):
         try:
             sample = self.value()
         except ValueError as error:
-            self._fail(str(error))
+            self.fail(str(error))
             return
         self.message.clear()
         quick = self.directions.is_dragged
@@ -192,7 +187,7 @@ class ExplorePanel(DropTarget, QWidget):
         """Load the generator of a run folder or file in the background."""
         self.message.clear()
         if self.task.is_busy:
-            self._fail("Another task is running; wait for it or cancel it first.")
+            self.fail("Another task is running; wait for it or cancel it first.")
             return
         self.source.load(path)
 
@@ -244,7 +239,7 @@ class ExplorePanel(DropTarget, QWidget):
         try:
             renamed = found.directions.renamed(found.rows[number].name, name)
         except ValueError as error:
-            self._fail(str(error))
+            self.fail(str(error))
         else:
             rows = [*found.rows]
             rows[number] = replace(rows[number], name=name)
@@ -322,9 +317,7 @@ class ExplorePanel(DropTarget, QWidget):
     def draw_box(self) -> None:
         """Let the user draw the edited box in the viewer."""
         if self._volume is None:
-            self._fail(
-                "Expected a volume to draw in, got none; open a generator first."
-            )
+            self.fail("Expected a volume to draw in, got none; open a generator first.")
             return
         box = self.form.region.box
         layer_inputs.draw_box(
@@ -341,7 +334,7 @@ class ExplorePanel(DropTarget, QWidget):
     def _is_ready(self, ready: bool, sentence: str) -> bool:
         self.message.clear()
         if not ready:
-            self._fail(sentence)
+            self.fail(sentence)
         return ready
 
     def _show_volume(self, volume: Volume, whole: bool) -> None:
@@ -363,10 +356,6 @@ class ExplorePanel(DropTarget, QWidget):
         self.grade_form.show_graded(graded)
         layers.add_volume(self._viewer, graded.volume, "Graded volume")
 
-    def _fail(self, sentence: str) -> None:
-        self.message.show_error(sentence)
-        self.failed.emit(sentence)
-
     def _show_state(self) -> None:
         """Enable the buttons that apply."""
         idle, box, history = not self.task.is_busy, self.directions, self._history
@@ -386,14 +375,11 @@ class ExplorePanel(DropTarget, QWidget):
             self.load(path)
 
     def _browse_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the directions", "", DIRECTIONS
-        )
-        if path:
-            self.save(Path(path).with_suffix(".safetensors"))
+        path = self.ask_file("Save the directions", DIRECTIONS)
+        if path is not None:
+            self.save(path.with_suffix(".safetensors"))
 
     def _browse_save_sweep(self) -> None:
-        path, chosen = QFileDialog.getSaveFileName(self, "Save the sweep", "", SWEEPS)
-        if path:
-            # The chosen format sets a missing suffix.
-            self.save_sweep(path if Path(path).suffix else path + chosen[-5:-1])
+        path = self.ask_file("Save the sweep", SWEEPS)
+        if path is not None:
+            self.save_sweep(path)

@@ -9,9 +9,7 @@ import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QTableWidget,
@@ -25,8 +23,8 @@ from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
 from napari_slicegan._qt.viewer.layers import unwrapped
-from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
-from napari_slicegan._qt.widgets.progress import TaskRow
+from napari_slicegan._qt.widgets.basics import button, choice_box, row
+from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.volumes.volume import Volume
@@ -178,13 +176,12 @@ class MeasureTable(QWidget):
         self.plot.clear_points()
         if not 0 <= number < len(self._curves):
             return
-        row = self._curves[number]
-        if isinstance(row.real, tuple):
-            self.plot.add_band(row.real, row.noise_floor or 0.0, MEASURED)
-            self.plot.add_points(range(len(row.real)), row.real, MARKER, dots=False)
-        if isinstance(row.generated, tuple):
-            curve = row.generated
-            self.plot.add_points(range(len(curve)), curve, TARGET, dots=False)
+        real, generated = self._curves[number].real, self._curves[number].generated
+        if isinstance(real, tuple):
+            self.plot.add_band(real, self._curves[number].noise_floor or 0.0, MEASURED)
+            self.plot.add_points(range(len(real)), real, MARKER, dots=False)
+        if isinstance(generated, tuple):
+            self.plot.add_points(range(len(generated)), generated, TARGET, dots=False)
 
 
 def _name(row: Row) -> str:
@@ -196,16 +193,14 @@ def _name(row: Row) -> str:
 FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"
 
 
-class MeasurePanel(QWidget):
+class MeasurePanel(TaskPanel):
     """Chooses two layers, compares them, shows and exports the verdicts."""
 
     measured = Signal(object)
     """The `Proof`."""
-    failed = Signal(str)
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
-        self.setObjectName("measure_panel")
+        super().__init__("measure")
         viewer = unwrapped(viewer)
         self._proof: Proof | None = None
         # Names of the layers of the proof.
@@ -232,27 +227,20 @@ class MeasurePanel(QWidget):
             "Export...",
             "Save as a page with verdicts (HTML) or as numbers (CSV).",
         )
-        self.message = MessageLine("measure_message")
-        self.task = TaskRow()
         self.table = MeasureTable()
         # layout
         form = QFormLayout()
         form.addRow("Real", self.real)
         form.addRow("Generated", self.generated)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.measure_button)
-        buttons.addWidget(self.export_button)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addLayout(buttons)
+        layout.addLayout(row(self.measure_button, self.export_button))
         for part in (self.task, self.message, self.table):
             layout.addWidget(part)
         layout.addStretch(1)
         # signals
         self.measure_button.clicked.connect(lambda checked: self.measure())
         self.export_button.clicked.connect(lambda checked: self._browse_export())
-        self.task.failed.connect(self._fail)
-        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
         self.task.state_changed.connect(self._show_state)
         for choice in (self.real, self.generated):
             choice.currentIndexChanged.connect(self._show_state)
@@ -272,7 +260,7 @@ class MeasurePanel(QWidget):
         self.message.clear()
         real, generated = self.real.value(), self.generated.value()
         if real is None or generated is None or real is generated:
-            self._fail(
+            self.fail(
                 "Expected a layer of the real material and a different 3-D layer to "
                 "measure; open or generate them first."
             )
@@ -290,7 +278,7 @@ class MeasurePanel(QWidget):
         try:
             export(self._proof, *self._measured, path)
         except (ValueError, OSError) as error:
-            self._fail(sentence_of(error))
+            self.fail(sentence_of(error))
             return
         self.message.show_text(f"Saved {path}.")
 
@@ -309,15 +297,10 @@ class MeasurePanel(QWidget):
         self._show_state()
         self.measured.emit(proof)
 
-    def _fail(self, sentence: str) -> None:
-        self.message.show_error(sentence)
-        self.failed.emit(sentence)
-
     def _browse_export(self) -> None:
-        path, chosen = QFileDialog.getSaveFileName(self, "Export", "", FILES)
-        if path:
-            ending = ".csv" if "csv" in chosen else ".html"
-            self.export(Path(path) if Path(path).suffix else Path(path + ending))
+        path = self.ask_file("Export", FILES)
+        if path is not None:
+            self.export(path)
 
     def _show_state(self) -> None:
         real, generated = self.value()

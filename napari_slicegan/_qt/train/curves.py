@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,33 +37,29 @@ FLOOR_ALPHA = 60
 
 
 class Series:
-    """Growing series of points (x, y) with amortised appending."""
+    """Growing series of points (x, y)."""
 
     def __init__(self) -> None:
-        self._points = np.empty((256, 2))
-        self._n = 0
+        self._x, self._y = array("d"), array("d")
 
     def __len__(self) -> int:
-        return self._n
+        return len(self._x)
 
     def append(self, x: float, y: float) -> None:
         """Add a point; non-finite values are skipped."""
-        if not math.isfinite(y):
-            return
-        if self._n == len(self._points):
-            self._points = np.concatenate([self._points, np.empty_like(self._points)])
-        self._points[self._n] = x, y
-        self._n += 1
+        if math.isfinite(y):
+            self._x.append(x)
+            self._y.append(y)
 
     @property
     def x(self) -> NDArray[np.float64]:
         """Positions, [n]."""
-        return self._points[: self._n, 0]
+        return np.array(self._x)
 
     @property
     def y(self) -> NDArray[np.float64]:
         """Values, [n]."""
-        return self._points[: self._n, 1]
+        return np.array(self._y)
 
 
 class RunSeries:
@@ -155,12 +152,14 @@ class Plot:
 
     def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
         pen = pyqtgraph.mkPen(colour, width=1.5)
-        curve: pyqtgraph.PlotDataItem = self.item.plot(pen=pen, antialias=True)
-        if dots:
-            curve.setSymbol("o")
-            curve.setSymbolSize(4)
-            curve.setSymbolBrush(colour)
-            curve.setSymbolPen(None)
+        curve: pyqtgraph.PlotDataItem = self.item.plot(
+            pen=pen,
+            antialias=True,
+            symbol="o" if dots else None,
+            symbolSize=4,
+            symbolBrush=colour,
+            symbolPen=None,
+        )
         curve.setDownsampling(auto=True, method="peak")
         return curve
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.layer_picture import block_of_phases, label_colormap
+from napari_slicegan._qt.viewer.layer_picture import block_of_phases, label_options
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
@@ -257,14 +257,8 @@ class CanvasView:
         return self._add_labels(inside, {1: picture.colours[number]}, name)
 
     def _add_labels(self, values: Any, colours: dict[int, Any], name: str) -> Labels:
-        return self._viewer.add_labels(
-            values,
-            name=name,
-            colormap=label_colormap(colours),
-            opacity=1,
-            rendering="iso_categorical",
-            **self._options,
-        )
+        options = label_options(colours) | self._options
+        return self._viewer.add_labels(values, name=name, **options)
 
 
 def _colour_options(picture: LayerPicture) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from napari_slicegan._qt.viewer.canvas_view import camera_of
 from napari_slicegan._qt.viewer.layer_picture import (
     LABELS,
     WHOLE_VOLUME,
-    label_colormap,
+    label_options,
     phase_colours,
 )
 from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes, unwrapped
@@ -54,12 +54,8 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     data = levels if is_large else levels[0]
     options = {"name": name, "multiscale": is_large, **grid_of(edge, 3)}
     if trained.transform.kind == "phases":
-        layer = viewer.add_labels(
-            data,
-            colormap=label_colormap(phase_colours(trained.labels)),
-            opacity=1,
-            **options,
-        )
+        options |= label_options(phase_colours(trained.labels))
+        layer = viewer.add_labels(data, **options)
     else:
         is_colour = trained.transform.kind == "colour"
         layer = viewer.add_image(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan._qt.viewer.layer_picture import (
     LABELS,
-    label_colormap,
+    label_options,
     phase_colours,
 )
 from napari_slicegan._qt.viewer.layers import grid_of
@@ -45,13 +45,10 @@ def read_pyramid(path: str | Path) -> list[LayerData]:
         **grid_of(own["voxel_size_nm"], 3),
     }
     if own["kind"] == "phases":
-        options |= {
-            "colormap": label_colormap(phase_colours(own["labels"])),
-            "opacity": 1,
-        }
-        return [(levels, options, "labels")]
-    options["rgb"] = own["kind"] == "colour"
-    return [(levels, options, "image")]
+        return [
+            (levels, options | label_options(phase_colours(own["labels"])), "labels")
+        ]
+    return [(levels, options | {"rgb": own["kind"] == "colour"}, "image")]
 
 
 def sample_layer(name: str) -> LayerData:
@@ -78,6 +75,4 @@ def _layer(
     options: dict[str, Any] = {"name": title, **grid_of(edge_nm, values.ndim)}
     if not labels:
         return (values, options, "image")
-    options["colormap"] = label_colormap(phase_colours(labels))
-    options |= {"opacity": 1, "rendering": "iso_categorical"}
-    return (values, options, "labels")
+    return (values, options | label_options(phase_colours(labels)), "labels")

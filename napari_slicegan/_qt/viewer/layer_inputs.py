@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
     return SourceImage(
         values,
         layer.name,
-        edges_nm(layer),
+        edges_nm(layer.scale, layer.units),
         "layer",
         path=Path(path) if path else None,
         is_arranged=True,
@@ -95,14 +95,14 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
     )
 
 
-def edges_nm(layer: Layer) -> tuple[float, ...] | None:
+def edges_nm(scale: Sequence[float], units: Sequence[Any]) -> tuple[float, ...] | None:
     """Edges of a pixel along x, y and z; None if the unit is the pixel itself."""
     edges = []
-    for scale, unit in zip(layer.scale[:-4:-1], layer.units[:-4:-1], strict=True):
+    for edge, unit in zip(scale[:-4:-1], units[:-4:-1], strict=True):
         factor = NM_PER_UNIT.get(str(unit))
         if factor is None:
             break
-        edges.append(abs(float(scale)) * factor)
+        edges.append(abs(float(edge)) * factor)
     return tuple(edges) if len(edges) >= 2 else None
 
 

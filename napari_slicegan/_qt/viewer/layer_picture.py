@@ -255,6 +255,15 @@ def label_colormap(colours: Mapping[int, Any]) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=shown)
 
 
+def label_options(colours: Mapping[int, Any]) -> dict[str, Any]:
+    """Options of a Labels layer that shows opaque phases, in 3-D their surfaces."""
+    return {
+        "colormap": label_colormap(colours),
+        "opacity": 1,
+        "rendering": "iso_categorical",
+    }
+
+
 def block_of_phases(labels: Sequence[int], colours: Sequence[Any]) -> dict[str, Any]:
     """Options of an Image layer that shows labels as an opaque block."""
     from napari.utils import Colormap

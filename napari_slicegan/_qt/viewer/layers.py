@@ -13,6 +13,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     LABELS,
     block_of_phases,
     label_colormap,
+    label_options,
     phase_colours,
 )
 from napari_slicegan.data.pixel_values import has_channels
@@ -49,14 +50,6 @@ def own_layer(viewer: Viewer, what: str) -> Any:
     Found by the purpose as a key of its metadata; None if there is none.
     """
     return next((x for x in viewer.layers if what in x.metadata), None)
-
-
-def add_micrograph(viewer: Viewer, micrograph: Micrograph) -> Layer:
-    """Add an image: phases as labels in their colours, other kinds as they are."""
-    labels = micrograph.labels if micrograph.kind == "phases" else ()
-    grid = grid_of(micrograph.pixel_size_nm, 3 if micrograph.is_volume else 2)
-    name, kind = micrograph.name, micrograph.kind
-    return _add(viewer, micrograph.values, kind, labels, name=name, **grid)
 
 
 def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> Layer:
@@ -101,7 +94,11 @@ def show_segmentation(
         place = _place(each, source, image)
         if key in own:
             # Keep the user's choices, such as hidden.
-            _update_labels(own[key], each, place)
+            layer = own[key]
+            layer.data = each.values
+            layer.colormap = label_colormap(phase_colours(each.labels))
+            for option, value in place.items():
+                setattr(layer, option, value)
             continue
         active = viewer.layers.selection.active
         layer = _add(
@@ -280,21 +277,8 @@ def _add(
 ) -> Image | Labels:
     if kind != "phases":
         return viewer.add_image(values, rgb=kind == "colour", **options)
-    return viewer.add_labels(
-        values,
-        colormap=label_colormap(phase_colours(labels)),
-        opacity=1,
-        rendering="iso_categorical",
-        **options,
-    )
-
-
-def _update_labels(layer: Labels, phases: Micrograph, place: dict[str, Any]) -> None:
-    """Replace the phases of a layer."""
-    layer.data = phases.values
-    layer.colormap = label_colormap(phase_colours(phases.labels))
-    for name, value in place.items():
-        setattr(layer, name, value)
+    options = label_options(phase_colours(labels)) | options
+    return viewer.add_labels(values, **options)
 
 
 def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from napari_slicegan._qt.widgets.basics import (
     MessageLine,
     button,
     choice_box,
+    parent_of,
     row,
     set_row_visible,
 )
@@ -201,9 +202,7 @@ class OrthogonalPanel(QGroupBox):
 
     def _scroll_to_views(self) -> None:
         """Scroll to the views if the panel is in a scroll area."""
-        parent = self.parentWidget()
-        while parent is not None and not isinstance(parent, QScrollArea):
-            parent = parent.parentWidget()
+        parent = parent_of(self, QScrollArea)
         if parent is not None and self._canvas is not None:
             parent.ensureWidgetVisible(self.views)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QVBoxLayout
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layers
@@ -22,9 +22,9 @@ from napari_slicegan._qt.volume.forms import (
     SampleRequest,
 )
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
-from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine, button
+from napari_slicegan._qt.widgets.basics import DropTarget, button
 from napari_slicegan._qt.widgets.generator_source import GeneratorSource
-from napari_slicegan._qt.widgets.progress import TaskRow
+from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.memory import lacks_memory
@@ -97,7 +97,7 @@ def _on_device(trained: Any, what: str) -> Iterator[None]:
         trained.network.to("cpu")
 
 
-class VolumePanel(DropTarget, QWidget):
+class VolumePanel(DropTarget, TaskPanel):
     """Generates volumes of any size, or images, from a trained generator."""
 
     volume_made = Signal(object)
@@ -105,11 +105,9 @@ class VolumePanel(DropTarget, QWidget):
     """Sheet, of a generator of images."""
     product_changed = Signal(str)
     """`VOLUME` or `SAMPLES`: output of the generator."""
-    failed = Signal(str)
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
-        self.setObjectName("volume_panel")
+        super().__init__("volume")
         self.setAcceptDrops(True)
         self._viewer = viewer
         self._made: Volume | Sheet | None = None
@@ -124,9 +122,7 @@ class VolumePanel(DropTarget, QWidget):
             "Generate",
             "Generate and show as a layer; Ctrl+Alt+G in the viewer.",
         )
-        self.task = TaskRow()
         self.save_button = button("save_volume", "Save...", "Save the last result.")
-        self.message = MessageLine("volume_message")
         self.orthogonal = OrthogonalPanel(viewer)
         # layout
         column = QVBoxLayout(self.box)
@@ -143,10 +139,8 @@ class VolumePanel(DropTarget, QWidget):
         layout.addStretch(1)
         # signals
         self.source.changed.connect(self._generator_changed)
-        self.source.failed.connect(self._fail)
+        self.source.failed.connect(self.fail)
         self.generate_button.clicked.connect(lambda checked: self.generate())
-        self.task.failed.connect(self._fail)
-        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
         self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
         self._show_product(VOLUME)
@@ -181,10 +175,10 @@ class VolumePanel(DropTarget, QWidget):
         self.message.clear()
         trained = self.source.value()
         if self.source.is_loading:
-            self._fail("The generator is still being loaded; try again in a moment.")
+            self.fail("The generator is still being loaded; try again in a moment.")
             return
         if trained is None:
-            self._fail("Expected a generator; train one, or open a run first.")
+            self.fail("Expected a generator; train one, or open a run first.")
             return
         self._request = self.value()
         words = "a volume" if self.product == VOLUME else "images"
@@ -201,12 +195,12 @@ class VolumePanel(DropTarget, QWidget):
         """Save the last result; the file extension sets the format."""
         self.message.clear()
         if self._made is None:
-            self._fail("Expected a result to save, got none; generate one first.")
+            self.fail("Expected a result to save, got none; generate one first.")
             return
         try:
             self._made.save(path)
         except (ValueError, OSError) as error:
-            self._fail(sentence_of(error))
+            self.fail(sentence_of(error))
             return
         self.message.show_text(f"Saved {path}")
 
@@ -251,10 +245,6 @@ class VolumePanel(DropTarget, QWidget):
             self.orthogonal.show_slices(layer)
             self.volume_made.emit(made)
 
-    def _fail(self, sentence: str) -> None:
-        self.message.show_error(sentence)
-        self.failed.emit(sentence)
-
     def _show_state(self) -> None:
         ready = self.source.value() is not None and not self.source.is_loading
         self.generate_button.setEnabled(ready and not self.task.is_busy)
@@ -262,7 +252,6 @@ class VolumePanel(DropTarget, QWidget):
 
     def _browse_save(self) -> None:
         files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES
-        path, chosen = QFileDialog.getSaveFileName(self, "Save", filter=files)
-        if path:
-            ending = "" if Path(path).suffix else chosen[-5:-1]
-            self.save(path + ending)
+        path = self.ask_file("Save", files)
+        if path is not None:
+            self.save(path)

@@ -8,7 +8,7 @@ import random
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
     from qtpy.QtWidgets import QLayout
 
+
+AnyWidget = TypeVar("AnyWidget", bound=QWidget)
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +158,14 @@ def guard_wheel(form: QWidget) -> None:
         if isinstance(each, QAbstractSpinBox | QComboBox | QSlider):
             each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             each.installEventFilter(guard)
+
+
+def parent_of(widget: QWidget, kind: type[AnyWidget]) -> AnyWidget | None:
+    """Return the nearest parent of a kind."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, kind):
+        parent = parent.parentWidget()
+    return parent
 
 
 def rgb_image(rgb: NDArray[np.uint8]) -> QImage:

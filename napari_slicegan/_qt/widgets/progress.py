@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from napari.utils import progress
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -17,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import button
+from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 
 WHOLE = 100
@@ -188,3 +190,43 @@ class TaskRow(QWidget):
         self._activity.close()
         self.hide()
         self.state_changed.emit()
+
+
+class TaskPanel(QWidget):
+    """Panel with a message line and one background task.
+
+    Parameters
+    ----------
+    name
+        First part of the object names.
+    """
+
+    failed = Signal(str)
+    """One sentence, which is also shown."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(f"{name}_panel")
+        self.message = MessageLine(f"{name}_message")
+        self.task = TaskRow()
+        self.task.failed.connect(self.fail)
+        self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
+
+    def fail(self, sentence: str) -> None:
+        """Show an error."""
+        self.message.show_error(sentence)
+        self.failed.emit(sentence)
+
+    def ask_file(self, title: str, formats: str) -> Path | None:
+        """Ask for a file to write; the chosen format sets a missing suffix.
+
+        Parameters
+        ----------
+        formats
+            As of Qt's dialogs: ``"Images (*.tif);;Numbers (*.csv)"``.
+        """
+        path, chosen = QFileDialog.getSaveFileName(self, title, "", formats)
+        if not path:
+            return None
+        suffix = chosen.rpartition("*")[2].rstrip(")")
+        return Path(path if Path(path).suffix else path + suffix)
