@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import Axis, RunConfig
     from napari_slicegan.generation.generate import Size
-    from napari_slicegan.runtime.progress import Progress
 
 TITLE = "SliceGAN"
 UNFINISHED = (FinishReason.STOPPED, FinishReason.DIVERGED)
@@ -167,15 +166,10 @@ def _measure_first(widget: SliceGANWidget, measure: Measure) -> None:
     def begin(volume: Volume) -> None:
         widget.volume.volume_made.disconnect(begin)
         message.show_text("Measuring the volume against the material ...")
-        worker = task_worker(_measured, measure, volume)
+        worker = task_worker(lambda progress: measure(volume))
         worker.returned.connect(message.show_text)
         worker.errored.connect(lambda fault: message.show_error(str(fault)))
         widget.closed.connect(worker.abandon)
         worker.start()
 
     widget.volume.volume_made.connect(begin)
-
-
-def _measured(measure: Measure, volume: Volume, progress: Progress) -> str:
-    """Measure in the thread of a worker; reports no progress."""
-    return measure(volume)

@@ -74,23 +74,30 @@ def wait_for_end(workers: Sequence[SteeredWorker]) -> bool:
     texts = dict.fromkeys(worker.closing_text for worker in slow)
     dialog = ClosingDialog("\n\n".join(texts))
     dialog.show()
-    ends = time.monotonic() + LIMIT_S + max(worker.expected_s for worker in slow)
-    while not _are_over(slow) and dialog.isVisible() and time.monotonic() < ends:
-        slow[0].wait(POLL_S)
-        QApplication.processEvents(Flags.AllEvents)
+    limit_s = LIMIT_S + max(worker.expected_s for worker in slow)
+    join(slow, limit_s, dialog)
     dialog.close()
     dialog.deleteLater()
     for worker in slow:
         if not worker.is_over:
             worker.abandon()
-    _deliver_signals()
-    return _are_over(slow)
+    return join(slow, 0)
 
 
-def join(workers: Sequence[SteeredWorker], timeout_s: float) -> bool:
+def join(
+    workers: Sequence[SteeredWorker],
+    timeout_s: float,
+    dialog: QDialog | None = None,
+) -> bool:
     """Wait for threads and deliver their last signals; main thread only.
 
-    Slots receive the results before their widget is deleted; user input stays queued.
+    Slots receive the results before their widget is deleted.
+
+    Parameters
+    ----------
+    dialog
+        Receives the input of the user, which otherwise stays queued, and ends the wait
+        when it is closed.
 
     Returns
     -------
@@ -98,17 +105,13 @@ def join(workers: Sequence[SteeredWorker], timeout_s: float) -> bool:
         Whether all have ended in time.
     """
     ends = time.monotonic() + timeout_s
-    while not _are_over(workers) and time.monotonic() < ends:
-        next(each for each in workers if not each.is_over).wait(POLL_S)
-        _deliver_signals()
-    _deliver_signals()
-    return _are_over(workers)
-
-
-def _are_over(workers: Sequence[SteeredWorker]) -> bool:
-    return all(worker.is_over for worker in workers)
-
-
-def _deliver_signals() -> None:
-    """Deliver queued signals, but no user input."""
+    flags = Flags.ExcludeUserInputEvents if dialog is None else Flags.AllEvents
+    running = [*workers]
+    while running and time.monotonic() < ends:
+        if dialog is not None and not dialog.isVisible():
+            break
+        running[0].wait(POLL_S)
+        QApplication.processEvents(flags)
+        running = [worker for worker in workers if not worker.is_over]
     QApplication.processEvents(Flags.ExcludeUserInputEvents)
+    return all(worker.is_over for worker in workers)

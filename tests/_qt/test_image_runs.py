@@ -16,6 +16,7 @@ from qtpy.QtGui import QStandardItemModel
 from napari_slicegan._qt.application import WindowStart, fill
 from napari_slicegan._qt.jobs import resume_run
 from napari_slicegan._qt.train.data import NO_SET, POINTS
+from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.train.settings import KINDS, TrainSettings
 from napari_slicegan._qt.viewer.layers import PREVIEW
@@ -89,21 +90,21 @@ def test_settings_of_volumes_and_of_images(qtbot: QtBot) -> None:
         assert [group for group, each in sections if each.isHidden()] == [hidden]
 
 
-def test_a_folder_takes_the_place_of_the_micrograph(
-    widget: SliceGANWidget, folder: Path
-) -> None:
-    data = widget.train.data
+def test_a_folder_takes_the_place_of_the_micrograph(qtbot: QtBot, folder: Path) -> None:
+    panel = TrainPanel()
+    qtbot.addWidget(panel)
+    data, start = panel.data, panel.controls.start
     assert data.folder.isHidden()
-    widget.train.set_value(small_image_config())
+    panel.set_value(small_image_config())
     assert not data.folder.isHidden()
     assert data.material.text() == NO_SET
-    assert not widget.train.controls.start.isEnabled()
+    assert not start.isEnabled()
     data.folder.set_value(folder)
     assert data.value() == folder
     assert data.material.text() == "brains: whole images of the folder"
-    assert widget.train.controls.start.isEnabled()
+    assert start.isEnabled()
     data.folder.set_value(None)
-    assert not widget.train.controls.start.isEnabled()
+    assert not start.isEnabled()
 
 
 def test_from_a_folder_to_samples(
@@ -191,31 +192,23 @@ def test_points_need_no_image(
     qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
 
 
-def test_from_images_back_to_volumes(
-    widget: SliceGANWidget, image_run: Path, toy_run: Path, qtbot: QtBot
+def test_from_a_sheet_of_images_back_to_volumes(
+    widget: SliceGANWidget, viewer: Any, image_run: Path, toy_run: Path, qtbot: QtBot
 ) -> None:
     """The third tab follows the generator that is loaded."""
-    titles = []
-    for run in (image_run, toy_run):
-        widget.volume.set_run(run)
-        qtbot.waitUntil(lambda: not widget.volume.source.is_loading, timeout=LONG)
-        assert widget.tabs.tabText(2) == widget.volume.box.title()
-        titles.append(widget.volume.product)
-    assert titles == ["Samples", "Volume"]
-    assert not widget.volume.form.isHidden()
-
-
-def test_a_sheet_instead_of_a_stack(
-    widget: SliceGANWidget, viewer: Any, image_run: Path, qtbot: QtBot
-) -> None:
-    widget.volume.set_run(image_run)
-    qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
-    widget.volume.set_value(SampleRequest(7, 0, as_sheet=True))
-    with qtbot.waitSignal(widget.volume.samples_made, timeout=LONG):
-        widget.volume.generate_button.click()
+    panel = widget.volume
+    panel.set_run(image_run)
+    qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
+    assert widget.tabs.tabText(2) == panel.product == "Samples"
+    panel.set_value(SampleRequest(7, 0, as_sheet=True))
+    with qtbot.waitSignal(panel.samples_made, timeout=LONG):
+        panel.generate_button.click()
     # 3 x 3 places.
     assert viewer.layers["Samples, seed 0"].data.shape == (258, 258)
-    qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
+    panel.set_run(toy_run)
+    qtbot.waitUntil(lambda: panel.product == "Volume", timeout=LONG)
+    assert widget.tabs.tabText(2) == "Volume"
+    assert not panel.form.isHidden()
 
 
 def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:

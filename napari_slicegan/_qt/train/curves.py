@@ -16,6 +16,7 @@ from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
+from napari_slicegan._qt.widgets.small_plot import paint_axes
 
 if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
@@ -224,10 +225,7 @@ class Plot:
         """Colour of axes and title."""
         self._foreground = colour
         self._show_title()
-        for side in ("left", "bottom"):
-            axis = self.item.getAxis(side)
-            axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
-            axis.setTextPen(colour)
+        paint_axes(self.item, colour)
 
     def _show_title(self) -> None:
         measured = self.band is None or self.curves[0].xData is not None
@@ -242,8 +240,8 @@ class Plot:
 class Curves(QWidget):
     """Curves of a run; redrawn by a timer, not at each report."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("curves")
         self.series = RunSeries()
         self.guard = FaultGuard(self)

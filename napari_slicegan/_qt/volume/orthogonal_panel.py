@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
-    from napari_slicegan.runtime.progress import Progress
 
 SLICES, SURFACE, WHOLE = "Slices", "Surface", "Full volume"
 
@@ -128,8 +127,7 @@ class OrthogonalPanel(QGroupBox):
             self.task.run(
                 f"Reading {layer.name}",
                 lambda made: self._take(layer, reading, made),
-                _read_in_worker,
-                reading,
+                lambda progress: read(reading),
             )
 
     def _read_next(self) -> None:
@@ -258,8 +256,3 @@ class OrthogonalPanel(QGroupBox):
         has_phases = self.phase.count() > 0
         is_shown = self.mode.currentText() == SURFACE and has_phases
         set_row_visible(self._form, self.phase, is_shown)
-
-
-def _read_in_worker(reading: Reading, progress: Progress) -> ReadValues:
-    """Read in the thread of a worker; reports no progress."""
-    return read(reading)

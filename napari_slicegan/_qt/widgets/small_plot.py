@@ -19,6 +19,14 @@ BAND_OPACITY = 60
 MEASURED, TARGET, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
 
 
+def paint_axes(item: pyqtgraph.PlotItem, colour: str) -> None:
+    """Set the colour of axes and their labels."""
+    for side in ("left", "bottom"):
+        axis = item.getAxis(side)
+        axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
+        axis.setTextPen(colour)
+
+
 class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     """Curves of a few points, and a vertical marker.
 
@@ -112,8 +120,4 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         if not hasattr(self, "_marker"):
             return
         self.setBackground(self.palette().color(QPalette.ColorRole.Window))
-        colour = FOREGROUND[0 if is_dark(self) else 1]
-        for side in ("left", "bottom"):
-            axis = self.getPlotItem().getAxis(side)
-            axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
-            axis.setTextPen(colour)
+        paint_axes(self.getPlotItem(), FOREGROUND[0 if is_dark(self) else 1])

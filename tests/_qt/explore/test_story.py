@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.qt
 
-SIZE = (48, 48, 48)
+SIZE = (32, 32, 32)
 
 
 def test_from_the_sample_generator_to_a_graded_sandstone(
