@@ -9,10 +9,7 @@ from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.widgets.config_form import (
-    ChoiceEditor,
-    ConfigForm,
-)
+from napari_slicegan._qt.widgets.config_form import ChoiceEditor, ConfigForm
 from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
 
@@ -120,9 +117,10 @@ class TrainSettings(QWidget):
             else:
                 self.device.box.setItemText(index, name)
         self.torch_build.setText(f"Computed by {machine.torch_build}")
-        if not self._knows_torch:
+        config = self._valid()
+        if config is not None and not self._knows_torch:
             self._knows_torch = True
-            self._show(self.value())
+            self._show(config)
 
     def _use_preset(self) -> None:
         """Apply a preset; keep the micrograph, the device and the monitor interval.
@@ -175,9 +173,17 @@ class TrainSettings(QWidget):
         patch = by_latent.get(latent) or min(sizes, key=lambda n: abs(n - wanted))
         return config.changed(patch_size=patch, latent_size=sizes[patch])
 
+    def _valid(self) -> RunConfig | None:
+        """The settings as entered; None while the form reports an invalid one."""
+        try:
+            return self.form.value()
+        except ValueError:
+            return None
+
     def _fit_latent(self) -> None:
         """Set the latent size of the chosen patch size."""
-        config = self.form.value()
-        latent = self._sizes(config).get(self.patch.value())
+        config = self._valid()
+        sizes = {} if config is None else self._sizes(config)
+        latent = sizes.get(self.patch.value())
         if latent is not None:
             self.form.parts["architecture"].set_values({"latent_size": latent})

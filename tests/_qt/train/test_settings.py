@@ -105,3 +105,18 @@ def test_other_networks_bring_patch_sizes_of_their_own(settings: TrainSettings) 
     assert texts(settings, "patch")[:3] == ["16 pixels", "32 pixels", "48 pixels"]
     # 16 * 6 - 32 = 64.
     assert settings.value() == config
+
+
+def test_an_invalid_setting_is_reported_only_in_place(settings: TrainSettings) -> None:
+    """Not by an exception when torch is loaded, or another input is used."""
+    widths = settings.form.parts["architecture"].editors["generator_widths"]
+    before = widths.value()
+    settings.set_machine(MACHINE)
+    widths.set_value((7.5,))
+    widths.value_changed.emit()
+    assert "'Generator widths'" in settings.form.message.text()
+    settings.set_machine(MACHINE)
+    settings.patch.set_value(96)
+    widths.set_value([float(n) for n in before])
+    widths.value_changed.emit()
+    assert settings.form.message.text() == ""
