@@ -45,6 +45,17 @@ class GenerationRequest:
     seed: int = 0
     endless: bool = False
 
+    @property
+    def shape(self) -> str:
+        """Size as text."""
+        return " x ".join(map(str, self.size))
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        kind = "Endless" if self.endless else "Volume"
+        return f"{kind} {self.shape}, seed {self.seed}"
+
 
 class GenerationForm(QWidget):
     """Edits a `GenerationRequest`; voxels and lengths are kept in step."""
@@ -186,6 +197,11 @@ class SampleRequest:
     count: int = 64
     seed: int = 0
     as_sheet: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return f"Samples, seed {self.seed}"
 
 
 class SampleForm(QWidget):

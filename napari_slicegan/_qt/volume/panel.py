@@ -28,7 +28,6 @@ from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.memory import lacks_memory
-from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.runtime.progress import Progress
+    from napari_slicegan.volumes.volume import Volume
 
 FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
 SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
@@ -73,8 +73,7 @@ def generate(
         own = dataclasses.replace(trained, network=network)
         return EndlessVolume(VolumePlan(own, *given))
     plan = VolumePlan(trained, *given, TILE_LATENTS)
-    size = " x ".join(map(str, request.size))
-    with _on_device(trained, f"{size} voxels; lower the size of the volume"):
+    with _on_device(trained, f"{request.shape} voxels; lower the size of the volume"):
         return plan.generate(progress)
 
 
@@ -229,19 +228,15 @@ class VolumePanel(DropTarget, TaskPanel):
     def _show_result(self, made: Any) -> None:
         """Show the result as a layer."""
         request = self._request
-        if isinstance(request, GenerationRequest) and request.endless:
-            size = " x ".join(map(str, request.size))
-            add_endless(self._viewer, made, f"Endless {size}, seed {request.seed}")
-            return
-        self._made = made
-        if isinstance(request, SampleRequest) and isinstance(made, Sheet):
-            name = f"Samples, seed {request.seed}"
-            layers.add_samples(self._viewer, made, name, request.as_sheet)
+        if isinstance(request, SampleRequest):
+            self._made = made
+            layers.add_samples(self._viewer, made, request.name, request.as_sheet)
             self.samples_made.emit(made)
-        elif isinstance(request, GenerationRequest) and isinstance(made, Volume):
-            size = " x ".join(map(str, request.size))
-            name = f"Volume {size}, seed {request.seed}"
-            layer = layers.add_volume(self._viewer, made, name)
+        elif request.endless:
+            add_endless(self._viewer, made, request.name)
+        else:
+            self._made = made
+            layer = layers.add_volume(self._viewer, made, request.name)
             self.orthogonal.show_slices(layer)
             self.volume_made.emit(made)
 

@@ -24,7 +24,7 @@ from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.regions import Box, ramp
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.training.trainer import Trainer
-from tests._qt.exploring import LONG, TOY_FIT, TOY_SIZE, find, move, open_run, rest
+from tests._qt.exploring import LONG, TOY_FIT, TOY_SIZE, move, open_run, rest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,7 +246,7 @@ def test_a_sweep_is_a_layer_and_files(
 
 
 def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
-    panel: ExplorePanel, qtbot: QtBot, tmp_path: Path
+    panel: ExplorePanel, directions: Found, qtbot: QtBot, tmp_path: Path
 ) -> None:
     panel.sweep()
     assert "Expected directions" in panel.message.text()
@@ -262,8 +262,7 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
     rest(panel, qtbot)
     assert panel.message.text() == "Cancelled."
     assert panel.task.isHidden()
-    find(panel, TOY_FIT, qtbot)
-    assert len(panel.directions.rows) == 3
+    panel.set_found(directions)
     panel.grade_form.set_value(
         GradeRequest("phase fraction", "phase_fraction", "z", 0.001, 0.999, 3)
     )
@@ -275,21 +274,20 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
 
 def test_a_generator_loaded_during_a_task_is_used_after_it(
     panel: ExplorePanel,
+    directions: Found,
     toy_run: Path,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Directions of the earlier generator are not shown for the new one."""
     late = threading.Event()
-    fit = jobs.fit
 
     def slow(*args: Any, progress: Progress) -> Any:
         progress(0.0)
         assert late.wait(60)
-        return fit(args[0], args[1], progress)
+        return directions
 
     monkeypatch.setattr(jobs, "fit", slow)
-    panel.fit_form.set_value(TOY_FIT)
     panel.fit()
     panel.source.load(toy_run)
     qtbot.waitUntil(lambda: not panel.source.is_loading, timeout=LONG)
