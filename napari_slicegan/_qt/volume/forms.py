@@ -110,7 +110,7 @@ class GenerationForm(QWidget):
             )
         self.seed.value_changed.connect(self._changed)
         self.endless.toggled.connect(self._changed)
-        self._changed()
+        self.set_value(GenerationRequest())
 
     def value(self) -> GenerationRequest:
         """The request."""

@@ -26,6 +26,7 @@ def panel(viewer: Any) -> VolumePanel:
 def test_form_round_trip(qtbot: QtBot) -> None:
     form = GenerationForm()
     qtbot.addWidget(form)
+    assert form.value() == GenerationRequest()
     request = GenerationRequest((64, 32, 96), "zx", 17, endless=True)
     form.set_generator(5.0, 8)
     form.set_value(request)
