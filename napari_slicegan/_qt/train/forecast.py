@@ -45,6 +45,9 @@ class Forecast(QWidget):
     def request(self, config: RunConfig, given: Given) -> None:
         """Estimate a run once the settings have been unchanged for a moment."""
         self._requested = (config, given)
+        if self._is_cancelled:
+            # A sentence about earlier settings.
+            self.line.clear()
         self._timer.start()
 
     def cancel(self) -> None:

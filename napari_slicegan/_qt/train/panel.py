@@ -131,6 +131,7 @@ class TrainPanel(QWidget):
         layout.addStretch(1)
         # signals
         self.settings.value_changed.connect(self._settings_changed)
+        self.settings.form.refused.connect(self.forecast.refuse)
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)

@@ -345,6 +345,8 @@ class ConfigForm(QWidget):
 
     value_changed = Signal(object)
     """The new settings; not emitted while an input is invalid."""
+    refused = Signal(str)
+    """One sentence about an invalid input, which is also shown."""
 
     def __init__(
         self,
@@ -417,6 +419,7 @@ class ConfigForm(QWidget):
             config = self.value()
         except ValueError as error:
             self.message.show_error(str(error))
+            self.refused.emit(str(error))
             return
         self.message.clear()
         self.value_changed.emit(config)

@@ -55,6 +55,21 @@ def test_value_is_the_config_with_the_micrograph_settings(panel: TrainPanel) -> 
     assert panel.value() == PRESETS["slicegan-v1"]
 
 
+def test_an_invalid_setting_takes_the_place_of_the_estimate(
+    qtbot: QtBot, panel: TrainPanel
+) -> None:
+    panel.show()
+    widths = panel.settings.form.parts["architecture"].editors["generator_widths"]
+    line = panel.forecast.line
+    former = [float(n) for n in widths.value()]
+    widths.set_value([7.5])
+    widths.value_changed.emit()
+    assert "'Generator widths'" in line.text()
+    widths.set_value(former)
+    widths.value_changed.emit()
+    qtbot.waitUntil(lambda: "free memory" in line.text(), timeout=LONG)
+
+
 def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
     assert panel.data.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
     panel.set_images(None, MicrographSettings())
