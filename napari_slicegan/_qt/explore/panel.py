@@ -60,9 +60,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         self._viewer = viewer
         self.trained: TrainedGenerator | None = None
         self.found: Found | None = None
-        self.is_studied = False
-        """Whether the generator has been inspected and can be explored."""
-        self._titles: Mapping[str, str] = {}
+        self._studied: Studied | None = None
         self._volume: Volume | None = None
         self._sweep: Sweep | None = None
         self._is_showing = False
@@ -177,7 +175,7 @@ class ExplorePanel(DropTarget, TaskPanel):
             return
         self.message.clear()
         quick = self.directions.is_dragged
-        if self.trained is not None and self.is_studied:
+        if self.trained is not None and self._studied is not None:
             self.live.submit(VolumeRequest(self.trained, self.found, sample, quick))
         if not quick:
             self._history.add(sample)
@@ -201,7 +199,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         is_free = not (self.source.is_loading or self.task.is_busy)
         if is_new and is_free:
             self.live.forget()
-            self.trained, self.is_studied, self._sweep = trained, False, None
+            self.trained, self._studied, self._sweep = trained, None, None
             self.set_found(None)
             self.task.run(
                 "Inspecting the generator", self._take_study, jobs.study, trained
@@ -209,8 +207,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         self._show_state()
 
     def _take_study(self, studied: Studied) -> None:
-        self.is_studied = True
-        self._titles = studied.properties
+        self._studied = studied
         self._is_showing = True
         self.form.set_blocks(studied.blocks)
         self.fit_form.set_choices(studied.blocks, studied.properties)
@@ -255,7 +252,7 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def fit(self) -> None:
         """Find directions with the settings of the form, and measure their effects."""
-        if self._is_ready(self.is_studied, NO_GENERATOR):
+        if self._is_ready(self._studied is not None, NO_GENERATOR):
             request = self.fit_form.value()
             self.task.run(
                 "Finding directions", self.set_found, jobs.fit, self.trained, request
@@ -263,9 +260,9 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def load(self, path: str | Path) -> None:
         """Load directions; those of another generator give an error."""
-        if self._is_ready(self.is_studied, NO_GENERATOR):
-            work, trained = jobs.load_found, self.trained
-            self.task.run("Loading directions", self.set_found, work, trained, path)
+        if self._is_ready(self._studied is not None, NO_GENERATOR):
+            given = (self.trained, path)
+            self.task.run("Loading directions", self.set_found, jobs.load_found, *given)
 
     def save(self, path: str | Path) -> None:
         """Save the directions; those with a strength get an example."""
@@ -278,19 +275,15 @@ class ExplorePanel(DropTarget, TaskPanel):
                 self.found = replace(found, directions=directions)
             self.message.show_text(f"Saved {path}")
 
-        work, trained = jobs.save_found, self.trained
-        self.task.run("Saving directions", done, work, trained, found, sample, path)
+        given = (self.trained, found, sample, path)
+        self.task.run("Saving directions", done, jobs.save_found, *given)
 
     def sweep(self) -> None:
         """Add a layer with a slider for the strength of a direction."""
         if self._is_ready(self.found is not None, NO_DIRECTIONS):
-            work, sample, request = (
-                jobs.sweep,
-                self._history.now,
-                self.sweep_form.value(),
-            )
-            given = (self.trained, self.found, sample, request)
-            self.task.run("Sweeping", self._take_sweep, work, *given)
+            request = self.sweep_form.value()
+            given = (self.trained, self.found, self._history.now, request)
+            self.task.run("Sweeping", self._take_sweep, jobs.sweep, *given)
 
     def save_sweep(self, path: str | Path) -> None:
         """Save the last sweep in the format of the suffix."""
@@ -306,13 +299,11 @@ class ExplorePanel(DropTarget, TaskPanel):
     def grade(self) -> None:
         """Generate a volume whose property follows a ramp."""
         if self._is_ready(self.found is not None, NO_DIRECTIONS):
-            work, sample, request = (
-                jobs.grade,
-                self._history.now,
-                self.grade_form.value(),
+            request = self.grade_form.value()
+            given = (self.trained, self.found, self._history.now, request)
+            self.task.run(
+                "Generating a graded volume", self._show_graded, jobs.grade, *given
             )
-            given = (self.trained, self.found, sample, request)
-            self.task.run("Generating a graded volume", self._show_graded, work, *given)
 
     def draw_box(self) -> None:
         """Let the user draw the edited box in the viewer."""
@@ -343,7 +334,8 @@ class ExplorePanel(DropTarget, TaskPanel):
         self.explored.emit(volume, whole)
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
-        lines = [f"{self._titles[key]} {n:.3g}" for key, n in properties.items()]
+        titles = {} if self._studied is None else self._studied.properties
+        lines = [f"{titles[key]} {n:.3g}" for key, n in properties.items()]
         self.directions.show_measurements(lines)
         self.measured.emit(properties)
 
@@ -364,7 +356,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         box.redo_button.setEnabled(history.can_redo)
         box.reset_button.setEnabled(history.now.reset() != history.now)
         for each in (box.load_button, self.fit_form.button):
-            each.setEnabled(self.is_studied and idle)
+            each.setEnabled(self._studied is not None and idle)
         for each in (box.save_button, self.sweep_form.button, self.grade_form.button):
             each.setEnabled(self.found is not None and idle)
         self.sweep_form.save_button.setEnabled(self._sweep is not None and idle)
