@@ -99,7 +99,7 @@ logger = logging.getLogger(__name__)
 REPORT_INTERVAL_S = 0.1
 """Minimum interval of the messages to the window."""
 
-HEARD = ("yielded", "returned", "errored", "aborted", "paused", "resumed")
+PANEL_SIGNALS = ("yielded", "returned", "errored", "aborted", "paused", "resumed")
 """Signals that panels connect to. ``finished`` is not listed: garbage collection and
 napari's list of tasks need it."""
 
@@ -175,7 +175,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
     def abandon(self) -> None:
         """Disconnect all panels; the program does not wait for this worker."""
         self.is_abandoned = True
-        for name in HEARD:
+        for name in PANEL_SIGNALS:
             _disconnect(getattr(self, name))
 
     @property

@@ -331,7 +331,7 @@ class RunView(QWidget):
 def _progress_text(report: StepReport, state: RunState) -> str:
     text = f"{state.value}  {100 * report.progress:.0f} %"
     if state is RunState.RUNNING:
-        return f"{text}, {duration(report.remaining_s)} left"
+        return f"{text}, {clock_time(report.remaining_s)} left"
     return text
 
 
@@ -341,12 +341,12 @@ def _facts(report: StepReport) -> str:
     if 0 < speed < 0.1:
         pace = f"{1 / speed:.2g} s per step"
     return (
-        f"Step {report.step:,}, {duration(report.elapsed_s)} of training, {pace}, "
+        f"Step {report.step:,}, {clock_time(report.elapsed_s)} of training, {pace}, "
         f"{report.memory_bytes / 1e9:.1f} GB of memory"
     )
 
 
-def duration(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
     """Format a duration: 48 s, 3:05 min, 2:10 h."""
     whole = round(seconds)
     if whole < 60:

@@ -20,8 +20,8 @@ from napari_slicegan._qt.train.run_view import (
     RunState,
     RunView,
     SlicePair,
+    clock_time,
     coloured,
-    duration,
     real_crop,
 )
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
@@ -67,7 +67,7 @@ def bars() -> list[str]:
 def test_durations() -> None:
     seconds = (0.4, 59, 59.9, 185, 7800)
     expected = ["0 s", "59 s", "1:00 min", "3:05 min", "2:10 h"]
-    assert [duration(each) for each in seconds] == expected
+    assert [clock_time(each) for each in seconds] == expected
 
 
 def test_hidden_before_the_first_run_then_busy(view: RunView) -> None:
