@@ -129,6 +129,23 @@ class Found:
     sentence: str
 
 
+@dataclass(frozen=True, eq=False)
+class VolumeRequest:
+    """Request for a volume.
+
+    Attributes
+    ----------
+    quick
+        Preview while a slider is dragged: only a corner if the whole volume takes too
+        long; nothing is measured.
+    """
+
+    trained: TrainedGenerator
+    found: Found | None
+    sample: Exploration
+    quick: bool
+
+
 # Fractions of the time of a fit; the rest is spent on sweeps.
 COMPONENTS, GUIDED, EFFECTS = 0.15, 0.3, 0.8
 # Limit of an example, to keep it cheap to reproduce.
@@ -297,29 +314,27 @@ def save_found(
 
 
 def render(
-    trained: TrainedGenerator,
-    found: Found | None,
-    sample: Exploration,
-    size: Size,
-    measure: bool,
-    progress: Callable[[float | Volume], None],
+    request: VolumeRequest, size: Size, progress: Callable[[float | Volume], None]
 ) -> Mapping[str, float]:
     """Generate a volume, or its corner, and measure it.
 
     Parameters
     ----------
+    size
+        Of the volume, or of its corner.
     progress
         Called with the finished fractions, and with the volume before it is measured.
 
     Returns
     -------
     Mapping
-        Properties by key of ``PROPERTIES``; empty unless `measure`.
+        Properties by key of ``PROPERTIES``; empty for a quick preview.
     """
     from napari_slicegan.directions import Gauge, suitable_properties
     from napari_slicegan.generation.generate import VolumePlan
 
-    directions = () if found is None else found.directions
+    trained, sample = request.trained, request.sample
+    directions = () if request.found is None else request.found.directions
     edits = [
         one.edit(strength, sample.first, sample.last, sample.region)
         for one, strength in zip(directions, sample.strengths, strict=False)
@@ -331,7 +346,7 @@ def render(
     volume = plan.generate(progress)
     progress(volume)
     properties: dict[str, float] = {}
-    for name in suitable_properties(trained) if measure else ():
+    for name in () if request.quick else suitable_properties(trained):
         # A newer request cancels the remaining ones.
         progress(1.0)
         properties |= Gauge(trained, [name]).measure(volume.values)

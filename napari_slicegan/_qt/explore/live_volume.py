@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_slicegan._qt.explore.exploration import Exploration, preview_size
-from napari_slicegan._qt.explore.jobs import render
+from napari_slicegan._qt.explore.exploration import preview_size
+from napari_slicegan._qt.explore.jobs import VolumeRequest, render
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker
 
 if TYPE_CHECKING:
-    from napari_slicegan._qt.explore.jobs import Found
-    from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
 
 # Until the first measurement: 64^3 voxels in 0.2 s.
@@ -32,23 +29,6 @@ class LiveWorker(GenerationWorker):
     def _emit(self, value: float | Volume) -> None:
         if not isinstance(value, float):
             self.yielded.emit(value)
-
-
-@dataclass(frozen=True, eq=False)
-class VolumeRequest:
-    """Request for a volume.
-
-    Attributes
-    ----------
-    quick
-        Preview while a slider is dragged: only a corner if the whole volume takes too
-        long; nothing is measured.
-    """
-
-    trained: TrainedGenerator
-    found: Found | None
-    sample: Exploration
-    quick: bool
 
 
 class LiveVolume(QObject):
@@ -107,14 +87,7 @@ class LiveVolume(QObject):
             size = preview_size(size, self._voxels_per_s)
         self._current, self._size = request, size
         # Not one of napari's tasks: closing need not ask the user about it.
-        worker = LiveWorker(
-            render,
-            request.trained,
-            request.found,
-            request.sample,
-            size,
-            not request.quick,
-        )
+        worker = LiveWorker(render, request, size)
         worker.yielded.connect(self._yielded)
         worker.returned.connect(self._returned)
         worker.errored.connect(self._errored)

@@ -20,7 +20,7 @@ from napari_slicegan._qt.explore.action_forms import (
 from napari_slicegan._qt.explore.direction_list import DirectionsBox
 from napari_slicegan._qt.explore.exploration import Exploration, History
 from napari_slicegan._qt.explore.forms import ExplorationForm
-from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
+from napari_slicegan._qt.explore.live_volume import LiveVolume
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.widgets.basics import DropTarget, Section
 from napari_slicegan._qt.widgets.generator_source import ExploreSource
@@ -176,7 +176,9 @@ class ExplorePanel(DropTarget, TaskPanel):
         self.message.clear()
         quick = self.directions.is_dragged
         if self.trained is not None and self._studied is not None:
-            self.live.submit(VolumeRequest(self.trained, self.found, sample, quick))
+            self.live.submit(
+                jobs.VolumeRequest(self.trained, self.found, sample, quick)
+            )
         if not quick:
             self._history.add(sample)
         self._show_state()

@@ -14,7 +14,8 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore.exploration import Exploration
-from napari_slicegan._qt.explore.live_volume import LiveVolume, VolumeRequest
+from napari_slicegan._qt.explore.jobs import VolumeRequest
+from napari_slicegan._qt.explore.live_volume import LiveVolume
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 
