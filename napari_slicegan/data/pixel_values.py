@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from skimage.transform import resize
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
 
 MAX_PHASES = 16
+PhaseColours = dict[int, Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]]
+"""Phase label -> ``"#rrggbb"``, of materials whose images have colours; else empty."""
 # The smallest patch; a last axis shorter than this is taken for channels.
 SMALLEST_EDGE = 8
 PART = 2**17
@@ -23,6 +26,12 @@ PART = 2**17
 def has_channels(values: NDArray[Any]) -> bool:
     """Whether the last axis of ``[(Z,) Y, X(, C)]`` holds colour channels."""
     return values.ndim == 4 or (values.ndim == 3 and values.shape[-1] in (3, 4))
+
+
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue (0 to 255) of ``"#rrggbb"``."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
 
 
 def arrange(

@@ -18,6 +18,7 @@ from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.interpretation import are_same_phases, match_labels
 from napari_slicegan.data.micrograph import ImageFacts, Micrograph
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
+from napari_slicegan.data.pixel_values import PhaseColours  # noqa: TC001 for pydantic
 from napari_slicegan.runtime.atomic_files import replacing
 
 INDEX = "images.json"
@@ -133,6 +134,16 @@ class TrainingImages:
         """Pixel size of the images, None if none of them has one."""
         sizes = (image.pixel_size_nm for image in self)
         return next((size for size in sizes if size is not None), None)
+
+    @property
+    def colours(self) -> PhaseColours:
+        """Colours of the phases, of the first image that has one for a phase."""
+        if self.kind != "phases":
+            return {}
+        found: PhaseColours = {}
+        for image in self:
+            found = {**image.facts.colours, **found}
+        return {label: found[label] for label in self.labels if label in found}
 
     @property
     def name(self) -> str:
@@ -269,7 +280,7 @@ class _Entry(Settings):
     kind: Kind
     pixel_size_nm: float | None
     name: str
-    colours: dict[int, str] = Field(default_factory=dict)
+    colours: PhaseColours = Field(default_factory=dict)
 
 
 ENTRIES = TypeAdapter(list[_Entry])
@@ -305,6 +316,10 @@ def _with_labels(image: Micrograph, wanted: tuple[int, ...], of: str) -> Microgr
         return image
     pairs = ", ".join(f"{a} -> {b}" for a, b in zip(labels, wanted, strict=True))
     values = match_labels(image.values, labels, wanted)
-    return replace(image, values=values).noting(
+    former = image.facts.colours
+    ranks = zip(labels, wanted, strict=True)
+    colours = {new: former[old] for old, new in ranks if old in former}
+    facts = replace(image.facts, colours=colours)
+    return replace(image, values=values, facts=facts).noting(
         f"Labels are matched to those of {of} by rank: {pairs}."
     )

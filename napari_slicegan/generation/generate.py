@@ -223,7 +223,8 @@ def generate(
 def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
     """Volume of generated values; labels include phases that do not occur in it."""
     kind = trained.transform.kind
-    return Volume(values, kind, trained.voxel_size_nm, trained.labels)
+    size = trained.voxel_size_nm
+    return Volume(values, kind, size, trained.labels, trained.colours)
 
 
 def check_truncation(truncation: float) -> None:

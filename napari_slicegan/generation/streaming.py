@@ -56,7 +56,8 @@ def image_facts(plan: VolumePlan, name: str) -> ImageFacts:
     """Kind, type and voxel size of a plan's volume."""
     trained = plan.trained
     dtype = value_type(trained)
-    return ImageFacts(name, trained.transform.kind, dtype, trained.voxel_size_nm)
+    size = trained.voxel_size_nm
+    return ImageFacts(name, trained.transform.kind, dtype, size, trained.colours)
 
 
 def value_type(trained: TrainedGenerator) -> np.dtype[Any]:
@@ -74,7 +75,10 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
             "leave them out or generate the volume in memory."
         )
     trained, transform = plan.trained, plan.trained.transform
+    # As JSON gives them back; only where there are some, as in earlier releases.
+    colours = {str(label): colour for label, colour in trained.colours.items()}
     return {
+        **({"colours": colours} if colours else {}),
         "format": FORMAT,
         "generator": trained.fingerprint(),
         "name": trained.name,
@@ -292,6 +296,7 @@ class StreamedVolume:
             self._own["kind"],
             self._own["voxel_size_nm"],
             tuple(self._own["labels"]),
+            self.plan.trained.colours,
         )
 
 

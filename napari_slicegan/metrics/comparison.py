@@ -163,7 +163,9 @@ def _with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume:
     if not are_same_phases(labels, wanted):
         return volume
     values = match_labels(volume.values, labels, wanted)
-    return Volume(values, volume.kind, volume.voxel_size_nm, wanted)
+    ranks = zip(labels, wanted, strict=True)
+    colours = {n: volume.colours[old] for old, n in ranks if old in volume.colours}
+    return Volume(values, volume.kind, volume.voxel_size_nm, wanted, colours)
 
 
 def _text(value: Value | None) -> str:

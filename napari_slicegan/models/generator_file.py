@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from napari_slicegan.config.migration import refuse_newer
+from napari_slicegan.data.pixel_values import PhaseColours
 from napari_slicegan.data.transforms import (
     OneHotPhases,
     Transform,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = "napari-slicegan generator 1"
+COLOURS = TypeAdapter(PhaseColours)
 # Raised for metadata that are incomplete or do not match the weights.
 UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
 
@@ -44,12 +47,15 @@ class TrainedNetwork:
         In evaluation mode, on the CPU.
     voxel_size_nm
         Edge of a voxel in nanometres, if the micrograph's pixel size was known.
+    colours
+        Colours of the phases, if those of the micrograph have some.
     """
 
     network: GeneratorNetwork
     transform: Transform
     voxel_size_nm: float | None
     name: str = "generator"
+    colours: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -63,6 +69,7 @@ class TrainedNetwork:
             **self._material(),
             "voxel_size_nm": self.voxel_size_nm,
             "name": self.name,
+            "colours": dict(self.colours),
         }
         content = save(self._weights(), {"format": FORMAT, "facts": json.dumps(facts)})
         # safetensors' own save_file ignores the umask: only the user could read it.
@@ -102,11 +109,12 @@ def trained_network(
     transform: Transform,
     voxel_size_nm: float | None,
     name: str,
+    colours: Mapping[int, str] | None = None,
 ) -> TrainedNetwork:
     """`TrainedGenerator` for a network of volumes, else `TrainedNetwork`."""
     if isinstance(network, VolumeGenerator):
-        return TrainedGenerator(network, transform, voxel_size_nm, name)
-    return TrainedNetwork(network, transform, voxel_size_nm, name)
+        return TrainedGenerator(network, transform, voxel_size_nm, name, colours or {})
+    return TrainedNetwork(network, transform, voxel_size_nm, name, colours or {})
 
 
 def load_generator(path: str | Path) -> TrainedGenerator:
@@ -150,13 +158,14 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
         network.load_state_dict(weights)
         transform = transform_from_state(facts["transform"])
         size, name = facts["voxel_size_nm"], str(facts["name"])
+        colours = COLOURS.validate_python(facts.get("colours", {}))
     except UNFIT as error:
         raise ValueError(
             f"{file.name} does not fit this version of napari-slicegan: its metadata "
             "and weights disagree; export the generator again."
         ) from error
     network.eval().requires_grad_(False)
-    return trained_network(network, transform, size, name)
+    return trained_network(network, transform, size, name, colours)
 
 
 def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -9,7 +9,7 @@ import itertools
 import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -45,6 +45,7 @@ from napari_slicegan.report.text import (
     verdict,
 )
 from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,6 +139,8 @@ class Colouring:
     labels: tuple[int, ...]
     low: float = 0.0
     high: float = 255.0
+    known: Mapping[int, str] = field(default_factory=dict)
+    """Colours of the phases where they have some."""
 
     @classmethod
     def of(
@@ -164,7 +167,12 @@ class Colouring:
         return np.stack([shades] * 3, axis=-1) if shades.ndim == 2 else shades
 
     def phase_colours(self) -> list[Any]:
-        """Dark to light: distinguishable in gray and with colour-vision deficiency."""
+        """Those of the material, if it has some for all phases.
+
+        Else dark to light: distinguishable in gray and with colour-vision deficiency.
+        """
+        if self.known.keys() >= set(self.labels):
+            return [self.known[label] for label in self.labels]
         count = len(self.labels)
         if count <= 2:
             return list(TWO_PHASES[:count])
@@ -648,6 +656,8 @@ def draw_planes(
     found = (label for label in phases_of(comparison) if isinstance(label, int))
     labels = tuple(sorted({*volume.labels, *found}))
     colouring = Colouring.of(comparison.kind, labels, pictures)
+    if isinstance(volume, Volume):
+        colouring = replace(colouring, known=volume.colours)
     draw_pictures(part, pictures, colouring, volume.voxel_size_nm)
 
 

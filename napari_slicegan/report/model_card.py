@@ -95,6 +95,7 @@ def write_card(
     The proof is `Proof.to_dict`, or the same from the JSON of a report.
     """
     voxel = origin.voxel_size_nm
+    phases = ", ".join(f"{label} `{name}`" for label, name in origin.colours.items())
     text = TEMPLATES.get_template("model_card.md").render(
         proof=proof,
         origin=origin,
@@ -104,6 +105,7 @@ def write_card(
             ("Makes", "volumes of this material, of any size, periodic on demand"),
             ("Architecture", f"{origin.architecture}, {origin.n_weights:,} weights"),
             ("Voxel", "not known" if voxel is None else length_text(voxel)),
+            *([("Colours of the phases", phases)] if phases else []),
             ("Training", origin.training),
             ("Licence of the data", origin.licences),
             ("SHA-256", f"`{origin.generator_sha256}`"),

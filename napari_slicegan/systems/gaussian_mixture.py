@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,7 @@ class GaussianMixture:
     name = "mixture"
     what = "points"
     pixel_size_nm = None
+    colours: ClassVar[Mapping[int, str]] = MappingProxyType({})
 
     @property
     def values(self) -> NDArray[np.float64]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -92,6 +93,7 @@ class ImageSet:
     name: str = "images"
 
     what: ClassVar[str] = "a set of images"
+    colours: ClassVar[Mapping[int, str]] = MappingProxyType({})
 
     def __post_init__(self) -> None:
         if self.values.ndim not in (3, COLOUR_DIMENSIONS) or not self.values.size:

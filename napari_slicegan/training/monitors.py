@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
-from napari_slicegan.data.pixel_values import display_gray
+from napari_slicegan.data.pixel_values import display_gray, rgb_of
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
 from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.metrics.sliced_wasserstein import RealPatches
@@ -263,7 +263,7 @@ def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
     Returns
     -------
     NDArray[np.uint8]
-        [rows, columns], or [rows, columns, 3] for colour.
+        [rows, columns], or [rows, columns, 3] for colour and coloured phases.
     """
 
     def middle(planes: NDArray[Any]) -> NDArray[Any]:
@@ -287,11 +287,14 @@ def _panel(
 ) -> NDArray[np.uint8]:
     """Shades of a plane [<= edge, <= edge(, 3)], enlarged, in the corner of a square.
 
-    Phases are drawn from black to light gray, other values from the darkest to the
-    brightest. All squares have the same size, with a margin below and at the right.
+    Phases are drawn in their colours or, without, from black to light gray; other
+    values from the darkest to the brightest. All squares have the same size, with a
+    margin below and at the right.
     """
     if images.kind == "phases":
         table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
+        if images.colours.keys() >= set(images.labels):
+            table = np.array([rgb_of(images.colours[n]) for n in images.labels], "u1")
         shades = table[np.searchsorted(images.labels, values)]
     else:
         shades = display_gray(values, *images.extremes)

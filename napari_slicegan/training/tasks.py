@@ -53,6 +53,10 @@ class TrainingData(Protocol):
     def pixel_size_nm(self) -> float | None:
         """Edge of a pixel in nanometres; None where unknown."""
 
+    @property
+    def colours(self) -> Mapping[int, str]:
+        """Colours of the phases where they have some."""
+
     def save(self, folder: Path) -> None:
         """Write the data into a new folder."""
 

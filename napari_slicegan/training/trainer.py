@@ -364,6 +364,7 @@ class Trainer:
             self.gan.matched_transform(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
             self.images.name,
+            self.images.colours,
         )
 
     def preview(self) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_slicegan.data.pixel_values import rgb_of
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.volumes.vtk_image import check_vtk_type, write_vtk_planes
 
@@ -37,7 +38,7 @@ class Planes:
         First to last, [Y, X], of colour [Y, X, 3]; iterated once.
     shape
         [Z, Y, X], of colour [Z, Y, X, 3].
-    dtype, kind, voxel_size_nm, labels
+    dtype, kind, voxel_size_nm, labels, colours
         As of a `Volume`.
     """
 
@@ -47,6 +48,7 @@ class Planes:
     kind: Kind
     voxel_size_nm: float | None
     labels: tuple[int, ...]
+    colours: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -140,12 +142,21 @@ def _write_tiff(path: Path, planes: Planes) -> None:
         "voxel_size_nm": json.dumps(planes.voxel_size_nm),
     }
     colour = planes.kind == "colour"
+    palette = None
+    if planes.colours:
+        facts["colours"] = json.dumps(dict(planes.colours))
+        if planes.dtype == np.uint8:
+            # [3, 256], of 16 bits.
+            palette = np.zeros((3, 256), np.uint16)
+            for label, name in planes.colours.items():
+                palette[:, label] = np.multiply(rgb_of(name), 257)
     metadata: dict[str, Any] = {"axes": "ZYXS" if colour else "ZYX"}
     metadata["MapAnnotation"] = {"Namespace": NAMESPACE, **facts}
     if planes.voxel_size_nm is not None:
         for axis in "XYZ":
             metadata[f"PhysicalSize{axis}"] = planes.voxel_size_nm
             metadata[f"PhysicalSize{axis}Unit"] = "nm"
+    kind = "rgb" if colour else "minisblack"
     tifffile.imwrite(
         path,
         iter(planes),
@@ -153,7 +164,8 @@ def _write_tiff(path: Path, planes: Planes) -> None:
         dtype=planes.dtype.newbyteorder("="),
         ome=True,
         bigtiff=planes.nbytes > CLASSIC_TIFF_BYTES,
-        photometric="rgb" if colour else "minisblack",
+        photometric="palette" if palette is not None else kind,
+        colormap=palette,
         compression="zlib",
         metadata=metadata,
     )

@@ -6,13 +6,14 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.data.pixel_values import rgb_of
 from napari_slicegan.runtime.atomic_files import (
     creating_folder,
     make_folder,
@@ -51,6 +52,7 @@ class ImageFacts:
     kind: Kind
     dtype: np.dtype[Any]
     voxel_size_nm: float | None
+    colours: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -288,7 +290,14 @@ def ome_attributes(tree: BlockTree, image: ImageFacts) -> dict[str, Any]:
             "description": description,
         },
     }
-    return {"version": VERSION, "multiscales": [multiscale]}
+    attributes: dict[str, Any] = {"version": VERSION, "multiscales": [multiscale]}
+    if image.colours:
+        colours = [
+            {"label-value": label, "rgba": [*rgb_of(name), 255]}
+            for label, name in image.colours.items()
+        ]
+        attributes["image-label"] = {"version": VERSION, "colors": colours}
+    return attributes
 
 
 def axes_of(image: ImageFacts) -> list[dict[str, str]]:
@@ -311,7 +320,7 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
     list of dask.array.Array
         [Z, Y, X], of colour [Z, Y, X, 3]; 0 where blocks are missing.
     dict
-        ``kind``, ``labels``, ``voxel_size_nm``, ``complete`` and others.
+        ``kind``, ``labels``, ``colours``, ``voxel_size_nm``, ``complete`` and others.
 
     Raises
     ------
@@ -324,6 +333,8 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
             f"Expected a volume written by 'slicegan generate', got {path}; choose "
             "another folder."
         )
+    colours = own.get("colours", {})
+    own["colours"] = {int(label): str(colour) for label, colour in colours.items()}
     zarr_package()
     array = optional_package("dask.array", "reads volumes tile by tile", "scale")
     levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]

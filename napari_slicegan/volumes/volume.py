@@ -6,7 +6,8 @@ import json
 import math
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree
@@ -45,6 +46,8 @@ class Volume:
     labels
         Sorted label values of the phases, including phases that this volume does not
         contain; found in the values if left out. Empty for the other kinds.
+    colours
+        Colours of the phases, if those of the micrograph have some.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Volume:
     kind: Kind
     voxel_size_nm: float | None = None
     labels: tuple[int, ...] = ()
+    colours: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_shape(self.values, self.kind)
@@ -111,7 +115,8 @@ class Volume:
         shape = tuple(max(1, round(n * factor)) for n in self.values.shape[:3])
         values = nearest(self.values, shape + self.values.shape[3:])
         size = self.voxel_size_nm
-        return Volume(values, self.kind, size and size / factor, self.labels)
+        size = size and size / factor
+        return Volume(values, self.kind, size, self.labels, self.colours)
 
     @classmethod
     def open(cls, path: str | Path) -> Volume:
@@ -168,13 +173,13 @@ class Volume:
             for n, e in zip(self.values.shape[:3], (z, y, x), strict=True)
         )
         values = nearest(self.values, shape + self.values.shape[3:])
-        return Volume(values, self.kind, edge, self.labels)
+        return Volume(values, self.kind, edge, self.labels, self.colours)
 
     def save(self, path: str | Path) -> None:
         """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).
 
-        The TIFF also holds voxel size, kind and labels, and `open` gives the same
-        volume back. The file appears complete or not at all.
+        The TIFF also holds voxel size, kind, labels and colours, and `open` gives the
+        same volume back. The file appears complete or not at all.
 
         Raises
         ------
@@ -188,6 +193,7 @@ class Volume:
             self.kind,
             self.voxel_size_nm,
             self.labels,
+            self.colours,
         )
         write_volume(Path(path), planes)
 
@@ -262,7 +268,10 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
         labels = tuple(json.loads(facts["labels"]))
         # TIFF readers drop axes of length one; the stored shape restores them.
         values = np.asarray(tifffile.imread(path)).reshape(shape)
-        return Volume(values, kind, json.loads(facts["voxel_size_nm"]), labels)
+        voxel_size_nm = json.loads(facts["voxel_size_nm"])
+        stored = json.loads(facts.get("colours", "{}"))
+        colours = {int(label): str(colour) for label, colour in stored.items()}
+        return Volume(values, kind, voxel_size_nm, labels, colours)
     except (OSError, KeyError, ValueError, tifffile.TiffFileError, zlib.error) as error:
         raise ValueError(
             f"{path.name}: expected a complete volume; got a damaged file ({error}). "

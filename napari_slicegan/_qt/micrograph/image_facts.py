@@ -119,7 +119,7 @@ class ImageFacts(QWidget):
         heads = [f"Seen along {axis}" for axis in views] if len(views) > 1 else []
         for column, text in enumerate(["", "Value", *(heads or ["Fraction"])]):
             self._table.addWidget(QLabel(text), 0, column)
-        colours = phase_colours(prepared.images.labels)
+        colours = phase_colours(prepared.images.labels, prepared.images.colours)
         for row, (label, colour) in enumerate(colours.items(), start=1):
             swatch = QLabel()
             pixmap = QPixmap(SWATCH, SWATCH)

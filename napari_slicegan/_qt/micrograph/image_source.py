@@ -9,7 +9,7 @@ import hashlib
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ class PreparedImages:
         Phase fractions by viewing direction; empty unless the images hold phases.
     warnings
         One sentence each.
+    segmented
+        Ids of the images whose phases are not just the values of the source.
     """
 
     images: TrainingImages
@@ -62,6 +64,7 @@ class PreparedImages:
     sources: tuple[SourceImage, ...]
     fractions: Mapping[Axis, Fractions]
     warnings: tuple[str, ...]
+    segmented: frozenset[int] = frozenset()
 
     @property
     def unique(self) -> list[Micrograph]:
@@ -109,9 +112,23 @@ def prepare_images(
     found = [w for image in images for w in image.facts.warnings]
     found += image_warnings(images, patch_size, fractions or None)
     given = tuple(source for of_axis in sources.values() for source in of_axis)
-    return PreparedImages(
-        images, settings, given, fractions, tuple(dict.fromkeys(found))
+    warnings = tuple(dict.fromkeys(found))
+    prepared = PreparedImages(images, settings, given, fractions, warnings)
+    segmented = frozenset(
+        id(image)
+        for image, source in zip(prepared.unique, given, strict=True)
+        if not _are_values_of(source, image)
     )
+    return replace(prepared, segmented=segmented)
+
+
+def _are_values_of(source: SourceImage, image: Micrograph) -> bool:
+    """Whether an image has the values of its source, perhaps of a part of it."""
+    values = source.values
+    if image.facts.crop is not None and np.ndim(values) == image.values.ndim:
+        top, bottom, left, right = image.facts.crop
+        values = values[..., top:bottom, left:right]
+    return np.array_equal(np.asarray(values), image.values)
 
 
 @dataclass(frozen=True, eq=False)

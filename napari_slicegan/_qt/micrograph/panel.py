@@ -385,14 +385,16 @@ class MicrographPanel(DropTarget, QWidget):
         self.images_changed.emit(images, settings)
 
     def _show_phases(self) -> None:
-        """Show segmented phases over the images."""
+        """Show phases over their images, unless those are labels as they are."""
         made = self._prepared
         shown: list[tuple[Micrograph, SourceImage, Layer | None]] = []
-        is_shown = self.controls.preview.isChecked()
-        if made is not None and made.settings.segmentation != "none" and is_shown:
+        is_wanted = self.controls.preview.isChecked()
+        if made is not None and made.images.kind == "phases" and is_wanted:
             shown = [
-                (image, source, layer_inputs.layer_of(self._viewer, source))
+                (image, source, layer)
                 for image, source in zip(made.unique, made.sources, strict=True)
+                for layer in [layer_inputs.layer_of(self._viewer, source)]
+                if not layer_inputs.is_labels(layer) or id(image) in made.segmented
             ]
         layers.show_segmentation(self._viewer, shown)
 

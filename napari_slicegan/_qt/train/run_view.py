@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +197,8 @@ class SlicePair(PicturePair):
             (self.real, real),
             (self.generated, generated[:rows, :columns]),
         ):
-            picture.show_values(coloured(values, images.kind, labels, low, high))
+            shades = coloured(values, images.kind, labels, low, high, images.colours)
+            picture.show_values(shades)
 
 
 def real_crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
@@ -211,11 +212,16 @@ def real_crop(images: TrainingImages, axis: Axis, edge: int) -> NDArray[Any]:
 
 
 def coloured(
-    values: NDArray[Any], kind: Kind, labels: tuple[int, ...], low: float, high: float
+    values: NDArray[Any],
+    kind: Kind,
+    labels: tuple[int, ...],
+    low: float,
+    high: float,
+    known: Mapping[int, str],
 ) -> NDArray[np.uint8]:
     """Micrograph values as RGB, uint8 [rows, columns, 3]."""
     if kind == "phases":
-        colours = phase_colours(labels)
+        colours = phase_colours(labels, known)
         table = np.asarray([colours[label][:3] for label in labels])
         index = np.searchsorted(labels, values)
         return np.asarray(np.rint(255 * table[index]), np.uint8)

@@ -10,12 +10,16 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_slicegan._qt.viewer.canvas_view import camera_of
 from napari_slicegan._qt.viewer.layer_picture import (
-    LABELS,
     WHOLE_VOLUME,
     label_options,
     phase_colours,
 )
-from napari_slicegan._qt.viewer.layers import grid_of, hide_volumes, unwrapped
+from napari_slicegan._qt.viewer.layers import (
+    about_phases,
+    grid_of,
+    hide_volumes,
+    unwrapped,
+)
 from napari_slicegan._qt.worker import GenerationWorker
 
 if TYPE_CHECKING:
@@ -54,14 +58,14 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     data = levels if is_large else levels[0]
     options = {"name": name, "multiscale": is_large, **grid_of(edge, 3)}
     if trained.transform.kind == "phases":
-        options |= label_options(phase_colours(trained.labels))
-        layer = viewer.add_labels(data, **options)
+        colours = phase_colours(trained.labels, trained.colours)
+        layer = viewer.add_labels(data, **options, **label_options(colours))
     else:
         is_colour = trained.transform.kind == "colour"
         layer = viewer.add_image(
             data, rgb=is_colour, contrast_limits=_limits(volume), **options
         )
-    layer.metadata[LABELS] = trained.labels
+    layer.metadata |= about_phases(trained)
     layer.metadata[WHOLE_VOLUME] = DeferredCut(volume)
     layer.editable = False
     _serve(viewer, layer, tiles, is_large)

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_slicegan._qt.viewer.layer_picture import (
+    COLOURS,
     LABELS,
     label_options,
     phase_colours,
@@ -41,13 +42,12 @@ def read_pyramid(path: str | Path) -> list[LayerData]:
     options: dict[str, Any] = {
         "name": path.name.partition(".")[0],
         "multiscale": True,
-        "metadata": {LABELS: tuple(own["labels"])},
+        "metadata": {LABELS: tuple(own["labels"]), COLOURS: own["colours"]},
         **grid_of(own["voxel_size_nm"], 3),
     }
     if own["kind"] == "phases":
-        return [
-            (levels, options | label_options(phase_colours(own["labels"])), "labels")
-        ]
+        colours = phase_colours(own["labels"], own["colours"])
+        return [(levels, options | label_options(colours), "labels")]
     return [(levels, options | {"rgb": own["kind"] == "colour"}, "image")]
 
 

@@ -58,6 +58,13 @@ def is_image(layer: Layer) -> bool:
     return isinstance(layer, Image | Labels)
 
 
+def is_labels(layer: Layer | None) -> bool:
+    """Whether a layer shows phases."""
+    from napari.layers import Labels
+
+    return isinstance(layer, Labels)
+
+
 def is_new_micrograph(layer: Layer) -> bool:
     """Whether a layer is a 2-D image that was opened from a file or the samples."""
     if not is_image(layer):

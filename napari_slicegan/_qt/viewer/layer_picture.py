@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from napari_slicegan.data.pixel_values import (
     distinct_values,
     label_indices,
     parts_of,
+    rgb_of,
 )
 
 if TYPE_CHECKING:
@@ -45,12 +47,28 @@ SAMPLE_EDGE = 64
 BACKGROUND: Colour = (0.16, 0.17, 0.2, 1.0)
 LABELS = "phase labels"
 """Metadata key: all phases of the material, also absent ones."""
+COLOURS = "phase colours"
+"""Metadata key: colours of the phases where they have some."""
 WHOLE_VOLUME = "whole volume"
 """Metadata key of an endless layer: the array that generates voxels when read."""
 
 
-def phase_colours(labels: Sequence[int]) -> dict[int, Colour]:
-    """Colour of each phase, in rising order: the same in layers, panels and reports."""
+def phase_colours(
+    labels: Sequence[int], known: Mapping[int, str] = MappingProxyType({})
+) -> dict[int, Colour]:
+    """Colour of each phase, in rising order: the same in layers, panels and reports.
+
+    Parameters
+    ----------
+    known
+        Colours of the material, ``"#rrggbb"``; used if there is one for each phase.
+    """
+    if known and known.keys() >= set(labels):
+        return {
+            int(label): (red / 255, green / 255, blue / 255, 1.0)
+            for label in sorted(labels)
+            for red, green, blue in [rgb_of(known[label])]
+        }
     from napari.utils.colormaps import ensure_colormap
 
     # Loading matplotlib for its viridis would hold the window for a second.
@@ -337,7 +355,7 @@ def _colours(layer: Layer, labels: Sequence[int] | None) -> NDArray[np.float64]:
     if isinstance(layer, Labels):
         shown = range(CYCLE + 1) if labels is None else labels
         return np.array([_colour(layer, label) for label in shown])
-    chosen = phase_colours(labels or ())
+    chosen = phase_colours(labels or (), layer.metadata.get(COLOURS) or {})
     return np.array([chosen[label] for label in labels or ()])
 
 

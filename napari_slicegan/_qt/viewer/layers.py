@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_slicegan._qt.viewer.canvas_view import Solo
 from napari_slicegan._qt.viewer.layer_picture import (
+    COLOURS,
     LABELS,
     block_of_phases,
     label_colormap,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.directions import Sweep
     from napari_slicegan.generation.sheet import Sheet
+    from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.volumes.volume import Volume
 
 PHASES = "Phases"
@@ -72,7 +74,7 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
         kind = "phases" if labels else "colour"
     if values.dtype.kind == "b":
         values = values.view(np.uint8)
-    return _add(viewer, values, kind, labels, **options)
+    return _add(viewer, values, kind, labels, source.colours, **options)
 
 
 def show_segmentation(
@@ -106,6 +108,7 @@ def show_segmentation(
             each.values,
             each.kind,
             each.labels,
+            each.facts.colours,
             name=f"{PHASES} of {each.name}",
             metadata={PHASES: key},
             **place,
@@ -192,7 +195,7 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
         name=SWEEP,
         scale=(step or 1.0, edge, edge, edge),
         translate=(first, 0.0, 0.0, 0.0),
-        metadata={LABELS: like.labels, SWEEP: True},
+        metadata={**about_phases(like), SWEEP: True},
         **_solid_options(like),
     )
     viewer.dims.axis_labels = ("strength", "z", "y", "x")
@@ -226,8 +229,9 @@ def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
     """
     hide_volumes(viewer)
     grid = grid_of(volume.voxel_size_nm, 3)
-    options = {"name": name, "metadata": {LABELS: volume.labels}, **grid}
-    return _add(viewer, volume.values, volume.kind, volume.labels, **options)
+    options = {"name": name, "metadata": about_phases(volume), **grid}
+    labels, colours = volume.labels, volume.colours
+    return _add(viewer, volume.values, volume.kind, labels, colours, **options)
 
 
 def _add_solid(viewer: Viewer, volume: Volume, name: str) -> Image:
@@ -236,16 +240,22 @@ def _add_solid(viewer: Viewer, volume: Volume, name: str) -> Image:
         volume.values,
         rgb=volume.kind == "colour",
         name=name,
-        metadata={LABELS: volume.labels, name: True},
+        metadata={**about_phases(volume), name: True},
         **grid_of(volume.voxel_size_nm, 3),
         **_solid_options(volume),
     )
 
 
+def about_phases(material: Volume | TrainedNetwork) -> dict[str, Any]:
+    """Metadata of a layer: all phases of the material, and their colours."""
+    return {LABELS: material.labels, COLOURS: dict(material.colours)}
+
+
 def _solid_options(volume: Volume) -> dict[str, Any]:
     if volume.kind != "phases":
         return {}
-    return block_of_phases(volume.labels, [*phase_colours(volume.labels).values()])
+    colours = phase_colours(volume.labels, volume.colours)
+    return block_of_phases(volume.labels, [*colours.values()])
 
 
 def hide_volumes(viewer: Viewer) -> None:
@@ -273,11 +283,12 @@ def _add(
     values: NDArray[Any],
     kind: Kind,
     labels: Sequence[int],
+    colours: Mapping[int, str],
     **options: Any,
 ) -> Image | Labels:
     if kind != "phases":
         return viewer.add_image(values, rgb=kind == "colour", **options)
-    options = label_options(phase_colours(labels)) | options
+    options = label_options(phase_colours(labels, colours)) | options
     return viewer.add_labels(values, **options)
 
 

@@ -11,10 +11,16 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from PIL import Image
+from qtpy.QtWidgets import QLabel
+
 from napari_slicegan._qt.micrograph import image_source
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
+from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
+from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, smooth_field
 
 if TYPE_CHECKING:
@@ -221,3 +227,65 @@ def test_strokes_become_phases(
     assert (found == truth).mean() > 0.95
     (file,) = tmp_path.rglob("*.npz")
     assert panel.value().classifier == str(file)
+
+
+RED_BLUE = {0: (1, 0, 0, 1), 1: (0, 0, 1, 1)}
+
+
+def colours_of(layer: Any) -> dict[int, tuple[float, ...]]:
+    return {n: tuple(layer.colormap.color_dict[n]) for n in RED_BLUE}
+
+
+@pytest.mark.parametrize("is_palette", [True, False], ids=["palette", "flat RGB"])
+def test_phases_have_the_colours_of_their_map(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path, is_palette: bool
+) -> None:
+    """In the canvas, the table of the panel and the volumes generated of it."""
+    mask = (smooth_field(64, 64) > 0).astype(np.uint8)
+    picture = Image.fromarray(mask, "P")
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    (picture if is_palette else picture.convert("RGB")).save(tmp_path / "map.png")
+    images = images_after(
+        panel, qtbot, lambda: panel.open_files("z", [tmp_path / "map.png"])
+    )
+    # By rising luminance, of flat colours.
+    known = {0: "#ff0000", 1: "#0000ff"} if is_palette else {0: "#0000ff", 1: "#ff0000"}
+    assert images.colours == known
+    expected = {n: RED_BLUE[n if is_palette else 1 - n] for n in RED_BLUE}
+    # The palette is shown by the layer itself, flat colours by an overlay.
+    assert colours_of(viewer.layers[-1]) == expected
+    assert len(viewer.layers) == (1 if is_palette else 2)
+    swatches = [
+        label.pixmap().toImage().pixelColor(3, 3).name()
+        for label in panel.facts.findChildren(QLabel)
+        if not label.pixmap().isNull()
+    ]
+    assert swatches == list(known.values())
+    volume = Volume(np.resize(mask, (8, 8, 8)), "phases", 1, (0, 1), images.colours)
+    assert colours_of(layers.add_volume(viewer, volume)) == expected
+    preview = layers.add_or_update_preview(viewer, volume)
+    shown = np.asarray(picture_of(preview).colours)
+    np.testing.assert_allclose(shown, [*expected.values()])
+
+
+def test_cleaned_phases_and_objects_are_shown_over_labels(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """Labels that are trained on as they are need no overlay."""
+    values = np.zeros((64, 64), int)
+    values[::8, ::8] = np.arange(1, 65).reshape(8, 8)
+    values[20:44, 20:44] = 77
+    viewer.add_labels(values, name="grains")
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    assert images.labels == (0, 1)
+    overlay = next(x for x in viewer.layers if PHASES in x.metadata)
+    np.testing.assert_array_equal(overlay.data, values > 0)
+    editor = panel.controls.rows.editors["smallest_object"]
+    images_after(panel, qtbot, lambda: editor.set_value(9))
+    np.testing.assert_array_equal(overlay.data, values == 77)
+    images_after(
+        panel,
+        qtbot,
+        lambda: viewer.layers["grains"].__setattr__("data", (values == 77).astype(int)),
+    )
+    assert not any(PHASES in x.metadata for x in viewer.layers)

@@ -131,16 +131,16 @@ def test_activity_makes_one_bar_and_moves_it() -> None:
 
 def test_values_as_rgb() -> None:
     low, high = TOY_LABELS
-    rgb = coloured(np.array([[low, high]]), "phases", TOY_LABELS, 0, 1)
+    rgb = coloured(np.array([[low, high]]), "phases", TOY_LABELS, 0, 1, {})
     colours = phase_colours(TOY_LABELS)
     expected = [[[255 * part for part in colours[each][:3]] for each in TOY_LABELS]]
     assert rgb.tolist() == np.rint(expected).tolist()
-    gray = coloured(np.array([[10.0, 15.0, 20.0]]), "grayscale", (), 10, 20)
+    gray = coloured(np.array([[10.0, 15.0, 20.0]]), "grayscale", (), 10, 20, {})
     assert gray.shape == (1, 3, 3)
     # 127.5 is rounded to the even number.
     assert gray[0, :, 0].tolist() == [0, 128, 255]
     values = np.array([[[255, 0, 51]]], np.uint8)
-    assert coloured(values, "colour", (), 0, 255).tolist() == [[[255, 0, 51]]]
+    assert coloured(values, "colour", (), 0, 255, {}).tolist() == [[[255, 0, 51]]]
 
 
 def test_crop_is_a_part_of_the_image_and_always_the_same(
