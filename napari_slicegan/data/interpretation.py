@@ -186,7 +186,8 @@ def _interpret_channels(
             f"{spread:.1%} of the range: their luminance is taken as gray values (the "
             "kind 'colour' keeps them).",
         )
-        return _interpret_plane(luminance(array), "grayscale", name, notes, {})
+        reason = "nearly equal channels"
+        return Interpretation(luminance(array), "grayscale", reason, {}, notes)
     return Interpretation(array, "colour", "three differing channels", {}, notes)
 
 

@@ -499,7 +499,7 @@ def _cropped_source(
     top, bottom, left, right = crop_found
     where = f"rows {top} to {bottom} and columns {left} to {right}"
     if settings.crop == "auto":
-        used = f"Only {where} are used: {why}."
+        used = f"Only {where} are used: {why[0].lower()}{why[1:]}."
         facts = ImageFacts(crop=crop_found, notes=(used,))
         return _cropped(values, crop_found, source.name), facts
     text = " ".join(map(str, crop_found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -86,7 +87,7 @@ class ImageFacts(QWidget):
         self._clear_table()
         self.warnings.clear()
         self.accept_crop.setVisible(prepared is not None and prepared.has_suggestion)
-        self.notes.setText("" if prepared is None else "\n".join(prepared.notes))
+        self.notes.setText("" if prepared is None else _as_list(prepared.notes))
         self.notes.setVisible(bool(self.notes.text()))
         if prepared is None:
             self._size.setText("-")
@@ -107,7 +108,7 @@ class ImageFacts(QWidget):
         if n:
             self._fill_table(prepared)
         if prepared.warnings:
-            self.warnings.show_warning("\n".join(prepared.warnings))
+            self.warnings.show_warning(_as_list(prepared.warnings))
 
     def show_busy(self, text: str) -> None:
         """Show what is being done, until facts are shown."""
@@ -148,12 +149,21 @@ class ImageFacts(QWidget):
                 widget.deleteLater()
 
 
+def _as_list(sentences: Sequence[str]) -> str:
+    """Sentences that can be told apart: with bullets if there are several."""
+    bullet = "\N{BULLET} " if len(sentences) > 1 else ""
+    return "\n".join(f"{bullet}{sentence}" for sentence in sentences)
+
+
 def _size_of(image: Micrograph) -> str:
     """Size in pixels, and in physical units if known."""
     shape = image.values.shape[: 3 if image.is_volume else 2]
     text = " x ".join(map(str, shape)) + " pixels"
     if image.pixel_size_nm is None:
         return text
-    edges = [n * image.pixel_size_nm for n in shape]
+    steps = (image.z_step, 1.0, 1.0)[-len(shape) :]
+    edges = [
+        n * step * image.pixel_size_nm for n, step in zip(shape, steps, strict=True)
+    ]
     scale, unit = (NM_PER_UM, "µm") if max(edges) >= NM_PER_UM else (1, "nm")
     return f"{text}, {' x '.join(f'{edge / scale:.4g}' for edge in edges)} {unit}"

@@ -65,7 +65,7 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
         layer = viewer.add_image(
             data, rgb=is_colour, contrast_limits=_limits(volume), **options
         )
-    layer.metadata |= about_phases(trained)
+    layer.metadata.update(about_phases(trained))
     layer.metadata[WHOLE_VOLUME] = DeferredCut(volume)
     layer.editable = False
     _serve(viewer, layer, tiles, is_large)

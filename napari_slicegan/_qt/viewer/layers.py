@@ -98,7 +98,8 @@ def show_segmentation(
             # Keep the user's choices, such as hidden.
             layer = own[key]
             layer.data = each.values
-            layer.colormap = label_colormap(phase_colours(each.labels))
+            colours = phase_colours(each.labels, each.facts.colours)
+            layer.colormap = label_colormap(colours)
             for option, value in place.items():
                 setattr(layer, option, value)
             continue
