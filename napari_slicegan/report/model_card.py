@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.models.generator_file import load_generator
@@ -70,7 +71,7 @@ def export_generator(
         images = RunFolder.open(run).images()
         proof = prove(trained, images, settings).to_dict()
     origin = exported(trained, origin, out, half)
-    write_card(card_path(out), proof, origin, out.name)
+    write_card(card_path(out), proof, origin, out.name, trained.colours)
 
 
 def exported(
@@ -88,14 +89,19 @@ def exported(
 
 
 def write_card(
-    path: Path, proof: Mapping[str, Any], origin: Provenance, file: str
+    path: Path,
+    proof: Mapping[str, Any],
+    origin: Provenance,
+    file: str,
+    colours: Mapping[int, str] = MappingProxyType({}),
 ) -> None:
     """Write a model card for a generator's file of this name.
 
-    The proof is `Proof.to_dict`, or the same from the JSON of a report.
+    The proof is `Proof.to_dict`, or the same from the JSON of a report; the colours are
+    those of the phases where they have some.
     """
     voxel = origin.voxel_size_nm
-    phases = ", ".join(f"{label} `{name}`" for label, name in origin.colours.items())
+    phases = ", ".join(f"{label} `{name}`" for label, name in colours.items())
     text = TEMPLATES.get_template("model_card.md").render(
         proof=proof,
         origin=origin,

@@ -76,8 +76,6 @@ class Provenance:
         Versions of the programs now.
     generator_sha256, architecture, n_weights
         Properties of the generator; empty and 0 if there is only a volume.
-    colours
-        Colours of the phases where they have some.
     written
         Time of writing.
     """
@@ -92,7 +90,6 @@ class Provenance:
     architecture: str = ""
     n_weights: int = 0
     voxel_size_nm: float | None = None
-    colours: Mapping[int, str] = field(default_factory=dict)
     written: str = field(
         default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds")
     )
@@ -136,7 +133,6 @@ def provenance_of(
         architecture=str(trained.network.spec.architecture),
         n_weights=sum(parameter.numel() for parameter in weights),
         voxel_size_nm=trained.voxel_size_nm,
-        colours=trained.colours,
     )
 
 
