@@ -167,10 +167,11 @@ class MeasureTable(QWidget):
         self._explain(0)
 
     def _explain(self, number: int) -> None:
-        """Explain the verdict of a metric."""
+        """Explain the verdict of a metric and plot it if it is a curve."""
         if self._proof is not None and 0 <= number < len(self._proof.metrics):
             one = self._proof.metrics[number]
             self.words.setText(f"{one.title}: {one.words} ({one.where})")
+            self.curve.setCurrentText(f"{one.title}, {one.where}")
 
     def _draw(self, number: int) -> None:
         self.plot.clear_points()
@@ -185,9 +186,11 @@ class MeasureTable(QWidget):
 
 
 def _name(row: Row) -> str:
+    """Title, phase and axis, as the verdicts have them."""
+    from napari_slicegan.report.text import phase_name
+
     axis = f", along {row.axis}" if row.axis else ""
-    phase = f"phase {row.phase}" if isinstance(row.phase, int) else row.phase
-    return f"{row.title}, {phase}{axis}"
+    return f"{row.title}, {phase_name(row.phase)}{axis}"
 
 
 FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"

@@ -74,6 +74,10 @@ def test_verdicts_curves_and_files(
     assert first.text() == "Phase fraction"
     shown.setCurrentCell(2, 0)
     assert proof.metrics[2].words in panel.table.words.text()
+    # A click on a curve plots it.
+    number, one = [x for x in enumerate(proof.metrics) if x[1].generated == "curve"][-1]
+    shown.setCurrentCell(number, 0)
+    assert panel.table.curve.currentText() == f"{one.title}, {one.where}"
     n_curves = panel.table.curve.count()
     assert n_curves == sum(
         isinstance(row.generated, tuple) for row in proof.comparison.rows
