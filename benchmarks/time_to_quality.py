@@ -243,7 +243,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--transport",
         action="store_true",
-        help="at the end, effective diffusivity on 128^3 (minutes; needs taufactor)",
+        help="at the end, effective diffusivity on 128^3",
     )
     return made
 

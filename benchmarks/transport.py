@@ -1,4 +1,4 @@
-"""Effective diffusivity of a phase, by taufactor (the extra `metrics`).
+"""Effective diffusivity of a phase.
 
     python -m benchmarks.transport bentheimer
 

@@ -19,7 +19,6 @@ from napari_slicegan.metrics.correlation import autocovariance
 from napari_slicegan.metrics.interfaces import interface_density
 from napari_slicegan.metrics.lines import mean_chord_length
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
-from napari_slicegan.metrics.transport import has_taufactor
 from napari_slicegan.models.generator_file import TrainedGenerator
 
 if TYPE_CHECKING:
@@ -99,13 +98,7 @@ def anisotropy(phase: Values) -> float:
 
 
 def effective_diffusivity(phase: Values) -> float:
-    """D_eff / D_0 of a phase, mean over the axes; 0 along those it does not connect.
-
-    Raises
-    ------
-    ValueError
-        If taufactor, which solves for it, is not installed.
-    """
+    """D_eff / D_0 of a phase, mean over the axes; 0 along those it does not connect."""
     return fmean(along_axis(phase, axis) for axis in range(phase.ndim))
 
 
@@ -224,9 +217,7 @@ def suitable_properties(
     return tuple(
         name
         for name, one in PROPERTIES.items()
-        if one.of == of
-        and (volume or not one.only_3d)
-        and (one.quick or (not quick and has_taufactor()))
+        if one.of == of and (volume or not one.only_3d) and (one.quick or not quick)
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.metrics.correlation import (
     autocovariance,
+    diagonal_excess,
     radial_two_point_correlation,
     two_point_correlation,
 )
@@ -25,6 +26,14 @@ from napari_slicegan.metrics.interfaces import (
 )
 from napari_slicegan.metrics.lines import lineal_path, mean_chord_length
 from napari_slicegan.metrics.pore_size import pore_size_function
+from napari_slicegan.metrics.topology import (
+    component_density,
+    euler_density,
+    opening_radius,
+    percolation_radius,
+    section_euler,
+    two_point_cluster,
+)
 from napari_slicegan.metrics.transport import (
     effective_diffusivity,
     percolating_fraction,
@@ -98,6 +107,13 @@ METRICS: dict[str, Metric] = {
         per_axis=False,
         only_isotropic=True,
     ),
+    "diagonal_excess": Metric(
+        "Two-point correlation, diagonals minus axes",
+        "",
+        lambda phase, distance, _axis: diagonal_excess(phase, distance),
+        per_axis=False,
+        only_isotropic=True,
+    ),
     "lineal_path": Metric("Lineal path", "", lineal_path),
     "chord_length": Metric(
         "Mean chord length",
@@ -128,6 +144,46 @@ METRICS: dict[str, Metric] = {
         "",
         lambda phase, _distance, axis: percolating_fraction(phase, axis),
         only_3d=True,
+    ),
+    "two_point_cluster": Metric(
+        "Two-point cluster function", "", two_point_cluster, only_3d=True
+    ),
+    "euler_density": Metric(
+        "Euler number density",
+        "1/voxel",
+        lambda phase, _distance, _axis: euler_density(phase),
+        per_axis=False,
+        only_3d=True,
+    ),
+    "component_density": Metric(
+        "Components",
+        "1/voxel",
+        lambda phase, _distance, _axis: component_density(phase),
+        per_axis=False,
+        only_3d=True,
+    ),
+    "section_euler": Metric(
+        "Euler number density of sections, eroded by r", "1/pixel", section_euler
+    ),
+    "section_euler_dilated": Metric(
+        "Euler number density of sections, dilated by r",
+        "1/pixel",
+        lambda phase, distance, axis: -section_euler(~phase, distance, axis),
+    ),
+    "percolation_radius": Metric(
+        "Radius of the largest percolating sphere",
+        "voxels",
+        lambda phase, _distance, axis: percolation_radius(phase, axis),
+        only_3d=True,
+        quick=False,
+    ),
+    "opening_radius": Metric(
+        "Radius of spheres that fill half of the phase",
+        "voxels",
+        lambda phase, _distance, _axis: opening_radius(phase),
+        per_axis=False,
+        only_3d=True,
+        quick=False,
     ),
     "effective_diffusivity": Metric(
         "Effective diffusivity",

@@ -6,6 +6,7 @@ image, without periodic continuation, and divided by the number of these pairs.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+from scipy.interpolate import CubicSpline
 
 from napari_slicegan.metrics.lines import check_distance, check_indicator, line_blocks
 
@@ -181,3 +183,53 @@ def _displacements(
         squares = squares + grid**2
         pairs = pairs * (length - np.abs(grid))
     return np.rint(np.sqrt(squares)).astype(np.intp), pairs
+
+
+def diagonal_excess(
+    indicator: NDArray[np.bool_], max_distance: int
+) -> NDArray[np.float64]:
+    """Two-point correlation along the diagonals minus that along the axes.
+
+    Isotropy at 45 degrees: zero, but for the pixels, where the material is isotropic.
+    Critics see planes across the axes only.
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase. Of a volume, all diagonals
+        of the planes across its axes.
+    max_distance
+        Largest r in voxels, smaller than the array along every axis.
+
+    Returns
+    -------
+    ``[max_distance + 1]`` for r = 0, 1, ...; along the diagonals, a cubic spline lies
+    between the pairs at distances of sqrt(2), 2 sqrt(2), ...
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator or too small.
+    """
+    along = [
+        two_point_correlation(indicator, max_distance, axis)
+        for axis in range(indicator.ndim)
+    ]
+    steps = range(math.ceil(max_distance / math.sqrt(2)) + 2)
+    steps = steps[: min(indicator.shape)]
+    pairs = list(itertools.combinations(range(indicator.ndim), 2))
+    across = [[_diagonal(indicator, pair, step) for step in steps] for pair in pairs]
+    if len(steps) == 1:
+        return np.zeros(1)
+    spline = CubicSpline(np.array(steps) * math.sqrt(2), np.mean(across, axis=0))
+    distances = np.arange(max_distance + 1)
+    return np.asarray(spline(distances) - np.mean(along, axis=0))
+
+
+def _diagonal(indicator: NDArray[np.bool_], axes: tuple[int, int], step: int) -> float:
+    """Fraction of the pairs (step, step) and (step, -step) apart, both in the phase."""
+    moved = np.moveaxis(indicator, axes, (0, 1))
+    rows, columns = moved.shape[0] - step, moved.shape[1] - step
+    falling = moved[:rows, :columns] & moved[step:, step:]
+    rising = moved[step:, :columns] & moved[:rows, step:]
+    return float(falling.mean() + rising.mean()) / 2

@@ -33,7 +33,7 @@ from napari_slicegan.metrics.reference import (
 from napari_slicegan.metrics.representativity import WANTED, representativity
 from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, RealPatches
 from napari_slicegan.metrics.stored_volume import IN_3D
-from napari_slicegan.metrics.transport import has_taufactor, tortuosity_factor
+from napari_slicegan.metrics.transport import tortuosity_factor
 from napari_slicegan.report.text import (
     FAR_FLOORS,
     Grade,
@@ -287,9 +287,6 @@ def _crops(images: Images, channels: Channels, edge: int) -> NDArray[Any]:
 # Edge of the blocks that diffusion is solved in, and of the volumes of other seeds.
 TRANSPORT_EDGE, SEED_EDGE = 96, 64
 TRANSPORT = "effective_diffusivity"
-NO_TAUFACTOR = (
-    "Not measured: taufactor is missing; pip install 'napari-slicegan[metrics]'."
-)
 
 
 @dataclass(frozen=True)
@@ -446,8 +443,6 @@ def _with_transport(
 ) -> tuple[Comparison, Check]:
     """The comparison with effective diffusivities, and the check of transport."""
     title = "How well does it conduct?"
-    if not has_taufactor():
-        return comparison, Check("transport", title, "unknown", NO_TAUFACTOR, {})
     corner = (slice(TRANSPORT_EDGE),) * 3
     block = replace(volume, values=volume.values[corner])
     found = compare(source, block, comparison.max_distance, (TRANSPORT,))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
 
-VERSIONED = ("napari-slicegan", "torch", "numpy", "scipy", "taufactor")
+VERSIONED = ("napari-slicegan", "torch", "numpy", "scipy", "pyamg")
 NOT_STATED = "not stated"
 METHOD = (
     "Kench, S. & Cooper, S. J. Generating three-dimensional structures from a "

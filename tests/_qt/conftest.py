@@ -16,8 +16,9 @@ def _quick_viewers() -> None:
     It collects garbage whenever a layer is removed, which looks at each object of the
     imported modules too; and it reads the manifests of all installed packages.
     """
-    import napari_slicegan._qt.main_widget  # noqa: F401, PLC0415
-    from napari._qt import qt_main_window  # noqa: F401, PLC0415
+    from napari._qt import qt_main_window  # noqa: F401
+
+    import napari_slicegan._qt.main_widget  # noqa: F401
 
     gc.collect()
     gc.freeze()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
-from napari_slicegan.directions import PROPERTIES, Gauge, suitable_properties
+from napari_slicegan.directions import PROPERTIES, Gauge
 from napari_slicegan.directions.properties import (
     anisotropy,
     chord_length,
@@ -61,21 +59,9 @@ def test_chords_of_noise() -> None:
     assert chord_length(noise) == pytest.approx(1 / 0.6, rel=0.02)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("taufactor") is None, reason="taufactor not installed"
-)
 def test_diffusion_in_layers() -> None:
     """Along y and x the fraction of open layers, 1/2; across them nothing: 1/3."""
     assert effective_diffusivity(layers(4, 16)) == pytest.approx(1 / 3, abs=0.01)
-
-
-def test_without_taufactor_no_diffusion_is_offered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    assert "effective_diffusivity" not in suitable_properties(
-        random_generator(OneHotPhases([0, 1])), quick=False
-    )
 
 
 def test_gauge_measures_the_given_phase() -> None:

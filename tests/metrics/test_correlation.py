@@ -8,6 +8,7 @@ import pytest
 from napari_slicegan.metrics import correlation, lines
 from napari_slicegan.metrics.correlation import (
     autocovariance,
+    diagonal_excess,
     radial_two_point_correlation,
     two_point_correlation,
 )
@@ -118,3 +119,25 @@ def test_wrong_input() -> None:
             two_point_correlation(indicator, max_distance, 0)
         with pytest.raises(ValueError, match=message):
             radial_two_point_correlation(indicator, max_distance)
+
+
+def test_diagonals_of_an_isotropic_material() -> None:
+    discs, _ = overlapping_discs((1200, 1200), 6, 0.004)
+    assert np.abs(diagonal_excess(discs, 20)).max() < 0.01
+
+
+def test_diagonals_of_squares() -> None:
+    """Squares of 8 pixels at a pitch of 16 in every plane of a volume."""
+    open_ = np.arange(160) % 16 < 8
+    squares = open_[:, None] & open_
+    excess = diagonal_excess(squares, 12)
+    assert excess[0] == pytest.approx(0)
+    # Shifted by (8, 8), which is 11.3 pixels, no squares overlap; by (0, 11), 3 of 16
+    # columns do, in every second row. At 11 the spline lies near its zero.
+    assert excess[11] == pytest.approx(-3 / 16 / 2, abs=0.01)
+    columns = np.broadcast_to(squares, (40, 160, 160))
+    # In the two planes along the columns, a diagonal runs through them like an axis.
+    along = [two_point_correlation(columns, 12, axis)[11] for axis in range(3)]
+    of_rows = np.interp(11 / 2**0.5, range(13), two_point_correlation(columns, 12, 1))
+    expected = 2 / 3 * of_rows - np.mean(along)
+    assert diagonal_excess(columns, 12)[11] == pytest.approx(expected, abs=0.01)

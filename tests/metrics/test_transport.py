@@ -8,15 +8,12 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_slicegan.metrics.transport import (
     effective_diffusivity,
     percolating_fraction,
     tortuosity_factor,
-)
-
-solved = pytest.mark.skipif(
-    importlib.util.find_spec("taufactor") is None, reason="taufactor not installed"
 )
 
 
@@ -27,23 +24,61 @@ def layers(edge: int = 16) -> NDArray[np.bool_]:
     )
 
 
-@solved
+@pytest.fixture(params=["diagonal", "multigrid"])
+def _solver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without the extra `metrics`."""
+    if request.param == "diagonal":
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    else:
+        pytest.importorskip("pyamg")
+
+
+@pytest.mark.usefixtures("_solver")
 def test_diffusion_through_layers() -> None:
     open_layers = layers()
     for axis in (1, 2):
         diffusivity = effective_diffusivity(open_layers, axis)
         # D_eff / D_0 is the fraction of open layers
-        assert diffusivity == pytest.approx(0.5, abs=0.01)
-        assert tortuosity_factor(0.5, diffusivity) == pytest.approx(1, abs=0.02)
+        assert diffusivity == pytest.approx(0.5, abs=1e-6)
+        assert tortuosity_factor(0.5, diffusivity) == pytest.approx(1, abs=1e-5)
     # Nothing flows across the closed layers.
     assert effective_diffusivity(layers(), 0) == 0
     assert tortuosity_factor(0.5, 0) == math.inf
 
 
-def test_without_taufactor_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r"taufactor.*napari-slicegan\[metrics\]"):
-        effective_diffusivity(layers(), 1)
+@pytest.mark.usefixtures("_solver")
+@pytest.mark.parametrize("axis", range(3))
+def test_diffusion_through_a_winding_tube(axis: int) -> None:
+    """One voxel wide: a chain of as many resistors as it has voxels."""
+    tube = np.zeros((9, 6, 7), dtype=bool)
+    tube[:4, 2, 1] = tube[3, 2, 1:6] = tube[3:7, 2, 5] = True
+    tube[6, 2:5, 5] = tube[6:, 4, 5] = True
+    dead_end = np.zeros_like(tube)
+    dead_end[3, 3:, 1] = True
+    moved = np.moveaxis(tube | dead_end, 0, axis)
+    expected = 9 / (6 * 7 * tube.sum())
+    assert effective_diffusivity(moved, axis) == pytest.approx(expected, rel=0.002)
+
+
+def test_diffusion_in_a_section() -> None:
+    section = np.zeros((8, 10), dtype=bool)
+    section[2:4] = True
+    assert effective_diffusivity(section, 1) == pytest.approx(0.25)
+    assert effective_diffusivity(section, 0) == 0
+
+
+@pytest.mark.usefixtures("_solver")
+def test_diffusion_agrees_with_taufactor() -> None:
+    """In random channels, 62 % of the voxels of which conduct."""
+    taufactor = pytest.importorskip("taufactor")
+    noise = np.random.default_rng(0).normal(size=(40, 32, 24))
+    channels = ndimage.gaussian_filter(noise, 2) > -0.02
+    for axis in range(3):
+        along = np.ascontiguousarray(np.moveaxis(channels, axis, 0), np.uint8)
+        oracle = taufactor.Solver(along, device="cpu")
+        oracle.solve(verbose=False)
+        found = effective_diffusivity(channels, axis)
+        assert found == pytest.approx(float(oracle.D_eff[0]), rel=0.01)
 
 
 def flooded_share(indicator: NDArray[np.bool_], axis: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from napari_slicegan.metrics.reference import Sample, reference_of, views_of
 from napari_slicegan.metrics.stored_volume import IN_3D
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.proof import (
-    NO_TAUFACTOR,
     Proof,
     ProofSettings,
     check_diversity,
@@ -81,9 +79,6 @@ def test_the_same_seed_gives_the_same_proof(proof: Proof, toy_run: Path) -> None
     assert fractions[-1] == 1
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("taufactor") is None, reason="taufactor not installed"
-)
 def test_diffusion_is_a_metric_and_an_answer(toy_run: Path) -> None:
     images = RunFolder.open(toy_run).images()
     settings = ProofSettings(size=32, n_seeds=2)
@@ -98,17 +93,6 @@ def test_diffusion_is_a_metric_and_an_answer(toy_run: Path) -> None:
         ]
         mean = np.mean([value for value in values if isinstance(value, float)])
         assert check.numbers[f"diffusivity_{label}"] == pytest.approx(mean)
-
-
-def test_without_taufactor_a_sentence_stands_there(
-    toy_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    images = RunFolder.open(toy_run).images()
-    settings = ProofSettings(size=32, n_seeds=2)
-    found = prove(load_generator(toy_run), images, settings)
-    assert NO_TAUFACTOR in [check.verdict for check in found.checks]
-    assert "effective_diffusivity" not in {row.metric for row in found.comparison.rows}
 
 
 def test_gray_values_are_proved_too() -> None:

@@ -1,0 +1,295 @@
+"""Connectivity: Euler number, components, clusters, and the widths of passages.
+
+Voxels of a phase are connected through their faces (in 2-D, pixels through their
+edges). The complement of a phase is then connected through corners as well: the Euler
+number density of one of two phases with face connectivity is, in 3-D, that of the other
+one with corner connectivity.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_slicegan.metrics.lines import check_distance, check_indicator
+
+# Planes of a volume along each axis of which the sections are measured.
+SECTIONS = 16
+# The radii of `opening_radius` are halved to this, in voxels.
+RADIUS_STEP = 0.05
+
+
+def euler_density(indicator: NDArray[np.bool_]) -> float:
+    """Euler number of a phase per voxel: components - tunnels + cavities.
+
+    Counts of the cells of the complex whose vertices are the voxels of the phase:
+    chi = vertices - edges + squares - cubes. A cell counts in each of the 2 x 2 (x 2)
+    neighbourhoods of the array that it belongs to, by an equal part, so that the border
+    adds nothing (Ohser and Schladitz, 3D Images of Materials Structures, 2009, section
+    5.2).
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase.
+
+    Returns
+    -------
+    1 / voxels; negative for a connected network. NaN for arrays of one voxel's width.
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator.
+    """
+    check_indicator(indicator)
+    if min(indicator.shape) < 2:
+        return float("nan")
+    every = range(indicator.ndim)
+    number = 0.0
+    for size in range(indicator.ndim + 1):
+        for axes in itertools.combinations(every, size):
+            cells = indicator
+            for axis in axes:
+                first, second = _neighbours(cells, axis)
+                cells = first & second
+            number += (-1) ** size * _sum(cells, [a for a in every if a not in axes])
+    return float(number / math.prod(length - 1 for length in indicator.shape))
+
+
+def _sum(cells: NDArray[np.bool_], axes: list[int]) -> float:
+    """Sum of the cells; half of those in the first and last plane of these axes."""
+    total: NDArray[Any] = cells
+    for axis in reversed(range(cells.ndim)):
+        weights = np.ones(total.shape[axis])
+        if axis in axes:
+            weights[[0, -1]] = 0.5
+        total = total @ weights
+    return float(total)
+
+
+def _neighbours(
+    values: NDArray[Any], axis: int, distance: int = 1
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All pairs of values at a distance along an axis."""
+    moved = np.moveaxis(values, axis, 0)
+    pair = moved[: len(moved) - distance], moved[distance:]
+    return np.moveaxis(pair[0], 0, axis), np.moveaxis(pair[1], 0, axis)
+
+
+def component_density(indicator: NDArray[np.bool_]) -> float:
+    """Number of connected components of a phase per voxel.
+
+    A component counts where its bounding box begins. Those in the first plane of any
+    axis begin outside of the array, or may do so, and are left out.
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase.
+
+    Returns
+    -------
+    1 / voxels.
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator.
+    """
+    check_indicator(indicator)
+    components, n_components = ndimage.label(indicator)
+    first = [np.take(components, 0, axis).ravel() for axis in range(indicator.ndim)]
+    outside = np.unique(np.concatenate(first))
+    inner = np.prod([length - 1 for length in indicator.shape])
+    return float((n_components - np.count_nonzero(outside)) / max(1, inner))
+
+
+def two_point_cluster(
+    indicator: NDArray[np.bool_], max_distance: int, axis: int
+) -> NDArray[np.float64]:
+    """Probability that two voxels at distance r lie in the same component of a phase.
+
+    C2(r); Torquato, Random Heterogeneous Materials (2002), section 2.7. Components are
+    those of the array.
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase.
+    max_distance
+        Largest r in voxels, smaller than the array along `axis`.
+    axis
+        Index of the array axis along which the voxels are apart.
+
+    Returns
+    -------
+    ``[max_distance + 1]`` for r = 0, 1, ...; the first value is the phase fraction.
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator or too small.
+    """
+    check_indicator(indicator)
+    check_distance(max_distance, indicator.shape[axis])
+    components, _ = ndimage.label(indicator)
+    curve = []
+    for distance in range(max_distance + 1):
+        first, second = _neighbours(components, axis, distance)
+        curve.append(((first == second) & (first > 0)).mean())
+    return np.array(curve, dtype=np.float64)
+
+
+def section_euler(
+    indicator: NDArray[np.bool_], max_distance: int, axis: int
+) -> NDArray[np.float64]:
+    """Euler number density of the sections along an axis, eroded by r.
+
+    Erosion separates what narrow necks connect and removes what is small: the curve
+    holds the widths (Minkowski functions of parallel sets; Arns, Knackstedt and Mecke,
+    Colloids and Surfaces A 241, 351, 2004). The erosion of its complement is the
+    dilation of a phase: minus its curve is that of the dilated phase with corners
+    connected.
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]``, or ``[Z, Y, X]`` of which the planes that contain the axis are
+        measured, at most 16 of each direction; True in the phase.
+    max_distance
+        Largest r in pixels.
+    axis
+        Index of an array axis.
+
+    Returns
+    -------
+    ``[max_distance + 1]``, 1 / pixels, for r = 0, 1, ...: of the pixels further than r
+    from other phases. What lies outside of the array does not erode.
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator.
+    """
+    check_indicator(indicator)
+    planes = [indicator]
+    if indicator.ndim == 3:
+        planes = [
+            np.take(indicator, place, normal)
+            for normal in range(3)
+            if normal != axis
+            for place in _spread(indicator.shape[normal])
+        ]
+    curves = np.zeros((len(planes), max_distance + 1))
+    for curve, distance in zip(curves, map(_distance, planes), strict=True):
+        # Beyond its largest distance nothing is left of a phase.
+        for r in range(min(max_distance, int(distance.max())) + 1):
+            curve[r] = euler_density(distance > r)
+    return np.asarray(curves.mean(axis=0))
+
+
+def _spread(length: int) -> list[int]:
+    """Places of at most `SECTIONS` planes, evenly spaced."""
+    count = min(SECTIONS, length)
+    return [int((number + 0.5) * length / count) for number in range(count)]
+
+
+def percolation_radius(indicator: NDArray[np.bool_], axis: int) -> float:
+    """Radius of the largest sphere whose centre can pass a phase along an axis.
+
+    The narrowest place of the widest way between the two end faces: the critical radius
+    of mercury intrusion and of the permeability (Katz and Thompson, Physical Review B
+    34, 8179, 1986).
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase.
+    axis
+        Index of the array axis along which the sphere moves.
+
+    Returns
+    -------
+    Voxels, from the centre of a voxel to the centre of the nearest one of other phases;
+    0 if the phase does not percolate; the length of the diagonal without other phases.
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator.
+    """
+    check_indicator(indicator)
+    distance = _distance(indicator)
+    radii = np.unique(np.rint(distance**2).astype(np.int64))
+    radii = radii[radii > 0]
+
+    def passes(place: int) -> bool:
+        components, _ = ndimage.label(distance**2 > radii[place] - 0.5)
+        first, last = (np.take(components, end, axis=axis) for end in (0, -1))
+        both = np.intersect1d(first, last)
+        return bool(both[both > 0].size)
+
+    found = _last(passes, len(radii))
+    return float(np.sqrt(radii[found])) if found >= 0 else 0.0
+
+
+def opening_radius(indicator: NDArray[np.bool_]) -> float:
+    """Radius of the spheres that fill half of a phase.
+
+    Median of the granulometry: half of the phase lies in spheres of this radius that
+    fit into it. `percolation_radius` over it, squared, is the constrictivity of Holzer
+    et al., Journal of Materials Science 48, 2934 (2013).
+
+    Parameters
+    ----------
+    indicator
+        Bool ``[Y, X]`` or ``[Z, Y, X]``, True in the phase.
+
+    Returns
+    -------
+    Voxels, to 0.05; NaN if the phase does not occur.
+
+    Raises
+    ------
+    ValueError
+        If the array is not an indicator.
+    """
+    check_indicator(indicator)
+    size = np.count_nonzero(indicator)
+    if not size:
+        return float("nan")
+    distance = _distance(indicator)
+
+    def holds_half(place: int) -> bool:
+        radius = 1 + place * RADIUS_STEP
+        centres = distance >= radius
+        if not centres.any():
+            return False
+        opened = ndimage.distance_transform_edt(~centres) < radius
+        return bool(2 * np.count_nonzero(opened & indicator) >= size)
+
+    found = _last(holds_half, int((distance.max() - 1) / RADIUS_STEP) + 1)
+    return 1 + max(0, found) * RADIUS_STEP
+
+
+def _distance(indicator: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each voxel of a phase to the nearest voxel of another one."""
+    if indicator.all():
+        return np.full(indicator.shape, np.linalg.norm(indicator.shape))
+    return np.asarray(ndimage.distance_transform_edt(indicator))
+
+
+def _last(holds: Callable[[int], bool], count: int) -> int:
+    """Last place at which a condition holds that never holds again once it failed."""
+    low, high = -1, count
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
