@@ -30,12 +30,14 @@ from napari_slicegan._qt.main_widget import (
     open_widget,
 )
 from napari_slicegan._qt.train.run_view import RunState
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
+    from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.training.trainer import Trainer
 
 pytestmark = pytest.mark.qt
@@ -96,6 +98,19 @@ def test_the_wheel_changes_no_input_without_the_focus(widget: SliceGANWidget) ->
         turned.accept()
         QApplication.sendEvent(each, turned)
         assert not turned.isAccepted(), each.objectName()
+
+
+def test_training_no_longer_waits_for_images_that_failed(
+    widget: SliceGANWidget, toy_images: TrainingImages
+) -> None:
+    widget.train_when_ready()
+    assert widget.tabs.currentIndex() == TABS.index("Train")
+    widget.micrograph.failed.emit("These images cannot be used.")
+    assert widget.tabs.currentIndex() == TABS.index("Micrograph")
+    # Images that are opened later start nothing.
+    widget.micrograph.images_changed.emit(toy_images, MicrographSettings())
+    assert widget.train.controls.start.isEnabled()
+    assert widget.train.state is RunState.IDLE
 
 
 def test_a_closed_dock_takes_no_images_any_more(
