@@ -63,10 +63,10 @@ class PixelClassifier:
         Parameters
         ----------
         gray
-            Gray values ``[Y, X]``.
+            Gray values ``[Y, X]`` or ``[Z, Y, X]``.
         strokes
-            ``[Y, X]`` of integers: 0 where nothing is drawn, else the number of the
-            phase, from 1; the phases become 0, 1, ... in the order of the numbers.
+            Of the same shape, of integers: 0 where nothing is drawn, else the number of
+            the phase, from 1; the phases become 0, 1, ... in the order of the numbers.
         name
             Used in the messages.
 
@@ -87,7 +87,10 @@ class PixelClassifier:
                 f"{name}: expected strokes in 2 to {MAX_PHASES} phases, got "
                 f"{len(numbers)}; {ADVICE}."
             )
-        features = pixel_features(gray)[drawn]
+        planes, marked = (a.reshape(-1, *gray.shape[-2:]) for a in (gray, drawn))
+        features = np.concatenate(
+            [pixel_features(planes[n])[marked[n]] for n in _indices_with(marked)]
+        )
         if len(features) > MAX_SAMPLES:
             kept = np.random.default_rng(0).permutation(len(features))[:MAX_SAMPLES]
             features, phases = features[kept], phases[kept]
@@ -195,6 +198,11 @@ class PixelClassifier:
                 f"shapes {features.shape} and {phases.shape}; {ADVICE}."
             )
         return cls(features, phases, dtype)
+
+
+def _indices_with(marked: NDArray[np.bool_]) -> list[int]:
+    """Planes in which something is marked."""
+    return [int(n) for n in np.flatnonzero(marked.any(axis=(1, 2)))]
 
 
 def pixel_features(gray: NDArray[Any]) -> NDArray[np.float32]:

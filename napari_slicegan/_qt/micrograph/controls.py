@@ -19,6 +19,8 @@ from napari_slicegan._qt.widgets.config_form import (
     ChoiceEditor,
     FieldEditor,
     FieldRows,
+    InputEditor,
+    OptionalEditor,
     PlainDoubleSpinBox,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig
@@ -27,6 +29,7 @@ from napari_slicegan.data.pixel_values import has_channels
 if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import Sources
     from napari_slicegan.data.data_bars import Crop
+    from napari_slicegan.data.pixel_sizes import Edges
 
 NM_PER_UNIT = {"nm": 1.0, "µm": 1e3, "mm": 1e6}
 LARGEST = 1e9
@@ -54,6 +57,7 @@ class PixelSizeEditor(FieldEditor):
     def __init__(self) -> None:
         self._typed = False
         self._found: float | None = None
+        self._where = "file"
         # children
         self.box = PlainDoubleSpinBox()
         self.box.setRange(0, LARGEST)
@@ -81,9 +85,9 @@ class PixelSizeEditor(FieldEditor):
         self._typed = value is not None
         self._show(value)
 
-    def set_found(self, size_nm: float | None) -> None:
-        """Show the size of the file unless one is typed."""
-        self._found = size_nm
+    def set_found(self, size_nm: float | None, where: str = "file") -> None:
+        """Show the size of the file, or of the layer, unless one is typed."""
+        self._found, self._where = size_nm, where
         if not self._typed:
             self._show()
 
@@ -117,8 +121,28 @@ class PixelSizeEditor(FieldEditor):
             self.box.blockSignals(blocked)
 
     def _show_origin(self) -> None:
-        found = "from the file" if self._found is not None else ""
+        found = f"from the {self._where}" if self._found is not None else ""
         self.origin.setText("typed" if self._typed else found)
+
+
+class PlaneDistanceEditor(OptionalEditor):
+    """Edits the distance of planes; unticked, it shows that of the file."""
+
+    def __init__(self) -> None:
+        box = PlainDoubleSpinBox()
+        box.setRange(0, LARGEST)
+        box.setSpecialValueText("unknown")
+        box.setKeyboardTracking(False)
+        self._box = box
+        super().__init__(InputEditor(box, box.valueChanged, box.value, box.setValue))
+
+    def show_found(self, edges_nm: Edges | None) -> None:
+        """Show what the file states; planes are a pixel apart where it states none."""
+        if not self.tick.isChecked():
+            with signals_blocked(self._box):
+                self._box.setValue(
+                    0 if edges_nm is None else (*edges_nm, edges_nm[0])[2]
+                )
 
 
 class SegmentationControls(QWidget):
@@ -140,9 +164,14 @@ class SegmentationControls(QWidget):
         self.dataset = ChoiceEditor(
             {"": "largest"}, lambda name: str(name) or "largest"
         )
+        self.plane_distance = PlaneDistanceEditor()
         self.rows = FieldRows(
             {n: f for n, f in fields.items() if n not in ELSEWHERE},
-            {"channel": self.channel, "dataset": self.dataset},
+            {
+                "channel": self.channel,
+                "dataset": self.dataset,
+                "z_step_nm": self.plane_distance,
+            },
         )
         self._offered = dict.fromkeys(OFFERED, False)
         self._crop_text = QLabel()
@@ -213,10 +242,13 @@ class SegmentationControls(QWidget):
                 for name in names:
                     if editor.box.findData(name) < 0:
                         editor.box.addItem(name, name)
+        volumes = [source for source in given if source.is_volume]
+        if volumes:
+            self.plane_distance.show_found(volumes[0].edges_nm)
         self._offered |= {
             "channel": bool(channels) or is_colour,
             "dataset": bool(datasets),
-            "z_step_nm": any(source.is_volume for source in given),
+            "z_step_nm": bool(volumes),
         }
         self._show()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
@@ -82,8 +83,18 @@ class ImageFacts(QWidget):
         self.accept_crop.clicked.connect(lambda: self.crop_accepted.emit("auto"))
         self.pixel_size.value_changed.connect(self.pixel_size_changed)
 
-    def show_facts(self, prepared: PreparedImages | None) -> None:
-        """Show the facts of prepared images; None clears them."""
+    def show_facts(
+        self,
+        prepared: PreparedImages | None,
+        colours: Mapping[int, Sequence[float]] = MappingProxyType({}),
+    ) -> None:
+        """Show the facts of prepared images; None clears them.
+
+        Parameters
+        ----------
+        colours
+            Of the phases, as the canvas shows them.
+        """
         self._clear_table()
         self.warnings.clear()
         self.accept_crop.setVisible(prepared is not None and prepared.has_suggestion)
@@ -104,9 +115,11 @@ class ImageFacts(QWidget):
         if prepared.settings.pixel_size_nm is None:
             size = images.pixel_size_nm
             scale = prepared.settings.rescale
-            self.pixel_size.set_found(None if size is None else size * scale)
+            where = "layer" if images.views["z"][0].facts.size_source == "layer" else ""
+            found = None if size is None else size * scale
+            self.pixel_size.set_found(found, where or "file")
         if n:
-            self._fill_table(prepared)
+            self._fill_table(prepared, colours)
         if prepared.warnings:
             self.warnings.show_warning(_as_list(prepared.warnings))
 
@@ -114,14 +127,17 @@ class ImageFacts(QWidget):
         """Show what is being done, until facts are shown."""
         self._kind.setText(text)
 
-    def _fill_table(self, prepared: PreparedImages) -> None:
+    def _fill_table(
+        self, prepared: PreparedImages, shown: Mapping[int, Sequence[float]]
+    ) -> None:
         """A row for each phase: colour, value, fraction in each view."""
         views = prepared.fractions
         heads = [f"Seen along {axis}" for axis in views] if len(views) > 1 else []
         for column, text in enumerate(["", "Value", *(heads or ["Fraction"])]):
             self._table.addWidget(QLabel(text), 0, column)
         colours = phase_colours(prepared.images.labels, prepared.images.colours)
-        for row, (label, colour) in enumerate(colours.items(), start=1):
+        for row, (label, known) in enumerate(colours.items(), start=1):
+            colour = shown.get(label, known)
             swatch = QLabel()
             pixmap = QPixmap(SWATCH, SWATCH)
             pixmap.fill(QColor.fromRgbF(*colour))

@@ -25,6 +25,7 @@ from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
     has_channels,
+    nearest,
 )
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
@@ -233,7 +234,8 @@ def learn(
     source
         The image that the strokes were painted on.
     strokes
-        ``[Y, X]``; 0 where nothing is painted, else the number of the phase.
+        ``[Y, X]`` or ``[Z, Y, X]``; 0 where nothing is painted, else the number of the
+        phase.
     settings
         Crop, destriping and denoising are applied before, as when it is used.
     progress
@@ -253,9 +255,11 @@ def learn(
     }
     image = Micrograph.of(source.with_header(), settings.model_copy(update=before))
     progress(0.5)
-    rows, columns = image.values.shape
-    top, _, left, _ = image.facts.crop or (0, rows, 0, columns)
-    drawn = strokes[top : top + rows, left : left + columns]
+    top, bottom, left, right = image.facts.crop or (0, None, 0, None)
+    drawn = strokes[..., top:bottom, left:right]
+    if drawn.shape != image.values.shape:
+        # The pixels of the image are not square.
+        drawn = nearest(drawn, image.values.shape)
     classifier = PixelClassifier.fit(image.values, drawn, source.name)
     name = hashlib.sha1(classifier.features.tobytes() + drawn.tobytes()).hexdigest()
     path = user_cache_path("napari-slicegan") / "classifiers" / f"{name[:16]}.npz"

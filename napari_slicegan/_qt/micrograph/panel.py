@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from napari_slicegan._qt.micrograph.image_source import (
 )
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
+from napari_slicegan._qt.viewer.layer_picture import Colour, layer_colours
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
 from napari_slicegan._qt.worker import ImageWorker
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
@@ -40,6 +42,12 @@ if TYPE_CHECKING:
 
 EDITS = ("data", "paint", "labels_update")
 """Events of a layer whose pixels have changed."""
+MOST_PAINTED = 2**27
+"""Pixels of the largest image to paint strokes on."""
+STROKES = (
+    "Press 'Paint strokes' and mark some of each phase with a label of its own, or "
+    "enter the file of a classifier."
+)
 # Topics of the work in threads; that of reading ends with the axis of the slot.
 PREPARE, LEARN, READ = "prepare", "learn", "read "
 RAW = (".raw", ".bin", ".dat", ".vol")
@@ -306,7 +314,12 @@ class MicrographPanel(DropTarget, QWidget):
                 self.message.show_text("Add an image for each of z, y and x.")
             return
         settings = self._entered()
-        if settings is not None:
+        if settings is None:
+            return
+        if settings.segmentation == "classifier" and not settings.classifier:
+            self._finish(None)
+            self.message.show_text(STROKES)
+        else:
             self._run(
                 PREPARE, prepare_images, self.slots.value(), settings, self._patch_size
             )
@@ -378,11 +391,19 @@ class MicrographPanel(DropTarget, QWidget):
         """Show the result and pass it on."""
         self._prepared = prepared
         self.controls.offer(self.slots.value())
-        self.facts.show_facts(prepared)
+        self.facts.show_facts(prepared, self._layer_colours())
         self._show_phases()
         images = None if prepared is None else prepared.images
         settings = MicrographSettings() if prepared is None else prepared.settings
         self.images_changed.emit(images, settings)
+
+    def _layer_colours(self) -> dict[int, Colour]:
+        """Colours of the phases in a layer that shows them as they are."""
+        made = self._prepared
+        if made is None or made.segmented or made.images.kind != "phases":
+            return {}
+        layer = layer_inputs.layer_of(self._viewer, made.sources[0])
+        return {} if layer is None else layer_colours(layer, made.images.labels)
 
     def _show_phases(self) -> None:
         """Show phases over their images, unless those are labels as they are."""
@@ -407,15 +428,21 @@ class MicrographPanel(DropTarget, QWidget):
 
     def _draw_strokes(self) -> None:
         sources = next((s for s in self.slots.value().values() if s), None)
-        if sources is None or sources[0].is_volume:
-            self._show_failure(
-                "Expected a 2-D image to paint on; drop one above first."
-            )
+        if sources is None:
+            self._show_failure("Expected an image to paint on; drop one above first.")
             return
         source = sources[0]
+        n_pixels = math.prod(np.shape(source.values)[: 3 if source.is_volume else 2])
+        if n_pixels > MOST_PAINTED:
+            self._show_failure(
+                f"Expected an image of at most {MOST_PAINTED:,} pixels to paint on, "
+                f"got {n_pixels:,}; paint on a part of it and use the classifier for "
+                "the whole."
+            )
+            return
 
         def changed(strokes: NDArray[Any]) -> None:
-            self._strokes = (source, strokes.copy())
+            self._strokes = (source, strokes)
             self._learning.start()
 
         layer_inputs.draw_strokes(self._viewer, source, changed)
@@ -430,7 +457,7 @@ class MicrographPanel(DropTarget, QWidget):
             return
         settings = self._entered()
         if settings is not None:
-            self._run(LEARN, learn, source, strokes, settings)
+            self._run(LEARN, learn, source, strokes.copy(), settings)
 
     def _on_learnt(self, outcome: Outcome) -> None:
         if outcome.fault:

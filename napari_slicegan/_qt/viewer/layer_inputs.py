@@ -183,26 +183,29 @@ def draw_strokes(
 ) -> None:
     """Let the user paint strokes on an image; ``changed`` gets the labels.
 
-    A second call selects the layer of the first again.
+    Of a stack, on the plane that is shown, and on as many others as wanted. A second
+    call selects the layer of the first again.
     """
     image = layer_of(viewer, source)
     key = key_of(source, image)
     own = next((x for x in viewer.layers if x.metadata.get(STROKES) == key), None)
     if own is None:
-        place = {} if image is None else place_on(image, 2)
-        shape = np.shape(source.values)[:2]
+        ndim = 3 if source.is_volume else 2
+        place = {} if image is None else place_on(image, ndim)
+        shape = np.shape(source.values)[:ndim]
         own = viewer.add_labels(
             np.zeros(shape, np.uint8),
             name=f"{STROKES} on {source.name}",
             metadata={STROKES: key},
             **place,
         )
-        own.brush_size = max(3, min(shape) // 80)
+        own.brush_size = max(3, min(shape[-2:]) // 80)
         layer = own
         for event in ("paint", "labels_update", "data"):
             getattr(layer.events, event).connect(
                 lambda event: changed(np.asarray(layer.data))
             )
+    viewer.dims.ndisplay = 2
     viewer.layers.selection.active = own
     own.mode = "paint"
 

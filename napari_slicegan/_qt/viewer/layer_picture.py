@@ -345,6 +345,15 @@ def _cycled(values: NDArray[Any]) -> NDArray[np.uint8]:
     return index
 
 
+def layer_colours(layer: Layer, labels: Sequence[int]) -> dict[int, Colour]:
+    """Colours of labels in a Labels layer; of another layer none."""
+    from napari.layers import Labels
+
+    if not isinstance(layer, Labels):
+        return {}
+    return {label: _colour(layer, label) for label in labels}
+
+
 def _colours(layer: Layer, labels: Sequence[int] | None) -> NDArray[np.float64]:
     """Colours of phases, or the cycled colours of many objects.
 

@@ -115,6 +115,10 @@ def show_segmentation(
             **place,
         )
         layer.opacity = OVERLAY
+        # Below what is drawn on the image.
+        if image is not None:
+            below = viewer.layers.index(image)
+            viewer.layers.move(viewer.layers.index(layer), below + 1)
         # The image stays active.
         if active is not None:
             viewer.layers.selection.active = active

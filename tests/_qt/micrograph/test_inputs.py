@@ -149,3 +149,17 @@ def test_size_of_a_stack_whose_planes_are_far_apart(facts: ImageFacts) -> None:
     facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 16))
     # 8 planes of 50 nm.
     assert text_of(facts, "image_size") == "8 x 48 x 64 pixels, 400 x 240 x 320 nm"
+
+
+def test_distance_of_planes_is_that_of_the_file_until_it_is_set(
+    controls: SegmentationControls,
+) -> None:
+    distance = controls.plane_distance
+    cube = np.zeros((8, 20, 20))
+    assert distance.main.text() == "unknown"  # type: ignore[attr-defined]
+    controls.offer({"z": (SourceImage(cube, "cube", (5.0, 5.0, 50.0)),)})
+    assert not distance.isHidden()
+    assert distance.main.text() == "50"  # type: ignore[attr-defined]
+    assert controls.value().z_step_nm is None
+    distance.tick.setChecked(True)
+    assert controls.value().z_step_nm == 50

@@ -12,9 +12,11 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from PIL import Image
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel
 
 from napari_slicegan._qt.micrograph import image_source
+from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
@@ -236,6 +238,15 @@ def colours_of(layer: Any) -> dict[int, tuple[float, ...]]:
     return {n: tuple(layer.colormap.color_dict[n]) for n in RED_BLUE}
 
 
+def swatches_of(panel: MicrographPanel) -> list[str]:
+    """Colours in the table of phases, in its order."""
+    return [
+        label.pixmap().toImage().pixelColor(3, 3).name()
+        for label in panel.facts.findChildren(QLabel)
+        if not label.pixmap().isNull()
+    ]
+
+
 @pytest.mark.parametrize("is_palette", [True, False], ids=["palette", "flat RGB"])
 def test_phases_have_the_colours_of_their_map(
     panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path, is_palette: bool
@@ -255,12 +266,7 @@ def test_phases_have_the_colours_of_their_map(
     # The palette is shown by the layer itself, flat colours by an overlay.
     assert colours_of(viewer.layers[-1]) == expected
     assert len(viewer.layers) == (1 if is_palette else 2)
-    swatches = [
-        label.pixmap().toImage().pixelColor(3, 3).name()
-        for label in panel.facts.findChildren(QLabel)
-        if not label.pixmap().isNull()
-    ]
-    assert swatches == list(known.values())
+    assert swatches_of(panel) == list(known.values())
     volume = Volume(np.resize(mask, (8, 8, 8)), "phases", 1, (0, 1), images.colours)
     assert colours_of(layers.add_volume(viewer, volume)) == expected
     preview = layers.add_or_update_preview(viewer, volume)
@@ -289,3 +295,61 @@ def test_cleaned_phases_and_objects_are_shown_over_labels(
         lambda: viewer.layers["grains"].__setattr__("data", (values == 77).astype(int)),
     )
     assert not any(PHASES in x.metadata for x in viewer.layers)
+
+
+def test_strokes_on_planes_of_a_stack_become_phases(
+    panel: MicrographPanel,
+    viewer: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Painted on the plane that is shown; pixels need not be square."""
+    pytest.importorskip("sklearn", reason="needs the extra segmentation")
+    monkeypatch.setattr(image_source, "user_cache_path", lambda _: tmp_path)
+    truth = np.stack([smooth_field(40, 96, seed=seed) > 0 for seed in range(3)])
+    noise = np.random.default_rng(0).normal(0, 9, truth.shape)
+    gray = (80 + 90 * truth + noise).astype(np.uint8)
+    viewer.add_image(gray, name="stack", scale=(5, 2, 1), units=("nm",) * 3)
+    images_after(panel, qtbot, panel.use_selected_layers)
+    panel.controls.rows.editors["segmentation"].set_value("classifier")
+    qtbot.waitUntil(lambda: "Paint strokes" in panel.message.text(), timeout=20_000)
+    viewer.dims.ndisplay = 3
+    panel.controls.strokes_button.click()
+    strokes = viewer.layers.selection.active
+    assert (viewer.dims.ndisplay, strokes.data.shape) == (2, gray.shape)
+
+    def paint() -> None:
+        for label in (1, 2):
+            rows, columns = np.nonzero(truth[1, 20:23] == label - 1)
+            place = (np.ones_like(rows), rows + 20, columns)
+            strokes.data_setitem(place, label)
+
+    images = images_after(panel, qtbot, paint)
+    found = images.views["z"][0].values
+    assert found.shape == (3, 80, 96)
+    assert (found[:, ::2] == truth).mean() > 0.9
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["stack", "Phases of stack", "Strokes on stack"]
+
+
+def test_a_stack_too_large_to_paint_on_is_refused(
+    panel: MicrographPanel,
+    viewer: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(panel_module, "MOST_PAINTED", 1000)
+    viewer.add_image(np.stack([GRAY] * 2), name="stack")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    panel.controls.strokes_button.click()
+    assert "at most 1,000 pixels to paint on, got 24,576" in panel.message.text()
+
+
+def test_the_table_has_the_colours_of_a_layer_of_labels(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    layer = viewer.add_labels(1 + (phases_image(64, 64).values > 200).astype(int))
+    images_after(panel, qtbot, panel.use_selected_layers)
+    expected = [QColor.fromRgbF(*map(float, layer.get_color(n))).name() for n in (1, 2)]
+    assert swatches_of(panel) == expected
