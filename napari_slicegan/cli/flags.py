@@ -187,8 +187,8 @@ def _add_comparison_flags(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="image files or a 3-D truth (default: the images of the run)",
     )
-    add("--size", type=int, default=128, help="edge to generate")
-    add("--seed", type=int, default=1, help="seed to generate with")
+    add("--size", type=int, help="edge to generate (default: 128)")
+    add("--seed", type=int, help="seed to generate with (default: 1)")
 
 
 def add_export_flags(command: argparse.ArgumentParser) -> None:

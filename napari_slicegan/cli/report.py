@@ -56,15 +56,28 @@ def measure(options: Namespace) -> int:
 
 def _volume(options: Namespace, path: Path) -> AnyVolume:
     """Volume from a file or folder, or a new one from a generator."""
-    if is_pyramid(path):
-        return StoredVolume.open(path)
-    if path.is_file() and path.suffix != ".safetensors":
-        return Volume.open(path)
+    is_stored = is_pyramid(path)
+    if is_stored or (path.is_file() and path.suffix != ".safetensors"):
+        for name in ("size", "seed"):
+            if getattr(options, name) is not None:
+                raise ValueError(
+                    f"Expected a generator, got a volume in a file for --{name}; leave "
+                    f"--{name} out."
+                )
+        return StoredVolume.open(path) if is_stored else Volume.open(path)
     trained = load_generator(path)
     trained.network.to(choose_device("auto"))
-    plan = VolumePlan(trained, (options.size,) * 3, options.seed)
+    size, seed = _size_and_seed(options)
+    plan = VolumePlan(trained, (size,) * 3, seed)
     with progress_bar("Generating") as progress:
         return plan.generate(progress)
+
+
+def _size_and_seed(options: Namespace) -> tuple[int, int]:
+    """Edge and seed of the generated volume."""
+    size: int = 128 if options.size is None else options.size
+    seed: int = 1 if options.seed is None else options.seed
+    return size, seed
 
 
 def report(options: Namespace) -> int:
@@ -74,7 +87,7 @@ def report(options: Namespace) -> int:
     check_report_ending(out)
     source = _source(options, path)
     settings = ProofSettings(
-        options.size, options.seed, options.seeds, transport=not options.quick
+        *_size_and_seed(options), options.seeds, transport=not options.quick
     )
     trained = load_generator(path)
     origin = provenance_of(path, trained, options.licence)
@@ -98,11 +111,19 @@ def _source(options: Namespace, path: Path) -> Source:
                 "Give a reference to compare with by --against: image files of "
                 "the real material, or a 3-D ground truth."
             )
+        _refuse_image_flags(options, "images by --against", "none")
         return run.images()
     config = run.config() if run else RunConfig()
     settings = config.changed(**changes_from(options)).micrograph
     images = opened(options.against, settings)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
+
+
+def _refuse_image_flags(options: Namespace, wanted: str, got: str) -> None:
+    """Refuse flags that say how images are read where none are read."""
+    for name in changes_from(options):
+        flag = f"--{name.replace('_', '-')}"
+        raise ValueError(f"Expected {wanted} for {flag}, got {got}; leave it out.")
 
 
 def export(options: Namespace) -> int:
@@ -141,6 +162,7 @@ def info(options: Namespace) -> int:
         for image in opened([str(options.file)], settings):
             say("\n".join(image.summary()))
         return DONE
+    _refuse_image_flags(options, "an image", "a generator")
     trained = load_any_generator(run)
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())

@@ -99,6 +99,11 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
             "Expected image files (isotropic), or files for each of --z, --y and --x "
             "(anisotropic)."
         )
+    if directed and options.anisotropic:
+        raise ValueError(
+            "Expected --anisotropic or --z, --y and --x, got both; leave out "
+            "--anisotropic for images of each direction."
+        )
     if directed:
         seen = {axis: opened(files, config.micrograph) for axis, files in views.items()}
         return TrainingImages.anisotropic(**seen)

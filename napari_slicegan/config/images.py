@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -193,3 +194,106 @@ class ImageSettings(Settings):
         description="Number of generated images that monitoring compares with as many "
         "real ones.",
     )
+
+
+METHODS_OF: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "thresholds": ("segmentation", ("thresholds",)),
+    "n_phases": ("segmentation", ("multi-otsu",)),
+    "local_window": ("segmentation", ("local",)),
+    "classifier": ("segmentation", ("classifier",)),
+    "denoise_radius": ("denoise", ("median", "gaussian")),
+    "log_offset": ("scaling", ("rows", "columns")),
+}
+"""Setting -> the switch, and the values of it that the setting belongs to."""
+
+
+def check_methods(settings: Settings, given: Collection[str]) -> None:
+    """Refuse settings of a method that is off.
+
+    Raises
+    ------
+    ValueError
+        For the first of them: one sentence.
+    """
+    for name, (switch, methods) in METHODS_OF.items():
+        if name not in given or name not in type(settings).model_fields:
+            continue
+        method, kind = getattr(settings, switch), getattr(settings, "kind", "auto")
+        if method not in methods:
+            also = f" and {_titled('kind')} {kind}" if kind != "auto" else ""
+            raise ValueError(
+                f"{_titled(name)} belongs to {_titled(switch)} {' or '.join(methods)}, "
+                f"got {method}{also}; leave it out or change that."
+            )
+
+
+def without_unused(settings: MicrographSettings) -> MicrographSettings:
+    """The settings without those of methods that are off."""
+    default = MicrographSettings()
+    unused = {
+        name: getattr(default, name)
+        for name, (switch, methods) in METHODS_OF.items()
+        if hasattr(default, name) and getattr(settings, switch) not in methods
+    }
+    return settings.model_copy(update=unused)
+
+
+def check_micrograph(
+    settings: MicrographSettings, given: Collection[str] | None = None
+) -> None:
+    """Refuse settings that contradict each other, or that would have no effect.
+
+    Parameters
+    ----------
+    given
+        Names of the settings that a person has given; by default those that differ
+        from the defaults.
+
+    Raises
+    ------
+    ValueError
+        For the first of them: one sentence.
+    """
+    if given is None:
+        given = non_default(settings)
+    check_methods(settings, given)
+    if "raw_type" in given and not settings.raw_shape:
+        raise ValueError(
+            f"{_titled('raw_type')} is of a file of plain values, got no "
+            f"{_titled('raw_shape')}; give both or neither."
+        )
+    if settings.segmentation != "none" and settings.kind in ("colour", "objects"):
+        raise ValueError(
+            f"{_titled('segmentation')} {settings.segmentation} makes phases of gray "
+            f"values, got {_titled('kind')} {settings.kind}; leave one of them out."
+        )
+    if settings.channel != "auto" and settings.kind == "colour":
+        raise ValueError(
+            f"{_titled('kind')} colour keeps all channels, got {_titled('channel')} "
+            f"{settings.channel}; leave one of them out."
+        )
+    is_unlabelled = settings.segmentation == "none" and settings.kind in (
+        "grayscale",
+        "colour",
+    )
+    for name in ("smallest_object", "smallest_hole"):
+        if is_unlabelled and getattr(settings, name):
+            raise ValueError(
+                f"{_titled(name)} applies to phases, got {_titled('kind')} "
+                f"{settings.kind}; leave it out or choose a segmentation."
+            )
+
+
+def non_default(settings: Settings) -> set[str]:
+    """Names of the settings that differ from their defaults."""
+    default = type(settings)()
+    return {
+        name
+        for name in type(settings).model_fields
+        if getattr(settings, name) != getattr(default, name)
+    }
+
+
+def _titled(name: str) -> str:
+    fields = {**MicrographSettings.model_fields, **ImageSettings.model_fields}
+    return f"'{fields[name].title}' ({name})"

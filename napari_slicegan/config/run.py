@@ -10,7 +10,13 @@ from pydantic import Field, ValidationError
 
 from napari_slicegan.config.architecture import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.base import Settings
-from napari_slicegan.config.images import ImageSettings, MicrographSettings
+from napari_slicegan.config.images import (
+    METHODS_OF,
+    ImageSettings,
+    MicrographSettings,
+    check_methods,
+    check_micrograph,
+)
 from napari_slicegan.config.migration import FORMER_NAMES
 from napari_slicegan.config.training import (
     ObjectiveSettings,
@@ -40,38 +46,47 @@ class RunConfig(Settings):
         """Copy with some fields replaced, named without their group.
 
         Names of earlier releases are still taken. A setting of a method that is off
-        turns the method on (`IMPLIED`), unless the method is named too.
+        turns the method on (`METHODS_OF`), unless the method or the kind of the image
+        is named too.
 
         Raises
         ------
         ValueError
-            If a name is unknown or a value is outside its bounds; one sentence.
+            If a name is unknown, a value is outside its bounds, or a named setting
+            has no effect beside the others; one sentence.
         """
+        values = {FORMER_NAMES.get(name, name): v for name, v in values.items()}
         data = self.model_dump()
         homes = group_of_field()
-        for name, (switch, method) in IMPLIED.items():
+        given = [name for name, value in values.items() if value not in ((), "", None)]
+        kind = values.get("kind", self.micrograph.kind)
+        for name, (switch, methods) in METHODS_OF.items():
             is_off = data[homes[switch]][switch] == "none"
-            if values.get(name) and switch not in values and is_off:
-                values = {**values, switch: method}
-        for given, value in values.items():
-            name = FORMER_NAMES.get(given, given)
+            may_be = switch != "segmentation" or kind == "auto"
+            if name in given and switch not in values and is_off and may_be:
+                values[switch] = methods[0]
+        for name, value in values.items():
             if name not in homes:
                 raise ValueError(
                     f"No setting is called '{name}'. Settings: "
                     f"{', '.join(sorted(homes))}."
                 )
             data[homes[name]][name] = value
-        return parse_config(data)
+        config = parse_config(data)
+        if any(homes[name] == "micrograph" for name in values):
+            check_micrograph(config.micrograph, given)
+        before, after = self.images, config.images
+        new = [n for n in given if getattr(before, n, 0) != getattr(after, n, 0)]
+        check_methods(after, new)
+        unused = [name for name in new if config.architecture.dimensions != 2]
+        if unused:
+            raise ValueError(
+                f"{titled(unused[0])} applies to generators of images, got "
+                f"{titled('architecture')} {config.architecture.architecture}; leave "
+                "it out or choose a preset for images."
+            )
+        return config
 
-
-IMPLIED = {
-    "thresholds": ("segmentation", "thresholds"),
-    "n_phases": ("segmentation", "multi-otsu"),
-    "local_window": ("segmentation", "local"),
-    "classifier": ("segmentation", "classifier"),
-    "denoise_radius": ("denoise", "median"),
-}
-"""Setting -> the switch and the method that it belongs to."""
 
 GROUPS: Mapping[str, type[Settings]] = MappingProxyType(
     {
@@ -88,6 +103,11 @@ def group_of_field() -> dict[str, str]:
     return {name: group for group in GROUPS for name in GROUPS[group].model_fields}
 
 
+def titled(name: str) -> str:
+    """Title and name of a setting, for messages."""
+    return f"'{GROUPS[group_of_field()[name]].model_fields[name].title}' ({name})"
+
+
 def check_changes(before: RunConfig, after: RunConfig) -> None:
     """Refuse changes that a resumed run cannot take: all but those of the training.
 
@@ -100,9 +120,8 @@ def check_changes(before: RunConfig, after: RunConfig) -> None:
         old, new = getattr(before, home), getattr(after, home)
         same = getattr(old, name) == getattr(new, name)
         if not same and (home != "training" or name == "seed"):
-            title = type(new).model_fields[name].title
             raise ValueError(
-                f"'{title}' ({name}) cannot be changed when a run is resumed, only "
+                f"{titled(name)} cannot be changed when a run is resumed, only "
                 "settings of the group 'training' except 'Seed', such as 'Minutes', "
                 "'Steps' and 'Device'; start a new run for it."
             )
@@ -134,7 +153,7 @@ def _sentence(fault: Any) -> str:
         )
     field = GROUPS[group].model_fields.get(setting) if group in GROUPS else None
     if field is not None:
-        name = f"'{field.title}' ({setting})"
+        name = titled(setting)
     message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] == "value_error":
         message = str(fault["ctx"]["error"])

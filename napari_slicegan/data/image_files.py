@@ -117,8 +117,9 @@ class SourceImage:
         What was chosen or converted while reading, a sentence each.
     path
         Of the file, if there is one.
-    is_arranged
-        Whether the axes are known to be as above; bare arrays may have others.
+    axes
+        One letter per axis where they are known: Z, Y, X, and S for channels. Of bare
+        arrays empty: the shape decides.
     origin
         The object that the values belong to, such as a layer.
     """
@@ -133,7 +134,7 @@ class SourceImage:
     datasets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     path: Path | None = None
-    is_arranged: bool = False
+    axes: str = ""
     origin: Any = field(default=None, repr=False)
 
     @property
@@ -160,12 +161,24 @@ class SourceImage:
     @property
     def size(self) -> str:
         """Number of pixels per axis, as text."""
-        return " x ".join(map(str, np.shape(self.values)[: 3 if self.is_volume else 2]))
+        return " x ".join(map(str, self.shape))
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the last axis holds channels."""
+        known = np.ndim(self.values) == 4 or self.axes.endswith("S")
+        return known or (not self.axes and has_channels(self.values))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of pixels per axis, without the channels: ``([Z,] Y, X)``."""
+        whole: tuple[int, ...] = np.shape(self.values)
+        return whole[:-1] if self.is_colour else whole
 
     @property
     def is_volume(self) -> bool:
         """Whether there is a third spatial axis."""
-        return np.ndim(self.values) == (4 if has_channels(self.values) else 3)
+        return len(self.shape) == 3
 
 
 @functools.lru_cache(maxsize=16)
@@ -176,7 +189,10 @@ def _header(path: Path, changed_ns: int) -> tuple[tuple[int, ...], SourceImage]:
 
 
 def read_image(
-    path: str | Path, settings: MicrographSettings | None = None
+    path: str | Path,
+    settings: MicrographSettings | None = None,
+    *,
+    is_volume: bool = False,
 ) -> SourceImage:
     """Read an image or a volume.
 
@@ -187,6 +203,9 @@ def read_image(
         folder of slices (a volume, in the order of the numbers in their names).
     settings
         Its dataset, channel and, for files without a header, shape and type are used.
+    is_volume
+        Whether bare arrays with three axes are volumes, also of three or four planes
+        or columns, which otherwise are channels.
 
     Raises
     ------
@@ -217,50 +236,54 @@ def read_image(
             f"{path.name}: expected a complete image, got a damaged file or an unknown "
             f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
         ) from error
-    image = _with_channel(image, channel, path.name)
-    values, notes = arrange(image.values, bool(image.axes))
+    if settings is not None and settings.raw_shape:
+        raise ValueError(
+            f"{path.name}: expected a file without a header for 'Raw shape', got an "
+            "image file; leave 'Raw shape' and 'Raw type' out."
+        )
+    if dataset and format_of(path) is None:
+        raise ValueError(
+            f"{path.name}: expected a file of several images for 'Dataset' {dataset}, "
+            "got one with a single image; leave 'Dataset' empty."
+        )
+    image = _with_channel(image, channel)
+    values, is_colour, notes = _arranged(image, is_volume)
     # Files of other machines: torch takes the native byte order only.
     if values.dtype.kind in "iufc":
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    image = replace(image, values=values, notes=(*image.notes, *notes))
-    if has_channels(image.values):
-        values, dropped = without_alpha(image.values)
-        image = replace(image, values=values, notes=(*image.notes, *dropped))
+    if is_colour:
+        values, dropped = without_alpha(values)
+        notes += dropped
+    # A bare array with few columns may as well have too many channels.
+    is_known = bool(image.axes) or is_volume or is_colour or values.ndim == 2
+    is_known = is_known or values.shape[-1] >= SMALLEST_EDGE
     beside = header_lines(path)
     source, edges = image.size_source, image.edges_nm
     if edges is None:
         source, edges = edges_beside(beside)
     rows = image.scanned_rows
-    if rows is None and image.values.ndim == 2:
-        rows = scanned_rows(None, beside, len(image.values))
-    return SourceImage(
-        image.values,
-        path.name,
-        edges,
-        source,
-        rows,
-        image.colours,
-        image.channels,
-        image.datasets,
-        image.notes,
-        path,
-        is_arranged=True,
+    if rows is None and values.ndim == 2:
+        rows = scanned_rows(None, beside, len(values))
+    return replace(
+        image,
+        values=values,
+        axes="ZYX"[is_colour - values.ndim :] + "S" * is_colour if is_known else "",
+        edges_nm=edges,
+        size_source=source,
+        scanned_rows=rows,
+        notes=(*image.notes, *notes),
+        path=path,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Stored:
-    """Values as stored; one letter per axis where the file names them."""
-
-    values: NDArray[Any]
-    axes: str = ""
-    edges_nm: Edges | None = None
-    size_source: str = ""
-    scanned_rows: int | None = None
-    colours: Mapping[int, str] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()
-    datasets: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+def _arranged(
+    image: SourceImage, is_volume: bool
+) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
+    """Values as `arrange` returns them; of a bare array all axes may be a volume's."""
+    axes = image.axes
+    if is_volume and not axes and image.values.ndim == 3:
+        axes = "ZYX"
+    return arrange(image.values, axes)
 
 
 def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
@@ -270,7 +293,8 @@ def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
     note = f"Plain values of type {values.dtype.name} are read"
     note += f"; {skipped:,} bytes before them are skipped." if skipped else "."
     native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    return SourceImage(native, path.name, notes=(note,), path=path, is_arranged=True)
+    axes = "ZYX"[-native.ndim :]
+    return SourceImage(native, path.name, notes=(note,), path=path, axes=axes)
 
 
 def _start_of(path: Path) -> bytes:
@@ -298,13 +322,13 @@ def _reason(error: Exception) -> str:
     return "its parts contradict each other"
 
 
-def _read(path: Path, start: bytes, dataset: str) -> _Stored:
+def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
     """Contents of a file, by its first bytes, else by the ending of its name."""
     if start.startswith(TIFF_STARTS):
         return _read_tiff(path)
     if start.startswith(NPY_START):
         # No pickled objects: reading them can execute code.
-        return _Stored(np.load(path, allow_pickle=False))
+        return SourceImage(np.load(path, allow_pickle=False), path.name)
     known = format_of(path)
     if known is not None:
         signals = _from_library(lambda: known.signals(path))
@@ -318,11 +342,12 @@ def _read(path: Path, start: bytes, dataset: str) -> _Stored:
         if chosen.dtype is not None:
             size = path.stat().st_size
             check_expansion(chosen.shape, chosen.dtype, size, path.name)
-        return _Stored(
+        return SourceImage(
             _from_library(chosen.read),
-            chosen.axes,
+            path.name,
             chosen.edges_nm,
             f"header of the {path.suffix} file" if chosen.edges_nm else "",
+            axes=chosen.axes,
             datasets=names if len(names) > 1 else (),
             notes=notes,
         )
@@ -333,7 +358,7 @@ def _read(path: Path, start: bytes, dataset: str) -> _Stored:
             notes = ("The image is turned as its header (EXIF) says.",)
         values, colours = _pixels(oriented)
         axes = "YX" if values.ndim == 2 else "YXS"
-        return _Stored(values, axes, colours=colours, notes=notes)
+        return SourceImage(values, path.name, colours=colours, notes=notes, axes=axes)
 
 
 def _from_library(read: Callable[[], T]) -> T:
@@ -346,7 +371,7 @@ def _from_library(read: Callable[[], T]) -> T:
         raise ValueError(str(error)) from error
 
 
-def _read_tiff(path: Path) -> _Stored:
+def _read_tiff(path: Path) -> SourceImage:
     """First series of a TIFF: one image, or the pages that belong together."""
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
         _check_pages(tiff)
@@ -365,7 +390,7 @@ def _read_tiff(path: Path) -> _Stored:
             stored = _read_pages(path, indices)
             turned = None  # by Pillow
         else:
-            stored = _Stored(values, axes)
+            stored = SourceImage(values, path.name, axes=axes)
             if page.photometric == PALETTE and page.colormap is not None:
                 stored = _with_palette(stored, page.colormap >> 8)
             elif page.photometric == WHITE_IS_ZERO and not _is_numpy_mask(page):
@@ -407,7 +432,7 @@ def _tiff_faults() -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
-def _read_pages(path: Path, indices: list[int]) -> _Stored:
+def _read_pages(path: Path, indices: list[int]) -> SourceImage:
     """Pages by Pillow, which brings the codecs LZW, JPEG and CCITT with it.
 
     Pillow inverts pages whose white is zero itself, except those of 16 bits.
@@ -424,9 +449,9 @@ def _read_pages(path: Path, indices: list[int]) -> _Stored:
             planes.append(plane)
     if len(planes) == 1:
         axes = "YX" if planes[0].ndim == 2 else "YXS"
-        return _Stored(planes[0], axes, colours=colours)
+        return SourceImage(planes[0], path.name, colours=colours, axes=axes)
     axes = "QYX" if planes[0].ndim == 2 else "QYXS"
-    return _Stored(np.stack(planes), axes, colours=colours)
+    return SourceImage(np.stack(planes), path.name, colours=colours, axes=axes)
 
 
 def _is_numpy_mask(page: tifffile.TiffPage) -> bool:
@@ -434,7 +459,7 @@ def _is_numpy_mask(page: tifffile.TiffPage) -> bool:
     return page.bitspersample == 1 and page.software.startswith("tifffile")
 
 
-def _inverted(stored: _Stored, bits: int) -> _Stored:
+def _inverted(stored: SourceImage, bits: int) -> SourceImage:
     """Values of a page whose white is zero, as every viewer shows them."""
     values = stored.values
     if values.dtype.kind == "b":
@@ -447,7 +472,7 @@ def _inverted(stored: _Stored, bits: int) -> _Stored:
     )
 
 
-def _turned(stored: _Stored, swap: bool, rows: bool, columns: bool) -> _Stored:
+def _turned(stored: SourceImage, swap: bool, rows: bool, columns: bool) -> SourceImage:
     """Rows and columns as the orientation tag says."""
     y, x = stored.axes.find("Y"), stored.axes.find("X")
     if y < 0 or x < 0:
@@ -463,7 +488,7 @@ def _pixels(picture: Image.Image) -> tuple[NDArray[Any], dict[int, str]]:
     if picture.mode == "P":
         index = np.asarray(picture)
         table = np.asarray(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
-        coloured = _with_palette(_Stored(index, "YX"), table.T)
+        coloured = _with_palette(SourceImage(index, "", axes="YX"), table.T)
         return coloured.values, dict(coloured.colours)
     if picture.mode == "PA":
         return np.asarray(picture.convert("RGBA")), {}
@@ -478,7 +503,7 @@ def _pixels(picture: Image.Image) -> tuple[NDArray[Any], dict[int, str]]:
     )
 
 
-def _with_palette(stored: _Stored, table: NDArray[Any]) -> _Stored:
+def _with_palette(stored: SourceImage, table: NDArray[Any]) -> SourceImage:
     """Labels with their colours if few colours mark phases, else the colours.
 
     Parameters
@@ -501,11 +526,11 @@ def _with_palette(stored: _Stored, table: NDArray[Any]) -> _Stored:
     return replace(stored, values=index, colours=colours)
 
 
-def _with_channel(image: _Stored, channel: str, name: str) -> _Stored:
+def _with_channel(image: SourceImage, channel: str) -> SourceImage:
     """Values as ``[(Z,) Y, X(, C)]``, C being 3 or 4."""
-    values, axes = image.values, image.axes
+    values, axes, name = image.values, image.axes, image.name
     if not axes or len(axes) != values.ndim:
-        return image
+        return replace(image, axes="")
     kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
     values = values.reshape([values.shape[i] for i in kept])
     axes = "".join(axes[i] for i in kept)
@@ -519,8 +544,8 @@ def _with_channel(image: _Stored, channel: str, name: str) -> _Stored:
     places = [i for i, axis in enumerate(axes) if axis in "SC"]
     if not places:
         if channel.isdigit() and values.ndim == 3:
-            return _one_plane(image, values, channel, name)
-        return replace(image, values=values)
+            return _one_plane(image, values, channel)
+        return replace(image, values=values, axes=axes)
     if len(places) > 1:
         shape = " x ".join(map(str, values.shape))
         raise ValueError(
@@ -528,17 +553,17 @@ def _with_channel(image: _Stored, channel: str, name: str) -> _Stored:
             f"{axes}; save one channel, or RGB."
         )
     values = np.moveaxis(values, places[0], -1)
-    n = values.shape[-1]
-    is_colour = n in (3, 4) and axes[places[0]] == "S"
-    if n == 2 and axes[places[0]] == "S":
+    n, letter = values.shape[-1], axes[places[0]]
+    axes = axes.replace(letter, "")
+    if n == 2 and letter == "S":
         # Gray with alpha.
-        return replace(image, values=values[..., (0, 0, 0, 1)])
-    if is_colour or (n == 3 and not channel.isdigit()):
-        return replace(image, values=values)
-    number = int(channel) if channel.isdigit() else 1
+        return replace(image, values=values[..., (0, 0, 0, 1)], axes=f"{axes}S")
+    if (n in (3, 4) and letter == "S") or (n == 3 and not channel.isdigit()):
+        return replace(image, values=values, axes=f"{axes}S")
+    number = 1 if channel == "auto" else int(channel) if channel.isdigit() else 0
     if not 1 <= number <= n:
         raise ValueError(
-            f"{name}: expected a channel from 1 to {n}, got {number}; correct "
+            f"{name}: expected a channel from 1 to {n}, got {channel}; correct "
             "'Channel'."
         )
     note = f"Channel {number} of {n} is read."
@@ -546,23 +571,28 @@ def _with_channel(image: _Stored, channel: str, name: str) -> _Stored:
     return replace(
         image,
         values=values[..., number - 1],
+        axes=axes,
         channels=names,
         notes=(*image.notes, note),
     )
 
 
-def _one_plane(
-    image: _Stored, values: NDArray[Any], channel: str, name: str
-) -> _Stored:
+def _one_plane(image: SourceImage, values: NDArray[Any], channel: str) -> SourceImage:
     """One page of several: of detectors that were stored as pages."""
     number = int(channel)
     if not 1 <= number <= len(values):
         raise ValueError(
-            f"{name}: expected a page from 1 to {len(values)}, got {number}; correct "
-            "'Channel'."
+            f"{image.name}: expected a page from 1 to {len(values)}, got {number}; "
+            "correct 'Channel'."
         )
     note = f"Page {number} of {len(values)} is read."
-    return replace(image, values=values[number - 1], notes=(*image.notes, note))
+    return replace(
+        image,
+        values=values[number - 1],
+        axes="YX",
+        channels=tuple(str(i + 1) for i in range(len(values))),
+        notes=(*image.notes, note),
+    )
 
 
 def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceImage:
@@ -598,7 +628,7 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
         scanned_rows=None,
         notes=(note, *first.notes),
         path=folder,
-        is_arranged=True,
+        axes=f"Z{first.axes}",
     )
 
 

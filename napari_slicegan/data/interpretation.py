@@ -21,7 +21,6 @@ from napari_slicegan.data.pixel_values import (
     arrange,
     check_pixels,
     distinct_values,
-    has_channels,
     label_dtype,
     label_indices,
     without_alpha,
@@ -83,7 +82,7 @@ def interpret(
     channel: str = "auto",
     name: str = "micrograph",
     colours: Mapping[int, str] | None = None,
-    is_arranged: bool = False,
+    axes: str = "",
 ) -> Interpretation:
     """Find out what values mean, and bring them into the form of their kind.
 
@@ -105,19 +104,19 @@ def interpret(
         Used in the messages.
     colours
         Colours of labels, if the source has a palette.
-    is_arranged
-        Whether the source names its axes, so that none at the start can be channels.
+    axes
+        One letter per axis where the source names them: Z, Y, X, and S for channels.
 
     Raises
     ------
     ValueError
         If the values cannot be of that kind, or cannot be trained on.
     """
-    array, notes = arrange(np.asarray(values), is_arranged)
-    check_pixels(array, name)
+    array, is_colour, notes = arrange(np.asarray(values), axes)
+    check_pixels(array, name, axes)
     # Files of other machines: torch takes the native byte order only.
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if has_channels(array):
+    if is_colour:
         array, dropped = without_alpha(array)
         notes += dropped
         return _interpret_channels(array, kind, channel, name, notes)
@@ -125,6 +124,11 @@ def interpret(
         raise ValueError(
             f"{name}: a colour image has three channels, got one value per pixel "
             f"({_shape(array)}); choose the kind 'grayscale' or 'phases'."
+        )
+    if channel != "auto":
+        raise ValueError(
+            f"{name}: expected an image with channels for 'Channel' {channel}, got one "
+            f"value per pixel ({_shape(array)}); set 'Channel' to auto."
         )
     return _interpret_plane(array, kind, name, notes, dict(colours or {}))
 

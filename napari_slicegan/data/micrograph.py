@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
+from napari_slicegan.config.images import check_micrograph
 from napari_slicegan.data.data_bars import Crop, find_data_bar
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.interpretation import (
@@ -29,7 +30,6 @@ from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edg
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
-    has_channels,
     interpolated,
     nearest,
 )
@@ -115,7 +115,7 @@ class Micrograph:
         kind: KindChoice = "auto",
         pixel_size_nm: float | None = None,
         name: str = "micrograph",
-        is_arranged: bool = False,
+        axes: str = "",
     ) -> Micrograph:
         """Check an array and find out what its values mean; see `interpret`.
 
@@ -130,8 +130,9 @@ class Micrograph:
             Edge of a pixel in nanometres.
         name
             Used in the messages.
-        is_arranged
-            Whether the shape is that of the attribute: planes are no channels.
+        axes
+            One letter per axis where they are known, S for channels, such as
+            ``"ZYX"`` of a volume that is only three columns wide.
 
         Raises
         ------
@@ -144,7 +145,7 @@ class Micrograph:
                 f"{name}: the pixel size is a positive number of nanometres, got "
                 f"{pixel_size_nm}; correct it or leave it out."
             )
-        found = interpret(values, kind, name=name, is_arranged=is_arranged)
+        found = interpret(values, kind, name=name, axes=axes)
         facts = ImageFacts(found.reason, colours=found.colours, notes=found.notes)
         return cls(found.values, found.kind, pixel_size_nm, name, facts=facts)
 
@@ -172,15 +173,17 @@ class Micrograph:
         ValueError
             If the values cannot be trained on, or a setting does not fit them.
         """
+        check_micrograph(settings)
         # Before the values are judged: what is cropped away may be a data bar.
         values, cropped = _cropped_source(source, settings)
         found = interpret(
             values,
             _kind_to_read(settings),
-            settings.channel,
+            # A channel that has a file of its own axis is already chosen.
+            "auto" if source.channels else settings.channel,
             source.name,
             source.colours,
-            source.is_arranged,
+            source.axes,
         )
         edges, size_source = _edges(source, settings)
         facts = replace(
@@ -251,7 +254,7 @@ class Micrograph:
             facts = replace(image.facts, size_source="as given")
             image = replace(image, pixel_size_nm=settings.pixel_size_nm, facts=facts)
         if settings.crop is not None:
-            image = image.crop(*_as_crop(settings.crop, image.values, image.name))
+            image = image.crop(*_as_crop(settings.crop, image))
         kind = _kind_to_read(settings)
         if kind == "grayscale" and image.kind == "colour":
             gray = luminance(image.values)
@@ -272,7 +275,7 @@ class Micrograph:
 
     def with_values(self, values: NDArray[Any], kind: KindChoice) -> Micrograph:
         """Same pixel size and name with other values, checked as in `from_array`."""
-        found = interpret(values, kind, name=self.name, is_arranged=True)
+        found = interpret(values, kind, name=self.name, axes=self.axes)
         facts = replace(self.facts, reason=found.reason)
         return replace(self, values=found.values, kind=found.kind, facts=facts)
 
@@ -386,6 +389,11 @@ class Micrograph:
         return self.values.ndim == (4 if self.kind == "colour" else 3)
 
     @property
+    def axes(self) -> str:
+        """One letter per axis of the values: Z, Y, X, and S for channels."""
+        return ("ZYX" if self.is_volume else "YX") + "S" * (self.kind == "colour")
+
+    @property
     def _first_row(self) -> int:
         """Axis of the rows."""
         return 1 if self.is_volume else 0
@@ -414,7 +422,7 @@ class Micrograph:
         rows, columns
             First one and the one after the last.
         """
-        values = _cropped(self.values, (*rows, *columns), self.name)
+        values = _cropped(self.values, (*rows, *columns), self.name, self._first_row)
         image = self.with_values(values, self.kind)
         return replace(image, facts=self.facts)
 
@@ -479,7 +487,16 @@ def _edges(
         given = settings.pixel_size_nm
         step = edges[2] / edges[0] if edges is not None and len(edges) > 2 else 1.0
         edges, where = (given, given, given * step), "as given"
-    if settings.z_step_nm is not None and edges is not None:
+    if settings.z_step_nm is not None:
+        if not source.is_volume or edges is None:
+            wanted, what = "a volume", f"an image of {source.size} pixels"
+            if source.is_volume:
+                wanted, what = "a pixel size", "none in the file"
+            do = "give 'Pixel size (nm)' too" if source.is_volume else "leave it out"
+            raise ValueError(
+                f"{source.name}: expected {wanted} for 'Plane distance (nm)' "
+                f"{settings.z_step_nm:g}, got {what}; {do}."
+            )
         edges = (*edges[:2], settings.z_step_nm)
     return edges, where
 
@@ -488,12 +505,18 @@ def _cropped_source(
     source: SourceImage, settings: MicrographSettings
 ) -> tuple[NDArray[Any], ImageFacts]:
     """The part to use; notes on what was cropped, warnings on what was not."""
-    values = source.values
+    values, first = source.values, len(source.shape) - 2
     if settings.crop is not None and settings.crop != "auto":
         crop = settings.crop
-        return np.asarray(_cropped(values, crop, source.name)), ImageFacts(crop=crop)
+        part = _cropped(values, crop, source.name, first)
+        return np.asarray(part), ImageFacts(crop=crop)
     values = np.asarray(values)
-    crop_found, why = usable_part(values, source.scanned_rows)
+    crop_found, why = None, ""
+    if not source.is_volume:
+        crop_found, why = usable_part(values, source.scanned_rows)
+    if crop_found is None and settings.crop == "auto":
+        note = "Nothing is cropped: no data bar or border without values is found."
+        return values, ImageFacts(notes=(note,))
     if crop_found is None:
         return values, ImageFacts()
     top, bottom, left, right = crop_found
@@ -501,7 +524,7 @@ def _cropped_source(
     if settings.crop == "auto":
         used = f"Only {where} are used: {why[0].lower()}{why[1:]}."
         facts = ImageFacts(crop=crop_found, notes=(used,))
-        return _cropped(values, crop_found, source.name), facts
+        return _cropped(values, crop_found, source.name, first), facts
     text = " ".join(map(str, crop_found))
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise CropNeededError(
@@ -520,7 +543,7 @@ def usable_part(
     Parameters
     ----------
     values
-        Of an image; volumes are used as they are.
+        Of an image, ``[Y, X]`` or with channels at the end.
     scanned_rows
         Rows above the data bar if the header states them.
 
@@ -528,7 +551,7 @@ def usable_part(
     -------
     The crop, and why the rest is left out; ``(None, "")`` if all of it is usable.
     """
-    if has_channels(values) and values.ndim == 3:
+    if values.ndim == 3:
         values = luminance(values[..., :3])
     if values.ndim != 2 or values.dtype.kind not in "uif":
         return None, ""
@@ -571,21 +594,23 @@ def _finite_part(finite: NDArray[np.bool_]) -> Crop | None:
 
 
 def _as_crop(
-    crop: Crop | str, values: NDArray[Any], name: str
+    crop: Crop | str, image: Micrograph
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows and columns of a crop setting."""
     if isinstance(crop, str):
-        found, _ = usable_part(values)
-        rows, columns = values.shape[:2]
+        rows, columns = image.planes("z").shape[1:3]
+        found = None if image.is_volume else usable_part(image.values)[0]
         crop = found or (0, rows, 0, columns)
     return crop[:2], crop[2:]
 
 
 def _cropped(
-    values: NDArray[Any], crop: tuple[int, int, int, int], name: str
+    values: NDArray[Any], crop: tuple[int, int, int, int], name: str, first: int
 ) -> NDArray[Any]:
-    """Rows and columns of an image, or of each plane of a volume."""
-    first = values.ndim - (3 if has_channels(values) else 2)
+    """Rows and columns of an image, or of each plane of a volume.
+
+    ``first`` is the axis of the rows.
+    """
     rows, columns = values.shape[first : first + 2]
     top, bottom, left, right = crop
     if not (0 <= top < bottom <= rows and 0 <= left < right <= columns):

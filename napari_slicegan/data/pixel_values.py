@@ -24,7 +24,10 @@ PART = 2**17
 
 
 def has_channels(values: NDArray[Any]) -> bool:
-    """Whether the last axis of ``[(Z,) Y, X(, C)]`` holds colour channels."""
+    """Whether the last axis of a bare array ``[(Z,) Y, X(, C)]`` holds channels.
+
+    By its shape; where the axes are known, they decide.
+    """
     return values.ndim == 4 or (values.ndim == 3 and values.shape[-1] in (3, 4))
 
 
@@ -35,30 +38,39 @@ def rgb_of(colour: str) -> tuple[int, int, int]:
 
 
 def arrange(
-    array: NDArray[Any], is_arranged: bool = False
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Axes as ``[(Z,) Y, X(, C)]``: no axes of length 1, channels at the end."""
+    array: NDArray[Any], axes: str = ""
+) -> tuple[NDArray[Any], bool, tuple[str, ...]]:
+    """Axes as ``[(Z,) Y, X(, C)]``: no axes of length 1, channels at the end.
+
+    Parameters
+    ----------
+    axes
+        One letter per axis, S for channels; empty if only the shape is known.
+
+    Returns
+    -------
+    The array, whether its last axis holds channels, and what was decided, in words.
+    """
     shape = " x ".join(map(str, array.shape))
     if array.ndim > 2 and 1 in array.shape:
-        kept = [n for n in array.shape if n != 1]
+        kept = [axis for axis, n in enumerate(array.shape) if n != 1]
         # Of a single row or column both axes stay, so that the message names them.
         if len(kept) >= 2:
-            array = array.reshape(kept)
-            if array.ndim == 2:
-                return array, ()
+            axes = "".join(axes[axis : axis + 1] for axis in kept)
+            array = array.reshape([array.shape[axis] for axis in kept])
+    if axes or array.ndim == 2:
+        return array, array.ndim == 4 or axes.endswith("S"), ()
     first_is_channel = (
-        not is_arranged
-        and array.ndim == 3
+        array.ndim == 3
         and array.shape[0] in (3, 4)
         and min(array.shape[1:]) >= SMALLEST_EDGE
     )
     if first_is_channel:
         array = np.moveaxis(array, 0, -1)
         n = array.shape[-1]
-        return array, (
-            f"The {n} planes of {shape} values are read as {n} channels of one image.",
-        )
-    return array, ()
+        note = f"The {n} planes of {shape} values are read as {n} channels"
+        return array, True, (f"{note} of one image.",)
+    return array, has_channels(array), ()
 
 
 def without_alpha(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -68,7 +80,7 @@ def without_alpha(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     return array, ()
 
 
-def check_pixels(array: NDArray[Any], name: str) -> None:
+def check_pixels(array: NDArray[Any], name: str, axes: str = "") -> None:
     """Refuse arrays that are no image of a material.
 
     Parameters
@@ -77,6 +89,8 @@ def check_pixels(array: NDArray[Any], name: str) -> None:
         ``[Y, X]``, ``[Z, Y, X]``, or with three or four channels at the end.
     name
         Used in the messages.
+    axes
+        As of `arrange`.
 
     Raises
     ------
@@ -84,7 +98,7 @@ def check_pixels(array: NDArray[Any], name: str) -> None:
         If the type, the shape or a value is not that of an image.
     """
     _check_dtype(array, name)
-    _check_shape(array, name)
+    _check_shape(array, name, axes)
     _check_finite(array, name)
     _check_varies(array, name)
 
@@ -103,7 +117,7 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
         )
 
 
-def _check_shape(array: NDArray[Any], name: str) -> None:
+def _check_shape(array: NDArray[Any], name: str, axes: str) -> None:
     """Refuse shapes that are neither an image nor a volume."""
     shape = " x ".join(map(str, array.shape)) or "a single number"
     if array.ndim not in (2, 3, 4):
@@ -116,9 +130,10 @@ def _check_shape(array: NDArray[Any], name: str) -> None:
             f"{name}: expected an image with pixels, got an empty one ({shape}); "
             "check the export or the crop."
         )
-    channels = array.shape[-1] if array.ndim > 2 else 1
-    too_narrow = array.ndim == 4 or channels < SMALLEST_EDGE
-    if array.ndim > 2 and too_narrow and channels not in (3, 4):
+    channels = array.shape[-1]
+    is_narrow = array.ndim == 3 and not axes and channels < SMALLEST_EDGE
+    may_be_colour = array.ndim == 4 or axes.endswith("S") or is_narrow
+    if may_be_colour and array.ndim > 2 and channels not in (3, 4):
         raise ValueError(
             f"{name}: expected one value or three colour channels per pixel, got "
             f"{channels} channels ({shape}); select one channel or convert to RGB."

@@ -259,12 +259,13 @@ class TrainingImages:
         views: dict[Axis, tuple[Micrograph, ...]] = {}
         for entry in entries:
             if entry.file not in read:
+                file = read_image(folder / entry.file)
                 image = Micrograph.from_array(
-                    read_image(folder / entry.file).values,
+                    file.values,
                     entry.kind,
                     entry.pixel_size_nm,
                     entry.name,
-                    is_arranged=True,
+                    axes=file.axes,
                 )
                 facts = ImageFacts("as stored in the run", "", entry.colours)
                 read[entry.file] = replace(image, facts=facts)

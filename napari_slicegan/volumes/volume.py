@@ -22,7 +22,6 @@ from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edg
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
-    has_channels,
     kind_of,
     label_dtype,
     nearest,
@@ -133,8 +132,8 @@ class Volume:
         facts = _stored_facts(path)
         if facts is not None:
             return _read_stored(path, facts)
-        image = read_image(path)
-        if image.values.ndim == 3 and has_channels(image.values):
+        image = read_image(path, is_volume=True)
+        if image.is_colour and not image.is_volume:
             raise ValueError(
                 f"{path.name}: expected a volume; got a 2-D colour image. Open it as a "
                 "micrograph or choose another file."

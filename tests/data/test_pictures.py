@@ -25,6 +25,7 @@ from napari_slicegan.data.data_bars import find_data_bar
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.volumes.volume import Volume
 
 Y, X = np.mgrid[:120, :160]
 MASK = (np.sin(X / 7) + np.cos(Y / 9)) > 0.3
@@ -630,10 +631,22 @@ def test_values_are_of_the_native_byte_order(tmp_path: Path) -> None:
     assert read_image(tmp_path / "be.npy").values.dtype == np.dtype(np.uint16)
 
 
-def test_raw_settings_are_for_files_without_a_header(tmp_path: Path) -> None:
-    Image.fromarray(GRAY).save(tmp_path / "sem.png")
-    settings = MicrographSettings(raw_shape=(10, 10))
-    assert Micrograph.open(tmp_path / "sem.png", settings).values.shape == GRAY.shape
+@pytest.mark.parametrize("columns", [2, 3, 4, 7])
+def test_a_volume_may_be_few_columns_wide(columns: int, tmp_path: Path) -> None:
+    """Where the file names its axes, or a volume is asked for, none are channels."""
+    values = np.random.default_rng(0).integers(0, 2, (9, 20, columns)).astype(np.uint8)
+    narrow = np.moveaxis(values, 2, 0)  # few planes
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+    image = Micrograph.open(tmp_path / "a.tif", MicrographSettings(crop=(4, 9, 0, 2)))
+    assert (image.kind, image.values.shape) == ("phases", (9, 5, 2))
+    for number, stored in enumerate((values, narrow)):
+        np.save(tmp_path / f"{number}.npy", stored)
+        volume = Volume.open(tmp_path / f"{number}.npy")
+        np.testing.assert_array_equal(volume.values, stored)
+    copy = TrainingImages.isotropic(image)
+    copy.save(tmp_path / "run")
+    again = TrainingImages.load(tmp_path / "run").views["z"][0]
+    np.testing.assert_array_equal(again.values, image.values)
 
 
 def test_a_crop_counts_rows_and_columns_of_the_image(tmp_path: Path) -> None:

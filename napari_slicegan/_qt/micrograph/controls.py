@@ -24,23 +24,17 @@ from napari_slicegan._qt.widgets.config_form import (
     PlainDoubleSpinBox,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.data.pixel_values import has_channels
+from napari_slicegan.config.images import METHODS_OF
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_slicegan._qt.micrograph.image_source import Sources
     from napari_slicegan.data.data_bars import Crop
     from napari_slicegan.data.pixel_sizes import Edges
 
 NM_PER_UNIT = {"nm": 1.0, "µm": 1e3, "mm": 1e6}
 LARGEST = 1e9
-# Settings that apply only to some values of another setting.
-SHOWN_FOR = {
-    "n_phases": ("segmentation", {"multi-otsu"}),
-    "thresholds": ("segmentation", {"thresholds"}),
-    "local_window": ("segmentation", {"local"}),
-    "classifier": ("segmentation", {"classifier"}),
-    "denoise_radius": ("denoise", {"median", "gaussian"}),
-}
 # Settings with their own inputs in the panel.
 ELSEWHERE = {"crop", "pixel_size_nm"}
 # Settings that apply only to some files.
@@ -223,7 +217,18 @@ class SegmentationControls(QWidget):
             If an input is not allowed; names the setting by its title.
         """
         entered: dict[str, Any] = {**self.rows.values(), "crop": self._crop}
-        return RunConfig().changed(**entered).micrograph
+        default = MicrographSettings()
+        named = {
+            name: value
+            for name, value in entered.items()
+            if value != getattr(default, name) and self._applies(name, entered)
+        }
+        return RunConfig().changed(**named).micrograph
+
+    def _applies(self, name: str, entered: Mapping[str, Any]) -> bool:
+        """Whether a setting belongs to the chosen method; the inputs keep others."""
+        switch, methods = METHODS_OF.get(name, ("", ()))
+        return not switch or entered[switch] in methods
 
     def set_value(self, settings: MicrographSettings) -> None:
         """Show settings."""
@@ -236,7 +241,7 @@ class SegmentationControls(QWidget):
         given = [source for of_axis in sources.values() for source in of_axis]
         channels = [n for source in given for n in source.channels]
         datasets = [n for source in given for n in source.datasets]
-        is_colour = any(has_channels(source.values) for source in given)
+        is_colour = any(source.is_colour for source in given)
         for editor, names in ((self.channel, channels), (self.dataset, datasets)):
             with signals_blocked(editor):
                 for name in names:
@@ -285,8 +290,8 @@ class SegmentationControls(QWidget):
         """Hide settings that do not apply."""
         self.message.clear()
         entered = self.rows.values()
-        for name, (other, values) in SHOWN_FOR.items():
-            self.rows.set_row_visible(name, entered[other] in values)
+        for name in METHODS_OF.keys() & self.rows.editors.keys():
+            self.rows.set_row_visible(name, self._applies(name, entered))
         for name, is_offered in self._offered.items():
             self.rows.set_row_visible(name, is_offered)
         self.strokes_button.setVisible(entered["segmentation"] == "classifier")

@@ -18,13 +18,13 @@ from platformdirs import user_cache_path
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
+from napari_slicegan.config.images import without_unused
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.micrograph import CropNeededError, Micrograph
 from napari_slicegan.data.pixel_classifier import PixelClassifier
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
-    has_channels,
     nearest,
 )
 from napari_slicegan.data.training_images import TrainingImages
@@ -166,7 +166,7 @@ def read_files(
 def _shown_labels(source: SourceImage) -> tuple[int, ...]:
     """Few whole numbers are shown as labels."""
     values = np.asarray(source.values)
-    if values.dtype.kind not in "bui" or has_channels(values):
+    if values.dtype.kind not in "bui" or source.is_colour:
         return ()
     return tuple(map(int, distinct_values(values, MAX_PHASES) or ()))
 
@@ -253,7 +253,8 @@ def learn(
         "smallest_hole": 0,
         "rescale": 1.0,
     }
-    image = Micrograph.of(source.with_header(), settings.model_copy(update=before))
+    plain = without_unused(settings.model_copy(update=before))
+    image = Micrograph.of(source.with_header(), plain)
     progress(0.5)
     top, bottom, left, right = image.facts.crop or (0, None, 0, None)
     drawn = strokes[..., top:bottom, left:right]

@@ -97,7 +97,7 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
         edges_nm(layer.scale, layer.units),
         "layer",
         path=Path(path) if path else None,
-        is_arranged=True,
+        axes="ZYX"[is_rgb - len(values.shape) :] + "S" * is_rgb,
         origin=layer,
     )
 
@@ -140,7 +140,7 @@ def draw_crop(
     """
     image = layer_of(viewer, source)
     place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
-    width = max(1, np.shape(source.values)[-1] / 200)
+    width = max(1, source.shape[-1] / 200)
     _draw_in(viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed))
 
 
@@ -190,9 +190,8 @@ def draw_strokes(
     key = key_of(source, image)
     own = next((x for x in viewer.layers if x.metadata.get(STROKES) == key), None)
     if own is None:
-        ndim = 3 if source.is_volume else 2
-        place = {} if image is None else place_on(image, ndim)
-        shape = np.shape(source.values)[:ndim]
+        shape = source.shape
+        place = {} if image is None else place_on(image, len(shape))
         own = viewer.add_labels(
             np.zeros(shape, np.uint8),
             name=f"{STROKES} on {source.name}",
@@ -266,8 +265,7 @@ def _report_crop(
     # A pixel's coordinate is its centre: pixel i reaches from i - 0.5 to i + 0.5.
     low = np.floor(rectangle.min(axis=0) + 0.5).astype(int)
     high = np.floor(rectangle.max(axis=0) + 0.5).astype(int)
-    shape = np.shape(source.values)
-    limit = np.asarray(shape[-2:] if len(shape) == 2 or source.is_volume else shape[:2])
+    limit = np.asarray(source.shape[-2:])
     low, high = np.clip(low, 0, limit), np.clip(high, 0, limit)
     if (high > low).all():
         changed((int(low[0]), int(high[0]), int(low[1]), int(high[1])))

@@ -17,7 +17,6 @@ from napari_slicegan._qt.viewer.layer_picture import (
     label_options,
     phase_colours,
 )
-from napari_slicegan.data.pixel_values import has_channels
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -63,14 +62,14 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
         Phases, of a file that is shown as labels; else empty.
     """
     values = np.asarray(source.values)
-    ndim = 3 if source.is_volume else 2
+    ndim = len(source.shape)
     options: dict[str, Any] = {"name": source.name}
     edges = source.edges_nm
     if edges is not None:
         options["scale"] = [*reversed((*edges, edges[0])[:ndim])]
         options["units"] = ("nm",) * ndim
     kind: Kind = "grayscale"
-    if labels or has_channels(values):
+    if labels or source.is_colour:
         kind = "phases" if labels else "colour"
     if values.dtype.kind == "b":
         values = values.view(np.uint8)

@@ -400,8 +400,12 @@ class ConfigForm(QWidget):
         ValueError
             If a value is invalid; names the setting by its title.
         """
+        known = ChainMap(*(dict(getattr(self._config, group)) for group in GROUPS))
         entered = ChainMap(*(rows.values() for rows in self._rows))
-        return self._config.changed(**entered)
+        # What is not touched is not named: it may belong to a method that is off.
+        return self._config.changed(
+            **{name: value for name, value in entered.items() if value != known[name]}
+        )
 
     def set_value(self, config: RunConfig) -> None:
         """Set the settings; fields without a row are kept."""

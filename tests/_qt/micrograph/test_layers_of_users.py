@@ -22,6 +22,7 @@ from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, smooth_field
 
@@ -101,6 +102,36 @@ def test_a_drawn_crop_is_the_region_drawn(
     images = images_after(panel, qtbot, lambda: layer.add_rectangles([corners]))
     assert panel.controls.crop() == (20, 79, 10, 70)
     np.testing.assert_array_equal(images.views["z"][0].values, GRAY[20:79, 10:70])
+
+
+def test_a_crop_of_colour_planes_is_the_region_drawn(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """Rows and columns are those of the planes, not columns and channels."""
+    viewer.add_image(np.stack([np.stack([GRAY, GRAY // 2, GRAY], -1)] * 9), rgb=True)
+    images_after(panel, qtbot, panel.use_selected_layers)
+    panel.controls.crop_button.click()
+    corners = [[20, 10], [20, 70], [79, 70], [79, 10]]
+    layer = shapes_layer(viewer)
+    images = images_after(panel, qtbot, lambda: layer.add_rectangles([corners]))
+    assert panel.controls.crop() == (20, 79, 10, 70)
+    assert images.views["z"][0].values.shape == (9, 59, 60, 3)
+
+
+def test_a_method_that_is_off_keeps_its_inputs(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """They have no part in the settings, and are there when it is chosen again."""
+    viewer.add_image(GRAY)
+    images_after(panel, qtbot, panel.use_selected_layers)
+    rows = panel.controls.rows
+    rows.editors["segmentation"].set_value("multi-otsu")
+    rows.editors["n_phases"].set_value(2)
+    assert panel.value().n_phases == 2
+    rows.editors["segmentation"].set_value("none")
+    assert panel.value() == MicrographSettings()
+    rows.editors["segmentation"].set_value("multi-otsu")
+    assert panel.value().n_phases == 2
 
 
 def test_the_users_own_layers_stay(panel: MicrographPanel, viewer: Any) -> None:

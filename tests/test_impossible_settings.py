@@ -1,0 +1,204 @@
+"""Settings of images that contradict each other, or the image: refused, or implied."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_slicegan.cli import main
+from napari_slicegan.config import MicrographSettings, RunConfig
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.training.fine_tuning import settings_of
+from napari_slicegan.training.run_folder import RunFolder
+from tests.refusals import assert_all_refused
+from tests.toys import phases_image
+
+GRAY = np.random.default_rng(0).integers(0, 256, (48, 56), dtype=np.uint8)
+STACK = np.stack([GRAY] * 9)
+
+# Settings alone, as flags name them.
+TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
+    "two methods": (
+        {"thresholds": (120,), "n_phases": 3},
+        r"'Phases' \(n_phases\) belongs to .* multi-otsu, got thresholds",
+    ),
+    "method off": (
+        {"segmentation": "none", "thresholds": (120,)},
+        r"'Thresholds' .* belongs to .* thresholds, got none",
+    ),
+    "Otsu makes two": ({"segmentation": "otsu", "n_phases": 3}, "got otsu"),
+    "window of Otsu": ({"segmentation": "otsu", "local_window": 31}, "got otsu"),
+    "classifier and Otsu": (
+        {"segmentation": "otsu", "classifier": "c.npz"},
+        r"'Classifier' .*, got otsu",
+    ),
+    "classifier and thresholds": (
+        {"classifier": "c.npz", "thresholds": (120,)},
+        r"got thresholds",
+    ),
+    "phases of phases": (
+        {"kind": "phases", "n_phases": 3},
+        r"got none and 'Image kind' \(kind\) phases",
+    ),
+    "phases of gray values": (
+        {"kind": "grayscale", "n_phases": 2},
+        r"got none and 'Image kind' \(kind\) grayscale",
+    ),
+    "colours are not segmented": (
+        {"kind": "colour", "segmentation": "otsu"},
+        "of gray values, got .* colour",
+    ),
+    "objects are not segmented": (
+        {"kind": "objects", "thresholds": (1,)},
+        r"got none and .* objects",
+    ),
+    "channel of colours": (
+        {"kind": "colour", "channel": "red"},
+        "got 'Channel' ",
+    ),
+    "radius without filter": ({"denoise": "none", "denoise_radius": 2}, "got none"),
+    "type without shape": ({"raw_type": "<u2"}, "got no 'Raw shape'"),
+    "objects of gray values": (
+        {"kind": "grayscale", "smallest_object": 9},
+        r"'Smallest object' .* phases, got .* grayscale",
+    ),
+    "holes of colours": ({"kind": "colour", "smallest_hole": 9}, "got .* colour"),
+    "images of volumes": (
+        {"max_images": 4},
+        r"'Maximum images' .* generators of images, got .* auto",
+    ),
+}
+# Settings and a file.
+WITH_FILE: dict[str, tuple[str, Any, dict[str, Any], str]] = {
+    "channel of one": ("a.png", GRAY, {"channel": "red"}, "channels .* red, got one"),
+    "page of one": ("a.tif", GRAY, {"channel": "2"}, "channels .* 2, got one"),
+    "page too high": ("a.tif", STACK, {"channel": "10"}, "from 1 to 9, got 10"),
+    "dataset of PNG": ("a.png", GRAY, {"dataset": "x"}, "'Dataset' x, got one with"),
+    "shape of PNG": ("a.png", GRAY, {"raw_shape": (48, 56)}, "header .*, got an image"),
+    "planes of one": ("a.png", GRAY, {"z_step_nm": 5}, "a volume .* 5, got .* 48 x 56"),
+    "planes, no pixel": ("a.npy", STACK, {"z_step_nm": 5}, "a pixel size .*, got none"),
+    "no phases": ("a.png", GRAY, {"smallest_object": 9}, "'phases', got 'grayscale'"),
+    "smooth phases": ("a.png", GRAY // 128, {"denoise": "median"}, "got 'phases'"),
+}
+
+
+def write(path: Path, values: Any) -> Path:
+    """A file of these values by the ending of its name."""
+    if path.suffix == ".npy":
+        np.save(path, values)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, values, photometric="minisblack")
+    else:
+        Image.fromarray(values).save(path)
+    return path
+
+
+def test_settings_that_contradict_each_other(tmp_path: Path) -> None:
+    def changed(given: dict[str, Any], _: Path) -> RunConfig:
+        return preset("slicegan-fast").changed(**given)
+
+    assert_all_refused(
+        [
+            (title, partial(changed, given), words)
+            for title, (given, words) in TOGETHER.items()
+        ],
+        tmp_path,
+    )
+
+
+def test_settings_that_do_not_fit_the_file(tmp_path: Path) -> None:
+    def opened(name: str, values: Any, given: dict[str, Any], folder: Path) -> None:
+        Micrograph.open(write(folder / name, values), MicrographSettings(**given))
+
+    assert_all_refused(
+        [
+            (title, partial(opened, name, values, given), words)
+            for title, (name, values, given, words) in WITH_FILE.items()
+        ],
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "implied"),
+    [
+        ({"n_phases": 2}, {"segmentation": "multi-otsu"}),
+        ({"thresholds": (120,)}, {"segmentation": "thresholds"}),
+        ({"local_window": 31}, {"segmentation": "local"}),
+        ({"classifier": "c.npz"}, {"segmentation": "classifier"}),
+        ({"kind": "phases", "denoise_radius": 2}, {"denoise": "median"}),
+        ({"kind": "phases", "segmentation": "otsu"}, {}),
+        ({"segmentation": "none", "thresholds": ()}, {}),
+    ],
+)
+def test_a_setting_turns_its_method_on(
+    given: dict[str, Any], implied: dict[str, str]
+) -> None:
+    made = RunConfig().changed(**given).micrograph
+    assert made == MicrographSettings(**given, **implied)
+
+
+def test_scripts_get_the_same_answer(tmp_path: Path) -> None:
+    """Settings made without `changed`, by any way into a micrograph."""
+    path = write(tmp_path / "a.png", GRAY)
+    with pytest.raises(ValueError, match=r"'Thresholds' .* got none; leave it out"):
+        Micrograph.open(path, MicrographSettings(thresholds=(120,)))
+
+
+def test_an_automatic_crop_says_that_nothing_is_cropped(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.png", GRAY)
+    image = Micrograph.open(path, MicrographSettings(crop="auto"))
+    assert "Nothing is cropped: no data bar or" in " ".join(image.summary())
+
+
+def test_runs_of_earlier_releases_may_hold_unused_settings(
+    toy_config: RunConfig, tmp_path: Path
+) -> None:
+    """Their window kept what was typed for another method; it is dropped."""
+    used = toy_config.micrograph.model_copy(update={"n_phases": 5})
+    old = toy_config.model_copy(update={"micrograph": used})
+    folder = RunFolder(tmp_path)
+    folder.write_config(old)
+    assert folder.config() == old
+    assert settings_of(tmp_path) == toy_config
+
+
+COMMANDS = {
+    "train a.png --thresholds 120 --n-phases 3": "got thresholds",
+    "train a.png --segmentation otsu --n-phases 3": "got otsu",
+    "train a.png --kind grayscale --n-phases 3": "grayscale; leave it out",
+    "train a.png --channel red": "with channels for 'Channel' red",
+    "train a.png --raw-shape 48 56": "without a header for 'Raw shape'",
+    "train --anisotropic --z a.png --y a.png --x a.png": "--anisotropic or",
+    "info a.png --dataset x": "several images for 'Dataset' x",
+    "info sample:bentheimer --crop auto": "an image for --crop, got a generator",
+    "measure sample:bentheimer --crop auto": "Give a reference",
+    "measure RUN --crop auto": "--against for --crop, got none",
+    "report RUN --crop auto": "--against for --crop, got none",
+    "measure a.npy --against a.npy --size 64": "got a volume in a file for --size",
+    "measure a.npy --against a.npy --seed 4": "got a volume in a file for --seed",
+}
+
+
+def test_flags_that_would_have_no_effect(
+    toy_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "RUN").symlink_to(toy_run)
+    write(tmp_path / "a.png", GRAY)
+    write(tmp_path / "a.npy", phases_image(16, 16, 16).values)
+    before = sorted(tmp_path.rglob("*"))
+    for command, words in COMMANDS.items():
+        assert main(command.split()) == 2, command
+        assert words in capsys.readouterr().err, command
+    assert sorted(tmp_path.rglob("*")) == before
