@@ -27,7 +27,11 @@ from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.text import summary, verdict
-from napari_slicegan.runtime.atomic_files import new_folder, replacing
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write_into,
+    new_folder,
+    replacing,
+)
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from napari_slicegan.training.clock import FinishReason
@@ -134,6 +138,7 @@ def demo(options: Namespace) -> int:
     material = MATERIALS[options.material]
     settings = {**material.settings, **changes_from(options)}
     config = preset(DEFAULT_PRESET).changed(**settings)
+    check_can_write_into(options.out or Path("slicegan-demo"))
     out = options.out or new_folder("slicegan-demo", options.material)
     job = DemoJob(out, material, config)
     if not (options.no_window or os.environ.get("CI")):

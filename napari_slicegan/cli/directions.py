@@ -12,6 +12,7 @@ from napari_slicegan.directions import (
     PROPERTIES,
     DirectionSet,
     Gauge,
+    Sweep,
     Sweeping,
     fit_directions,
     guided_directions,
@@ -21,9 +22,11 @@ from napari_slicegan.directions import (
     sweep,
     table,
 )
+from napari_slicegan.directions.sweep import check_animation
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.regions import Box, ramp
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.runtime.atomic_files import check_can_write, make_folder
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.volumes.files import check_ending
 
@@ -46,8 +49,9 @@ def directions(options: Namespace) -> int:
 
 
 def _fit(options: Namespace) -> None:
-    trained = load_any_generator(file_path(options.run))
     out = options.out or _home(options.run) / FILE
+    check_can_write(out, ".safetensors")
+    trained = load_any_generator(file_path(options.run))
     with progress_bar("Components") as progress:
         found = fit_directions(
             trained,
@@ -84,11 +88,12 @@ def _list(options: Namespace) -> None:
 
 
 def _apply(options: Namespace) -> None:
+    out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
+    check_ending(out)
+    check_can_write(out)
     trained, found = _opened(options)
     moves = [_move(found, text) for text in options.move]
     size = volume_size(options.size)
-    out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
-    check_ending(out)
     region = _region(options, size)
     first, last = _blocks(options.blocks)
     edits = [one.edit(strength, first, last, region) for one, strength in moves]
@@ -119,6 +124,17 @@ def _apply(options: Namespace) -> None:
 
 
 def _sweep(options: Namespace) -> None:
+    outputs = {
+        options.out: (Sweep.save_tiff, (".tif", ".tiff")),
+        options.csv: (Sweep.save_csv, (".csv",)),
+        options.figure: (Sweep.save_plot, (".png",)),
+        options.animation: (Sweep.save_animation, (".gif",)),
+    }
+    for path, (_, endings) in outputs.items():
+        if path is not None:
+            check_can_write(path, *endings)
+    if options.animation:
+        check_animation()
     trained, found = _opened(options)
     direction = found.named(options.name)
     gauge = Gauge(trained, options.properties, options.phase, volume_size(options.size))
@@ -136,15 +152,10 @@ def _sweep(options: Namespace) -> None:
     say("strength  " + "  ".join(PROPERTIES[name].title for name in gauge.names))
     for row in zip(made.strengths, *made.properties.values(), strict=True):
         say("  ".join(f"{number:10.4g}" for number in row))
-    writers = (
-        (options.out, made.save_tiff),
-        (options.csv, made.save_csv),
-        (options.figure, made.save_plot),
-        (options.animation, made.save_animation),
-    )
-    for path, write in writers:
+    for path, (write, _) in outputs.items():
         if path is not None:
-            write(path)
+            make_folder(path.parent)
+            write(made, path)
             say(f"Wrote {path}")
 
 

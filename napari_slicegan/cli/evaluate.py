@@ -14,7 +14,11 @@ from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.samples import generate_samples
 from napari_slicegan.models.generator_file import load_any_generator
-from napari_slicegan.runtime.atomic_files import new_folder
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write,
+    check_can_write_into,
+    new_folder,
+)
 from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
 from napari_slicegan.systems.mixture_sweep import (
     OUTCOMES,
@@ -42,6 +46,14 @@ FIGURE = "mixture.png"
 def evaluate(options: Namespace) -> int:
     """Print how well points cover the nine Gaussians, and plot them."""
     mixture = nine_gaussians()
+    made: Path | None = options.figure
+    if options.sweep is not None or (options.points is None and options.run is None):
+        check_can_write_into(options.out or Path("slicegan-runs"))
+    elif made is None:
+        beside = options.points
+        made = beside.with_name(FIGURE) if beside else options.run / FIGURE
+    if made is not None:
+        check_can_write(made, ".png")
     if options.sweep is not None:
         return _sweep(options, mixture)
     run: Path | None = options.run

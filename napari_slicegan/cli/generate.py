@@ -27,8 +27,13 @@ from napari_slicegan.generation.streaming import (
     value_type,
 )
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write,
+    check_can_write_into,
+    make_folder,
+)
 from napari_slicegan.runtime.devices import choose_device, choose_precision
-from napari_slicegan.systems.spectrograms import write_sounds
+from napari_slicegan.systems.spectrograms import check_sounds, write_sounds
 from napari_slicegan.volumes.files import check_ending
 from napari_slicegan.volumes.ome_zarr import ENDING
 
@@ -48,6 +53,9 @@ def generate(options: Namespace) -> int:
     out: Path = options.out or output_folder(options.run) / name
     if out.suffix != ENDING:
         check_ending(out)
+        check_can_write(out)
+    else:
+        check_can_write_into(out)
     device = choose_device(options.device)
     trained.network.to(device)
     precision = choose_precision(options.precision, device)
@@ -89,14 +97,23 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
 
 def sample(options: Namespace) -> int:
     """Draw images and write them."""
-    trained = load_any_generator(generator_path(options.run))
     out = options.out or output_folder(options.run) / f"samples-seed{options.seed}.tif"
     check_stack_ending(out)
+    check_can_write(out)
+    if options.sheet:
+        check_can_write(options.sheet, ".png")
+    if options.sounds:
+        check_can_write_into(options.sounds)
+    trained = load_any_generator(generator_path(options.run))
+    if options.sounds:
+        check_sounds(trained)
     trained.network.to(choose_device(options.device))
     sheet = generate_images(trained, options.count, options.seed)
+    make_folder(out.parent)
     sheet.save(out)
     say(f"Wrote {out}")
     if options.sheet:
+        make_folder(options.sheet.parent)
         sheet.save_picture(options.sheet)
         say(f"Wrote {options.sheet}")
     if options.sounds:

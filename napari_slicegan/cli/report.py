@@ -29,6 +29,7 @@ from napari_slicegan.report.model_card import card_path, export_generator
 from napari_slicegan.report.page import check_report_ending, write_report
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import provenance_of
+from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.ome_zarr import is_pyramid
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 def measure(options: Namespace) -> int:
     """Compare a volume with the real material."""
     path = generator_path(options.volume)
+    if options.figure:
+        check_can_write(options.figure, ".png")
     source = _source(options, path)
     volume = _volume(options, path)
     comparison = compare(source, volume)
@@ -85,6 +88,8 @@ def report(options: Namespace) -> int:
     path = generator_path(options.run)
     out = options.out or output_folder(options.run) / "report.html"
     check_report_ending(out)
+    for file in (out, out.with_suffix(".json")):
+        check_can_write(file)
     source = _source(options, path)
     settings = ProofSettings(
         *_size_and_seed(options), options.seeds, transport=not options.quick
@@ -129,6 +134,8 @@ def _refuse_image_flags(options: Namespace, wanted: str, got: str) -> None:
 def export(options: Namespace) -> int:
     """Write the generator of a run with its model card."""
     out: Path = options.out
+    for file, ending in ((out, ".safetensors"), (card_path(out), ".md")):
+        check_can_write(file, ending)
     export_generator(options.run, out, half=options.half, licence=options.licence)
     say(f"Wrote {out}\nWrote {card_path(out)}")
     return DONE

@@ -21,7 +21,11 @@ from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import image_warnings
-from napari_slicegan.runtime.atomic_files import new_folder, removed_if_unused
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write_into,
+    new_folder,
+    removed_if_unused,
+)
 from napari_slicegan.runtime.distributed import distributed_context
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
@@ -44,6 +48,8 @@ def train(options: Namespace) -> int:
     """Start a run."""
     distributed = distributed_context()
     config = distributed.raise_on_all_ranks(lambda: config_from(options))
+    parent = options.out or Path("slicegan-runs")
+    distributed.raise_on_all_ranks(lambda: check_can_write_into(parent))
     images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
     name = images.name
     out = options.out or distributed.raise_on_all_ranks(
@@ -117,7 +123,9 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
 
 def resume(options: Namespace) -> int:
     """Resume a run."""
-    return _run(Trainer.resume(options.run, **changes_from(options)), options.run)
+    trainer = Trainer.resume(options.run, **changes_from(options))
+    trainer.distributed.raise_on_all_ranks(lambda: check_can_write_into(options.run))
+    return _run(trainer, options.run)
 
 
 def _run(trainer: Trainer, folder: Path) -> int:

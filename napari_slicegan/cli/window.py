@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import DONE, config_from, file_path
 from napari_slicegan.config import AXES
+from napari_slicegan.runtime.atomic_files import check_can_write_into
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,6 +42,8 @@ def gui(options: Namespace) -> int:
     given = any(name.startswith("setting_") for name in vars(options))
     given = given or options.preset or options.config
     config = config_from(options) if given else None
+    if options.out:
+        check_can_write_into(options.out)
     fault = window_fault()
     if fault is not None:
         raise ValueError(fault)

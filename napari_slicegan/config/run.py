@@ -78,7 +78,7 @@ class RunConfig(Settings):
         before, after = self.images, config.images
         new = [n for n in given if getattr(before, n, 0) != getattr(after, n, 0)]
         check_methods(after, new)
-        unused = [name for name in new if config.architecture.dimensions != 2]
+        unused = [name for name in new if config.architecture.dimensions == 3]
         if unused:
             raise ValueError(
                 f"{titled(unused[0])} applies to generators of images, got "

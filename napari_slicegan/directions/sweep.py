@@ -104,11 +104,7 @@ class Sweep:
         ValueError
             If imageio, which writes it, is not installed.
         """
-        if importlib.util.find_spec("imageio") is None:
-            raise ValueError(
-                "Expected imageio, which writes animations, got an environment without "
-                "it; run pip install imageio."
-            )
+        check_animation()
         imageio = importlib.import_module("imageio.v3")
         planes = self.values[:, self.values.shape[1] // 2].astype(np.float64)
         low, high = planes.min(), max(planes.max(), planes.min() + 1)
@@ -121,6 +117,15 @@ class Sweep:
                 duration=1000 / FRAMES_PER_S,
                 loop=0,
             )
+
+
+def check_animation() -> None:
+    """Raise a ValueError if imageio, which writes animations, is not installed."""
+    if importlib.util.find_spec("imageio") is None:
+        raise ValueError(
+            "Expected imageio, which writes animations, got an environment without it; "
+            "run pip install imageio."
+        )
 
 
 def sweep(

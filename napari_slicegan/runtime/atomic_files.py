@@ -9,6 +9,7 @@ unfinished. Folders of runs have names of their own.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import hashlib
 import itertools
@@ -18,12 +19,14 @@ import re
 import secrets
 import shutil
 import time
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 
 import psutil
 
+IS_WINDOWS = os.name == "nt"
 FOREIGN_AGE_S = 24 * 3600
 """Age at which an unfinished file is removed whose writer cannot be looked up."""
 _PARTIAL = re.compile(
@@ -112,6 +115,133 @@ def creating_folder(path: Path) -> Iterator[Path]:
     _flush_folder(path.parent)
 
 
+def check_can_write(path: Path, *endings: str) -> None:
+    """Refuse a file that could not be written, before the work that makes it.
+
+    Parameters
+    ----------
+    endings
+        That its name may have, in lower case; any if there are none.
+
+    Raises
+    ------
+    ValueError
+        If the ending is another one, a folder is there, or the place is not writable.
+    """
+    if endings and not path.name.lower().endswith(endings):
+        raise ValueError(
+            f"Expected a file to write that ends in {' or '.join(endings)}, got "
+            f"{path}; change its ending."
+        )
+    _check_name(path)
+    _try(path, path.parent)
+    if path.is_dir():
+        raise ValueError(
+            f"Expected a file to write, got the folder {path}; give another name."
+        )
+
+
+def check_can_write_into(folder: Path) -> None:
+    """Refuse a folder in which nothing could be written; it need not exist.
+
+    Raises
+    ------
+    ValueError
+        If a file is there, or the place is not writable.
+    """
+    _check_name(folder)
+    _try(folder, folder)
+
+
+def _try(path: Path, folder: Path) -> None:
+    """Write and remove an empty file or folder where `path` will be."""
+    trial = partial_path(path if path.parent == folder else folder / "trial")
+    try:
+        there = folder
+        while not there.exists():
+            # The name that will be made next may be impossible there.
+            trial, there = partial_path(there), there.parent
+        if there == folder:
+            trial.touch(exist_ok=False)
+            trial.unlink()
+        else:
+            trial.mkdir()
+            trial.rmdir()
+    except OSError as error:
+        raise ValueError(
+            f"Expected a place that can be written, got {path} ({error.strerror}); "
+            "choose another folder or name."
+        ) from error
+
+
+def _check_name(path: Path) -> None:
+    """Refuse names that Windows takes for devices or changes, on Windows."""
+    if not IS_WINDOWS:
+        return
+    fault = windows_fault(path)
+    length = _utf16_units(str(partial_path(path).absolute()))
+    if length > LONGEST_PATH and not _has_long_paths():
+        fault = f"there are too many characters ({length} of {LONGEST_PATH})"
+    if fault:
+        raise ValueError(
+            f"Expected a name that Windows can store, got {path}, in which {fault}; "
+            "choose another name."
+        )
+
+
+def _has_long_paths() -> bool:
+    """Whether this Windows takes paths of any length (LongPathsEnabled)."""
+    libraries = getattr(ctypes, "windll", None)
+    if libraries is None or not hasattr(libraries.ntdll, "RtlAreLongPathsEnabled"):
+        return False
+    return bool(libraries.ntdll.RtlAreLongPathsEnabled() & 1)
+
+
+# https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+_DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+    f"{port}{number}" for port in ("com", "lpt") for number in "123456789¹²³"
+}
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+LONGEST_PATH = 259
+"""Longest path of Windows where long paths are not turned on, in UTF-16 units."""
+
+
+def windows_fault(path: PurePath) -> str:
+    """Which part of a path no file of Windows can have; empty if there is none."""
+    whole = PureWindowsPath(str(path))
+    for part in whole.parts:
+        if part == whole.anchor or part in (".", ".."):
+            continue
+        if part.split(".")[0].rstrip(" ").lower() in _DEVICES:
+            return f"'{part}' is the name of a device"
+        if part != part.rstrip(". "):
+            return f"'{part}' ends in a dot or a space"
+        if found := _FORBIDDEN.search(part):
+            return f"'{part}' contains {found.group()!r}"
+    return ""
+
+
+MOST_BYTES = 80
+"""Longest name made of text: dates, endings and temporary names are added to it."""
+
+
+def safe_name(text: str) -> str:
+    """A name for a file or folder of any system, made of a title or another name.
+
+    Letters of all scripts, digits, ``-``, ``_`` and ``.`` stay, hyphens replace the
+    rest; names of devices get an underscore, long ones are cut.
+    """
+    name = re.sub(r"[^\w.-]", "-", unicodedata.normalize("NFC", text))
+    while len(name.encode()) > MOST_BYTES:
+        name = name[:-1]
+    name = name.strip(".") or "unnamed"
+    return f"_{name}" if windows_fault(PureWindowsPath(name)) else name
+
+
+def _utf16_units(text: str) -> int:
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents, safe against a power failure."""
     if path.is_dir():
@@ -134,11 +264,9 @@ def new_folder(parent: str | Path, name: str) -> Path:
     Parameters
     ----------
     name
-        Of an image, for example: without its ending, and with a dash for whatever is
-        neither a letter nor a digit.
+        Of an image, for example: without its ending, as of `safe_name`.
     """
-    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(name).stem)
-    stem = Path(parent) / f"{plain or 'run'}-{timestamp()}"
+    stem = Path(parent) / f"{safe_name(Path(name).stem)}-{timestamp()}"
     stem.parent.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         path = stem if number == 1 else stem.with_name(f"{stem.name}-{number}")

@@ -8,14 +8,18 @@ frequency is left out.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
+from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.runtime.atomic_files import replacing
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 RATE = 16_000
 SAMPLES = 16_384
@@ -108,6 +112,25 @@ def write_sound(path: Path, sound: NDArray[Any]) -> None:
         wavfile.write(temporary, RATE, np.asarray(32767 * sound / loudest, np.int16))
 
 
+def check_sounds(trained: TrainedNetwork) -> None:
+    """Refuse a generator whose images are no spectrograms, before it makes any.
+
+    Raises
+    ------
+    ValueError
+        As `write_sounds`.
+    """
+    _check_shape(generate_images(trained, 1, 0).values.shape[1:])
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if shape != (BINS, BINS):
+        raise ValueError(
+            f"Sounds need gray spectrograms of {BINS} x {BINS} pixels, got images of "
+            f"the shape {shape}; leave '--sounds' out."
+        )
+
+
 def write_sounds(folder: Path, magnitudes: NDArray[Any]) -> None:
     """Write the sounds of spectrograms [N, 128, 128] as 0000.wav and so on.
 
@@ -116,11 +139,7 @@ def write_sounds(folder: Path, magnitudes: NDArray[Any]) -> None:
     ValueError
         If these are no spectrograms.
     """
-    if magnitudes.shape[1:] != (BINS, BINS):
-        raise ValueError(
-            f"Sounds need gray spectrograms of {BINS} x {BINS} pixels, got images of "
-            f"the shape {magnitudes.shape[1:]}; leave '--sounds' out."
-        )
+    _check_shape(magnitudes.shape[1:])
     folder.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(magnitudes):
         write_sound(folder / f"{number:04d}.wav", sound_of(np.maximum(each, 0)))

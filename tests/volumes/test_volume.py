@@ -183,8 +183,9 @@ def test_what_is_not_a_volume_is_refused() -> None:
 
 def test_files_that_are_no_volume(tmp_path: Path) -> None:
     np.save(tmp_path / "image.npy", labelled(0, 1, shape=(8, 9)))
-    np.save(tmp_path / "rgb.npy", RNG.integers(0, 256, (8, 9, 3), np.uint8))
-    for name in ("image.npy", "rgb.npy", "absent.tif", "absent.npy"):
+    colours = RNG.integers(0, 256, (8, 9, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "rgb.tif", colours, photometric="rgb")
+    for name in ("image.npy", "rgb.tif", "absent.tif", "absent.npy"):
         with pytest.raises(ValueError, match=name):
             Volume.open(tmp_path / name)
 
