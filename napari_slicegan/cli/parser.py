@@ -17,6 +17,7 @@ from typing import Any
 from napari_slicegan import __version__
 from napari_slicegan.cli import flags
 from napari_slicegan.cli.options import FAULT, STOPPED, ending_signals
+from napari_slicegan.runtime.limits import available_cpus
 from napari_slicegan.runtime.memory import keep_freed_memory
 
 COMMANDS = {
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # several times faster on a busy one. Must be set before torch is loaded, and only
     # a program may decide this for its process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if (cpus := available_cpus()) < (os.cpu_count() or 1):
+        # More threads than a container may run wait for each other.
+        os.environ.setdefault("OMP_NUM_THREADS", str(cpus))
     keep_freed_memory()
     streams: tuple[Any, ...] = (sys.stdout, sys.stderr)
     for stream in streams:

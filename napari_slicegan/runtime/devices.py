@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_slicegan.config import AXES
+from napari_slicegan.runtime.limits import available_cpus
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Precision, RunConfig
@@ -27,7 +28,7 @@ def available_devices() -> dict[str, str]:
     if torch.backends.mps.is_available():
         devices["mps"] = "Apple GPU (Metal)"
     name = platform.processor() or platform.machine()
-    devices["cpu"] = f"{name} ({psutil.cpu_count()} cores)"
+    devices["cpu"] = f"{name} ({available_cpus()} cores)"
     return devices
 
 
@@ -57,10 +58,9 @@ def prepare(device: torch.device, threads: int | None) -> None:
     Parameters
     ----------
     threads
-        CPU threads; None keeps the present number.
+        CPU threads; None keeps the present number, as far as there are processors.
     """
-    if threads:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads or min(torch.get_num_threads(), available_cpus()))
     # Searches for the fastest kernels once per shape.
     torch.backends.cudnn.benchmark = device.type == "cuda"
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -29,6 +28,7 @@ from napari_slicegan.models import (
 )
 from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.limits import available_memory
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.training.adversarial_step import AdversarialStep
@@ -345,10 +345,10 @@ def probe(
 
 
 def free_memory(device: torch.device) -> int:
-    """Free memory of the device, in bytes."""
+    """Free memory of the device, in bytes; of the CPU what this process may take."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return available_memory()
 
 
 def patch_sizes(config: RunConfig) -> dict[int, int]:

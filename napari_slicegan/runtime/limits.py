@@ -1,0 +1,125 @@
+"""Memory and processors that this process may use, perhaps fewer than there are.
+
+Batch systems and containers limit them by control groups of Linux:
+https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1. A limit of any parent
+counts as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+PROCESS = Path("/proc/self")
+ROOT = Path("/")
+
+
+def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
+    """Bytes that this process can still take: of the machine, its groups, its limit.
+
+    Parameters
+    ----------
+    process
+        Folder of the process in ``/proc``.
+    root
+        Below it lie the mount points of the groups.
+    """
+    free = [int(psutil.virtual_memory().available)]
+    for folder in _groups("memory", process, root):
+        for limit, used, cache in (
+            ("memory.max", "memory.current", "inactive_file"),
+            (
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+                "total_inactive_file",
+            ),
+        ):
+            most, taken = _number(folder / limit), _number(folder / used)
+            if most is not None:
+                # Files that are only cached go when memory is needed.
+                kept = _statistic(folder / "memory.stat", cache)
+                free.append(int(most) - max(0, int(taken or 0) - kept))
+    with contextlib.suppress(ImportError):
+        import resource
+
+        most_mapped = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most_mapped != resource.RLIM_INFINITY:
+            free.append(most_mapped - int(psutil.Process().memory_info().vms))
+    return max(0, min(free))
+
+
+def available_cpus(process: Path = PROCESS, root: Path = ROOT) -> int:
+    """Processor cores that this process may use, at least 1; parameters as above."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = [len(os.sched_getaffinity(0))]
+    else:
+        cores = [os.cpu_count() or 1]
+    for folder in _groups("cpu", process, root):
+        quota, period = (*_words(folder / "cpu.max"), "", "")[:2]
+        if not quota:
+            quota = (*_words(folder / "cpu.cfs_quota_us"), "")[0]
+            period = (*_words(folder / "cpu.cfs_period_us"), "")[0]
+        if quota.isdigit() and period.isdigit() and int(period):
+            cores.append(math.ceil(int(quota) / int(period)))
+    return max(1, min(cores))
+
+
+def _groups(controller: str, process: Path, root: Path) -> Iterator[Path]:
+    """Folders of the process's control group and of its parents, of both versions."""
+    own: dict[str, str] = {}
+    for line in _lines(process / "cgroup"):
+        _, names, path = line.split(":", 2)
+        for name in names.split(","):
+            own[name] = path  # of version 2 without a name
+    for line in _lines(process / "mountinfo"):
+        fields, _, kind = line.partition(" - ")
+        file_system, _, options = (*kind.split(), "", "", "")[:3]
+        if file_system not in ("cgroup", "cgroup2"):
+            continue
+        name = controller if file_system == "cgroup" else ""
+        if name not in own or (name and name not in options.split(",")):
+            continue
+        source, mounted = (_unescaped(word) for word in fields.split()[3:5])
+        top = root / mounted.lstrip("/")
+        # A container may see a part of the tree, of which this is the top.
+        path, start = own[name], source.rstrip("/")
+        inside = path.startswith(f"{start}/")
+        folder = top / (path[len(start) :].strip("/") if inside else "")
+        while True:
+            yield folder
+            if folder == top:
+                break
+            folder = folder.parent
+
+
+def _lines(file: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return file.read_text(errors="surrogateescape").splitlines()
+    return []
+
+
+def _words(file: Path) -> list[str]:
+    return " ".join(_lines(file)).split()
+
+
+def _number(file: Path) -> int | None:
+    """Content of a file; None if it is missing or says ``max``."""
+    words = _words(file)
+    return int(words[0]) if words and words[0].isdigit() else None
+
+
+def _statistic(file: Path, name: str) -> int:
+    """Value of a line of a file of names and values; 0 if there is none."""
+    found = [line.split()[1] for line in _lines(file) if line.startswith(f"{name} ")]
+    return int(found[0]) if found else 0
+
+
+def _unescaped(word: str) -> str:
+    """Spaces and others are octal in the list of mounts."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), word)
