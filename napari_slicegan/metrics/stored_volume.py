@@ -2,14 +2,15 @@
 
 A `StoredVolume`, and any volume of more than `WHOLE_VOXELS`, is sampled by evenly
 spaced planes along each axis, and by evenly spaced blocks for the metrics that need
-3-D. One plane or block is read at a time.
+3-D. One plane or block is read at a time; those of a `StoredVolume` are kept for the
+other metrics as long as they take little memory.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 # A volume in memory of more voxels is measured in parts too.
 WHOLE_VOXELS = 2**25
 PLANES_PER_AXIS = 16
+KEPT_BYTES = 2**28
+"""Parts of a stored volume that are kept; none goes again, as all come in turn."""
 BLOCK_EDGE, MAX_BLOCKS = 128, 8
 
 Orientation: TypeAlias = Mapping[Axis, tuple[int, ...]]
@@ -73,6 +76,7 @@ class StoredVolume:
     kind: Kind
     voxel_size_nm: float | None = None
     labels: tuple[int, ...] = ()
+    _kept: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         shape = tuple(self.values.shape)
@@ -105,6 +109,16 @@ class StoredVolume:
         labels = tuple(own["labels"])
         return cls(levels[0], own["kind"], own["voxel_size_nm"], labels)
 
+    def read(self, place: tuple[Any, ...]) -> NDArray[Any]:
+        """Part of the values, at most once from the disk if it can be kept."""
+        key = repr(place)
+        if key in self._kept:
+            return self._kept[key]
+        part = np.asarray(self.values[place])
+        if sum(one.nbytes for one in self._kept.values()) + part.nbytes <= KEPT_BYTES:
+            self._kept[key] = part
+        return part
+
     def planes(self, axis: Axis) -> NDArray[Any]:
         """Planes seen along an axis, spread evenly: ``[N, rows, columns(, 3)]``."""
         return np.stack(
@@ -124,8 +138,7 @@ def is_sampled(volume: AnyVolume) -> bool:
 
 def plane(volume: AnyVolume, axis: Axis, index: int) -> NDArray[Any]:
     """One plane seen along an axis, ``[rows, columns(, 3)]``, read alone."""
-    place: tuple[Any, ...] = (*[slice(None)] * AXES.index(axis), index)
-    return np.asarray(volume.values[place])
+    return _block(volume, (*[slice(None)] * AXES.index(axis), index))
 
 
 def plane_indices(volume: AnyVolume, axis: Axis) -> list[int]:
@@ -202,5 +215,7 @@ def _box(place: tuple[int, ...], edges: tuple[int, ...]) -> tuple[slice, ...]:
     )
 
 
-def _block(volume: AnyVolume, box: tuple[slice, ...]) -> NDArray[Any]:
+def _block(volume: AnyVolume, box: tuple[slice | int, ...]) -> NDArray[Any]:
+    if isinstance(volume, StoredVolume):
+        return volume.read(box)
     return np.asarray(volume.values[box] if box else volume.values)

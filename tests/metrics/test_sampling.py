@@ -23,16 +23,18 @@ from tests.reports import colour, gray, phases
 
 
 class Store:
-    """Stands for a zarr array: gives parts only, and remembers the largest."""
+    """Stands for a zarr array: gives parts only, and remembers size and number."""
 
     def __init__(self, values: NDArray[Any]) -> None:
         self._values = values
         self.shape, self.dtype = values.shape, values.dtype
         self.largest = 0
+        self.reads: list[str] = []
 
     def __getitem__(self, place: Any) -> NDArray[Any]:
         part: NDArray[Any] = self._values[place]
         self.largest = max(self.largest, part.size)
+        self.reads.append(repr(place))
         return part
 
 
@@ -48,6 +50,25 @@ def test_a_store_is_never_read_as_a_whole(values: NDArray[np.uint8]) -> None:
     assert {row.metric for row in comparison.rows} <= {*QUICK_METRICS}
     assert store.largest == 128**3  # one block
     assert "sampled" in comparison.generated
+
+
+def test_each_part_is_read_once_as_long_as_it_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 16 planes along each axis and one block; without room, by each metric."""
+    values = phases(40, 40, 40, seed=1)
+    found = []
+    for kept in (stored_volume.KEPT_BYTES, 20 * 40**2):
+        monkeypatch.setattr(stored_volume, "KEPT_BYTES", kept)
+        store = Store(values)
+        volume = StoredVolume(store, "phases", labels=(0, 10))
+        found.append(compare([phases(60, 60, seed=2)], volume, 8).to_dict())
+        if kept == stored_volume.KEPT_BYTES > 40**3:
+            assert len(store.reads) == len(set(store.reads)) == 3 * 16 + 1
+    # Room for 20 planes.
+    again = [place for place in set(store.reads) if store.reads.count(place) > 1]
+    assert len(again) == 3 * 16 + 1 - 20
+    assert found[0] == found[1]
 
 
 def test_samples_agree_with_the_whole(
