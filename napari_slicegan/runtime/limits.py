@@ -100,7 +100,7 @@ def _groups(controller: str, process: Path, root: Path) -> Iterator[Path]:
 
 def _lines(file: Path) -> list[str]:
     with contextlib.suppress(OSError):
-        return file.read_text(errors="surrogateescape").splitlines()
+        return file.read_text("utf-8", "surrogateescape").splitlines()
     return []
 
 

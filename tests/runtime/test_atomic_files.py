@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -281,6 +282,12 @@ def test_runs_that_start_in_one_second_have_folders_of_their_own(
     ]
     first = "a-sem--1--20261128-120000"
     assert names == [first, f"{first}-2", f"{first}-3"]
+    # Also where they look at the same moment.
+    with ThreadPoolExecutor(8) as pool:
+        made = list(
+            pool.map(lambda _: atomic_files.new_folder(tmp_path, "sem"), range(32))
+        )
+    assert len(set(made)) == 32
     unused = atomic_files.new_folder(str(tmp_path / "other"), "sem")
     with (
         pytest.raises(ValueError, match="too small"),
