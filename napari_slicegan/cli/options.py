@@ -205,11 +205,25 @@ def file_path(file: str) -> Path:
     return Path(file)
 
 
-def opened(files: list[str], settings: MicrographSettings) -> list[Micrograph]:
-    """Micrographs from files or sample data."""
+def opened(
+    files: list[str], settings: MicrographSettings, *, is_step_optional: bool = False
+) -> list[Micrograph]:
+    """Micrographs from files or sample data.
+
+    Parameters
+    ----------
+    is_step_optional
+        Whether the distance of planes is for another file, so that images may be flat.
+    """
+    from napari_slicegan.data.image_files import read_image
     from napari_slicegan.data.micrograph import Micrograph
 
-    return [Micrograph.open(file_path(file), settings) for file in expanded(files)]
+    paths = [file_path(file) for file in expanded(files)]
+    if not is_step_optional:
+        return [Micrograph.open(path, settings) for path in paths]
+    flat = settings.model_copy(update={"z_step_nm": None})
+    sources = [read_image(path, settings) for path in paths]
+    return [Micrograph.of(s, settings if s.is_volume else flat) for s in sources]
 
 
 def generator_path(run: Path) -> Path:

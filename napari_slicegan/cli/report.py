@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import FORMAT, RunConfig
 from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.data.micrograph import length_text
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
@@ -67,13 +70,36 @@ def _volume(options: Namespace, path: Path) -> AnyVolume:
                     f"Expected a generator, got a volume in a file for --{name}; leave "
                     f"--{name} out."
                 )
-        return StoredVolume.open(path) if is_stored else Volume.open(path)
+        return _sized(path, is_stored, options)
     trained = load_generator(path)
     trained.network.to(choose_device("auto"))
     size, seed = _size_and_seed(options)
     plan = VolumePlan(trained, (size,) * 3, seed)
     with progress_bar("Generating") as progress:
         return plan.generate(progress)
+
+
+def _sized(path: Path, is_stored: bool, options: Namespace) -> AnyVolume:
+    """Volume in a file; the voxel size of the flags if the file holds none."""
+    given = RunConfig().changed(**changes_from(options)).micrograph
+    size, step = given.pixel_size_nm, given.z_step_nm
+    volume: AnyVolume
+    if is_stored:
+        volume = StoredVolume.open(path)
+        has_own = volume.voxel_size_nm is not None
+        if not has_own and size is not None:
+            volume = replace(volume, voxel_size_nm=size)
+    else:
+        volume, has_own = Volume.open_sized(path, size, step)
+    if size is not None or step is not None:
+        edge = volume.voxel_size_nm
+        source = "from the file" if has_own else "as given"
+        shown = "unknown" if edge is None else f"{length_text(edge)} ({source})"
+        shape = " x ".join(map(str, volume.values.shape[:3]))
+        # Beside JSON, which stands alone on the standard output.
+        stream = sys.stderr if options.json else sys.stdout
+        stream.write(f"{path.name}: {shape} voxels, voxel size {shown}\n")
+    return volume
 
 
 def _size_and_seed(options: Namespace) -> tuple[int, int]:
@@ -120,7 +146,8 @@ def _source(options: Namespace, path: Path) -> Source:
         return run.images()
     config = run.config() if run else RunConfig()
     settings = config.changed(**changes_from(options)).micrograph
-    images = opened(options.against, settings)
+    is_file = run is None and path.suffix != ".safetensors"
+    images = opened(options.against, settings, is_step_optional=is_file)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
 
 

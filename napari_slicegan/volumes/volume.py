@@ -7,7 +7,7 @@ import math
 import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree
@@ -118,31 +118,69 @@ class Volume:
         return Volume(values, self.kind, size, self.labels, self.colours)
 
     @classmethod
-    def open(cls, path: str | Path) -> Volume:
+    def open(
+        cls,
+        path: str | Path,
+        pixel_size_nm: float | None = None,
+        z_step_nm: float | None = None,
+    ) -> Volume:
         """Read a file written by `save`, or any TIFF stack or NPY array.
 
         The kind of other files is inferred as in `from_array`.
+
+        Parameters
+        ----------
+        pixel_size_nm, z_step_nm
+            Edge of a pixel and distance of the planes, taken where the file holds
+            none; the planes are as far apart as the pixels if only the edge is given.
 
         Raises
         ------
         ValueError
             If the file cannot be read or does not hold a volume.
         """
+        return cls.open_sized(path, pixel_size_nm, z_step_nm)[0]
+
+    @classmethod
+    def open_sized(
+        cls,
+        path: str | Path,
+        pixel_size_nm: float | None = None,
+        z_step_nm: float | None = None,
+    ) -> tuple[Volume, bool]:
+        """As `open`, and whether the file holds a voxel size of its own."""
         path = Path(path)
         facts = _stored_facts(path)
         if facts is not None:
-            return _read_stored(path, facts)
+            volume = _read_stored(path, facts)
+            has_own = volume.voxel_size_nm is not None
+            if not has_own and pixel_size_nm is not None:
+                step = z_step_nm or pixel_size_nm
+                volume = replace(volume, voxel_size_nm=pixel_size_nm)
+                volume = volume.cubic((pixel_size_nm, pixel_size_nm, step))
+            return volume, has_own
         image = read_image(path, is_volume=True)
         if image.is_colour and not image.is_volume:
             raise ValueError(
                 f"{path.name}: expected a volume; got a 2-D colour image. Open it as a "
                 "micrograph or choose another file."
             )
+        edges, has_own = image.edges_nm, image.edges_nm is not None
+        if edges is None and pixel_size_nm is not None:
+            edges = (pixel_size_nm, pixel_size_nm)
+        if edges is not None and len(edges) == 2 and z_step_nm is not None:
+            edges = (*edges, z_step_nm)
+        if edges is None and z_step_nm is not None:
+            raise ValueError(
+                f"{path.name}: expected a pixel size for 'Plane distance (nm)' "
+                f"{z_step_nm:g}, got none in the file; give 'Pixel size (nm)' too."
+            )
+        size = None if edges is None else min(edges[:2])
         try:
-            volume = cls.from_array(image.values, voxel_size_nm=image.pixel_size_nm)
+            volume = cls.from_array(image.values, voxel_size_nm=size)
         except ValueError as error:
             raise ValueError(f"{path.name}: {error}") from error
-        return volume if image.edges_nm is None else volume.cubic(image.edges_nm)
+        return (volume if edges is None else volume.cubic(edges)), has_own
 
     def cubic(self, edges_nm: Edges) -> Volume:
         """Resampled to cubes of the shortest edge, each with the value at its centre.

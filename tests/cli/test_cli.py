@@ -148,6 +148,33 @@ def test_measure_json(run: Path, tmp_path: Path, capsys: Capture) -> None:
         assert row["distance"] == 0
 
 
+@pytest.mark.filterwarnings("default:Voxels of 5 x 5 x 10 nm:UserWarning")
+def test_a_measured_volume_gets_a_size_where_it_has_none(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """Planes 10 nm apart and pixels of 5 nm are 40 voxels along z."""
+    values = phases_image(40, 40, 40).values
+    np.save(tmp_path / "bare.npy", values[::2])
+    Volume(values, "phases", 5.0).save(tmp_path / "sized.tif")
+    tifffile.imwrite(tmp_path / "sem.tif", phases_image(40, 48).values)
+    against = ["--against", str(tmp_path / "sem.tif"), "--pixel-size-nm", "5"]
+    words = ["measure", str(tmp_path / "bare.npy"), *against]
+    assert main([*words, "--z-step-nm", "10"]) == 0
+    printed = capsys.readouterr().out
+    assert "bare.npy: 40 x 40 x 40 voxels, voxel size 5 nm (as given)" in printed
+    assert main(["measure", str(tmp_path / "sized.tif"), *against, "--json"]) == 0
+    out, errors = capsys.readouterr()
+    assert json.loads(out)["rows"]
+    assert "sized.tif: 40 x 40 x 40 voxels, voxel size 5 nm (from the" in errors
+    # The image has 5 nm, the volume in the file 8.
+    Volume(values, "phases", 8.0).save(tmp_path / "sized.tif")
+    assert main(["measure", str(tmp_path / "sized.tif"), *against]) == 2
+    assert "8 nm" in capsys.readouterr().err
+    words = ["measure", str(tmp_path / "bare.npy"), "--z-step-nm", "10"]
+    assert main([*words, "--against", str(tmp_path / "sem.tif")]) == 2
+    assert "expected a pixel size" in capsys.readouterr().err
+
+
 def test_measure_a_run(run: Path, tmp_path: Path, capsys: Capture) -> None:
     """A table against its own image, and a figure."""
     figure = tmp_path / "figure.png"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 import shutil
 import zipfile
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import partial_path, replacing
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import tensors, train
@@ -55,6 +56,24 @@ def test_settings_and_images_come_back(
     (saved,), (image,) = folder.images(), toy_images
     np.testing.assert_array_equal(saved.values, image.values)
     assert (saved.kind, saved.pixel_size_nm, saved.name) == ("phases", 5.0, "toy")
+
+
+def test_a_save_leaves_what_another_program_writes_there(
+    start_toy: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as ``slicegan generate RUN`` while it trains; what a dead one left goes."""
+    trainer = start_toy(steps=2, checkpoint_minutes=1e-9)
+    assert trainer.folder is not None
+    path = trainer.folder.path / "volume.tif"
+    left: dict[str, Path] = {}
+    for state, process in (("living", os.getppid()), ("dead", 2**22 + 1)):
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda process=process: process)
+            left[state] = partial_path(path)
+        left[state].touch()
+    train(trainer)
+    assert left["living"].exists()
+    assert not left["dead"].exists()
 
 
 def test_versions_are_noted(toy_run: Path) -> None:
