@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import logging
 import os
 import re
@@ -11,6 +12,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +39,8 @@ COMMANDS = {
     "info": ("report", "print facts about a run, a generator or an image"),
 }
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
+PLAIN: tuple[Any, ...] = (None, str)
+"""Types of options whose values may be any word."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
 # A launcher kills all processes when one of them exits with a status other than 0.
 REPORTED_BY_MAIN = 0
@@ -138,43 +143,18 @@ class CommandParser(argparse.ArgumentParser):
         if "--" in words:
             return words
         free: list[str] = []
-        kept: list[str] = []
-        greedy: tuple[int, int] | None = None
-        at = 0
-        while at < len(words):
-            word = words[at]
-            at += 1
-            if not _is_flag(word):
-                free.append(word)
-                continue
-            kept.append(word)
-            action = self._option(word)
-            if action is None or "=" in word or action.nargs == 0:
-                continue
-            end = at
-            while end < len(words) and not _is_flag(words[end]):
-                end += 1
-            n = end - at
-            if isinstance(action.nargs, int):
-                n = min(n, action.nargs)
-            elif action.nargs in (None, "?"):
-                n = min(n, 1)
-            taken = words[at : at + n]
-            if action.nargs in ("+", "*"):
-                wrong = [i for i, w in enumerate(taken) if not _takes(action, w)]
-                taken = taken[: wrong[0]] if wrong else taken
-                if action.type in (None, str) and len(taken) > 1:
-                    greedy = (len(kept), len(free))
-            kept += taken
-            at += len(taken)
-            if greedy is not None and greedy[0] == len(kept) - len(taken):
-                greedy = (len(kept), len(free))
+        options: list[_Option] = []
+        for flag, values in _by_flag(words):
+            option = _Option(flag, self._option(flag), values, len(free))
+            options += [option] if flag else []
+            free += option.cut() if flag else values
         missing = sum(a.nargs in (None, "+") for a in positional) - len(free)
-        if missing > 0 and greedy is not None:
-            end, place = greedy
-            free[place:place] = kept[end - missing : end]
-            del kept[end - missing : end]
-        return [*free, *kept]
+        greedy = [option for option in options if option.takes_anything]
+        if missing > 0 and greedy:
+            last = greedy[-1]
+            free[last.place : last.place] = last.values[-missing:]
+            del last.values[-missing:]
+        return [*free, *(word for o in options for word in (o.flag, *o.values))]
 
     def _option(self, word: str) -> argparse.Action | None:
         """The option of a word, which may be abbreviated."""
@@ -190,6 +170,51 @@ class CommandParser(argparse.ArgumentParser):
         return chosen[0] if len(chosen) == 1 else None
 
 
+@dataclass
+class _Option:
+    """A flag, the words behind it, and the number of free words before it."""
+
+    flag: str
+    action: argparse.Action | None
+    values: list[str]
+    place: int
+
+    def cut(self) -> list[str]:
+        """Keep the words that the option takes; returns the others."""
+        if self.action is None or "=" in self.flag:
+            n = 0
+        elif self.action.nargs in (None, "?"):
+            n = 1
+        elif isinstance(self.action.nargs, int):
+            n = self.action.nargs
+        else:
+            taken = itertools.takewhile(partial(_takes, self.action), self.values)
+            n = len(list(taken))
+        rest = self.values[n:]
+        del self.values[n:]
+        return rest
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whether its last words may as well be files."""
+        if self.action is None or self.action.nargs not in ("+", "*"):
+            return False
+        return self.action.type in PLAIN and len(self.values) > 1
+
+
+def _by_flag(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each flag with the words up to the next one; those before the first with ""."""
+    flag = ""
+    values: list[str] = []
+    for word in words:
+        if _is_flag(word):
+            yield flag, values
+            flag, values = word, []
+        else:
+            values.append(word)
+    yield flag, values
+
+
 def _is_flag(word: str) -> bool:
     """Whether a word is an option, not a value: negative numbers are values."""
     return word.startswith("-") and word != "-" and not re.match(r"-[\d.]", word)
@@ -197,7 +222,7 @@ def _is_flag(word: str) -> bool:
 
 def _takes(action: argparse.Action, word: str) -> bool:
     """Whether a word can be a value of the option."""
-    if action.type in (None, str):
+    if action.type is None or action.type is str:
         return True
     try:
         action.type(word)  # type: ignore[operator]

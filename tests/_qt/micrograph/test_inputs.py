@@ -145,7 +145,7 @@ def test_facts_are_cleared(facts: ImageFacts) -> None:
 
 def test_size_of_a_stack_whose_planes_are_far_apart(facts: ImageFacts) -> None:
     values = np.stack([phases_image(48, 64).values] * 8)
-    source = SourceImage(values, "stack", (5.0, 5.0, 50.0), is_arranged=True)
+    source = SourceImage(values, "stack", (5.0, 5.0, 50.0), axes="ZYX")
     facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 16))
     # 8 planes of 50 nm.
     assert text_of(facts, "image_size") == "8 x 48 x 64 pixels, 400 x 240 x 320 nm"
