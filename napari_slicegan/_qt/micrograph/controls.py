@@ -236,6 +236,11 @@ class SegmentationControls(QWidget):
         self._crop = settings.crop
         self._show()
 
+    def set_has_image(self, has_image: bool) -> None:
+        """Whether there is an image to draw on."""
+        self.crop_button.setEnabled(has_image)
+        self.strokes_button.setEnabled(has_image)
+
     def offer(self, sources: Sources) -> None:
         """Show the settings that apply to these images."""
         given = [source for of_axis in sources.values() for source in of_axis]

@@ -55,6 +55,7 @@ class ImageFacts(QWidget):
         self.notes.setObjectName("image_notes")
         self.notes.setWordWrap(True)
         self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes.hide()
         self.warnings = MessageLine("image_warnings")
         self.accept_crop = button(
             "accept_crop",

@@ -106,7 +106,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.anisotropic.toggled.connect(self.slots.set_anisotropic)
         self.slots.layer_requested.connect(self.use_selected_layers)
         self.slots.files_requested.connect(self.open_files)
-        self.slots.changed.connect(self._follow_layers)
+        self.slots.changed.connect(self._slots_changed)
         self.slots.changed.connect(self._changed)
         self.facts.crop_accepted.connect(self.controls.set_crop)
         self.controls.reading_changed.connect(self._read_again)
@@ -118,6 +118,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.controls.strokes_requested.connect(self._draw_strokes)
         self._learning.timeout.connect(self._learn)
         self._rest.timeout.connect(self._prepare)
+        self.controls.set_has_image(False)
         self._patience.timeout.connect(self._show_busy)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self._use_open_image()
@@ -241,6 +242,10 @@ class MicrographPanel(DropTarget, QWidget):
         active = self._viewer.layers.selection.active
         if active is not None and layer_inputs.is_new_micrograph(active):
             self.slots.put("z", [layer_inputs.source_of(active)])
+
+    def _slots_changed(self) -> None:
+        self.controls.set_has_image(not self.slots.is_empty())
+        self._follow_layers()
 
     def _follow_layers(self) -> None:
         """Prepare the images again when one of their layers is edited."""
@@ -420,18 +425,18 @@ class MicrographPanel(DropTarget, QWidget):
         layers.show_segmentation(self._viewer, shown)
 
     def _draw_crop(self) -> None:
-        sources = next((s for s in self.slots.value().values() if s), None)
-        if sources is None:
-            self._show_failure("Expected an image to crop; drop one above first.")
-            return
-        layer_inputs.draw_crop(self._viewer, sources[0], self.controls.set_crop)
+        source = self._first_source()
+        if source is not None:
+            layer_inputs.draw_crop(self._viewer, source, self.controls.set_crop)
+
+    def _first_source(self) -> SourceImage | None:
+        """The image to draw on; the buttons are disabled without one."""
+        return next((s[0] for s in self.slots.value().values() if s), None)
 
     def _draw_strokes(self) -> None:
-        sources = next((s for s in self.slots.value().values() if s), None)
-        if sources is None:
-            self._show_failure("Expected an image to paint on; drop one above first.")
+        source = self._first_source()
+        if source is None:
             return
-        source = sources[0]
         n_pixels = math.prod(np.shape(source.values)[: 3 if source.is_volume else 2])
         if n_pixels > MOST_PAINTED:
             self._show_failure(

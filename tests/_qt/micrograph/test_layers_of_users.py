@@ -89,6 +89,44 @@ def test_phases_lie_on_their_image(
         )
 
 
+def test_phases_stay_on_their_image_when_a_pixel_size_is_typed(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    image = viewer.add_image(GRAY, name="sem")
+    panel.controls.rows.editors["segmentation"].set_value("otsu")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    size = panel.facts.pixel_size.box
+    images = images_after(panel, qtbot, lambda: size.setValue(50))
+    assert images.pixel_size_nm == 50
+    overlay = next(x for x in viewer.layers if x.metadata.get(PHASES))
+    np.testing.assert_allclose(matrix_of(overlay), matrix_of(image))
+    assert tuple(overlay.units) == tuple(image.units)
+
+
+def test_planes_far_apart_are_used_one_by_one_or_made_cubic(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    stack = np.stack([GRAY] * 4)
+    viewer.add_image(stack, scale=(50, 10, 10), units=("nm",) * 3)
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    image = images.views["z"][0]
+    assert (image.pixel_size_nm, image.z_step, len(image.values)) == (10, 5, 4)
+    images = images_after(panel, qtbot, panel.anisotropic.click)
+    # 4 planes of 50 nm are 20 of 10 nm.
+    assert images.views["z"][0].values.shape == (20, *GRAY.shape)
+
+
+def test_nothing_can_be_drawn_without_an_image(
+    panel: MicrographPanel, viewer: Any
+) -> None:
+    assert not panel.controls.crop_button.isEnabled()
+    viewer.add_image(GRAY, name="sem")
+    panel.use_selected_layers()
+    assert panel.controls.crop_button.isEnabled()
+    panel.slots.single.clear_button.click()
+    assert not panel.controls.strokes_button.isEnabled()
+
+
 def test_a_drawn_crop_is_the_region_drawn(
     panel: MicrographPanel, viewer: Any, qtbot: QtBot
 ) -> None:
