@@ -15,6 +15,7 @@ from napari_slicegan.config import AXES
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import Comparison, compare
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
+from napari_slicegan.metrics.lattice import lattice
 from napari_slicegan.metrics.novelty import (
     Channels,
     cut,
@@ -61,6 +62,9 @@ CHANCE = 0.01
 ALIKE = 0.02
 # Departures from isotropy that are neglected.
 EVEN = 0.05
+# A grid weaker than this, in standard deviations of the values, is called faint.
+FAINT = 0.02
+LATTICE_EDGE = 128
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,43 @@ def check_isotropy(samples: Group, volume: Volume) -> Check | None:
     numbers: dict[str, float | None] = dict(zip(AXES, made.departures, strict=True))
     numbers["margin"] = made.margin
     return Check("isotropy", "Is it isotropic?", grade, words, numbers)
+
+
+def check_lattice(volume: Volume) -> Check | None:
+    """Whether the grid of the network's strides shows in the volume."""
+    edges = [min(n, LATTICE_EDGE) for n in volume.values.shape[:3]]
+    values = volume.values[tuple(map(slice, edges))]
+    if volume.kind == "phases":
+        channels = {phase_name(label): values == label for label in volume.labels}
+    elif volume.kind == "colour":
+        names = ("red", "green", "blue")
+        channels = {name: values[..., place] for place, name in enumerate(names)}
+    else:
+        channels = {"the gray values": values}
+    found = [(one, name) for name in channels for one in lattice([channels[name]])]
+    if not found:
+        return None
+    worst, name = max(found, key=lambda pair: pair[0].excess)
+    grade: Grade = "agrees"
+    words = "No: the mean does not depend on the position modulo 2, 4, 8, ... voxels."
+    if worst.is_visible:
+        grade = "differs" if worst.deviation > FAINT else "close"
+        words = (
+            f"{'Yes' if grade == 'differs' else 'Faintly'}: {name} repeats every "
+            f"{worst.modulus} voxels, with {100 * worst.deviation:.2g} % of the "
+            f"standard deviation; the strongest wave has {worst.strongest:.3g} times "
+            "the power of its surroundings (by chance up to "
+            f"{worst.strongest_limit:.3g})."
+        )
+    numbers: dict[str, float | None] = {
+        f"deviation_{one.modulus}": max(
+            other.deviation for other, _ in found if other.modulus == one.modulus
+        )
+        for one, _ in found
+    }
+    numbers |= {"modulus": float(worst.modulus), "excess": worst.excess}
+    title = "Does it repeat the grid of the network?"
+    return Check("lattice", title, grade, words, numbers)
 
 
 def check_memorisation(views: Views, volume: Volume) -> Check | None:
@@ -422,7 +463,7 @@ def examine(
     for number, check in enumerate(_checks(samples, views, volume), start=1):
         if check is not None:
             checks.append(check)
-        report(0.3 + 0.1 * number)
+        report(0.3 + 0.09 * number)
     if settings.transport and volume.kind == "phases":
         comparison, transport = _with_transport(comparison, source, volume)
         checks.append(transport)
@@ -434,6 +475,7 @@ def _checks(samples: Group, views: Views, volume: Volume) -> Iterator[Check | No
     """The checks, one after the other; None where one does not apply."""
     yield check_size(samples, volume) if volume.kind == "phases" else None
     yield check_isotropy(samples, volume)
+    yield check_lattice(volume)
     yield check_textures(views, volume)
     yield check_memorisation(views, volume)
 

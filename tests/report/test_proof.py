@@ -19,6 +19,7 @@ from napari_slicegan.report.proof import (
     ProofSettings,
     check_diversity,
     check_isotropy,
+    check_lattice,
     check_memorisation,
     check_size,
     check_textures,
@@ -49,6 +50,7 @@ def test_every_question_is_answered(proof: Proof) -> None:
     assert [check.name for check in proof.checks] == [
         "representativity",
         "isotropy",
+        "lattice",
         "sliced_wasserstein",
         "memorisation",
         "diversity",
@@ -100,7 +102,8 @@ def test_gray_values_are_proved_too() -> None:
     images = [gray(70, 70, seed=1)]
     found = prove(trained, images, QUICK)
     names = [check.name for check in found.checks]
-    assert names == ["isotropy", "sliced_wasserstein", "memorisation", "diversity"]
+    others = ["sliced_wasserstein", "memorisation", "diversity"]
+    assert names == ["isotropy", "lattice", *others]
     json.dumps(found.to_dict(), allow_nan=False)
 
 
@@ -145,6 +148,23 @@ def test_layered_images_are_not_isotropic() -> None:
     found = check_isotropy(group([phases(120, 120, seed=1)], flat), flat)
     assert found is not None
     assert "the generated volume is not" in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("strength", "grade", "answer"),
+    [(0, "agrees", "No:"), (0.012, "close", "Faintly:"), (0.1, "differs", "Yes:")],
+)
+def test_a_grid_is_found_out(strength: float, grade: str, answer: str) -> None:
+    """Gray values with a checkerboard of this many standard deviations."""
+    noise = np.random.default_rng(0).normal(size=(96, 96, 96))
+    board = (-1.0) ** np.indices(noise.shape).sum(axis=0)
+    values = np.clip(128 + 40 * (noise + strength * board), 0, 255)
+    found = check_lattice(Volume(values.astype(np.uint8), "grayscale"))
+    assert found is not None
+    assert found.grade == grade
+    assert found.verdict.startswith(answer)
+    assert found.numbers["deviation_2"] == pytest.approx(strength, abs=0.004)
+    assert check_lattice(Volume(values[:12].astype(np.uint8), "grayscale")) is None
 
 
 def test_a_volume_of_copies_is_found_out() -> None:

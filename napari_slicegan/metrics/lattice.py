@@ -1,0 +1,208 @@
+"""Traces of the network's own grid: patterns that repeat every 2, 4, 8 ... voxels.
+
+A generator of transposed convolutions has its own weights for each position modulo its
+strides, so its volumes can carry a regular grid that no material has. A periodic
+pattern is a set of lines in the power spectrum. Each line is compared with the ring of
+frequencies around it: chance makes single powers exponential, and nothing else depends
+on the model of the material.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage, stats
+
+MODULI = (2, 4, 8, 16, 32)
+CONFIDENCE = 0.9999
+# The ring: 2 and 3 bins from its line, which a Hann window spreads to one bin.
+INNER, OUTER = 3, 7
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Dependence of the mean on the position modulo n.
+
+    Attributes
+    ----------
+    modulus
+        The period n, in voxels along every axis.
+    ratio
+        Variance of the mean over the n^3 (of sections n^2) positions modulo n, less
+        those of smaller periods, divided by that expected by chance; 1 without a grid.
+    deviation
+        Standard deviation of the mean over these positions beyond chance, divided by
+        that of the values: the strength of the grid.
+    limit
+        The ratio that chance exceeds in one of 10,000 cases.
+    strongest
+        Power of the strongest line of this period over that of its surroundings.
+    strongest_limit
+        What chance exceeds in one of 10,000 cases, for the number of lines.
+    line
+        Frequency of the strongest line, in cycles per voxel along each axis.
+    """
+
+    modulus: int
+    ratio: float
+    deviation: float
+    limit: float
+    strongest: float
+    strongest_limit: float
+    line: tuple[float, ...]
+
+    @property
+    def excess(self) -> float:
+        """How far the whole or its strongest line stands out; 1 at the limit."""
+        return max(self.ratio / self.limit, self.strongest / self.strongest_limit)
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether it stands out more than by chance."""
+        return self.excess > 1
+
+
+def lattice(
+    samples: Sequence[NDArray[Any]], moduli: Sequence[int] = MODULI
+) -> list[Lattice]:
+    """Test whether the mean depends on the position modulo 2, 4, 8, 16 and 32.
+
+    Parameters
+    ----------
+    samples
+        Indicators of a phase or gray values, all ``[Y, X]`` or all ``[Z, Y, X]`` and of
+        one shape; their spectra are averaged. All begin at the same position of the
+        network, as volumes and the planes of a volume do.
+    moduli
+        Periods to test, in ascending order. Longer ones than an eighth of the shortest
+        edge cannot be resolved and are left out.
+
+    Returns
+    -------
+    One entry for each period that can be tested; empty if the samples are constant.
+
+    Raises
+    ------
+    ValueError
+        If the samples differ in shape.
+    """
+    shapes = {sample.shape for sample in samples}
+    if len(shapes) != 1:
+        raise ValueError(
+            f"Expected samples of one shape, got {sorted(shapes)}; cut them to the "
+            "same size."
+        )
+    (shape,) = shapes
+    largest = max((n for n in moduli if 8 * n <= min(shape)), default=0)
+    if not largest:
+        return []
+    # A line falls on a bin if every edge holds a whole number of periods.
+    shape = tuple(length - length % largest for length in shape)
+    power = _mean_power(samples, shape)
+    if not power.any():
+        return []
+    background = _ring_mean(power)
+    # Samples may resemble each other, and spectra are not flat: the scatter within the
+    # rings says how far single powers are from their mean.
+    scatter = (
+        _ring_mean((power / background) ** 2) / _ring_mean(power / background) ** 2
+    )
+    found, seen = [], np.zeros(shape, dtype=bool)
+    seen[(0,) * len(shape)] = True
+    for modulus in moduli:
+        if modulus > largest:
+            continue
+        steps = [range(0, length, length // modulus) for length in shape]
+        lines = np.zeros(shape, dtype=bool)
+        lines[np.ix_(*steps)] = True
+        lines &= ~seen
+        seen |= lines
+        found.append(_judged(modulus, lines, power, background, scatter))
+    return found
+
+
+def _mean_power(
+    samples: Sequence[NDArray[Any]], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Power spectra of the windowed samples, averaged."""
+    box = tuple(map(slice, shape))
+    power = np.zeros(shape)
+    for sample in samples:
+        values = sample[box].astype(np.float32)
+        values -= values.mean()
+        values /= float(values.std()) or 1.0
+        for axis, length in enumerate(shape):
+            window = np.hanning(length + 1)[:-1].astype(np.float32)
+            values *= window.reshape(
+                [-1 if a == axis else 1 for a in range(len(shape))]
+            )
+        power += np.square(np.abs(fft.fftn(values)))
+    # A wave of the amplitude 1 has the power 1; the mean of the window is 1/2.
+    gain = math.prod(length / 2 for length in shape)
+    return np.asarray(power / (len(samples) * gain**2))
+
+
+def _ring_mean(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean power of the ring of bins around each one."""
+    size = power.ndim
+    outer, inner = (
+        ndimage.uniform_filter(power, width, mode="wrap") * width**size
+        for width in (OUTER, INNER)
+    )
+    mean = (outer - inner) / (OUTER**size - INNER**size)
+    return np.asarray(np.maximum(mean, np.finfo(np.float64).tiny))
+
+
+def _judged(
+    modulus: int,
+    lines: NDArray[np.bool_],
+    power: NDArray[np.float64],
+    background: NDArray[np.float64],
+    scatter: NDArray[np.float64],
+) -> Lattice:
+    """Lines of one period against their surroundings."""
+    places = np.argwhere(lines)
+    sizes = np.array(power.shape)
+    strength, chance = power[lines], background[lines]
+    freedoms = np.full(len(places), 2 / max(float(np.median(scatter[lines])) - 1, 1e-3))
+    # Frequencies that are their own negative have a real amplitude, half as free; the
+    # others come with their negative, which has the same power.
+    own = ((2 * places) % sizes == 0).all(axis=1)
+    freedoms[own] /= 2
+    shared = np.where(own, 1.0, 2.0)
+    # Satterthwaite: the sum is distributed as a scaled chi-square.
+    variance = float((2 * chance**2 * shared / freedoms).sum())
+    effective = 2 * float(chance.sum()) ** 2 / variance
+    ratios = strength / chance
+    alone = 1 - (1 - CONFIDENCE) / len(ratios)
+    limits = stats.chi2.ppf(alone, freedoms) / freedoms
+    excess = ratios / limits
+    best = int(np.argmax(excess))
+    frequency = (places[best] / sizes + 0.5) % 1 - 0.5
+    return Lattice(
+        modulus,
+        float(strength.sum() / chance.sum()),
+        float(np.sqrt(max(0.0, strength.sum() - chance.sum()))),
+        float(stats.chi2.ppf(CONFIDENCE, effective) / effective),
+        float(ratios[best]),
+        float(limits[best]),
+        tuple(float(value) for value in frequency),
+    )
+
+
+def plane_lattice(
+    volume: NDArray[Any], moduli: Sequence[int] = MODULI
+) -> dict[int, list[Lattice]]:
+    """The test on the planes of a volume, by the array axis they are seen along.
+
+    A fine mesh shows in the spectrum of planes, averaged over all of them, long before
+    it shows in that of the volume.
+    """
+    return {
+        axis: lattice(list(np.moveaxis(volume, axis, 0)), moduli) for axis in range(3)
+    }
