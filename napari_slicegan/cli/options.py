@@ -265,6 +265,10 @@ def _parsed(value: Any, facts: FieldInfo) -> Any:
     may_be_empty = type(None) in _parts(facts.annotation)
     if may_be_empty and value in (NOTHING, [NOTHING]):
         return None
+    for part in _parts(facts.annotation):
+        # A word in place of numbers, such as ``--crop auto``.
+        if value in [[word] for word in typing.get_args(part) if isinstance(word, str)]:
+            return value[0]
     if isinstance(value, list):
         return tuple(tuple(v.split(",")) if "," in v else v for v in value)
     return value

@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "n_phases": ("4", 4),
     "thresholds": ("10 20.5", (10.0, 20.5)),
     "crop": ("0 40 4 44", (0, 40, 4, 44)),
+    "crop automatically": ("auto", "auto"),
     "generator_kernels": ("6,3,3 4,2,3", ((6, 3, 3), (4, 2, 3))),
     "critic_slices": ("none", None),
     "minutes": ("none", None),
@@ -57,6 +58,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> RunConfig:
 def test_a_flag_changes_its_setting(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The flag changes this setting, to this value, and nothing else."""
     words, value = WORDS[name]
+    name = name.split()[0]
     # Start from another value, so that the flag has something to do.
     before = ["--no-" + name.replace("_", "-")] if value is True else []
     flag = "--" + name.replace("_", "-")
