@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -217,6 +218,11 @@ def _metric_row(
         # the same size on both sides
         edges = samples[0].values.shape[:3] if samples else ()
         parts = partial(blocks_of, edges=edges)
+        # Pieces of the blocks are shorter than the blocks.
+        every = itertools.chain(samples, *pieces)
+        shortest = [min(one.values.shape[:3]) - 1 for one in every]
+        reach = min([meter.max_distance, *shortest])
+        meter = replace(meter, max_distance=reach)
     if meter.metric.only_isotropic and not reference.every_direction:
         samples, pieces = (), ()
     real, floor = reference.once(
