@@ -53,6 +53,8 @@ PREPARE, LEARN, READ = "prepare", "learn", "read "
 RAW = (".raw", ".bin", ".dat", ".vol")
 # A classifier is fitted when the strokes have been unchanged for this long.
 LEARN_MS = 500
+# Preparations at a time: an outdated one still holds an image and a core.
+MOST_AT_ONCE = 2
 # Work that takes longer is shown.
 PATIENCE_MS = 400
 # Images are prepared when the settings have been unchanged for this long.
@@ -76,6 +78,8 @@ class MicrographPanel(DropTarget, QWidget):
         self._patch_size: int = ArchitectureSettings().patch_size
         self._numbers: dict[str, int] = {}
         self._workers: dict[str, ImageWorker] = {}
+        # Outdated preparations whose threads still run.
+        self._outdated: list[ImageWorker] = []
         self._replaced: dict[Axis, tuple[Layer, ...]] = {}
         self._may_be_raw = False
         self._prepared: PreparedImages | None = None
@@ -313,6 +317,10 @@ class MicrographPanel(DropTarget, QWidget):
         self._cancel(PREPARE)
         if self.slots.is_reading():
             return
+        self._outdated = [worker for worker in self._outdated if not worker.is_over]
+        if len(self._outdated) >= MOST_AT_ONCE:
+            self._rest.start()
+            return
         if self.slots.is_empty() or not self.slots.is_complete():
             self._finish(None)
             if not self.slots.is_empty():
@@ -361,6 +369,8 @@ class MicrographPanel(DropTarget, QWidget):
         if worker is not None:
             worker.quit()
             worker.abandon()
+            if topic == PREPARE:
+                self._outdated.append(worker)
 
     def _on_outcome(self, outcome: Outcome) -> None:
         """Show an outcome unless it is outdated."""

@@ -357,3 +357,31 @@ def test_images_of_one_name_have_phases_of_their_own(
     assert len(shown) == 2
     for layer, image in zip(shown, images, strict=True):
         np.testing.assert_array_equal(layer, image.values)
+
+
+def test_two_preparations_at_most_run_at_once(
+    panel: MicrographPanel,
+    qtbot: QtBot,
+    gray_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Settings that change faster than a large image is prepared."""
+    prepare_images, may_end = image_source.prepare_images, threading.Event()
+    sizes: list[int] = []
+
+    def slow(sources: Any, settings: Any, size: int, progress: Any) -> Any:
+        sizes.append(size)
+        assert may_end.wait(20)
+        return prepare_images(sources, settings, size, progress)
+
+    monkeypatch.setattr(panel_module, "prepare_images", slow)
+    panel.open_files("z", [gray_file])
+    qtbot.waitUntil(lambda: len(sizes) == 1, timeout=20_000)
+    panel.set_patch_size(32)
+    qtbot.waitUntil(lambda: len(sizes) == 2, timeout=20_000)
+    for size in (16, 24):
+        panel.set_patch_size(size)
+        qtbot.wait(400)
+    assert len(sizes) == 2
+    images_after(panel, qtbot, may_end.set)
+    assert sizes == [64, 32, 24]
