@@ -158,6 +158,8 @@ class Volume:
                 step = z_step_nm or pixel_size_nm
                 volume = replace(volume, voxel_size_nm=pixel_size_nm)
                 volume = volume.cubic((pixel_size_nm, pixel_size_nm, step))
+            elif not has_own and z_step_nm is not None:
+                raise _without_size(path, z_step_nm)
             return volume, has_own
         image = read_image(path, is_volume=True)
         if image.is_colour and not image.is_volume:
@@ -171,10 +173,7 @@ class Volume:
         if edges is not None and len(edges) == 2 and z_step_nm is not None:
             edges = (*edges, z_step_nm)
         if edges is None and z_step_nm is not None:
-            raise ValueError(
-                f"{path.name}: expected a pixel size for 'Plane distance (nm)' "
-                f"{z_step_nm:g}, got none in the file; give 'Pixel size (nm)' too."
-            )
+            raise _without_size(path, z_step_nm)
         size = None if edges is None else min(edges[:2])
         try:
             volume = cls.from_array(image.values, voxel_size_nm=size)
@@ -279,6 +278,14 @@ def _labels(values: NDArray[Any], labels: tuple[int, ...]) -> tuple[int, ...]:
             "Give the labels of all phases or leave them out."
         )
     return tuple(sorted({int(label) for label in labels or found}))
+
+
+def _without_size(path: Path, z_step_nm: float) -> ValueError:
+    """Why the distance of planes alone gives no voxel size."""
+    return ValueError(
+        f"{path.name}: expected a pixel size for 'Plane distance (nm)' {z_step_nm:g}, "
+        "got none in the file; give 'Pixel size (nm)' too."
+    )
 
 
 def _stored_facts(path: Path) -> dict[str, str] | None:

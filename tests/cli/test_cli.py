@@ -170,9 +170,11 @@ def test_a_measured_volume_gets_a_size_where_it_has_none(
     Volume(values, "phases", 8.0).save(tmp_path / "sized.tif")
     assert main(["measure", str(tmp_path / "sized.tif"), *against]) == 2
     assert "8 nm" in capsys.readouterr().err
-    words = ["measure", str(tmp_path / "bare.npy"), "--z-step-nm", "10"]
-    assert main([*words, "--against", str(tmp_path / "sem.tif")]) == 2
-    assert "expected a pixel size" in capsys.readouterr().err
+    Volume(values, "phases").save(tmp_path / "ours.tif")
+    for name in ("bare.npy", "ours.tif"):
+        words = ["measure", str(tmp_path / name), "--z-step-nm", "10"]
+        assert main([*words, "--against", str(tmp_path / "sem.tif")]) == 2
+        assert "expected a pixel size" in capsys.readouterr().err
 
 
 def test_measure_a_run(run: Path, tmp_path: Path, capsys: Capture) -> None:
