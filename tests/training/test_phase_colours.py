@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 from napari_slicegan.report import model_card
+from napari_slicegan.report.figure import Colouring
 from napari_slicegan.report.model_card import export_generator
 from napari_slicegan.report.proof import ProofSettings
 from napari_slicegan.training.trainer import Trainer
@@ -79,6 +81,20 @@ def test_of_a_volume_as_ome_zarr(trained: TrainedGenerator, tmp_path: Path) -> N
     _, own = open_levels(path)
     assert own["colours"] == COLOURS
     assert streamed.planes().colours == COLOURS
+    # For other programs, as the specification of label images has it.
+    attributes = json.loads((path / "zarr.json").read_text("utf-8"))["attributes"]
+    assert attributes["ome"]["image-label"]["colors"] == [
+        {"label-value": 0, "rgba": [255, 0, 0, 255]},
+        {"label-value": 1, "rgba": [0, 0, 255, 255]},
+    ]
+
+
+def test_of_the_planes_in_a_report() -> None:
+    drawn = Colouring((0, 1), known=COLOURS).colours(np.array([[0, 1]]))
+    assert drawn.tolist() == [[[1, 0, 0], [0, 0, 1]]]
+    # A phase without a colour: none is mixed with others.
+    partly = Colouring((0, 1, 2), known=COLOURS)
+    assert partly.phase_colours() == Colouring((0, 1, 2)).phase_colours()
 
 
 def test_of_the_model_card(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,16 @@ from napari_slicegan._qt.micrograph import image_source
 from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer import layers
+from napari_slicegan._qt.viewer.endless_layer import add_endless
 from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
 from napari_slicegan.config import MicrographSettings
+from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.lazy import EndlessVolume
 from napari_slicegan.volumes.volume import Volume
-from tests.toys import phases_image, smooth_field
+from tests.toys import phases_image, random_generator, smooth_field
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -341,6 +346,9 @@ def test_phases_have_the_colours_of_their_map(
     preview = layers.add_or_update_preview(viewer, volume)
     shown = np.asarray(picture_of(preview).colours)
     np.testing.assert_allclose(shown, [*expected.values()])
+    trained = replace(random_generator(OneHotPhases([0, 1])), colours=images.colours)
+    endless = EndlessVolume(VolumePlan(trained, (32, 32, 32)))
+    assert colours_of(add_endless(viewer, endless, "endless")) == expected
 
 
 def test_cleaned_phases_and_objects_are_shown_over_labels(
