@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from PIL import Image
 
 from napari_slicegan.cli import main
 from napari_slicegan.config import MicrographSettings, RunConfig
+from napari_slicegan.config.images import check_micrograph
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.training.fine_tuning import settings_of
-from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.run_folder import RunFolder, read_config
 from tests.refusals import assert_all_refused
 from tests.toys import phases_image
 
@@ -166,8 +168,59 @@ def test_runs_of_earlier_releases_may_hold_unused_settings(
     old = toy_config.model_copy(update={"micrograph": used})
     folder = RunFolder(tmp_path)
     folder.write_config(old)
-    assert folder.config() == old
+    assert folder.config() == toy_config
     assert settings_of(tmp_path) == toy_config
+    assert read_config(tmp_path / "config.json") == toy_config
+
+
+def test_settings_written_by_hand_are_not_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"micrograph": {"thresholds": [120]}}')
+    assert read_config(file).changed(crop="auto").micrograph.thresholds == (120,)
+
+
+OFF: dict[str, Any] = {"segmentation": "none"}
+OTSU: dict[str, Any] = {"segmentation": "otsu"}
+MULTI: dict[str, Any] = {"segmentation": "multi-otsu", "n_phases": 4}
+
+
+@pytest.mark.parametrize(
+    ("before", "given", "after"),
+    [
+        (MULTI, OTSU, OTSU),
+        (MULTI, OFF, {}),
+        (MULTI, {"kind": "colour"}, {"kind": "colour"}),
+        (MULTI, {"n_phases": 2}, {**MULTI, "n_phases": 2}),
+        (
+            MULTI,
+            {"thresholds": (9,)},
+            {"segmentation": "thresholds", "thresholds": (9,)},
+        ),
+        ({"segmentation": "thresholds", "thresholds": (9,)}, OTSU, OTSU),
+        ({"denoise": "median", "denoise_radius": 2}, {"denoise": "none"}, {}),
+        ({"kind": "objects"}, OTSU, OTSU),
+        ({"kind": "colour"}, {"n_phases": 4}, MULTI),
+        ({"channel": "red"}, {"kind": "colour"}, {"kind": "colour"}),
+        ({"raw_shape": (4, 4), "raw_type": "<u2"}, {"raw_shape": ()}, {}),
+        (
+            {"kind": "phases", "smallest_hole": 5},
+            {"kind": "grayscale"},
+            {"kind": "grayscale"},
+        ),
+    ],
+)
+def test_what_is_given_now_wins_over_what_is_inherited(
+    before: dict[str, Any], given: dict[str, Any], after: dict[str, Any]
+) -> None:
+    inherited = RunConfig(micrograph=MicrographSettings(**before))
+    made = inherited.changed(**given).micrograph
+    assert made == MicrographSettings(**after)
+    check_micrograph(made)
+
+
+def test_inherited_settings_of_image_sets_yield_too() -> None:
+    assert preset("specgan").images.log_offset is not None
+    assert preset("specgan").changed(scaling="min-max").images.log_offset is None
 
 
 COMMANDS = {
@@ -202,3 +255,17 @@ def test_flags_that_would_have_no_effect(
         assert main(command.split()) == 2, command
         assert words in capsys.readouterr().err, command
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_run_can_be_measured_against_another_file(
+    toy_run: Path, toy_config: RunConfig, image: Path, tmp_path: Path
+) -> None:
+    """Trained from plain values; holds what its window did not use."""
+    run = tmp_path / "run"
+    shutil.copytree(toy_run, run)
+    read = {"raw_shape": (40, 48), "raw_type": "int8", "dataset": "a", "n_phases": 4}
+    old = toy_config.micrograph.model_copy(update=read)
+    RunFolder(run).write_config(toy_config.model_copy(update={"micrograph": old}))
+    words = ["measure", str(run), "--against", str(image), "--size", "16"]
+    assert main(words) == 0
+    assert main([*words, "--raw-shape", "40", "48"]) == 2  # given now

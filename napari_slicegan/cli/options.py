@@ -262,9 +262,8 @@ def volume_size(numbers: list[int]) -> tuple[int, int, int]:
 
 def _parsed(value: Any, facts: FieldInfo) -> Any:
     """Convert words to setting values; the model parses numbers."""
-    may_be_empty = type(None) in _parts(facts.annotation)
-    if may_be_empty and value in (NOTHING, [NOTHING]):
-        return None
+    if _may_be_empty(facts) and value in (NOTHING, [NOTHING]):
+        return () if facts.default == () else None
     for part in _parts(facts.annotation):
         # A word in place of numbers, such as ``--crop auto``.
         if value in [[word] for word in typing.get_args(part) if isinstance(word, str)]:
@@ -272,6 +271,11 @@ def _parsed(value: Any, facts: FieldInfo) -> Any:
     if isinstance(value, list):
         return tuple(tuple(v.split(",")) if "," in v else v for v in value)
     return value
+
+
+def _may_be_empty(facts: FieldInfo) -> bool:
+    """Whether a setting can be left without a value."""
+    return facts.default == () or type(None) in _parts(facts.annotation)
 
 
 def _argument_type(facts: FieldInfo) -> dict[str, Any]:
@@ -294,9 +298,8 @@ def _help(facts: FieldInfo, default: Any) -> str:
         for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
         if getattr(rule, name, None) is not None
     ]
-    optional = type(None) in _parts(facts.annotation)
     text = str(facts.description)
-    if optional:
+    if _may_be_empty(facts):
         text += f" Write '{NOTHING}' for empty."
     if bounds:
         text += f" Allowed: {', '.join(bounds)}."

@@ -19,7 +19,8 @@ from napari_slicegan.cli.options import (
     say,
 )
 from napari_slicegan.cli.progress import progress_bar
-from napari_slicegan.config import FORMAT, RunConfig
+from napari_slicegan.config import FORMAT, MicrographSettings, RunConfig
+from napari_slicegan.config.images import OF_ONE_FILE
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.micrograph import length_text
 from napari_slicegan.data.training_images import TrainingImages
@@ -144,11 +145,19 @@ def _source(options: Namespace, path: Path) -> Source:
             )
         _refuse_image_flags(options, "images by --against", "none")
         return run.images()
-    config = run.config() if run else RunConfig()
+    config = _for_another_file(run.config()) if run else RunConfig()
     settings = config.changed(**changes_from(options)).micrograph
     is_file = run is None and path.suffix != ".safetensors"
     images = opened(options.against, settings, is_step_optional=is_file)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
+
+
+def _for_another_file(config: RunConfig) -> RunConfig:
+    """Settings of a run without those by which its own file was read."""
+    default = MicrographSettings()
+    plain = {name: getattr(default, name) for name in OF_ONE_FILE}
+    micrograph = config.micrograph.model_copy(update=plain)
+    return config.model_copy(update={"micrograph": micrograph})
 
 
 def _refuse_image_flags(options: Namespace, wanted: str, got: str) -> None:

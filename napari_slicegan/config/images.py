@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -205,15 +205,68 @@ METHODS_OF: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "log_offset": ("scaling", ("rows", "columns")),
 }
 """Setting -> the switch, and the values of it that the setting belongs to."""
+EMPTY = ((), "", None)
+"""Values of settings that are left out."""
+OF_ONE_FILE = ("dataset", "channel", "raw_shape", "raw_type", "z_step_nm")
+"""Settings by which a file is read; another file has others."""
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-def check_methods(settings: Settings, given: Collection[str]) -> None:
-    """Refuse settings of a method that is off.
+def check_micrograph(settings: MicrographSettings) -> None:
+    """Refuse settings that contradict each other, or that would have no effect.
 
     Raises
     ------
     ValueError
         For the first of them: one sentence.
+    """
+    for _, sentence in _contradictions(settings, non_default(settings)):
+        raise ValueError(sentence)
+
+
+def settled(settings: SettingsT, named: Collection[str] | None = None) -> SettingsT:
+    """The settings without contradictions.
+
+    Parameters
+    ----------
+    named
+        Settings that a person has named just now. Others that contradict them are
+        inherited (from a preset, a file or a run) and reset to their defaults.
+        None: all are inherited, as those of a run of an earlier release.
+
+    Raises
+    ------
+    ValueError
+        If named settings contradict each other: one sentence.
+    """
+    kept = frozenset(named or ())
+    concerned = set(type(settings).model_fields if named is None else named)
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        changed = non_default(settings)
+        given = changed | {n for n in kept if getattr(settings, n, None) not in EMPTY}
+        for names, sentence in _contradictions(settings, given):
+            if concerned.isdisjoint(names):
+                continue
+            inherited = [name for name in names if name in changed - kept]
+            if not inherited:
+                raise ValueError(sentence)
+            reset = inherited[0]
+            default = getattr(type(settings)(), reset)
+            settings = settings.model_copy(update={reset: default})
+            concerned.add(reset)
+            is_settled = False
+            break
+    return settings
+
+
+def _contradictions(
+    settings: Settings, given: Collection[str]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Settings that contradict each other, and the sentence that refuses them.
+
+    The first of them is the one that has no effect beside the others.
     """
     for name, (switch, methods) in METHODS_OF.items():
         if name not in given or name not in type(settings).model_fields:
@@ -221,56 +274,30 @@ def check_methods(settings: Settings, given: Collection[str]) -> None:
         method, kind = getattr(settings, switch), getattr(settings, "kind", "auto")
         if method not in methods:
             also = f" and {_titled('kind')} {kind}" if kind != "auto" else ""
-            raise ValueError(
+            yield (
+                (name, switch),
                 f"{_titled(name)} belongs to {_titled(switch)} {' or '.join(methods)}, "
-                f"got {method}{also}; leave it out or change that."
+                f"got {method}{also}; leave it out or change that.",
             )
-
-
-def without_unused(settings: MicrographSettings) -> MicrographSettings:
-    """The settings without those of methods that are off."""
-    default = MicrographSettings()
-    unused = {
-        name: getattr(default, name)
-        for name, (switch, methods) in METHODS_OF.items()
-        if hasattr(default, name) and getattr(settings, switch) not in methods
-    }
-    return settings.model_copy(update=unused)
-
-
-def check_micrograph(
-    settings: MicrographSettings, given: Collection[str] | None = None
-) -> None:
-    """Refuse settings that contradict each other, or that would have no effect.
-
-    Parameters
-    ----------
-    given
-        Names of the settings that a person has given; by default those that differ
-        from the defaults.
-
-    Raises
-    ------
-    ValueError
-        For the first of them: one sentence.
-    """
-    if given is None:
-        given = non_default(settings)
-    check_methods(settings, given)
+    if not isinstance(settings, MicrographSettings):
+        return
     if "raw_type" in given and not settings.raw_shape:
-        raise ValueError(
+        yield (
+            ("raw_type", "raw_shape"),
             f"{_titled('raw_type')} is of a file of plain values, got no "
-            f"{_titled('raw_shape')}; give both or neither."
+            f"{_titled('raw_shape')}; give both or neither.",
         )
     if settings.segmentation != "none" and settings.kind in ("colour", "objects"):
-        raise ValueError(
+        yield (
+            ("segmentation", "kind"),
             f"{_titled('segmentation')} {settings.segmentation} makes phases of gray "
-            f"values, got {_titled('kind')} {settings.kind}; leave one of them out."
+            f"values, got {_titled('kind')} {settings.kind}; leave one of them out.",
         )
     if settings.channel != "auto" and settings.kind == "colour":
-        raise ValueError(
+        yield (
+            ("channel", "kind"),
             f"{_titled('kind')} colour keeps all channels, got {_titled('channel')} "
-            f"{settings.channel}; leave one of them out."
+            f"{settings.channel}; leave one of them out.",
         )
     is_unlabelled = settings.segmentation == "none" and settings.kind in (
         "grayscale",
@@ -278,9 +305,10 @@ def check_micrograph(
     )
     for name in ("smallest_object", "smallest_hole"):
         if is_unlabelled and getattr(settings, name):
-            raise ValueError(
+            yield (
+                (name, "kind", "segmentation"),
                 f"{_titled(name)} applies to phases, got {_titled('kind')} "
-                f"{settings.kind}; leave it out or choose a segmentation."
+                f"{settings.kind}; leave it out or choose a segmentation.",
             )
 
 

@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError
 from napari_slicegan.config.architecture import ArchitectureSettings, SliceSettings
 from napari_slicegan.config.base import Settings
 from napari_slicegan.config.images import (
+    EMPTY,
     METHODS_OF,
     ImageSettings,
     MicrographSettings,
-    check_methods,
-    check_micrograph,
+    settled,
 )
 from napari_slicegan.config.migration import FORMER_NAMES
 from napari_slicegan.config.training import (
@@ -47,7 +47,8 @@ class RunConfig(Settings):
 
         Names of earlier releases are still taken. A setting of a method that is off
         turns the method on (`METHODS_OF`), unless the method or the kind of the image
-        is named too.
+        is named too. Settings that are not named, and contradict those that are, get
+        their defaults.
 
         Raises
         ------
@@ -58,11 +59,10 @@ class RunConfig(Settings):
         values = {FORMER_NAMES.get(name, name): v for name, v in values.items()}
         data = self.model_dump()
         homes = group_of_field()
-        given = [name for name, value in values.items() if value not in ((), "", None)]
-        kind = values.get("kind", self.micrograph.kind)
+        given = [name for name, value in values.items() if value not in EMPTY]
         for name, (switch, methods) in METHODS_OF.items():
-            is_off = data[homes[switch]][switch] == "none"
-            may_be = switch != "segmentation" or kind == "auto"
+            is_off = data[homes[switch]][switch] not in methods
+            may_be = switch != "segmentation" or values.get("kind", "auto") == "auto"
             if name in given and switch not in values and is_off and may_be:
                 values[switch] = methods[0]
         for name, value in values.items():
@@ -72,12 +72,15 @@ class RunConfig(Settings):
                     f"{', '.join(sorted(homes))}."
                 )
             data[homes[name]][name] = value
-        config = parse_config(data)
-        if any(homes[name] == "micrograph" for name in values):
-            check_micrograph(config.micrograph, given)
+        parsed = parse_config(data)
+        config = parsed.model_copy(
+            update={
+                "micrograph": settled(parsed.micrograph, values),
+                "images": settled(parsed.images, values),
+            }
+        )
         before, after = self.images, config.images
         new = [n for n in given if getattr(before, n, 0) != getattr(after, n, 0)]
-        check_methods(after, new)
         unused = [name for name in new if config.architecture.dimensions == 3]
         if unused:
             raise ValueError(

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.config.images import without_unused
 from napari_slicegan.config.presets import preset
 from napari_slicegan.models import training_size
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
@@ -83,10 +82,7 @@ def settings_of(source: str | Path) -> RunConfig:
     """
     source = Path(source)
     if source.is_dir():
-        config = RunFolder.open(source).config()
-        # Runs of earlier releases also hold what their window did not use.
-        used = without_unused(config.micrograph)
-        return config.model_copy(update={"micrograph": used})
+        return RunFolder.open(source).config()
     spec = load_generator(source).network.spec
     return preset("slicegan-fast").changed(
         architecture=spec.architecture,

@@ -36,6 +36,7 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
+from napari_slicegan.config.images import settled
 from napari_slicegan.config.migration import FIRST_FORMAT
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models.generator_file import (
@@ -318,7 +319,8 @@ def _write_errors() -> Iterator[None]:
 def read_config(path: Path) -> RunConfig:
     """Settings from a ``config.json``, or from a file with the settings alone.
 
-    Formats of earlier releases are migrated.
+    Formats of earlier releases are migrated. Runs of earlier releases also hold what
+    was typed for a method that is off; it is dropped.
 
     Raises
     ------
@@ -343,7 +345,11 @@ def read_config(path: Path) -> RunConfig:
             f"Expected 'settings' in {path} to be a JSON object, got {settings!r}; "
             "correct the file."
         )
-    return parse_config(migrate(settings, number))
+    config = parse_config(migrate(settings, number))
+    if "settings" not in data:
+        return config  # written by hand: what has no effect is refused
+    used = {"micrograph": settled(config.micrograph), "images": settled(config.images)}
+    return config.model_copy(update=used)
 
 
 def _step_of(path: Path) -> int:

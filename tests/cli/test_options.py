@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from napari_slicegan.cli.parser import main
-from napari_slicegan.config import RunConfig, group_of_field
+from napari_slicegan.config import MicrographSettings, RunConfig, group_of_field
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.systems.image_set import ImageSet
@@ -99,3 +99,13 @@ def test_presets_and_files_are_where_settings_start(
     file.write_text('{"training": {"seed": 12, "steps": 3}}')
     config = settings_of(monkeypatch, "--config", str(file), "--seed", "5")
     assert config == preset("slicegan-fast").changed(seed=5, steps=3)
+
+
+def test_a_flag_empties_a_setting_of_several_values(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else a file with a header could not be read beside settings for one without."""
+    file = tmp_path / "plain.json"
+    file.write_text('{"micrograph": {"raw_shape": [4, 4], "raw_type": "int8"}}')
+    words = ("--config", str(file), "--raw-shape", "none")
+    assert settings_of(monkeypatch, *words).micrograph == MicrographSettings()

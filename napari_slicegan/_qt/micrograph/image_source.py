@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
-from napari_slicegan.config.images import without_unused
+from napari_slicegan.config.images import settled
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.micrograph import CropNeededError, Micrograph
 from napari_slicegan.data.pixel_classifier import PixelClassifier
@@ -253,7 +253,7 @@ def learn(
         "smallest_hole": 0,
         "rescale": 1.0,
     }
-    plain = without_unused(settings.model_copy(update=before))
+    plain = settled(settings.model_copy(update=before))
     image = Micrograph.of(source.with_header(), plain)
     progress(0.5)
     top, bottom, left, right = image.facts.crop or (0, None, 0, None)
