@@ -69,6 +69,8 @@ class Metric:
         Input of the function.
     quick
         Whether it takes seconds at most; other metrics are measured on request only.
+    counts
+        Whether it counts objects: the noise floor is at least one object in a piece.
     power
         The power of the gray values that the function returns. A comparison divides by
         the same power of their standard deviation in the real material, so that its
@@ -83,6 +85,7 @@ class Metric:
     only_3d: bool = False
     measures: Literal["phase", "labels", "intensity"] = "phase"
     quick: bool = True
+    counts: bool = False
     power: int = 0
 
 
@@ -154,6 +157,7 @@ METRICS: dict[str, Metric] = {
         lambda phase, _distance, _axis: euler_density(phase),
         per_axis=False,
         only_3d=True,
+        counts=True,
     ),
     "component_density": Metric(
         "Components",
@@ -161,6 +165,7 @@ METRICS: dict[str, Metric] = {
         lambda phase, _distance, _axis: component_density(phase),
         per_axis=False,
         only_3d=True,
+        counts=True,
     ),
     "section_euler": Metric(
         "Euler number density of sections, eroded by r", "1/pixel", section_euler

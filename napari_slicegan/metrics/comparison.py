@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from napari_slicegan.data.interpretation import are_same_phases, match_labels
 from napari_slicegan.data.micrograph import Micrograph
@@ -138,7 +138,7 @@ def compare(
             f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown)}. Choose "
             "among these."
         )
-    volume = _with_labels_of(reference, volume)
+    volume = with_labels_of(reference, volume)
     real = reference_of(reference, volume, max_distance)
     measured = phase_rows if volume.kind == "phases" else intensity_rows
     return Comparison(
@@ -151,8 +151,19 @@ def compare(
     )
 
 
-def _with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume:
-    """The volume with the labels of the reference if both are the same phases."""
+@overload
+def with_labels_of(reference: Source, volume: Volume) -> Volume: ...
+
+
+@overload
+def with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume: ...
+
+
+def with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume:
+    """The volume with the labels of the reference if both are the same phases.
+
+    Masks of 0/1 and 0/255 of one material are; see `data.interpretation`.
+    """
     if not isinstance(volume, Volume) or volume.kind != "phases":
         return volume
     if not isinstance(reference, Volume | Micrograph | TrainingImages):

@@ -3,12 +3,13 @@
 A generator of transposed convolutions has its own weights for each position modulo its
 strides, so its volumes can carry a regular grid that no material has. A periodic
 pattern is a set of lines in the power spectrum. Each line is compared with the ring of
-frequencies around it: chance makes single powers exponential, and nothing else depends
-on the model of the material.
+frequencies around it, within the plane or line of frequencies that fibres and layers
+fill: chance makes single powers exponential, whatever the material.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from scipy import fft, ndimage, stats
 MODULI = (2, 4, 8, 16, 32)
 CONFIDENCE = 0.9999
 # The ring: 2 and 3 bins from its line, which a Hann window spreads to one bin.
-INNER, OUTER = 3, 7
+INNER, OUTER, OUTER_ON_LINES = 3, 7, 13
+# Part of the largest power below which a bin is empty.
+EMPTY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,11 @@ def lattice(
     power = _mean_power(samples, shape)
     if not power.any():
         return []
-    background = _ring_mean(power)
+    background = _background(power)
     # Samples may resemble each other, and spectra are not flat: the scatter within the
     # rings says how far single powers are from their mean.
-    scatter = (
-        _ring_mean((power / background) ** 2) / _ring_mean(power / background) ** 2
-    )
+    relative = power / background
+    scatter = _ring_mean(relative**2) / np.maximum(_ring_mean(relative) ** 2, EMPTY)
     found, seen = [], np.zeros(shape, dtype=bool)
     seen[(0,) * len(shape)] = True
     for modulus in moduli:
@@ -122,7 +124,7 @@ def lattice(
         lines[np.ix_(*steps)] = True
         lines &= ~seen
         seen |= lines
-        found.append(_judged(modulus, lines, power, background, scatter))
+        found.append(_judged(modulus, lines, power, background, scatter, len(samples)))
     return found
 
 
@@ -147,15 +149,31 @@ def _mean_power(
     return np.asarray(power / (len(samples) * gain**2))
 
 
-def _ring_mean(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean power of the ring of bins around each one."""
-    size = power.ndim
+def _background(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Power to be expected in each bin, from those around it.
+
+    Fibres and layers have their power in a plane or on a line of frequencies through
+    the origin: bins there are also compared with others of the same plane or line.
+    """
+    found = _ring_mean(power)
+    for size in range(1, power.ndim):
+        for axes in itertools.combinations(range(power.ndim), size):
+            place = tuple(slice(None) if a in axes else 0 for a in range(power.ndim))
+            among = _ring_mean(power[place])
+            found[place] = np.maximum(found[place], among)
+    # Rounding errors of empty bins are no power.
+    return np.asarray(np.maximum(found, EMPTY * power.max()))
+
+
+def _ring_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the ring of bins around each one; of a line, of more of its bins."""
+    rank = values.ndim
+    width = OUTER if rank > 1 else OUTER_ON_LINES
     outer, inner = (
-        ndimage.uniform_filter(power, width, mode="wrap") * width**size
-        for width in (OUTER, INNER)
+        ndimage.uniform_filter(values, size, mode="wrap") * size**rank
+        for size in (width, INNER)
     )
-    mean = (outer - inner) / (OUTER**size - INNER**size)
-    return np.asarray(np.maximum(mean, np.finfo(np.float64).tiny))
+    return np.asarray((outer - inner) / (width**rank - INNER**rank))
 
 
 def _judged(
@@ -164,12 +182,16 @@ def _judged(
     power: NDArray[np.float64],
     background: NDArray[np.float64],
     scatter: NDArray[np.float64],
+    n_samples: int,
 ) -> Lattice:
     """Lines of one period against their surroundings."""
     places = np.argwhere(lines)
     sizes = np.array(power.shape)
     strength, chance = power[lines], background[lines]
-    freedoms = np.full(len(places), 2 / max(float(np.median(scatter[lines])) - 1, 1e-3))
+    least = 1 / n_samples  # of independent samples
+    freedoms = np.full(
+        len(places), 2 / max(float(np.median(scatter[lines])) - 1, least)
+    )
     # Frequencies that are their own negative have a real amplitude, half as free; the
     # others come with their negative, which has the same power.
     own = ((2 * places) % sizes == 0).all(axis=1)

@@ -229,6 +229,8 @@ def _metric_row(
         (name, phase, reference.array_axes(meter.axis)),
         lambda: (meter.mean(samples), meter.noise_floor(pieces)),
     )
+    if meter.metric.counts and floor is not None:
+        floor = max(floor, 1 / min(piece.size for group in pieces for piece in group))
     generated = meter.mean(parts(volume))
     distance = None
     if real is not None and generated is not None:

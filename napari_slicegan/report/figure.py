@@ -26,6 +26,7 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
+from napari_slicegan.metrics.comparison import with_labels_of
 from napari_slicegan.metrics.reference import (
     Group,
     Source,
@@ -579,6 +580,7 @@ def comparison_figure(
     comparison: Comparison, source: Source, volume: AnyVolume
 ) -> Figure:
     """The figure that `draw_comparison` writes; it belongs to no window."""
+    volume = with_labels_of(source, volume)
     samples = reference_of(source, volume, comparison.max_distance).samples
     phases = phases_of(comparison)
     facts: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from npe2 import PluginManifest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quick_viewers() -> None:
+def _quick_viewers() -> Iterator[None]:
     """What napari does anew for each viewer and layer takes a tenth of the time.
 
     It collects garbage whenever a layer is removed, which looks at each object of the
@@ -23,8 +24,10 @@ def _quick_viewers() -> None:
     gc.collect()
     gc.freeze()
     discovered = list(PluginManifest.discover())
-    patch = pytest.MonkeyPatch()
-    patch.setattr(PluginManifest, "discover", lambda **_: iter(discovered))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda **_: iter(discovered))
+        yield
+    gc.unfreeze()
 
 
 @pytest.fixture

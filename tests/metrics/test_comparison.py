@@ -379,3 +379,18 @@ def test_labels_spread_to_be_seen_are_the_same_phases() -> None:
     assert [row.generated for row in shown.rows] == [r.generated for r in alike.rows]
     with pytest.raises(ValueError, match="same labels"):
         compare(Micrograph.from_array(values[0]), Volume.from_array(values * 2))
+
+
+def test_one_object_is_within_the_noise_floor_of_none() -> None:
+    """A real phase in one piece, a generated one with a speck beside it."""
+    real = np.zeros((48, 48, 48), np.uint8)
+    real[:, 10:30] = 1
+    made = real.copy()
+    made[40, 40, 40] = 1
+    rows = compare(Volume(real, "phases"), Volume(made, "phases"), 8).rows
+    (row,) = (
+        one for one in rows if (one.metric, one.phase) == ("component_density", 1)
+    )
+    assert row.real == 0
+    assert row.noise_floor == 1 / 24**3
+    assert row.distance == 1 / 47**3

@@ -26,6 +26,24 @@ def test_random_materials_have_no_grid(shape: tuple[int, ...], sigma: int) -> No
             assert not [one for one in found if one.is_visible]
 
 
+@pytest.mark.parametrize("sigma", [(30, 1.5, 1.5), (16, 1.5, 1.5), (1, 12, 12)])
+def test_fibres_and_layers_have_no_grid(sigma: tuple[float, ...]) -> None:
+    """Their power lies in a plane, or on a line, of the spectrum."""
+    random = np.random.default_rng(5)
+    field = ndimage.gaussian_filter(random.normal(size=(64, 64, 64)), sigma)
+    assert not [one for one in lattice([field > 0]) if one.is_visible]
+
+
+@pytest.mark.parametrize("flipped", [0, 0.01])
+def test_extruded_materials_have_no_grid(flipped: float) -> None:
+    random = np.random.default_rng(6)
+    section = ndimage.gaussian_filter(random.normal(size=(64, 64)), 2) > 0
+    noise = random.random((64, 64, 64)) < flipped
+    for extruded in (section, section[:, :1]):
+        found = lattice([np.broadcast_to(extruded, noise.shape) ^ noise])
+        assert not [one for one in found if one.is_visible]
+
+
 @pytest.mark.parametrize("modulus", [2, 4, 8])
 def test_strength_of_a_wave_in_noise(modulus: int) -> None:
     """A wave along the diagonal: its variance is that of the mean over positions."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_slicegan.config import AXES
+from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.transforms import ScaleMinMax
 from napari_slicegan.metrics.reference import Sample, reference_of, views_of
 from napari_slicegan.metrics.stored_volume import IN_3D
@@ -23,6 +24,7 @@ from napari_slicegan.report.proof import (
     check_memorisation,
     check_size,
     check_textures,
+    examine,
     prove,
 )
 from napari_slicegan.training.run_folder import RunFolder
@@ -178,6 +180,20 @@ def test_a_volume_of_copies_is_found_out() -> None:
     found = check_memorisation({"z": [image]}, fresh)
     assert found is not None
     assert found.grade == "agrees"
+
+
+def test_masks_of_other_labels_are_proved_like_the_same_ones() -> None:
+    """0/1 against 0/255; two images of one file have no noise floor of textures."""
+    image = (phases(80, 80, seed=1) > 0).astype(np.uint8) * 255
+    source = Micrograph(image, "phases")
+    values = (phases(48, 48, 48, seed=2) > 0).astype(np.uint8)
+    settings = ProofSettings(transport=False)
+    same, other = (
+        examine(source, Volume(values * factor, "phases"), settings)
+        for factor in (255, 1)
+    )
+    assert other.checks == same.checks
+    assert check_textures({"z": [image] * 2}, same.volume) is None
 
 
 def test_textures_of_the_same_material_are_alike() -> None:
