@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from napari_slicegan.config import FORMAT, MicrographSettings, RunConfig
 from napari_slicegan.config.images import OF_ONE_FILE
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.micrograph import length_text
+from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
@@ -37,7 +39,7 @@ from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.ome_zarr import is_pyramid
-from napari_slicegan.volumes.volume import Volume
+from napari_slicegan.volumes.volume import Volume, without_size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -88,7 +90,8 @@ def _sized(path: Path, is_stored: bool, options: Namespace) -> AnyVolume:
     if is_stored:
         volume = StoredVolume.open(path)
         has_own = volume.voxel_size_nm is not None
-        if not has_own and size is not None:
+        if not has_own:
+            _check_cubic(path, size, step)
             volume = replace(volume, voxel_size_nm=size)
     else:
         volume, has_own = Volume.open_sized(path, size, step)
@@ -101,6 +104,20 @@ def _sized(path: Path, is_stored: bool, options: Namespace) -> AnyVolume:
         stream = sys.stderr if options.json else sys.stdout
         stream.write(f"{path.name}: {shape} voxels, voxel size {shown}\n")
     return volume
+
+
+def _check_cubic(path: Path, size: float | None, step: float | None) -> None:
+    """Refuse planes at another distance: a volume read in parts is not resampled."""
+    if step is None:
+        return
+    if size is None:
+        raise without_size(path, step)
+    if not math.isclose(size, step, rel_tol=SIZE_TOLERANCE):
+        raise ValueError(
+            f"{path.name}: expected cubic voxels in an OME-Zarr volume, got "
+            f"'Plane distance (nm)' {step:g} beside 'Pixel size (nm)' {size:g}; leave "
+            "the distance out, or save the volume as TIFF or NPY."
+        )
 
 
 def _size_and_seed(options: Namespace) -> tuple[int, int]:

@@ -159,7 +159,7 @@ class Volume:
                 volume = replace(volume, voxel_size_nm=pixel_size_nm)
                 volume = volume.cubic((pixel_size_nm, pixel_size_nm, step))
             elif not has_own and z_step_nm is not None:
-                raise _without_size(path, z_step_nm)
+                raise without_size(path, z_step_nm)
             return volume, has_own
         image = read_image(path, is_volume=True)
         if image.is_colour and not image.is_volume:
@@ -173,7 +173,7 @@ class Volume:
         if edges is not None and len(edges) == 2 and z_step_nm is not None:
             edges = (*edges, z_step_nm)
         if edges is None and z_step_nm is not None:
-            raise _without_size(path, z_step_nm)
+            raise without_size(path, z_step_nm)
         size = None if edges is None else min(edges[:2])
         try:
             volume = cls.from_array(image.values, voxel_size_nm=size)
@@ -280,7 +280,7 @@ def _labels(values: NDArray[Any], labels: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({int(label) for label in labels or found}))
 
 
-def _without_size(path: Path, z_step_nm: float) -> ValueError:
+def without_size(path: Path, z_step_nm: float) -> ValueError:
     """Why the distance of planes alone gives no voxel size."""
     return ValueError(
         f"{path.name}: expected a pixel size for 'Plane distance (nm)' {z_step_nm:g}, "

@@ -15,6 +15,7 @@ from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.metrics.stored_volume import StoredVolume
+from napari_slicegan.volumes.ome_zarr import own_attributes, set_own_attributes
 from tests.toys import phases_image, random_generator
 
 pytest.importorskip("zarr", reason="needs the extra scale")
@@ -91,3 +92,30 @@ def test_one_in_the_making_is_refused(tmp_path: Path) -> None:
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="written by 'slicegan generate'"):
         StoredVolume.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        ("--z-step-nm 20", 2, "expected a pixel size for 'Plane distance (nm)' 20"),
+        ("--pixel-size-nm 5 --z-step-nm 20", 2, "expected cubic voxels"),
+        ("--pixel-size-nm 5 --z-step-nm 5", 0, "voxel size 5 nm (as given)"),
+    ],
+)
+def test_planes_at_another_distance_are_refused(
+    stored: Path,
+    image: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    flags: str,
+    status: int,
+    words: str,
+) -> None:
+    """A volume without a size that is read in parts is not resampled to cubes."""
+    monkeypatch.setattr("napari_slicegan.metrics.stored_volume.PLANES_PER_AXIS", 2)
+    monkeypatch.setitem(dask.config.config, "scheduler", "synchronous")
+    own = own_attributes(stored) or {}
+    set_own_attributes(stored, {**own, "voxel_size_nm": None})
+    command = ["measure", str(stored), "--against", str(image), *flags.split()]
+    assert main(command) == status
+    assert words in "".join(capsys.readouterr())
