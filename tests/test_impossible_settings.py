@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,14 +13,19 @@ import tifffile
 from PIL import Image
 
 from napari_slicegan.cli import main
+from napari_slicegan.cli.options import opened
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.images import check_micrograph
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.training.fine_tuning import settings_of
 from napari_slicegan.training.run_folder import RunFolder, read_config
+from napari_slicegan.training.trainer import Trainer
 from tests.refusals import assert_all_refused
 from tests.toys import phases_image
+
+if TYPE_CHECKING:
+    from napari_slicegan.data.training_images import TrainingImages
 
 GRAY = np.random.default_rng(0).integers(0, 256, (48, 56), dtype=np.uint8)
 STACK = np.stack([GRAY] * 9)
@@ -116,12 +121,12 @@ def test_settings_that_contradict_each_other(tmp_path: Path) -> None:
 
 
 def test_settings_that_do_not_fit_the_file(tmp_path: Path) -> None:
-    def opened(name: str, values: Any, given: dict[str, Any], folder: Path) -> None:
+    def read(name: str, values: Any, given: dict[str, Any], folder: Path) -> None:
         Micrograph.open(write(folder / name, values), MicrographSettings(**given))
 
     assert_all_refused(
         [
-            (title, partial(opened, name, values, given), words)
+            (title, partial(read, name, values, given), words)
             for title, (name, values, given, words) in WITH_FILE.items()
         ],
         tmp_path,
@@ -152,6 +157,62 @@ def test_scripts_get_the_same_answer(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png", GRAY)
     with pytest.raises(ValueError, match=r"'Thresholds' .* got none; leave it out"):
         Micrograph.open(path, MicrographSettings(thresholds=(120,)))
+
+
+# Two files of one material, of which only the first has what the setting is about.
+MIXED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "channel": ("rgb.png", "a.png", {"channel": "red"}),
+    "page": ("stack.tif", "a.png", {"channel": "2"}),
+    "planes": ("stack.tif", "a.png", {"z_step_nm": 20, "pixel_size_nm": 10}),
+    "dataset": ("two.npz", "a.png", {"dataset": "second"}),
+    "plain values": ("a.raw", "a.png", {"raw_shape": (48, 28), "raw_type": "<u2"}),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_setting_may_apply_to_some_of_the_images(name: str, tmp_path: Path) -> None:
+    """It is refused where it applies to none."""
+    applies, other, given = MIXED[name]
+    write(tmp_path / "a.png", GRAY)
+    write(tmp_path / "stack.tif", STACK)
+    write(tmp_path / "rgb.png", np.stack([GRAY, GRAY.T.reshape(GRAY.shape), GRAY], -1))
+    np.savez(tmp_path / "two.npz", first=GRAY, second=GRAY[:, ::-1])
+    (tmp_path / "a.raw").write_bytes(GRAY.tobytes())
+    settings = MicrographSettings(**given)
+    paths = [str(tmp_path / file) for file in (applies, other)]
+    alone, plain = Micrograph.open(paths[0], settings), Micrograph.open(paths[1])
+    for order in (paths, paths[::-1]):
+        found = {image.name: image for image in opened(order, settings)}
+        assert found[applies].z_step == alone.z_step
+        np.testing.assert_array_equal(found[applies].values, alone.values)
+        np.testing.assert_array_equal(found[other].values, plain.values)
+    with pytest.raises(ValueError, match=f"^{other}: expected"):
+        opened([paths[1], paths[1]], settings)
+
+
+def test_views_of_a_material_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel of one view is no fault of the others; each keeps its images."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "gray.png", GRAY)
+    write(tmp_path / "other.png", GRAY[:, ::-1])
+    write(tmp_path / "rgb.png", np.stack([GRAY[::-1], GRAY, GRAY], -1))
+    started: list[TrainingImages] = []
+
+    def start(_: RunConfig, images: TrainingImages, *__: object) -> None:
+        started.append(images)
+        raise ValueError("started")
+
+    monkeypatch.setattr(Trainer, "start", start)
+    words = "train --z gray.png other.png --y rgb.png --x gray.png --channel red"
+    assert main(words.split()) == 2
+    names = {axis: [i.name for i in of] for axis, of in started[0].views.items()}
+    assert names == {
+        "z": ["gray.png", "other.png"],
+        "y": ["rgb.png"],
+        "x": ["gray.png"],
+    }
 
 
 def test_an_automatic_crop_says_that_nothing_is_cropped(tmp_path: Path) -> None:

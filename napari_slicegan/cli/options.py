@@ -215,15 +215,11 @@ def opened(
     is_step_optional
         Whether the distance of planes is for another file, so that images may be flat.
     """
-    from napari_slicegan.data.image_files import read_image
-    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.data.micrograph import Micrograph, open_all
 
     paths = [file_path(file) for file in expanded(files)]
-    if not is_step_optional:
-        return [Micrograph.open(path, settings) for path in paths]
-    flat = settings.model_copy(update={"z_step_nm": None})
-    sources = [read_image(path, settings) for path in paths]
-    return [Micrograph.of(s, settings if s.is_volume else flat) for s in sources]
+    optional = ("z_step_nm",) if is_step_optional else ()
+    return open_all(paths, settings, Micrograph.open, optional=optional)
 
 
 def generator_path(run: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,10 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
             "--anisotropic for images of each direction."
         )
     if directed:
-        seen = {axis: opened(files, config.micrograph) for axis, files in views.items()}
+        named = {axis: expanded(files) for axis, files in views.items()}
+        every = [file for of_axis in named.values() for file in of_axis]
+        read = iter(opened(every, config.micrograph))
+        seen = {axis: list(islice(read, len(named[axis]))) for axis in AXES}
         return TrainingImages.anisotropic(**seen)
     images = opened(options.files, config.micrograph)
     if options.anisotropic:

@@ -209,6 +209,24 @@ EMPTY = ((), "", None)
 """Values of settings that are left out."""
 OF_ONE_FILE = ("dataset", "channel", "raw_shape", "raw_type", "z_step_nm")
 """Settings by which a file is read; another file has others."""
+
+
+class NotApplicableError(ValueError):
+    """A setting that has no effect on an image.
+
+    Parameters
+    ----------
+    setting
+        Its name.
+    sentence
+        Expected, got, what to do.
+    """
+
+    def __init__(self, setting: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.setting = setting
+
+
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 

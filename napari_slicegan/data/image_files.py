@@ -25,6 +25,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from napari_slicegan.config.images import NotApplicableError
 from napari_slicegan.data.data_bars import header_lines, scanned_rows
 from napari_slicegan.data.formats import (
     FORMATS,
@@ -237,14 +238,16 @@ def read_image(
             f"variant ({_reason(error)}); save it again as uncompressed TIFF or as PNG."
         ) from error
     if settings is not None and settings.raw_shape:
-        raise ValueError(
+        raise NotApplicableError(
+            "raw_shape",
             f"{path.name}: expected a file without a header for 'Raw shape', got an "
-            "image file; leave 'Raw shape' and 'Raw type' out."
+            "image file; leave 'Raw shape' and 'Raw type' out.",
         )
     if dataset and format_of(path) is None:
-        raise ValueError(
+        raise NotApplicableError(
+            "dataset",
             f"{path.name}: expected a file of several images for 'Dataset' {dataset}, "
-            "got one with a single image; leave 'Dataset' empty."
+            "got one with a single image; leave 'Dataset' empty.",
         )
     image = _with_channel(image, channel)
     values, is_colour, notes = _arranged(image, is_volume)

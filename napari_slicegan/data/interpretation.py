@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_slicegan.config.images import NotApplicableError
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     arrange,
@@ -126,9 +127,10 @@ def interpret(
             f"({_shape(array)}); choose the kind 'grayscale' or 'phases'."
         )
     if channel != "auto":
-        raise ValueError(
+        raise NotApplicableError(
+            "channel",
             f"{name}: expected an image with channels for 'Channel' {channel}, got one "
-            f"value per pixel ({_shape(array)}); set 'Channel' to auto."
+            f"value per pixel ({_shape(array)}); set 'Channel' to auto.",
         )
     return _interpret_plane(array, kind, name, notes, dict(colours or {}))
 

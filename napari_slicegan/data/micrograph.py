@@ -7,17 +7,17 @@ finite, varying values of a known kind.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
-from napari_slicegan.config.images import check_micrograph
+from napari_slicegan.config.images import NotApplicableError, check_micrograph
 from napari_slicegan.data.data_bars import Crop, find_data_bar
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.interpretation import (
@@ -34,6 +34,8 @@ from napari_slicegan.data.pixel_values import (
     nearest,
 )
 from napari_slicegan.data.segmentation import clean, denoise, segment
+
+T = TypeVar("T")
 
 METHODS = {
     "otsu": "Otsu's threshold",
@@ -461,6 +463,50 @@ class Micrograph:
             )
 
 
+def open_all(
+    images: Sequence[T],
+    settings: MicrographSettings,
+    open_one: Callable[[T, MicrographSettings], Micrograph],
+    *,
+    optional: Collection[str] = (),
+) -> list[Micrograph]:
+    """Micrographs of one material, each read with the settings that apply to it.
+
+    Parameters
+    ----------
+    open_one
+        Makes one of them, such as `Micrograph.open`.
+    optional
+        Settings that need not apply to any of them.
+
+    Raises
+    ------
+    ValueError
+        If a setting applies to none of them, or one cannot be read.
+    """
+    opened: list[Micrograph] = []
+    refusals: dict[str, list[NotApplicableError]] = {}
+    default = MicrographSettings()
+    for image in images:
+        fitting = settings
+        is_open = False
+        while not is_open:
+            try:
+                opened.append(open_one(image, fitting))
+                is_open = True
+            except NotApplicableError as error:
+                refused = refusals.setdefault(error.setting, [])
+                refused.append(error)
+                if len(refused) == len(images) and error.setting not in optional:
+                    raise refused[0] from None
+                names = [error.setting]
+                if error.setting == "raw_shape":
+                    names.append("raw_type")
+                plain = {name: getattr(default, name) for name in names}
+                fitting = fitting.model_copy(update=plain)
+    return opened
+
+
 def length_text(nm: float) -> str:
     """A length with the unit that keeps the number short."""
     for unit, factor in (("nm", 1.0), ("µm", 1e3), ("mm", 1e6)):
@@ -488,14 +534,17 @@ def _edges(
         step = edges[2] / edges[0] if edges is not None and len(edges) > 2 else 1.0
         edges, where = (given, given, given * step), "as given"
     if settings.z_step_nm is not None:
-        if not source.is_volume or edges is None:
-            wanted, what = "a volume", f"an image of {source.size} pixels"
-            if source.is_volume:
-                wanted, what = "a pixel size", "none in the file"
-            do = "give 'Pixel size (nm)' too" if source.is_volume else "leave it out"
+        wanted = f"for 'Plane distance (nm)' {settings.z_step_nm:g}"
+        if not source.is_volume:
+            raise NotApplicableError(
+                "z_step_nm",
+                f"{source.name}: expected a volume {wanted}, got an image of "
+                f"{source.size} pixels; leave it out.",
+            )
+        if edges is None:
             raise ValueError(
-                f"{source.name}: expected {wanted} for 'Plane distance (nm)' "
-                f"{settings.z_step_nm:g}, got {what}; {do}."
+                f"{source.name}: expected a pixel size {wanted}, got none in the file; "
+                "give 'Pixel size (nm)' too."
             )
         edges = (*edges[:2], settings.z_step_nm)
     return edges, where

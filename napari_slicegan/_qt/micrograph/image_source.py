@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
 from napari_slicegan.config.images import settled
 from napari_slicegan.data.image_files import SourceImage, read_image
-from napari_slicegan.data.micrograph import CropNeededError, Micrograph
+from napari_slicegan.data.micrograph import CropNeededError, Micrograph, open_all
 from napari_slicegan.data.pixel_classifier import PixelClassifier
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
@@ -206,19 +207,21 @@ def attempt(
 def _training_images(
     sources: Sources, settings: MicrographSettings, report: Progress
 ) -> TrainingImages:
-    def micrographs(given: Sequence[SourceImage]) -> tuple[Micrograph, ...]:
-        found = []
-        for number, each in enumerate(given):
-            report(number / len(given))
-            found.append(Micrograph.of(each.with_header(), settings))
-        return tuple(found)
-
-    if set(sources) == {"z"}:
-        return TrainingImages.isotropic(*micrographs(sources["z"]))
     given = [source for of_axis in sources.values() for source in of_axis]
+    done = count()
+
+    def opened(source: SourceImage, fitting: MicrographSettings) -> Micrograph:
+        report(min(1.0, next(done) / len(given)))
+        return Micrograph.of(source.with_header(), fitting)
+
+    images = open_all(given, settings, opened)
+    if set(sources) == {"z"}:
+        return TrainingImages.isotropic(*images)
     if len(given) == 1 and given[0].is_volume:
-        return TrainingImages.from_volume(*micrographs(given))
-    return TrainingImages({axis: micrographs(sources.get(axis, ())) for axis in AXES})
+        return TrainingImages.from_volume(*images)
+    rest = iter(images)
+    seen = {axis: tuple(islice(rest, len(of))) for axis, of in sources.items()}
+    return TrainingImages({axis: seen.get(axis, ()) for axis in AXES})
 
 
 def learn(
