@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 CROP, BOX, STROKES = "Crop", "Box of the sliders", "Strokes"
+REPORT = "Report of the strokes"
+"""Metadata key: the function that gets the strokes."""
 
 Crop = tuple[int, int, int, int]
 Corner = tuple[float, float, float]
@@ -184,26 +186,30 @@ def draw_strokes(
     """Let the user paint strokes on an image; ``changed`` gets the labels.
 
     Of a stack, on the plane that is shown, and on as many others as wanted. A second
-    call selects the layer of the first again.
+    call selects the layer of the first again; the new ``changed`` gets its labels.
     """
     image = layer_of(viewer, source)
-    key = key_of(source, image)
+    key, shape = key_of(source, image), source.shape
     own = next((x for x in viewer.layers if x.metadata.get(STROKES) == key), None)
     if own is None:
-        shape = source.shape
         place = {} if image is None else place_on(image, len(shape))
         own = viewer.add_labels(
             np.zeros(shape, np.uint8),
             name=f"{STROKES} on {source.name}",
-            metadata={STROKES: key},
+            metadata={STROKES: key, REPORT: changed},
             **place,
         )
         own.brush_size = max(3, min(shape[-2:]) // 80)
         layer = own
         for event in ("paint", "labels_update", "data"):
             getattr(layer.events, event).connect(
-                lambda event: changed(np.asarray(layer.data))
+                lambda event: layer.metadata[REPORT](np.asarray(layer.data))
             )
+    elif own.data.shape != shape:
+        # The image was replaced by one of another size.
+        own.metadata[REPORT] = lambda strokes: None
+        own.data = np.zeros(shape, np.uint8)
+    own.metadata[REPORT] = changed
     viewer.dims.ndisplay = 2
     viewer.layers.selection.active = own
     own.mode = "paint"

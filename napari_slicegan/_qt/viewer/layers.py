@@ -143,15 +143,18 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
     """
     viewer = unwrapped(viewer)
     values = preview if isinstance(preview, np.ndarray) else preview.values
-    labels = None if isinstance(preview, np.ndarray) else preview.labels
     layer = own_layer(viewer, PREVIEW)
     if layer is not None:
-        if (layer.metadata.get(LABELS), layer.data.shape) == (labels, values.shape):
+        same = layer.metadata[PREVIEW] == _material_of(preview)
+        if same and layer.data.shape == values.shape:
             layer.data = values
             return layer
         viewer.layers.remove(layer)
     if isinstance(preview, np.ndarray):
-        options = {"metadata": {PREVIEW: True}, **_shades(preview.ndim > 2)}
+        options = {
+            "metadata": {PREVIEW: _material_of(preview)},
+            **_shades(preview.ndim > 2),
+        }
         layer = viewer.add_image(preview, name=PREVIEW, **options)
     else:
         layer = _add_solid(viewer, preview, PREVIEW)
@@ -164,7 +167,7 @@ def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
     viewer = unwrapped(viewer)
     layer = own_layer(viewer, EXPLORED)
     if layer is not None:
-        if layer.metadata[LABELS] == volume.labels:
+        if layer.metadata[EXPLORED] == _material_of(volume):
             layer.data = volume.values
             # A sweep, or another volume, may have hidden it.
             if not layer.visible:
@@ -244,7 +247,7 @@ def _add_solid(viewer: Viewer, volume: Volume, name: str) -> Image:
         volume.values,
         rgb=volume.kind == "colour",
         name=name,
-        metadata={**about_phases(volume), name: True},
+        metadata={**about_phases(volume), name: _material_of(volume)},
         **grid_of(volume.voxel_size_nm, 3),
         **_solid_options(volume),
     )
@@ -253,6 +256,17 @@ def _add_solid(viewer: Viewer, volume: Volume, name: str) -> Image:
 def about_phases(material: Volume | TrainedNetwork) -> dict[str, Any]:
     """Metadata of a layer: all phases of the material, and their colours."""
     return {LABELS: material.labels, COLOURS: dict(material.colours)}
+
+
+def _material_of(shown: Volume | NDArray[np.uint8]) -> dict[str, Any]:
+    """What a layer is made for; of another material it is made anew."""
+    if isinstance(shown, np.ndarray):
+        return {}
+    return {
+        **about_phases(shown),
+        "kind": shown.kind,
+        "voxel size": shown.voxel_size_nm,
+    }
 
 
 def _solid_options(volume: Volume) -> dict[str, Any]:

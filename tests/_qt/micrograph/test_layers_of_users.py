@@ -21,8 +21,8 @@ from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.endless_layer import add_endless
-from napari_slicegan._qt.viewer.layer_inputs import CROP, source_of
-from napari_slicegan._qt.viewer.layer_picture import picture_of
+from napari_slicegan._qt.viewer.layer_inputs import CROP, draw_strokes, source_of
+from napari_slicegan._qt.viewer.layer_picture import phase_colours, picture_of
 from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.transforms import OneHotPhases
@@ -408,6 +408,44 @@ def test_strokes_on_planes_of_a_stack_become_phases(
     assert (found[:, ::2] == truth).mean() > 0.9
     names = [layer.name for layer in viewer.layers]
     assert names == ["stack", "Phases of stack", "Strokes on stack"]
+
+
+def test_strokes_are_of_the_pixels_shown_when_painting_starts(viewer: Any) -> None:
+    """The data of the image may have been replaced, also by that of another size."""
+    layer = viewer.add_image(GRAY, name="sem")
+    got: list[tuple[str, tuple[int, ...]]] = []
+    replaced = {"one": GRAY, "two": GRAY // 2, "three": GRAY[:50]}
+    place = np.array([3])
+    for label, (name, values) in enumerate(replaced.items(), 1):
+        layer.data = values
+        draw_strokes(
+            viewer,
+            source_of(layer),
+            lambda drawn, name=name: got.append((name, drawn.shape)),
+        )
+        viewer.layers.selection.active.data_setitem((place, place), label)
+    expected = [(name, values.shape) for name, values in replaced.items()]
+    assert list(dict.fromkeys(got)) == expected
+    assert len(viewer.layers) == 2
+
+
+@pytest.mark.parametrize(
+    "show", [layers.add_or_update_preview, layers.add_or_update_explored]
+)
+def test_shown_volumes_have_the_colours_and_scale_of_their_material(
+    viewer: Any, show: Callable[[Any, Volume], Any]
+) -> None:
+    """One of the same labels after another, such as of the next run."""
+    values = np.indices((6, 6, 6))[0] // 2
+    palette = {0: "#ff0000", 1: "#00ff00", 2: "#0000ff"}
+    coloured = Volume(values, "phases", 5.0, (0, 1, 2), palette)
+    for volume in (coloured, replace(coloured, colours={}, voxel_size_nm=8.0)):
+        layer = show(viewer, volume)
+        expected = [*phase_colours(volume.labels, volume.colours).values()]
+        np.testing.assert_allclose(np.asarray(picture_of(layer).colours), expected)
+        assert tuple(layer.scale) == (volume.voxel_size_nm,) * 3
+        assert show(viewer, replace(volume, values=values[::-1])) is layer
+        np.testing.assert_array_equal(layer.data, values[::-1])
 
 
 def test_a_stack_too_large_to_paint_on_is_refused(
