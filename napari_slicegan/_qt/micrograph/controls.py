@@ -24,7 +24,7 @@ from napari_slicegan._qt.widgets.config_form import (
     PlainDoubleSpinBox,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig
-from napari_slicegan.config.images import METHODS_OF
+from napari_slicegan.config.images import METHODS_OF, OF_ONE_FILE, non_default
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,6 @@ NM_PER_UNIT = {"nm": 1.0, "µm": 1e3, "mm": 1e6}
 LARGEST = 1e9
 # Settings with their own inputs in the panel.
 ELSEWHERE = {"crop", "pixel_size_nm"}
-# Settings that apply only to some files.
-OFFERED = ("channel", "dataset", "raw_shape", "raw_type", "z_step_nm")
 CHANNELS = ("auto", "luminance", "red", "green", "blue")
 
 
@@ -143,6 +141,7 @@ class SegmentationControls(QWidget):
     """Edits the micrograph settings except the pixel size."""
 
     value_changed = Signal()
+    """An input has changed, also to one that is not allowed."""
     reading_changed = Signal()
     """Another channel or dataset of a file is chosen."""
     preview_toggled = Signal(bool)
@@ -167,7 +166,7 @@ class SegmentationControls(QWidget):
                 "z_step_nm": self.plane_distance,
             },
         )
-        self._offered = dict.fromkeys(OFFERED, False)
+        self._offered = dict.fromkeys(OF_ONE_FILE, False)
         self._crop_text = QLabel()
         self._crop_text.setObjectName("crop_text")
         self._crop_text.setWordWrap(True)
@@ -231,9 +230,10 @@ class SegmentationControls(QWidget):
         return not switch or entered[switch] in methods
 
     def set_value(self, settings: MicrographSettings) -> None:
-        """Show settings."""
+        """Show settings; those that apply only to some files apply to the next one."""
         self.rows.set_values(dict(settings))
         self._crop = settings.crop
+        self._offered |= dict.fromkeys(non_default(settings) & set(OF_ONE_FILE), True)
         self._show()
 
     def set_has_image(self, has_image: bool) -> None:
@@ -242,7 +242,7 @@ class SegmentationControls(QWidget):
         self.strokes_button.setEnabled(has_image)
 
     def offer(self, sources: Sources) -> None:
-        """Show the settings that apply to these images."""
+        """Show the settings that apply to these images; reset the others."""
         given = [source for of_axis in sources.values() for source in of_axis]
         channels = [n for source in given for n in source.channels]
         datasets = [n for source in given for n in source.datasets]
@@ -255,16 +255,32 @@ class SegmentationControls(QWidget):
         volumes = [source for source in given if source.is_volume]
         if volumes:
             self.plane_distance.show_found(volumes[0].edges_nm)
-        self._offered |= {
-            "channel": bool(channels) or is_colour,
-            "dataset": bool(datasets),
-            "z_step_nm": bool(volumes),
-        }
-        self._show()
+        self._offer(
+            channel=bool(channels) or is_colour,
+            dataset=bool(datasets),
+            z_step_nm=bool(volumes),
+        )
 
-    def offer_raw(self, is_raw: bool) -> None:
+    def offer_raw(self) -> None:
         """Show the settings of files without a header."""
-        self._offered |= {"raw_shape": is_raw, "raw_type": is_raw}
+        self._offer(raw_shape=True, raw_type=True)
+
+    def show_read(self, settings: MicrographSettings) -> None:
+        """Show the settings that files were read with."""
+        for name in OF_ONE_FILE:
+            with signals_blocked(self.rows.editors[name]):
+                self.rows.editors[name].set_value(getattr(settings, name))
+        is_raw = bool(settings.raw_shape)
+        self._offer(raw_shape=is_raw, raw_type=is_raw)
+
+    def _offer(self, **offered: bool) -> None:
+        """Show settings, or hide and reset them: a hidden one must not count."""
+        default = MicrographSettings()
+        for name, is_offered in offered.items():
+            if not is_offered:
+                with signals_blocked(self.rows.editors[name]):
+                    self.rows.editors[name].set_value(getattr(default, name))
+        self._offered |= offered
         self._show()
 
     def set_classifier(self, path: str) -> None:
@@ -284,16 +300,15 @@ class SegmentationControls(QWidget):
 
     def _changed(self) -> None:
         self._show()
+        self.value_changed.emit()
+
+    def _show(self) -> None:
+        """Hide settings that do not apply, and report one that is not allowed."""
+        self.message.clear()
         try:
             self.value()
         except ValueError as error:
             self.message.show_error(str(error))
-            return
-        self.value_changed.emit()
-
-    def _show(self) -> None:
-        """Hide settings that do not apply."""
-        self.message.clear()
         entered = self.rows.values()
         for name in METHODS_OF.keys() & self.rows.editors.keys():
             self.rows.set_row_visible(name, self._applies(name, entered))

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from platformdirs import user_cache_path
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
-from napari_slicegan.config.images import settled
+from napari_slicegan.config.images import OF_ONE_FILE, settled
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.micrograph import CropNeededError, Micrograph, open_all
 from napari_slicegan.data.pixel_classifier import PixelClassifier
@@ -142,12 +143,18 @@ class ReadFile:
 
 
 def read_files(
-    paths: Sequence[Path], settings: MicrographSettings, progress: Progress
-) -> tuple[ReadFile, ...]:
-    """Read image files.
+    paths: Sequence[Path],
+    settings: MicrographSettings,
+    may_drop: bool,
+    progress: Progress,
+) -> tuple[tuple[ReadFile, ...], MicrographSettings]:
+    """Read image files; returns them and the settings that they were read with.
 
     Parameters
     ----------
+    may_drop
+        Whether `OF_ONE_FILE` settings were meant for former files: they are left out
+        where these files can be read only without them.
     progress
         Called before each file; may raise `Cancelled`.
 
@@ -156,6 +163,22 @@ def read_files(
     ValueError
         If one of them cannot be read.
     """
+    try:
+        return _read_all(paths, settings, progress), settings
+    except ValueError:
+        default = MicrographSettings()
+        plain = settings.model_copy(
+            update={n: getattr(default, n) for n in OF_ONE_FILE}
+        )
+        if may_drop and plain != settings:
+            with suppress(ValueError):
+                return _read_all(paths, plain, progress), plain
+        raise
+
+
+def _read_all(
+    paths: Sequence[Path], settings: MicrographSettings, progress: Progress
+) -> tuple[ReadFile, ...]:
     found = []
     for number, path in enumerate(paths):
         progress(number / len(paths))

@@ -82,6 +82,8 @@ class MicrographPanel(DropTarget, QWidget):
         self._outdated: list[ImageWorker] = []
         self._replaced: dict[Axis, tuple[Layer, ...]] = {}
         self._may_be_raw = False
+        # Settings were set for files that are yet to be read.
+        self._is_set = False
         self._prepared: PreparedImages | None = None
         self._followed: list[Layer] = []
         # children
@@ -150,7 +152,12 @@ class MicrographPanel(DropTarget, QWidget):
         return self.controls.value().model_copy(update=typed)
 
     def set_value(self, settings: MicrographSettings) -> None:
-        """Show settings and prepare the images with them."""
+        """Show settings and prepare the images with them.
+
+        The next files must fit them: their channel, dataset and raw shape are not
+        choices made for former files.
+        """
+        self._is_set = True
         self.controls.set_value(settings)
         self.facts.pixel_size.set_value(settings.pixel_size_nm)
         self._changed()
@@ -174,15 +181,23 @@ class MicrographPanel(DropTarget, QWidget):
 
     def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
         """Read files in a thread, add them as layers and put them into a slot."""
-        self._read_files(axis, paths)
+        # Those of other directions may need what does not fit this one.
+        may_drop = not self._is_set and not self.anisotropic.isChecked()
+        self._read_files(axis, paths, may_drop)
 
     def _read_files(
-        self, axis: Axis, paths: Sequence[Path], replaced: Sequence[Layer] = ()
+        self,
+        axis: Axis,
+        paths: Sequence[Path],
+        may_drop: bool,
+        replaced: Sequence[Layer] = (),
     ) -> None:
         """Read files in a thread.
 
         Parameters
         ----------
+        may_drop
+            See `read_files`.
         replaced
             Layers that are removed when the files have been read.
         """
@@ -194,7 +209,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.message.clear()
         self._invalidate()
         self.slots.begin_reading(axis, [path.name for path in paths])
-        self._run(READ + axis, read_files, tuple(paths), settings)
+        self._run(READ + axis, read_files, tuple(paths), settings, may_drop)
 
     def _on_read(self, axis: Axis, outcome: Outcome) -> None:
         """Show what was read; the slot may have other images by now."""
@@ -204,12 +219,16 @@ class MicrographPanel(DropTarget, QWidget):
             self.slots.cancel_reading(axis)
             self._rest.start()
             self._show_failure(outcome.fault)
-            self.controls.offer_raw(self._may_be_raw)
+            if self._may_be_raw:
+                self.controls.offer_raw()
             return
         for layer in self._replaced.pop(axis, ()):
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        found: tuple[ReadFile, ...] = outcome.result
+        found: tuple[ReadFile, ...]
+        found, settings = outcome.result
+        self._is_set = False
+        self.controls.show_read(settings)
         self.slots.put(
             axis,
             [
@@ -249,6 +268,8 @@ class MicrographPanel(DropTarget, QWidget):
 
     def _slots_changed(self) -> None:
         self.controls.set_has_image(not self.slots.is_empty())
+        if not self.slots.is_empty():
+            self.controls.offer(self.slots.value())
         self._follow_layers()
 
     def _follow_layers(self) -> None:
@@ -310,7 +331,7 @@ class MicrographPanel(DropTarget, QWidget):
             if len(paths) == len(sources):
                 shown = [layer_inputs.layer_of(self._viewer, x) for x in sources]
                 former = [x for x in shown if x is not None and x.source.path is None]
-                self._read_files(axis, paths, former)
+                self._read_files(axis, paths, False, former)
 
     def _prepare(self) -> None:
         """Prepare the images in a thread."""
@@ -328,6 +349,7 @@ class MicrographPanel(DropTarget, QWidget):
             return
         settings = self._entered()
         if settings is None:
+            self._finish(None)
             return
         if settings.segmentation == "classifier" and not settings.classifier:
             self._finish(None)
@@ -405,7 +427,6 @@ class MicrographPanel(DropTarget, QWidget):
     def _finish(self, prepared: PreparedImages | None) -> None:
         """Show the result and pass it on."""
         self._prepared = prepared
-        self.controls.offer(self.slots.value())
         self.facts.show_facts(prepared, self._layer_colours())
         self._show_phases()
         images = None if prepared is None else prepared.images

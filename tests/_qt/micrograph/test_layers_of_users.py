@@ -418,11 +418,11 @@ def test_strokes_are_of_the_pixels_shown_when_painting_starts(viewer: Any) -> No
     place = np.array([3])
     for label, (name, values) in enumerate(replaced.items(), 1):
         layer.data = values
-        draw_strokes(
-            viewer,
-            source_of(layer),
-            lambda drawn, name=name: got.append((name, drawn.shape)),
-        )
+
+        def report(drawn: Any, name: str = name) -> None:
+            got.append((name, drawn.shape))
+
+        draw_strokes(viewer, source_of(layer), report)
         viewer.layers.selection.active.data_setitem((place, place), label)
     expected = [(name, values.shape) for name, values in replaced.items()]
     assert list(dict.fromkeys(got)) == expected

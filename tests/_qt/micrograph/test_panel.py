@@ -23,6 +23,7 @@ from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer.layer_inputs import CROP
 from napari_slicegan._qt.viewer.layers import PHASES
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.image_files import SourceImage, read_image
 from tests.toys import phases_image, smooth_field
 
@@ -183,6 +184,67 @@ def test_unfit_threshold_takes_the_images_away(
 
     assert images_after(panel, qtbot, choose) is None
     assert "'Thresholds'" in panel.message.text()
+
+
+def test_a_setting_that_is_refused_takes_the_images_away(
+    panel: MicrographPanel, qtbot: QtBot, gray_file: Path
+) -> None:
+    """Nothing can start with settings other than those shown."""
+    images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
+    rows = panel.controls.rows.editors
+    images_after(panel, qtbot, lambda: rows["segmentation"].set_value("otsu"))
+    assert images_after(panel, qtbot, lambda: rows["kind"].set_value("colour")) is None
+    assert "got 'Image kind' (kind) colour" in panel.message.text()
+    assert panel.controls.message.text() == panel.message.text()
+    images = images_after(panel, qtbot, lambda: rows["kind"].set_value("auto"))
+    assert images.labels == (0, 1)
+    assert panel.controls.message.text() == panel.message.text() == ""
+
+
+def test_settings_of_a_former_file_do_not_refuse_the_next(
+    panel: MicrographPanel, qtbot: QtBot, tmp_path: Path, gray_file: Path
+) -> None:
+    """A file without a header, one of several images, and one with neither."""
+    plain, several = tmp_path / "plain.raw", tmp_path / "several.npz"
+    values = tifffile.imread(gray_file)
+    plain.write_bytes(values[:80].tobytes())
+    np.savez(several, a=values, b=values[:70])
+    rows = panel.controls.rows.editors
+
+    def height_after(act: Callable[[], Any]) -> int:
+        return len(images_after(panel, qtbot, act).views["z"][0].values)
+
+    def open_file(path: Path) -> int:
+        # The former images go first.
+        if panel.images() is not None:
+            images_after(panel, qtbot, lambda: panel.open_files("z", [path]))
+            return height_after(lambda: None)
+        return height_after(lambda: panel.open_files("z", [path]))
+
+    with qtbot.waitSignal(panel.failed, timeout=20_000):
+        panel.open_files("z", [plain])
+    rows["raw_shape"].set_value((80, 128))
+    assert open_file(plain) == 80
+    assert panel.value().raw_shape == (80, 128)
+    assert open_file(several) == 96
+    assert (panel.value().raw_shape, rows["raw_shape"].isHidden()) == ((), True)
+    images_after(panel, qtbot, lambda: rows["dataset"].set_value("b"))
+    assert height_after(lambda: None) == 70
+    # A file that has it is read with it.
+    assert open_file(several) == 70
+    assert open_file(gray_file) == 96
+    assert panel.value() == MicrographSettings()
+
+
+def test_settings_that_were_set_must_fit_the_first_file(
+    panel: MicrographPanel, qtbot: QtBot, gray_file: Path
+) -> None:
+    """Such as flags of the command line."""
+    panel.set_value(MicrographSettings(dataset="b"))
+    with qtbot.waitSignal(panel.failed, timeout=20_000):
+        panel.open_files("z", [gray_file])
+    assert "'Dataset' b" in panel.message.text()
+    assert not panel.controls.dataset.isHidden()
 
 
 def test_a_late_failure_of_earlier_images_is_dropped(
