@@ -330,3 +330,17 @@ def test_a_run_can_be_measured_against_another_file(
     words = ["measure", str(run), "--against", str(image), "--size", "16"]
     assert main(words) == 0
     assert main([*words, "--raw-shape", "40", "48"]) == 2  # given now
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_refused_run_leaves_the_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_there: bool
+) -> None:
+    """Of all runs; also where it is empty."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", GRAY)
+    if was_there:
+        (tmp_path / "slicegan-runs").mkdir()
+    assert main("train a.png --patch-size 40 --device cpu".split()) == 2
+    assert (tmp_path / "slicegan-runs").exists() is was_there
+    assert not list(tmp_path.glob("slicegan-runs/*"))

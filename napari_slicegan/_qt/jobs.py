@@ -41,8 +41,9 @@ def start_run(parent: Path, name: str, config: RunConfig, given: Given) -> Train
     from napari_slicegan.training.tasks import training_data
     from napari_slicegan.training.trainer import Trainer
 
+    is_new = not parent.exists()
     path = new_folder(parent, name)
-    with removed_if_unused(path):
+    with removed_if_unused(path, with_parent=is_new):
         return Trainer.start(config, training_data(config, given), path)
 
 

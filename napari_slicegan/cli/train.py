@@ -50,14 +50,15 @@ def train(options: Namespace) -> int:
     distributed = distributed_context()
     config = distributed.raise_on_all_ranks(lambda: config_from(options))
     parent = options.out or Path("slicegan-runs")
+    is_new = options.out is None and not parent.exists()
     distributed.raise_on_all_ranks(lambda: check_can_write_into(parent))
     images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
     name = images.name
     out = options.out or distributed.raise_on_all_ranks(
         lambda: new_folder("slicegan-runs", name) if distributed.is_main else Path()
     )
-    unused = nullcontext() if options.out else removed_if_unused(out)
-    with unused:
+    unused = removed_if_unused(out, with_parent=is_new)
+    with nullcontext() if options.out else unused:
         if options.source:
             trainer = fine_tune(options.source, config, images, out)
         else:

@@ -277,14 +277,21 @@ def new_folder(parent: str | Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def removed_if_unused(folder: Path) -> Iterator[None]:
-    """Leave no empty folder of `new_folder` behind when a run cannot start."""
+def removed_if_unused(folder: Path, *, with_parent: bool) -> Iterator[None]:
+    """Leave no empty folder of `new_folder` behind when a run cannot start.
+
+    Parameters
+    ----------
+    with_parent
+        Whether its parent was made for it, too; one that was there before stays.
+    """
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
             folder.rmdir()
-            folder.parent.rmdir()
+            if with_parent:
+                folder.parent.rmdir()
         raise
 
 

@@ -288,10 +288,15 @@ def test_runs_that_start_in_one_second_have_folders_of_their_own(
             pool.map(lambda _: atomic_files.new_folder(tmp_path, "sem"), range(32))
         )
     assert len(set(made)) == 32
-    unused = atomic_files.new_folder(str(tmp_path / "other"), "sem")
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_only_folders_made_for_a_run_are_removed(tmp_path: Path, is_new: bool) -> None:
+    unused = atomic_files.new_folder(tmp_path / "other", "sem")
     with (
         pytest.raises(ValueError, match="too small"),
-        atomic_files.removed_if_unused(unused),
+        atomic_files.removed_if_unused(unused, with_parent=is_new),
     ):
         raise ValueError("too small")
-    assert not unused.parent.exists()
+    assert not unused.exists()
+    assert unused.parent.exists() is not is_new
