@@ -29,8 +29,8 @@ if typing.TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.micrograph import Micrograph
 
-DONE, DIVERGED, FAULT, STOPPED = 0, 1, 2, 130
-"""Exit statuses."""
+DONE, DIVERGED, FAULT, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
+"""Exit statuses; the last two as of a shell for SIGINT and SIGPIPE."""
 DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "bentheimer": (("bentheimer_slice",), {}),
     "nanoporous-gold": (

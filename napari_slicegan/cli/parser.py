@@ -19,7 +19,7 @@ from typing import Any
 
 from napari_slicegan import __version__
 from napari_slicegan.cli import flags
-from napari_slicegan.cli.options import FAULT, STOPPED, ending_signals
+from napari_slicegan.cli.options import FAULT, PIPE_CLOSED, STOPPED, ending_signals
 from napari_slicegan.runtime.limits import available_cpus
 from napari_slicegan.runtime.memory import keep_freed_memory
 
@@ -63,8 +63,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Consoles of any encoding: signs that they lack must not end a run.
         with contextlib.suppress(AttributeError, OSError):
             stream.reconfigure(errors="replace")
-    words = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(words)
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:
+        # As in ``slicegan info ... | head``. Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run a command; returns the exit status."""
+    try:
+        options = _parser().parse_args(words)
+    finally:
+        _flush()  # the help
     # Only now, since the action loads torch: help and faulty flags do not wait for it.
     module = import_module(f"napari_slicegan.cli.{COMMANDS[options.command][0]}")
     run_command = getattr(module, options.command)
@@ -84,7 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         with _ending_signals():
             status: int = run_command(options)
+        _flush()
         return status
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         if isinstance(error, AllRanksError) and not is_main_process():
             return REPORTED_BY_MAIN
@@ -92,6 +107,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
     except KeyboardInterrupt:
         return STOPPED
+
+
+def _flush() -> None:
+    """Write what is printed, so that a closed pipe shows here, not after the end."""
+    # Without a console there is no standard output.
+    with contextlib.suppress(AttributeError, ValueError):
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager

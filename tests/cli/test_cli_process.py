@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,26 @@ def test_the_engine_runs_where_the_window_is_not_installed(
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+@pytest.mark.parametrize(
+    ("words", "unbuffered"), [("presets slicegan-fast", "1"), ("--help", "")]
+)
+def test_a_pipe_that_is_closed_early_is_no_fault(words: str, unbuffered: str) -> None:
+    """As in ``slicegan presets | head``: the status that a shell gives SIGPIPE.
+
+    Slow, as a process of its own loads torch.
+    """
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_slicegan", *words.split()],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
