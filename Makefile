@@ -60,7 +60,7 @@ demo: $(DEMO)  ## train on a sandstone slice, generate a volume, measure it (10 
 
 test: $(DEV) $(SCREEN)  ## run the tests
 	@$(call PYTEST,1200) -p xdist -n auto --maxprocesses 8 --dist worksteal -m "not slow" \
-	    $(addprefix --ignore=,$(WINDOW_TESTS))
+	    --durations=10 $(addprefix --ignore=,$(WINDOW_TESTS))
 	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-Oline) windows)
 
 # Not all in one process: graphics contexts are freed late. Two at a time, since most of
