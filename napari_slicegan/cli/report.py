@@ -20,8 +20,8 @@ from napari_slicegan.cli.options import (
     say,
 )
 from napari_slicegan.cli.progress import progress_bar
-from napari_slicegan.config import FORMAT, MicrographSettings, RunConfig
-from napari_slicegan.config.images import OF_ONE_FILE
+from napari_slicegan.config import FORMAT, RunConfig
+from napari_slicegan.config.images import OF_ONE_FILE, without
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.micrograph import length_text
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
@@ -171,9 +171,7 @@ def _source(options: Namespace, path: Path) -> Source:
 
 def _for_another_file(config: RunConfig) -> RunConfig:
     """Settings of a run without those by which its own file was read."""
-    default = MicrographSettings()
-    plain = {name: getattr(default, name) for name in OF_ONE_FILE}
-    micrograph = config.micrograph.model_copy(update=plain)
+    micrograph = without(config.micrograph, OF_ONE_FILE)
     return config.model_copy(update={"micrograph": micrograph})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, TypeVar
 
 from pydantic import Field
@@ -270,10 +270,8 @@ def settled(settings: SettingsT, named: Collection[str] | None = None) -> Settin
             inherited = [name for name in names if name in changed - kept]
             if not inherited:
                 raise ValueError(sentence)
-            reset = inherited[0]
-            default = getattr(type(settings)(), reset)
-            settings = settings.model_copy(update={reset: default})
-            concerned.add(reset)
+            settings = without(settings, inherited[:1])
+            concerned.add(inherited[0])
             is_settled = False
             break
     return settings
@@ -328,6 +326,12 @@ def _contradictions(
                 f"{_titled(name)} applies to phases, got {_titled('kind')} "
                 f"{settings.kind}; leave it out or choose a segmentation.",
             )
+
+
+def without(settings: SettingsT, names: Iterable[str]) -> SettingsT:
+    """The settings with the defaults of these."""
+    default = type(settings)()
+    return settings.model_copy(update={n: getattr(default, n) for n in names})
 
 
 def non_default(settings: Settings) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -72,13 +72,7 @@ class RunConfig(Settings):
                     f"{', '.join(sorted(homes))}."
                 )
             data[homes[name]][name] = value
-        parsed = parse_config(data)
-        config = parsed.model_copy(
-            update={
-                "micrograph": settled(parsed.micrograph, values),
-                "images": settled(parsed.images, values),
-            }
-        )
+        config = parse_config(data).settled(values)
         before, after = self.images, config.images
         new = [n for n in given if getattr(before, n, 0) != getattr(after, n, 0)]
         unused = [name for name in new if config.architecture.dimensions == 3]
@@ -89,6 +83,15 @@ class RunConfig(Settings):
                 "it out or choose a preset for images."
             )
         return config
+
+    def settled(self, named: Collection[str] | None = None) -> RunConfig:
+        """Copy without contradictions; see `napari_slicegan.config.images.settled`."""
+        return self.model_copy(
+            update={
+                "micrograph": settled(self.micrograph, named),
+                "images": settled(self.images, named),
+            }
+        )
 
 
 GROUPS: Mapping[str, type[Settings]] = MappingProxyType(

@@ -469,6 +469,14 @@ def match_labels(
     return np.asarray(wanted, label_dtype(wanted))[ranks]
 
 
+def match_colours(
+    colours: Mapping[int, str], labels: Sequence[int], wanted: Sequence[int]
+) -> dict[int, str]:
+    """Colours of labels that `match_labels` replaces."""
+    ranks = zip(labels, wanted, strict=True)
+    return {new: colours[old] for old, new in ranks if old in colours}
+
+
 def _listed(values: list[Any]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 

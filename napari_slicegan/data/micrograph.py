@@ -17,7 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
-from napari_slicegan.config.images import NotApplicableError, check_micrograph
+from napari_slicegan.config.images import (
+    NotApplicableError,
+    check_micrograph,
+    without,
+)
 from napari_slicegan.data.data_bars import Crop, find_data_bar
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.interpretation import (
@@ -486,7 +490,6 @@ def open_all(
     """
     opened: list[Micrograph] = []
     refusals: dict[str, list[NotApplicableError]] = {}
-    default = MicrographSettings()
     for image in images:
         fitting = settings
         is_open = False
@@ -502,8 +505,7 @@ def open_all(
                 names = [error.setting]
                 if error.setting == "raw_shape":
                     names.append("raw_type")
-                plain = {name: getattr(default, name) for name in names}
-                fitting = fitting.model_copy(update=plain)
+                fitting = without(fitting, names)
     return opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -35,6 +35,11 @@ def rgb_of(colour: str) -> tuple[int, int, int]:
     """Red, green and blue (0 to 255) of ``"#rrggbb"``."""
     red, green, blue = bytes.fromhex(colour[1:])
     return red, green, blue
+
+
+def stored_colours(facts: Mapping[str, str]) -> PhaseColours:
+    """Colours of phases from JSON, whose keys are text."""
+    return {int(label): str(colour) for label, colour in facts.items()}
 
 
 def arrange(

@@ -15,7 +15,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from napari_slicegan.config import AXES, Axis, Kind, Settings
 from napari_slicegan.data.image_files import read_image
-from napari_slicegan.data.interpretation import are_same_phases, match_labels
+from napari_slicegan.data.interpretation import (
+    are_same_phases,
+    match_colours,
+    match_labels,
+)
 from napari_slicegan.data.micrograph import ImageFacts, Micrograph
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.pixel_values import PhaseColours  # noqa: TC001 for pydantic
@@ -317,9 +321,7 @@ def _with_labels(image: Micrograph, wanted: tuple[int, ...], of: str) -> Microgr
         return image
     pairs = ", ".join(f"{a} -> {b}" for a, b in zip(labels, wanted, strict=True))
     values = match_labels(image.values, labels, wanted)
-    former = image.facts.colours
-    ranks = zip(labels, wanted, strict=True)
-    colours = {new: former[old] for old, new in ranks if old in former}
+    colours = match_colours(image.facts.colours, labels, wanted)
     facts = replace(image.facts, colours=colours)
     return replace(image, values=values, facts=facts).noting(
         f"Labels are matched to those of {of} by rank: {pairs}."

@@ -6,7 +6,11 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, overload
 
-from napari_slicegan.data.interpretation import are_same_phases, match_labels
+from napari_slicegan.data.interpretation import (
+    are_same_phases,
+    match_colours,
+    match_labels,
+)
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics import METRICS, QUICK_METRICS, RENAMED
@@ -174,8 +178,7 @@ def with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume:
     if not are_same_phases(labels, wanted):
         return volume
     values = match_labels(volume.values, labels, wanted)
-    ranks = zip(labels, wanted, strict=True)
-    colours = {n: volume.colours[old] for old, n in ranks if old in volume.colours}
+    colours = match_colours(volume.colours, labels, wanted)
     return Volume(values, volume.kind, volume.voxel_size_nm, wanted, colours)
 
 

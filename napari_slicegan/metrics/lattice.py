@@ -13,11 +13,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, stats
+
+if TYPE_CHECKING:
+    from napari_slicegan.config import Kind
 
 MODULI = (2, 4, 8, 16, 32)
 CONFIDENCE = 0.9999
@@ -217,14 +220,18 @@ def _judged(
     )
 
 
-def plane_lattice(
-    volume: NDArray[Any], moduli: Sequence[int] = MODULI
-) -> dict[int, list[Lattice]]:
-    """The test on the planes of a volume, by the array axis they are seen along.
+def lattice_by_part(
+    values: NDArray[Any], kind: Kind, labels: Sequence[int]
+) -> dict[int | str, list[Lattice]]:
+    """The test for each phase by its label, or each channel by its name.
 
-    A fine mesh shows in the spectrum of planes, averaged over all of them, long before
-    it shows in that of the volume.
+    Of two phases for the first: both have the same spectrum.
     """
-    return {
-        axis: lattice(list(np.moveaxis(volume, axis, 0)), moduli) for axis in range(3)
-    }
+    parts: dict[int | str, NDArray[Any]] = {"gray": values}
+    if kind == "phases":
+        tested = labels[:1] if len(labels) == 2 else labels
+        parts = {label: values == label for label in tested}
+    elif kind == "colour":
+        names = ("red", "green", "blue")
+        parts = {name: values[..., place] for place, name in enumerate(names)}
+    return {part: lattice([found]) for part, found in parts.items()}

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_slicegan.metrics.lines import check_distance, check_indicator
+from napari_slicegan.metrics.stored_volume import PLANES_PER_AXIS, spread
+from napari_slicegan.metrics.transport import spanning_components
 
-# Planes of a volume along each axis of which the sections are measured.
-SECTIONS = 16
 # The radii of `opening_radius` are halved to this, in voxels.
 RADIUS_STEP = 0.05
 
@@ -185,7 +185,9 @@ def section_euler(
             np.take(indicator, place, normal)
             for normal in range(3)
             if normal != axis
-            for place in _spread(indicator.shape[normal])
+            for place in spread(
+                indicator.shape[normal], min(PLANES_PER_AXIS, indicator.shape[normal])
+            )
         ]
     curves = np.zeros((len(planes), max_distance + 1))
     for curve, distance in zip(curves, map(_distance, planes), strict=True):
@@ -193,12 +195,6 @@ def section_euler(
         for r in range(min(max_distance, int(distance.max())) + 1):
             curve[r] = euler_density(distance > r)
     return np.asarray(curves.mean(axis=0))
-
-
-def _spread(length: int) -> list[int]:
-    """Places of at most `SECTIONS` planes, evenly spaced."""
-    count = min(SECTIONS, length)
-    return [int((number + 0.5) * length / count) for number in range(count)]
 
 
 def percolation_radius(indicator: NDArray[np.bool_], axis: int) -> float:
@@ -231,10 +227,8 @@ def percolation_radius(indicator: NDArray[np.bool_], axis: int) -> float:
     radii = radii[radii > 0]
 
     def passes(place: int) -> bool:
-        components, _ = ndimage.label(distance**2 > radii[place] - 0.5)
-        first, last = (np.take(components, end, axis=axis) for end in (0, -1))
-        both = np.intersect1d(first, last)
-        return bool(both[both > 0].size)
+        _, spans = spanning_components(distance**2 > radii[place] - 0.5, axis)
+        return bool(spans.any())
 
     found = _last(passes, len(radii))
     return float(np.sqrt(radii[found])) if found >= 0 else 0.0

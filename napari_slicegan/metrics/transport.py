@@ -40,22 +40,22 @@ def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
     ValueError
         If the array is not an indicator.
     """
-    components, through = _through(indicator, axis)
+    components, spans = spanning_components(indicator, axis)
     total = np.count_nonzero(indicator)
-    return float(np.count_nonzero(through[components]) / total) if total else 0.0
+    return float(np.count_nonzero(spans[components]) / total) if total else 0.0
 
 
-def _through(
+def spanning_components(
     indicator: NDArray[np.bool_], axis: int
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Components of a phase, and which of them touch both end faces of an axis."""
     check_indicator(indicator)
     components, n_components = ndimage.label(indicator)
     first, last = (np.take(components, end, axis=axis) for end in (0, -1))
-    through = np.zeros(n_components + 1, dtype=bool)
-    through[np.intersect1d(first, last)] = True
-    through[0] = False  # label 0: the other phases
-    return components, through
+    spans = np.zeros(n_components + 1, dtype=bool)
+    spans[np.intersect1d(first, last)] = True
+    spans[0] = False  # label 0: the other phases
+    return components, spans
 
 
 def effective_diffusivity(phase: NDArray[np.bool_], axis: int) -> float:
@@ -119,8 +119,8 @@ def effective_diffusivity(phase: NDArray[np.bool_], axis: int) -> float:
 
 def _numbered(phase: NDArray[np.bool_], axis: int) -> NDArray[np.int32]:
     """Numbers 0, 1, ... of the voxels that connect both faces of an axis; else -1."""
-    components, through = _through(phase, axis)
-    conducts = through[components]
+    components, spans = spanning_components(phase, axis)
+    conducts = spans[components]
     number = np.full(phase.shape, -1, dtype=np.int32)
     number[conducts] = np.arange(np.count_nonzero(conducts), dtype=np.int32)
     return number

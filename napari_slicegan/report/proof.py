@@ -15,7 +15,7 @@ from napari_slicegan.config import AXES
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import Comparison, compare, with_labels_of
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
-from napari_slicegan.metrics.lattice import lattice
+from napari_slicegan.metrics.lattice import lattice_by_part
 from napari_slicegan.metrics.novelty import (
     Channels,
     cut,
@@ -160,17 +160,12 @@ def check_lattice(volume: Volume) -> Check | None:
     """Whether the grid of the network's strides shows in the volume."""
     edges = [min(n, LATTICE_EDGE) for n in volume.values.shape[:3]]
     values = volume.values[tuple(map(slice, edges))]
-    if volume.kind == "phases":
-        channels = {phase_name(label): values == label for label in volume.labels}
-    elif volume.kind == "colour":
-        names = ("red", "green", "blue")
-        channels = {name: values[..., place] for place, name in enumerate(names)}
-    else:
-        channels = {"the gray values": values}
-    found = [(one, name) for name in channels for one in lattice([channels[name]])]
+    parts = lattice_by_part(values, volume.kind, volume.labels)
+    found = [(one, part) for part in parts for one in parts[part]]
     if not found:
         return None
-    worst, name = max(found, key=lambda pair: pair[0].excess)
+    worst, part = max(found, key=lambda pair: pair[0].excess)
+    name = "the gray values" if part == "gray" else phase_name(part)
     grade: Grade = "agrees"
     words = "No: the mean does not depend on the position modulo 2, 4, 8, ... voxels."
     if worst.is_visible:

@@ -293,8 +293,9 @@ def _panel(
     """
     if images.kind == "phases":
         table = np.linspace(0, 230, len(images.labels)).astype(np.uint8)
-        if images.colours.keys() >= set(images.labels):
-            table = np.array([rgb_of(images.colours[n]) for n in images.labels], "u1")
+        colours = images.colours
+        if colours.keys() >= set(images.labels):
+            table = np.array([rgb_of(colours[n]) for n in images.labels], "u1")
         shades = table[np.searchsorted(images.labels, values)]
     else:
         shades = display_gray(values, *images.extremes)

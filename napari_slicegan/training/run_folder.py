@@ -36,7 +36,6 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
-from napari_slicegan.config.images import settled
 from napari_slicegan.config.migration import FIRST_FORMAT
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models.generator_file import (
@@ -348,8 +347,7 @@ def read_config(path: Path) -> RunConfig:
     config = parse_config(migrate(settings, number))
     if "settings" not in data:
         return config  # written by hand: what has no effect is refused
-    used = {"micrograph": settled(config.micrograph), "images": settled(config.images)}
-    return config.model_copy(update=used)
+    return config.settled()
 
 
 def _step_of(path: Path) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.data.pixel_values import rgb_of
+from napari_slicegan.data.pixel_values import rgb_of, stored_colours
 from napari_slicegan.runtime.atomic_files import (
     creating_folder,
     make_folder,
@@ -333,8 +333,7 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
             f"Expected a volume written by 'slicegan generate', got {path}; choose "
             "another folder."
         )
-    colours = own.get("colours", {})
-    own["colours"] = {int(label): str(colour) for label, colour in colours.items()}
+    own["colours"] = stored_colours(own.get("colours", {}))
     zarr_package()
     array = optional_package("dask.array", "reads volumes tile by tile", "scale")
     levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]

@@ -25,6 +25,7 @@ from napari_slicegan.data.pixel_values import (
     kind_of,
     label_dtype,
     nearest,
+    stored_colours,
 )
 from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
 
@@ -313,8 +314,7 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
         # TIFF readers drop axes of length one; the stored shape restores them.
         values = np.asarray(tifffile.imread(path)).reshape(shape)
         voxel_size_nm = json.loads(facts["voxel_size_nm"])
-        stored = json.loads(facts.get("colours", "{}"))
-        colours = {int(label): str(colour) for label, colour in stored.items()}
+        colours = stored_colours(json.loads(facts.get("colours", "{}")))
         return Volume(values, kind, voxel_size_nm, labels, colours)
     except (OSError, KeyError, ValueError, tifffile.TiffFileError, zlib.error) as error:
         raise ValueError(

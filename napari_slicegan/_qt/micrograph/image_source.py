@@ -20,7 +20,7 @@ from platformdirs import user_cache_path
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan.config import AXES, Axis, MicrographSettings
-from napari_slicegan.config.images import OF_ONE_FILE, settled
+from napari_slicegan.config.images import OF_ONE_FILE, settled, without
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.micrograph import CropNeededError, Micrograph, open_all
 from napari_slicegan.data.pixel_classifier import PixelClassifier
@@ -166,10 +166,7 @@ def read_files(
     try:
         return _read_all(paths, settings, progress), settings
     except ValueError:
-        default = MicrographSettings()
-        plain = settings.model_copy(
-            update={n: getattr(default, n) for n in OF_ONE_FILE}
-        )
+        plain = without(settings, OF_ONE_FILE)
         if may_drop and plain != settings:
             with suppress(ValueError):
                 return _read_all(paths, plain, progress), plain

@@ -468,7 +468,7 @@ class MicrographPanel(DropTarget, QWidget):
         source = self._first_source()
         if source is None:
             return
-        n_pixels = math.prod(np.shape(source.values)[: 3 if source.is_volume else 2])
+        n_pixels = math.prod(source.shape)
         if n_pixels > MOST_PAINTED:
             self._show_failure(
                 f"Expected an image of at most {MOST_PAINTED:,} pixels to paint on, "
