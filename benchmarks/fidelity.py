@@ -30,16 +30,16 @@ from typing import Any
 import numpy as np
 import tifffile
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from benchmarks.fidelity_materials import MATERIALS, gaussian_field
+from benchmarks.time_to_quality import append
 from benchmarks.transport import corners
+from napari_slicegan.directions.properties import effective_diffusivity
 from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.comparison import compare
-from napari_slicegan.metrics.lattice import lattice
-from napari_slicegan.metrics.reference import RealStatistics, Source
+from napari_slicegan.metrics.lattice import lattice_by_part
+from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.metrics.rows import HISTOGRAM_TITLE, Value
-from napari_slicegan.metrics.transport import effective_diffusivity
 from napari_slicegan.training.monitors import MAX_DISTANCE
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.volume import Volume
@@ -87,17 +87,21 @@ class Line:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train and measure what the CSV lacks; print the table, draw the figure."""
     options = parser().parse_args(arguments)
+    # The programs run there.
+    options.out = options.out.resolve()
     options.out.mkdir(parents=True, exist_ok=True)
     codes = dict(options.code or [("new", Path())])
+    done = finished(options.out / FILE)
     for material in options.materials:
         for seed in options.seeds:
             runs = [Run(material, code, seed, options.minutes) for code in codes]
-            missing = [run for run in runs if run not in finished(options.out / FILE)]
+            missing = [run for run in runs if run not in done]
             train([(run, codes[run.code]) for run in missing], options)
             for run in missing:
                 measure(run, codes[run.code], options)
-        if options.baseline:
-            measure_baseline(material, options)
+        baseline = Run(material, BASELINE, 0, 0)
+        if options.baseline and baseline not in done:
+            measure_baseline(baseline, options)
     lines = read_lines(options.out / FILE)
     text = table(lines)
     (options.out / "fidelity.txt").write_text(text, encoding="utf-8")
@@ -128,23 +132,29 @@ def environment(code: Path, threads: int) -> dict[str, str]:
 
 
 def train(runs: Sequence[tuple[Run, Path]], options: argparse.Namespace) -> None:
-    """Train at the same time, each on a processor of its own; one alone on all.
+    """Train codes on a material at the same time, each on a processor of its own.
+
+    One alone has all of them.
 
     Raises
     ------
     subprocess.CalledProcessError
         If a training fails; its log is beside its folder.
     """
-    programs = []
+    programs: list[subprocess.Popen[bytes]] = []
+    if not runs:
+        return
+    case = MATERIALS[runs[0][0].material]
+    # Once: a program may already read what is written again.
+    images = case.images(options.out)
     for number, (run, code) in enumerate(runs):
-        case = MATERIALS[run.material]
         folder = folder_of(run, options.out)
         single = number if len(runs) > 1 else None
         words = ["--out", folder, "--minutes", run.minutes, "--seed", run.seed]
         words += [*case.flags, *options.flag]
-        call = command(single, "train", *case.images(options.out), *words)
+        call = command(single, "train", *images, *words)
         threads = 1 if single is not None else os.cpu_count() or 1
-        with folder.with_suffix(".log").open("w") as log:
+        with folder.with_name(f"{folder.name}.log").open("w") as log:
             program = subprocess.Popen(
                 call,
                 env=environment(code, threads),
@@ -162,6 +172,9 @@ def measure(run: Run, code: Path, options: argparse.Namespace) -> None:
     """Generate volumes by the code that trained; the present one compares them."""
     folder = folder_of(run, options.out)
     steps = int(RunFolder.open(folder).history()[-1]["step"])
+    reference = truth_of(run.material) or RealStatistics(
+        RunFolder.open(folder).images()
+    )
     lines: list[Line] = []
     for number in range(options.volumes):
         file = options.out / "volume.tif"
@@ -175,18 +188,16 @@ def measure(run: Run, code: Path, options: argparse.Namespace) -> None:
         )
         volume = Volume.open(file)
         file.unlink()
-        reference = truth_of(run.material) or RunFolder.open(folder).images()
         lines += compared(run, steps, number, volume, reference)
-    append(options.out / FILE, lines)
+    append(options.out / FILE, [asdict(line) for line in lines])
 
 
-def measure_baseline(material: str, options: argparse.Namespace) -> None:
+def measure_baseline(run: Run, options: argparse.Namespace) -> None:
     """Gaussian random fields with the two-point correlation of a section."""
-    run = Run(material, BASELINE, 0, 0)
-    truth = truth_of(material)
-    if truth is None or run in finished(options.out / FILE):
+    truth = truth_of(run.material)
+    if truth is None:
         return
-    images = MATERIALS[material].images(options.out)
+    images = MATERIALS[run.material].images(options.out)
     section = np.asarray(tifffile.imread(images[0]))
     labels = np.unique(section)
     if len(labels) != 2 or len(images) > 1:
@@ -196,7 +207,7 @@ def measure_baseline(material: str, options: argparse.Namespace) -> None:
         values = gaussian_field(section, labels[1], options.size, number)
         volume = Volume(labels[values // 255], "phases")
         lines += compared(run, 0, number, volume, truth)
-    append(options.out / FILE, lines)
+    append(options.out / FILE, [asdict(line) for line in lines])
 
 
 @cache
@@ -213,16 +224,11 @@ def real_diffusivities(material: str, edge: int) -> list[float]:
     if truth is None:
         return []
     label = MATERIALS[material].conducting
-    return [diffusivity(block == label) for block in corners(truth, edge)]
-
-
-def diffusivity(phase: NDArray[np.bool_]) -> float:
-    """Effective diffusivity, mean of the axes."""
-    return fmean(effective_diffusivity(phase, axis) for axis in range(3))
+    return [effective_diffusivity(block == label) for block in corners(truth, edge)]
 
 
 def compared(
-    run: Run, steps: int, number: int, volume: Volume, reference: Source
+    run: Run, steps: int, number: int, volume: Volume, reference: RealStatistics
 ) -> Iterator[Line]:
     """All statistics of one volume."""
     start = (run.material, run.code, run.seed, run.minutes, steps, number)
@@ -231,16 +237,14 @@ def compared(
         found = (row.real, row.generated, row.distance, row.noise_floor)
         place = (row.metric, str(row.phase), row.axis or "")
         yield Line(*start, *place, *map(mean, found))
-    channels = {str(one): volume.values == one for one in volume.labels}
-    if volume.kind == "grayscale":
-        channels = {"gray": volume.values}
-    for phase, values in channels.items():
-        worst = max((one.excess for one in lattice([values])), default=math.nan)
-        yield Line(*start, LATTICE, phase, "", math.nan, worst, worst, 1.0)
+    parts = lattice_by_part(volume.values, volume.kind, volume.labels)
+    for part, tested in parts.items():
+        worst = max((one.excess for one in tested), default=math.nan)
+        yield Line(*start, LATTICE, str(part), "", math.nan, worst, worst, 1.0)
     real = real_diffusivities(run.material, min(volume.values.shape))
     if real:
         label = MATERIALS[run.material].conducting
-        made, wanted = diffusivity(volume.values == label), fmean(real)
+        made, wanted = effective_diffusivity(volume.values == label), fmean(real)
         floor = fmean(abs(one - wanted) for one in real)
         numbers = (wanted, made, abs(made - wanted), floor)
         yield Line(*start, TRANSPORT, str(label), "", *numbers)
@@ -261,16 +265,6 @@ def finished(file: Path) -> set[Run]:
     }
 
 
-def append(file: Path, lines: Sequence[Line]) -> None:
-    """Add the rows of a finished run."""
-    new = not file.exists()
-    with file.open("a", newline="", encoding="utf-8") as rows:
-        writer = csv.DictWriter(rows, [field.name for field in fields(Line)])
-        if new:
-            writer.writeheader()
-        writer.writerows(map(asdict, lines))
-
-
 def read_lines(file: Path) -> list[Line]:
     """All rows of the CSV."""
     read = {"int": int, "float": float, "str": str}
@@ -284,6 +278,11 @@ def read_lines(file: Path) -> list[Line]:
 
 Column = tuple[str, float]
 """Code and minutes."""
+
+
+def columns_of(lines: Sequence[Line]) -> list[Column]:
+    """Codes and minutes in the order of the CSV."""
+    return list(dict.fromkeys((line.code, line.minutes) for line in lines))
 
 
 def by_seed(lines: Sequence[Line], metric: str) -> dict[Column, list[Line]]:
@@ -304,7 +303,7 @@ def by_seed(lines: Sequence[Line], metric: str) -> dict[Column, list[Line]]:
 
     worst = max(phases, key=floors, default="")
     found: dict[Column, list[Line]] = {}
-    for column in dict.fromkeys((line.code, line.minutes) for line in chosen):
+    for column in columns_of(chosen):
         of_code = [
             line
             for line in chosen
@@ -325,7 +324,7 @@ def table(lines: Sequence[Line]) -> str:
     rows = []
     for material in dict.fromkeys(line.material for line in lines):
         of_material = [line for line in lines if line.material == material]
-        columns = list(dict.fromkeys((one.code, one.minutes) for one in of_material))
+        columns = columns_of(of_material)
         rows.append(("", *(f"{code}, {minutes:g} min" for code, minutes in columns)))
         rows.append((material, *(_steps(of_material, column) for column in columns)))
         for metric in dict.fromkeys(line.metric for line in of_material):
@@ -371,12 +370,13 @@ def draw(lines: Sequence[Line], file: Path) -> None:
     for panel, material in zip(panels, materials, strict=True):
         of_material = [line for line in lines if line.material == material]
         metrics = list(dict.fromkeys(line.metric for line in of_material))
-        columns = list(dict.fromkeys((one.code, one.minutes) for one in of_material))
+        columns = columns_of(of_material)
+        found = {metric: by_seed(of_material, metric) for metric in metrics}
         height = 0.8 / len(columns)
         for number, column in enumerate(columns):
             values = []
             for metric in metrics:
-                seeds = by_seed(of_material, metric).get(column, [])
+                seeds = found[metric].get(column, [])
                 floors = [one.distance / one.floor for one in seeds if one.floor]
                 values.append(median(floors) if floors else math.nan)
             places = np.arange(len(metrics)) + number * height

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from benchmarks.fidelity_materials import (
     gaussian_field,
     speckle,
 )
+from benchmarks.time_to_quality import append
 from napari_slicegan.metrics.correlation import radial_two_point_correlation
 from napari_slicegan.metrics.interfaces import interface_density_along
 
@@ -80,8 +81,8 @@ def test_table_holds_median_and_worst_seed(tmp_path: Path) -> None:
     # Two volumes of a seed are averaged; the phase that is worst is shown.
     made += [line("new", 0, 0.21), line("new", 0, 0.23), line("new", 1, 0.2, "0")]
     file = tmp_path / fidelity.FILE
-    fidelity.append(file, made[:2])
-    fidelity.append(file, made[2:])
+    for part in (made[:2], made[2:]):
+        append(file, [asdict(one) for one in part])
     lines = fidelity.read_lines(file)
     assert lines == made
     assert fidelity.Run("bentheimer", "old", 2, 5.0) in fidelity.finished(file)
