@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.runtime.atomic_files import new_folder, removed_if_unused
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write_into,
+    new_folder,
+    removed_if_unused,
+)
 from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ def start_run(parent: Path, name: str, config: RunConfig, given: Given) -> Train
     from napari_slicegan.training.tasks import training_data
     from napari_slicegan.training.trainer import Trainer
 
+    check_can_write_into(parent)
     is_new = not parent.exists()
     path = new_folder(parent, name)
     with removed_if_unused(path, with_parent=is_new):

@@ -41,7 +41,7 @@ NO_DIRECTIONS = "Expected directions, got none; find some or load a file."
 NO_SWEEP = "Expected a sweep to save, got none; run a sweep first."
 DIRECTIONS = "Directions (*.safetensors)"
 SWEEPS = (
-    "Volumes, TIFF (*.tif);;Properties, CSV (*.csv);;Properties, plot (*.png);;"
+    "Volumes, TIFF (*.tif *.tiff);;Properties, CSV (*.csv);;Properties, plot (*.png);;"
     "Middle planes, animation (*.gif)"
 )
 
@@ -371,7 +371,7 @@ class ExplorePanel(DropTarget, TaskPanel):
     def _browse_save(self) -> None:
         path = self.ask_file("Save the directions", DIRECTIONS)
         if path is not None:
-            self.save(path.with_suffix(".safetensors"))
+            self.save(path)
 
     def _browse_save_sweep(self) -> None:
         path = self.ask_file("Save the sweep", SWEEPS)

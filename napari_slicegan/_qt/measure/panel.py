@@ -193,7 +193,7 @@ def _name(row: Row) -> str:
     return f"{row.title}, {phase_name(row.phase)}{axis}"
 
 
-FILES = "Page with verdicts, HTML (*.html);;Numbers, CSV (*.csv)"
+FILES = "Page with verdicts, HTML (*.html *.htm);;Numbers, CSV (*.csv)"
 
 
 class MeasurePanel(TaskPanel):

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from napari_slicegan.runtime.progress import Progress
     from napari_slicegan.volumes.volume import Volume
 
-FILES = "OME-TIFF (*.tif);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
-SAMPLE_FILES = "TIFF stack (*.tif);;NumPy array (*.npy)"
+FILES = (
+    "OME-TIFF (*.tif *.tiff);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
+)
+SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 VOLUME, SAMPLES = "Volume", "Samples"
 # Smaller than the engine's default: Cancel takes effect after a tile.
 TILE_LATENTS = 5

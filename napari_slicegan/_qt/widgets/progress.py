@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,16 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
+from napari_slicegan.runtime.atomic_files import check_can_write
 
 WHOLE = 100
 # Playback speed of napari's activity animation, in percent. At full speed (33 frames/s)
 # the whole window is composed as often; without a GPU that makes training three times
 # slower.
 SLOW, NORMAL = 3, 100
+ENDING = re.compile(r"\*(\.\w+)")
+# What looks like the ending of a name; that of "volume 0.5" does not.
+WORD = re.compile(r"\.[A-Za-z]\w{0,9}")
 
 
 class Activity:
@@ -218,15 +223,47 @@ class TaskPanel(QWidget):
         self.failed.emit(sentence)
 
     def ask_file(self, title: str, formats: str) -> Path | None:
-        """Ask for a file to write; the chosen format sets a missing suffix.
+        """Ask for a file to write; a place that cannot be written is refused.
+
+        The chosen format sets a missing ending.
 
         Parameters
         ----------
         formats
-            As of Qt's dialogs: ``"Images (*.tif);;Numbers (*.csv)"``.
+            As of Qt's dialogs: ``"Images (*.tif *.tiff);;Numbers (*.csv)"``.
         """
         path, chosen = QFileDialog.getSaveFileName(self, title, "", formats)
         if not path:
             return None
-        suffix = chosen.rpartition("*")[2].rstrip(")")
-        return Path(path if Path(path).suffix else path + suffix)
+        try:
+            return file_to_write(Path(path), chosen, formats)
+        except ValueError as error:
+            self.fail(str(error))
+            return None
+
+
+def file_to_write(path: Path, chosen: str, formats: str) -> Path:
+    """Path of a file that can be written; the chosen format completes its name.
+
+    Parameters
+    ----------
+    chosen, formats
+        One format, and all of them, as in `TaskPanel.ask_file`.
+
+    Raises
+    ------
+    ValueError
+        If the ending is none of the formats, or the place cannot be written.
+    """
+    endings = ENDING.findall(formats)
+    if path.suffix.lower() not in endings and not WORD.fullmatch(path.suffix):
+        ending = (ENDING.findall(chosen) or endings)[0]
+        path = path.with_name(path.name + ending)
+        if path.exists():
+            # The dialog asked about the name without its ending.
+            raise ValueError(
+                f"Expected the name of a new file, got {path.name}, which exists; "
+                "choose that file to replace it."
+            )
+    check_can_write(path, *endings)
+    return path

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.widgets.progress import TaskRow
+from qtpy.QtWidgets import QFileDialog
+
+from napari_slicegan._qt.widgets.progress import TaskPanel, TaskRow
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -42,3 +45,39 @@ def test_results_on_their_way_are_dropped_and_no_task_starts_after_closing(
     assert task.end_work() == []
     task.run("Counting", results.append, one)
     assert not task.is_busy
+
+
+FORMATS = "Volumes (*.tif *.tiff);;Numbers (*.csv)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "made", "words"),
+    [
+        ("volume.TIFF", "volume.TIFF", ""),
+        ("volume", "volume.csv", ""),
+        ("volume 0.5", "volume 0.5.csv", ""),
+        ("volume.png", None, "ends in .tif or .tiff or .csv, got"),
+        ("taken", None, "got taken.csv, which exists"),
+        ("a file.tif/volume.tif", None, "Expected a place that can be written"),
+        ("folder.tif", None, "got the folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    typed: str,
+    made: str | None,
+    words: str,
+) -> None:
+    for name in ("taken.csv", "a file.tif"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.tif").mkdir()
+    panel = TaskPanel("toy")
+    qtbot.addWidget(panel)
+    answer = (str(tmp_path / typed), "Numbers (*.csv)")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
+    path = panel.ask_file("Save", FORMATS)
+    assert path == (None if made is None else tmp_path / made)
+    assert words in panel.message.text()
+    assert bool(words) == (path is None)
