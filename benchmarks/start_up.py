@@ -3,7 +3,8 @@
     python benchmarks/start_up.py
 
 starts napari many times, in turns without the plugin, with it disabled, and with it,
-and opens its dock in the last case. Each start is a process of its own, with the
+and opens its dock in the last case: the modules of the dock are loaded and its panels
+built, before there is an image. Each start is a process of its own, with the
 settings of a first start. torch must not be loaded by any of them.
 Needs a display, such as that of xvfb-run.
 """

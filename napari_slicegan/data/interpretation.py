@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_slicegan.config.images import NotApplicableError
 from napari_slicegan.data.pixel_values import (
@@ -280,7 +280,7 @@ def _are_objects(array: NDArray[Any]) -> bool:
         return False
     # Gray areas of one value are many; an object is one.
     tried = numbers[1:][:: max(1, len(numbers) // 32)]
-    single = [ndimage.label(plane == n, np.ones((3, 3)))[1] == 1 for n in tried]
+    single = [scipy.ndimage.label(plane == n, np.ones((3, 3)))[1] == 1 for n in tried]
     return float(np.mean(single)) >= 0.9
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
-from skimage.feature import multiscale_basic_features
 
 from napari_slicegan.data.pixel_values import MAX_PHASES
 from napari_slicegan.runtime.atomic_files import replacing
@@ -217,7 +217,7 @@ def pixel_features(gray: NDArray[Any]) -> NDArray[np.float32]:
     -------
     ``[Y, X, F]``.
     """
-    features = multiscale_basic_features(  # type: ignore[no-untyped-call]
+    features = skimage.feature.multiscale_basic_features(  # type: ignore[no-untyped-call]
         gray.astype(np.float32),
         sigma_min=SIGMAS[0],
         sigma_max=SIGMAS[1],

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
 from pydantic import Field
-from skimage.transform import resize
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
@@ -263,7 +263,7 @@ def interpolated(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Linear interpolation in the spatial axes; integers stay integers."""
     full = shape + values.shape[len(shape) :]
     shrinks = any(new < old for new, old in zip(full, values.shape, strict=True))
-    scaled = resize(  # type: ignore[no-untyped-call]
+    scaled = skimage.transform.resize(  # type: ignore[no-untyped-call]
         values, full, order=1, mode="edge", preserve_range=True, anti_aliasing=shrinks
     )
     if values.dtype.kind in "iu":

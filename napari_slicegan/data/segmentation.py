@@ -6,10 +6,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.filters import gaussian, median, threshold_local
-from skimage.morphology import ball, disk
 
 from napari_slicegan.data.pixel_classifier import PixelClassifier
 from napari_slicegan.data.pixel_values import MAX_PHASES, parts_of
@@ -39,9 +38,10 @@ def denoise(values: NDArray[Any], method: str, radius: float) -> NDArray[Any]:
     """
     if method == "median":
         pixels = max(1, round(radius))
-        window = (disk if values.ndim == 2 else ball)(pixels)  # type: ignore[no-untyped-call]
-        return np.asarray(median(values, window))  # type: ignore[no-untyped-call]
-    smooth = gaussian(values, radius, preserve_range=True)  # type: ignore[no-untyped-call]
+        morphology = skimage.morphology
+        window = (morphology.disk if values.ndim == 2 else morphology.ball)(pixels)  # type: ignore[no-untyped-call]
+        return np.asarray(skimage.filters.median(values, window))  # type: ignore[no-untyped-call]
+    smooth = skimage.filters.gaussian(values, radius, preserve_range=True)  # type: ignore[no-untyped-call]
     if values.dtype.kind in "iu":
         smooth = np.rint(smooth)
     return np.asarray(smooth).astype(values.dtype)
@@ -83,7 +83,7 @@ def segment(
                 f"'Local window' to {window + 1}."
             )
         planes = values if values.ndim == 3 else values[np.newaxis]
-        means = [threshold_local(plane, window) for plane in planes]  # type: ignore[no-untyped-call]
+        means = [skimage.filters.threshold_local(plane, window) for plane in planes]  # type: ignore[no-untyped-call]
         brighter = planes > np.stack(means)
         return brighter.reshape(values.shape).astype(np.uint8)
     if settings.segmentation == "thresholds":
@@ -127,13 +127,13 @@ def clean(
     for label in labels:
         least = smallest_hole if label == labels[0] else smallest_object
         if least > 1:
-            areas, _ = ndimage.label(phases == label)
+            areas, _ = scipy.ndimage.label(phases == label)
             sizes = np.bincount(areas.ravel())
             sizes[0] = least
             small |= (sizes < least)[areas]
     if small.all() or not small.any():
         return phases, 0
-    nearest_kept = ndimage.distance_transform_edt(
+    nearest_kept = scipy.ndimage.distance_transform_edt(
         small, return_distances=False, return_indices=True
     )
     return phases[tuple(nearest_kept)], int(small.sum())

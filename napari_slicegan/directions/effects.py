@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from napari_slicegan.directions.direction import NO_PROPERTY, Direction, Effect, Example
 from napari_slicegan.directions.fit import random_directions
@@ -167,7 +167,9 @@ def effect_of(
     slopes = np.polyfit(strengths, curve.T, 1)[0]
     error = math.inf
     if n > 1:
-        error = float(stats.t.ppf(0.975, n - 1) * slopes.std(ddof=1) / math.sqrt(n))
+        error = float(
+            scipy.stats.t.ppf(0.975, n - 1) * slopes.std(ddof=1) / math.sqrt(n)
+        )
     return Effect(
         measured=name,
         slope=float(slopes.mean()),
@@ -182,7 +184,7 @@ def _spearman(strengths: Sequence[float], values: NDArray[np.float64]) -> float:
     """Rank correlation; 0 where the values do not change at all."""
     if np.ptp(values) == 0:
         return 0.0
-    return float(stats.spearmanr(strengths, values).statistic)
+    return float(scipy.stats.spearmanr(strengths, values).statistic)
 
 
 def label(direction: Direction) -> str:

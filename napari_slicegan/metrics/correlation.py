@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.interpolate import CubicSpline
 
 from napari_slicegan.metrics.lines import check_distance, check_indicator, line_blocks
 
@@ -83,13 +82,13 @@ def _lag_sums(
     length = values.shape[axis]
     check_distance(max_distance, length)
     # Zeros behind each line keep pairs from wrapping around its end.
-    padded = fft.next_fast_len(length + max_distance, real=True)
+    padded = scipy.fft.next_fast_len(length + max_distance, real=True)
     power = np.zeros(padded // 2 + 1)
     for lines in line_blocks(values, axis):
-        spectrum = fft.rfft(lines.astype(np.float64) - mean, padded, axis=-1)
+        spectrum = scipy.fft.rfft(lines.astype(np.float64) - mean, padded, axis=-1)
         power += (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
     # The transform is linear: one inverse for the sum over all lines.
-    sums: NDArray[np.float64] = fft.irfft(power, padded)[: max_distance + 1]
+    sums: NDArray[np.float64] = scipy.fft.irfft(power, padded)[: max_distance + 1]
     return sums
 
 
@@ -162,10 +161,10 @@ def _displacement_sums(
     ``[m + 1, 2 m + 1(, 2 m + 1)]`` for d from 0 to m along the first axis and -m to m
     along the others, m being `max_distance`.
     """
-    padded = [fft.next_fast_len(n + max_distance, real=True) for n in slab.shape]
-    product = np.conj(fft.rfftn(slab.astype(np.float32), padded))
-    product *= fft.rfftn(reach.astype(np.float32), padded)
-    sums = fft.irfftn(product, padded)
+    padded = [scipy.fft.next_fast_len(n + max_distance, real=True) for n in slab.shape]
+    product = np.conj(scipy.fft.rfftn(slab.astype(np.float32), padded))
+    product *= scipy.fft.rfftn(reach.astype(np.float32), padded)
+    sums = scipy.fft.irfftn(product, padded)
     across = np.arange(-max_distance, max_distance + 1)
     wanted = [np.arange(max_distance + 1), *[across] * (slab.ndim - 1)]
     return np.asarray(sums[np.ix_(*wanted)])
@@ -221,7 +220,9 @@ def diagonal_excess(
     across = [[_diagonal(indicator, pair, step) for step in steps] for pair in pairs]
     if len(steps) == 1:
         return np.zeros(1)
-    spline = CubicSpline(np.array(steps) * math.sqrt(2), np.mean(across, axis=0))
+    spline = scipy.interpolate.CubicSpline(
+        np.array(steps) * math.sqrt(2), np.mean(across, axis=0)
+    )
     distances = np.arange(max_distance + 1)
     return np.asarray(spline(distances) - np.mean(along, axis=0))
 

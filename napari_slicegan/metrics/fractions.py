@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import wasserstein_distance
 
 
 def slice_fractions(labels: NDArray[Any], value: int, axis: int) -> NDArray[np.float64]:
@@ -46,7 +46,9 @@ class Histogram:
     def distance(self, other: Histogram) -> float:
         """Wasserstein distance: mean shift of gray values between the two."""
         return float(
-            wasserstein_distance(self.values, other.values, self.counts, other.counts)
+            scipy.stats.wasserstein_distance(
+                self.values, other.values, self.counts, other.counts
+            )
         )
 
 

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from napari_slicegan.metrics.interfaces import interface_density_along
 
@@ -77,7 +77,7 @@ def isotropy(samples: Sequence[NDArray[Any]], channels: int = 0) -> Isotropy | N
     departures = variation / mean - 1
     error = departures.std(axis=0, ddof=1).max() / np.sqrt(len(pieces))
     # One of `rank` axes exceeds it by chance in 1 % of cases (Bonferroni).
-    limit = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / rank, len(pieces) - 1)
+    limit = scipy.stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / rank, len(pieces) - 1)
     return Isotropy(
         tuple(float(value) for value in departures.mean(axis=0)),
         float(limit * error),

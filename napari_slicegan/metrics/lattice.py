@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage, stats
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
@@ -146,7 +146,7 @@ def _mean_power(
             values *= window.reshape(
                 [-1 if a == axis else 1 for a in range(len(shape))]
             )
-        power += np.square(np.abs(fft.fftn(values)))
+        power += np.square(np.abs(scipy.fft.fftn(values)))
     # A wave of the amplitude 1 has the power 1; the mean of the window is 1/2.
     gain = math.prod(length / 2 for length in shape)
     return np.asarray(power / (len(samples) * gain**2))
@@ -173,7 +173,7 @@ def _ring_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     rank = values.ndim
     width = OUTER if rank > 1 else OUTER_ON_LINES
     outer, inner = (
-        ndimage.uniform_filter(values, size, mode="wrap") * size**rank
+        scipy.ndimage.uniform_filter(values, size, mode="wrap") * size**rank
         for size in (width, INNER)
     )
     return np.asarray((outer - inner) / (width**rank - INNER**rank))
@@ -205,7 +205,7 @@ def _judged(
     effective = 2 * float(chance.sum()) ** 2 / variance
     ratios = strength / chance
     alone = 1 - (1 - CONFIDENCE) / len(ratios)
-    limits = stats.chi2.ppf(alone, freedoms) / freedoms
+    limits = scipy.stats.chi2.ppf(alone, freedoms) / freedoms
     excess = ratios / limits
     best = int(np.argmax(excess))
     frequency = (places[best] / sizes + 0.5) % 1 - 0.5
@@ -213,7 +213,7 @@ def _judged(
         modulus,
         float(strength.sum() / chance.sum()),
         float(np.sqrt(max(0.0, strength.sum() - chance.sum()))),
-        float(stats.chi2.ppf(CONFIDENCE, effective) / effective),
+        float(scipy.stats.chi2.ppf(CONFIDENCE, effective) / effective),
         float(ratios[best]),
         float(limits[best]),
         tuple(float(value) for value in frequency),

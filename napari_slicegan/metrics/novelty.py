@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, stats
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
@@ -117,7 +117,7 @@ class Memorisation:
         """
         if np.ptp([*self.generated, *self.real]) == 0:
             return 1.0
-        test = stats.mannwhitneyu(self.generated, self.real, alternative="less")
+        test = scipy.stats.mannwhitneyu(self.generated, self.real, alternative="less")
         return float(test.pvalue)
 
     @property
@@ -189,11 +189,11 @@ class _Search:
         self.edge, self.symmetric = edge, symmetric
         self.labelled, self.n_channels = bool(channels.labels), len(images[0])
         self.sizes = [
-            tuple(fft.next_fast_len(n, real=True) for n in image.shape[1:])
+            tuple(scipy.fft.next_fast_len(n, real=True) for n in image.shape[1:])
             for image in images
         ]
         self.spectra = [
-            fft.rfft2(image, size)
+            scipy.fft.rfft2(image, size)
             for image, size in zip(images, self.sizes, strict=True)
         ]
         # [rows - edge + 1, columns - edge + 1]: sum of squares in each window
@@ -206,9 +206,9 @@ class _Search:
         for number, squares in enumerate(self.squares):
             rows, columns = squares.shape
             for turned in self._turned(crop):
-                spectrum = np.conj(fft.rfft2(turned, self.sizes[number]))
+                spectrum = np.conj(scipy.fft.rfft2(turned, self.sizes[number]))
                 spectrum *= self.spectra[number]
-                products = fft.irfft2(spectrum.sum(axis=0), self.sizes[number])
+                products = scipy.fft.irfft2(spectrum.sum(axis=0), self.sizes[number])
                 found = squares + own_square - 2 * products[:rows, :columns]
                 nearest = min(nearest, float(found.min()))
                 if hidden.image == number:

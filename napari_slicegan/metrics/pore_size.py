@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from napari_slicegan.metrics.lines import check_indicator
 
@@ -94,7 +94,7 @@ def _block_distances(
         if around.all():
             distance = np.full(border.shape, (reach + 1) ** 2)
         else:
-            distance = distance_transform_edt(around)[inner][phase]
+            distance = scipy.ndimage.distance_transform_edt(around)[inner][phase]
             distance = np.rint(distance**2).astype(np.int64)
         yield distance, border
 

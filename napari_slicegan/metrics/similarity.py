@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
-from skimage import metrics
 
 SIGMA, RADIUS = 1.5, 5
 """Of the Gaussian window, in pixels: 11 pixels wide."""
@@ -53,7 +53,7 @@ def structural_similarity(
             f"The range of values must be above 0; got {value_range}. Pass the "
             "difference of the largest and the smallest possible value."
         )
-    found = metrics.structural_similarity(  # type: ignore[no-untyped-call]
+    found = skimage.metrics.structural_similarity(  # type: ignore[no-untyped-call]
         np.asarray(first, np.float64),
         np.asarray(second, np.float64),
         data_range=value_range,

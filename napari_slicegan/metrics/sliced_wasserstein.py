@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d
 
 Scaling = Literal["unit-norm", "unit-std"]
 Floats = NDArray[np.floating[Any]]
@@ -230,5 +230,5 @@ def _blurred(
 ) -> NDArray[np.float32]:
     """Filtered along rows and columns; the images continue as in a mirror."""
     for axis in (2, 3):
-        images = convolve1d(images, weights, axis=axis, mode="mirror")
+        images = scipy.ndimage.convolve1d(images, weights, axis=axis, mode="mirror")
     return images

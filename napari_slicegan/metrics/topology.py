@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_slicegan.metrics.lines import check_distance, check_indicator
 from napari_slicegan.metrics.stored_volume import PLANES_PER_AXIS, spread
@@ -104,7 +104,7 @@ def component_density(indicator: NDArray[np.bool_]) -> float:
         If the array is not an indicator.
     """
     check_indicator(indicator)
-    components, n_components = ndimage.label(indicator)
+    components, n_components = scipy.ndimage.label(indicator)
     first = [np.take(components, 0, axis).ravel() for axis in range(indicator.ndim)]
     outside = np.unique(np.concatenate(first))
     inner = np.prod([length - 1 for length in indicator.shape])
@@ -139,7 +139,7 @@ def two_point_cluster(
     """
     check_indicator(indicator)
     check_distance(max_distance, indicator.shape[axis])
-    components, _ = ndimage.label(indicator)
+    components, _ = scipy.ndimage.label(indicator)
     curve = []
     for distance in range(max_distance + 1):
         first, second = _neighbours(components, axis, distance)
@@ -266,7 +266,7 @@ def opening_radius(indicator: NDArray[np.bool_]) -> float:
         centres = distance >= radius
         if not centres.any():
             return False
-        opened = ndimage.distance_transform_edt(~centres) < radius
+        opened = scipy.ndimage.distance_transform_edt(~centres) < radius
         return bool(2 * np.count_nonzero(opened & indicator) >= size)
 
     found = _last(holds_half, int((distance.max() - 1) / RADIUS_STEP) + 1)
@@ -277,7 +277,7 @@ def _distance(indicator: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Distance of each voxel of a phase to the nearest voxel of another one."""
     if indicator.all():
         return np.full(indicator.shape, np.linalg.norm(indicator.shape))
-    return np.asarray(ndimage.distance_transform_edt(indicator))
+    return np.asarray(scipy.ndimage.distance_transform_edt(indicator))
 
 
 def _last(holds: Callable[[int], bool], count: int) -> int:

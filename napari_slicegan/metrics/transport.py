@@ -7,9 +7,8 @@ import importlib.util
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import LinearOperator, cg
 
 from napari_slicegan.metrics.lines import check_indicator
 
@@ -50,7 +49,7 @@ def spanning_components(
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Components of a phase, and which of them touch both end faces of an axis."""
     check_indicator(indicator)
-    components, n_components = ndimage.label(indicator)
+    components, n_components = scipy.ndimage.label(indicator)
     first, last = (np.take(components, end, axis=axis) for end in (0, -1))
     spans = np.zeros(n_components + 1, dtype=bool)
     spans[np.intersect1d(first, last)] = True
@@ -103,7 +102,7 @@ def effective_diffusivity(phase: NDArray[np.bool_], axis: int) -> float:
     # Numbers follow the order of the array as given, not that of the moved axes.
     guess = np.empty(size)
     guess[number[number >= 0]] = start
-    found, _ = cg(
+    found, _ = scipy.sparse.linalg.cg(
         matrix,
         sources,
         x0=guess,
@@ -139,23 +138,25 @@ def _pairs(number: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int
 
 def _laplacian(
     first: NDArray[np.int32], second: NDArray[np.int32], diagonal: NDArray[np.float64]
-) -> sparse.csr_array:
+) -> scipy.sparse.csr_array:
     """Matrix of the fluxes between neighbours; symmetric and positive definite."""
     own = np.arange(len(diagonal), dtype=np.int32)
     values = np.concatenate([np.full(2 * len(first), -1.0), diagonal])
     rows = np.concatenate([first, second, own])
     columns = np.concatenate([second, first, own])
-    return sparse.coo_array((values, (rows, columns))).tocsr()
+    return scipy.sparse.coo_array((values, (rows, columns))).tocsr()
 
 
 def _preconditioner(
-    matrix: sparse.csr_array, diagonal: NDArray[np.float64]
-) -> LinearOperator:
+    matrix: scipy.sparse.csr_array, diagonal: NDArray[np.float64]
+) -> scipy.sparse.linalg.LinearOperator:
     """Algebraic multigrid where pyamg is installed, else the diagonal."""
     if importlib.util.find_spec("pyamg") is not None:
         pyamg = importlib.import_module("pyamg")
         return pyamg.smoothed_aggregation_solver(matrix).aspreconditioner()
-    return LinearOperator(matrix.shape, matvec=lambda vector: vector / diagonal)
+    return scipy.sparse.linalg.LinearOperator(
+        matrix.shape, matvec=lambda vector: vector / diagonal
+    )
 
 
 def tortuosity_factor(fraction: float, diffusivity: float) -> float:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 Range = tuple[int, int]
 WORDS_PER_COUNT = 4
@@ -74,7 +74,7 @@ class LatentField:
         row = words.reshape(last - first, -1)[:, : self.channels]
         # 52 bits plus one half: never 0 or 1, where the normal quantile is infinite.
         unit = ((row >> np.uint64(12)) + 0.5) * 2.0**-52
-        values = ndtri(unit) if self.prior == "normal" else 2 * unit - 1
+        values = scipy.special.ndtri(unit) if self.prior == "normal" else 2 * unit - 1
         return np.asarray(values, np.float64)
 
 

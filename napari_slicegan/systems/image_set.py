@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
-from skimage.transform import resize
 
 from napari_slicegan.config import AXES, ImageSettings
 from napari_slicegan.data.image_files import read_image
@@ -276,7 +276,7 @@ def _resized(values: NDArray[Any], size: int) -> NDArray[Any]:
     if values.shape == shape:
         return values
     smaller = min(values.shape[:2]) > size
-    made = resize(  # type: ignore[no-untyped-call]
+    made = skimage.transform.resize(  # type: ignore[no-untyped-call]
         values.astype(np.float64), shape, order=1, anti_aliasing=smaller, mode="edge"
     )
     if values.dtype.kind in "iu":

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.io import wavfile
-from scipy.signal import resample_poly
 
 from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.runtime.atomic_files import replacing
@@ -81,7 +80,7 @@ def read_spectrograms(path: Path) -> NDArray[np.float32]:
         If the file is no sound, silent or not finite; names it.
     """
     try:
-        rate, values = wavfile.read(path)
+        rate, values = scipy.io.wavfile.read(path)
     except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
         raise ValueError(
             f"{path.name}: expected a WAV file, got one that cannot be read; save it "
@@ -99,7 +98,7 @@ def read_spectrograms(path: Path) -> NDArray[np.float32]:
         raise ValueError(f"{path.name}: expected a sound, got silence; leave it out.")
     if rate != RATE:
         divisor = int(np.gcd(rate, RATE))
-        sound = resample_poly(sound, RATE // divisor, rate // divisor)
+        sound = scipy.signal.resample_poly(sound, RATE // divisor, rate // divisor)
     sound = np.pad(sound, (0, -len(sound) % SAMPLES))
     pieces = sound.reshape(-1, SAMPLES)
     return np.stack([spectrogram(piece) for piece in pieces]).astype(np.float32)
@@ -109,7 +108,9 @@ def write_sound(path: Path, sound: NDArray[Any]) -> None:
     """Write a WAV file of 16 kHz, as loud as it can be."""
     loudest = max(float(np.abs(sound).max()), 1e-12)
     with replacing(path) as temporary:
-        wavfile.write(temporary, RATE, np.asarray(32767 * sound / loudest, np.int16))
+        scipy.io.wavfile.write(
+            temporary, RATE, np.asarray(32767 * sound / loudest, np.int16)
+        )
 
 
 def check_sounds(trained: TrainedNetwork) -> None:

@@ -79,20 +79,6 @@ def test_waiting_threads_sleep_unless_the_user_wants_them_to_spin(
     assert done.stdout.split() == [str(chosen), chosen or "PASSIVE", "False"]
 
 
-def test_help_of_a_command_does_not_wait_for_torch() -> None:
-    program = (
-        "import sys\n"
-        "from napari_slicegan.cli import main\n"
-        "try: main(['train', '--help'])\n"
-        "except SystemExit as end: print(end.code, 'torch' in sys.modules)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert "--minutes" in done.stdout
-    assert done.stdout.splitlines()[-1] == "0 False"
-
-
 def test_the_engine_runs_where_the_window_is_not_installed(
     image: Path, settings: Path, tmp_path: Path
 ) -> None:

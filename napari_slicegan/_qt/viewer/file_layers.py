@@ -17,8 +17,6 @@ from napari_slicegan._qt.viewer.layer_picture import (
 from napari_slicegan._qt.viewer.layers import grid_of
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
-from napari_slicegan.generation.generate import generate
-from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.sample_data import MODELS, SAMPLES, generator_path, path
 from napari_slicegan.volumes.ome_zarr import open_levels
 
@@ -63,6 +61,10 @@ def sample_layer(name: str) -> LayerData:
 
 def generated_layer(name: str) -> LayerData:
     """Layer of a volume of 96 voxels per edge."""
+    # They load torch, which the other layers do not wait for.
+    from napari_slicegan.generation.generate import generate
+    from napari_slicegan.models.generator_file import load_generator
+
     volume = generate(load_generator(generator_path(name)), (EDGE,) * 3)
     title = f"{MODELS[name]}, generated"
     return _layer(volume.values, title, volume.labels, volume.voxel_size_nm)
