@@ -29,6 +29,7 @@ from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan._qt.widgets.basics import (
     FaultGuard,
     MessageLine,
+    finish_typing,
     guard_wheel,
     parent_of,
 )
@@ -122,6 +123,7 @@ class SliceGANWidget(QWidget):
     def train_when_ready(self) -> None:
         """Start training once its images are prepared; show their tab if they fail."""
         self.show_panel("Train")
+        finish_typing()
         if self.train.data.can_train:
             self.train.start()
         else:
@@ -187,6 +189,7 @@ class SliceGANWidget(QWidget):
 
     def _connect(self) -> None:
         self.micrograph.images_changed.connect(self._take_images)
+        self.micrograph.images_pending.connect(self.train.await_images)
         self.micrograph.failed.connect(self._images_failed)
         self.train.settings.value_changed.connect(self._set_patch_size)
         self._guard.failed.connect(self.train.message.show_warning)
@@ -247,6 +250,7 @@ class SliceGANWidget(QWidget):
 
     def _generate(self, viewer: Viewer) -> None:
         """SliceGAN: generate a volume."""
+        finish_typing()
         self.volume.generate()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,3 +164,78 @@ def test_a_fault_is_one_sentence_and_memory_comes_back(
     qtbot.waitUntil(lambda: widget.train.worker is None, timeout=LONG)
     gc.collect()
     assert [ref() for ref in watched if ref() is not None] == []
+
+
+def otsu(widget: SliceGANWidget) -> None:
+    editor = widget.micrograph.controls.rows.editors["segmentation"]
+    editor.set_value("otsu")
+
+
+def pixel_size(widget: SliceGANWidget) -> None:
+    """Typed but not entered: a button of macOS does not take the focus."""
+    box = widget.micrograph.facts.pixel_size.box
+    box.setFocus()
+    box.lineEdit().setText("77")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (otsu, {"segmentation": "otsu"}),
+        (pixel_size, {"pixel_size_nm": 77}),
+    ],
+)
+def test_a_run_starts_with_the_settings_as_they_are(
+    widget: SliceGANWidget,
+    viewer: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[SliceGANWidget], None],
+    expected: dict[str, Any],
+) -> None:
+    """Start waits for the images of a setting that was changed just before."""
+    viewer.add_image(gray_image())
+    with qtbot.waitSignal(widget.micrograph.images_changed, timeout=LONG):
+        widget.micrograph.use_selected_layers()
+    started: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(widget.train, "_begin", lambda *args: started.append(args))
+    change(widget)
+    focus = widget.micrograph.facts.pixel_size.box
+    monkeypatch.setattr(QApplication, "focusWidget", lambda: focus)
+    widget.train.controls.start.click()
+    assert not started
+    assert "being prepared" in widget.train.message.text()
+    qtbot.waitUntil(lambda: bool(started), timeout=LONG)
+    *_, config, images = started[0]
+    found = {name: getattr(config.micrograph, name) for name in expected}
+    assert found == expected
+    assert images is widget.micrograph.images()
+    # A change after which there are no images starts nothing.
+    widget.micrograph.controls.set_crop((0, 5, 0, 999))
+    widget.train.controls.start.click()
+    qtbot.waitUntil(lambda: "cannot be used" in widget.train.message.text())
+    assert len(started) == 1
+
+
+def test_a_run_starts_with_what_strokes_taught(
+    widget: SliceGANWidget, viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with those of the last moment, from which nothing is learnt yet."""
+    viewer.add_image(gray_image())
+    panel = widget.micrograph
+    with qtbot.waitSignal(panel.images_changed, timeout=LONG):
+        panel.use_selected_layers()
+    started: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(widget.train, "_begin", lambda *args: started.append(args))
+    panel.controls.strokes_button.click()
+    strokes = viewer.layers.selection.active
+    strokes.data_setitem((np.array([1]), np.array([1])), 1)
+    widget.train.controls.start.click()
+    assert not started
+    # One label teaches nothing: the images are what they were.
+    qtbot.waitUntil(lambda: bool(started), timeout=LONG)
+    assert started[0][-1] is panel.images()
+
+
+def gray_image() -> Any:
+    return np.random.default_rng(0).integers(60, 200, (96, 96)).astype(np.uint8)

@@ -69,6 +69,8 @@ class MicrographPanel(DropTarget, QWidget):
 
     images_changed = Signal(object, object)
     """The TrainingImages, or None without usable ones, and the MicrographSettings."""
+    images_pending = Signal()
+    """The images passed on last are outdated; `images_changed` follows."""
     failed = Signal(str)
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
@@ -321,6 +323,12 @@ class MicrographPanel(DropTarget, QWidget):
         """Prepare the images anew, soon."""
         self.message.clear()
         self._rest.start()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Announce that the images passed on are outdated."""
+        if self._prepared is not None:
+            self.images_pending.emit()
 
     def _read_again(self) -> None:
         """Read files with several images or channels anew, with the chosen one."""
@@ -425,10 +433,13 @@ class MicrographPanel(DropTarget, QWidget):
             self.facts.show_busy("Learning from the strokes ...")
 
     def _finish(self, prepared: PreparedImages | None) -> None:
-        """Show the result and pass it on."""
+        """Show the result, and pass it on unless a newer one will follow."""
         self._prepared = prepared
         self.facts.show_facts(prepared, self._layer_colours())
         self._show_phases()
+        is_learning = self._learning.isActive() or LEARN in self._workers
+        if is_learning or self._rest.isActive():
+            return
         images = None if prepared is None else prepared.images
         settings = MicrographSettings() if prepared is None else prepared.settings
         self.images_changed.emit(images, settings)
@@ -480,6 +491,7 @@ class MicrographPanel(DropTarget, QWidget):
         def changed(strokes: NDArray[Any]) -> None:
             self._strokes = (source, strokes)
             self._learning.start()
+            self._announce()
 
         layer_inputs.draw_strokes(self._viewer, source, changed)
 
@@ -488,11 +500,13 @@ class MicrographPanel(DropTarget, QWidget):
         if self._strokes is None:
             return
         source, strokes = self._strokes
-        if len(np.unique(strokes[strokes != 0])) < 2:
-            self.message.show_text("Paint strokes in at least two phases.")
-            return
         settings = self._entered()
-        if settings is not None:
+        if len(np.unique(strokes[strokes != 0])) < 2:
+            self._finish(self._prepared)
+            self.message.show_text("Paint strokes in at least two phases.")
+        elif settings is None:
+            self._finish(self._prepared)
+        else:
             self._run(LEARN, learn, source, strokes.copy(), settings)
 
     def _on_learnt(self, outcome: Outcome) -> None:

@@ -106,6 +106,8 @@ class TrainPanel(QWidget):
         self._worker: TrainingWorker | None = None
         self._folder: Path | None = None
         self._last_step = 0
+        # The images are being prepared anew; start when they are.
+        self._is_outdated = self._is_wanted = False
         # children
         self.data = TrainData()
         self.settings = TrainSettings()
@@ -167,6 +169,19 @@ class TrainPanel(QWidget):
         self.data.set_images(images)
         self.settings.set_micrograph(settings)
         self._data_changed()
+        is_wanted, self._is_wanted = self._is_wanted, False
+        self._is_outdated = False
+        if is_wanted and images is not None:
+            self.start()
+        elif is_wanted:
+            self.message.show_error(
+                "The images cannot be used with the settings of the first tab; correct "
+                "them there, then start again."
+            )
+
+    def await_images(self) -> None:
+        """Images with changed settings will follow: the present ones are outdated."""
+        self._is_outdated = True
 
     # The run
 
@@ -181,7 +196,7 @@ class TrainPanel(QWidget):
         return self._worker
 
     def start(self) -> None:
-        """Start a run in a new folder."""
+        """Start a run in a new folder, with the images as the settings are now."""
         if not (self.data.can_train and self._state.allows(RunState.PREPARING)):
             return
         try:
@@ -190,6 +205,10 @@ class TrainPanel(QWidget):
             self.message.show_error(str(error))
             return
         given = self.data.value()
+        if self._is_outdated and given is not None and not isinstance(given, Path):
+            self._is_wanted = True
+            self.message.show_text("The images are being prepared; then it starts.")
+            return
         name = config.preset if given is None else given.name
         self._begin(start_run, self.location.value(), name, config, given)
 

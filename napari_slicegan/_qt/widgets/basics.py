@@ -15,11 +15,13 @@ from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPen, QPixmap
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QSizePolicy,
     QSlider,
@@ -53,11 +55,24 @@ CLOSED = "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
 
 
 def button(name: str, text: str, tip: str = "") -> QPushButton:
-    """Return a push button with an object name and a tooltip."""
+    """Return a push button with an object name and a tooltip.
+
+    A press takes what is being typed: buttons of macOS leave the focus in the input.
+    """
     made = QPushButton(text)
+    made.pressed.connect(finish_typing)
     made.setObjectName(name)
     made.setToolTip(f"<qt>{tip}</qt>" if tip else "")
     return made
+
+
+def finish_typing() -> None:
+    """Take what is being typed, as when the input loses the focus."""
+    typed = QApplication.focusWidget()
+    if isinstance(typed, QAbstractSpinBox):
+        typed.interpretText()
+    if isinstance(typed, QAbstractSpinBox | QLineEdit):
+        typed.clearFocus()
 
 
 def number_box(name: str, low: int, high: int, tip: str = "") -> QSpinBox:
