@@ -123,6 +123,8 @@ class SourceImage:
         arrays empty: the shape decides.
     origin
         The object that the values belong to, such as a layer.
+    is_raw
+        Whether they are from a file without a header.
     """
 
     values: Any = field(repr=False)
@@ -137,6 +139,7 @@ class SourceImage:
     path: Path | None = None
     axes: str = ""
     origin: Any = field(default=None, repr=False)
+    is_raw: bool = False
 
     @property
     def pixel_size_nm(self) -> float | None:
@@ -297,7 +300,9 @@ def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
     note += f"; {skipped:,} bytes before them are skipped." if skipped else "."
     native = values.astype(values.dtype.newbyteorder("="), copy=False)
     axes = "ZYX"[-native.ndim :]
-    return SourceImage(native, path.name, notes=(note,), path=path, axes=axes)
+    return SourceImage(
+        native, path.name, notes=(note,), path=path, axes=axes, is_raw=True
+    )
 
 
 def _start_of(path: Path) -> bytes:

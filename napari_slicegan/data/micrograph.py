@@ -40,6 +40,7 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.data.segmentation import clean, denoise, segment
 
 T = TypeVar("T")
+Opened = TypeVar("Opened")
 
 METHODS = {
     "otsu": "Otsu's threshold",
@@ -470,16 +471,16 @@ class Micrograph:
 def open_all(
     images: Sequence[T],
     settings: MicrographSettings,
-    open_one: Callable[[T, MicrographSettings], Micrograph],
+    open_one: Callable[[T, MicrographSettings], Opened],
     *,
     optional: Collection[str] = (),
-) -> list[Micrograph]:
-    """Micrographs of one material, each read with the settings that apply to it.
+) -> list[Opened]:
+    """Images of one material, each read with the settings that apply to it.
 
     Parameters
     ----------
     open_one
-        Makes one of them, such as `Micrograph.open`.
+        Reads one of them, such as `Micrograph.open`.
     optional
         Settings that need not apply to any of them.
 
@@ -488,7 +489,7 @@ def open_all(
     ValueError
         If a setting applies to none of them, or one cannot be read.
     """
-    opened: list[Micrograph] = []
+    opened: list[Opened] = []
     refusals: dict[str, list[NotApplicableError]] = {}
     for image in images:
         fitting = settings

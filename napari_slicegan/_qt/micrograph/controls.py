@@ -247,6 +247,7 @@ class SegmentationControls(QWidget):
         channels = [n for source in given for n in source.channels]
         datasets = [n for source in given for n in source.datasets]
         is_colour = any(source.is_colour for source in given)
+        is_raw = any(source.is_raw for source in given)
         for editor, names in ((self.channel, channels), (self.dataset, datasets)):
             with signals_blocked(editor):
                 for name in names:
@@ -259,6 +260,8 @@ class SegmentationControls(QWidget):
             channel=bool(channels) or is_colour,
             dataset=bool(datasets),
             z_step_nm=bool(volumes),
+            raw_shape=is_raw,
+            raw_type=is_raw,
         )
 
     def offer_raw(self) -> None:

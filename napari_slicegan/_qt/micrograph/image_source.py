@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -146,6 +146,7 @@ def read_files(
     paths: Sequence[Path],
     settings: MicrographSettings,
     may_drop: bool,
+    optional: Collection[str],
     progress: Progress,
 ) -> tuple[tuple[ReadFile, ...], MicrographSettings]:
     """Read image files; returns them and the settings that they were read with.
@@ -155,6 +156,8 @@ def read_files(
     may_drop
         Whether `OF_ONE_FILE` settings were meant for former files: they are left out
         where these files can be read only without them.
+    optional
+        Settings that need not apply to any of the files.
     progress
         Called before each file; may raise `Cancelled`.
 
@@ -164,24 +167,29 @@ def read_files(
         If one of them cannot be read.
     """
     try:
-        return _read_all(paths, settings, progress), settings
+        return _read_all(paths, settings, optional, progress), settings
     except ValueError:
         plain = without(settings, OF_ONE_FILE)
         if may_drop and plain != settings:
             with suppress(ValueError):
-                return _read_all(paths, plain, progress), plain
+                return _read_all(paths, plain, optional, progress), plain
         raise
 
 
 def _read_all(
-    paths: Sequence[Path], settings: MicrographSettings, progress: Progress
+    paths: Sequence[Path],
+    settings: MicrographSettings,
+    optional: Collection[str],
+    progress: Progress,
 ) -> tuple[ReadFile, ...]:
-    found = []
-    for number, path in enumerate(paths):
-        progress(number / len(paths))
-        source = read_image(path, settings)
-        found.append(ReadFile(source, _shown_labels(source)))
-    return tuple(found)
+    done = count()
+
+    def read(path: Path, fitting: MicrographSettings) -> ReadFile:
+        progress(min(1.0, next(done) / len(paths)))
+        source = read_image(path, fitting)
+        return ReadFile(source, _shown_labels(source))
+
+    return tuple(open_all(paths, settings, read, optional=optional))
 
 
 def _shown_labels(source: SourceImage) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from napari_slicegan._qt.viewer.layer_picture import Colour, layer_colours
 from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
 from napari_slicegan._qt.worker import ImageWorker
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
+from napari_slicegan.config.images import OF_ONE_FILE
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -183,9 +184,7 @@ class MicrographPanel(DropTarget, QWidget):
 
     def open_files(self, axis: Axis, paths: Sequence[Path]) -> None:
         """Read files in a thread, add them as layers and put them into a slot."""
-        # Those of other directions may need what does not fit this one.
-        may_drop = not self._is_set and not self.anisotropic.isChecked()
-        self._read_files(axis, paths, may_drop)
+        self._read_files(axis, paths, not self._is_set)
 
     def _read_files(
         self,
@@ -211,7 +210,9 @@ class MicrographPanel(DropTarget, QWidget):
         self.message.clear()
         self._invalidate()
         self.slots.begin_reading(axis, [path.name for path in paths])
-        self._run(READ + axis, read_files, tuple(paths), settings, may_drop)
+        # Images of other directions may need what does not fit this one.
+        optional = OF_ONE_FILE if self.anisotropic.isChecked() else ()
+        self._run(READ + axis, read_files, tuple(paths), settings, may_drop, optional)
 
     def _on_read(self, axis: Axis, outcome: Outcome) -> None:
         """Show what was read; the slot may have other images by now."""
@@ -230,7 +231,8 @@ class MicrographPanel(DropTarget, QWidget):
         found: tuple[ReadFile, ...]
         found, settings = outcome.result
         self._is_set = False
-        self.controls.show_read(settings)
+        if not self.anisotropic.isChecked():
+            self.controls.show_read(settings)
         self.slots.put(
             axis,
             [
@@ -285,13 +287,22 @@ class MicrographPanel(DropTarget, QWidget):
                     for name in EDITS:
                         if hasattr(layer.events, name):
                             getattr(layer.events, name).connect(self._on_edited)
+                    if layer_inputs.is_labels(layer):
+                        layer.events.colormap.connect(self._on_recoloured)
 
     def _unfollow_layers(self) -> None:
         for layer in self._followed:
             for name in EDITS:
                 if hasattr(layer.events, name):
                     getattr(layer.events, name).disconnect(self._on_edited)
+            if layer_inputs.is_labels(layer):
+                layer.events.colormap.disconnect(self._on_recoloured)
         self._followed = []
+
+    def _on_recoloured(self, event: Event) -> None:
+        """Phases have the colours of their layer."""
+        if event.source in self._followed:
+            self._changed()
 
     def _on_edited(self, event: Event) -> None:
         """Take the pixels as they are now; nothing can start with the former ones."""
@@ -332,8 +343,11 @@ class MicrographPanel(DropTarget, QWidget):
 
     def _read_again(self) -> None:
         """Read files with several images or channels anew, with the chosen one."""
+        settings = self._entered()
+        if settings is None:
+            return
         for axis, sources in self.slots.value().items():
-            if not any(s.path and (s.channels or s.datasets) for s in sources):
+            if not any(s.path and _has_choice(s, settings) for s in sources):
                 continue
             paths = [source.path for source in sources if source.path]
             if len(paths) == len(sources):
@@ -363,9 +377,11 @@ class MicrographPanel(DropTarget, QWidget):
             self._finish(None)
             self.message.show_text(STROKES)
         else:
-            self._run(
-                PREPARE, prepare_images, self.slots.value(), settings, self._patch_size
-            )
+            sources = {
+                axis: tuple(layer_inputs.coloured(self._viewer, s) for s in of_axis)
+                for axis, of_axis in self.slots.value().items()
+            }
+            self._run(PREPARE, prepare_images, sources, settings, self._patch_size)
 
     def _on_prepared(self, outcome: Outcome) -> None:
         self._finish(outcome.result)
@@ -524,6 +540,13 @@ class MicrographPanel(DropTarget, QWidget):
     def _show_failure(self, sentence: str) -> None:
         self.message.show_error(sentence)
         self.failed.emit(sentence)
+
+
+def _has_choice(source: SourceImage, settings: MicrographSettings) -> bool:
+    """Whether the chosen image or channel is one of several in a file."""
+    is_channel = settings.channel in ("auto", *source.channels)
+    is_dataset = settings.dataset in ("", *source.datasets)
+    return bool((source.channels and is_channel) or (source.datasets and is_dataset))
 
 
 def _group(title: str, widgets: Sequence[QWidget]) -> QGroupBox:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.layer_picture import finest_data
+from napari_slicegan._qt.viewer.layer_picture import (
+    Colour,
+    finest_data,
+    layer_colours,
+    phase_colours,
+)
 from napari_slicegan._qt.viewer.layers import (
     grid_of,
     key_of,
@@ -18,6 +24,7 @@ from napari_slicegan._qt.viewer.layers import (
 )
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
+from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 
 if TYPE_CHECKING:
     from napari.layers import Layer, Shapes
@@ -102,6 +109,33 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
         axes="ZYX"[is_rgb - len(values.shape) :] + "S" * is_rgb,
         origin=layer,
     )
+
+
+def coloured(viewer: Viewer, source: SourceImage) -> SourceImage:
+    """The source, with the colours in which a Labels layer shows its phases.
+
+    Colours that do not tell the phases apart are none of theirs, nor are those that
+    this program chose itself.
+    """
+    layer = layer_of(viewer, source)
+    if (
+        layer is None
+        or not is_labels(layer)
+        or not isinstance(source.values, np.ndarray)
+    ):
+        return source
+    labels = distinct_values(source.values, MAX_PHASES) or ()
+    shown = layer_colours(layer, labels)
+    names = {label: _hex(colour) for label, colour in shown.items()}
+    chosen = phase_colours(labels, source.colours)
+    is_own = names == {label: _hex(colour) for label, colour in chosen.items()}
+    if is_own or len(set(names.values())) < len(names):
+        return source
+    return replace(source, colours=names)
+
+
+def _hex(colour: Colour) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour[:3])
 
 
 def edges_nm(scale: Sequence[float], units: Sequence[Any]) -> tuple[float, ...] | None:

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari.utils import DirectLabelColormap
 from PIL import Image
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel
@@ -468,3 +469,24 @@ def test_the_table_has_the_colours_of_a_layer_of_labels(
     images_after(panel, qtbot, panel.use_selected_layers)
     expected = [QColor.fromRgbF(*map(float, layer.get_color(n))).name() for n in (1, 2)]
     assert swatches_of(panel) == expected
+
+
+def test_colours_of_a_layer_of_labels_are_those_of_the_phases(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """A cycle, one of the user's own, and one that does not tell phases apart."""
+    values = phases_image(64, 64).values
+    layer = viewer.add_labels(values, name="map")
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    low, high = images.labels
+    cycle = QColor.fromRgbF(*map(float, layer.get_color(high))).name()
+    assert images.colours[high] == cycle
+    assert [*images.colours.values()] == swatches_of(panel)
+    chosen = {low: "#112233", high: (0.5, 0.25, 1, 1), None: "gray"}
+    own = DirectLabelColormap(color_dict=chosen)
+    images = images_after(panel, qtbot, lambda: setattr(layer, "colormap", own))
+    # Half of 255 is 127.5, a quarter 63.75.
+    assert images.colours == {low: "#112233", high: "#8040ff"}
+    one = DirectLabelColormap(color_dict={None: "gray"})
+    images = images_after(panel, qtbot, lambda: setattr(layer, "colormap", one))
+    assert images.colours == {}

@@ -236,6 +236,48 @@ def test_settings_of_a_former_file_do_not_refuse_the_next(
     assert panel.value() == MicrographSettings()
 
 
+def test_each_direction_is_read_with_the_settings_that_apply_to_it(
+    panel: MicrographPanel, qtbot: QtBot, tmp_path: Path, gray_file: Path
+) -> None:
+    """A file without a header, one of several images, and one with neither."""
+    values = tifffile.imread(gray_file)
+    files = {"z": tmp_path / "a.raw", "y": tmp_path / "b.npz", "x": gray_file}
+    files["z"].write_bytes(values[:80].tobytes())
+    np.savez(files["y"], a=values, b=values[:70])
+    rows = panel.controls.rows.editors
+    panel.anisotropic.click()
+    with qtbot.waitSignal(panel.failed, timeout=20_000):
+        panel.open_files("z", [files["z"]])
+    rows["raw_shape"].set_value((80, 128))
+    for axis in ("z", "y"):
+        with qtbot.waitSignal(panel.slots.changed, timeout=20_000):
+            panel.open_files(axis, [files[axis]])
+    with qtbot.waitSignal(panel.slots.changed, timeout=20_000):
+        rows["dataset"].set_value("b")
+    images = images_after(panel, qtbot, lambda: panel.open_files("x", [files["x"]]))
+    assert panel.message.text() == ""
+    heights = {axis: len(of[0].values) for axis, of in images.views.items()}
+    assert heights == {"z": 80, "y": 70, "x": 96}
+    assert (panel.value().raw_shape, panel.value().dataset) == ((80, 128), "b")
+    assert not rows["raw_shape"].isHidden()
+
+
+def test_settings_of_files_without_a_header_are_hidden_for_a_layer(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    values = np.rint(100 + 50 * smooth_field(96, 128)).astype(np.uint8)
+    (tmp_path / "a.raw").write_bytes(values.tobytes())
+    rows = panel.controls.rows.editors
+    panel.controls.offer_raw()
+    rows["raw_shape"].set_value((96, 128))
+    images_after(panel, qtbot, lambda: panel.open_files("z", [tmp_path / "a.raw"]))
+    assert not rows["raw_shape"].isHidden()
+    viewer.layers.selection = {viewer.add_image(values[:80], name="layer")}
+    images_after(panel, qtbot, panel.use_selected_layers)
+    assert rows["raw_shape"].isHidden()
+    assert panel.value() == MicrographSettings()
+
+
 def test_settings_that_were_set_must_fit_the_first_file(
     panel: MicrographPanel, qtbot: QtBot, gray_file: Path
 ) -> None:
