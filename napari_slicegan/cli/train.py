@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import TrainingData
 
 MOST_IN_FULL = 6
-"""Images whose summary is printed in full; of others the first line."""
+"""Images whose summary is printed in full; of others the first line and warnings."""
 
 
 def train(options: Namespace) -> int:
@@ -81,8 +81,11 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
     unique = {id(image): image for image in images}
     for number, image in enumerate(unique.values()):
         lines = image.summary()
-        say("\n".join(lines if number < MOST_IN_FULL else lines[:1]))
-    for warning in image_warnings(images, config.architecture.patch_size):
+        if number >= MOST_IN_FULL:
+            lines = [lines[0], *(f"  Warning: {w}" for w in image.facts.warnings)]
+        say("\n".join(lines))
+    patch_size, rescale = config.architecture.patch_size, config.micrograph.rescale
+    for warning in image_warnings(images, patch_size, rescale=rescale):
         say(f"  Warning: {warning}")
 
 

@@ -64,6 +64,7 @@ def image_warnings(
     images: TrainingImages,
     patch_size: int,
     fractions: Mapping[Axis, Fractions] | None = None,
+    rescale: float = 1.0,
 ) -> list[str]:
     """Problems of the images that affect training, one sentence each.
 
@@ -73,12 +74,14 @@ def image_warnings(
         Edge of the training crops in pixels.
     fractions
         From `view_fractions`; computed if None.
+    rescale
+        Factor by which the images were rescaled.
     """
     found = _size_warnings(images, patch_size)
     if images.kind == "phases":
         known = view_fractions(images) if fractions is None else fractions
         found += _spread_warnings(known) + _disagreements(known)
-        found += _resolution_advice(images, patch_size)
+        found += _resolution_advice(images, patch_size, rescale)
     if images.pixel_size_nm is None:
         found.append(
             "The pixel size is unknown, so the volume will have no physical size. "
@@ -164,7 +167,9 @@ def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
     return found
 
 
-def _resolution_advice(images: TrainingImages, patch_size: int) -> list[str]:
+def _resolution_advice(
+    images: TrainingImages, patch_size: int, rescale: float
+) -> list[str]:
     """Advice to downscale images that resolve the structure too finely."""
     shortest, longest = interface_distances(images)
     spare = (
@@ -195,7 +200,9 @@ def _resolution_advice(images: TrainingImages, patch_size: int) -> list[str]:
     if factor > ENOUGH_TO_GAIN:
         return []
     rounded = math.ceil(20 * factor) / 20
-    return [f"{reason}. Multiply 'Rescale factor' by {rounded:g} to {gain}."]
+    now = "" if rescale == 1 else f" (now {rescale:g})"
+    wanted = max(rescale * rounded, 0.05)
+    return [f"{reason}. Set 'Rescale factor' to {wanted:.3g}{now} to {gain}."]
 
 
 def _relative(known: tuple[float, float]) -> float:

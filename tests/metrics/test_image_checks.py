@@ -90,7 +90,9 @@ def test_a_structure_longer_than_a_patch_is_to_be_scaled_down() -> None:
     assert interface_distances(images)[1] == pytest.approx(128, rel=0.1)
     (advice,) = image_warnings(images, 64)
     assert "a patch has only 64" in advice
-    assert "by 0.5 to let it show whole pieces" in advice
+    assert "to 0.5 to let it show whole pieces" in advice
+    (advice,) = image_warnings(images, 64, rescale=0.5)
+    assert "'Rescale factor' to 0.25 (now 0.5)" in advice
     halved = {axis: image.rescaled(0.5) for axis, image in views.items()}
     assert image_warnings(TrainingImages.anisotropic(**halved), 64) == []
 
@@ -108,8 +110,8 @@ def test_advice_to_scale_down_leaves_room_for_two_patches() -> None:
     assert interface_distances(images)[0] == pytest.approx(239 / 7)
     (advice,) = image_warnings(images, 32)
     assert "34 pixels apart" in advice
-    assert "by 0.4 to learn faster" in advice
+    assert "to 0.4 to learn faster" in advice
     # Two patches must fit: at least 0.64; a factor of 0.96 is not advised.
     (advice,) = image_warnings(images, 64)
-    assert "by 0.65 to learn faster" in advice
+    assert "to 0.65 to learn faster" in advice
     assert not any("learn faster" in text for text in image_warnings(images, 96))

@@ -113,7 +113,7 @@ def prepare_images(
     images = _training_images(sources, settings, subrange(progress))
     fractions = view_fractions(images) if images.kind == "phases" else {}
     found = [w for image in images for w in image.facts.warnings]
-    found += image_warnings(images, patch_size, fractions or None)
+    found += image_warnings(images, patch_size, fractions or None, settings.rescale)
     given = tuple(source for of_axis in sources.values() for source in of_axis)
     warnings = tuple(dict.fromkeys(found))
     prepared = PreparedImages(images, settings, given, fractions, warnings)

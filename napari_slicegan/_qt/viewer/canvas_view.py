@@ -124,6 +124,7 @@ class CanvasView:
         self._block: Layer | None = None
         self._options: dict[str, Any] = {
             "metadata": {MADE_HERE: True},
+            "axis_labels": AXES,
             **{name: getattr(source, name) for name in GRID},
         }
         self._planes = [self._plane(number) for number in range(3)]

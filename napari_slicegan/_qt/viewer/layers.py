@@ -17,6 +17,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     label_options,
     phase_colours,
 )
+from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -63,7 +64,7 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
     """
     values = np.asarray(source.values)
     ndim = len(source.shape)
-    options: dict[str, Any] = {"name": source.name}
+    options: dict[str, Any] = {"name": source.name, "axis_labels": AXES[-ndim:]}
     edges = source.edges_nm
     if edges is not None:
         options["scale"] = [*reversed((*edges, edges[0])[:ndim])]
@@ -203,9 +204,9 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
         scale=(step or 1.0, edge, edge, edge),
         translate=(first, 0.0, 0.0, 0.0),
         metadata={**about_phases(like), SWEEP: True},
+        axis_labels=("strength", *AXES),
         **_solid_options(like),
     )
-    viewer.dims.axis_labels = ("strength", "z", "y", "x")
     viewer.dims.set_point(0, first)
     return layer
 
@@ -219,7 +220,10 @@ def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Laye
     values = sheet.picture(columns, columns) if as_sheet else sheet.values
     limits = WHOLE if as_sheet else (sheet.low, sheet.high)
     colour = sheet.values.ndim > 3
-    layer = viewer.add_image(values, name=name, **_shades(colour, limits))
+    axes = ("y", "x") if as_sheet else ("image", "y", "x")
+    layer = viewer.add_image(
+        values, name=name, axis_labels=axes, **_shades(colour, limits)
+    )
     viewer.reset_view()
     return layer
 
@@ -311,10 +315,11 @@ def _add(
 
 
 def grid_of(edge_nm: float | None, ndim: int) -> dict[str, Any]:
-    """Scale and unit of a layer."""
+    """Names of the axes of a layer, its scale and its unit."""
+    names = {"axis_labels": AXES[-ndim:]}
     if edge_nm is None:
-        return {}
-    return {"scale": (edge_nm,) * ndim, "units": ("nm",) * ndim}
+        return names
+    return {**names, "scale": (edge_nm,) * ndim, "units": ("nm",) * ndim}
 
 
 def _place(

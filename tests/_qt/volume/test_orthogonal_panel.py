@@ -17,6 +17,7 @@ from napari_slicegan._qt.viewer.canvas_view import camera_of
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.volume import orthogonal_panel
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
+from napari_slicegan.directions import Sweep
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import PIXEL_SIZE_NM, TOY_LABELS, phases_image
 
@@ -90,6 +91,23 @@ def test_surface_and_whole_volume(panel: OrthogonalPanel, viewer: Any) -> None:
     panel.remove_slices()
     assert [layer.name for layer in viewer.layers] == ["Volume"]
     assert visible(viewer) == {"Volume"}
+
+
+def test_sliders_of_the_viewer_are_named_after_their_axes(
+    panel: OrthogonalPanel, viewer: Any
+) -> None:
+    """Of slices of a person's own layer, and of each layer that is added here."""
+    own = viewer.add_image(toy_volume().values, name="own")
+    assert viewer.dims.axis_labels == ("-3", "-2", "-1")
+    panel.show_slices(own)
+    assert viewer.dims.axis_labels == ("z", "y", "x")
+    panel.remove_slices()
+    viewer.layers.clear()
+    layers.add_volume(viewer, toy_volume())
+    assert viewer.dims.axis_labels == ("z", "y", "x")
+    values = np.stack([toy_volume().values] * 2)
+    layers.add_sweep(viewer, Sweep("one", (0.0, 1.0), values, {}, 1.0), toy_volume())
+    assert viewer.dims.axis_labels == ("strength", "z", "y", "x")
 
 
 def test_the_viewer_is_as_before_when_slices_are_left(
