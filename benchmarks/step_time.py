@@ -119,14 +119,19 @@ class MeasuredTrainer:
         owners: list[tuple[Any, str, str]] = [
             (game, "latents", "latents"),
             (game.generator, "forward", "generator forward"),
+            (game.generator, "features", "generator forward"),
+            (game.generator, "planes", "planes"),
             (game.critic_optimiser, "step", "optimisers, averaging"),
             (game.generator_optimiser, "step", "optimisers, averaging"),
             (game.averaged, "update", "optimisers, averaging"),
             *((one, "sample", "patch sampling") for one in self.trainer.samplers),
         ]
         for owner, name, part in owners:
-            setattr(owner, name, timed(part, getattr(owner, name)))
-        game.view = _TimedView(game.view, self.watch)  # type: ignore[assignment]
+            # Generators of images make no planes.
+            if hasattr(owner, name):
+                setattr(owner, name, timed(part, getattr(owner, name)))
+        # A frozen dataclass.
+        object.__setattr__(game.view, "images", timed("planes", game.view.images))
         objective: Any = game.objective
         critic = timed("critic step: loss", objective.critic_loss)
         generator = timed("generator step: critic", objective.generator_loss)
@@ -157,14 +162,6 @@ class MeasuredTrainer:
         finally:
             torch.Tensor.backward = backward  # type: ignore[method-assign]
             hard_phases.straight_through = straight_through
-
-
-class _TimedView:
-    """A view of volumes with the stopwatch around it."""
-
-    def __init__(self, view: Any, watch: Stopwatch) -> None:
-        self.n_batches = view.n_batches
-        self.images = watch.timed("planes", view.images)
 
 
 def measure(

@@ -65,6 +65,8 @@ def small_config() -> RunConfig:
         monitor_interval=1000,
         device="cpu",
         threads=1,
+        # The same on all processors.
+        precision="float32",
     )
 
 

@@ -107,8 +107,8 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("auto", "float32", "bfloat16"),
         default="float32",
-        help="number format of the convolutions; bfloat16 (auto: if the GPU supports "
-        "it) is faster but changes the label of a few voxels per thousand (default: "
+        help="number format of the convolutions; bfloat16 (auto: if the device is "
+        "faster with it) changes the label of a few voxels per thousand (default: "
         "%(default)s, with which a seed gives the same volume everywhere)",
     )
     add(

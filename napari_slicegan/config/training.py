@@ -220,7 +220,7 @@ class TrainingSettings(Settings):
         title="Precision",
         description="Number format of convolutions and matrix products; losses, "
         "statistics, optimisers and averaged weights are in float32 throughout. "
-        "'auto': bfloat16 on CUDA GPUs that compute with it, float32 elsewhere.",
+        "'auto': bfloat16 on GPUs and CPUs that are faster with it, float32 elsewhere.",
     )
     steps: int = Field(
         100_000,

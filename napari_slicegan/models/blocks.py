@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ MAX_SUBPIXEL_CHANNELS = 32
 def transposed_convolution(
     x: Tensor, weight: Tensor, stride: int, padding: int
 ) -> Tensor:
-    """Transposed 3-D convolution, computed in the faster form for its width.
+    """Transposed convolution in 2-D or 3-D, computed in the faster form for its width.
 
     With few output channels a CPU's vector units are underused. The equivalent
     sub-pixel form (Shi et al. 2016) computes the ``stride**3`` voxels that belong to
@@ -31,27 +32,111 @@ def transposed_convolution(
     Parameters
     ----------
     x
-        [B, C_in, z, y, x].
+        [B, C_in, z, y, x] or [B, C_in, y, x].
     weight
-        [C_in, C_out, k, k, k]; k is a multiple of the stride.
+        [C_in, C_out, k, ...], with as many k; k is a multiple of the stride.
     """
-    if weight.shape[1] > MAX_SUBPIXEL_CHANNELS or padding < weight.shape[2] - stride:
-        return functional.conv_transpose3d(x, weight, stride=stride, padding=padding)
     inputs, outputs, kernel = weight.shape[:3]
+    n = weight.ndim - 2
+    if outputs > MAX_SUBPIXEL_CHANNELS or padding < kernel - stride:
+        whole = functional.conv_transpose3d if n == 3 else functional.conv_transpose2d
+        return whole(x, weight, stride=stride, padding=padding)
     taps = kernel // stride
-    # [C_in, C_out, (tap, phase) * 3] -> [C_out * phases, C_in, taps, taps, taps]
-    split = weight.reshape(inputs, outputs, *(taps, stride) * 3).flip(2, 4, 6)
-    plain = split.permute(1, 3, 5, 7, 0, 2, 4, 6)
-    phases = functional.conv3d(x, plain.reshape(-1, inputs, *(taps,) * 3))
+    # [C_in, C_out, (tap, phase) * n] -> [C_out * phases, C_in, taps * n]
+    split = weight.reshape(inputs, outputs, *(taps, stride) * n)
+    split = split.flip(*range(2, 2 + 2 * n, 2))
+    plain = split.permute(1, *range(3, 3 + 2 * n, 2), 0, *range(2, 2 + 2 * n, 2))
+    convolution = functional.conv3d if n == 3 else functional.conv2d
+    phases = convolution(x, plain.reshape(-1, inputs, *(taps,) * n))
     batch, _, *size = phases.shape
     # [B, C_out, pz, py, px, z, y, x] -> [B, C_out, z, pz, y, py, x, px]
-    sorted_ = phases.view(batch, outputs, *(stride,) * 3, *size).permute(
-        0, 1, 5, 2, 6, 3, 7, 4
-    )
-    whole = sorted_.reshape(batch, outputs, *(n * stride for n in size))
+    order = [2 + axis + place for axis in range(n) for place in (n, 0)]
+    sorted_ = phases.view(batch, outputs, *(stride,) * n, *size).permute(0, 1, *order)
+    made = sorted_.reshape(batch, outputs, *(edge * stride for edge in size))
     cut = padding - (kernel - stride)
-    keep = [slice(cut, n * stride - cut) for n in size]
-    return whole[:, :, keep[0], keep[1], keep[2]]
+    keep = (slice(cut, edge * stride - cut) for edge in size)
+    return made[:, :, *keep]
+
+
+class GatheredPlanes(torch.autograd.Function):
+    """Planes of a volume along each axis, [B, C, z, y, x] -> [B, n, C, rows, columns].
+
+    As ``index_select``, of which each call would fill a volume with zeros in the
+    backward pass and add it to the others.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *positions: Tensor) -> tuple[Tensor, ...]:
+        """Gather the planes at the positions of each axis."""
+        ctx.save_for_backward(*positions)
+        ctx.shape = x.shape
+        return tuple(
+            x.index_select(2 + axis, chosen).movedim(2 + axis, 1)
+            for axis, chosen in enumerate(positions)
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Add the planes to a volume of zeros; a plane may occur more than once."""
+        total = gradients[0].new_zeros(ctx.shape)
+        for axis, chosen in enumerate(ctx.saved_tensors):
+            total.index_add_(2 + axis, chosen, gradients[axis].movedim(1, 2 + axis))
+        return total, *(None for _ in gradients)
+
+
+def planes_of_transposed_convolution(
+    x: Tensor, weight: Tensor, stride: int, padding: int, positions: Sequence[Tensor]
+) -> list[Tensor]:
+    """Planes of `transposed_convolution`, without the volume around them.
+
+    An output plane depends on ``k / stride`` input planes only: it is a transposed
+    convolution in 2-D of those planes, taken as channels.
+
+    Parameters
+    ----------
+    x
+        [B, C_in, z, y, x].
+    weight
+        [C_in, C_out, k, k, k]; k is a multiple of the stride, and the padding at least
+        k - stride.
+    positions
+        Planes of the output along z, y and x, each [n], on the CPU.
+
+    Returns
+    -------
+    list of Tensor
+        [B, n, C_out, rows, columns] for each axis.
+    """
+    back = torch.arange(weight.shape[2] // stride)
+    # Output plane o receives input plane i through tap t where o = i s - p + t. Planes
+    # of one remainder share their taps: sorted, they are parts of a batch.
+    places = [chosen + padding for chosen in positions]
+    orders = [place.remainder(stride).argsort(stable=True) for place in places]
+    sources = [
+        (place[order, None] // stride - back).flatten()
+        for place, order in zip(places, orders, strict=True)
+    ]
+    on_device = [to_device(each, x.device) for each in sources]
+    gathered: tuple[Tensor, ...] = GatheredPlanes.apply(x, *on_device)  # type: ignore[no-untyped-call]
+    made: list[Tensor] = []
+    for axis, (place, order, planes) in enumerate(
+        zip(places, orders, gathered, strict=True)
+    ):
+        # [B, n * taps, C_in, rows, columns] -> [n of a remainder][B, taps * C_in, ...]
+        counts = place.remainder(stride).bincount(minlength=stride).tolist()
+        parts = planes.unflatten(1, (-1, len(back))).flatten(2, 3).split(counts, dim=1)
+        done: list[Tensor] = []
+        for remainder, part in enumerate(parts):
+            if not part.shape[1]:
+                continue
+            taps = to_device(remainder + stride * back, x.device)
+            flat = weight.index_select(2 + axis, taps).movedim(2 + axis, 0)
+            flat_planes = transposed_convolution(
+                part.flatten(0, 1), flat.flatten(0, 1), stride, padding
+            )
+            done.append(flat_planes.unflatten(0, (len(x), -1)))
+        made.append(torch.cat(done, dim=1)[:, order.argsort()])
+    return made
 
 
 class TransposedConvolution(nn.Module):
@@ -66,6 +151,12 @@ class TransposedConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k."""
         return transposed_convolution(x, self.weight, self.stride, self.padding)
+
+    def planes(self, x: Tensor, positions: Sequence[Tensor]) -> list[Tensor]:
+        """Planes of the output; see `planes_of_transposed_convolution`."""
+        return planes_of_transposed_convolution(
+            x, self.weight, self.stride, self.padding, positions
+        )
 
 
 class ResizeConvolution(nn.Module):
@@ -99,6 +190,12 @@ class ResizeConvolution(nn.Module):
         """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4."""
         weight = self.transposed_weight()
         return transposed_convolution(x, weight, self.stride, self.padding)
+
+    def planes(self, x: Tensor, positions: Sequence[Tensor]) -> list[Tensor]:
+        """Planes of the output; see `planes_of_transposed_convolution`."""
+        return planes_of_transposed_convolution(
+            x, self.transposed_weight(), self.stride, self.padding, positions
+        )
 
 
 class PixelNorm(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +113,48 @@ class VolumeGenerator(GeneratorNetwork):
         if missing == 0:
             return latents
         return functional.pad(latents, (0, 0) * 3 + (0, missing))
+
+    @property
+    def makes_planes(self) -> bool:
+        """Whether the last block is one that `planes` can compute in part."""
+        *_, last = self.blocks.children()
+        first = next(last.children(), None)
+        return isinstance(first, TransposedConvolution | ResizeConvolution)
+
+    def features(self, latents: Tensor) -> Tensor:
+        """Output of the block before the last, [B, C, z, y, x]."""
+        made = self.prepare_latents(latents)
+        for block in list(self.blocks.children())[:-1]:
+            made = block(made)
+        return made
+
+    def planes(
+        self, features: Tensor, positions: Sequence[Tensor], *, logits: bool = False
+    ) -> list[Tensor]:
+        """Planes of the volumes, computed without the volumes around them.
+
+        Parameters
+        ----------
+        features
+            See `features`.
+        positions
+            Planes along z, y and x, each [n].
+        logits
+            See `forward`.
+
+        Returns
+        -------
+        list of Tensor
+            [B, n, C, rows, columns] for each axis: Y, X along z; Z, X along y; Z, Y
+            along x.
+        """
+        *_, last = self.blocks.children()
+        convolution: Any
+        convolution, output = last.children()
+        made: list[Tensor] = convolution.planes(features, positions)
+        if logits:
+            return made
+        return [output(each.flatten(0, 1)).view_as(each) for each in made]
 
 
 class PlaneCritic(nn.Module):

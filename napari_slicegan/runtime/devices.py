@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import platform
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -96,17 +98,46 @@ def memory_in_use(device: torch.device) -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+BFLOAT16_GAIN = 1.3
+"""How much faster than float32 a CPU must compute in bfloat16 for "auto" to choose it:
+far from 1, so that a machine decides alike each time."""
+
+
 def choose_precision(setting: Precision, device: torch.device) -> torch.dtype:
     """Number format of a setting on a device.
 
-    "auto" is bfloat16 on CUDA devices that support it in hardware, float32 elsewhere:
-    emulated bfloat16 is slow.
+    "auto" is bfloat16 on CUDA devices that support it in hardware and on CPUs that are
+    measured to be faster with it (such as those with AMX), float32 elsewhere: emulated
+    bfloat16 is slow.
     """
     is_rounded = setting == "bfloat16"
     if setting == "auto" and device.type == "cuda":
         with torch.cuda.device(device):
             is_rounded = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif setting == "auto" and device.type == "cpu":
+        is_rounded = bfloat16_gain() >= BFLOAT16_GAIN
     return torch.bfloat16 if is_rounded else torch.float32
+
+
+@functools.cache
+def bfloat16_gain() -> float:
+    """Speed of a CPU convolution in bfloat16, relative to float32.
+
+    Measured once, in about 0.1 s, on a layer of a critic.
+    """
+    images, weight = torch.ones(8, 64, 16, 16), torch.ones(128, 64, 4, 4)
+    seconds: dict[torch.dtype, float] = {}
+    with torch.no_grad():
+        for dtype in (torch.float32, torch.bfloat16):
+            x, kernel = images.to(dtype), weight.to(dtype)
+            times: list[float] = []
+            # The first pass also sets up kernels.
+            while len(times) < 3 or (len(times) < 10 and sum(times) < 0.05):
+                started = time.perf_counter()
+                torch.nn.functional.conv2d(x, kernel, stride=2)
+                times.append(time.perf_counter() - started)
+            seconds[dtype] = min(times)
+    return seconds[torch.float32] / seconds[torch.bfloat16]
 
 
 def computing_in(

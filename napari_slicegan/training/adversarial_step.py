@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_slicegan.config import dimensions_of
+from napari_slicegan.config import AXES, dimensions_of
 from napari_slicegan.data.transforms import OneHotPhases, most_probable
 from napari_slicegan.losses import build_objective
 from napari_slicegan.models import GeneratorNetwork, build_critic, build_generator
+from napari_slicegan.models.slicegan import VolumeGenerator
 from napari_slicegan.runtime import devices as precision
 from napari_slicegan.runtime.devices import to_device
 from napari_slicegan.runtime.distributed import SINGLE_PROCESS, DistributedContext
@@ -76,10 +77,11 @@ def append_random_labels(
     return torch.cat([latents, channel.expand_as(latents[:, :1])], dim=1)
 
 
-def append_label_channel(volumes: Tensor, latents: Tensor) -> Tensor:
-    """Append the label in the latents to volumes [n, C, Z, Y, X] as a channel."""
-    channel = latents[:, -1:, :1, :1, :1]
-    return torch.cat([volumes, channel.expand_as(volumes[:, :1])], dim=1)
+def append_label_channel(samples: Tensor, latents: Tensor) -> Tensor:
+    """Append the label in the latents to volumes or planes [n, C, ...]."""
+    channel = latents[:, -1:, 0, 0, 0]
+    channel = channel.reshape(len(latents), 1, *(1,) * (samples.ndim - 2))
+    return torch.cat([samples, channel.expand_as(samples[:, :1])], dim=1)
 
 
 def straight_through(
@@ -133,6 +135,26 @@ class RandomStreams(dict[str, torch.Generator]):
             stream.set_state(state[name])
 
 
+class Generated(NamedTuple):
+    """Generated samples of a batch.
+
+    Attributes
+    ----------
+    latents
+        [B, C, l, l, l] for volumes.
+    made
+        Samples as critic input, or of volumes the features from which the generator
+        computes single planes.
+    """
+
+    latents: Tensor
+    made: Tensor
+
+    def detached(self) -> Generated:
+        """The same samples without their gradient."""
+        return Generated(self.latents, self.made.detach())
+
+
 class AdversarialStep:
     """Generator, its moving average, critics and optimisers; performs training steps.
 
@@ -173,6 +195,7 @@ class AdversarialStep:
         weights = self.streams["weights"]
         self.generator: GeneratorNetwork = build_generator(spec, weights).to(device)
         self._is_conditional = bool(getattr(spec, "labels", ()))
+        self._plane_maker = self._find_plane_maker()
         channels = spec.channels + self._is_conditional
         self.critics = nn.ModuleList(
             build_critic(config, channels, self.objective.outputs, weights, heads)
@@ -236,12 +259,12 @@ class AdversarialStep:
         for number in range(critic_steps):
             last = share and number == critic_steps - 1
             with torch.set_grad_enabled(last):
-                volumes = self._volumes(critic_batch_size)
-            losses.append(self._critic_step(volumes.detach(), real))
+                samples = self._generated(critic_batch_size)
+            losses.append(self._critic_step(samples.detached(), real))
         for number in range(self.config.objective.generator_steps):
             if number or not share:
-                volumes = self._volumes(generator_batch_size)
-            generator_losses.append(self._generator_step(volumes, real))
+                samples = self._generated(generator_batch_size)
+            generator_losses.append(self._generator_step(samples, real))
         self.lookahead.end_step()
         self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
@@ -250,28 +273,47 @@ class AdversarialStep:
             torch.stack([critic_loss, generator_loss, penalty])
         )
 
-    def _volumes(self, n: int) -> Tensor:
-        """Generated volumes, post-processed as critic input, [n, C, Z, Y, X]."""
+    def _find_plane_maker(self) -> VolumeGenerator | None:
+        """The generator, if the critic sees single planes that it can compute."""
+        slices, generator = self.config.slices, self.generator
+        if slices.critic_slices is None or slices.generator_slices is None:
+            return None
+        if isinstance(generator, VolumeGenerator) and generator.makes_planes:
+            return generator
+        return None
+
+    def _generated(self, n: int) -> Generated:
+        """Generate ``n`` samples, or of volumes what their planes are made from."""
         latents = self.latents(n)
-        has_phases = self.generator.spec.output == "phases"
-        hard = self.config.slices.straight_through and has_phases
         with precision.computing_in(self.precision, self.device):
-            volumes: Tensor = self.generator(latents, logits=hard)
-        volumes = volumes.float()
-        if hard:
-            volumes = straight_through(volumes, self.distributed)
-        return (
-            append_label_channel(volumes, latents) if self._is_conditional else volumes
-        )
+            if self._plane_maker is not None:
+                return Generated(latents, self._plane_maker.features(latents))
+            made: Tensor = self.generator(latents, logits=self._is_hard)
+        volumes = self._as_critic_input(made)
+        if self._is_conditional:
+            volumes = append_label_channel(volumes, latents)
+        return Generated(latents, volumes)
+
+    @property
+    def _is_hard(self) -> bool:
+        """Whether the critic sees one-hot phases."""
+        has_phases = self.generator.spec.output == "phases"
+        return self.config.slices.straight_through and has_phases
+
+    def _as_critic_input(self, made: Tensor) -> Tensor:
+        """Post-process the output of the generator, [N, C, ...]."""
+        made = made.float()
+        return straight_through(made, self.distributed) if self._is_hard else made
 
     def _critic(self, number: int) -> Critic:
         """A critic in the precision of the run; its scores are float32."""
         return precision.scoring(self.critics[number], self.precision, self.device)
 
-    def _critic_step(self, volumes: Tensor, real: RealImages) -> Tensor:
+    def _critic_step(self, samples: Generated, real: RealImages) -> Tensor:
         """Update the critics; return loss and penalty averaged over batches, [2]."""
         self.objective.begin_step(self.streams["objective"])
-        batches = self._fakes(volumes, self.config.slices.critic_slices)
+        with torch.no_grad():
+            batches = self._fakes(samples, self.config.slices.critic_slices)
         if self._per_axis:
             parts = self.view.n_axes // len(batches)
             batches = [(n, part) for n, fake in batches for part in fake.chunk(parts)]
@@ -290,12 +332,12 @@ class AdversarialStep:
                 self.objective.after_critic_step(critic)
         return total / len(batches)
 
-    def _generator_step(self, volumes: Tensor, real: RealImages) -> Tensor:
+    def _generator_step(self, samples: Generated, real: RealImages) -> Tensor:
         planes = self.config.slices.generator_slices
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.critics.requires_grad_(False)
         losses = []
-        for number, fake in self._fakes(volumes, planes):
+        for number, fake in self._fakes(samples, planes):
             # Only relativistic objectives compare with real images here.
             pairs = self.objective.pairs_images
             reals = self._reals(real, number, len(fake)) if pairs else fake[:0].detach()
@@ -313,10 +355,30 @@ class AdversarialStep:
         """Number of axes whose images form equal parts of one critic batch."""
         return 1 if self._per_axis else self.view.n_axes // self.view.n_batches
 
-    def _fakes(self, volumes: Tensor, planes: int | None) -> list[tuple[int, Tensor]]:
+    def _fakes(
+        self, samples: Generated, n_planes: int | None
+    ) -> list[tuple[int, Tensor]]:
         """Index of the critic and generated images, for each batch."""
-        images = self.view.images(volumes, planes, self.streams["planes"])
-        return list(enumerate(images))
+        rng = self.streams["planes"]
+        maker = self._plane_maker
+        if maker is None:
+            return list(enumerate(self.view.images(samples.made, n_planes, rng)))
+        sizes = (maker.training_size,) * len(AXES)
+        positions = self.view.positions(sizes, n_planes, rng)
+        with precision.computing_in(self.precision, self.device):
+            planes = maker.planes(samples.made, positions, logits=self._is_hard)
+        n_images = [len(each) * len(each[0]) for each in planes]
+        # [B, n, C, P, P] of each axis -> [N, C, P, P]
+        images = self._as_critic_input(
+            torch.cat([each.flatten(0, 1) for each in planes])
+        )
+        if self._is_conditional:
+            n_each = [each.shape[1] for each in planes]
+            latents = torch.cat(
+                [samples.latents.repeat_interleave(n, dim=0) for n in n_each]
+            )
+            images = append_label_channel(images, latents)
+        return list(enumerate(self.view.batches(list(images.split(n_images)))))
 
     def _reals(
         self, real: RealImages, number: int, n_fakes: int, n_batches: int = 1

@@ -27,7 +27,11 @@ from napari_slicegan.models import (
     volume_spec,
 )
 from napari_slicegan.models.cost import META, CostCounter, StepCost
-from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.devices import (
+    choose_device,
+    choose_precision,
+    computing_in,
+)
 from napari_slicegan.runtime.limits import available_memory
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
@@ -212,7 +216,8 @@ def _step_s(
     threads = torch.get_num_threads()
     too_large = cost.memory_bytes > free_bytes
     if too_large or config.architecture.dimensions == len(AXES):
-        return cost.seconds(machine_speed(device, threads))
+        precision = choose_precision(config.training.precision, device)
+        return cost.seconds(machine_speed(device, threads, precision))
     most = max(config.training.volumes)
     channels, output = task.transform.channels, output_of(task.transform.range)
     timed = probe(timed_settings(config, most), channels, output, device, threads)
@@ -226,13 +231,15 @@ def _step_s(
 
 
 @functools.cache
-def machine_speed(device: torch.device, threads: int) -> float:
+def machine_speed(device: torch.device, threads: int, precision: torch.dtype) -> float:
     """Operations per second reached in training; measured once.
 
     Parameters
     ----------
     threads
         Threads that torch currently uses.
+    precision
+        Number format of the convolutions.
     """
     spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
     shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
@@ -244,7 +251,9 @@ def machine_speed(device: torch.device, threads: int) -> float:
     seconds: list[float] = []
     while sum(seconds) < SPEED_TEST_S or len(seconds) < 2:
         started = time.perf_counter()
-        generator(latents).mean().backward()
+        with computing_in(precision, device):
+            made = generator(latents)
+        made.mean().backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         elif device.type == "mps":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,29 @@ class View:
         """
         if self.n_axes == 1:
             return [samples]
-        planes = []
-        for axis in AXES:
-            size = samples.shape[DIMENSION[axis]]
-            positions = None
-            if n_planes is not None and n_planes < size:
-                positions = torch.randperm(size, generator=rng)[:n_planes]
-            planes.append(planes_along(samples, axis, positions))
+        sizes = samples.shape[2:]
+        return self.batches(
+            [
+                planes_along(samples, axis, positions)
+                for axis, positions in zip(
+                    AXES, self.positions(sizes, n_planes, rng), strict=True
+                )
+            ]
+        )
+
+    def positions(
+        self, sizes: Sequence[int], n_planes: int | None, rng: torch.Generator
+    ) -> list[Tensor]:
+        """Positions of the planes of each axis, [n] on the CPU; see `images`."""
+        return [
+            torch.arange(size)
+            if n_planes is None or n_planes >= size
+            else torch.randperm(size, generator=rng)[:n_planes]
+            for size in sizes
+        ]
+
+    def batches(self, planes: list[Tensor]) -> list[Tensor]:
+        """Batches of critic input from the planes of each axis."""
         return [torch.cat(planes)] if self.n_batches == 1 else planes
 
 
@@ -99,7 +115,7 @@ def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tenso
     Viewed along z, rows are Y and columns X; along y: Z, X; along x: Z, Y.
     """
     dimension = DIMENSION[axis]
-    if positions is not None:
-        positions = to_device(positions, volumes.device)
-        volumes = volumes.index_select(dimension, positions)
+    if positions is not None and len(positions) < volumes.shape[dimension]:
+        chosen = to_device(positions, volumes.device)
+        volumes = volumes.index_select(dimension, chosen)
     return volumes.movedim(dimension, 1).flatten(0, 1)

@@ -9,13 +9,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_slicegan.config import AXES
+from napari_slicegan.config.presets import preset
+from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.blocks import (
     MAX_SUBPIXEL_CHANNELS,
     PixelNorm,
     ResizeConvolution,
     UnitInterval,
+    planes_of_transposed_convolution,
     transposed_convolution,
 )
+from napari_slicegan.models.slicegan import VolumeGenerator
+from napari_slicegan.training.slices import planes_along
 
 if TYPE_CHECKING:
     from napari_slicegan.config import KernelSet
@@ -51,6 +57,48 @@ def test_transposed_convolution(layer: KernelSet, outputs: int) -> None:
         strict=True,
     ):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("layer", [(4, 2, 2), (4, 2, 3), (6, 3, 4), (3, 1, 2)])
+def test_planes_of_transposed_convolution(layer: KernelSet) -> None:
+    """Those of torch's volume, values and gradients; twice the same, out of order."""
+    kernel, stride, padding = layer
+    x = normal(2, 2, 5, 6, 7).double().requires_grad_(True)
+    weight = normal(2, 3, kernel, kernel, kernel).double().requires_grad_(True)
+    volume = functional.conv_transpose3d(x, weight, stride=stride, padding=padding)
+    positions = [torch.tensor([n - 1, 0, 2, 1, 2]) for n in volume.shape[2:]]
+    found = planes_of_transposed_convolution(x, weight, stride, padding, positions)
+    expected = [
+        volume.index_select(axis, chosen).movedim(axis, 1)
+        for axis, chosen in enumerate(positions, start=2)
+    ]
+    torch.testing.assert_close(found, expected)
+    cotangents = [torch.randn_like(planes) for planes in expected]
+    for a, b in zip(
+        torch.autograd.grad(found, (x, weight), cotangents),
+        torch.autograd.grad(expected, (x, weight), cotangents),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
+def test_planes_of_a_generator_are_those_of_its_volume(architecture: str) -> None:
+    """Probabilities as well as logits."""
+    config = preset("slicegan-fast").changed(architecture=architecture)
+    spec = volume_spec(config, 3, "phases")
+    generator = build_generator(spec, torch.Generator().manual_seed(0)).eval()
+    assert isinstance(generator, VolumeGenerator)
+    latents = normal(2, *generator.training_latents)
+    positions = [torch.tensor([5, 0, 63]) for _ in AXES]
+    with torch.no_grad():
+        features = generator.features(latents)
+        for logits in (False, True):
+            volume = generator(latents, logits=logits)
+            planes = generator.planes(features, positions, logits=logits)
+            for axis, chosen, found in zip(AXES, positions, planes, strict=True):
+                expected = planes_along(volume, axis, chosen)
+                torch.testing.assert_close(found.flatten(0, 1), expected)
 
 
 def test_resize_convolution_upsamples_by_two() -> None:

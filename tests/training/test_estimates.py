@@ -250,7 +250,9 @@ def test_the_first_limit_ends_the_run(
 ) -> None:
     config = toy_config.changed(**limits)
     operations = step_cost(config, 2, "phases", isotropic=True).operations
-    monkeypatch.setattr(estimates, "machine_speed", lambda device, n: operations)
+    monkeypatch.setattr(
+        estimates, "machine_speed", lambda device, n, precision: operations
+    )
     monkeypatch.setattr(operation_counter, "CALL_S", 0.0)
     found = forecast(config, toy_images)
     assert found.steps == steps
@@ -261,10 +263,10 @@ def test_the_first_limit_ends_the_run(
 def test_speed_of_this_machine_is_measured_once() -> None:
     estimates.machine_speed.cache_clear()
     device = torch.device("cpu")
-    speed = estimates.machine_speed(device, 1)
+    speed = estimates.machine_speed(device, 1, torch.float32)
     # Between a slow single core and any processor there is.
     assert 1e8 < speed < 1e14
-    assert estimates.machine_speed(device, 1) == speed
+    assert estimates.machine_speed(device, 1, torch.float32) == speed
 
 
 def test_settings_that_do_not_fit_are_refused_as_by_the_trainer(
@@ -325,7 +327,10 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch) -> Pretend:
         gpu = torch.device("cuda", 0)
         monkeypatch.setattr(estimates, "choose_device", lambda setting: gpu)
         monkeypatch.setattr(estimates, "free_memory", lambda device: free_bytes)
-        monkeypatch.setattr(estimates, "machine_speed", lambda device, threads: 1e12)
+        monkeypatch.setattr(estimates, "choose_precision", lambda *_: torch.bfloat16)
+        monkeypatch.setattr(
+            estimates, "machine_speed", lambda device, threads, precision: 1e12
+        )
 
     return pretend
 
@@ -436,9 +441,8 @@ def test_a_resumed_run_keeps_its_volumes(
     assert resumed.config.training.critic_batch_size == 4
     assert resumed.config.training.generator_batch_size == 4
     sizes: list[int] = []
-    resumed.gan.generator.register_forward_hook(
-        lambda _, args, __: sizes.append(len(args[0]))
-    )
+    first = next(resumed.gan.generator.blocks.children())
+    first.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
     next(resumed.run())
     assert sizes[0] == 4
 
