@@ -1,6 +1,7 @@
 """What starts fast must not load packages that it does not use.
 
-`benchmarks/start_up.py` measures the seconds.
+`benchmarks/start_up.py` measures the seconds; the dock itself is opened by a test of
+`tests/_qt/test_application.py`.
 """
 
 from __future__ import annotations
@@ -40,14 +41,13 @@ HEAVY = [
         ("main(['train', '--help'])", ["numpy", "torch", *HEAVY]),
         ("main(['generate', 'sample:bentheimer', '--size', '32'])", HEAVY),
         ("import napari_slicegan._qt.contributions", ["numpy", "torch", *HEAVY]),
-        ("import napari_slicegan._qt.main_widget", ["torch", *HEAVY]),
         (
             "from napari_slicegan._qt.viewer.file_layers import sample_layer\n"
             "sample_layer('bentheimer_slice')",
             ["torch", *HEAVY],
         ),
     ],
-    ids=["help", "help of a command", "generate", "napari", "dock", "sample image"],
+    ids=["help", "help of a command", "generate", "napari", "sample image"],
 )
 def test_what_starts_fast_loads_nothing_heavy(
     program: str, unused: list[str], tmp_path: Path
