@@ -14,6 +14,8 @@ from PIL import Image
 
 from napari_slicegan.cli import main
 from napari_slicegan.cli.options import opened
+from napari_slicegan.cli.parser import _parser
+from napari_slicegan.cli.report import _source
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.images import check_micrograph
 from napari_slicegan.config.presets import preset
@@ -330,6 +332,48 @@ def test_a_run_can_be_measured_against_another_file(
     words = ["measure", str(run), "--against", str(image), "--size", "16"]
     assert main(words) == 0
     assert main([*words, "--raw-shape", "40", "48"]) == 2  # given now
+    # A run that starts from this one reads other images, too.
+    start = ["train", "--device", "cpu", "--steps", "1", str(image)]
+    for flag, file in (("--from", run), ("--config", run / "config.json")):
+        out = tmp_path / flag
+        assert main([*start, flag, str(file), "--out", str(out)]) == 0
+        assert RunFolder.open(out).config().micrograph.n_phases == 3
+
+
+def test_the_crop_of_a_run_is_of_its_own_images(
+    toy_run: Path,
+    toy_config: RunConfig,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also its pixel size, where the header of another image has one."""
+    run = tmp_path / "run"
+    shutil.copytree(toy_run, run)
+    read = {"crop": (0, 32, 0, 30), "pixel_size_nm": 3.0}
+    old = toy_config.micrograph.model_copy(update=read)
+    RunFolder(run).write_config(toy_config.model_copy(update={"micrograph": old}))
+    values = phases_image(48, 56).values
+    nm = {"unit": "nm"}
+    for name in ("toy", "other.tif"):
+        tifffile.imwrite(
+            tmp_path / name, values, imagej=True, resolution=(0.1, 0.1), metadata=nm
+        )
+    found = {}
+    for name, flags in (("toy", []), ("other.tif", []), ("other.tif", ["auto"])):
+        given = [word for flag in flags for word in ("--crop", flag)]
+        words = ["measure", str(run), "--against", str(tmp_path / name), *given]
+        options = _parser().parse_args(words)
+        image = _source(options, run)
+        assert isinstance(image, Micrograph)
+        found[name, *flags] = (image.values.shape, image.pixel_size_nm)
+        assert ("--crop 0 32 0 30" in caplog.text) is (name != "toy" and not flags)
+        caplog.clear()
+    whole = ((48, 56), pytest.approx(10))
+    assert found == {
+        ("toy",): ((32, 30), 3),
+        ("other.tif",): whole,
+        ("other.tif", "auto"): whole,
+    }
 
 
 @pytest.mark.parametrize("was_there", [True, False])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import glob
+import logging
 import re
 import signal
 import sys
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from napari_slicegan.config import (
     choices_of,
     group_of_field,
 )
+from napari_slicegan.config.images import OF_ONE_FILE, non_default, without
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
 from napari_slicegan.sample_data import generator_path as sample_generator
 from napari_slicegan.sample_data import path as sample_path
@@ -28,6 +30,8 @@ if typing.TYPE_CHECKING:
 
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.micrograph import Micrograph
+
+logger = logging.getLogger(__name__)
 
 DONE, DIVERGED, FAULT, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 """Exit statuses; the last two as of a shell for SIGINT and SIGPIPE."""
@@ -41,6 +45,7 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "fibres": (("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
 }
 """Sample images and settings of each material of the demo."""
+SIZES = frozenset(("pixel_size_nm", "z_step_nm"))
 NOTHING = "none"
 SAMPLE = "sample:"
 IMAGE_HELP = (
@@ -140,7 +145,64 @@ def config_from(options: argparse.Namespace) -> RunConfig:
         start = settings_of(options.source)
     else:
         start = preset(options.preset or DEFAULT_PRESET)
+    names = inherited(options)
+    if names:
+        start = without_crop(start, names, files_of(options))
     return start.changed(**changes_from(options))
+
+
+def inherited(options: argparse.Namespace) -> frozenset[str]:
+    """Settings of the run in ``--from`` or ``--config`` that describe its own images.
+
+    Empty if these images are trained on again.
+    """
+    folder = getattr(options, "source", None)
+    if folder is None and options.config:
+        folder = options.config.parent
+    return inherited_from(folder, files_of(options), changes_from(options))
+
+
+def inherited_from(
+    folder: Path | None, files: Sequence[str], given: Collection[str]
+) -> frozenset[str]:
+    """Settings of a run that describe its own images, not these files.
+
+    Parameters
+    ----------
+    given
+        Settings that are given for these files.
+    """
+    if folder is None or not (folder / "micrographs").is_dir():
+        return frozenset()
+    from napari_slicegan.data.training_images import TrainingImages
+
+    own = TrainingImages.names_in(folder / "micrographs")
+    if own.issuperset(file_path(file).name for file in expanded(files)):
+        return frozenset()
+    return frozenset(("crop", "pixel_size_nm", *OF_ONE_FILE)) - set(given)
+
+
+def without_crop(
+    config: RunConfig, names: Collection[str], files: Sequence[str]
+) -> RunConfig:
+    """Settings without an inherited crop by hand, which is reported."""
+    crop = config.micrograph.crop
+    if "crop" not in names or not isinstance(crop, tuple):
+        return config
+    logger.warning(
+        "The run's crop to rows %d to %d and columns %d to %d is of its own images; "
+        "all of %s is used. To crop it too, give --crop %d %d %d %d.",
+        *crop,
+        ", ".join(file_path(file).name for file in expanded(files)),
+        *crop,
+    )
+    return config.changed(crop=None)
+
+
+def files_of(options: argparse.Namespace) -> list[str]:
+    """Image files of any direction."""
+    named = [file for axis in "zyx" for file in getattr(options, axis, ())]
+    return [*getattr(options, "files", ()), *named]
 
 
 def changes_from(options: argparse.Namespace) -> dict[str, Any]:
@@ -206,20 +268,33 @@ def file_path(file: str) -> Path:
 
 
 def opened(
-    files: list[str], settings: MicrographSettings, *, is_step_optional: bool = False
+    files: list[str],
+    settings: MicrographSettings,
+    *,
+    optional: Collection[str] = (),
+    inherited: Collection[str] = (),
 ) -> list[Micrograph]:
     """Micrographs from files or sample data.
 
     Parameters
     ----------
-    is_step_optional
-        Whether the distance of planes is for another file, so that images may be flat.
+    optional
+        Settings that need not apply to any of the files.
+    inherited
+        Settings made for other files: they apply where these need them, and sizes of
+        pixels only where a header has none.
     """
     from napari_slicegan.data.micrograph import Micrograph, open_all
 
+    def read(path: Path, fitting: MicrographSettings) -> Micrograph:
+        if SIZES & non_default(fitting) & set(inherited):
+            sized = Micrograph.open(path, without(fitting, SIZES & set(inherited)))
+            if sized.pixel_size_nm is not None:
+                return sized
+        return Micrograph.open(path, fitting)
+
     paths = [file_path(file) for file in expanded(files)]
-    optional = ("z_step_nm",) if is_step_optional else ()
-    return open_all(paths, settings, Micrograph.open, optional=optional)
+    return open_all(paths, settings, read, optional={*optional, *inherited})
 
 
 def generator_path(run: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import sys
 from dataclasses import replace
@@ -15,13 +16,14 @@ from napari_slicegan.cli.options import (
     SAMPLE,
     changes_from,
     generator_path,
+    inherited_from,
     opened,
     output_folder,
     say,
+    without_crop,
 )
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import FORMAT, RunConfig
-from napari_slicegan.config.images import OF_ONE_FILE, without
 from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.data.micrograph import length_text
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.metrics.stored_volume import AnyVolume
+
+logger = logging.getLogger(__name__)
 
 
 def measure(options: Namespace) -> int:
@@ -162,17 +166,21 @@ def _source(options: Namespace, path: Path) -> Source:
             )
         _refuse_image_flags(options, "images by --against", "none")
         return run.images()
-    config = _for_another_file(run.config()) if run else RunConfig()
-    settings = config.changed(**changes_from(options)).micrograph
+    given = changes_from(options)
+    config = run.config() if run else RunConfig()
+    names = inherited_from(path if run else None, options.against, given)
+    config = without_crop(config, names, options.against).changed(**given)
     is_file = run is None and path.suffix != ".safetensors"
-    images = opened(options.against, settings, is_step_optional=is_file)
+    images = opened(
+        options.against,
+        config.micrograph,
+        optional=("z_step_nm",) if is_file else (),
+        inherited=names,
+    )
+    for image in images:
+        for warning in image.facts.warnings:
+            logger.warning("%s: %s", image.name, warning)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
-
-
-def _for_another_file(config: RunConfig) -> RunConfig:
-    """Settings of a run without those by which its own file was read."""
-    micrograph = without(config.micrograph, OF_ONE_FILE)
-    return config.model_copy(update={"micrograph": micrograph})
 
 
 def _refuse_image_flags(options: Namespace, wanted: str, got: str) -> None:

@@ -15,6 +15,7 @@ from napari_slicegan.cli.options import (
     config_from,
     expanded,
     file_path,
+    inherited,
     opened,
     say,
 )
@@ -118,10 +119,10 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
     if directed:
         named = {axis: expanded(files) for axis, files in views.items()}
         every = [file for of_axis in named.values() for file in of_axis]
-        read = iter(opened(every, config.micrograph))
+        read = iter(opened(every, config.micrograph, inherited=inherited(options)))
         seen = {axis: list(islice(read, len(named[axis]))) for axis in AXES}
         return TrainingImages.anisotropic(**seen)
-    images = opened(options.files, config.micrograph)
+    images = opened(options.files, config.micrograph, inherited=inherited(options))
     if options.anisotropic:
         if len(images) != 1:
             raise ValueError("Expected one volume with --anisotropic.")

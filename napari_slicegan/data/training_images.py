@@ -252,13 +252,7 @@ class TrainingImages:
             If the images are missing or damaged.
         """
         folder = Path(folder)
-        try:
-            entries = ENTRIES.validate_json((folder / INDEX).read_bytes())
-        except (OSError, ValidationError) as error:
-            raise ValueError(
-                f"{folder / INDEX}: expected the list of a run's images, got none or a "
-                "damaged one; choose another run folder or train again."
-            ) from error
+        entries = _read_index(folder)
         read: dict[str, Micrograph] = {}
         views: dict[Axis, tuple[Micrograph, ...]] = {}
         for entry in entries:
@@ -276,6 +270,11 @@ class TrainingImages:
             views[entry.axis] = (*views.get(entry.axis, ()), read[entry.file])
         return cls(views)
 
+    @staticmethod
+    def names_in(folder: Path) -> set[str]:
+        """Names of the images in a folder that `save` wrote."""
+        return {entry.name for entry in _read_index(folder)}
+
 
 class _Entry(Settings):
     """One image in the index."""
@@ -289,6 +288,16 @@ class _Entry(Settings):
 
 
 ENTRIES = TypeAdapter(list[_Entry])
+
+
+def _read_index(folder: Path) -> list[_Entry]:
+    try:
+        return ENTRIES.validate_json((folder / INDEX).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ValueError(
+            f"{folder / INDEX}: expected the list of a run's images, got none or a "
+            "damaged one; choose another run folder or train again."
+        ) from error
 
 
 def _with_matched_labels(
