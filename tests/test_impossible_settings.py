@@ -298,6 +298,19 @@ COMMANDS = {
     "measure sample:bentheimer --crop auto": "Give a reference",
     "measure RUN --crop auto": "--against for --crop, got none",
     "report RUN --crop auto": "--against for --crop, got none",
+    "train images --preset oasis-28 --crop auto": "got a set of whole images",
+    "train images --preset oasis-28 --anisotropic": "for --anisotropic, got a set",
+    "train --preset realness-toy --z a.png": "for --z, got points",
+    "train --preset realness-toy --kind phases": "for --kind, got points",
+    "evaluate mixture RUN --steps 5": "a new run for --steps, got a run",
+    "evaluate mixture RUN --preset realness-toy": "for --preset, got a run",
+    "evaluate mixture RUN --out here": "a new run for --out, got a run",
+    "evaluate mixture RUN --points a.npy": "got both",
+    "evaluate mixture RUN --sweep": "got both",
+    "evaluate mixture --points a.npy --seed 3": "for --seed, got points by --points",
+    "evaluate mixture --sweep 2 --outcomes 5": "one run for --outcomes, got a sweep",
+    "directions fit RUN --no-effects --seeds 2": "for --seeds, got --no-effects",
+    "directions fit RUN --guided --guided-samples 9": "for --guided-samples, got none",
     "measure a.npy --against a.npy --size 64": "got a volume in a file for --size",
     "measure a.npy --against a.npy --seed 4": "got a volume in a file for --seed",
 }
@@ -313,6 +326,7 @@ def test_flags_that_would_have_no_effect(
     (tmp_path / "RUN").symlink_to(toy_run)
     write(tmp_path / "a.png", GRAY)
     write(tmp_path / "a.npy", phases_image(16, 16, 16).values)
+    (tmp_path / "images").mkdir()
     before = sorted(tmp_path.rglob("*"))
     for command, words in COMMANDS.items():
         assert main(command.split()) == 2, command

@@ -13,7 +13,9 @@ from napari_slicegan._qt.main_widget import SliceGANWidget
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan._qt.worker import task_worker
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.micrograph import open_all
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.volumes.volume import Volume
 
@@ -45,6 +47,8 @@ class WindowStart:
         Volume file to display.
     config
         Settings of the next run; None for the defaults of the panels.
+    inherited
+        Those of them that were made for other images, and need not fit these.
     run_root
         Folder for new runs; None for the default of the panel.
     train
@@ -59,6 +63,7 @@ class WindowStart:
     folder: Path | None = None
     volume: Path | None = None
     config: RunConfig | None = None
+    inherited: frozenset[str] = frozenset()
     run_root: Path | None = None
     train: bool = False
     generate: tuple[Size, int] | None = None
@@ -107,7 +112,8 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
     """Apply a start state; training starts when the images are ready."""
     if start.config is not None:
         widget.train.set_value(start.config)
-        widget.micrograph.set_value(start.config.micrograph)
+        must_fit = not start.inherited
+        widget.micrograph.set_value(start.config.micrograph, must_fit=must_fit)
     if start.run_root is not None:
         widget.train.location.set_value(start.run_root)
     widget.train.data.folder.set_value(start.folder)
@@ -129,9 +135,9 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
 
 
 def _check_files(start: WindowStart) -> None:
-    for paths in start.images.values():
-        for path in paths:
-            read_image(path)
+    paths = [path for of_axis in start.images.values() for path in of_axis]
+    settings = MicrographSettings() if start.config is None else start.config.micrograph
+    open_all(paths, settings, read_image, optional=start.inherited)
     if start.run is not None:
         from napari_slicegan.models.generator_file import load_any_generator
 

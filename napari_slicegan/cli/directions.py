@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli.options import DONE, SAMPLE, file_path, say, volume_size
+from napari_slicegan.cli.options import (
+    DONE,
+    SAMPLE,
+    file_path,
+    say,
+    unused,
+    volume_size,
+)
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import AXES
 from napari_slicegan.directions import (
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator
 
 FILE = "directions.safetensors"
+GUIDED_SAMPLES, SEEDS = 300, 3
 
 
 def directions(options: Namespace) -> int:
@@ -51,6 +59,13 @@ def directions(options: Namespace) -> int:
 def _fit(options: Namespace) -> None:
     out = options.out or _home(options.run) / FILE
     check_can_write(out, ".safetensors")
+    seeds, guided_samples = options.seeds, options.guided_samples
+    if options.no_effects and seeds is not None:
+        raise unused("seeds", "measured effects", "--no-effects")
+    if not options.guided and guided_samples is not None:
+        raise unused("guided_samples", "properties for --guided", "none")
+    if options.no_effects and not options.guided and options.phase is not None:
+        raise unused("phase", "a property to measure", "none")
     trained = load_any_generator(file_path(options.run))
     with progress_bar("Components") as progress:
         found = fit_directions(
@@ -67,14 +82,14 @@ def _fit(options: Namespace) -> None:
                 trained,
                 options.guided,
                 options.phase,
-                options.guided_samples,
+                GUIDED_SAMPLES if guided_samples is None else guided_samples,
                 options.seed,
                 progress=progress,
             )
         found = found.with_(*guided)
     if not options.no_effects:
         gauge = Gauge(trained, phase=options.phase)
-        sweeping = Sweeping(seeds=tuple(range(options.seeds)))
+        sweeping = Sweeping(seeds=tuple(range(SEEDS if seeds is None else seeds)))
         with progress_bar("Effects") as progress:
             found = measure_effects(trained, found, gauge, sweeping, progress)
     found.save(out)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.cli.options import DONE, changes_from
+from napari_slicegan.cli.options import (
+    DONE,
+    changes_from,
+    refuse_settings,
+    unused,
+)
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation.samples import generate_samples
@@ -41,10 +46,19 @@ if TYPE_CHECKING:
 
 N_POINTS, SEED = 10_000, 1
 FIGURE = "mixture.png"
+SWEPT = (
+    "objective",
+    "outcomes",
+    "generator_steps",
+    "critic_steps",
+    "monitor_interval",
+)
+"""Settings that the runs of a sweep have from it."""
 
 
 def evaluate(options: Namespace) -> int:
     """Print how well points cover the nine Gaussians, and plot them."""
+    _refuse_unused(options)
     mixture = nine_gaussians()
     made: Path | None = options.figure
     if options.sweep is not None or (options.points is None and options.run is None):
@@ -75,6 +89,33 @@ def evaluate(options: Namespace) -> int:
         f"Wrote {figure}\n"
     )
     return DONE
+
+
+def _refuse_unused(options: Namespace) -> None:
+    """Refuse what would have no effect beside a run, points or a sweep.
+
+    Raises
+    ------
+    ValueError
+        For the first of them.
+    """
+    given = {
+        "points by --points": options.points is not None,
+        "a run": options.run is not None,
+        "--sweep": options.sweep is not None,
+    }
+    what = [name for name, is_given in given.items() if is_given]
+    if len(what) > 1:
+        raise ValueError(f"Expected {what[0]} or {what[1]}, got both; leave one out.")
+    if options.sweep is not None:
+        for name in changes_from(options):
+            if name in SWEPT:
+                raise unused(name, "one run", "a sweep over it")
+    elif what:
+        refuse_settings(options, "a new run", what[0])
+        for name in ("preset", "out"):
+            if getattr(options, name) is not None:
+                raise unused(name, "a new run", what[0])
 
 
 def _sweep(options: Namespace, mixture: GaussianMixture) -> int:

@@ -248,7 +248,9 @@ def add_evaluate_flags(command: argparse.ArgumentParser) -> None:
         help="train for each of these numbers of outcomes, with three ratios of steps; "
         "table and figures (default: those of the paper)",
     )
-    add_setting_flags(command)
+    add_setting_flags(
+        command, "architecture", "slices", "objective", "optimiser", "training"
+    )
 
 
 def add_directions_flags(command: argparse.ArgumentParser) -> None:
@@ -278,12 +280,11 @@ def _add_fit_flags(verbs: Verbs) -> None:
     add(
         "--guided-samples",
         type=int,
-        default=300,
         metavar="N",
         help="volumes that are measured for them (default: 300)",
     )
     _add_phase(verb)
-    add("--seeds", type=int, default=3, help="volumes for each strength (default: 3)")
+    add("--seeds", type=int, help="volumes for each strength (default: 3)")
     add("--seed", type=int, default=1, help="other random latents")
     add("--no-effects", action="store_true", help="do not measure what they move")
 

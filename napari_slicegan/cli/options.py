@@ -220,6 +220,30 @@ def changes_from(options: argparse.Namespace) -> dict[str, Any]:
     return {name: _parsed(value, fields[name]) for name, value in given.items()}
 
 
+def refuse_settings(
+    options: argparse.Namespace, wanted: str, got: str, *groups: str
+) -> None:
+    """Refuse settings that are given where they have no effect.
+
+    Parameters
+    ----------
+    wanted, got
+        What they need, and what is there instead.
+    groups
+        Of these settings; by default all.
+    """
+    homes = group_of_field()
+    for name in changes_from(options):
+        if not groups or homes[name] in groups:
+            raise unused(name, wanted, got)
+
+
+def unused(name: str, wanted: str, got: str) -> ValueError:
+    """Error about an option that would have no effect."""
+    flag = f"--{name.replace('_', '-')}"
+    return ValueError(f"Expected {wanted} for {flag}, got {got}; leave it out.")
+
+
 def numbers(word: str) -> str:
     """A word with numbers, ``none`` or ``auto``; the settings parse it.
 

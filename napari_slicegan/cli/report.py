@@ -19,6 +19,7 @@ from napari_slicegan.cli.options import (
     inherited_from,
     opened,
     output_folder,
+    refuse_settings,
     say,
     without_crop,
 )
@@ -164,7 +165,7 @@ def _source(options: Namespace, path: Path) -> Source:
                 "Give a reference to compare with by --against: image files of "
                 "the real material, or a 3-D ground truth."
             )
-        _refuse_image_flags(options, "images by --against", "none")
+        refuse_settings(options, "images by --against", "none")
         return run.images()
     given = changes_from(options)
     config = run.config() if run else RunConfig()
@@ -181,13 +182,6 @@ def _source(options: Namespace, path: Path) -> Source:
         for warning in image.facts.warnings:
             logger.warning("%s: %s", image.name, warning)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
-
-
-def _refuse_image_flags(options: Namespace, wanted: str, got: str) -> None:
-    """Refuse flags that say how images are read where none are read."""
-    for name in changes_from(options):
-        flag = f"--{name.replace('_', '-')}"
-        raise ValueError(f"Expected {wanted} for {flag}, got {got}; leave it out.")
 
 
 def export(options: Namespace) -> int:
@@ -228,7 +222,7 @@ def info(options: Namespace) -> int:
         for image in opened([str(options.file)], settings):
             say("\n".join(image.summary()))
         return DONE
-    _refuse_image_flags(options, "an image", "a generator")
+    refuse_settings(options, "an image", "a generator")
     trained = load_any_generator(run)
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())

@@ -17,7 +17,9 @@ from napari_slicegan.cli.options import (
     file_path,
     inherited,
     opened,
+    refuse_settings,
     say,
+    unused,
 )
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES
@@ -95,7 +97,14 @@ def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
     files = [file_path(file) for file in expanded(options.files)]
     dimensions = config.architecture.dimensions
     cut = dimensions == 2 and config.images.cut_axis != "none"
-    if dimensions == 2 and len(files) == 1 and (files[0].is_dir() or cut):
+    is_set = dimensions == 2 and len(files) == 1 and (files[0].is_dir() or cut)
+    if is_set or dimensions == 1:
+        what = "a set of whole images" if is_set else "points"
+        for name in ("anisotropic", *AXES):
+            if getattr(options, name):
+                raise unused(name, "micrographs", what)
+        refuse_settings(options, "micrographs", what, "micrograph")
+    if is_set:
         return training_data(config, files[0])
     if dimensions == 1 and not files:
         return training_data(config, None)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_slicegan.cli.options import DONE, config_from, file_path
+from napari_slicegan.cli.options import (
+    DONE,
+    config_from,
+    expanded,
+    file_path,
+    inherited,
+)
 from napari_slicegan.config import AXES
+from napari_slicegan.data.image_files import slices_in
 from napari_slicegan.runtime.atomic_files import check_can_write_into
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ def gui(options: Namespace) -> int:
     given = any(name.startswith("setting_") for name in vars(options))
     given = given or options.preset or options.config
     config = config_from(options) if given else None
+    folders = _folders(options, config)
     if options.out:
         check_can_write_into(options.out)
     fault = window_fault()
@@ -49,12 +58,13 @@ def gui(options: Namespace) -> int:
         raise ValueError(fault)
     application = import_module(APPLICATION)
     start = application.WindowStart(
-        images=_images(options),
+        images=_images(options, [str(path) for path in folders.values()]),
         volume=options.volume,
         config=config,
         run_root=options.out,
         train=options.train,
-        **_folders(options, config),
+        inherited=inherited(options),
+        **folders,
     )
     application.run_window(start)
     return DONE
@@ -88,32 +98,52 @@ def has_display() -> bool:
     return not sys.platform.startswith("linux") or any(map(os.environ.get, names))
 
 
-def _images(options: Namespace) -> dict[str, list[Path]]:
-    """Image files by viewing direction, without run folders and generators."""
-    views = {axis: getattr(options, axis) for axis in AXES}
-    if any(views.values()):
-        return {axis: [file_path(f) for f in files] for axis, files in views.items()}
-    files = [file_path(file) for file in options.files if not _is_folder(file)]
-    directions: dict[str, list[Path]] = (
-        {"y": [], "x": []} if options.anisotropic else {}
-    )
-    return {"z": files, **directions} if files else {}
+def _images(options: Namespace, folders: Sequence[str]) -> dict[str, list[Path]]:
+    """Image files by viewing direction, without run folders and generators.
+
+    Raises
+    ------
+    ValueError
+        If there are files of one material and of directions too.
+    """
+    views = {axis: expanded(getattr(options, axis)) for axis in AXES}
+    files = [file for file in expanded(options.files) if file not in folders]
+    if not any(views.values()):
+        directions: dict[str, list[Path]] = (
+            {"y": [], "x": []} if options.anisotropic else {}
+        )
+        return {"z": [*map(file_path, files)], **directions} if files else {}
+    if files or options.anisotropic:
+        raise ValueError(
+            "Expected image files, with --anisotropic or not, or files for --z, --y "
+            f"and --x, got both; leave out {files[0] if files else '--anisotropic'}."
+        )
+    return {axis: [*map(file_path, files)] for axis, files in views.items()}
 
 
 def _folders(options: Namespace, config: RunConfig | None) -> dict[str, Path]:
-    """Run or generator to open; or a folder of images, if the settings use one."""
-    folders = [Path(file) for file in options.files if _is_folder(file)]
+    """Run or generator to open; or a folder of images, if the settings use one.
+
+    A folder of slices is an image instead: a volume.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
     takes_images = config is not None and config.architecture.dimensions == 2
-    images = [path for path in folders if takes_images and _is_no_run(path)]
-    runs = [path for path in folders if path not in images]
-    found = {"run": runs[-1:], "folder": images[-1:]}
-    return {name: path for name, paths in found.items() for path in paths}
-
-
-def _is_folder(file: str) -> bool:
-    """Whether the path is a folder or a generator instead of an image."""
-    return Path(file).is_dir() or file.endswith(".safetensors")
-
-
-def _is_no_run(folder: Path) -> bool:
-    return folder.is_dir() and not (folder / "config.json").exists()
+    found: dict[str, Path] = {}
+    for file in options.files:
+        path = Path(file)
+        is_run = (path / "config.json").exists() or file.endswith(".safetensors")
+        if not (path.is_dir() or is_run):
+            continue
+        if not (is_run or takes_images) and slices_in(path):
+            continue
+        what = "folder" if takes_images and not is_run else "run"
+        if what in found:
+            raise ValueError(
+                f"Expected one {what} to open, got {found[what]} and {path}; name one."
+            )
+        found[what] = path
+    return found

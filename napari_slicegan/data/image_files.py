@@ -605,14 +605,7 @@ def _one_plane(image: SourceImage, values: NDArray[Any], channel: str) -> Source
 
 def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceImage:
     """Slices of a volume, in the order of the numbers in their names."""
-    paths = sorted(
-        (
-            p
-            for p in folder.iterdir()
-            if p.suffix.lower() in SLICE_ENDINGS and not p.name.startswith(".")
-        ),
-        key=_natural,
-    )
+    paths = slices_in(folder)
     if len(paths) < 2:
         raise ValueError(
             f"{folder}: expected an image file or a folder of slices, got a folder "
@@ -638,6 +631,12 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
         path=folder,
         axes=f"Z{first.axes}",
     )
+
+
+def slices_in(folder: Path) -> list[Path]:
+    """Images in a folder, in the order of the numbers in their names."""
+    found = (p for p in folder.iterdir() if p.suffix.lower() in SLICE_ENDINGS)
+    return sorted((p for p in found if not p.name.startswith(".")), key=_natural)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

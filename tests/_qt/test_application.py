@@ -15,9 +15,12 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 import napari
+import numpy as np
 import tifffile
 
+from napari_slicegan._qt.application import WindowStart, _check_files
 from napari_slicegan.cli.parser import main
+from napari_slicegan.config import Axis, MicrographSettings, RunConfig
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.volume import Volume
 from tests._qt.whole_window import assert_saved
@@ -281,3 +284,18 @@ viewer.close()
     program = started(code, "torch", *HEAVY, folder=tmp_path)
     said, faults = program.communicate(timeout=200)
     assert said == "[]\n", faults
+
+
+def test_files_are_checked_with_the_settings_that_are_given(tmp_path: Path) -> None:
+    """Such as the shape of a file without a header; those of a run need not fit."""
+    values = np.random.default_rng(0).integers(0, 255, (40, 50)).astype(np.uint8)
+    (tmp_path / "a.raw").write_bytes(values.tobytes())
+    np.save(tmp_path / "b.npy", values)
+    config = RunConfig(micrograph=MicrographSettings(raw_shape=(40, 50)))
+    images: dict[Axis, list[Path]] = {"z": [tmp_path / "a.raw"]}
+    _check_files(WindowStart(images, config=config))
+    other: dict[Axis, list[Path]] = {"z": [tmp_path / "b.npy"]}
+    with pytest.raises(ValueError, match="without a header for 'Raw shape'"):
+        _check_files(WindowStart(other, config=config))
+    names = frozenset(("raw_shape",))
+    _check_files(WindowStart(other, config=config, inherited=names))

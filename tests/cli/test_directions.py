@@ -16,7 +16,8 @@ from napari_slicegan.volumes.volume import Volume
 from tests.toys import random_generator
 
 Capture = pytest.CaptureFixture[str]
-QUICK = ["--components", "2", "--samples", "20", "--guided-samples", "20"]
+FEW = ["--components", "2", "--samples", "20"]
+QUICK = [*FEW, "--guided-samples", "20"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_fit_writes_components_and_guided_directions(fitted: Path) -> None:
 
 def test_fit_without_effects_elsewhere(run: Path, capsys: Capture) -> None:
     out = run / "more" / "found.safetensors"
-    words = [str(run), *QUICK, "--guided", "--no-effects", "--out", str(out)]
+    words = [str(run), *FEW, "--guided", "--no-effects", "--out", str(out)]
     assert main(["directions", "fit", *words]) == 0
     printed = capsys.readouterr().out
     assert f"Wrote {out}" in printed

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -162,3 +162,34 @@ def test_a_folder_is_a_run_or_whole_images(monkeypatch: Patch, tmp_path: Path) -
     assert main(["gui", folder, "--preset", "oasis-28"]) == 0
     found = [{"run", "folder"} & set(each) for each in starts]
     assert found == [{"run"}, {"folder"}, {"run"}]
+
+
+def test_images_of_the_window(
+    monkeypatch: Patch, tmp_path: Path, capsys: Capture
+) -> None:
+    """Patterns and folders of slices as for training; nothing is left out silently."""
+    starts: list[dict[str, Any]] = []
+    monkeypatch.setattr(cli_window, "window_fault", lambda: None)
+    window = SimpleNamespace(
+        WindowStart=lambda **facts: starts.append(facts), run_window=lambda start: None
+    )
+    monkeypatch.setattr(cli_window, "import_module", lambda name: window)
+    monkeypatch.chdir(tmp_path)
+    for name in ("slices/1.png", "slices/2.png", "run/config.json", "two/config.json"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert main(["gui", "slices/*.png", "run"]) == 0
+    assert main(["gui", "slices"]) == 0
+    names = [Path("slices/1.png"), Path("slices/2.png")]
+    assert starts[0]["images"] == {"z": names}
+    assert starts[0]["run"] == Path("run")
+    assert starts[1]["images"] == {"z": [Path("slices")]}
+    for words, sentence in {
+        "gui run two": "Expected one run to open",
+        "gui a.png --z b.png": "leave out a.png",
+        "gui --anisotropic --z b.png": "leave out --anisotropic",
+        "gui *.tif": "whose names match",
+    }.items():
+        assert main(words.split()) == 2
+        assert sentence in capsys.readouterr().err
+    assert len(starts) == 2

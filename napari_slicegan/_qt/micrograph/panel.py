@@ -154,13 +154,16 @@ class MicrographPanel(DropTarget, QWidget):
         typed = {"pixel_size_nm": self.facts.pixel_size.value()}
         return self.controls.value().model_copy(update=typed)
 
-    def set_value(self, settings: MicrographSettings) -> None:
+    def set_value(self, settings: MicrographSettings, *, must_fit: bool = True) -> None:
         """Show settings and prepare the images with them.
 
-        The next files must fit them: their channel, dataset and raw shape are not
-        choices made for former files.
+        Parameters
+        ----------
+        must_fit
+            Whether the next files must fit them: their channel, dataset and raw shape
+            are not choices made for former files.
         """
-        self._is_set = True
+        self._is_set = must_fit
         self.controls.set_value(settings)
         self.facts.pixel_size.set_value(settings.pixel_size_nm)
         self._changed()
