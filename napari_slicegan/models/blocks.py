@@ -174,17 +174,15 @@ class ResizeConvolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
         self.size_rule = SizeRule(2, -4)
-        # Interpolation weights of an input voxel in the upsampled voxels around it.
-        # Row i maps the three taps of the convolution to tap i of the kernel of 6.
-        shares = torch.tensor([0, 0, 0.25, 0.75, 0.75, 0.25, 0, 0])
-        self.register_buffer("shares", shares.unfold(0, 3, 1), persistent=False)
 
     def transposed_weight(self) -> Tensor:
         """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
-        weight = self.weight.transpose(0, 1)
+        weight = self.weight.transpose(0, 1).flip(2, 3, 4)
+        # The interpolation weights 1/4, 3/4, 3/4, 1/4 are those of three sums of
+        # neighbours, divided by 4. Sums, unlike products of matrices, keep float32.
         for _ in range(3):
-            weight = torch.tensordot(weight, self.get_buffer("shares"), ([2], [1]))
-        return weight
+            weight = sums_of_neighbours(functional.pad(weight, (1,) * 6))
+        return weight / 4**3
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4."""
@@ -196,6 +194,14 @@ class ResizeConvolution(nn.Module):
         return planes_of_transposed_convolution(
             x, self.transposed_weight(), self.stride, self.padding, positions
         )
+
+
+def sums_of_neighbours(x: Tensor) -> Tensor:
+    """Sum of each position and the next along z, y, x: [..., n] -> [..., n - 1]."""
+    for axis in (-3, -2, -1):
+        n = x.shape[axis] - 1
+        x = x.narrow(axis, 0, n) + x.narrow(axis, 1, n)
+    return x
 
 
 class PixelNorm(nn.Module):
