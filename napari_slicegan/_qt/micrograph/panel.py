@@ -88,6 +88,8 @@ class MicrographPanel(DropTarget, QWidget):
         # Settings were set for files that are yet to be read.
         self._is_set = False
         self._prepared: PreparedImages | None = None
+        # Names of the images that the crop was set for.
+        self._cropped: frozenset[str] = frozenset()
         self._followed: list[Layer] = []
         # children
         self.isotropic = QRadioButton("Isotropic: one image serves all directions")
@@ -277,7 +279,21 @@ class MicrographPanel(DropTarget, QWidget):
         self.controls.set_has_image(not self.slots.is_empty())
         if not self.slots.is_empty():
             self.controls.offer(self.slots.value())
+            self._keep_or_drop_crop()
         self._follow_layers()
+
+    def _keep_or_drop_crop(self) -> None:
+        """A crop by hand is of the images that it was set for."""
+        names = self._names()
+        if self._cropped.isdisjoint(names) and self._cropped:
+            if isinstance(self.controls.crop(), tuple):
+                self.controls.set_crop(None)
+        self._cropped = names
+
+    def _names(self) -> frozenset[str]:
+        """Of the images in the slots."""
+        sources = self.slots.value().values()
+        return frozenset(source.name for of_axis in sources for source in of_axis)
 
     def _follow_layers(self) -> None:
         """Prepare the images again when one of their layers is edited."""
@@ -537,6 +553,7 @@ class MicrographPanel(DropTarget, QWidget):
 
     def _update_crop(self) -> None:
         """Remove the rectangle when the whole image is used."""
+        self._cropped = self._names()
         if self.controls.crop() is None:
             layer_inputs.remove_crop(self._viewer)
 

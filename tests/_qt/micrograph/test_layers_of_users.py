@@ -148,6 +148,25 @@ def test_a_drawn_crop_is_the_region_drawn(
     np.testing.assert_array_equal(images.views["z"][0].values, GRAY[20:79, 10:70])
 
 
+def test_a_crop_is_of_the_images_that_it_was_set_for(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """One that is set before there are images is of the first of them."""
+    one, two = (viewer.add_image(GRAY, name=name) for name in ("one", "two"))
+    panel.controls.set_crop((0, 50, 0, 60))
+    viewer.layers.selection = {one}
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    assert images.views["z"][0].values.shape == (50, 60)
+    viewer.layers.selection = {one, two}
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    assert [image.values.shape for image in images] == [(50, 60)] * 2
+    images_after(panel, qtbot, lambda: panel.controls.set_crop((0, 40, 0, 60)))
+    viewer.layers.selection = {viewer.add_image(GRAY, name="three")}
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    assert images.views["z"][0].values.shape == GRAY.shape
+    assert panel.controls.crop() is None
+
+
 def test_a_crop_of_colour_planes_is_the_region_drawn(
     panel: MicrographPanel, viewer: Any, qtbot: QtBot
 ) -> None:
