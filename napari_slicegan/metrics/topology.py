@@ -67,11 +67,16 @@ def _sum(cells: NDArray[np.bool_], axes: list[int]) -> float:
     """Sum of the cells; half of those in the first and last plane of these axes."""
     total: NDArray[Any] = cells
     for axis in reversed(range(cells.ndim)):
-        weights = np.ones(total.shape[axis])
-        if axis in axes:
-            weights[[0, -1]] = 0.5
-        total = total @ weights
+        total = total @ _weights(total.shape[axis], halved=axis in axes)
     return float(total)
+
+
+def _weights(length: int, *, halved: bool) -> NDArray[np.float64]:
+    """Weights of the cells along an axis; the first and last halved or not."""
+    weights = np.ones(length)
+    if halved:
+        weights[[0, -1]] = 0.5
+    return weights
 
 
 def _neighbours(
@@ -189,12 +194,35 @@ def section_euler(
                 indicator.shape[normal], min(PLANES_PER_AXIS, indicator.shape[normal])
             )
         ]
-    curves = np.zeros((len(planes), max_distance + 1))
-    for curve, distance in zip(curves, map(_distance, planes), strict=True):
-        # Beyond its largest distance nothing is left of a phase.
-        for r in range(min(max_distance, int(distance.max())) + 1):
-            curve[r] = euler_density(distance > r)
-    return np.asarray(curves.mean(axis=0))
+    curves = [_eroded_euler(plane, max_distance) for plane in planes]
+    return np.asarray(np.mean(curves, axis=0))
+
+
+def _eroded_euler(plane: NDArray[np.bool_], max_distance: int) -> NDArray[np.float64]:
+    """`euler_density` of a plane eroded by r = 0, 1, ..., max_distance.
+
+    An erosion leaves a cell if it leaves all its vertices, so one count of the cells by
+    the number of radii that leave them serves every r.
+    """
+    if min(plane.shape) < 2:
+        return np.full(max_distance + 1, np.nan)
+    # The distances exceed r = 0, 1, ..., ceil(distance) - 1.
+    n_radii = np.ceil(_distance(plane)).clip(max=max_distance + 1).astype(np.int64)
+    counts = np.zeros(max_distance + 2)
+    for axes in ((), (0,), (1,), (0, 1)):
+        cells = n_radii
+        for axis in axes:
+            cells = np.minimum(*_neighbours(cells, axis))
+        rows, columns = (
+            _weights(length, halved=axis not in axes)
+            for axis, length in enumerate(cells.shape)
+        )
+        counts += (-1) ** len(axes) * np.bincount(
+            cells.ravel(), np.outer(rows, columns).ravel(), len(counts)
+        )
+    # [max_distance + 2] cells by number of radii -> [max_distance + 1] left by each r
+    left = np.cumsum(counts[:0:-1])[::-1]
+    return np.asarray(left / math.prod(length - 1 for length in plane.shape))
 
 
 def percolation_radius(indicator: NDArray[np.bool_], axis: int) -> float:

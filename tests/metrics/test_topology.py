@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from skimage.measure import euler_number
 
 from napari_slicegan.metrics.correlation import two_point_correlation
@@ -92,6 +93,15 @@ def test_erosion_opens_necks_and_dilation_closes_gaps() -> None:
     # From r = 2 on the rows touch, but for holes where four squares meet, whose
     # middles are sqrt(2^2 + 4^2) = 4.5 pixels from the corners.
     assert dilated == pytest.approx([0, 0, -1, -1, -1, 0, 0], abs=0.15)
+
+
+def test_one_count_of_cells_serves_all_erosions() -> None:
+    noise = np.random.default_rng(4).random((60, 47))
+    phase = gaussian_filter(noise, 3) > 0.5
+    distance = distance_transform_edt(phase)
+    assert distance.max() > 4
+    expected = [euler_density(distance > r) for r in range(13)]
+    assert section_euler(phase, 12, 0) == pytest.approx(expected)
 
 
 def test_sections_of_a_volume_contain_the_axis() -> None:
