@@ -204,7 +204,7 @@ class MeasurePanel(TaskPanel):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__("measure")
-        viewer = unwrapped(viewer)
+        self._viewer = viewer = unwrapped(viewer)
         self._proof: Proof | None = None
         # Names of the layers of the proof.
         self._measured: tuple[str, str] = ("", "")
@@ -268,7 +268,12 @@ class MeasurePanel(TaskPanel):
                 "measure; open or generate them first."
             )
             return
-        sources = [layer_inputs.source_of(layer) for layer in (real, generated)]
+        sources = [
+            layer_inputs.coloured(
+                self._viewer, layer_inputs.shown_source(self._viewer, layer)
+            )
+            for layer in (real, generated)
+        ]
         names = (real.name, generated.name)
         self.task.run(
             "Measuring", lambda proof: self._take(names, proof), measure, *sources

@@ -132,6 +132,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.controls.set_has_image(False)
         self._patience.timeout.connect(self._show_busy)
         viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.dims.events.point.connect(self._on_moved)
         self._use_open_image()
 
     def _lay_out(self) -> None:
@@ -266,8 +267,7 @@ class MicrographPanel(DropTarget, QWidget):
         if layer_inputs.is_new_micrograph(layer):
             axis = self.slots.axis_for(layer.name)
             if axis is not None:
-                step = tuple(self._viewer.dims.current_step)
-                self.slots.put(axis, [layer_inputs.source_of(layer, step)])
+                self.slots.put(axis, [layer_inputs.shown_source(self._viewer, layer)])
 
     def _use_open_image(self) -> None:
         """Use the active image that is already open."""
@@ -329,18 +329,32 @@ class MicrographPanel(DropTarget, QWidget):
         if layer not in self._followed:
             return
         if event.type == "data":
-            step = tuple(self._viewer.dims.current_step)
-            new = layer_inputs.source_of(layer, step)
-            for axis, sources in self.slots.value().items():
-                if self.slots.is_reading(axis):
-                    continue
-                places = [layer_inputs.layer_of(self._viewer, s) for s in sources]
-                if layer in places:
-                    pairs = zip(sources, places, strict=True)
-                    taken = [new if place is layer else s for s, place in pairs]
-                    self.slots.put(axis, taken)
+            self._take_again(layer)
         self._invalidate()
         self._changed()
+
+    def _take_again(self, layer: Layer) -> None:
+        """Take the pixels of a layer again."""
+        new = layer_inputs.shown_source(self._viewer, layer)
+        for axis, sources in self.slots.value().items():
+            if self.slots.is_reading(axis):
+                continue
+            places = [layer_inputs.layer_of(self._viewer, s) for s in sources]
+            if layer in places:
+                pairs = zip(sources, places, strict=True)
+                taken = [new if place is layer else s for s, place in pairs]
+                self.slots.put(axis, taken)
+
+    def _on_moved(self, event: Event) -> None:
+        """Take of a time series what is shown now."""
+        for sources in self.slots.value().values():
+            for source in sources:
+                layer = layer_inputs.layer_of(self._viewer, source)
+                is_series = source.size_source == "layer" and bool(source.notes)
+                if layer is None or not is_series:
+                    continue
+                if layer_inputs.shown_source(self._viewer, layer).notes != source.notes:
+                    self._take_again(layer)
 
     def _invalidate(self) -> None:
         """Images were replaced or edited: nothing can start with the former ones."""
@@ -453,6 +467,7 @@ class MicrographPanel(DropTarget, QWidget):
     def end_work(self) -> None:
         """Drop all work, for good; nothing is lost, so closing does not wait for it."""
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self._viewer.dims.events.point.disconnect(self._on_moved)
         self._unfollow_layers()
         self._rest.stop()
         self._learning.stop()

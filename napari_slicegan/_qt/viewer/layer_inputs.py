@@ -50,8 +50,7 @@ def selected_sources(viewer: Viewer) -> list[SourceImage]:
         If no image is among them.
     """
     layers = [layer for layer in viewer.layers if layer in viewer.layers.selection]
-    step = tuple(viewer.dims.current_step)
-    images = [source_of(layer, step) for layer in layers if is_image(layer)]
+    images = [shown_source(viewer, layer) for layer in layers if is_image(layer)]
     if not images:
         raise ValueError(
             "Expected a selected Image or Labels layer; click one in the layer list, "
@@ -82,29 +81,46 @@ def is_new_micrograph(layer: Layer) -> bool:
     return is_flat and bool(layer.source.path or layer.source.sample)
 
 
+def shown_source(viewer: Viewer, layer: Layer) -> SourceImage:
+    """Pixels of a layer, of a time series those that the viewer shows."""
+    point = np.zeros(layer.ndim)
+    world = viewer.dims.point[-layer.ndim :]
+    point[-len(world) :] = world
+    index = np.rint(layer.world_to_data(point))
+    return source_of(layer, tuple(int(max(n, 0)) for n in index))
+
+
 def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
     """Pixels of a layer, with its pixel size if the unit is a length.
 
     Parameters
     ----------
     step
-        Position of the viewer's sliders: of a layer with more than three dimensions,
-        such as a time series, the volume that is shown is taken.
+        Index in the layer: of one with more than three dimensions, such as a time
+        series, the volume there is taken, which is noted.
     """
     values = finest_data(layer)
     is_rgb = bool(getattr(layer, "rgb", False))
     at = [*step[-layer.ndim :]] if step else []
+    notes: list[str] = []
     while len(values.shape) - is_rgb > 2 and values.shape[0] == 1:
         values = values[0]
     while len(values.shape) - is_rgb > 3:
-        index = at[len(at) - (len(values.shape) - is_rgb)] if at else 0
-        values = values[min(index, values.shape[0] - 1)]
+        left = len(values.shape) - is_rgb
+        index = min(at[-left] if at else 0, values.shape[0] - 1)
+        label = layer.axis_labels[-left]
+        notes.append(
+            f"Position {index + 1} of {values.shape[0]} along axis {label} is taken, "
+            "as the viewer shows it."
+        )
+        values = values[index]
     path = layer.source.path
     return SourceImage(
         values,
         layer.name,
         edges_nm(layer.scale, layer.units),
         "layer",
+        notes=tuple(notes),
         path=Path(path) if path else None,
         axes="ZYX"[is_rgb - len(values.shape) :] + "S" * is_rgb,
         origin=layer,

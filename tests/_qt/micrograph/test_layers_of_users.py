@@ -296,6 +296,28 @@ def test_what_is_shown_of_a_time_series_is_taken(viewer: Any) -> None:
     assert source.edges_nm == (10, 10, 50)
 
 
+def test_a_time_series_is_followed(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    """What is shown is taken, and said; also beside a layer that begins earlier."""
+    viewer.add_image(
+        np.zeros((9, 9, 64, 64)), scale=(2, 1, 1, 1), translate=(-8, 0, 0, 0)
+    )
+    series = np.random.default_rng(0).integers(0, 255, (3, 9, 64, 64)).astype(np.uint8)
+    layer = viewer.add_image(series, scale=(4, 1, 1, 1))
+    viewer.layers.selection = {layer}
+    for time in (1, 2, 0):
+        viewer.dims.set_point(0, 4 * time)
+        act = panel.use_selected_layers if time == 1 else lambda: None
+        images = images_after(panel, qtbot, act)
+        np.testing.assert_array_equal(images.views["z"][0].values, series[time])
+        assert f"Position {time + 1} of 3 along axis -4" in panel.facts.notes.text()
+    # The plane that is shown is none of its choices.
+    taken = panel.slots.value()
+    viewer.dims.set_point(1, 3)
+    assert panel.slots.value() == taken
+
+
 def test_strokes_become_phases(
     panel: MicrographPanel,
     viewer: Any,
