@@ -44,6 +44,7 @@ from napari_slicegan.data.pixel_values import (
     SMALLEST_EDGE,
     arrange,
     has_channels,
+    native,
     without_alpha,
 )
 
@@ -254,15 +255,14 @@ def read_image(
         )
     image = _with_channel(image, channel)
     values, is_colour, notes = _arranged(image, is_volume)
-    # Files of other machines: torch takes the native byte order only.
     if values.dtype.kind in "iufc":
-        values = values.astype(values.dtype.newbyteorder("="), copy=False)
+        values = native(values)
     if is_colour:
         values, dropped = without_alpha(values)
         notes += dropped
     # A bare array with few columns may as well have too many channels.
     is_known = bool(image.axes) or is_volume or is_colour or values.ndim == 2
-    is_known = is_known or values.shape[-1] >= SMALLEST_EDGE
+    is_known = is_known or values.shape[-1:] >= (SMALLEST_EDGE,)
     beside = header_lines(path)
     source, edges = image.size_source, image.edges_nm
     if edges is None:
@@ -298,10 +298,9 @@ def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
     skipped = path.stat().st_size - values.nbytes
     note = f"Plain values of type {values.dtype.name} are read"
     note += f"; {skipped:,} bytes before them are skipped." if skipped else "."
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    axes = "ZYX"[-native.ndim :]
+    axes = "ZYX"[-values.ndim :]
     return SourceImage(
-        native, path.name, notes=(note,), path=path, axes=axes, is_raw=True
+        native(values), path.name, notes=(note,), path=path, axes=axes, is_raw=True
     )
 
 
@@ -609,17 +608,29 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
     if len(paths) < 2:
         raise ValueError(
             f"{folder}: expected an image file or a folder of slices, got a folder "
-            f"with {len(paths)} images; choose a file in it."
+            f"with {len(paths)} image{'s' * (not paths)}; choose a file in it."
         )
     slices = [read_image(path, settings) for path in paths]
     first = slices[0]
     for image in slices:
+        if image.is_volume:
+            raise ValueError(
+                f"{folder.name}: expected slices, got {image.name}, a volume of "
+                f"{image.size} voxels; choose that file."
+            )
         if np.shape(image.values) != np.shape(first.values):
             raise ValueError(
                 f"{folder.name}: expected slices of one size, got "
                 f"{' x '.join(map(str, np.shape(first.values)))} ({first.name}) and "
                 f"{' x '.join(map(str, np.shape(image.values)))} ({image.name}); move "
                 "the other images elsewhere, or name the files instead of the folder."
+            )
+        types = np.asarray(first.values).dtype, np.asarray(image.values).dtype
+        if types[0] != types[1]:
+            raise ValueError(
+                f"{folder.name}: expected slices of one number format, got {types[0]} "
+                f"({first.name}) and {types[1]} ({image.name}); save them alike, or "
+                "name the files instead of the folder."
             )
     note = f"{len(slices)} slices are read as a volume, {paths[0].name} first."
     return replace(
@@ -636,7 +647,8 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
 def slices_in(folder: Path) -> list[Path]:
     """Images in a folder, in the order of the numbers in their names."""
     found = (p for p in folder.iterdir() if p.suffix.lower() in SLICE_ENDINGS)
-    return sorted((p for p in found if not p.name.startswith(".")), key=_natural)
+    files = (p for p in found if not p.name.startswith(".") and not p.is_dir())
+    return sorted(files, key=_natural)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -24,6 +24,7 @@ from napari_slicegan.data.pixel_values import (
     distinct_values,
     label_dtype,
     label_indices,
+    native,
     without_alpha,
 )
 
@@ -115,8 +116,7 @@ def interpret(
     """
     array, is_colour, notes = arrange(np.asarray(values), axes)
     check_pixels(array, name, axes)
-    # Files of other machines: torch takes the native byte order only.
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = native(array)
     if is_colour:
         array, dropped = without_alpha(array)
         notes += dropped

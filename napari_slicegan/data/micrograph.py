@@ -34,6 +34,7 @@ from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edg
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     distinct_values,
+    has_value,
     interpolated,
     nearest,
 )
@@ -578,7 +579,7 @@ def _cropped_source(
         facts = ImageFacts(crop=crop_found, notes=(used,))
         return _cropped(values, crop_found, source.name, first), facts
     text = " ".join(map(str, crop_found))
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
+    if values.dtype.kind == "f" and not has_value(values).all():
         raise CropNeededError(
             f"{source.name}: expected finite pixel values, got a border of NaN or "
             f"infinite ones; crop to {where} ('Crop' auto, or {text})."
@@ -608,8 +609,8 @@ def usable_part(
     if values.ndim != 2 or values.dtype.kind not in "uif":
         return None, ""
     rows, columns = values.shape
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        crop = _finite_part(np.isfinite(values))
+    if values.dtype.kind == "f" and not has_value(values).all():
+        crop = _finite_part(has_value(values))
         return (crop, "There is a border without values (NaN)") if crop else (None, "")
     if scanned_rows is not None and scanned_rows < rows:
         why = f"The header states {scanned_rows} scanned rows; below is a data bar"

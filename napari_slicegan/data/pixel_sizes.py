@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NM_PER_UNIT = {
     "fm": 1e-6,
     "pm": 1e-3,
+    "picometer": 1e-3,
     "å": 0.1,
     "angstrom": 0.1,
     "nm": 1.0,
@@ -32,7 +33,9 @@ NM_PER_UNIT = {
     "mm": 1e6,
     "millimeter": 1e6,
     "cm": 1e7,
+    "centimeter": 1e7,
     "m": 1e9,
+    "meter": 1e9,
     "inch": 2.54e7,
     "inches": 2.54e7,
 }
@@ -91,8 +94,11 @@ def edges_beside(facts: Mapping[str, str]) -> tuple[str, Edges | None]:
     return "", None
 
 
-def _number(text: str) -> float:
-    """NaN for text that is no number."""
+def _number(text: Any) -> float:
+    """NaN for text that is no number; some programs write a decimal comma."""
+    text = str(text).strip()
+    if re.fullmatch(r"\d+,\d+e-?\d+|0,\d+", text, re.IGNORECASE):
+        text = text.replace(",", ".")
     try:
         return float(text)
     except ValueError:
@@ -131,7 +137,7 @@ def edges_in_nm(lengths: list[tuple[Any, Any]]) -> Edges | None:
         factor = _nm_per(unit)
         if factor is None:
             return None
-        edges.append(float(length) * factor)
+        edges.append(_number(length) * factor)
     return tuple(edges)
 
 
@@ -161,7 +167,7 @@ def _imagej(tiff: tifffile.TiffFile) -> Edges | None:
         return None
     lengths = [1 / resolution[0], 1 / resolution[1]]
     if "spacing" in facts:
-        lengths.append(abs(float(facts["spacing"])))
+        lengths.append(abs(_number(facts["spacing"])))
     return edges_in_nm([(length, unit) for length in lengths])
 
 

@@ -19,6 +19,8 @@ PhaseColours = dict[int, Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]]
 """Phase label -> ``"#rrggbb"``, of materials whose images have colours; else empty."""
 # The smallest patch; a last axis shorter than this is taken for channels.
 SMALLEST_EDGE = 8
+LARGEST = 1e30
+"""Larger numbers overflow in statistics; programs mark pixels without a value so."""
 PART = 2**17
 """Values processed at a time, which bounds the memory for intermediate arrays."""
 
@@ -125,7 +127,8 @@ def _check_dtype(array: NDArray[Any], name: str) -> None:
 def _check_shape(array: NDArray[Any], name: str, axes: str) -> None:
     """Refuse shapes that are neither an image nor a volume."""
     shape = " x ".join(map(str, array.shape)) or "a single number"
-    if array.ndim not in (2, 3, 4):
+    has_many = array.ndim == 4 and array.shape[-1] >= SMALLEST_EDGE
+    if array.ndim not in (2, 3, 4) or has_many:
         raise ValueError(
             f"{name}: expected a 2-D image or a 3-D volume, got {array.ndim} "
             f"dimensions ({shape}); select one image or one volume of it."
@@ -149,12 +152,25 @@ def _check_finite(array: NDArray[Any], name: str) -> None:
     """Refuse NaN and infinite values."""
     if array.dtype.kind != "f":
         return
-    n_bad = sum(int(plane.size - np.isfinite(plane).sum()) for plane in array)
+    n_bad = sum(int(plane.size - has_value(plane).sum()) for plane in array)
     if n_bad:
         raise ValueError(
             f"{name}: expected finite pixel values, got {n_bad} that are NaN or "
-            "infinite; crop the image or fill them."
+            f"infinite, or beyond {LARGEST:g}; crop the image or fill them."
         )
+
+
+def has_value(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where pixels have a value: not NaN, infinite or a mark such as -3.4e38."""
+    top = values.dtype.type(min(LARGEST, float(np.finfo(values.dtype).max)))
+    return np.asarray((values <= top) & (values >= -top))
+
+
+def native(array: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as torch takes them: of the native byte order, of 64 bits at most."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _check_varies(array: NDArray[Any], name: str) -> None:

@@ -112,6 +112,31 @@ def folder(path: Path) -> None:
     (path / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
 
 
+def between(path: Path) -> None:
+    """Slices, what systems put beside them, and a folder with the name of one."""
+    (path / "slice_9.tif").mkdir(parents=True)
+    for number in range(3):
+        tifffile.imwrite(path / f"slice_{number}.tif", M255)
+    (path / "._slice_0.tif").write_bytes(b"\0\5\x16\7")
+    (path / "Thumbs.db").write_bytes(b"\xd0\xcf")
+
+
+def slices(*images: NDArray[Any]) -> Callable[[Path], None]:
+    """A folder of images."""
+
+    def write(path: Path) -> None:
+        path.mkdir()
+        for number, image in enumerate(images):
+            tifffile.imwrite(path / f"{number}.tif", image, photometric="minisblack")
+
+    return write
+
+
+def link(path: Path) -> None:
+    tifffile.imwrite(path.with_name("target.tif"), GRAY)
+    path.symlink_to(path.with_name("target.tif"))
+
+
 def shaded(values: NDArray[Any]) -> NDArray[Any]:
     """A palette image of the phases, with the colours of `PALETTE`."""
     picture = Image.fromarray(values.astype(np.uint8), "P")
@@ -470,6 +495,67 @@ CASES = [
         bright=BRIGHT * 3 / 4,
         words="slice_8.png first",
     ),
+    Case(
+        "folders between.d",
+        between,
+        shape=(3, *MASK.shape),
+        words="3 slices are read",
+    ),
+    # Numbers of other programs.
+    Case("long double.npy", npy(GRAY.astype(np.longdouble)), "grayscale"),
+    Case("counts.npy", npy(GRAY.astype(np.uint64) << np.uint64(55)), "grayscale"),
+    Case(
+        "no data.tif",
+        tiff(np.where(Y < 4, -3.4e38, GRAY).astype(np.float32)),
+        "grayscale",
+        (116, 160),
+        None,
+        settings={"crop": "auto"},
+        words="border without values",
+    ),
+    Case(
+        "decimal comma.tif",
+        tiff(SEM, extratags=[(34682, 2, None, FEI.replace("3e-9", "3,5e-9"), True)]),
+        "grayscale",
+        (240, 160),
+        settings={"crop": "auto"},
+        size_nm=3.5,
+    ),
+    Case(
+        "no number.tif",
+        tiff(GRAY, extratags=[(34682, 2, None, FEI.replace("3e-9", "3..5"), True)]),
+        "grayscale",
+    ),
+    Case(
+        "angstrom.tif",
+        tiff(
+            GRAY,
+            ome=True,
+            metadata={
+                f"PhysicalSize{axis}{what}": value
+                for axis in "XY"
+                for what, value in (("", 20), ("Unit", "\N{ANGSTROM SIGN}"))
+            },
+        ),
+        "grayscale",
+        size_nm=2,
+    ),
+    Case(
+        "negative size.tif",
+        tiff(
+            GRAY,
+            ome=True,
+            metadata={
+                f"PhysicalSize{axis}{what}": value
+                for axis in "XY"
+                for what, value in (("", -2), ("Unit", "nm"))
+            },
+        ),
+        "grayscale",
+    ),
+    Case("wrong ending.png", tiff(GRAY), "grayscale"),
+    Case("(1) #%[a]*\N{CJK UNIFIED IDEOGRAPH-4E2D}.tif", tiff(GRAY), "grayscale"),
+    Case("link.tif", link, "grayscale"),
     # Segmentation that is asked for, and cleaning.
     Case(
         "thresholds.png",
@@ -545,6 +631,21 @@ def test_read_as_it_should_be(case: Case, tmp_path: Path) -> None:
         ("empty.tif", lambda path: path.write_bytes(b""), {}, "empty file"),
         ("text.tif", lambda path: path.write_text("no image"), {}, "another kind"),
         ("slices", lambda path: path.mkdir(), {}, "folder with 0 images"),
+        ("one", slices(GRAY), {}, "folder with 1 image;"),
+        ("sizes", slices(GRAY, GRAY[:99]), {}, r"one size, got 120 x 160 \(0.tif\)"),
+        (
+            "types",
+            slices(GRAY, GRAY.astype("u2") * 257),
+            {},
+            r"one number format, got uint8 \(0.tif\) and uint16 \(1.tif\)",
+        ),
+        ("stacks", slices(*[np.stack([GRAY] * 9)] * 2), {}, "a volume of 9 x 120 x"),
+        ("huge.npy", npy(np.where(MASK, 1e300, -1e300) + NOISE), {}, "or beyond 1e"),
+        ("number.npy", npy(np.array(3)), {}, r"got 0 dimensions \(a single number\)"),
+        ("4d.npy", npy(np.stack([[GRAY] * 9] * 2)), {}, "got 4 dimensions"),
+        ("none.npy", npy(np.zeros((0, 50, 50))), {}, "got an empty one"),
+        ("loop.tif", lambda path: path.symlink_to(path), {}, "levels of symbolic"),
+        ("lost.tif", lambda path: path.symlink_to("no"), {}, "No such file"),
     ],
 )
 def test_refused_with_one_sentence(

@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari.layers import Image as ImageLayer
 from napari.utils import DirectLabelColormap
 from PIL import Image
 from qtpy.QtGui import QColor
@@ -22,7 +23,12 @@ from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.endless_layer import add_endless
-from napari_slicegan._qt.viewer.layer_inputs import CROP, draw_strokes, source_of
+from napari_slicegan._qt.viewer.layer_inputs import (
+    CROP,
+    draw_strokes,
+    edges_nm,
+    source_of,
+)
 from napari_slicegan._qt.viewer.layer_picture import phase_colours, picture_of
 from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
 from napari_slicegan.config import MicrographSettings
@@ -294,6 +300,15 @@ def test_what_is_shown_of_a_time_series_is_taken(viewer: Any) -> None:
     source = source_of(layer, (2, 0, 0, 0))
     np.testing.assert_array_equal(source.values, series[2])
     assert source.edges_nm == (10, 10, 50)
+
+
+@pytest.mark.parametrize(
+    ("unit", "edge_nm"), [("m", 2e9), ("cm", 2e7), ("um", 2e3), ("pm", 2e-3)]
+)
+def test_units_of_layers(unit: str, edge_nm: float) -> None:
+    """Their names are those of pint; scales may be negative."""
+    layer = ImageLayer(GRAY, scale=(-2, 2), units=(unit, unit))
+    assert edges_nm(layer.scale, layer.units) == pytest.approx((edge_nm, edge_nm))
 
 
 def test_a_time_series_is_followed(
