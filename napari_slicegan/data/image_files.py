@@ -61,6 +61,8 @@ ENDINGS = tuple(
 )
 """Endings that the file dialogs offer."""
 WHITE_IS_ZERO, PALETTE = 0, 3  # TIFF 6.0, PhotometricInterpretation
+BY_PILLOW = (5, 6, 8)
+"""CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
 # TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
 ORIENTATIONS = {
     2: (False, False, True),
@@ -379,25 +381,26 @@ def _from_library(read: Callable[[], T]) -> T:
 
 
 def _read_tiff(path: Path) -> SourceImage:
-    """First series of a TIFF: one image, or the pages that belong together."""
+    """Largest series of a TIFF: one image, or the pages that belong together."""
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
         _check_pages(tiff)
-        series = tiff.series[0]
+        # Of images of one size the first; thumbnails may come before.
+        series = max(tiff.series, key=_n_pixels)
         check_expansion(series.shape, series.dtype, path.stat().st_size, path.name)
         source, edges = pixel_edges_nm(tiff)
+        if series is not tiff.series[0]:
+            # They are those of the first page.
+            source, edges = "", None
         page = series.keyframe
         orientation = page.tags.valueof("Orientation") or 1
         turned = ORIENTATIONS.get(orientation)
-        try:
-            values, axes = series.asarray(), series.axes
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
+        values = _unpacked(series)
+        if values is None:
             indices = [p.index for p in series.pages if p is not None]
             stored = _read_pages(path, indices)
             turned = None  # by Pillow
         else:
-            stored = SourceImage(values, path.name, axes=axes)
+            stored = SourceImage(values, path.name, axes=series.axes)
             if page.photometric == PALETTE and page.colormap is not None:
                 stored = _with_palette(stored, page.colormap >> 8)
             elif page.photometric == WHITE_IS_ZERO and not _is_numpy_mask(page):
@@ -412,6 +415,24 @@ def _read_tiff(path: Path) -> SourceImage:
     if any("invalid page offset" in fault for fault in faults):
         raise ValueError("pages are missing at its end")
     return replace(stored, edges_nm=edges, size_source=source, scanned_rows=rows)
+
+
+def _unpacked(series: tifffile.TiffPageSeries) -> NDArray[Any] | None:
+    """Values by tifffile; None where Pillow has the codec or converts the colours."""
+    if series.keyframe.photometric in BY_PILLOW:
+        return None
+    try:
+        return np.asarray(series.asarray())
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+        return None
+
+
+def _n_pixels(series: tifffile.TiffPageSeries) -> int:
+    """Rows times columns of one page."""
+    page = series.keyframe
+    return int(page.imagelength) * int(page.imagewidth)
 
 
 def _check_pages(tiff: tifffile.TiffFile) -> None:

@@ -328,6 +328,7 @@ CASES = [
         "grayscale",
     ),
     Case("second series.tif", pages(GRAY, GRAY[::3, ::3]), "grayscale"),
+    Case("thumbnail first.tif", pages(GRAY[::3, ::3], GRAY), "grayscale"),
     Case("pyramid.tif", pyramid, "grayscale"),
     Case(
         "planar.tif",
@@ -356,6 +357,16 @@ CASES = [
     Case(
         "cmyk.jpg",
         pillow(Image.fromarray(np.stack([GRAY] * 3, -1)).convert("CMYK"), quality=95),
+        "grayscale",
+    ),
+    Case(
+        "cmyk.tif",
+        pillow(Image.fromarray(np.stack([GRAY] * 3, -1)).convert("CMYK")),
+        "grayscale",
+    ),
+    Case(
+        "ycbcr.tif",
+        tiff(np.stack([GRAY, 0 * GRAY + 128, 0 * GRAY + 128], -1), photometric="ycbcr"),
         "grayscale",
     ),
     Case("progressive.jpg", pillow(GRAY, quality=95, progressive=True), "grayscale"),
