@@ -19,6 +19,8 @@ from napari_slicegan.config.images import (
 )
 from napari_slicegan.config.migration import FORMER_NAMES
 from napari_slicegan.config.training import (
+    OBJECTIVE_NAMES,
+    OF_OBJECTIVE,
     ObjectiveSettings,
     OptimiserSettings,
     TrainingSettings,
@@ -82,6 +84,16 @@ class RunConfig(Settings):
                 f"{titled('architecture')} {config.architecture.architecture}; leave "
                 "it out or choose a preset for images."
             )
+        old, made = self.objective, config.objective
+        for name in given:
+            named = OF_OBJECTIVE.get(name, made.objective)
+            is_core = made.objective in OBJECTIVE_NAMES
+            is_new = getattr(old, name, 0) != getattr(made, name, 0)
+            if is_core and is_new and named != made.objective:
+                raise ValueError(
+                    f"{titled(name)} belongs to {titled('objective')} {named}, got "
+                    f"{made.objective}; leave it out or change that."
+                )
         return config
 
     def settled(self, named: Collection[str] | None = None) -> RunConfig:

@@ -17,6 +17,21 @@ VOLUMES = 2
 """Default batch size, in volumes."""
 OBJECTIVE_NAMES = ("bce", "lsgan", "hinge", "wgan", "wgan-gp", "r3gan")
 """Objectives of the core; further ones are added with `add_part`."""
+OF_OBJECTIVE = {
+    "weight_clip": "wgan",
+    **dict.fromkeys(
+        (
+            "outcomes",
+            "anchors",
+            "anchor_skew",
+            "real_anchor",
+            "generated_anchor",
+            "realness_form",
+        ),
+        "realness",
+    ),
+}
+"""Settings that only one objective uses; further objectives may use them, too."""
 
 
 class ObjectiveSettings(Settings):
