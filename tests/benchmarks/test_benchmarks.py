@@ -182,7 +182,8 @@ def test_guided_porosity_compares_the_slider_with_rock_of_its_porosity(
     porosities = [float(row[1]) for row in rows]
     assert porosities == sorted(porosities)
     assert porosities[-1] - porosities[0] > 0.1
-    assert Image.open(out).width == 1000
+    with Image.open(out) as picture:
+        assert picture.width == 1000
 
 
 def test_corners_of_a_volume_differ_in_their_diffusivity(
