@@ -212,13 +212,13 @@ def test_files_of_a_later_release_are_refused(
         load_generator(OLD / "phases"),
         load_directions(OLD / "directions.safetensors"),
     )
-    module = "napari_slicegan.models.generator_file.FORMAT"
+    module = "napari_slicegan.models.generator_file.FORMATS"
     with monkeypatch.context() as later:
-        later.setattr(module, "napari-slicegan generator 2")
+        later.setattr(module, ("napari-slicegan generator 3",))
         later.setattr(direction_set, "FORMAT", "napari-slicegan directions 2")
         trained.save(tmp_path / "later.safetensors")
         found.save(tmp_path / "directions.safetensors")
-    with pytest.raises(ValueError, match=r"format 2.*update napari-slicegan"):
+    with pytest.raises(ValueError, match=r"format 3.*update napari-slicegan"):
         load_generator(tmp_path / "later.safetensors")
     with pytest.raises(ValueError, match=r"format 2.*update napari-slicegan"):
         load_directions(tmp_path / "directions.safetensors")

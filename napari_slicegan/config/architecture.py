@@ -15,6 +15,7 @@ _TASKS: dict[str, str] = {
     "auto": "volumes",
     "slicegan": "volumes",
     "slicegan-rc": "volumes",
+    "slicegan-aa": "volumes",
 }
 _TASK_DIMENSIONS: dict[str, int] = {"volumes": 3}
 
@@ -64,9 +65,10 @@ class ArchitectureSettings(Settings):
         "slicegan",
         title="Architecture",
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
-        "the last one replaced by trilinear upsampling and a convolution; 'auto', the "
-        "first for phases, the second for gray values and colours, in which the first "
-        "leaves a checkerboard of single voxels. Of images "
+        "the last one replaced by trilinear upsampling and a convolution; 'auto', "
+        "'slicegan' for phases and 'slicegan-rc' for gray values and colours; "
+        "'slicegan-aa', 'auto' with a filter after each hidden layer, so that volumes "
+        "do not repeat the grid of the layers. Of images "
         "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
         "'dcgan-relu' and 'specgan'. Of points: 'mlp-toy'.",
     )
@@ -154,6 +156,13 @@ class ArchitectureSettings(Settings):
         "and critic receive the fraction of the last phase in each micrograph, so "
         "that it can be chosen when volumes are generated. Needs several micrographs "
         "of an isotropic material with different fractions.",
+    )
+    noise: bool = Field(
+        False,
+        title="Noise inputs",
+        description="Of volumes: the generator adds noise at every resolution, with a "
+        "learned gain for each channel, for structure that is random from voxel to "
+        "voxel. Use it with a normalisation.",
     )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",

@@ -84,6 +84,12 @@ class RunConfig(Settings):
                 f"{titled('architecture')} {config.architecture.architecture}; leave "
                 "it out or choose a preset for images."
             )
+        if values.get("noise") and config.architecture.dimensions < 3:
+            raise ValueError(
+                f"{titled('noise')} applies to generators of volumes, got "
+                f"{titled('architecture')} {config.architecture.architecture}; leave "
+                "it out."
+            )
         old, made = self.objective, config.objective
         for name in given:
             named = OF_OBJECTIVE.get(name, made.objective)

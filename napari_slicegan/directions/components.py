@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_slicegan.generation.edits import LATENT, block_names
+from napari_slicegan.generation.edits import block_names
 from napari_slicegan.models.latent import LatentField
+from napari_slicegan.models.network import LATENT
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_slicegan.generation.edits import LATENT, Edit
+from napari_slicegan.generation.edits import Edit
+from napari_slicegan.models.network import LATENT
 
 if TYPE_CHECKING:
     from napari_slicegan.directions.components import Numbers

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from napari_slicegan.directions.direction import NO_PROPERTY, Direction, Effect, Example
 from napari_slicegan.directions.fit import random_directions
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
-from napari_slicegan.generation.edits import LATENT
 from napari_slicegan.generation.generate import Size, generate
 from napari_slicegan.generation.regions import region_from_state
+from napari_slicegan.models.network import LATENT
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:

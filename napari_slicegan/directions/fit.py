@@ -25,8 +25,8 @@ from napari_slicegan.directions.components import (
 from napari_slicegan.directions.direction import Direction, Model
 from napari_slicegan.directions.direction_set import DirectionSet, Fit
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
-from napari_slicegan.generation.edits import LATENT
 from napari_slicegan.models import VolumeGenerator
+from napari_slicegan.models.network import LATENT
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:

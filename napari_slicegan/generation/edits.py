@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_slicegan.generation.regions import Profile
+from napari_slicegan.models.network import LATENT
 
 if TYPE_CHECKING:
     from napari_slicegan.generation.regions import Region
     from napari_slicegan.models import GeneratorNetwork, VolumeGenerator
-
-LATENT = "latent"
-"""Name of the latents where a block is expected."""
 
 Size = tuple[int, int, int]
 
@@ -111,8 +109,6 @@ def run_volume(
         if parts:
             # [C, z, y, x], or broadcasting to it
             offsets[name] = torch.from_numpy(sum(parts[1:], parts[0])).to(latents)
-    if LATENT in offsets:
-        latents = network.prepare_latents(latents) + offsets.pop(LATENT)
     made: Tensor = network(latents, offsets=offsets)
     return made
 
@@ -137,8 +133,6 @@ def run_images(
         for name, offset in edit.offsets.items():
             more = torch.from_numpy(offset).to(latents)
             offsets[name] = offsets[name] + more if name in offsets else more
-    if LATENT in offsets:
-        latents = latents + offsets.pop(LATENT)
     made: Tensor = network(latents, offsets=offsets)
     return made
 

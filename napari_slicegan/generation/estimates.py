@@ -143,7 +143,7 @@ def _shapes(plan: VolumePlan) -> Tally[Shape]:
 def _cost(plan: VolumePlan, latents: Shape) -> StepCost:
     """Operations and memory of one tile."""
     network = build_generator(plan.trained.network.spec).to(META).eval()
-    channels = network.spec.latent_channels
+    channels = network.field_channels
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     with CostCounter() as counter, torch.no_grad():
         network(torch.empty(1, channels, *latents, device=META))

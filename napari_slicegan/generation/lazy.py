@@ -58,19 +58,25 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     needed = _needed(box, whole)
     latents = plan.latents(*needed)
     with computing_in(plan.precision, latents.device):
+        noise = network.noise(latents[None])
         made = network.prepare_latents(latents[None])
+        origin = corner = [first for first, _ in needed]
         before = network.rules_around(0)[0].scale
         for number, block in enumerate(network.blocks.children(), start=1):
             so_far, after = network.rules_around(number)
             step = so_far.scale // before
             # Where the first position of the block's output lies.
             origin = [first * step for first, _ in needed]
+            start = [
+                first - so_far.scale * cell
+                for first, cell in zip(origin, corner, strict=True)
+            ]
             before, needed = so_far.scale, _needed(box, after)
             z, y, x = (
                 slice(first - start, last - start)
                 for (first, last), start in zip(needed, origin, strict=True)
             )
-            made = block(made)[:, :, z, y, x]
+            made = network.run_block(block, made, noise, start)[:, :, z, y, x]
     return plan.micrograph_values(made)
 
 

@@ -61,8 +61,8 @@ def volume_spec(config: RunConfig, channels: int, output: Output) -> GeneratorSp
     if not isinstance(spec, GeneratorSpec):
         raise ValueError(
             f"The architecture '{config.architecture.architecture}' generates "
-            f"{config.architecture.task}, not volumes; choose 'slicegan' or "
-            "'slicegan-rc' for volumes."
+            f"{config.architecture.task}, not volumes; choose 'slicegan', "
+            "'slicegan-rc' or 'slicegan-aa' for volumes."
         )
     return spec
 
@@ -144,8 +144,14 @@ def check_training_size(spec: Any, patch_size: int) -> None:
         )
     size = training_size(spec)
     if size != patch_size:
+        with torch.device("meta"):
+            rule = build_generator(spec).size_rule
+        latent_size = rule.latent_size(patch_size)
+        advice = f"set 'Patch size' to {size}"
+        if rule.output_size(latent_size) == patch_size:
+            advice = f"set 'Latent size' to {latent_size} or 'Patch size' to {size}"
         raise ValueError(
             f"The generator makes {size} voxels per axis from a latent size of "
-            f"{spec.latent_size}, but the patch has {patch_size} pixels; set 'Patch "
-            f"size' to {size}, or change 'Latent size' or 'Generator widths'."
+            f"{spec.latent_size}, but the patch has {patch_size} pixels; {advice}, or "
+            "change 'Generator widths'."
         )

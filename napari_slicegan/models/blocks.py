@@ -166,14 +166,20 @@ class ResizeConvolution(nn.Module):
     cropped, so the layer commutes with shifts and the scale factor is 2 at every size.
     Both steps are linear and are computed as one transposed convolution with a kernel
     of 6, which avoids a full-size volume of all input channels.
+
+    Parameters
+    ----------
+    crop
+        Further voxels to crop on each side.
     """
 
-    stride, padding = 2, 4
+    stride = 2
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, crop: int = 0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
-        self.size_rule = SizeRule(2, -4)
+        self.padding = 4 + crop
+        self.size_rule = SizeRule(2, -4 - 2 * crop)
 
     def transposed_weight(self) -> Tensor:
         """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
@@ -185,7 +191,7 @@ class ResizeConvolution(nn.Module):
         return weight / 4**3
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4."""
+        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4 - 2 crop."""
         weight = self.transposed_weight()
         return transposed_convolution(x, weight, self.stride, self.padding)
 
@@ -202,6 +208,57 @@ def sums_of_neighbours(x: Tensor) -> Tensor:
         n = x.shape[axis] - 1
         x = x.narrow(axis, 0, n) + x.narrow(axis, 1, n)
     return x
+
+
+class _BoxFilter(torch.autograd.Function):
+    """Sums of neighbours, whose gradients are sums of neighbours too.
+
+    Torch's own gradient of the six slices would fill as many volumes with zeros.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """[B, C, n, n, n] -> [B, C, n - 1, n - 1, n - 1]."""
+        return sums_of_neighbours(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """[B, C, n - 1, n - 1, n - 1] -> [B, C, n, n, n]."""
+        return sums_of_neighbours(functional.pad(gradient, (1,) * 6))
+
+
+def box_filter(x: Tensor) -> Tensor:
+    """Sum of each voxel and the next along z, y, x: [..., n] -> [..., n - 1]."""
+    filtered: Tensor = _BoxFilter.apply(x)  # type: ignore[no-untyped-call]
+    return filtered
+
+
+class AntialiasedConvolution(nn.Module):
+    """Transposed 3-D convolution followed by a box filter over 2x2x2 voxels.
+
+    Even and odd voxels of a transposed convolution have their own weights, so that
+    their statistics may differ: a grid. The mean over neighbours removes the part of
+    it that alternates from voxel to voxel (cf. the low-pass filter after upsampling of
+    StyleGAN2, Karras et al. 2020, arXiv:1912.04958).
+    """
+
+    def __init__(self, inputs: int, outputs: int, layer: KernelSet) -> None:
+        super().__init__()
+        kernel, self.stride, self.padding = layer
+        self.weight = nn.Parameter(torch.empty(inputs, outputs, *(kernel,) * 3))
+        rule = transposed_rule(layer)
+        self.size_rule = SizeRule(rule.scale, rule.offset - 1)
+
+    @property
+    def scaled_weight(self) -> Tensor:
+        """Weights with which the sum of 8 neighbours is their mean."""
+        return self.weight * 0.125
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k - 1."""
+        return box_filter(
+            transposed_convolution(x, self.scaled_weight, self.stride, self.padding)
+        )
 
 
 class PixelNorm(nn.Module):
@@ -254,6 +311,7 @@ class ResampledHead(nn.Module):
 
 WEIGHTED = (
     TransposedConvolution,
+    AntialiasedConvolution,
     ResizeConvolution,
     nn.Linear,
     nn.Conv2d,

@@ -31,7 +31,9 @@ from napari_slicegan.runtime.atomic_files import replacing
 if TYPE_CHECKING:
     import torch
 
-FORMAT = "napari-slicegan generator 1"
+FORMAT = "napari-slicegan generator 2"
+FORMATS = ("napari-slicegan generator 1", FORMAT)
+"""Release 0.1.0 reads the first, in which all its networks are written."""
 COLOURS = TypeAdapter(PhaseColours)
 # Raised for metadata that are incomplete or do not match the weights.
 UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
@@ -71,7 +73,10 @@ class TrainedNetwork:
             "name": self.name,
             "colours": dict(self.colours),
         }
-        content = save(self._weights(), {"format": FORMAT, "facts": json.dumps(facts)})
+        spec = facts["spec"]
+        is_new = "noise" in spec or spec["architecture"] == "slicegan-aa"
+        metadata = {"format": FORMATS[is_new], "facts": json.dumps(facts)}
+        content = save(self._weights(), metadata)
         # safetensors' own save_file ignores the umask: only the user could read it.
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(content)
@@ -85,10 +90,11 @@ class TrainedNetwork:
         return digest.hexdigest()
 
     def _material(self) -> dict[str, Any]:
-        return {
-            "spec": asdict(self.network.spec),
-            "transform": self.transform.state(),
-        }
+        spec = asdict(self.network.spec)
+        if not spec.get("noise"):
+            # As release 0.1.0, so that files and fingerprints remain the same.
+            spec.pop("noise", None)
+        return {"spec": spec, "transform": self.transform.state()}
 
     def _weights(self) -> dict[str, torch.Tensor]:
         return {
@@ -179,7 +185,7 @@ def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
             "or export it once more."
         ) from error
     refuse_newer(metadata.get("format"), FORMAT, file.name)
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in FORMATS:
         raise ValueError(
             f"{file.name} holds tensors but no generator of this program (expected "
             f"format '{FORMAT}', got '{metadata.get('format')}')."

@@ -17,13 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_slicegan.models.blocks import (
+    AntialiasedConvolution,
     PhaseProbabilities,
     ResizeConvolution,
     TransposedConvolution,
+    box_filter,
 )
 from napari_slicegan.models.slicegan import VolumeGenerator
 
-Layer = TransposedConvolution | ResizeConvolution
+Layer = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
 
 
 class SubpixelConvolution(nn.Module):
@@ -79,10 +81,23 @@ class SubpixelConvolution(nn.Module):
         return self.arranged(self.cells(x)).movedim(-1, 1)
 
 
+class BoxFilter(nn.Module):
+    """Box filter of an `AntialiasedConvolution`, whose weights are divided by 8."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, n, n, n] -> [B, C, n - 1, n - 1, n - 1]."""
+        return box_filter(x)
+
+
 def transposed_weight(layer: Layer) -> Tensor:
-    """Weights of a layer as a transposed convolution, [C_in, C_out, k, k, k]."""
+    """Weights of a layer as a transposed convolution, [C_in, C_out, k, k, k].
+
+    Without the box filter that may follow.
+    """
     if isinstance(layer, ResizeConvolution):
         return layer.transposed_weight()
+    if isinstance(layer, AntialiasedConvolution):
+        return layer.scaled_weight
     return layer.weight
 
 
@@ -156,13 +171,33 @@ def inference_form(
 def _form(block: nn.Module) -> nn.Module:
     """Faster equivalent of a block; the block itself if there is none."""
     match list(block.children()):
-        case [TransposedConvolution() as layer, nn.BatchNorm3d() as norm, *others]:
+        case [
+            TransposedConvolution() | AntialiasedConvolution() as layer,
+            nn.BatchNorm3d() as norm,
+            *others,
+        ]:
             spread = torch.sqrt(norm.get_buffer("running_var") + norm.eps)
             scale = norm.weight / spread
-            weight = layer.weight * scale.view(1, -1, 1, 1, 1)
+            weight = transposed_weight(layer) * scale.view(1, -1, 1, 1, 1)
             bias = norm.bias - norm.get_buffer("running_mean") * scale
-            return nn.Sequential(SubpixelConvolution(layer, weight, bias), *others)
-        case [TransposedConvolution() | ResizeConvolution() as layer, *others]:
-            made = SubpixelConvolution(layer, transposed_weight(layer))
-            return nn.Sequential(made, *others)
+            return _subpixel_block(layer, weight, bias, others)
+        case [
+            TransposedConvolution()
+            | AntialiasedConvolution()
+            | ResizeConvolution() as layer,
+            *others,
+        ]:
+            return _subpixel_block(layer, transposed_weight(layer), None, others)
     return block
+
+
+def _subpixel_block(
+    layer: Layer, weight: Tensor, bias: Tensor | None, others: Sequence[nn.Module]
+) -> nn.Module:
+    """Block with a sub-pixel convolution."""
+    filters: list[nn.Module] = []
+    if isinstance(layer, AntialiasedConvolution):
+        filters = [BoxFilter()]
+        # The filter adds up eight of them.
+        bias = None if bias is None else bias / 8
+    return nn.Sequential(SubpixelConvolution(layer, weight, bias), *filters, *others)

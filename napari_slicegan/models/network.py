@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn
 
 from napari_slicegan.models.blocks import PhaseProbabilities, UnitInterval
 
+if TYPE_CHECKING:
+    from napari_slicegan.models.noise import NoiseField
+
+LATENT = "latent"
+"""Name of the latents where a block is expected."""
 Output = Literal["phases", "unit", "signed", "linear"]
 Prior = Literal["normal", "uniform"]
 NO_OFFSETS: Mapping[str, Tensor] = MappingProxyType({})
@@ -104,20 +109,49 @@ class GeneratorNetwork(nn.Module):
         latents, logits
             See `forward`.
         offsets
-            Added to the output of the named block: [C], the same at every position, or
-            [C, ...] in the shape of the output.
+            Added to the output of the named block, or to the latents ("latent"): [C],
+            the same at every position, or [C, ...] in the shape of the output.
         """
-        made = self.prepare_latents(latents)
+        noise = self.noise(latents)
+        made = _with_offset(self.prepare_latents(latents), offsets.get(LATENT))
         *_, last = self.blocks.children()
         for name, block in self.blocks.named_children():
-            skips_output = logits and block is last
-            for layer in list(block.children())[:-1] if skips_output else [block]:
-                made = layer(made)
-            if name in offsets:
-                offset = offsets[name]
-                missing = made.ndim - 1 - offset.ndim
-                made = made + offset.reshape(*offset.shape, *(1,) * missing)
+            made = self.run_block(block, made, noise, logits=logits and block is last)
+            made = _with_offset(made, offsets.get(name))
             yield name, made
+
+    def noise(self, latents: Tensor) -> NoiseField | None:
+        """Noise that the blocks add, as a function of the latents; None without."""
+        return None
+
+    def run_block(
+        self,
+        block: nn.Module,
+        x: Tensor,
+        noise: NoiseField | None,
+        start: Sequence[int] = (0, 0, 0),
+        *,
+        logits: bool = False,
+    ) -> Tensor:
+        """Output of a block for its input.
+
+        Parameters
+        ----------
+        noise, start
+            As of `napari_slicegan.models.noise.NoiseInput`.
+        logits
+            Skip the last layer.
+        """
+        for layer in list(block.children())[:-1] if logits else [block]:
+            x = layer(x)
+        return x
+
+
+def _with_offset(made: Tensor, offset: Tensor | None) -> Tensor:
+    if offset is None:
+        return made
+    missing = made.ndim - 1 - offset.ndim
+    return made + offset.reshape(*offset.shape, *(1,) * missing)
 
 
 OUTPUTS: Mapping[Output, tuple[type[nn.Module], str | tuple[float, float]]] = {

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from napari_slicegan.config.base import KernelSet  # noqa: TC001 - pydantic reads the fields of GeneratorSpec
 from napari_slicegan.models.blocks import (
+    AntialiasedConvolution,
     PixelNorm,
     ResizeConvolution,
     TransposedConvolution,
@@ -23,16 +24,19 @@ from napari_slicegan.models.network import (
     output_layer,
     value_range,
 )
+from napari_slicegan.models.noise import NoiseField, NoiseInput
 from napari_slicegan.models.sizes import (
     SizeRule,
     chain_rule,
     check_density,
     check_growth,
-    transposed_rule,
 )
 
 if TYPE_CHECKING:
     from napari_slicegan.models.blocks import ResampledHead
+
+
+Upsampling = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class GeneratorSpec:
     labels
         Label of each training image (its phase fraction), if the generator is
         conditional; it then has one more latent channel. Otherwise empty.
+    noise
+        Whether noise is added at every resolution; there is then one more latent
+        channel, the key of the noise, which the first block does not see.
     """
 
     architecture: str
@@ -63,6 +70,12 @@ class GeneratorSpec:
     layers: tuple[KernelSet, ...]
     normalisation: Literal["batch", "pixel", "none"]
     labels: tuple[float, ...] = ()
+    noise: bool = False
+
+    @property
+    def key_channels(self) -> int:
+        """Latent channels for the key of the noise: 1 or none."""
+        return int(self.noise)
 
     @property
     def label_channels(self) -> int:
@@ -89,9 +102,14 @@ class VolumeGenerator(GeneratorNetwork):
         self.value_range = value_range(spec.output)
 
     @property
+    def field_channels(self) -> int:
+        """Random numbers at each latent position, including the key of the noise."""
+        return self.spec.latent_channels + self.spec.key_channels
+
+    @property
     def training_latents(self) -> tuple[int, ...]:
-        """[C, l, l, l]."""
-        return (self.spec.latent_channels, *(self.spec.latent_size,) * 3)
+        """[C, l, l, l], including the key of the noise."""
+        return (self.field_channels, *(self.spec.latent_size,) * 3)
 
     @property
     def training_size(self) -> int:
@@ -104,15 +122,49 @@ class VolumeGenerator(GeneratorNetwork):
 
     @property
     def latent_width(self) -> int:
-        """Latent channels, including the label channel."""
+        """Channels of the latents that the first block sees, including the label."""
         return self.spec.latent_channels + self.spec.label_channels
 
+    def noise(self, latents: Tensor) -> NoiseField | None:
+        """Noise of the key channel, which follows the latent channels."""
+        if not self.spec.noise:
+            return None
+        n = self.spec.latent_channels
+        if latents.shape[1] not in {n + 1, n + 1 + self.spec.label_channels}:
+            raise ValueError(
+                f"Expected latents of {n + 1} channels, the last one the key of the "
+                f"noise, got {latents.shape[1]}; draw as many as 'field_channels' says."
+            )
+        return NoiseField(latents[:, n])
+
     def prepare_latents(self, latents: Tensor) -> Tensor:
-        """Append the label channel if it is missing, with 0, the mean label."""
+        """Input of the first block, [B, latent_width, z, y, x].
+
+        Leaves out the key of the noise, and appends the label channel if it is missing,
+        with 0, the mean label.
+        """
+        if self.spec.noise:
+            n = self.spec.latent_channels
+            latents = torch.cat([latents[:, :n], latents[:, n + 1 :]], dim=1)
         missing = self.latent_width - latents.shape[1]
         if missing == 0:
             return latents
         return functional.pad(latents, (0, 0) * 3 + (0, missing))
+
+    def run_block(
+        self,
+        block: nn.Module,
+        x: Tensor,
+        noise: NoiseField | None,
+        start: Sequence[int] = (0, 0, 0),
+        *,
+        logits: bool = False,
+    ) -> Tensor:
+        """See `GeneratorNetwork.run_block`."""
+        layers = list(block) if isinstance(block, nn.Sequential) else [block]
+        for layer in layers[:-1] if logits else layers:
+            x = layer(x, noise, start) if isinstance(layer, NoiseInput) else layer(x)
+        return x
 
     @property
     def makes_planes(self) -> bool:
@@ -123,9 +175,10 @@ class VolumeGenerator(GeneratorNetwork):
 
     def features(self, latents: Tensor) -> Tensor:
         """Output of the block before the last, [B, C, z, y, x]."""
+        noise = self.noise(latents)
         made = self.prepare_latents(latents)
         for block in list(self.blocks.children())[:-1]:
-            made = block(made)
+            made = self.run_block(block, made, noise)
         return made
 
     def planes(
@@ -206,21 +259,36 @@ class PlaneCritic(nn.Module):
 
 def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:
     """Generator of transposed convolutions (Kench & Cooper 2021)."""
-    rules = [transposed_rule(layer) for layer in spec.layers]
+    hidden = [TransposedConvolution(*sides) for sides in _hidden_layers(spec)]
     last = TransposedConvolution(spec.widths[-1], spec.channels, spec.layers[-1])
-    return _assemble(spec, rules, last)
+    return _assemble(spec, hidden, last)
 
 
 def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
     """Generator whose last layer is a resize-convolution."""
-    rules = [transposed_rule(layer) for layer in spec.layers[:-1]]
-    last = ResizeConvolution(spec.widths[-1], spec.channels)
-    return _assemble(spec, [*rules, last.size_rule], last)
+    hidden = [TransposedConvolution(*sides) for sides in _hidden_layers(spec)]
+    return _assemble(spec, hidden, ResizeConvolution(spec.widths[-1], spec.channels))
 
 
-def _assemble(
-    spec: GeneratorSpec, rules: list[SizeRule], last: nn.Module
-) -> VolumeGenerator:
+def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
+    """Generator with anti-aliasing: a box filter follows each hidden layer.
+
+    The last layer is a transposed convolution for phases. For gray values and colours,
+    where differences between even and odd voxels are visible, it is a
+    resize-convolution. It is cropped by one more voxel on each side: with the paper's
+    kernels, n latent positions become 2^L (n - 3) voxels after L layers.
+    """
+    hidden = [AntialiasedConvolution(*sides) for sides in _hidden_layers(spec)]
+    sides = spec.widths[-1], spec.channels
+    if spec.output != "phases":
+        return _assemble(spec, hidden, ResizeConvolution(*sides, crop=1))
+    kernel, stride, padding = spec.layers[-1]
+    last = TransposedConvolution(*sides, (kernel, stride, padding + 1))
+    return _assemble(spec, hidden, last)
+
+
+def _hidden_layers(spec: GeneratorSpec) -> list[tuple[int, int, KernelSet]]:
+    """Input channels, output channels and kernel of each hidden layer."""
     if len(spec.layers) != len(spec.widths) + 1:
         raise ValueError(
             f"A generator with {len(spec.widths)} widths needs {len(spec.widths) + 1} "
@@ -229,20 +297,27 @@ def _assemble(
         )
     for layer in spec.layers:
         check_density(layer)
+    inputs = (spec.latent_channels + spec.label_channels, *spec.widths[:-1])
+    return list(zip(inputs, spec.widths, spec.layers[:-1], strict=True))
+
+
+def _assemble(
+    spec: GeneratorSpec, hidden: Sequence[Upsampling], last: Upsampling
+) -> VolumeGenerator:
+    rules = [layer.size_rule for layer in (*hidden, last)]
     check_growth(rules, spec.latent_size)
     blocks: dict[str, nn.Module] = {}
-    inputs = spec.latent_channels + spec.label_channels
     for number, (width, layer) in enumerate(
-        zip(spec.widths, spec.layers[:-1], strict=True), start=1
+        zip(spec.widths, hidden, strict=True), start=1
     ):
+        scale = chain_rule(rules[:number]).scale
         blocks[f"block{number}"] = nn.Sequential(
-            TransposedConvolution(inputs, width, layer),
+            layer,
             _normalisation(spec, width),
+            *([NoiseInput(width, number, scale)] if spec.noise else []),
             nn.ReLU(inplace=True),
         )
-        inputs = width
-    output = output_layer(spec.output)
-    blocks[f"block{len(spec.layers)}"] = nn.Sequential(last, output)
+    blocks[f"block{len(rules)}"] = nn.Sequential(last, output_layer(spec.output))
     return VolumeGenerator(spec, rules, **blocks)
 
 

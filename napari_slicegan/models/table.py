@@ -13,6 +13,7 @@ from napari_slicegan.models.slicegan import (
     GeneratorSpec,
     PlaneCritic,
     build_slicegan,
+    build_slicegan_aa,
     build_slicegan_rc,
 )
 
@@ -96,6 +97,7 @@ def _volume_spec(
         widths=settings.generator_widths,
         layers=layers or default_layers(len(settings.generator_widths) + 1),
         normalisation=settings.normalisation,
+        noise=settings.noise,
     )
 
 
@@ -136,6 +138,7 @@ ARCHITECTURES: Mapping[str, Architecture] = Table(
         "auto": replace(_slicegan(build_slicegan), spec_of=_suitable_spec),
         "slicegan": _slicegan(build_slicegan),
         "slicegan-rc": _slicegan(build_slicegan_rc),
+        "slicegan-aa": _slicegan(build_slicegan_aa),
     },
 )
 """By name; further ones are added with `napari_slicegan.config.add_architecture`."""

@@ -242,12 +242,12 @@ def machine_speed(device: torch.device, threads: int, precision: torch.dtype) ->
         Number format of the convolutions.
     """
     spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
-    shape = (1 if device.type == "cpu" else 8, spec.latent_channels)
-    latents = torch.zeros((*shape, *(spec.latent_size,) * 3))
+    generator = build_generator(spec, torch.Generator())
+    n_volumes = 1 if device.type == "cpu" else 8
+    latents = torch.zeros((n_volumes, *generator.training_latents))
     with CostCounter() as counter:
         build_generator(spec).to(META)(latents.to(META)).mean().backward()
-    generator = build_generator(spec, torch.Generator()).to(device)
-    latents = latents.to(device)
+    generator, latents = generator.to(device), latents.to(device)
     seconds: list[float] = []
     while sum(seconds) < SPEED_TEST_S or len(seconds) < 2:
         started = time.perf_counter()

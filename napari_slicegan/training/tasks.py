@@ -212,7 +212,9 @@ class VolumeTask:
     def preview(self, trained: TrainedGenerator) -> Volume:
         """Volume of about the training size."""
         network = trained.network
-        edge = network.size_rule.scale * (network.spec.latent_size - 1)
+        rule = network.size_rule
+        # One latent position more than in training: 96 voxels for a patch of 64.
+        edge = rule.scale * (network.spec.latent_size - rule.overlap + 1)
         return generate(trained, (edge,) * 3, PREVIEW_SEED)
 
     def picture(self, preview: Volume) -> NDArray[np.uint8]:

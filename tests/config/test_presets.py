@@ -20,6 +20,7 @@ COMMON: dict[str, Any] = {
     "critic_heads": False,
     "feature_resampling": False,
     "normalisation": "batch",
+    "noise": False,
     "augmentation": "none",
     "straight_through": False,
     # All planes.

@@ -14,8 +14,10 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.blocks import (
     MAX_SUBPIXEL_CHANNELS,
+    AntialiasedConvolution,
     PixelNorm,
     ResizeConvolution,
+    TransposedConvolution,
     UnitInterval,
     planes_of_transposed_convolution,
     transposed_convolution,
@@ -82,10 +84,17 @@ def test_planes_of_transposed_convolution(layer: KernelSet) -> None:
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-def test_planes_of_a_generator_are_those_of_its_volume(architecture: str) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "latent_size"),
+    [("slicegan", 4), ("slicegan-rc", 4), ("slicegan-aa", 5)],
+)
+def test_planes_of_a_generator_are_those_of_its_volume(
+    architecture: str, latent_size: int
+) -> None:
     """Probabilities as well as logits."""
-    config = preset("slicegan-fast").changed(architecture=architecture)
+    config = preset("slicegan-fast").changed(
+        architecture=architecture, latent_size=latent_size, noise=True
+    )
     spec = volume_spec(config, 3, "phases")
     generator = build_generator(spec, torch.Generator().manual_seed(0)).eval()
     assert isinstance(generator, VolumeGenerator)
@@ -99,6 +108,36 @@ def test_planes_of_a_generator_are_those_of_its_volume(architecture: str) -> Non
             for axis, chosen, found in zip(AXES, positions, planes, strict=True):
                 expected = planes_along(volume, axis, chosen)
                 torch.testing.assert_close(found.flatten(0, 1), expected)
+
+
+def test_anti_aliasing_is_the_mean_of_eight_neighbours() -> None:
+    """Values and gradients, by torch's own pooling."""
+    layer = AntialiasedConvolution(3, 2, (4, 2, 2)).double()
+    torch.nn.init.normal_(layer.weight)
+    x = normal(2, 3, 4, 5, 6).double().requires_grad_(True)
+    whole = functional.conv_transpose3d(x, layer.weight, stride=2, padding=2)
+    expected = functional.avg_pool3d(whole, 2, stride=1)
+    found = layer(x)
+    torch.testing.assert_close(found, expected)
+    assert found.shape[2:] == tuple(layer.size_rule.output_size(n) for n in (4, 5, 6))
+    cotangent = torch.randn_like(expected)
+    for a, b in zip(
+        torch.autograd.grad(found, (x, layer.weight), cotangent),
+        torch.autograd.grad(expected, (x, layer.weight), cotangent),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_anti_aliasing_removes_the_checkerboard() -> None:
+    """Of constant features a transposed convolution makes a pattern of period 2."""
+    plain = TransposedConvolution(3, 1, (4, 2, 2)).double()
+    filtered = AntialiasedConvolution(3, 1, (4, 2, 2)).double()
+    with torch.no_grad():
+        filtered.weight.copy_(torch.nn.init.normal_(plain.weight))
+        x = torch.ones(1, 3, 5, 5, 5).double()
+        assert plain(x).std() > 0.1
+        assert filtered(x).std() < 1e-12
 
 
 def test_resize_convolution_upsamples_by_two() -> None:

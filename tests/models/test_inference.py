@@ -29,7 +29,10 @@ def network_of(
     """A small network whose batch norms have statistics and factors of their own."""
     spec = random_generator(transform, architecture).network.spec
     rng = torch.Generator().manual_seed(1)
-    network = build_generator(replace(spec, normalisation=normalisation), rng)
+    spec = replace(
+        spec, normalisation=normalisation, noise=architecture == "slicegan-aa"
+    )
+    network = build_generator(spec, rng)
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm3d):
             for value in layer.state_dict().values():
@@ -42,7 +45,7 @@ def network_of(
 
 def latents_of(network: VolumeGenerator) -> torch.Tensor:
     rng = torch.Generator().manual_seed(2)
-    return torch.randn(2, network.spec.latent_channels, 5, 4, 6, generator=rng)
+    return torch.randn(2, network.field_channels, 5, 4, 6, generator=rng)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,8 @@ def latents_of(network: VolumeGenerator) -> torch.Tensor:
         (3, "slicegan-rc", "batch"),
         (1, "slicegan-rc", "pixel"),
         (3, "slicegan", "none"),
+        (1, "slicegan-aa", "batch"),
+        (3, "slicegan-aa", "none"),
     ],
 )
 def test_every_block_makes_the_same(

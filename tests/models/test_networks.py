@@ -104,6 +104,7 @@ def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
     """A latent of 4, the paper's kernels: each layer more doubles the patch."""
     config = preset("slicegan-fast").changed(
         architecture=architecture,
+        noise=False,
         patch_size=patch_size,
         latent_size=4,
         generator_kernels=None,
@@ -128,6 +129,7 @@ def test_a_chain_of_other_kernels() -> None:
         assert build_generator(chain)(torch.zeros(1, 3, 4, 4, 4)).shape[2:] == (69,) * 3
     # 4 -> 9 -> 24 -> 44, an even edge that a critic of two layers can halve.
     config = preset("slicegan-fast").changed(
+        architecture="slicegan",
         patch_size=44,
         latent_size=4,
         generator_widths=(3, 3),
@@ -136,6 +138,18 @@ def test_a_chain_of_other_kernels() -> None:
     )
     check_training_size(generator_spec(config, 2, "phases"), 44)
     assert critic_for(config, 2)(torch.zeros(5, 2, 44, 44)).shape == (5, 1)
+
+
+def test_the_latent_size_that_fits_is_named() -> None:
+    """Of 5, {4,2,2} and {4,2,3} make 96 voxels; 80 are no size of theirs."""
+    config = preset("slicegan-fast").changed(architecture="slicegan")
+    spec = generator_spec(config, 2, "phases")
+    with pytest.raises(
+        ValueError, match=r"set 'Latent size' to 4 or 'Patch size' to 96"
+    ):
+        check_training_size(spec, 64)
+    with pytest.raises(ValueError, match=r"pixels; set 'Patch size' to 96, or change"):
+        check_training_size(spec, 80)
 
 
 def test_size_of_a_volume() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.models import build_generator
 from napari_slicegan.models.generator_file import (
     FORMAT,
     TrainedGenerator,
@@ -139,6 +141,27 @@ def test_metadata_that_does_not_fit(
     with pytest.raises(ValueError, match=words) as caught:
         load_generator(path)
     assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize(
+    ("noise", "architecture", "number"),
+    [(False, "slicegan", 1), (True, "slicegan", 2), (False, "slicegan-aa", 2)],
+)
+def test_the_format_is_the_first_that_knows_the_network(
+    tmp_path: Path, noise: bool, architecture: str, number: int
+) -> None:
+    """Release 0.1.0 reads format 1, and asks for an update otherwise."""
+    toy = random_generator(OneHotPhases([0, 1]), architecture)
+    network = build_generator(replace(toy.network.spec, noise=noise), torch.Generator())
+    path = tmp_path / "generator.safetensors"
+    replace(toy, network=network.eval()).save(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    assert metadata["format"] == f"napari-slicegan generator {number}"
+    assert ("noise" in json.loads(metadata["facts"])["spec"]) == noise
+    found = load_generator(path)
+    assert found.network.spec == network.spec
+    assert found.fingerprint() == replace(toy, network=network).fingerprint()
 
 
 @pytest.mark.parametrize(

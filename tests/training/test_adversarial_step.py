@@ -32,7 +32,7 @@ def steps_of(optimiser: torch.optim.Optimizer) -> set[int]:
 def generated(game: AdversarialStep) -> list[int]:
     """Filled with the batch size of each generator pass."""
     sizes: list[int] = []
-    first = next(game.generator.blocks.children())
+    first = game.generator.blocks[0][0]  # type: ignore[index]
     first.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
     return sizes
 
@@ -327,7 +327,8 @@ def test_each_critic_sees_its_own_axis(
         isotropic=False, output="unit", channels=1, objective="wgan-gp"
     )
     *_, before, last = game.generator.blocks.children()
-    before.register_forward_hook(lambda _, __, made: 0 * made + depth(made))
+    *_, activation = before.children()
+    activation.register_forward_hook(lambda _, __, made: 0 * made + depth(made))
     with torch.no_grad():
         next(last.parameters()).fill_(1e-4)
     seen = critic_inputs(game)

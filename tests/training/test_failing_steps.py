@@ -300,7 +300,7 @@ def test_memory_that_cannot_be_had_at_all(start_toy: StartToy) -> None:
     def ask_for_an_exabyte(*_: object) -> None:
         torch.empty(2**58)
 
-    first = next(trainer.gan.generator.blocks.children())
+    first = trainer.gan.generator.blocks[0][0]  # type: ignore[index]
     first.register_forward_pre_hook(ask_for_an_exabyte)
     with pytest.raises(ValueError, match="memory does not suffice"):
         train(trainer)

@@ -55,6 +55,12 @@ def test_preview_is_always_of_the_same_latents(start_toy: StartToy) -> None:
     assert (trainer.preview().values != first.values).any()
 
 
+def test_previews_of_all_architectures_are_of_one_size(start_toy: StartToy) -> None:
+    """With filters 8 (5 - 3 + 1) = 24 voxels, too."""
+    trainer = start_toy(steps=1, architecture="slicegan-aa", latent_size=5, noise=True)
+    assert trainer.preview().values.shape == (24, 24, 24)
+
+
 def test_stop_from_the_loop(start_toy: StartToy) -> None:
     """The step during which it was requested is the last one, and it is saved."""
     trainer = start_toy(steps=100)

@@ -43,7 +43,7 @@ FILES = (
 SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 VOLUME, SAMPLES = "Volume", "Samples"
 # Smaller than the engine's default: Cancel takes effect after a tile.
-TILE_LATENTS = 5
+TILE_STEPS = 3
 Request = GenerationRequest | SampleRequest
 
 
@@ -74,7 +74,8 @@ def generate(
         network = copy.deepcopy(trained.network).to(choose_device("auto"))
         own = dataclasses.replace(trained, network=network)
         return EndlessVolume(VolumePlan(own, *given))
-    plan = VolumePlan(trained, *given, TILE_LATENTS)
+    tile_latents = trained.network.size_rule.overlap + TILE_STEPS
+    plan = VolumePlan(trained, *given, tile_latents)
     with _on_device(trained, f"{request.shape} voxels; lower the size of the volume"):
         return plan.generate(progress)
 

@@ -1,0 +1,118 @@
+"""Noise at every resolution, as a function of the latent field (cf. StyleGAN).
+
+Karras et al. 2019, arXiv:1812.04948, section 3.2: all channels of a layer receive the
+same noise, each scaled by its own learned gain. It is the source of structure that is
+random from voxel to voxel.
+
+Here the noise is a hash of one more latent channel, the key. It is the same on every
+device and in every tile, is periodic where the latents are, and does not change while a
+slider moves the other latents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+INITIAL_GAIN = 0.1
+"""Of a new generator, relative to features of unit variance."""
+
+
+def _signed(value: int) -> int:
+    """The 32-bit pattern of a number as a signed integer."""
+    return value - 2**32 if value >= 2**31 else value
+
+
+# Multipliers and shifts of a 32-bit hash with low bias (C. Wellons 2018, "Prospecting
+# for hash functions", public domain); the third spreads the counter (golden ratio).
+_FIRST, _SECOND = 0x7FEB352D, _signed(0x846CA68B)
+_GOLDEN = _signed(0x9E3779B9)
+
+
+def _mixed(bits: Tensor) -> Tensor:
+    """Hash of 32-bit integers; products wrap around."""
+    bits = bits ^ ((bits >> 16) & 0xFFFF)
+    bits *= _FIRST
+    bits ^= (bits >> 15) & 0x1FFFF
+    bits *= _SECOND
+    bits ^= (bits >> 16) & 0xFFFF
+    return bits
+
+
+class NoiseField:
+    """Noise of a box of the latent field at every resolution.
+
+    Parameters
+    ----------
+    key
+        Key channel of the latents, float32 [B, z, y, x]; its bits are hashed.
+    """
+
+    def __init__(self, key: Tensor) -> None:
+        self._key = _mixed(key.float().contiguous().view(torch.int32))
+
+    def at(self, level: int, scale: int, places: Sequence[Tensor]) -> Tensor:
+        """Noise of unit variance, uniform from -sqrt(3) to sqrt(3).
+
+        Parameters
+        ----------
+        level
+            Number of the block; each has other noise.
+        scale
+            Positions per latent position along each axis.
+        places
+            Positions along z, y and x, counted from the first latent position of the
+            box; int32, each [n].
+
+        Returns
+        -------
+        Tensor
+            float32 [B, 1, n_z, n_y, n_x].
+        """
+        cells, within = self._key, self._key.new_zeros(())
+        for axis, positions in enumerate(places, start=1):
+            cells = cells.index_select(axis, positions // scale)
+            shape = [-1 if axis == other else 1 for other in range(1, 4)]
+            within = within * scale + (positions % scale).view(shape)
+        counter = (within * 64 + level) * _GOLDEN
+        bits = _mixed(cells ^ counter)
+        # 2^32 steps of the interval; their mean is 0.
+        unit = (bits.float() + 0.5) * (math.sqrt(3) * 2.0**-31)
+        return unit[:, None]
+
+
+class NoiseInput(nn.Module):
+    """Adds noise to features, with a learned gain for each channel.
+
+    Parameters
+    ----------
+    channels
+        Channels of the features.
+    level, scale
+        As of `NoiseField.at`.
+    """
+
+    def __init__(self, channels: int, level: int, scale: int) -> None:
+        super().__init__()
+        self.level, self.scale = level, scale
+        self.gain = nn.Parameter(torch.full((channels,), INITIAL_GAIN))
+
+    def forward(
+        self, x: Tensor, noise: NoiseField, start: Sequence[int] = (0, 0, 0)
+    ) -> Tensor:
+        """[B, C, z, y, x] -> the same shape.
+
+        Parameters
+        ----------
+        start
+            First position of ``x`` along z, y, x, see `NoiseField.at`.
+        """
+        places = [
+            torch.arange(first, first + n, dtype=torch.int32, device=x.device)
+            for first, n in zip(start, x.shape[2:], strict=True)
+        ]
+        field = noise.at(self.level, self.scale, places).to(x.dtype)
+        return torch.addcmul(x, field, self.gain.to(x.dtype).view(-1, 1, 1, 1))
