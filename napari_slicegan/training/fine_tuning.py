@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config.presets import preset
-from napari_slicegan.models import training_size
+from napari_slicegan.models import generator_spec, training_size
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
@@ -56,12 +56,16 @@ def load_weights(trainer: Trainer, source: Path) -> None:
         If the generators differ, or there is nothing to read.
     """
     gan = trainer.gan
+    spec = gan.generator.spec
     run = RunFolder.open(source) if source.is_dir() else None
     if run is None or not run.checkpoints():
-        weights = load_any_generator(source).network.state_dict()
+        network = load_any_generator(source).network
+        _check_architecture(spec, network.spec)
+        weights = network.state_dict()
         _load(gan.generator, weights, "generator")
         _load(gan.averaged.network, weights, "generator")
         return
+    _check_architecture(spec, generator_spec(run.config(), spec.channels, spec.output))
     state = run.load_checkpoint()["game"]
     _load(gan.generator, state["generator"], "generator")
     averaged = state["averaged"].get("network", state["generator"])
@@ -92,7 +96,17 @@ def settings_of(source: str | Path) -> RunConfig:
         generator_widths=spec.widths,
         generator_kernels=spec.layers,
         normalisation=spec.normalisation,
+        noise=spec.noise,
     )
+
+
+def _check_architecture(ours: Any, theirs: Any) -> None:
+    """Weights of several architectures have the same shapes."""
+    if ours.architecture != theirs.architecture:
+        raise ValueError(
+            "The generator of the run to start from differs: expected the architecture "
+            f"'{ours.architecture}', got '{theirs.architecture}'; use the same one."
+        )
 
 
 def _load(network: nn.Module, weights: dict[str, Any], name: str) -> None:
@@ -104,7 +118,7 @@ def _load(network: nn.Module, weights: dict[str, Any], name: str) -> None:
             raise ValueError(
                 f"The {name} of the run to start from differs at {key}: expected "
                 f"{_shape(expected.get(key))}, got {_shape(found.get(key))}; use the "
-                "same architecture, widths, latent channels and phases."
+                "same architecture, widths, latent channels, noise inputs and phases."
             )
     network.load_state_dict(weights)
 

@@ -72,6 +72,21 @@ def test_critics_that_do_not_fit_begin_anew(
     assert "critics are newly initialised" in caplog.text
 
 
+@pytest.mark.parametrize("part", ["", "generator.safetensors"])
+def test_another_architecture_is_refused(
+    toy_run: Path,
+    toy_config: RunConfig,
+    other_images: TrainingImages,
+    tmp_path: Path,
+    part: str,
+) -> None:
+    """Its weights have the same shapes, and another meaning."""
+    config = toy_config.changed(architecture="slicegan-aa", latent_size=5)
+    with pytest.raises(ValueError, match="expected the architecture 'slicegan-aa'"):
+        fine_tune(toy_run / part, config, other_images, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
     assert settings_of(toy_run) == small_config()
     path = Path(shutil.copy(toy_run / "generator.safetensors", tmp_path / "one.st"))
