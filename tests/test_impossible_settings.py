@@ -79,9 +79,13 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
         r"'Smallest object' .* phases, got .* grayscale",
     ),
     "holes of colours": ({"kind": "colour", "smallest_hole": 9}, "got .* colour"),
+    "noise of images": (
+        {"architecture": "dcgan-28", "patch_size": 28, "noise": True},
+        r"'Noise inputs' .* generators of volumes, got .* dcgan-28",
+    ),
     "images of volumes": (
         {"max_images": 4},
-        r"'Maximum images' .* generators of images, got .* auto",
+        r"'Maximum images' .* generators of images, got .* slicegan-aa",
     ),
 }
 # Settings and a file.

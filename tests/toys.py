@@ -49,6 +49,8 @@ def small_config() -> RunConfig:
     A latent of 4 becomes 6, 10, then 16 voxels.
     """
     return preset("slicegan-fast").changed(
+        architecture="auto",
+        noise=False,
         patch_size=TOY_PATCH,
         latent_size=4,
         latent_channels=4,

@@ -19,7 +19,9 @@ DEFAULT_PRESET = "slicegan-fast"
 # Settings under which a statistically right volume takes minutes on two cores. What
 # each of them does is measured in docs/speed.md.
 _FAST: Mapping[str, object] = {
-    "architecture": "auto",
+    "architecture": "slicegan-aa",
+    "noise": True,
+    "latent_size": 5,
     "latent_channels": 16,
     "generator_widths": (192, 96, 48, 24),
     "critic_widths": (32, 64, 128, 256),

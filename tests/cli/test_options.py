@@ -89,7 +89,7 @@ def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> Non
 def test_presets_and_files_are_where_settings_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A flag goes before the preset or the file."""
+    """A flag goes before the preset or the file; one without a format is of 0.1.0."""
     words = ["--preset", "slicegan-paper", "--critic-steps", "2"]
     config = settings_of(monkeypatch, *words)
     assert config.preset == "slicegan-paper"
@@ -98,7 +98,8 @@ def test_presets_and_files_are_where_settings_start(
     file = tmp_path / "mine.json"
     file.write_text('{"training": {"seed": 12, "steps": 3}}')
     config = settings_of(monkeypatch, "--config", str(file), "--seed", "5")
-    assert config == preset("slicegan-fast").changed(seed=5, steps=3)
+    of_0_1_0 = {"architecture": "auto", "noise": False, "latent_size": 4}
+    assert config == preset("slicegan-fast").changed(seed=5, steps=3, **of_0_1_0)
 
 
 def test_a_flag_empties_a_setting_of_several_values(

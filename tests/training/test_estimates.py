@@ -299,8 +299,11 @@ def test_free_memory_is_that_of_the_machine() -> None:
 def test_offered_patch_sizes_are_accepted() -> None:
     config = preset("slicegan-fast")
     sizes = patch_sizes(config)
-    # Five layers {4,2,2} and {4,2,3}: 32 n - 64.
-    assert list(sizes.items())[:4] == [(32, 3), (64, 4), (96, 5), (128, 6)]
+    # Five layers with anti-aliasing: 32 (n - 3).
+    assert list(sizes.items())[:4] == [(32, 4), (64, 5), (96, 6), (128, 7)]
+    # {4,2,2} and {4,2,3}: 32 n - 64.
+    plain = patch_sizes(config.changed(architecture="slicegan"))
+    assert list(plain.items())[:4] == [(32, 3), (64, 4), (96, 5), (128, 6)]
     for patch, latent in sizes.items():
         fitting = config.changed(patch_size=patch, latent_size=latent)
         check_training_size(generator_spec(fitting, 2, "phases"), patch)
@@ -441,7 +444,7 @@ def test_a_resumed_run_keeps_its_volumes(
     assert resumed.config.training.critic_batch_size == 4
     assert resumed.config.training.generator_batch_size == 4
     sizes: list[int] = []
-    first = next(resumed.gan.generator.blocks.children())
+    first = resumed.gan.generator.blocks[0][0]  # type: ignore[index]
     first.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
     next(resumed.run())
     assert sizes[0] == 4

@@ -47,6 +47,7 @@ class TrainSettings(QWidget):
         super().__init__()
         self._micrograph = MicrographSettings()
         self._knows_torch = False
+        self._latent_size = 0
         # children
         self.preset = preset_box()
         self.preset.main.setObjectName("preset")
@@ -138,6 +139,7 @@ class TrainSettings(QWidget):
         if self._knows_torch and self._fitted(config) != config:
             config = self._fitted(config)
             self._show(config)
+        self._latent_size = config.architecture.latent_size
         self._show_groups()
         self.value_changed.emit(self.value())
 
@@ -152,6 +154,7 @@ class TrainSettings(QWidget):
             for size in self._sizes(config):
                 self.patch.box.addItem(f"{size} pixels", size)
             self.form.set_value(config)
+        self._latent_size = config.architecture.latent_size
         self._show_groups()
 
     def _sizes(self, config: RunConfig) -> dict[int, int]:
@@ -170,7 +173,11 @@ class TrainSettings(QWidget):
         if not sizes or sizes.get(wanted) == latent:
             return config
         by_latent = {made: size for size, made in sizes.items()}
-        patch = by_latent.get(latent) or min(sizes, key=lambda n: abs(n - wanted))
+        # The latent size was changed: the patch follows. After other changes, such as
+        # another architecture, the patch stays where that is possible.
+        is_latent = latent != self._latent_size and latent in by_latent
+        nearest = min(sizes, key=lambda n: abs(n - wanted))
+        patch = by_latent[latent] if is_latent else nearest
         return config.changed(patch_size=patch, latent_size=sizes[patch])
 
     def _valid(self) -> RunConfig | None:

@@ -79,8 +79,8 @@ def test_a_patch_size_brings_its_latent_size(settings: TrainSettings) -> None:
     emitted: list[RunConfig] = []
     settings.value_changed.connect(emitted.append)
     settings.patch.set_value(96)
-    # 32 n - 64 = 96.
-    expected = preset("slicegan-fast").changed(patch_size=96, latent_size=5)
+    # 32 (n - 3) = 96.
+    expected = preset("slicegan-fast").changed(patch_size=96, latent_size=6)
     assert settings.value() == expected
     assert emitted == [expected]
 
@@ -88,22 +88,33 @@ def test_a_patch_size_brings_its_latent_size(settings: TrainSettings) -> None:
 def test_a_latent_size_brings_its_patch_size(settings: TrainSettings) -> None:
     settings.set_machine(MACHINE)
     rows = settings.form.parts["architecture"]
-    rows.editors["latent_size"].set_value(6)
+    rows.editors["latent_size"].set_value(7)
     assert settings.value() == preset("slicegan-fast").changed(
-        patch_size=128, latent_size=6
+        patch_size=128, latent_size=7
     )
+
+
+def test_another_architecture_keeps_the_patch_size(settings: TrainSettings) -> None:
+    """Of 64 pixels: from 5 latent positions with filters, from 4 without, and back."""
+    settings.set_machine(MACHINE)
+    rows = settings.form.parts["architecture"]
+    for architecture, latent in (("slicegan", 4), ("slicegan-aa", 5)):
+        rows.editors["architecture"].set_value(architecture)
+        assert settings.value() == preset("slicegan-fast").changed(
+            architecture=architecture, latent_size=latent
+        )
 
 
 def test_other_networks_bring_patch_sizes_of_their_own(settings: TrainSettings) -> None:
     settings.set_machine(MACHINE)
-    # Four layers: 16 n - 32.
+    # Four layers: 16 (n - 3).
     layers = ((4, 2, 2), (4, 2, 2), (4, 2, 2), (4, 2, 3))
     config = preset("slicegan-fast").changed(
-        generator_widths=(48, 24, 12), generator_kernels=layers, latent_size=6
+        generator_widths=(48, 24, 12), generator_kernels=layers, latent_size=7
     )
     settings.set_value(config)
     assert texts(settings, "patch")[:3] == ["16 pixels", "32 pixels", "48 pixels"]
-    # 16 * 6 - 32 = 64.
+    # 16 (7 - 3) = 64.
     assert settings.value() == config
 
 
