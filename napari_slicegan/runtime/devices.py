@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -99,23 +100,31 @@ def memory_in_use(device: torch.device) -> int:
 
 
 BFLOAT16_GAIN = 1.3
-"""How much faster than float32 a CPU must compute in bfloat16 for "auto" to choose it:
-far from 1, so that a machine decides alike each time."""
+"""How much faster than in float32 a CPU must be in bfloat16 for "auto" to choose it."""
 
 
-def choose_precision(setting: Precision, device: torch.device) -> torch.dtype:
+def choose_precision(
+    setting: Precision, device: torch.device, former: str = ""
+) -> torch.dtype:
     """Number format of a setting on a device.
 
     "auto" is bfloat16 on CUDA devices that support it in hardware and on CPUs that are
     measured to be faster with it (such as those with AMX), float32 elsewhere: emulated
     bfloat16 is slow.
+
+    Parameters
+    ----------
+    former
+        Format in which a resumed run was computed so far, "float32" or "bfloat16".
+        "auto" keeps it on a CPU, unless bfloat16 is the slower one here.
     """
     is_rounded = setting == "bfloat16"
     if setting == "auto" and device.type == "cuda":
         with torch.cuda.device(device):
             is_rounded = torch.cuda.is_bf16_supported(including_emulation=False)
     elif setting == "auto" and device.type == "cpu":
-        is_rounded = bfloat16_gain() >= BFLOAT16_GAIN
+        needed = {"float32": math.inf, "bfloat16": 1.0}.get(former, BFLOAT16_GAIN)
+        is_rounded = bfloat16_gain() >= needed
     return torch.bfloat16 if is_rounded else torch.float32
 
 

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import check_changes, parse_config
 from napari_slicegan.models.generator_file import trained_network
-from napari_slicegan.runtime.devices import memory_in_use, prepare
+from napari_slicegan.runtime.devices import (
+    choose_precision,
+    memory_in_use,
+    prepare,
+)
 from napari_slicegan.runtime.distributed import Decision, distributed_context
 from napari_slicegan.runtime.memory import memory_explained
 from napari_slicegan.training.adversarial_step import AdversarialStep
@@ -494,10 +498,15 @@ class Trainer:
             "game": self.gan.state_dict(),
             "step": self.step,
             "images_seen": self.images_seen,
+            "precision": str(self.gan.precision).removeprefix("torch."),
             **self.clock.state_dict(),
         }
 
     def _load_state(self, state: dict[str, Any]) -> None:
         self.gan.load_state_dict(state["game"])
+        # Runs of earlier releases do not state it.
+        self.gan.precision = choose_precision(
+            self.config.training.precision, self.device, state.get("precision", "")
+        )
         self.step, self.images_seen = state["step"], state["images_seen"]
         self.clock.load_state_dict(state)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
 
+StartToy = Callable[..., Trainer]
 MakeAdversarialStep = Callable[..., AdversarialStep]
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -130,6 +131,31 @@ def test_volumes_in_bfloat16(architecture: str) -> None:
             made[rounded] = [generator(latents), *planes]
     for found, exact in zip(made[True], made[False], strict=True):
         assert (found - exact).abs().mean() < 0.02 * exact.std()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (2.0, 1.1, torch.bfloat16),
+        (2.0, 0.5, torch.float32),  # another machine
+        (1.1, 2.0, torch.float32),
+    ],
+)
+def test_a_resumed_run_keeps_its_precision(
+    start_toy: StartToy,
+    monkeypatch: pytest.MonkeyPatch,
+    before: float,
+    now: float,
+    expected: torch.dtype,
+) -> None:
+    """Also if the measurement comes out otherwise, unless the machine is another."""
+    monkeypatch.setattr(devices, "bfloat16_gain", lambda: before)
+    trainer = start_toy(precision="auto", steps=1)
+    train(trainer)
+    assert trainer.folder is not None
+    monkeypatch.setattr(devices, "bfloat16_gain", lambda: now)
+    resumed = Trainer.resume(trainer.folder.path, steps=2)
+    assert resumed.gan.precision == expected
 
 
 def test_auto_without_a_gain_is_float32(
