@@ -5,7 +5,6 @@ torch is imported inside the worker's thread, not when the window opens.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from napari_slicegan.runtime.atomic_files import (
     new_folder,
     removed_if_unused,
 )
+from napari_slicegan.runtime.limits import let_idle_threads_sleep
 from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import Given
     from napari_slicegan.training.trainer import Trainer
 
-# Idle OpenMP threads sleep instead of spinning: a spinning thread would occupy the core
-# that the window needs. Must be set before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The window needs a core, too. Before torch is imported.
+let_idle_threads_sleep()
 
 
 class WorkFailed(Exception):

@@ -20,7 +20,7 @@ from typing import Any
 from napari_slicegan import __version__
 from napari_slicegan.cli import flags
 from napari_slicegan.cli.options import FAULT, PIPE_CLOSED, STOPPED, ending_signals
-from napari_slicegan.runtime.limits import available_cpus
+from napari_slicegan.runtime.limits import available_cpus, let_idle_threads_sleep
 from napari_slicegan.runtime.memory import keep_freed_memory
 
 COMMANDS = {
@@ -50,10 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.captureWarnings(capture=True)
-    # Idle threads of torch sleep instead of spinning: as fast on an idle machine and
-    # several times faster on a busy one. Must be set before torch is loaded, and only
-    # a program may decide this for its process.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_idle_threads_sleep()
     if (cpus := available_cpus()) < (os.cpu_count() or 1):
         # More threads than a container may run wait for each other.
         os.environ.setdefault("OMP_NUM_THREADS", str(cpus))

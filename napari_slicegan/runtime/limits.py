@@ -11,13 +11,32 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
 PROCESS = Path("/proc/self")
 ROOT = Path("/")
+WAITING: Mapping[str, str] = MappingProxyType(
+    {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
+)
+"""Variables of OpenMP: idle threads spin for some microseconds, then sleep.
+
+Spinning on, they would take the core that another program or the window needs; going to
+sleep at once takes longer than the short operations of a training step."""
+
+
+def let_idle_threads_sleep() -> None:
+    """Set `WAITING`, except for what the user has set.
+
+    Must be called before torch is loaded, and only by a program: it decides for the
+    whole process.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        for name, value in WAITING.items():
+            os.environ.setdefault(name, value)
 
 
 def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from napari_slicegan._qt.jobs import Machine, look_ahead, resume_run, sentence_of
 from napari_slicegan.config.presets import preset
+from napari_slicegan.runtime.limits import WAITING
 from napari_slicegan.training.run_folder import RunFolder
 
 
@@ -66,16 +67,17 @@ def test_every_error_message_is_one_sentence(error: Exception, words: str) -> No
 def test_idle_threads_sleep_unless_the_user_chose_otherwise() -> None:
     code = (
         "import napari_slicegan._qt.jobs, os, sys; "
-        "print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+        "print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'], "
+        "os.environ.get('GOMP_SPINCOUNT'))"
     )
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    environment = {k: v for k, v in os.environ.items() if k not in WAITING}
     command = [sys.executable, "-c", code]
-    for wanted in ("PASSIVE", "ACTIVE"):
+    for wanted in (["PASSIVE", "10000"], ["ACTIVE", "None"]):
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=True
         )
         # It is set in time, and what the user has set is kept.
-        assert done.stdout.split() == ["False", wanted]
+        assert done.stdout.split() == ["False", *wanted]
         environment["OMP_WAIT_POLICY"] = "ACTIVE"
 
 
