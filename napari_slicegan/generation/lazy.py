@@ -60,7 +60,7 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     with computing_in(plan.precision, latents.device):
         noise = network.noise(latents[None])
         made = network.prepare_latents(latents[None])
-        origin = corner = [first for first, _ in needed]
+        corner = [first for first, _ in needed]
         before = network.rules_around(0)[0].scale
         for number, block in enumerate(network.blocks.children(), start=1):
             so_far, after = network.rules_around(number)
