@@ -40,10 +40,3 @@ def assert_all_refused(refusals: list[Refusal], folder: Path) -> None:
         except BaseException as error:
             error.add_note(f"Case: {refusal[0]}")
             raise
-
-
-def titles(refusals: list[Refusal]) -> list[str]:
-    """Names of the tests; each only once."""
-    found = [title for title, _, _ in refusals]
-    assert len(set(found)) == len(found)
-    return found

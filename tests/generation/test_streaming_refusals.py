@@ -13,7 +13,7 @@ import pytest
 from napari_slicegan.generation.edits import Edit
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import StreamedVolume, stream_to_file
-from tests.refusals import Refusal, assert_refused, titles
+from tests.refusals import Refusal, assert_all_refused, assert_refused
 from tests.streams import SIZE, TRANSFORMS, plan_of
 from tests.toys import random_generator
 
@@ -61,9 +61,8 @@ REFUSALS: list[Refusal] = [
 ]
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=titles(REFUSALS))
-def test_refusals(refusal: Refusal, tmp_path: Path) -> None:
-    assert_refused(refusal, tmp_path)
+def test_refusals(tmp_path: Path) -> None:
+    assert_all_refused(REFUSALS, tmp_path)
 
 
 def test_files_that_cannot_be_written_are_refused_before_tiles_are_made(
