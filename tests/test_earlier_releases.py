@@ -179,29 +179,30 @@ def test_migration_steps_through_all_formats(monkeypatch: pytest.MonkeyPatch) ->
     assert before == {"optimiser": {"averaging": 0.5}, "training": {"seed": 3}}
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('{"format": 99, "settings": {}}', r"format 99.*up to.*; update napari-sl"),
-        ('{"format": "two"}', r"Expected a format.*got 'two'"),
-        (
-            '{"optimiser": {"averaging": 0.5, "ema_decay": 0.5}}',
-            r"'optimiser\.ema_decay' and also 'optimiser\.averaging'.*remove one",
-        ),
-        ('{"optimiser": {"avraging": 1}}', r"'optimiser\.avraging'.*correct the name"),
-        # Former names belong to former formats.
-        (
-            '{"format": 2, "optimiser": {"averaging": 0.5}}',
-            r"No setting is called 'optimiser\.averaging'",
-        ),
-    ],
-)
-def test_refused_settings_files(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "config.json"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=words) as caught:
-        read_config(path)
-    assert "\n" not in str(caught.value)
+REFUSED: list[tuple[str, str]] = [
+    ('{"format": 99, "settings": {}}', r"format 99.*up to.*; update napari-sl"),
+    ('{"format": "two"}', r"Expected a format.*got 'two'"),
+    (
+        '{"optimiser": {"averaging": 0.5, "ema_decay": 0.5}}',
+        r"'optimiser\.ema_decay' and also 'optimiser\.averaging'.*remove one",
+    ),
+    ('{"optimiser": {"avraging": 1}}', r"'optimiser\.avraging'.*correct the name"),
+    # Former names belong to former formats.
+    (
+        '{"format": 2, "optimiser": {"averaging": 0.5}}',
+        r"No setting is called 'optimiser\.averaging'",
+    ),
+]
+
+
+def test_refused_settings_files(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for text, words in REFUSED:
+        with subtests.test(text=text, words=words):
+            path = tmp_path / "config.json"
+            path.write_text(text)
+            with pytest.raises(ValueError, match=words) as caught:
+                read_config(path)
+            assert "\n" not in str(caught.value)
 
 
 def test_files_of_a_later_release_are_refused(

@@ -139,23 +139,22 @@ def test_settings_that_do_not_fit_the_file(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "implied"),
-    [
-        ({"n_phases": 2}, {"segmentation": "multi-otsu"}),
-        ({"thresholds": (120,)}, {"segmentation": "thresholds"}),
-        ({"local_window": 31}, {"segmentation": "local"}),
-        ({"classifier": "c.npz"}, {"segmentation": "classifier"}),
-        ({"kind": "phases", "denoise_radius": 2}, {"denoise": "median"}),
-        ({"kind": "phases", "segmentation": "otsu"}, {}),
-        ({"segmentation": "none", "thresholds": ()}, {}),
-    ],
-)
-def test_a_setting_turns_its_method_on(
-    given: dict[str, Any], implied: dict[str, str]
-) -> None:
-    made = RunConfig().changed(**given).micrograph
-    assert made == MicrographSettings(**given, **implied)
+IMPLIED: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"n_phases": 2}, {"segmentation": "multi-otsu"}),
+    ({"thresholds": (120,)}, {"segmentation": "thresholds"}),
+    ({"local_window": 31}, {"segmentation": "local"}),
+    ({"classifier": "c.npz"}, {"segmentation": "classifier"}),
+    ({"kind": "phases", "denoise_radius": 2}, {"denoise": "median"}),
+    ({"kind": "phases", "segmentation": "otsu"}, {}),
+    ({"segmentation": "none", "thresholds": ()}, {}),
+]
+
+
+def test_a_setting_turns_its_method_on(subtests: pytest.Subtests) -> None:
+    for given, implied in IMPLIED:
+        with subtests.test(given=given):
+            made = RunConfig().changed(**given).micrograph
+            assert made == MicrographSettings(**given, **implied)
 
 
 def test_scripts_get_the_same_answer(tmp_path: Path) -> None:
@@ -175,25 +174,28 @@ MIXED: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", MIXED)
-def test_a_setting_may_apply_to_some_of_the_images(name: str, tmp_path: Path) -> None:
+def test_a_setting_may_apply_to_some_of_the_images(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
     """It is refused where it applies to none."""
-    applies, other, given = MIXED[name]
     write(tmp_path / "a.png", GRAY)
     write(tmp_path / "stack.tif", STACK)
     write(tmp_path / "rgb.png", np.stack([GRAY, GRAY.T.reshape(GRAY.shape), GRAY], -1))
     np.savez(tmp_path / "two.npz", first=GRAY, second=GRAY[:, ::-1])
     (tmp_path / "a.raw").write_bytes(GRAY.tobytes())
-    settings = MicrographSettings(**given)
-    paths = [str(tmp_path / file) for file in (applies, other)]
-    alone, plain = Micrograph.open(paths[0], settings), Micrograph.open(paths[1])
-    for order in (paths, paths[::-1]):
-        found = {image.name: image for image in opened(order, settings)}
-        assert found[applies].z_step == alone.z_step
-        np.testing.assert_array_equal(found[applies].values, alone.values)
-        np.testing.assert_array_equal(found[other].values, plain.values)
-    with pytest.raises(ValueError, match=f"^{other}: expected"):
-        opened([paths[1], paths[1]], settings)
+    for name, (applies, other, given) in MIXED.items():
+        with subtests.test(name):
+            settings = MicrographSettings(**given)
+            paths = [str(tmp_path / file) for file in (applies, other)]
+            alone = Micrograph.open(paths[0], settings)
+            plain = Micrograph.open(paths[1])
+            for order in (paths, paths[::-1]):
+                found = {image.name: image for image in opened(order, settings)}
+                assert found[applies].z_step == alone.z_step
+                np.testing.assert_array_equal(found[applies].values, alone.values)
+                np.testing.assert_array_equal(found[other].values, plain.values)
+            with pytest.raises(ValueError, match=f"^{other}: expected"):
+                opened([paths[1], paths[1]], settings)
 
 
 def test_views_of_a_material_are_read_together(
@@ -251,38 +253,39 @@ OTSU: dict[str, Any] = {"segmentation": "otsu"}
 MULTI: dict[str, Any] = {"segmentation": "multi-otsu", "n_phases": 4}
 
 
-@pytest.mark.parametrize(
-    ("before", "given", "after"),
-    [
-        (MULTI, OTSU, OTSU),
-        (MULTI, OFF, {}),
-        (MULTI, {"kind": "colour"}, {"kind": "colour"}),
-        (MULTI, {"n_phases": 2}, {**MULTI, "n_phases": 2}),
-        (
-            MULTI,
-            {"thresholds": (9,)},
-            {"segmentation": "thresholds", "thresholds": (9,)},
-        ),
-        ({"segmentation": "thresholds", "thresholds": (9,)}, OTSU, OTSU),
-        ({"denoise": "median", "denoise_radius": 2}, {"denoise": "none"}, {}),
-        ({"kind": "objects"}, OTSU, OTSU),
-        ({"kind": "colour"}, {"n_phases": 4}, MULTI),
-        ({"channel": "red"}, {"kind": "colour"}, {"kind": "colour"}),
-        ({"raw_shape": (4, 4), "raw_type": "<u2"}, {"raw_shape": ()}, {}),
-        (
-            {"kind": "phases", "smallest_hole": 5},
-            {"kind": "grayscale"},
-            {"kind": "grayscale"},
-        ),
-    ],
-)
+INHERITED: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    (MULTI, OTSU, OTSU),
+    (MULTI, OFF, {}),
+    (MULTI, {"kind": "colour"}, {"kind": "colour"}),
+    (MULTI, {"n_phases": 2}, {**MULTI, "n_phases": 2}),
+    (
+        MULTI,
+        {"thresholds": (9,)},
+        {"segmentation": "thresholds", "thresholds": (9,)},
+    ),
+    ({"segmentation": "thresholds", "thresholds": (9,)}, OTSU, OTSU),
+    ({"denoise": "median", "denoise_radius": 2}, {"denoise": "none"}, {}),
+    ({"kind": "objects"}, OTSU, OTSU),
+    ({"kind": "colour"}, {"n_phases": 4}, MULTI),
+    ({"channel": "red"}, {"kind": "colour"}, {"kind": "colour"}),
+    ({"raw_shape": (4, 4), "raw_type": "<u2"}, {"raw_shape": ()}, {}),
+    (
+        {"kind": "phases", "smallest_hole": 5},
+        {"kind": "grayscale"},
+        {"kind": "grayscale"},
+    ),
+]
+
+
 def test_what_is_given_now_wins_over_what_is_inherited(
-    before: dict[str, Any], given: dict[str, Any], after: dict[str, Any]
+    subtests: pytest.Subtests,
 ) -> None:
-    inherited = RunConfig(micrograph=MicrographSettings(**before))
-    made = inherited.changed(**given).micrograph
-    assert made == MicrographSettings(**after)
-    check_micrograph(made)
+    for before, given, after in INHERITED:
+        with subtests.test(before=before, given=given):
+            inherited = RunConfig(micrograph=MicrographSettings(**before))
+            made = inherited.changed(**given).micrograph
+            assert made == MicrographSettings(**after)
+            check_micrograph(made)
 
 
 def test_inherited_settings_of_image_sets_yield_too() -> None:

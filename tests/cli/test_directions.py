@@ -95,14 +95,15 @@ REGIONS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(REGIONS))
-def test_apply_in_part(run: Path, name: str) -> None:
+def test_apply_in_part(run: Path, subtests: pytest.Subtests) -> None:
     out = run / "out.tif"
     words = ["--move", "component 1=4", "--size", "16", "--out", str(out)]
     assert main(["directions", "apply", str(run), *words]) == 0
     everywhere = Volume.open(out).values
-    assert main(["directions", "apply", str(run), *words, *REGIONS[name]]) == 0
-    assert (Volume.open(out).values != everywhere).any()
+    for name, part in REGIONS.items():
+        with subtests.test(name):
+            assert main(["directions", "apply", str(run), *words, *part]) == 0
+            assert (Volume.open(out).values != everywhere).any()
 
 
 def test_sweep(run: Path, capsys: Capture) -> None:
@@ -146,11 +147,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(FAULTS))
-def test_faults_end_with_a_sentence(run: Path, capsys: Capture, name: str) -> None:
-    words, expected = FAULTS[name]
-    words = [str(run) if word == "RUN" else word for word in words]
-    assert main(["directions", *words]) == 2
-    printed = capsys.readouterr().err
-    assert expected in printed
-    assert "Traceback" not in printed
+def test_faults_end_with_a_sentence(
+    run: Path, capsys: Capture, subtests: pytest.Subtests
+) -> None:
+    for name in sorted(FAULTS):
+        with subtests.test(name):
+            words, expected = FAULTS[name]
+            words = [str(run) if word == "RUN" else word for word in words]
+            assert main(["directions", *words]) == 2
+            printed = capsys.readouterr().err
+            assert expected in printed
+            assert "Traceback" not in printed

@@ -54,17 +54,20 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, *words: str) -> RunConfig:
     return caught.value.config
 
 
-@pytest.mark.parametrize("name", sorted(WORDS))
-def test_a_flag_changes_its_setting(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_flag_changes_its_setting(
+    monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
     """The flag changes this setting, to this value, and nothing else."""
-    words, value = WORDS[name]
-    name = name.split()[0]
-    # Start from another value, so that the flag has something to do.
-    before = ["--no-" + name.replace("_", "-")] if value is True else []
-    flag = "--" + name.replace("_", "-")
-    config = settings_of(monkeypatch, *before, flag, *words.split())
-    assert config == preset("slicegan-fast").changed(**{name: value})
-    assert getattr(getattr(config, group_of_field()[name]), name) == value
+    for name in sorted(WORDS):
+        with subtests.test(name):
+            words, value = WORDS[name]
+            name = name.split()[0]
+            # Start from another value, so that the flag has something to do.
+            before = ["--no-" + name.replace("_", "-")] if value is True else []
+            flag = "--" + name.replace("_", "-")
+            config = settings_of(monkeypatch, *before, flag, *words.split())
+            assert config == preset("slicegan-fast").changed(**{name: value})
+            assert getattr(getattr(config, group_of_field()[name]), name) == value
 
 
 def test_a_switch_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,34 +15,35 @@ from napari_slicegan.cli.parser import _parser
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("train --thresholds 120 sem.png", {"files": ["sem.png"]}),
-        ("train sem.png --thresholds 90 120", {"setting_thresholds": ["90", "120"]}),
-        ("train --crop 0 200 0 200 sem.png", {"files": ["sem.png"]}),
-        ("train --crop auto a.png b.png", {"files": ["a.png", "b.png"]}),
-        ("train --z a.tif b.tif --y c.tif --x d.tif", {"z": ["a.tif", "b.tif"]}),
-        ("generate --size 64 64 64 RUN", {"size": [64, 64, 64], "run": Path("RUN")}),
-        ("generate --seed 3 --size 64 RUN --periodic xy", {"size": [64], "seed": 3}),
-        ("measure --against a.png b.png RUN", {"against": ["a.png", "b.png"]}),
-        ("measure RUN --against a.png b.png", {"against": ["a.png", "b.png"]}),
-        ("measure --against a.png RUN --json", {"volume": Path("RUN"), "json": True}),
-        ("directions sweep --strengths -2 0 2 RUN name", {"strengths": [-2, 0, 2]}),
-        ("directions apply --move a=1 b=-2 RUN", {"move": ["a=1", "b=-2"]}),
-        (
-            "directions apply RUN --move a=1 --box 0 0 0 9 9 9",
-            {"box": [0, 0, 0, 9, 9, 9]},
-        ),
-        ("train a.png --crop 0 9 0 9 b.png", {"files": ["a.png", "b.png"]}),
-        ("train --thres 120 sem.png", {"files": ["sem.png"]}),
-        ("train --thresholds=120 sem.png", {"files": ["sem.png"]}),
-        ("info --crop 0 9 0 9 a.tif", {"file": Path("a.tif")}),
-    ],
-)
-def test_files_may_stand_behind_options(line: str, expected: dict[str, object]) -> None:
-    options = vars(_parser().parse_args(line.split()))
-    assert {name: options[name] for name in expected} == expected
+LINES: list[tuple[str, dict[str, object]]] = [
+    ("train --thresholds 120 sem.png", {"files": ["sem.png"]}),
+    ("train sem.png --thresholds 90 120", {"setting_thresholds": ["90", "120"]}),
+    ("train --crop 0 200 0 200 sem.png", {"files": ["sem.png"]}),
+    ("train --crop auto a.png b.png", {"files": ["a.png", "b.png"]}),
+    ("train --z a.tif b.tif --y c.tif --x d.tif", {"z": ["a.tif", "b.tif"]}),
+    ("generate --size 64 64 64 RUN", {"size": [64, 64, 64], "run": Path("RUN")}),
+    ("generate --seed 3 --size 64 RUN --periodic xy", {"size": [64], "seed": 3}),
+    ("measure --against a.png b.png RUN", {"against": ["a.png", "b.png"]}),
+    ("measure RUN --against a.png b.png", {"against": ["a.png", "b.png"]}),
+    ("measure --against a.png RUN --json", {"volume": Path("RUN"), "json": True}),
+    ("directions sweep --strengths -2 0 2 RUN name", {"strengths": [-2, 0, 2]}),
+    ("directions apply --move a=1 b=-2 RUN", {"move": ["a=1", "b=-2"]}),
+    (
+        "directions apply RUN --move a=1 --box 0 0 0 9 9 9",
+        {"box": [0, 0, 0, 9, 9, 9]},
+    ),
+    ("train a.png --crop 0 9 0 9 b.png", {"files": ["a.png", "b.png"]}),
+    ("train --thres 120 sem.png", {"files": ["sem.png"]}),
+    ("train --thresholds=120 sem.png", {"files": ["sem.png"]}),
+    ("info --crop 0 9 0 9 a.tif", {"file": Path("a.tif")}),
+]
+
+
+def test_files_may_stand_behind_options(subtests: pytest.Subtests) -> None:
+    for line, expected in LINES:
+        with subtests.test(line):
+            options = vars(_parser().parse_args(line.split()))
+            assert {name: options[name] for name in expected} == expected
 
 
 def test_patterns_are_expanded_by_the_program(tmp_path: Path) -> None:

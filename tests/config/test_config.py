@@ -65,36 +65,37 @@ def test_settings_are_immutable() -> None:
         preset("slicegan-fast").training.seed = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"patch_size": 4}, r"'Patch size' \(patch_size\): .*greater.* 8; got 4\.$"),
-        ({"seed": -1}, r"'Seed' \(seed\): .*greater than or equal to 0; got -1\.$"),
-        ({"minutes": 0}, r"'Minutes' \(minutes\): .*greater than 0; got 0\.$"),
-        ({"steps": 1.5}, r"'Steps' \(steps\): .*integer.*; got 1\.5\.$"),
-        ({"objective": "gan"}, r"'Objective' \(objective\): .*'r3gan' or 'realness'"),
-        ({"betas": (0.5, 1.0)}, r"'Adam betas' \(betas\): .*less than 1; got 1\.0\.$"),
-        ({"betas": (0.5,)}, r"'Adam betas' \(betas\): "),
-        ({"critic_widths": ()}, r"'Critic widths' \(critic_widths\): .*at least 1"),
-        ({"critic_widths": (8, 0)}, r"'Critic widths' \(critic_widths\): .*; got 0\.$"),
-        ({"crop": (0, 5)}, r"'Crop' \(crop\): "),
-        (
-            {"device": "gpu"},
-            r"^'Device' \(device\): should be auto, cpu, cuda, cuda:N or mps; "
-            r"got 'gpu'\.$",
-        ),
-        ({"patchsize": 4}, r"No setting is called 'patchsize'.*patch_size"),
-    ],
-)
-def test_refused_values(changes: dict[str, Any], words: str) -> None:
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"patch_size": 4}, r"'Patch size' \(patch_size\): .*greater.* 8; got 4\.$"),
+    ({"seed": -1}, r"'Seed' \(seed\): .*greater than or equal to 0; got -1\.$"),
+    ({"minutes": 0}, r"'Minutes' \(minutes\): .*greater than 0; got 0\.$"),
+    ({"steps": 1.5}, r"'Steps' \(steps\): .*integer.*; got 1\.5\.$"),
+    ({"objective": "gan"}, r"'Objective' \(objective\): .*'r3gan' or 'realness'"),
+    ({"betas": (0.5, 1.0)}, r"'Adam betas' \(betas\): .*less than 1; got 1\.0\.$"),
+    ({"betas": (0.5,)}, r"'Adam betas' \(betas\): "),
+    ({"critic_widths": ()}, r"'Critic widths' \(critic_widths\): .*at least 1"),
+    ({"critic_widths": (8, 0)}, r"'Critic widths' \(critic_widths\): .*; got 0\.$"),
+    ({"crop": (0, 5)}, r"'Crop' \(crop\): "),
+    (
+        {"device": "gpu"},
+        r"^'Device' \(device\): should be auto, cpu, cuda, cuda:N or mps; "
+        r"got 'gpu'\.$",
+    ),
+    ({"patchsize": 4}, r"No setting is called 'patchsize'.*patch_size"),
+]
+
+
+def test_refused_values(subtests: pytest.Subtests) -> None:
     """The title and the name of the setting, what is allowed, what came."""
-    with pytest.raises(ValueError, match=words) as caught:
-        preset("slicegan-fast").changed(**changes)
-    assert type(caught.value) is ValueError
-    text = str(caught.value)
-    assert "\n" not in text
-    assert "pydantic" not in text
-    assert "http" not in text
+    for changes, words in REFUSED:
+        with subtests.test(changes=changes, words=words):
+            with pytest.raises(ValueError, match=words) as caught:
+                preset("slicegan-fast").changed(**changes)
+            assert type(caught.value) is ValueError
+            text = str(caught.value)
+            assert "\n" not in text
+            assert "pydantic" not in text
+            assert "http" not in text
 
 
 def test_each_fault_has_its_sentence() -> None:

@@ -86,14 +86,15 @@ HEAD = {
 PUBLISHED = {"slicegan-paper": PAPER, "slicegan-v1": V1, "slicegan-head": HEAD}
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_values(name: str) -> None:
-    config, homes = preset(name), group_of_field()
-    found = {
-        setting: getattr(getattr(config, homes[setting]), setting)
-        for setting in PUBLISHED[name]
-    }
-    assert found == PUBLISHED[name]
+def test_published_values(subtests: pytest.Subtests) -> None:
+    for name in PUBLISHED:
+        with subtests.test(name):
+            config, homes = preset(name), group_of_field()
+            found = {
+                setting: getattr(getattr(config, homes[setting]), setting)
+                for setting in PUBLISHED[name]
+            }
+            assert found == PUBLISHED[name]
 
 
 def test_published_values_are_complete() -> None:
@@ -123,16 +124,17 @@ def test_the_paper_trains_until_the_metrics_settle() -> None:
     assert training.steps >= 72_000
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_presets_are_whole(name: str) -> None:
+def test_presets_are_whole(subtests: pytest.Subtests) -> None:
     """A training volume as large as the patch, a summary, a round trip through JSON."""
-    config = preset(name)
-    assert config.preset == name
-    assert PRESETS.summary(name).endswith(".")
-    spec = generator_spec(config, 2, "phases")
-    if config.architecture.dimensions > 1:
-        check_training_size(spec, config.architecture.patch_size)
-    assert parse_config(config.model_dump(mode="json")) == config
+    for name in sorted(PRESETS):
+        with subtests.test(name):
+            config = preset(name)
+            assert config.preset == name
+            assert PRESETS.summary(name).endswith(".")
+            spec = generator_spec(config, 2, "phases")
+            if config.architecture.dimensions > 1:
+                check_training_size(spec, config.architecture.patch_size)
+            assert parse_config(config.model_dump(mode="json")) == config
 
 
 def test_the_default_is_made_for_small_machines() -> None:
