@@ -102,22 +102,26 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_examples_are_made_again_from_the_file(
-    trained: TrainedGenerator, found: DirectionSet, tmp_path: Path, name: str
+    trained: TrainedGenerator,
+    found: DirectionSet,
+    tmp_path: Path,
+    subtests: pytest.Subtests,
 ) -> None:
     """Bit for bit, from what is in the two files alone."""
-    size = (16, 20, 17)
-    values = {"size": size, "seed": 5, **EXAMPLES[name]}
-    noted = with_example(trained, found.named("component 1"), **values)
-    found.with_(noted).save(tmp_path / "found.safetensors")
-    read = load_directions(tmp_path / "found.safetensors").named("component 1")
-    assert read.example == noted.example
-    made = reproduce(trained, read)
-    assert read.example is not None
-    assert digest(made.values) == read.example.digest
-    plain = generate(trained, size, 5, periodic=str(values.get("periodic", "")))
-    assert (made.values != plain.values).any()
+    for name in sorted(EXAMPLES):
+        with subtests.test(name):
+            size = (16, 20, 17)
+            values = {"size": size, "seed": 5, **EXAMPLES[name]}
+            noted = with_example(trained, found.named("component 1"), **values)
+            found.with_(noted).save(tmp_path / "found.safetensors")
+            read = load_directions(tmp_path / "found.safetensors").named("component 1")
+            assert read.example == noted.example
+            made = reproduce(trained, read)
+            assert read.example is not None
+            assert digest(made.values) == read.example.digest
+            plain = generate(trained, size, 5, periodic=str(values.get("periodic", "")))
+            assert (made.values != plain.values).any()
 
 
 def test_examples_are_made_again_in_another_process(

@@ -35,12 +35,15 @@ def test_mean_and_covariance(rows: NDArray[np.float64]) -> None:
     np.testing.assert_allclose(covariance, np.cov(rows.T), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("batch", [1, 100])
-def test_batches_give_the_same_bits(rows: NDArray[np.float64], batch: int) -> None:
-    for one, other in zip(
-        streamed(rows, 7).result(), streamed(rows, batch).result(), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
+def test_batches_give_the_same_bits(
+    rows: NDArray[np.float64], subtests: pytest.Subtests
+) -> None:
+    for batch in [1, 100]:
+        with subtests.test(batch=batch):
+            for one, other in zip(
+                streamed(rows, 7).result(), streamed(rows, batch).result(), strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
 
 
 def test_components_are_those_of_the_whole_matrix(rows: NDArray[np.float64]) -> None:

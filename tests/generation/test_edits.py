@@ -62,16 +62,19 @@ def hooks_of(network: nn.Module) -> int:
     )
 
 
-@pytest.mark.parametrize("architecture", ["slicegan", "slicegan-rc"])
-def test_stages_are_the_forward_pass(architecture: str) -> None:
+def test_stages_are_the_forward_pass(subtests: pytest.Subtests) -> None:
     """Block by block the same numbers, the last ones those of a call."""
-    network = random_generator(OneHotPhases([0, 1]), architecture).network
-    latents = torch.randn((2, 4, 4, 5, 6), generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        stages = dict(network.stages(latents))
-        assert list(stages) == ["block1", "block2", "block3"]
-        assert torch.equal(stages["block3"], network(latents))
-        assert torch.equal(stages["block1"], network.blocks[0](latents))
+    for architecture in ["slicegan", "slicegan-rc"]:
+        with subtests.test(architecture):
+            network = random_generator(OneHotPhases([0, 1]), architecture).network
+            latents = torch.randn(
+                (2, 4, 4, 5, 6), generator=torch.Generator().manual_seed(0)
+            )
+            with torch.no_grad():
+                stages = dict(network.stages(latents))
+                assert list(stages) == ["block1", "block2", "block3"]
+                assert torch.equal(stages["block3"], network(latents))
+                assert torch.equal(stages["block1"], network.blocks[0](latents))
 
 
 def test_nothing_changes_nothing(phases: TrainedGenerator) -> None:
@@ -127,36 +130,44 @@ def regions() -> list[Region | None]:
     return [None, box, ramp("z", SIZE[0], -1, 1), ramp("x", SIZE[2]), Mask(mask)]
 
 
-@pytest.mark.parametrize(
-    ("architecture", "region", "tile_latents"),
-    [
-        ("slicegan", 0, 1),
-        ("slicegan", 1, 5),
-        ("slicegan-rc", 2, 1),
-        ("slicegan", 3, 5),
-        ("slicegan-rc", 4, 5),
-    ],
-)
-def test_tiles_join_exactly(architecture: str, region: int, tile_latents: int) -> None:
+EDITED: list[tuple[str, int, int]] = [
+    ("slicegan", 0, 1),
+    ("slicegan", 1, 5),
+    ("slicegan-rc", 2, 1),
+    ("slicegan", 3, 5),
+    ("slicegan-rc", 4, 5),
+]
+
+
+def test_tiles_join_exactly(subtests: pytest.Subtests) -> None:
     """Whatever is edited and wherever: no seam."""
-    gray = random_generator(ScaleMinMax(0, 1, 1, "float64"), architecture)
-    edits = [push(block, 1.5, regions()[region]) for block in WIDTHS]
-    whole = generate(gray, SIZE, 3, tile_latents=100, edits=edits).values
-    tiled = generate(gray, SIZE, 3, tile_latents=tile_latents, edits=edits).values
-    np.testing.assert_allclose(tiled, whole, atol=1e-5)
-    assert np.abs(whole - generate(gray, SIZE, 3).values).max() > 0.05
+    for architecture, region, tile_latents in EDITED:
+        with subtests.test(
+            architecture=architecture, region=region, tile_latents=tile_latents
+        ):
+            gray = random_generator(ScaleMinMax(0, 1, 1, "float64"), architecture)
+            edits = [push(block, 1.5, regions()[region]) for block in WIDTHS]
+            whole = generate(gray, SIZE, 3, tile_latents=100, edits=edits).values
+            tiled = generate(
+                gray, SIZE, 3, tile_latents=tile_latents, edits=edits
+            ).values
+            np.testing.assert_allclose(tiled, whole, atol=1e-5)
+            assert np.abs(whole - generate(gray, SIZE, 3).values).max() > 0.05
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_outside_of_a_box_nothing_changes(gray: TrainedGenerator, block: str) -> None:
+def test_outside_of_a_box_nothing_changes(
+    gray: TrainedGenerator, subtests: pytest.Subtests
+) -> None:
     """Beyond the reach of a latent position: 8 voxels apart, 15 wide."""
-    size = (96, 16, 16)
-    box = Box((40, 0, 0), (56, 16, 16))
-    plain = generate(gray, size, 3).values
-    edited = generate(gray, size, 3, edits=[push(block, 2.0, box)]).values
-    changed = np.flatnonzero(np.abs(edited - plain).max(axis=(1, 2)) > 1e-5)
-    assert 40 - 16 <= changed.min() <= 42
-    assert 53 <= changed.max() < 56 + 16
+    for block in BLOCKS:
+        with subtests.test(block):
+            size = (96, 16, 16)
+            box = Box((40, 0, 0), (56, 16, 16))
+            plain = generate(gray, size, 3).values
+            edited = generate(gray, size, 3, edits=[push(block, 2.0, box)]).values
+            changed = np.flatnonzero(np.abs(edited - plain).max(axis=(1, 2)) > 1e-5)
+            assert 40 - 16 <= changed.min() <= 42
+            assert 53 <= changed.max() < 56 + 16
 
 
 def test_box_of_the_whole_volume_is_no_region(gray: TrainedGenerator) -> None:
@@ -185,20 +196,25 @@ def test_a_ramp_grades_the_volume(block: str) -> None:
     assert abs(back[0]) > abs(back[-1])
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_periodic_axes_stay_periodic(gray: TrainedGenerator, block: str) -> None:
+def test_periodic_axes_stay_periodic(
+    gray: TrainedGenerator, subtests: pytest.Subtests
+) -> None:
     """A box at one end of a periodic axis acts beyond the other."""
-    size = (32, 16, 16)
-    box = Box((0, 0, 0), (8, 16, 16))
-    tiles = [
-        generate(gray, size, 5, "z", n, edits=[push(block, 2.0, box)]).values
-        for n in (3, 99)
-    ]
-    np.testing.assert_allclose(tiles[0], tiles[1], atol=1e-5)
-    change = np.abs(tiles[0] - generate(gray, size, 5, "z").values).max(axis=(1, 2))
-    assert change[0] > 1e-3
-    assert change[-1] > 1e-3
-    assert change[20] < 1e-5
+    for block in BLOCKS:
+        with subtests.test(block):
+            size = (32, 16, 16)
+            box = Box((0, 0, 0), (8, 16, 16))
+            tiles = [
+                generate(gray, size, 5, "z", n, edits=[push(block, 2.0, box)]).values
+                for n in (3, 99)
+            ]
+            np.testing.assert_allclose(tiles[0], tiles[1], atol=1e-5)
+            change = np.abs(tiles[0] - generate(gray, size, 5, "z").values).max(
+                axis=(1, 2)
+            )
+            assert change[0] > 1e-3
+            assert change[-1] > 1e-3
+            assert change[20] < 1e-5
 
 
 def test_truncation(gray: TrainedGenerator) -> None:

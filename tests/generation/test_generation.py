@@ -60,14 +60,15 @@ def test_any_size(gray: TrainedGenerator) -> None:
         np.testing.assert_allclose(volume.values, expected[:z, :y, :x], atol=1e-5)
 
 
-@pytest.mark.parametrize("tile_latents", [1, 4, 9])
-def test_tiles_join_exactly(gray: TrainedGenerator, tile_latents: int) -> None:
+def test_tiles_join_exactly(gray: TrainedGenerator, subtests: pytest.Subtests) -> None:
     """Tiles of 8, 16, 24 and 56 voxels: no seam, whatever the size."""
-    size = (20, 41, 9)
-    whole = generate(gray, size, seed=3, tile_latents=100)
-    tiled = generate(gray, size, seed=3, tile_latents=tile_latents)
-    np.testing.assert_allclose(tiled.values, whole.values, atol=1e-5)
-    assert whole.values.std() > 0.05
+    for tile_latents in [1, 4, 9]:
+        with subtests.test(tile_latents=tile_latents):
+            size = (20, 41, 9)
+            whole = generate(gray, size, seed=3, tile_latents=100)
+            tiled = generate(gray, size, seed=3, tile_latents=tile_latents)
+            np.testing.assert_allclose(tiled.values, whole.values, atol=1e-5)
+            assert whole.values.std() > 0.05
 
 
 def test_tiled_phases_equal_whole_ones(phases: TrainedGenerator) -> None:
@@ -99,22 +100,25 @@ def test_tiles_cover_each_voxel_once_and_stay_small(gray: TrainedGenerator) -> N
 PERIODIC = [("y", 100), ("x", 3), ("zyx", 3)]
 
 
-@pytest.mark.parametrize(("periodic", "tile_latents"), PERIODIC)
 def test_periodic_axes_repeat_exactly(
-    gray: TrainedGenerator, periodic: str, tile_latents: int
+    gray: TrainedGenerator, subtests: pytest.Subtests
 ) -> None:
     """Twice as long from the same periodic latents: the volume, and once more."""
-    size = (16, 24, 32)
-    volume = generate(gray, size, 5, periodic, tile_latents).values
-    periods = [
-        n // SCALE if axis in periodic else None
-        for axis, n in zip("zyx", size, strict=True)
-    ]
-    field = LatentField(5, 4, periods=(periods[0], periods[1], periods[2]))
-    repeats = [2 if axis in periodic else 1 for axis in "zyx"]
-    latents = [n * r // SCALE + OVERLAP for n, r in zip(size, repeats, strict=True)]
-    twice = direct(gray, field, *latents)
-    np.testing.assert_allclose(np.tile(volume, repeats), twice, atol=1e-5)
+    for periodic, tile_latents in PERIODIC:
+        with subtests.test(periodic=periodic, tile_latents=tile_latents):
+            size = (16, 24, 32)
+            volume = generate(gray, size, 5, periodic, tile_latents).values
+            periods = [
+                n // SCALE if axis in periodic else None
+                for axis, n in zip("zyx", size, strict=True)
+            ]
+            field = LatentField(5, 4, periods=(periods[0], periods[1], periods[2]))
+            repeats = [2 if axis in periodic else 1 for axis in "zyx"]
+            latents = [
+                n * r // SCALE + OVERLAP for n, r in zip(size, repeats, strict=True)
+            ]
+            twice = direct(gray, field, *latents)
+            np.testing.assert_allclose(np.tile(volume, repeats), twice, atol=1e-5)
 
 
 def test_smallest_period(gray: TrainedGenerator) -> None:
@@ -155,25 +159,24 @@ def test_smallest_type_that_holds_the_labels() -> None:
     assert volume.labels == (-1, 5, 256)
 
 
-@pytest.mark.parametrize(
-    ("transform", "shape", "dtype", "kind"),
-    [
-        (ScaleMinMax(10, 1000, 1, "uint16"), (9, 8, 7), "uint16", "grayscale"),
-        (ScaleMinMax(-2, 3, 1, "float32"), (9, 8, 7), "float32", "grayscale"),
-        (ScaleMinMax(0, 255, 3, "uint8"), (9, 8, 7, 3), "uint8", "colour"),
-    ],
-)
-def test_gray_and_colour(
-    transform: ScaleMinMax, shape: tuple[int, ...], dtype: str, kind: str
-) -> None:
-    trained = random_generator(transform)
-    volume = generate(trained, (9, 8, 7), tile_latents=3)
-    assert volume.values.shape == shape
-    assert volume.values.dtype == dtype
-    assert volume.kind == kind
-    assert volume.values.min() >= transform.low
-    assert volume.values.max() <= transform.high
-    assert volume.values.std() > 0.02 * (transform.high - transform.low)
+GRAY_AND_COLOUR: list[tuple[ScaleMinMax, tuple[int, ...], str, str]] = [
+    (ScaleMinMax(10, 1000, 1, "uint16"), (9, 8, 7), "uint16", "grayscale"),
+    (ScaleMinMax(-2, 3, 1, "float32"), (9, 8, 7), "float32", "grayscale"),
+    (ScaleMinMax(0, 255, 3, "uint8"), (9, 8, 7, 3), "uint8", "colour"),
+]
+
+
+def test_gray_and_colour(subtests: pytest.Subtests) -> None:
+    for transform, shape, dtype, kind in GRAY_AND_COLOUR:
+        with subtests.test(dtype=dtype, kind=kind):
+            trained = random_generator(transform)
+            volume = generate(trained, (9, 8, 7), tile_latents=3)
+            assert volume.values.shape == shape
+            assert volume.values.dtype == dtype
+            assert volume.kind == kind
+            assert volume.values.min() >= transform.low
+            assert volume.values.max() <= transform.high
+            assert volume.values.std() > 0.02 * (transform.high - transform.low)
 
 
 def test_progress(gray: TrainedGenerator) -> None:
@@ -191,22 +194,21 @@ def test_a_trained_run(toy_run: Path) -> None:
     assert volume.labels == (7, 207)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"size": (0, 8, 8)}, r"three positive sizes.*got \(0, 8, 8\)"),
-        ({"size": (8, 8)}, r"three positive sizes.*got \(8, 8\)"),
-        ({"seed": -1}, "seed of at least 0; got -1"),
-        ({"periodic": "t"}, r"out of 'zyx'; got 't'"),
-        ({"size": (8, 8, 20), "periodic": "x"}, r"20 along x\. Use 16 or 24"),
-        ({"size": (5, 8, 8), "periodic": "zyx"}, r"5 along z\. Use 8"),
-    ],
-)
-def test_refusals(
-    gray: TrainedGenerator, arguments: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(ValueError, match=words):
-        generate(gray, **{"size": (8, 8, 8), **arguments})
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"size": (0, 8, 8)}, r"three positive sizes.*got \(0, 8, 8\)"),
+    ({"size": (8, 8)}, r"three positive sizes.*got \(8, 8\)"),
+    ({"seed": -1}, "seed of at least 0; got -1"),
+    ({"periodic": "t"}, r"out of 'zyx'; got 't'"),
+    ({"size": (8, 8, 20), "periodic": "x"}, r"20 along x\. Use 16 or 24"),
+    ({"size": (5, 8, 8), "periodic": "zyx"}, r"5 along z\. Use 8"),
+]
+
+
+def test_refusals(gray: TrainedGenerator, subtests: pytest.Subtests) -> None:
+    for arguments, words in REFUSED:
+        with subtests.test(words):
+            with pytest.raises(ValueError, match=words):
+                generate(gray, **{"size": (8, 8, 8), **arguments})
 
 
 @pytest.fixture

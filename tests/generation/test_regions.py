@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 from napari_slicegan.generation.regions import (
     Box,
@@ -16,6 +16,9 @@ from napari_slicegan.generation.regions import (
     region_from_state,
 )
 from tests.refusals import Refusal, assert_all_refused
+
+if TYPE_CHECKING:
+    import pytest
 
 Z, Y, X = (np.arange(-2.0, 8), np.arange(0, 6.0), np.array([0.0, 2.5, 5.0]))
 
@@ -58,13 +61,18 @@ def test_mask_is_read_at_the_nearest_voxel() -> None:
     assert weights[:, 0, 0].tolist() == [0, 0, 0.5, 0.5]
 
 
-@pytest.mark.parametrize(
-    "region", [Box((0, 1, 2), (3, 4, 5), 1.5), Profile("y", (0.0, 9.5), (1.0, -1.0))]
-)
-def test_regions_come_back_from_their_state(region: Box | Profile) -> None:
-    state = region.state()
-    assert json.loads(json.dumps(state)) == state
-    assert region_from_state(state) == region
+REGIONS: list[Box | Profile] = [
+    Box((0, 1, 2), (3, 4, 5), 1.5),
+    Profile("y", (0.0, 9.5), (1.0, -1.0)),
+]
+
+
+def test_regions_come_back_from_their_state(subtests: pytest.Subtests) -> None:
+    for region in REGIONS:
+        with subtests.test(region=region):
+            state = region.state()
+            assert json.loads(json.dumps(state)) == state
+            assert region_from_state(state) == region
 
 
 REFUSALS: list[Refusal] = [
