@@ -20,21 +20,24 @@ def objective_of(name: str, **settings: float) -> Objective:
     return build_objective(ObjectiveSettings.model_validate(values))
 
 
-@pytest.mark.parametrize("name", ["bce", "r3gan", "wgan-gp"])
-def test_settings_reach_the_objective(name: str) -> None:
+def test_settings_reach_the_objective(subtests: pytest.Subtests) -> None:
     """Doubling the weight doubles the penalty; the interval is kept."""
-    critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
-    real, fake = torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)
-    penalties: list[Tensor] = []
-    for weight in (2.0, 4.0):
-        objective = objective_of(name, penalty_weight=weight, penalty_interval=2)
-        for _ in range(2):
-            objective.begin_step(torch.Generator().manual_seed(0))
-            penalties.append(objective.critic_loss(critic, real, fake).penalty)
-    first, skipped, doubled, _ = penalties
-    assert first > 0
-    assert skipped == 0
-    torch.testing.assert_close(doubled, 2 * first)
+    for name in ["bce", "r3gan", "wgan-gp"]:
+        with subtests.test(name):
+            critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1))
+            real, fake = torch.zeros(3, 1, 2, 2), torch.ones(3, 1, 2, 2)
+            penalties: list[Tensor] = []
+            for weight in (2.0, 4.0):
+                objective = objective_of(
+                    name, penalty_weight=weight, penalty_interval=2
+                )
+                for _ in range(2):
+                    objective.begin_step(torch.Generator().manual_seed(0))
+                    penalties.append(objective.critic_loss(critic, real, fake).penalty)
+            first, skipped, doubled, _ = penalties
+            assert first > 0
+            assert skipped == 0
+            torch.testing.assert_close(doubled, 2 * first)
 
 
 @pytest.mark.parametrize("name", ["bce", "r3gan", "wgan-gp", "wgan"])

@@ -24,26 +24,28 @@ def weights(network: torch.nn.Module) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in network.parameters()]
 
 
-@pytest.mark.parametrize(
-    ("objective", "isotropic"),
-    [(name, i % 2 == 0) for i, name in enumerate(sorted(OBJECTIVES))],
-)
 def test_three_steps(
-    make_adversarial_step: MakeAdversarialStep, objective: str, isotropic: bool
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
     """Losses are finite; the generator and all critics move; a seed fixes all."""
-    losses = []
-    for _ in range(2):
-        game = make_adversarial_step(isotropic, objective=objective)
-        before = [weights(game.generator), *map(weights, game.critics)]
-        losses.append(torch.stack([game.step(Crops(), i / 3) for i in range(3)]))
-        after = [weights(game.generator), *map(weights, game.critics)]
-        for old, new in zip(before, after, strict=True):
-            for a, b in zip(old, new, strict=True):
-                assert not torch.equal(a, b)
-        assert game.is_finite()
-    assert torch.equal(losses[0], losses[1])
-    assert losses[0].isfinite().all()
+    for objective, isotropic in [
+        (name, i % 2 == 0) for i, name in enumerate(sorted(OBJECTIVES))
+    ]:
+        with subtests.test(objective=objective, isotropic=isotropic):
+            losses = []
+            for _ in range(2):
+                game = make_adversarial_step(isotropic, objective=objective)
+                before = [weights(game.generator), *map(weights, game.critics)]
+                losses.append(
+                    torch.stack([game.step(Crops(), i / 3) for i in range(3)])
+                )
+                after = [weights(game.generator), *map(weights, game.critics)]
+                for old, new in zip(before, after, strict=True):
+                    for a, b in zip(old, new, strict=True):
+                        assert not torch.equal(a, b)
+                assert game.is_finite()
+            assert torch.equal(losses[0], losses[1])
+            assert losses[0].isfinite().all()
 
 
 def test_weights_of_wgan_stay_clipped(

@@ -33,81 +33,98 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize(
-    ("layer", "outputs"),
-    [
-        ((4, 2, 2), 1),
-        ((4, 2, 3), 3),
-        ((6, 3, 3), 3),
-        ((3, 1, 2), 1),
-        ((6, 3, 5), MAX_SUBPIXEL_CHANNELS + 1),
-        ((4, 2, 0), 1),
-    ],
-)
-def test_transposed_convolution(layer: KernelSet, outputs: int) -> None:
+LAYERS: list[tuple[KernelSet, int]] = [
+    ((4, 2, 2), 1),
+    ((4, 2, 3), 3),
+    ((6, 3, 3), 3),
+    ((3, 1, 2), 1),
+    ((6, 3, 5), MAX_SUBPIXEL_CHANNELS + 1),
+    ((4, 2, 0), 1),
+]
+
+
+def test_transposed_convolution(subtests: pytest.Subtests) -> None:
     """Both forms are torch's own, values and gradients."""
-    kernel, stride, padding = layer
-    x = normal(2, 2, 5, 6, 7).double().requires_grad_(True)
-    weight = normal(2, outputs, kernel, kernel, kernel).double().requires_grad_(True)
-    expected = functional.conv_transpose3d(x, weight, stride=stride, padding=padding)
-    found = transposed_convolution(x, weight, stride, padding)
-    torch.testing.assert_close(found, expected)
-    cotangent = torch.randn_like(expected)
-    for a, b in zip(
-        torch.autograd.grad(found, (x, weight), cotangent),
-        torch.autograd.grad(expected, (x, weight), cotangent),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b)
+    for layer, outputs in LAYERS:
+        with subtests.test(layer=layer, outputs=outputs):
+            kernel, stride, padding = layer
+            x = normal(2, 2, 5, 6, 7).double().requires_grad_(True)
+            weight = (
+                normal(2, outputs, kernel, kernel, kernel).double().requires_grad_(True)
+            )
+            expected = functional.conv_transpose3d(
+                x, weight, stride=stride, padding=padding
+            )
+            found = transposed_convolution(x, weight, stride, padding)
+            torch.testing.assert_close(found, expected)
+            cotangent = torch.randn_like(expected)
+            for a, b in zip(
+                torch.autograd.grad(found, (x, weight), cotangent),
+                torch.autograd.grad(expected, (x, weight), cotangent),
+                strict=True,
+            ):
+                torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("layer", [(4, 2, 2), (4, 2, 3), (6, 3, 4), (3, 1, 2)])
-def test_planes_of_transposed_convolution(layer: KernelSet) -> None:
+def test_planes_of_transposed_convolution(subtests: pytest.Subtests) -> None:
     """Those of torch's volume, values and gradients; twice the same, out of order."""
-    kernel, stride, padding = layer
-    x = normal(2, 2, 5, 6, 7).double().requires_grad_(True)
-    weight = normal(2, 3, kernel, kernel, kernel).double().requires_grad_(True)
-    volume = functional.conv_transpose3d(x, weight, stride=stride, padding=padding)
-    positions = [torch.tensor([n - 1, 0, 2, 1, 2]) for n in volume.shape[2:]]
-    found = planes_of_transposed_convolution(x, weight, stride, padding, positions)
-    expected = [
-        volume.index_select(axis, chosen).movedim(axis, 1)
-        for axis, chosen in enumerate(positions, start=2)
-    ]
-    torch.testing.assert_close(found, expected)
-    cotangents = [torch.randn_like(planes) for planes in expected]
-    for a, b in zip(
-        torch.autograd.grad(found, (x, weight), cotangents),
-        torch.autograd.grad(expected, (x, weight), cotangents),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b)
+    for layer in [(4, 2, 2), (4, 2, 3), (6, 3, 4), (3, 1, 2)]:
+        with subtests.test(layer=layer):
+            kernel, stride, padding = layer
+            x = normal(2, 2, 5, 6, 7).double().requires_grad_(True)
+            weight = normal(2, 3, kernel, kernel, kernel).double().requires_grad_(True)
+            volume = functional.conv_transpose3d(
+                x, weight, stride=stride, padding=padding
+            )
+            positions = [torch.tensor([n - 1, 0, 2, 1, 2]) for n in volume.shape[2:]]
+            found = planes_of_transposed_convolution(
+                x, weight, stride, padding, positions
+            )
+            expected = [
+                volume.index_select(axis, chosen).movedim(axis, 1)
+                for axis, chosen in enumerate(positions, start=2)
+            ]
+            torch.testing.assert_close(found, expected)
+            cotangents = [torch.randn_like(planes) for planes in expected]
+            for a, b in zip(
+                torch.autograd.grad(found, (x, weight), cotangents),
+                torch.autograd.grad(expected, (x, weight), cotangents),
+                strict=True,
+            ):
+                torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "latent_size"),
-    [("slicegan", 4), ("slicegan-rc", 4), ("slicegan-aa", 5)],
-)
+GENERATORS: list[tuple[str, int]] = [
+    ("slicegan", 4),
+    ("slicegan-rc", 4),
+    ("slicegan-aa", 5),
+]
+
+
 def test_planes_of_a_generator_are_those_of_its_volume(
-    architecture: str, latent_size: int
+    subtests: pytest.Subtests,
 ) -> None:
     """Probabilities as well as logits."""
-    config = preset("slicegan-fast").changed(
-        architecture=architecture, latent_size=latent_size, noise=True
-    )
-    spec = volume_spec(config, 3, "phases")
-    generator = build_generator(spec, torch.Generator().manual_seed(0)).eval()
-    assert isinstance(generator, VolumeGenerator)
-    latents = normal(2, *generator.training_latents)
-    positions = [torch.tensor([5, 0, 63]) for _ in AXES]
-    with torch.no_grad():
-        features = generator.features(latents)
-        for logits in (False, True):
-            volume = generator(latents, logits=logits)
-            planes = generator.planes(features, positions, logits=logits)
-            for axis, chosen, found in zip(AXES, positions, planes, strict=True):
-                expected = planes_along(volume, axis, chosen)
-                torch.testing.assert_close(found.flatten(0, 1), expected)
+    for architecture, latent_size in GENERATORS:
+        with subtests.test(architecture=architecture, latent_size=latent_size):
+            config = preset("slicegan-fast").changed(
+                architecture=architecture, latent_size=latent_size, noise=True
+            )
+            spec = volume_spec(config, 3, "phases")
+            generator = build_generator(spec, torch.Generator().manual_seed(0)).eval()
+            assert isinstance(generator, VolumeGenerator)
+            latents = normal(2, *generator.training_latents)
+            positions = [torch.tensor([5, 0, 63]) for _ in AXES]
+            with torch.no_grad():
+                features = generator.features(latents)
+                for logits in (False, True):
+                    volume = generator(latents, logits=logits)
+                    planes = generator.planes(features, positions, logits=logits)
+                    for axis, chosen, found in zip(
+                        AXES, positions, planes, strict=True
+                    ):
+                        expected = planes_along(volume, axis, chosen)
+                        torch.testing.assert_close(found.flatten(0, 1), expected)
 
 
 def test_anti_aliasing_is_the_mean_of_eight_neighbours() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pytest
 import torch
 from torch import nn
 
@@ -13,6 +12,9 @@ from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.models import VolumeGenerator, build_generator
 from napari_slicegan.models.inference import inference_form
 from tests.toys import random_generator
+
+if TYPE_CHECKING:
+    import pytest
 
 # Decisions as near as this may fall either way.
 ROUNDING = 1e-4
@@ -48,53 +50,55 @@ def latents_of(network: VolumeGenerator) -> torch.Tensor:
     return torch.randn(2, network.field_channels, 5, 4, 6, generator=rng)
 
 
-@pytest.mark.parametrize(
-    ("channels", "architecture", "normalisation"),
-    [
-        (1, "slicegan", "batch"),
-        (3, "slicegan-rc", "batch"),
-        (1, "slicegan-rc", "pixel"),
-        (3, "slicegan", "none"),
-        (1, "slicegan-aa", "batch"),
-        (3, "slicegan-aa", "none"),
-    ],
-)
-def test_every_block_makes_the_same(
-    channels: int, architecture: str, normalisation: Normalisation
-) -> None:
-    transform = ScaleMinMax(0, 255, channels, "uint8")
-    network = network_of(transform, architecture, normalisation)
-    latents = latents_of(network)
-    expected = list(network.stages(latents))
-    made = list(inference_form(network).stages(latents))
-    assert [name for name, _ in made] == [name for name, _ in expected]
-    for (_, ours), (_, theirs) in zip(made, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
-    assert expected[-1][1].std() > 0.01
+NETWORKS: list[tuple[int, str, Normalisation]] = [
+    (1, "slicegan", "batch"),
+    (3, "slicegan-rc", "batch"),
+    (1, "slicegan-rc", "pixel"),
+    (3, "slicegan", "none"),
+    (1, "slicegan-aa", "batch"),
+    (3, "slicegan-aa", "none"),
+]
 
 
-@pytest.mark.parametrize(
-    ("weights", "architecture", "normalisation"),
-    [
-        ((1.0, 1.0), "slicegan-rc", "batch"),
-        ((1.0, 1.3), "slicegan", "none"),
-        ((1.0, 0.9, 1.2), "slicegan", "batch"),
-    ],
-)
-def test_the_chosen_phase_is_the_most_probable(
-    weights: tuple[float, ...], architecture: str, normalisation: Normalisation
-) -> None:
-    labels = [7, 20, 207][: len(weights)]
-    network = network_of(OneHotPhases(labels), architecture, normalisation)
-    latents = latents_of(network)
-    shape = (1, -1, 1, 1, 1)
-    weighted = network(latents) * torch.tensor(weights).view(shape)
-    made = inference_form(network, weights)(latents)
-    assert made.dtype == torch.uint8
-    assert made.shape == (2, 1, *weighted.shape[2:])
-    chosen = weighted.gather(1, made.long())
-    assert (chosen >= weighted.amax(1, keepdim=True) - ROUNDING).all()
-    assert made.unique().tolist() == list(range(len(weights)))
+def test_every_block_makes_the_same(subtests: pytest.Subtests) -> None:
+    for channels, architecture, normalisation in NETWORKS:
+        with subtests.test(
+            channels=channels, architecture=architecture, normalisation=normalisation
+        ):
+            transform = ScaleMinMax(0, 255, channels, "uint8")
+            network = network_of(transform, architecture, normalisation)
+            latents = latents_of(network)
+            expected = list(network.stages(latents))
+            made = list(inference_form(network).stages(latents))
+            assert [name for name, _ in made] == [name for name, _ in expected]
+            for (_, ours), (_, theirs) in zip(made, expected, strict=True):
+                torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+            assert expected[-1][1].std() > 0.01
+
+
+WEIGHTED: list[tuple[tuple[float, ...], str, Normalisation]] = [
+    ((1.0, 1.0), "slicegan-rc", "batch"),
+    ((1.0, 1.3), "slicegan", "none"),
+    ((1.0, 0.9, 1.2), "slicegan", "batch"),
+]
+
+
+def test_the_chosen_phase_is_the_most_probable(subtests: pytest.Subtests) -> None:
+    for weights, architecture, normalisation in WEIGHTED:
+        with subtests.test(
+            weights=weights, architecture=architecture, normalisation=normalisation
+        ):
+            labels = [7, 20, 207][: len(weights)]
+            network = network_of(OneHotPhases(labels), architecture, normalisation)
+            latents = latents_of(network)
+            shape = (1, -1, 1, 1, 1)
+            weighted = network(latents) * torch.tensor(weights).view(shape)
+            made = inference_form(network, weights)(latents)
+            assert made.dtype == torch.uint8
+            assert made.shape == (2, 1, *weighted.shape[2:])
+            chosen = weighted.gather(1, made.long())
+            assert (chosen >= weighted.amax(1, keepdim=True) - ROUNDING).all()
+            assert made.unique().tolist() == list(range(len(weights)))
 
 
 def test_the_network_is_left_as_it_is() -> None:

@@ -96,29 +96,32 @@ def test_weights_of_the_paper() -> None:
                 assert "bias" not in dict(module.named_parameters(recurse=False))
 
 
-@pytest.mark.parametrize(
-    ("architecture", "patch_size", "depth"),
-    [("slicegan", 32, 3), ("slicegan-rc", 64, 4)],
-)
-def test_patch_sizes(architecture: str, patch_size: int, depth: int) -> None:
+PATCHES: list[tuple[str, int, int]] = [("slicegan", 32, 3), ("slicegan-rc", 64, 4)]
+
+
+def test_patch_sizes(subtests: pytest.Subtests) -> None:
     """A latent of 4, the paper's kernels: each layer more doubles the patch."""
-    config = preset("slicegan-fast").changed(
-        architecture=architecture,
-        noise=False,
-        patch_size=patch_size,
-        latent_size=4,
-        generator_kernels=None,
-        latent_channels=2,
-        generator_widths=(3,) * depth,
-        critic_widths=(2,) * depth,
-    )
-    shape = generator_spec(config, 2, "phases")
-    check_training_size(shape, patch_size)
-    with torch.no_grad():
-        volume = build_generator(shape)(torch.zeros(1, 2, 4, 4, 4))
-        scores = critic_for(config, 2)(volume[:, :, 0])
-    assert volume.shape == (1, 2, patch_size, patch_size, patch_size)
-    assert scores.shape == (1, 1)
+    for architecture, patch_size, depth in PATCHES:
+        with subtests.test(
+            architecture=architecture, patch_size=patch_size, depth=depth
+        ):
+            config = preset("slicegan-fast").changed(
+                architecture=architecture,
+                noise=False,
+                patch_size=patch_size,
+                latent_size=4,
+                generator_kernels=None,
+                latent_channels=2,
+                generator_widths=(3,) * depth,
+                critic_widths=(2,) * depth,
+            )
+            shape = generator_spec(config, 2, "phases")
+            check_training_size(shape, patch_size)
+            with torch.no_grad():
+                volume = build_generator(shape)(torch.zeros(1, 2, 4, 4, 4))
+                scores = critic_for(config, 2)(volume[:, :, 0])
+            assert volume.shape == (1, 2, patch_size, patch_size, patch_size)
+            assert scores.shape == (1, 1)
 
 
 def test_a_chain_of_other_kernels() -> None:
@@ -162,60 +165,62 @@ def test_size_of_a_volume() -> None:
             assert tuple(map(network.size_rule.latent_size, voxels)) == edges
 
 
-@pytest.mark.parametrize(
-    ("architecture", "normalisation", "axis"),
-    [
-        ("slicegan", "batch", 2),
-        ("slicegan-rc", "batch", 3),
-        ("slicegan", "pixel", 4),
-        ("slicegan-rc", "none", 4),
-    ],
-)
-def test_generators_commute_with_shifts(
-    architecture: str, normalisation: str, axis: int
-) -> None:
+SHIFTED: list[tuple[str, str, int]] = [
+    ("slicegan", "batch", 2),
+    ("slicegan-rc", "batch", 3),
+    ("slicegan", "pixel", 4),
+    ("slicegan-rc", "none", 4),
+]
+
+
+def test_generators_commute_with_shifts(subtests: pytest.Subtests) -> None:
     """One latent position further is 8 voxels further: what lets tiles join."""
-    network = built(architecture=architecture, normalisation=normalisation)
-    latents = normal(1, 3, 6, 6, 6)
-    with torch.no_grad():
-        whole = network(latents)
-        shifted = network(latents.narrow(axis, 1, 5))
-    torch.testing.assert_close(shifted, whole.narrow(axis, 8, 24))
-    assert whole.std() > 0.01
+    for architecture, normalisation, axis in SHIFTED:
+        with subtests.test(
+            architecture=architecture, normalisation=normalisation, axis=axis
+        ):
+            network = built(architecture=architecture, normalisation=normalisation)
+            latents = normal(1, 3, 6, 6, 6)
+            with torch.no_grad():
+                whole = network(latents)
+                shifted = network(latents.narrow(axis, 1, 5))
+            torch.testing.assert_close(shifted, whole.narrow(axis, 8, 24))
+            assert whole.std() > 0.01
 
 
-@pytest.mark.parametrize(
-    ("architecture", "channels"), [("slicegan", 3), ("slicegan-rc", 1)]
-)
-def test_gray_and_colour_end_in_the_unit_interval(
-    architecture: str, channels: int
-) -> None:
+UNIT: list[tuple[str, int]] = [("slicegan", 3), ("slicegan-rc", 1)]
+
+
+def test_gray_and_colour_end_in_the_unit_interval(subtests: pytest.Subtests) -> None:
     """Not in a softmax, which is constant for one channel."""
-    network = build_generator(
-        spec(architecture=architecture, channels=channels, output="unit"),
-        torch.Generator().manual_seed(0),
-    )
-    with torch.no_grad():
-        volume = network(normal(2, 3, 4, 4, 4))
-    assert volume.min() >= 0
-    assert volume.max() <= 1
-    for channel in range(channels):
-        assert volume[:, channel].std() > 0.01
-    # The channels do not sum to 1, nor to any other constant.
-    assert volume.sum(dim=1).std() > 0.01
+    for architecture, channels in UNIT:
+        with subtests.test(architecture=architecture, channels=channels):
+            network = build_generator(
+                spec(architecture=architecture, channels=channels, output="unit"),
+                torch.Generator().manual_seed(0),
+            )
+            with torch.no_grad():
+                volume = network(normal(2, 3, 4, 4, 4))
+            assert volume.min() >= 0
+            assert volume.max() <= 1
+            for channel in range(channels):
+                assert volume[:, channel].std() > 0.01
+            # The channels do not sum to 1, nor to any other constant.
+            assert volume.sum(dim=1).std() > 0.01
 
 
-@pytest.mark.parametrize("architecture", OF_VOLUMES)
-def test_phases_end_in_probabilities(architecture: str) -> None:
+def test_phases_end_in_probabilities(subtests: pytest.Subtests) -> None:
     """They are the softmax of the logits that the network gives without it."""
-    network = built(architecture=architecture, channels=3)
-    with torch.no_grad():
-        volume = network(normal(2, 3, 4, 4, 4))
-        logits = network(normal(2, 3, 4, 4, 4), logits=True)
-    assert volume.min() >= 0
-    torch.testing.assert_close(volume.sum(dim=1), torch.ones(2, 16, 16, 16))
-    assert logits.min() < 0
-    torch.testing.assert_close(logits.softmax(dim=1), volume)
+    for architecture in OF_VOLUMES:
+        with subtests.test(architecture):
+            network = built(architecture=architecture, channels=3)
+            with torch.no_grad():
+                volume = network(normal(2, 3, 4, 4, 4))
+                logits = network(normal(2, 3, 4, 4, 4), logits=True)
+            assert volume.min() >= 0
+            torch.testing.assert_close(volume.sum(dim=1), torch.ones(2, 16, 16, 16))
+            assert logits.min() < 0
+            torch.testing.assert_close(logits.softmax(dim=1), volume)
 
 
 def test_weights_follow_the_law_of_torch() -> None:

@@ -44,18 +44,23 @@ def test_mean_and_variance() -> None:
     assert values.abs().max().item() <= math.sqrt(3)
 
 
-@pytest.mark.parametrize("scale", [2, 16])
-def test_neighbours_are_independent(scale: int) -> None:
+def test_neighbours_are_independent(subtests: pytest.Subtests) -> None:
     """Also those in other latent positions, other levels and other seeds."""
-    values = cube(scale, 64 // scale)
-    others = [
-        *(values.roll(shift, axis) for axis in range(3) for shift in (1, scale)),
-        cube(scale, 64 // scale, level=3),
-        cube(scale, 64 // scale, seed=2),
-    ]
-    for other in others:
-        correlation = (values * other).mean().item()
-        assert abs(correlation) < 4 / math.sqrt(values.numel())
+    for scale in [2, 16]:
+        with subtests.test(scale=scale):
+            values = cube(scale, 64 // scale)
+            others = [
+                *(
+                    values.roll(shift, axis)
+                    for axis in range(3)
+                    for shift in (1, scale)
+                ),
+                cube(scale, 64 // scale, level=3),
+                cube(scale, 64 // scale, seed=2),
+            ]
+            for other in others:
+                correlation = (values * other).mean().item()
+                assert abs(correlation) < 4 / math.sqrt(values.numel())
 
 
 def test_it_has_no_grid() -> None:

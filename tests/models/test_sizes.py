@@ -88,19 +88,20 @@ def test_overlap_lets_tiles_join() -> None:
             assert made < rule.scale * (latents - rule.overlap + 1)
 
 
-@pytest.mark.parametrize(
-    ("layer", "words"),
-    [
-        ((4, 4, 2), "stride must be smaller than the kernel"),
-        ((5, 2, 3), "multiple of the stride.*checkerboard"),
-        ((6, 2, 3), r"at least kernel - stride = 4.*use \{6,2,4\}"),
-    ],
-)
-def test_uneven_kernels_are_refused(layer: KernelSet, words: str) -> None:
-    with pytest.raises(ValueError, match=words) as caught:
-        check_density(layer)
-    # Names the kernel as the setting shows it.
-    assert "{" + ",".join(map(str, layer)) + "}" in str(caught.value)
+UNEVEN: list[tuple[KernelSet, str]] = [
+    ((4, 4, 2), "stride must be smaller than the kernel"),
+    ((5, 2, 3), "multiple of the stride.*checkerboard"),
+    ((6, 2, 3), r"at least kernel - stride = 4.*use \{6,2,4\}"),
+]
+
+
+def test_uneven_kernels_are_refused(subtests: pytest.Subtests) -> None:
+    for layer, words in UNEVEN:
+        with subtests.test(layer=layer):
+            with pytest.raises(ValueError, match=words) as caught:
+                check_density(layer)
+            # Names the kernel as the setting shows it.
+            assert "{" + ",".join(map(str, layer)) + "}" in str(caught.value)
 
 
 def test_exactly_the_three_rules_decide() -> None:

@@ -22,33 +22,32 @@ from napari_slicegan.models.generator_file import (
 )
 from tests.toys import random_generator
 
+TRAINED: list[tuple[Any, str, float | None]] = [
+    (OneHotPhases([3, 90, 250]), "slicegan", 12.5),
+    (ScaleMinMax(-4.5, 1e6, 1, "float32"), "slicegan-rc", None),
+    (ScaleMinMax(0, 255, 3, "uint8"), "slicegan", 12.5),
+]
 
-@pytest.mark.parametrize(
-    ("transform", "architecture", "voxel_size_nm"),
-    [
-        (OneHotPhases([3, 90, 250]), "slicegan", 12.5),
-        (ScaleMinMax(-4.5, 1e6, 1, "float32"), "slicegan-rc", None),
-        (ScaleMinMax(0, 255, 3, "uint8"), "slicegan", 12.5),
-    ],
-    ids=["phases", "grayscale", "colour"],
-)
-def test_round_trip(
-    tmp_path: Path, transform: Any, architecture: str, voxel_size_nm: float | None
-) -> None:
+
+def test_round_trip(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Network, transform, voxel size and name are the same again."""
-    network = random_generator(transform, architecture=architecture).network
-    before = TrainedGenerator(network, transform, voxel_size_nm, "my sample")
-    path = tmp_path / "generator.safetensors"
-    before.save(path)
-    after = load_generator(path)
-    assert after.network.spec == network.spec
-    assert after.transform.state() == transform.state()
-    assert (after.voxel_size_nm, after.name) == (voxel_size_nm, "my sample")
-    latents = torch.randn(1, 4, 4, 5, 3, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        assert torch.equal(after.network(latents), network(latents))
-    assert not after.network.training
-    assert not any(p.requires_grad for p in after.network.parameters())
+    for transform, architecture, voxel_size_nm in TRAINED:
+        with subtests.test(architecture=architecture):
+            network = random_generator(transform, architecture=architecture).network
+            before = TrainedGenerator(network, transform, voxel_size_nm, "my sample")
+            path = tmp_path / "generator.safetensors"
+            before.save(path)
+            after = load_generator(path)
+            assert after.network.spec == network.spec
+            assert after.transform.state() == transform.state()
+            assert (after.voxel_size_nm, after.name) == (voxel_size_nm, "my sample")
+            latents = torch.randn(
+                1, 4, 4, 5, 3, generator=torch.Generator().manual_seed(0)
+            )
+            with torch.no_grad():
+                assert torch.equal(after.network(latents), network(latents))
+            assert not after.network.training
+            assert not any(p.requires_grad for p in after.network.parameters())
 
 
 def test_other_programs_can_read_it(tmp_path: Path) -> None:
@@ -117,51 +116,59 @@ def uneven_kernels(facts: Facts) -> None:
     facts["spec"]["layers"] = [[5, 2, 3]] * 3
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (without_spec, "does not fit this version"),
-        (unknown_architecture, "does not fit this version"),
-        (wrong_widths, "does not fit this version"),
-        (wrong_type, "does not fit this version"),
-        (half_a_transform, "with its parameters"),
-        (unknown_transform, "fourier"),
-        (uneven_kernels, "checkerboard"),
-    ],
-)
-def test_metadata_that_does_not_fit(
-    tmp_path: Path, change: Callable[[Facts], None], words: str
-) -> None:
-    path = tmp_path / "generator.safetensors"
-    random_generator(OneHotPhases([0, 1])).save(path)
-    with safe_open(path, framework="pt") as file:
-        facts = json.loads(file.metadata()["facts"])
-    change(facts)
-    save_file(load_file(path), path, {"format": FORMAT, "facts": json.dumps(facts)})
-    with pytest.raises(ValueError, match=words) as caught:
-        load_generator(path)
-    assert type(caught.value) is ValueError
+UNFIT: list[tuple[Callable[[Facts], None], str]] = [
+    (without_spec, "does not fit this version"),
+    (unknown_architecture, "does not fit this version"),
+    (wrong_widths, "does not fit this version"),
+    (wrong_type, "does not fit this version"),
+    (half_a_transform, "with its parameters"),
+    (unknown_transform, "fourier"),
+    (uneven_kernels, "checkerboard"),
+]
 
 
-@pytest.mark.parametrize(
-    ("noise", "architecture", "number"),
-    [(False, "slicegan", 1), (True, "slicegan", 2), (False, "slicegan-aa", 2)],
-)
+def test_metadata_that_does_not_fit(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for change, words in UNFIT:
+        with subtests.test(change=change.__name__):
+            path = tmp_path / "generator.safetensors"
+            random_generator(OneHotPhases([0, 1])).save(path)
+            with safe_open(path, framework="pt") as file:
+                facts = json.loads(file.metadata()["facts"])
+            change(facts)
+            save_file(
+                load_file(path), path, {"format": FORMAT, "facts": json.dumps(facts)}
+            )
+            with pytest.raises(ValueError, match=words) as caught:
+                load_generator(path)
+            assert type(caught.value) is ValueError
+
+
+FORMATS: list[tuple[bool, str, int]] = [
+    (False, "slicegan", 1),
+    (True, "slicegan", 2),
+    (False, "slicegan-aa", 2),
+]
+
+
 def test_the_format_is_the_first_that_knows_the_network(
-    tmp_path: Path, noise: bool, architecture: str, number: int
+    tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     """Release 0.1.0 reads format 1, and asks for an update otherwise."""
-    toy = random_generator(OneHotPhases([0, 1]), architecture)
-    network = build_generator(replace(toy.network.spec, noise=noise), torch.Generator())
-    path = tmp_path / "generator.safetensors"
-    replace(toy, network=network.eval()).save(path)
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    assert metadata["format"] == f"napari-slicegan generator {number}"
-    assert ("noise" in json.loads(metadata["facts"])["spec"]) == noise
-    found = load_generator(path)
-    assert found.network.spec == network.spec
-    assert found.fingerprint() == replace(toy, network=network).fingerprint()
+    for noise, architecture, number in FORMATS:
+        with subtests.test(noise=noise, architecture=architecture, number=number):
+            toy = random_generator(OneHotPhases([0, 1]), architecture)
+            network = build_generator(
+                replace(toy.network.spec, noise=noise), torch.Generator()
+            )
+            path = tmp_path / "generator.safetensors"
+            replace(toy, network=network.eval()).save(path)
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata()
+            assert metadata["format"] == f"napari-slicegan generator {number}"
+            assert ("noise" in json.loads(metadata["facts"])["spec"]) == noise
+            found = load_generator(path)
+            assert found.network.spec == network.spec
+            assert found.fingerprint() == replace(toy, network=network).fingerprint()
 
 
 @pytest.mark.parametrize(
