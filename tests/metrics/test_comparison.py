@@ -272,34 +272,39 @@ def sources() -> dict[str, Material]:
     }
 
 
-@pytest.mark.parametrize("name", sources())
-def test_statistics_measured_once_are_those_measured_anew(name: str) -> None:
+def test_statistics_measured_once_are_those_measured_anew(
+    subtests: pytest.Subtests,
+) -> None:
     """Also for volumes of other shapes and labels, in any order."""
-    source = sources()[name]
-    real = RealStatistics(source)
-    # Not those that take longest.
-    metrics = set(QUICK_METRICS) - {"pore_size", "lineal_path"}
-    volumes = [
-        Volume(two_phases((40, 40, 40), 2, 4), "phases", labels=(0, 255)),
-        Volume(np.zeros((40, 40, 40), np.uint8), "phases", labels=(0, 255)),
-        Volume(two_phases((48, 30, 40), 2, 5), "phases", labels=(0, 128, 255)),
-        Volume(two_phases((40, 40, 40), 3, 6), "phases", labels=(0, 255)),
-    ]
-    if name == "gray":
-        fields = [gaussian_field((n, 40, 40), 2, n) for n in (40, 30, 41, 40)]
-        volumes = [Volume(field, "grayscale") for field in fields]
-    for volume in volumes:
-        found = compare(real, volume, 16, metrics)
-        anew = compare(source, volume, 16, metrics)
-        assert repr(found) == repr(anew)  # nan is not equal to itself
-        for row in found.rows:
-            if row.metric in ("two_point_correlation", "autocovariance"):
-                assert row.axis is not None
-                values = volume.values
-                seen = values if name == "gray" else values == row.phase
-                function = METRICS[row.metric].function
-                expected = function(seen, 15, AXES.index(row.axis))
-                np.testing.assert_allclose(np.array(row.generated), expected, 1e-12)
+    for name in sources():
+        with subtests.test(name):
+            source = sources()[name]
+            real = RealStatistics(source)
+            # Not those that take longest.
+            metrics = set(QUICK_METRICS) - {"pore_size", "lineal_path"}
+            volumes = [
+                Volume(two_phases((40, 40, 40), 2, 4), "phases", labels=(0, 255)),
+                Volume(np.zeros((40, 40, 40), np.uint8), "phases", labels=(0, 255)),
+                Volume(two_phases((48, 30, 40), 2, 5), "phases", labels=(0, 128, 255)),
+                Volume(two_phases((40, 40, 40), 3, 6), "phases", labels=(0, 255)),
+            ]
+            if name == "gray":
+                fields = [gaussian_field((n, 40, 40), 2, n) for n in (40, 30, 41, 40)]
+                volumes = [Volume(field, "grayscale") for field in fields]
+            for volume in volumes:
+                found = compare(real, volume, 16, metrics)
+                anew = compare(source, volume, 16, metrics)
+                assert repr(found) == repr(anew)  # nan is not equal to itself
+                for row in found.rows:
+                    if row.metric in ("two_point_correlation", "autocovariance"):
+                        assert row.axis is not None
+                        values = volume.values
+                        seen = values if name == "gray" else values == row.phase
+                        function = METRICS[row.metric].function
+                        expected = function(seen, 15, AXES.index(row.axis))
+                        np.testing.assert_allclose(
+                            np.array(row.generated), expected, 1e-12
+                        )
 
 
 def test_statistics_measured_once_refuse_volumes_of_another_kind() -> None:

@@ -13,53 +13,57 @@ def by_modulus(found: list[Lattice]) -> dict[int, Lattice]:
     return {one.modulus: one for one in found}
 
 
-@pytest.mark.parametrize("sigma", [0, 1, 2])
-@pytest.mark.parametrize("shape", [(64, 64, 64), (70, 64, 81), (256, 300)])
-def test_random_materials_have_no_grid(shape: tuple[int, ...], sigma: int) -> None:
+def test_random_materials_have_no_grid(subtests: pytest.Subtests) -> None:
     """Noise, and Gaussian fields cut at a level, with and without periodic borders."""
-    for seed, mode in enumerate(("wrap", "reflect")):
-        noise = np.random.default_rng(seed).normal(size=shape)
-        field = ndimage.gaussian_filter(noise, sigma, mode=mode)
-        for values in (field, field > 0.5 * field.std()):
-            found = lattice([values])
-            assert found
-            assert not [one for one in found if one.is_visible]
+    for sigma in [0, 1, 2]:
+        for shape in [(64, 64, 64), (70, 64, 81), (256, 300)]:
+            with subtests.test(sigma=sigma, shape=shape):
+                for seed, mode in enumerate(("wrap", "reflect")):
+                    noise = np.random.default_rng(seed).normal(size=shape)
+                    field = ndimage.gaussian_filter(noise, sigma, mode=mode)
+                    for values in (field, field > 0.5 * field.std()):
+                        found = lattice([values])
+                        assert found
+                        assert not [one for one in found if one.is_visible]
 
 
-@pytest.mark.parametrize("sigma", [(30, 1.5, 1.5), (16, 1.5, 1.5), (1, 12, 12)])
-def test_fibres_and_layers_have_no_grid(sigma: tuple[float, ...]) -> None:
+def test_fibres_and_layers_have_no_grid(subtests: pytest.Subtests) -> None:
     """Their power lies in a plane, or on a line, of the spectrum."""
-    random = np.random.default_rng(5)
-    field = ndimage.gaussian_filter(random.normal(size=(64, 64, 64)), sigma)
-    assert not [one for one in lattice([field > 0]) if one.is_visible]
+    for sigma in [(30, 1.5, 1.5), (16, 1.5, 1.5), (1, 12, 12)]:
+        with subtests.test(sigma=sigma):
+            random = np.random.default_rng(5)
+            field = ndimage.gaussian_filter(random.normal(size=(64, 64, 64)), sigma)
+            assert not [one for one in lattice([field > 0]) if one.is_visible]
 
 
-@pytest.mark.parametrize("flipped", [0, 0.01])
-def test_extruded_materials_have_no_grid(flipped: float) -> None:
-    random = np.random.default_rng(6)
-    section = ndimage.gaussian_filter(random.normal(size=(64, 64)), 2) > 0
-    noise = random.random((64, 64, 64)) < flipped
-    for extruded in (section, section[:, :1]):
-        found = lattice([np.broadcast_to(extruded, noise.shape) ^ noise])
-        assert not [one for one in found if one.is_visible]
+def test_extruded_materials_have_no_grid(subtests: pytest.Subtests) -> None:
+    for flipped in [0, 0.01]:
+        with subtests.test(flipped=flipped):
+            random = np.random.default_rng(6)
+            section = ndimage.gaussian_filter(random.normal(size=(64, 64)), 2) > 0
+            noise = random.random((64, 64, 64)) < flipped
+            for extruded in (section, section[:, :1]):
+                found = lattice([np.broadcast_to(extruded, noise.shape) ^ noise])
+                assert not [one for one in found if one.is_visible]
 
 
-@pytest.mark.parametrize("modulus", [2, 4, 8])
-def test_strength_of_a_wave_in_noise(modulus: int) -> None:
+def test_strength_of_a_wave_in_noise(subtests: pytest.Subtests) -> None:
     """A wave along the diagonal: its variance is that of the mean over positions."""
-    place = np.indices((64, 64, 64)).sum(axis=0)
-    wave = np.cos(2 * np.pi * place / modulus)
-    noise = np.random.default_rng(2).normal(size=wave.shape)
-    strength = 0.05
-    found = by_modulus(lattice([noise + strength * wave]))
-    one = found[modulus]
-    assert one.is_visible
-    assert {abs(part) for part in one.line} == {1 / modulus}
-    expected = strength * float(np.sqrt(np.mean(wave**2)))
-    # Noise of this modulus is known to its own scatter only.
-    assert one.deviation == pytest.approx(expected, rel=0.25)
-    others = [other for other in found.values() if other.modulus != modulus]
-    assert not [other for other in others if other.is_visible]
+    for modulus in [2, 4, 8]:
+        with subtests.test(modulus=modulus):
+            place = np.indices((64, 64, 64)).sum(axis=0)
+            wave = np.cos(2 * np.pi * place / modulus)
+            noise = np.random.default_rng(2).normal(size=wave.shape)
+            strength = 0.05
+            found = by_modulus(lattice([noise + strength * wave]))
+            one = found[modulus]
+            assert one.is_visible
+            assert {abs(part) for part in one.line} == {1 / modulus}
+            expected = strength * float(np.sqrt(np.mean(wave**2)))
+            # Noise of this modulus is known to its own scatter only.
+            assert one.deviation == pytest.approx(expected, rel=0.25)
+            others = [other for other in found.values() if other.modulus != modulus]
+            assert not [other for other in others if other.is_visible]
 
 
 def test_a_grid_of_speckle_that_axes_do_not_show() -> None:

@@ -24,31 +24,37 @@ BALL = RADIUS < 12
 RING = np.hypot(np.hypot(GRID[1], GRID[2]) - 12, GRID[0]) < 4
 
 
-@pytest.mark.parametrize(
-    ("shape", "number"),
-    [
-        (BALL, 1),
-        (RING, 0),  # one component, one tunnel
-        (BALL & (RADIUS > 6), 2),  # one component, one cavity
-        (RING | (RADIUS < 3), 1),  # two components, one tunnel
-        (RING[20], 0),  # an annulus
-        (BALL[:, 5:35:2, 20], 1),
-    ],
-)
-def test_euler_number_of_shapes(shape: NDArray[np.bool_], number: int) -> None:
-    found = euler_density(shape) * np.prod([length - 1 for length in shape.shape])
-    assert found == pytest.approx(number, abs=1e-6)
+SHAPES: list[tuple[NDArray[np.bool_], int]] = [
+    (BALL, 1),
+    (RING, 0),  # one component, one tunnel
+    (BALL & (RADIUS > 6), 2),  # one component, one cavity
+    (RING | (RADIUS < 3), 1),  # two components, one tunnel
+    (RING[20], 0),  # an annulus
+    (BALL[:, 5:35:2, 20], 1),
+]
 
 
-@pytest.mark.parametrize("shape", [(60, 70, 80), (500, 600)])
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
-def test_euler_number_of_noise(shape: tuple[int, ...], p: float) -> None:
+def test_euler_number_of_shapes(subtests: pytest.Subtests) -> None:
+    for shape, number in SHAPES:
+        with subtests.test(number=number, shape=shape.shape):
+            found = euler_density(shape) * np.prod(
+                [length - 1 for length in shape.shape]
+            )
+            assert found == pytest.approx(number, abs=1e-6)
+
+
+def test_euler_number_of_noise(subtests: pytest.Subtests) -> None:
     """Each cell of n independent voxels exists with the probability p^n."""
-    noise = np.random.default_rng(1).random(shape) < p
-    expected = (
-        p - 3 * p**2 + 3 * p**4 - p**8 if len(shape) == 3 else p - 2 * p**2 + p**4
-    )
-    assert euler_density(noise) == pytest.approx(expected, abs=0.004)
+    for shape in [(60, 70, 80), (500, 600)]:
+        for p in [0.1, 0.5, 0.9]:
+            with subtests.test(shape=shape, p=p):
+                noise = np.random.default_rng(1).random(shape) < p
+                expected = (
+                    p - 3 * p**2 + 3 * p**4 - p**8
+                    if len(shape) == 3
+                    else p - 2 * p**2 + p**4
+                )
+                assert euler_density(noise) == pytest.approx(expected, abs=0.004)
 
 
 def test_euler_number_agrees_with_scikit_image() -> None:
@@ -127,10 +133,11 @@ def test_the_narrowest_place_of_the_widest_way() -> None:
     assert opening_radius(wide) == pytest.approx(6, abs=0.2)
 
 
-@pytest.mark.parametrize("radius", [4, 8, 12])
-def test_a_ball_is_filled_by_itself(radius: int) -> None:
-    # Its surface is a staircase: the smaller spheres reach into the corners.
-    assert -0.8 < opening_radius(radius > RADIUS) - radius < 0.2
+def test_a_ball_is_filled_by_itself(subtests: pytest.Subtests) -> None:
+    for radius in [4, 8, 12]:
+        with subtests.test(radius=radius):
+            # Its surface is a staircase: the smaller spheres reach into the corners.
+            assert -0.8 < opening_radius(radius > RADIUS) - radius < 0.2
 
 
 def test_limits_of_the_radii() -> None:

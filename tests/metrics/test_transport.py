@@ -47,17 +47,20 @@ def test_diffusion_through_layers() -> None:
 
 
 @pytest.mark.usefixtures("_solver")
-@pytest.mark.parametrize("axis", range(3))
-def test_diffusion_through_a_winding_tube(axis: int) -> None:
+def test_diffusion_through_a_winding_tube(subtests: pytest.Subtests) -> None:
     """One voxel wide: a chain of as many resistors as it has voxels."""
-    tube = np.zeros((9, 6, 7), dtype=bool)
-    tube[:4, 2, 1] = tube[3, 2, 1:6] = tube[3:7, 2, 5] = True
-    tube[6, 2:5, 5] = tube[6:, 4, 5] = True
-    dead_end = np.zeros_like(tube)
-    dead_end[3, 3:, 1] = True
-    moved = np.moveaxis(tube | dead_end, 0, axis)
-    expected = 9 / (6 * 7 * tube.sum())
-    assert effective_diffusivity(moved, axis) == pytest.approx(expected, rel=0.002)
+    for axis in range(3):
+        with subtests.test(axis=axis):
+            tube = np.zeros((9, 6, 7), dtype=bool)
+            tube[:4, 2, 1] = tube[3, 2, 1:6] = tube[3:7, 2, 5] = True
+            tube[6, 2:5, 5] = tube[6:, 4, 5] = True
+            dead_end = np.zeros_like(tube)
+            dead_end[3, 3:, 1] = True
+            moved = np.moveaxis(tube | dead_end, 0, axis)
+            expected = 9 / (6 * 7 * tube.sum())
+            assert effective_diffusivity(moved, axis) == pytest.approx(
+                expected, rel=0.002
+            )
 
 
 def test_diffusion_in_a_section() -> None:

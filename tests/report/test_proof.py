@@ -152,21 +152,28 @@ def test_layered_images_are_not_isotropic() -> None:
     assert "the generated volume is not" in found.verdict
 
 
-@pytest.mark.parametrize(
-    ("strength", "grade", "answer"),
-    [(0, "agrees", "No:"), (0.012, "close", "Faintly:"), (0.1, "differs", "Yes:")],
-)
-def test_a_grid_is_found_out(strength: float, grade: str, answer: str) -> None:
+GRIDS: list[tuple[float, str, str]] = [
+    (0, "agrees", "No:"),
+    (0.012, "close", "Faintly:"),
+    (0.1, "differs", "Yes:"),
+]
+
+
+def test_a_grid_is_found_out(subtests: pytest.Subtests) -> None:
     """Gray values with a checkerboard of this many standard deviations."""
-    noise = np.random.default_rng(0).normal(size=(96, 96, 96))
-    board = (-1.0) ** np.indices(noise.shape).sum(axis=0)
-    values = np.clip(128 + 40 * (noise + strength * board), 0, 255)
-    found = check_lattice(Volume(values.astype(np.uint8), "grayscale"))
-    assert found is not None
-    assert found.grade == grade
-    assert found.verdict.startswith(answer)
-    assert found.numbers["deviation_2"] == pytest.approx(strength, abs=0.004)
-    assert check_lattice(Volume(values[:12].astype(np.uint8), "grayscale")) is None
+    for strength, grade, answer in GRIDS:
+        with subtests.test(strength=strength, grade=grade, answer=answer):
+            noise = np.random.default_rng(0).normal(size=(96, 96, 96))
+            board = (-1.0) ** np.indices(noise.shape).sum(axis=0)
+            values = np.clip(128 + 40 * (noise + strength * board), 0, 255)
+            found = check_lattice(Volume(values.astype(np.uint8), "grayscale"))
+            assert found is not None
+            assert found.grade == grade
+            assert found.verdict.startswith(answer)
+            assert found.numbers["deviation_2"] == pytest.approx(strength, abs=0.004)
+            assert (
+                check_lattice(Volume(values[:12].astype(np.uint8), "grayscale")) is None
+            )
 
 
 def test_a_volume_of_copies_is_found_out() -> None:
