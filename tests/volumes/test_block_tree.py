@@ -17,35 +17,39 @@ TREES = [
 ]
 
 
-@pytest.mark.parametrize("tree", TREES)
-def test_blocks_cover_each_voxel_of_each_level_once(tree: BlockTree) -> None:
-    counts = [np.zeros(tree.shape(level), int) for level in range(tree.levels)]
-    for block in tree.in_order():
-        counts[block.level][tree.target(block)] += 1
-    assert all((count == 1).all() for count in counts)
-    assert tree.count == len(list(tree.in_order()))
+def test_blocks_cover_each_voxel_of_each_level_once(subtests: pytest.Subtests) -> None:
+    for tree in TREES:
+        with subtests.test(tree=tree):
+            counts = [np.zeros(tree.shape(level), int) for level in range(tree.levels)]
+            for block in tree.in_order():
+                counts[block.level][tree.target(block)] += 1
+            assert all((count == 1).all() for count in counts)
+            assert tree.count == len(list(tree.in_order()))
 
 
-@pytest.mark.parametrize("tree", TREES)
-def test_children_cover_their_parent_and_come_before_it(tree: BlockTree) -> None:
-    made: set[Block] = set()
-    for block in tree.in_order():
-        children = tree.children(block)
-        assert made.issuperset(children)
-        made.add(block)
-        if block.level == 0:
-            assert not children
-            continue
-        shape = [span.stop - span.start for span in tree.target(block)]
-        count = np.zeros(shape, int)
-        for child in children:
-            count[tree.part_of_parent(child)] += 1
-            # A voxel stands for those at twice its place.
-            for axis in range(3):
-                first = tree.target(child)[axis].start
-                part = tree.part_of_parent(child)[axis].start
-                assert 2 * (tree.target(block)[axis].start + part) == first
-        assert (count == 1).all()
+def test_children_cover_their_parent_and_come_before_it(
+    subtests: pytest.Subtests,
+) -> None:
+    for tree in TREES:
+        with subtests.test(tree=tree):
+            made: set[Block] = set()
+            for block in tree.in_order():
+                children = tree.children(block)
+                assert made.issuperset(children)
+                made.add(block)
+                if block.level == 0:
+                    assert not children
+                    continue
+                shape = [span.stop - span.start for span in tree.target(block)]
+                count = np.zeros(shape, int)
+                for child in children:
+                    count[tree.part_of_parent(child)] += 1
+                    # A voxel stands for those at twice its place.
+                    for axis in range(3):
+                        first = tree.target(child)[axis].start
+                        part = tree.part_of_parent(child)[axis].start
+                        assert 2 * (tree.target(block)[axis].start + part) == first
+                assert (count == 1).all()
 
 
 def test_few_blocks_wait_for_others() -> None:
@@ -80,7 +84,8 @@ def test_chunks_divide_a_block() -> None:
     assert [inner_edge(edge, 64) for edge in (192, 200, 64, 6, 2)] == [64, 50, 64, 6, 2]
 
 
-@pytest.mark.parametrize("edges", [(8, 8, 7), (0, 8, 8)])
-def test_blocks_that_cannot_be_halved_are_refused(edges: tuple[int, int, int]) -> None:
-    with pytest.raises(ValueError, match="even number of voxels"):
-        BlockTree((16, 16, 16), edges, 1)
+def test_blocks_that_cannot_be_halved_are_refused(subtests: pytest.Subtests) -> None:
+    for edges in [(8, 8, 7), (0, 8, 8)]:
+        with subtests.test(edges=edges):
+            with pytest.raises(ValueError, match="even number of voxels"):
+                BlockTree((16, 16, 16), edges, 1)

@@ -41,72 +41,90 @@ def metadata(path: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", FACTS)
-def test_the_specification_is_kept(name: str, tmp_path: Path) -> None:
+def test_the_specification_is_kept(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
     """Every MUST and SHOULD of the sections axes, multiscales and transformations."""
-    facts = FACTS[name]
-    path = tmp_path / "rock.ome.zarr"
-    created(path, facts)
-    group = metadata(path)
-    assert (group["zarr_format"], group["node_type"]) == (3, "group")
-    ome = group["attributes"]["ome"]
-    assert ome["version"] == "0.5"
-    [image] = ome["multiscales"]
-    assert {"axes", "datasets", "name", "type", "metadata"} <= set(image)
-    names = [axis["name"] for axis in image["axes"]]
-    assert names == (["c", *"zyx"] if facts.kind == "colour" else [*"zyx"])
-    # Channels come before space.
-    assert [axis["type"] for axis in image["axes"]][-3:] == ["space"] * 3
-    units = {axis.get("unit") for axis in image["axes"] if axis["type"] == "space"}
-    assert units == ({"nanometer"} if facts.voxel_size_nm else {None})
-    sizes = []
-    for level, dataset in enumerate(image["datasets"]):
-        array = metadata(path / dataset["path"])
-        assert array["node_type"] == "array"
-        assert array["dimension_names"] == names
-        assert len(array["shape"]) == len(names)
-        sizes.append(np.prod(array["shape"]))
-        scale, translation = dataset["coordinateTransformations"]
-        assert (scale["type"], translation["type"]) == ("scale", "translation")
-        edge = facts.voxel_size_nm or 1.0
-        assert scale["scale"][-3:] == [edge * 2**level] * 3
-        assert len(scale["scale"]) == len(translation["translation"]) == len(names)
-        # The first voxel of a level lies in the middle of those it stands for.
-        middle = edge * (2**level - 1) / 2
-        assert translation["translation"][-3:] == [middle] * 3
-    assert sizes == sorted(sizes, reverse=True)
+    for name in FACTS:
+        with subtests.test(name):
+            folder = tmp_path_factory.mktemp("case")
+            facts = FACTS[name]
+            path = folder / "rock.ome.zarr"
+            created(path, facts)
+            group = metadata(path)
+            assert (group["zarr_format"], group["node_type"]) == (3, "group")
+            ome = group["attributes"]["ome"]
+            assert ome["version"] == "0.5"
+            [image] = ome["multiscales"]
+            assert {"axes", "datasets", "name", "type", "metadata"} <= set(image)
+            names = [axis["name"] for axis in image["axes"]]
+            assert names == (["c", *"zyx"] if facts.kind == "colour" else [*"zyx"])
+            # Channels come before space.
+            assert [axis["type"] for axis in image["axes"]][-3:] == ["space"] * 3
+            units = {
+                axis.get("unit") for axis in image["axes"] if axis["type"] == "space"
+            }
+            assert units == ({"nanometer"} if facts.voxel_size_nm else {None})
+            sizes = []
+            for level, dataset in enumerate(image["datasets"]):
+                array = metadata(path / dataset["path"])
+                assert array["node_type"] == "array"
+                assert array["dimension_names"] == names
+                assert len(array["shape"]) == len(names)
+                sizes.append(np.prod(array["shape"]))
+                scale, translation = dataset["coordinateTransformations"]
+                assert (scale["type"], translation["type"]) == ("scale", "translation")
+                edge = facts.voxel_size_nm or 1.0
+                assert scale["scale"][-3:] == [edge * 2**level] * 3
+                assert (
+                    len(scale["scale"]) == len(translation["translation"]) == len(names)
+                )
+                # The first voxel of a level lies in the middle of those it stands for.
+                middle = edge * (2**level - 1) / 2
+                assert translation["translation"][-3:] == [middle] * 3
+            assert sizes == sorted(sizes, reverse=True)
 
 
-@pytest.mark.parametrize("name", ["no voxel size", "grayscale", "colour"])
-def test_blocks_come_back_and_are_one_file_each(name: str, tmp_path: Path) -> None:
-    facts = FACTS[name]
-    path = tmp_path / "rock.ome.zarr"
-    image = created(path, facts)
-    whole = RNG.integers(0, 100, (20, 17, 9, *facts.channels)).astype(facts.dtype)
-    blocks = [block for block in TREE.in_order() if block.level == 0]
-    for block in blocks:
-        assert not image.has(block)
-        image.write(block, whole[TREE.target(block)])
-        assert image.has(block)
-    files = [file for file in (path / "0" / "c").rglob("*") if file.is_file()]
-    assert sorted(files) == sorted(map(image.file, blocks))
-    everything = (slice(None),) * 3
-    np.testing.assert_array_equal(image.read(0, everything), whole)
-    # Channels first on the disk.
-    stored = np.asarray(zarr.open_array(str(path / "0"), mode="r")[...])
-    back = np.moveaxis(stored, 0, -1) if facts.channels else stored
-    np.testing.assert_array_equal(back, whole)
+def test_blocks_come_back_and_are_one_file_each(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
+    for name in ["no voxel size", "grayscale", "colour"]:
+        with subtests.test(name):
+            folder = tmp_path_factory.mktemp("case")
+            facts = FACTS[name]
+            path = folder / "rock.ome.zarr"
+            image = created(path, facts)
+            whole = RNG.integers(0, 100, (20, 17, 9, *facts.channels)).astype(
+                facts.dtype
+            )
+            blocks = [block for block in TREE.in_order() if block.level == 0]
+            for block in blocks:
+                assert not image.has(block)
+                image.write(block, whole[TREE.target(block)])
+                assert image.has(block)
+            files = [file for file in (path / "0" / "c").rglob("*") if file.is_file()]
+            assert sorted(files) == sorted(map(image.file, blocks))
+            everything = (slice(None),) * 3
+            np.testing.assert_array_equal(image.read(0, everything), whole)
+            # Channels first on the disk.
+            stored = np.asarray(zarr.open_array(str(path / "0"), mode="r")[...])
+            back = np.moveaxis(stored, 0, -1) if facts.channels else stored
+            np.testing.assert_array_equal(back, whole)
 
 
-@pytest.mark.parametrize("buffer_bytes", [1, 400, 2**20])
-def test_planes_with_any_buffer(buffer_bytes: int, tmp_path: Path) -> None:
-    image = created(tmp_path / "rock.ome.zarr", FACTS["phases"])
-    whole = RNG.integers(0, 100, (20, 17, 9), np.uint8)
-    for block in TREE.in_order():
-        if block.level == 0:
-            image.write(block, whole[TREE.target(block)])
-    planes = list(image.planes(buffer_bytes))
-    np.testing.assert_array_equal(np.stack(planes), whole)
+def test_planes_with_any_buffer(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
+    for buffer_bytes in [1, 400, 2**20]:
+        with subtests.test(buffer_bytes=buffer_bytes):
+            folder = tmp_path_factory.mktemp("case")
+            image = created(folder / "rock.ome.zarr", FACTS["phases"])
+            whole = RNG.integers(0, 100, (20, 17, 9), np.uint8)
+            for block in TREE.in_order():
+                if block.level == 0:
+                    image.write(block, whole[TREE.target(block)])
+            planes = list(image.planes(buffer_bytes))
+            np.testing.assert_array_equal(np.stack(planes), whole)
 
 
 def test_a_block_of_zeros_is_a_block(tmp_path: Path) -> None:

@@ -38,16 +38,20 @@ VOLUMES = {
 }
 
 
-@pytest.mark.parametrize("name", VOLUMES)
-def test_a_tiff_gives_the_same_volume_back(name: str, tmp_path: Path) -> None:
-    saved = VOLUMES[name]
-    saved.save(tmp_path / "volume.tif")
-    read = Volume.open(tmp_path / "volume.tif")
-    np.testing.assert_array_equal(read.values, saved.values)
-    assert read.values.dtype == saved.values.dtype
-    assert read.kind == saved.kind
-    assert read.labels == saved.labels
-    assert read.voxel_size_nm == saved.voxel_size_nm
+def test_a_tiff_gives_the_same_volume_back(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
+    for name in VOLUMES:
+        with subtests.test(name):
+            folder = tmp_path_factory.mktemp("case")
+            saved = VOLUMES[name]
+            saved.save(folder / "volume.tif")
+            read = Volume.open(folder / "volume.tif")
+            np.testing.assert_array_equal(read.values, saved.values)
+            assert read.values.dtype == saved.values.dtype
+            assert read.kind == saved.kind
+            assert read.labels == saved.labels
+            assert read.voxel_size_nm == saved.voxel_size_nm
 
 
 def test_labels_are_held_in_the_smallest_type() -> None:
@@ -92,29 +96,31 @@ def test_npy_holds_the_values(tmp_path: Path) -> None:
     assert (read.kind, read.labels) == ("phases", (0, 127, 255))
 
 
-@pytest.mark.parametrize(
-    ("ending", "values", "kind"),
-    [
-        (".tif", RNG.integers(0, 16, (9, 12, 13)).astype(np.uint8), "phases"),
-        (".npy", RNG.integers(0, 17, (9, 12, 13)).astype(np.uint8), "grayscale"),
-        (".tif", RNG.random((9, 12, 13)).astype(np.float32), "grayscale"),
-        (".npy", RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
-        (".tif", RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
-    ],
-)
+FOREIGN: list[tuple[str, NDArray[Any], str]] = [
+    (".tif", RNG.integers(0, 16, (9, 12, 13)).astype(np.uint8), "phases"),
+    (".npy", RNG.integers(0, 17, (9, 12, 13)).astype(np.uint8), "grayscale"),
+    (".tif", RNG.random((9, 12, 13)).astype(np.float32), "grayscale"),
+    (".npy", RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
+    (".tif", RNG.integers(0, 256, (9, 12, 13, 3)).astype(np.uint8), "colour"),
+]
+
+
 def test_files_of_other_programs(
-    ending: str, values: NDArray[Any], kind: str, tmp_path: Path
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
-    path = tmp_path / f"stack{ending}"
-    if ending == ".npy":
-        np.save(path, values)
-    else:
-        photometric = "rgb" if kind == "colour" else "minisblack"
-        tifffile.imwrite(path, values, photometric=photometric)
-    read = Volume.open(path)
-    assert read.kind == kind
-    np.testing.assert_array_equal(read.values, values)
-    assert len(read.labels) == (16 if kind == "phases" else 0)
+    for ending, values, kind in FOREIGN:
+        with subtests.test(ending=ending, kind=kind):
+            folder = tmp_path_factory.mktemp("case")
+            path = folder / f"stack{ending}"
+            if ending == ".npy":
+                np.save(path, values)
+            else:
+                photometric = "rgb" if kind == "colour" else "minisblack"
+                tifffile.imwrite(path, values, photometric=photometric)
+            read = Volume.open(path)
+            assert read.kind == kind
+            np.testing.assert_array_equal(read.values, values)
+            assert len(read.labels) == (16 if kind == "phases" else 0)
 
 
 def test_planes_along_each_axis() -> None:

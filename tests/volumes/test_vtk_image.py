@@ -50,40 +50,51 @@ VOLUMES = {
 }
 
 
-@pytest.mark.parametrize("name", VOLUMES)
-def test_values_and_spacing(name: str, tmp_path: Path) -> None:
-    volume = VOLUMES[name]
-    volume.save(tmp_path / "volume.vti")
-    values, spacing = read_by_hand(tmp_path / "volume.vti")
-    np.testing.assert_array_equal(values, volume.values)
-    assert spacing == (volume.voxel_size_nm or 1.0)
-
-
-@pytest.mark.parametrize("block", [7, 1000])
-def test_any_number_of_blocks(
-    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_values_and_spacing(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
 ) -> None:
-    monkeypatch.setattr(vtk_image, "BLOCK_BYTES", block)
-    VOLUMES["phases"].save(tmp_path / "volume.vti")  # 120 bytes
-    values, _ = read_by_hand(tmp_path / "volume.vti")
-    np.testing.assert_array_equal(values, VOLUMES["phases"].values)
+    for name in VOLUMES:
+        with subtests.test(name):
+            folder = tmp_path_factory.mktemp("case")
+            volume = VOLUMES[name]
+            volume.save(folder / "volume.vti")
+            values, spacing = read_by_hand(folder / "volume.vti")
+            np.testing.assert_array_equal(values, volume.values)
+            assert spacing == (volume.voxel_size_nm or 1.0)
 
 
-@pytest.mark.parametrize("name", VOLUMES)
-def test_vtk_reads_the_same(name: str, tmp_path: Path) -> None:
+def test_any_number_of_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    for block in [7, 1000]:
+        with subtests.test(block=block):
+            monkeypatch.setattr(vtk_image, "BLOCK_BYTES", block)
+            VOLUMES["phases"].save(tmp_path / "volume.vti")  # 120 bytes
+            values, _ = read_by_hand(tmp_path / "volume.vti")
+            np.testing.assert_array_equal(values, VOLUMES["phases"].values)
+
+
+def test_vtk_reads_the_same(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
     xml = pytest.importorskip("vtkmodules.vtkIOXML", reason="needs the package vtk")
     support = pytest.importorskip("vtkmodules.util.numpy_support")
-    volume = VOLUMES[name]
-    volume.save(tmp_path / "volume.vti")
-    reader = xml.vtkXMLImageDataReader()
-    reader.SetFileName(str(tmp_path / "volume.vti"))
-    reader.Update()
-    image = reader.GetOutput()
-    read = support.vtk_to_numpy(image.GetCellData().GetArray(volume.kind))
-    np.testing.assert_array_equal(read.reshape(volume.values.shape), volume.values)
-    assert image.GetSpacing() == (volume.voxel_size_nm or 1.0,) * 3
-    z, y, x = volume.values.shape[:3]
-    assert image.GetDimensions() == (x + 1, y + 1, z + 1)
+    for name in VOLUMES:
+        with subtests.test(name):
+            folder = tmp_path_factory.mktemp("case")
+            volume = VOLUMES[name]
+            volume.save(folder / "volume.vti")
+            reader = xml.vtkXMLImageDataReader()
+            reader.SetFileName(str(folder / "volume.vti"))
+            reader.Update()
+            image = reader.GetOutput()
+            read = support.vtk_to_numpy(image.GetCellData().GetArray(volume.kind))
+            np.testing.assert_array_equal(
+                read.reshape(volume.values.shape), volume.values
+            )
+            assert image.GetSpacing() == (volume.voxel_size_nm or 1.0,) * 3
+            z, y, x = volume.values.shape[:3]
+            assert image.GetDimensions() == (x + 1, y + 1, z + 1)
 
 
 def test_types_that_vtk_lacks_are_refused(tmp_path: Path) -> None:
