@@ -188,22 +188,23 @@ def left_over(path: Path, age_s: float) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        ".a.txt.01234567-1-89abcdef.partial",  # another machine
-        ".a.txt.4711.partial",  # version 0.1.0 of this program
-    ],
-)
+UNKNOWN: list[str] = [
+    ".a.txt.01234567-1-89abcdef.partial",  # another machine
+    ".a.txt.4711.partial",  # version 0.1.0 of this program
+]
+
+
 def test_files_of_unknown_writers_are_removed_after_a_day(
-    name: str, tmp_path: Path
+    tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    left = left_over(tmp_path / name, 23 * 3600)
-    remove_partial_files(tmp_path)
-    assert left.exists()
-    left_over(left, 25 * 3600)
-    remove_partial_files(tmp_path)
-    assert not left.exists()
+    for name in UNKNOWN:
+        with subtests.test(name):
+            left = left_over(tmp_path / name, 23 * 3600)
+            remove_partial_files(tmp_path)
+            assert left.exists()
+            left_over(left, 25 * 3600)
+            remove_partial_files(tmp_path)
+            assert not left.exists()
 
 
 def test_a_process_number_that_was_given_again(tmp_path: Path) -> None:

@@ -55,31 +55,37 @@ def of_both(folder: Path, story: str) -> list[Any]:
     return [seen(folder, story, rank) for rank in range(N)]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_all_processes_have_the_same_weights(reports: Path, name: str) -> None:
+def test_all_processes_have_the_same_weights(
+    reports: Path, subtests: pytest.Subtests
+) -> None:
     """Bit by bit: networks, averages, Adam's moments, random numbers, losses."""
-    first, second = (found[name] for found in of_both(reports, "equality"))
-    assert len(first["state"]) > 40
-    for key, value in first["state"].items():
-        assert torch.equal(value, second["state"][key]), key
-    assert first["losses"] == second["losses"]
+    for name in NAMES:
+        with subtests.test(name):
+            first, second = (found[name] for found in of_both(reports, "equality"))
+            assert len(first["state"]) > 40
+            for key, value in first["state"].items():
+                assert torch.equal(value, second["state"][key]), key
+            assert first["losses"] == second["losses"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_two_processes_are_one_with_the_doubled_batch(reports: Path, name: str) -> None:
-    config, data = cases()[name]
-    trainer = Trainer(whole_batch(config), data)
-    expected = state_after(trainer)
-    found = seen(reports, "equality", 0)[name]
-    assert set(found["state"]) == set(expected)
-    for key, value in expected.items():
-        torch.testing.assert_close(
-            found["state"][key], value, rtol=0.01, atol=TOLERANCE, msg=key
-        )
-    last = trainer.losses.last
-    one = [last.critic, last.generator, last.penalty]
-    assert found["losses"] == pytest.approx(one, rel=1e-3, abs=1e-4)
-    assert found["images_seen"] == trainer.images_seen
+def test_two_processes_are_one_with_the_doubled_batch(
+    reports: Path, subtests: pytest.Subtests
+) -> None:
+    for name in NAMES:
+        with subtests.test(name):
+            config, data = cases()[name]
+            trainer = Trainer(whole_batch(config), data)
+            expected = state_after(trainer)
+            found = seen(reports, "equality", 0)[name]
+            assert set(found["state"]) == set(expected)
+            for key, value in expected.items():
+                torch.testing.assert_close(
+                    found["state"][key], value, rtol=0.01, atol=TOLERANCE, msg=key
+                )
+            last = trainer.losses.last
+            one = [last.critic, last.generator, last.penalty]
+            assert found["losses"] == pytest.approx(one, rel=1e-3, abs=1e-4)
+            assert found["images_seen"] == trainer.images_seen
 
 
 def test_three_and_three_steps_are_six(reports: Path) -> None:
@@ -117,20 +123,19 @@ def test_only_process_0_writes(reports: Path, tmp_path: Path) -> None:
     assert [row["correlation_distance"] != "" for row in rows] == [False, True] * 3
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("stopped by 0", ("STOPPED", 3)),
-        ("stopped by 1", ("STOPPED", 3)),
-        ("paused", ("STEPS", 20)),
-        ("not a number", ("DIVERGED", 4)),
-    ],
-)
-def test_all_processes_end_alike(
-    reports: Path, name: str, expected: tuple[str, int]
-) -> None:
-    for found in of_both(reports, "ends"):
-        assert found[name][:2] == expected
+ENDS: list[tuple[str, tuple[str, int]]] = [
+    ("stopped by 0", ("STOPPED", 3)),
+    ("stopped by 1", ("STOPPED", 3)),
+    ("paused", ("STEPS", 20)),
+    ("not a number", ("DIVERGED", 4)),
+]
+
+
+def test_all_processes_end_alike(reports: Path, subtests: pytest.Subtests) -> None:
+    for name, expected in ENDS:
+        with subtests.test(name=name, expected=expected):
+            for found in of_both(reports, "ends"):
+                assert found[name][:2] == expected
 
 
 def test_a_pause_of_one_process_holds_all(reports: Path) -> None:

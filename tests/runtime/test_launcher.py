@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.parser import main
 from napari_slicegan.runtime.distributed import VARIABLES, is_launched, is_main_process
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def launch(monkeypatch: pytest.MonkeyPatch, rank: int, size: int) -> None:
@@ -21,19 +24,24 @@ def test_started_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert is_main_process()
 
 
-@pytest.mark.parametrize(
-    ("rank", "size", "launched", "writes"),
-    [(0, 1, False, True), (0, 2, True, True), (1, 2, True, False)],
-)
+STARTS: list[tuple[int, int, bool, bool]] = [
+    (0, 1, False, True),
+    (0, 2, True, True),
+    (1, 2, True, False),
+]
+
+
 def test_started_by_a_launcher(
-    monkeypatch: pytest.MonkeyPatch, rank: int, size: int, launched: bool, writes: bool
+    monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
-    launch(monkeypatch, rank, size)
-    assert is_launched() == launched
-    assert is_main_process() == writes
-    # Half of what a launcher sets was set by something else.
-    monkeypatch.delenv("MASTER_PORT")
-    assert not is_launched()
+    for rank, size, launched, writes in STARTS:
+        with subtests.test(rank=rank, size=size, launched=launched, writes=writes):
+            launch(monkeypatch, rank, size)
+            assert is_launched() == launched
+            assert is_main_process() == writes
+            # Half of what a launcher sets was set by something else.
+            monkeypatch.delenv("MASTER_PORT")
+            assert not is_launched()
 
 
 def test_what_one_process_has_to_do_is_refused_once(

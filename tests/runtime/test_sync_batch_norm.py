@@ -6,7 +6,6 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from napari_slicegan.runtime.distributed import (
 )
 
 if TYPE_CHECKING:
+    import pytest
     from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 
@@ -42,36 +42,35 @@ def layers(norm: BatchNorm) -> tuple[BatchNorm, SyncBatchNorm]:
     return norm, SyncBatchNorm(copy.deepcopy(norm), SINGLE_PROCESS)
 
 
-@pytest.mark.parametrize(
-    ("norm", "shape"),
-    [
-        (nn.BatchNorm1d(3), (20, 3)),
-        (nn.BatchNorm2d(3), (4, 3, 5, 6)),
-        (nn.BatchNorm3d(3), (2, 3, 4, 5, 6)),
-    ],
-)
-def test_with_one_process_it_is_the_layer(
-    norm: BatchNorm, shape: tuple[int, ...]
-) -> None:
+NORMS: list[tuple[BatchNorm, tuple[int, ...]]] = [
+    (nn.BatchNorm1d(3), (20, 3)),
+    (nn.BatchNorm2d(3), (4, 3, 5, 6)),
+    (nn.BatchNorm3d(3), (2, 3, 4, 5, 6)),
+]
+
+
+def test_with_one_process_it_is_the_layer(subtests: pytest.Subtests) -> None:
     """Values, gradients, their gradients, and running statistics."""
-    plain, joint = (layer.double() for layer in layers(norm))
-    x = 3 + torch.randn(shape, dtype=torch.float64)
-    found = []
-    for layer in (plain, joint):
-        image = x.clone().requires_grad_()
-        made = layer(image)
-        (gradient,) = torch.autograd.grad(
-            made.square().sin().sum(), image, create_graph=True
-        )
-        gradient.square().sum().backward()
-        assert layer.weight.grad is not None
-        found.append([made, gradient, image.grad, layer.weight.grad])
-    for a, b in zip(*found, strict=True):
-        torch.testing.assert_close(a, b)
-    for a, b in zip(plain.buffers(), joint.buffers(), strict=True):
-        torch.testing.assert_close(a, b)
-    assert list(plain.state_dict()) == list(joint.state_dict())
-    torch.testing.assert_close(plain.eval()(x), joint.eval()(x))
+    for norm, shape in NORMS:
+        with subtests.test(norm=norm, shape=shape):
+            plain, joint = (layer.double() for layer in layers(norm))
+            x = 3 + torch.randn(shape, dtype=torch.float64)
+            found = []
+            for layer in (plain, joint):
+                image = x.clone().requires_grad_()
+                made = layer(image)
+                (gradient,) = torch.autograd.grad(
+                    made.square().sin().sum(), image, create_graph=True
+                )
+                gradient.square().sum().backward()
+                assert layer.weight.grad is not None
+                found.append([made, gradient, image.grad, layer.weight.grad])
+            for a, b in zip(*found, strict=True):
+                torch.testing.assert_close(a, b)
+            for a, b in zip(plain.buffers(), joint.buffers(), strict=True):
+                torch.testing.assert_close(a, b)
+            assert list(plain.state_dict()) == list(joint.state_dict())
+            torch.testing.assert_close(plain.eval()(x), joint.eval()(x))
 
 
 def test_statistics_are_those_of_all_processes() -> None:

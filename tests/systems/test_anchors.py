@@ -77,39 +77,39 @@ def test_histogram_is_numpy_s() -> None:
         np.testing.assert_allclose(found.numpy(), expected / 1000, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "real", "generated"),
-    [
-        # Bins of 1,000 normal numbers end at +-3.24 in the mean: 0.026 0.233 0.483 ...
-        # Moved down by two of five bins, three of them meet in the first.
-        (5, [0, 0, 0.2, 0.2, 0.6], [0.742, 0.233, 0.026, 0, 0]),
-        # By four and a half of ten.
-        (
-            10,
-            [0, 0, 0, 0, 0.05, 0.11, 0.10, 0.09, 0.10, 0.55],
-            [0.60, 0.19, 0.11, 0.06, 0.03, 0.01, 0, 0, 0, 0],
-        ),
-    ],
-)
-def test_published_anchors(
-    outcomes: int, real: list[float], generated: list[float]
-) -> None:
-    found = mean_anchors(uniform_and_normal(outcomes, 1))
-    for anchor, expected in zip(found, (real, generated), strict=True):
-        np.testing.assert_allclose(anchor.numpy(), expected, atol=0.03)
+ANCHORS: list[tuple[int, list[float], list[float]]] = [
+    # Bins of 1,000 normal numbers end at +-3.24 in the mean: 0.026 0.233 0.483 ...
+    # Moved down by two of five bins, three of them meet in the first.
+    (5, [0, 0, 0.2, 0.2, 0.6], [0.742, 0.233, 0.026, 0, 0]),
+    # By four and a half of ten.
+    (
+        10,
+        [0, 0, 0, 0, 0.05, 0.11, 0.10, 0.09, 0.10, 0.55],
+        [0.60, 0.19, 0.11, 0.06, 0.03, 0.01, 0, 0, 0, 0],
+    ),
+]
 
 
-@pytest.mark.parametrize("anchors", [uniform_and_normal(10, 1), skew_normals(10, 1)])
-def test_real_means_high_and_generated_low(anchors: Anchors) -> None:
+def test_published_anchors(subtests: pytest.Subtests) -> None:
+    for outcomes, real, generated in ANCHORS:
+        with subtests.test(outcomes=outcomes):
+            found = mean_anchors(uniform_and_normal(outcomes, 1))
+            for anchor, expected in zip(found, (real, generated), strict=True):
+                np.testing.assert_allclose(anchor.numpy(), expected, atol=0.03)
+
+
+def test_real_means_high_and_generated_low(subtests: pytest.Subtests) -> None:
     """Distributions with their weight at opposite ends."""
-    places = torch.linspace(-1, 1, 10)
-    for seed in range(20):
-        real, generated = anchors(rng(seed))
-        for anchor in (real, generated):
-            assert anchor.sum().item() == pytest.approx(1)
-            assert (anchor >= 0).all()
-        assert (real * places).sum() > 0.2
-        assert (generated * places).sum() < -0.2
+    for anchors in [uniform_and_normal(10, 1), skew_normals(10, 1)]:
+        with subtests.test(anchors=anchors):
+            places = torch.linspace(-1, 1, 10)
+            for seed in range(20):
+                real, generated = anchors(rng(seed))
+                for anchor in (real, generated):
+                    assert anchor.sum().item() == pytest.approx(1)
+                    assert (anchor >= 0).all()
+                assert (real * places).sum() > 0.2
+                assert (generated * places).sum() < -0.2
 
 
 def test_peaks_of_the_skewed_anchors() -> None:
@@ -141,17 +141,18 @@ def test_skew_normal_moments() -> None:
         )
 
 
-@pytest.mark.parametrize("anchors", [uniform_and_normal(10, 1), skew_normals(10, 1)])
-def test_each_draw_is_new_and_from_the_given_stream(anchors: Anchors) -> None:
-    torch.manual_seed(1)
-    stream = rng(3)
-    first, second = anchors(stream), anchors(stream)
-    assert not torch.equal(first[0], second[0])
-    assert not torch.equal(first[1], second[1])
-    torch.manual_seed(2)
-    again = anchors(rng(3))
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
+def test_each_draw_is_new_and_from_the_given_stream(subtests: pytest.Subtests) -> None:
+    for anchors in [uniform_and_normal(10, 1), skew_normals(10, 1)]:
+        with subtests.test(anchors=anchors):
+            torch.manual_seed(1)
+            stream = rng(3)
+            first, second = anchors(stream), anchors(stream)
+            assert not torch.equal(first[0], second[0])
+            assert not torch.equal(first[1], second[1])
+            torch.manual_seed(2)
+            again = anchors(rng(3))
+            assert torch.equal(first[0], again[0])
+            assert torch.equal(first[1], again[1])
 
 
 def custom(real: tuple[float, ...], generated: tuple[float, ...]) -> Anchors:

@@ -50,57 +50,60 @@ def test_critic_steps(make_adversarial_step: MakeAdversarialStep) -> None:
         assert game.averaged.n_updates == number
 
 
-@pytest.mark.parametrize(
-    ("critic_batch_size", "generator_batch_size", "share", "expected"),
-    [
-        # Three critic steps; the last one's volumes serve the generator too.
-        (2, 2, True, [2, 2, 2]),
-        (2, 2, False, [2, 2, 2, 2]),
-        # Unequal numbers cannot be shared.
-        (2, 4, True, [2, 2, 2, 4]),
-    ],
-)
+SHARED: list[tuple[int, int, bool, list[int]]] = [
+    # Three critic steps; the last one's volumes serve the generator too.
+    (2, 2, True, [2, 2, 2]),
+    (2, 2, False, [2, 2, 2, 2]),
+    # Unequal numbers cannot be shared.
+    (2, 4, True, [2, 2, 2, 4]),
+]
+
+
 def test_generated_volumes(
-    make_adversarial_step: MakeAdversarialStep,
-    critic_batch_size: int,
-    generator_batch_size: int,
-    share: bool,
-    expected: list[int],
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
-    game = make_adversarial_step(
-        critic_steps=3,
-        critic_batch_size=critic_batch_size,
-        generator_batch_size=generator_batch_size,
-        share_batch=share,
-    )
-    sizes = generated(game)
-    game.step(Crops(), progress=0)
-    assert sizes == expected
+    for critic_batch_size, generator_batch_size, share, expected in SHARED:
+        with subtests.test(
+            critic_batch_size=critic_batch_size,
+            generator_batch_size=generator_batch_size,
+            share=share,
+            expected=expected,
+        ):
+            game = make_adversarial_step(
+                critic_steps=3,
+                critic_batch_size=critic_batch_size,
+                generator_batch_size=generator_batch_size,
+                share_batch=share,
+            )
+            sizes = generated(game)
+            game.step(Crops(), progress=0)
+            assert sizes == expected
 
 
-@pytest.mark.parametrize(
-    ("share", "expected"),
-    [
-        # One critic step; its volumes serve the first generator step.
-        (True, [2, 2, 2]),
-        (False, [2, 2, 2, 2]),
-    ],
-)
+GENERATOR_STEPS: list[tuple[bool, list[int]]] = [
+    # One critic step; its volumes serve the first generator step.
+    (True, [2, 2, 2]),
+    (False, [2, 2, 2, 2]),
+]
+
+
 def test_generator_steps(
-    make_adversarial_step: MakeAdversarialStep, share: bool, expected: list[int]
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
     """Each with volumes of its own."""
-    game = make_adversarial_step(
-        generator_steps=3,
-        critic_batch_size=2,
-        generator_batch_size=2,
-        share_batch=share,
-    )
-    sizes = generated(game)
-    game.step(Crops(), progress=0)
-    assert sizes == expected
-    assert steps_of(game.generator_optimiser) == {3}
-    assert steps_of(game.critic_optimiser) == {1}
+    for share, expected in GENERATOR_STEPS:
+        with subtests.test(share=share, expected=expected):
+            game = make_adversarial_step(
+                generator_steps=3,
+                critic_batch_size=2,
+                generator_batch_size=2,
+                share_batch=share,
+            )
+            sizes = generated(game)
+            game.step(Crops(), progress=0)
+            assert sizes == expected
+            assert steps_of(game.generator_optimiser) == {3}
+            assert steps_of(game.critic_optimiser) == {1}
 
 
 def test_a_step_moves_all_weights(make_adversarial_step: MakeAdversarialStep) -> None:
@@ -143,32 +146,32 @@ def test_generator_step_leaves_the_critics_trainable(
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize(
-    ("lr_decay_start", "progress", "factor"),
-    [
-        # Full to the start of the decay, then straight towards 0, at least 1/20.
-        (0.5, 0.5, 1.0),
-        (0.5, 0.75, 0.5),
-        (0.5, 1.0, 0.05),
-        (0.0, 0.25, 0.75),
-        # 1 keeps the rates constant.
-        (1.0, 1.0, 1.0),
-    ],
-)
+RATES: list[tuple[float, float, float]] = [
+    # Full to the start of the decay, then straight towards 0, at least 1/20.
+    (0.5, 0.5, 1.0),
+    (0.5, 0.75, 0.5),
+    (0.5, 1.0, 0.05),
+    (0.0, 0.25, 0.75),
+    # 1 keeps the rates constant.
+    (1.0, 1.0, 1.0),
+]
+
+
 def test_learning_rates(
-    make_adversarial_step: MakeAdversarialStep,
-    lr_decay_start: float,
-    progress: float,
-    factor: float,
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
-    rates = {"generator_lr": 1e-3, "critic_lr": 4e-3, "output_lr_scale": 0.5}
-    game = make_adversarial_step(lr_decay_start=lr_decay_start, **rates)
-    game.step(Crops(), progress=progress)
-    generator, output = game.generator_optimiser.param_groups
-    (critic,) = game.critic_optimiser.param_groups
-    assert generator["lr"] == pytest.approx(1e-3 * factor)
-    assert output["lr"] == pytest.approx(0.5e-3 * factor)
-    assert critic["lr"] == pytest.approx(4e-3 * factor)
+    for lr_decay_start, progress, factor in RATES:
+        with subtests.test(
+            lr_decay_start=lr_decay_start, progress=progress, factor=factor
+        ):
+            rates = {"generator_lr": 1e-3, "critic_lr": 4e-3, "output_lr_scale": 0.5}
+            game = make_adversarial_step(lr_decay_start=lr_decay_start, **rates)
+            game.step(Crops(), progress=progress)
+            generator, output = game.generator_optimiser.param_groups
+            (critic,) = game.critic_optimiser.param_groups
+            assert generator["lr"] == pytest.approx(1e-3 * factor)
+            assert output["lr"] == pytest.approx(0.5e-3 * factor)
+            assert critic["lr"] == pytest.approx(4e-3 * factor)
 
 
 def test_adam_gets_the_betas_of_the_settings(
@@ -180,16 +183,17 @@ def test_adam_gets_the_betas_of_the_settings(
         assert optimiser.defaults["weight_decay"] == 0
 
 
-@pytest.mark.parametrize("weight", [0, 1000])
 def test_the_penalty_is_reported_apart(
-    make_adversarial_step: MakeAdversarialStep, weight: float
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
     """Before training all scores are nearly equal: the loss is ln 2, penalty or not."""
-    game = make_adversarial_step(objective="r3gan", penalty_weight=weight)
-    losses = StepLosses(*game.step(Crops(), progress=0).tolist())
-    assert losses.critic == pytest.approx(math.log(2), abs=0.05)
-    assert losses.generator == pytest.approx(math.log(2), abs=0.05)
-    assert (losses.penalty > 0) == (weight > 0)
+    for weight in [0, 1000]:
+        with subtests.test(weight=weight):
+            game = make_adversarial_step(objective="r3gan", penalty_weight=weight)
+            losses = StepLosses(*game.step(Crops(), progress=0).tolist())
+            assert losses.critic == pytest.approx(math.log(2), abs=0.05)
+            assert losses.generator == pytest.approx(math.log(2), abs=0.05)
+            assert (losses.penalty > 0) == (weight > 0)
 
 
 def test_seed_fixes_a_step(make_adversarial_step: MakeAdversarialStep) -> None:
@@ -234,63 +238,63 @@ def test_latents_are_normal(make_adversarial_step: MakeAdversarialStep) -> None:
     assert abs(latents.var().item() - 1) < 4 * math.sqrt(2 / n)
 
 
-@pytest.mark.parametrize(
-    ("isotropic", "heads", "expected"),
-    [
-        # Per axis 3 planes of 1 volume for the critic, 5 for the generator.
-        (True, True, [(0, 9), (0, 15)]),
-        (False, False, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
-    ],
-)
+PAIRED: list[tuple[bool, bool, list[tuple[int, int]]]] = [
+    # Per axis 3 planes of 1 volume for the critic, 5 for the generator.
+    (True, True, [(0, 9), (0, 15)]),
+    (False, False, [(0, 3), (1, 3), (2, 3), (0, 5), (1, 5), (2, 5)]),
+]
+
+
 def test_paired_crops(
-    make_adversarial_step: MakeAdversarialStep,
-    isotropic: bool,
-    heads: bool,
-    expected: list[tuple[int, int]],
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
     """One real crop for each generated plane, from the axis of the critic."""
-    game = make_adversarial_step(
-        isotropic,
-        objective="r3gan",
-        critic_heads=heads,
-        real_batch_size=2,
-        critic_slices=3,
-        generator_slices=5,
-    )
-    crops = Crops()
-    game.step(crops, progress=0)
-    assert crops.asked == expected
-    assert len(game.critics) == (1 if isotropic else 3)
+    for isotropic, heads, expected in PAIRED:
+        with subtests.test(isotropic=isotropic, heads=heads, expected=expected):
+            game = make_adversarial_step(
+                isotropic,
+                objective="r3gan",
+                critic_heads=heads,
+                real_batch_size=2,
+                critic_slices=3,
+                generator_slices=5,
+            )
+            crops = Crops()
+            game.step(crops, progress=0)
+            assert crops.asked == expected
+            assert len(game.critics) == (1 if isotropic else 3)
 
 
-@pytest.mark.parametrize(
-    ("isotropic", "heads", "real_batch_size", "expected"),
-    [
-        # The setting counts crops per axis, also where the axes share a batch.
-        (True, True, 4, [(0, 12)]),
-        (False, False, 4, [(0, 4), (1, 4), (2, 4)]),
-        # Empty: as many as generated planes.
-        (False, False, None, [(0, 3), (1, 3), (2, 3)]),
-    ],
-)
+CROPS_PER_AXIS: list[tuple[bool, bool, int | None, list[tuple[int, int]]]] = [
+    # The setting counts crops per axis, also where the axes share a batch.
+    (True, True, 4, [(0, 12)]),
+    (False, False, 4, [(0, 4), (1, 4), (2, 4)]),
+    # Empty: as many as generated planes.
+    (False, False, None, [(0, 3), (1, 3), (2, 3)]),
+]
+
+
 def test_real_crops_per_axis(
-    make_adversarial_step: MakeAdversarialStep,
-    isotropic: bool,
-    heads: bool,
-    real_batch_size: int | None,
-    expected: list[tuple[int, int]],
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
-    game = make_adversarial_step(
-        isotropic,
-        objective="wgan-gp",
-        critic_heads=heads,
-        real_batch_size=real_batch_size,
-        critic_slices=3,
-    )
-    crops = Crops()
-    game.step(crops, progress=0)
-    # The generator step compares with no real image, and draws none.
-    assert crops.asked == expected
+    for isotropic, heads, real_batch_size, expected in CROPS_PER_AXIS:
+        with subtests.test(
+            isotropic=isotropic,
+            heads=heads,
+            real_batch_size=real_batch_size,
+            expected=expected,
+        ):
+            game = make_adversarial_step(
+                isotropic,
+                objective="wgan-gp",
+                critic_heads=heads,
+                real_batch_size=real_batch_size,
+                critic_slices=3,
+            )
+            crops = Crops()
+            game.step(crops, progress=0)
+            # The generator step compares with no real image, and draws none.
+            assert crops.asked == expected
 
 
 def test_all_planes_reach_the_critic(
@@ -349,18 +353,21 @@ def depth(features: Tensor) -> Tensor:
     return torch.arange(float(n)).view(1, 1, n, 1, 1).expand_as(features)
 
 
-@pytest.mark.parametrize("hard", [True, False])
-def test_hard_phases(make_adversarial_step: MakeAdversarialStep, hard: bool) -> None:
+def test_hard_phases(
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
+) -> None:
     """With it the critic sees zeros and ones, like those of the micrograph."""
-    game = make_adversarial_step(
-        straight_through=hard, objective="wgan-gp", critic_heads=False
-    )
-    seen = critic_inputs(game)
-    game.step(Crops(), progress=0)
-    fake = seen[0][0]
-    is_one_hot = bool(((fake - fake.round()).abs() < 1e-6).all())
-    assert is_one_hot == hard
-    torch.testing.assert_close(fake.sum(dim=1), torch.ones(9, 16, 16))
+    for hard in [True, False]:
+        with subtests.test(hard=hard):
+            game = make_adversarial_step(
+                straight_through=hard, objective="wgan-gp", critic_heads=False
+            )
+            seen = critic_inputs(game)
+            game.step(Crops(), progress=0)
+            fake = seen[0][0]
+            is_one_hot = bool(((fake - fake.round()).abs() < 1e-6).all())
+            assert is_one_hot == hard
+            torch.testing.assert_close(fake.sum(dim=1), torch.ones(9, 16, 16))
 
 
 def test_a_sure_generator_learns_from_hard_phases(

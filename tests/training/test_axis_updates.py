@@ -73,24 +73,27 @@ def test_the_one_critic_is_updated_for_each_axis_in_turn(
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("isotropic", "per_axis", "updates"),
-    # Each of three critics is updated once in either case.
-    [(True, True, 6), (True, False, 2), (False, True, 2)],
-)
+UPDATES: list[tuple[bool, bool, int]] = [
+    (True, True, 6),
+    (True, False, 2),
+    (False, True, 2),
+]
+
+
 def test_number_of_updates(
-    make_adversarial_step: MakeAdversarialStep,
-    isotropic: bool,
-    per_axis: bool,
-    updates: int,
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
     """Two critic steps."""
-    changes = {**SETTINGS, "penalty_weight": 10, "critic_steps": 2}
-    game = make_adversarial_step(isotropic, update_per_axis=per_axis, **changes)
-    _, _, penalty = game.step(Crops(), progress=0)
-    steps = {int(state["step"]) for state in game.critic_optimiser.state.values()}
-    assert steps == {updates}
-    assert penalty > 0
+    for isotropic, per_axis, updates in UPDATES:
+        with subtests.test(isotropic=isotropic, per_axis=per_axis, updates=updates):
+            changes = {**SETTINGS, "penalty_weight": 10, "critic_steps": 2}
+            game = make_adversarial_step(isotropic, update_per_axis=per_axis, **changes)
+            _, _, penalty = game.step(Crops(), progress=0)
+            steps = {
+                int(state["step"]) for state in game.critic_optimiser.state.values()
+            }
+            assert steps == {updates}
+            assert penalty > 0
 
 
 def test_critics_of_their_own_train_the_same_in_turn_and_together(

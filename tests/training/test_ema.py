@@ -207,14 +207,17 @@ def shares(logits: Tensor, weights: tuple[float, ...]) -> list[float]:
     return [float((best == phase).double().mean()) for phase in range(len(weights))]
 
 
-@pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.2, 0.3, 0.15, 0.35)])
-def test_each_phase_gets_its_share(fractions: tuple[float, ...]) -> None:
-    seen = random_logits(len(fractions))
-    equal = shares(seen, (1.0,) * len(fractions))
-    assert max(abs(np.subtract(equal, fractions))) > 0.02  # there is something to do
-    weights = matching_weights(seen, fractions)
-    assert weights[0] == 1
-    assert shares(seen, weights) == pytest.approx(fractions, abs=1e-3)
+def test_each_phase_gets_its_share(subtests: pytest.Subtests) -> None:
+    for fractions in [(0.7, 0.3), (0.2, 0.3, 0.15, 0.35)]:
+        with subtests.test(fractions=fractions):
+            seen = random_logits(len(fractions))
+            equal = shares(seen, (1.0,) * len(fractions))
+            assert (
+                max(abs(np.subtract(equal, fractions))) > 0.02
+            )  # there is something to do
+            weights = matching_weights(seen, fractions)
+            assert weights[0] == 1
+            assert shares(seen, weights) == pytest.approx(fractions, abs=1e-3)
 
 
 def test_two_phases_in_closed_form() -> None:

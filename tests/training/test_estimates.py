@@ -104,29 +104,30 @@ class WholeProgram:
         pass
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"penalty_interval": 2},
-        {"objective": "wgan-gp", "penalty_interval": 1, "critic_steps": 3},
-        {"share_batch": False, "critic_heads": False},
-    ],
-)
+CHANGES: list[dict[str, object]] = [
+    {"penalty_interval": 2},
+    {"objective": "wgan-gp", "penalty_interval": 1, "critic_steps": 3},
+    {"share_batch": False, "critic_heads": False},
+]
+
+
 def test_operations_are_those_of_a_computed_step(
     toy_config: RunConfig,
     make_adversarial_step: MakeAdversarialStep,
-    changes: dict[str, object],
+    subtests: pytest.Subtests,
 ) -> None:
-    config = toy_config.changed(**changes)
-    game, crops = make_adversarial_step(**changes), Crops()
-    every = config.objective.penalty_interval
-    counter = FlopCounterMode(display=False)
-    counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
-    with counter:
-        for _ in range(every):
-            game.step(crops, 0.0)
-    cost = step_cost(config, 2, "phases", isotropic=True)
-    assert cost.operations == pytest.approx(counter.get_total_flops() / every)
+    for changes in CHANGES:
+        with subtests.test(changes=changes):
+            config = toy_config.changed(**changes)
+            game, crops = make_adversarial_step(**changes), Crops()
+            every = config.objective.penalty_interval
+            counter = FlopCounterMode(display=False)
+            counter.mod_tracker = WholeProgram()  # type: ignore[assignment]
+            with counter:
+                for _ in range(every):
+                    game.step(crops, 0.0)
+            cost = step_cost(config, 2, "phases", isotropic=True)
+            assert cost.operations == pytest.approx(counter.get_total_flops() / every)
 
 
 IMAGE_GAMES: dict[str, dict[str, object]] = {
@@ -136,14 +137,17 @@ IMAGE_GAMES: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("name", IMAGE_GAMES)
-def test_operations_of_images_are_those_of_a_computed_step(name: str) -> None:
-    config = small_image_config(architecture=name, **IMAGE_GAMES[name])
-    if name == "specgan":
-        config = config.changed(generator_widths=(8, 4), image_kernel=3)
-    edge = config.architecture.patch_size
-    data = ImageSet(ellipses(20, edge), "ellipses")
-    assert_operations_are_computed(config, data, 1, "signed")
+def test_operations_of_images_are_those_of_a_computed_step(
+    subtests: pytest.Subtests,
+) -> None:
+    for name in IMAGE_GAMES:
+        with subtests.test(name):
+            config = small_image_config(architecture=name, **IMAGE_GAMES[name])
+            if name == "specgan":
+                config = config.changed(generator_widths=(8, 4), image_kernel=3)
+            edge = config.architecture.patch_size
+            data = ImageSet(ellipses(20, edge), "ellipses")
+            assert_operations_are_computed(config, data, 1, "signed")
 
 
 def test_operations_of_points_are_those_of_a_computed_step() -> None:

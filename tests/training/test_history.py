@@ -43,31 +43,35 @@ def step_on_meta(config: RunConfig, output: Any, isotropic: bool, edge: int) -> 
     return game.step(real, progress=0.5)
 
 
-@pytest.mark.parametrize(
-    ("objective", "isotropic"),
-    [("wgan-gp", False), ("realness", True)],
-)
+ASKED: list[tuple[str, bool]] = [("wgan-gp", False), ("realness", True)]
+
+
 def test_a_step_asks_the_device_for_nothing(
-    toy_config: RunConfig, objective: str, isotropic: bool
+    toy_config: RunConfig, subtests: pytest.Subtests
 ) -> None:
-    config = toy_config.changed(objective=objective, feature_resampling=True)
-    losses = step_on_meta(config, "phases", isotropic, TOY_PATCH)
-    assert losses.device == META
-    assert losses.shape == (3,)
+    for objective, isotropic in ASKED:
+        with subtests.test(objective=objective, isotropic=isotropic):
+            config = toy_config.changed(objective=objective, feature_resampling=True)
+            losses = step_on_meta(config, "phases", isotropic, TOY_PATCH)
+            assert losses.device == META
+            assert losses.shape == (3,)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"architecture": "specgan", "patch_size": 16, "generator_widths": (4, 4)},
-        {"architecture": "dcgan-relu", "patch_size": 16, "generator_widths": (4, 4)},
-    ],
-)
-def test_neither_does_a_step_of_images(changes: dict[str, Any]) -> None:
+OF_IMAGES: list[dict[str, Any]] = [
+    {"architecture": "specgan", "patch_size": 16, "generator_widths": (4, 4)},
+    {"architecture": "dcgan-relu", "patch_size": 16, "generator_widths": (4, 4)},
+]
+
+
+def test_neither_does_a_step_of_images(subtests: pytest.Subtests) -> None:
     """With dropout, biases, spectral norm."""
-    config = small_image_config(**changes)
-    edge = config.architecture.patch_size
-    assert step_on_meta(config, "signed", isotropic=True, edge=edge).device == META
+    for changes in OF_IMAGES:
+        with subtests.test(changes=changes):
+            config = small_image_config(**changes)
+            edge = config.architecture.patch_size
+            assert (
+                step_on_meta(config, "signed", isotropic=True, edge=edge).device == META
+            )
 
 
 def test_a_run_reads_once_in_ten_steps(

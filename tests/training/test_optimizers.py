@@ -29,52 +29,58 @@ def test_every_choice_has_an_optimiser() -> None:
         assert sorted(choices) == sorted(OPTIMISERS)
 
 
-@pytest.mark.parametrize(
-    ("name", "sizes"),
-    [
-        # Gradients 1 and 3, rate 0.1, betas 0.5 and 0.75, worked out by hand.
-        # Adam: (0.5 * 0.5 + 0.5 * 3) / 0.75 = 7/3, (0.75 * 0.25 + 0.25 * 9) / 0.4375
-        # = 39/7.
-        ("adam", [0.1, 0.1 * (7 / 3) / (39 / 7) ** 0.5]),
-        # RMSprop: sqrt(0.25) and sqrt(0.75 * 0.25 + 0.25 * 9).
-        ("rmsprop", [0.1 / 0.5, 0.1 * 3 / 2.4375**0.5]),
-        ("sgd", [0.1, 0.3]),
-    ],
-)
-def test_steps(name: str, sizes: list[float]) -> None:
-    weight = nn.Parameter(torch.zeros(1))
-    optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75), True)
-    for gradient, size in zip((1.0, 3.0), sizes, strict=True):
-        before = weight.item()
-        weight.grad = torch.tensor([gradient])
-        optimiser.step()
-        assert before - weight.item() == pytest.approx(size, rel=1e-5)
+STEPS: list[tuple[str, list[float]]] = [
+    # Gradients 1 and 3, rate 0.1, betas 0.5 and 0.75, worked out by hand.
+    # Adam: (0.5 * 0.5 + 0.5 * 3) / 0.75 = 7/3, (0.75 * 0.25 + 0.25 * 9) / 0.4375
+    # = 39/7.
+    ("adam", [0.1, 0.1 * (7 / 3) / (39 / 7) ** 0.5]),
+    # RMSprop: sqrt(0.25) and sqrt(0.75 * 0.25 + 0.25 * 9).
+    ("rmsprop", [0.1 / 0.5, 0.1 * 3 / 2.4375**0.5]),
+    ("sgd", [0.1, 0.3]),
+]
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
-def test_states_and_steps_are_those_of_torch(name: str) -> None:
+def test_steps(subtests: pytest.Subtests) -> None:
+    for name, sizes in STEPS:
+        with subtests.test(name=name, sizes=sizes):
+            weight = nn.Parameter(torch.zeros(1))
+            optimiser = OPTIMISERS[name]([weight], 0.1, (0.5, 0.75), True)
+            for gradient, size in zip((1.0, 3.0), sizes, strict=True):
+                before = weight.item()
+                weight.grad = torch.tensor([gradient])
+                optimiser.step()
+                assert before - weight.item() == pytest.approx(size, rel=1e-5)
+
+
+def test_states_and_steps_are_those_of_torch(subtests: pytest.Subtests) -> None:
     """Checkpoints of torch's own classes continue and give the same weights."""
-    kind = OPTIMISERS[name]([nn.Parameter(torch.zeros(1))], 0.1, (0.5, 0.75), False)
-    of_torch: dict[str, dict[str, Any]] = {
-        "adam": {"betas": (0.5, 0.75)},
-        "rmsprop": {"alpha": 0.75},
-        "sgd": {},
-    }
-    start = torch.randn(5, generator=torch.Generator().manual_seed(0))
-    theirs, ours = (nn.Parameter(start.clone()) for _ in range(2))
-    published = type(kind).__mro__[1]([theirs], lr=0.1, **of_torch[name])
-    built = OPTIMISERS[name]([ours], 0.1, (0.5, 0.75), False)
-    for step in range(4):
-        if step == 2:
-            built.load_state_dict(deepcopy(published.state_dict()))
-            with torch.no_grad():
-                ours.copy_(theirs)
-        for weight, optimiser in ((theirs, published), (ours, built)):
-            optimiser.zero_grad()
-            weight.square().sum().backward()
-            optimiser.step()
-    assert torch.equal(ours, theirs)
-    assert str(built.state_dict()["state"]) == str(published.state_dict()["state"])
+    for name in OPTIMISERS:
+        with subtests.test(name):
+            kind = OPTIMISERS[name](
+                [nn.Parameter(torch.zeros(1))], 0.1, (0.5, 0.75), False
+            )
+            of_torch: dict[str, dict[str, Any]] = {
+                "adam": {"betas": (0.5, 0.75)},
+                "rmsprop": {"alpha": 0.75},
+                "sgd": {},
+            }
+            start = torch.randn(5, generator=torch.Generator().manual_seed(0))
+            theirs, ours = (nn.Parameter(start.clone()) for _ in range(2))
+            published = type(kind).__mro__[1]([theirs], lr=0.1, **of_torch[name])
+            built = OPTIMISERS[name]([ours], 0.1, (0.5, 0.75), False)
+            for step in range(4):
+                if step == 2:
+                    built.load_state_dict(deepcopy(published.state_dict()))
+                    with torch.no_grad():
+                        ours.copy_(theirs)
+                for weight, optimiser in ((theirs, published), (ours, built)):
+                    optimiser.zero_grad()
+                    weight.square().sum().backward()
+                    optimiser.step()
+            assert torch.equal(ours, theirs)
+            assert str(built.state_dict()["state"]) == str(
+                published.state_dict()["state"]
+            )
 
 
 def test_training_loads_no_compiler(tmp_path: Path) -> None:
@@ -126,33 +132,29 @@ def test_published_settings() -> None:
     assert set(PUBLISHED) == set(OBJECTIVES) - {"r3gan"}
 
 
-@pytest.mark.parametrize(
-    ("objective", "optimiser", "rate", "betas", "critic_steps"),
-    [
-        ("wgan-gp", "Adam", 1e-4, (0.0, 0.9), 5),
-        ("lsgan", "RMSprop", 1e-4, None, 1),
-    ],
-)
+OF_OBJECTIVES: list[tuple[str, str, float, tuple[float, float] | None, int]] = [
+    ("wgan-gp", "Adam", 1e-4, (0.0, 0.9), 5),
+    ("lsgan", "RMSprop", 1e-4, None, 1),
+]
+
+
 def test_each_objective_with_its_optimiser(
-    make_adversarial_step: MakeAdversarialStep,
-    objective: str,
-    optimiser: str,
-    rate: float,
-    betas: tuple[float, float] | None,
-    critic_steps: int,
+    make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
     """As published; all other settings stay, and the game can be played."""
-    changes: dict[str, Any] = {"objective": objective, **PUBLISHED[objective]}
-    game = make_adversarial_step(**changes)
-    assert game.config.objective.critic_steps == critic_steps
-    for found in (game.generator_optimiser, game.critic_optimiser):
-        assert type(found).__name__ == optimiser
-        assert found.defaults["lr"] == rate
-        assert found.defaults.get("betas") == betas
-    game.step(Crops(), 1)
-    # Constant rates: the same at the end of the run.
-    assert game.critic_optimiser.param_groups[0]["lr"] == rate
-    assert game.is_finite()
+    for objective, optimiser, rate, betas, critic_steps in OF_OBJECTIVES:
+        with subtests.test(objective):
+            changes: dict[str, Any] = {"objective": objective, **PUBLISHED[objective]}
+            game = make_adversarial_step(**changes)
+            assert game.config.objective.critic_steps == critic_steps
+            for found in (game.generator_optimiser, game.critic_optimiser):
+                assert type(found).__name__ == optimiser
+                assert found.defaults["lr"] == rate
+                assert found.defaults.get("betas") == betas
+            game.step(Crops(), 1)
+            # Constant rates: the same at the end of the run.
+            assert game.critic_optimiser.param_groups[0]["lr"] == rate
+            assert game.is_finite()
 
 
 class Player(nn.Module):
@@ -204,17 +206,20 @@ def test_circling_players_come_to_rest() -> None:
     assert distance(together) < 0.5 * start
 
 
-@pytest.mark.parametrize("steps", [3, 5], ids=["within a round", "between rounds"])
-def test_it_goes_on_from_its_state(steps: int) -> None:
-    first = Player(1.0), Player(0.5)
-    lookahead = Lookahead(first, 5)
-    play(lookahead, first, steps)
-    second = Player(first[0].value.item()), Player(first[1].value.item())
-    again = Lookahead(second, 5)
-    again.load_state_dict(lookahead.state_dict())
-    play(lookahead, first, 9)
-    play(again, second, 9)
-    assert [one.value.item() for one in first] == [one.value.item() for one in second]
+def test_it_goes_on_from_its_state(subtests: pytest.Subtests) -> None:
+    for steps in [3, 5]:
+        with subtests.test(steps=steps):
+            first = Player(1.0), Player(0.5)
+            lookahead = Lookahead(first, 5)
+            play(lookahead, first, steps)
+            second = Player(first[0].value.item()), Player(first[1].value.item())
+            again = Lookahead(second, 5)
+            again.load_state_dict(lookahead.state_dict())
+            play(lookahead, first, 9)
+            play(again, second, 9)
+            assert [one.value.item() for one in first] == [
+                one.value.item() for one in second
+            ]
 
 
 def test_old_weights_are_kept_within_a_round_only() -> None:

@@ -258,21 +258,24 @@ def test_generators_execute_no_code(folder: RunFolder, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "not valid JSON"),
-        ('{"settings": []}', r"got \[\]"),
-        ('{"settings": {"training": {"seed": -4}}}', r"'Seed' \(seed\).*got -4"),
-        ("\udcff", "cannot be read"),
-    ],
-)
-def test_damaged_settings(toy_run: Path, tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "config.json"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ValueError, match=words) as caught:
-        RunFolder.open(tmp_path).config()
-    assert type(caught.value) is ValueError
+DAMAGED: list[tuple[str, str]] = [
+    ("", "not valid JSON"),
+    ('{"settings": []}', r"got \[\]"),
+    ('{"settings": {"training": {"seed": -4}}}', r"'Seed' \(seed\).*got -4"),
+    ("\udcff", "cannot be read"),
+]
+
+
+def test_damaged_settings(
+    toy_run: Path, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for text, words in DAMAGED:
+        with subtests.test(text=text, words=words):
+            path = tmp_path / "config.json"
+            path.write_bytes(text.encode("utf-8", "surrogateescape"))
+            with pytest.raises(ValueError, match=words) as caught:
+                RunFolder.open(tmp_path).config()
+            assert type(caught.value) is ValueError
 
 
 def test_settings_alone_are_a_settings_file(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.config import AXES, Axis
+from napari_slicegan.config import AXES
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.training.slices import planes_along, view_of
+
+if TYPE_CHECKING:
+    import pytest
 
 B, C, Z, Y, X = 2, 3, 4, 5, 6
 # Every voxel its own number.
@@ -35,14 +39,15 @@ def test_planes_of_each_axis() -> None:
                 assert torch.equal(plane, VOLUMES[b, c, :, :, i])
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_planes_lie_as_in_the_micrographs(axis: Axis) -> None:
+def test_planes_lie_as_in_the_micrographs(subtests: pytest.Subtests) -> None:
     """Generated planes and those cut from a real volume have the same orientation."""
-    volume = np.arange(10 * 11 * 12, dtype=np.uint16).reshape(10, 11, 12)
-    real = Micrograph.from_array(volume, "grayscale").planes(axis)
-    generated = torch.from_numpy(volume.astype(np.int64))[None, None]
-    made = planes_along(generated, axis, None)[:, 0]
-    np.testing.assert_array_equal(made.numpy(), real)
+    for axis in AXES:
+        with subtests.test(axis=axis):
+            volume = np.arange(10 * 11 * 12, dtype=np.uint16).reshape(10, 11, 12)
+            real = Micrograph.from_array(volume, "grayscale").planes(axis)
+            generated = torch.from_numpy(volume.astype(np.int64))[None, None]
+            made = planes_along(generated, axis, None)[:, 0]
+            np.testing.assert_array_equal(made.numpy(), real)
 
 
 def test_all_planes() -> None:

@@ -185,19 +185,20 @@ def test_closing_the_loop_saves(start_toy: StartToy) -> None:
     assert len(trainer.folder.history()) == 2
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"patch_size": 64}, "at least 64 x 64"),
-        ({"generator_widths": (6, 6, 6)}, r"makes 32 voxels.*patch has 16"),
-        ({"generator_kernels": ((4, 2, 1),) * 3}, r"padding must be at least"),
-        ({"critic_widths": (6,) * 5}, "halves its images 5 times"),
-        ({"device": "cuda:99"}, "no device 'cuda:99'"),
-    ],
-)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"patch_size": 64}, "at least 64 x 64"),
+    ({"generator_widths": (6, 6, 6)}, r"makes 32 voxels.*patch has 16"),
+    ({"generator_kernels": ((4, 2, 1),) * 3}, r"padding must be at least"),
+    ({"critic_widths": (6,) * 5}, "halves its images 5 times"),
+    ({"device": "cuda:99"}, "no device 'cuda:99'"),
+]
+
+
 def test_refusals_come_before_anything_is_written(
-    start_toy: StartToy, tmp_path: Path, changes: dict[str, Any], words: str
+    start_toy: StartToy, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(ValueError, match=words):
-        start_toy(**changes)
-    assert list(tmp_path.iterdir()) == []
+    for changes, words in REFUSED:
+        with subtests.test(changes=changes, words=words):
+            with pytest.raises(ValueError, match=words):
+                start_toy(**changes)
+            assert list(tmp_path.iterdir()) == []

@@ -115,30 +115,29 @@ def test_anisotropic_crops_come_from_their_own_image(toy_config: RunConfig) -> N
         assert crops[:, 1].mean().item() == pytest.approx(share, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("symmetries", "isotropic", "turned"),
-    [
-        ("auto", True, True),
-        ("auto", False, False),
-        ("rotations", False, True),
-    ],
-)
-def test_symmetries(
-    toy_config: RunConfig, symmetries: str, isotropic: bool, turned: bool
-) -> None:
+SYMMETRIES: list[tuple[str, bool, bool]] = [
+    ("auto", True, True),
+    ("auto", False, False),
+    ("rotations", False, True),
+]
+
+
+def test_symmetries(toy_config: RunConfig, subtests: pytest.Subtests) -> None:
     """By itself only an isotropic material is turned: stripes along x stay so."""
-    values = np.zeros((40, 48), np.uint8)
-    values[::2] = 1
-    image = Micrograph.from_array(values, "phases")
-    images = (
-        TrainingImages.isotropic(image)
-        if isotropic
-        else TrainingImages.anisotropic(image, image, image)
-    )
-    trainer = Trainer(toy_config.changed(augmentation=symmetries), images)
-    crops = trainer.samplers[0].sample(50, torch.Generator().manual_seed(0))
-    lies = (crops[:, 1] == crops[:, 1, :, :1]).flatten(1).all(dim=1)
-    assert bool(lies.all()) != turned
+    for symmetries, isotropic, turned in SYMMETRIES:
+        with subtests.test(symmetries=symmetries, isotropic=isotropic, turned=turned):
+            values = np.zeros((40, 48), np.uint8)
+            values[::2] = 1
+            image = Micrograph.from_array(values, "phases")
+            images = (
+                TrainingImages.isotropic(image)
+                if isotropic
+                else TrainingImages.anisotropic(image, image, image)
+            )
+            trainer = Trainer(toy_config.changed(augmentation=symmetries), images)
+            crops = trainer.samplers[0].sample(50, torch.Generator().manual_seed(0))
+            lies = (crops[:, 1] == crops[:, 1, :, :1]).flatten(1).all(dim=1)
+            assert bool(lies.all()) != turned
 
 
 def test_three_phases(toy_config: RunConfig) -> None:
