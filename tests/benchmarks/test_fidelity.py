@@ -112,4 +112,5 @@ def test_codes_are_trained_and_measured_once(tmp_path: Path) -> None:
     assert {one.code for one in lines} == {"here", fidelity.BASELINE}
     assert fidelity.TRANSPORT in {one.metric for one in lines}
     assert fidelity.main(list(map(str, words))) == 0
-    assert fidelity.read_lines(tmp_path / fidelity.FILE) == lines
+    # As text: nan, where a metric has no real value, is not equal to itself.
+    assert str(fidelity.read_lines(tmp_path / fidelity.FILE)) == str(lines)
