@@ -296,8 +296,8 @@ def test_inherited_settings_of_image_sets_yield_too() -> None:
 COMMANDS = {
     "train a.png --thresholds 120 --n-phases 3": "got thresholds",
     "train a.png --segmentation otsu --n-phases 3": "got otsu",
-    "train a.png --outcomes 5": "'Objective' (objective) realness, got r3gan",
-    "train a.png --objective bce --weight-clip 0.1": "(objective) wgan, got bce",
+    "train a.png --outcomes 5": "realness, got 'Objective' (objective) r3gan",
+    "train a.png --objective bce --weight-clip 0.1": "wgan, got 'Objective'",
     "train a.png --kind grayscale --n-phases 3": "grayscale; leave it out",
     "train a.png --channel red": "with channels for 'Channel' red",
     "train a.png --raw-shape 48 56": "without a header for 'Raw shape'",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from napari_slicegan.config.architecture import ArchitectureSettings, SliceSettings
+from napari_slicegan.config.architecture import (
+    ArchitectureSettings,
+    SliceSettings,
+    dimensions_of,
+)
 from napari_slicegan.config.base import Settings
 from napari_slicegan.config.images import (
     EMPTY,
@@ -75,30 +79,14 @@ class RunConfig(Settings):
                 )
             data[homes[name]][name] = value
         config = parse_config(data).settled(values)
-        before, after = self.images, config.images
-        new = [n for n in given if getattr(before, n, 0) != getattr(after, n, 0)]
-        unused = [name for name in new if config.architecture.dimensions == 3]
-        if unused:
-            raise ValueError(
-                f"{titled(unused[0])} applies to generators of images, got "
-                f"{titled('architecture')} {config.architecture.architecture}; leave "
-                "it out or choose a preset for images."
-            )
-        if values.get("noise") and config.architecture.dimensions < 3:
-            raise ValueError(
-                f"{titled('noise')} applies to generators of volumes, got "
-                f"{titled('architecture')} {config.architecture.architecture}; leave "
-                "it out."
-            )
-        old, made = self.objective, config.objective
-        for name in given:
-            named = OF_OBJECTIVE.get(name, made.objective)
-            is_core = made.objective in OBJECTIVE_NAMES
-            is_new = getattr(old, name, 0) != getattr(made, name, 0)
-            if is_core and is_new and named != made.objective:
+        for name in (name for name in given if name in USERS_OF):
+            switch, uses, users = USERS_OF[name]
+            found = getattr(getattr(config, homes[switch]), switch)
+            default = GROUPS[homes[name]].model_fields[name].default
+            if not uses(found) and values[name] != default:
                 raise ValueError(
-                    f"{titled(name)} belongs to {titled('objective')} {named}, got "
-                    f"{made.objective}; leave it out or change that."
+                    f"{titled(name)} applies to {users}, got {titled(switch)} {found}; "
+                    "leave it out or change that."
                 )
         return config
 
@@ -120,6 +108,33 @@ GROUPS: Mapping[str, type[Settings]] = MappingProxyType(
     }
 )
 """Groups of settings by their name in `RunConfig`."""
+
+
+def _uses_settings_of(user: str) -> Callable[[str], bool]:
+    # Objectives of other packages may use settings of any.
+    return lambda objective: objective not in {*OBJECTIVE_NAMES} - {user}
+
+
+USERS_OF: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
+    "noise": (
+        "architecture",
+        lambda architecture: dimensions_of(architecture) == 3,
+        "generators of volumes",
+    ),
+    **dict.fromkeys(
+        ImageSettings.model_fields,
+        (
+            "architecture",
+            lambda architecture: dimensions_of(architecture) < 3,
+            "generators of images",
+        ),
+    ),
+    **{
+        name: ("objective", _uses_settings_of(user), user)
+        for name, user in OF_OBJECTIVE.items()
+    },
+}
+"""Setting -> the switch, which values of it use the setting, and their name."""
 
 
 def group_of_field() -> dict[str, str]:
