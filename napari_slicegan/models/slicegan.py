@@ -73,11 +73,6 @@ class GeneratorSpec:
     noise: bool = False
 
     @property
-    def key_channels(self) -> int:
-        """Latent channels for the key of the noise: 1 or none."""
-        return int(self.noise)
-
-    @property
     def label_channels(self) -> int:
         """Latent channels for the label: 1 or none."""
         return int(bool(self.labels))
@@ -104,7 +99,7 @@ class VolumeGenerator(GeneratorNetwork):
     @property
     def field_channels(self) -> int:
         """Random numbers at each latent position, including the key of the noise."""
-        return self.spec.latent_channels + self.spec.key_channels
+        return self.spec.latent_channels + int(self.spec.noise)
 
     @property
     def training_latents(self) -> tuple[int, ...]:
