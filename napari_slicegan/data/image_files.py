@@ -376,7 +376,7 @@ def _from_library(read: Callable[[], T]) -> T:
         return read()
     except (ValueError, OSError):
         raise
-    except Exception as error:
+    except Exception as error:  # any: readers of formats have no base class for theirs
         raise ValueError(str(error)) from error
 
 

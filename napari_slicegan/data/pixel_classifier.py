@@ -181,7 +181,7 @@ class PixelClassifier:
                 f"{path}: expected a pixel classifier, got no such file; check the "
                 "path."
             ) from None
-        except Exception as error:
+        except Exception as error:  # of numpy, zipfile, zlib and struct, among others
             raise ValueError(
                 f"{path.name}: expected a pixel classifier (.npz), got another or a "
                 f"damaged file; {ADVICE}."

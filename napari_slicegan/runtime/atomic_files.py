@@ -287,7 +287,7 @@ def removed_if_unused(folder: Path, *, with_parent: bool) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException:
+    except BaseException:  # also Ctrl+C, which is raised again
         with contextlib.suppress(OSError):
             folder.rmdir()
             if with_parent:
