@@ -6,6 +6,7 @@ import os
 import sys
 
 from napari_slicegan.cli import main
+from napari_slicegan.runtime.launcher import is_launched
 
 
 def run() -> None:
@@ -16,9 +17,9 @@ def run() -> None:
     which torchrun reports as a failure.
     """
     status = main()
-    from napari_slicegan.runtime.distributed import is_launched, leave_group
-
     if is_launched():
+        from napari_slicegan.runtime.distributed import leave_group
+
         leave_group()
         sys.stdout.flush()
         sys.stderr.flush()

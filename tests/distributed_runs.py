@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.runtime.distributed import AllRanksError, distributed_context
+from napari_slicegan.runtime.distributed import distributed_context
+from napari_slicegan.runtime.launcher import AllRanksError
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer

@@ -39,6 +39,7 @@ HEAVY = [
     [
         ("main(['--help'])", ["numpy", "torch", *HEAVY]),
         ("main(['train', '--help'])", ["numpy", "torch", *HEAVY]),
+        ("main(['presets'])", ["numpy", "torch", *HEAVY]),
         ("main(['generate', 'sample:bentheimer', '--size', '32'])", HEAVY),
         ("import napari_slicegan._qt.contributions", ["numpy", "torch", *HEAVY]),
         (
@@ -47,7 +48,7 @@ HEAVY = [
             ["torch", *HEAVY],
         ),
     ],
-    ids=["help", "help of a command", "generate", "napari", "sample image"],
+    ids=["help", "help of a command", "presets", "generate", "napari", "sample image"],
 )
 def test_what_starts_fast_loads_nothing_heavy(
     program: str, unused: list[str], tmp_path: Path

@@ -20,6 +20,11 @@ from typing import Any
 from napari_slicegan import __version__
 from napari_slicegan.cli import flags
 from napari_slicegan.cli.options import FAULT, PIPE_CLOSED, STOPPED, ending_signals
+from napari_slicegan.runtime.launcher import (
+    AllRanksError,
+    is_launched,
+    is_main_process,
+)
 from napari_slicegan.runtime.limits import available_cpus, let_idle_threads_sleep
 from napari_slicegan.runtime.memory import keep_freed_memory
 
@@ -35,7 +40,7 @@ COMMANDS = {
     "export": ("report", "write the generator of a run with a model card"),
     "directions": ("directions", "find, list and use sliders that change the material"),
     "evaluate": ("evaluate", "test an objective on nine Gaussians"),
-    "presets": ("report", "list the presets"),
+    "presets": ("presets", "list the presets"),
     "info": ("report", "print facts about a run, a generator or an image"),
 }
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
@@ -77,12 +82,6 @@ def _run(words: Sequence[str]) -> int:
     # Only now, since the action loads torch: help and faulty flags do not wait for it.
     module = import_module(f"napari_slicegan.cli.{COMMANDS[options.command][0]}")
     run_command = getattr(module, options.command)
-    from napari_slicegan.runtime.distributed import (
-        AllRanksError,
-        is_launched,
-        is_main_process,
-    )
-
     if not is_main_process():
         logging.getLogger().setLevel(logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""The commands ``slicegan measure``, ``report``, ``export``, ``presets``, ``info``."""
+"""The commands ``slicegan measure``, ``report``, ``export`` and ``info``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from napari_slicegan.cli.options import (
     without_crop,
 )
 from napari_slicegan.cli.progress import progress_bar
-from napari_slicegan.config import FORMAT, RunConfig
-from napari_slicegan.config.presets import PRESETS, preset
+from napari_slicegan.config import RunConfig
 from napari_slicegan.data.micrograph import length_text
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.training_images import TrainingImages
@@ -191,17 +190,6 @@ def export(options: Namespace) -> int:
         check_can_write(file, ending)
     export_generator(options.run, out, half=options.half, licence=options.licence)
     say(f"Wrote {out}\nWrote {card_path(out)}")
-    return DONE
-
-
-def presets(options: Namespace) -> int:
-    """List the presets, or the settings of one."""
-    if options.name:
-        settings = preset(options.name).model_dump(mode="json")
-        say(json.dumps({"format": FORMAT, **settings}, indent=2))
-        return DONE
-    for name in PRESETS:
-        say(f"{name:16} {PRESETS.summary(name)}")
     return DONE
 
 

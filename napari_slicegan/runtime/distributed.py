@@ -23,12 +23,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.launcher import AllRanksError, is_launched
 from napari_slicegan.runtime.memory import memory_explained
 
 T = TypeVar("T")
 
-VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""Set by ``torchrun`` and other launchers in the environment of each process."""
 TIMEOUT_S = 600.0
 """Longer than process 0 takes for a preview, its measurement and a save."""
 POLL_S = 1.0
@@ -52,23 +51,8 @@ _LOST_PEER_WORDS = (
 )
 
 
-class AllRanksError(ValueError):
-    """An error raised in all processes of a run, so that one of them may report it."""
-
-
 class LostPeerError(ValueError):
     """Another process has ended, or does not answer."""
-
-
-def is_launched() -> bool:
-    """Whether a launcher started this process as one of several."""
-    is_set = all(name in os.environ for name in VARIABLES)
-    return is_set and int(os.environ["WORLD_SIZE"]) > 1
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that writes and prints."""
-    return not is_launched() or int(os.environ["RANK"]) == 0
 
 
 def leave_group() -> None:

@@ -108,10 +108,7 @@ def test_the_engine_runs_where_the_window_is_not_installed(
     ("words", "unbuffered"), [("presets slicegan-fast", "1"), ("--help", "")]
 )
 def test_a_pipe_that_is_closed_early_is_no_fault(words: str, unbuffered: str) -> None:
-    """As in ``slicegan presets | head``: the status that a shell gives SIGPIPE.
-
-    Slow, as a process of its own loads torch.
-    """
+    """As in ``slicegan presets | head``: the status that a shell gives SIGPIPE."""
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(

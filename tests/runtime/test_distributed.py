@@ -13,11 +13,11 @@ import torch
 import torch.distributed as dist
 
 from napari_slicegan.runtime.distributed import (
-    VARIABLES,
     DistributedContext,
     LostPeerError,
     distributed_context,
 )
+from napari_slicegan.runtime.launcher import VARIABLES
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.parser import main
-from napari_slicegan.runtime.distributed import VARIABLES, is_launched, is_main_process
+from napari_slicegan.runtime.launcher import VARIABLES, is_launched, is_main_process
 
 if TYPE_CHECKING:
     import pytest
