@@ -126,7 +126,14 @@ def _curves(correlation: str, fraction: str) -> tuple[MonitoredCurve, ...]:
     )
 
 
-CURVES = _curves("Two-point correlation", "Phase fraction, distance to real")
+CURVES = (
+    *_curves("Two-point correlation", "Phase fraction, distance to real"),
+    MonitoredCurve(
+        "interface_density_error",
+        "Interface density, relative distance to real",
+        "interface_density_floor",
+    ),
+)
 GRAY_CURVES = _curves(
     "Normalised autocovariance", "Histogram, Wasserstein distance / real sd"
 )
@@ -158,7 +165,7 @@ class Quality:
     interface_density_error
         Largest relative difference of the interface density over axes and phases; nan
         for gray values.
-    fraction_floor, correlation_floor
+    fraction_floor, correlation_floor, interface_density_floor
         The same distances between disjoint real crops.
     swd, swd_floor
         See `SliceDistance`; nan if not measured.
@@ -171,6 +178,7 @@ class Quality:
     correlation_floor: float
     swd: float = float("nan")
     swd_floor: float = float("nan")
+    interface_density_floor: float = float("nan")
 
     @property
     def headline(self) -> float:
@@ -232,18 +240,23 @@ def quality_of(comparison: Comparison) -> Quality:
         return [value for value in values if value is not None] or [nan]
 
     level, curves = rows(LEVEL[comparison.kind]), rows(CURVE[comparison.kind])
-    errors = [
-        row.distance / row.real
-        if isinstance(row.real, float) and row.real and row.distance is not None
-        else nan
-        for row in rows("interface_density")
-    ]
+    errors, floors = (
+        [
+            value / row.real
+            if isinstance(row.real, float) and row.real and value is not None
+            else nan
+            for row in rows("interface_density")
+            for value in [getattr(row, name)]
+        ]
+        for name in ("distance", "noise_floor")
+    )
     return Quality(
         fraction_distance=max(known(row.distance for row in level)),
         correlation_distance=statistics.fmean(known(row.distance for row in curves)),
         interface_density_error=max(errors, default=nan),
         fraction_floor=max(known(row.noise_floor for row in level)),
         correlation_floor=statistics.fmean(known(row.noise_floor for row in curves)),
+        interface_density_floor=max(floors, default=nan),
     )
 
 

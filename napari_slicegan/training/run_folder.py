@@ -242,6 +242,10 @@ class RunFolder:
         found = [p for p in self.path.iterdir() if CHECKPOINT.fullmatch(p.name)]
         return sorted(found, key=_step_of, reverse=True)
 
+    def saved_steps(self) -> list[int]:
+        """Steps with a checkpoint, newest first; the generator is of the first."""
+        return [_step_of(path) for path in self.checkpoints()]
+
     def load_checkpoint(self) -> dict[str, Any]:
         """State of the newest intact checkpoint. Executes no code.
 
@@ -264,12 +268,19 @@ class RunFolder:
         )
 
     def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append rows to ``history.csv``, all or none; the first call adds a header."""
+        """Append rows to ``history.csv``, all or none; the first call adds a header.
+
+        The history of an earlier release, which measured less, keeps its columns.
+        """
         if not rows:
             return
         path = self.path / HISTORY
         size = path.stat().st_size if path.exists() else 0
-        text = _csv(rows, header=not size)
+        columns = [*rows[0]]
+        if size:
+            with path.open(encoding="utf-8", newline="") as file:
+                columns = next(csv.reader(file))
+        text = _csv(rows, columns, header=not size)
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
@@ -299,7 +310,8 @@ class RunFolder:
             path.unlink(missing_ok=True)
             return
         with replacing(path) as temporary:
-            temporary.write_text(_csv(rows, header=True), encoding="utf-8")
+            text = _csv(rows, [*rows[0]], header=True)
+            temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -355,9 +367,11 @@ def _step_of(path: Path) -> int:
     return int(match.group(1)) if match else -1
 
 
-def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
+def _csv(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, header: bool
+) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     if header:
         writer.writeheader()
     writer.writerows(rows)

@@ -70,6 +70,10 @@ def test_rough_volumes_are_told() -> None:
     expected = (7 / 31) / (15 / 127) - 1
     quality = monitor.measure(Volume(coarse.astype(np.uint8), "phases"))
     assert quality.interface_density_error == pytest.approx(expected)
+    # Quarters of a regular board have faces of equal number, but for the border.
+    assert 0 <= quality.interface_density_floor < 0.05
+    (curve,) = (c for c in monitor.curves if c.column == "interface_density_error")
+    assert curve.floor == "interface_density_floor"
 
 
 def test_real_images_are_measured_at_the_first_preview_only(
@@ -169,7 +173,7 @@ def test_slices_are_measured_for_each_direction() -> None:
 def test_without_slices_the_history_has_no_columns_for_them() -> None:
     monitor = QualityMonitor(TrainingImages.isotropic(phases_image(160, 160)))
     assert not {"swd", "swd_floor"} & set(monitor.columns)
-    assert len(monitor.columns) == 5
+    assert len(monitor.columns) == 6
     assert math.isnan(monitor.measure(volume_of(40, 0.0)).swd)
 
 

@@ -294,6 +294,13 @@ def test_missing_settings(tmp_path: Path) -> None:
         read_config(tmp_path / "none.json")
 
 
+def test_a_history_keeps_the_columns_of_an_earlier_release(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.append_history([{"step": 1, "loss": 0.5}])
+    folder.append_history([{"step": 2, "new": 7.0, "loss": 0.25}])
+    assert folder.history()[1] == {"step": "2", "loss": "0.25"}
+
+
 def test_a_table_that_is_cut_short_by_a_full_disk_is_as_before(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,11 @@ SPEED_WINDOW = 20
 COMMON_COLUMNS = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}
 """Columns of every history; all others are quality metrics."""
 REDRAW_MS = 1000
-PLOT_HEIGHT = 78
+PLOT_HEIGHT = 70
+# Of the numbers and the name of the common axis.
+AXIS_HEIGHT = 40
+# A shorter range would have fractions of steps as labels.
+FEWEST_STEPS = 10
 MAX_LABELS = 4
 # Distances below this are drawn as this: a logarithm needs a bound.
 SMALLEST = 1e-6
@@ -110,6 +114,32 @@ class RunSeries:
             self.of(column).append(step, value)
 
 
+def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
+    """Which measures of the newest preview agree with the real material.
+
+    Empty before they are measured, and for measures without a noise floor.
+    """
+    agree, differ = [], []
+    for curve in measured:
+        floor = series.last(curve.floor) if curve.floor else math.nan
+        name = curve.title.partition(",")[0]
+        name = name[:1].lower() + name[1:]
+        if floor > 0:
+            times = series.last(curve.column) / floor
+            # As it is rounded below.
+            if round(times, 1) <= 1:
+                agree.append(name)
+            else:
+                differ.append(f"{name} ({times:.1f} x the noise floor)")
+    if agree and not differ:
+        return "All of these agree with the real image; measure a generated volume."
+    parts = [
+        f"Agrees with the real image: {', '.join(agree)}." if agree else "",
+        f"Not yet: {', '.join(differ)}." if differ else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
 class Plot:
     """Title, curves over the steps, and optionally a band for the noise floor.
 
@@ -143,6 +173,7 @@ class Plot:
         item.setMenuEnabled(False)
         item.hideButtons()
         item.getAxis("left").setWidth(46)
+        item.getViewBox().setLimits(minXRange=FEWEST_STEPS)
         if log:
             self.band = self._noise_band(QColor(colours[0]))
             item.getAxis("left").setTicks([[]])
@@ -252,13 +283,18 @@ class Curves(QWidget):
         self._canvas = pyqtgraph.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(0, 0, 4, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
-        losses = f"Losses: {_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        losses = f"Losses, no measure of quality: {networks}"
         self.losses = self._plot(losses, CRITIC, GENERATOR)
-        self.speed = self._plot("Steps per second (below: the step)", SPEED)
+        self.speed = self._plot("Speed (steps/s)", SPEED)
         self.speed.item.getAxis("bottom").setStyle(showValues=True)
+        self.speed.item.setLabel("bottom", "Training step")
         self._arrange()
+        self.verdict = QLabel()
+        self.verdict.setObjectName("run_verdict")
+        self.verdict.setWordWrap(True)
         self.caption = QLabel(
-            "Shaded: noise floor (distance between two real samples)."
+            "Green band: how much two crops of the real image differ."
         )
         self.caption.setWordWrap(True)
         self._timer = QTimer(self)
@@ -267,8 +303,9 @@ class Curves(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._canvas)
+        layout.addWidget(self.verdict)
         layout.addWidget(self.caption)
+        layout.addWidget(self._canvas)
         self._follow_theme()
         # signals
         self._timer.timeout.connect(self.redraw)
@@ -282,7 +319,7 @@ class Curves(QWidget):
         self._canvas.clear()
         for row, plot in enumerate(self._plots):
             self._canvas.addItem(plot.item, row=row, col=0)
-        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + 26)
+        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + AXIS_HEIGHT)
         for plot in self._plots[:-1]:
             plot.item.setXLink(self.speed.item)
 
@@ -332,6 +369,9 @@ class Curves(QWidget):
                 plot.draw(series.of(curve.column), floor=floor)
         with self.guard("The plot of the speed"):
             self.speed.draw(series.steps_per_s)
+        sentence = verdict_of(series, self.quality)
+        self.verdict.setText(sentence)
+        self.verdict.setVisible(bool(sentence))
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the viewer's theme."""

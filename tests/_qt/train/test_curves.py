@@ -221,3 +221,18 @@ def test_speed_of_a_history_is_that_of_its_times() -> None:
         row | {"step": str(n), "elapsed_s": str(n / 4)} for n in range(1, 60)
     )
     assert series.steps_per_s.y.tolist() == pytest.approx([4.0] * 58)
+
+
+def test_the_verdict_names_what_agrees_and_what_does_not(curves: Curves) -> None:
+    floors = {"interface_density_floor": 0.1}
+    curves.add([report(1, Quality(0.02, 0.005, 0.35, 0.04, 0.005, **floors))])
+    curves.redraw()
+    assert curves.verdict.text() == (
+        "Agrees with the real image: two-point correlation, phase fraction. Not yet: "
+        "interface density (3.5 x the noise floor)."
+    )
+    curves.add([report(2, Quality(0.02, 0.005, 0.1, 0.04, 0.005, **floors))])
+    curves.redraw()
+    assert curves.verdict.text().startswith("All of these agree")
+    curves.clear(CURVES)
+    assert curves.verdict.text() == ""
