@@ -28,7 +28,7 @@ class FinishReason(Enum):
     """Reason for the end of a run; the value is the message shown to the user."""
 
     STEPS = "All steps are done."
-    MINUTES = "The time is up."
+    MINUTES = "Time limit reached."
     SETTLED = "The quality stopped improving."
     STOPPED = "Stopped on request; the run can be resumed."
     DIVERGED = (

@@ -48,6 +48,12 @@ class TrainControls(QWidget):
             "Choose the folder of a run to continue. A run that used up its time gets "
             "the minutes above once more.",
         )
+        self.continue_this = button(
+            "continue_this",
+            "Continue this run",
+            "Train on from the last step; after its time limit, for the minutes above "
+            "once more.",
+        )
         # layout
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -55,15 +61,20 @@ class TrainControls(QWidget):
         grid.addWidget(self.continue_run, 0, 1)
         grid.addWidget(self.pause, 1, 0)
         grid.addWidget(self.stop, 1, 1)
-        self.show_state(RunState.IDLE, can_start=False)
+        grid.addWidget(self.continue_this, 2, 0, 1, 2)
+        self.show_state(RunState.IDLE, can_start=False, can_continue=False)
 
-    def show_state(self, state: RunState, *, can_start: bool) -> None:
+    def show_state(
+        self, state: RunState, *, can_start: bool, can_continue: bool
+    ) -> None:
         """Enable what a state allows.
 
         Parameters
         ----------
         can_start
             Whether there is data to train on.
+        can_continue
+            Whether the last run of the panel was saved.
         """
         active, stopping = state.is_active, state is RunState.STOPPING
         self.start.setText(START_TEXT.get(state, "Start"))
@@ -77,6 +88,7 @@ class TrainControls(QWidget):
             each.setVisible(not active)
         for each in (self.pause, self.stop):
             each.setVisible(active)
+        self.continue_this.setVisible(can_continue and not active)
 
 
 class TrainPanel(QWidget):
@@ -142,6 +154,7 @@ class TrainPanel(QWidget):
             (self.controls.pause.clicked, self.toggle_pause),
             (self.controls.stop.clicked, self.stop),
             (self.controls.continue_run.clicked, self._choose_run),
+            (self.controls.continue_this.clicked, self._continue_this),
         ):
             clicked.connect(lambda checked, act=act: act())
 
@@ -299,7 +312,7 @@ class TrainPanel(QWidget):
         self._go(RunState.RUNNING)
 
     def _returned(self, reason: FinishReason) -> None:
-        self._go(RunState.FINISHED)
+        self._go(RunState.FINISHED, reason)
         if reason is FinishReason.DIVERGED:
             self.message.show_warning(reason.value)
         elif self._last_step == 0:
@@ -320,13 +333,13 @@ class TrainPanel(QWidget):
 
     # Appearance
 
-    def _go(self, state: RunState) -> bool:
+    def _go(self, state: RunState, reason: FinishReason | None = None) -> bool:
         """Enter a state if it may follow the current one; return whether it did."""
         if not self._state.allows(state):
             return False
         self._state = state
         self._show_controls()
-        self.view.show_state(state)
+        self.view.show_state(state, reason)
         for widget in (self.data, self.settings, self.location):
             widget.setEnabled(not state.is_active)
         if state is RunState.PREPARING:
@@ -336,7 +349,11 @@ class TrainPanel(QWidget):
         return True
 
     def _show_controls(self) -> None:
-        self.controls.show_state(self.state, can_start=self.data.can_train)
+        self.controls.show_state(
+            self.state,
+            can_start=self.data.can_train,
+            can_continue=self._folder is not None and self._last_step > 0,
+        )
 
     def _settings_changed(self) -> None:
         """Other settings may need other data."""
@@ -354,6 +371,10 @@ class TrainPanel(QWidget):
             self.forecast.request(self.value(), self.data.value())
         except ValueError as error:
             self.forecast.refuse(str(error))
+
+    def _continue_this(self) -> None:
+        if self._folder is not None:
+            self.continue_run(self._folder)
 
     def _choose_run(self) -> None:
         path = self.location.choose("Continue a run: choose its folder")

@@ -25,6 +25,7 @@ from napari_slicegan._qt.widgets.basics import FaultGuard, choice_box, rgb_image
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.data.pixel_values import display_gray
+from napari_slicegan.training.clock import FinishReason
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import PreparedRun
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 # Larger pictures would push the curves out of a window of 800 pixels.
-EDGE = 112
+EDGE = 128
 CROP_SEED = 0
 # Without a GPU each redraw repaints the whole window, so it is done once a second.
 REFRESH_MS = 1000
 BAR_STEPS = 1000
+ENDED = {FinishReason.STOPPED: "Stopped", FinishReason.DIVERGED: "Diverged"}
+"""Ends before the planned one."""
 
 
 class RunState(Enum):
@@ -153,16 +156,21 @@ class SlicePair(PicturePair):
     """Real crop and generated slice of equal size."""
 
     def __init__(self) -> None:
-        super().__init__("slices", "Real crop", "Generated slice")
+        super().__init__("slices", "Real crop", "Generated")
         self._images: TrainingImages | None = None
         self._volume: Volume | None = None
         # children
         self.scale = QLabel("")
-        axes = [f"seen along {axis}" for axis in AXES]
-        self.axis = choice_box("preview_axis", axes)
+        self.scale.setWordWrap(True)
+        axes = [f"Along {axis}" for axis in AXES]
+        tip = "Direction in which both are seen."
+        self.axis = choice_box("preview_axis", axes, tip)
         # layout
-        self.grid.addWidget(self.scale, 2, 0)
-        self.grid.addWidget(self.axis, 2, 1)
+        aside = QVBoxLayout()
+        aside.addWidget(self.axis)
+        aside.addWidget(self.scale)
+        aside.addStretch()
+        self.grid.addLayout(aside, 1, 2)
         # signals
         self.axis.currentIndexChanged.connect(lambda index: self._draw())
 
@@ -189,7 +197,7 @@ class SlicePair(PicturePair):
         rows, columns = real.shape[:2]
         size_nm = images.pixel_size_nm
         length = f" = {columns * size_nm:g} nm" if size_nm else ""
-        self.scale.setText(f"{columns} px{length}")
+        self.scale.setText(f"Width: {columns} pixels{length}")
         labels = images.labels if images.kind == "phases" else ()
         low = min(float(image.values.min()) for image in images)
         high = max(float(image.values.max()) for image in images)
@@ -242,6 +250,7 @@ class RunView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._state = RunState.IDLE
+        self._reason: FinishReason | None = None
         self._report: StepReport | None = None
         self._activity = Activity()
         self._guard = FaultGuard(self)
@@ -298,9 +307,9 @@ class RunView(QWidget):
             with self._guard("The preview"):
                 self._show_preview(seen[-1].preview, seen[-1].step)
 
-    def show_state(self, state: RunState) -> None:
-        """Follow the state of the run."""
-        self._state = state
+    def show_state(self, state: RunState, reason: FinishReason | None = None) -> None:
+        """Follow the state of the run; a finished one has a reason."""
+        self._state, self._reason = state, reason
         if state is RunState.PREPARING:
             self._report = None
             self.facts.clear()
@@ -330,15 +339,21 @@ class RunView(QWidget):
             self.bar.setFormat(state.value)
             return
         self.bar.setValue(round(BAR_STEPS * report.progress))
-        self.bar.setFormat(_progress_text(report, state))
+        self.bar.setFormat(_progress_text(report, state, self._reason))
         self.facts.setText(_facts(report))
 
 
-def _progress_text(report: StepReport, state: RunState) -> str:
-    text = f"{state.value}  {100 * report.progress:.0f} %"
+def _progress_text(
+    report: StepReport, state: RunState, reason: FinishReason | None
+) -> str:
+    percent = f"{100 * report.progress:.0f} %"
     if state is RunState.RUNNING:
-        return f"{text}, {clock_time(report.remaining_s)} left"
-    return text
+        return f"{state.value}  {percent}, {clock_time(report.remaining_s)} left"
+    if state is RunState.FINISHED and reason not in ENDED:
+        # The last step ends shortly before or after the time limit.
+        return state.value
+    name: str = state.value if reason is None else ENDED[reason]
+    return f"{name} at {percent}"
 
 
 def _facts(report: StepReport) -> str:

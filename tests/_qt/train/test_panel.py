@@ -105,6 +105,7 @@ def test_a_whole_run_by_its_buttons(
     reach(qtbot, panel, RunState.FINISHED)
     ((reason, path),) = log.ends
     assert reason is FinishReason.STOPPED
+    assert panel.view.bar.text() == "Stopped at 0 %"
     assert path.parent == tmp_path / "runs"
     folder = RunFolder.open(path)
     last = log.reports[-1].step
@@ -131,7 +132,8 @@ def test_a_finished_run_is_continued(
     ((reason, path),) = log.ends
     assert reason is FinishReason.STEPS
     qtbot.waitUntil(lambda: panel.controls.continue_run.isEnabled(), timeout=LONG)
-    panel.continue_run(path)
+    assert panel.view.bar.text() == "Finished"
+    click(panel, "continue_this")
     reach(qtbot, panel, RunState.RUNNING)
     # The curves begin with what the first part wrote.
     assert panel.view.curves.series.critic_loss.x[:15].tolist() == list(range(1, 16))
@@ -185,11 +187,12 @@ def test_buttons_follow_the_state(panel: TrainPanel) -> None:
         RunState.RUNNING: {"pause", "stop"},
         RunState.PAUSED: {"pause", "stop"},
         RunState.STOPPING: set(),
-        RunState.FINISHED: {"start", "continue"},
-        RunState.FAILED: {"start", "continue"},
+        RunState.FINISHED: {"start", "continue", "continue_this"},
+        RunState.FAILED: {"start", "continue", "continue_this"},
     }
     for state, names in offered.items():
-        controls.show_state(state, can_start=True)
+        was_saved = not (state.is_active or state is RunState.IDLE)
+        controls.show_state(state, can_start=True, can_continue=was_saved)
         buttons = controls.findChildren(QPushButton)
         usable = {b.objectName() for b in buttons if b.isVisible() and b.isEnabled()}
         assert usable == names, state

@@ -88,7 +88,7 @@ def test_progress_with_the_time_that_is_left(view: RunView) -> None:
         "Step 120, 1:00 min of training, 2 steps/s, 1.2 GB of memory"
     )
     view.show_state(RunState.STOPPING)
-    assert view.bar.text() == "Stopping...  25 %"
+    assert view.bar.text() == "Stopping... at 25 %"
 
 
 def test_activity_dock_follows_and_is_tidied(qtbot: QtBot, view: RunView) -> None:
@@ -183,9 +183,9 @@ def test_nothing_is_shown_before_both_are_there(
     values = np.full((24, 24, 24), TOY_LABELS[0], np.uint8)
     pair.set_volume(Volume(values, "phases", 5.0, TOY_LABELS), step=50)
     assert not pair.isHidden()
-    assert pair.generated_title.text() == "Generated slice, step 50"
+    assert pair.generated_title.text() == "Generated, step 50"
     # 24 pixels of 5 nm.
-    assert pair.scale.text() == "24 px = 120 nm"
+    assert pair.scale.text() == "Width: 24 pixels = 120 nm"
     pair.set_images(toy_images)
     assert pair.isHidden()
 
@@ -217,4 +217,4 @@ def test_gray_images_and_volumes(pair: SlicePair) -> None:
     images = TrainingImages.isotropic(Micrograph.from_array(gray, "grayscale"))
     pair.set_images(images)
     pair.set_volume(Volume(np.ones((16, 16, 16)), "grayscale"), step=1)
-    assert pair.scale.text() == "16 px"
+    assert pair.scale.text() == "Width: 16 pixels"
