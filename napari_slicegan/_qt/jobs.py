@@ -138,7 +138,7 @@ def look_ahead(
     cuda, hip = torch.version.cuda, torch.version.hip
     built = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "no CUDA"
     version = torch.__version__.partition("+")[0]
-    yield Machine(available_devices(), f"torch {version}, {built}")
+    yield Machine(available_devices(), f"PyTorch {version}, {built}")
     if given is not None or config.architecture.dimensions == 1:
         yield forecast(config, training_data(config, given))
 

@@ -118,7 +118,7 @@ class PresetTable(Mapping[str, RunConfig]):
 
 VOLUME_PRESETS: Mapping[str, Preset] = {
     "slicegan-fast": Preset(
-        "Default: a statistically right volume in minutes on two processor cores.",
+        "Default: a statistically representative volume in minutes on a two-core CPU.",
         _FAST,
     ),
     "slicegan-paper": Preset(

@@ -87,4 +87,4 @@ def test_the_machine_is_described_without_images() -> None:
     machine = found[0]
     assert isinstance(machine, Machine)
     assert "cores" in machine.devices["cpu"]
-    assert machine.torch_build.startswith("torch 2.")
+    assert machine.torch_build.startswith("PyTorch 2.")

@@ -169,7 +169,7 @@ class RunLocation(FolderEditor):
     """Edits the parent folder of new runs; the default if the line is empty."""
 
     def __init__(self) -> None:
-        super().__init__("run_root", "Runs in", "Folder for runs")
+        super().__init__("run_root", "Save runs to", "Folder for runs")
         self.set_value(default_root())
         # signals
         self.line.editingFinished.connect(lambda: self.set_value(self.value()))
@@ -181,7 +181,6 @@ class RunLocation(FolderEditor):
     def set_value(self, folder: str | Path | None) -> None:
         """Show a folder."""
         super().set_value(folder)
-        self.line.setCursorPosition(0)
         self.line.setToolTip(
             f"<qt>Each run gets its own folder in {self.value()}.</qt>"
         )

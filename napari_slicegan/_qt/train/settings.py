@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.widgets.config_form import ChoiceEditor, ConfigForm
 from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
+from napari_slicegan.config.training import OBJECTIVE_NAMES, OF_OBJECTIVE
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
@@ -20,7 +22,32 @@ KINDS = {3: "Volumes from micrographs", 2: "Images", 1: "Points"}
 """Titles of the groups of presets, by output dimension."""
 ONLY_FOR = {"slices": 3, "images": 2}
 """Groups of settings that apply to one output dimension only."""
+OF_VOLUMES = (
+    "latent_size",
+    "generator_kernels",
+    "critic_heads",
+    "condition",
+    "noise",
+    "update_per_axis",
+    "match_phase_fractions",
+)
+OF_SPECGAN = ("critic_normalisation", "image_kernel", "image_padding")
+OF_PENALTY = ("penalty_weight", "penalty_interval")
 FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")
+
+
+def unused_settings(entered: Mapping[str, Any]) -> set[str]:
+    """Settings without an effect beside the entered ones, which are given by name."""
+    architecture, objective = entered["architecture"], entered["objective"]
+    unused = set() if architecture == "specgan" else {*OF_SPECGAN}
+    unused |= {"epochs"} if dimensions_of(architecture) == 3 else {*OF_VOLUMES}
+    if objective in OBJECTIVE_NAMES:
+        unused |= {name for name, of in OF_OBJECTIVE.items() if of != objective}
+    if objective in ("wgan", "realness"):
+        unused |= {*OF_PENALTY}
+    if entered["anchors"] != "custom":
+        unused |= {"real_anchor", "generated_anchor"}
+    return unused
 
 
 def preset_box() -> ChoiceEditor:
@@ -35,6 +62,9 @@ def preset_box() -> ChoiceEditor:
         for name, config in PRESETS.items():
             if config.architecture.dimensions == dimensions:
                 box.addItem(name, name)
+                tip = f"<qt>{PRESETS.summary(name)}</qt>"
+                box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+    editor.setToolTip("Bundle of settings to begin with; all can be changed below.")
     return editor
 
 
@@ -59,18 +89,16 @@ class TrainSettings(QWidget):
         self.patch.value_changed.connect(self._fit_latent)
         self.patch.blockSignals(True)
         editors = {"device": self.device, "patch_size": self.patch}
-        self.form = ConfigForm(FIRST, editors=editors)
+        self.form = ConfigForm(FIRST, editors, unused_settings)
         self.torch_build = QLabel("")
         self.torch_build.setObjectName("torch_build")
         # layout
-        rows = QFormLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow(str(RunConfig.model_fields["preset"].title), self.preset)
+        title = str(RunConfig.model_fields["preset"].title)
+        self.form.first.add_above(title, self.preset, self.summary)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(rows)
-        for child in (self.summary, self.form, self.torch_build):
-            layout.addWidget(child)
+        layout.addWidget(self.form)
+        layout.addWidget(self.torch_build)
         self.patch.blockSignals(False)
         self.set_value(preset(DEFAULT_PRESET))
         # signals
@@ -117,7 +145,7 @@ class TrainSettings(QWidget):
                 self.device.box.addItem(name, value)
             else:
                 self.device.box.setItemText(index, name)
-        self.torch_build.setText(f"Computed by {machine.torch_build}")
+        self.torch_build.setText(f"Computed with {machine.torch_build}")
         config = self._valid()
         if config is not None and not self._knows_torch:
             self._knows_torch = True

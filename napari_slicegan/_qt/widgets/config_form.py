@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -237,6 +238,8 @@ def field_editor(facts: FieldInfo) -> FieldEditor:
         return switch_editor()
     if kind in (int, float):
         number = number_editor(facts, whole=kind is int)
+        # The smallest number above zero would be no proposal.
+        number.set_value(1)
         return OptionalEditor(number) if optional else number
     return text_editor()
 
@@ -269,7 +272,13 @@ def _members(kind: Any) -> list[Any]:
     ]
 
 
+EMPTY = re.compile(r"\b(e|E)mpty (?=for|to)")
+"""In the descriptions of optional settings, which have a check box here."""
 GROUPS = ("architecture", "slices", "images", "objective", "optimiser", "training")
+
+
+def _untick(empty: re.Match[str]) -> str:
+    return "Untick " if empty[1] == "E" else "untick "
 
 
 class FieldRows(QWidget):
@@ -309,13 +318,22 @@ class FieldRows(QWidget):
             editor.main.setObjectName(name)
             if isinstance(editor, OptionalEditor):
                 editor.tick.setObjectName(f"{name}_on")
+            tip = str(facts.description)
+            if isinstance(editor, OptionalEditor):
+                tip = EMPTY.sub(_untick, tip)
             for widget in (editor, label):
                 # Rich text is wrapped; plain text would be one long line.
-                widget.setToolTip(f"<qt>{facts.description}</qt>")
+                widget.setToolTip(f"<qt>{tip}</qt>")
             self._rows.addRow(label, editor)
         # signals
         for editor in self.editors.values():
             editor.value_changed.connect(self.value_changed)
+
+    def add_above(self, title: str, editor: FieldEditor, *below: QWidget) -> None:
+        """Add a row at the top, and widgets across the form below it."""
+        for number, widget in enumerate(below):
+            self._rows.insertRow(number, widget)
+        self._rows.insertRow(0, title, editor)
 
     def values(self) -> dict[str, Any]:
         """Entered values by field name."""
@@ -341,6 +359,9 @@ class ConfigForm(QWidget):
         Settings that are always visible, in this order.
     editors
         Inputs that replace those chosen by type.
+    unused
+        Names of the settings without an effect beside the entered values, which are
+        given by name. They are hidden and do not count.
     """
 
     value_changed = Signal(object)
@@ -352,9 +373,11 @@ class ConfigForm(QWidget):
         self,
         first: Sequence[str] = (),
         editors: Mapping[str, FieldEditor] | None = None,
+        unused: Callable[[Mapping[str, Any]], Collection[str]] = lambda entered: (),
     ) -> None:
         super().__init__()
         self._config = RunConfig()
+        self._unused = unused
         # children
         fields: dict[str, dict[str, FieldInfo]] = {
             group: type(getattr(self._config, group)).model_fields for group in GROUPS
@@ -401,10 +424,15 @@ class ConfigForm(QWidget):
             If a value is invalid; names the setting by its title.
         """
         known = ChainMap(*(dict(getattr(self._config, group)) for group in GROUPS))
-        entered = ChainMap(*(rows.values() for rows in self._rows))
+        entered = self._entered()
+        unused = self._unused(entered)
         # What is not touched is not named: it may belong to a method that is off.
         return self._config.changed(
-            **{name: value for name, value in entered.items() if value != known[name]}
+            **{
+                name: value
+                for name, value in entered.items()
+                if value != known[name] and name not in unused
+            }
         )
 
     def set_value(self, config: RunConfig) -> None:
@@ -415,10 +443,21 @@ class ConfigForm(QWidget):
             if isinstance(settings, Settings):
                 for rows in self._rows:
                     rows.set_values(dict(settings))
+        self._hide_unused()
         self.message.clear()
+
+    def _entered(self) -> Mapping[str, Any]:
+        return ChainMap(*(rows.values() for rows in self._rows))
+
+    def _hide_unused(self) -> None:
+        unused = self._unused(self._entered())
+        for rows in self._rows:
+            for name in rows.editors:
+                rows.set_row_visible(name, name not in unused)
 
     def _check(self) -> None:
         """Show an invalid value, or emit the settings."""
+        self._hide_unused()
         try:
             config = self.value()
         except ValueError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 pytestmark = pytest.mark.qt
-MACHINE = Machine({"cuda:0": "A100", "cpu": "x86 (8 cores)"}, "torch 2.9, CUDA 12.8")
+MACHINE = Machine({"cuda:0": "A100", "cpu": "x86 (8 cores)"}, "PyTorch 2.9, CUDA 12.8")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_devices_have_their_real_names(settings: TrainSettings) -> None:
     assert texts(settings, "device") == ["Automatic"]
     settings.set_machine(MACHINE)
     assert texts(settings, "device") == ["Automatic: A100", "A100", "x86 (8 cores)"]
-    assert settings.torch_build.text() == "Computed by torch 2.9, CUDA 12.8"
+    assert settings.torch_build.text() == "Computed with PyTorch 2.9, CUDA 12.8"
     assert settings.value().training.device == "auto"
 
 
@@ -131,3 +131,38 @@ def test_an_invalid_setting_is_reported_only_in_place(settings: TrainSettings) -
     widths.set_value([float(n) for n in before])
     widths.value_changed.emit()
     assert settings.form.message.text() == ""
+
+
+def test_settings_of_another_objective_are_hidden_and_do_not_count(
+    settings: TrainSettings,
+) -> None:
+    rows = settings.form.parts["objective"]
+    clip, objective = rows.editors["weight_clip"], rows.editors["objective"]
+    assert clip.isHidden()
+    objective.set_value("wgan")
+    assert not clip.isHidden()
+    assert rows.editors["penalty_weight"].isHidden()
+    clip.set_value(0.02)
+    assert settings.value().objective.weight_clip == 0.02
+    objective.set_value("r3gan")
+    assert clip.isHidden()
+    assert settings.form.message.text() == ""
+    assert settings.value() == preset("slicegan-fast")
+
+
+def test_settings_of_images_are_hidden_for_volumes(settings: TrainSettings) -> None:
+    architecture = settings.form.parts["architecture"].editors
+    epochs = settings.form.parts["training"].editors["epochs"]
+    assert architecture["image_kernel"].isHidden()
+    assert epochs.isHidden()
+    assert not architecture["noise"].isHidden()
+    settings.preset.set_value("realness-dcgan")
+    assert not epochs.isHidden()
+    assert architecture["noise"].isHidden()
+
+
+def test_help_of_an_optional_setting_names_its_check_box(
+    settings: TrainSettings,
+) -> None:
+    tip = settings.form.first.editors["minutes"].toolTip()
+    assert "Untick for no limit." in tip

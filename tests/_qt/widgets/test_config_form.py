@@ -50,8 +50,9 @@ def test_every_setting_has_one_row_with_its_title_and_help(form: ConfigForm) -> 
     # Micrographs have a panel of their own.
     wanted = {n for n, group in group_of_field().items() if group != "micrograph"}
     assert sorted(names) == sorted(wanted)
-    facts = TrainingSettings.model_fields["minutes"]
-    assert str(facts.description) in form.first.editors["minutes"].toolTip()
+    facts = TrainingSettings.model_fields["monitor_interval"]
+    editor = form.parts["training"].editors["monitor_interval"]
+    assert str(facts.description) in editor.toolTip()
 
 
 def test_bounds_are_those_of_the_field() -> None:
