@@ -136,7 +136,7 @@ def test_from_a_folder_to_samples(
     (run,) = (tmp_path / "runs").iterdir()
     expected = generate_images(load_any_generator(run), 70, 3)
     np.testing.assert_array_equal(made.args[0].values, expected.values)
-    layer = viewer.layers["Samples, seed 3"]
+    layer = viewer.layers[-1]
     assert layer.data.shape == (70, 28, 28)
     assert tuple(layer.contrast_limits) == (expected.low, expected.high)
     widget.volume.save(tmp_path / "samples.npy")
@@ -204,7 +204,7 @@ def test_from_a_sheet_of_images_back_to_volumes(
     with qtbot.waitSignal(panel.samples_made, timeout=LONG):
         panel.generate_button.click()
     # 3 x 3 places.
-    assert viewer.layers["Samples, seed 0"].data.shape == (258, 258)
+    assert viewer.layers[-1].data.shape == (258, 258)
     panel.set_run(toy_run)
     qtbot.waitUntil(lambda: panel.product == "Volume", timeout=LONG)
     assert widget.tabs.tabText(2) == "Volume"

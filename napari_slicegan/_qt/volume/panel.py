@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.memory import lacks_memory
+from napari_slicegan.runtime.quantities import bytes_in_words, voxels_in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -64,6 +66,7 @@ def generate(
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.generation.samples import generate_images
     from napari_slicegan.runtime.devices import choose_device
+    from napari_slicegan.runtime.limits import available_memory
 
     if isinstance(request, SampleRequest):
         with _on_device(trained, f"{request.count:,} images; draw fewer"):
@@ -74,6 +77,13 @@ def generate(
         network = copy.deepcopy(trained.network).to(choose_device("auto"))
         own = dataclasses.replace(trained, network=network)
         return EndlessVolume(VolumePlan(own, *given))
+    n_bytes, free = math.prod(request.size), available_memory()
+    if n_bytes > free:
+        raise ValueError(
+            f"Expected a volume that fits into the free memory of "
+            f"{bytes_in_words(free)}, got {voxels_in_words(n_bytes)}; lower the size "
+            "or tick 'Endless'."
+        )
     tile_latents = trained.network.size_rule.overlap + TILE_STEPS
     plan = VolumePlan(trained, *given, tile_latents)
     with _on_device(trained, f"{request.shape} voxels; lower the size of the volume"):
@@ -114,6 +124,7 @@ class VolumePanel(DropTarget, TaskPanel):
         self._viewer = viewer
         self._made: Volume | Sheet | None = None
         self._request: Request = GenerationRequest()
+        self._step: int | None = None
         # children
         self.source = GeneratorSource()
         self.box = QGroupBox(VOLUME)
@@ -133,8 +144,9 @@ class VolumePanel(DropTarget, TaskPanel):
         column.addWidget(self.generate_button)
         column.addWidget(self.task)
         column.addWidget(self.save_button)
+        # Beside the buttons: the panel may be scrolled to the slices below.
+        column.addWidget(self.message)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.message)
         layout.addWidget(self.source)
         layout.addWidget(self.box)
         layout.addWidget(self.orthogonal)
@@ -182,7 +194,7 @@ class VolumePanel(DropTarget, TaskPanel):
         if trained is None:
             self.fail("Expected a generator; train one, or open a run first.")
             return
-        self._request = self.value()
+        self._request, self._step = self.value(), self.source.step
         words = "a volume" if self.product == VOLUME else "images"
         self.task.run(
             f"Generating {words}", self._show_result, generate, trained, self._request
@@ -231,15 +243,17 @@ class VolumePanel(DropTarget, TaskPanel):
     def _show_result(self, made: Any) -> None:
         """Show the result as a layer."""
         request = self._request
+        step = "" if self._step is None else f", step {self._step}"
+        name = f"{request.name}{step}"
         if isinstance(request, SampleRequest):
             self._made = made
-            layers.add_samples(self._viewer, made, request.name, request.as_sheet)
+            layers.add_samples(self._viewer, made, name, request.as_sheet)
             self.samples_made.emit(made)
         elif request.endless:
-            add_endless(self._viewer, made, request.name)
+            add_endless(self._viewer, made, name)
         else:
             self._made = made
-            layer = layers.add_volume(self._viewer, made, request.name)
+            layer = layers.add_volume(self._viewer, made, name)
             self.orthogonal.show_slices(layer)
             self.volume_made.emit(made)
 

@@ -204,6 +204,7 @@ class SliceViews(QWidget):
             return
         place = dict(zip(AXES, self.value(), strict=True))
         edge = dict(zip(AXES, picture.edges, strict=True))
+        last = dict(zip(AXES, picture.shape, strict=True))
         for axis, view in self.views.items():
             rows, columns = PLANE_AXES[axis]
             view.set_plane(
@@ -212,7 +213,7 @@ class SliceViews(QWidget):
                 (place[rows], place[columns]),
             )
             length = _length(place[axis] * edge[axis], picture.unit)
-            self.places[axis].setText(f"{place[axis]}{length}")
+            self.places[axis].setText(f"{place[axis]} of {last[axis] - 1}{length}")
 
 
 def _title(axis: Axis) -> QLabel:

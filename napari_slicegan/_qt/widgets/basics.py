@@ -8,11 +8,20 @@ import random
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPalette, QPen, QPixmap
+from qtpy.QtGui import (
+    QColor,
+    QIcon,
+    QImage,
+    QPainter,
+    QPalette,
+    QPen,
+    QPixmap,
+    QValidator,
+)
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -75,9 +84,25 @@ def finish_typing() -> None:
         typed.clearFocus()
 
 
+class NumberBox(QSpinBox):
+    """Whole numbers; one above the largest becomes that, and loses no digit."""
+
+    def validate(self, text: str, position: int) -> Any:
+        """Let larger numbers be typed."""
+        typed = text.strip()
+        if typed.isdigit() and int(typed) > self.maximum():
+            return QValidator.State.Intermediate, text, position
+        return super().validate(text, position)
+
+    def fixup(self, text: str) -> Any:
+        """Replace a number that is too large, when editing ends."""
+        typed = text.strip()
+        return str(self.maximum()) if typed.isdigit() else super().fixup(text)
+
+
 def number_box(name: str, low: int, high: int, tip: str = "") -> QSpinBox:
     """Return an input for a whole number; emits when editing ends."""
-    box = QSpinBox()
+    box = NumberBox()
     box.setObjectName(name)
     box.setRange(low, high)
     box.setValue(low)

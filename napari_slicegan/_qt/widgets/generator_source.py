@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,38 @@ SAMPLE = "varied_sandstone"
 GENERATOR = "generator.safetensors"
 
 
-def load(path: str | Path) -> Generator[None, None, TrainedNetwork]:
+@dataclass(frozen=True)
+class Loaded:
+    """A generator and where it comes from.
+
+    Attributes
+    ----------
+    step
+        Last saved step of its run; None for a file.
+    """
+
+    trained: TrainedNetwork
+    path: Path
+    step: int | None
+
+    @property
+    def origin(self) -> str:
+        """Name of the run or file."""
+        if self.step is None:
+            return f"File {self.path.name}"
+        return f"Run {self.path.name}, step {self.step:,}"
+
+
+def load(path: str | Path) -> Generator[None, None, Loaded]:
     """Load a generator; importing torch for it takes seconds."""
     from napari_slicegan.models.generator_file import load_any_generator
+    from napari_slicegan.training.run_folder import RunFolder
 
     # A cancelled load ends here.
     yield
-    return load_any_generator(path)
+    trained, path = load_any_generator(path), Path(path)
+    steps = RunFolder(path).saved_steps() if path.is_dir() else ()
+    return Loaded(trained, path, max(steps, default=None))
 
 
 class GeneratorSource(QGroupBox):
@@ -50,8 +76,7 @@ class GeneratorSource(QGroupBox):
     def __init__(self) -> None:
         super().__init__("Generator")
         self.setObjectName("generator_source")
-        self._trained: TrainedNetwork | None = None
-        self._origin = ""
+        self._loaded: Loaded | None = None
         self._request = 0
         self._workers: dict[int, SteeredWorker] = {}
         # children
@@ -72,7 +97,12 @@ class GeneratorSource(QGroupBox):
 
     def value(self) -> TrainedNetwork | None:
         """The generator; None before one is loaded."""
-        return self._trained
+        return None if self._loaded is None else self._loaded.trained
+
+    @property
+    def step(self) -> int | None:
+        """Step of the run that the generator was saved at; None if it is not known."""
+        return None if self._loaded is None else self._loaded.step
 
     @property
     def is_loading(self) -> bool:
@@ -85,7 +115,7 @@ class GeneratorSource(QGroupBox):
         number = self._request
         # Not registered with napari, so closing needs no confirmation.
         worker = SteeredWorker(load, path)
-        worker.returned.connect(lambda trained: self._take(number, trained, str(path)))
+        worker.returned.connect(lambda loaded: self._take(number, loaded))
         worker.errored.connect(lambda fault: self._fail(number, str(fault)))
         worker.finished.connect(lambda: self._end(number))
         self._workers[number] = worker
@@ -103,9 +133,9 @@ class GeneratorSource(QGroupBox):
         for worker in self._workers.values():
             worker.quit()
 
-    def _take(self, number: int, trained: TrainedNetwork, origin: str) -> None:
+    def _take(self, number: int, loaded: Loaded) -> None:
         if number == self._request:
-            self._trained, self._origin = trained, origin
+            self._loaded = loaded
 
     def _fail(self, number: int, sentence: str) -> None:
         if number == self._request:
@@ -117,9 +147,12 @@ class GeneratorSource(QGroupBox):
             self._show()
 
     def _show(self) -> None:
-        trained = self._trained
-        self.facts.setText(NO_GENERATOR if trained is None else _facts(trained))
-        self.facts.setToolTip(self._origin)
+        loaded = self._loaded
+        if loaded is None:
+            self.facts.setText(NO_GENERATOR)
+        else:
+            self.facts.setText(f"{_facts(loaded.trained)}\n{loaded.origin}.")
+            self.facts.setToolTip(str(loaded.path))
         self.changed.emit()
 
     def _browse_run(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
+from napari_slicegan.runtime.quantities import duration
 
 WHOLE = 100
 # Playback speed of napari's activity animation, in percent. At full speed (33 frames/s)
@@ -79,6 +81,8 @@ def _set_animation_speed(percent: int) -> None:
 
 
 REFRESH_MS = 500
+# A task that takes longer gets a forecast.
+PATIENCE_S = 4.0
 BAR_MAX = 1000
 
 
@@ -98,6 +102,7 @@ class TaskRow(QWidget):
         self.setObjectName("task")
         self._worker: GenerationWorker | None = None
         self._is_closed = False
+        self._task, self._began = "", 0.0
         self._activity = Activity()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -152,6 +157,7 @@ class TaskRow(QWidget):
         worker.aborted.connect(self.cancelled)
         worker.finished.connect(self._finish)
         self._worker = worker
+        self._task, self._began = words, time.monotonic()
         self.words.setText(f"{words} ...")
         self.progress.setValue(0)
         self._timer.start()
@@ -181,10 +187,14 @@ class TaskRow(QWidget):
 
     def _show_progress(self, fraction: float) -> None:
         self.progress.setValue(round(BAR_MAX * fraction))
+        elapsed_s = time.monotonic() - self._began
+        if fraction > 0 and elapsed_s > PATIENCE_S:
+            left = duration(elapsed_s * (1 - fraction) / fraction / 60)
+            self.words.setText(f"{self._task} ... about {left} left")
 
     def _show_activity(self) -> None:
         # By a timer: each update makes napari process events.
-        words = self.words.text().removesuffix(" ...")
+        words = self._task
         self._activity.show(
             self.progress.value() / BAR_MAX, f"SliceGAN: {words[0].lower()}{words[1:]}"
         )

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.qt
 
 LONG = 60_000
+
+
+def layer_of_volume(viewer: Any) -> Any:
+    return next(x for x in viewer.layers if x.name.startswith("Volume 20 x 24 x 28"))
+
+
 REQUEST = GenerationRequest((20, 24, 28), "", 5)
 LARGE = GenerationRequest((400, 400, 400))
 
@@ -57,7 +63,7 @@ def test_generated_volume_is_that_of_the_engine(
     qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
     expected = generate(load_generator(toy_run), REQUEST.size, REQUEST.seed)
     np.testing.assert_array_equal(made.args[0].values, expected.values)
-    layer = viewer.layers["Volume 20 x 24 x 28, seed 5"]
+    layer = layer_of_volume(viewer)
     assert tuple(layer.scale) == (PIXEL_SIZE_NM,) * 3
     assert layer.colormap.color_dict.keys() >= set(TOY_LABELS)
     for name in ("volume.tif", "volume.npy", "volume.vti"):

@@ -3,9 +3,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
-from napari_slicegan._qt.volume.forms import GenerationForm, GenerationRequest
+from napari_slicegan._qt.volume.forms import (
+    MAX_VOXELS,
+    GenerationForm,
+    GenerationRequest,
+)
 from napari_slicegan._qt.volume.panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -80,7 +86,7 @@ def test_an_endless_volume_is_shown_at_once(
     panel.generate()
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60_000)
     layer = viewer.layers[0]
-    assert layer.name == "Endless 4096 x 4096 x 4096, seed 3"
+    assert layer.name.startswith("Endless 4096 x 4096 x 4096, seed 3, step ")
     volume = layer.metadata[WHOLE_VOLUME].source
     assert volume.shape == (4096,) * 3
     assert [level.shape[0] for level in layer.data] == [4096, 2048, 1024, 512, 256]
@@ -90,3 +96,28 @@ def test_an_endless_volume_is_shown_at_once(
     assert sum(piece.nbytes for _, piece in volume.kept()) < 2**26
     # It exists only in parts, so it cannot be saved.
     assert not panel.save_button.isEnabled()
+
+
+def test_a_number_that_is_too_large_becomes_the_largest(qtbot: QtBot) -> None:
+    """And not one with a digit less."""
+    form = GenerationForm()
+    qtbot.addWidget(form)
+    box = form.voxels["z"]
+    box.selectAll()
+    QTest.keyClicks(box, "20000")
+    assert box.text() == "20000"
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert form.value().size[0] == MAX_VOXELS
+
+
+def test_a_volume_larger_than_the_memory_is_refused(
+    panel: VolumePanel, qtbot: QtBot, toy_run: Path
+) -> None:
+    panel.set_run(toy_run)
+    qtbot.waitUntil(lambda: panel.generate_button.isEnabled(), timeout=60_000)
+    panel.set_value(GenerationRequest((16_000,) * 3))
+    with qtbot.waitSignal(panel.failed, timeout=60_000) as failed:
+        panel.generate()
+    assert "Expected a volume that fits into the free memory" in failed.args[0]
+    # Where the button is: the panel above may be scrolled out of sight.
+    assert panel.box.isAncestorOf(panel.message)

@@ -14,6 +14,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, GeneratorSource
 from napari_slicegan.models import generator_file as trained_generator
+from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -72,7 +73,11 @@ def test_shows_loading_then_the_generator(
     assert source.value() is None
     slow_disk.release.set()
     loaded(source, qtbot)
-    assert source.facts.text() == "Trained on toy: phases, voxel size 5 nm."
+    step = RunFolder(toy_run).saved_steps()[0]
+    assert source.facts.text() == (
+        f"Trained on toy: phases, voxel size 5 nm.\nRun {toy_run.name}, step {step}."
+    )
+    assert source.step == step
     assert source.value() is not None
     assert threading.main_thread() not in slow_disk.threads
 
