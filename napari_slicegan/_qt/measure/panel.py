@@ -82,7 +82,7 @@ def export(proof: Proof, real: str, generated: str, path: Path) -> None:
     write_report(proof, provenance_of_layers(real, generated, proof.volume), path)
 
 
-COLUMNS = ("Metric", "Verdict", "Real", "Generated", "Floors")
+COLUMNS = ("Metric", "Verdict", "Real", "Generated", "x floor")
 PLOT_SIZE = (320, 180)
 
 
@@ -95,9 +95,15 @@ class MeasureTable(QWidget):
         self._proof: Proof | None = None
         self._curves: list[Row] = []
         # children
+        self.headline = QLabel()
+        self.headline.setObjectName("verdict")
+        self.headline.setWordWrap(True)
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("verdicts")
         self.table.setHorizontalHeaderLabels(COLUMNS)
+        last = self.table.horizontalHeaderItem(len(COLUMNS) - 1)
+        if last is not None:
+            last.setToolTip("Distance in multiples of the noise floor.")
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -124,7 +130,9 @@ class MeasureTable(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.table, self.words, self.curve, self.plot, self.legend):
+        for part in (self.headline, self.table, self.words, self.curve):
+            layout.addWidget(part)
+        for part in (self.plot, self.legend):
             layout.addWidget(part)
         layout.addWidget(self.checks)
         # signals
@@ -138,6 +146,8 @@ class MeasureTable(QWidget):
         self.setVisible(proof is not None)
         if proof is None:
             return
+        judged = proof.verdict
+        self.headline.setText(f"{judged.headline}: {judged.bound}.")
         self._fill(proof)
         self.checks.setText(
             "\n\n".join(f"{one.title} {one.verdict}" for one in proof.checks)
@@ -154,7 +164,7 @@ class MeasureTable(QWidget):
         metrics = proof.metrics
         self.table.setRowCount(len(metrics))
         for number, one in enumerate(metrics):
-            floors = "-" if one.floors is None else f"{one.floors:.1f}"
+            floors = "-" if one.floors is None else _times(one.floors)
             verdict = "not judged" if one.grade == "unknown" else one.grade
             texts = (one.title, verdict, one.real, one.generated, floors)
             for column, text in enumerate(texts):
@@ -185,6 +195,15 @@ class MeasureTable(QWidget):
             self.plot.add_points(range(len(generated)), generated, TARGET, dots=False)
 
 
+def _times(floors: float) -> str:
+    """One digit, but on the right side of the limits of the verdicts, 1 and 3."""
+    text = f"{floors:.1f}"
+    if text not in ("1.0", "3.0"):
+        return text
+    limit = float(text)
+    return f"{'>' if floors > limit else '<='} {limit:.0f}"
+
+
 def _name(row: Row) -> str:
     """Title, phase and axis, as the verdicts have them."""
     from napari_slicegan.report.text import phase_name
@@ -193,6 +212,10 @@ def _name(row: Row) -> str:
     return f"{row.title}, {phase_name(row.phase)}{axis}"
 
 
+HINT = (
+    "Choose the real material, an image or a volume, and a 3-D layer to compare with "
+    "it; generate one in the Volume tab, or open a file in napari."
+)
 FILES = "Page with verdicts, HTML (*.html *.htm);;Numbers, CSV (*.csv)"
 
 
@@ -230,16 +253,18 @@ class MeasurePanel(TaskPanel):
             "Export...",
             "Save as a page with verdicts (HTML) or as numbers (CSV).",
         )
+        self.hint = QLabel(HINT)
+        self.hint.setWordWrap(True)
         self.table = MeasureTable()
         # layout
         form = QFormLayout()
         form.addRow("Real", self.real)
         form.addRow("Generated", self.generated)
-        layout = QVBoxLayout(self)
+        layout = self.content
         layout.addLayout(form)
         layout.addLayout(row(self.measure_button, self.export_button))
-        for part in (self.task, self.message, self.table):
-            layout.addWidget(part)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.table)
         layout.addStretch(1)
         # signals
         self.measure_button.clicked.connect(lambda checked: self.measure())
@@ -256,7 +281,7 @@ class MeasurePanel(TaskPanel):
     def set_value(self, names: tuple[str, str]) -> None:
         """Choose the layers."""
         for choice, name in zip((self.real, self.generated), names, strict=True):
-            choice.setCurrentText(name)
+            choice.choose(name)
 
     def measure(self) -> None:
         """Compare the chosen layers in the background."""
@@ -299,8 +324,6 @@ class MeasurePanel(TaskPanel):
     def _take(self, names: tuple[str, str], proof: Proof) -> None:
         # Set together: the export names the layers that were measured.
         self._measured, self._proof = names, proof
-        judged = proof.verdict
-        self.message.show_text(f"{judged.headline}: {judged.bound}.")
         self.table.set_proof(proof)
         self._show_state()
         self.measured.emit(proof)
@@ -311,7 +334,8 @@ class MeasurePanel(TaskPanel):
             self.export(path)
 
     def _show_state(self) -> None:
-        real, generated = self.value()
-        ready = bool(real and generated) and not self.task.is_busy
-        self.measure_button.setEnabled(ready)
+        real, generated = self.real.value(), self.generated.value()
+        are_two = real is not None and generated is not None and real is not generated
+        self.measure_button.setEnabled(are_two and not self.task.is_busy)
+        self.hint.setVisible(not are_two)
         self.export_button.setEnabled(self._proof is not None)

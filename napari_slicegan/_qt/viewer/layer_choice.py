@@ -44,12 +44,15 @@ class LayerChoice(QComboBox):
         self._viewer, self._accepts = viewer, accepts
         self._newest_first = newest_first
         self._listed: list[Layer] = []
+        self._is_chosen = False
         events = viewer.layers.events
         # Older napari does not report new names.
         self._events = [getattr(events, e) for e in LIST_EVENTS if hasattr(events, e)]
         for event in self._events:
             event.connect(self._list_layers)
         self._list_layers()
+        # By the user.
+        self.activated.connect(self._keep)
 
     def value(self) -> Layer | None:
         """The chosen layer; None if there is none to choose."""
@@ -57,7 +60,18 @@ class LayerChoice(QComboBox):
 
     def set_value(self, layer: Layer) -> None:
         """Choose a layer of the list."""
-        self.setCurrentText(layer.name)
+        for number, listed in enumerate(self._listed):
+            if listed is layer:
+                self._is_chosen = True
+                self.setCurrentIndex(number)
+
+    def choose(self, name: str) -> None:
+        """Choose a layer by its name."""
+        self._is_chosen = True
+        self.setCurrentText(name)
+
+    def _keep(self) -> None:
+        self._is_chosen = True
 
     def release(self) -> None:
         """Stop following the viewer."""
@@ -73,7 +87,9 @@ class LayerChoice(QComboBox):
         ]
         if self._newest_first:
             self._listed.reverse()
-        kept = [number for number, x in enumerate(self._listed) if x is chosen]
+        # Until one is chosen, the newest is taken where it is listed first.
+        may_keep = self._is_chosen or not self._newest_first
+        kept = [n for n, x in enumerate(self._listed) if x is chosen and may_keep]
         with signals_blocked(self):
             self.clear()
             self.addItems([layer.name for layer in self._listed])

@@ -44,7 +44,9 @@ def measure(panel: MeasurePanel, qtbot: QtBot) -> Any:
 def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     assert panel.value() == ("", "")
     assert not panel.measure_button.isEnabled()
+    assert not panel.hint.isHidden()
     add_material(viewer)
+    assert panel.hint.isHidden()
     assert panel.value() == ("slice", "made")
     assert panel.measure_button.isEnabled()
     # The real material may be a volume; what is measured must be one.
@@ -55,6 +57,7 @@ def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     assert panel.generated.count() == 1
     panel.set_value(("made", "made"))
     assert panel.value() == ("made", "made")
+    assert not panel.measure_button.isEnabled()
     viewer.layers["made"].name = "renamed"
     assert panel.value() == ("renamed", "renamed")
     viewer.layers.remove("renamed")
@@ -66,7 +69,7 @@ def test_verdicts_curves_and_files(
 ) -> None:
     add_material(viewer)
     proof = measure(panel, qtbot)
-    assert proof.verdict.headline in panel.message.text()
+    assert proof.verdict.headline in panel.table.headline.text()
     shown = panel.table.table
     assert shown.rowCount() == len(proof.metrics)
     first = shown.item(0, 0)
@@ -87,6 +90,8 @@ def test_verdicts_curves_and_files(
     row = [r for r in proof.comparison.rows if isinstance(r.generated, tuple)][1]
     np.testing.assert_allclose(curves[-1].getData()[1], row.generated)
     panel.export(tmp_path / "found.html")
+    assert "Saved" in panel.message.text()
+    assert proof.verdict.headline in panel.table.headline.text()
     text = (tmp_path / "found.html").read_text("utf-8")
     assert "made and slice" in text
     panel.export(tmp_path / "found.csv")
@@ -135,3 +140,23 @@ def test_results_are_exported_with_the_names_of_their_layers(
     )
     panel.export(tmp_path / "report.html")
     assert named == ["made"]
+
+
+def test_the_newest_volume_is_measured_unless_another_was_chosen(
+    panel: MeasurePanel, viewer: Any
+) -> None:
+    volume = phases(40, 40, 40, seed=2)
+    viewer.add_labels(phases(80, 80, seed=1), name="slice")
+    viewer.add_image(volume, name="Preview")
+    viewer.add_labels(volume, name="made")
+    assert panel.value() == ("slice", "made")
+    panel.set_value(("slice", "Preview"))
+    viewer.add_labels(volume, name="made again")
+    assert panel.value() == ("slice", "Preview")
+
+
+@pytest.mark.parametrize(
+    ("floors", "text"), [(0.96, "<= 1"), (1.04, "> 1"), (3.04, "> 3"), (1.21, "1.2")]
+)
+def test_rounding_does_not_contradict_a_verdict(floors: float, text: str) -> None:
+    assert measure_panel._times(floors) == text  # noqa: SLF001 of one line
