@@ -110,7 +110,7 @@ def explore(viewer: Viewer, widget: SliceGANWidget) -> None:
     panel.failed.connect(sys.exit)
     widget.show_panel("Explore")
     panel.source.open_sample()
-    wait_for(lambda: panel._studied is not None and not panel.task.is_busy)
+    wait_for(lambda: panel.fit_form.button.isEnabled())
     panel.fit()
     wait_for(lambda: panel.found is not None)
     panel.directions.rows[0].strength.set_value(STRENGTH)

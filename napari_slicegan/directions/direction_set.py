@@ -161,8 +161,8 @@ class DirectionSet:
         if self.fit is None or not self.fit.shares:
             return f"{len(self)} directions."
         text = (
-            f"The first component holds {100 * self.fit.shares[0]:.0f} % of the "
-            f"variance, a random direction {100 * self.fit.random_share:.0f} %."
+            f"The first component explains {100 * self.fit.shares[0]:.0f} % of the "
+            f"variance (a random direction: {100 * self.fit.random_share:.0f} %)."
         )
         if self.finds_little:
             text += (

@@ -1,6 +1,6 @@
 """Forms of the actions of the Explore panel: find directions, sweep, grade.
 
-Each form is a magicgui container with one widget per field of its request.
+Each form has one magicgui widget per field of its request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.explore.direction_list import MAX_STRENGTH
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
@@ -50,14 +50,20 @@ class ActionForm(QWidget, Generic[Request]):
         self.setObjectName(f"{self.button.objectName()}_form")
         self._type = type(request)
         # children
-        self.fields: Container[Any] = Container()
-        # One by one: then magicgui aligns the labels.
-        self.fields.extend(widgets)
+        self.fields: dict[str, Any] = {field.name: field for field in widgets}
         # layout
-        self.fields.margins = (0, 0, 0, 0)
+        # A form of Qt: the columns of a magicgui container are not aligned.
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for field in widgets:
+            label = QLabel(field.label)
+            for widget in (label, field.native):
+                widget.setToolTip(field.tooltip or "")
+            form.addRow(label, field.native)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.addWidget(self.fields.native)
+        self._column.addLayout(form)
         self._column.addLayout(row(*buttons))
         self.set_value(request)
 
@@ -68,7 +74,7 @@ class ActionForm(QWidget, Generic[Request]):
                 field.name: tuple(box.name for box in field if box.value)
                 if isinstance(field, Container)
                 else field.value
-                for field in self.fields
+                for field in self.fields.values()
             }
         )
 
@@ -98,21 +104,23 @@ class FitForm(ActionForm[FitRequest]):
 
     def __init__(self) -> None:
         self.guided: Container[CheckBox] = Container(
-            name="guided", label="Guided by", labels=False
+            name="guided", label="Target properties", labels=False
         )
         self.guided.margins = (0, 0, 0, 0)
         super().__init__(
             FitRequest(),
             [
-                SpinBox(name="n_components", label="Components", min=1, max=80),
+                SpinBox(
+                    name="n_components", label="Number of components", min=1, max=80
+                ),
                 ComboBox(
                     name="block",
-                    label="of the block",
+                    label="Block",
                     tooltip="Generator block whose features are decomposed.",
                 ),
                 SpinBox(
                     name="n_samples",
-                    label="from samples",
+                    label="Random samples",
                     min=2,
                     max=1_000_000,
                     tooltip="Random latents that the components are computed from.",
@@ -120,14 +128,16 @@ class FitForm(ActionForm[FitRequest]):
                 self.guided,
                 SpinBox(
                     name="n_guided",
-                    label="from volumes",
+                    label="Volumes to measure",
                     min=2,
                     max=100_000,
                     tooltip="Volumes that are measured for the guided directions.",
                 ),
             ],
             button(
-                "fit", "Find directions", "Fit directions and measure their effects."
+                "fit",
+                "Find directions",
+                "Fit directions and measure what each one changes.",
             ),
         )
 
@@ -160,7 +170,7 @@ class SweepForm(ActionForm[SweepRequest]):
             [
                 self.direction,
                 FloatSpinBox(name="first", label="Strength from", **ends),
-                FloatSpinBox(name="last", label="to", **ends),
+                FloatSpinBox(name="last", label="Strength to", **ends),
                 SpinBox(name="n", label="Volumes", min=3, max=61),
             ],
             button("sweep", "Sweep", "Adds a layer with a slider for the strength."),

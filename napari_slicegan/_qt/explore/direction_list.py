@@ -81,6 +81,7 @@ class DirectionRow(QFrame):
         super().__init__()
         self.setObjectName("direction_row")
         self._name = row.name
+        self._measured = row.strengths[0], row.strengths[-1]
         # children
         self.name = QLineEdit(row.name)
         self.name.setFrame(False)
@@ -96,11 +97,11 @@ class DirectionRow(QFrame):
         self.strength = StrengthEditor()
         self.plot = SmallPlot(PLOT_SIZE)
         self.plot.add_points(row.strengths, row.values, MEASURED)
-        self.plot.mark(0)
+        self.plot.mark(0, self._measured)
         self.setToolTip(
             f"The plot: {row.plotted} from {row.values[0]:.3g} to "
             f"{row.values[-1]:.3g} for strengths from {row.strengths[0]:g} to "
-            f"{row.strengths[-1]:g}, measured."
+            f"{row.strengths[-1]:g}, measured. Beyond them the marker is dotted."
         )
         # layout
         grid = QGridLayout(self)
@@ -129,7 +130,7 @@ class DirectionRow(QFrame):
         self.name.setCursorPosition(0)
 
     def _moved(self) -> None:
-        self.plot.mark(self.strength.value())
+        self.plot.mark(self.strength.value(), self._measured)
         self.changed.emit()
 
     def _rename(self) -> None:
@@ -188,10 +189,11 @@ class DirectionsBox(QGroupBox):
         ):
             buttons.addWidget(each)
         layout = QVBoxLayout(self)
+        # Above the sliders, where they are in sight while the first ones are dragged.
+        layout.addLayout(buttons)
+        layout.addWidget(self.measurements)
         layout.addWidget(self.sentence)
         layout.addWidget(self._rows)
-        layout.addWidget(self.measurements)
-        layout.addLayout(buttons)
         self.set_found(None)
 
     def value(self) -> tuple[float, ...]:

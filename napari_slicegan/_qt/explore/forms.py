@@ -129,11 +129,9 @@ class RegionForm(QWidget):
         rows.addRow("Factor at its end", self.end)
         for page in (QWidget(), self.box, ramp_page):
             self._pages.addWidget(page)
-        form = QFormLayout()
-        form.addRow("Act on", self.kind)
+        # `kind` is a row of the form that holds this one.
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
         layout.addWidget(self._pages)
         self._pages.hide()
         # signals
@@ -210,6 +208,7 @@ class ExplorationForm(QWidget):
         form.addRow("Voxels z, y, x", row(*self.voxels.values()))
         form.addRow("Truncation", self.truncation)
         form.addRow("Blocks", row(self.first, "to", self.last))
+        form.addRow("Apply to", self.region.kind)
         form.addRow(self.region)
         self.set_value(Exploration())
         # signals

@@ -239,10 +239,10 @@ def _row(direction: Direction, names: Sequence[str], swept: Sweep) -> Row:
     for effect in direction.effects:
         if effect.measured == shown:
             unit = f" {one.unit}/{SIGMA}" if one.unit else f" per {SIGMA}"
-            beside = "" if effect is strongest else f"{words} stands out; "
+            is_weak = effect is not strongest or abs(effect.slope) <= effect.slope_error
             words = (
-                f"{beside}{one.title.lower()} {effect.slope:+.2g} ± "
-                f"{effect.slope_error:.1g}{unit}"
+                f"{'weak effect: ' if is_weak else ''}{one.title.lower()} "
+                f"{effect.slope:+.2g} ± {effect.slope_error:.1g}{unit}"
             )
     facts = [
         f"{PROPERTIES[effect.measured].title}: {effect.slope:+.2g} ± "

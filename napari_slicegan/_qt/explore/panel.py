@@ -72,8 +72,8 @@ class ExplorePanel(DropTarget, TaskPanel):
         self.live = LiveVolume(self)
         self._history = History(self.value())
         # layout
-        layout = QVBoxLayout(self)
-        for part in (self.source, self.message, self.task, self.directions):
+        layout = self.content
+        for part in (self.source, self.directions):
             layout.addWidget(part)
         self.sections: list[Section] = []
         for title, form in (
@@ -348,7 +348,7 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def _show_graded(self, graded: Graded) -> None:
         self.grade_form.show_graded(graded)
-        layers.add_volume(self._viewer, graded.volume, "Graded volume")
+        layers.add_graded(self._viewer, graded.volume)
 
     def _show_state(self) -> None:
         """Enable the buttons that apply."""

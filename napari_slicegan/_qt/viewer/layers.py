@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PHASES = "Phases"
 PREVIEW = "Preview"
 EXPLORED, SWEEP = "Explored", "Sweep"
+GRADED = "Graded volume"
 OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
 
@@ -200,7 +201,7 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     layer = viewer.add_image(
         sweep.values,
         rgb=like.kind == "colour",
-        name=SWEEP,
+        name=f"{SWEEP} of {sweep.name}, {first:g} to {last:g}",
         scale=(step or 1.0, edge, edge, edge),
         translate=(first, 0.0, 0.0, 0.0),
         metadata={**about_phases(like), SWEEP: True},
@@ -209,6 +210,13 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     )
     viewer.dims.set_point(0, first)
     return layer
+
+
+def add_graded(viewer: Viewer, volume: Volume) -> Layer:
+    """Add a volume as a solid block, whose faces show the gradient."""
+    viewer = unwrapped(viewer)
+    hide_volumes(viewer)
+    return _add_solid(viewer, volume, GRADED)
 
 
 def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Layer:

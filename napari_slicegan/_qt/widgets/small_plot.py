@@ -27,6 +27,15 @@ def paint_axes(item: pyqtgraph.PlotItem, colour: str) -> None:
         axis.setTextPen(colour)
 
 
+def told_apart(numbers: Sequence[float]) -> list[str]:
+    """Numbers with as few digits, at least two, as tell them apart."""
+    for digits in range(2, 7):
+        texts = [f"{number:.{digits}g}" for number in numbers]
+        if len({*texts}) == len(texts):
+            break
+    return texts
+
+
 class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     """Curves of a few points, and a vertical marker.
 
@@ -92,7 +101,7 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         numbers = np.asarray(y)
         if not self._with_axes and np.isfinite(numbers).all():
             ends = sorted({float(numbers.min()), float(numbers.max())})
-            ticks = [(number, f"{number:.2g}") for number in ends]
+            ticks = list(zip(ends, told_apart(ends), strict=True))
             self.getPlotItem().getAxis("left").setTicks([ticks])
 
     def add_band(self, y: Sequence[float], half_width: float, colour: str) -> None:
@@ -105,10 +114,14 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         brush.setAlpha(BAND_OPACITY)
         self.getPlotItem().addItem(pyqtgraph.FillBetweenItem(*edges, brush=brush))
 
-    def mark(self, x: float) -> None:
-        """Move the marker."""
+    def mark(self, x: float, measured: tuple[float, float]) -> None:
+        """Move the marker; beyond what is measured it is dotted, at the edge."""
+        inside = min(max(x, measured[0]), measured[1])
+        style = Qt.PenStyle.SolidLine if x == inside else Qt.PenStyle.DotLine
+        colour = MARKER if x == inside else TARGET
+        self._marker.setPen(pyqtgraph.mkPen(colour, width=1.5, style=style))
         self._marker.setVisible(True)
-        self._marker.setValue(x)
+        self._marker.setValue(inside)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the viewer's theme."""

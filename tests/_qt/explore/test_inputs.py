@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from qtpy.QtCore import Qt
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
@@ -22,6 +23,7 @@ from napari_slicegan._qt.explore.forms import (
     RegionForm,
 )
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
+from napari_slicegan._qt.widgets.small_plot import SmallPlot, told_apart
 from napari_slicegan.generation.regions import Box, Profile, ramp
 
 if TYPE_CHECKING:
@@ -115,3 +117,23 @@ def test_requests_survive_the_forms(qtbot: QtBot) -> None:
     # Another name for the chosen direction leaves it chosen.
     set_choices(sweep.direction, ("pores", "grains"))
     assert sweep.value().name == "grains"
+
+
+def test_a_strength_beyond_what_is_measured_is_marked_at_the_edge(
+    qtbot: QtBot,
+) -> None:
+    plot = SmallPlot((124, 58))
+    qtbot.addWidget(plot)
+    line = plot._marker  # noqa: SLF001 no other way
+    plot.mark(2, (-3, 3))
+    assert (line.value(), line.pen.style()) == (2, Qt.PenStyle.SolidLine)
+    plot.mark(4.1, (-3, 3))
+    assert (line.value(), line.pen.style()) == (3, Qt.PenStyle.DotLine)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [([0.23, 0.44], ["0.23", "0.44"]), ([0.3192, 0.3205], ["0.319", "0.321"])],
+)
+def test_ends_of_an_axis_are_told_apart(numbers: list[float], texts: list[str]) -> None:
+    assert told_apart(numbers) == texts

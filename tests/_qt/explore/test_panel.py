@@ -227,7 +227,7 @@ def test_a_sweep_is_a_layer_and_files(
     found.sweep_form.set_value(SweepRequest("phase fraction", -2.0, 2.0, 3))
     found.sweep_form.button.click()
     rest(found, qtbot)
-    layer = viewer.layers["Sweep"]
+    layer = next(x for x in viewer.layers if x.name.startswith("Sweep of "))
     assert layer.data.shape == (3, *TOY_SIZE)
     assert (layer.scale[0], layer.translate[0]) == (2.0, -2.0)
     np.testing.assert_array_equal(layer.data[1], shown(viewer))

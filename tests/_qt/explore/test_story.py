@@ -48,7 +48,12 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     effect = found.directions.directions[1].strongest
     assert effect is not None
     title = PROPERTIES[effect.measured].title.lower()
-    assert rows[1].words.text().startswith(f"{title} {effect.slope:+.2g}")
+    assert (
+        rows[1]
+        .words.text()
+        .removeprefix("weak effect: ")
+        .startswith(f"{title} {effect.slope:+.2g}")
+    )
     before = measured[-1]
     sample = np.asarray(viewer.layers["Explored"].data).copy()
     # The measured property changes with the sign that the label states.
