@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import qtpy
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QMainWindow,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -104,7 +103,8 @@ class SliceGANWidget(QWidget):
         self.measure = MeasurePanel(napari_viewer)
         panels = self.micrograph, self.train, self.volume, self.explore, self.measure
         for title, panel in zip(TABS, panels, strict=True):
-            self.tabs.addTab(_scrolling(panel), title)
+            guard_wheel(panel)
+            self.tabs.addTab(panel, title)
         self._use_preferences()
         fault = binding_fault()
         if fault is not None:
@@ -271,13 +271,3 @@ def open_widget(viewer: Viewer) -> SliceGANWidget | None:
 
 # Weak: the window owns its widgets.
 _OPEN: WeakValueDictionary[int, SliceGANWidget] = WeakValueDictionary()
-
-
-def _scrolling(panel: QWidget) -> QScrollArea:
-    guard_wheel(panel)
-    area = QScrollArea()
-    area.setWidget(panel)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    return area

@@ -26,7 +26,11 @@ from napari_slicegan._qt.micrograph.image_source import (
 from napari_slicegan._qt.micrograph.view_slots import ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.viewer.layer_picture import Colour, layer_colours
-from napari_slicegan._qt.widgets.basics import DropTarget, MessageLine
+from napari_slicegan._qt.widgets.basics import (
+    DropTarget,
+    MessageLine,
+    content_above,
+)
 from napari_slicegan._qt.worker import ImageWorker
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
 from napari_slicegan.config.images import OF_ONE_FILE
@@ -136,10 +140,11 @@ class MicrographPanel(DropTarget, QWidget):
         self._use_open_image()
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
+        # The message is pinned: where it stood, it would move the buttons below.
+        layout = content_above(self, self.message)
         layout.setContentsMargins(4, 4, 4, 4)
         for title, widgets in (
-            ("Material", (self.isotropic, self.anisotropic, self.slots, self.message)),
+            ("Material", (self.isotropic, self.anisotropic, self.slots)),
             ("Image", (self.facts,)),
             ("Phases", (self.controls,)),
         ):

@@ -14,7 +14,12 @@ from napari_slicegan._qt.train.data import RunLocation, TrainData
 from napari_slicegan._qt.train.forecast import Forecast
 from napari_slicegan._qt.train.run_view import RunState, RunView
 from napari_slicegan._qt.train.settings import TrainSettings
-from napari_slicegan._qt.widgets.basics import MessageLine, Section, button
+from napari_slicegan._qt.widgets.basics import (
+    MessageLine,
+    Section,
+    button,
+    content_above,
+)
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
 from napari_slicegan.training.clock import FinishReason
 
@@ -136,7 +141,7 @@ class TrainPanel(QWidget):
         folded.addWidget(self.forecast)
         self.section = Section("Settings", folded)
         self.section.set_open(True)
-        layout = QVBoxLayout(self)
+        layout = content_above(self)
         layout.addWidget(self.data)
         layout.addWidget(self.section)
         layout.addWidget(self.controls)

@@ -346,14 +346,13 @@ class RunView(QWidget):
 def _progress_text(
     report: StepReport, state: RunState, reason: FinishReason | None
 ) -> str:
-    percent = f"{100 * report.progress:.0f} %"
+    percent, name = f"{100 * report.progress:.0f} %", str(state.value)
     if state is RunState.RUNNING:
-        return f"{state.value}  {percent}, {clock_time(report.remaining_s)} left"
+        return f"{name}  {percent}, {clock_time(report.remaining_s)} left"
     if state is RunState.FINISHED and reason not in ENDED:
         # The last step ends shortly before or after the time limit.
-        return state.value
-    name: str = state.value if reason is None else ENDED[reason]
-    return f"{name} at {percent}"
+        return name
+    return f"{name if reason is None else ENDED[reason]} at {percent}"
 
 
 def _facts(report: StepReport) -> str:

@@ -142,11 +142,8 @@ class VolumePanel(DropTarget, TaskPanel):
         column.addWidget(self.form)
         column.addWidget(self.samples)
         column.addWidget(self.generate_button)
-        column.addWidget(self.task)
         column.addWidget(self.save_button)
-        # Beside the buttons: the panel may be scrolled to the slices below.
-        column.addWidget(self.message)
-        layout = QVBoxLayout(self)
+        layout = self.content
         layout.addWidget(self.source)
         layout.addWidget(self.box)
         layout.addWidget(self.orthogonal)

@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QSpinBox,
@@ -198,6 +199,31 @@ def guard_wheel(form: QWidget) -> None:
         if isinstance(each, QAbstractSpinBox | QComboBox | QSlider):
             each.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             each.installEventFilter(guard)
+
+
+def content_above(panel: QWidget, *pinned: QWidget) -> QVBoxLayout:
+    """Return the layout of a panel's content, which scrolls.
+
+    Parameters
+    ----------
+    pinned
+        Widgets below it that stay in sight, such as messages.
+    """
+    content = QWidget()
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    whole = QVBoxLayout(panel)
+    whole.setContentsMargins(0, 0, 0, 0)
+    whole.addWidget(area, 1)
+    below = QVBoxLayout()
+    below.setContentsMargins(11, 0, 11, 4)
+    for each in pinned:
+        below.addWidget(each)
+    whole.addLayout(below)
+    return QVBoxLayout(content)
 
 
 def parent_of(widget: QWidget, kind: type[AnyWidget]) -> AnyWidget | None:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import MessageLine, button
+from napari_slicegan._qt.widgets.basics import MessageLine, button, content_above
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.quantities import duration
@@ -208,7 +208,7 @@ class TaskRow(QWidget):
 
 
 class TaskPanel(QWidget):
-    """Panel with a message line and one background task.
+    """Panel with a message line and one background task, which stay in sight.
 
     Parameters
     ----------
@@ -226,6 +226,8 @@ class TaskPanel(QWidget):
         self.task = TaskRow()
         self.task.failed.connect(self.fail)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
+        self.content = content_above(self, self.task, self.message)
+        """Layout of all else."""
 
     def fail(self, sentence: str) -> None:
         """Show an error."""
