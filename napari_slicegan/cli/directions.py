@@ -35,7 +35,7 @@ from napari_slicegan.generation.regions import Box, ramp
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.runtime.atomic_files import check_can_write, make_folder
 from napari_slicegan.runtime.devices import choose_device
-from napari_slicegan.volumes.files import check_ending
+from napari_slicegan.volumes.files import ENDINGS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -104,8 +104,7 @@ def _list(options: Namespace) -> None:
 
 def _apply(options: Namespace) -> None:
     out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
-    check_ending(out)
-    check_can_write(out)
+    check_can_write(out, *ENDINGS)
     trained, found = _opened(options)
     moves = [_move(found, text) for text in options.move]
     size = volume_size(options.size)

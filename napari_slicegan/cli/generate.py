@@ -19,7 +19,7 @@ from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.generation.estimates import generation_costs
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.samples import generate_images
-from napari_slicegan.generation.sheet import check_stack_ending
+from napari_slicegan.generation.sheet import ENDINGS as STACK_ENDINGS
 from napari_slicegan.generation.streaming import (
     StreamedVolume,
     stream_to_file,
@@ -34,7 +34,7 @@ from napari_slicegan.runtime.atomic_files import (
 )
 from napari_slicegan.runtime.devices import choose_device, choose_precision
 from napari_slicegan.systems.spectrograms import check_sounds, write_sounds
-from napari_slicegan.volumes.files import check_ending
+from napari_slicegan.volumes.files import ENDINGS
 from napari_slicegan.volumes.ome_zarr import ENDING
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def generate(options: Namespace) -> int:
     name = f"volume-{shape}-seed{options.seed}.tif"
     out: Path = options.out or output_folder(options.run) / name
     if out.suffix != ENDING:
-        check_ending(out)
-        check_can_write(out)
+        check_can_write(out, *ENDINGS)
     else:
         check_can_write_into(out)
     device = choose_device(options.device)
@@ -98,8 +97,7 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
 def sample(options: Namespace) -> int:
     """Draw images and write them."""
     out = options.out or output_folder(options.run) / f"samples-seed{options.seed}.tif"
-    check_stack_ending(out)
-    check_can_write(out)
+    check_can_write(out, *STACK_ENDINGS)
     if options.sheet:
         check_can_write(options.sheet, ".png")
     if options.sounds:

@@ -34,7 +34,7 @@ from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.model_card import card_path, export_generator
-from napari_slicegan.report.page import check_report_ending, write_report
+from napari_slicegan.report.page import ENDINGS, write_report
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
@@ -135,9 +135,8 @@ def report(options: Namespace) -> int:
     """Measure the quality of a generator and write the report."""
     path = generator_path(options.run)
     out = options.out or output_folder(options.run) / "report.html"
-    check_report_ending(out)
-    for file in (out, out.with_suffix(".json")):
-        check_can_write(file)
+    check_can_write(out, *ENDINGS)
+    check_can_write(out.with_suffix(".json"))
     source = _source(options, path)
     settings = ProofSettings(
         *_size_and_seed(options), options.seeds, transport=not options.quick

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_slicegan.data.pixel_values import display_gray
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import check_ending, replacing
 
 GAP = 2
 WHITE = 255
@@ -70,7 +70,7 @@ class Sheet:
             If the ending of the name is not one of a stack.
         """
         path = Path(path)
-        check_stack_ending(path)
+        check_ending(path, *ENDINGS)
         with replacing(path) as temporary:
             if path.suffix.lower() == ".npy":
                 with temporary.open("wb") as file:
@@ -83,12 +83,3 @@ class Sheet:
         """Write the first sixteen images as one PNG, for any ending."""
         with replacing(Path(path)) as temporary:
             Image.fromarray(self.picture()).save(temporary, format="PNG")
-
-
-def check_stack_ending(path: Path) -> None:
-    """Raise a ValueError, which lists the endings, if it is not one of a stack."""
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(
-            f"Images are written as {', '.join(ENDINGS)}, got '{path.name}'; choose a "
-            "name with one of these endings."
-        )

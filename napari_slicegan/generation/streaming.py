@@ -18,7 +18,7 @@ from napari_slicegan.config import AXES
 from napari_slicegan.generation.cluster import made_on_cluster
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.runtime.atomic_files import remove_partial_files
+from napari_slicegan.runtime.atomic_files import check_ending, remove_partial_files
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import disk_explained
 from napari_slicegan.runtime.progress import Progress, subrange
@@ -28,7 +28,7 @@ from napari_slicegan.volumes.block_tree import (
     halved_values,
     levels_for,
 )
-from napari_slicegan.volumes.files import Planes, check_ending, check_type, write_volume
+from napari_slicegan.volumes.files import ENDINGS, Planes, check_type, write_volume
 from napari_slicegan.volumes.ome_zarr import (
     BlockedImage,
     ImageFacts,
@@ -337,7 +337,7 @@ def stream_to_file(
         As `StreamedVolume.begin`; if the format cannot hold the values; if the disk is
         full.
     """
-    check_ending(path)
+    check_ending(path, *ENDINGS)
     check_type(path.suffix.lower(), value_type(plan.trained))
     tiles = tiles_folder(path)
     volume = StreamedVolume.begin(plan, tiles, pyramid=False)

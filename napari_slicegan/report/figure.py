@@ -45,7 +45,7 @@ from napari_slicegan.report.text import (
     rows_of,
     verdict,
 )
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import check_ending, replacing
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -565,11 +565,7 @@ def draw_comparison(
     ValueError
         If the ending is another one, or the source does not fit the volume.
     """
-    if path.suffix.lower() != ".png":
-        raise ValueError(
-            f"{path.name}: the figure is saved as .png; got the ending "
-            f"'{path.suffix}'. Choose a name that ends in .png."
-        )
+    check_ending(path, ".png")
     figure = comparison_figure(comparison, source, volume)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:

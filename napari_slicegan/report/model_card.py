@@ -20,7 +20,7 @@ from napari_slicegan.report.provenance import (
     provenance_of,
     sha256_of,
 )
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import check_ending, replacing
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -58,11 +58,7 @@ def export_generator(
     ValueError
         If the ending is another one, or the folder holds no generator of volumes.
     """
-    if out.suffix.lower() != ".safetensors":
-        raise ValueError(
-            f"{out.name}: a generator is exported as .safetensors; got the ending "
-            f"'{out.suffix}'. Choose a name that ends in .safetensors."
-        )
+    check_ending(out, ".safetensors")
     trained = load_generator(run)
     origin = provenance_of(run, trained, licence)
     proof = _known_proof(Path(run), origin)

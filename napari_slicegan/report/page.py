@@ -35,7 +35,7 @@ from napari_slicegan.report.figure import (
 )
 from napari_slicegan.report.provenance import MEASURES, METHOD, PROGRAM
 from napari_slicegan.report.text import number, phase_name, phases_of, rows_of
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import check_ending, replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.report.provenance import Provenance
 
+ENDINGS = (".html", ".htm")
 WIDTH = 12.0
 # Black is the default colour and would be omitted from the file.
 INK = "#010203"
@@ -218,7 +219,7 @@ def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
     ValueError
         If the ending is another one.
     """
-    check_report_ending(path)
+    check_ending(path, *ENDINGS)
     facts = {"proof": proof.to_dict(), "provenance": provenance.to_dict()}
     numbers = path.with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,15 +230,6 @@ def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
         content = json.dumps(facts, indent=1, allow_nan=False)
         unfinished.write_text(content + "\n", encoding="utf-8")
     return numbers
-
-
-def check_report_ending(path: Path) -> None:
-    """Raise a ValueError if the name does not end in ``.html``."""
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(
-            f"{path.name}: the report is saved as .html; got the ending "
-            f"'{path.suffix}'. Choose a name that ends in .html."
-        )
 
 
 def page(proof: Proof, provenance: Provenance) -> str:

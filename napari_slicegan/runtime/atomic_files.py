@@ -128,16 +128,28 @@ def check_can_write(path: Path, *endings: str) -> None:
     ValueError
         If the ending is another one, a folder is there, or the place is not writable.
     """
-    if endings and not path.name.lower().endswith(endings):
-        raise ValueError(
-            f"Expected a file to write that ends in {' or '.join(endings)}, got "
-            f"{path}; change its ending."
-        )
+    if endings:
+        check_ending(path, *endings)
     _check_name(path)
     _try(path, path.parent)
     if path.is_dir():
         raise ValueError(
             f"Expected a file to write, got the folder {path}; give another name."
+        )
+
+
+def check_ending(path: Path, *endings: str) -> None:
+    """Refuse a name that ends in none of these, which are in lower case.
+
+    Raises
+    ------
+    ValueError
+        Names the endings.
+    """
+    if not path.name.lower().endswith(endings):
+        raise ValueError(
+            f"Expected a file to write that ends in {' or '.join(endings)}, got "
+            f"{path}; change its ending."
         )
 
 

@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_values import rgb_of
-from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.atomic_files import check_ending, replacing
 from napari_slicegan.volumes.vtk_image import check_vtk_type, write_vtk_planes
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def write_volume(path: Path, planes: Planes) -> None:
     ValueError
         If the ending is another one, or the format has no such data type.
     """
-    check_ending(path)
+    check_ending(path, *ENDINGS)
     ending = path.suffix.lower()
     check_type(ending, planes.dtype)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,21 +86,6 @@ def write_volume(path: Path, planes: Planes) -> None:
             _write_npy(partial, planes)
         else:
             _write_tiff(partial, planes)
-
-
-def check_ending(path: Path) -> None:
-    """Refuse a file name whose format is not supported.
-
-    Raises
-    ------
-    ValueError
-        If the ending is none of ``ENDINGS``.
-    """
-    if path.suffix.lower() not in ENDINGS:
-        raise ValueError(
-            f"{path.name}: a volume is saved as .tif, .npy or .vti; got the ending "
-            f"'{path.suffix}'. Choose one of them."
-        )
 
 
 def check_type(ending: str, dtype: np.dtype[Any]) -> None:

@@ -142,7 +142,7 @@ FAULTS = {
     ),
     "ending": (
         ["apply", "RUN", "--move", "component 1=1", "--out", "a.png"],
-        "saved as",
+        "ends in .tif or",
     ),
 }
 
