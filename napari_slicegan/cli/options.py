@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import glob
 import logging
 import re
 import signal
 import sys
+import threading
 import types
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +63,29 @@ def say(text: str) -> None:
 
 
 def ending_signals() -> list[signal.Signals]:
-    """Signals besides Ctrl+C by which systems end a program, unless ignored."""
+    """Signals besides Ctrl+C by which systems end a program, unless ignored.
+
+    SIGTERM is that of batch systems, SIGHUP that of closed terminals, which nohup
+    ignores.
+    """
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     known = [getattr(signal, name) for name in names if hasattr(signal, name)]
     return [one for one in known if signal.getsignal(one) is not signal.SIG_IGN]
+
+
+@contextlib.contextmanager
+def handling(
+    signals: Sequence[signal.Signals], handler: Callable[[int, Any], None]
+) -> Iterator[None]:
+    """Handle signals in this way, where this is the main thread of the program."""
+    if threading.current_thread() is not threading.main_thread():
+        signals = ()
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:

@@ -8,9 +8,7 @@ import itertools
 import logging
 import os
 import re
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +17,13 @@ from typing import Any
 
 from napari_slicegan import __version__
 from napari_slicegan.cli import flags
-from napari_slicegan.cli.options import FAULT, PIPE_CLOSED, STOPPED, ending_signals
+from napari_slicegan.cli.options import (
+    FAULT,
+    PIPE_CLOSED,
+    STOPPED,
+    ending_signals,
+    handling,
+)
 from napari_slicegan.runtime.launcher import (
     AllRanksError,
     is_launched,
@@ -90,7 +94,7 @@ def _run(words: Sequence[str]) -> int:
                 f"torchrun supports {' and '.join(DISTRIBUTED_COMMANDS)}, got "
                 f"'{options.command}'; start it without torchrun."
             )
-        with _ending_signals():
+        with handling(ending_signals(), _interrupt):
             status: int = run_command(options)
         _flush()
         return status
@@ -112,25 +116,8 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-@contextlib.contextmanager
-def _ending_signals() -> Iterator[None]:
-    """Let SIGTERM (batch systems) and SIGHUP (closed terminals) act as Ctrl+C.
-
-    Signals that are ignored, as SIGHUP under nohup, stay so.
-    """
-    before: dict[int, Any] = {}
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is threading.main_thread():
-        for number in ending_signals():
-            before[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for changed, handler in before.items():
-            signal.signal(changed, handler)
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class CommandParser(argparse.ArgumentParser):

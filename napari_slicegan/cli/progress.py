@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from napari_slicegan.cli.options import ending_signals
+from napari_slicegan.cli.options import ending_signals, handling
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -106,22 +106,16 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
     launcher, which also sends SIGTERM and kills processes that do not end in time.
     """
     is_single = trainer.distributed.world_size == 1
-    signals = [signal.SIGINT, *ending_signals()]
-    before = {one: signal.getsignal(one) for one in signals}
+    usual = signal.getsignal(signal.SIGINT)
     requested = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         if is_single:
-            signal.signal(number, before[signal.SIGINT])
+            signal.signal(number, usual)
         if trainer.distributed.is_main and not requested.is_set():
             sys.stderr.write("\nStopping after this step, then saving...\n")
         requested.set()
         trainer.stop()
 
-    for one in signals:
-        signal.signal(one, stop)
-    try:
+    with handling([signal.SIGINT, *ending_signals()], stop):
         yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

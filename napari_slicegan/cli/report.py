@@ -25,7 +25,6 @@ from napari_slicegan.cli.options import (
 )
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import RunConfig
-from napari_slicegan.data.micrograph import length_text
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
@@ -39,6 +38,7 @@ from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.quantities import length_text
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.ome_zarr import is_pyramid
 from napari_slicegan.volumes.volume import Volume, without_size

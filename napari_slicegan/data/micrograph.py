@@ -39,6 +39,7 @@ from napari_slicegan.data.pixel_values import (
     nearest,
 )
 from napari_slicegan.data.segmentation import clean, denoise, segment
+from napari_slicegan.runtime.quantities import length_text
 
 T = TypeVar("T")
 Opened = TypeVar("Opened")
@@ -509,14 +510,6 @@ def open_all(
                     names.append("raw_type")
                 fitting = without(fitting, names)
     return opened
-
-
-def length_text(nm: float) -> str:
-    """A length with the unit that keeps the number short."""
-    for unit, factor in (("nm", 1.0), ("µm", 1e3), ("mm", 1e6)):
-        if nm < 1000 * factor or unit == "mm":
-            return f"{nm / factor:.4g} {unit}"
-    raise AssertionError
 
 
 def _kind_to_read(settings: MicrographSettings) -> KindChoice:

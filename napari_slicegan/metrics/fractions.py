@@ -50,18 +50,3 @@ class Histogram:
                 self.values, other.values, self.counts, other.counts
             )
         )
-
-
-def histogram_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Wasserstein distance between the distributions of two sets of values.
-
-    Parameters
-    ----------
-    first, second
-        Gray values, of any shape and size.
-
-    Returns
-    -------
-    Mean shift, in gray values, that turns one histogram into the other.
-    """
-    return Histogram.of(first).distance(Histogram.of(second))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
-from napari_slicegan.metrics.fractions import Histogram, histogram_distance
+from napari_slicegan.metrics.fractions import Histogram
 from napari_slicegan.metrics.stored_volume import blocks_of, sections_of
 
 if TYPE_CHECKING:
@@ -263,9 +263,8 @@ class RealValues:
         values = _pooled(reference.samples, component)
         spread = float(values.std(dtype=np.float64)) or 1.0
         distances = [
-            histogram_distance(
-                component(piece.values),
-                _pooled([other for other in group if other is not piece], component),
+            Histogram.of(component(piece.values)).distance(
+                Histogram.of(_pooled([o for o in group if o is not piece], component))
             )
             for group in reference.pieces
             for piece in group

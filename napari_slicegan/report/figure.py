@@ -46,6 +46,7 @@ from napari_slicegan.report.text import (
     verdict,
 )
 from napari_slicegan.runtime.atomic_files import check_ending, replacing
+from napari_slicegan.runtime.quantities import length_text
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ TWO_PHASES = ("#24364B", "#EBD9A9")
 # Larger planes are cropped to their middle: features must stay visible.
 WINDOW = 256
 BAR_SHARE = 0.3
-UNITS_NM = (("mm", 1e6), ("\N{GREEK SMALL LETTER MU}m", 1e3), ("nm", 1.0))
 CURVES_PER_ROW = 4
 # Line styles in addition, for prints in gray.
 LINE_STYLES: dict[Axis | None, Literal["-", "--", "-."]] = {
@@ -259,14 +259,6 @@ def scale_bar(n_columns: int, voxel_size_nm: float | None) -> tuple[float, str]:
     if voxel_size_nm is None:
         return length, f"{length:g} voxels"
     return length / size, length_text(length)
-
-
-def length_text(length_nm: float) -> str:
-    """Length with a unit that makes the number short."""
-    unit, nm = next(
-        ((unit, nm) for unit, nm in UNITS_NM if length_nm >= nm), UNITS_NM[-1]
-    )
-    return f"{length_nm / nm:.4g} {unit}"
 
 
 def distance_unit(volume: AnyVolume) -> str:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.report.figure import length_text
 from napari_slicegan.report.page import GRADE_WORDS, TEMPLATES
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import (
@@ -21,6 +20,7 @@ from napari_slicegan.report.provenance import (
     sha256_of,
 )
 from napari_slicegan.runtime.atomic_files import check_ending, replacing
+from napari_slicegan.runtime.quantities import length_text
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:

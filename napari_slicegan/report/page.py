@@ -30,12 +30,12 @@ from napari_slicegan.report.figure import (
     draw_channel,
     draw_curves,
     draw_planes,
-    length_text,
     n_planes,
 )
 from napari_slicegan.report.provenance import MEASURES, METHOD, PROGRAM
 from napari_slicegan.report.text import number, phase_name, phases_of, rows_of
 from napari_slicegan.runtime.atomic_files import check_ending, replacing
+from napari_slicegan.runtime.quantities import length_text
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row

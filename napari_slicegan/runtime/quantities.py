@@ -1,4 +1,4 @@
-"""Bytes, times and voxel counts as text."""
+"""Bytes, times, lengths and voxel counts as text."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def duration(minutes: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes / 60:.0f} h"
     return f"{minutes / 60 / 24:,.0f} days"
+
+
+def length_text(nm: float) -> str:
+    """A length with the unit that keeps the number short."""
+    if nm < 1e3:
+        return f"{nm:.4g} nm"
+    return f"{nm / 1e3:.4g} µm" if nm < 1e6 else f"{nm / 1e6:.4g} mm"
 
 
 def voxels_in_words(n: int) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from napari_slicegan.metrics.fractions import (
-    histogram_distance,
-    slice_fractions,
-)
+from napari_slicegan.metrics.fractions import Histogram, slice_fractions
 
 
 def test_slices_of_a_block_in_a_box() -> None:
@@ -21,6 +21,10 @@ def test_slices_of_a_block_in_a_box() -> None:
 
 
 RNG = np.random.default_rng(0)
+
+
+def histogram_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+    return Histogram.of(first).distance(Histogram.of(second))
 
 
 def test_histogram_distance() -> None:

@@ -77,7 +77,7 @@ def test_scale_bars_have_round_lengths() -> None:
     rows: list[tuple[int, float | None, float, str]] = [
         # At most 0.3 of the width: 28.8 voxels; 144 um; 14.4 nm; 480 um of 1.6 mm.
         (96, None, 20, "20 voxels"),
-        (96, 5000.0, 20, "100 \N{GREEK SMALL LETTER MU}m"),
+        (96, 5000.0, 20, "100 µm"),
         (100, 7e4, 200 / 7, "2 mm"),
     ]
     for n_columns, voxel_size_nm, length, text in rows:
