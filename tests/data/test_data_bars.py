@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from napari_slicegan.data.data_bars import find_data_bar, header_lines, scanned_rows
+
+if TYPE_CHECKING:
+    import pytest
 
 ROWS, COLUMNS = 300, 400
 
@@ -36,52 +38,66 @@ def bar(height: int, background: int, text: int, length: int) -> NDArray[np.uint
     return np.asarray(strip)
 
 
-@pytest.mark.parametrize(
-    ("height", "background", "text", "quality"),
-    [
-        (20, 0, 255, None),
-        (70, 255, 0, None),
-        (40, 0, 180, 90),
-        (40, 40, 220, 60),
-        (70, 0, 255, 60),
-        (20, 255, 0, 90),
-    ],
-)
-def test_a_bar_is_found_to_the_pixel(
-    height: int, background: int, text: int, quality: int | None
-) -> None:
-    strip = bar(height, background, text, COLUMNS)
-    picture = np.vstack([material(), strip])
-    tolerance = 0
-    if quality is not None:
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, "JPEG", quality=quality)
-        picture, tolerance = np.asarray(Image.open(file)), 2
-    crop = find_data_bar(picture)
-    assert crop is not None
-    assert crop[0] == 0
-    assert crop[2:] == (0, COLUMNS)
-    assert abs(crop[1] - ROWS) <= tolerance
+BARS: list[tuple[int, int, int, int | None]] = [
+    (20, 0, 255, None),
+    (70, 255, 0, None),
+    (40, 0, 180, 90),
+    (40, 40, 220, 60),
+    (70, 0, 255, 60),
+    (20, 255, 0, 90),
+]
 
 
-@pytest.mark.parametrize("bits", [8, 16, 32])
-def test_other_edges_and_types(bits: int) -> None:
-    gray = material().astype({8: "u1", 16: "u2", 32: "f4"}[bits]) * (1 + (bits > 8))
-    strip = bar(30, 0, 255, COLUMNS).astype(gray.dtype) * (1 + (bits > 8))
-    side = bar(30, 0, 255, ROWS).astype(gray.dtype).T * (1 + (bits > 8))
-    above = np.vstack([strip, gray])
-    assert find_data_bar(above) == (30, 30 + ROWS, 0, COLUMNS)
-    assert find_data_bar(np.vstack([above, strip])) == (30, 30 + ROWS, 0, COLUMNS)
-    assert find_data_bar(np.hstack([side, gray])) == (0, ROWS, 30, 30 + COLUMNS)
+def test_a_bar_is_found_to_the_pixel(subtests: pytest.Subtests) -> None:
+    for height, background, text, quality in BARS:
+        with subtests.test(
+            height=height, background=background, text=text, quality=quality
+        ):
+            strip = bar(height, background, text, COLUMNS)
+            picture = np.vstack([material(), strip])
+            tolerance = 0
+            if quality is not None:
+                file = io.BytesIO()
+                Image.fromarray(picture).save(file, "JPEG", quality=quality)
+                picture, tolerance = np.asarray(Image.open(file)), 2
+            crop = find_data_bar(picture)
+            assert crop is not None
+            assert crop[0] == 0
+            assert crop[2:] == (0, COLUMNS)
+            assert abs(crop[1] - ROWS) <= tolerance
 
 
-@pytest.mark.parametrize("contrast", [20, 120, 400])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_no_bar_is_seen_in_materials(contrast: float, seed: int) -> None:
+def test_other_edges_and_types(subtests: pytest.Subtests) -> None:
+    for bits in [8, 16, 32]:
+        with subtests.test(bits=bits):
+            gray = material().astype({8: "u1", 16: "u2", 32: "f4"}[bits]) * (
+                1 + (bits > 8)
+            )
+            strip = bar(30, 0, 255, COLUMNS).astype(gray.dtype) * (1 + (bits > 8))
+            side = bar(30, 0, 255, ROWS).astype(gray.dtype).T * (1 + (bits > 8))
+            above = np.vstack([strip, gray])
+            assert find_data_bar(above) == (30, 30 + ROWS, 0, COLUMNS)
+            assert find_data_bar(np.vstack([above, strip])) == (
+                30,
+                30 + ROWS,
+                0,
+                COLUMNS,
+            )
+            assert find_data_bar(np.hstack([side, gray])) == (0, ROWS, 30, 30 + COLUMNS)
+
+
+def test_no_bar_is_seen_in_materials(subtests: pytest.Subtests) -> None:
     """Also where a third of the pixels is clipped to black or white."""
-    field = gaussian_filter(np.random.default_rng(seed).normal(size=(300, 360)), 12)
-    gray = np.clip(120 + contrast * field / field.std(), 0, 255).astype(np.uint8)
-    assert find_data_bar(gray) is None
+    for contrast in [20, 120, 400]:
+        for seed in [0, 1]:
+            with subtests.test(contrast=contrast, seed=seed):
+                field = gaussian_filter(
+                    np.random.default_rng(seed).normal(size=(300, 360)), 12
+                )
+                gray = np.clip(120 + contrast * field / field.std(), 0, 255).astype(
+                    np.uint8
+                )
+                assert find_data_bar(gray) is None
 
 
 def test_no_bar_is_seen_in_the_samples_and_in_flat_images() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.stats import chisquare
@@ -16,6 +15,9 @@ from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.patch_sampler import PatchSampler
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+
+if TYPE_CHECKING:
+    import pytest
 
 RNG = np.random.default_rng(5)
 
@@ -78,38 +80,41 @@ def test_larger_images_are_drawn_from_more_often() -> None:
     assert sampler.n_positions == 12
 
 
-@pytest.mark.parametrize(
-    ("symmetries", "n"), [("none", 1), ("flips", 4), ("rotations", 8)]
-)
-def test_symmetries_of_the_square(symmetries: str, n: int) -> None:
-    image = numbered(4, 4)
-    square = image.values
-    group = [square, square[::-1], square[:, ::-1], square[::-1, ::-1]]
-    # Quarter turns by an independent function; with the mirrors above they are all 8.
-    group += [np.rot90(member) for member in group]
-    allowed = [member.tobytes() for member in group[:n]]
-    crops = drawn([image], 4, 200 * n, symmetries)
-    counts = Counter(crop.tobytes() for crop in crops)
-    assert set(counts) == set(allowed)
-    if n > 1:
-        assert_uniform(counts, n)
+SYMMETRIES: list[tuple[str, int]] = [("none", 1), ("flips", 4), ("rotations", 8)]
 
 
-@pytest.mark.parametrize("axis", AXES)
-def test_planes_of_a_volume_seen_along_each_axis(axis: Axis) -> None:
-    volume = numbered(8, 9, 10)
-    planes = volume.planes(axis)
-    crops = drawn([volume], 7, 4000, axis=axis)
-    # The number of the first pixel gives plane, row and column.
-    n, rows, columns = planes.shape
-    allowed = planes[:, : rows - 6, : columns - 6]
-    counts = Counter(crops[:, 0, 0].tolist())
-    assert set(counts) == set(allowed.ravel().tolist())
-    assert_uniform(counts, n * (rows - 6) * (columns - 6))
-    for crop in crops[:30]:
-        plane, row, column = np.argwhere(planes == crop[0, 0])[0]
-        expected = planes[plane, row : row + 7, column : column + 7]
-        np.testing.assert_array_equal(crop, expected)
+def test_symmetries_of_the_square(subtests: pytest.Subtests) -> None:
+    for symmetries, n in SYMMETRIES:
+        with subtests.test(symmetries=symmetries, n=n):
+            image = numbered(4, 4)
+            square = image.values
+            group = [square, square[::-1], square[:, ::-1], square[::-1, ::-1]]
+            # Quarter turns by an independent function; with the mirrors above, all 8.
+            group += [np.rot90(member) for member in group]
+            allowed = [member.tobytes() for member in group[:n]]
+            crops = drawn([image], 4, 200 * n, symmetries)
+            counts = Counter(crop.tobytes() for crop in crops)
+            assert set(counts) == set(allowed)
+            if n > 1:
+                assert_uniform(counts, n)
+
+
+def test_planes_of_a_volume_seen_along_each_axis(subtests: pytest.Subtests) -> None:
+    for axis in AXES:
+        with subtests.test(axis=axis):
+            volume = numbered(8, 9, 10)
+            planes = volume.planes(axis)
+            crops = drawn([volume], 7, 4000, axis=axis)
+            # The number of the first pixel gives plane, row and column.
+            n, rows, columns = planes.shape
+            allowed = planes[:, : rows - 6, : columns - 6]
+            counts = Counter(crops[:, 0, 0].tolist())
+            assert set(counts) == set(allowed.ravel().tolist())
+            assert_uniform(counts, n * (rows - 6) * (columns - 6))
+            for crop in crops[:30]:
+                plane, row, column = np.argwhere(planes == crop[0, 0])[0]
+                expected = planes[plane, row : row + 7, column : column + 7]
+                np.testing.assert_array_equal(crop, expected)
 
 
 def test_phases_and_colours_become_channels() -> None:

@@ -121,42 +121,39 @@ def write_vti(path: Path) -> None:
 
 
 # RosettaSciIO leaves closing a file to Python.
+WRITTEN: list[
+    tuple[str, Callable[[Path], None], NDArray[Any], tuple[float, ...] | None]
+] = [
+    ("a.h5", write_hdf5, VOLUME, (100, 100, 500)),
+    ("a.dream3d", write_dream3d, VOLUME[..., np.newaxis], None),
+    ("a.nrrd", write_nrrd, VOLUME, (2000, 2000, 5000)),
+    ("a.nhdr", write_nrrd, VOLUME, (2000, 2000, 5000)),
+    ("a.nii", write_nifti, VOLUME, (2000, 2000, 5000)),
+    ("A.NII.GZ", write_nifti, VOLUME, (2000, 2000, 5000)),
+    ("a.mrc", write_mrc, VOLUME, (2, 2, 2)),
+    ("a.dm3", write_dm3, VOLUME[0], (0.5, 0.5)),
+    ("a.mat", write_matlab, VOLUME, None),
+    ("a.npz", write_npz, VOLUME, None),
+    ("a.vti", write_vti, VOLUME, None),
+]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-@pytest.mark.parametrize(
-    ("name", "write", "expected", "edges"),
-    [
-        ("a.h5", write_hdf5, VOLUME, (100, 100, 500)),
-        ("a.dream3d", write_dream3d, VOLUME[..., np.newaxis], None),
-        ("a.nrrd", write_nrrd, VOLUME, (2000, 2000, 5000)),
-        ("a.nhdr", write_nrrd, VOLUME, (2000, 2000, 5000)),
-        ("a.nii", write_nifti, VOLUME, (2000, 2000, 5000)),
-        ("A.NII.GZ", write_nifti, VOLUME, (2000, 2000, 5000)),
-        ("a.mrc", write_mrc, VOLUME, (2, 2, 2)),
-        ("a.dm3", write_dm3, VOLUME[0], (0.5, 0.5)),
-        ("a.mat", write_matlab, VOLUME, None),
-        ("a.npz", write_npz, VOLUME, None),
-        ("a.vti", write_vti, VOLUME, None),
-    ],
-)
-def test_values_and_pixel_sizes(
-    tmp_path: Path,
-    name: str,
-    write: Callable[[Path], None],
-    expected: NDArray[Any],
-    edges: tuple[float, ...] | None,
-) -> None:
-    path = tmp_path / name
-    write(path)
-    known = format_of(path)
-    assert known is not None
-    signal = choose_signal(known.signals(path), "", name)
-    np.testing.assert_array_equal(signal.read(), expected)
-    assert signal.shape == expected.shape
-    if edges is None:
-        assert signal.edges_nm is None
-    else:
-        assert signal.edges_nm == pytest.approx(edges, rel=1e-3)
+def test_values_and_pixel_sizes(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for name, write, expected, edges in WRITTEN:
+        with subtests.test(name):
+            path = tmp_path / name
+            write(path)
+            known = format_of(path)
+            assert known is not None
+            signal = choose_signal(known.signals(path), "", name)
+            np.testing.assert_array_equal(signal.read(), expected)
+            assert signal.shape == expected.shape
+            if edges is None:
+                assert signal.edges_nm is None
+            else:
+                assert signal.edges_nm == pytest.approx(edges, rel=1e-3)
 
 
 # VTK's own writer made these three: points, in text, inline and appended base64.
@@ -178,14 +175,15 @@ VTK_APPENDED = VTK.format(
 )
 
 
-@pytest.mark.parametrize("text", [VTK_TEXT, VTK_INLINE, VTK_APPENDED])
-def test_encodings_of_vtk(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "a.vti"
-    path.write_text(text)
-    known = format_of(path)
-    assert known is not None
-    (signal,) = known.signals(path)
-    np.testing.assert_array_equal(signal.read(), [[[1, 2, 3], [4, 5, 6]]])
+def test_encodings_of_vtk(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for text in [VTK_TEXT, VTK_INLINE, VTK_APPENDED]:
+        with subtests.test(text):
+            path = tmp_path / "a.vti"
+            path.write_text(text)
+            known = format_of(path)
+            assert known is not None
+            (signal,) = known.signals(path)
+            np.testing.assert_array_equal(signal.read(), [[[1, 2, 3], [4, 5, 6]]])
 
 
 def test_a_dataset_is_chosen_by_its_name(tmp_path: Path) -> None:
@@ -219,15 +217,18 @@ def test_a_missing_package_is_one_sentence(
         format_of(tmp_path / "a.nrrd")
 
 
-@pytest.mark.parametrize(("dtype", "header"), [("u1", 0), (">u2", 128), ("<f4", 512)])
-def test_raw_values(tmp_path: Path, dtype: str, header: int) -> None:
+def test_raw_values(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """X runs fastest; a header of unknown length stands before the values."""
-    path = tmp_path / "a.raw"
-    path.write_bytes(b"#" * header + VOLUME.astype(dtype).tobytes())
-    found = read_raw(path, VOLUME.shape, dtype)
-    np.testing.assert_array_equal(found, VOLUME)
-    with pytest.raises(ValueError, match=r"expected [\d,]+ bytes for 9 x 12 x 17 "):
-        read_raw(path, (9, 12, 17), dtype)
+    for dtype, header in [("u1", 0), (">u2", 128), ("<f4", 512)]:
+        with subtests.test(dtype=dtype, header=header):
+            path = tmp_path / "a.raw"
+            path.write_bytes(b"#" * header + VOLUME.astype(dtype).tobytes())
+            found = read_raw(path, VOLUME.shape, dtype)
+            np.testing.assert_array_equal(found, VOLUME)
+            with pytest.raises(
+                ValueError, match=r"expected [\d,]+ bytes for 9 x 12 x 17 "
+            ):
+                read_raw(path, (9, 12, 17), dtype)
 
 
 def test_headers_that_announce_the_impossible() -> None:

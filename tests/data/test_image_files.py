@@ -21,27 +21,31 @@ RGBA = RNG.integers(0, 256, (20, 30, 4), dtype=np.uint8)
 STACK = RNG.integers(0, 256, (9, 20, 30), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "gif", "npy"])
 def test_gray_values_come_back_from_lossless_formats(
-    ending: str, tmp_path: Path
+    tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    path = tmp_path / f"sem.{ending}"
-    if ending == "npy":
-        np.save(path, GRAY)
-    else:
-        Image.fromarray(GRAY).save(path)
-    file = read_image(str(path))
-    values = file.values[..., 0] if file.values.ndim == 3 else file.values
-    np.testing.assert_array_equal(values, GRAY)
-    assert file.pixel_size_nm is None
-    assert file.path == path
+    for ending in ["png", "bmp", "tif", "gif", "npy"]:
+        with subtests.test(ending):
+            path = tmp_path / f"sem.{ending}"
+            if ending == "npy":
+                np.save(path, GRAY)
+            else:
+                Image.fromarray(GRAY).save(path)
+            file = read_image(str(path))
+            values = file.values[..., 0] if file.values.ndim == 3 else file.values
+            np.testing.assert_array_equal(values, GRAY)
+            assert file.pixel_size_nm is None
+            assert file.path == path
 
 
-@pytest.mark.parametrize("ending", ["png", "tif"])
-def test_colours_come_back_from_lossless_formats(ending: str, tmp_path: Path) -> None:
-    path = tmp_path / f"map.{ending}"
-    Image.fromarray(RGB).save(path)
-    np.testing.assert_array_equal(read_image(path).values, RGB)
+def test_colours_come_back_from_lossless_formats(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for ending in ["png", "tif"]:
+        with subtests.test(ending):
+            path = tmp_path / f"map.{ending}"
+            Image.fromarray(RGB).save(path)
+            np.testing.assert_array_equal(read_image(path).values, RGB)
 
 
 def test_jpeg_is_close_to_what_was_saved(tmp_path: Path) -> None:
@@ -58,25 +62,36 @@ def test_content_decides_and_not_the_ending(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "sem.png").values, GRAY)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "byteorder"),
-    [("u1", "<"), ("u2", ">"), ("i4", "<"), ("f2", ">"), ("f8", "<"), ("bool", ">")],
-)
-def test_tiff_keeps_every_depth(dtype: str, byteorder: Any, tmp_path: Path) -> None:
-    values = (GRAY // 2).astype(dtype)
-    tifffile.imwrite(tmp_path / "sem.tif", values, byteorder=byteorder)
-    read = read_image(tmp_path / "sem.tif").values
-    assert read.dtype.kind == np.dtype(dtype).kind
-    assert read.dtype.itemsize == np.dtype(dtype).itemsize
-    np.testing.assert_array_equal(read, values)
+DEPTHS: list[tuple[str, Any]] = [
+    ("u1", "<"),
+    ("u2", ">"),
+    ("i4", "<"),
+    ("f2", ">"),
+    ("f8", "<"),
+    ("bool", ">"),
+]
 
 
-@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
-def test_packed_tiffs(compression: str, tmp_path: Path) -> None:
-    pages = [Image.fromarray(page) for page in STACK]
-    path = tmp_path / "stack.tif"
-    pages[0].save(path, save_all=True, append_images=pages[1:], compression=compression)
-    np.testing.assert_array_equal(read_image(path).values, STACK)
+def test_tiff_keeps_every_depth(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for dtype, byteorder in DEPTHS:
+        with subtests.test(dtype):
+            values = (GRAY // 2).astype(dtype)
+            tifffile.imwrite(tmp_path / "sem.tif", values, byteorder=byteorder)
+            read = read_image(tmp_path / "sem.tif").values
+            assert read.dtype.kind == np.dtype(dtype).kind
+            assert read.dtype.itemsize == np.dtype(dtype).itemsize
+            np.testing.assert_array_equal(read, values)
+
+
+def test_packed_tiffs(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for compression in ["tiff_lzw", "tiff_adobe_deflate"]:
+        with subtests.test(compression):
+            pages = [Image.fromarray(page) for page in STACK]
+            path = tmp_path / "stack.tif"
+            pages[0].save(
+                path, save_all=True, append_images=pages[1:], compression=compression
+            )
+            np.testing.assert_array_equal(read_image(path).values, STACK)
 
 
 def test_fax_compressed_mask(tmp_path: Path) -> None:
@@ -84,19 +99,22 @@ def test_fax_compressed_mask(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "mask.tif").values, GRAY > 99)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"photometric": "minisblack"},
-        {"ome": True, "metadata": {"axes": "ZYX"}, "photometric": "minisblack"},
-        {"ome": True, "photometric": "minisblack"},  # tifffile notes the axes CYX
-        {"imagej": True, "metadata": {"axes": "ZYX"}},
-        {"imagej": True, "metadata": {"axes": "TYX"}},
-    ],
-)
-def test_pages_are_a_volume(options: dict[str, Any], tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "stack.tif", STACK, **options)
-    np.testing.assert_array_equal(read_image(tmp_path / "stack.tif").values, STACK)
+PAGES: list[dict[str, Any]] = [
+    {"photometric": "minisblack"},
+    {"ome": True, "metadata": {"axes": "ZYX"}, "photometric": "minisblack"},
+    {"ome": True, "photometric": "minisblack"},  # tifffile notes the axes CYX
+    {"imagej": True, "metadata": {"axes": "ZYX"}},
+    {"imagej": True, "metadata": {"axes": "TYX"}},
+]
+
+
+def test_pages_are_a_volume(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for options in PAGES:
+        with subtests.test(options=options):
+            tifffile.imwrite(tmp_path / "stack.tif", STACK, **options)
+            np.testing.assert_array_equal(
+                read_image(tmp_path / "stack.tif").values, STACK
+            )
 
 
 def test_single_page_of_a_stack_is_an_image(tmp_path: Path) -> None:
@@ -121,16 +139,19 @@ def test_imagej_channels_are_colours(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values, np.moveaxis(stack, 1, -1))
 
 
-@pytest.mark.parametrize("ending", ["png", "npy"])
-def test_alpha_is_dropped_with_a_note(ending: str, tmp_path: Path) -> None:
-    path = tmp_path / f"grains.{ending}"
-    if ending == "npy":
-        np.save(path, RGBA)
-    else:
-        Image.fromarray(RGBA).save(path)
-    image = read_image(path)
-    assert image.notes == ("The alpha channel is dropped.",)
-    np.testing.assert_array_equal(image.values, RGBA[..., :3])
+def test_alpha_is_dropped_with_a_note(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for ending in ["png", "npy"]:
+        with subtests.test(ending):
+            path = tmp_path / f"grains.{ending}"
+            if ending == "npy":
+                np.save(path, RGBA)
+            else:
+                Image.fromarray(RGBA).save(path)
+            image = read_image(path)
+            assert image.notes == ("The alpha channel is dropped.",)
+            np.testing.assert_array_equal(image.values, RGBA[..., :3])
 
 
 def test_alpha_of_a_gray_image_is_dropped(tmp_path: Path) -> None:

@@ -19,45 +19,47 @@ RGB = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
 LABELS = RNG.choice(np.array([0, 127, 255], dtype=np.uint8), (40, 60))
 
 
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        (GRAY > 9, "phases"),
-        (LABELS.astype(np.int64) - 127, "phases"),
-        (np.arange(2400).reshape(40, 60) % 16, "phases"),
-        (np.arange(2400).reshape(40, 60) % 17, "grayscale"),
-        (LABELS.astype(np.float32), "phases"),
-        (GRAY + RNG.random((40, 60)), "grayscale"),
-        (RGB / 255, "colour"),
-        (np.stack([GRAY] * 3, axis=-1), "grayscale"),
-        (np.stack([LABELS] * 3, axis=-1), "phases"),
-        (np.stack([GRAY] * 9), "grayscale"),
-        (np.stack([RGB] * 9), "colour"),
-    ],
-)
-def test_kind_is_found_from_the_values(values: Any, kind: Kind) -> None:
-    micrograph = Micrograph.from_array(values)
-    assert micrograph.kind == kind
-    assert micrograph.is_volume == (values.shape[0] == 9)
+KINDS: list[tuple[Any, Kind]] = [
+    (GRAY > 9, "phases"),
+    (LABELS.astype(np.int64) - 127, "phases"),
+    (np.arange(2400).reshape(40, 60) % 16, "phases"),
+    (np.arange(2400).reshape(40, 60) % 17, "grayscale"),
+    (LABELS.astype(np.float32), "phases"),
+    (GRAY + RNG.random((40, 60)), "grayscale"),
+    (RGB / 255, "colour"),
+    (np.stack([GRAY] * 3, axis=-1), "grayscale"),
+    (np.stack([LABELS] * 3, axis=-1), "phases"),
+    (np.stack([GRAY] * 9), "grayscale"),
+    (np.stack([RGB] * 9), "colour"),
+]
 
 
-@pytest.mark.parametrize(
-    ("labels", "dtype"),
-    [
-        ((0, 127, 255), np.uint8),
-        ((1, 70_000), np.uint32),
-        ((-128, 127), np.int8),
-        ((-1, 200), np.int16),
-    ],
-)
+def test_kind_is_found_from_the_values(subtests: pytest.Subtests) -> None:
+    for values, kind in KINDS:
+        with subtests.test(kind=kind, dtype=values.dtype, shape=values.shape):
+            micrograph = Micrograph.from_array(values)
+            assert micrograph.kind == kind
+            assert micrograph.is_volume == (values.shape[0] == 9)
+
+
+TYPES: list[tuple[tuple[int, ...], Any]] = [
+    ((0, 127, 255), np.uint8),
+    ((1, 70_000), np.uint32),
+    ((-128, 127), np.int8),
+    ((-1, 200), np.int16),
+]
+
+
 def test_labels_keep_their_values_in_the_smallest_type(
-    labels: tuple[int, ...], dtype: Any
+    subtests: pytest.Subtests,
 ) -> None:
-    values = RNG.choice(np.array(labels, dtype=np.int64), (20, 20))
-    micrograph = Micrograph.from_array(values)
-    assert micrograph.labels == labels
-    assert micrograph.values.dtype == dtype
-    np.testing.assert_array_equal(micrograph.values, values)
+    for labels, dtype in TYPES:
+        with subtests.test(labels=labels):
+            values = RNG.choice(np.array(labels, dtype=np.int64), (20, 20))
+            micrograph = Micrograph.from_array(values)
+            assert micrograph.labels == labels
+            assert micrograph.values.dtype == dtype
+            np.testing.assert_array_equal(micrograph.values, values)
 
 
 def test_whole_numbers_in_floating_point_can_be_phases() -> None:
@@ -138,11 +140,12 @@ def test_labels_are_enlarged_exactly() -> None:
     assert larger.phase_fractions() == pytest.approx(micrograph.phase_fractions())
 
 
-@pytest.mark.parametrize("factor", [0.3, 2.2])
-def test_labels_never_mix(factor: float) -> None:
-    rescaled = Micrograph.from_array(LABELS).rescaled(factor)
-    assert set(rescaled.labels) <= {0, 127, 255}
-    assert rescaled.values.shape == (round(40 * factor), round(60 * factor))
+def test_labels_never_mix(subtests: pytest.Subtests) -> None:
+    for factor in [0.3, 2.2]:
+        with subtests.test(factor=factor):
+            rescaled = Micrograph.from_array(LABELS).rescaled(factor)
+            assert set(rescaled.labels) <= {0, 127, 255}
+            assert rescaled.values.shape == (round(40 * factor), round(60 * factor))
 
 
 def test_nearest_neighbour_does_not_shift() -> None:
@@ -158,16 +161,19 @@ def test_nearest_neighbour_does_not_shift() -> None:
         assert values.sum() == pytest.approx(area, rel=0.05)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i4", "f4"])
-def test_gray_values_are_interpolated_in_their_own_type(dtype: str) -> None:
-    # A ramp of slope 2 per pixel becomes one of slope 4 at half the pixels.
-    ramp = (2 * np.arange(64))[np.newaxis].repeat(32, axis=0).astype(dtype)
-    smaller = Micrograph.from_array(ramp, "grayscale").rescaled(0.5)
-    assert smaller.values.dtype == dtype
-    assert smaller.values.shape == (16, 32)
-    inner = smaller.values[8, 4:-4].astype(float)
-    np.testing.assert_allclose(np.diff(inner), 4, atol=1)
-    assert inner.mean() == pytest.approx(63, abs=1)
+def test_gray_values_are_interpolated_in_their_own_type(
+    subtests: pytest.Subtests,
+) -> None:
+    for dtype in ["u1", "i4", "f4"]:
+        with subtests.test(dtype):
+            # A ramp of slope 2 per pixel becomes one of slope 4 at half the pixels.
+            ramp = (2 * np.arange(64))[np.newaxis].repeat(32, axis=0).astype(dtype)
+            smaller = Micrograph.from_array(ramp, "grayscale").rescaled(0.5)
+            assert smaller.values.dtype == dtype
+            assert smaller.values.shape == (16, 32)
+            inner = smaller.values[8, 4:-4].astype(float)
+            np.testing.assert_allclose(np.diff(inner), 4, atol=1)
+            assert inner.mean() == pytest.approx(63, abs=1)
 
 
 def test_reduction_averages_instead_of_picking() -> None:

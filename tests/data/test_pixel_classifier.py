@@ -79,19 +79,20 @@ def test_bands_and_planes_make_no_difference(
     np.testing.assert_array_equal(planes[0], whole)
 
 
-@pytest.mark.parametrize(
-    ("drawn", "words"),
-    [
-        (np.ones((180, 220), int), r"expected strokes in 2 to 16 phases, got 1"),
-        (np.zeros((180, 220), int), r"got 0"),
-        (np.ones((18, 22), int), r"strokes of the image's shape .*180, 220"),
-    ],
-)
+STROKES: list[tuple[NDArray[Any], str]] = [
+    (np.ones((180, 220), int), r"expected strokes in 2 to 16 phases, got 1"),
+    (np.zeros((180, 220), int), r"got 0"),
+    (np.ones((18, 22), int), r"strokes of the image's shape .*180, 220"),
+]
+
+
 def test_strokes_that_teach_nothing(
-    textures: tuple[NDArray[Any], NDArray[Any]], drawn: NDArray[Any], words: str
+    textures: tuple[NDArray[Any], NDArray[Any]], subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(ValueError, match=words):
-        PixelClassifier.fit(textures[0], drawn)
+    for drawn, words in STROKES:
+        with subtests.test(words):
+            with pytest.raises(ValueError, match=words):
+                PixelClassifier.fit(textures[0], drawn)
 
 
 def test_images_of_another_type_are_refused(classifier: PixelClassifier) -> None:
@@ -100,24 +101,30 @@ def test_images_of_another_type_are_refused(classifier: PixelClassifier) -> None
         classifier.predict(np.zeros((40, 40), np.uint16))
 
 
-@pytest.mark.parametrize("damage", ["missing", "text", "cut", "later", "shapes", "nan"])
 def test_files_that_are_no_classifier(
-    classifier: PixelClassifier, tmp_path: Path, damage: str
+    classifier: PixelClassifier,
+    tmp_path_factory: pytest.TempPathFactory,
+    subtests: pytest.Subtests,
 ) -> None:
-    path = tmp_path / "classifier.npz"
-    facts: dict[str, Any] = {
-        "format": np.array(2 if damage == "later" else 1),
-        "features": np.full_like(classifier.features, np.nan)
-        if damage == "nan"
-        else classifier.features,
-        "phases": classifier.phases[:3] if damage == "shapes" else classifier.phases,
-        "dtype": np.array("uint8"),
-    }
-    if damage != "missing":
-        np.savez(path, **facts)
-    if damage == "text":
-        path.write_text("no archive")
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(ValueError, match=r"expected .*got .*;"):
-        PixelClassifier.load(path)
+    for damage in ["missing", "text", "cut", "later", "shapes", "nan"]:
+        with subtests.test(damage):
+            folder = tmp_path_factory.mktemp("case")
+            path = folder / "classifier.npz"
+            facts: dict[str, Any] = {
+                "format": np.array(2 if damage == "later" else 1),
+                "features": np.full_like(classifier.features, np.nan)
+                if damage == "nan"
+                else classifier.features,
+                "phases": classifier.phases[:3]
+                if damage == "shapes"
+                else classifier.phases,
+                "dtype": np.array("uint8"),
+            }
+            if damage != "missing":
+                np.savez(path, **facts)
+            if damage == "text":
+                path.write_text("no archive")
+            if damage == "cut":
+                path.write_bytes(path.read_bytes()[:-2000])
+            with pytest.raises(ValueError, match=r"expected .*got .*;"):
+                PixelClassifier.load(path)

@@ -77,26 +77,30 @@ def test_views_cannot_be_changed() -> None:
         images.views["y"] = ()  # type: ignore[index]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        RNG.integers(0, 2, (30, 40)).astype(bool),
-        RNG.choice(np.array([-5, 70_000]), (30, 40)),
-        RNG.integers(0, 65_536, (30, 40), dtype=np.uint16),
-        RNG.random((30, 40)).astype(np.float16),
-        RNG.random((30, 40, 3), dtype=np.float32),
-        RNG.random((9, 30, 40)),
-        RNG.integers(0, 256, (9, 30, 40, 3), dtype=np.uint8),
-    ],
-)
-def test_saved_images_come_back_exactly(values: Any, tmp_path: Path) -> None:
-    image = Micrograph.from_array(values, pixel_size_nm=0.543, name="gold.tif")
-    TrainingImages.isotropic(image).save(tmp_path / "images")
-    (back,) = TrainingImages.load(tmp_path / "images")
-    np.testing.assert_array_equal(back.values, image.values)
-    assert back.values.dtype == image.values.dtype
-    assert (back.kind, back.name) == (image.kind, "gold.tif")
-    assert back.pixel_size_nm == 0.543
+SAVED: list[Any] = [
+    RNG.integers(0, 2, (30, 40)).astype(bool),
+    RNG.choice(np.array([-5, 70_000]), (30, 40)),
+    RNG.integers(0, 65_536, (30, 40), dtype=np.uint16),
+    RNG.random((30, 40)).astype(np.float16),
+    RNG.random((30, 40, 3), dtype=np.float32),
+    RNG.random((9, 30, 40)),
+    RNG.integers(0, 256, (9, 30, 40, 3), dtype=np.uint8),
+]
+
+
+def test_saved_images_come_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, subtests: pytest.Subtests
+) -> None:
+    for values in SAVED:
+        with subtests.test(dtype=values.dtype, shape=values.shape):
+            folder = tmp_path_factory.mktemp("case")
+            image = Micrograph.from_array(values, pixel_size_nm=0.543, name="gold.tif")
+            TrainingImages.isotropic(image).save(folder / "images")
+            (back,) = TrainingImages.load(folder / "images")
+            np.testing.assert_array_equal(back.values, image.values)
+            assert back.values.dtype == image.values.dtype
+            assert (back.kind, back.name) == (image.kind, "gold.tif")
+            assert back.pixel_size_nm == 0.543
 
 
 def test_saved_directions_come_back(tmp_path: Path) -> None:

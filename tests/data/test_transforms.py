@@ -28,15 +28,20 @@ def images_of(*arrays: NDArray[Any], kind: Any = "auto") -> TrainingImages:
     return TrainingImages.isotropic(*micrographs)
 
 
-@pytest.mark.parametrize(
-    ("labels", "dtype"), [((3, 300), np.uint16), ((-7, 0, 5), np.int8)]
-)
-def test_original_labels_come_back(labels: tuple[int, ...], dtype: Any) -> None:
-    values = RNG.choice(np.array(labels), (5, 20, 30))
-    transform = OneHotPhases(labels)
-    back = transform.inverse(transform.forward(values), channel_axis=1)
-    assert back.dtype == dtype
-    np.testing.assert_array_equal(back, values)
+OF_LABELS: list[tuple[tuple[int, ...], Any]] = [
+    ((3, 300), np.uint16),
+    ((-7, 0, 5), np.int8),
+]
+
+
+def test_original_labels_come_back(subtests: pytest.Subtests) -> None:
+    for labels, dtype in OF_LABELS:
+        with subtests.test(labels=labels, dtype=dtype):
+            values = RNG.choice(np.array(labels), (5, 20, 30))
+            transform = OneHotPhases(labels)
+            back = transform.inverse(transform.forward(values), channel_axis=1)
+            assert back.dtype == dtype
+            np.testing.assert_array_equal(back, values)
 
 
 def test_one_hot_agrees_with_torch() -> None:
@@ -49,20 +54,23 @@ def test_one_hot_agrees_with_torch() -> None:
     torch.testing.assert_close(ours, theirs.float())
 
 
-@pytest.mark.parametrize(
-    ("weights", "dtype"),
-    [((), torch.bfloat16), ((1.0, 0.9, 1.2), torch.bfloat16), ((), torch.float32)],
-)
-def test_labels_are_those_of_argmax(
-    weights: tuple[float, ...], dtype: torch.dtype
-) -> None:
+ARGMAX: list[tuple[tuple[float, ...], torch.dtype]] = [
+    ((), torch.bfloat16),
+    ((1.0, 0.9, 1.2), torch.bfloat16),
+    ((), torch.float32),
+]
+
+
+def test_labels_are_those_of_argmax(subtests: pytest.Subtests) -> None:
     """Bit by bit, also among equals, of which coarse values have many."""
-    values = (torch.rand(3, 20, 20, 20) * 8).round().to(dtype)
-    factors = np.array(weights or (1, 1, 1), np.float32).reshape(-1, 1, 1, 1)
-    expected = np.argmax(values.float().numpy() * factors, axis=0)
-    labels = np.array([3, 90, 207])
-    found = OneHotPhases((3, 90, 207), weights).inverse(values)
-    np.testing.assert_array_equal(found, labels[expected])
+    for weights, dtype in ARGMAX:
+        with subtests.test(weights=weights, dtype=dtype):
+            values = (torch.rand(3, 20, 20, 20) * 8).round().to(dtype)
+            factors = np.array(weights or (1, 1, 1), np.float32).reshape(-1, 1, 1, 1)
+            expected = np.argmax(values.float().numpy() * factors, axis=0)
+            labels = np.array([3, 90, 207])
+            found = OneHotPhases((3, 90, 207), weights).inverse(values)
+            np.testing.assert_array_equal(found, labels[expected])
 
 
 def test_channel_axis_of_volumes_and_batches() -> None:
@@ -116,39 +124,45 @@ def test_other_colours_share_one_scale() -> None:
     np.testing.assert_allclose(scaled, np.moveaxis(rgb / 4095, -1, 0), atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", ["u2", "f2"])
-def test_gray_values_come_back_in_their_type(dtype: str) -> None:
-    values = RNG.integers(0, 250, (7, 9, 10)).astype(dtype)
-    transform = fit_transform(images_of(values, kind="grayscale"))
-    back = transform.inverse(transform.forward(values), channel_axis=1)
-    assert back.dtype == dtype
-    np.testing.assert_allclose(back, values, atol=0 if dtype[0] in "iu" else 0.1)
+def test_gray_values_come_back_in_their_type(subtests: pytest.Subtests) -> None:
+    for dtype in ["u2", "f2"]:
+        with subtests.test(dtype):
+            values = RNG.integers(0, 250, (7, 9, 10)).astype(dtype)
+            transform = fit_transform(images_of(values, kind="grayscale"))
+            back = transform.inverse(transform.forward(values), channel_axis=1)
+            assert back.dtype == dtype
+            np.testing.assert_allclose(
+                back, values, atol=0 if dtype[0] in "iu" else 0.1
+            )
 
 
-@pytest.mark.parametrize(
-    ("dtype", "given"),
-    [
-        ("u1", torch.bfloat16),
-        ("i1", torch.float64),
-        ("u2", torch.float32),
-        ("i4", torch.float64),
-        ("f8", torch.float64),
-    ],
-)
-def test_gray_values_are_those_of_numpy(dtype: str, given: torch.dtype) -> None:
+GRAYS: list[tuple[str, torch.dtype]] = [
+    ("u1", torch.bfloat16),
+    ("i1", torch.float64),
+    ("u2", torch.float32),
+    ("i4", torch.float64),
+    ("f8", torch.float64),
+]
+
+
+def test_gray_values_are_those_of_numpy(subtests: pytest.Subtests) -> None:
     """Bit by bit, whether they are converted before or after they are copied."""
-    low, high = (-100, 27) if dtype[0] == "i" else (3, 251)
-    transform = ScaleMinMax(low, high, 1, np.dtype(dtype).name, output=(-1, 0.7))
-    values = (2.2 * torch.rand(1, 30, 30, 30) - 1.2).to(given)
-    kept = values.clone()
-    share = np.clip((kept[0].double().numpy() + 1) / 1.7, 0, 1)
-    expected = low + share * (high - low)
-    if dtype[0] in "iu":
-        expected = np.rint(expected)
-    found = transform.inverse(values)
-    assert found.dtype == dtype
-    np.testing.assert_array_equal(found, expected.astype(dtype))
-    assert torch.equal(values, kept)
+    for dtype, given in GRAYS:
+        with subtests.test(dtype=dtype, given=given):
+            low, high = (-100, 27) if dtype[0] == "i" else (3, 251)
+            transform = ScaleMinMax(
+                low, high, 1, np.dtype(dtype).name, output=(-1, 0.7)
+            )
+            values = (2.2 * torch.rand(1, 30, 30, 30) - 1.2).to(given)
+            kept = values.clone()
+            share = np.clip((kept[0].double().numpy() + 1) / 1.7, 0, 1)
+            expected = low + share * (high - low)
+            if dtype[0] in "iu":
+                expected = np.rint(expected)
+            found = transform.inverse(values)
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, expected.astype(dtype))
+            assert torch.equal(values, kept)
 
 
 def test_colours_come_back_with_the_channels_last() -> None:
@@ -187,30 +201,39 @@ def test_large_integers_are_scaled_before_they_are_rounded() -> None:
     np.testing.assert_array_equal(transform.inverse(scaled), values)
 
 
-@pytest.mark.parametrize(
-    "transform",
-    [
-        OneHotPhases((0, 127, 255)),
-        ScaleMinMax(3, 90, 1, "uint16"),
-        ScaleMinMax(-0.5, 0.7, 3, "float32", output=(-1, 1)),
-    ],
-)
-def test_state_survives_json(transform: OneHotPhases | ScaleMinMax) -> None:
-    state = json.loads(json.dumps(transform.state()))
-    back = transform_from_state(state)
-    assert type(back) is type(transform)
-    assert back.state() == transform.state()
-    assert (back.kind, back.channels) == (transform.kind, transform.channels)
-    values = torch.rand(2, transform.channels, 4, 4, 4)
-    np.testing.assert_array_equal(back.inverse(values), transform.inverse(values))
+WITH_STATE: list[OneHotPhases | ScaleMinMax] = [
+    OneHotPhases((0, 127, 255)),
+    ScaleMinMax(3, 90, 1, "uint16"),
+    ScaleMinMax(-0.5, 0.7, 3, "float32", output=(-1, 1)),
+]
 
 
-@pytest.mark.parametrize(
-    "state", [{}, {"name": "none"}, {"name": "one-hot-phases", "colours": [1]}]
-)
-def test_unknown_state_is_refused(state: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"one-hot-phases, scale-min-max.*got"):
-        transform_from_state(state)
+def test_state_survives_json(subtests: pytest.Subtests) -> None:
+    for transform in WITH_STATE:
+        with subtests.test(transform=transform):
+            state = json.loads(json.dumps(transform.state()))
+            back = transform_from_state(state)
+            assert type(back) is type(transform)
+            assert back.state() == transform.state()
+            assert (back.kind, back.channels) == (transform.kind, transform.channels)
+            values = torch.rand(2, transform.channels, 4, 4, 4)
+            np.testing.assert_array_equal(
+                back.inverse(values), transform.inverse(values)
+            )
+
+
+UNKNOWN: list[dict[str, Any]] = [
+    {},
+    {"name": "none"},
+    {"name": "one-hot-phases", "colours": [1]},
+]
+
+
+def test_unknown_state_is_refused(subtests: pytest.Subtests) -> None:
+    for state in UNKNOWN:
+        with subtests.test(state=state):
+            with pytest.raises(ValueError, match=r"one-hot-phases, scale-min-max.*got"):
+                transform_from_state(state)
 
 
 def test_parameters_that_cannot_work_are_refused() -> None:
