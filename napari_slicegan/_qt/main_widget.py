@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import qtpy
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
@@ -106,6 +110,7 @@ class SliceGANWidget(QWidget):
             guard_wheel(panel)
             self.tabs.addTab(panel, title)
         self._use_preferences()
+        self._use_left()
         fault = binding_fault()
         if fault is not None:
             self.message.show_warning(fault)
@@ -153,11 +158,21 @@ class SliceGANWidget(QWidget):
         """Detect closing: napari removes a closed dock from the window."""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
-                self.shut_down()
+                self._dock_closed()
             else:
                 # The window is known only once the dock is in it.
                 QTimer.singleShot(0, self._watch_window)
         return super().event(event)
+
+    def _dock_closed(self) -> None:
+        """Stop; the panel is gone, so napari shows where its run is."""
+        if self._is_closed or self._other is not None:
+            return
+        was_training = self.train.state.is_active
+        self.shut_down()
+        self._leave()
+        if was_training:
+            show_info(f"The SliceGAN dock was closed. {self.train.message.text()}")
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Watch the window. The user can still cancel a close."""
@@ -186,6 +201,29 @@ class SliceGANWidget(QWidget):
             self.train.location.set_value(preferences.run_folder)
         if fault:
             self.message.show_warning(fault)
+
+    def _use_left(self) -> None:
+        """Show the settings and offer the run of a dock that was closed before."""
+        viewer = layers.unwrapped(self._viewer)
+        left = _LEFT.pop(id(viewer), None)
+        if left is not None and left.viewer() is viewer:
+            self.train.set_value(left.config)
+            self.train.location.set_value(left.run_root)
+            self.train.set_last_run(left.run)
+            if left.run is not None:
+                self.volume.set_run(left.run)
+
+    def _leave(self) -> None:
+        """Keep for the next dock of this viewer what is in this one."""
+        viewer = layers.unwrapped(self._viewer)
+        # An input with an invalid setting is forgotten.
+        with contextlib.suppress(ValueError):
+            _LEFT[id(viewer)] = Left(
+                weakref.ref(viewer),
+                self.train.value(),
+                self.train.location.value(),
+                self.train.last_run,
+            )
 
     def _connect(self) -> None:
         self.micrograph.images_changed.connect(self._take_images)
@@ -252,6 +290,19 @@ class SliceGANWidget(QWidget):
         """SliceGAN: generate a volume."""
         finish_typing()
         self.volume.generate()
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a closed dock leaves to the next one in its viewer."""
+
+    viewer: weakref.ref[Viewer]
+    config: RunConfig
+    run_root: Path
+    run: Path | None
+
+
+_LEFT: dict[int, Left] = {}
 
 
 def binding_fault() -> str | None:

@@ -157,9 +157,10 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         except Cancelled:
             pass
         except Exception as error:  # noqa: BLE001 every error is shown
-            # As text: a log record with the traceback would keep the networks alive.
-            logger.error("The worker failed:\n%s", traceback.format_exc())
             sentence = sentence_of(error)
+            if not isinstance(error, ValueError):
+                # As text: a record with the traceback would keep the networks alive.
+                logger.error("The worker failed:\n%s", traceback.format_exc())
         finally:
             self._release()
         if self.abort_requested:
@@ -357,14 +358,27 @@ def _call(
     return work(*args, progress=progress)
 
 
+class Task(functools.partial[Any]):
+    """A function under the name that napari shows when it closes."""
+
+    title = ""
+
+    def __repr__(self) -> str:
+        return self.title
+
+
 def training_worker(prepare: Callable[..., Trainer], *args: Any) -> TrainingWorker:
     """Return a worker for a run, in napari's list of tasks, not yet started."""
-    return _listed_worker(TrainingWorker, train, prepare, *args)
+    task = Task(train)
+    task.title = "SliceGAN training (the run is saved when it stops)"
+    return _listed_worker(TrainingWorker, task, prepare, *args)
 
 
 def task_worker(work: Callable[..., Any], *args: Any) -> GenerationWorker:
     """Return a worker for ``work(*args, progress=...)``, listed but not yet started."""
-    return _listed_worker(GenerationWorker, work, *args)
+    task = Task(work)
+    task.title = "a SliceGAN task (its result is lost)"
+    return _listed_worker(GenerationWorker, task, *args)
 
 
 def _listed_worker(

@@ -14,7 +14,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QTimer
 
-from napari_slicegan._qt import closing
+from napari_slicegan._qt import closing, main_widget
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.volume.forms import GenerationRequest
@@ -172,3 +172,27 @@ def test_closing_in_a_long_step_asks_once_and_is_bounded(
 
 def _own_keys(viewer: Any) -> list[Any]:
     return [key for key in viewer.keymap if "Alt" in str(key)]
+
+
+def test_a_new_dock_has_the_settings_and_the_run_of_the_one_that_was_closed(
+    widget: SliceGANWidget,
+    viewer: Any,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start(widget, qtbot)
+    config = widget.train.value()
+    shown: list[str] = []
+    monkeypatch.setattr(main_widget, "show_info", shown.append)
+    with qtbot.waitSignal(widget.closed, timeout=LONG):
+        remove_dock(viewer, widget)
+    (run,) = (tmp_path / "runs").iterdir()
+    assert str(run) in shown[0]
+    again = SliceGANWidget(viewer)
+    viewer.window.add_dock_widget(again)
+    assert again.train.value() == config
+    assert again.train.location.value() == tmp_path / "runs"
+    assert again.train.last_run == run
+    qtbot.waitUntil(lambda: again.volume.source.value() is not None, timeout=LONG)
+    remove_dock(viewer, again)

@@ -186,3 +186,14 @@ def test_an_error_is_one_sentence_and_leaves_no_network(
     gc.collect()
     assert log.trainer is not None
     assert log.trainer() is None
+
+
+def test_napari_names_the_work_when_it_closes(
+    make_napari_viewer_proxy: Any, make_worker: MakeWorker, qtbot: QtBot
+) -> None:
+    window = make_napari_viewer_proxy().window.__wrapped__
+    worker, _ = make_worker(steps=1)
+    with qtbot.waitSignal(worker.started, timeout=LONG):
+        worker.start()
+    (text,) = window._task_status_manager.get_status()  # noqa: SLF001
+    assert "SliceGAN training (the run is saved when it stops)" in text
