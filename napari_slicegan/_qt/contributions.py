@@ -41,8 +41,20 @@ def get_run_reader(
         from napari_slicegan.volumes.ome_zarr import is_pyramid
 
         return read_pyramid if is_pyramid(first) else None
-    is_run = (first / "config.json").is_file()
-    return open_run if is_run or first.suffix == ".safetensors" else None
+    if (first / "config.json").is_file() or first.suffix == ".safetensors":
+        return open_run
+    # napari offers this reader for any folder.
+    return _explain_folder if first.is_dir() else None
+
+
+def _explain_folder(path: str | Sequence[str]) -> list[tuple[None]]:
+    """Say what a folder must be; adds no layer."""
+    first = path if isinstance(path, str) else path[0]
+    _notify(
+        f"Expected the folder of a SliceGAN run, which has a config.json, got {first}. "
+        "Drop a folder of slices on the Micrograph tab, or open it with another reader."
+    )
+    return NO_LAYER
 
 
 def open_run(path: str | Sequence[str]) -> list[tuple[None]]:
