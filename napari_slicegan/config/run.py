@@ -180,6 +180,10 @@ def parse_config(data: dict[str, Any]) -> RunConfig:
         raise ValueError(" ".join(map(_sentence, error.errors()))) from error
 
 
+NUMBERS = {"int_parsing": "a whole number", "float_parsing": "a number"}
+"""Faults of pydantic -> what was expected."""
+
+
 def _sentence(fault: Any) -> str:
     """One sentence for one pydantic fault."""
     path = [str(part) for part in fault["loc"]]
@@ -194,6 +198,8 @@ def _sentence(fault: Any) -> str:
     if field is not None:
         name = titled(setting)
     message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] in NUMBERS:
+        message = f"expected {NUMBERS[fault['type']]}"
     if fault["type"] == "value_error":
         message = str(fault["ctx"]["error"])
     if fault["type"] == "string_pattern_mismatch" and field is not None:

@@ -125,6 +125,8 @@ class TrainPanel(QWidget):
         self._last_step = 0
         # The images are being prepared anew; start when they are.
         self._is_outdated = self._is_wanted = False
+        # The message is about settings that did not allow a start.
+        self._is_refused = False
         # children
         self.data = TrainData()
         self.settings = TrainSettings()
@@ -150,7 +152,8 @@ class TrainPanel(QWidget):
         layout.addStretch(1)
         # signals
         self.settings.value_changed.connect(self._settings_changed)
-        self.settings.form.refused.connect(self.forecast.refuse)
+        # The form shows why.
+        self.settings.form.refused.connect(lambda sentence: self.forecast.cancel())
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)
@@ -213,6 +216,18 @@ class TrainPanel(QWidget):
         """The running worker; None when its thread has ended."""
         return self._worker
 
+    @property
+    def last_run(self) -> Path | None:
+        """Folder of the last run, if it can be continued."""
+        folder = self._folder
+        can_continue = folder is not None and any(folder.glob("checkpoint-*.pt"))
+        return folder if can_continue else None
+
+    def set_last_run(self, path: Path | None) -> None:
+        """Offer to continue a run."""
+        self._folder = path
+        self._show_controls()
+
     def start(self) -> None:
         """Start a run in a new folder, with the images as the settings are now."""
         if not (self.data.can_train and self._state.allows(RunState.PREPARING)):
@@ -220,6 +235,7 @@ class TrainPanel(QWidget):
         try:
             config = self.value()
         except ValueError as error:
+            self._is_refused = True
             self.message.show_error(str(error))
             return
         given = self.data.value()
@@ -271,6 +287,7 @@ class TrainPanel(QWidget):
     # Worker
 
     def _begin(self, prepare: Callable[..., Trainer], *args: Any) -> None:
+        self._is_refused = False
         self.message.clear()
         self.forecast.cancel()
         self._folder, self._last_step = None, 0
@@ -357,11 +374,14 @@ class TrainPanel(QWidget):
         self.controls.show_state(
             self.state,
             can_start=self.data.can_train,
-            can_continue=self._folder is not None and self._last_step > 0,
+            can_continue=self.last_run is not None,
         )
 
     def _settings_changed(self) -> None:
-        """Other settings may need other data."""
+        """Other settings may need other data, and are allowed."""
+        if not self.state.is_active and self._is_refused:
+            self._is_refused = False
+            self.message.clear()
         self.data.set_dimensions(self.settings.dimensions)
         self._data_changed()
 
@@ -378,8 +398,8 @@ class TrainPanel(QWidget):
             self.forecast.refuse(str(error))
 
     def _continue_this(self) -> None:
-        if self._folder is not None:
-            self.continue_run(self._folder)
+        if self.last_run is not None:
+            self.continue_run(self.last_run)
 
     def _choose_run(self) -> None:
         path = self.location.choose("Continue a run: choose its folder")

@@ -13,7 +13,7 @@ from superqt.utils import signals_blocked
 from napari_slicegan._qt.widgets.config_form import ChoiceEditor, ConfigForm
 from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
-from napari_slicegan.config.training import OBJECTIVE_NAMES, OF_OBJECTIVE
+from napari_slicegan.config.run import USERS_OF
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.jobs import Machine
@@ -41,8 +41,10 @@ def unused_settings(entered: Mapping[str, Any]) -> set[str]:
     architecture, objective = entered["architecture"], entered["objective"]
     unused = set() if architecture == "specgan" else {*OF_SPECGAN}
     unused |= {"epochs"} if dimensions_of(architecture) == 3 else {*OF_VOLUMES}
-    if objective in OBJECTIVE_NAMES:
-        unused |= {name for name, of in OF_OBJECTIVE.items() if of != objective}
+    for name, (switch, uses, _) in USERS_OF.items():
+        unused |= set() if uses(entered[switch]) else {name}
+    if objective == "realness":
+        unused |= {"weight_clip"}
     if objective in ("wgan", "realness"):
         unused |= {*OF_PENALTY}
     if entered["anchors"] != "custom":
@@ -92,6 +94,7 @@ class TrainSettings(QWidget):
         self.form = ConfigForm(FIRST, editors, unused_settings)
         self.torch_build = QLabel("")
         self.torch_build.setObjectName("torch_build")
+        self.torch_build.hide()
         # layout
         title = str(RunConfig.model_fields["preset"].title)
         self.form.first.add_above(title, self.preset, self.summary)
@@ -145,6 +148,7 @@ class TrainSettings(QWidget):
                 self.device.box.addItem(name, value)
             else:
                 self.device.box.setItemText(index, name)
+        self.torch_build.show()
         self.torch_build.setText(f"Computed with {machine.torch_build}")
         config = self._valid()
         if config is not None and not self._knows_torch:

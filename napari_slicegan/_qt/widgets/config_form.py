@@ -27,7 +27,12 @@ from qtpy.QtWidgets import (
 from superqt import QLargeIntSpinBox
 from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.widgets.basics import MessageLine, Section, set_row_visible
+from napari_slicegan._qt.widgets.basics import (
+    ERROR,
+    MessageLine,
+    Section,
+    set_row_visible,
+)
 from napari_slicegan.config import RunConfig, Settings, choices_of
 
 if TYPE_CHECKING:
@@ -444,6 +449,7 @@ class ConfigForm(QWidget):
                 for rows in self._rows:
                     rows.set_values(dict(settings))
         self._hide_unused()
+        self._mark("")
         self.message.clear()
 
     def _entered(self) -> Mapping[str, Any]:
@@ -455,14 +461,23 @@ class ConfigForm(QWidget):
             for name in rows.editors:
                 rows.set_row_visible(name, name not in unused)
 
+    def _mark(self, sentence: str) -> None:
+        """Mark the inputs that a sentence names."""
+        for rows in self._rows:
+            for name, editor in rows.editors.items():
+                is_named = f"({name})" in sentence
+                editor.main.setStyleSheet(f"color: {ERROR[0]}" if is_named else "")
+
     def _check(self) -> None:
         """Show an invalid value, or emit the settings."""
         self._hide_unused()
         try:
             config = self.value()
         except ValueError as error:
+            self._mark(str(error))
             self.message.show_error(str(error))
             self.refused.emit(str(error))
             return
+        self._mark("")
         self.message.clear()
         self.value_changed.emit(config)

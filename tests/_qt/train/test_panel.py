@@ -196,3 +196,20 @@ def test_buttons_follow_the_state(panel: TrainPanel) -> None:
         buttons = controls.findChildren(QPushButton)
         usable = {b.objectName() for b in buttons if b.isVisible() and b.isEnabled()}
         assert usable == names, state
+
+
+def test_a_refused_start_is_forgotten_when_the_setting_is_corrected(
+    panel: TrainPanel, log: SignalLog
+) -> None:
+    widths = panel.settings.form.parts["architecture"].editors["generator_widths"]
+    before = widths.value()
+    widths.set_value((7.5,))
+    widths.value_changed.emit()
+    assert "color" in widths.main.styleSheet()
+    assert panel.forecast.line.text() == ""
+    panel.start()
+    assert "'Generator widths'" in panel.message.text()
+    widths.set_value([float(n) for n in before])
+    widths.value_changed.emit()
+    assert panel.message.text() == ""
+    assert widths.main.styleSheet() == ""
