@@ -455,10 +455,11 @@ class Micrograph:
         """
         rows, columns = self.planes(axis).shape[1:3]
         if min(rows, columns) < patch_size:
+            where = f" seen along {axis}" if self.is_volume else ""
             raise ValueError(
-                f"{self.name}: the image seen along {axis} must be at least "
-                f"{patch_size} x {patch_size} pixels, got {rows} x {columns}; lower "
-                "'Patch size' or load a larger image."
+                f"{self.name} must have at least {patch_size} x {patch_size} pixels"
+                f"{where}, got {rows} x {columns}; lower 'Patch size', or use a larger "
+                "image or crop."
             )
 
     def _require(self, kind: Kind, advice: str) -> None:

@@ -90,6 +90,14 @@ def image_warnings(
     return found
 
 
+def interval_words(value: float, half: float) -> str:
+    """An interval around a fraction: "± 0.019", or its ends where it exceeds 0 or 1."""
+    low, high = value - half, value + half
+    if low >= 0 and high <= 1:
+        return f"± {half:.3f}"
+    return f"({max(low, 0.0):.2f} to {min(high, 1.0):.2f})"
+
+
 def interface_distances(images: TrainingImages) -> tuple[float, float]:
     """Mean distance of interfaces along a line in pixels: shortest and longest.
 
@@ -161,8 +169,9 @@ def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
             where = f" seen along {axis}" if len(fractions) > 1 else ""
             found.append(
                 f"The image{where} is small for its structure: the fraction of phase "
-                f"{label}, {value:.3f}, is known to ±{half:.3f} only (95 %). The "
-                "volume will match this picture, less surely the material."
+                f"{label} is {value:.3f} {interval_words(value, half)} with 95 % "
+                "confidence. The volume will match this image but may not represent "
+                "the material."
             )
     return found
 

@@ -64,7 +64,7 @@ def test_coarse_structure() -> None:
     disk = ((y - 64) ** 2 + (x - 64) ** 2 < 12**2).astype(np.uint8)
     images = TrainingImages.isotropic(Micrograph.from_array(disk, "phases", 5.0))
     (found,) = image_warnings(images, 64)
-    assert "fraction of phase 1, 0.027" in found
+    assert "fraction of phase 1 is 0.027 (0.00 to 0.0" in found
 
 
 def test_views_that_disagree() -> None:

@@ -14,6 +14,7 @@ from napari_slicegan._qt.micrograph.controls import PixelSizeEditor
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
 from napari_slicegan._qt.widgets.basics import MessageLine, button
 from napari_slicegan.config import MicrographSettings
+from napari_slicegan.metrics.image_checks import interval_words
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import PreparedImages
@@ -23,8 +24,8 @@ SWATCH = 14
 NM_PER_UM = 1000
 KINDS = {
     "phases": "{n} phases",
-    "grayscale": "Gray values; learnt without segmentation",
-    "colour": "Colours; learnt without segmentation",
+    "grayscale": "Grayscale, not segmented",
+    "colour": "Colour, not segmented",
 }
 
 
@@ -147,7 +148,7 @@ class ImageFacts(QWidget):
             self._table.addWidget(QLabel(str(label)), row, 1)
             for column, of_axis in enumerate(views.values(), start=2):
                 value, half = of_axis[label]
-                cell = QLabel(f"{value:.3f} ± {half:.3f}")
+                cell = QLabel(f"{value:.3f} {interval_words(value, half)}")
                 cell.setObjectName(f"fraction_{label}_{column - 2}")
                 cell.setToolTip(
                     "<qt>Area fraction, with the 95 % confidence interval of the "

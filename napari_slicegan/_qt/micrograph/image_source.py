@@ -81,10 +81,17 @@ class PreparedImages:
 
     @property
     def notes(self) -> list[str]:
-        """How the images were read, a sentence each."""
-        return list(
-            dict.fromkeys(n for image in self.unique for n in image.facts.notes)
-        )
+        """How the images were read and are used, a sentence each."""
+        found = [note for image in self.unique for note in image.facts.notes]
+        for image in self.unique:
+            if image.is_volume and self.images.material == "isotropic":
+                found.append(
+                    f"Each of the {len(image.values)} slices of {image.name} is used "
+                    "as an image."
+                )
+            elif image.is_volume and len(self.unique) == 1:
+                found.append(f"{image.name} is cut along z, y and x.")
+        return list(dict.fromkeys(found))
 
 
 def prepare_images(

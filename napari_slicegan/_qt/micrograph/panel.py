@@ -34,6 +34,7 @@ from napari_slicegan._qt.widgets.basics import (
 from napari_slicegan._qt.worker import ImageWorker
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
 from napari_slicegan.config.images import OF_ONE_FILE
+from napari_slicegan.sample_data import path as sample_path
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
+    from napari_slicegan._qt.viewer.layer_inputs import Crop
     from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.training_images import TrainingImages
@@ -55,6 +57,7 @@ STROKES = (
 )
 # Topics of the work in threads; that of reading ends with the axis of the slot.
 PREPARE, LEARN, READ = "prepare", "learn", "read "
+SAMPLE = "bentheimer_slice"
 RAW = (".raw", ".bin", ".dat", ".vol")
 # A classifier is fitted when the strokes have been unchanged for this long.
 LEARN_MS = 500
@@ -121,6 +124,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.anisotropic.toggled.connect(self.slots.set_anisotropic)
         self.slots.layer_requested.connect(self.use_selected_layers)
         self.slots.files_requested.connect(self.open_files)
+        self.slots.sample_requested.connect(self._open_sample)
         self.slots.changed.connect(self._slots_changed)
         self.slots.changed.connect(self._changed)
         self.facts.crop_accepted.connect(self.controls.set_crop)
@@ -136,8 +140,10 @@ class MicrographPanel(DropTarget, QWidget):
         self.controls.set_has_image(False)
         self._patience.timeout.connect(self._show_busy)
         viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._show_layers)
         viewer.dims.events.point.connect(self._on_moved)
         self._use_open_image()
+        self._show_layers()
 
     def _lay_out(self) -> None:
         # The message is pinned: where it stood, it would move the buttons below.
@@ -269,10 +275,23 @@ class MicrographPanel(DropTarget, QWidget):
     def _on_inserted(self, event: Event) -> None:
         """Use an image that was opened in napari if a slot is free."""
         layer = event.value
+        self._show_layers()
         if layer_inputs.is_new_micrograph(layer):
             axis = self.slots.axis_for(layer.name)
             if axis is not None:
                 self.slots.put(axis, [layer_inputs.shown_source(self._viewer, layer)])
+            else:
+                self.message.show_text(
+                    f"{layer.name} is not used: there is an image already. Press "
+                    "'From layer' to use the selected layers."
+                )
+
+    def _show_layers(self, event: Event | None = None) -> None:
+        """There must be an image to take from the viewer."""
+        self.slots.set_has_layers(any(map(layer_inputs.is_image, self._viewer.layers)))
+
+    def _open_sample(self) -> None:
+        self.open_files("z", [sample_path(SAMPLE)])
 
     def _use_open_image(self) -> None:
         """Use the active image that is already open."""
@@ -472,6 +491,7 @@ class MicrographPanel(DropTarget, QWidget):
     def end_work(self) -> None:
         """Drop all work, for good; nothing is lost, so closing does not wait for it."""
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self._viewer.layers.events.removed.disconnect(self._show_layers)
         self._viewer.dims.events.point.disconnect(self._on_moved)
         self._unfollow_layers()
         self._rest.stop()
@@ -524,7 +544,18 @@ class MicrographPanel(DropTarget, QWidget):
     def _draw_crop(self) -> None:
         source = self._first_source()
         if source is not None:
-            layer_inputs.draw_crop(self._viewer, source, self.controls.set_crop)
+            self.message.show_text("Drag a rectangle over the image.")
+            layer_inputs.draw_crop(self._viewer, source, self._take_crop)
+
+    def _take_crop(self, crop: Crop | None) -> None:
+        """Use what was drawn."""
+        if crop is not None:
+            self.controls.set_crop(crop)
+        else:
+            self.message.show_error(
+                "Expected a rectangle over the image, got one outside of it; move it, "
+                "or draw another."
+            )
 
     def _first_source(self) -> SourceImage | None:
         """The image to draw on; the buttons are disabled without one."""
@@ -575,7 +606,7 @@ class MicrographPanel(DropTarget, QWidget):
         """Remove the rectangle when the whole image is used."""
         self._cropped = self._names()
         if self.controls.crop() is None:
-            layer_inputs.remove_crop(self._viewer)
+            layer_inputs.remove_crop(self._viewer, self._first_source())
 
     def _show_failure(self, sentence: str) -> None:
         self.message.show_error(sentence)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QSize, Signal
+from qtpy.QtCore import QPointF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import Sources
     from napari_slicegan.data.image_files import SourceImage
 
+EMPTY = "Drop an image here."
+EMPTY_ISOTROPIC = (
+    "Drop an image here, or try <a href='sample' style='color: #4c9be8'>a sample</a>."
+)
 FILTER = f"Images ({' '.join(f'*{ending}' for ending in ENDINGS)});;All files (*)"
 NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
 EDGE = 60
@@ -114,6 +118,7 @@ class ViewSlot(DropTarget, QFrame):
     files_requested = Signal(list)
     """Read these paths."""
     cleared = Signal()
+    sample_requested = Signal()
 
     def __init__(self, axis: Axis | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -121,6 +126,7 @@ class ViewSlot(DropTarget, QFrame):
         name = axis or "any"
         self.setObjectName(f"slot_{name}")
         self.setAcceptDrops(True)
+        self._empty = EMPTY if axis else EMPTY_ISOTROPIC
         # children
         self._drawing = PlaneDrawing(axis)
         self._title = QLabel(_title(axis))
@@ -148,6 +154,7 @@ class ViewSlot(DropTarget, QFrame):
             layout.addWidget(each, 2, column)
             layout.setColumnStretch(column, 1)
         # signals
+        self._content.linkActivated.connect(lambda link: self.sample_requested.emit())
         self.layer_button.clicked.connect(lambda: self.layer_requested.emit())
         self.browse_button.clicked.connect(self._browse)
         self.clear_button.clicked.connect(lambda: self.cleared.emit())
@@ -163,8 +170,9 @@ class ViewSlot(DropTarget, QFrame):
 
     def _list(self, lines: Iterable[str]) -> None:
         text = "\n".join(lines)
-        self._content.setText(text or "Drop an image here.")
-        self._content.setEnabled(bool(text))
+        rich, plain = Qt.TextFormat.RichText, Qt.TextFormat.PlainText
+        self._content.setTextFormat(plain if text else rich)
+        self._content.setText(text or self._empty)
         self.clear_button.setEnabled(bool(text))
 
     def take_files(self, paths: list[Path]) -> None:
@@ -183,6 +191,7 @@ class ViewSlots(QWidget):
     layer_requested = Signal(str)
     """Axis of the slot that uses the selected layers."""
     files_requested = Signal(str, list)
+    sample_requested = Signal()
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -201,6 +210,7 @@ class ViewSlots(QWidget):
             layout.addWidget(slot)
         self._show()
         # signals
+        self.single.sample_requested.connect(self.sample_requested)
         for axis, slot in (("z", self.single), *self.views.items()):
             slot.layer_requested.connect(
                 lambda axis=axis: self.layer_requested.emit(axis)
@@ -251,6 +261,11 @@ class ViewSlots(QWidget):
         self._anisotropic = anisotropic
         self._show()
         self.changed.emit()
+
+    def set_has_layers(self, has_layers: bool) -> None:
+        """Whether the viewer has an image to take."""
+        for slot in (self.single, *self.views.values()):
+            slot.layer_button.setEnabled(has_layers)
 
     def axis_for(self, name: str) -> Axis | None:
         """Slot for an image: by its name, else the first free one."""

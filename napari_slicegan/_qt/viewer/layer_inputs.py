@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_slicegan._qt.viewer.layer_picture import (
     Colour,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 CROP, BOX, STROKES = "Crop", "Box of the sliders", "Strokes"
 REPORT = "Report of the strokes"
 """Metadata key: the function that gets the strokes."""
+
+TIME = ("t", "time")
+"""Labels of an axis that no volume has."""
 
 Crop = tuple[int, int, int, int]
 Corner = tuple[float, float, float]
@@ -96,23 +100,23 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
     Parameters
     ----------
     step
-        Index in the layer: of one with more than three dimensions, such as a time
-        series, the volume there is taken, which is noted.
+        Index in the layer: of a time series, and of one with more than three
+        dimensions, the image or volume there is taken, which is noted.
     """
     values = finest_data(layer)
     is_rgb = bool(getattr(layer, "rgb", False))
     at = [*step[-layer.ndim :]] if step else []
     notes: list[str] = []
-    while len(values.shape) - is_rgb > 2 and values.shape[0] == 1:
-        values = values[0]
-    while len(values.shape) - is_rgb > 3:
-        left = len(values.shape) - is_rgb
-        index = min(at[-left] if at else 0, values.shape[0] - 1)
-        label = layer.axis_labels[-left]
-        notes.append(
-            f"Position {index + 1} of {values.shape[0]} along axis {label} is taken, "
-            "as the viewer shows it."
-        )
+    while (left := len(values.shape) - is_rgb) > 2:
+        label, index = layer.axis_labels[-left], 0
+        if values.shape[0] > 1:
+            if left == 3 and label.lower() not in TIME:
+                break
+            index = min(at[-left] if at else 0, values.shape[0] - 1)
+            notes.append(
+                f"Position {index + 1} of {values.shape[0]} along axis {label} is "
+                "taken, as the viewer shows it."
+            )
         values = values[index]
     path = layer.source.path
     return SourceImage(
@@ -184,16 +188,35 @@ def _share_memory(a: Any, b: Any) -> bool:
 
 
 def draw_crop(
-    viewer: Viewer, source: SourceImage, changed: Callable[[Crop], Any]
+    viewer: Viewer, source: SourceImage, changed: Callable[[Crop | None], Any]
 ) -> None:
-    """Let the user draw a rectangle; ``changed`` gets its rows and columns.
+    """Let the user draw a rectangle, and move it then.
 
     The rectangle has the transform of the image, so its corners are pixels.
+
+    Parameters
+    ----------
+    changed
+        Gets the rows and columns; None for a rectangle outside of the image.
     """
     image = layer_of(viewer, source)
     place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
     width = max(1, source.shape[-1] / 200)
     _draw_in(viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed))
+    layer = own_layer(viewer, CROP)
+    if _select_when_drawn not in layer.mouse_drag_callbacks:
+        layer.mouse_drag_callbacks.append(_select_when_drawn)
+
+
+def _select_when_drawn(layer: Shapes, event: Any) -> Iterator[None]:
+    """A drag that draws a rectangle; the next ones move it, and draw no other."""
+    if layer.mode != "add_rectangle":
+        return
+    yield
+    while event.type == "mouse_move":
+        yield
+    # After napari's own function for the drag has ended.
+    QTimer.singleShot(0, lambda: setattr(layer, "mode", "select"))
 
 
 def _draw_in(
@@ -265,12 +288,15 @@ def draw_strokes(
     own.mode = "paint"
 
 
-def remove_crop(viewer: Viewer) -> None:
-    """Empty and hide the rectangle's layer; see `_draw_in`."""
+def remove_crop(viewer: Viewer, source: SourceImage | None) -> None:
+    """Empty and hide the rectangle's layer, and select the image; see `_draw_in`."""
     layer = own_layer(viewer, CROP)
     if layer is not None:
         _empty(layer, CROP)
         layer.visible = False
+        image = None if source is None else layer_of(viewer, source)
+        if image is not None and layer in viewer.layers.selection:
+            viewer.layers.selection.active = image
 
 
 def _empty(layer: Shapes, name: str) -> None:
@@ -312,7 +338,7 @@ def _report_box(
 
 
 def _report_crop(
-    layer: Shapes, source: SourceImage, changed: Callable[[Crop], Any]
+    layer: Shapes, source: SourceImage, changed: Callable[[Crop | None], Any]
 ) -> None:
     """Report the whole pixels that the last rectangle covers."""
     if not layer.data:
@@ -323,8 +349,10 @@ def _report_crop(
     high = np.floor(rectangle.max(axis=0) + 0.5).astype(int)
     limit = np.asarray(source.shape[-2:])
     low, high = np.clip(low, 0, limit), np.clip(high, 0, limit)
-    if (high > low).all():
-        changed((int(low[0]), int(high[0]), int(low[1]), int(high[1])))
+    is_inside = bool((high > low).all())
+    changed(
+        (int(low[0]), int(high[0]), int(low[1]), int(high[1])) if is_inside else None
+    )
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,6 +153,36 @@ def test_a_drawn_crop_is_the_region_drawn(
     images = images_after(panel, qtbot, lambda: layer.add_rectangles([corners]))
     assert panel.controls.crop() == (20, 79, 10, 70)
     np.testing.assert_array_equal(images.views["z"][0].values, GRAY[20:79, 10:70])
+
+
+def drag(layer: Any, *points: tuple[float, float]) -> None:
+    """A drag of the mouse, as napari passes it on to the functions of a layer."""
+    event = SimpleNamespace(type="mouse_press", position=points[0])
+    drags = [
+        drag for call in layer.mouse_drag_callbacks if (drag := call(layer, event))
+    ]
+    for kind, position in (("mouse_move", points[-1]), ("mouse_release", points[-1])):
+        for each in drags:
+            event.type, event.position = kind, position
+            next(each, None)
+
+
+def test_one_rectangle_is_drawn_and_then_moved(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    image = viewer.add_image(GRAY, name="sem")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    panel.controls.crop_button.click()
+    assert "Drag a rectangle" in panel.message.text()
+    layer = shapes_layer(viewer)
+    layer.mouse_drag_callbacks = [*layer.mouse_drag_callbacks[-1:]]
+    drag(layer, (5, 5), (60, 70))
+    qtbot.waitUntil(lambda: layer.mode == "select")
+    images_after(panel, qtbot, lambda: layer.add_rectangles([[[0, 0], [50, 60]]]))
+    layer.data = [np.array([[500, 0], [500, 60], [550, 60], [550, 0]])]
+    assert "outside" in panel.message.text()
+    panel.controls.uncrop_button.click()
+    assert viewer.layers.selection.active.name == image.name
 
 
 def test_a_crop_is_of_the_images_that_it_was_set_for(
@@ -546,3 +577,45 @@ def test_colours_of_a_layer_of_labels_are_those_of_the_phases(
     one = DirectLabelColormap(color_dict={None: "gray"})
     images = images_after(panel, qtbot, lambda: setattr(layer, "colormap", one))
     assert images.colours == {}
+
+
+@pytest.mark.parametrize("shape", [(5, 1), (5,)])
+def test_of_a_time_series_the_shown_image_is_used_and_its_phases_lie_on_it(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, shape: tuple[int, ...]
+) -> None:
+    frames = np.stack([np.roll(GRAY, n, 1) for n in range(5)])
+    labels = ("t", *"zyx"[-len(shape) - 1 :])
+    values = frames.reshape(*shape, *GRAY.shape)
+    viewer.add_image(values, name="series", axis_labels=labels)
+    viewer.dims.set_point(0, 3)
+    panel.controls.rows.editors["segmentation"].set_value("otsu")
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    (image,) = images
+    assert image.values.shape == GRAY.shape
+    assert image.facts.notes == (
+        "Position 4 of 5 along axis t is taken, as the viewer shows it.",
+    )
+    overlay = next(x for x in viewer.layers if x.metadata.get(PHASES))
+    np.testing.assert_allclose(matrix_of(overlay), np.eye(3))
+
+
+def test_slices_of_a_stack_are_said_to_be_images(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    viewer.add_image(np.stack([GRAY] * 5), name="stack")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    assert "Each of the 5 slices of stack is used as an image." in (
+        panel.facts.notes.text()
+    )
+
+
+def test_a_second_image_in_the_viewer_is_said_not_to_be_used(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    assert not panel.slots.single.layer_button.isEnabled()
+    for name in ("first", "second"):
+        Image.fromarray(GRAY).save(tmp_path / f"{name}.png")
+    images_after(panel, qtbot, lambda: viewer.open(tmp_path / "first.png"))
+    viewer.open(tmp_path / "second.png")
+    assert "second is not used" in panel.message.text()
+    assert panel.slots.single.layer_button.isEnabled()

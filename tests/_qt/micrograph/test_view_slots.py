@@ -47,6 +47,15 @@ def test_isotropic_slot_holds_images_until_cleared(
     assert slots.is_empty()
 
 
+def test_an_empty_slot_offers_a_sample(slots: ViewSlots, qtbot: QtBot) -> None:
+    content = slots.single.findChild(QLabel, "content_any")
+    assert content is not None
+    with qtbot.waitSignal(slots.sample_requested):
+        content.linkActivated.emit("sample")
+    slots.set_has_layers(False)
+    assert not slots.single.layer_button.isEnabled()
+
+
 def test_anisotropic_needs_three_images_or_a_volume(slots: ViewSlots) -> None:
     slots.put("z", [FLAT])
     slots.set_anisotropic(True)
