@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
+from qtpy.QtCore import QSize
 
 from napari_slicegan._qt.main_widget import SliceGANWidget
 from napari_slicegan._qt.viewer import layers
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.generate import Size
 
 TITLE = "SliceGAN"
+LARGE_BYTES = 2**25
+ROOM = (1280, 800)
 UNFINISHED = (FinishReason.STOPPED, FinishReason.DIVERGED)
 
 Measure = Callable[[Volume], str]
@@ -104,8 +107,18 @@ def open_window(
     viewer = napari.Viewer(title=TITLE, show=show)
     widget = SliceGANWidget(viewer)
     viewer.window.add_dock_widget(widget, name=TITLE, area="right")
+    _make_room(viewer)
     fill(viewer, widget, start)
     return viewer, widget
+
+
+def _make_room(viewer: Viewer) -> None:
+    """Enlarge a small window, for the dock beside the canvas, within the screen."""
+    window = viewer.window._qt_window  # noqa: SLF001 napari has no other way
+    screen = window.screen()
+    if screen is not None:
+        wanted = QSize(*ROOM).boundedTo(screen.availableSize())
+        window.resize(window.size().expandedTo(wanted))
 
 
 def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
@@ -137,6 +150,9 @@ def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:
 def _check_files(start: WindowStart) -> None:
     paths = [path for of_axis in start.images.values() for path in of_axis]
     settings = MicrographSettings() if start.config is None else start.config.micrograph
+    if not all(map(_is_quick, paths)):
+        # The window opens first, and its panel reads them in a thread.
+        paths = [path for path in paths if not path.exists()]
     open_all(paths, settings, read_image, optional=start.inherited)
     if start.run is not None:
         from napari_slicegan.models.generator_file import load_any_generator
@@ -144,6 +160,11 @@ def _check_files(start: WindowStart) -> None:
         load_any_generator(start.run)
     if start.volume is not None:
         Volume.open(start.volume)
+
+
+def _is_quick(path: Path) -> bool:
+    """Whether a file is read, or found missing, at once; not so a folder of slices."""
+    return not path.exists() or (path.is_file() and path.stat().st_size < LARGE_BYTES)
 
 
 def _generate_when_trained(widget: SliceGANWidget, request: GenerationRequest) -> None:

@@ -178,6 +178,25 @@ def stop() -> None:
     widget.train.stop()
 
 
+def pause() -> None:
+    """Pause training after the current step, or resume it."""
+    from napari_slicegan._qt.main_widget import open_widget
+
+    widget = open_widget(_viewer())
+    if widget is None or not widget.train.state.is_active:
+        _notify("No training is running.")
+        return
+    widget.show_panel("Train")
+    widget.train.toggle_pause()
+
+
+def measure() -> None:
+    """Compare the layers that are chosen in the Measure panel."""
+    widget = _open_widget()
+    widget.show_panel("Measure")
+    widget.measure.measure()
+
+
 def generate() -> None:
     """Generate a volume with the settings of the Volume panel."""
     widget = _open_widget()

@@ -18,6 +18,7 @@ import napari
 import numpy as np
 import tifffile
 
+from napari_slicegan._qt import application
 from napari_slicegan._qt.application import WindowStart, _check_files
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config import Axis, MicrographSettings, RunConfig
@@ -299,3 +300,19 @@ def test_files_are_checked_with_the_settings_that_are_given(tmp_path: Path) -> N
         _check_files(WindowStart(other, config=config))
     names = frozenset(("raw_shape",))
     _check_files(WindowStart(other, config=config, inherited=names))
+
+
+def test_large_files_are_read_once_the_window_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of slices, too; a missing file is still refused before."""
+    monkeypatch.setattr(application, "LARGE_BYTES", 3)
+    (tmp_path / "large.png").write_bytes(b"no png")
+    (tmp_path / "slices").mkdir()
+    images: dict[Axis, list[Path]] = {"z": [tmp_path / "large.png"]}
+    _check_files(WindowStart({"z": [*images["z"], tmp_path / "slices"]}))
+    with pytest.raises(ValueError, match=r"missing\.png"):
+        _check_files(WindowStart({"z": [*images["z"], tmp_path / "missing.png"]}))
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match=r"large\.png"):
+        _check_files(WindowStart(images))

@@ -91,8 +91,8 @@ def test_samples_open_as_layers(name: str, viewer: Any) -> None:
 def test_menus_and_palette_hold_the_commands(viewer: Any) -> None:
     assert f"{PLUGIN}.generate" in menu_commands("napari/file/new_layer")
     assert f"{PLUGIN}.orthogonal_slices" in menu_commands("napari/layers/visualize")
-    names = ("train", "stop", "generate", "orthogonal_slices", "explore", "read_run")
-    assert {f"{PLUGIN}.{name}" for name in names} <= menu_commands()
+    names = "train pause stop generate measure orthogonal_slices explore read_run"
+    assert {f"{PLUGIN}.{name}" for name in names.split()} <= menu_commands()
 
 
 def test_an_opened_run_is_loaded_into_the_volume_panel(
@@ -208,6 +208,13 @@ def test_commands_show_a_hidden_dock(viewer: Any) -> None:
     assert not dock.isHidden()
 
 
+def test_measure_without_layers_says_what_is_missing(viewer: Any) -> None:
+    run("measure")
+    widget = opened(viewer)
+    assert panel_of(widget) == "Measure"
+    assert "Expected a layer of the real material" in widget.measure.message.text()
+
+
 def test_train_and_stop(
     viewer: Any, told: list[str], qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -222,6 +229,10 @@ def test_train_and_stop(
     assert panel_of(widget) == "Train"
     run("train")
     assert told == ["Training is already running."]
+    run("pause")
+    qtbot.waitUntil(lambda: widget.train.state is RunState.PAUSED, timeout=LONG)
+    run("pause")
+    qtbot.waitUntil(lambda: widget.train.state is RunState.RUNNING, timeout=LONG)
     run("stop")
     qtbot.waitUntil(lambda: widget.train.state is RunState.FINISHED, timeout=LONG)
     assert set(np.unique(viewer.layers["Preview"].data)) <= {0, 255}

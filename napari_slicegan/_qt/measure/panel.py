@@ -313,7 +313,9 @@ class MeasurePanel(TaskPanel):
         except (ValueError, OSError) as error:
             self.fail(sentence_of(error))
             return
-        self.message.show_text(f"Saved {path}.")
+        beside = path.with_suffix(".json")
+        also = f" and {beside.name}" if path.suffix.lower() != ".csv" else ""
+        self.message.show_text(f"Saved {path}{also}.")
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel the work, release the viewer; returns the workers that still run."""

@@ -40,6 +40,20 @@ ELSEWHERE = {"crop", "pixel_size_nm"}
 CHANNELS = ("auto", "luminance", "red", "green", "blue")
 
 
+class SizeBox(PlainDoubleSpinBox):
+    """A length; none when the text is deleted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(0, LARGEST)
+        self.setSpecialValueText("unknown")
+        self.setKeyboardTracking(False)
+
+    def fixup(self, text: str) -> str:
+        """Take an empty text as zero, when editing ends."""
+        return text if text.strip() else "0"
+
+
 class PixelSizeEditor(FieldEditor):
     """Edits the pixel size; None until one is typed.
 
@@ -51,10 +65,7 @@ class PixelSizeEditor(FieldEditor):
         self._found: float | None = None
         self._where = "file"
         # children
-        self.box = PlainDoubleSpinBox()
-        self.box.setRange(0, LARGEST)
-        self.box.setSpecialValueText("unknown")
-        self.box.setKeyboardTracking(False)
+        self.box = SizeBox()
         self.unit = choice_box("pixel_size_unit", list(NM_PER_UNIT))
         self.origin = QLabel()
         # layout
@@ -121,11 +132,7 @@ class PlaneDistanceEditor(OptionalEditor):
     """Edits the distance of planes; unticked, it shows that of the file."""
 
     def __init__(self) -> None:
-        box = PlainDoubleSpinBox()
-        box.setRange(0, LARGEST)
-        box.setSpecialValueText("unknown")
-        box.setKeyboardTracking(False)
-        self._box = box
+        self._box = box = SizeBox()
         super().__init__(InputEditor(box, box.valueChanged, box.value, box.setValue))
 
     def show_found(self, edges_nm: Edges | None) -> None:

@@ -108,7 +108,9 @@ class ImageFacts(QWidget):
             self.pixel_size.set_found(None)
             return
         images = prepared.images
-        self._size.setText("\n".join(dict.fromkeys(_size_of(i) for i in images)))
+        rescaled = " (rescaled)" if prepared.settings.rescale != 1 else ""
+        sizes = dict.fromkeys(f"{_size_of(image)}{rescaled}" for image in images)
+        self._size.setText("\n".join(sizes))
         n = len(images.labels) if images.kind == "phases" else 0
         reasons = dict.fromkeys(image.facts.reason for image in images)
         self._kind.setText(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.volumes.volume import Volume
 
-CROP, BOX, STROKES = "Crop", "Box of the sliders", "Strokes"
+CROP, BOX, STROKES = "Crop", "Slider region", "Strokes"
 REPORT = "Report of the strokes"
 """Metadata key: the function that gets the strokes."""
 

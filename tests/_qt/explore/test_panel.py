@@ -141,7 +141,7 @@ def test_a_box_is_drawn_in_the_viewer(
     region = found.form.region
     region.kind.setCurrentText("Box")
     region.box.draw_button.click()
-    layer = viewer.layers["Box of the sliders"]
+    layer = viewer.layers["Slider region"]
     assert viewer.dims.ndisplay == 2
     corners = [[5, -4, 8], [5, -4, 30], [5, 9.6, 30], [5, 9.6, 8]]
     layer.add_rectangles(np.array(corners))

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel
 
 from napari_slicegan._qt.micrograph.controls import (
@@ -81,6 +83,12 @@ def test_zero_returns_to_the_file(size: PixelSizeEditor) -> None:
     size.box.setValue(0)
     assert size.value() is None
     assert size.box.value() == 100
+    # So does an empty text.
+    size.box.setValue(20)
+    size.box.selectAll()
+    QTest.keyClick(size.box, Qt.Key.Key_Delete)
+    QTest.keyClick(size.box, Qt.Key.Key_Return)
+    assert size.value() is None
 
 
 def test_controls_round_trip(controls: SegmentationControls) -> None:
