@@ -107,6 +107,8 @@ class MeasureTable(QWidget):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        rows = self.table.verticalHeader()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -136,6 +138,7 @@ class MeasureTable(QWidget):
             layout.addWidget(part)
         layout.addWidget(self.checks)
         # signals
+        rows.sectionResized.connect(lambda *_: self._fit_height())
         self.table.currentCellChanged.connect(lambda row, *_: self._explain(row))
         self.curve.currentIndexChanged.connect(self._draw)
         self.set_proof(None)
@@ -171,10 +174,14 @@ class MeasureTable(QWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{one.words} ({one.where})")
                 self.table.setItem(number, column, item)
-        rows = self.table.verticalHeader().length()
-        self.table.setFixedHeight(rows + self.table.horizontalHeader().height() + 4)
+        self._fit_height()
         self.table.setCurrentCell(0, 0)
         self._explain(0)
+
+    def _fit_height(self) -> None:
+        """Show all rows, whose titles take one line or more."""
+        rows = self.table.verticalHeader().length()
+        self.table.setFixedHeight(rows + self.table.horizontalHeader().height() + 4)
 
     def _explain(self, number: int) -> None:
         """Explain the verdict of a metric and plot it if it is a curve."""

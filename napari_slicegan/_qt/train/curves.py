@@ -32,7 +32,7 @@ PLOT_HEIGHT = 70
 AXIS_HEIGHT = 40
 # A shorter range would have fractions of steps as labels.
 FEWEST_STEPS = 10
-MAX_LABELS = 4
+MAX_LABELS = 3
 # Distances below this are drawn as this: a logarithm needs a bound.
 SMALLEST = 1e-6
 LARGEST = 1e300
@@ -119,7 +119,8 @@ def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
 
     Empty before they are measured, and for measures without a noise floor.
     """
-    agree, differ = [], []
+    agree: list[str] = []
+    differ: list[str] = []
     for curve in measured:
         floor = series.last(curve.floor) if curve.floor else math.nan
         name = curve.title.partition(",")[0]
@@ -130,7 +131,8 @@ def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
             if round(times, 1) <= 1:
                 agree.append(name)
             else:
-                differ.append(f"{name} ({times:.1f} x the noise floor)")
+                unit = "" if differ else " the noise floor"
+                differ.append(f"{name} ({times:.1f} x{unit})")
     if agree and not differ:
         return "All of these agree with the real image; measure a generated volume."
     parts = [
@@ -180,7 +182,7 @@ class Plot:
         else:
             item.getViewBox().setLimits(minYRange=0.01)
             # More labels would overlap in a plot of this height.
-            item.getAxis("left").setTickDensity(0.3 if dots else 0.5)
+            item.getAxis("left").setTickDensity(0.3)
 
     def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
         pen = pyqtgraph.mkPen(colour, width=1.5)
@@ -312,10 +314,11 @@ class Curves(QWidget):
 
     @property
     def _plots(self) -> tuple[Plot, ...]:
-        return (self.losses, *self.quality.values(), self.speed)
+        # Quality first: at 800 pixels the last ones are below the fold.
+        return (*self.quality.values(), self.losses, self.speed)
 
     def _arrange(self) -> None:
-        """Place the plots of the quality metrics between losses and speed."""
+        """Place the plots below each other."""
         self._canvas.clear()
         for row, plot in enumerate(self._plots):
             self._canvas.addItem(plot.item, row=row, col=0)

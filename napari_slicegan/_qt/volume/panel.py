@@ -23,7 +23,7 @@ from napari_slicegan._qt.volume.forms import (
     SampleRequest,
 )
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
-from napari_slicegan._qt.widgets.basics import DropTarget, button
+from napari_slicegan._qt.widgets.basics import DropTarget, button, row
 from napari_slicegan._qt.widgets.generator_source import GeneratorSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
@@ -141,8 +141,7 @@ class VolumePanel(DropTarget, TaskPanel):
         column = QVBoxLayout(self.box)
         column.addWidget(self.form)
         column.addWidget(self.samples)
-        column.addWidget(self.generate_button)
-        column.addWidget(self.save_button)
+        column.addLayout(row(self.generate_button, self.save_button))
         layout = self.content
         layout.addWidget(self.source)
         layout.addWidget(self.box)
