@@ -235,6 +235,7 @@ class SliceGANWidget(QWidget):
         self.train.run_finished.connect(self._offer_volume)
         self.train.run_started.connect(self._offer_to_explore)
         self.volume.product_changed.connect(self._rename_volume_tab)
+        self.tabs.currentChanged.connect(self._tab_changed)
         self._bind_keys(bound=True)
 
     def _take_images(
@@ -259,6 +260,11 @@ class SliceGANWidget(QWidget):
         with self._guard("The layer of the preview"):
             shown = made if isinstance(made, Volume) else made.picture()
             layers.add_or_update_preview(self._viewer, shown)
+
+    def _tab_changed(self, number: int) -> None:
+        """The Train tab shows the preview of its run again, after a look elsewhere."""
+        if TABS[number] == "Train" and self.train.state.is_active:
+            layers.uncover_preview(self._viewer)
 
     def _rename_volume_tab(self, product: str) -> None:
         """Name the tab after the product of its generator."""

@@ -31,8 +31,10 @@ from napari_slicegan._qt.main_widget import (
     open_widget,
 )
 from napari_slicegan._qt.train.run_view import RunState
+from napari_slicegan._qt.viewer import layers
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.volumes.volume import Volume
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 
 if TYPE_CHECKING:
@@ -239,3 +241,20 @@ def test_a_run_starts_with_what_strokes_taught(
 
 def gray_image() -> Any:
     return np.random.default_rng(0).integers(60, 200, (96, 96)).astype(np.uint8)
+
+
+def test_the_preview_is_seen_again_after_a_look_at_the_explore_panel(
+    widget: SliceGANWidget, viewer: Any, qtbot: QtBot
+) -> None:
+    open_sample(widget, qtbot)
+    start(widget, qtbot)
+    preview = layers.own_layer(viewer, layers.PREVIEW)
+    widget.show_panel("Explore")
+    explored = Volume(np.zeros((4, 4, 4), np.uint8), "phases", labels=(0, 255))
+    layers.add_or_update_explored(viewer, explored)
+    assert not preview.visible
+    widget.show_panel("Train")
+    assert preview.visible
+    assert not layers.own_layer(viewer, layers.EXPLORED).visible
+    widget.train.stop()
+    until(widget, qtbot, RunState.FINISHED)

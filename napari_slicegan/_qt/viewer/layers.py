@@ -164,6 +164,14 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
     return layer
 
 
+def uncover_preview(viewer: Viewer) -> None:
+    """Show the preview where the Explore panel has hidden it."""
+    explored, preview = own_layer(viewer, EXPLORED), own_layer(viewer, PREVIEW)
+    if preview is not None and explored is not None and explored.visible:
+        hide_volumes(viewer)
+        preview.visible = True
+
+
 def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
     """Show the volume that follows the sliders, or its corner, in place."""
     viewer = unwrapped(viewer)
