@@ -195,6 +195,7 @@ class DirectionsBox(QGroupBox):
         layout.addWidget(self.sentence)
         layout.addWidget(self._rows)
         self.set_found(None)
+        self.show_measurements([])
 
     def value(self) -> tuple[float, ...]:
         """Strengths of all directions."""
