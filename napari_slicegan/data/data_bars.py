@@ -41,9 +41,16 @@ THINNEST_PX = 6
 def header_lines(path: Path) -> dict[str, str]:
     """``key=value`` and ``$key value`` lines of the text file beside an image.
 
-    JEOL and Hitachi write ``NAME.txt`` beside ``NAME.tif``. Empty if there is none.
+    JEOL and Hitachi write ``NAME.txt`` beside ``NAME.tif``, TESCAN ``NAME.hdr`` or
+    ``NAME-tif.hdr``. Empty if there is none.
     """
-    for beside in (path.with_suffix(".txt"), path.with_suffix(".hdr")):
+    if not path.suffix:
+        return {}
+    own = path.with_name(f"{path.stem}-{path.suffix[1:]}")
+    names = [path.with_suffix(".txt"), path.with_suffix(".hdr"), Path(f"{own}.hdr")]
+    # Of disks of Windows, which does not tell capitals from small letters.
+    names += [path.with_suffix(".TXT"), path.with_suffix(".HDR")]
+    for beside in names:
         try:
             if not beside.is_file() or beside.stat().st_size > 2**20:
                 continue

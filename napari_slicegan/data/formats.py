@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
+from napari_slicegan.data.tables import is_text, read_table
 from napari_slicegan.runtime.optional_packages import optional_package
 
 MAX_EXPANSION = 2000
@@ -102,12 +103,19 @@ def format_of(path: Path) -> Format | None:
     name = path.name.lower()
     for known in FORMATS:
         if name.endswith(known.endings):
+            if known.endings is TEXT_ENDINGS and not is_text(path):
+                return None  # values without a header
             break
     else:
         return None
     for package in known.packages:
         check_package(path, known.title, package)
     return known
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file is a text of numbers, which may have any number of columns."""
+    return path.name.lower().endswith(TEXT_ENDINGS) and is_text(path)
 
 
 def check_package(path: Path, title: str, package: str) -> None:
@@ -146,6 +154,7 @@ def choose_signal(signals: Sequence[Signal], dataset: str, name: str) -> Signal:
     found = [s for s in signals if s.name.strip("/") == wanted] or [
         s for s in signals if s.name.strip("/").split("/")[-1] == wanted
     ]
+    found = found or [s for s in signals if s.name.lower() == wanted.lower()]
     if len(found) != 1:
         listed = ", ".join(f"'{s.name}'" for s in (found or signals)[:20])
         raise ValueError(
@@ -303,6 +312,22 @@ def _npz(path: Path) -> list[Signal]:
 def _npz_values(path: Path, name: str) -> NDArray[Any]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return np.asarray(archive[name])
+
+
+def _tables(path: Path) -> list[Signal]:
+    """Tables of numbers in text; maps of EBSD have several columns."""
+    table = read_table(path)
+    return [
+        Signal(
+            name,
+            values.shape,
+            values.dtype,
+            partial(np.asarray, values),
+            "YX",
+            table.edges_nm,
+        )
+        for name, values in table.images.items()
+    ]
 
 
 # --- Tomography and medical imaging ---------------------------------------------------
@@ -631,10 +656,12 @@ def read_raw(
     return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
 
 
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".ang", ".ctf")
 FORMATS: tuple[Format, ...] = (
     Format("HDF5", (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp"), ("h5py",), _hdf5),
     Format("MATLAB files", (".mat",), (), _matlab),
     Format("NPZ", (".npz",), (), _npz),
+    Format("text tables", TEXT_ENDINGS, (), _tables),
     Format("NRRD", (".nrrd", ".nhdr"), ("nrrd",), _nrrd),
     Format("NIfTI", (".nii", ".nii.gz"), ("nibabel",), _nifti),
     Format("MRC files", (".mrc", ".mrcs", ".rec"), ("mrcfile",), _mrc),

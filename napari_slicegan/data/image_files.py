@@ -32,11 +32,13 @@ from napari_slicegan.data.formats import (
     check_expansion,
     choose_signal,
     format_of,
+    is_list,
     read_raw,
 )
 from napari_slicegan.data.pixel_sizes import (
     Edges,
     edges_beside,
+    picture_edges,
     pixel_edges_nm,
 )
 from napari_slicegan.data.pixel_values import (
@@ -47,6 +49,8 @@ from napari_slicegan.data.pixel_values import (
     native,
     without_alpha,
 )
+
+from napari_slicegan.data.tables import read_list
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
@@ -226,6 +230,8 @@ def read_image(
     if path.is_dir():
         return _read_folder(path, settings)
     start = _start_of(path)
+    if settings is not None and settings.raw_shape and is_list(path):
+        return _read_plain(path, settings)
     try:
         image = _read(path, start, dataset)
     except UnidentifiedImageError as error:
@@ -296,10 +302,14 @@ def _arranged(
 
 def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
     """Values of a file without a header."""
-    values = read_raw(path, settings.raw_shape, settings.raw_type)
-    skipped = path.stat().st_size - values.nbytes
-    note = f"Plain values of type {values.dtype.name} are read"
-    note += f"; {skipped:,} bytes before them are skipped." if skipped else "."
+    if is_list(path):
+        values = read_list(path, settings.raw_shape)
+        note = "The numbers of a text are read in their order."
+    else:
+        values = read_raw(path, settings.raw_shape, settings.raw_type)
+        skipped = path.stat().st_size - values.nbytes
+        note = f"Plain values of type {values.dtype.name} are read"
+        note += f"; {skipped:,} bytes before them are skipped." if skipped else "."
     axes = "ZYX"[-values.ndim :]
     return SourceImage(
         native(values), path.name, notes=(note,), path=path, axes=axes, is_raw=True
@@ -367,7 +377,12 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
             notes = ("The image is turned as its header (EXIF) says.",)
         values, colours = _pixels(oriented)
         axes = "YX" if values.ndim == 2 else "YXS"
-        return SourceImage(values, path.name, colours=colours, notes=notes, axes=axes)
+        source, edges = picture_edges(picture)
+        if oriented.size != picture.size and edges is not None:
+            edges = edges[::-1]
+        return SourceImage(
+            values, path.name, edges, source, colours=colours, notes=notes, axes=axes
+        )
 
 
 def _from_library(read: Callable[[], T]) -> T:

@@ -1,8 +1,8 @@
-"""Pixel sizes from the headers of TIFF files.
+"""Pixel sizes from the headers of images.
 
 Microscopes and programs write them in different places; the first of OME, ImageJ,
-Zeiss, FEI, TESCAN and the plain resolution tags that has one counts. JEOL and Hitachi
-write a text file beside the image.
+Zeiss, FEI, TESCAN, Olympus, Gatan and the plain resolution tags that has one counts.
+JEOL, Hitachi and TESCAN write a text file beside the image.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     import tifffile
+    from PIL import Image
 
 NM_PER_UNIT = {
     "fm": 1e-6,
     "pm": 1e-3,
     "picometer": 1e-3,
     "å": 0.1,
+    "a": 0.1,
     "angstrom": 0.1,
     "nm": 1.0,
     "nanometer": 1.0,
     "um": 1e3,
     "µm": 1e3,
+    "µ": 1e3,
     "\\u00b5m": 1e3,  # as ImageJ escapes it
     "micron": 1e3,
-    "microns": 1e3,
     "micrometer": 1e3,
     "mm": 1e6,
     "millimeter": 1e6,
@@ -37,14 +39,20 @@ NM_PER_UNIT = {
     "m": 1e9,
     "meter": 1e9,
     "inch": 2.54e7,
-    "inches": 2.54e7,
+    "inche": 2.54e7,  # inches
 }
+"""Nanometres per unit, in the singular and in American spelling."""
 SIZE_TOLERANCE = 0.01  # edges further apart than 1 % differ
 MOST_STRETCHED = 100
 """Larger ratios of pixel edges are faults of a header."""
 # Resolutions in dots per inch that programs write without knowing the scale.
-PRINTING_DPI = (72, 75, 96, 100, 120, 150, 180, 200, 240, 250, 300, 350, 400, 600)
-CENTIMETRE = 3  # TIFF 6.0, ResolutionUnit
+PRINTING_DPI = (
+    *(72, 75, 96, 100, 120, 144, 150, 180, 192, 200, 220, 240, 250, 288, 300, 350),
+    *(400, 600, 720, 800, 1000, 1200, 2400, 4800, 9600),
+)
+FINEST_PRINT_DPI = 9600
+"""In dots per inch only finer resolutions are taken for those of a microscope."""
+INCH, CENTIMETRE = 2, 3  # TIFF 6.0, ResolutionUnit
 # A coarser plain resolution is the size of a print, not of a specimen.
 COARSEST_PIXEL_NM = 1e6
 
@@ -109,7 +117,9 @@ def _nm_per(unit: Any) -> float | None:
     """Nanometres per unit; None for pixels and for what is not known."""
     text = str(unit).strip().strip("\0").lower()
     # The Greek letter is often written instead of the micro sign.
-    return NM_PER_UNIT.get(text.replace("\N{GREEK SMALL LETTER MU}", "µ"))
+    text = text.replace("\N{GREEK SMALL LETTER MU}", "µ")
+    text = re.sub(r"(?<=[a-zµ])metre", "meter", text)
+    return NM_PER_UNIT.get(text) or NM_PER_UNIT.get(text.removesuffix("s"))
 
 
 def common_edge_nm(edges: Edges, name: str) -> float:
@@ -191,12 +201,44 @@ def _fei(tiff: tifffile.TiffFile) -> Edges | None:
     return None
 
 
+def _olympus(tiff: tifffile.TiffFile) -> Edges | None:
+    """Olympus SIS, in metres."""
+    facts = tiff.sis_metadata or {}
+    lengths = [(facts.get(f"pixelsize{axis}"), "m") for axis in "xy"]
+    return edges_in_nm(lengths) if facts else None
+
+
+def _gatan(tiff: tifffile.TiffFile) -> Edges | None:
+    """Units and scales along X and Y, in the private tags of DigitalMicrograph."""
+    value = tiff.pages.first.tags.valueof
+    lengths = [(value(65009 + axis), value(65003 + axis)) for axis in (0, 1)]
+    return edges_in_nm(lengths)
+
+
+def picture_edges(picture: Image.Image) -> tuple[str, Edges | None]:
+    """As `pixel_edges_nm`, of PNG (pHYs) and BMP files: dots per metre.
+
+    Those of JPEG files are in inches, of printers and cameras.
+    """
+    if picture.format not in ("PNG", "BMP"):
+        return "", None
+    dpi = picture.info.get("dpi")
+    if dpi is None or min(dpi) <= FINEST_PRINT_DPI * 1.01:
+        return "", None
+    x, y = (NM_PER_UNIT["inch"] / float(density) for density in dpi)
+    return f"resolution in the {picture.format} header", (x, y)
+
+
 def _plain(tiff: tifffile.TiffFile) -> Edges | None:
-    """Pixels per centimetre, unless they are a printer's dots."""
+    """Pixels per centimetre or inch, unless they are a printer's dots."""
     unit = tiff.pages.first.tags.valueof("ResolutionUnit")
     resolution = _resolution(tiff)
-    if unit != CENTIMETRE or resolution is None:
+    if unit not in (INCH, CENTIMETRE) or resolution is None:
         return None
+    if unit == INCH:
+        if min(resolution) <= FINEST_PRINT_DPI * 1.01:
+            return None
+        return edges_in_nm([(1 / n, "inch") for n in resolution])
     if _is_printing(resolution[0] * 2.54):
         return None
     edges = edges_in_nm([(1 / resolution[0], "cm"), (1 / resolution[1], "cm")])
@@ -245,5 +287,7 @@ READERS: Mapping[str, Callable[[tifffile.TiffFile], Edges | None]] = {
     "Zeiss header": _zeiss,
     "FEI header": _fei,
     "TESCAN header": _tescan,
+    "Olympus header": _olympus,
+    "Gatan header": _gatan,
     "resolution tags": _plain,
 }
