@@ -1,8 +1,9 @@
-"""Data bars that microscopes burn into their pictures: where they are.
+"""Data bars, scale bars and empty borders of pictures: where they are.
 
 A bar under the picture is no material, but its pixels are as good as any other to a
 critic. Headers that state the height of the scanned image settle it; otherwise a bar is
-recognised by its look.
+recognised by its look. So are the surroundings of tomograms (a circle), of aligned and
+rotated images, and of figures.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import tescan_header
+from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 
 if TYPE_CHECKING:
     import tifffile
@@ -197,3 +200,249 @@ def _flatness(
     for shift in (-2, -1, 0, 1, 2):
         other[np.arange(n), np.clip(main + shift, 0, N_LEVELS - 1)] = 0
     return background + other.max(axis=1) / length, main, background
+
+
+# --- Borders --------------------------------------------------------------------------
+
+FULL_EDGE = 0.98
+"""Fraction of the pixels of an edge that have the value of its border."""
+CONVEX = 0.9
+"""Of the span between the first and the last pixel of each line, what is inside."""
+JUNK = 0.001
+"""Largest fraction of pixels within a border that have another value."""
+BLUR = 0.015
+"""Of the range of gray values: how far compression moves those of a border."""
+
+
+Border = tuple[Crop, float]
+"""The rows and columns inside of a border, and its value."""
+
+
+def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
+    """What remains without a border of one value, the same in all planes.
+
+    Strips beside an aligned image, the margin of a figure, the outside of a tomogram's
+    circle, and the triangles beside a rotated image.
+
+    Parameters
+    ----------
+    planes
+        ``[Z, Y, X]``.
+    is_gray
+        Whether they are gray values with noise. Of labels and smooth fields only
+        strips at all four edges are found: a phase may well fill one edge.
+
+    Returns
+    -------
+    None if there is no border.
+    """
+    if not planes.size or min(planes.shape[1:]) < 4 * THINNEST_PX:
+        return None
+    first = planes[0]
+    rows, columns = first.shape
+    tolerance = 0.0
+    if is_gray:
+        tolerance = BLUR * float(np.ptp(first[:: max(1, rows // 256)]))
+    for value in np.unique(first[[0, 0, -1, -1], [0, -1, 0, -1]]):
+        outside = np.ones(first.shape, bool)
+        for plane in planes:
+            outside &= np.abs(plane - float(value)) <= tolerance
+        top, bottom, left, right = _without_strips(outside)
+        n_strips = (top > 0) + (bottom < rows) + (left > 0) + (right < columns)
+        if not is_gray and 0 < n_strips < 4:
+            continue
+        inside = _convex_inside(outside[top:bottom, left:right])
+        if inside is not None and (crop := largest_whole_part(inside)) is not None:
+            inner = (top + crop[0], top + crop[1], left + crop[2], left + crop[3])
+            return inner, float(value)
+        is_much = (bottom - top) * (right - left) >= outside.size / 4
+        if n_strips and is_much:
+            return (top, bottom, left, right), float(value)
+    return None
+
+
+def _without_strips(mask: NDArray[np.bool_]) -> Crop:
+    """Rows and columns without the lines at the edges that consist of one value."""
+    top, bottom, left, right = 0, mask.shape[0], 0, mask.shape[1]
+    changed = True
+    while changed and bottom - top > 1 and right - left > 1:
+        part = mask[top:bottom, left:right]
+        rows, columns = part.mean(axis=1) < FULL_EDGE, part.mean(axis=0) < FULL_EDGE
+        if not rows.any() or not columns.any():
+            return 0, mask.shape[0], 0, mask.shape[1]
+        bottom, right = (
+            bottom - int(rows[::-1].argmax()),
+            right - int(columns[::-1].argmax()),
+        )
+        top, left = top + int(rows.argmax()), left + int(columns.argmax())
+        changed = part.shape != (bottom - top, right - left)
+    return top, bottom, left, right
+
+
+def _convex_inside(is_border_value: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """What a border that fills all corners encloses; None if it is not convex."""
+    areas, _ = scipy.ndimage.label(is_border_value)
+    corners = np.array([areas[0, 0], areas[0, -1], areas[-1, 0], areas[-1, -1]])
+    if not corners.all():
+        return None
+    inside, n = scipy.ndimage.label(~np.isin(areas, corners), np.ones((3, 3)))
+    if n == 0:
+        return None
+    sizes = np.bincount(inside.ravel())[1:]
+    if sizes.sum() - sizes.max() > JUNK * areas.size:
+        return None
+    main = inside == 1 + int(sizes.argmax())
+    spans = [_span(main), _span(main.T).T]
+    if any(main.sum() < CONVEX * span.sum() for span in spans):
+        return None
+    return spans[0] & spans[1]
+
+
+def _span(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Each row from its first to its last pixel."""
+    seen = np.logical_or.accumulate(mask, axis=1)
+    return seen & np.logical_or.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+
+
+def largest_whole_part(finite: NDArray[np.bool_]) -> Crop | None:
+    """Rows and columns without missing pixels; None if too few remain.
+
+    Cuts off the edge with the largest fraction of missing pixels, again and again.
+
+    Parameters
+    ----------
+    finite
+        ``[Y, X]``, False where a pixel is missing.
+    """
+    table = np.zeros((finite.shape[0] + 1, finite.shape[1] + 1), np.int32)
+    np.cumsum(~finite, axis=0, dtype=np.int32, out=table[1:, 1:])
+    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+
+    def missing(top: int, bottom: int, left: int, right: int) -> float:
+        """Fraction of a part."""
+        n = table[bottom, right] - table[top, right] - table[bottom, left]
+        return float(n + table[top, left]) / ((bottom - top) * (right - left))
+
+    top, bottom, left, right = 0, finite.shape[0], 0, finite.shape[1]
+    while bottom - top > 1 and right - left > 1:
+        if missing(top, bottom, left, right) == 0:
+            is_much = (bottom - top) * (right - left) >= finite.size / 4
+            return (top, bottom, left, right) if is_much else None
+        at = {
+            "top": missing(top, top + 1, left, right),
+            "bottom": missing(bottom - 1, bottom, left, right),
+            "left": missing(top, bottom, left, left + 1),
+            "right": missing(top, bottom, right - 1, right),
+        }
+        worst = max(at, key=lambda edge: at[edge])
+        if at[worst] == 0:
+            return None  # a gap inside
+        top += worst == "top"
+        bottom -= worst == "bottom"
+        left += worst == "left"
+        right -= worst == "right"
+    return None
+
+
+# --- Scale bars -----------------------------------------------------------------------
+
+SHORTEST_BAR = 0.04
+"""Of the width of the picture; a scale bar is at least so long."""
+SLENDER = 4
+"""Length over height of a scale bar, at least."""
+SOLID = 0.95
+"""Fraction of its bounding box that a bar fills."""
+WITH_WORDS = 0.6
+"""The same without the words in it."""
+ROUGH = 0.01
+"""Of the range: how much neighbours in a picture with noise differ."""
+NEAR_BAR = 0.1
+"""Of the height of the picture: how far the words of a scale bar are from it."""
+NEAR_EXTREME = 0.04
+"""Of the range: how far compression moves black and white."""
+
+
+def is_rough(gray: NDArray[Any], flat: float = 0.75) -> bool:
+    """Whether an image has noise, unlike maps of labels and of smooth fields.
+
+    Parameters
+    ----------
+    gray
+        ``[Y, X]``.
+    flat
+        Fraction of it that may be flat.
+    """
+    lines = gray[:: max(1, len(gray) // 512)].astype(np.float32)
+    steps = np.abs(np.diff(lines))
+    return float(np.quantile(steps, flat)) >= ROUGH * float(np.ptp(lines))
+
+
+def find_scale_bar(gray: NDArray[Any]) -> Crop | None:
+    """Rows and columns of a scale bar that is burnt into a picture, with its words.
+
+    A solid, slender box of black, of white or of another constant value. In segmented
+    and in smooth images, parts of the material may look so: they are left alone.
+
+    Parameters
+    ----------
+    gray
+        ``[Y, X]``.
+
+    Returns
+    -------
+    The box; None if there is none.
+    """
+    if min(gray.shape) < 4 * THINNEST_PX or distinct_values(gray, MAX_PHASES):
+        return None
+    if not is_rough(gray, flat=0.5):
+        return None
+    low, high = float(gray.min()), float(gray.max())
+    near = NEAR_EXTREME * (high - low)
+    shortest = max(12, int(SHORTEST_BAR * gray.shape[1]))
+    for mask in (gray >= high - near, gray <= low + near, _long_runs(gray, shortest)):
+        areas, _ = scipy.ndimage.label(mask)
+        boxes = scipy.ndimage.find_objects(areas)
+        for number, box in enumerate(boxes, start=1):
+            height, width = (side.stop - side.start for side in box)
+            is_slender = width >= max(shortest, SLENDER * height) and height >= 3
+            # Longer ones are lines of a frame or bars at an edge.
+            if not is_slender or width > 0.9 * gray.shape[1]:
+                continue
+            own = areas[box] == number
+            # The words may be within the box.
+            is_solid = scipy.ndimage.binary_fill_holes(own).mean() >= SOLID
+            if is_solid and own.mean() >= WITH_WORDS and _stands_out(mask, box):
+                return _with_words(boxes, box, gray.shape)
+    return None
+
+
+def _stands_out(mask: NDArray[np.bool_], box: tuple[slice, slice]) -> bool:
+    """Whether the lines above and below a box are of other values."""
+    rows, columns = box
+    beside = [row for row in (rows.start - 3, rows.stop + 2) if 0 <= row < len(mask)]
+    return all(mask[row, columns].mean() < 0.5 for row in beside)
+
+
+def _long_runs(gray: NDArray[Any], shortest: int) -> NDArray[np.bool_]:
+    """Where at least so many neighbours in a row have exactly one value."""
+    changes = np.ones((gray.shape[0], gray.shape[1]), bool)
+    np.not_equal(gray[:, 1:], gray[:, :-1], out=changes[:, 1:])
+    starts = np.flatnonzero(changes)
+    lengths = np.diff(np.append(starts, changes.size))
+    return np.repeat(lengths >= shortest, lengths).reshape(gray.shape)
+
+
+def _with_words(
+    boxes: list[tuple[slice, slice]], bar: tuple[slice, slice], shape: tuple[int, ...]
+) -> Crop:
+    """The box of a bar and of the small areas of its colour close to it."""
+    near = int(NEAR_BAR * shape[0])
+    rows, columns = bar
+    top, bottom, left, right = rows.start, rows.stop, columns.start, columns.stop
+    for y, x in boxes:
+        is_close = y.start >= rows.start - near and y.stop <= rows.stop + near
+        is_beside = x.start >= columns.start - near and x.stop <= columns.stop + near
+        if is_close and is_beside:
+            top, bottom = min(top, y.start), max(bottom, y.stop)
+            left, right = min(left, x.start), max(right, x.stop)
+    return top, bottom, left, right

@@ -46,10 +46,10 @@ from napari_slicegan.data.pixel_values import (
     SMALLEST_EDGE,
     arrange,
     has_channels,
+    most_probable,
     native,
     without_alpha,
 )
-
 from napari_slicegan.data.tables import read_list
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ ENDINGS = tuple(
 WHITE_IS_ZERO, PALETTE = 0, 3  # TIFF 6.0, PhotometricInterpretation
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
+INVERTED = "White is stored as 0: values inverted."
 # TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
 ORIENTATIONS = {
     2: (False, False, True),
@@ -123,6 +124,8 @@ class SourceImage:
         Names to choose from, if there is more than one.
     notes
         What was chosen or converted while reading, a sentence each.
+    warnings
+        What is probably wrong with it, a sentence each.
     path
         Of the file, if there is one.
     axes
@@ -143,6 +146,7 @@ class SourceImage:
     channels: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     path: Path | None = None
     axes: str = ""
     origin: Any = field(default=None, repr=False)
@@ -261,13 +265,18 @@ def read_image(
             f"{path.name}: expected a file of several images for 'Dataset' {dataset}, "
             "got one with a single image; leave 'Dataset' empty.",
         )
+    kind = settings.kind if settings else "auto"
+    if channel == "auto" and kind in ("auto", "phases") and not is_volume:
+        image = _classes(image)
     image = _with_channel(image, channel)
     values, is_colour, notes = _arranged(image, is_volume)
     if values.dtype.kind in "iufc":
         values = native(values)
+    warnings: tuple[str, ...] = ()
     if is_colour:
-        values, dropped = without_alpha(values)
+        values, dropped, warnings = without_alpha(values)
         notes += dropped
+        is_colour = values.shape[-1] == 3 and values.ndim > 2
     # A bare array with few columns may as well have too many channels.
     is_known = bool(image.axes) or is_volume or is_colour or values.ndim == 2
     is_known = is_known or values.shape[-1:] >= (SMALLEST_EDGE,)
@@ -286,8 +295,18 @@ def read_image(
         size_source=source,
         scanned_rows=rows,
         notes=(*image.notes, *notes),
+        warnings=warnings,
         path=path,
     )
+
+
+def _classes(image: SourceImage) -> SourceImage:
+    """Labels of one-hot arrays and probabilities."""
+    labels, notes = most_probable(image.values)
+    if not notes:
+        return image
+    axes = "ZYX"[-labels.ndim :]
+    return replace(image, values=labels, axes=axes, notes=(*image.notes, *notes))
 
 
 def _arranged(
@@ -401,7 +420,10 @@ def _read_tiff(path: Path) -> SourceImage:
         _check_pages(tiff)
         # Of images of one size the first; thumbnails may come before.
         series = max(tiff.series, key=_n_pixels)
-        check_expansion(series.shape, series.dtype, path.stat().st_size, path.name)
+        n_bytes = path.stat().st_size
+        # Samples of 4, 10 or 12 bits have no type of numpy.
+        dtype = series.dtype or np.dtype(np.uint16)
+        check_expansion(series.shape, dtype, n_bytes, path.name)
         source, edges = pixel_edges_nm(tiff)
         if series is not tiff.series[0]:
             # They are those of the first page.
@@ -424,6 +446,7 @@ def _read_tiff(path: Path) -> SourceImage:
             stored = _turned(stored, *turned)
         if orientation > 4 and edges is not None:
             edges = (edges[1], edges[0], *edges[2:])
+        stored = _signed(stored, tiff.imagej_metadata or {})
         rows = None
         if stored.values.ndim == 2 and orientation == 1:
             rows = scanned_rows(tiff, {}, len(stored.values))
@@ -432,12 +455,27 @@ def _read_tiff(path: Path) -> SourceImage:
     return replace(stored, edges_nm=edges, size_source=source, scanned_rows=rows)
 
 
+def _signed(stored: SourceImage, facts: Mapping[str, Any]) -> SourceImage:
+    """Signed values, which ImageJ stores without a sign and with a calibration.
+
+    Its straight line (``cf`` 0) with the offset ``c0`` of -32768 and the slope ``c1``.
+    """
+    line = facts.get("cf"), facts.get("c0"), facts.get("c1")
+    if line != (0, -32768, 1) or stored.values.dtype != np.uint16:
+        return stored
+    values = (stored.values.astype(np.int32) - 2**15).astype(np.int16)
+    note = "The values are signed: 32768 is subtracted, as ImageJ shows them."
+    return replace(stored, values=values, notes=(*stored.notes, note))
+
+
 def _unpacked(series: tifffile.TiffPageSeries) -> NDArray[Any] | None:
     """Values by tifffile; None where Pillow has the codec or converts the colours."""
-    if series.keyframe.photometric in BY_PILLOW:
+    if series.keyframe.photometric in BY_PILLOW or series.dtype is None:
         return None
     try:
         return np.asarray(series.asarray())
+    except (ImportError, NotImplementedError):
+        return None  # the module of a codec, or of packed samples
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
@@ -482,19 +520,24 @@ def _read_pages(path: Path, indices: list[int]) -> SourceImage:
     """
     planes: list[NDArray[Any]] = []
     colours: dict[int, str] = {}
+    notes: tuple[str, ...] = ()
     with Image.open(path) as pages:
         for index in indices:
             pages.seek(index)
             plane, colours = _pixels(pages)
             is_inverted = pages.tag_v2.get(262) == WHITE_IS_ZERO  # type: ignore[attr-defined]
+            if is_inverted and plane.dtype != bool:
+                notes = (INVERTED,)
             if is_inverted and pages.mode.startswith("I;16"):
                 plane = np.iinfo(plane.dtype).max - plane
             planes.append(plane)
     if len(planes) == 1:
         axes = "YX" if planes[0].ndim == 2 else "YXS"
-        return SourceImage(planes[0], path.name, colours=colours, axes=axes)
-    axes = "QYX" if planes[0].ndim == 2 else "QYXS"
-    return SourceImage(np.stack(planes), path.name, colours=colours, axes=axes)
+        values = planes[0]
+    else:
+        axes = "QYX" if planes[0].ndim == 2 else "QYXS"
+        values = np.stack(planes)
+    return SourceImage(values, path.name, colours=colours, notes=notes, axes=axes)
 
 
 def _is_numpy_mask(page: tifffile.TiffPage) -> bool:
@@ -510,9 +553,7 @@ def _inverted(stored: SourceImage, bits: int) -> SourceImage:
     if values.dtype.kind != "u":
         return stored
     top = values.dtype.type(2**bits - 1)
-    return replace(
-        stored, values=top - values, notes=("White is stored as 0: values inverted.",)
-    )
+    return replace(stored, values=top - values, notes=(INVERTED,))
 
 
 def _turned(stored: SourceImage, swap: bool, rows: bool, columns: bool) -> SourceImage:
@@ -669,8 +710,19 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
                 "name the files instead of the folder."
             )
     note = f"{len(slices)} slices are read as a volume, {paths[0].name} first."
+    colours: dict[int, str] = {}
+    for image in slices:
+        if any(
+            image.colours[n] != colours.get(n, image.colours[n]) for n in image.colours
+        ):
+            raise ValueError(
+                f"{folder.name}: expected slices with one palette, got another one in "
+                f"{image.name}; save them with the same colours."
+            )
+        colours.update(image.colours)
     return replace(
         first,
+        colours=colours,
         values=np.stack([image.values for image in slices]),
         name=folder.name,
         scanned_rows=None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from napari_slicegan.data.pixel_values import (
     distinct_values,
     label_dtype,
     label_indices,
+    most_probable,
     native,
     without_alpha,
 )
@@ -39,8 +40,12 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue: ITU-R BT.601, section 2.5.1."""
 NEARLY_GRAY = 0.05
 """Largest difference between channels, of the range of values, of a gray image."""
+MOST_DRAWN = 0.03
+"""Of the pixels of a gray picture: those of scale bars, words and arrows in colour."""
 WHITE = {255, 65535}
 """Largest values of 8 and 16 bits: labels spread to be seen."""
+MOST_LABELLED = 2**21
+"""Pixels of a plane in which connected areas are looked for."""
 SAMPLE = 2**18
 """Pixels by which flat colours and objects are recognised."""
 # Phases stored with lossy compression, by experiment: masks in JPEG of quality 60 and
@@ -50,6 +55,15 @@ FLAT_INSIDE = 12.0
 # Colours are compressed harder: chroma has half the resolution.
 COLOUR_NEAR, COLOUR_MEDIAN = 0.9, 6.0
 MOST_FLAT = 8
+JUNK = 0.02
+"""Of the pixels between two phases: those that are not at an edge of both."""
+MOST_BETWEEN = 0.1
+"""Of a flat image: largest fraction of pixels between its values, at smooth edges."""
+GRAINS = (
+    "Each whole number marks one connected area, and the areas fill the image, as "
+    "numbers of grains do: as gray values they mean nothing; give an image of the "
+    "grain boundaries, or of few phases."
+)
 SMALLEST_FLAT = 0.005
 
 
@@ -69,6 +83,8 @@ class Interpretation:
         Phase label -> ``"#rrggbb"`` where the source has colours.
     notes
         What was converted, a sentence each.
+    warnings
+        What is probably wrong, a sentence each.
     """
 
     values: NDArray[Any]
@@ -76,6 +92,7 @@ class Interpretation:
     reason: str
     colours: Mapping[int, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def interpret(
@@ -114,13 +131,22 @@ def interpret(
     ValueError
         If the values cannot be of that kind, or cannot be trained on.
     """
-    array, is_colour, notes = arrange(np.asarray(values), axes)
+    array = np.asarray(values)
+    notes: tuple[str, ...] = ()
+    if not axes and channel == "auto" and kind in ("auto", "phases"):
+        array, notes = most_probable(array)
+    array, is_colour, arranged = arrange(array, axes)
+    notes += arranged
     check_pixels(array, name, axes)
     array = native(array)
+    warnings: tuple[str, ...] = ()
     if is_colour:
-        array, dropped = without_alpha(array)
+        array, dropped, warnings = without_alpha(array)
         notes += dropped
-        return _interpret_channels(array, kind, channel, name, notes)
+        is_colour = array.ndim > 2 and array.shape[-1] == 3
+    if is_colour:
+        found = _interpret_channels(array, kind, channel, name, notes)
+        return replace(found, warnings=warnings)
     if kind == "colour":
         raise ValueError(
             f"{name}: a colour image has three channels, got one value per pixel "
@@ -185,6 +211,16 @@ def _interpret_channels(
             f"many colours ({_shape(array)}); choose a segmentation, or the kind "
             "'colour'."
         )
+    share = _drawn_in_colour(array)
+    if share <= MOST_DRAWN:
+        warnings = (
+            f"{share:.2%} of the pixels of a gray picture have a colour, as scale bars "
+            "and other drawings do: they are read as gray values too; crop them away.",
+        )
+        reason = "three equal channels but for drawings"
+        return Interpretation(
+            luminance(array), "grayscale", reason, {}, notes, warnings
+        )
     spread = _channel_spread(array)
     if spread <= NEARLY_GRAY:
         notes += (
@@ -210,12 +246,14 @@ def _interpret_plane(
         gray = array.astype(np.uint8) if array.dtype.kind == "b" else array
         return Interpretation(gray, "grayscale", "as chosen", {}, notes)
     if kind == "objects":
-        return _objects(array, name, "as chosen", notes)
+        return _objects(array, name, "as chosen", notes, -1 if array.min() == -1 else 0)
     if array.dtype.kind == "b":
         return Interpretation(
             array.astype(np.uint8), "phases", "two truth values", colours, notes
         )
     found = distinct_values(array, MAX_PHASES)
+    if found is not None and not chosen and _has_smooth_edges(array, found):
+        found = None
     if found is not None:
         reason = "as chosen" if chosen else f"{len(found)} distinct values"
         if any(value != math.floor(value) for value in found):
@@ -226,20 +264,28 @@ def _interpret_plane(
             ranks = np.searchsorted(found, array).astype(np.uint8)
             return Interpretation(ranks, "phases", reason, {}, notes)
         labels = [int(value) for value in found]
+        phases = array.astype(label_dtype(labels), copy=False)
+        shown = {label: colours[label] for label in labels if label in colours}
+        warnings: tuple[str, ...] = ()
+        if not chosen and len(labels) > 3 and numbered_areas(phases) is not None:
+            warnings = (
+                "Each label marks one connected area, as numbers of objects or grains "
+                "do; choose the kind 'objects' if these are no phases.",
+            )
+        return Interpretation(phases, "phases", reason, shown, notes, warnings)
+    areas = None if chosen else numbered_areas(array)
+    if areas is not None and areas.background is not None:
+        reason = "connected areas of one whole number each"
+        return _objects(array, name, reason, notes, areas.background)
+    if areas is not None:
         return Interpretation(
-            array.astype(label_dtype(labels), copy=False),
-            "phases",
-            reason,
-            {label: colours[label] for label in labels if label in colours},
-            notes,
+            array, "grayscale", "many distinct values", {}, notes, (GRAINS,)
         )
     flat = _flat_grays(array)
     if flat is not None:
         labels_, _, cleaned = flat
         reason = "as chosen" if chosen else "few flat gray values, compressed"
         return Interpretation(labels_, "phases", reason, {}, (*notes, cleaned))
-    if not chosen and _are_objects(array):
-        return _objects(array, name, "connected areas of one whole number each", notes)
     if chosen:
         raise ValueError(
             f"{name}: expected at most {MAX_PHASES} phases, got more values (is it "
@@ -250,38 +296,83 @@ def _interpret_plane(
 
 
 def _objects(
-    array: NDArray[Any], name: str, reason: str, notes: tuple[str, ...]
+    array: NDArray[Any],
+    name: str,
+    reason: str,
+    notes: tuple[str, ...],
+    background: int,
 ) -> Interpretation:
-    """Background (0) against everything else."""
-    inside = array != 0
+    """Background against everything else."""
+    inside = array != background
     if inside.all() or not inside.any():
         raise ValueError(
-            f"{name}: expected objects on a background of the value 0, got none of "
-            f"{'the background' if inside.all() else 'the objects'}; choose the kind "
-            "'phases' or 'grayscale', or label the background 0."
+            f"{name}: expected objects on a background of the value {background}, got "
+            f"none of {'the background' if inside.all() else 'the objects'}; choose "
+            "the kind 'phases' or 'grayscale', or label the background 0."
         )
+    marked = "" if background == 0 else f", which is marked {background}"
     notes += (
-        "Numbered objects are read as one phase (1) on their background (0); the kind "
-        "'grayscale' keeps the numbers.",
+        f"Numbered objects are read as one phase (1) on their background (0){marked}; "
+        "the kind 'grayscale' keeps the numbers.",
     )
     return Interpretation(inside.astype(np.uint8), "phases", reason, {}, notes)
 
 
-def _are_objects(array: NDArray[Any]) -> bool:
-    """Whether whole numbers mark connected areas on a background of 0."""
+@dataclass(frozen=True)
+class Areas:
+    """Connected areas, each of one whole number.
+
+    Attributes
+    ----------
+    background
+        Number that marks what lies between them; None if they fill the image.
+    """
+
+    background: int | None
+
+
+def numbered_areas(array: NDArray[Any]) -> Areas | None:
+    """Areas that whole numbers mark, as labels of objects; None if they do not.
+
+    Parameters
+    ----------
+    array
+        ``[Y, X]`` or ``[Z, Y, X]``, of which the middle plane is looked at.
+    """
     plane = array if array.ndim == 2 else array[len(array) // 2]
+    # Every so many rows and columns of large images.
+    step = math.isqrt(-(-plane.size // MOST_LABELLED))
+    plane = plane[:: step + 1, :: step + 1] if step > 1 else plane
     if plane.dtype.kind == "f" and (plane != np.floor(plane)).any():
-        return False
-    if not (plane == 0).any() or (plane < 0).any():
-        return False
+        return None
     same = np.mean(plane[1:] == plane[:-1]), np.mean(plane[:, 1:] == plane[:, :-1])
+    if min(same) < 0.75:
+        return None
     numbers = np.unique(plane)
-    if min(same) < 0.75 or len(numbers) > plane.size / 16 or len(numbers) < 3:
-        return False
+    if not 3 <= len(numbers) <= plane.size / 16:
+        return None
+    background = _background(plane, numbers)
+    if background is None and numbers[0] < 0:
+        return None
+    marked = numbers[numbers != background] if background is not None else numbers
     # Gray areas of one value are many; an object is one.
-    tried = numbers[1:][:: max(1, len(numbers) // 32)]
+    tried = marked[:: max(1, len(marked) // 32)]
     single = [scipy.ndimage.label(plane == n, np.ones((3, 3)))[1] == 1 for n in tried]
-    return float(np.mean(single)) >= 0.9
+    return Areas(background) if float(np.mean(single)) >= 0.9 else None
+
+
+def _background(plane: NDArray[Any], numbers: NDArray[Any]) -> int | None:
+    """Number of the background: -1, 0 or the largest of the type."""
+    marks = [mark for mark in (-1, 0) if numbers[0] == mark]
+    if plane.dtype.kind == "u" and numbers[-1] == np.iinfo(plane.dtype).max:
+        marks.append(int(numbers[-1]))
+    return max(marks, key=lambda mark: np.count_nonzero(plane == mark), default=None)
+
+
+def _drawn_in_colour(array: NDArray[Any]) -> float:
+    """Fraction of the pixels whose channels are not exactly equal."""
+    different = [(plane != plane[..., :1]).any(axis=-1).mean() for plane in array]
+    return float(np.mean(different))
 
 
 def _channel_spread(array: NDArray[Any]) -> float:
@@ -334,7 +425,10 @@ def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
     inside = sample[(sample > low) & (sample < high)]
     scale = 255 / (high - low)
     centres = _centres((sample[:, np.newaxis] - low) * scale, FLAT_NEAR, FLAT_MEDIAN)
-    if centres is None or _is_spread((inside - low) * scale, centres):
+    if centres is None:
+        return None
+    is_edge = len(inside) <= MOST_BETWEEN * len(sample)
+    if not is_edge and _is_spread((inside - low) * scale, centres):
         return None
     centres = np.sort(centres, axis=0)
     shown = _listed([low + float(c[0]) * (high - low) / 255 for c in centres])
@@ -344,6 +438,24 @@ def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
         f"Values blurred by lossy compression or smooth edges are read as the phases 0 "
         f"to {len(centres) - 1} (gray values near {shown}).",
     )
+
+
+def _has_smooth_edges(array: NDArray[Any], found: Sequence[Any]) -> bool:
+    """Whether few values are two phases with smooth edges, as of a resized mask.
+
+    Those in between lie only where both phases are next to them.
+    """
+    low, high = found[0], found[-1]
+    between = (array != low) & (array != high)
+    if len(found) < 4 or high - low < FLAT_GAP or between.mean() > MOST_BETWEEN:
+        return False
+    planes = array if array.ndim == 3 else array[np.newaxis]
+    for plane, part in zip(planes, between, strict=True):
+        near_both = scipy.ndimage.maximum_filter(plane == high, 5)
+        near_both &= scipy.ndimage.maximum_filter(plane == low, 5)
+        if (part & ~near_both).sum() > JUNK * part.sum():
+            return False
+    return True
 
 
 def _is_spread(inside: NDArray[Any], centres: NDArray[np.float64]) -> bool:

@@ -22,7 +22,14 @@ from napari_slicegan.config.images import (
     check_micrograph,
     without,
 )
-from napari_slicegan.data.data_bars import Crop, find_data_bar
+from napari_slicegan.data.data_bars import (
+    Crop,
+    constant_border,
+    find_data_bar,
+    find_scale_bar,
+    is_rough,
+    largest_whole_part,
+)
 from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.interpretation import (
     KindChoice,
@@ -36,6 +43,7 @@ from napari_slicegan.data.pixel_values import (
     distinct_values,
     has_value,
     interpolated,
+    missing_mark,
     nearest,
 )
 from napari_slicegan.data.segmentation import clean, denoise, segment
@@ -155,7 +163,12 @@ class Micrograph:
                 f"{pixel_size_nm}; correct it or leave it out."
             )
         found = interpret(values, kind, name=name, axes=axes)
-        facts = ImageFacts(found.reason, colours=found.colours, notes=found.notes)
+        facts = ImageFacts(
+            found.reason,
+            colours=found.colours,
+            notes=found.notes,
+            warnings=found.warnings,
+        )
         return cls(found.values, found.kind, pixel_size_nm, name, facts=facts)
 
     @classmethod
@@ -201,6 +214,7 @@ class Micrograph:
             size_source=size_source,
             colours=found.colours,
             notes=(*source.notes, *cropped.notes, *found.notes),
+            warnings=(*source.warnings, *cropped.warnings, *found.warnings),
         )
         image = cls(found.values, found.kind, None, source.name, facts=facts)
         if edges is not None:
@@ -558,86 +572,117 @@ def _cropped_source(
         part = _cropped(values, crop, source.name, first)
         return np.asarray(part), ImageFacts(crop=crop)
     values = np.asarray(values)
-    crop_found, why = None, ""
-    if not source.is_volume:
-        crop_found, why = usable_part(values, source.scanned_rows)
+    crop_found, why = usable_part(
+        values, source.scanned_rows, is_volume=source.is_volume
+    )
+    warnings = () if source.is_volume else _burnt_in(values, crop_found)
     if crop_found is None and settings.crop == "auto":
         note = "Nothing is cropped: no data bar or border without values is found."
-        return values, ImageFacts(notes=(note,))
+        return values, ImageFacts(notes=(note,), warnings=warnings)
     if crop_found is None:
-        return values, ImageFacts()
+        return values, ImageFacts(warnings=warnings)
     top, bottom, left, right = crop_found
     where = f"rows {top} to {bottom} and columns {left} to {right}"
     if settings.crop == "auto":
         used = f"Only {where} are used: {why[0].lower()}{why[1:]}."
-        facts = ImageFacts(crop=crop_found, notes=(used,))
+        facts = ImageFacts(crop=crop_found, notes=(used,), warnings=warnings)
         return _cropped(values, crop_found, source.name, first), facts
     text = " ".join(map(str, crop_found))
-    if values.dtype.kind == "f" and not has_value(values).all():
+    if not has_value(values, missing_mark(values)).all():
         raise CropNeededError(
-            f"{source.name}: expected finite pixel values, got a border of NaN or "
-            f"infinite ones; crop to {where} ('Crop' auto, or {text})."
+            f"{source.name}: expected finite pixel values, got a border of NaN, "
+            f"infinite or missing ones; crop to {where} ('Crop' auto, or {text})."
         )
     warning = f"{why}; crop to {where} ('Crop' auto, or {text})."
-    return values, ImageFacts(suggested=crop_found, warnings=(warning,))
+    return values, ImageFacts(suggested=crop_found, warnings=(warning, *warnings))
 
 
 def usable_part(
-    values: NDArray[Any], scanned_rows: int | None = None
+    values: NDArray[Any], scanned_rows: int | None = None, *, is_volume: bool = False
 ) -> tuple[Crop | None, str]:
-    """Rows and columns without data bar and without a border of NaN.
+    """Rows and columns without data bar and without a border that shows nothing.
 
     Parameters
     ----------
     values
-        Of an image, ``[Y, X]`` or with channels at the end.
+        ``[Y, X]`` or, of a volume, ``[Z, Y, X]``, or with channels at the end.
     scanned_rows
         Rows above the data bar if the header states them.
+    is_volume
+        Whether there are planes, of which all are cropped alike.
 
     Returns
     -------
     The crop, and why the rest is left out; ``(None, "")`` if all of it is usable.
     """
+    if values.ndim == 3 + is_volume:
+        values = luminance(values[..., :3])
+    if values.ndim != 2 + is_volume or values.dtype.kind not in "uif":
+        return None, ""
+    planes = values if is_volume else values[np.newaxis]
+    rows, columns = planes.shape[1:]
+    mark = missing_mark(values)
+    if values.dtype.kind == "f" or mark is not None:
+        finite = np.ones((rows, columns), bool)
+        for plane in planes:
+            finite &= has_value(plane, mark)
+        if not finite.all():
+            crop = largest_whole_part(finite)
+            why = "There is a border without values"
+            why += " (NaN)" if mark is None else f" ({mark:g})"
+            return (crop, why) if crop else (None, "")
+    if scanned_rows is not None and scanned_rows < rows and not is_volume:
+        why = f"The header states {scanned_rows} scanned rows; below is a data bar"
+        return (0, scanned_rows, 0, columns), why
+    is_gray = distinct_values(values, MAX_PHASES) is None
+    is_noisy = is_gray and is_rough(planes[len(planes) // 2])
+    border = constant_border(planes, is_gray=is_noisy)
+    bar = find_data_bar(values) if is_gray and not is_volume else None
+    if border is None:
+        return bar, "There seems to be a data bar at an edge" if bar else ""
+    crop, value = border
+    if bar is None or _common(crop, bar) == crop:
+        why = f"There is a border of the one value {value:g}, which is no material"
+        return crop, why
+    why = "There seem to be a data bar and a border at the edges"
+    return _common(crop, bar), why
+
+
+def _common(a: Crop, b: Crop) -> Crop:
+    """Rows and columns that are in both."""
+    return max(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), min(a[3], b[3])
+
+
+def _burnt_in(values: NDArray[Any], crop: Crop | None) -> tuple[str, ...]:
+    """A warning about a scale bar within the picture, with the larger part beside it.
+
+    Of the part that remains when bars and borders at the edges are cropped.
+    """
     if values.ndim == 3:
         values = luminance(values[..., :3])
     if values.ndim != 2 or values.dtype.kind not in "uif":
-        return None, ""
-    rows, columns = values.shape
-    if values.dtype.kind == "f" and not has_value(values).all():
-        crop = _finite_part(has_value(values))
-        return (crop, "There is a border without values (NaN)") if crop else (None, "")
-    if scanned_rows is not None and scanned_rows < rows:
-        why = f"The header states {scanned_rows} scanned rows; below is a data bar"
-        return (0, scanned_rows, 0, columns), why
-    if distinct_values(values, MAX_PHASES) is None:
-        bar = find_data_bar(values)
-        if bar is not None:
-            return bar, "There seems to be a data bar at an edge"
-    return None, ""
-
-
-def _finite_part(finite: NDArray[np.bool_]) -> Crop | None:
-    """What remains when edges with missing values are cut off; None if too little."""
-    top, bottom, left, right = 0, finite.shape[0], 0, finite.shape[1]
-    while bottom - top > 1 and right - left > 1:
-        part = finite[top:bottom, left:right]
-        if part.all():
-            is_much = part.size >= finite.size / 4
-            return (top, bottom, left, right) if is_much else None
-        missing = {
-            "top": 1 - part[0].mean(),
-            "bottom": 1 - part[-1].mean(),
-            "left": 1 - part[:, 0].mean(),
-            "right": 1 - part[:, -1].mean(),
-        }
-        worst = max(missing, key=lambda edge: missing[edge])
-        if missing[worst] == 0:
-            return None  # a gap inside
-        top += worst == "top"
-        bottom -= worst == "bottom"
-        left += worst == "left"
-        right -= worst == "right"
-    return None
+        return ()
+    top, bottom, left, right = crop or (0, values.shape[0], 0, values.shape[1])
+    part = values[top:bottom, left:right]
+    if not part.size or not has_value(part, missing_mark(part)).all():
+        return ()
+    found = find_scale_bar(part)
+    if found is None:
+        return ()
+    first, last, start, end = found
+    beside = [
+        (top, top + first, left, right),
+        (top + last, bottom, left, right),
+        (top, bottom, left, left + start),
+        (top, bottom, left + end, right),
+    ]
+    best = max(beside, key=lambda part: (part[1] - part[0]) * (part[3] - part[2]))
+    text = " ".join(map(str, best))
+    return (
+        f"There seems to be a scale bar in rows {top + first} to {top + last} and "
+        f"columns {left + start} to {left + end}, which is read like the material; "
+        f"leave it out ('Crop' {text}).",
+    )
 
 
 def _as_crop(
@@ -646,7 +691,7 @@ def _as_crop(
     """Rows and columns of a crop setting."""
     if isinstance(crop, str):
         rows, columns = image.planes("z").shape[1:3]
-        found = None if image.is_volume else usable_part(image.values)[0]
+        found, _ = usable_part(image.values, is_volume=image.is_volume)
         crop = found or (0, rows, 0, columns)
     return crop[:2], crop[2:]
 

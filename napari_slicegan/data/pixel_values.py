@@ -21,6 +21,10 @@ PhaseColours = dict[int, Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]]
 SMALLEST_EDGE = 8
 LARGEST = 1e30
 """Larger numbers overflow in statistics; programs mark pixels without a value so."""
+MISSING = frozenset((-999, -9999, -99999, -(2**15), -(2**31)))
+"""Numbers that mark pixels without a value, if they are far from all others."""
+SUM_TOLERANCE = 1e-3
+"""How far sums of probabilities are from 1."""
 PART = 2**17
 """Values processed at a time, which bounds the memory for intermediate arrays."""
 
@@ -80,11 +84,88 @@ def arrange(
     return array, has_channels(array), ()
 
 
-def without_alpha(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Three channels; transparency is dropped."""
-    if array.shape[-1] == 4:
-        return array[..., :3], ("The alpha channel is dropped.",)
+def without_alpha(
+    array: NDArray[Any],
+) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:
+    """Three channels; transparency is dropped, or taken if only it shows something.
+
+    Parameters
+    ----------
+    array
+        ``[(Z,) Y, X, C]``.
+
+    Returns
+    -------
+    The values, notes and warnings. Of an image of one colour, the transparency alone,
+    without the axis of channels.
+    """
+    if array.shape[-1] != 4:
+        return array, (), ()
+    colours, alpha = array[..., :3], array[..., 3]
+    opaque = alpha.max(initial=0)
+    if (alpha == opaque).all():
+        return colours, ("The alpha channel is dropped.",), ()
+    if (colours == colours[(0,) * (array.ndim - 1)]).all():
+        return alpha, ("All pixels have one colour: the alpha channel is read.",), ()
+    clear = float((alpha == 0).mean())
+    warnings: tuple[str, ...] = ()
+    if clear:
+        warnings = (
+            f"{clear:.1%} of the pixels are transparent, and the colours stored for "
+            "them are read like the material; crop to the part that is shown.",
+        )
+    return colours, ("The alpha channel is dropped.",), warnings
+
+
+def most_probable(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Classes of one-hot arrays and of probabilities; other arrays as they are.
+
+    Parameters
+    ----------
+    array
+        With an axis of 2 to 16 channels, the first or the last, over which the values
+        sum to 1 everywhere.
+
+    Returns
+    -------
+    The number of the largest channel of each pixel, and what was done, in words.
+    """
+    whole = array.reshape([n for n in array.shape if n != 1])
+    if whole.ndim not in (3, 4) or whole.dtype.kind not in "buif" or not whole.size:
+        return array, ()
+    for axis in (0, whole.ndim - 1):
+        n = whole.shape[axis]
+        others = min(m for i, m in enumerate(whole.shape) if i != axis)
+        if not 2 <= n <= MAX_PHASES or others < SMALLEST_EDGE:
+            continue
+        channels = np.moveaxis(whole, axis, 0)
+        # Colours of floating point may be pure red, green and blue.
+        may_be_colour = axis > 0 and n == 3 and whole.dtype.kind == "f"
+        if not _sums_to_one(channels) or (may_be_colour and _is_binary(channels)):
+            continue
+        what = "one-hot classes" if _is_binary(channels) else "probabilities"
+        note = (
+            f"The {n} channels are {what}, which sum to 1: each pixel takes the class "
+            "of the largest."
+        )
+        return np.asarray(channels.argmax(axis=0), np.uint8), (note,)
     return array, ()
+
+
+def _sums_to_one(channels: NDArray[Any]) -> bool:
+    """Whether no value is negative and each pixel's values sum to 1."""
+    # A few pixels settle it for nearly all images.
+    for part in (channels[..., :2], *np.moveaxis(channels, 1, 0)):
+        if part.min() < 0:
+            return False
+        total = part.sum(axis=0, dtype=np.float64)
+        if not np.abs(total - 1).max() <= SUM_TOLERANCE:
+            return False
+    return True
+
+
+def _is_binary(channels: NDArray[Any]) -> bool:
+    return all(bool(((plane == 0) | (plane == 1)).all()) for plane in channels)
 
 
 def check_pixels(array: NDArray[Any], name: str, axes: str = "") -> None:
@@ -149,21 +230,44 @@ def _check_shape(array: NDArray[Any], name: str, axes: str) -> None:
 
 
 def _check_finite(array: NDArray[Any], name: str) -> None:
-    """Refuse NaN and infinite values."""
-    if array.dtype.kind != "f":
+    """Refuse NaN, infinite values and marks of pixels without a value."""
+    mark = missing_mark(array)
+    if array.dtype.kind != "f" and mark is None:
         return
-    n_bad = sum(int(plane.size - has_value(plane).sum()) for plane in array)
+    n_bad = sum(int(plane.size - has_value(plane, mark).sum()) for plane in array)
     if n_bad:
+        marked = "" if mark is None else f", or the mark {mark:g}"
         raise ValueError(
             f"{name}: expected finite pixel values, got {n_bad} that are NaN or "
-            f"infinite, or beyond {LARGEST:g}; crop the image or fill them."
+            f"infinite, or beyond {LARGEST:g}{marked}; crop the image or fill them."
         )
 
 
-def has_value(values: NDArray[Any]) -> NDArray[np.bool_]:
+def missing_mark(values: NDArray[Any]) -> float | None:
+    """Number that programs write where there is no value, far from all others.
+
+    Such as -32768 outside of a tomogram's circle, or -9999 of geographic grids.
+    """
+    if values.dtype.kind not in "if" or not values.size:
+        return None
+    low = values.min()
+    if low not in MISSING:
+        return None
+    others = values[values != low]
+    if not others.size:
+        return None
+    lowest, highest = float(others.min()), float(others.max())
+    is_far = lowest - float(low) > 2 * (highest - lowest)
+    return float(low) if is_far else None
+
+
+def has_value(values: NDArray[Any], mark: float | None = None) -> NDArray[np.bool_]:
     """Where pixels have a value: not NaN, infinite or a mark such as -3.4e38."""
-    top = values.dtype.type(min(LARGEST, float(np.finfo(values.dtype).max)))
-    return np.asarray((values <= top) & (values >= -top))
+    found = np.ones(values.shape, bool)
+    if values.dtype.kind == "f":
+        top = values.dtype.type(min(LARGEST, float(np.finfo(values.dtype).max)))
+        found = np.asarray((values <= top) & (values >= -top))
+    return found if mark is None else found & (values != mark)
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:

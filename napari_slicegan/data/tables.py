@@ -296,7 +296,9 @@ def _compact(values: NDArray[np.float64]) -> NDArray[np.generic]:
         return values
     if (values != np.floor(values)).any():
         return values
-    return values.astype(np.result_type(*map(np.min_scalar_type, (int(low), int(high)))))
+    return values.astype(
+        np.result_type(*map(np.min_scalar_type, (int(low), int(high))))
+    )
 
 
 def is_text(path: Path) -> bool:
