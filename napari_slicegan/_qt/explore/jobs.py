@@ -176,7 +176,9 @@ def study(trained: TrainedGenerator, progress: Progress) -> Studied:
     titles = {}
     for name in suitable_properties(trained):
         one = PROPERTIES[name]
-        titles[name] = f"{one.title} ({one.unit})" if one.unit else one.title
+        # The last phase is measured.
+        beside = trained.labels[-1] if name == "phase_fraction" else one.unit
+        titles[name] = one.title if beside == "" else f"{one.title} ({beside})"
     return Studied(block_names(trained.network), titles)
 
 

@@ -31,6 +31,7 @@ from napari_slicegan._qt.widgets.basics import (
     ERROR,
     MessageLine,
     Section,
+    is_dark,
     set_row_visible,
 )
 from napari_slicegan.config import RunConfig, Settings, choices_of
@@ -472,7 +473,10 @@ class ConfigForm(QWidget):
         for rows in self._rows:
             for name, editor in rows.editors.items():
                 is_named = f"({name})" in sentence
-                editor.main.setStyleSheet(f"color: {ERROR[0]}" if is_named else "")
+                sheet = f"color: {ERROR[0 if is_dark(self) else 1]}" if is_named else ""
+                # Setting a sheet lays the input out anew.
+                if sheet != editor.main.styleSheet():
+                    editor.main.setStyleSheet(sheet)
 
     def _check(self) -> None:
         """Show an invalid value, or emit the settings."""

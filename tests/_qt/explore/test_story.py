@@ -66,7 +66,7 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     np.testing.assert_array_equal(viewer.layers["Explored"].data, sample)
     move(panel, 0, 3.0, qtbot)
     assert measured[-1]["phase_fraction"] > before["phase_fraction"] + 0.03
-    assert "Phase fraction" in panel.directions.measurements.text()
+    assert "Phase fraction (255)" in panel.directions.measurements.text()
     fraction = before["phase_fraction"]
     panel.grade_form.set_value(
         GradeRequest(
