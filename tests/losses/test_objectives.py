@@ -64,3 +64,19 @@ def test_losses_move_critic_and_generator_the_right_way(name: str) -> None:
     assert fake.grad is not None
     # Descent moves generated images towards the real ones.
     assert (fake.grad < 0).all()
+
+
+def test_critic_step_sends_nothing_to_the_generator(subtests: pytest.Subtests) -> None:
+    """Also if images with a gradient are given; 'wgan-gp' leaves that to the step."""
+    for name in OBJECTIVES.keys() - {"wgan-gp"}:
+        with subtests.test(name):
+            objective = objective_of(name, penalty_weight=1)
+            head = nn.Linear(4, objective.outputs)
+            real = torch.zeros(3, 1, 2, 2)
+            fake = torch.ones(3, 1, 2, 2, requires_grad=True)
+            objective.begin_step(torch.Generator().manual_seed(0))
+            loss = objective.critic_loss(nn.Sequential(nn.Flatten(), head), real, fake)
+            loss.total.backward()
+            assert fake.grad is None
+            assert head.weight.grad is not None
+            assert (loss.penalty == 0) == (name in ("wgan", "realness"))

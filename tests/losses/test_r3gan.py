@@ -104,12 +104,6 @@ def test_gradient_for_the_generator() -> None:
     torch.testing.assert_close(fake.grad, expected)
 
 
-def test_critic_step_sends_nothing_to_the_generator() -> None:
-    fake = FAKE.clone().requires_grad_(True)
-    begun(3).critic_loss(QuadraticCritic(0.7), REAL, fake).total.backward()
-    assert fake.grad is None
-
-
 def test_lazy_penalty() -> None:
     """The interval counts critic steps, however many critics one step asks."""
     for every, due in [(1, [1, 1, 1, 1, 1]), (4, [1, 0, 0, 0, 1])]:

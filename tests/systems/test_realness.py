@@ -170,17 +170,6 @@ def test_anchors_are_drawn_in_every_step() -> None:
     assert torch.equal(other.real_anchor, first)
 
 
-def test_critic_step_sends_nothing_to_the_generator() -> None:
-    fake = normal(3, 5).requires_grad_(True)
-    weight = torch.ones(1, dtype=torch.float64, requires_grad=True)
-    objective = begun()
-    loss = objective.critic_loss(lambda images: weight * images, normal(3, 5), fake)
-    loss.total.backward()
-    assert fake.grad is None
-    assert weight.grad is not None
-    assert loss.penalty == 0
-
-
 def test_only_the_relativistic_form_pairs_images() -> None:
     assert [begun(form).pairs_images for form in ("O1", "O2", "O3")] == [0, 1, 0]
     assert begun().outputs == 5
