@@ -5,6 +5,7 @@ All coordinates are voxels of the whole volume, so that tiles agree on them.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
@@ -103,7 +104,7 @@ class Profile:
             self.axis not in AXES
             or not self.positions
             or len(self.positions) != len(self.factors)
-            or any(b <= a for a, b in zip(self.positions, self.positions[1:]))  # noqa: B905
+            or any(b <= a for a, b in itertools.pairwise(self.positions))
         ):
             raise ValueError(
                 "Expected an axis out of z, y, x and as many factors as rising "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
@@ -254,12 +254,13 @@ def percolation_radius(indicator: NDArray[np.bool_], axis: int) -> float:
     radii = np.unique(np.rint(distance**2).astype(np.int64))
     radii = radii[radii > 0]
 
-    def passes(place: int) -> bool:
-        _, spans = spanning_components(distance**2 > radii[place] - 0.5, axis)
-        return bool(spans.any())
+    def is_blocked(square: int) -> bool:
+        _, spans = spanning_components(distance**2 > square - 0.5, axis)
+        return not spans.any()
 
-    found = _last(passes, len(radii))
-    return float(np.sqrt(radii[found])) if found >= 0 else 0.0
+    # The larger spheres are blocked, from the first one on.
+    n_passing = bisect_left(radii, True, key=is_blocked)
+    return float(np.sqrt(radii[n_passing - 1])) if n_passing else 0.0
 
 
 def opening_radius(indicator: NDArray[np.bool_]) -> float:
@@ -289,16 +290,17 @@ def opening_radius(indicator: NDArray[np.bool_]) -> float:
         return float("nan")
     distance = _distance(indicator)
 
-    def holds_half(place: int) -> bool:
-        radius = 1 + place * RADIUS_STEP
+    def holds_less(step: int) -> bool:
+        radius = 1 + step * RADIUS_STEP
         centres = distance >= radius
         if not centres.any():
-            return False
+            return True
         opened = scipy.ndimage.distance_transform_edt(~centres) < radius
-        return bool(2 * np.count_nonzero(opened & indicator) >= size)
+        return bool(2 * np.count_nonzero(opened & indicator) < size)
 
-    found = _last(holds_half, int((distance.max() - 1) / RADIUS_STEP) + 1)
-    return 1 + max(0, found) * RADIUS_STEP
+    steps = range(int((distance.max() - 1) / RADIUS_STEP) + 1)
+    n_holding = bisect_left(steps, True, key=holds_less)
+    return 1 + max(0, n_holding - 1) * RADIUS_STEP
 
 
 def _distance(indicator: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -306,12 +308,3 @@ def _distance(indicator: NDArray[np.bool_]) -> NDArray[np.float64]:
     if indicator.all():
         return np.full(indicator.shape, np.linalg.norm(indicator.shape))
     return np.asarray(scipy.ndimage.distance_transform_edt(indicator))
-
-
-def _last(holds: Callable[[int], bool], count: int) -> int:
-    """Last place at which a condition holds that never holds again once it failed."""
-    low, high = -1, count
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -338,10 +337,7 @@ def init_glorot_uniform(network: nn.Module, rng: torch.Generator) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            outputs, inputs = module.weight.shape[:2]
-            taps = math.prod(module.weight.shape[2:])
-            bound = math.sqrt(6 / ((inputs + outputs) * taps))
-            nn.init.uniform_(module.weight, -bound, bound, generator=rng)
+            nn.init.xavier_uniform_(module.weight, generator=rng)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 
