@@ -241,7 +241,11 @@ def _row(direction: Direction, names: Sequence[str], swept: Sweep) -> Row:
     for effect in direction.effects:
         if effect.measured == shown:
             unit = f" {one.unit}/{SIGMA}" if one.unit else f" per {SIGMA}"
-            is_weak = effect is not strongest or abs(effect.slope) <= effect.slope_error
+            # As both are shown.
+            slope, error = (
+                float(f"{abs(n):.1g}") for n in (effect.slope, effect.slope_error)
+            )
+            is_weak = effect is not strongest or slope <= error
             words = (
                 f"{'weak effect: ' if is_weak else ''}{one.title.lower()} "
                 f"{effect.slope:+.2g} ± {effect.slope_error:.1g}{unit}"
