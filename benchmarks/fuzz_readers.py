@@ -81,6 +81,12 @@ def seeds(folder: Path) -> list[Path]:
         "a.nii": _write_nifti(stack),
         "a.nii.gz": _write_nifti(stack),
         "a.mrc": _write_mrc(stack),
+        "a.csv": lambda p: np.savetxt(p, gray, "%d", ","),
+        "a.asc": lambda p: np.savetxt(p, gray / 9, "%.2f", header=ESRI, comments=""),
+        "a.ctf": _write_points(gray),
+        "a.am": _write_with_head(AMIRA, stack),
+        "a.mha": _write_with_head(META, stack),
+        "a.vtk": _write_with_head(LEGACY_VTK, stack),
         "a.raw": lambda p: p.write_bytes(stack.tobytes()),
     }
     made = []
@@ -88,6 +94,45 @@ def seeds(folder: Path) -> list[Path]:
         write(folder / name)
         made.append(folder / name)
     return made
+
+
+ESRI = "ncols 64\nnrows 48\ncellsize 10\nNODATA_value -9999"
+AMIRA = """# AmiraMesh BINARY-LITTLE-ENDIAN 2.1
+define Lattice 64 48 9
+Parameters { BoundingBox 0 63 0 47 0 8, CoordType "uniform" }
+Lattice { byte Labels } @1
+@1
+"""
+META = """ObjectType = Image
+NDims = 3
+DimSize = 64 48 9
+ElementType = MET_UCHAR
+ElementDataFile = LOCAL
+"""
+LEGACY_VTK = """# vtk DataFile Version 3.0
+title
+BINARY
+DATASET STRUCTURED_POINTS
+DIMENSIONS 64 48 9
+POINT_DATA 27648
+SCALARS gray unsigned_char 1
+LOOKUP_TABLE default
+"""
+
+
+def _write_with_head(head: str, stack: Any) -> Callable[[Path], Any]:
+    return lambda path: path.write_bytes(head.encode() + stack.tobytes())
+
+
+def _write_points(gray: Any) -> Callable[[Path], Any]:
+    """A map of EBSD as Channel 5 and AZtec write it."""
+    head = "Channel Text File\nXStep\t0.5\nPhase\tX\tY\tBands\tBC\n"
+    rows = [
+        f"{gray[y, x] // 128}\t{x / 2}\t{y / 2}\t8\t{gray[y, x]}"
+        for y in range(gray.shape[0])
+        for x in range(gray.shape[1])
+    ]
+    return lambda path: path.write_text(head + "\n".join(rows))
 
 
 def _write_matlab(stack: Any) -> Callable[[Path], None]:

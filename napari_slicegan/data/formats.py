@@ -30,6 +30,12 @@ from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
 from napari_slicegan.data.tables import is_text, read_table
+from napari_slicegan.data.volume_files import (
+    StoredArray,
+    amira_arrays,
+    meta_images,
+    vtk_arrays,
+)
 from napari_slicegan.runtime.optional_packages import optional_package
 
 MAX_EXPANSION = 2000
@@ -431,6 +437,23 @@ def _mrc_values(path: Path) -> NDArray[Any]:
         return np.array(file.data)
 
 
+def _stored(
+    list_arrays: Callable[[Path], list[StoredArray]], path: Path
+) -> list[Signal]:
+    """Arrays of `volume_files`."""
+    return [
+        Signal(
+            array.name,
+            array.shape,
+            array.dtype,
+            array.read,
+            ("ZYX", "ZYXC")[len(array.shape) - 3] if len(array.shape) > 2 else "YX",
+            array.edges_nm,
+        )
+        for array in list_arrays(path)
+    ]
+
+
 # --- Microscopes ----------------------------------------------------------------------
 
 ROSETTA = {
@@ -666,6 +689,9 @@ FORMATS: tuple[Format, ...] = (
     Format("NIfTI", (".nii", ".nii.gz"), ("nibabel",), _nifti),
     Format("MRC files", (".mrc", ".mrcs", ".rec"), ("mrcfile",), _mrc),
     Format("VTK images", (".vti",), (), _vtk_image),
+    Format("legacy VTK files", (".vtk",), (), partial(_stored, vtk_arrays)),
+    Format("Amira meshes", (".am",), (), partial(_stored, amira_arrays)),
+    Format("MetaImages", (".mha", ".mhd"), (), partial(_stored, meta_images)),
     Format("microscope files", tuple(ROSETTA), ("rsciio",), _rosetta),
 )
 """Formats that the ending of the name decides."""

@@ -64,7 +64,7 @@ ENDINGS = tuple(
     dict.fromkeys([*SLICE_ENDINGS, *(e for f in FORMATS for e in f.endings), ".raw"])
 )
 """Endings that the file dialogs offer."""
-WHITE_IS_ZERO, PALETTE = 0, 3  # TIFF 6.0, PhotometricInterpretation
+WHITE_IS_ZERO, MIN_IS_BLACK, PALETTE = 0, 1, 3  # TIFF 6.0, PhotometricInterpretation
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
 INVERTED = "White is stored as 0: values inverted."
@@ -241,10 +241,10 @@ def read_image(
     except UnidentifiedImageError as error:
         if settings is not None and settings.raw_shape:
             return _read_plain(path, settings)
+        what, advice = _other_kind(path)
         raise ValueError(
-            f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP, NPY ...), got a "
-            "file of another kind or a damaged one; choose an image file, or give "
-            "'Raw shape' and 'Raw type' if it holds plain values."
+            f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP, NPY ...), got "
+            f"{what}; {advice}."
         ) from error
     except DAMAGE as error:
         if isinstance(error, ValueError) and str(error).startswith(f"{path.name}: "):
@@ -332,6 +332,44 @@ def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
     axes = "ZYX"[-values.ndim :]
     return SourceImage(
         native(values), path.name, notes=(note,), path=path, axes=axes, is_raw=True
+    )
+
+
+OTHER_KINDS = {
+    b"ZISRAWFILE": ("a Zeiss CZI file", "export it as TIFF"),
+    b"\xd0\xcf\x11\xe0": ("a Zeiss TXM or Office file", "export the image as TIFF"),
+    b"%PDF": ("a PDF document", "save the picture in it as PNG or TIFF"),
+    b"<!DOCTYPE": ("a web page", "download the image again"),
+    b"<html": ("a web page", "download the image again"),
+    b"<svg": ("a drawing (SVG)", "export it as PNG"),
+    b"<?xml": ("an XML file", "choose the image that it belongs to"),
+    b"PK\3\4": ("an archive or a document", "extract the image first"),
+    b"\x1f\x8b": ("a compressed file (gzip)", "extract the image first"),
+    b"Rar!": ("an archive", "extract the image first"),
+    b"7z\xbc\xaf": ("an archive", "extract the image first"),
+    b"version https://git-lfs": (
+        "a placeholder of Git LFS",
+        "fetch the file with 'git lfs pull'",
+    ),
+}
+"""Starts of files that are no image: what they are, and what to do."""
+
+
+def _other_kind(path: Path) -> tuple[str, str]:
+    """What a file is that no reader knows, and what to do."""
+    with path.open("rb") as file:
+        start = file.read(132)
+    if start.endswith(b"DICM"):
+        return "a DICOM file", "convert it to TIFF or NIfTI"
+    if start[4:8] == b"ftyp":
+        return "a HEIC picture or a film", "save it as PNG or TIFF"
+    for mark, found in OTHER_KINDS.items():
+        if start.lstrip(b"\xef\xbb\xbf \r\n").startswith(mark):
+            return found
+    return (
+        "a file of another kind or a damaged one",
+        "choose an image file, or give 'Raw shape' and 'Raw type' if it holds plain "
+        "values",
     )
 
 
@@ -432,12 +470,19 @@ def _read_tiff(path: Path) -> SourceImage:
         orientation = page.tags.valueof("Orientation") or 1
         turned = ORIENTATIONS.get(orientation)
         values = _unpacked(series)
+        others = [other for other in tiff.series if _is_alike(other, series)]
+        axes = series.axes
+        notes: tuple[str, ...] = ()
+        if values is not None and len(others) > 1 and axes == "YX":
+            # Planes, or detectors, that were written one after the other.
+            values, axes = np.stack([other.asarray() for other in others]), "QYX"
+            notes = (f"{len(others)} images of one size are read as a volume.",)
         if values is None:
             indices = [p.index for p in series.pages if p is not None]
             stored = _read_pages(path, indices)
             turned = None  # by Pillow
         else:
-            stored = SourceImage(values, path.name, axes=series.axes)
+            stored = SourceImage(values, path.name, notes=notes, axes=axes)
             if page.photometric == PALETTE and page.colormap is not None:
                 stored = _with_palette(stored, page.colormap >> 8)
             elif page.photometric == WHITE_IS_ZERO and not _is_numpy_mask(page):
@@ -480,6 +525,15 @@ def _unpacked(series: tifffile.TiffPageSeries) -> NDArray[Any] | None:
         if "imagecodecs" not in str(error):
             raise
         return None
+
+
+def _is_alike(other: tifffile.TiffPageSeries, series: tifffile.TiffPageSeries) -> bool:
+    """Whether two gray images of a file can be channels of one."""
+    a, b = other.keyframe, series.keyframe
+    is_gray = a.photometric == b.photometric == MIN_IS_BLACK and a.samplesperpixel == 1
+    is_reduced = bool((a.subfiletype | b.subfiletype) & 1)
+    same = other.shape == series.shape and other.dtype == series.dtype
+    return is_gray and same and other.axes == series.axes and not is_reduced
 
 
 def _n_pixels(series: tifffile.TiffPageSeries) -> int:

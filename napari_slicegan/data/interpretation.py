@@ -252,8 +252,15 @@ def _interpret_plane(
             array.astype(np.uint8), "phases", "two truth values", colours, notes
         )
     found = distinct_values(array, MAX_PHASES)
-    if found is not None and not chosen and _has_smooth_edges(array, found):
-        found = None
+    if not chosen and (found is None or len(found) > 3) and _has_smooth_edges(array):
+        low, high = array.min(), array.max()
+        notes += (
+            f"Two phases are read: values between {low:g} and {high:g}, at smooth "
+            "edges, take the nearer.",
+        )
+        bright = array > (float(low) + float(high)) / 2
+        reason = "two flat gray values with smooth edges"
+        return Interpretation(bright.astype(np.uint8), "phases", reason, {}, notes)
     if found is not None:
         reason = "as chosen" if chosen else f"{len(found)} distinct values"
         if any(value != math.floor(value) for value in found):
@@ -440,20 +447,22 @@ def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
     )
 
 
-def _has_smooth_edges(array: NDArray[Any], found: Sequence[Any]) -> bool:
-    """Whether few values are two phases with smooth edges, as of a resized mask.
+def _has_smooth_edges(array: NDArray[Any]) -> bool:
+    """Whether there are two phases with smooth edges, as in a resized mask.
 
-    Those in between lie only where both phases are next to them.
+    Values in between lie only where both phases are next to them.
     """
-    low, high = found[0], found[-1]
-    between = (array != low) & (array != high)
-    if len(found) < 4 or high - low < FLAT_GAP or between.mean() > MOST_BETWEEN:
+    low, high = array.min(), array.max()
+    if float(high) - float(low) < FLAT_GAP:
         return False
     planes = array if array.ndim == 3 else array[np.newaxis]
-    for plane, part in zip(planes, between, strict=True):
+    for plane in planes:
+        between = (plane != low) & (plane != high)
+        if between.mean() > MOST_BETWEEN:
+            return False
         near_both = scipy.ndimage.maximum_filter(plane == high, 5)
         near_both &= scipy.ndimage.maximum_filter(plane == low, 5)
-        if (part & ~near_both).sum() > JUNK * part.sum():
+        if (between & ~near_both).sum() > JUNK * between.sum():
             return False
     return True
 

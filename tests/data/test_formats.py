@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,9 +121,69 @@ def write_vti(path: Path) -> None:
     Volume.from_array(VOLUME).save(path)
 
 
+AMIRA = """# AmiraMesh {} 2.1
+define Lattice 17 12 5
+Parameters {{ Units {{ Coordinates "um" }}
+    BoundingBox 0 8 0 5.5 0 10,
+    CoordType "uniform" }}
+Lattice {{ byte Labels }} @1{}
+
+# Data section follows
+@1
+"""
+
+
+def amira(encoding: str) -> Callable[[Path], Any]:
+    """Half a micrometre along x and y, 2.5 along z."""
+    data = VOLUME.tobytes()
+    if encoding == "HxZip":
+        data = zlib.compress(data)
+    elif encoding == "HxByteRLE":
+        # The first voxel as a run of one, the others as they are.
+        rest = [data[i : i + 100] for i in range(1, len(data), 100)]
+        runs = [bytes([1]) + data[:1], *(bytes([128 + len(r)]) + r for r in rest)]
+        data = b"".join(runs)
+    elif encoding == "ASCII":
+        data = "\n".join(map(str, VOLUME.ravel())).encode()
+    code = f"({encoding},{len(data)})" if encoding.startswith("Hx") else ""
+    order = "ASCII" if encoding == "ASCII" else "BINARY-LITTLE-ENDIAN"
+    head = AMIRA.format(order, code)
+    return lambda path: path.write_bytes(head.encode() + data + b"\n")
+
+
+def meta_image(order: str, *, local: bool, packed: bool) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        data = VOLUME.astype(f"{order}u2").tobytes()
+        data = zlib.compress(data) if packed else data
+        facts = {
+            "ObjectType": "Image",
+            "BinaryDataByteOrderMSB": order == ">",
+            "CompressedData": packed,
+            "DimSize": "17 12 5",
+            "ElementType": "MET_USHORT",
+            "ElementDataFile": "LOCAL" if local else "values.raw",
+        }
+        head = "".join(f"{name} = {value}\n" for name, value in facts.items()).encode()
+        path.write_bytes(head + data if local else head)
+        path.with_name("values.raw").write_bytes(data)
+
+    return write
+
+
+def legacy_vtk(kind: str) -> Callable[[Path], Any]:
+    """Cells of structured points."""
+    data = " ".join(map(str, VOLUME.ravel())).encode()
+    if kind == "BINARY":
+        data = VOLUME.astype(">i2").tobytes()
+    head = f"# vtk DataFile Version 3.0\ntitle\n{kind}\nDATASET STRUCTURED_POINTS\n"
+    head += "DIMENSIONS 18 13 6\nSPACING 1 1 1\nCELL_DATA 1020\n"
+    head += "SCALARS phase short 1\nLOOKUP_TABLE default\n"
+    return lambda path: path.write_bytes(head.encode() + data + b"\n")
+
+
 # RosettaSciIO leaves closing a file to Python.
 WRITTEN: list[
-    tuple[str, Callable[[Path], None], NDArray[Any], tuple[float, ...] | None]
+    tuple[str, Callable[[Path], Any], NDArray[Any], tuple[float, ...] | None]
 ] = [
     ("a.h5", write_hdf5, VOLUME, (100, 100, 500)),
     ("a.dream3d", write_dream3d, VOLUME[..., np.newaxis], None),
@@ -135,6 +196,15 @@ WRITTEN: list[
     ("a.mat", write_matlab, VOLUME, None),
     ("a.npz", write_npz, VOLUME, None),
     ("a.vti", write_vti, VOLUME, None),
+    ("a.am", amira(""), VOLUME, (500, 500, 2500)),
+    ("zip.am", amira("HxZip"), VOLUME, (500, 500, 2500)),
+    ("runs.am", amira("HxByteRLE"), VOLUME, (500, 500, 2500)),
+    ("text.am", amira("ASCII"), VOLUME, (500, 500, 2500)),
+    ("a.mha", meta_image("<", local=True, packed=False), VOLUME, None),
+    ("packed.mha", meta_image(">", local=True, packed=True), VOLUME, None),
+    ("a.mhd", meta_image(">", local=False, packed=False), VOLUME, None),
+    ("a.vtk", legacy_vtk("ASCII"), VOLUME, None),
+    ("b.vtk", legacy_vtk("BINARY"), VOLUME, None),
 ]
 
 

@@ -180,13 +180,13 @@ def with_bar(values: NDArray[Any], colour: Any) -> Image.Image:
     picture = Image.fromarray(values)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((100, 110, 149, 113), fill=colour)
-    draw.text((112, 100), "1 um", fill=colour)
+    draw.text((112, 96), "1 um", fill=colour)
     return picture
 
 
 def packed(bits: int) -> Callable[[Path], Any]:
     """A plain TIFF of 4 or 12 bits a pixel (TIFF 6.0, section 3)."""
-    values = GRAY.astype(np.uint16) << bits >> 8
+    values = GRAY.astype(np.uint32) << bits >> 8
     first, second = values[:, 0::2], values[:, 1::2]
     if bits == 12:
         parts = [first >> 4, (first & 15) << 4 | second >> 8, second & 255]
@@ -410,7 +410,7 @@ MEANINGS = [
         "smooth edges.png",
         pillow(Image.fromarray(M255).resize((320, 240), Image.Resampling.BILINEAR)),
         shape=(240, 320),
-        words="or smooth edges",
+        words="two flat gray values with smooth edges",
     ),
 ]
 TAGS = [
@@ -845,6 +845,19 @@ FILES = [
         words="3 slices are read",
     ),
     Case(
+        "one by one.tif",
+        pages(M255, M255, M255),
+        shape=(3, *MASK.shape),
+        words="3 images of one size",
+    ),
+    Case(
+        "one of them.tif",
+        pages(255 - GRAY, GRAY),
+        "grayscale",
+        words="Page 2 of 2",
+        settings={"channel": "2"},
+    ),
+    Case(
         "palettes",
         coloured_slices,
         shape=(3, *MASK.shape),
@@ -1094,6 +1107,11 @@ REFUSED: list[Refusal] = [
     ("stacks", slices(*[np.stack([GRAY] * 9)] * 2), {}, "a volume of 9 x 120 x"),
     ("huge.npy", npy(np.where(MASK, 1e300, -1e300) + NOISE), {}, "or beyond 1e"),
     ("inside.npy", npy(np.where(X == 80, -9999, GRAY.astype(int))), {}, "mark -9999"),
+    ("a.czi", lambda path: path.write_bytes(b"ZISRAWFILE" + bytes(99)), {}, "CZI file"),
+    ("a.txm", lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" * 9), {}, "Zeiss TXM"),
+    ("a.dcm", lambda path: path.write_bytes(bytes(128) + b"DICM"), {}, "a DICOM file"),
+    ("a.tif", text("<!DOCTYPE html><html>Log in</html>"), {}, "a web page"),
+    ("b.tif", text("version https://git-lfs.github.com/spec/v1\n"), {}, "git lfs pull"),
     ("ragged.csv", text(lines(GRAY, ",") + "\n1,2"), {}, "row 121 of .* holds 2 numb"),
     ("words.csv", text(lines(GRAY, ",") + "\n" + "n/a," * 159 + "1"), {}, "'n/a' in"),
     ("notes.txt", text("Notes of the day\n"), {}, "no table of numbers"),
