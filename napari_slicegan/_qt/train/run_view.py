@@ -130,7 +130,7 @@ class PicturePair(QWidget):
         self.hide()
 
     def _show_step(self, step: int) -> None:
-        self.generated_title.setText(f"{self._generated}, step {step}")
+        self.generated_title.setText(f"{self._generated}, step {step:,}")
 
 
 class SamplePair(PicturePair):
