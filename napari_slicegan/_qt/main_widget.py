@@ -172,7 +172,9 @@ class SliceGANWidget(QWidget):
         self.shut_down()
         self._leave()
         if was_training:
-            show_info(f"The SliceGAN dock was closed. {self.train.message.text()}")
+            run = self.train.last_run
+            where = "no run was saved" if run is None else f"saved in {run}"
+            show_info(f"Training was stopped; {where}.")
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Watch the window. The user can still cancel a close."""

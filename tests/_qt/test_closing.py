@@ -194,5 +194,7 @@ def test_a_new_dock_has_the_settings_and_the_run_of_the_one_that_was_closed(
     assert again.train.value() == config
     assert again.train.location.value() == tmp_path / "runs"
     assert again.train.last_run == run
+    # The preview is selected, but there is only one micrograph.
+    assert not again.micrograph.slots.is_empty()
     qtbot.waitUntil(lambda: again.volume.source.value() is not None, timeout=LONG)
     remove_dock(viewer, again)

@@ -294,10 +294,19 @@ class MicrographPanel(DropTarget, QWidget):
         self.open_files("z", [sample_path(SAMPLE)])
 
     def _use_open_image(self) -> None:
-        """Use the active image that is already open."""
+        """Use the active image that is already open, or the only one."""
+        found = [
+            layer
+            for layer in self._viewer.layers
+            if layer_inputs.is_new_micrograph(layer)
+            or layers.MICROGRAPH in layer.metadata
+        ]
         active = self._viewer.layers.selection.active
-        if active is not None and layer_inputs.is_new_micrograph(active):
-            self.slots.put("z", [layer_inputs.source_of(active)])
+        # Layers behind napari's proxy are not equal to themselves.
+        is_active = [x for x in found if active and x.unique_id == active.unique_id]
+        found = is_active or found
+        if len(found) == 1:
+            self.slots.put("z", [layer_inputs.source_of(found[0])])
 
     def _slots_changed(self) -> None:
         self.controls.set_has_image(not self.slots.is_empty())

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.volumes.volume import Volume
 
+MICROGRAPH = "slicegan micrograph"
+"""Metadata key of images that were opened in the Micrograph panel."""
 PHASES = "Phases"
 PREVIEW = "Preview"
 EXPLORED, SWEEP = "Explored", "Sweep"
@@ -65,7 +67,11 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
     """
     values = np.asarray(source.values)
     ndim = len(source.shape)
-    options: dict[str, Any] = {"name": source.name, "axis_labels": AXES[-ndim:]}
+    options: dict[str, Any] = {
+        "name": source.name,
+        "axis_labels": AXES[-ndim:],
+        "metadata": {MICROGRAPH: True},
+    }
     edges = source.edges_nm
     if edges is not None:
         options["scale"] = [*reversed((*edges, edges[0])[:ndim])]
