@@ -68,6 +68,12 @@ def train(options: Namespace) -> int:
             trainer = Trainer.start(config, images, out)
     if distributed.is_main and isinstance(images, TrainingImages):
         _say_what_is_read(images, config)
+        chosen = trainer.config.architecture.voxel_noise
+        if chosen == "on" != config.architecture.voxel_noise:
+            say(
+                "  Part of the image is random from pixel to pixel: the generator adds "
+                "noise in each voxel (--voxel-noise off leaves it out)."
+            )
     # One process measures the speed while the others are idle.
     sentence = distributed.raise_on_all_ranks(
         lambda: (

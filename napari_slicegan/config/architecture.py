@@ -164,6 +164,13 @@ class ArchitectureSettings(Settings):
         "learned gain for each channel, for structure that is random from voxel to "
         "voxel. Use it with a normalisation.",
     )
+    voxel_noise: Literal["auto", "on", "off"] = Field(
+        "off",
+        title="Noise in each voxel",
+        description="With noise inputs: adds noise to the last layer too, for phases "
+        "or gray values that are independent in neighbouring pixels. 'auto': where the "
+        "micrograph has such a part. Generation takes longer.",
+    )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
         title="Normalisation",

@@ -21,6 +21,7 @@ DEFAULT_PRESET = "slicegan-fast"
 _FAST: Mapping[str, object] = {
     "architecture": "slicegan-aa",
     "noise": True,
+    "voxel_noise": "auto",
     "latent_size": 5,
     "latent_channels": 16,
     "generator_widths": (192, 96, 48, 24),

@@ -75,6 +75,35 @@ def autocovariance(
     return sums / _pair_counts(values, max_distance, axis)
 
 
+def nugget(values: NDArray[Any]) -> float:
+    """Share of the variogram at distance 2 that is left at distance 0.
+
+    By linear extrapolation, mean of the axes. Along a smooth interface the variogram,
+    the mean square of differences, grows in proportion to the distance: 0. Where
+    neighbours are independent it is constant: 1. (The nugget effect of geostatistics,
+    Matheron 1963.)
+
+    Parameters
+    ----------
+    values
+        Gray values, or True in a phase; each axis has at least 3 positions.
+    """
+    near, far = (
+        float(np.mean([_mean_square(values, axis, r) for axis in range(values.ndim)]))
+        for r in (1, 2)
+    )
+    return (2 * near - far) / far if far else 0.0
+
+
+def _mean_square(values: NDArray[Any], axis: int, distance: int) -> float:
+    """Mean square of the differences at a distance along an axis."""
+    moved = np.moveaxis(values, axis, 0)
+    if values.dtype == bool:
+        return float((moved[distance:] != moved[:-distance]).mean())
+    differences = np.subtract(moved[distance:], moved[:-distance], dtype=np.float32)
+    return float(np.square(differences).mean(dtype=np.float64))
+
+
 def _lag_sums(
     values: NDArray[Any], max_distance: int, axis: int, mean: float = 0.0
 ) -> NDArray[np.float64]:

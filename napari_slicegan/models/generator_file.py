@@ -91,9 +91,10 @@ class TrainedNetwork:
 
     def _material(self) -> dict[str, Any]:
         spec = asdict(self.network.spec)
-        if not spec.get("noise"):
-            # As release 0.1.0, so that files and fingerprints remain the same.
-            spec.pop("noise", None)
+        for name in ("noise", "voxel_noise"):
+            # As before they existed, so that files and fingerprints remain the same.
+            if not spec.get(name):
+                spec.pop(name, None)
         return {"spec": spec, "transform": self.transform.state()}
 
     def _weights(self) -> dict[str, torch.Tensor]:

@@ -23,6 +23,7 @@ from napari_slicegan.models.blocks import (
     TransposedConvolution,
     box_filter,
 )
+from napari_slicegan.models.noise import NoiseField, NoiseInput
 from napari_slicegan.models.slicegan import VolumeGenerator
 
 Layer = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
@@ -121,19 +122,49 @@ class PhaseChoice(nn.Module):
     ----------
     layer
         The last convolution, whose channels are logits.
+    noises
+        Noise that is added to the logits; empty for none.
     weights
         Factor on the probability of each phase.
     """
 
-    def __init__(self, layer: Layer, weights: Sequence[float]) -> None:
+    takes_noise = True
+
+    def __init__(
+        self, layer: Layer, noises: Sequence[NoiseInput], weights: Sequence[float]
+    ) -> None:
         super().__init__()
         weight = transposed_weight(layer)
         self.convolution = SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
         self.gains = [math.log(weight / weights[0]) for weight in weights[1:]]
+        self.noises = nn.ModuleList()
+        for noise in noises:
+            gain = noise.gain[1:] - noise.gain[:1]
+            difference = NoiseInput(len(gain), noise.level, noise.scale)
+            difference.gain = nn.Parameter(gain, requires_grad=False)
+            self.noises.append(difference)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, z, y, x] -> index of the phase, [B, 1, Z, Y, X], uint8."""
-        cells = self.convolution.cells(x)
+    def forward(
+        self, x: Tensor, noise: NoiseField, start: Sequence[int] = (0, 0, 0)
+    ) -> Tensor:
+        """[B, C_in, z, y, x] -> index of the phase, [B, 1, Z, Y, X], uint8.
+
+        Parameters
+        ----------
+        noise, start
+            As of `NoiseInput`.
+        """
+        if not self.noises:
+            # Reordered are the phases, which are bytes.
+            index = self._chosen(self.convolution.cells(x))
+            return self.convolution.arranged(index[..., None]).movedim(-1, 1)
+        differences = self.convolution(x)
+        for each in self.noises:
+            differences = each(differences, noise, start)
+        return self._chosen(differences.movedim(1, -1)).unsqueeze(1)
+
+    def _chosen(self, cells: Tensor) -> Tensor:
+        """Differences to the first logit, [..., C - 1] -> index of the phase, [...]."""
         best = cells[..., 0]
         index = (best > -self.gains[0]).view(torch.uint8)
         if len(self.gains) > 1:
@@ -142,7 +173,7 @@ class PhaseChoice(nn.Module):
             channel = cells[..., number - 1] + gain
             index.masked_fill_(channel > best, number)
             best = torch.maximum(channel, best)
-        return self.convolution.arranged(index[..., None]).movedim(-1, 1)
+        return index
 
 
 @torch.no_grad()
@@ -162,9 +193,13 @@ def inference_form(
     blocks = {name: _form(block) for name, block in network.blocks.named_children()}
     name, last = list(network.blocks.named_children())[-1]
     match list(last.children()):
-        case [TransposedConvolution() | ResizeConvolution() as layer, output]:
-            if weights and isinstance(output, PhaseProbabilities):
-                blocks[name] = PhaseChoice(layer, weights)
+        case [
+            TransposedConvolution() | ResizeConvolution() as layer,
+            *inputs,
+            PhaseProbabilities(),
+        ] if weights:
+            noises = [each for each in inputs if isinstance(each, NoiseInput)]
+            blocks[name] = PhaseChoice(layer, noises, weights)
     return VolumeGenerator(network.spec, network.rules, **blocks)
 
 

@@ -95,6 +95,8 @@ class NoiseInput(nn.Module):
         As of `NoiseField.at`.
     """
 
+    takes_noise = True
+
     def __init__(self, channels: int, level: int, scale: int) -> None:
         super().__init__()
         self.level, self.scale = level, scale
@@ -110,9 +112,36 @@ class NoiseInput(nn.Module):
         start
             First position of ``x`` along z, y, x, see `NoiseField.at`.
         """
-        places = [
-            torch.arange(first, first + n, dtype=torch.int32, device=x.device)
-            for first, n in zip(start, x.shape[2:], strict=True)
-        ]
-        field = noise.at(self.level, self.scale, places).to(x.dtype)
-        return torch.addcmul(x, field, self.gain.to(x.dtype).view(-1, 1, 1, 1))
+        return self._added(x, noise.at(self.level, self.scale, _places(x, start)))
+
+    def on_planes(
+        self, planes: Tensor, noise: NoiseField, axis: int, positions: Tensor
+    ) -> Tensor:
+        """The same for planes at some positions along an axis.
+
+        Parameters
+        ----------
+        planes
+            [B, n, C, rows, columns].
+        axis
+            0, 1, 2: perpendicular to z, y, x.
+        positions
+            [n].
+        """
+        whole = planes.movedim(1, 2 + axis)
+        places = _places(whole, (0, 0, 0))
+        places[axis] = positions.to(planes.device, torch.int32)
+        field = noise.at(self.level, self.scale, places)
+        return self._added(whole, field).movedim(2 + axis, 1)
+
+    def _added(self, x: Tensor, field: Tensor) -> Tensor:
+        gain = self.gain.to(x.dtype).view(-1, 1, 1, 1)
+        return torch.addcmul(x, field.to(x.dtype), gain)
+
+
+def _places(x: Tensor, start: Sequence[int]) -> list[Tensor]:
+    """Positions of features [B, C, z, y, x] along each axis."""
+    return [
+        torch.arange(first, first + n, dtype=torch.int32, device=x.device)
+        for first, n in zip(start, x.shape[2:], strict=True)
+    ]

@@ -59,6 +59,9 @@ class GeneratorSpec:
     noise
         Whether noise is added at every resolution; there is then one more latent
         channel, the key of the noise, which the first block does not see.
+    voxel_noise
+        Whether noise is also added to the output layer's input: structure that is
+        independent in neighbouring voxels. Requires ``noise``.
     """
 
     architecture: str
@@ -71,6 +74,7 @@ class GeneratorSpec:
     normalisation: Literal["batch", "pixel", "none"]
     labels: tuple[float, ...] = ()
     noise: bool = False
+    voxel_noise: bool = False
 
     @property
     def label_channels(self) -> int:
@@ -158,7 +162,8 @@ class VolumeGenerator(GeneratorNetwork):
         """See `GeneratorNetwork.run_block`."""
         layers = list(block) if isinstance(block, nn.Sequential) else [block]
         for layer in layers[:-1] if logits else layers:
-            x = layer(x, noise, start) if isinstance(layer, NoiseInput) else layer(x)
+            takes_noise = getattr(layer, "takes_noise", False)
+            x = layer(x, noise, start) if takes_noise else layer(x)
         return x
 
     @property
@@ -177,7 +182,12 @@ class VolumeGenerator(GeneratorNetwork):
         return made
 
     def planes(
-        self, features: Tensor, positions: Sequence[Tensor], *, logits: bool = False
+        self,
+        features: Tensor,
+        positions: Sequence[Tensor],
+        noise: NoiseField | None = None,
+        *,
+        logits: bool = False,
     ) -> list[Tensor]:
         """Planes of the volumes, computed without the volumes around them.
 
@@ -187,6 +197,8 @@ class VolumeGenerator(GeneratorNetwork):
             See `features`.
         positions
             Planes along z, y and x, each [n].
+        noise
+            See `noise`, of the same latents.
         logits
             See `forward`.
 
@@ -197,9 +209,14 @@ class VolumeGenerator(GeneratorNetwork):
             along x.
         """
         *_, last = self.blocks.children()
-        convolution: Any
-        convolution, output = last.children()
+        parts: list[Any] = list(last.children())
+        convolution, *inputs, output = parts
         made: list[Tensor] = convolution.planes(features, positions)
+        for each in inputs:
+            made = [
+                each.on_planes(planes, noise, axis, positions[axis])
+                for axis, planes in enumerate(made)
+            ]
         if logits:
             return made
         return [output(each.flatten(0, 1)).view_as(each) for each in made]
@@ -268,14 +285,14 @@ def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
 def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
     """Generator with anti-aliasing: a box filter follows each hidden layer.
 
-    The last layer is a transposed convolution for phases. For gray values and colours,
-    where differences between even and odd voxels are visible, it is a
-    resize-convolution. It is cropped by one more voxel on each side: with the paper's
-    kernels, n latent positions become 2^L (n - 3) voxels after L layers.
+    The last layer is a transposed convolution for phases. For gray values, colours and
+    noise in each voxel, where differences between even and odd voxels are visible, it
+    is a resize-convolution. It is cropped by one more voxel on each side: with the
+    paper's kernels, n latent positions become 2^L (n - 3) voxels after L layers.
     """
     hidden = [AntialiasedConvolution(*sides) for sides in _hidden_layers(spec)]
     sides = spec.widths[-1], spec.channels
-    if spec.output != "phases":
+    if spec.output != "phases" or spec.voxel_noise:
         return _assemble(spec, hidden, ResizeConvolution(*sides, crop=1))
     kernel, stride, padding = spec.layers[-1]
     last = TransposedConvolution(*sides, (kernel, stride, padding + 1))
@@ -312,7 +329,12 @@ def _assemble(
             *([NoiseInput(width, number, scale)] if spec.noise else []),
             nn.ReLU(inplace=True),
         )
-    blocks[f"block{len(rules)}"] = nn.Sequential(last, output_layer(spec.output))
+    scale = chain_rule(rules).scale
+    blocks[f"block{len(rules)}"] = nn.Sequential(
+        last,
+        *([NoiseInput(spec.channels, len(rules), scale)] if spec.voxel_noise else []),
+        output_layer(spec.output),
+    )
     return VolumeGenerator(spec, rules, **blocks)
 
 

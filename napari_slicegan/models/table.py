@@ -98,6 +98,7 @@ def _volume_spec(
         layers=layers or default_layers(len(settings.generator_widths) + 1),
         normalisation=settings.normalisation,
         noise=settings.noise,
+        voxel_noise=settings.noise and settings.voxel_noise == "on",
     )
 
 

@@ -366,7 +366,8 @@ class AdversarialStep:
         sizes = (maker.training_size,) * len(AXES)
         positions = self.view.positions(sizes, n_planes, rng)
         with precision.computing_in(self.precision, self.device):
-            planes = maker.planes(samples.made, positions, logits=self._is_hard)
+            noise = maker.noise(samples.latents)
+            planes = maker.planes(samples.made, positions, noise, logits=self._is_hard)
         n_images = [len(each) * len(each[0]) for each in planes]
         # [B, n, C, P, P] of each axis -> [N, C, P, P]
         images = self._as_critic_input(

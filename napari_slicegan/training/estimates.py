@@ -104,7 +104,7 @@ def forecast(config: RunConfig, data: TrainingData) -> Estimate:
         If settings and data do not fit together, as in `Trainer`.
     """
     task = TASKS[config.architecture.task](config, data)
-    return estimate(choose_batch_sizes(config, task), task)
+    return estimate(complete(config, task), task)
 
 
 def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
@@ -116,7 +116,7 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
     Parameters
     ----------
     config
-        Settings with the batch sizes of the run, see `choose_batch_sizes`.
+        Settings of the run, see `complete`.
     task
         Task of the run.
     """
@@ -131,12 +131,15 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
     return Estimate(step_s, steps, steps * step_s / 60, memory_bytes, free_bytes)
 
 
-def choose_batch_sizes(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
-    """Fill in empty batch sizes on a CUDA device.
+def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
+    """Fill in what is chosen by the images and by the device.
 
-    Chooses the largest power of two, up to ``MAX_BATCH_SIZE``, whose estimated float32
-    memory fits into the free memory. Given batch sizes and other devices: unchanged.
+    On a CUDA device, empty batch sizes: the largest power of two, up to
+    ``MAX_BATCH_SIZE``, whose estimated float32 memory fits into the free memory.
     """
+    if config.architecture.noise and config.architecture.voxel_noise == "auto":
+        is_on = getattr(task.spec, "voxel_noise", False)
+        config = config.changed(voxel_noise="on" if is_on else "off")
     training = config.training
     device = choose_device(training.device)
     given = training.critic_batch_size or training.generator_batch_size

@@ -97,6 +97,7 @@ def settings_of(source: str | Path) -> RunConfig:
         generator_kernels=spec.layers,
         normalisation=spec.normalisation,
         noise=spec.noise,
+        voxel_noise="on" if spec.voxel_noise else "off",
     )
 
 

@@ -21,7 +21,7 @@ from napari_slicegan.runtime.distributed import Decision, distributed_context
 from napari_slicegan.runtime.memory import memory_explained
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason, RunClock, StepReport
-from napari_slicegan.training.estimates import choose_batch_sizes
+from napari_slicegan.training.estimates import complete
 from napari_slicegan.training.history import LossHistory
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.sources import move_to_device, shard_source
@@ -132,7 +132,7 @@ class Trainer:
         Parameters
         ----------
         config, images
-            As in the class; on a GPU, empty batch sizes are chosen by its memory.
+            As in the class; what is left open is filled in, see `complete`.
         path
             New or empty folder.
         prepare
@@ -142,7 +142,7 @@ class Trainer:
         kind = TASKS[config.architecture.task]
         task = distributed.raise_on_all_ranks(lambda: kind(config, images))
         chosen = distributed.raise_on_all_ranks(
-            lambda: choose_batch_sizes(config, task) if distributed.is_main else config
+            lambda: complete(config, task) if distributed.is_main else config
         )
         chosen = parse_config(distributed.broadcast(chosen.model_dump()))
 

@@ -21,6 +21,7 @@ COMMON: dict[str, Any] = {
     "feature_resampling": False,
     "normalisation": "batch",
     "noise": False,
+    "voxel_noise": "off",
     "augmentation": "none",
     "straight_through": False,
     # All planes.

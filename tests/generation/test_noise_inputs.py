@@ -28,7 +28,7 @@ SIZE = (20, 41, 9)
 def noisy(gain: float) -> TrainedGenerator:
     """Writes out the network's own values, 0 to 1."""
     toy = random_generator(ScaleMinMax(0, 1, 1, "float64"), "slicegan-aa")
-    spec = replace(toy.network.spec, noise=True, normalisation="none")
+    spec = replace(toy.network.spec, noise=True, voxel_noise=True, normalisation="none")
     network = build_generator(spec, torch.Generator().manual_seed(0))
     with torch.no_grad():
         for name, weight in network.named_parameters():

@@ -9,6 +9,7 @@ from napari_slicegan.metrics import correlation, lines
 from napari_slicegan.metrics.correlation import (
     autocovariance,
     diagonal_excess,
+    nugget,
     radial_two_point_correlation,
     two_point_correlation,
 )
@@ -95,6 +96,19 @@ def test_radial_of_a_ball() -> None:
     u = r / edge
     pairs = edge**3 * (1 - 3 / 2 * u + 2 / np.pi * u**2 - u**3 / (4 * np.pi))
     assert s2[12] == pytest.approx(covariogram / pairs, rel=0.01)
+
+
+def test_nugget_is_the_part_without_correlation() -> None:
+    """None of smooth phases, all of independent pixels, or the share of added noise."""
+    bands = np.zeros((60, 60), bool)
+    bands[np.arange(60) // 10 % 2 == 1] = True
+    assert nugget(bands) == pytest.approx(0, abs=0.03)
+    rng = np.random.default_rng(0)
+    assert nugget(rng.random((200, 200)) < 0.6) == pytest.approx(1, abs=0.03)
+    # Steps of variance 1 add up along the axis; the noise adds 2 at any distance.
+    walk = rng.normal(size=200_000).cumsum()
+    assert nugget(walk + rng.normal(size=walk.size)) == pytest.approx(0.5, abs=0.02)
+    assert nugget(np.full((8, 8), 3.0)) == 0
 
 
 def test_autocovariance_of_a_wave() -> None:

@@ -94,10 +94,11 @@ def test_planes_of_transposed_convolution(subtests: pytest.Subtests) -> None:
                 torch.testing.assert_close(a, b)
 
 
-GENERATORS: list[tuple[str, int]] = [
-    ("slicegan", 4),
-    ("slicegan-rc", 4),
-    ("slicegan-aa", 5),
+GENERATORS: list[tuple[str, int, str]] = [
+    ("slicegan", 4, "off"),
+    ("slicegan-rc", 4, "off"),
+    ("slicegan-aa", 5, "off"),
+    ("slicegan-aa", 5, "on"),
 ]
 
 
@@ -105,10 +106,13 @@ def test_planes_of_a_generator_are_those_of_its_volume(
     subtests: pytest.Subtests,
 ) -> None:
     """Probabilities as well as logits."""
-    for architecture, latent_size in GENERATORS:
-        with subtests.test(architecture=architecture, latent_size=latent_size):
+    for architecture, latent_size, voxel_noise in GENERATORS:
+        with subtests.test(architecture=architecture, voxel_noise=voxel_noise):
             config = preset("slicegan-fast").changed(
-                architecture=architecture, latent_size=latent_size, noise=True
+                architecture=architecture,
+                latent_size=latent_size,
+                noise=True,
+                voxel_noise=voxel_noise,
             )
             spec = volume_spec(config, 3, "phases")
             generator = build_generator(spec, torch.Generator().manual_seed(0)).eval()
@@ -116,10 +120,10 @@ def test_planes_of_a_generator_are_those_of_its_volume(
             latents = normal(2, *generator.training_latents)
             positions = [torch.tensor([5, 0, 63]) for _ in AXES]
             with torch.no_grad():
-                features = generator.features(latents)
+                features, noise = generator.features(latents), generator.noise(latents)
                 for logits in (False, True):
                     volume = generator(latents, logits=logits)
-                    planes = generator.planes(features, positions, logits=logits)
+                    planes = generator.planes(features, positions, noise, logits=logits)
                     for axis, chosen, found in zip(
                         AXES, positions, planes, strict=True
                     ):

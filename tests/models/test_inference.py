@@ -31,8 +31,12 @@ def network_of(
     """A small network whose batch norms have statistics and factors of their own."""
     spec = random_generator(transform, architecture).network.spec
     rng = torch.Generator().manual_seed(1)
+    noise = architecture == "slicegan-aa"
     spec = replace(
-        spec, normalisation=normalisation, noise=architecture == "slicegan-aa"
+        spec,
+        normalisation=normalisation,
+        noise=noise,
+        voxel_noise=noise and normalisation == "batch",
     )
     network = build_generator(spec, rng)
     for layer in network.modules():
@@ -40,8 +44,10 @@ def network_of(
             for value in layer.state_dict().values():
                 value.copy_(torch.rand(value.shape, generator=rng) + 0.3)
     network.eval().requires_grad_(False)
-    for weight in network.parameters():
+    for name, weight in network.named_parameters():
         weight.mul_(4 if weight.ndim == 5 else 1)
+        if name.endswith("gain"):
+            weight.copy_(torch.rand(weight.shape, generator=rng))
     return network
 
 
@@ -80,6 +86,8 @@ WEIGHTED: list[tuple[tuple[float, ...], str, Normalisation]] = [
     ((1.0, 1.0), "slicegan-rc", "batch"),
     ((1.0, 1.3), "slicegan", "none"),
     ((1.0, 0.9, 1.2), "slicegan", "batch"),
+    ((1.0, 0.9, 1.2), "slicegan-aa", "batch"),
+    ((1.0, 1.1), "slicegan-aa", "none"),
 ]
 
 

@@ -29,7 +29,7 @@ from napari_slicegan.training.estimates import (
     OVERHEAD_BYTES,
     USABLE_MEMORY_FRACTION,
     Estimate,
-    choose_batch_sizes,
+    complete,
     extrapolated_s,
     forecast,
     free_memory,
@@ -373,7 +373,7 @@ def test_as_many_as_fit(
     monkeypatch.setattr(estimates, "MAX_BATCH_SIZE", 8)
     config = toy_config.changed(**EMPTY)
     gpu_with(bytes_for(config, fits) + more)
-    found = choose_batch_sizes(config, VolumeTask(config, toy_images))
+    found = complete(config, VolumeTask(config, toy_images))
     assert found.training.volumes == (expected, expected)
     assert found == config.changed(
         critic_batch_size=expected, generator_batch_size=expected
@@ -385,7 +385,7 @@ def test_the_forecast_is_that_of_the_run(
 ) -> None:
     config = toy_config.changed(**EMPTY)
     gpu_with(bytes_for(config, 4))
-    found = choose_batch_sizes(config, VolumeTask(config, toy_images))
+    found = complete(config, VolumeTask(config, toy_images))
     memory = forecast(config, toy_images).memory_bytes
     assert memory == forecast(found, toy_images).memory_bytes
 
@@ -405,7 +405,7 @@ def test_numbers_win(
 ) -> None:
     gpu_with(10**12)
     config = toy_config.changed(**given)
-    assert choose_batch_sizes(config, VolumeTask(config, toy_images)) == config
+    assert complete(config, VolumeTask(config, toy_images)) == config
     # What is left empty is 2.
     expected = (given["critic_batch_size"] or 2, given["generator_batch_size"] or 2)
     assert config.training.volumes == expected
@@ -416,7 +416,7 @@ def test_processors_make_two(
 ) -> None:
     monkeypatch.setattr(estimates, "free_memory", lambda device: 10**12)
     config = toy_config.changed(**EMPTY)
-    assert choose_batch_sizes(config, VolumeTask(config, toy_images)) == config
+    assert complete(config, VolumeTask(config, toy_images)) == config
     assert config.training.volumes == (2, 2)
     assert preset("slicegan-fast").training.volumes == (2, 2)
 

@@ -12,9 +12,12 @@ from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import training_data
+from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
 from tests.refusals import Refusal, assert_all_refused
+from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +38,30 @@ def written(folder: Path, images: NDArray[np.uint8]) -> Path:
 
 def test_volumes_are_learnt_from_micrographs(toy_images: TrainingImages) -> None:
     assert training_data(preset("slicegan-fast"), toy_images) is toy_images
+
+
+def test_noise_in_each_voxel_where_neighbours_are_independent(tmp_path: Path) -> None:
+    """The run keeps the choice; a setting of the user stands."""
+    rng = np.random.default_rng(0)
+    speckled = np.where(rng.random((48, 48)) < 0.4, 7, 20).astype(np.uint8)
+    speckled[:20, :20] = 207
+    toys = {"speckle": speckled, "smooth": phases_image(48, 48).values}
+    config = small_config().changed(
+        architecture="slicegan-aa", latent_size=5, noise=True, voxel_noise="auto"
+    )
+    for name, given, chosen in [
+        ("speckle", "auto", "on"),
+        ("smooth", "auto", "off"),
+        ("speckle", "off", "off"),
+        ("smooth", "on", "on"),
+    ]:
+        image = Micrograph.from_array(toys[name], "phases")
+        settings = config.changed(voxel_noise=given)
+        folder = tmp_path / f"{name} {given}"
+        run = Trainer.start(settings, TrainingImages.isotropic(image), folder)
+        assert run.config.architecture.voxel_noise == chosen, (name, given)
+        assert RunFolder.open(folder).config() == run.config
+        assert run.gan.generator.spec.voxel_noise == (chosen == "on")
 
 
 def test_images_are_learnt_from_a_folder(tmp_path: Path) -> None:
