@@ -30,8 +30,8 @@ Size = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 Span = tuple[int, int]
 
-TILE_STEPS = 6
-"""Latent positions per axis from tile to tile: 192 voxels for the paper's chain."""
+TILE_STEPS = 7
+"""Latent positions per axis from tile to tile: 224 voxels for the paper's chain."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class VolumePlan:
     periodic
         Axes (a subset of "zyx") along which the volume is periodic.
     tile_latents
-        Latent positions per axis of a tile; bounds the memory. By default (0) 6 more
-        than adjacent tiles share: 192 voxels for the default networks.
+        Latent positions per axis of a tile; bounds the memory. By default (0) 7 more
+        than adjacent tiles share: 224 voxels for the default networks.
     precision
         Data type of the convolutions. In bfloat16 a few voxels per thousand, all at
         interfaces, get another label than in float32.

@@ -72,15 +72,18 @@ class NoiseField:
         Tensor
             float32 [B, 1, n_z, n_y, n_x].
         """
-        cells, within = self._key, self._key.new_zeros(())
-        for axis, positions in enumerate(places, start=1):
+        cells = self._key
+        counter = cells.new_tensor(_signed(level * _GOLDEN % 2**32))
+        # From x to z: small arrays first, and the last pass copies rows.
+        for axis, positions in zip((3, 2, 1), reversed(places), strict=True):
             cells = cells.index_select(axis, positions // scale)
             shape = [-1 if axis == other else 1 for other in range(1, 4)]
-            within = within * scale + (positions % scale).view(shape)
-        counter = (within * 64 + level) * _GOLDEN
+            # (((z scale + y) scale + x) 64 + level) times the constant, modulo 2^32.
+            factor = _signed(64 * scale ** (3 - axis) * _GOLDEN % 2**32)
+            counter = counter + ((positions % scale) * factor).view(shape)
         bits = _mixed(cells ^ counter)
         # 2^32 steps of the interval; their mean is 0.
-        unit = (bits.float() + 0.5) * (math.sqrt(3) * 2.0**-31)
+        unit = bits.float().add_(0.5).mul_(math.sqrt(3) * 2.0**-31)
         return unit[:, None]
 
 
@@ -112,7 +115,13 @@ class NoiseInput(nn.Module):
         start
             First position of ``x`` along z, y, x, see `NoiseField.at`.
         """
-        return self._added(x, noise.at(self.level, self.scale, _places(x, start)))
+        return self._added(x, self.field(x, noise, start))
+
+    def field(
+        self, x: Tensor, noise: NoiseField, start: Sequence[int] = (0, 0, 0)
+    ) -> Tensor:
+        """Noise of features [B, C, z, y, x] before the gain, [B, 1, z, y, x]."""
+        return noise.at(self.level, self.scale, _places(x, start)).to(x.dtype)
 
     def on_planes(
         self, planes: Tensor, noise: NoiseField, axis: int, positions: Tensor
