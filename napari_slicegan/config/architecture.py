@@ -167,9 +167,9 @@ class ArchitectureSettings(Settings):
     voxel_noise: Literal["auto", "on", "off"] = Field(
         "off",
         title="Noise in each voxel",
-        description="With noise inputs: adds noise to the last layer too, for phases "
-        "or gray values that are independent in neighbouring pixels. 'auto': where the "
-        "micrograph has such a part. Generation takes longer.",
+        description="With noise inputs: adds noise to the last layer too, which varies "
+        "from voxel to voxel. 'auto': for gray values and colours, and for phases that "
+        "are random from pixel to pixel. Generation takes longer.",
     )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",

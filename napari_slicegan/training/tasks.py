@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-import numpy as np
 
 from napari_slicegan.config.registry import Table
 from napari_slicegan.data.patch_sampler import Source, patch_samplers
@@ -25,10 +23,10 @@ from napari_slicegan.training.monitors import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_slicegan.config import RunConfig, TrainingSettings
-    from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.training.monitors import MonitoredCurve
@@ -152,26 +150,17 @@ LARGE_NUGGET = 0.5
 """Of smooth phases it is 0.0 to 0.3 (imaging noise), of speckle 0.95."""
 
 
-def is_random_by_pixel(images: TrainingImages) -> bool:
-    """Whether neighbouring pixels of a phase, or gray values, are nearly independent.
+def needs_voxel_noise(images: TrainingImages) -> bool:
+    """Whether single pixels vary at random.
 
-    Measured by `napari_slicegan.metrics.correlation.nugget`.
+    Gray values and colours do; phases, if neighbouring pixels are nearly independent
+    (see `napari_slicegan.metrics.correlation.nugget`).
     """
-    return any(
-        nugget(part) > LARGE_NUGGET
+    return images.kind != "phases" or any(
+        nugget(image.values == label) > LARGE_NUGGET
         for image in {id(image): image for image in images}.values()
-        for part in _parts(image, images.labels)
+        for label in images.labels
     )
-
-
-def _parts(image: Micrograph, labels: Sequence[int]) -> Iterator[NDArray[np.generic]]:
-    """Each phase, each colour channel, or the gray values."""
-    if image.kind == "phases":
-        yield from (image.values == label for label in labels)
-    elif image.kind == "colour":
-        yield from np.moveaxis(image.values, -1, 0)
-    else:
-        yield image.values
 
 
 class VolumeTask:
@@ -219,7 +208,7 @@ class VolumeTask:
         output = output_of(self.transform.range)
         self.spec = generator_spec(config, self.transform.channels, output)
         if config.architecture.voxel_noise == "auto" and config.architecture.noise:
-            self.spec = replace(self.spec, voxel_noise=is_random_by_pixel(data))
+            self.spec = replace(self.spec, voxel_noise=needs_voxel_noise(data))
         check_training_size(self.spec, patch)
         labels: Sequence[float] = ()
         if config.architecture.condition == "phase_fraction":

@@ -41,11 +41,15 @@ def test_volumes_are_learnt_from_micrographs(toy_images: TrainingImages) -> None
 
 
 def test_noise_in_each_voxel_where_neighbours_are_independent(tmp_path: Path) -> None:
-    """The run keeps the choice; a setting of the user stands."""
+    """Of phases, and always of gray values. The run keeps the choice.
+
+    A setting of the user stands.
+    """
     rng = np.random.default_rng(0)
     speckled = np.where(rng.random((48, 48)) < 0.4, 7, 20).astype(np.uint8)
     speckled[:20, :20] = 207
-    toys = {"speckle": speckled, "smooth": phases_image(48, 48).values}
+    smooth = phases_image(48, 48).values
+    toys = {"speckle": speckled, "smooth": smooth, "gray": smooth}
     config = small_config().changed(
         architecture="slicegan-aa", latent_size=5, noise=True, voxel_noise="auto"
     )
@@ -54,8 +58,11 @@ def test_noise_in_each_voxel_where_neighbours_are_independent(tmp_path: Path) ->
         ("smooth", "auto", "off"),
         ("speckle", "off", "off"),
         ("smooth", "on", "on"),
+        ("gray", "auto", "on"),
     ]:
-        image = Micrograph.from_array(toys[name], "phases")
+        image = Micrograph.from_array(
+            toys[name], "grayscale" if name == "gray" else "phases"
+        )
         settings = config.changed(voxel_noise=given)
         folder = tmp_path / f"{name} {given}"
         run = Trainer.start(settings, TrainingImages.isotropic(image), folder)
