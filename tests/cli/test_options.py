@@ -101,7 +101,12 @@ def test_presets_and_files_are_where_settings_start(
     file = tmp_path / "mine.json"
     file.write_text('{"training": {"seed": 12, "steps": 3}}')
     config = settings_of(monkeypatch, "--config", str(file), "--seed", "5")
-    of_0_1_0 = {"architecture": "auto", "noise": False, "latent_size": 4}
+    of_0_1_0 = {
+        "architecture": "auto",
+        "noise": False,
+        "voxel_noise": "off",
+        "latent_size": 4,
+    }
     assert config == preset("slicegan-fast").changed(seed=5, steps=3, **of_0_1_0)
 
 
