@@ -89,7 +89,7 @@ class Comparison:
         ]
         for row in self.rows:
             numbers = (row.real, row.generated, row.distance, row.noise_floor)
-            texts = map(_text, numbers)
+            texts = map(value_text, numbers)
             lines.append((row.title, str(row.phase), row.axis or "-", *texts))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         body = ["  ".join(map(_aligned, line, widths, range(7))) for line in lines]
@@ -182,7 +182,7 @@ def with_labels_of(reference: Source, volume: AnyVolume) -> AnyVolume:
     return Volume(values, volume.kind, volume.voxel_size_nm, wanted, colours)
 
 
-def _text(value: Value | None) -> str:
+def value_text(value: Value | None) -> str:
     """A number, the mean of a curve, or a dash."""
     if value is None:
         return "-"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import scipy
 from numpy.typing import NDArray
 
 from napari_slicegan.metrics.interfaces import interface_density_along
+from napari_slicegan.metrics.stored_volume import disjoint_boxes
 
 # Pieces per axis, and the shortest edge of one in voxels.
 PIECES, SMALLEST = {2: 4, 3: 3}, 16
@@ -94,13 +94,5 @@ def _pieces(values: NDArray[Any], rank: int) -> list[NDArray[Any]]:
     """Disjoint pieces of equal shape."""
     shape = values.shape[:rank]
     counts = [min(PIECES[rank], max(1, n // SMALLEST)) for n in shape]
-    edges = [n // count for n, count in zip(shape, counts, strict=True)]
-    return [
-        values[
-            tuple(
-                slice(i * edge, (i + 1) * edge)
-                for i, edge in zip(place, edges, strict=True)
-            )
-        ]
-        for place in product(*map(range, counts))
-    ]
+    edges = tuple(n // count for n, count in zip(shape, counts, strict=True))
+    return [values[box] for box in disjoint_boxes(shape, edges)]

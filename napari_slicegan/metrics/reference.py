@@ -23,6 +23,7 @@ from napari_slicegan.metrics.stored_volume import (
     SEEN_ALONG,
     AnyVolume,
     Orientation,
+    disjoint_boxes,
     is_sampled,
     spread,
 )
@@ -337,14 +338,8 @@ def _slices(truth: Volume, axis: Axis, reach: int) -> Group:
 
 def _blocks(values: NDArray[Any], shape: tuple[int, ...]) -> Group:
     """Disjoint blocks of a shape."""
-    grid = (n // edge for n, edge in zip(values.shape, shape, strict=False))
-    places = list(np.ndindex(*grid))
-    picked = spread(len(places), min(len(places), MAX_BLOCKS))
-    corners = [np.multiply(places[index], shape) for index in picked]
-    return tuple(
-        Sample(values[tuple(map(slice, corner, corner + np.array(shape)))], IN_3D)
-        for corner in corners
-    )
+    boxes = disjoint_boxes(values.shape[:3], shape, MAX_BLOCKS)
+    return tuple(Sample(values[box], IN_3D) for box in boxes)
 
 
 def _rank(sample: Sample) -> int:

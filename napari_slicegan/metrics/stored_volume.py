@@ -184,16 +184,29 @@ def blocks_of(volume: AnyVolume, edges: tuple[int, ...] = ()) -> list[Part]:
     """
     whole = volume.values.shape[:3]
     if not is_sampled(volume):
-        places = [(0, 0, 0)]
         edges = edges or whole
+        boxes = [tuple(map(slice, edges))]
     else:
         edges = edges or tuple(min(n, BLOCK_EDGE) for n in whole)
-        grid = [n // edge for n, edge in zip(whole, edges, strict=True)]
-        every = list(np.ndindex(*grid))
-        places = [every[i] for i in spread(len(every), min(len(every), MAX_BLOCKS))]
+        boxes = disjoint_boxes(whole, edges, MAX_BLOCKS)
     return [
-        Part(partial(_block, volume, _box(place, edges)), IN_3D, math.prod(edges))
-        for place in places
+        Part(partial(_block, volume, box), IN_3D, math.prod(edges)) for box in boxes
+    ]
+
+
+def disjoint_boxes(
+    shape: tuple[int, ...], edges: tuple[int, ...], most: int | None = None
+) -> list[tuple[slice, ...]]:
+    """Disjoint boxes of these edges in an array, at most so many, spread evenly."""
+    grid = [n // edge for n, edge in zip(shape, edges, strict=True)]
+    places = list(np.ndindex(*grid))
+    picked = spread(len(places), min(len(places), most or len(places)))
+    return [
+        tuple(
+            slice(number * edge, (number + 1) * edge)
+            for number, edge in zip(places[index], edges, strict=True)
+        )
+        for index in picked
     ]
 
 
@@ -205,13 +218,6 @@ def described(volume: AnyVolume) -> str:
     return (
         f"{size} (sampled: {PLANES_PER_AXIS} planes along each axis; 3-D metrics: "
         f"up to {MAX_BLOCKS} blocks)"
-    )
-
-
-def _box(place: tuple[int, ...], edges: tuple[int, ...]) -> tuple[slice, ...]:
-    return tuple(
-        slice(number * edge, (number + 1) * edge)
-        for number, edge in zip(place, edges, strict=True)
     )
 
 

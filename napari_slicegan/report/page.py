@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -18,6 +17,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from napari_slicegan.metrics.comparison import value_text
 from napari_slicegan.metrics.reference import reference_of
 from napari_slicegan.report.figure import (
     AXIS_COLOURS,
@@ -33,13 +33,12 @@ from napari_slicegan.report.figure import (
     n_planes,
 )
 from napari_slicegan.report.provenance import MEASURES, METHOD, PROGRAM
-from napari_slicegan.report.text import number, phase_name, phases_of, rows_of
+from napari_slicegan.report.text import phase_name, phases_of, rows_of
 from napari_slicegan.runtime.atomic_files import check_ending, replacing
 from napari_slicegan.runtime.quantities import length_text
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
-    from napari_slicegan.metrics.rows import Value
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.report.provenance import Provenance
 
@@ -260,11 +259,6 @@ def page(proof: Proof, provenance: Provenance) -> str:
     )
 
 
-def _mean(value: Value | None) -> str:
-    """A number, or the mean of a curve."""
-    return number(fmean(value) if isinstance(value, tuple) else value)
-
-
 def _floors(floors: float | None) -> str:
     if floors is None:
         return "-"
@@ -290,7 +284,7 @@ def _templates() -> Environment:
         "cell": _cell,
         "floors": _floors,
         "length_text": length_text,
-        "mean": _mean,
+        "mean": value_text,
         "phase_name": phase_name,
     }
     return environment
