@@ -89,7 +89,9 @@ def test_reader_takes_runs_and_generators_only(toy_run: Path, tmp_path: Path) ->
     open_run = napari_contributions.open_run
     assert reader(str(toy_run)) is open_run
     assert reader([str(toy_run / "generator.safetensors")]) is open_run
-    assert reader(str(tmp_path)) is None
+    # It says what such a folder must hold.
+    assert reader(str(tmp_path)) not in (None, open_run)
+    assert reader(str(tmp_path / "image.tif")) is None
 
 
 def read_vti(path: str) -> tuple[NDArray[Any], str, tuple[float, ...]]:
