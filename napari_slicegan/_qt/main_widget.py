@@ -273,7 +273,12 @@ class SliceGANWidget(QWidget):
         self.tabs.setTabText(TABS.index("Volume"), product)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
-        """Load the finished run into the Volume panel, if it saved a generator."""
+        """Load the finished run into the Volume panel, if it saved a generator.
+
+        napari notifies a user who looks at another tab.
+        """
+        if self.isVisible() and not self.train.isVisible():
+            show_info(f"Training has ended. {reason.value}")
         if not self._is_closed and (path / "generator.safetensors").is_file():
             self.volume.set_run(path)
 

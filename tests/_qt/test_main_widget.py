@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_slicegan._qt import main_widget
 from napari_slicegan._qt.main_widget import (
     GENERATE_KEY,
     PAUSE_KEY,
@@ -34,6 +35,7 @@ from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.volumes.volume import Volume
 from tests._qt.whole_window import LONG, dock, open_sample, start, until
 
@@ -258,3 +260,19 @@ def test_the_preview_is_seen_again_after_a_look_at_the_explore_panel(
     assert not layers.own_layer(viewer, layers.EXPLORED).visible
     widget.train.stop()
     until(widget, qtbot, RunState.FINISHED)
+
+
+def test_the_end_of_a_run_is_notified_on_another_tab(
+    make_napari_viewer_proxy: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(main_widget, "show_info", shown.append)
+    widget = dock(make_napari_viewer_proxy(show=True), tmp_path / "runs")
+    for panel in ("Train", "Volume"):
+        widget.show_panel(panel)
+        qtbot.waitUntil(getattr(widget, panel.lower()).isVisible)
+        widget.train.run_finished.emit(FinishReason.MINUTES, tmp_path)
+    assert shown == ["Training has ended. Time limit reached."]
