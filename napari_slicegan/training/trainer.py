@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -346,8 +347,11 @@ class Trainer:
         try:
             self.save()
         except OSError as error:
-            kept = [] if self.folder is None else self.folder.checkpoints()
-            left = f"{kept[0].name} is kept" if kept else "no checkpoint was saved"
+            left = "the run folder cannot be read"
+            # Of a network drive that is gone.
+            with contextlib.suppress(OSError):
+                kept = [] if self.folder is None else self.folder.checkpoints()
+                left = f"{kept[0].name} is kept" if kept else "no checkpoint was saved"
             raise ValueError(
                 f"Expected to save step {self.step} of the run, got "
                 f"'{error.strerror or error}' ({left}); free space or restore the "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 
+from napari_slicegan.runtime import atomic_files
+from napari_slicegan.runtime.atomic_files import flush
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.monitors import QualityMonitor
@@ -209,6 +213,37 @@ def test_a_save_that_fails_does_not_end_the_run(
     assert [row["step"] for row in folder.history()] == list("123456")
 
 
+FAULTS = {2: errno.ENOSPC, 4: errno.EACCES, 6: errno.ESTALE, 8: errno.EIO}
+"""Step -> a full disk, a locked file, a network drive that is gone, a broken disk."""
+
+
+def test_faults_of_the_disk_while_a_file_is_written(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is reported, what was whole stays so, and the next save succeeds."""
+    trainer = start_toy(steps=9, checkpoint_minutes=1e-9)
+    kept: list[int] = []
+
+    def failing(file: Path) -> None:
+        if trainer.step in FAULTS and file.name.startswith(".checkpoint"):
+            assert trainer.folder is not None
+            kept.append(trainer.folder.load_checkpoint()["step"])
+            number = FAULTS[trainer.step]
+            raise OSError(number, os.strerror(number))
+        flush(file)
+
+    monkeypatch.setattr(atomic_files, "flush", failing)
+    warned = {report.step - 1: report.warning for report in train(trainer)}
+    for step, number in FAULTS.items():
+        assert f"could not be saved ({os.strerror(number)})" in warned.pop(step)
+    assert not any(warned.values())
+    assert kept == [1, 3, 5, 7]
+    assert trainer.folder is not None
+    assert trainer.folder.load_checkpoint()["step"] == 9
+    assert [row["step"] for row in trainer.folder.history()] == list("123456789")
+    assert not list(trainer.folder.path.glob(".*"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 def test_a_checkpoint_that_does_not_fit_is_a_failed_save(start_toy: StartToy) -> None:
     """Written by torch and safetensors, which have exceptions of their own."""
@@ -229,8 +264,9 @@ def test_a_checkpoint_that_does_not_fit_is_a_failed_save(start_toy: StartToy) ->
 
 
 def test_a_last_save_that_fails_says_what_is_kept(
-    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+    start_toy: StartToy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also that of a network drive that is gone."""
     trainer = start_toy(steps=6, checkpoint_minutes=1e-9)
     break_saving(monkeypatch, {5, 6})
     words = r"save step 6 .* 'No space left on device' \(checkpoint-0000004.pt is kept"
@@ -238,6 +274,14 @@ def test_a_last_save_that_fails_says_what_is_kept(
         train(trainer)
     assert trainer.folder is not None
     assert trainer.folder.load_checkpoint()["step"] == 4
+
+    def gone(_: RunFolder) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(RunFolder, "checkpoints", gone)
+    trainer = Trainer.start(trainer.config, trainer.images, tmp_path / "other")
+    with pytest.raises(ValueError, match=r"\(the run folder cannot be read\); free"):
+        train(trainer)
 
 
 def test_rows_that_cannot_be_written_are_written_later(
