@@ -12,8 +12,10 @@ import sys
 import threading
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
 from napari_slicegan.config import (
@@ -197,7 +199,9 @@ def inherited_from(
         return frozenset()
     from napari_slicegan.data.training_images import TrainingImages
 
-    own = TrainingImages.names_in(folder / "micrographs")
+    # Of images of one name the folder is part of it.
+    names = TrainingImages.names_in(folder / "micrographs")
+    own = {PurePath(name).name for name in names}
     if own.issuperset(file_path(file).name for file in expanded(files)):
         return frozenset()
     return frozenset(("crop", "pixel_size_nm", *OF_ONE_FILE)) - set(given)
@@ -339,7 +343,14 @@ def opened(
         return Micrograph.open(path, fitting)
 
     paths = [file_path(file) for file in expanded(files)]
-    return open_all(paths, settings, read, optional={*optional, *inherited})
+    images = open_all(paths, settings, read, optional={*optional, *inherited})
+    names = Counter(path.name for path in paths)
+    return [
+        replace(image, name=f"{path.absolute().parent.name}/{image.name}")
+        if names[path.name] > 1
+        else image
+        for path, image in zip(paths, images, strict=True)
+    ]
 
 
 def generator_path(run: Path) -> Path:

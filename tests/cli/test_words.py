@@ -9,8 +9,9 @@ import pytest
 import tifffile
 
 from napari_slicegan.cli import main
-from napari_slicegan.cli.options import expanded
+from napari_slicegan.cli.options import expanded, opened
 from napari_slicegan.cli.parser import _parser
+from napari_slicegan.config import MicrographSettings
 
 Capture = pytest.CaptureFixture[str]
 
@@ -69,6 +70,19 @@ def test_info_says_how_an_image_would_be_read(tmp_path: Path, capsys: Capture) -
     assert dark.split() == ["0", f"{values.mean():.2%}"]
     assert bright.split() == ["255", f"{1 - values.mean():.2%}"]
     assert note == "  White is stored as 0: values inverted."
+
+
+def test_images_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """By their folders, in messages and in the run."""
+    values = np.eye(20, dtype=np.uint8)
+    paths = [tmp_path / folder / "img.tif" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        tifffile.imwrite(path, values)
+    images = opened([str(path) for path in paths], MicrographSettings())
+    assert [image.name for image in images] == ["one/img.tif", "two/img.tif"]
+    (alone,) = opened([str(paths[0])], MicrographSettings())
+    assert alone.name == "img.tif"
 
 
 def test_training_prints_what_it_understood(
