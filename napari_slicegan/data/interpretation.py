@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 KindChoice = Literal["auto", "phases", "grayscale", "colour", "objects"]
 ChannelChoice = Literal["auto", "luminance", "red", "green", "blue", "1", "2", "3", "4"]
-CHANNELS = {"red": 0, "green": 1, "blue": 2, "1": 0, "2": 1, "3": 2, "4": 3}
+CHANNELS = {"red": 0, "green": 1, "blue": 2}
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue: ITU-R BT.601, section 2.5.1."""
@@ -177,8 +177,8 @@ def _interpret_channels(
     notes: tuple[str, ...],
 ) -> Interpretation:
     """Of an image with three channels."""
-    if channel in CHANNELS:
-        number = CHANNELS[channel]
+    if channel in CHANNELS or channel.isdigit():
+        number = CHANNELS[channel] if channel in CHANNELS else int(channel) - 1
         if number >= array.shape[-1]:
             raise ValueError(
                 f"{name}: expected one of {array.shape[-1]} channels, got '{channel}'; "

@@ -1090,6 +1090,7 @@ REFUSED: list[Refusal] = [
         {"channel": "3"},
         "channel from 1 to 2, got 3",
     ),
+    ("flat.png", pillow(FLAT), {"channel": "7"}, "one of 3 channels, got '7'"),
     ("c.npy", npy(GRAY + 1j), {}, "complex"),
     ("two.npy", npy(np.dstack([GRAY, GRAY])), {}, "got 2 channels"),
     ("a.raw", raw, {"raw_shape": (500, 500)}, "expected 250,000 bytes"),
