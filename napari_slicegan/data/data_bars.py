@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
+import skimage
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import tescan_header
@@ -206,8 +207,10 @@ def _flatness(
 
 FULL_EDGE = 0.98
 """Fraction of the pixels of an edge that have the value of its border."""
-CONVEX = 0.9
-"""Of the span between the first and the last pixel of each line, what is inside."""
+NOTCHES = 0.2
+"""Of the area outside: what lies within the convex hull of the inside."""
+HULL_EDGE = 512
+"""Pixels along an edge of the grid on which convex hulls are computed."""
 JUNK = 0.001
 """Largest fraction of pixels within a border that have another value."""
 BLUR = 0.015
@@ -244,6 +247,13 @@ def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
     if is_gray:
         tolerance = BLUR * float(np.ptp(first[:: max(1, rows // 256)]))
     for value in np.unique(first[[0, 0, -1, -1], [0, -1, 0, -1]]):
+        edges = [
+            np.abs(edge - float(value)) <= tolerance
+            for edge in (first[0], first[-1], first[:, 0], first[:, -1])
+        ]
+        has_corners = all(bool(edge[0] and edge[-1]) for edge in edges)
+        if not has_corners and max(edge.mean() for edge in edges) < FULL_EDGE:
+            continue
         outside = np.ones(first.shape, bool)
         for plane in planes:
             outside &= np.abs(plane - float(value)) <= tolerance
@@ -251,7 +261,8 @@ def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
         n_strips = (top > 0) + (bottom < rows) + (left > 0) + (right < columns)
         if not is_gray and 0 < n_strips < 4:
             continue
-        inside = _convex_inside(outside[top:bottom, left:right])
+        part = outside[top:bottom, left:right]
+        inside = _convex_inside(part) if is_gray else None
         if inside is not None and (crop := largest_whole_part(inside)) is not None:
             inner = (top + crop[0], top + crop[1], left + crop[2], left + crop[3])
             return inner, float(value)
@@ -292,10 +303,15 @@ def _convex_inside(is_border_value: NDArray[np.bool_]) -> NDArray[np.bool_] | No
     if sizes.sum() - sizes.max() > JUNK * areas.size:
         return None
     main = inside == 1 + int(sizes.argmax())
-    spans = [_span(main), _span(main.T).T]
-    if any(main.sum() < CONVEX * span.sum() for span in spans):
+    # A quarter of a disk at a corner, such as a fibre, is no border: the border of a
+    # convex part is concave. Judged on a coarse grid.
+    step = 1 + max(main.shape) // HULL_EDGE
+    coarse = main[::step, ::step]
+    hull = skimage.morphology.convex_hull_image(coarse)  # type: ignore[no-untyped-call]
+    n_outside = coarse.size - np.count_nonzero(coarse)
+    if np.count_nonzero(hull & ~coarse) > NOTCHES * n_outside:
         return None
-    return spans[0] & spans[1]
+    return _span(main) & _span(main.T).T
 
 
 def _span(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -400,9 +416,13 @@ def find_scale_bar(gray: NDArray[Any]) -> Crop | None:
     near = NEAR_EXTREME * (high - low)
     shortest = max(12, int(SHORTEST_BAR * gray.shape[1]))
     for mask in (gray >= high - near, gray <= low + near, _long_runs(gray, shortest)):
+        runs = mask & _long_runs(mask, shortest)
+        if np.count_nonzero(runs.any(axis=1)) < 3:
+            continue
         areas, _ = scipy.ndimage.label(mask)
         boxes = scipy.ndimage.find_objects(areas)
-        for number, box in enumerate(boxes, start=1):
+        for number in np.unique(areas[runs]):
+            box = boxes[number - 1]
             height, width = (side.stop - side.start for side in box)
             is_slender = width >= max(shortest, SLENDER * height) and height >= 3
             # Longer ones are lines of a frame or bars at an edge.

@@ -679,9 +679,12 @@ def read_raw(
     return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
 
 
+HDF5_ENDINGS = (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp", ".ims")
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".ang", ".ctf")
 FORMATS: tuple[Format, ...] = (
-    Format("HDF5", (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp"), ("h5py",), _hdf5),
+    Format(
+        "HDF5", (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp", ".ims"), ("h5py",), _hdf5
+    ),
     Format("MATLAB files", (".mat",), (), _matlab),
     Format("NPZ", (".npz",), (), _npz),
     Format("text tables", TEXT_ENDINGS, (), _tables),

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+ZARR = (".zattrs", ".zgroup", ".zarray", "zarr.json")
+"""Files that show a folder to be a Zarr store."""
 NPY_START = b"\x93NUMPY"
 SLICE_ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".npy")
 ENDINGS = tuple(
@@ -432,6 +434,8 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
         notes = ()
         if oriented.size != picture.size or picture.getexif().get(274, 1) != 1:
             notes = ("The image is turned as its header (EXIF) says.",)
+        if (n_frames := getattr(picture, "n_frames", 1)) > 1:
+            notes += (f"The first of {n_frames} frames is read.",)
         values, colours = _pixels(oriented)
         axes = "YX" if values.ndim == 2 else "YXS"
         source, edges = picture_edges(picture)
@@ -736,6 +740,11 @@ def _one_plane(image: SourceImage, values: NDArray[Any], channel: str) -> Source
 def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceImage:
     """Slices of a volume, in the order of the numbers in their names."""
     paths = slices_in(folder)
+    if any((folder / name).is_file() for name in ZARR):
+        raise ValueError(
+            f"{folder.name}: expected an image file or a folder of slices, got a Zarr "
+            "store; save the image as TIFF, or use it as a layer of the window."
+        )
     if len(paths) < 2:
         raise ValueError(
             f"{folder}: expected an image file or a folder of slices, got a folder "

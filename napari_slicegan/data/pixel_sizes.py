@@ -208,6 +208,13 @@ def _olympus(tiff: tifffile.TiffFile) -> Edges | None:
     return edges_in_nm(lengths) if facts else None
 
 
+def _lsm(tiff: tifffile.TiffFile) -> Edges | None:
+    """Zeiss LSM, in metres."""
+    facts = tiff.lsm_metadata or {}
+    lengths = [(facts.get(f"VoxelSize{axis}"), "m") for axis in "XYZ"]
+    return edges_in_nm(lengths if lengths[2][0] else lengths[:2]) if facts else None
+
+
 def _gatan(tiff: tifffile.TiffFile) -> Edges | None:
     """Units and scales along X and Y, in the private tags of DigitalMicrograph."""
     value = tiff.pages.first.tags.valueof
@@ -289,5 +296,6 @@ READERS: Mapping[str, Callable[[tifffile.TiffFile], Edges | None]] = {
     "TESCAN header": _tescan,
     "Olympus header": _olympus,
     "Gatan header": _gatan,
+    "Zeiss LSM header": _lsm,
     "resolution tags": _plain,
 }

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from napari_slicegan.data.data_bars import find_data_bar, header_lines, scanned_rows
+from napari_slicegan.data.data_bars import (
+    find_data_bar,
+    find_scale_bar,
+    header_lines,
+    scanned_rows,
+)
+from napari_slicegan.data.micrograph import usable_part
 
 if TYPE_CHECKING:
     import pytest
@@ -102,8 +108,11 @@ def test_no_bar_is_seen_in_materials(subtests: pytest.Subtests) -> None:
 
 def test_no_bar_is_seen_in_the_samples_and_in_flat_images() -> None:
     samples = Path(__file__).parents[2] / "sample_data"
-    for name in ("bentheimer_slice.tif", "nanoporous_gold.tif", "spheres_slice.tif"):
-        assert find_data_bar(tifffile.imread(samples / name)) is None
+    for path in samples.glob("*.tif"):
+        values = tifffile.imread(path)
+        if values.ndim == 2:
+            assert usable_part(values) == (None, ""), path.name
+            assert find_scale_bar(values) is None, path.name
     assert find_data_bar(np.eye(100, dtype="u1")) is None
     assert find_data_bar(np.zeros((10, 10), "u1")) is None
 

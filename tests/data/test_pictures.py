@@ -134,6 +134,11 @@ def slices(*images: NDArray[Any]) -> Callable[[Path], None]:
     return write
 
 
+def zarr_store(path: Path) -> None:
+    path.mkdir()
+    (path / "zarr.json").write_text("{}")
+
+
 def link(path: Path) -> None:
     tifffile.imwrite(path.with_name("target.tif"), GRAY)
     path.symlink_to(path.with_name("target.tif"))
@@ -520,6 +525,7 @@ TAGS = [
         "frames.gif",
         pillow(GRAY, save_all=True, append_images=[Image.fromarray(255 - GRAY)]),
         "grayscale",
+        words="The first of 2 frames",
     ),
     Case(
         "two channels.tif",
@@ -1113,6 +1119,7 @@ REFUSED: list[Refusal] = [
     ("a.dcm", lambda path: path.write_bytes(bytes(128) + b"DICM"), {}, "a DICOM file"),
     ("a.tif", text("<!DOCTYPE html><html>Log in</html>"), {}, "a web page"),
     ("b.tif", text("version https://git-lfs.github.com/spec/v1\n"), {}, "git lfs pull"),
+    ("a.zarr", zarr_store, {}, "a Zarr store"),
     ("ragged.csv", text(lines(GRAY, ",") + "\n1,2"), {}, "row 121 of .* holds 2 numb"),
     ("words.csv", text(lines(GRAY, ",") + "\n" + "n/a," * 159 + "1"), {}, "'n/a' in"),
     ("notes.txt", text("Notes of the day\n"), {}, "no table of numbers"),
