@@ -177,6 +177,23 @@ def test_a_measured_volume_gets_a_size_where_it_has_none(
         assert "expected a pixel size" in capsys.readouterr().err
 
 
+def test_labels_of_a_volume_and_an_image_may_be_spread(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    """0, 1 of a volume are the phases 0, 255 of a picture of the same material."""
+    values = (phases_image(24, 24, 24).values == TOY_LABELS[1]).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "volume.tif", values, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "picture.tif", values[0] * 255)
+    words = [str(tmp_path / "volume.tif"), "--against", str(tmp_path / "picture.tif")]
+    assert main(["measure", *words, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    (bright,) = (
+        r for r in rows if r["metric"] == "phase_fraction" and r["phase"] == 255
+    )
+    assert bright["real"] == pytest.approx(values[0].mean())
+    assert bright["generated"] == pytest.approx(values.mean())
+
+
 def test_measure_a_run(run: Path, tmp_path: Path, capsys: Capture) -> None:
     """A table against its own image, and a figure."""
     figure = tmp_path / "figure.png"

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tifffile
 
+from napari_slicegan.cli import main
+from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, train
@@ -61,3 +63,28 @@ def test_ctrl_c_stops_and_says_how_to_go_on(
     assert step >= 1
     (report,) = train(Trainer.resume(out, steps=step + 1))
     assert report.step == step + 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the signals of Unix")
+def test_batch_systems_and_closed_terminals_stop_a_run_as_ctrl_c_does(
+    image: Path, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM and SIGHUP: the step is finished and saved."""
+    step = AdversarialStep.step
+    steps: list[signal.Signals] = []
+    number = signal.SIGTERM
+
+    def signalled(gan: AdversarialStep, *arguments: Any) -> Any:
+        steps.append(number)
+        if steps.count(number) == 2:
+            os.kill(os.getpid(), number)
+        return step(gan, *arguments)
+
+    monkeypatch.setattr(AdversarialStep, "step", signalled)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        out = tmp_path / number.name
+        words = [str(image), "--config", str(settings), "--out", str(out)]
+        assert main(["train", *words, "--steps", "50"]) == 130
+        saved = RunFolder.open(out).load_checkpoint()["step"]
+        assert 2 <= saved < 50
+        assert signal.getsignal(number) is signal.SIG_DFL
