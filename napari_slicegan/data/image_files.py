@@ -13,6 +13,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from napari_slicegan.data.formats import (
 from napari_slicegan.data.pixel_sizes import (
     Edges,
     edges_beside,
+    edges_of_log,
     picture_edges,
     pixel_edges_nm,
 )
@@ -62,6 +64,8 @@ ZARR = (".zattrs", ".zgroup", ".zarray", "zarr.json")
 """Files that show a folder to be a Zarr store."""
 NPY_START = b"\x93NUMPY"
 SLICE_ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".npy")
+MOST_OF_A_STACK = 0.75
+"""Fraction of the images in a folder whose names differ by a number only."""
 ENDINGS = tuple(
     dict.fromkeys([*SLICE_ENDINGS, *(e for f in FORMATS for e in f.endings), ".raw"])
 )
@@ -772,7 +776,12 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
                 f"({first.name}) and {types[1]} ({image.name}); save them alike, or "
                 "name the files instead of the folder."
             )
-    note = f"{len(slices)} slices are read as a volume, {paths[0].name} first."
+    note = f"{len(slices)} slices are read as a volume, {paths[0].name} first"
+    others = len(list(_images_in(folder))) - len(paths)
+    note += f"; {others} with other names are left out." if others else "."
+    source, edges = first.size_source, first.edges_nm
+    if edges is None:
+        source, edges = edges_of_log(folder)
     colours: dict[int, str] = {}
     for image in slices:
         if any(
@@ -785,6 +794,8 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
         colours.update(image.colours)
     return replace(
         first,
+        edges_nm=edges,
+        size_source=source,
         colours=colours,
         values=np.stack([image.values for image in slices]),
         name=folder.name,
@@ -796,10 +807,25 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
 
 
 def slices_in(folder: Path) -> list[Path]:
-    """Images in a folder, in the order of the numbers in their names."""
+    """Images in a folder, in the order of the numbers in their names.
+
+    Of a stack whose names differ by their last number, others are left out, such as
+    the overview that a scanner puts beside its slices.
+    """
+    files = sorted(_images_in(folder), key=_natural)
+    names = [re.sub(r"\d+(?=\D*$)", "#", path.name.lower()) for path in files]
+    if not files:
+        return []
+    common, n = Counter(names).most_common(1)[0]
+    is_stack = "#" in common and n >= MOST_OF_A_STACK * len(files)
+    if not is_stack:
+        return files
+    return [path for path, name in zip(files, names, strict=True) if name == common]
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
     found = (p for p in folder.iterdir() if p.suffix.lower() in SLICE_ENDINGS)
-    files = (p for p in found if not p.name.startswith(".") and not p.is_dir())
-    return sorted(files, key=_natural)
+    return (p for p in found if not p.name.startswith(".") and not p.is_dir())
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

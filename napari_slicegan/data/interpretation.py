@@ -215,7 +215,8 @@ def _interpret_channels(
     if share <= MOST_DRAWN:
         warnings = (
             f"{share:.2%} of the pixels of a gray picture have a colour, as scale bars "
-            "and other drawings do: they are read as gray values too; crop them away.",
+            "and other drawings do: they are read as gray values too; crop them away, "
+            "or choose the kind 'colour'.",
         )
         reason = "three equal channels but for drawings"
         return Interpretation(

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import tifffile
     from PIL import Image
 
@@ -43,6 +45,7 @@ NM_PER_UNIT = {
 }
 """Nanometres per unit, in the singular and in American spelling."""
 SIZE_TOLERANCE = 0.01  # edges further apart than 1 % differ
+MOST_LOG_BYTES = 2**20
 MOST_STRETCHED = 100
 """Larger ratios of pixel edges are faults of a header."""
 # Resolutions in dots per inch that programs write without knowing the scale.
@@ -99,6 +102,20 @@ def edges_beside(facts: Mapping[str, str]) -> tuple[str, Edges | None]:
         edges = edges_in_nm([(_number(size), "m") for size in sizes])
     if edges and all(0 < edge < math.inf for edge in edges):
         return source, edges
+    return "", None
+
+
+def edges_of_log(folder: Path) -> tuple[str, Edges | None]:
+    """As `pixel_edges_nm`, from the log that Bruker's NRecon writes beside slices."""
+    for log in sorted(folder.glob("*.log")):
+        if log.stat().st_size > MOST_LOG_BYTES:
+            continue
+        text = log.read_text("latin-1")
+        # Of the scan, and below it of the reconstruction.
+        found = re.findall(r"^Pixel Size \(um\)\s*=\s*([\d.]+)", text, re.MULTILINE)
+        if found and (size := _number(found[-1])) > 0:
+            edges = edges_in_nm([(size, "um")] * 3)
+            return "Bruker log", edges
     return "", None
 
 

@@ -206,6 +206,16 @@ def packed(bits: int) -> Callable[[Path], Any]:
     return lambda path: path.write_bytes(head + data + table)
 
 
+def tomogram(path: Path) -> None:
+    """Slices, overview and log as Bruker's NRecon writes them."""
+    path.mkdir()
+    for number in range(8, 12):
+        Image.fromarray(M255).save(path / f"s1_rec{number:08d}.bmp")
+    Image.fromarray(GRAY[::2, ::2]).save(path / "s1_rec_spr.bmp")
+    log = "[Acquisition]\nPixel Size (um)=9\n[Reconstruction]\nPixel Size (um)=2.5\n"
+    (path / "s1_rec.log").write_text(log)
+
+
 def coloured_slices(path: Path) -> None:
     """Slices with a palette, of which the first shows one phase only."""
     path.mkdir()
@@ -862,6 +872,13 @@ FILES = [
         "grayscale",
         words="Page 2 of 2",
         settings={"channel": "2"},
+    ),
+    Case(
+        "tomogram",
+        tomogram,
+        shape=(4, *MASK.shape),
+        words="1 with other names are left out",
+        size_nm=2500,
     ),
     Case(
         "palettes",
