@@ -209,6 +209,8 @@ FULL_EDGE = 0.98
 """Fraction of the pixels of an edge that have the value of its border."""
 NOTCHES = 0.2
 """Of the area outside: what lies within the convex hull of the inside."""
+LEAST_INSIDE = 0.5
+"""Of the picture: less is an object on a background rather than a tomogram's circle."""
 HULL_EDGE = 512
 """Pixels along an edge of the grid on which convex hulls are computed."""
 JUNK = 0.001
@@ -232,8 +234,8 @@ def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
     planes
         ``[Z, Y, X]``.
     is_gray
-        Whether they are gray values with noise. Of labels and smooth fields only
-        strips at all four edges are found: a phase may well fill one edge.
+        Whether they are gray values with noise. Of labels and smooth fields, strips
+        are found only if they are at all four edges: a phase may well fill one.
 
     Returns
     -------
@@ -262,7 +264,9 @@ def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
         if not is_gray and 0 < n_strips < 4:
             continue
         part = outside[top:bottom, left:right]
-        inside = _convex_inside(part) if is_gray else None
+        inside = _convex_inside(part)
+        if inside is not None and inside.sum() < LEAST_INSIDE * inside.size:
+            inside = None
         if inside is not None and (crop := largest_whole_part(inside)) is not None:
             inner = (top + crop[0], top + crop[1], left + crop[2], left + crop[3])
             return inner, float(value)

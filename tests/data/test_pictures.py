@@ -725,6 +725,12 @@ BORDERS = [
         settings={"crop": "auto"},
     ),
     Case(
+        "circle of labels.tif",
+        tiff(np.where(CIRCLE, 255 - M255, 0)),
+        bright=None,
+        words="Warning: There is a border of the one value 0",
+    ),
+    Case(
         "nan circle.tif",
         tiff(
             np.stack([np.where(CIRCLE, GRAY, np.nan)] * 9).astype("f4"),
