@@ -215,6 +215,8 @@ HULL_EDGE = 512
 """Pixels along an edge of the grid on which convex hulls are computed."""
 JUNK = 0.001
 """Largest fraction of pixels within a border that have another value."""
+RINGING = 5
+"""Pixels across which a border is closed before it is judged."""
 BLUR = 0.015
 """Of the range of gray values: how far compression moves those of a border."""
 
@@ -264,6 +266,8 @@ def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
         if not is_gray and 0 < n_strips < 4:
             continue
         part = outside[top:bottom, left:right]
+        if is_gray and min(part.shape) > 2 * RINGING:
+            part = _without_islands(part)
         inside = _convex_inside(part)
         if inside is not None and inside.sum() < LEAST_INSIDE * inside.size:
             inside = None
@@ -292,6 +296,13 @@ def _without_strips(mask: NDArray[np.bool_]) -> Crop:
         top, left = top + int(rows.argmax()), left + int(columns.argmax())
         changed = part.shape != (bottom - top, right - left)
     return top, bottom, left, right
+
+
+def _without_islands(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A border with the pixels that lossy compression has moved near its edges."""
+    wide = np.pad(mask, RINGING, mode="edge")
+    closed = scipy.ndimage.binary_closing(wide, np.ones((RINGING, RINGING)))
+    return np.asarray(closed[RINGING:-RINGING, RINGING:-RINGING])
 
 
 def _convex_inside(is_border_value: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
@@ -366,12 +377,16 @@ def largest_whole_part(finite: NDArray[np.bool_]) -> Crop | None:
 
 # --- Scale bars -----------------------------------------------------------------------
 
-SHORTEST_BAR = 0.04
+SHORTEST_BAR = 0.05
 """Of the width of the picture; a scale bar is at least so long."""
 SLENDER = 4
 """Length over height of a scale bar, at least."""
 SOLID = 0.95
 """Fraction of its bounding box that a bar fills."""
+SATURATED = 0.1
+"""Of the pixels of a picture: most that are as black or white as its scale bar."""
+DISTINCT = 0.15
+"""Of the range: how far the surroundings of a bar are from it."""
 WITH_WORDS = 0.6
 """The same without the words in it."""
 ROUGH = 0.01
@@ -418,10 +433,11 @@ def find_scale_bar(gray: NDArray[Any]) -> Crop | None:
         return None
     low, high = float(gray.min()), float(gray.max())
     near = NEAR_EXTREME * (high - low)
-    shortest = max(12, int(SHORTEST_BAR * gray.shape[1]))
+    shortest = max(16, int(SHORTEST_BAR * gray.shape[1]))
     for mask in (gray >= high - near, gray <= low + near, _long_runs(gray, shortest)):
         runs = mask & _long_runs(mask, shortest)
-        if np.count_nonzero(runs.any(axis=1)) < 3:
+        # In a saturated picture, flat parts of the material look like bars.
+        if mask.mean() > SATURATED or np.count_nonzero(runs.any(axis=1)) < 3:
             continue
         areas, _ = scipy.ndimage.label(mask)
         boxes = scipy.ndimage.find_objects(areas)
@@ -435,16 +451,21 @@ def find_scale_bar(gray: NDArray[Any]) -> Crop | None:
             own = areas[box] == number
             # The words may be within the box.
             is_solid = scipy.ndimage.binary_fill_holes(own).mean() >= SOLID
-            if is_solid and own.mean() >= WITH_WORDS and _stands_out(mask, box):
+            if is_solid and own.mean() >= WITH_WORDS and _stands_out(gray, box):
                 return _with_words(boxes, box, gray.shape)
     return None
 
 
-def _stands_out(mask: NDArray[np.bool_], box: tuple[slice, slice]) -> bool:
-    """Whether the lines above and below a box are of other values."""
+def _stands_out(gray: NDArray[Any], box: tuple[slice, slice]) -> bool:
+    """Whether a box is not cut off and what surrounds it has clearly other values."""
     rows, columns = box
-    beside = [row for row in (rows.start - 3, rows.stop + 2) if 0 <= row < len(mask)]
-    return all(mask[row, columns].mean() < 0.5 for row in beside)
+    if rows.start == 0 or rows.stop == len(gray):
+        return False
+    low, high = float(gray.min()), float(gray.max())
+    own = float(np.median(gray[box]))
+    beside = [row for row in (rows.start - 3, rows.stop + 2) if 0 <= row < len(gray)]
+    steps = [np.abs(gray[row, columns] - own) for row in beside]
+    return all(float(np.median(step)) >= DISTINCT * (high - low) for step in steps)
 
 
 def _long_runs(gray: NDArray[Any], shortest: int) -> NDArray[np.bool_]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -19,9 +20,6 @@ from napari_slicegan.data.data_bars import (
     scanned_rows,
 )
 from napari_slicegan.data.micrograph import usable_part
-
-if TYPE_CHECKING:
-    import pytest
 
 ROWS, COLUMNS = 300, 400
 
@@ -103,7 +101,42 @@ def test_no_bar_is_seen_in_materials(subtests: pytest.Subtests) -> None:
                 gray = np.clip(120 + contrast * field / field.std(), 0, 255).astype(
                     np.uint8
                 )
-                assert find_data_bar(gray) is None
+                assert usable_part(gray) == (None, "")
+                assert find_scale_bar(gray) is None
+
+
+def compressed(picture: Image.Image, quality: int) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def test_borders_and_scale_bars_survive_compression() -> None:
+    """To a few pixels."""
+    gray = Image.fromarray(material())
+    strips = material()
+    strips[:12], strips[:, -9:] = 0, 0
+    y, x = np.mgrid[:ROWS, :COLUMNS]
+    circle = np.where((x - 200) ** 2 + (y - 150) ** 2 < 145**2, material(), 0)
+    # Side of the largest square in the circle: 145 times the root of 2, 205.
+    borders = [
+        (Image.fromarray(strips), (12, 300, 0, 391)),
+        (gray.rotate(10, Image.Resampling.BILINEAR), (30, 270, 18, 382)),
+        (Image.fromarray(circle.astype(np.uint8)), (48, 253, 97, 304)),
+        (Image.fromarray(np.pad(material(), 20)), (20, 320, 20, 420)),
+    ]
+    bar = gray.copy()
+    draw = ImageDraw.Draw(bar)
+    draw.rectangle((250, 262, 380, 292), fill=0)
+    draw.rectangle((260, 284, 370, 288), fill=255)
+    for quality in (95, 75, 50):
+        for picture, expected in borders:
+            crop, _ = usable_part(compressed(picture, quality))
+            assert crop == pytest.approx(expected, abs=5), (expected, quality)
+        box = find_scale_bar(compressed(bar, quality))
+        assert box is not None
+        assert 260 <= box[0] <= 285
+        assert 288 <= box[1] <= 294
 
 
 def test_no_bar_is_seen_in_the_samples_and_in_flat_images() -> None:
