@@ -203,7 +203,7 @@ def draw_crop(
     place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
     width = max(1, source.shape[-1] / 200)
     _draw_in(viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed))
-    layer = own_layer(viewer, CROP)
+    layer = own_layer(unwrapped(viewer), CROP)
     if _select_when_drawn not in layer.mouse_drag_callbacks:
         layer.mouse_drag_callbacks.append(_select_when_drawn)
 
@@ -295,8 +295,11 @@ def remove_crop(viewer: Viewer, source: SourceImage | None) -> None:
         _empty(layer, CROP)
         layer.visible = False
         image = None if source is None else layer_of(viewer, source)
-        if image is not None and layer in viewer.layers.selection:
-            viewer.layers.selection.active = image
+        selection = unwrapped(viewer).layers.selection
+        if image is not None and selection.active is getattr(
+            layer, "__wrapped__", layer
+        ):
+            selection.active = getattr(image, "__wrapped__", image)
 
 
 def _empty(layer: Shapes, name: str) -> None:

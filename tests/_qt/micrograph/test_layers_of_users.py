@@ -315,7 +315,7 @@ def test_a_data_bar_is_left_out_by_a_click(
     bar = np.zeros((12, 128), np.uint8)
     viewer.add_image(np.vstack([sem, bar]), name="sem")
     images_after(panel, qtbot, panel.use_selected_layers)
-    assert "data bar" in panel.facts.warnings.text()
+    assert "crop to rows 0 to 96" in panel.facts.warnings.text()
     assert not panel.facts.accept_crop.isHidden()
     images = images_after(panel, qtbot, panel.facts.accept_crop.click)
     assert images.views["z"][0].values.shape == GRAY.shape
