@@ -154,7 +154,7 @@ def test_a_box_is_drawn_in_the_viewer(
     np.testing.assert_array_equal(shown(viewer)[20:], before[20:])
     # Drawing again begins with an empty layer, the same one.
     region.box.draw_button.click()
-    assert sum("Box of" in other.name for other in viewer.layers) == 1
+    assert sum("Slider region" in other.name for other in viewer.layers) == 1
     assert len(layer.data) == 0
     region.box.high["z"].setValue(0)
     assert "end lies behind its start" in found.message.text()
