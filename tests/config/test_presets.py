@@ -148,8 +148,3 @@ def test_the_default_is_made_for_small_machines() -> None:
 def test_unknown_presets_are_refused() -> None:
     with pytest.raises(ValueError, match=r"no preset 'fast'.*slicegan-fast, "):
         preset("fast")
-
-
-def test_presets_cannot_be_changed() -> None:
-    with pytest.raises(TypeError):
-        PRESETS["mine"] = preset("slicegan-fast")  # type: ignore[index]

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_slicegan.config.presets import preset
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests.toys import TOY_PATCH, Crops
 
@@ -117,9 +116,3 @@ def test_heads_are_refused(make_adversarial_step: MakeAdversarialStep) -> None:
     ):
         make_adversarial_step(update_per_axis=True, critic_heads=True)
     assert len(make_adversarial_step(False, update_per_axis=True).critics) == 3
-
-
-def test_published_presets_update_for_each_axis() -> None:
-    config = preset("slicegan-paper")
-    assert config.objective.update_per_axis
-    assert not config.architecture.critic_heads
