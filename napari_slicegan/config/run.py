@@ -116,10 +116,13 @@ def _uses_settings_of(user: str) -> Callable[[str], bool]:
 
 
 USERS_OF: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
-    "noise": (
-        "architecture",
-        lambda architecture: dimensions_of(architecture) == 3,
-        "generators of volumes",
+    **dict.fromkeys(
+        ("noise", "voxel_noise"),
+        (
+            "architecture",
+            lambda architecture: dimensions_of(architecture) == 3,
+            "generators of volumes",
+        ),
     ),
     **dict.fromkeys(
         ImageSettings.model_fields,
