@@ -139,7 +139,7 @@ case(
 )
 case(
     "volume too thin along y",
-    "steel.*seen along y.*64 x 64 pixels, got 9 x 80",
+    "steel.*64 x 64 pixels seen along y, got 9 x 80",
     lambda f: TrainingImages.from_volume(image(np.stack([PHASES] * 9))).check_patch(64),
 )
 case(

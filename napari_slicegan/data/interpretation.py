@@ -40,6 +40,8 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue: ITU-R BT.601, section 2.5.1."""
 NEARLY_GRAY = 0.05
 """Largest difference between channels, of the range of values, of a gray image."""
+HUE_TOLERANCE = 1e-3
+"""Of the range: how far channels of floating point are from being proportional."""
 MOST_DRAWN = 0.03
 """Of the pixels of a gray picture: those of scale bars, words and arrows in colour."""
 WHITE = {255, 65535}
@@ -55,6 +57,9 @@ FLAT_INSIDE = 12.0
 # Colours are compressed harder: chroma has half the resolution.
 COLOUR_NEAR, COLOUR_MEDIAN = 0.9, 6.0
 MOST_FLAT = 8
+MOST_MODES = 24
+NEAR_LINE = 60.0
+"""Distance of a mixture of two colours from the line between them, 0 to 255."""
 JUNK = 0.02
 """Of the pixels between two phases: those that are not at an edge of both."""
 MOST_BETWEEN = 0.1
@@ -197,7 +202,15 @@ def _interpret_channels(
         if kind == "grayscale":
             return Interpretation(gray, "grayscale", "as chosen", {}, notes)
         return _interpret_plane(gray, kind, name, notes, {})
-    flat = _flat_colours(array)
+    few = _distinct_colours(array)
+    brightness = _of_one_hue(array) if few is None else None
+    if brightness is not None:
+        notes += (
+            "All colours have one hue: their brightness is read (the kind 'colour' "
+            "keeps them).",
+        )
+        return _interpret_plane(brightness, kind, name, notes, {})
+    flat = _flat_colours(array, few)
     if flat is not None:
         labels, palette, cleaned = flat
         notes += (f"Each of {len(palette)} flat colours is read as a phase.",)
@@ -348,6 +361,8 @@ def numbered_areas(array: NDArray[Any]) -> Areas | None:
         ``[Y, X]`` or ``[Z, Y, X]``, of which the middle plane is looked at.
     """
     plane = array if array.ndim == 2 else array[len(array) // 2]
+    if min(plane.shape) < 2:
+        return None
     # Every so many rows and columns of large images.
     step = math.isqrt(-(-plane.size // MOST_LABELLED))
     plane = plane[:: step + 1, :: step + 1] if step > 1 else plane
@@ -377,6 +392,25 @@ def _background(plane: NDArray[Any], numbers: NDArray[Any]) -> int | None:
     return max(marks, key=lambda mark: np.count_nonzero(plane == mark), default=None)
 
 
+def _of_one_hue(array: NDArray[Any]) -> NDArray[Any] | None:
+    """Brightness of an image of proportional channels, as of a map of one element.
+
+    The brightest channel; None if the hue differs.
+    """
+    brightest = int(np.argmax([array[..., n].max() for n in range(3)]))
+    gray = array[..., brightest]
+    top = float(gray.max())
+    if top <= 0 or array.min() < 0:
+        return None
+    hue = [float(array[..., n].max()) / top for n in range(3)]
+    tolerance = 1.0 if array.dtype.kind in "iu" else HUE_TOLERANCE * top
+    for n in range(3):
+        for plane, own in zip(gray, array[..., n], strict=True):
+            if np.abs(own - hue[n] * plane.astype(np.float64)).max() > tolerance:
+                return None
+    return np.ascontiguousarray(gray)
+
+
 def _drawn_in_colour(array: NDArray[Any]) -> float:
     """Fraction of the pixels whose channels are not exactly equal."""
     different = [(plane != plane[..., :1]).any(axis=-1).mean() for plane in array]
@@ -394,10 +428,16 @@ FlatPhases = tuple[NDArray[np.uint8], dict[int, str], str]
 """Labels, their colours, and a sentence about compression (empty if there was none)."""
 
 
-def _flat_colours(array: NDArray[Any]) -> FlatPhases | None:
-    """Labels by rising luminance if the image has few colours."""
-    # Distinct colours of the values as stored, before any scaling.
-    found = _distinct_colours(array)
+def _flat_colours(
+    array: NDArray[Any], found: NDArray[np.float64] | None
+) -> FlatPhases | None:
+    """Labels by rising luminance if the image has few colours.
+
+    Parameters
+    ----------
+    found
+        Distinct colours of the values as stored, before any scaling, if they are few.
+    """
     if found is not None and len(found) < 2:
         return None
     top = _largest_channel(array)
@@ -529,11 +569,22 @@ def _centres(
         Median distance of a pixel from its centre.
     """
     sample = _sample(pixels).astype(np.float32)
+    modes, is_all = _modes(sample)
+    if is_all and len(modes) <= MOST_FLAT and _are_flat(sample, modes, near, median):
+        return modes
+    if pixels.shape[1] == 1:
+        return None
+    # Coarse chroma and smooth edges mix the colours on both sides of an edge.
+    pure = _without_mixtures(modes)
+    is_flat = len(pure) <= MOST_FLAT and _are_flat(sample, pure, near, median)
+    return pure if is_flat else None
+
+
+def _modes(sample: NDArray[Any]) -> tuple[NDArray[np.float64], bool]:
+    """The most frequent colours ``[N, C]``, and whether few pixels have others."""
     rest = sample
     centres: list[NDArray[Any]] = []
-    while len(rest) > 0.02 * len(sample):
-        if len(centres) == MOST_FLAT:
-            return None
+    while len(rest) > 0.02 * len(sample) and len(centres) < MOST_MODES:
         bins = np.rint(rest / 4).astype(np.int64)
         code = bins @ (128 ** np.arange(rest.shape[1], dtype=np.int64))
         _, first, counts = np.unique(code, return_index=True, return_counts=True)
@@ -541,21 +592,45 @@ def _centres(
         distance = np.abs(rest - mode).max(axis=1)
         centres.append(np.median(rest[distance <= 8], axis=0))
         rest = rest[distance > 32]
-    if len(centres) < 2:
-        return None
-    table = np.asarray(centres, float)
+    return np.asarray(centres, float), len(rest) <= 0.02 * len(sample)
+
+
+def _without_mixtures(modes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colours, most frequent first, without those between two more frequent ones."""
+    kept = [modes[0]]
+    for mode in modes[1:]:
+        pairs = ((a, b) for i, a in enumerate(kept) for b in kept[i + 1 :])
+        if not any(_is_between(mode, a, b) for a, b in pairs):
+            kept.append(mode)
+    return np.asarray(kept)
+
+
+def _is_between(
+    colour: NDArray[np.float64], a: NDArray[np.float64], b: NDArray[np.float64]
+) -> bool:
+    """Whether a colour lies near the line from one colour to another."""
+    way = b - a
+    part = np.clip((colour - a) @ way / (way @ way), 0, 1)
+    return float(np.linalg.norm(colour - a - part * way)) <= NEAR_LINE
+
+
+def _are_flat(
+    sample: NDArray[Any], table: NDArray[np.float64], near: float, median: float
+) -> bool:
+    """Whether almost all pixels have the colours of a table, up to a blur."""
+    if len(table) < 2:
+        return False
     between = np.sqrt(((table[:, np.newaxis] - table) ** 2).sum(axis=-1))
     gap = between[~np.eye(len(table), dtype=bool)].min()
     distances = np.sqrt(((sample[:, np.newaxis] - table) ** 2).sum(axis=-1))
     nearest, own = distances.argmin(axis=1), distances.min(axis=1)
     smallest = np.bincount(nearest, minlength=len(table)).min() / len(sample)
-    is_flat = (
+    return bool(
         gap >= FLAT_GAP
         and (own <= gap / 4).mean() >= near
         and np.median(own) <= median
         and smallest >= SMALLEST_FLAT
     )
-    return table if is_flat else None
 
 
 def _nearest_centre(

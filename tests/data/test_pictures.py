@@ -413,6 +413,20 @@ MEANINGS = [
         bright=None,
         words="Warning: Each whole number marks one connected area",
     ),
+    Case(
+        "element.png",
+        pillow(np.dstack([0 * GRAY, GRAY, GRAY])),
+        "grayscale",
+        words="All colours have one hue",
+    ),
+    Case("flat.jpg", pillow(FLAT, quality=95), bright=GREEN, words="#0"),
+    Case(
+        "flat with smooth edges.png",
+        pillow(Image.fromarray(FLAT).resize((140, 105), Image.Resampling.BILINEAR)),
+        shape=(105, 140),
+        bright=GREEN,
+        words="flat colours",
+    ),
     Case("strokes.png", pillow(STROKES), words="the alpha channel is read"),
     Case(
         "cut out.png",
