@@ -409,6 +409,8 @@ def is_rough(gray: NDArray[Any], flat: float = 0.75) -> bool:
     """
     lines = gray[:: max(1, len(gray) // 512)].astype(np.float32)
     steps = np.abs(np.diff(lines))
+    if not steps.size:
+        return False
     return float(np.quantile(steps, flat)) >= ROUGH * float(np.ptp(lines))
 
 

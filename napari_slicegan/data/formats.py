@@ -202,6 +202,7 @@ def _hdf5(path: Path) -> list[Signal]:
     """Numeric datasets of two to four dimensions, by their path in the file."""
     h5py = import_module("h5py")
 
+    _check_hdf5(path)
     found: list[Signal] = []
     with h5py.File(path, "r") as file:
         is_matlab = _is_matlab_73(path)
@@ -226,6 +227,30 @@ def _hdf5(path: Path) -> list[Signal]:
 
         file.visititems(visit)
     return found
+
+
+def _check_hdf5(path: Path) -> None:
+    """Refuse a damaged file in whose list of datasets the library would never end.
+
+    In a process of its own, which can be stopped.
+    """
+    words = [sys.executable, "-c", LIST_HDF5, str(path)]
+    try:
+        subprocess.run(words, capture_output=True, timeout=LISTING_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(
+            f"its list of datasets cannot be read within {LISTING_S} s; copy it to a "
+            "disk of this computer"
+        ) from error
+
+
+LISTING_S = 15
+LIST_HDF5 = """
+import sys
+import h5py
+with h5py.File(sys.argv[1], "r") as file:
+    file.visititems(lambda name, item: None)
+"""
 
 
 def _hdf5_values(path: Path, name: str, is_matlab: bool) -> NDArray[Any]:

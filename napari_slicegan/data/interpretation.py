@@ -58,7 +58,9 @@ FLAT_INSIDE = 12.0
 COLOUR_NEAR, COLOUR_MEDIAN = 0.9, 6.0
 MOST_FLAT = 8
 MOST_MODES = 24
-NEAR_LINE = 60.0
+RARE = 0.03
+"""Of the pixels: those of a mixture of two colours."""
+NEAR_LINE = 100.0
 """Distance of a mixture of two colours from the line between them, 0 to 255."""
 JUNK = 0.02
 """Of the pixels between two phases: those that are not at an edge of both."""
@@ -570,14 +572,13 @@ def _centres(
     """
     sample = _sample(pixels).astype(np.float32)
     modes, is_all = _modes(sample)
-    if is_all and len(modes) <= MOST_FLAT and _are_flat(sample, modes, near, median):
-        return modes
-    if pixels.shape[1] == 1:
-        return None
-    # Coarse chroma and smooth edges mix the colours on both sides of an edge.
-    pure = _without_mixtures(modes)
-    is_flat = len(pure) <= MOST_FLAT and _are_flat(sample, pure, near, median)
-    return pure if is_flat else None
+    if pixels.shape[1] > 1:
+        # Coarse chroma and smooth edges mix the colours on both sides of an edge.
+        pure = _without_mixtures(sample, modes)
+        if len(pure) <= MOST_FLAT and _are_flat(sample, pure, near, median):
+            return pure
+    is_few = is_all and len(modes) <= MOST_FLAT
+    return modes if is_few and _are_flat(sample, modes, near, median) else None
 
 
 def _modes(sample: NDArray[Any]) -> tuple[NDArray[np.float64], bool]:
@@ -595,12 +596,15 @@ def _modes(sample: NDArray[Any]) -> tuple[NDArray[np.float64], bool]:
     return np.asarray(centres, float), len(rest) <= 0.02 * len(sample)
 
 
-def _without_mixtures(modes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colours, most frequent first, without those between two more frequent ones."""
+def _without_mixtures(
+    sample: NDArray[Any], modes: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Colours, most frequent first, without rare ones between two of the others."""
     kept = [modes[0]]
     for mode in modes[1:]:
         pairs = ((a, b) for i, a in enumerate(kept) for b in kept[i + 1 :])
-        if not any(_is_between(mode, a, b) for a, b in pairs):
+        is_rare = (np.abs(sample - mode).max(axis=1) <= 16).mean() < RARE
+        if not is_rare or not any(_is_between(mode, a, b) for a, b in pairs):
             kept.append(mode)
     return np.asarray(kept)
 

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_slicegan.data import formats
 from napari_slicegan.data.formats import (
     check_expansion,
     choose_signal,
     format_of,
     read_raw,
 )
+from napari_slicegan.data.image_files import read_image
 from napari_slicegan.volumes.volume import Volume
 
 VOLUME = np.random.default_rng(0).integers(0, 200, (5, 12, 17)).astype(np.uint8)
@@ -277,6 +279,16 @@ def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
     assert known is not None
     names = [signal.name for signal in known.signals(tmp_path / "a.h5")]
     assert names == ["exported"]
+
+
+def test_a_damaged_list_of_datasets_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In which HDF5 itself searches without an end."""
+    write_hdf5(tmp_path / "a.h5")
+    monkeypatch.setattr(formats, "LISTING_S", 1e-3)
+    with pytest.raises(ValueError, match=r"list of datasets cannot be read within"):
+        read_image(tmp_path / "a.h5")
 
 
 def test_a_missing_package_is_one_sentence(

@@ -419,7 +419,13 @@ MEANINGS = [
         "grayscale",
         words="All colours have one hue",
     ),
-    Case("flat.jpg", pillow(FLAT, quality=95), bright=GREEN, words="#0"),
+    Case(
+        "flat.jpg",
+        pillow(FLAT.repeat(3, axis=0).repeat(3, axis=1), quality=90),
+        shape=(360, 480),
+        bright=GREEN,
+        words="flat colours",
+    ),
     Case(
         "flat with smooth edges.png",
         pillow(Image.fromarray(FLAT).resize((140, 105), Image.Resampling.BILINEAR)),
@@ -427,6 +433,7 @@ MEANINGS = [
         bright=GREEN,
         words="flat colours",
     ),
+    Case("one column.npy", npy(GRAY[:, :1]), "grayscale", (120, 1), None),
     Case("strokes.png", pillow(STROKES), words="the alpha channel is read"),
     Case(
         "cut out.png",
