@@ -26,6 +26,7 @@ from napari_slicegan._qt.viewer.layers import unwrapped
 from napari_slicegan._qt.widgets.basics import button, choice_box, row
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.volumes.volume import Volume
 
@@ -39,8 +40,14 @@ if TYPE_CHECKING:
     from napari_slicegan.runtime.progress import Progress
 
 
+SMALLEST_FACTOR = 0.05
+SIZE_TOLERANCE = 1e-3
+
+
 def measure(real: SourceImage, generated: SourceImage, progress: Progress) -> Proof:
     """Compare an image or volume of the real material with a generated volume.
+
+    A real image with smaller pixels is rescaled, as it was for the training.
 
     Raises
     ------
@@ -50,12 +57,18 @@ def measure(real: SourceImage, generated: SourceImage, progress: Progress) -> Pr
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.report.proof import ProofSettings, examine
 
-    images = TrainingImages.isotropic(Micrograph.of(real.with_header()))
     source = generated.with_header()
     values: Any = np.asarray(source.values)
     volume = Volume.from_array(values, "auto", source.pixel_size_nm)
     if source.edges_nm is not None:
         volume = volume.cubic(source.edges_nm)
+    real = real.with_header()
+    settings = MicrographSettings()
+    if real.pixel_size_nm and volume.voxel_size_nm:
+        factor = real.pixel_size_nm / volume.voxel_size_nm
+        if SMALLEST_FACTOR <= factor < 1 - SIZE_TOLERANCE:
+            settings = MicrographSettings(rescale=factor)
+    images = TrainingImages.isotropic(Micrograph.of(real, settings))
     return examine(images, volume, ProofSettings(transport=False), progress)
 
 

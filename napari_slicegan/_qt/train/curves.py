@@ -175,7 +175,7 @@ class Plot:
         item.setMenuEnabled(False)
         item.hideButtons()
         item.getAxis("left").setWidth(46)
-        item.getViewBox().setLimits(minXRange=FEWEST_STEPS)
+        item.getViewBox().setLimits(minXRange=FEWEST_STEPS, xMin=0)
         if log:
             self.band = self._noise_band(QColor(colours[0]))
             item.getAxis("left").setTicks([[]])

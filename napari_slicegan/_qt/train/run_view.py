@@ -338,7 +338,8 @@ class RunView(QWidget):
             self.bar.setValue(0)
             self.bar.setFormat(state.value)
             return
-        self.bar.setValue(round(BAR_STEPS * report.progress))
+        is_whole = state is RunState.FINISHED and self._reason not in ENDED
+        self.bar.setValue(round(BAR_STEPS * (1 if is_whole else report.progress)))
         self.bar.setFormat(_progress_text(report, state, self._reason))
         self.facts.setText(_facts(report))
 

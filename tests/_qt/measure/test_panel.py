@@ -13,6 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.panel import MeasurePanel
+from napari_slicegan.data.image_files import SourceImage
 from tests._qt.whole_window import LONG
 from tests.reports import gray, phases
 
@@ -160,3 +161,11 @@ def test_the_newest_volume_is_measured_unless_another_was_chosen(
 )
 def test_rounding_does_not_contradict_a_verdict(floors: float, text: str) -> None:
     assert measure_panel._times(floors) == text  # noqa: SLF001 of one line
+
+
+def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:
+    """As it was for the training, with 'Rescale factor'."""
+    real = SourceImage(gray(160, 160, seed=1), "real", (5.0, 5.0))
+    made = SourceImage(gray(40, 40, 40, seed=2), "made", (10.0,) * 3)
+    proof = measure_panel.measure(real, made, lambda done: None)
+    assert proof.comparison.rows
