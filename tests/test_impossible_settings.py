@@ -83,9 +83,9 @@ TOGETHER: dict[str, tuple[dict[str, Any], str]] = {
         {"architecture": "dcgan-28", "patch_size": 28, "noise": True},
         r"'Noise inputs' .* generators of volumes, got .* dcgan-28",
     ),
-    "noise in each voxel of images": (
-        {"architecture": "dcgan-28", "patch_size": 28, "voxel_noise": "on"},
-        r"'Noise in each voxel' .* generators of volumes, got .* dcgan-28",
+    "noise in voxels only": (
+        {"noise": False, "voxel_noise": "on"},
+        r"'Noise in each voxel' .* noise inputs, got .* False",
     ),
     "images of volumes": (
         {"max_images": 4},

@@ -115,15 +115,13 @@ def _uses_settings_of(user: str) -> Callable[[str], bool]:
     return lambda objective: objective not in {*OBJECTIVE_NAMES} - {user}
 
 
-USERS_OF: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
-    **dict.fromkeys(
-        ("noise", "voxel_noise"),
-        (
-            "architecture",
-            lambda architecture: dimensions_of(architecture) == 3,
-            "generators of volumes",
-        ),
+USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
+    "noise": (
+        "architecture",
+        lambda architecture: dimensions_of(architecture) == 3,
+        "generators of volumes",
     ),
+    "voxel_noise": ("noise", bool, "generators with noise inputs"),
     **dict.fromkeys(
         ImageSettings.model_fields,
         (
