@@ -344,7 +344,8 @@ def opened(
 
     paths = [file_path(file) for file in expanded(files)]
     images = open_all(paths, settings, read, optional={*optional, *inherited})
-    names = Counter(path.name for path in paths)
+    # One file may be given for several directions.
+    names = Counter(path.name for path in {path.absolute() for path in paths})
     return [
         replace(image, name=f"{path.absolute().parent.name}/{image.name}")
         if names[path.name] > 1
