@@ -260,7 +260,9 @@ def constant_border(planes: NDArray[Any], *, is_gray: bool) -> Border | None:
             continue
         outside = np.ones(first.shape, bool)
         for plane in planes:
-            outside &= np.abs(plane - float(value)) <= tolerance
+            # Compared without a copy in floating point.
+            outside &= plane >= float(value) - tolerance
+            outside &= plane <= float(value) + tolerance
         top, bottom, left, right = _without_strips(outside)
         n_strips = (top > 0) + (bottom < rows) + (left > 0) + (right < columns)
         if not is_gray and 0 < n_strips < 4:
