@@ -208,7 +208,9 @@ def test_a_crop_of_colour_planes_is_the_region_drawn(
     panel: MicrographPanel, viewer: Any, qtbot: QtBot
 ) -> None:
     """Rows and columns are those of the planes, not columns and channels."""
-    viewer.add_image(np.stack([np.stack([GRAY, GRAY // 2, GRAY], -1)] * 9), rgb=True)
+    viewer.add_image(
+        np.stack([np.stack([GRAY, GRAY // 2, 255 - GRAY], -1)] * 9), rgb=True
+    )
     images_after(panel, qtbot, panel.use_selected_layers)
     panel.controls.crop_button.click()
     corners = [[20, 10], [20, 70], [79, 70], [79, 10]]
