@@ -54,7 +54,7 @@ def test_fit_without_effects_elsewhere(run: Path, capsys: Capture) -> None:
     printed = capsys.readouterr().out
     assert f"Wrote {out}" in printed
     assert "not measured" in printed
-    assert "The first component holds" in printed
+    assert "The first component explains" in printed
     assert len(load_directions(out)) == 2
 
 
