@@ -154,13 +154,16 @@ class StreamedVolume:
             plan has edits, or zarr is not installed.
         """
         path = Path(path)
+        own = own_attributes(path)
+        plan = copy.copy(plan)
         if plan.tile_edge % 2:
             # A level halves each block of the finer one.
-            plan = copy.copy(plan)
             plan.tile_latents += 1
+        if own is not None and own.get("generator") == plan.trained.fingerprint():
+            # The voxels do not depend on it; earlier releases made smaller tiles.
+            plan.tile_latents = own.get("tile_latents", plan.tile_latents)
         tree = tree_of(plan, None if pyramid else 1)
         settings = settings_of(plan, tree.levels)
-        own = own_attributes(path)
         if own is None:
             if path.exists():
                 raise ValueError(

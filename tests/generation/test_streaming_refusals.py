@@ -49,7 +49,6 @@ def change(**changes: Any) -> Callable[[Path], StreamedVolume]:
 
 REFUSALS: list[Refusal] = [
     ("seed", change(seed=4), r"started with \(seed: 3\), got others \(4\)"),
-    ("tiles", change(tile_latents=6), "tile latents: 4"),
     ("generator", other_generator, "generator: "),
     ("something else", something_else, "which holds something else"),
     ("edits", edited, "got one with edits"),
