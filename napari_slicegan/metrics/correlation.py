@@ -78,19 +78,20 @@ def autocovariance(
 def nugget(values: NDArray[Any]) -> float:
     """Share of the variogram at distance 2 that is left at distance 0.
 
-    By linear extrapolation, mean of the axes. Along a smooth interface the variogram,
-    the mean square of differences, grows in proportion to the distance: 0. Where
-    neighbours are independent it is constant: 1. (The nugget effect of geostatistics,
-    Matheron 1963.)
+    By linear extrapolation, mean of the last two axes. Along a smooth interface the
+    variogram, the mean square of differences, grows in proportion to the distance: 0.
+    Where neighbours are independent it is constant: 1. (The nugget effect of
+    geostatistics, Matheron 1963.)
 
     Parameters
     ----------
     values
         Gray values, or True in a phase; each axis has at least 3 positions.
     """
+    # Those of a plane: the planes of a stack may be far apart.
+    axes = range(values.ndim)[-2:]
     near, far = (
-        float(np.mean([_mean_square(values, axis, r) for axis in range(values.ndim)]))
-        for r in (1, 2)
+        float(np.mean([_mean_square(values, axis, r) for axis in axes])) for r in (1, 2)
     )
     return (2 * near - far) / far if far else 0.0
 

@@ -109,6 +109,8 @@ def test_nugget_is_the_part_without_correlation() -> None:
     walk = rng.normal(size=200_000).cumsum()
     assert nugget(walk + rng.normal(size=walk.size)) == pytest.approx(0.5, abs=0.02)
     assert nugget(np.full((8, 8), 3.0)) == 0
+    # Planes of a stack may be far apart.
+    assert nugget(np.stack([bands, ~bands])) == pytest.approx(0, abs=0.03)
 
 
 def test_autocovariance_of_a_wave() -> None:
