@@ -143,12 +143,14 @@ def _is_channels_last(x: Tensor) -> bool:
 
 def _has_onednn(x: Tensor) -> bool:
     """Whether oneDNN computes with these values outside of gradients."""
-    return (
-        x.device.type == "cpu"
-        and x.dtype in {torch.float32, torch.bfloat16}
-        and not x.requires_grad
-        and torch.backends.mkldnn.is_available()
-    )
+    if x.device.type != "cpu" or x.requires_grad:
+        return False
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if x.dtype == torch.bfloat16:
+        supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 no other
+        return bool(supported)
+    return x.dtype == torch.float32
 
 
 def _onednn_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
