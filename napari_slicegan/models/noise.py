@@ -17,6 +17,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from napari_slicegan.runtime.devices import to_device
+
 INITIAL_GAIN = 0.1
 """Of a new generator, relative to features of unit variance."""
 
@@ -73,7 +75,7 @@ class NoiseField:
             float32 [B, 1, n_z, n_y, n_x].
         """
         cells = self._key
-        counter = cells.new_tensor(_signed(level * _GOLDEN % 2**32))
+        counter = cells.new_full((), _signed(level * _GOLDEN % 2**32))
         # From x to z: small arrays first, and the last pass copies rows.
         for axis, positions in zip((3, 2, 1), reversed(places), strict=True):
             cells = cells.index_select(axis, positions // scale)
@@ -139,7 +141,7 @@ class NoiseInput(nn.Module):
         """
         whole = planes.movedim(1, 2 + axis)
         places = _places(whole, (0, 0, 0))
-        places[axis] = positions.to(planes.device, torch.int32)
+        places[axis] = to_device(positions.int(), planes.device)
         field = noise.at(self.level, self.scale, places)
         return self._added(whole, field).movedim(2 + axis, 1)
 
