@@ -234,7 +234,8 @@ def _check_hdf5(path: Path) -> None:
 
     In a process of its own, which can be stopped.
     """
-    words = [sys.executable, "-c", LIST_HDF5, str(path)]
+    # -P: no module of the present folder is imported.
+    words = [sys.executable, "-P", "-c", LIST_HDF5, str(path)]
     try:
         subprocess.run(words, capture_output=True, timeout=LISTING_S, check=False)
     except subprocess.TimeoutExpired as error:
