@@ -301,10 +301,16 @@ def _compact(values: NDArray[np.float64]) -> NDArray[np.generic]:
     )
 
 
+NUMBERS = {*b"0123456789+-.,;:eE \t"}
+
+
 def is_text(path: Path) -> bool:
     """Whether a file starts with signs that are seen; others hold plain values."""
     with path.open("rb") as file:
         start = file.read(4096)
     if start.startswith(WIDE):
         return True
-    return not any(byte < 32 and byte not in b"\t\n\r\f" for byte in start)
+    if any(byte < 32 and byte not in b"\t\n\r\f" for byte in start):
+        return False
+    # Bright pixels without a header are seen, too, but have no lines.
+    return b"\n" in start or b"\r" in start or not set(start) - NUMBERS

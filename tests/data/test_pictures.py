@@ -972,6 +972,11 @@ TEXTS = [
         size_nm=500,
     ),
     Case(
+        "bright.dat",
+        lambda path: path.write_bytes((MASK * 90 + 60).astype(np.uint8).tobytes()),
+        settings={"raw_shape": (120, 160)},
+    ),
+    Case(
         "list.dat",
         text("\n".join(map(str, np.stack([MASK * 1] * 2).ravel()))),
         shape=(2, *MASK.shape),
