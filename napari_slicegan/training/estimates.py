@@ -140,6 +140,8 @@ def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
     if config.architecture.noise and config.architecture.voxel_noise == "auto":
         is_on = getattr(task.spec, "voxel_noise", False)
         config = config.changed(voxel_noise="on" if is_on else "off")
+    if config.architecture.voxel_noise == "on" and not config.architecture.noise:
+        config = config.changed(voxel_noise="off")
     training = config.training
     device = choose_device(training.device)
     given = training.critic_batch_size or training.generator_batch_size

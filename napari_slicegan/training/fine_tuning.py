@@ -119,7 +119,7 @@ def _load(network: nn.Module, weights: dict[str, Any], name: str) -> None:
             raise ValueError(
                 f"The {name} of the run to start from differs at {key}: expected "
                 f"{_shape(expected.get(key))}, got {_shape(found.get(key))}; use the "
-                "same architecture, widths, latent channels, noise inputs and phases."
+                "same architecture, widths, latent channels, noise and phases."
             )
     network.load_state_dict(weights)
 

@@ -149,7 +149,8 @@ class Trainer:
 
         def prepared() -> Trainer:
             # Epochs depend on the batch size: a changed one needs another task.
-            trainer = cls(chosen, images, task=task if chosen == config else None)
+            is_same = chosen.training == config.training
+            trainer = cls(chosen, images, task=task if is_same else None)
             if prepare is not None:
                 prepare(trainer)
             return trainer
