@@ -705,7 +705,6 @@ def read_raw(
     return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
 
 
-HDF5_ENDINGS = (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp", ".ims")
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".ang", ".ctf")
 FORMATS: tuple[Format, ...] = (
     Format(
