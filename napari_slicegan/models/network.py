@@ -142,9 +142,22 @@ class GeneratorNetwork(nn.Module):
         logits
             Skip the last layer.
         """
-        for layer in list(block.children())[:-1] if logits else [block]:
-            x = layer(x)
+        layers = list(block.children())
+        if _takes_noise(block):
+            layers = [block]
+        elif logits:
+            layers = layers[:-1]
+        elif not any(map(_takes_noise, layers)):
+            # As a whole, so that hooks on blocks are called.
+            layers = [block]
+        for layer in layers:
+            x = layer(x, noise, start) if _takes_noise(layer) else layer(x)
         return x
+
+
+def _takes_noise(layer: nn.Module) -> bool:
+    """Whether a layer is called with noise, as a `NoiseInput`."""
+    return getattr(layer, "takes_noise", False)
 
 
 def _with_offset(made: Tensor, offset: Tensor | None) -> Tensor:

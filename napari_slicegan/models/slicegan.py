@@ -150,22 +150,6 @@ class VolumeGenerator(GeneratorNetwork):
             return latents
         return functional.pad(latents, (0, 0) * 3 + (0, missing))
 
-    def run_block(
-        self,
-        block: nn.Module,
-        x: Tensor,
-        noise: NoiseField | None,
-        start: Sequence[int] = (0, 0, 0),
-        *,
-        logits: bool = False,
-    ) -> Tensor:
-        """See `GeneratorNetwork.run_block`."""
-        layers = list(block) if isinstance(block, nn.Sequential) else [block]
-        for layer in layers[:-1] if logits else layers:
-            takes_noise = getattr(layer, "takes_noise", False)
-            x = layer(x, noise, start) if takes_noise else layer(x)
-        return x
-
     @property
     def makes_planes(self) -> bool:
         """Whether the last block is one that `planes` can compute in part."""
