@@ -61,6 +61,8 @@ class Signal:
         One letter per axis (Z, Y, X; C for channels), empty if the file names none.
     edges_nm
         Pixel edges along X, Y and, where known, Z in nanometres.
+    notes
+        What was decided while reading, a sentence each.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Signal:
     read: Callable[[], NDArray[Any]]
     axes: str = ""
     edges_nm: Edges | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def n_values(self) -> int:
@@ -357,6 +360,7 @@ def _tables(path: Path) -> list[Signal]:
             partial(np.asarray, values),
             "YX",
             table.edges_nm,
+            table.notes,
         )
         for name, values in table.images.items()
     ]
@@ -473,7 +477,7 @@ def _stored(
             array.shape,
             array.dtype,
             array.read,
-            ("ZYX", "ZYXC")[len(array.shape) - 3] if len(array.shape) > 2 else "YX",
+            array.axes,
             array.edges_nm,
         )
         for array in list_arrays(path)

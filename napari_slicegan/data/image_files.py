@@ -416,11 +416,11 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
         signals = _from_library(lambda: known.signals(path))
         chosen = choose_signal(signals, dataset, path.name)
         names = tuple(signal.name for signal in signals)
-        notes: tuple[str, ...] = ()
+        notes = chosen.notes
         if len(names) > 1:
             others = ", ".join(n for n in names[:8] if n != chosen.name)
             more = ", ..." if len(names) > 8 else ""
-            notes = (f"The dataset '{chosen.name}' is read (others: {others}{more}).",)
+            notes += (f"The dataset '{chosen.name}' is read (others: {others}{more}).",)
         if chosen.dtype is not None:
             size = path.stat().st_size
             check_expansion(chosen.shape, chosen.dtype, size, path.name)
@@ -683,7 +683,7 @@ def _with_channel(image: SourceImage, channel: str) -> SourceImage:
     # Programs that do not know better call the planes of a stack channels.
     if (
         "Z" not in axes
-        and "C" in axes
+        and "C" in axes[:-1]
         and values.shape[axes.find("C")] >= SMALLEST_EDGE
     ):
         axes = axes.replace("C", "Z")

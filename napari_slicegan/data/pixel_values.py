@@ -246,7 +246,8 @@ def _check_finite(array: NDArray[Any], name: str) -> None:
 def missing_mark(values: NDArray[Any]) -> float | None:
     """Number that programs write where there is no value, far from all others.
 
-    Such as -32768 outside of a tomogram's circle, or -9999 of geographic grids.
+    Such as -32768 outside of a tomogram's circle, or -9999 of geographic grids; not
+    one of the two values of a mask.
     """
     if values.dtype.kind not in "if" or not values.size:
         return None
@@ -257,7 +258,7 @@ def missing_mark(values: NDArray[Any]) -> float | None:
     if not others.size:
         return None
     lowest, highest = float(others.min()), float(others.max())
-    is_far = lowest - float(low) > 2 * (highest - lowest)
+    is_far = lowest - float(low) > 2 * (highest - lowest) > 0
     return float(low) if is_far else None
 
 

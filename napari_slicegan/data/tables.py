@@ -41,18 +41,22 @@ class Table:
         Name -> values ``[Y, X]``.
     edges_nm
         Pixel edges along X and Y, if the file states them.
+    notes
+        What was decided, a sentence each.
     """
 
     images: Mapping[str, NDArray[np.generic]]
     edges_nm: Edges | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
 class _Header:
-    """Lines above the numbers: names with values, and names of columns."""
+    """Lines above the numbers: names with values, names of columns, and notes."""
 
     facts: dict[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def number(self, *names: str) -> float | None:
         """Value of the first of these names that has a number."""
@@ -95,7 +99,8 @@ def read_table(path: Path) -> Table:
     mark = header.number("nodata_value")
     if mark is not None and (values == mark).any():
         values = np.where(values == mark, np.nan, values)
-    return Table({path.stem: _compact(values)}, _edges_of_grid(header, values.shape))
+    edges = _edges_of_grid(header, values.shape)
+    return Table({path.stem: _compact(values)}, edges, header.notes)
 
 
 def read_list(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
@@ -147,9 +152,10 @@ def _split(lines: Sequence[str]) -> tuple[_Header, list[str]]:
             header.facts.setdefault(name.strip().lower(), value.strip(" :=\t"))
         words = _cells(bare)
     # ``ncols 400``: a name with one number is no row of two.
-    if len(body) > 1 and _is_count(_cells(body[0])):
-        # Numbers of the columns, as pandas writes them.
+    if len(body) > 1 and _counts_columns(_cells(body[0]), _cells(body[1])):
+        # As pandas writes them.
         words, body = _cells(body[0]), body[1:]
+        header.notes = ("The first row numbers the columns and is left out.",)
     if body and len(words) == len(_cells(body[0])):
         header.columns = tuple(word.strip("\"' ") for word in words)
     return header, body
@@ -161,12 +167,21 @@ def _is_row(line: str) -> bool:
     return bool(cells) and all(_is_number(cell) for cell in cells)
 
 
-def _is_count(cells: Sequence[str]) -> bool:
-    """Whether cells count 0, 1, 2 ..., perhaps after an empty one."""
+def _counts_columns(cells: Sequence[str], following: Sequence[str]) -> bool:
+    """Whether cells count 0, 1, 2 ..., perhaps after an empty one, as numbers only.
+
+    A gradient counts as well, but its next row grows alike.
+    """
     counted = [str(n) for n in range(len(cells))]
-    return len(cells) > 2 and (
-        list(cells) == counted or (not cells[0] and list(cells[1:]) == counted[:-1])
-    )
+    if len(cells) < 3 or len(following) != len(cells):
+        return False
+    if not cells[0]:
+        return list(cells[1:]) == counted[:-1]
+    if list(cells) != counted or not all(map(_is_number, following)):
+        return False
+    numbers = [float(TRUTH.get(n.lower(), n).replace(",", ".")) for n in following]
+    first = np.arange(len(cells))
+    return bool(np.std(numbers - first) > np.std(first) / 2)
 
 
 def _is_number(cell: str) -> bool:
@@ -245,14 +260,15 @@ def _maps(values: NDArray[np.float64], header: _Header) -> Table | None:
     if not {"x", "y"} <= set(known) or len(names) != values.shape[1]:
         return None
     x, y = values[:, known.index("x")], values[:, known.index("y")]
-    columns, rows = (np.unique(np.round(axis, 6)) for axis in (x, y))
+    (columns, column), (rows, row) = _places(x), _places(y)
     n_rows, n_columns = len(rows), len(columns)
-    if n_rows * n_columns != len(values):
+    order = np.lexsort((column, row))
+    places = (row * n_columns + column)[order]
+    if not np.array_equal(places, np.arange(n_rows * n_columns)):
         raise ValueError(
             f"its {len(values):,} points do not fill a grid of {n_columns:,} x "
             f"{n_rows:,} positions"
         )
-    order = np.lexsort((np.round(x, 6), np.round(y, 6)))
     found = {
         name: _compact(values[order, number].reshape(n_rows, n_columns))
         for number, name in enumerate(names)
@@ -267,6 +283,19 @@ def _maps(values: NDArray[np.float64], header: _Header) -> Table | None:
         steps = [np.ptp(axis) / (len(axis) - 1) for axis in (columns, rows)]
         edges = edges_in_nm([(step, "um") for step in steps])
     return Table({name: found[name] for name in preferred}, edges)
+
+
+def _places(
+    positions: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Coordinates of the columns or rows, and the number of that of each point.
+
+    Coordinates of one column may differ by their rounding, far less than a step.
+    """
+    known, number = np.unique(positions, return_inverse=True)
+    gaps = np.diff(known)
+    is_next = np.append(True, gaps > gaps.max(initial=0) / 4)
+    return known[is_next], (np.cumsum(is_next) - 1)[number]
 
 
 def _preference(name: str) -> int:

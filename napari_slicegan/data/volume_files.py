@@ -31,7 +31,9 @@ class StoredArray:
     name
         Of the array.
     shape, dtype
-        ``[Z, Y, X]``, or with channels at the end.
+        ``[(Z,) Y, X(, C)]``.
+    axes
+        One letter per axis.
     read
         Reads the values.
     edges_nm
@@ -41,6 +43,7 @@ class StoredArray:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    axes: str
     read: Callable[[], NDArray[Any]]
     edges_nm: Edges | None = None
 
@@ -70,6 +73,14 @@ def _shape(text: str) -> tuple[int, ...]:
     if len(sizes) not in (2, 3) or min(sizes) < 1:
         raise ValueError(f"its sizes {text.strip()[:40]!r} are not those of a volume")
     return tuple(reversed(sizes))
+
+
+def _with_channels(
+    shape: tuple[int, ...], n_channels: int
+) -> tuple[tuple[int, ...], str]:
+    """Shape with several channels at the end, and the letters of its axes."""
+    axes = "ZYX"[-len(shape) :]
+    return ((*shape, n_channels), f"{axes}C") if n_channels > 1 else (shape, axes)
 
 
 def _filled(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -127,16 +138,13 @@ def amira_arrays(path: Path) -> list[StoredArray]:
     ):
         if kind not in AMIRA_TYPES:
             continue
+        full, axes = _with_channels(shape, int(n or 1))
+        dtype = np.dtype(order + AMIRA_TYPES[kind])
         stored = _AmiraArray(
-            path,
-            int(mark),
-            code,
-            np.dtype(order + AMIRA_TYPES[kind]),
-            (*shape, int(n)) if n not in ("", "1") else shape,
-            is_text="ASCII" in first,
+            path, int(mark), code, dtype, full, is_text="ASCII" in first
         )
         edges = _amira_edges(text, shape)
-        found.append(StoredArray(name, stored.shape, stored.dtype, stored.read, edges))
+        found.append(StoredArray(name, full, dtype, axes, stored.read, edges))
     return found
 
 
@@ -240,9 +248,8 @@ def meta_images(path: Path) -> list[StoredArray]:
         raise ValueError(f"its values are of type {facts.get('ElementType')}")
     is_big = _is_true(facts, "BinaryDataByteOrderMSB", "ElementByteOrderMSB")
     dtype = np.dtype((">" if is_big else "<") + META_TYPES[facts["ElementType"]])
-    shape = _shape(facts.get("DimSize", ""))
     n = int(facts.get("ElementNumberOfChannels", "1"))
-    shape = (*shape, n) if n > 1 else shape
+    shape, axes = _with_channels(_shape(facts.get("DimSize", "")), n)
     name = facts["ElementDataFile"]
     if name != "LOCAL" and Path(name).name != name:
         raise ValueError(f"its values '{name}' are not in a file of the same folder")
@@ -264,7 +271,7 @@ def meta_images(path: Path) -> list[StoredArray]:
             data = _inflated(data, n_bytes)
         return _filled(data, shape, dtype)
 
-    return [StoredArray(path.stem, shape, dtype, read)]
+    return [StoredArray(path.stem, shape, dtype, axes, read)]
 
 
 def _is_true(facts: Mapping[str, str], *names: str, default: bool = False) -> bool:
@@ -352,7 +359,7 @@ def _vtk_array(
     if not shape or n < 1:
         raise ValueError("its sizes are missing")
     dtype = np.dtype(">" + VTK_TYPES[kind])
-    full = (*shape, n) if n > 1 else shape
+    full, axes = _with_channels(shape, n)
     n_bytes = math.prod(full) * dtype.itemsize
 
     def read() -> NDArray[Any]:
@@ -361,7 +368,7 @@ def _vtk_array(
             return np.array(words, float).astype(dtype).reshape(full)
         return _filled(content[start:], full, dtype)
 
-    return StoredArray(name, full, dtype, read), 0 if is_text else start + n_bytes
+    return StoredArray(name, full, dtype, axes, read), 0 if is_text else start + n_bytes
 
 
 def _lines(content: bytes) -> Iterator[tuple[bytes, int]]:

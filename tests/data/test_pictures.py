@@ -189,6 +189,23 @@ def with_bar(values: NDArray[Any], colour: Any) -> Image.Image:
     return picture
 
 
+def meta_image(values: NDArray[Any]) -> Callable[[Path], Any]:
+    """A plane of one value or several channels, as ITK writes it."""
+    rows, columns = values.shape[:2]
+    head = f"NDims = 2\nDimSize = {columns} {rows}\nElementType = MET_UCHAR\n"
+    if values.ndim > 2:
+        head += f"ElementNumberOfChannels = {values.shape[2]}\n"
+    head += "ElementDataFile = LOCAL\n"
+    return lambda path: path.write_bytes(head.encode() + values.tobytes())
+
+
+def amira(values: NDArray[Any]) -> Callable[[Path], Any]:
+    """A plane of colours as Avizo writes it."""
+    head = "# AmiraMesh BINARY-LITTLE-ENDIAN 2.1\ndefine Lattice 160 120\n"
+    head += "Lattice { byte[3] Colors } @1\n\n@1\n"
+    return lambda path: path.write_bytes(head.encode() + values.tobytes() + b"\n")
+
+
 def packed(bits: int) -> Callable[[Path], Any]:
     """A plain TIFF of 4 or 12 bits a pixel (TIFF 6.0, section 3)."""
     values = GRAY.astype(np.uint32) << bits >> 8
@@ -319,6 +336,7 @@ MEANINGS = [
     Case("mask half.npy", npy(np.where(MASK, 1.0, 0.5)), words="0.5, 1 are read as"),
     Case("mask float16.npy", npy(MASK.astype(np.float16))),
     Case("mask -1.npy", npy(np.where(MASK, 1, -1))),
+    Case("mask signed.tif", tiff((MASK * 65535 - 2**15).astype(np.int16))),
     Case("mask bool.npy", npy(MASK), words="truth values"),
     Case("mask bool.tif", tiff(MASK)),
     Case(
@@ -915,6 +933,15 @@ FILES = [
         words="#ff0000",
     ),
     Case("caps.d", lambda path: slices(M255, M255)(path), shape=(2, *MASK.shape)),
+    Case("colours.mha", meta_image(FLAT), bright=GREEN),
+    Case("plane.mha", meta_image(GRAY), "grayscale"),
+    Case("colours.am", amira(FLAT), bright=GREEN),
+    Case(
+        "nine channels.mha",
+        meta_image(np.dstack([GRAY] + [255 - GRAY] * 8)),
+        "grayscale",
+        words="Channel 1 of 9",
+    ),
 ]
 TEXTS = [
     Case("mask.csv", text(lines(MASK, ","))),
@@ -936,6 +963,18 @@ TEXTS = [
         ),
     ),
     Case(
+        "numbered columns.csv",
+        text(",".join(map(str, range(160))) + "\n" + lines(GRAY, ",")),
+        "grayscale",
+        words="The first row numbers the columns",
+    ),
+    Case(
+        "gradient.csv",
+        text(lines(X + Y + GRAY % 2 * (Y > 0), ",")),
+        "grayscale",
+        bright=None,
+    ),
+    Case(
         "grid.asc",
         text(
             "ncols 160\nnrows 120\ncellsize 10\nNODATA_value -9999\n"
@@ -955,6 +994,11 @@ TEXTS = [
     Case(
         "points.csv",
         points("{x:g},{y:g},{gray}", "X,Y,Value\n", 1),
+        "grayscale",
+    ),
+    Case(
+        "metres.csv",
+        points("{x:.3e},{y:.3e},{gray}", "X [m],Y [m],Value\n", 1.23e-9),
         "grayscale",
     ),
     Case(
