@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from napari_slicegan.config.migration import refuse_newer
 from napari_slicegan.directions.direction import (
     RENAMED_PROPERTIES,
     Direction,
@@ -20,6 +18,7 @@ from napari_slicegan.directions.direction import (
     Example,
     Model,
 )
+from napari_slicegan.models.generator_file import read_tensors
 from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
@@ -204,21 +203,7 @@ def load_directions(path: str | Path) -> DirectionSet:
             f"Expected a file of directions, got {path}, where there is none; find "
             "some with 'slicegan directions fit' or check the path."
         )
-    try:
-        with safe_open(path, framework="np") as content:
-            metadata = content.metadata() or {}
-            tensors = {key: content.get_tensor(key) for key in content.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{path.name}: expected a safetensors file, got one that cannot be read "
-            f"({str(error).rstrip('.')}); copy it again or save it once more."
-        ) from error
-    refuse_newer(metadata.get("format"), FORMAT, path.name)
-    if metadata.get("format") != FORMAT:
-        raise ValueError(
-            f"{path.name}: expected directions in the format '{FORMAT}', got "
-            f"'{metadata.get('format')}'; choose another file."
-        )
+    metadata, tensors = read_tensors(path, (FORMAT,), "directions", "np")
     try:
         return _read(json.loads(metadata["facts"]), tensors)
     except (AttributeError, LookupError, TypeError, json.JSONDecodeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,7 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
             f"Expected a run folder or a .safetensors generator, but there is no file "
             f"{file}; train first, or check the path."
         )
-    metadata, weights = _read(file)
+    metadata, weights = read_tensors(file, FORMATS, "a generator")
     try:
         facts = json.loads(metadata["facts"])
         kind = ARCHITECTURES[facts["spec"]["architecture"]].spec
@@ -175,20 +175,39 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
     return trained_network(network, transform, size, name, colours)
 
 
-def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+def read_tensors(
+    file: Path, formats: Sequence[str], what: str, framework: str = "pt"
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Metadata and tensors of a safetensors file of this program.
+
+    Parameters
+    ----------
+    formats
+        Formats that the caller reads, the newest last.
+    what
+        Their content, for the message.
+    framework
+        ``"pt"`` for tensors of torch, ``"np"`` for arrays.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or in another format.
+    """
     try:
-        with safe_open(file, framework="pt") as content:
+        with safe_open(file, framework=framework) as content:
             metadata = content.metadata() or {}
-            weights = {key: content.get_tensor(key) for key in content.keys()}
+            tensors = {key: content.get_tensor(key) for key in content.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"{file.name} is not a readable safetensors file ({error}); copy it again "
-            "or export it once more."
+            f"{file.name}: expected a safetensors file, got one that cannot be read "
+            f"({str(error).rstrip('.')}); copy it again or save it once more."
         ) from error
-    refuse_newer(metadata.get("format"), FORMAT, file.name)
-    if metadata.get("format") not in FORMATS:
+    found = metadata.get("format")
+    refuse_newer(found, formats[-1], file.name)
+    if found not in formats:
         raise ValueError(
-            f"{file.name} holds tensors but no generator of this program (expected "
-            f"format '{FORMAT}', got '{metadata.get('format')}')."
+            f"{file.name}: expected {what} in the format '{formats[-1]}', got "
+            f"'{found}'; choose another file."
         )
-    return metadata, weights
+    return metadata, tensors

@@ -287,7 +287,7 @@ FAULTS = {
     "no generator": ("generate nothing", "train first"),
     "no source for a report": ("report RUN/generator.safetensors", "--against"),
     "report as PDF": ("report RUN --out report.pdf", ".html"),
-    "image as generator": ("generate IMAGE", "not a readable safetensors file"),
+    "image as generator": ("generate IMAGE", "a safetensors file, got one that cannot"),
     "two sizes": ("generate RUN --size 8 8", "one size or three"),
     "odd period": ("generate RUN --size 20 --periodic x", "Use 16 or 24"),
     "nothing to compare": ("measure RUN/generator.safetensors", "--against"),

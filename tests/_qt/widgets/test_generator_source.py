@@ -114,7 +114,7 @@ def test_a_fault_is_one_sentence_and_the_old_generator_stays(
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     with qtbot.waitSignal(source.failed, timeout=LONG) as failed:
         source.load(tmp_path / "broken.safetensors")
-    assert "broken.safetensors is not a readable safetensors file" in failed.args[0]
+    assert "broken.safetensors: expected a safetensors file, got" in failed.args[0]
     loaded(source, qtbot)
     assert source.value() is held
     assert source.facts.text().startswith("Trained on toy")
