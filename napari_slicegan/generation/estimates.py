@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from napari_slicegan.generation.generate import Tile, VolumePlan
-from napari_slicegan.generation.streaming import image_facts, value_type
+from napari_slicegan.generation.streaming import image_facts
 from napari_slicegan.models import build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.runtime.memory import free_disk_bytes
@@ -91,7 +91,7 @@ def generation_costs(
     """
     speed, compressed = _trial(plan)
     ratio = min(1.0, MARGIN * compressed)
-    raw = math.prod(plan.size) * _channels(plan) * value_type(plan.trained).itemsize
+    raw = plan.n_bytes
     disk_bytes = missing * raw * ratio
     if path.suffix == ENDING:
         disk_bytes *= PYRAMID

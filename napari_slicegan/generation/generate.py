@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -125,6 +126,12 @@ class VolumePlan:
         """Voxels per axis of a tile; tiles at the far border may be smaller."""
         rule = self.trained.network.size_rule
         return (self.tile_latents - rule.overlap) * rule.scale
+
+    @functools.cached_property
+    def n_bytes(self) -> int:
+        """Bytes of the volume's values."""
+        voxel = torch.zeros(1, self.trained.transform.channels, 1, 1, 1)
+        return math.prod(self.size) * self.micrograph_values(voxel).nbytes
 
     def tiles(self) -> list[Tile]:
         """All tiles, in the order z, y, x."""

@@ -97,6 +97,15 @@ def test_tiles_cover_each_voxel_once_and_stay_small(gray: TrainedGenerator) -> N
         assert (count == 1).all()
 
 
+def test_the_size_in_bytes_is_known_before(phases: TrainedGenerator) -> None:
+    """Of labels, gray values in double precision, and colours of two bytes."""
+    colour = random_generator(ScaleMinMax(0, 1, 3, "uint16"))
+    gray = random_generator(ScaleMinMax(0, 1, 1, "float64"))
+    for trained, voxel in ((phases, 1), (gray, 8), (colour, 6)):
+        plan = VolumePlan(trained, (3, 4, 5))
+        assert plan.n_bytes == plan.generate().values.nbytes == 60 * voxel
+
+
 PERIODIC = [("y", 100), ("x", 3), ("zyx", 3)]
 
 

@@ -77,15 +77,16 @@ def generate(
         network = copy.deepcopy(trained.network).to(choose_device("auto"))
         own = dataclasses.replace(trained, network=network)
         return EndlessVolume(VolumePlan(own, *given))
-    n_bytes, free = math.prod(request.size), available_memory()
-    if n_bytes > free:
-        raise ValueError(
-            f"Expected a volume that fits into the free memory of "
-            f"{bytes_in_words(free)}, got {voxels_in_words(n_bytes)}; lower the size "
-            "or tick 'Endless'."
-        )
     tile_latents = trained.network.size_rule.overlap + TILE_STEPS
     plan = VolumePlan(trained, *given, tile_latents)
+    free = available_memory()
+    if plan.n_bytes > free:
+        raise ValueError(
+            "Expected a volume that fits into the free memory of "
+            f"{bytes_in_words(free)}, got {voxels_in_words(math.prod(request.size))}, "
+            f"which take {bytes_in_words(plan.n_bytes)}; lower the size or tick "
+            "'Endless'."
+        )
     with _on_device(trained, f"{request.shape} voxels; lower the size of the volume"):
         return plan.generate(progress)
 
