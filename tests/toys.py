@@ -51,6 +51,7 @@ def small_config() -> RunConfig:
     return preset("slicegan-fast").changed(
         architecture="auto",
         noise=False,
+        voxel_noise="off",
         patch_size=TOY_PATCH,
         latent_size=4,
         latent_channels=4,

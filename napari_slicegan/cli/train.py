@@ -69,8 +69,8 @@ def train(options: Namespace) -> int:
     if distributed.is_main and isinstance(images, TrainingImages):
         _say_what_is_read(images, config)
         chosen = trainer.config.architecture.voxel_noise
-        is_new = chosen == "on" != config.architecture.voxel_noise
-        if is_new and images.kind == "phases":
+        is_found = chosen == "on" and config.architecture.voxel_noise == "auto"
+        if is_found and images.kind == "phases" and not options.source:
             say(
                 "  Part of the image is random from pixel to pixel: the generator adds "
                 "noise in each voxel (--voxel-noise off leaves it out)."

@@ -134,14 +134,12 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
 def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
     """Fill in what is chosen by the images and by the device.
 
-    On a CUDA device, empty batch sizes: the largest power of two, up to
-    ``MAX_BATCH_SIZE``, whose estimated float32 memory fits into the free memory.
+    Noise in each voxel: as the task's generator has it. On a CUDA device, empty batch
+    sizes: the largest power of two, up to ``MAX_BATCH_SIZE``, whose estimated float32
+    memory fits into the free memory.
     """
-    if config.architecture.noise and config.architecture.voxel_noise == "auto":
-        is_on = getattr(task.spec, "voxel_noise", False)
-        config = config.changed(voxel_noise="on" if is_on else "off")
-    if config.architecture.voxel_noise == "on" and not config.architecture.noise:
-        config = config.changed(voxel_noise="off")
+    is_noisy = getattr(task.spec, "voxel_noise", False)
+    config = config.changed(voxel_noise="on" if is_noisy else "off")
     training = config.training
     device = choose_device(training.device)
     given = training.critic_batch_size or training.generator_batch_size

@@ -35,13 +35,16 @@ def fine_tune(
     source
         Run folder, or .safetensors generator.
     config, images, path
-        As in `Trainer.start`.
+        As in `Trainer.start`. ``voxel_noise`` "auto" is that of the other run.
 
     Raises
     ------
     ValueError
         If the networks of the two runs differ; nothing is written then.
     """
+    if config.architecture.noise and config.architecture.voxel_noise == "auto":
+        known = settings_of(source).architecture
+        config = config.changed(voxel_noise=known.voxel_noise)
     return Trainer.start(
         config, images, path, lambda trainer: load_weights(trainer, Path(source))
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from napari_slicegan.config.registry import Table
 from napari_slicegan.data.patch_sampler import Source, patch_samplers
@@ -154,13 +155,18 @@ def needs_voxel_noise(images: TrainingImages) -> bool:
     """Whether single pixels vary at random.
 
     Gray values and colours do; phases, if neighbouring pixels are nearly independent
-    (see `napari_slicegan.metrics.correlation.nugget`).
+    (see `napari_slicegan.metrics.correlation.nugget`). Computed once for the images.
     """
-    return images.kind != "phases" or any(
-        nugget(image.values == label) > LARGE_NUGGET
-        for image in {id(image): image for image in images}.values()
-        for label in images.labels
-    )
+    if images not in _RANDOM:
+        _RANDOM[images] = images.kind != "phases" or any(
+            nugget(image.values == label) > LARGE_NUGGET
+            for image in {id(image): image for image in images}.values()
+            for label in images.labels
+        )
+    return _RANDOM[images]
+
+
+_RANDOM: WeakKeyDictionary[TrainingImages, bool] = WeakKeyDictionary()
 
 
 class VolumeTask:

@@ -6,16 +6,19 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 
 from napari_slicegan.cli.parser import main
+from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.training.fine_tuning import fine_tune, settings_of
 from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.trainer import Trainer
 from tests.refusals import Refusal, assert_all_refused
-from tests.toys import phases_image, small_config, train
+from tests.toys import TOY_LABELS, phases_image, small_config, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -95,6 +98,24 @@ def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
         assert getattr(alone, name) == getattr(whole, name)
 
 
+def test_noise_in_each_voxel_is_that_of_the_run(
+    other_images: TrainingImages, tmp_path: Path
+) -> None:
+    """Whatever the new images, which are smooth here, would need alone."""
+    config = small_config().changed(
+        architecture="slicegan-aa", latent_size=5, noise=True, voxel_noise="auto"
+    )
+    labels = np.array(TOY_LABELS, np.uint8)
+    speckle = labels[np.random.default_rng(0).integers(0, 2, (48, 48))]
+    source = TrainingImages.isotropic(Micrograph.from_array(speckle, "phases"))
+    train(Trainer.start(config.changed(steps=1), source, tmp_path / "source"))
+    for number, part in enumerate(("", "generator.safetensors")):
+        run = tmp_path / str(number)
+        trainer = fine_tune(tmp_path / "source" / part, config, other_images, run)
+        assert trainer.gan.generator.spec.voxel_noise
+        assert RunFolder.open(run).config().architecture.voxel_noise == "on"
+
+
 def test_command_line(
     toy_run: Path, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,8 +141,6 @@ def refused(folder: Path, **changes: Any) -> object:
 
 def fine_tune_source(folder: Path) -> Path:
     """A generator of the toy architecture."""
-    from napari_slicegan.training.trainer import Trainer
-
     images = TrainingImages.isotropic(phases_image(40, 48))
     config = small_config().changed(steps=1)
     train(Trainer.start(config, images, folder / "source"))

@@ -12,6 +12,7 @@ from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.training import tasks
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import training_data
 from napari_slicegan.training.trainer import Trainer
@@ -20,6 +21,7 @@ from tests.refusals import Refusal, assert_all_refused
 from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:
+    import pytest
     from numpy.typing import NDArray
 
 SMALL = small_image_config()
@@ -69,6 +71,16 @@ def test_noise_in_each_voxel_where_neighbours_are_independent(tmp_path: Path) ->
         assert run.config.architecture.voxel_noise == chosen, (name, given)
         assert RunFolder.open(folder).config() == run.config
         assert run.gan.generator.spec.voxel_noise == (chosen == "on")
+
+
+def test_randomness_from_pixel_to_pixel_is_measured_once(
+    toy_images: TrainingImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window estimates a run anew whenever a setting changes."""
+    images = TrainingImages(toy_images.views)
+    assert not tasks.needs_voxel_noise(images)
+    monkeypatch.delattr(tasks, "nugget")
+    assert not tasks.needs_voxel_noise(images)
 
 
 def test_images_are_learnt_from_a_folder(tmp_path: Path) -> None:
