@@ -59,7 +59,7 @@ def transposed_convolution(
 
 
 class GatheredPlanes(torch.autograd.Function):
-    """Planes of a volume along each axis, [B, C, z, y, x] -> [B, n, C, rows, columns].
+    """Planes of a volume along each axis, [B, z, y, x, C] -> [B, n, rows, columns, C].
 
     As ``index_select``, of which each call would fill a volume with zeros in the
     backward pass and add it to the others.
@@ -71,7 +71,7 @@ class GatheredPlanes(torch.autograd.Function):
         ctx.save_for_backward(*positions)
         ctx.shape = x.shape
         return tuple(
-            x.index_select(2 + axis, chosen).movedim(2 + axis, 1)
+            x.index_select(1 + axis, chosen).movedim(1 + axis, 1)
             for axis, chosen in enumerate(positions)
         )
 
@@ -80,7 +80,7 @@ class GatheredPlanes(torch.autograd.Function):
         """Add the planes to a volume of zeros; a plane may occur more than once."""
         total = gradients[0].new_zeros(ctx.shape)
         for axis, chosen in enumerate(ctx.saved_tensors):
-            total.index_add_(2 + axis, chosen, gradients[axis].movedim(1, 2 + axis))
+            total.index_add_(1 + axis, chosen, gradients[axis].movedim(1, 1 + axis))
         return total, *(None for _ in gradients)
 
 
@@ -117,22 +117,22 @@ def planes_of_transposed_convolution(
         for place, order in zip(places, orders, strict=True)
     ]
     on_device = [to_device(each, x.device) for each in sources]
-    gathered: tuple[Tensor, ...] = GatheredPlanes.apply(x, *on_device)  # type: ignore[no-untyped-call]
+    gathered: tuple[Tensor, ...] = GatheredPlanes.apply(x.movedim(1, -1), *on_device)  # type: ignore[no-untyped-call]
     made: list[Tensor] = []
     for axis, (place, order, planes) in enumerate(
         zip(places, orders, gathered, strict=True)
     ):
-        # [B, n * taps, C_in, rows, columns] -> [n of a remainder][B, taps * C_in, ...]
+        # [B, n * taps, rows, columns, C_in] -> [n of a remainder][B, ..., taps * C_in]
         counts = place.remainder(stride).bincount(minlength=stride).tolist()
-        parts = planes.unflatten(1, (-1, len(back))).flatten(2, 3).split(counts, dim=1)
+        near = planes.unflatten(1, (-1, len(back))).movedim(2, -2).flatten(-2)
         done: list[Tensor] = []
-        for remainder, part in enumerate(parts):
+        for remainder, part in enumerate(near.split(counts, dim=1)):
             if not part.shape[1]:
                 continue
             taps = to_device(remainder + stride * back, x.device)
             flat = weight.index_select(2 + axis, taps).movedim(2 + axis, 0)
             flat_planes = transposed_convolution(
-                part.flatten(0, 1), flat.flatten(0, 1), stride, padding
+                part.flatten(0, 1).movedim(-1, 1), flat.flatten(0, 1), stride, padding
             )
             done.append(flat_planes.unflatten(0, (len(x), -1)))
         made.append(torch.cat(done, dim=1)[:, order.argsort()])
@@ -171,19 +171,30 @@ class ResizeConvolution(nn.Module):
     ----------
     crop
         Further voxels to crop on each side.
+    symmetric
+        Whether the kernel is the mean of its mirror images along z, y, x. Even and odd
+        voxels, which the interpolation treats as mirror images, are then alike.
     """
 
     stride = 2
 
-    def __init__(self, inputs: int, outputs: int, crop: int = 0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, crop: int = 0, symmetric: bool = False
+    ) -> None:
         super().__init__()
+        self.symmetric = symmetric
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
         self.padding = 4 + crop
         self.size_rule = SizeRule(2, -4 - 2 * crop)
 
     def transposed_weight(self) -> Tensor:
         """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
-        weight = self.weight.transpose(0, 1).flip(2, 3, 4)
+        weight = self.weight.transpose(0, 1)
+        if self.symmetric:
+            for axis in (2, 3, 4):
+                weight = (weight + weight.flip(axis)) / 2
+        else:
+            weight = weight.flip(2, 3, 4)
         # The interpolation weights 1/4, 3/4, 3/4, 1/4 are those of three sums of
         # neighbours, divided by 4. Sums, unlike products of matrices, keep float32.
         for _ in range(3):
@@ -211,54 +222,97 @@ def sums_of_neighbours(x: Tensor) -> Tensor:
 
 
 class _BoxFilter(torch.autograd.Function):
-    """Sums of neighbours, whose gradients are sums of neighbours too.
-
-    Torch's own gradient of the six slices would fill as many volumes with zeros.
-    """
+    """Means of neighbours, whose gradients are means of neighbours too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         """[B, C, n, n, n] -> [B, C, n - 1, n - 1, n - 1]."""
-        return sums_of_neighbours(x)
+        return _means_of_neighbours(x, 0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """[B, C, n - 1, n - 1, n - 1] -> [B, C, n, n, n]."""
-        return sums_of_neighbours(functional.pad(gradient, (1,) * 6))
+        return _means_of_neighbours(gradient, 1)
 
 
 def box_filter(x: Tensor) -> Tensor:
-    """Sum of each voxel and the next along z, y, x: [..., n] -> [..., n - 1]."""
+    """Mean of 2x2x2 neighbours: [B, C, n, n, n] -> [B, C, n - 1, n - 1, n - 1]."""
     filtered: Tensor = _BoxFilter.apply(x)  # type: ignore[no-untyped-call]
     return filtered
 
 
+def _means_of_neighbours(x: Tensor, padding: int) -> Tensor:
+    """Means over 2x2x2 positions of [B, C, z, y, x], with zeros around them."""
+    if not has_onednn(x):
+        return sums_of_neighbours(functional.pad(x, (padding,) * 6)) / 8
+    # One pass over the memory instead of three.
+    x = x.contiguous(memory_format=torch.channels_last_3d)
+    channels = x.shape[1]
+    weight = x.new_full((channels, 1, 2, 2, 2), 1 / 8)
+    return onednn_convolution(x, weight, padding)
+
+
+def has_onednn(x: Tensor) -> bool:
+    """Whether oneDNN computes with these values, outside of gradients."""
+    if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if x.dtype == torch.bfloat16:
+        supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 no other
+        return bool(supported)
+    return x.dtype == torch.float32
+
+
+def onednn_convolution(
+    x: Tensor, weight: Tensor, padding: int = 0, bias: Tensor | None = None
+) -> Tensor:
+    """Plain 3-D convolution by oneDNN; the groups follow from the shapes."""
+    around, once, groups = (padding,) * 3, (1,) * 3, x.shape[1] // weight.shape[1]
+    made: Tensor = torch.mkldnn_convolution(x, weight, bias, around, once, once, groups)
+    return made
+
+
 class AntialiasedConvolution(nn.Module):
-    """Transposed 3-D convolution followed by a box filter over 2x2x2 voxels.
+    """Transposed 3-D convolution (kernel 4, stride 2), then a box filter over 2x2x2.
 
     Even and odd voxels of a transposed convolution have their own weights, so that
     their statistics may differ: a grid. The mean over neighbours removes the part of
     it that alternates from voxel to voxel (cf. the low-pass filter after upsampling of
     StyleGAN2, Karras et al. 2020, arXiv:1912.04958).
+
+    The convolution is a sub-pixel convolution in channels-last order: each 2x2x2
+    positions make a cell of 2x2x2 voxels.
     """
 
-    def __init__(self, inputs: int, outputs: int, layer: KernelSet) -> None:
-        super().__init__()
-        kernel, self.stride, self.padding = layer
-        self.weight = nn.Parameter(torch.empty(inputs, outputs, *(kernel,) * 3))
-        rule = transposed_rule(layer)
-        self.size_rule = SizeRule(rule.scale, rule.offset - 1)
+    stride = 2
+    padding = 2
+    size_rule = SizeRule(2, -3)
 
-    @property
-    def scaled_weight(self) -> Tensor:
-        """Weights with which the sum of 8 neighbours is their mean."""
-        return self.weight * 0.125
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+        # Rows: voxels of a cell in the order z, y, x, each with all channels.
+        weight = torch.empty(8 * outputs, inputs, 2, 2, 2)
+        weight = weight.contiguous(memory_format=torch.channels_last_3d)
+        self.weight = nn.Parameter(weight)
+
+    def transposed_weight(self) -> Tensor:
+        """Weights as a transposed convolution, [C_in, C_out, 4, 4, 4]."""
+        split = self.weight.unflatten(0, (2, 2, 2, self.outputs))
+        # The later of two positions meets the earlier half of the kernel.
+        split = split.flip(-3, -2, -1).permute(4, 3, 5, 0, 6, 1, 7, 2)
+        weight: Tensor = split.flatten(6, 7).flatten(4, 5).flatten(2, 3)
+        return weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = (n - 1) s - 2 p + k - 1."""
-        return box_filter(
-            transposed_convolution(x, self.scaled_weight, self.stride, self.padding)
-        )
+        """[B, C_in, n, n, n] -> [B, C_out, 2 n - 3, 2 n - 3, 2 n - 3]."""
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        cells = functional.conv3d(x, self.weight)
+        # [B, pz * py * px * C, z, y, x] -> [B, z, pz, y, py, x, px, C]
+        cells = cells.movedim(1, -1).unflatten(-1, (2, 2, 2, self.outputs))
+        voxels = cells.permute(0, 1, 4, 2, 5, 3, 6, 7)
+        voxels = voxels.flatten(5, 6).flatten(3, 4).flatten(1, 2)
+        filtered: Tensor = box_filter(voxels.movedim(-1, 1))
+        return filtered
 
 
 class PixelNorm(nn.Module):
@@ -320,6 +374,14 @@ WEIGHTED = (
 """Layers with a weight that is drawn at random."""
 
 
+def fan_in(layer: nn.Module) -> int:
+    """Weights per input channel of a transposed convolution, per output of others."""
+    weight = layer.get_parameter("weight")
+    if isinstance(layer, AntialiasedConvolution):
+        return weight[:, 0].numel()
+    return weight[0].numel()
+
+
 def init_uniform_fan_in(network: nn.Module, rng: torch.Generator) -> None:
     """Draw weights and biases uniformly in +-1 / sqrt(fan in), torch's default.
 
@@ -327,6 +389,6 @@ def init_uniform_fan_in(network: nn.Module, rng: torch.Generator) -> None:
     """
     for module in network.modules():
         if isinstance(module, WEIGHTED):
-            bound = 1 / math.sqrt(module.get_parameter("weight")[0].numel())
+            bound = 1 / math.sqrt(fan_in(module))
             for values in module.parameters():
                 nn.init.uniform_(values, -bound, bound, generator=rng)

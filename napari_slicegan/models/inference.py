@@ -22,6 +22,8 @@ from napari_slicegan.models.blocks import (
     ResizeConvolution,
     TransposedConvolution,
     box_filter,
+    has_onednn,
+    onednn_convolution,
 )
 from napari_slicegan.models.noise import NoiseField, NoiseInput
 from napari_slicegan.models.slicegan import VolumeGenerator
@@ -83,19 +85,11 @@ class SubpixelConvolution(nn.Module):
 
 
 class BoxFilter(nn.Module):
-    """Box filter of an `AntialiasedConvolution`, whose weights are divided by 8."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("ones", torch.ones(channels, 1, 2, 2, 2))
+    """Box filter of an `AntialiasedConvolution`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, n, n, n] -> [B, C, n - 1, n - 1, n - 1]."""
-        if not _has_onednn(x):
-            return box_filter(x)
-        # One pass over the memory in place of three.
-        x = x.contiguous(memory_format=torch.channels_last_3d)
-        return _onednn_convolution(x, self.get_buffer("ones").to(x.dtype), None)
+        return box_filter(x)
 
 
 class NoisyReLU(nn.Module):
@@ -121,7 +115,7 @@ class NoisyReLU(nn.Module):
         noise, start
             As of `NoiseInput`.
         """
-        if not (_has_onednn(x) and _is_channels_last(x)):
+        if x.requires_grad or not (has_onednn(x) and _is_channels_last(x)):
             x = x if self.noise is None else self.noise(x, noise, start)
             return x.relu() if x.dtype == torch.bfloat16 else x.relu_()
         voxels = x.movedim(1, -1).flatten(0, -2)
@@ -141,32 +135,13 @@ def _is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last_3d)
 
 
-def _has_onednn(x: Tensor) -> bool:
-    """Whether oneDNN computes with these values outside of gradients."""
-    if x.device.type != "cpu" or x.requires_grad:
-        return False
-    if not torch.backends.mkldnn.is_available():
-        return False
-    if x.dtype == torch.bfloat16:
-        supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 no other
-        return bool(supported)
-    return x.dtype == torch.float32
-
-
-def _onednn_convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    none, once, groups = (0,) * 3, (1,) * 3, x.shape[1] // weight.shape[1]
-    return torch.mkldnn_convolution(x, weight, bias, none, once, once, groups)
-
-
 def transposed_weight(layer: Layer) -> Tensor:
     """Weights of a layer as a transposed convolution, [C_in, C_out, k, k, k].
 
     Without the box filter that may follow.
     """
-    if isinstance(layer, ResizeConvolution):
+    if isinstance(layer, ResizeConvolution | AntialiasedConvolution):
         return layer.transposed_weight()
-    if isinstance(layer, AntialiasedConvolution):
-        return layer.scaled_weight
     return layer.weight
 
 
@@ -177,8 +152,8 @@ def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     slower one.
     """
     plain = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
-    if plain and _has_onednn(x):
-        return _onednn_convolution(x, weight, bias)
+    if plain and not x.requires_grad and has_onednn(x):
+        return onednn_convolution(x, weight, bias=bias)
     return functional.conv3d(x, weight, bias)
 
 
@@ -299,9 +274,7 @@ def _subpixel_block(
     """Block with a sub-pixel convolution."""
     filters: list[nn.Module] = []
     if isinstance(layer, AntialiasedConvolution):
-        filters = [BoxFilter(weight.shape[1])]
-        # The filter adds up eight of them.
-        bias = None if bias is None else bias / 8
+        filters = [BoxFilter()]
     match others:
         case [NoiseInput() as noise, nn.ReLU()]:
             others = [NoisyReLU(noise)]

@@ -30,6 +30,7 @@ from napari_slicegan.models.sizes import (
     chain_rule,
     check_density,
     check_growth,
+    default_layers,
 )
 
 if TYPE_CHECKING:
@@ -267,19 +268,20 @@ def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
 
 
 def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
-    """Generator with anti-aliasing: a box filter follows each hidden layer.
+    """Generator with anti-aliasing: no statistic depends on the position.
 
-    The last layer is a transposed convolution for phases. For gray values, colours and
-    noise in each voxel, where differences between even and odd voxels are visible, it
-    is a resize-convolution. It is cropped by one more voxel on each side: with the
-    paper's kernels, n latent positions become 2^L (n - 3) voxels after L layers.
+    A box filter follows each hidden layer, and the last layer is a resize-convolution
+    with a symmetric kernel. It is cropped by one more voxel on each side:
+    n latent positions become 2^L (n - 3) voxels after L layers.
     """
-    hidden = [AntialiasedConvolution(*sides) for sides in _hidden_layers(spec)]
-    sides = spec.widths[-1], spec.channels
-    if spec.output != "phases" or spec.voxel_noise:
-        return _assemble(spec, hidden, ResizeConvolution(*sides, crop=1))
-    kernel, stride, padding = spec.layers[-1]
-    last = TransposedConvolution(*sides, (kernel, stride, padding + 1))
+    if spec.layers != default_layers(len(spec.layers)):
+        raise ValueError(
+            "The architecture 'slicegan-aa' has kernels of its own, got "
+            f"{spec.layers}; leave 'Generator kernels' empty, or choose 'slicegan'."
+        )
+    sides = [(inputs, outputs) for inputs, outputs, _ in _hidden_layers(spec)]
+    hidden = [AntialiasedConvolution(*each) for each in sides]
+    last = ResizeConvolution(spec.widths[-1], spec.channels, crop=1, symmetric=True)
     return _assemble(spec, hidden, last)
 
 

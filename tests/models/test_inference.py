@@ -45,7 +45,7 @@ def network_of(
                 value.copy_(torch.rand(value.shape, generator=rng) + 0.3)
     network.eval().requires_grad_(False)
     for name, weight in network.named_parameters():
-        weight.mul_(4 if weight.ndim == 5 else 1)
+        weight.mul_(6 if weight.ndim == 5 else 1)
         if name.endswith("gain"):
             weight.copy_(torch.rand(weight.shape, generator=rng))
     return network

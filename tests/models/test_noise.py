@@ -115,3 +115,21 @@ def test_latents_without_a_key_are_refused() -> None:
     network = build_generator(spec, torch.Generator())
     with pytest.raises(ValueError, match=r"Expected latents of 17 channels.* got 16"):
         network(torch.zeros(1, 16, 5, 5, 5))
+
+
+def test_channels_last_gets_the_same_noise() -> None:
+    """Values, and the gradients of features and gain."""
+    layer = NoiseInput(3, 2, 4)
+    torch.nn.init.normal_(layer.gain)
+    noise = NoiseField(key_of((0, 2), (0, 3), (0, 4)))
+    x = torch.randn(1, 3, 8, 12, 16, requires_grad=True)
+    last = x.contiguous(memory_format=torch.channels_last_3d)
+    expected, found = layer(x, noise), layer(last, noise)
+    torch.testing.assert_close(found, expected)
+    cotangent = torch.randn_like(expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(found, (x, layer.gain), cotangent),
+        torch.autograd.grad(expected, (x, layer.gain), cotangent),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
