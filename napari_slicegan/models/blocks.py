@@ -172,8 +172,8 @@ class ResizeConvolution(nn.Module):
     crop
         Further voxels to crop on each side.
     symmetric
-        Whether the kernel is the mean of its mirror images along z, y, x. Even and odd
-        voxels, which the interpolation treats as mirror images, are then alike.
+        Whether the kernel is its own mirror image along z, y, x. Even and odd voxels,
+        which the interpolation treats as mirror images, are then alike.
     """
 
     stride = 2
@@ -182,19 +182,26 @@ class ResizeConvolution(nn.Module):
         self, inputs: int, outputs: int, crop: int = 0, symmetric: bool = False
     ) -> None:
         super().__init__()
+        # Of a symmetric kernel the weights in the middle and beside it.
         self.symmetric = symmetric
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
+        self.weight = nn.Parameter(
+            torch.empty(outputs, inputs, *(2 if symmetric else 3,) * 3)
+        )
         self.padding = 4 + crop
         self.size_rule = SizeRule(2, -4 - 2 * crop)
 
-    def transposed_weight(self) -> Tensor:
-        """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
-        weight = self.weight.transpose(0, 1)
+    def kernel(self) -> Tensor:
+        """Weights of the convolution, [C_out, C_in, 3, 3, 3]."""
+        weight: Tensor = self.weight
         if self.symmetric:
             for axis in (2, 3, 4):
-                weight = (weight + weight.flip(axis)) / 2
-        else:
-            weight = weight.flip(2, 3, 4)
+                middle, beside = weight.split(1, dim=axis)
+                weight = torch.cat([beside, middle, beside], dim=axis)
+        return weight
+
+    def transposed_weight(self) -> Tensor:
+        """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
+        weight = self.kernel().transpose(0, 1).flip(2, 3, 4)
         # The interpolation weights 1/4, 3/4, 3/4, 1/4 are those of three sums of
         # neighbours, divided by 4. Sums, unlike products of matrices, keep float32.
         for _ in range(3):
@@ -376,6 +383,8 @@ WEIGHTED = (
 
 def fan_in(layer: nn.Module) -> int:
     """Weights per input channel of a transposed convolution, per output of others."""
+    if isinstance(layer, ResizeConvolution):
+        return layer.kernel()[0].numel()
     weight = layer.get_parameter("weight")
     if isinstance(layer, AntialiasedConvolution):
         return weight[:, 0].numel()
