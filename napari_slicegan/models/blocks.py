@@ -171,37 +171,19 @@ class ResizeConvolution(nn.Module):
     ----------
     crop
         Further voxels to crop on each side.
-    symmetric
-        Whether the kernel is its own mirror image along z, y, x. Even and odd voxels,
-        which the interpolation treats as mirror images, are then alike.
     """
 
     stride = 2
 
-    def __init__(
-        self, inputs: int, outputs: int, crop: int = 0, symmetric: bool = False
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, crop: int = 0) -> None:
         super().__init__()
-        # Of a symmetric kernel the weights in the middle and beside it.
-        self.symmetric = symmetric
-        self.weight = nn.Parameter(
-            torch.empty(outputs, inputs, *(2 if symmetric else 3,) * 3)
-        )
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3, 3))
         self.padding = 4 + crop
         self.size_rule = SizeRule(2, -4 - 2 * crop)
 
-    def kernel(self) -> Tensor:
-        """Weights of the convolution, [C_out, C_in, 3, 3, 3]."""
-        weight: Tensor = self.weight
-        if self.symmetric:
-            for axis in (2, 3, 4):
-                middle, beside = weight.split(1, dim=axis)
-                weight = torch.cat([beside, middle, beside], dim=axis)
-        return weight
-
     def transposed_weight(self) -> Tensor:
         """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
-        weight = self.kernel().transpose(0, 1).flip(2, 3, 4)
+        weight = self.weight.transpose(0, 1).flip(2, 3, 4)
         # The interpolation weights 1/4, 3/4, 3/4, 1/4 are those of three sums of
         # neighbours, divided by 4. Sums, unlike products of matrices, keep float32.
         for _ in range(3):
@@ -217,6 +199,65 @@ class ResizeConvolution(nn.Module):
         """Planes of the output; see `planes_of_transposed_convolution`."""
         return planes_of_transposed_convolution(
             x, self.transposed_weight(), self.stride, self.padding, positions
+        )
+
+
+MIDDLE = (0, 1, 3, 3, 1, 0)
+BESIDE = (1, 3, 4, 4, 3, 1)
+"""Trilinear upsampling of one position, along one axis, times 4; then the kernels
+(0, 1, 0) and (1, 0, 1)."""
+
+
+class SymmetricResizeConvolution(nn.Module):
+    """A `ResizeConvolution` whose kernel is its own mirror image along z, y and x.
+
+    Even and odd voxels, which the interpolation treats as mirror images, are then
+    alike. The kernel has 8 weights: in the middle or beside it, along each axis. The
+    features are mixed with these weights first, then filtered by fixed kernels.
+
+    Parameters
+    ----------
+    crop
+        Further voxels to crop on each side.
+    """
+
+    stride = 2
+    filters: Tensor
+
+    def __init__(self, inputs: int, outputs: int, crop: int = 0) -> None:
+        super().__init__()
+        # Rows: middle or beside along z, y, x, each with all outputs.
+        self.weight = nn.Parameter(torch.empty(8 * outputs, inputs))
+        line = torch.tensor([MIDDLE, BESIDE]) / 4
+        cube = torch.einsum("az,by,cx->abczyx", line, line, line).flatten(0, 2)
+        each = torch.eye(outputs).view(1, outputs, outputs, 1, 1, 1)
+        filters = (cube[:, None, None] * each).flatten(0, 1)
+        self.register_buffer("filters", filters, persistent=False)
+        self.padding = 4 + crop
+        self.size_rule = SizeRule(2, -4 - 2 * crop)
+
+    def kernel(self) -> Tensor:
+        """Weights of the convolution after the upsampling, [C_out, C_in, 3, 3, 3]."""
+        split = self.weight.unflatten(0, (2, 2, 2, -1))
+        places = torch.tensor([1, 0, 1], device=split.device)
+        for axis in range(3):
+            split = split.index_select(axis, places)
+        kernel: Tensor = split.permute(3, 4, 0, 1, 2)
+        return kernel
+
+    def mixed(self, x: Tensor) -> Tensor:
+        """[B, C_in, z, y, x] -> [B, 8 C_out, z, y, x], channels last."""
+        return (x.movedim(1, -1) @ self.weight.t()).movedim(-1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4 - 2 crop."""
+        filters = self.filters.to(x.dtype)
+        return transposed_convolution(self.mixed(x), filters, self.stride, self.padding)
+
+    def planes(self, x: Tensor, positions: Sequence[Tensor]) -> list[Tensor]:
+        """Planes of the output; see `planes_of_transposed_convolution`."""
+        return planes_of_transposed_convolution(
+            self.mixed(x), self.filters, self.stride, self.padding, positions
         )
 
 
@@ -374,6 +415,7 @@ WEIGHTED = (
     TransposedConvolution,
     AntialiasedConvolution,
     ResizeConvolution,
+    SymmetricResizeConvolution,
     nn.Linear,
     nn.Conv2d,
     nn.ConvTranspose2d,
@@ -383,11 +425,11 @@ WEIGHTED = (
 
 def fan_in(layer: nn.Module) -> int:
     """Weights per input channel of a transposed convolution, per output of others."""
-    if isinstance(layer, ResizeConvolution):
-        return layer.kernel()[0].numel()
     weight = layer.get_parameter("weight")
     if isinstance(layer, AntialiasedConvolution):
         return weight[:, 0].numel()
+    if isinstance(layer, SymmetricResizeConvolution):
+        return 3**3 * weight.shape[1]
     return weight[0].numel()
 
 

@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_slicegan.models.blocks import (
+    BESIDE,
+    MIDDLE,
     AntialiasedConvolution,
     PhaseProbabilities,
     ResizeConvolution,
+    SymmetricResizeConvolution,
     TransposedConvolution,
     box_filter,
     has_onednn,
@@ -28,7 +31,12 @@ from napari_slicegan.models.blocks import (
 from napari_slicegan.models.noise import NoiseField, NoiseInput
 from napari_slicegan.models.slicegan import VolumeGenerator
 
-Layer = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
+Layer = (
+    TransposedConvolution
+    | AntialiasedConvolution
+    | ResizeConvolution
+    | SymmetricResizeConvolution
+)
 
 
 class SubpixelConvolution(nn.Module):
@@ -82,6 +90,43 @@ class SubpixelConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, z, y, x] -> [B, C_out, Z, Y, X]."""
         return self.arranged(self.cells(x)).movedim(-1, 1)
+
+
+class SymmetricConvolution(SubpixelConvolution):
+    """A `SymmetricResizeConvolution`, its filters one axis after the other.
+
+    Parameters
+    ----------
+    layer
+        The convolution.
+    weight
+        [8 * C_out, C_in], used instead of the layer's own.
+    """
+
+    def __init__(self, layer: SymmetricResizeConvolution, weight: Tensor) -> None:
+        nn.Module.__init__(self)
+        self.stride, kernel = layer.stride, len(MIDDLE)
+        self.cut = layer.padding - (kernel - self.stride)
+        self.outputs = len(weight) // self.stride**3
+        self.register_buffer("mixing", weight.t().contiguous())
+        # [middle or beside, tap, voxel], the first tap for the last half of the kernel
+        line = torch.tensor([MIDDLE, BESIDE]).view(2, -1, self.stride).flip(1) / 4
+        for axis, name in enumerate("zyx"):
+            before = torch.eye(2**axis)
+            after = torch.eye(2 ** (2 - axis) * self.outputs)
+            kernels = torch.einsum("ij,mtv,kl->ivkjmlt", before, line, after)
+            kernels = kernels.flatten(3, 5).flatten(0, 2).to(weight.dtype)
+            shape = [-1 if axis == other else 1 for other in range(3)]
+            self.register_buffer(name, kernels.unflatten(-1, shape))
+
+    def cells(self, x: Tensor) -> Tensor:
+        """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, C_out]."""
+        made = (x.movedim(1, -1) @ self.get_buffer("mixing")).movedim(-1, 1)
+        made = made.contiguous(memory_format=torch.channels_last_3d)
+        for name in "zyx":
+            made = _convolution(made, self.get_buffer(name), None)
+        made = made.movedim(1, -1)
+        return made.reshape(*made.shape[:4], *(self.stride,) * 3, -1)
 
 
 class BoxFilter(nn.Module):
@@ -176,8 +221,7 @@ class PhaseChoice(nn.Module):
         self, layer: Layer, noises: Sequence[NoiseInput], weights: Sequence[float]
     ) -> None:
         super().__init__()
-        weight = transposed_weight(layer)
-        self.convolution = SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
+        self.convolution = _differences_to_the_first(layer)
         self.gains = [math.log(weight / weights[0]) for weight in weights[1:]]
         self.noises = nn.ModuleList()
         for noise in noises:
@@ -218,6 +262,15 @@ class PhaseChoice(nn.Module):
         return index
 
 
+def _differences_to_the_first(layer: Layer) -> SubpixelConvolution:
+    """The layer's outputs from the second on, minus the first."""
+    if isinstance(layer, SymmetricResizeConvolution):
+        split = layer.weight.unflatten(0, (layer.stride**3, -1))
+        return SymmetricConvolution(layer, (split[:, 1:] - split[:, :1]).flatten(0, 1))
+    weight = transposed_weight(layer)
+    return SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
+
+
 @torch.no_grad()
 def inference_form(
     network: VolumeGenerator, weights: Sequence[float] = ()
@@ -236,7 +289,9 @@ def inference_form(
     name, last = list(network.blocks.named_children())[-1]
     match list(last.children()):
         case [
-            TransposedConvolution() | ResizeConvolution() as layer,
+            TransposedConvolution()
+            | ResizeConvolution()
+            | SymmetricResizeConvolution() as layer,
             *inputs,
             PhaseProbabilities(),
         ] if weights:
@@ -265,6 +320,8 @@ def _form(block: nn.Module) -> nn.Module:
             *others,
         ]:
             return _subpixel_block(layer, transposed_weight(layer), None, others)
+        case [SymmetricResizeConvolution() as layer, *others]:
+            return nn.Sequential(SymmetricConvolution(layer, layer.weight), *others)
     return block
 
 

@@ -16,6 +16,7 @@ from napari_slicegan.models.blocks import (
     AntialiasedConvolution,
     PixelNorm,
     ResizeConvolution,
+    SymmetricResizeConvolution,
     TransposedConvolution,
 )
 from napari_slicegan.models.network import (
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
     from napari_slicegan.models.blocks import ResampledHead
 
 
-Upsampling = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
+Upsampling = (
+    TransposedConvolution
+    | AntialiasedConvolution
+    | ResizeConvolution
+    | SymmetricResizeConvolution
+)
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,7 @@ class VolumeGenerator(GeneratorNetwork):
         """Whether the last block is one that `planes` can compute in part."""
         *_, last = self.blocks.children()
         first = next(last.children(), None)
-        return isinstance(first, TransposedConvolution | ResizeConvolution)
+        return hasattr(first, "planes")
 
     def features(self, latents: Tensor) -> Tensor:
         """Output of the block before the last, [B, C, z, y, x]."""
@@ -281,7 +287,7 @@ def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
         )
     sides = [(inputs, outputs) for inputs, outputs, _ in _hidden_layers(spec)]
     hidden = [AntialiasedConvolution(*each) for each in sides]
-    last = ResizeConvolution(spec.widths[-1], spec.channels, crop=1, symmetric=True)
+    last = SymmetricResizeConvolution(spec.widths[-1], spec.channels, crop=1)
     return _assemble(spec, hidden, last)
 
 

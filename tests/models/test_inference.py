@@ -45,7 +45,7 @@ def network_of(
                 value.copy_(torch.rand(value.shape, generator=rng) + 0.3)
     network.eval().requires_grad_(False)
     for name, weight in network.named_parameters():
-        weight.mul_(6 if weight.ndim == 5 else 1)
+        weight.mul_(6 if weight.ndim > 1 else 1)
         if name.endswith("gain"):
             weight.copy_(torch.rand(weight.shape, generator=rng))
     return network
@@ -87,7 +87,7 @@ WEIGHTED: list[tuple[tuple[float, ...], str, Normalisation]] = [
     ((1.0, 1.3), "slicegan", "none"),
     ((1.0, 0.9, 1.2), "slicegan", "batch"),
     ((1.0, 0.9, 1.2), "slicegan-aa", "batch"),
-    ((1.0, 1.1), "slicegan-aa", "none"),
+    ((1.0, 0.04), "slicegan-aa", "none"),
 ]
 
 
