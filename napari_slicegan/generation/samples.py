@@ -13,6 +13,7 @@ from napari_slicegan.generation.edits import Edit, run_images
 from napari_slicegan.generation.generate import check_truncation
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.models.latent import LatentField
+from napari_slicegan.runtime.devices import computing_in
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def generate_samples(
         latents = torch.from_numpy(numbers[:, 0, 0].T.copy()).to(device)
         if truncation != 1:
             latents = latents * truncation
-        with torch.no_grad():
+        with torch.no_grad(), computing_in(torch.float32, device):
             values = run_images(network, latents, edits) if edits else network(latents)
         made.append(trained.transform.inverse(values, 1))
         report(end / n)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -20,6 +21,8 @@ from napari_slicegan.runtime.limits import available_cpus
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Precision, RunConfig
+
+logger = logging.getLogger(__name__)
 
 
 def available_devices() -> dict[str, str]:
@@ -66,6 +69,8 @@ def prepare(device: torch.device, threads: int | None) -> None:
     torch.set_num_threads(threads or min(torch.get_num_threads(), available_cpus()))
     # Searches for the fastest kernels once per shape.
     torch.backends.cudnn.benchmark = device.type == "cuda"
+    # Gradients are computed outside of `computing_in`.
+    torch.backends.cudnn.allow_tf32 = ALLOW_TF32
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
@@ -99,6 +104,17 @@ def memory_in_use(device: torch.device) -> int:
     return int(psutil.Process().memory_info().rss)
 
 
+ALLOW_TF32 = False
+"""Whether NVIDIA GPUs may round the inputs of float32 convolutions to 10 bits (TF32).
+
+Torch allows it by default; labels would then differ from those of a CPU.
+"""
+POOR_CUDNN = range(90_800, 91_500)
+"""Versions of cuDNN, 9.8 to 9.14, with poor 3-D convolutions in half precision.
+
+pytorch/pytorch 163539: wrong results for large inputs; 166122, 166643: torch 2.9 avoids
+them by kernels that are several times slower and need three times the memory.
+"""
 BFLOAT16_GAIN = 1.3
 """How much faster than in float32 a CPU must be in bfloat16 for "auto" to choose it."""
 
@@ -125,7 +141,23 @@ def choose_precision(
     elif setting == "auto" and device.type == "cpu":
         needed = {"float32": math.inf, "bfloat16": 1.0}.get(former, BFLOAT16_GAIN)
         is_rounded = bfloat16_gain() >= needed
+    if is_rounded and device.type == "cuda":
+        warn_of_cudnn(torch.backends.cudnn.version())
     return torch.bfloat16 if is_rounded else torch.float32
+
+
+@functools.cache
+def warn_of_cudnn(version: int | None) -> None:
+    """Warn, once, of a cuDNN that computes 3-D convolutions in bfloat16 badly."""
+    if version is not None and version in POOR_CUDNN:
+        logger.warning(
+            "bfloat16 needs cuDNN 9.15 or newer, got %d.%d.%d: its 3-D convolutions "
+            "are slow, and of large volumes may be wrong. Install torch 2.10 or newer "
+            "or 'nvidia-cudnn-cu12>=9.15', or set 'Precision' to float32.",
+            version // 10_000,
+            version // 100 % 100,
+            version % 100,
+        )
 
 
 @functools.cache
@@ -157,9 +189,22 @@ def computing_in(
     Weights and the operations that torch lists as numerically sensitive stay in
     float32. Results may have the format: callers must cast them to float32.
     """
-    if precision == torch.float32 or device.type == "meta":
+    if device.type == "meta":
         return contextlib.nullcontext()
+    if precision == torch.float32:
+        return _exact() if device.type == "cuda" else contextlib.nullcontext()
     return torch.autocast(device.type, precision)
+
+
+@contextlib.contextmanager
+def _exact() -> Iterator[None]:
+    """Convolutions of NVIDIA GPUs in all bits of float32, unless `ALLOW_TF32`."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = ALLOW_TF32
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def scoring(

@@ -51,6 +51,48 @@ def test_auto_depends_on_the_gpu(
     assert choose_precision("bfloat16", GPU) == torch.bfloat16
 
 
+CUDNN: dict[int | None, str] = {
+    None: "",
+    90_701: "",
+    90_800: "9.8.0",
+    91_002: "9.10.2",
+    91_500: "",
+}
+
+
+def test_a_poor_cudnn_is_warned_about_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    subtests: pytest.Subtests,
+) -> None:
+    """Only where bfloat16 is chosen on a GPU."""
+    for version, shown in CUDNN.items():
+        with subtests.test(version=version):
+            monkeypatch.setattr(torch.backends.cudnn, "version", lambda v=version: v)
+            devices.warn_of_cudnn.cache_clear()
+            caplog.clear()
+            choose_precision("float32", GPU)
+            choose_precision("bfloat16", CPU)
+            assert not caplog.records
+            for _ in range(2):
+                choose_precision("bfloat16", GPU)
+            assert len(caplog.records) == bool(shown)
+            assert shown in caplog.text
+
+
+def test_float32_on_a_gpu_is_not_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch rounds convolutions to TF32 by default."""
+    flags = torch.backends.cudnn
+    monkeypatch.setattr(flags, "allow_tf32", True)
+    monkeypatch.setattr(flags, "benchmark", False)
+    for device, rounded in ((GPU, False), (CPU, True)):
+        with devices.computing_in(torch.float32, device):
+            assert flags.allow_tf32 is rounded
+        assert flags.allow_tf32
+    devices.prepare(GPU, None)
+    assert not flags.allow_tf32
+
+
 @pytest.mark.parametrize(
     ("gain", "expected"), [(1.2, torch.float32), (3.0, torch.bfloat16)]
 )
