@@ -16,8 +16,12 @@ from napari_slicegan.runtime.devices import to_device
 if TYPE_CHECKING:
     from napari_slicegan.config import KernelSet
 
-MAX_SUBPIXEL_CHANNELS = 32
-"""Output channels up to which the sub-pixel form is the faster one."""
+MAX_SUBPIXEL_CHANNELS = {"cpu": 32, "cuda": 32}
+"""Output channels up to which the sub-pixel form is used on a type of device.
+
+That of the CPU, which other devices share, was measured; `benchmarks/gpu.py` times both
+forms on a GPU.
+"""
 
 
 def transposed_convolution(
@@ -38,7 +42,8 @@ def transposed_convolution(
     """
     inputs, outputs, kernel = weight.shape[:3]
     n = weight.ndim - 2
-    if outputs > MAX_SUBPIXEL_CHANNELS or padding < kernel - stride:
+    most = MAX_SUBPIXEL_CHANNELS.get(x.device.type, MAX_SUBPIXEL_CHANNELS["cpu"])
+    if outputs > most or padding < kernel - stride:
         whole = functional.conv_transpose3d if n == 3 else functional.conv_transpose2d
         return whole(x, weight, stride=stride, padding=padding)
     taps = kernel // stride
@@ -100,13 +105,17 @@ def planes_of_transposed_convolution(
         [C_in, C_out, k, k, k]; k is a multiple of the stride, and the padding at least
         k - stride.
     positions
-        Planes of the output along z, y and x, each [n], on the CPU.
+        Planes of the output along z, y and x, each [n]. On the CPU, planes are sorted
+        by their values; elsewhere no value is read and all shapes are constant, see
+        `planes_of_every_remainder`.
 
     Returns
     -------
     list of Tensor
         [B, n, C_out, rows, columns] for each axis.
     """
+    if positions[0].device.type != "cpu":
+        return planes_of_every_remainder(x, weight, stride, padding, positions)
     back = torch.arange(weight.shape[2] // stride)
     # Output plane o receives input plane i through tap t where o = i s - p + t. Planes
     # of one remainder share their taps: sorted, they are parts of a batch.
@@ -136,6 +145,37 @@ def planes_of_transposed_convolution(
             )
             done.append(flat_planes.unflatten(0, (len(x), -1)))
         made.append(torch.cat(done, dim=1)[:, order.argsort()])
+    return made
+
+
+def planes_of_every_remainder(
+    x: Tensor, weight: Tensor, stride: int, padding: int, positions: Sequence[Tensor]
+) -> list[Tensor]:
+    """As `planes_of_transposed_convolution`, for positions on the device of ``x``.
+
+    Each plane is computed for all remainders of its position, as further channels, of
+    which one is kept: more operations, but no shape depends on the positions, so that
+    the host need not know them and a CUDA graph can be replayed with others.
+    """
+    n_taps = weight.shape[2] // stride
+    back = torch.arange(n_taps, device=x.device)
+    places = [chosen + padding for chosen in positions]
+    sources = [(place[:, None] // stride - back).flatten() for place in places]
+    gathered: tuple[Tensor, ...] = GatheredPlanes.apply(x, *sources)  # type: ignore[no-untyped-call]
+    made: list[Tensor] = []
+    for axis, (place, planes) in enumerate(zip(places, gathered, strict=True)):
+        # [B, n * taps, C_in, rows, columns] -> [B * n, taps * C_in, ...]
+        parts = planes.unflatten(1, (-1, n_taps)).flatten(2, 3).flatten(0, 1)
+        # [C_in, C_out, ...] -> [taps, remainders, C_in, C_out, k, k]
+        split = weight.movedim(2 + axis, 0).unflatten(0, (n_taps, stride))
+        # -> [taps * C_in, remainders * C_out, k, k]
+        flat = split.transpose(1, 2).flatten(2, 3).flatten(0, 1)
+        every = transposed_convolution(parts, flat, stride, padding)
+        # -> [B * n * remainders, C_out, rows, columns]
+        every = every.unflatten(1, (stride, -1)).flatten(0, 1)
+        first = torch.arange(0, len(every), stride, device=x.device)
+        chosen = every.index_select(0, first + (place % stride).repeat(len(x)))
+        made.append(chosen.unflatten(0, (len(x), -1)))
     return made
 
 

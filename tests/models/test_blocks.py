@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from napari_slicegan.models.blocks import (
     SymmetricResizeConvolution,
     TransposedConvolution,
     UnitInterval,
+    planes_of_every_remainder,
     planes_of_transposed_convolution,
     transposed_convolution,
 )
@@ -39,7 +41,7 @@ LAYERS: list[tuple[KernelSet, int]] = [
     ((4, 2, 3), 3),
     ((6, 3, 3), 3),
     ((3, 1, 2), 1),
-    ((6, 3, 5), MAX_SUBPIXEL_CHANNELS + 1),
+    ((6, 3, 5), MAX_SUBPIXEL_CHANNELS["cpu"] + 1),
     ((4, 2, 0), 1),
 ]
 
@@ -69,8 +71,10 @@ def test_transposed_convolution(subtests: pytest.Subtests) -> None:
 
 def test_planes_of_transposed_convolution(subtests: pytest.Subtests) -> None:
     """Those of torch's volume, values and gradients; twice the same, out of order."""
-    for layer in [(4, 2, 2), (4, 2, 3), (6, 3, 4), (3, 1, 2)]:
-        with subtests.test(layer=layer):
+    forms = planes_of_transposed_convolution, planes_of_every_remainder
+    layers = [(4, 2, 2), (4, 2, 3), (6, 3, 4), (3, 1, 2)]
+    for layer, form in itertools.product(layers, forms):
+        with subtests.test(layer=layer, form=form.__name__):
             kernel, stride, padding = layer
             x = normal(2, 2, 5, 6, 7).double().requires_grad_(True)
             weight = normal(2, 3, kernel, kernel, kernel).double().requires_grad_(True)
@@ -78,9 +82,7 @@ def test_planes_of_transposed_convolution(subtests: pytest.Subtests) -> None:
                 x, weight, stride=stride, padding=padding
             )
             positions = [torch.tensor([n - 1, 0, 2, 1, 2]) for n in volume.shape[2:]]
-            found = planes_of_transposed_convolution(
-                x, weight, stride, padding, positions
-            )
+            found = form(x, weight, stride, padding, positions)
             expected = [
                 volume.index_select(axis, chosen).movedim(axis, 1)
                 for axis, chosen in enumerate(positions, start=2)
