@@ -124,7 +124,11 @@ class MeasuredTrainer:
             (game.critic_optimiser, "step", "optimisers, averaging"),
             (game.generator_optimiser, "step", "optimisers, averaging"),
             (game.averaged, "update", "optimisers, averaging"),
-            *((one, "sample", "patch sampling") for one in self.trainer.samplers),
+            *(
+                (one, name, "patch sampling")
+                for one in self.trainer.samplers
+                for name in ("draw", "packed", "unpacked")
+            ),
         ]
         for owner, name, part in owners:
             # Generators of images make no planes.

@@ -34,6 +34,14 @@ class Source(Protocol):
         """Draw `n` of them as network values, float32 ``[n, C, ...]``."""
         return self.take(self.draw(n, rng))
 
+    def packed(self, chosen: Tensor) -> Tensor:
+        """What the device needs of chosen samples, on the CPU: their values."""
+        return self.take(chosen)
+
+    def unpacked(self, packed: Tensor) -> Tensor:
+        """Samples ``[n, C, ...]`` of what was `packed` and copied to the device."""
+        return packed
+
 
 class PatchSampler(Source):
     """Random square crops; all positions in all images are equally probable.

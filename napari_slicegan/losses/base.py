@@ -42,8 +42,15 @@ class Objective(ABC):
     generator step gets no real images.
     """
 
+    draws: bool = False
+    """Whether random numbers are drawn on the CPU while a loss is computed."""
+
     def begin_step(self, rng: torch.Generator) -> None:  # noqa: B027 optional
         """Prepare a critic step; all random numbers come from ``rng``."""
+
+    def coming_penalties(self, n: int) -> tuple[bool, ...]:
+        """Whether each of the next ``n`` critic steps has a penalty."""
+        return (False,) * n
 
     @abstractmethod
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
@@ -81,6 +88,11 @@ class LazyPenalty(Objective):
     def due(self) -> bool:
         """Whether this critic step has a penalty."""
         return self.weight > 0 and (self.count - 1) % self.every == 0
+
+    def coming_penalties(self, n: int) -> tuple[bool, ...]:
+        """Whether each of the next ``n`` critic steps has a penalty."""
+        steps = range(self.count, self.count + n)
+        return tuple(self.weight > 0 and step % self.every == 0 for step in steps)
 
     def state_dict(self) -> dict[str, Any]:
         """Number of critic steps."""

@@ -45,6 +45,8 @@ class WassersteinClipping(Objective):
 class WassersteinGradientPenalty(LazyPenalty):
     """min_G max_D E D(real) - E D(fake) with a critic of gradient norm 1."""
 
+    draws = True
+
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
         """Eq. 3: E D(fake) - E D(real) + weight E (|grad D(mix)| - 1)^2."""
         distance = critic(fake).mean() - critic(real).mean()

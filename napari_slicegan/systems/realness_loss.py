@@ -138,6 +138,8 @@ class Realness(Objective):
         images (O3, eq. 20).
     """
 
+    draws = True
+
     def __init__(
         self, outcomes: int, anchors: Anchors, form: RealnessForm = "O2"
     ) -> None:

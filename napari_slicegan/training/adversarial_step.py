@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari_slicegan.losses.base import Critic
     from napari_slicegan.models import GeneratorSpec
 
+Feed = Callable[[Callable[[], Tensor], torch.device], Tensor]
+"""Calls a function that draws a tensor on the CPU; the tensor on a device."""
 RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(index of the critic, number of images, rng) -> real crops [n, C, P, P]."""
 MIN_LABEL_SPREAD = 0.01
@@ -113,6 +115,11 @@ def straight_through(
     return soft + (hard - soft).detach()
 
 
+def copied(draw: Callable[[], Tensor], device: torch.device) -> Tensor:
+    """Draw and copy to a device without waiting for it: the usual `Feed`."""
+    return to_device(draw(), device)
+
+
 class RandomStreams(dict[str, torch.Generator]):
     """Independent random generators, one for each purpose.
 
@@ -169,6 +176,11 @@ class AdversarialStep:
     distributed
         Processes that train together; batch sizes in the settings are per process.
 
+    Attributes
+    ----------
+    feed
+        Provides all that a step draws on the CPU; replaced by `CapturedStep`.
+
     Raises
     ------
     ValueError
@@ -186,6 +198,7 @@ class AdversarialStep:
         self.config = config
         self.device = device
         self.distributed = distributed
+        self.feed: Feed = copied
         self.precision = precision.choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
         self.view = view_of(dimensions_of(spec.architecture), isotropic)
@@ -217,8 +230,12 @@ class AdversarialStep:
 
         Returns this process's shard of the latents drawn for all processes.
         """
-        drawn = self._drawn_latents(n * self.distributed.world_size, "latents")
-        return to_device(self.distributed.shard(drawn), self.device)
+
+        def draw() -> Tensor:
+            drawn = self._drawn_latents(n * self.distributed.world_size, "latents")
+            return self.distributed.shard(drawn)
+
+        return self.feed(draw, self.device)
 
     def _drawn_latents(self, n: int, purpose: str) -> Tensor:
         """Latents from the prior, normal or uniform in [-1, 1]; on the CPU."""
@@ -248,9 +265,28 @@ class AdversarialStep:
             Critic loss, generator loss and penalty, each averaged over critics and
             updates: [3], on the device, without synchronisation.
         """
+        self.begin_step(progress)
+        losses = self.update(real)
+        self.end_step()
+        return losses
+
+    def begin_step(self, progress: float) -> None:
+        """First part of a step: learning rates and slow weights."""
         optimisers = self.generator_optimiser, self.critic_optimiser
         set_rates(optimisers, self.config.optimiser, progress)
         self.lookahead.begin_step()
+
+    def end_step(self) -> None:
+        """Last part of a step: lookahead and the averaged generator."""
+        self.lookahead.end_step()
+        self.averaged.update(self.generator)
+
+    def update(self, real: RealImages) -> Tensor:
+        """Update the networks: the part of a step that computes on the device.
+
+        The only values from the host that differ between two steps are those of `feed`
+        and whether there is a penalty.
+        """
         training = self.config.training
         critic_steps = self.config.objective.critic_steps
         critic_batch_size, generator_batch_size = training.volumes
@@ -265,8 +301,6 @@ class AdversarialStep:
             if number or not share:
                 samples = self._generated(generator_batch_size)
             generator_losses.append(self._generator_step(samples, real))
-        self.lookahead.end_step()
-        self.averaged.update(self.generator)
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
         return self.distributed.all_reduce_mean(
@@ -364,7 +398,11 @@ class AdversarialStep:
         if maker is None:
             return list(enumerate(self.view.images(samples.made, n_planes, rng)))
         sizes = (maker.training_size,) * len(AXES)
-        positions = self.view.positions(sizes, n_planes, rng)
+        # The host computes faster where it knows the positions.
+        place = self.device if self.device.type == "cuda" else torch.device("cpu")
+        positions = self.feed(
+            lambda: torch.stack(self.view.positions(sizes, n_planes, rng)), place
+        ).unbind()
         with precision.computing_in(self.precision, self.device):
             noise = maker.noise(samples.latents)
             planes = maker.planes(samples.made, positions, noise, logits=self._is_hard)

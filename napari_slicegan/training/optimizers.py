@@ -100,7 +100,11 @@ def set_rates(
     rates = settings.generator_lr, settings.critic_lr
     for optimiser, rate in zip(optimisers, rates, strict=True):
         for group in optimiser.param_groups:
-            group["lr"] = rate * factor * group.get(LR_SCALE, 1.0)
+            value = rate * factor * group.get(LR_SCALE, 1.0)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(value)
+            else:
+                group["lr"] = value
 
 
 LOOKAHEAD_ALPHA = 0.5

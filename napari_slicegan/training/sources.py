@@ -45,12 +45,18 @@ class CropsOnDevice(DerivedSource):
 
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen crops: float32 ``[n, C, P, P]``, on the device."""
+        return self.unpacked(to_device(self.packed(chosen), self._device))
+
+    def packed(self, chosen: Tensor) -> Tensor:
+        """First pixel of each crop, steps down and to the right: [3, n]."""
         positions, symmetries = chosen.T
         places = self._source.strides(positions.numpy(), symmetries.numpy())
+        return torch.from_numpy(places)
+
+    def unpacked(self, packed: Tensor) -> Tensor:
+        """Cut the crops."""
         # Each [n, 1]; rows [n, P, 1] + columns [n, 1, P].
-        start, down, right = to_device(torch.from_numpy(places), self._device)[
-            ..., None
-        ]
+        start, down, right = packed[..., None]
         rows, columns = start + self._steps * down, self._steps * right
         pixels = self._pixels[rows[:, :, None] + columns[:, None]]
         # [n, P, P, C] -> [n, C, P, P]
@@ -67,7 +73,15 @@ class ImagesOnDevice(DerivedSource):
 
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen images: float32 ``[n, C, Y, X]``, on the device."""
-        return self._images[to_device(chosen[:, 0], self._device)]
+        return self.unpacked(to_device(self.packed(chosen), self._device))
+
+    def packed(self, chosen: Tensor) -> Tensor:
+        """Numbers of the images, [n]."""
+        return chosen[:, 0]
+
+    def unpacked(self, packed: Tensor) -> Tensor:
+        """Select the images."""
+        return self._images[packed]
 
 
 def move_to_device(source: Source, device: torch.device) -> Source:
@@ -117,6 +131,14 @@ class ShardedSource(DerivedSource):
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen samples as network values."""
         return self._source.take(chosen)
+
+    def packed(self, chosen: Tensor) -> Tensor:
+        """As the other source packs them."""
+        return self._source.packed(chosen)
+
+    def unpacked(self, packed: Tensor) -> Tensor:
+        """As the other source unpacks them."""
+        return self._source.unpacked(packed)
 
 
 def shard_source(source: Source, distributed: DistributedContext, parts: int) -> Source:

@@ -476,8 +476,13 @@ class Trainer:
             return None
 
     def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
-        self.images_seen += n * self.distributed.world_size
-        return self.samplers[critic].sample(n, rng)
+        source = self.samplers[critic]
+
+        def draw() -> torch.Tensor:
+            self.images_seen += n * self.distributed.world_size
+            return source.packed(source.draw(n, rng))
+
+        return source.unpacked(self.gan.feed(draw, self.device))
 
     def _report(self, quality: Any, preview: Any) -> StepReport:
         progress, losses = self.progress, self.losses.last
