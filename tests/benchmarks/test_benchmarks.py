@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from benchmarks import (
     generate,
+    gpu,
     gray_and_colour,
     guided_porosity,
     objectives,
@@ -217,3 +219,38 @@ def test_one_volume_on_the_disk(
     assert [line[:12].strip() for line in lines] == titles
     assert lines[0].endswith("32^3, 1 levels, 3 files")
     assert not out.exists()
+
+
+def test_gpu_measures_what_it_can_and_names_the_rest(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a GPU; one part fails, and the time of another one is over."""
+    pytest.importorskip("zarr", reason="needs the extra scale")
+    monkeypatch.setattr(
+        gpu, "published_step", lambda bench: {"s a step": len(bench.absent)}
+    )
+    shares = {**gpu.PARTS, "compile": (-9.0, gpu.volume_cases)}
+    monkeypatch.setattr(gpu, "PARTS", shares)
+    out = tmp_path / "gpu.json"
+    asked = "--toy --together --device cpu --budget 120".split()
+    assert gpu.main([*asked, "--out", str(out)]) == 0
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    text = capsys.readouterr().out
+    for row in rows:
+        assert f"{row['part']:11} {row['name']}" in text
+        assert bool(row["values"]) != bool(row["note"])
+    found = {(row["part"], row["name"]): row for row in rows}
+    assert found["steps", "2 volumes, bfloat16"]["values"]["steps/s"] > 0
+    assert found["volumes", "labels of 32^3 as on the CPU, float32"]["values"] == {
+        "equal": 1.0
+    }
+    assert found["quality", "within the limits"]["values"]["steps"] > 1
+    notes = {key: row["note"] for key, row in found.items()}
+    assert "AttributeError: 'Bench' object has" in notes["steps", "slicegan-v1"]
+    assert notes["steps", "host waits"] == "left out: needs a CUDA GPU"
+    assert notes["compile", "32^3, bfloat16"] == "left out: no time left in the budget"
+    for part, name in found:
+        if part == "graphs" or "TF32" in name:
+            assert notes[part, name] == "left out: needs a CUDA GPU"
