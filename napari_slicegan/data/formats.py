@@ -33,6 +33,7 @@ from napari_slicegan.data.tables import is_text, read_table
 from napari_slicegan.data.volume_files import (
     StoredArray,
     amira_arrays,
+    gsf_arrays,
     meta_images,
     vtk_arrays,
 )
@@ -102,7 +103,7 @@ class Format:
 
 
 def format_of(path: Path) -> Format | None:
-    """Format by the ending of the name; None for other files.
+    """Format by the ending of the name, HDF5 also by its start; None for other files.
 
     Raises
     ------
@@ -110,13 +111,14 @@ def format_of(path: Path) -> Format | None:
         If the packages that read it are not installed.
     """
     name = path.name.lower()
-    for known in FORMATS:
-        if name.endswith(known.endings):
-            if known.endings is TEXT_ENDINGS and not is_text(path):
-                return None  # values without a header
-            break
-    else:
-        return None
+    known = next((known for known in FORMATS if name.endswith(known.endings)), None)
+    if known is not None and known.endings is TEXT_ENDINGS and not is_text(path):
+        known = None  # values without a header
+    if known is None:
+        with path.open("rb") as file:
+            if not file.read(8).startswith(HDF5_START):
+                return None
+        known = FORMATS[0]  # HDF5
     for package in known.packages:
         check_package(path, known.title, package)
     return known
@@ -316,12 +318,17 @@ READ_MATLAB = """
 import sys
 import numpy
 from scipy.io import loadmat
-found = loadmat(sys.argv[1])
-arrays = {
-    name: values
-    for name, values in found.items()
-    if isinstance(values, numpy.ndarray) and values.dtype.kind in "biuf"
-}
+arrays = {}
+def visit(name, values):
+    if not isinstance(values, numpy.ndarray):
+        return
+    if values.dtype.kind in "biuf":
+        arrays[name] = values
+    elif values.dtype.names and values.size == 1:  # a struct
+        for field in values.dtype.names:
+            visit(name + "/" + field, values[field].item())
+for name, values in loadmat(sys.argv[1]).items():
+    visit(name, values)
 numpy.savez(sys.argv[2], **arrays)
 """
 
@@ -709,7 +716,8 @@ def read_raw(
     return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
 
 
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".ang", ".ctf")
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".xyz", ".ang", ".ctf")
+HDF5_START = b"\x89HDF\r\n\x1a\n"
 FORMATS: tuple[Format, ...] = (
     Format(
         "HDF5", (".h5", ".hdf5", ".dream3d", ".nxs", ".ilp", ".ims"), ("h5py",), _hdf5
@@ -723,6 +731,7 @@ FORMATS: tuple[Format, ...] = (
     Format("VTK images", (".vti",), (), _vtk_image),
     Format("legacy VTK files", (".vtk",), (), partial(_stored, vtk_arrays)),
     Format("Amira meshes", (".am",), (), partial(_stored, amira_arrays)),
+    Format("Gwyddion simple fields", (".gsf",), (), partial(_stored, gsf_arrays)),
     Format("MetaImages", (".mha", ".mhd"), (), partial(_stored, meta_images)),
     Format("microscope files", tuple(ROSETTA), ("rsciio",), _rosetta),
 )

@@ -71,6 +71,7 @@ ENDINGS = tuple(
 )
 """Endings that the file dialogs offer."""
 WHITE_IS_ZERO, MIN_IS_BLACK, PALETTE = 0, 1, 3  # TIFF 6.0, PhotometricInterpretation
+MOSAIC = 32803  # TIFF/EP, colour filter array
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
 INVERTED = "White is stored as 0: values inverted."
@@ -343,6 +344,8 @@ def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
 
 OTHER_KINDS = {
     b"ZISRAWFILE": ("a Zeiss CZI file", "export it as TIFF"),
+    b"\x70\0\0\0": ("a Leica LIF file", "export it as TIFF"),
+    b"\xda\xce\xbe\x0a": ("a Nikon ND2 file", "export it as TIFF"),
     b"\xd0\xcf\x11\xe0": ("a Zeiss TXM or Office file", "export the image as TIFF"),
     b"%PDF": ("a PDF document", "save the picture in it as PNG or TIFF"),
     b"<!DOCTYPE": ("a web page", "download the image again"),
@@ -359,6 +362,8 @@ OTHER_KINDS = {
     ),
 }
 """Starts of files that are no image: what they are, and what to do."""
+ADDRESS = re.compile(r"[a-z][a-z\d]+:[/\\]", re.I)
+"""Start of a URL as a path; a drive of Windows has one letter."""
 
 
 def _other_kind(path: Path) -> tuple[str, str]:
@@ -385,6 +390,11 @@ def _start_of(path: Path) -> bytes:
         with path.open("rb") as file:
             start = file.read(8)
     except OSError as error:
+        if found := ADDRESS.match(str(path)):
+            raise ValueError(
+                f"{path.name}: expected the path of a file, got an address "
+                f"({found[0]}...); download the file and give its path."
+            ) from error
         raise ValueError(
             f"{path}: expected a readable image file, got '{error.strerror}'; check "
             "the path."
@@ -410,7 +420,16 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
         return _read_tiff(path)
     if start.startswith(NPY_START):
         # No pickled objects: reading them can execute code.
-        return SourceImage(np.load(path, allow_pickle=False), path.name)
+        try:
+            values = np.load(path, allow_pickle=False)
+        except ValueError as error:
+            if "Object arrays" not in str(error):
+                raise
+            raise ValueError(
+                f"{path.name}: expected an array of numbers, got one of Python "
+                "objects; save an array of uint8, uint16 or float32."
+            ) from error
+        return SourceImage(values, path.name)
     known = format_of(path)
     if known is not None:
         signals = _from_library(lambda: known.signals(path))
@@ -464,6 +483,8 @@ def _read_tiff(path: Path) -> SourceImage:
     """Largest series of a TIFF: one image, or the pages that belong together."""
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
         _check_pages(tiff)
+        if not tiff.series:
+            raise ValueError("it has no pages")
         # Of images of one size the first; thumbnails may come before.
         series = max(tiff.series, key=_n_pixels)
         n_bytes = path.stat().st_size
@@ -475,6 +496,11 @@ def _read_tiff(path: Path) -> SourceImage:
             # They are those of the first page.
             source, edges = "", None
         page = series.keyframe
+        if page.photometric == MOSAIC:
+            raise ValueError(
+                f"{path.name}: expected gray values or colours, got the mosaic of a "
+                "colour sensor (CFA); convert it to RGB with the camera's program."
+            )
         orientation = page.tags.valueof("Orientation") or 1
         turned = ORIENTATIONS.get(orientation)
         values = _unpacked(series)

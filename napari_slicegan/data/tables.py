@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
+from napari_slicegan.data.pixel_values import SMALLEST_EDGE
 
 MOST_BYTES = 2**29
 """Larger text files are refused: they would take minutes and many times the memory."""
@@ -88,6 +89,8 @@ def read_table(path: Path) -> Table:
     if path.suffix.lower() == ".ang" and not header.columns:
         more = (f"column {n + 1}" for n in range(len(ANG_COLUMNS), values.shape[1]))
         header.columns = (*ANG_COLUMNS[: values.shape[1]], *more)
+    if not header.columns and _are_points(values):
+        header.columns = ("x", "y", "value")
     maps = _maps(values, header)
     if maps is not None:
         return maps
@@ -130,6 +133,8 @@ def _lines(path: Path) -> list[str]:
     content = path.read_bytes()
     encoding = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
     text = content.decode(encoding, "replace")
+    # Quotes of cells; one with a comma is no number of a table with commas.
+    text = re.sub(r'(^|[,;\t])"([^",\n]*)"', r"\1\2", text, flags=re.MULTILINE)
     return [line.strip(" \r\n\f") for line in text.split("\n")]
 
 
@@ -251,6 +256,18 @@ def _first_fault(lines: Sequence[str], delimiter: str | None) -> str:
         if bad is not None:
             return f"'{bad.strip()[:20]}' in row {number} of its table is no number"
     return "its table holds something else than numbers"
+
+
+def _are_points(values: NDArray[np.float64]) -> bool:
+    """Whether there are three columns, of which two are the positions of a grid."""
+    if values.shape[1] != 3:
+        return False
+    (columns, column), (rows, row) = _places(values[:, 0]), _places(values[:, 1])
+    is_image = min(len(columns), len(rows)) >= SMALLEST_EDGE
+    places = row * len(columns) + column
+    return is_image and np.array_equal(
+        np.sort(places), np.arange(len(columns) * len(rows))
+    )
 
 
 def _maps(values: NDArray[np.float64], header: _Header) -> Table | None:

@@ -1,4 +1,4 @@
-"""Volumes of other programs: Amira and Avizo meshes, MetaImage, legacy VTK files.
+"""Arrays of other programs: Amira, Avizo, Gwyddion, MetaImage, legacy VTK files.
 
 Each of them is a header of text before values, which may lie in another file.
 """
@@ -251,7 +251,9 @@ def meta_images(path: Path) -> list[StoredArray]:
     n = int(facts.get("ElementNumberOfChannels", "1"))
     shape, axes = _with_channels(_shape(facts.get("DimSize", "")), n)
     name = facts["ElementDataFile"]
-    if name != "LOCAL" and Path(name).name != name:
+    # LIST and patterns are one file for each plane.
+    is_beside = Path(name).name == name and path.with_name(name).is_file()
+    if name != "LOCAL" and not is_beside:
         raise ValueError(f"its values '{name}' are not in a file of the same folder")
 
     def read() -> NDArray[Any]:
@@ -279,6 +281,37 @@ def _is_true(facts: Mapping[str, str], *names: str, default: bool = False) -> bo
         if name in facts:
             return facts[name].lower() in ("true", "1")
     return default
+
+
+# --- Gwyddion -------------------------------------------------------------------------
+
+
+def gsf_arrays(path: Path) -> list[StoredArray]:
+    """Gwyddion Simple Field (``.gsf``): one image of 4-byte floats.
+
+    Source: Gwyddion user guide, "Gwyddion Simple Field".
+    """
+    head, _, _ = _head_of(path).partition(b"\0")
+    lines = head.decode("utf-8", "replace").splitlines()
+    facts = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (line.partition("=") for line in lines[1:])
+    }
+    if not lines or not lines[0].startswith("Gwyddion Simple Field"):
+        raise ValueError("it is no Gwyddion simple field")
+    shape = _shape(f"{facts.get('xres', '')} {facts.get('yres', '')}")
+    edges = None
+    if {"xreal", "yreal", "xyunits"} <= facts.keys():
+        x, y = _numbers(f"{facts['xreal']} {facts['yreal']}", "lengths")
+        unit = facts["xyunits"]
+        edges = edges_in_nm([(x / shape[1], unit), (y / shape[0], unit)])
+
+    def read() -> NDArray[Any]:
+        # One to four zeros follow the header, to a multiple of four bytes.
+        start = len(head) + 4 - len(head) % 4
+        return _filled(path.read_bytes()[start:], shape, np.dtype("<f4"))
+
+    return [StoredArray(path.stem, shape, np.dtype("<f4"), "YX", read, edges)]
 
 
 # --- Legacy VTK -----------------------------------------------------------------------

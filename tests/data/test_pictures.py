@@ -21,6 +21,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from scipy.io import savemat
 
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.data_bars import find_data_bar
@@ -72,7 +73,7 @@ def tiff(values: NDArray[Any], **options: Any) -> Callable[[Path], Any]:
 
 
 def npy(values: NDArray[Any]) -> Callable[[Path], None]:
-    return lambda path: np.save(path, values)
+    return lambda path: np.save(path, values, allow_pickle=True)
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -204,6 +205,24 @@ def amira(values: NDArray[Any]) -> Callable[[Path], Any]:
     head = "# AmiraMesh BINARY-LITTLE-ENDIAN 2.1\ndefine Lattice 160 120\n"
     head += "Lattice { byte[3] Colors } @1\n\n@1\n"
     return lambda path: path.write_bytes(head.encode() + values.tobytes() + b"\n")
+
+
+def gwyddion(path: Path) -> None:
+    """Gwyddion Simple Field."""
+    head = b"Gwyddion Simple Field 1.0\nXRes = 160\nYRes = 120\nXYUnits = m\n"
+    head += b"XReal = 1.6e-6\nYReal = 1.2e-6\n"
+    head = head.ljust(len(head) // 4 * 4 + 4, b"\0")
+    path.write_bytes(head + GRAY.astype("<f4").tobytes())
+
+
+def hdf5(path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="needs the extra formats")
+    with h5py.File(path, "w") as file:
+        file["gray"] = GRAY
+
+
+def struct_of_matlab(path: Path) -> None:
+    savemat(path, {"scan": {"image": GRAY, "label": "none"}})
 
 
 def packed(bits: int) -> Callable[[Path], Any]:
@@ -936,6 +955,9 @@ FILES = [
     Case("colours.mha", meta_image(FLAT), bright=GREEN),
     Case("plane.mha", meta_image(GRAY), "grayscale"),
     Case("colours.am", amira(FLAT), bright=GREEN),
+    Case("field.gsf", gwyddion, "grayscale", size_nm=10),
+    Case("hdf5 without its ending", hdf5, "grayscale"),
+    Case("struct.mat", struct_of_matlab, "grayscale"),
     Case(
         "nine channels.mha",
         meta_image(np.dstack([GRAY] + [255 - GRAY] * 8)),
@@ -968,6 +990,12 @@ TEXTS = [
         "grayscale",
         words="The first row numbers the columns",
     ),
+    Case(
+        "quoted.csv",
+        text('"' + lines(GRAY, '","').replace("\n", '"\n"') + '"'),
+        "grayscale",
+    ),
+    Case("positions.xyz", points("{x:.4e} {y:.4e} {gray}", "", 1e-7), "grayscale"),
     Case(
         "gradient.csv",
         text(lines(X + Y + GRAY % 2 * (Y > 0), ",")),
@@ -1208,6 +1236,17 @@ REFUSED: list[Refusal] = [
     ("huge.npy", npy(np.where(MASK, 1e300, -1e300) + NOISE), {}, "or beyond 1e"),
     ("inside.npy", npy(np.where(X == 80, -9999, GRAY.astype(int))), {}, "mark -9999"),
     ("a.czi", lambda path: path.write_bytes(b"ZISRAWFILE" + bytes(99)), {}, "CZI file"),
+    ("a.lif", lambda path: path.write_bytes(b"\x70\0\0\0" * 9), {}, "a Leica LIF"),
+    ("a.nd2", lambda path: path.write_bytes(b"\xda\xce\xbe\n" * 9), {}, "a Nikon ND2"),
+    ("a.vsi", lambda path: path.write_bytes(b"II*\0" + bytes(99)), {}, "has no pages"),
+    ("cfa.tif", tiff(GRAY, photometric="cfa"), {}, "mosaic of a colour sensor"),
+    ("ragged.npy", npy(np.array([None, GRAY], object)), {}, "one of Python objects"),
+    (
+        "planes.mhd",
+        text("DimSize = 9 9 2\nElementType = MET_UCHAR\nElementDataFile = LIST\n"),
+        {},
+        "its values 'LIST' are not in a file",
+    ),
     ("a.txm", lambda path: path.write_bytes(b"\xd0\xcf\x11\xe0" * 9), {}, "Zeiss TXM"),
     ("a.dcm", lambda path: path.write_bytes(bytes(128) + b"DICM"), {}, "a DICOM file"),
     ("a.tif", text("<!DOCTYPE html><html>Log in</html>"), {}, "a web page"),
