@@ -86,6 +86,8 @@ def seeds(folder: Path) -> list[Path]:
         "a.ctf": _write_points(gray),
         "a.am": _write_with_head(AMIRA, stack),
         "a.mha": _write_with_head(META, stack),
+        "a.gsf": _write_with_head(SIMPLE_FIELD, gray.astype("<f4")),
+        "a.xyz": lambda p: np.savetxt(p, np.stack([x, y, gray], -1).reshape(-1, 3)),
         "a.vtk": _write_with_head(LEGACY_VTK, stack),
         "a.raw": lambda p: p.write_bytes(stack.tobytes()),
     }
@@ -109,6 +111,7 @@ DimSize = 64 48 9
 ElementType = MET_UCHAR
 ElementDataFile = LOCAL
 """
+SIMPLE_FIELD = "Gwyddion Simple Field 1.0\nXRes = 64\nYRes = 48\n\0\0"
 LEGACY_VTK = """# vtk DataFile Version 3.0
 title
 BINARY

@@ -75,6 +75,7 @@ MOSAIC = 32803  # TIFF/EP, colour filter array
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
 INVERTED = "White is stored as 0: values inverted."
+REDUCED = "Of the 16 bits of each channel 8 are read; save it as TIFF to keep all."
 # TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
 ORIENTATIONS = {
     2: (False, False, True),
@@ -302,7 +303,7 @@ def read_image(
         size_source=source,
         scanned_rows=rows,
         notes=(*image.notes, *notes),
-        warnings=warnings,
+        warnings=(*image.warnings, *warnings),
         path=path,
     )
 
@@ -453,6 +454,8 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
             notes=notes,
         )
     with Image.open(path) as picture:
+        # Of 16 bits, Pillow keeps those of gray values only.
+        is_reduced = "16B" in str(picture.tile) and not picture.mode.startswith("I")
         oriented = ImageOps.exif_transpose(picture)
         notes = ()
         if oriented.size != picture.size or picture.getexif().get(274, 1) != 1:
@@ -465,7 +468,14 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
         if oriented.size != picture.size and edges is not None:
             edges = edges[::-1]
         return SourceImage(
-            values, path.name, edges, source, colours=colours, notes=notes, axes=axes
+            values,
+            path.name,
+            edges,
+            source,
+            colours=colours,
+            notes=notes,
+            warnings=(REDUCED,) * is_reduced,
+            axes=axes,
         )
 
 

@@ -90,7 +90,8 @@ def read_table(path: Path) -> Table:
         more = (f"column {n + 1}" for n in range(len(ANG_COLUMNS), values.shape[1]))
         header.columns = (*ANG_COLUMNS[: values.shape[1]], *more)
     if not header.columns and _are_points(values):
-        header.columns = ("x", "y", "value")
+        more = (f"column {n + 1}" for n in range(2, values.shape[1]))
+        header.columns = ("x", "y", *more)
     maps = _maps(values, header)
     if maps is not None:
         return maps
@@ -133,6 +134,8 @@ def _lines(path: Path) -> list[str]:
     content = path.read_bytes()
     encoding = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
     text = content.decode(encoding, "replace")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")  # as of old spreadsheets
     # Quotes of cells; one with a comma is no number of a table with commas.
     text = re.sub(r'(^|[,;\t])"([^",\n]*)"', r"\1\2", text, flags=re.MULTILINE)
     return [line.strip(" \r\n\f") for line in text.split("\n")]
@@ -259,8 +262,8 @@ def _first_fault(lines: Sequence[str], delimiter: str | None) -> str:
 
 
 def _are_points(values: NDArray[np.float64]) -> bool:
-    """Whether there are three columns, of which two are the positions of a grid."""
-    if values.shape[1] != 3:
+    """Whether the first two of several columns are the positions of a grid."""
+    if values.shape[1] < 3:
         return False
     (columns, column), (rows, row) = _places(values[:, 0]), _places(values[:, 1])
     is_image = min(len(columns), len(rows)) >= SMALLEST_EDGE

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,6 +224,24 @@ def hdf5(path: Path) -> None:
 
 def struct_of_matlab(path: Path) -> None:
     savemat(path, {"scan": {"image": GRAY, "label": "none"}})
+
+
+def deep_png(path: Path) -> None:
+    """Colours of 16 bits, which Pillow does not write (PNG, section 11.2)."""
+    rows = np.dstack([GRAY] * 3).astype(">u2") * 257
+    data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    head = struct.pack(">IIBBBBB", 160, 120, 16, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", data), (b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(part))
+            + name
+            + part
+            + struct.pack(">I", zlib.crc32(name + part))
+            for name, part in parts
+        )
+    )
 
 
 def packed(bits: int) -> Callable[[Path], Any]:
@@ -587,6 +606,12 @@ TAGS = [
         "grayscale",
     ),
     Case("progressive.jpg", pillow(GRAY, quality=95, progressive=True), "grayscale"),
+    Case(
+        "16 bit colours.png",
+        deep_png,
+        "grayscale",
+        words="Warning: Of the 16 bits of each channel 8 are read",
+    ),
     Case("16 bit.png", pillow(GRAY.astype(np.uint16) * 256), "grayscale"),
     Case("picture.webp", pillow(np.stack([GRAY] * 3, -1), quality=95), "grayscale"),
     Case(
@@ -996,6 +1021,8 @@ TEXTS = [
         "grayscale",
     ),
     Case("positions.xyz", points("{x:.4e} {y:.4e} {gray}", "", 1e-7), "grayscale"),
+    Case("plane.xyz", points("{x:g} {y:g} 0 {gray}", "", 1), "grayscale"),
+    Case("returns.csv", text(lines(GRAY, ",").replace("\n", "\r")), "grayscale"),
     Case(
         "gradient.csv",
         text(lines(X + Y + GRAY % 2 * (Y > 0), ",")),
