@@ -324,6 +324,8 @@ def _write_errors() -> Iterator[None]:
         yield
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
+        if "unexpected pos" in reason:  # of torch, whose file was cut short
+            reason = "the disk took only a part of the file and may be full"
         raise OSError(errno.EIO, f"writing failed: {reason}") from error
 
 
