@@ -1310,6 +1310,11 @@ def test_refused_with_one_sentence(tmp_path: Path) -> None:
     assert not faults, "\n".join(faults)
 
 
+def test_an_address_is_no_path() -> None:
+    with pytest.raises(ValueError, match=r"got an address .*; download the file"):
+        read_image("https://example.org/sem.tif")
+
+
 SAME_MATERIAL: list[tuple[tuple[int, ...], ...]] = [
     ((0, 1), (0, 255), (0, 1)),
     ((0, 255), (0, 1), (0, 255)),
