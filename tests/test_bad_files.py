@@ -108,7 +108,10 @@ file_case("NPY, header only", "damaged", "cut.npy", npy(GRAY)[:20])
 # Files with something else in them.
 SECTION.append("other content")
 file_case(
-    "pickled NPY", "Object arrays", "objects.npy", npy(np.array([{}, 1], dtype=object))
+    "pickled NPY",
+    "one of Python objects",
+    "objects.npy",
+    npy(np.array([{}, 1], dtype=object)),
 )
 file_case("pickle called NPY", "another kind", "objects.npy", pickle.dumps([1, 2]))
 file_case("1-D NPY", "1 dimensions", "line.npy", npy(np.arange(100.0)))
