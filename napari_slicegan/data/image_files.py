@@ -346,7 +346,7 @@ def _read_plain(path: Path, settings: MicrographSettings) -> SourceImage:
 OTHER_KINDS = {
     b"ZISRAWFILE": ("a Zeiss CZI file", "export it as TIFF"),
     b"\x70\0\0\0": ("a Leica LIF file", "export it as TIFF"),
-    b"\xda\xce\xbe\x0a": ("a Nikon file (.nd2)", "export it as TIFF"),
+    b"\xda\xce\xbe\x0a": ("a Nikon NIS-Elements file", "export it as TIFF"),
     b"\xd0\xcf\x11\xe0": ("a Zeiss TXM or Office file", "export the image as TIFF"),
     b"%PDF": ("a PDF document", "save the picture in it as PNG or TIFF"),
     b"<!DOCTYPE": ("a web page", "download the image again"),

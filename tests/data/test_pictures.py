@@ -1264,7 +1264,12 @@ REFUSED: list[Refusal] = [
     ("inside.npy", npy(np.where(X == 80, -9999, GRAY.astype(int))), {}, "mark -9999"),
     ("a.czi", lambda path: path.write_bytes(b"ZISRAWFILE" + bytes(99)), {}, "CZI file"),
     ("a.lif", lambda path: path.write_bytes(b"\x70\0\0\0" * 9), {}, "a Leica LIF"),
-    ("a.nd2", lambda path: path.write_bytes(b"\xda\xce\xbe\n" * 9), {}, "a Nikon file"),
+    (
+        "a.nd2",
+        lambda path: path.write_bytes(b"\xda\xce\xbe\n" * 9),
+        {},
+        "a Nikon NIS-Elements",
+    ),
     ("a.vsi", lambda path: path.write_bytes(b"II*\0" + bytes(99)), {}, "has no pages"),
     ("cfa.tif", tiff(GRAY, photometric="cfa"), {}, "mosaic of a colour sensor"),
     ("ragged.npy", npy(np.array([None, GRAY], object)), {}, "one of Python objects"),
