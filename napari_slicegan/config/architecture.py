@@ -67,8 +67,8 @@ class ArchitectureSettings(Settings):
         description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
         "the last one replaced by trilinear upsampling and a convolution; 'auto', "
         "'slicegan' for phases and 'slicegan-rc' for gray values and colours; "
-        "'slicegan-aa', 'auto' with a filter after each hidden layer, so that volumes "
-        "do not repeat the grid of the layers. Of images "
+        "'slicegan-aa', a filter after each hidden layer and a symmetric kernel in the "
+        "last one, so that volumes do not repeat the grid of the layers. Of images "
         "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
         "'dcgan-relu' and 'specgan'. Of points: 'mlp-toy'.",
     )
