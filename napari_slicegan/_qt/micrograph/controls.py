@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.widgets.basics import MessageLine, button, choice_box
+from napari_slicegan._qt.widgets.basics import button, choice_box
 from napari_slicegan._qt.widgets.config_form import (
     ChoiceEditor,
     FieldEditor,
@@ -191,7 +191,6 @@ class SegmentationControls(QWidget):
         self.preview = QCheckBox("Show phases over the image")
         self.preview.setObjectName("show_phases")
         self.preview.setChecked(True)
-        self.message = MessageLine("segmentation_message")
         # layout
         crop = QHBoxLayout()
         crop.addWidget(self.crop_button)
@@ -203,10 +202,10 @@ class SegmentationControls(QWidget):
         layout.addWidget(self._crop_text)
         layout.addLayout(crop)
         layout.addWidget(self.preview)
-        layout.addWidget(self.message)
         self.set_value(MicrographSettings())
         # signals
         self.rows.value_changed.connect(self._changed)
+        self.rows.typed.connect(self._check_again)
         for editor in (self.channel, self.dataset):
             editor.value_changed.connect(self.reading_changed)
         self.preview.toggled.connect(self.preview_toggled)
@@ -312,13 +311,18 @@ class SegmentationControls(QWidget):
         self._show()
         self.value_changed.emit()
 
+    def _check_again(self) -> None:
+        """While something is typed, a fault is gone as soon as it is corrected."""
+        if self.rows.message.text():
+            self._changed()
+
     def _show(self) -> None:
         """Hide settings that do not apply, and report one that is not allowed."""
-        self.message.clear()
+        self.rows.show_fault("")
         try:
             self.value()
         except ValueError as error:
-            self.message.show_error(str(error))
+            self.rows.show_fault(str(error))
         entered = self.rows.values()
         for name in METHODS_OF.keys() & self.rows.editors.keys():
             self.rows.set_row_visible(name, self._applies(name, entered))

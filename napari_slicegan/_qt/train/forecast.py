@@ -59,11 +59,6 @@ class Forecast(QWidget):
         if self._worker is not None:
             self._worker.quit()
 
-    def refuse(self, sentence: str) -> None:
-        """Show why these settings cannot be estimated, until the next request."""
-        self.cancel()
-        self.line.show_error(sentence)
-
     def end_work(self) -> list[SteeredWorker]:
         """Cancel; return the workers that are still running."""
         self.cancel()

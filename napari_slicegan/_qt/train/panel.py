@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import PreparedRun, resume_run, start_run
-from napari_slicegan._qt.train.data import RunLocation, TrainData
+from napari_slicegan._qt.train.data import NO_IMAGES, RunLocation, TrainData
 from napari_slicegan._qt.train.forecast import Forecast
 from napari_slicegan._qt.train.run_view import RunState, RunView
 from napari_slicegan._qt.train.settings import TrainSettings
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.trainer import Trainer
 
+START_TIP = "Train on the images of the first tab."
 START_TEXT = {RunState.FINISHED: "Start new run", RunState.FAILED: "Start again"}
 
 
@@ -40,7 +42,7 @@ class TrainControls(QWidget):
     def __init__(self) -> None:
         super().__init__()
         # children
-        self.start = button("start", "Start", "Train on the images of the first tab.")
+        self.start = button("start", "Start")
         self.pause = button(
             "pause",
             "Pause",
@@ -67,23 +69,22 @@ class TrainControls(QWidget):
         grid.addWidget(self.pause, 1, 0)
         grid.addWidget(self.stop, 1, 1)
         grid.addWidget(self.continue_this, 2, 0, 1, 2)
-        self.show_state(RunState.IDLE, can_start=False, can_continue=False)
+        self.show_state(RunState.IDLE, no_start=NO_IMAGES, can_continue=False)
 
-    def show_state(
-        self, state: RunState, *, can_start: bool, can_continue: bool
-    ) -> None:
+    def show_state(self, state: RunState, *, no_start: str, can_continue: bool) -> None:
         """Enable what a state allows.
 
         Parameters
         ----------
-        can_start
-            Whether there is data to train on.
+        no_start
+            Why no run can start, in a sentence; empty if one can.
         can_continue
             Whether the last run of the panel was saved.
         """
         active, stopping = state.is_active, state is RunState.STOPPING
         self.start.setText(START_TEXT.get(state, "Start"))
-        self.start.setEnabled(can_start and not active)
+        self.start.setEnabled(not no_start and not active)
+        self.start.setToolTip(f"<qt>{html.escape(no_start or START_TIP)}</qt>")
         self.continue_run.setEnabled(not active)
         self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
         self.pause.setEnabled(state in (RunState.RUNNING, RunState.PAUSED))
@@ -125,8 +126,6 @@ class TrainPanel(QWidget):
         self._last_step = 0
         # The images are being prepared anew; start when they are.
         self._is_outdated = self._is_wanted = False
-        # The message is about settings that did not allow a start.
-        self._is_refused = False
         # children
         self.data = TrainData()
         self.settings = TrainSettings()
@@ -140,20 +139,16 @@ class TrainPanel(QWidget):
         folded.setContentsMargins(0, 0, 0, 0)
         folded.addWidget(self.settings)
         folded.addWidget(self.location)
-        folded.addWidget(self.forecast)
         self.section = Section("Settings", folded)
         self.section.set_open(True)
-        layout = content_above(self)
+        layout = content_above(self, self.forecast, self.message, self.controls)
         layout.addWidget(self.data)
         layout.addWidget(self.section)
-        layout.addWidget(self.controls)
-        layout.addWidget(self.message)
         layout.addWidget(self.view)
         layout.addStretch(1)
         # signals
         self.settings.value_changed.connect(self._settings_changed)
-        # The form shows why.
-        self.settings.form.refused.connect(lambda sentence: self.forecast.cancel())
+        self.settings.form.refused.connect(lambda sentence: self._data_changed())
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)
@@ -232,13 +227,11 @@ class TrainPanel(QWidget):
         """Start a run in a new folder, with the images as the settings are now."""
         if not (self.data.can_train and self._state.allows(RunState.PREPARING)):
             return
-        try:
-            config = self.value()
-        except ValueError as error:
-            self._is_refused = True
-            self.message.show_error(str(error))
+        if self.settings.form.fault:
+            # Shown at the input.
+            self.section.set_open(True)
             return
-        given = self.data.value()
+        config, given = self.value(), self.data.value()
         if self._is_outdated and given is not None and not isinstance(given, Path):
             self._is_wanted = True
             self.message.show_text("The images are being prepared; then it starts.")
@@ -287,7 +280,6 @@ class TrainPanel(QWidget):
     # Worker
 
     def _begin(self, prepare: Callable[..., Trainer], *args: Any) -> None:
-        self._is_refused = False
         self.message.clear()
         self.forecast.cancel()
         self._folder, self._last_step = None, 0
@@ -362,7 +354,8 @@ class TrainPanel(QWidget):
         self._state = state
         self._show_controls()
         self.view.show_state(state, reason)
-        for widget in (self.data, self.settings, self.location):
+        # The text above stays readable.
+        for widget in (self.data.folder, self.settings, self.location):
             widget.setEnabled(not state.is_active)
         if state is RunState.PREPARING:
             # Make room for the curves.
@@ -371,17 +364,15 @@ class TrainPanel(QWidget):
         return True
 
     def _show_controls(self) -> None:
+        no_data = "" if self.data.can_train else self.data.material.text()
         self.controls.show_state(
             self.state,
-            can_start=self.data.can_train,
+            no_start=self.settings.form.fault or no_data,
             can_continue=self.last_run is not None,
         )
 
     def _settings_changed(self) -> None:
-        """Other settings may need other data, and are allowed."""
-        if not self.state.is_active and self._is_refused:
-            self._is_refused = False
-            self.message.clear()
+        """Other settings may need other data."""
         self.data.set_dimensions(self.settings.dimensions)
         self._data_changed()
 
@@ -392,10 +383,10 @@ class TrainPanel(QWidget):
     def _estimate(self) -> None:
         if self.state.is_active or not self.isVisible():
             return
-        try:
+        if self.settings.form.fault:
+            self.forecast.cancel()
+        else:
             self.forecast.request(self.value(), self.data.value())
-        except ValueError as error:
-            self.forecast.refuse(str(error))
 
     def _continue_this(self) -> None:
         if self.last_run is not None:

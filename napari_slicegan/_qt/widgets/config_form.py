@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QLocale, Signal
+from qtpy.QtCore import QEvent, QLocale, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -299,6 +299,8 @@ class FieldRows(QWidget):
     """
 
     value_changed = Signal()
+    typed = Signal()
+    """A text is being typed; `value_changed` follows when editing ends."""
 
     def __init__(
         self,
@@ -306,7 +308,9 @@ class FieldRows(QWidget):
         editors: Mapping[str, FieldEditor] | None = None,
     ) -> None:
         super().__init__()
+        self._faulty: list[str] = []
         # children
+        self.message = MessageLine()
         given = editors or {}
         self.editors = {
             name: given.get(name) or field_editor(facts)
@@ -334,6 +338,8 @@ class FieldRows(QWidget):
         # signals
         for editor in self.editors.values():
             editor.value_changed.connect(self.value_changed)
+            if isinstance(editor.main, QLineEdit):
+                editor.main.textEdited.connect(lambda text: self.typed.emit())
 
     def add_above(self, title: str, editor: FieldEditor, *below: QWidget) -> None:
         """Add a row at the top, and widgets across the form below it."""
@@ -346,6 +352,49 @@ class FieldRows(QWidget):
         before = first.previousInFocusChain()
         if before is not None:
             self.setTabOrder(before, editor.main)
+
+    def show_fault(self, sentence: str, *, marks_only: bool = False) -> bool:
+        """Mark the inputs that a sentence names, and show it below the last of them.
+
+        Parameters
+        ----------
+        sentence
+            Empty to remove the marks.
+        marks_only
+            Do not show the sentence.
+
+        Returns
+        -------
+        bool
+            Whether it names any.
+        """
+        self._faulty = [name for name in self.editors if f"({name})" in sentence]
+        self._mark()
+        if self.message.text():
+            self._rows.takeRow(self.message)
+            self.message.clear()
+        if self._faulty and not marks_only:
+            last = self._rows.indexOf(self.editors[self._faulty[-1]])
+            number = self._rows.getItemPosition(last)[0]  # type: ignore[index]
+            self._rows.insertRow(number + 1, self.message)
+            for name in self._faulty:
+                sentence = sentence.replace(f" ({name})", "")
+            self.message.show_error(sentence)
+        return bool(self._faulty)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and self._faulty:
+            self._mark()
+
+    def _mark(self) -> None:
+        colour = ERROR[0 if is_dark(self) else 1]
+        for name, editor in self.editors.items():
+            sheet = f"border: 1px solid {colour}" if name in self._faulty else ""
+            # Setting a sheet lays the input out anew.
+            if sheet != editor.main.styleSheet():
+                editor.main.setStyleSheet(sheet)
 
     def values(self) -> dict[str, Any]:
         """Entered values by field name."""
@@ -390,6 +439,8 @@ class ConfigForm(QWidget):
         super().__init__()
         self._config = RunConfig()
         self._unused = unused
+        # About the entered values; empty if they are allowed.
+        self._fault = ""
         # children
         fields: dict[str, dict[str, FieldInfo]] = {
             group: type(getattr(self._config, group)).model_fields for group in GROUPS
@@ -426,6 +477,7 @@ class ConfigForm(QWidget):
         # signals
         for rows in self._rows:
             rows.value_changed.connect(self._check)
+            rows.typed.connect(self._check_again)
 
     def value(self) -> RunConfig:
         """The settings as entered.
@@ -456,8 +508,12 @@ class ConfigForm(QWidget):
                 for rows in self._rows:
                     rows.set_values(dict(settings))
         self._hide_unused()
-        self._mark("")
-        self.message.clear()
+        self._show_fault("")
+
+    @property
+    def fault(self) -> str:
+        """One sentence about an invalid input; empty if there is none."""
+        return self._fault
 
     def _entered(self) -> Mapping[str, Any]:
         return ChainMap(*(rows.values() for rows in self._rows))
@@ -468,15 +524,21 @@ class ConfigForm(QWidget):
             for name in rows.editors:
                 rows.set_row_visible(name, name not in unused)
 
-    def _mark(self, sentence: str) -> None:
-        """Mark the inputs that a sentence names."""
-        for rows in self._rows:
-            for name, editor in rows.editors.items():
-                is_named = f"({name})" in sentence
-                sheet = f"color: {ERROR[0 if is_dark(self) else 1]}" if is_named else ""
-                # Setting a sheet lays the input out anew.
-                if sheet != editor.main.styleSheet():
-                    editor.main.setStyleSheet(sheet)
+    def _show_fault(self, sentence: str) -> None:
+        """Show a sentence once: by the inputs that it names, or else at the end."""
+        self._fault = sentence
+        self.message.show_error(sentence)
+        for group, rows in (("", self.first), *self.parts.items()):
+            if rows.show_fault(sentence, marks_only=not self.message.text()):
+                self.message.clear()
+                if group:
+                    self.section.set_open(True)
+                    self.sections[group].set_open(True)
+
+    def _check_again(self) -> None:
+        """While something is typed, a fault is gone as soon as it is corrected."""
+        if self._fault:
+            self._check()
 
     def _check(self) -> None:
         """Show an invalid value, or emit the settings."""
@@ -484,10 +546,8 @@ class ConfigForm(QWidget):
         try:
             config = self.value()
         except ValueError as error:
-            self._mark(str(error))
-            self.message.show_error(str(error))
+            self._show_fault(str(error))
             self.refused.emit(str(error))
             return
-        self._mark("")
-        self.message.clear()
+        self._show_fault("")
         self.value_changed.emit(config)

@@ -116,7 +116,14 @@ def test_invalid_thresholds_are_reported_in_place(
     # Whatever was made with the former value is outdated.
     with qtbot.waitSignal(controls.value_changed):
         controls.rows.editors["thresholds"].value_changed.emit()
-    assert "'Thresholds'" in controls.message.text()
+    assert "'Thresholds'" in controls.rows.message.text()
+    line = controls.rows.editors["thresholds"].main
+    assert "border" in line.styleSheet()
+    # Corrected while it is typed.
+    line.clear()  # type: ignore[attr-defined]
+    with qtbot.waitSignal(controls.value_changed):
+        QTest.keyClicks(line, "100")
+    assert controls.rows.message.text() == line.styleSheet() == ""
 
 
 def test_crop_and_whole_image(controls: SegmentationControls, qtbot: QtBot) -> None:

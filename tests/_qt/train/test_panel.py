@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtWidgets import QPushButton
 
 from napari_slicegan._qt.train.data import NO_IMAGES
+from napari_slicegan._qt.train.panel import START_TIP
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.presets import PRESETS
@@ -55,26 +57,33 @@ def test_value_is_the_config_with_the_micrograph_settings(panel: TrainPanel) -> 
     assert panel.value() == PRESETS["slicegan-v1"]
 
 
-def test_an_invalid_setting_takes_the_estimate_away(
+def test_an_invalid_setting_takes_start_and_the_estimate_away(
     qtbot: QtBot, panel: TrainPanel
 ) -> None:
     panel.show()
+    start = panel.controls.start
     widths = panel.settings.form.parts["architecture"].editors["generator_widths"]
     line = panel.forecast.line
     former = [float(n) for n in widths.value()]
     widths.set_value([7.5])
     widths.value_changed.emit()
-    assert "'Generator widths'" in panel.settings.form.message.text()
+    assert not start.isEnabled()
+    assert "'Generator widths'" in html.unescape(start.toolTip())
     assert line.text() == ""
+    panel.start()
+    assert panel.state is RunState.IDLE
     widths.set_value(former)
     widths.value_changed.emit()
     qtbot.waitUntil(lambda: "free memory" in line.text(), timeout=LONG)
+    assert start.isEnabled()
+    assert START_TIP in start.toolTip()
 
 
 def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
     assert panel.data.material.text() == "toy: 40 x 48 pixels, 2 phases, isotropic"
     panel.set_images(None, MicrographSettings())
     assert not panel.controls.start.isEnabled()
+    assert NO_IMAGES in panel.controls.start.toolTip()
     assert panel.controls.continue_run.isEnabled()
     assert panel.data.material.text() == NO_IMAGES
     panel.start()
@@ -193,24 +202,7 @@ def test_buttons_follow_the_state(panel: TrainPanel) -> None:
     }
     for state, names in offered.items():
         was_saved = not (state.is_active or state is RunState.IDLE)
-        controls.show_state(state, can_start=True, can_continue=was_saved)
+        controls.show_state(state, no_start="", can_continue=was_saved)
         buttons = controls.findChildren(QPushButton)
         usable = {b.objectName() for b in buttons if b.isVisible() and b.isEnabled()}
         assert usable == names, state
-
-
-def test_a_refused_start_is_forgotten_when_the_setting_is_corrected(
-    panel: TrainPanel, log: SignalLog
-) -> None:
-    widths = panel.settings.form.parts["architecture"].editors["generator_widths"]
-    before = widths.value()
-    widths.set_value((7.5,))
-    widths.value_changed.emit()
-    assert "color" in widths.main.styleSheet()
-    assert panel.forecast.line.text() == ""
-    panel.start()
-    assert "'Generator widths'" in panel.message.text()
-    widths.set_value([float(n) for n in before])
-    widths.value_changed.emit()
-    assert panel.message.text() == ""
-    assert widths.main.styleSheet() == ""

@@ -126,12 +126,12 @@ def test_an_invalid_setting_is_reported_only_in_place(settings: TrainSettings) -
     settings.set_machine(MACHINE)
     widths.set_value((7.5,))
     widths.value_changed.emit()
-    assert "'Generator widths'" in settings.form.message.text()
+    assert "'Generator widths'" in settings.form.fault
     settings.set_machine(MACHINE)
     settings.patch.set_value(96)
     widths.set_value([float(n) for n in before])
     widths.value_changed.emit()
-    assert settings.form.message.text() == ""
+    assert settings.form.fault == ""
 
 
 def test_settings_of_another_objective_are_hidden_and_do_not_count(
@@ -147,7 +147,7 @@ def test_settings_of_another_objective_are_hidden_and_do_not_count(
     assert settings.value().objective.weight_clip == 0.02
     objective.set_value("r3gan")
     assert clip.isHidden()
-    assert settings.form.message.text() == ""
+    assert settings.form.fault == ""
     assert settings.value() == preset("slicegan-fast")
 
 

@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtTest import QTest
+
 from napari_slicegan._qt.widgets.config_form import ConfigForm, bounds_of
 from napari_slicegan.config import RunConfig, TrainingSettings, group_of_field
 from napari_slicegan.config.presets import PRESETS
@@ -71,14 +73,32 @@ def test_a_change_sends_the_new_settings(form: ConfigForm, qtbot: QtBot) -> None
 
 
 def test_an_invalid_value_is_reported_in_place(form: ConfigForm, qtbot: QtBot) -> None:
-    device = form.parts["training"].editors["device"]
+    """Below its input, in the section that holds it, until what is typed is allowed."""
+    form.show()
+    rows = form.parts["training"]
+    device = rows.editors["device"]
     with qtbot.assertNotEmitted(form.value_changed):
         device.set_value("gpu")
         device.value_changed.emit()
-    assert "'Device'" in form.message.text()
+    assert "'Device' (device)" in form.fault
+    assert rows.message.isVisible()
+    assert "'Device':" in rows.message.text()
+    assert 0 < rows.message.y() - device.y() < 3 * device.height()
+    assert "border" in device.main.styleSheet()
     with pytest.raises(ValueError, match="'Device'"):
         form.value()
+    device.main.clear()  # type: ignore[attr-defined]
     with qtbot.waitSignal(form.value_changed):
-        device.set_value("cpu")
-        device.value_changed.emit()
-    assert form.message.text() == ""
+        QTest.keyClicks(device.main, "cpu")
+    assert form.fault == rows.message.text() == device.main.styleSheet() == ""
+
+
+def test_what_names_no_input_is_said_at_the_end(
+    form: ConfigForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(config: RunConfig, **changes: object) -> RunConfig:
+        raise ValueError("Expected another combination.")
+
+    monkeypatch.setattr(RunConfig, "changed", refuse)
+    form.first.value_changed.emit()
+    assert form.message.text() == form.fault == "Expected another combination."
