@@ -118,6 +118,7 @@ class MeasureTable(QWidget):
         if last is not None:
             last.setToolTip("Distance in multiples of the noise floor.")
         self.table.verticalHeader().hide()
+        self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         rows = self.table.verticalHeader()
@@ -145,11 +146,11 @@ class MeasureTable(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.headline, self.table, self.words, self.curve):
+        for part in (self.headline, self.table, self.words):
             layout.addWidget(part)
-        for part in (self.plot, self.legend):
+        layout.addLayout(row("Curve", self.curve))
+        for part in (self.plot, self.legend, self.checks):
             layout.addWidget(part)
-        layout.addWidget(self.checks)
         # signals
         rows.sectionResized.connect(lambda *_: self._fit_height())
         self.table.currentCellChanged.connect(lambda row, *_: self._explain(row))
@@ -194,7 +195,8 @@ class MeasureTable(QWidget):
     def _fit_height(self) -> None:
         """Show all rows, whose titles take one line or more."""
         rows = self.table.verticalHeader().length()
-        self.table.setFixedHeight(rows + self.table.horizontalHeader().height() + 4)
+        head = self.table.horizontalHeader().sizeHint().height()
+        self.table.setFixedHeight(rows + head + 2 * self.table.frameWidth())
 
     def _explain(self, number: int) -> None:
         """Explain the verdict of a metric and plot it if it is a curve."""
@@ -263,7 +265,7 @@ class MeasurePanel(TaskPanel):
             "generated_layer",
             "Generated volume (3-D layer).",
             is_volume_layer,
-            newest_first=True,
+            prefers_newest=True,
         )
         self.measure_button = button(
             "measure", "Measure", "Compare the layers in the background."

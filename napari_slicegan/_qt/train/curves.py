@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import bisect
 import math
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph
-from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
 from napari_slicegan._qt.widgets.small_plot import paint_axes
 
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.monitors import MonitoredCurve
 
-SPEED_WINDOW = 20
-"""Steps over which the speed of a run read from its folder is averaged."""
-COMMON_COLUMNS = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}
-"""Columns of every history; all others are quality metrics."""
 REDRAW_MS = 1000
 PLOT_HEIGHT = 70
 # Of the numbers and the name of the common axis.
@@ -39,107 +34,6 @@ LARGEST = 1e300
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
 FLOOR_ALPHA = 60
-
-
-class Series:
-    """Growing series of points (x, y)."""
-
-    def __init__(self) -> None:
-        self._x, self._y = array("d"), array("d")
-
-    def __len__(self) -> int:
-        return len(self._x)
-
-    def append(self, x: float, y: float) -> None:
-        """Add a point; non-finite values are skipped."""
-        if math.isfinite(y):
-            self._x.append(x)
-            self._y.append(y)
-
-    @property
-    def x(self) -> NDArray[np.float64]:
-        """Positions, [n]."""
-        return np.array(self._x)
-
-    @property
-    def y(self) -> NDArray[np.float64]:
-        """Values, [n]."""
-        return np.array(self._y)
-
-
-class RunSeries:
-    """All curves of a run over its steps, from its reports or from its folder."""
-
-    def __init__(self) -> None:
-        self.critic_loss = Series()
-        self.generator_loss = Series()
-        self.steps_per_s = Series()
-        self._quality: dict[str, Series] = {}
-
-    def add(self, reports: Iterable[StepReport]) -> None:
-        """Append reports."""
-        for report in reports:
-            self.critic_loss.append(report.step, report.critic_loss)
-            self.generator_loss.append(report.step, report.generator_loss)
-            self.steps_per_s.append(report.step, report.steps_per_s)
-            if report.quality is not None:
-                self._add_quality(report.step, vars(report.quality))
-
-    def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
-        """Append the rows of ``history.csv``."""
-        times: list[float] = []
-        for row in rows:
-            step = int(row["step"])
-            self.critic_loss.append(step, float(row["critic_loss"]))
-            self.generator_loss.append(step, float(row["generator_loss"]))
-            times = [*times[-SPEED_WINDOW:], float(row["elapsed_s"])]
-            if times[-1] > times[0]:
-                speed = (len(times) - 1) / (times[-1] - times[0])
-                self.steps_per_s.append(step, speed)
-            measured = {name: row[name] for name in row.keys() - COMMON_COLUMNS}
-            if all(measured.values()):
-                self._add_quality(step, {n: float(x) for n, x in measured.items()})
-
-    def of(self, column: str) -> Series:
-        """Series of a quality metric; empty before it is measured."""
-        return self._quality.setdefault(column, Series())
-
-    def last(self, column: str) -> float:
-        """Newest value of a metric; nan before it is measured."""
-        points = self.of(column)
-        return float(points.y[-1]) if len(points) else math.nan
-
-    def _add_quality(self, step: int, quality: Mapping[str, float]) -> None:
-        for column, value in quality.items():
-            self.of(column).append(step, value)
-
-
-def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
-    """Which measures of the newest preview agree with the real material.
-
-    Empty before they are measured, and for measures without a noise floor.
-    """
-    agree: list[str] = []
-    differ: list[str] = []
-    for curve in measured:
-        floor = series.last(curve.floor) if curve.floor else math.nan
-        name = curve.title.partition(",")[0]
-        name = name[:1].lower() + name[1:]
-        if floor > 0:
-            times = series.last(curve.column) / floor
-            # As it is rounded below.
-            if round(times, 1) <= 1:
-                agree.append(name)
-            else:
-                unit = "" if differ else " the noise floor"
-                differ.append(f"{name} ({times:.1f} x{unit})")
-    if agree and not differ:
-        return "All of these agree with the real image; measure a generated volume."
-    parts = [
-        f"Agrees with the real image: {', '.join(agree)}." if agree else "",
-        f"Not yet: {', '.join(differ)}." if differ else "",
-    ]
-    return " ".join(filter(None, parts))
 
 
 class Plot:

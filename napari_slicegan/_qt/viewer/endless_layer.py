@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -15,6 +15,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     phase_colours,
 )
 from napari_slicegan._qt.viewer.layers import (
+    NOTHING,
     about_phases,
     grid_of,
     hide_volumes,
@@ -38,7 +39,12 @@ IN_3D = (
 )
 
 
-def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
+def add_endless(
+    viewer: Viewer,
+    volume: EndlessVolume,
+    name: str,
+    metadata: Mapping[str, Any] = NOTHING,
+) -> Layer:
     """Add an endless volume and zoom in on a tile near its middle.
 
     The canvas never waits: missing tiles are generated in a worker and appear one by
@@ -56,7 +62,13 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
     levels = viewer_levels(volume, tiles.request)
     is_large = len(levels) > 1
     data = levels if is_large else levels[0]
-    options = {"name": name, "multiscale": is_large, **grid_of(edge, 3)}
+    about = {**about_phases(trained), WHOLE_VOLUME: DeferredCut(volume), **metadata}
+    options = {
+        "name": name,
+        "multiscale": is_large,
+        "metadata": about,
+        **grid_of(edge, 3),
+    }
     if trained.transform.kind == "phases":
         colours = phase_colours(trained.labels, trained.colours)
         layer = viewer.add_labels(data, **options, **label_options(colours))
@@ -65,8 +77,6 @@ def add_endless(viewer: Viewer, volume: EndlessVolume, name: str) -> Layer:
         layer = viewer.add_image(
             data, rgb=is_colour, contrast_limits=_limits(volume), **options
         )
-    layer.metadata.update(about_phases(trained))
-    layer.metadata[WHOLE_VOLUME] = DeferredCut(volume)
     layer.editable = False
     _serve(viewer, layer, tiles, is_large)
     _zoom_in(viewer, volume.shape[:3], edge or 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
@@ -13,11 +14,13 @@ from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
 if TYPE_CHECKING:
     from napari.layers import Layer
 
+MADE_BY = "slicegan generator"
+"""Metadata key of generated layers: the run or file, its step and its quality."""
 LIST_EVENTS = ("inserted", "removed", "reordered", "renamed")
 
 
 class LayerChoice(QComboBox):
-    """Chooses a layer; follows the viewer's list until it is released.
+    """Chooses a layer; follows the viewer's list, in its order, until it is released.
 
     Parameters
     ----------
@@ -25,8 +28,8 @@ class LayerChoice(QComboBox):
         Not napari's proxy, whose layers never compare equal.
     accepts
         Whether a layer is listed. Layers that only display another one never are.
-    newest_first
-        List the topmost layer first.
+    prefers_newest
+        Take the topmost layer until one is chosen, else the lowest one.
     """
 
     def __init__(
@@ -36,13 +39,13 @@ class LayerChoice(QComboBox):
         tip: str,
         accepts: Callable[[Layer], bool],
         *,
-        newest_first: bool = False,
+        prefers_newest: bool = False,
     ) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setToolTip(tip)
         self._viewer, self._accepts = viewer, accepts
-        self._newest_first = newest_first
+        self._prefers_newest = prefers_newest
         self._listed: list[Layer] = []
         self._is_chosen = False
         events = viewer.layers.events
@@ -82,17 +85,20 @@ class LayerChoice(QComboBox):
         chosen = self.value()
         self._listed = [
             layer
-            for layer in self._viewer.layers
+            for layer in reversed(self._viewer.layers)
             if MADE_HERE not in layer.metadata and self._accepts(layer)
         ]
-        if self._newest_first:
-            self._listed.reverse()
-        # Until one is chosen, the newest is taken where it is listed first.
-        may_keep = self._is_chosen or not self._newest_first
+        may_keep = self._is_chosen or not self._prefers_newest
         kept = [n for n, x in enumerate(self._listed) if x is chosen and may_keep]
+        default = min(0, len(self._listed) - 1)
+        if not self._prefers_newest:
+            default = len(self._listed) - 1
         with signals_blocked(self):
             self.clear()
             self.addItems([layer.name for layer in self._listed])
-            self.setCurrentIndex(kept[0] if kept else min(0, len(self._listed) - 1))
+            for number, layer in enumerate(self._listed):
+                tip = layer.metadata.get(MADE_BY, {}).get("words", "")
+                self.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
+            self.setCurrentIndex(kept[0] if kept else default)
         # Once, whatever has changed.
         self.currentIndexChanged.emit(self.currentIndex())

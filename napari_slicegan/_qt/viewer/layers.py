@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,7 @@ EXPLORED, SWEEP = "Explored", "Sweep"
 GRADED = "Graded volume"
 OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def unwrapped(viewer: Viewer) -> Viewer:
@@ -233,7 +235,13 @@ def add_graded(viewer: Viewer, volume: Volume) -> Layer:
     return _add_solid(viewer, volume, GRADED)
 
 
-def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Layer:
+def add_samples(
+    viewer: Viewer,
+    sheet: Sheet,
+    name: str,
+    as_sheet: bool,
+    metadata: Mapping[str, Any] = NOTHING,
+) -> Layer:
     """Add images of a generator, as one picture or as a stack with a slider."""
     for other in viewer.layers:
         other.visible = False
@@ -244,7 +252,11 @@ def add_samples(viewer: Viewer, sheet: Sheet, name: str, as_sheet: bool) -> Laye
     colour = sheet.values.ndim > 3
     axes = ("y", "x") if as_sheet else ("image", "y", "x")
     layer = viewer.add_image(
-        values, name=name, axis_labels=axes, **_shades(colour, limits)
+        values,
+        name=name,
+        axis_labels=axes,
+        metadata={**metadata},
+        **_shades(colour, limits),
     )
     viewer.reset_view()
     return layer
@@ -255,14 +267,20 @@ def _shades(colour: bool, limits: tuple[float, float] = WHOLE) -> dict[str, Any]
     return {"rgb": True} if colour else {"contrast_limits": limits}
 
 
-def add_volume(viewer: Viewer, volume: Volume, name: str = "Volume") -> Layer:
+def add_volume(
+    viewer: Viewer,
+    volume: Volume,
+    name: str = "Volume",
+    metadata: Mapping[str, Any] = NOTHING,
+) -> Layer:
     """Add a volume with its phase values, colours and scale.
 
     Other volumes are hidden, as they overlap.
     """
     hide_volumes(viewer)
     grid = grid_of(volume.voxel_size_nm, 3)
-    options = {"name": name, "metadata": about_phases(volume), **grid}
+    about = {**about_phases(volume), **metadata}
+    options = {"name": name, "metadata": about, **grid}
     labels, colours = volume.labels, volume.colours
     return _add(viewer, volume.values, volume.kind, labels, colours, **options)
 

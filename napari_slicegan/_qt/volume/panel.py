@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QGroupBox, QVBoxLayout
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.viewer.endless_layer import add_endless
+from napari_slicegan._qt.viewer.layer_choice import MADE_BY
 from napari_slicegan._qt.volume.forms import (
     GenerationForm,
     GenerationRequest,
@@ -125,7 +126,8 @@ class VolumePanel(DropTarget, TaskPanel):
         self._viewer = viewer
         self._made: Volume | Sheet | None = None
         self._request: Request = GenerationRequest()
-        self._step: int | None = None
+        # What it is generated with, for the layer.
+        self._made_by: dict[str, Any] = {}
         # children
         self.source = GeneratorSource()
         self.box = QGroupBox(VOLUME)
@@ -191,7 +193,8 @@ class VolumePanel(DropTarget, TaskPanel):
         if trained is None:
             self.fail("Expected a generator; train one, or open a run first.")
             return
-        self._request, self._step = self.value(), self.source.step
+        self._request, loaded = self.value(), self.source.loaded
+        self._made_by = {} if loaded is None else loaded.metadata
         words = "a volume" if self.product == VOLUME else "images"
         self.task.run(
             f"Generating {words}", self._show_result, generate, trained, self._request
@@ -239,18 +242,18 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def _show_result(self, made: Any) -> None:
         """Show the result as a layer."""
-        request = self._request
-        step = "" if self._step is None else f", step {self._step}"
-        name = f"{request.name}{step}"
+        request, step = self._request, self._made_by.get("step")
+        name = request.name if step is None else f"{request.name}, step {step}"
+        about = {MADE_BY: {**self._made_by, "seed": request.seed}}
         if isinstance(request, SampleRequest):
             self._made = made
-            layers.add_samples(self._viewer, made, name, request.as_sheet)
+            layers.add_samples(self._viewer, made, name, request.as_sheet, about)
             self.samples_made.emit(made)
         elif request.endless:
-            add_endless(self._viewer, made, name)
+            add_endless(self._viewer, made, name, about)
         else:
             self._made = made
-            layer = layers.add_volume(self._viewer, made, name)
+            layer = layers.add_volume(self._viewer, made, name, about)
             self.orthogonal.show_slices(layer)
             self.volume_made.emit(made)
 

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_slicegan._qt.run_series import RunSeries, verdict_of
 from napari_slicegan._qt.widgets.basics import button, row
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
     from napari_slicegan.models.generator_file import TrainedNetwork
+    from napari_slicegan.training.run_folder import RunFolder
 
 NO_GENERATOR = "No generator loaded."
 OUTPUTS = {2: "images", 1: "points"}
@@ -39,11 +41,15 @@ class Loaded:
     ----------
     step
         Last saved step of its run; None for a file.
+    quality
+        Which measures agreed with the real material when the run measured them last;
+        empty for a file, and before they are measured.
     """
 
     trained: TrainedNetwork
     path: Path
     step: int | None
+    quality: str = ""
 
     @property
     def origin(self) -> str:
@@ -51,6 +57,16 @@ class Loaded:
         if self.step is None:
             return f"File {self.path.name}"
         return f"Run {self.path.name}, step {self.step:,}"
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        """What made a volume, for the metadata of its layer."""
+        return {
+            "generator": str(self.path),
+            "step": self.step,
+            "quality": self.quality,
+            "words": " ".join(filter(None, (f"{self.origin}.", self.quality))),
+        }
 
 
 def load(path: str | Path) -> Generator[None, None, Loaded]:
@@ -61,8 +77,26 @@ def load(path: str | Path) -> Generator[None, None, Loaded]:
     # A cancelled load ends here.
     yield
     trained, path = load_any_generator(path), Path(path)
-    steps = RunFolder(path).saved_steps() if path.is_dir() else ()
-    return Loaded(trained, path, max(steps, default=None))
+    if not path.is_dir():
+        return Loaded(trained, path, None)
+    run = RunFolder(path)
+    step = max(run.saved_steps(), default=None)
+    return Loaded(trained, path, step, _quality(run, trained, step))
+
+
+def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
+    """What was measured last, up to a step, in a sentence."""
+    from napari_slicegan.training.monitors import CURVES, GRAY_CURVES
+
+    series = RunSeries()
+    rows = run.history()
+    series.add_history(row for row in rows if last is None or int(row["step"]) <= last)
+    curves = CURVES if trained.transform.kind == "phases" else GRAY_CURVES
+    sentence = verdict_of(series, curves)
+    if not sentence:
+        return ""
+    step = int(series.of(curves[0].column).x[-1])
+    return f"At step {step:,}: {sentence[0].lower()}{sentence[1:]}"
 
 
 class GeneratorSource(QGroupBox):
@@ -100,9 +134,9 @@ class GeneratorSource(QGroupBox):
         return None if self._loaded is None else self._loaded.trained
 
     @property
-    def step(self) -> int | None:
-        """Step of the run that the generator was saved at; None if it is not known."""
-        return None if self._loaded is None else self._loaded.step
+    def loaded(self) -> Loaded | None:
+        """The generator and where it comes from; None before one is loaded."""
+        return self._loaded
 
     @property
     def is_loading(self) -> bool:
@@ -151,7 +185,8 @@ class GeneratorSource(QGroupBox):
         if loaded is None:
             self.facts.setText(NO_GENERATOR)
         else:
-            self.facts.setText(f"{_facts(loaded.trained)}\n{loaded.origin}.")
+            lines = (_facts(loaded.trained), f"{loaded.origin}.", loaded.quality)
+            self.facts.setText("\n".join(filter(None, lines)))
             self.facts.setToolTip(str(loaded.path))
         self.changed.emit()
 

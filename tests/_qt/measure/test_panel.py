@@ -51,9 +51,10 @@ def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     assert panel.value() == ("slice", "made")
     assert panel.measure_button.isEnabled()
     # The real material may be a volume; what is measured must be one.
+    # In the order of the viewer's list, the newest above.
     assert [panel.real.itemText(i) for i in range(panel.real.count())] == [
-        "slice",
         "made",
+        "slice",
     ]
     assert panel.generated.count() == 1
     panel.set_value(("made", "made"))
@@ -73,6 +74,9 @@ def test_verdicts_curves_and_files(
     assert proof.verdict.headline in panel.table.headline.text()
     shown = panel.table.table
     assert shown.rowCount() == len(proof.metrics)
+    # All rows are seen.
+    assert shown.verticalScrollBar().maximum() == 0
+    assert shown.viewport().height() >= shown.verticalHeader().length()
     first = shown.item(0, 0)
     assert first is not None
     assert first.text() == "Phase fraction"

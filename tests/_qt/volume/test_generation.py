@@ -14,9 +14,10 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari.utils import progress
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import Qt, QThreadPool
 
 from napari_slicegan._qt.closing import join
+from napari_slicegan._qt.viewer.layer_choice import MADE_BY
 from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan.generation.generate import VolumePlan, generate
@@ -66,6 +67,11 @@ def test_generated_volume_is_that_of_the_engine(
     layer = layer_of_volume(viewer)
     assert tuple(layer.scale) == (PIXEL_SIZE_NM,) * 3
     assert layer.colormap.color_dict.keys() >= set(TOY_LABELS)
+    assert layer.metadata[MADE_BY]["generator"] == str(toy_run)
+    assert layer.metadata[MADE_BY]["seed"] == REQUEST.seed
+    choice = panel.orthogonal.layer_choice
+    tip = choice.itemData(choice.currentIndex(), Qt.ItemDataRole.ToolTipRole)
+    assert tip == layer.metadata[MADE_BY]["words"] == f"Run {toy_run.name}, step 4."
     for name in ("volume.tif", "volume.npy", "volume.vti"):
         panel.save(tmp_path / name)
         assert (tmp_path / name).is_file()

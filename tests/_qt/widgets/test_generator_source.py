@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,8 @@ def test_shows_loading_then_the_generator(
     assert source.facts.text() == (
         f"Trained on toy: phases, voxel size 5 nm.\nRun {toy_run.name}, step {step}."
     )
-    assert source.step == step
+    assert source.loaded is not None
+    assert source.loaded.step == step
     assert source.value() is not None
     assert threading.main_thread() not in slow_disk.threads
 
@@ -136,3 +138,36 @@ def test_closing_at_once_cancels_a_load(source: GeneratorSource, toy_run: Path) 
     # Its thread has not begun yet.
     assert join(source.end_work(), 60)
     assert source.value() is None
+
+
+def test_a_run_says_how_good_it_was(
+    source: GeneratorSource, qtbot: QtBot, toy_run: Path, tmp_path: Path
+) -> None:
+    """When it was last measured, and not later than the generator was saved."""
+    run = tmp_path / "run"
+    shutil.copytree(toy_run, run)
+    row = dict.fromkeys(("elapsed_s", "critic_loss", "generator_loss"), 1.0)
+    measured = {
+        "correlation_distance": 0.02,
+        "correlation_floor": 0.01,
+        "fraction_distance": 0.01,
+        "fraction_floor": 0.02,
+        "interface_density_error": 0.1,
+        "interface_density_floor": 0.1,
+    }
+    (run / "history.csv").unlink()
+    RunFolder(run).append_history([{"step": n, **row, **measured} for n in (2, 900)])
+    source.load(run)
+    loaded(source, qtbot)
+    sentence = (
+        "At step 2: agrees with the real image: phase fraction, interface density. Not "
+        "yet: two-point correlation (2.0 x the noise floor)."
+    )
+    assert source.facts.text().endswith(f"\n{sentence}")
+    assert source.loaded is not None
+    assert source.loaded.metadata == {
+        "generator": str(run),
+        "step": 4,
+        "quality": sentence,
+        "words": f"Run run, step 4. {sentence}",
+    }
