@@ -19,10 +19,11 @@ from napari_slicegan._qt.widgets.small_plot import MEASURED, TARGET, SmallPlot
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import Axis
     from napari_slicegan.directions import Graded
 
 DEFAULT_GUIDED = ("phase_fraction", "mean_gray")
-PLOT_SIZE = (300, 120)
+PLOT_SIZE = (300, 180)
 
 Request = TypeVar("Request")
 
@@ -221,13 +222,22 @@ class GradeForm(ActionForm[GradeRequest]):
         """Offer properties: key -> title."""
         set_choices(self.measured, [(title, key) for key, title in titles.items()])
 
-    def show_graded(self, graded: Graded | None) -> None:
-        """Plot the result; None hides the plot."""
+    def show_graded(
+        self, graded: Graded | None, title: str = "", axis: Axis = "z"
+    ) -> None:
+        """Plot the result; None hides the plot.
+
+        Parameters
+        ----------
+        title
+            Of the property that varies along the axis.
+        """
         self.plot.clear_points()
         for widget in (self.plot, self.words):
             widget.setVisible(graded is not None)
         if graded is None:
             return
+        self.plot.set_titles(f"Position along {axis} (voxels)", title)
         self.plot.add_points(graded.positions, graded.asked, TARGET, dots=False)
         self.plot.add_points(graded.positions, graded.measured, MEASURED)
         self.words.setText(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_STRENGTH = 6.0
 STEPS_PER_UNIT = 10
-PLOT_SIZE = (124, 58)
+PLOT_SIZE = (150, 66)
 
 
 class StrengthEditor(FieldEditor):
@@ -95,9 +95,11 @@ class DirectionRow(QFrame):
         self.words.setWordWrap(True)
         self.words.setToolTip(row.facts)
         self.strength = StrengthEditor()
-        self.plot = SmallPlot(PLOT_SIZE)
+        self.plot = SmallPlot(PLOT_SIZE, "strength")
         self.plot.add_points(row.strengths, row.values, MEASURED)
         self.plot.mark(0, self._measured)
+        self.plot_title = QLabel(row.plotted)
+        self.plot_title.setObjectName("plot_title")
         self.setToolTip(
             f"The plot: {row.plotted} from {row.values[0]:.3g} to "
             f"{row.values[-1]:.3g} for strengths from {row.strengths[0]:g} to "
@@ -113,7 +115,8 @@ class DirectionRow(QFrame):
         grid.addLayout(head, 0, 0)
         grid.addWidget(self.words, 1, 0)
         grid.addWidget(self.strength, 2, 0)
-        grid.addWidget(self.plot, 0, 1, 3, 1)
+        grid.addWidget(self.plot_title, 0, 1)
+        grid.addWidget(self.plot, 1, 1, 2, 1)
         grid.setColumnStretch(0, 1)
         guard_wheel(self)
         # signals

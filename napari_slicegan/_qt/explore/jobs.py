@@ -14,7 +14,13 @@ from napari_slicegan.runtime.progress import Progress, subrange
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.exploration import Exploration, Size
     from napari_slicegan.config import Axis
-    from napari_slicegan.directions import Direction, DirectionSet, Graded, Sweep
+    from napari_slicegan.directions import (
+        Direction,
+        DirectionSet,
+        Effect,
+        Graded,
+        Sweep,
+    )
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.volumes.volume import Volume
 
@@ -175,11 +181,19 @@ def study(trained: TrainedGenerator, progress: Progress) -> Studied:
     trained.network.to(choose_device("auto"))
     titles = {}
     for name in suitable_properties(trained):
-        one = PROPERTIES[name]
-        # The last phase is measured.
-        beside = trained.labels[-1] if name == "phase_fraction" else one.unit
-        titles[name] = one.title if beside == "" else f"{one.title} ({beside})"
+        title, unit = title_of(name, trained), PROPERTIES[name].unit
+        titles[name] = f"{title} ({unit})" if unit else title
     return Studied(block_names(trained.network), titles)
+
+
+def title_of(name: str, trained: TrainedGenerator) -> str:
+    """Title of a property, without its unit."""
+    from napari_slicegan.directions import PROPERTIES
+
+    # The last phase is measured.
+    if name == "phase_fraction":
+        return f"Fraction of phase {trained.labels[-1]}"
+    return PROPERTIES[name].title
 
 
 def fit(trained: TrainedGenerator, request: FitRequest, progress: Progress) -> Found:
@@ -226,45 +240,53 @@ def measured(
     for direction, start, stop in zip(found, ends[:-1], ends[1:], strict=True):
         part = subrange(progress, start, stop)
         swept = directions.sweep(gauge, direction, progress=part)
-        rows.append(_row(direction, gauge.names, swept))
+        rows.append(_row(direction, trained, gauge.names, swept))
     return Found(found, tuple(rows), found.sentence())
 
 
-def _row(direction: Direction, names: Sequence[str], swept: Sweep) -> Row:
-    from napari_slicegan.directions import PROPERTIES, label
+def _row(
+    direction: Direction, trained: TrainedGenerator, names: Sequence[str], swept: Sweep
+) -> Row:
+    from napari_slicegan.directions import label
 
     strongest = direction.strongest
     guided = [name for name in names if name == direction.guide]
     shown = (guided or names)[0] if strongest is None else strongest.measured
-    one = PROPERTIES[shown]
+    title = title_of(shown, trained)
+    title = f"{title[:1].lower()}{title[1:]}"
     words = label(direction)
     for effect in direction.effects:
         if effect.measured == shown:
-            unit = f" {one.unit}/{SIGMA}" if one.unit else f" per {SIGMA}"
-            # As both are shown.
-            slope, error = (
-                float(f"{abs(n):.1g}") for n in (effect.slope, effect.slope_error)
-            )
-            is_weak = effect is not strongest or slope <= error
-            words = (
-                f"{'weak effect: ' if is_weak else ''}{one.title.lower()} "
-                f"{effect.slope:+.2g} ± {effect.slope_error:.1g}{unit}"
-            )
+            words = words_of(effect, title, is_strongest=effect is strongest)
     facts = [
-        f"{PROPERTIES[effect.measured].title}: {effect.slope:+.2g} ± "
-        f"{effect.slope_error:.1g} per unit, rank correlation {effect.spearman:+.2f}, "
-        f"{effect.times_random:.1f} times a random direction"
+        f"{title_of(effect.measured, trained)}: {effect.slope:+.2g} ± "
+        f"{effect.slope_error:.1g} per {SIGMA}, rank correlation "
+        f"{effect.spearman:+.2f}, {effect.times_random:.1f} times a random direction"
         for effect in direction.effects
     ]
     return Row(
         direction.name,
         words,
         "\n".join(facts),
-        one.title.lower(),
+        title,
         swept.strengths,
         swept.properties[shown],
         direction.example is not None,
     )
+
+
+def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
+    """An effect in one line; one that is not larger than its error is none."""
+    from napari_slicegan.directions import PROPERTIES
+
+    unit = PROPERTIES[effect.measured].unit
+    size = f"{effect.slope:+.2g} ± {effect.slope_error:.1g}"
+    size = f"{size} {unit}/{SIGMA}" if unit else f"{size} per {SIGMA}"
+    # As both are shown.
+    slope, error = (float(f"{abs(n):.1g}") for n in (effect.slope, effect.slope_error))
+    if slope <= error:
+        return f"no clear effect on the {title} ({size})"
+    return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"
 
 
 def load_found(

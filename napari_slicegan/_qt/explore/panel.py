@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout
 
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.action_forms import (
@@ -22,7 +22,7 @@ from napari_slicegan._qt.explore.exploration import Exploration, History
 from napari_slicegan._qt.explore.forms import ExplorationForm
 from napari_slicegan._qt.explore.live_volume import LiveVolume
 from napari_slicegan._qt.viewer import layer_inputs, layers
-from napari_slicegan._qt.widgets.basics import DropTarget, Section
+from napari_slicegan._qt.widgets.basics import DropTarget, Section, parent_of
 from napari_slicegan._qt.widgets.generator_source import ExploreSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.generation.regions import Box, region_from_state
@@ -304,7 +304,10 @@ class ExplorePanel(DropTarget, TaskPanel):
             request = self.grade_form.value()
             given = (self.trained, self.found, self._history.now, request)
             self.task.run(
-                "Generating a graded volume", self._show_graded, jobs.grade, *given
+                "Generating a graded volume",
+                lambda graded: self._show_graded(request, graded),
+                jobs.grade,
+                *given,
             )
 
     def draw_box(self) -> None:
@@ -337,7 +340,7 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
         titles = {} if self._studied is None else self._studied.properties
-        lines = [f"{titles[key]} {n:.3g}" for key, n in properties.items()]
+        lines = [f"{titles[key]}: {n:.3g}" for key, n in properties.items()]
         self.directions.show_measurements(lines)
         self.measured.emit(properties)
 
@@ -346,9 +349,18 @@ class ExplorePanel(DropTarget, TaskPanel):
         if self._volume is not None:
             layers.add_sweep(self._viewer, sweep, self._volume)
 
-    def _show_graded(self, graded: Graded) -> None:
-        self.grade_form.show_graded(graded)
+    def _show_graded(self, request: jobs.GradeRequest, graded: Graded) -> None:
+        studied = self._studied
+        title = "" if studied is None else studied.properties[request.measured]
+        self.grade_form.show_graded(graded, title, request.axis)
         layers.add_graded(self._viewer, graded.volume)
+        # The result is below the button; once it has been laid out:
+        QTimer.singleShot(0, self._scroll_to_graded)
+
+    def _scroll_to_graded(self) -> None:
+        area = parent_of(self.grade_form, QScrollArea)
+        if area is not None:
+            area.ensureWidgetVisible(self.grade_form.words)
 
     def _show_state(self) -> None:
         """Enable the buttons that apply."""

@@ -132,10 +132,10 @@ class MeasureTable(QWidget):
         self.curve = choice_box(
             "measured_curve", tip="Plotted curve; the band is one noise floor."
         )
-        self.plot = SmallPlot(PLOT_SIZE, with_axes=True)
+        self.plot = SmallPlot(PLOT_SIZE, "r (voxels)", with_axes=True)
         self.legend = QLabel(
             f'<span style="color:{MARKER}">real</span>, its noise floor; '
-            f'<span style="color:{TARGET}">generated</span>; r in voxels'
+            f'<span style="color:{TARGET}">generated</span>'
         )
         self.checks = QLabel()
         self.checks.setObjectName("check_words")

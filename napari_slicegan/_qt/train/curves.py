@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
-from napari_slicegan._qt.widgets.small_plot import paint_axes
+from napari_slicegan._qt.widgets.small_plot import paint_axes, told_apart
 
 if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
@@ -68,6 +68,7 @@ class Plot:
         item.setMouseEnabled(False, False)
         item.setMenuEnabled(False)
         item.hideButtons()
+        item.getAxis("bottom").enableAutoSIPrefix(False)
         item.getAxis("left").setWidth(46)
         item.getViewBox().setLimits(minXRange=FEWEST_STEPS, xMin=0)
         if log:
@@ -75,8 +76,6 @@ class Plot:
             item.getAxis("left").setTicks([[]])
         else:
             item.getViewBox().setLimits(minYRange=0.01)
-            # More labels would overlap in a plot of this height.
-            item.getAxis("left").setTickDensity(0.3)
 
     def _curve(self, colour: str, *, dots: bool) -> pyqtgraph.PlotDataItem:
         pen = pyqtgraph.mkPen(colour, width=1.5)
@@ -114,6 +113,14 @@ class Plot:
         if self.band is None:
             for curve, points in zip(self.curves, series, strict=True):
                 curve.setData(points.x, points.y)
+            # More labels would overlap in a plot of this height.
+            values = np.concatenate([points.y for points in series])
+            is_empty = not len(values)
+            ends = (
+                [] if is_empty else sorted({float(values.min()), float(values.max())})
+            )
+            ticks = list(zip(ends, told_apart(ends), strict=True))
+            self.item.getAxis("left").setTicks([ticks])
             return
         values = np.maximum(series[0].y, SMALLEST)
         self.curves[0].setData(series[0].x, values)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_slicegan._qt.widgets.basics import FOREGROUND, is_dark
 
-AXIS_WIDTH = 36
+AXIS_WIDTH, TITLE_WIDTH = 38, 18
 BAND_OPACITY = 60
 # Readable on dark and light backgrounds and with colour vision deficiency.
 MEASURED, TARGET, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
@@ -43,12 +43,17 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     ----------
     size
         Width and height in pixels.
+    bottom
+        Title of the horizontal axis.
     with_axes
-        Label all ticks; otherwise only the lowest and the highest value.
+        Label all ticks; otherwise only the ends of both axes.
     """
 
-    def __init__(self, size: tuple[int, int], *, with_axes: bool = False) -> None:
+    def __init__(
+        self, size: tuple[int, int], bottom: str = "", *, with_axes: bool = False
+    ) -> None:
         super().__init__()
+        self._bottom = bottom
         self._size = QSize(*size)
         policy = QSizePolicy.Policy.Expanding if with_axes else QSizePolicy.Policy.Fixed
         self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
@@ -61,11 +66,20 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         item.setMenuEnabled(False)
         item.hideButtons()
         self._with_axes = with_axes
-        item.showAxis("bottom", with_axes)
         for side in ("left", "bottom"):
-            item.getAxis(side).setStyle(tickTextOffset=2, tickLength=-3)
+            axis = item.getAxis(side)
+            axis.setStyle(
+                tickTextOffset=2, tickLength=-3, hideOverlappingLabels=with_axes
+            )
+            # Numbers as they are, not in thousandths.
+            axis.enableAutoSIPrefix(False)
         item.getAxis("left").setWidth(AXIS_WIDTH)
         item.getViewBox().setDefaultPadding(0.08)
+        if with_axes:
+            # Else the title of the horizontal axis is cut off.
+            item.layout.setContentsMargins(0, 0, 0, 6)
+        if with_axes:
+            item.setLabel("bottom", bottom)
         self._marker = pyqtgraph.InfiniteLine(
             0, angle=90, pen=pyqtgraph.mkPen(MARKER, width=1.5)
         )
@@ -76,6 +90,14 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     def sizeHint(self) -> QSize:
         """The size given at construction."""
         return self._size
+
+    def set_titles(self, bottom: str, left: str = "") -> None:
+        """Set the titles of the axes."""
+        item = self.getPlotItem()
+        item.setLabel("bottom", bottom)
+        item.setLabel("left", left)
+        item.getAxis("left").setWidth(AXIS_WIDTH + (TITLE_WIDTH if left else 0))
+        self._follow_theme()
 
     def clear_points(self) -> None:
         """Remove all curves and bands."""
@@ -98,11 +120,17 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             symbolPen=None,
             antialias=True,
         )
-        numbers = np.asarray(y)
-        if not self._with_axes and np.isfinite(numbers).all():
+        if self._with_axes:
+            return
+        for side, numbers in (("bottom", np.asarray(x)), ("left", np.asarray(y))):
+            if not np.isfinite(numbers).all():
+                continue
             ends = sorted({float(numbers.min()), float(numbers.max())})
             ticks = list(zip(ends, told_apart(ends), strict=True))
-            self.getPlotItem().getAxis("left").setTicks([ticks])
+            if side == "bottom":
+                # Between the numbers: a line of its own would take half the plot.
+                ticks.append((float(np.mean(ends)), self._bottom))
+            self.getPlotItem().getAxis(side).setTicks([ticks])
 
     def add_band(self, y: Sequence[float], half_width: float, colour: str) -> None:
         """Add a band around a curve over its indices."""

@@ -22,8 +22,15 @@ from napari_slicegan._qt.explore.forms import (
     ExplorationForm,
     RegionForm,
 )
-from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
+from napari_slicegan._qt.explore.jobs import (
+    SIGMA,
+    FitRequest,
+    GradeRequest,
+    SweepRequest,
+    words_of,
+)
 from napari_slicegan._qt.widgets.small_plot import SmallPlot, told_apart
+from napari_slicegan.directions import Effect
 from napari_slicegan.generation.regions import Box, Profile, ramp
 
 if TYPE_CHECKING:
@@ -122,7 +129,7 @@ def test_requests_survive_the_forms(qtbot: QtBot) -> None:
 def test_a_strength_beyond_what_is_measured_is_marked_at_the_edge(
     qtbot: QtBot,
 ) -> None:
-    plot = SmallPlot((124, 58))
+    plot = SmallPlot((124, 58), "strength")
     qtbot.addWidget(plot)
     line = plot._marker  # noqa: SLF001 no other way
     plot.mark(2, (-3, 3))
@@ -137,3 +144,29 @@ def test_a_strength_beyond_what_is_measured_is_marked_at_the_edge(
 )
 def test_ends_of_an_axis_are_told_apart(numbers: list[float], texts: list[str]) -> None:
     assert told_apart(numbers) == texts
+
+
+@pytest.mark.parametrize(
+    ("slope", "error", "is_strongest", "text"),
+    [
+        (-0.04, 0.006, True, f"porosity -0.04 ± 0.006 per {SIGMA}"),
+        (
+            -0.04,
+            0.006,
+            False,
+            f"weak effect: porosity -0.04 ± 0.006 per {SIGMA}",
+        ),
+        # As large as its error where both are shown with one digit.
+        (
+            0.39,
+            0.41,
+            True,
+            f"no clear effect on the porosity (+0.39 ± 0.4 per {SIGMA})",
+        ),
+    ],
+)
+def test_an_effect_within_its_error_is_none(
+    slope: float, error: float, is_strongest: bool, text: str
+) -> None:
+    effect = Effect("phase_fraction", slope, error, -1, 6 * slope, 0.01)
+    assert words_of(effect, "porosity", is_strongest=is_strongest) == text

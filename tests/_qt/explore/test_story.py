@@ -14,7 +14,6 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest
-from napari_slicegan.directions import PROPERTIES
 from tests._qt.exploring import LONG, find, move, rest
 from tests._qt.whole_window import dock
 
@@ -47,13 +46,8 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     assert found is not None
     effect = found.directions.directions[1].strongest
     assert effect is not None
-    title = PROPERTIES[effect.measured].title.lower()
-    assert (
-        rows[1]
-        .words.text()
-        .removeprefix("weak effect: ")
-        .startswith(f"{title} {effect.slope:+.2g}")
-    )
+    assert f"{effect.slope:+.2g} ± " in rows[1].words.text()
+    assert rows[0].plot_title.text() == "fraction of phase 255"
     before = measured[-1]
     sample = np.asarray(viewer.layers["Explored"].data).copy()
     # The measured property changes with the sign that the label states.
@@ -66,7 +60,7 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     np.testing.assert_array_equal(viewer.layers["Explored"].data, sample)
     move(panel, 0, 3.0, qtbot)
     assert measured[-1]["phase_fraction"] > before["phase_fraction"] + 0.03
-    assert "Phase fraction (255)" in panel.directions.measurements.text()
+    assert "Fraction of phase 255: " in panel.directions.measurements.text()
     fraction = before["phase_fraction"]
     panel.grade_form.set_value(
         GradeRequest(
@@ -82,6 +76,12 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     rest(panel, qtbot)
     assert viewer.layers["Graded volume"].data.shape == SIZE
     assert not panel.grade_form.plot.isHidden()
+    axes = panel.grade_form.plot.getPlotItem().axes
+    titles = {side: axes[side]["item"].labelText for side in ("bottom", "left")}
+    assert titles == {
+        "bottom": "Position along z (voxels)",
+        "left": "Fraction of phase 255",
+    }
     error = re.search(r"difference ([\d.e-]+)\.$", panel.grade_form.words.text())
     assert error is not None
     assert float(error[1]) < 0.1
