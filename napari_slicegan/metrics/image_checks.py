@@ -60,6 +60,20 @@ def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
     }
 
 
+class RescaleAdvice(str):
+    """Advice to rescale the images.
+
+    Attributes
+    ----------
+    factor
+        The advised 'Rescale factor'.
+    """
+
+    __slots__ = ("factor",)
+
+    factor: float
+
+
 def image_warnings(
     images: TrainingImages,
     patch_size: int,
@@ -77,7 +91,7 @@ def image_warnings(
     rescale
         Factor by which the images were rescaled.
     """
-    found = _size_warnings(images, patch_size)
+    found = _size_warnings(images, patch_size, rescale)
     if images.kind == "phases":
         known = view_fractions(images) if fractions is None else fractions
         found += _spread_warnings(known) + _disagreements(known)
@@ -144,15 +158,19 @@ def _few(planes: NDArray[Any]) -> NDArray[Any]:
     return planes[:: max(1, len(planes) // MAX_PLANES)]
 
 
-def _size_warnings(images: TrainingImages, patch_size: int) -> list[str]:
+def _size_warnings(
+    images: TrainingImages, patch_size: int, rescale: float
+) -> list[str]:
     """Images smaller than a crop, or with too few independent ones."""
     try:
         images.check_patch(patch_size)
     except ValueError as error:
         return [f"{str(error).rstrip('.')}."]
+    other = " or 'Rescale factor'" if rescale < 1 else ""
     return [
         f"{image.name} is only {rows} x {columns} pixels; crops of {patch_size} pixels "
-        "show little variety. Use a larger image if there is one."
+        f"show little variety. Use a larger {'crop' if image.facts.crop else 'image'}"
+        f"{other} if you can."
         for axis, of_axis in images.views.items()
         for image in of_axis
         for rows, columns in [image.planes(axis).shape[1:3]]
@@ -211,7 +229,11 @@ def _resolution_advice(
     rounded = math.ceil(20 * factor) / 20
     now = "" if rescale == 1 else f" (now {rescale:g})"
     wanted = max(rescale * rounded, 0.05)
-    return [f"{reason}. Set 'Rescale factor' to {wanted:.3g}{now} to {gain}."]
+    advice = RescaleAdvice(
+        f"{reason}. Set 'Rescale factor' to {wanted:.3g}{now} to {gain}."
+    )
+    advice.factor = float(f"{wanted:.3g}")
+    return [advice]
 
 
 def _relative(known: tuple[float, float]) -> float:

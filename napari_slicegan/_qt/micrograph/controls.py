@@ -297,6 +297,10 @@ class SegmentationControls(QWidget):
         self.rows.editors["classifier"].set_value(path)
         self._changed()
 
+    def set_rescale(self, factor: float) -> None:
+        """Rescale the images."""
+        self.rows.editors["rescale"].set_value(factor)
+
     def crop(self) -> Crop | Literal["auto"] | None:
         """The crop; None for the whole image."""
         return self._crop

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidge
 
 from napari_slicegan._qt.micrograph.controls import PixelSizeEditor
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
-from napari_slicegan._qt.widgets.basics import MessageLine, button
+from napari_slicegan._qt.widgets.basics import MessageLine, button, row
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.metrics.image_checks import interval_words
 
@@ -35,6 +35,8 @@ class ImageFacts(QWidget):
     pixel_size_changed = Signal()
     crop_accepted = Signal(object)
     """The crop that leaves out data bars and empty borders: "auto"."""
+    rescale_accepted = Signal(float)
+    """The advised factor."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,7 +66,10 @@ class ImageFacts(QWidget):
             "Use only the rows and columns of the material, without data bar or empty "
             "border.",
         )
-        self.accept_crop.hide()
+        self.apply_rescale = button(
+            "apply_rescale", "", "Rescale the image as advised above."
+        )
+        self._advised = 1.0
         # layout
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -80,10 +85,14 @@ class ImageFacts(QWidget):
         layout.addWidget(self._phases)
         layout.addWidget(self.notes)
         layout.addWidget(self.warnings)
-        layout.addWidget(self.accept_crop)
+        layout.addLayout(row(self.accept_crop, self.apply_rescale))
         # signals
         self.accept_crop.clicked.connect(lambda: self.crop_accepted.emit("auto"))
+        self.apply_rescale.clicked.connect(
+            lambda: self.rescale_accepted.emit(self._advised)
+        )
         self.pixel_size.value_changed.connect(self.pixel_size_changed)
+        self.show_facts(None)
 
     def show_facts(
         self,
@@ -100,6 +109,11 @@ class ImageFacts(QWidget):
         self._clear_table()
         self.warnings.clear()
         self.accept_crop.setVisible(prepared is not None and prepared.has_suggestion)
+        advised = None if prepared is None else prepared.advised_rescale
+        self.apply_rescale.setVisible(advised is not None)
+        if advised is not None:
+            self._advised = advised
+            self.apply_rescale.setText(f"Apply rescale factor {advised:g}")
         self.notes.setText("" if prepared is None else _as_list(prepared.notes))
         self.notes.setVisible(bool(self.notes.text()))
         if prepared is None:
@@ -140,14 +154,14 @@ class ImageFacts(QWidget):
         for column, text in enumerate(["", "Value", *(heads or ["Fraction"])]):
             self._table.addWidget(QLabel(text), 0, column)
         colours = phase_colours(prepared.images.labels, prepared.images.colours)
-        for row, (label, known) in enumerate(colours.items(), start=1):
+        for line, (label, known) in enumerate(colours.items(), start=1):
             colour = shown.get(label, known)
             swatch = QLabel()
             pixmap = QPixmap(SWATCH, SWATCH)
             pixmap.fill(QColor.fromRgbF(*colour))
             swatch.setPixmap(pixmap)
-            self._table.addWidget(swatch, row, 0)
-            self._table.addWidget(QLabel(str(label)), row, 1)
+            self._table.addWidget(swatch, line, 0)
+            self._table.addWidget(QLabel(str(label)), line, 1)
             for column, of_axis in enumerate(views.values(), start=2):
                 value, half = of_axis[label]
                 cell = QLabel(f"{value:.3f} {interval_words(value, half)}")
@@ -156,7 +170,7 @@ class ImageFacts(QWidget):
                     "<qt>Area fraction, with the 95 % confidence interval of the "
                     "material's volume fraction for an image of this size.</qt>"
                 )
-                self._table.addWidget(cell, row, column)
+                self._table.addWidget(cell, line, column)
         self._table.setColumnStretch(self._table.columnCount(), 1)
         self._table.setAlignment(Qt.AlignmentFlag.AlignLeft)
 

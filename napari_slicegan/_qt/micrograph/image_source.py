@@ -32,6 +32,7 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
     Fractions,
+    RescaleAdvice,
     image_warnings,
     view_fractions,
 )
@@ -78,6 +79,12 @@ class PreparedImages:
     def has_suggestion(self) -> bool:
         """Whether a data bar was found that is not cropped."""
         return any(image.facts.suggested is not None for image in self.unique)
+
+    @property
+    def advised_rescale(self) -> float | None:
+        """'Rescale factor' that a warning advises; None without such advice."""
+        advice = (one for one in self.warnings if isinstance(one, RescaleAdvice))
+        return next((one.factor for one in advice), None)
 
     @property
     def notes(self) -> list[str]:

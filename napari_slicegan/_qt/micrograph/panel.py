@@ -128,6 +128,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.slots.changed.connect(self._slots_changed)
         self.slots.changed.connect(self._changed)
         self.facts.crop_accepted.connect(self.controls.set_crop)
+        self.facts.rescale_accepted.connect(self.controls.set_rescale)
         self.controls.reading_changed.connect(self._read_again)
         self.facts.pixel_size_changed.connect(self._changed)
         self.controls.value_changed.connect(self._update_crop)

@@ -76,6 +76,7 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
     }
     edges = source.edges_nm
     if edges is not None:
+        show_scale_bar(viewer)
         options["scale"] = [*reversed((*edges, edges[0])[:ndim])]
         options["units"] = ("nm",) * ndim
     kind: Kind = "grayscale"
@@ -278,6 +279,8 @@ def add_volume(
     Other volumes are hidden, as they overlap.
     """
     hide_volumes(viewer)
+    if volume.voxel_size_nm is not None:
+        show_scale_bar(viewer)
     grid = grid_of(volume.voxel_size_nm, 3)
     about = {**about_phases(volume), **metadata}
     options = {"name": name, "metadata": about, **grid}
@@ -287,6 +290,8 @@ def add_volume(
 
 def _add_solid(viewer: Viewer, volume: Volume, name: str) -> Image:
     """Add as an image: napari draws label 0 as empty."""
+    if volume.voxel_size_nm is not None:
+        show_scale_bar(viewer)
     return viewer.add_image(
         volume.values,
         rgb=volume.kind == "colour",
@@ -318,6 +323,19 @@ def _solid_options(volume: Volume) -> dict[str, Any]:
         return {}
     colours = phase_colours(volume.labels, volume.colours)
     return block_of_phases(volume.labels, [*colours.values()])
+
+
+def show_scale_bar(viewer: Viewer) -> None:
+    """Show the scale bar for the first layer of known size; the user may hide it."""
+    viewer = unwrapped(viewer)
+    if not any("pixel" not in map(str, layer.units) for layer in viewer.layers):
+        scale_bar_of(viewer).visible = True
+
+
+def scale_bar_of(viewer: Any) -> Any:
+    """The scale bar of a viewer; napari before 0.9 has it in the viewer itself."""
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", None)
+    return viewer.scale_bar if overlays is None else overlays.scale_bar
 
 
 def hide_volumes(viewer: Viewer) -> None:

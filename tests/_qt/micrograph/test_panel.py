@@ -22,7 +22,7 @@ from napari_slicegan._qt.micrograph import image_source
 from napari_slicegan._qt.micrograph import panel as panel_module
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.viewer.layer_inputs import CROP
-from napari_slicegan._qt.viewer.layers import PHASES
+from napari_slicegan._qt.viewer.layers import PHASES, scale_bar_of
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.image_files import SourceImage, read_image
 from tests.toys import phases_image, smooth_field
@@ -489,3 +489,33 @@ def test_two_preparations_at_most_run_at_once(
     assert len(sizes) == 2
     images_after(panel, qtbot, may_end.set)
     assert sizes == [64, 32, 24]
+
+
+def test_the_advised_rescale_factor_is_set_by_a_button(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    # Interfaces 399 / 9 pixels apart; two patches of 64 fit at 0.32 and more.
+    stripes = np.tile(np.arange(400) // 40 % 2, (400, 1)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "stripes.tif", stripes)
+    images_after(
+        panel, qtbot, lambda: panel.open_files("z", [tmp_path / "stripes.tif"])
+    )
+    apply = panel.facts.apply_rescale
+    assert not apply.isHidden()
+    assert apply.text() == "Apply rescale factor 0.35"
+    images = images_after(panel, qtbot, apply.click)
+    assert panel.value().rescale == 0.35
+    assert images.views["z"][0].values.shape == (140, 140)
+    assert apply.isHidden()
+    # Without a pixel size a scale bar would say nothing.
+    assert not scale_bar_of(viewer).visible
+
+
+def test_the_scale_bar_is_shown_for_the_first_image_of_known_size(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, gray_file: Path
+) -> None:
+    images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
+    assert scale_bar_of(viewer).visible
+    scale_bar_of(viewer).visible = False
+    images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
+    assert not scale_bar_of(viewer).visible
