@@ -304,7 +304,7 @@ class TrainingSettings(Settings):
     monitor_interval: int = Field(
         50,
         ge=1,
-        title="Monitor interval",
+        title="Check quality every",
         description="Steps between two quality measurements and previews.",
     )
     checkpoint_minutes: float = Field(

@@ -34,7 +34,8 @@ def available_devices() -> dict[str, str]:
     if torch.backends.mps.is_available():
         devices["mps"] = "Apple GPU (Metal)"
     name = platform.processor() or platform.machine()
-    devices["cpu"] = f"{name} ({available_cpus()} cores)"
+    n_cores = available_cpus()
+    devices["cpu"] = f"{name} ({n_cores} core{'s' if n_cores > 1 else ''})"
     return devices
 
 

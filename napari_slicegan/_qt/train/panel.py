@@ -109,7 +109,7 @@ class TrainPanel(QWidget):
     reported = Signal(object)
     """StepReport, a few times a second."""
     preview_made = Signal(object)
-    """Volume, Sheet or Scatter, every 'Monitor interval' steps."""
+    """Volume, Sheet or Scatter, every 'Check quality every' steps."""
     run_finished = Signal(object, object)
     """FinishReason, and the Path of the run folder."""
     failed = Signal(str)

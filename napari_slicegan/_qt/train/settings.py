@@ -10,7 +10,14 @@ from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.widgets.config_form import ChoiceEditor, ConfigForm
+from napari_slicegan._qt.widgets.basics import number_box
+from napari_slicegan._qt.widgets.config_form import (
+    MAX_INT,
+    ChoiceEditor,
+    ConfigForm,
+    FieldEditor,
+    InputEditor,
+)
 from napari_slicegan.config import MicrographSettings, RunConfig, dimensions_of
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
 from napari_slicegan.config.run import USERS_OF
@@ -70,6 +77,13 @@ def preset_box() -> ChoiceEditor:
     return editor
 
 
+def steps_editor() -> InputEditor:
+    """Return an input for a number of steps, with the unit."""
+    box = number_box("", 1, MAX_INT)
+    box.setSuffix(" steps")
+    return InputEditor(box, box.valueChanged, box.value, box.setValue)
+
+
 class TrainSettings(QWidget):
     """Edits a `RunConfig`; the settings of the micrograph come from its own panel."""
 
@@ -79,6 +93,7 @@ class TrainSettings(QWidget):
         super().__init__()
         self._micrograph = MicrographSettings()
         self._knows_torch = False
+        self._machine: Machine | None = None
         self._latent_size = 0
         # children
         self.preset = preset_box()
@@ -90,7 +105,11 @@ class TrainSettings(QWidget):
         # Connected before the form, so that the form reads the matching latent size.
         self.patch.value_changed.connect(self._fit_latent)
         self.patch.blockSignals(True)
-        editors = {"device": self.device, "patch_size": self.patch}
+        editors: dict[str, FieldEditor] = {
+            "device": self.device,
+            "patch_size": self.patch,
+            "monitor_interval": steps_editor(),
+        }
         self.form = ConfigForm(FIRST, editors, unused_settings)
         self.torch_build = QLabel("")
         self.torch_build.setObjectName("torch_build")
@@ -148,12 +167,22 @@ class TrainSettings(QWidget):
                 self.device.box.addItem(name, value)
             else:
                 self.device.box.setItemText(index, name)
-        self.torch_build.show()
-        self.torch_build.setText(f"Computed with {machine.torch_build}")
+        self._machine = machine
+        self._show_machine()
         config = self._valid()
         if config is not None and not self._knows_torch:
             self._knows_torch = True
             self._show(config)
+
+    def _show_machine(self) -> None:
+        """Show what the run is computed on."""
+        machine = self._machine
+        if machine is not None:
+            chosen = self.device.value()
+            name = next(iter(machine.devices)) if chosen == "auto" else chosen
+            what = "the CPU" if name == "cpu" else machine.devices.get(name, name)
+            self.torch_build.setText(f"Running on {what} ({machine.torch_build})")
+            self.torch_build.show()
 
     def _use_preset(self) -> None:
         """Apply a preset; keep the micrograph, the device and the monitor interval.
@@ -173,6 +202,7 @@ class TrainSettings(QWidget):
             self._show(config)
         self._latent_size = config.architecture.latent_size
         self._show_groups()
+        self._show_machine()
         self.value_changed.emit(self.value())
 
     def _show_groups(self) -> None:
@@ -186,6 +216,7 @@ class TrainSettings(QWidget):
             for size in self._sizes(config):
                 self.patch.box.addItem(f"{size} pixels", size)
             self.form.set_value(config)
+        self._show_machine()
         self._latent_size = config.architecture.latent_size
         self._show_groups()
 

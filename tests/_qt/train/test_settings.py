@@ -64,7 +64,11 @@ def test_devices_have_their_real_names(settings: TrainSettings) -> None:
     assert texts(settings, "device") == ["Automatic"]
     settings.set_machine(MACHINE)
     assert texts(settings, "device") == ["Automatic: A100", "A100", "x86 (8 cores)"]
-    assert settings.torch_build.text() == "Computed with PyTorch 2.9, CUDA 12.8"
+    build = "(PyTorch 2.9, CUDA 12.8)"
+    assert settings.torch_build.text() == f"Running on A100 {build}"
+    settings.device.set_value("cpu")
+    assert settings.torch_build.text() == f"Running on the CPU {build}"
+    settings.device.set_value("auto")
     assert settings.value().training.device == "auto"
 
 
