@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.widgets.basics import (
+    MessageLine,
     SeedEditor,
     axis_boxes,
     decimal_box,
@@ -23,6 +24,7 @@ from napari_slicegan._qt.widgets.basics import (
     values_of,
 )
 from napari_slicegan.config import AXES, Axis
+from napari_slicegan.runtime.limits import available_memory
 from napari_slicegan.runtime.quantities import voxels_in_words
 
 MAX_VOXELS = 16_384
@@ -66,7 +68,7 @@ class GenerationForm(QWidget):
         super().__init__()
         self.setObjectName("generation_form")
         self._voxel_size_nm: float | None = None
-        self._scale = 1
+        self._scale = self._voxel_bytes = 1
         # children
         self.voxels = axis_boxes(
             "voxels", 1, MAX_VOXELS, "Size of the volume along {}, in voxels."
@@ -82,7 +84,7 @@ class GenerationForm(QWidget):
             "Shows a volume of any size at once and generates the viewed slices; "
             "only the most recent ones are kept."
         )
-        self.amount = QLabel()
+        self.amount = MessageLine("amount")
         # layout
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -130,9 +132,12 @@ class GenerationForm(QWidget):
         self.seed.set_value(request.seed)
         self.endless.setChecked(request.endless)
 
-    def set_generator(self, voxel_size_nm: float | None, scale: int) -> None:
-        """Set the voxel size, and the voxels per latent step."""
+    def set_generator(
+        self, voxel_size_nm: float | None, scale: int, voxel_bytes: int = 1
+    ) -> None:
+        """Set the voxel size, the voxels per latent step and the bytes of a voxel."""
         self._voxel_size_nm, self._scale = voxel_size_nm, scale
+        self._voxel_bytes = voxel_bytes
         for axis in AXES:
             self._round(axis)
 
@@ -151,8 +156,18 @@ class GenerationForm(QWidget):
             box.setSuffix(f" {unit}" if size is not None else "")
             # Zero is displayed as "not known".
             box.setValue(self.voxels[axis].value() * size / factor if size else 0)
-        self.amount.setText(voxels_in_words(math.prod(self.value().size)))
+        self._show_amount(self.value())
         self.value_changed.emit(self.value())
+
+    def _show_amount(self, request: GenerationRequest) -> None:
+        """Show the number of voxels, and before Generate that there are too many."""
+        n_voxels = math.prod(request.size)
+        words = voxels_in_words(n_voxels)
+        n_bytes = n_voxels * self._voxel_bytes
+        if n_bytes > available_memory() and not request.endless:
+            self.amount.show_warning(f"{words}, more than the free memory")
+        else:
+            self.amount.show_text(words)
 
     def _take_length(self, axis: Axis) -> None:
         if self._voxel_size_nm is None:

@@ -92,6 +92,13 @@ def generate(
         return plan.generate(progress)
 
 
+def _voxel_bytes(trained: Any) -> int:
+    """Bytes of a voxel of a generator's volumes."""
+    from napari_slicegan.generation.generate import VolumePlan
+
+    return VolumePlan(trained, (1, 1, 1)).n_bytes
+
+
 @contextlib.contextmanager
 def _on_device(trained: Any, what: str) -> Iterator[None]:
     """Put a network on the fastest device; explain a lack of memory."""
@@ -228,7 +235,8 @@ class VolumePanel(DropTarget, TaskPanel):
             dimensions = dimensions_of(trained.network.spec.architecture)
             if dimensions == 3:
                 scale = trained.network.size_rule.scale
-                self.form.set_generator(trained.voxel_size_nm, scale)
+                n_bytes = _voxel_bytes(trained)
+                self.form.set_generator(trained.voxel_size_nm, scale, n_bytes)
             self._show_product(VOLUME if dimensions == 3 else SAMPLES)
         self._show_state()
 

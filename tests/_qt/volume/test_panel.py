@@ -8,6 +8,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QScrollArea
 
 from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
+from napari_slicegan._qt.volume import forms
 from napari_slicegan._qt.volume.forms import (
     MAX_VOXELS,
     GenerationForm,
@@ -40,14 +41,29 @@ def test_form_round_trip(qtbot: QtBot) -> None:
     assert form.value() == request
 
 
-def test_the_amount_is_shown_in_words(qtbot: QtBot) -> None:
+def test_the_amount_is_shown_in_words(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "available_memory", lambda: 16e9)
     form = GenerationForm()
     qtbot.addWidget(form)
     said = []
     for edge in (128, 4096, 10_000):
         form.set_value(GenerationRequest((edge,) * 3))
         said.append(form.amount.text())
-    assert said == ["2.1 million voxels", "68.7 billion voxels", "1e+12 voxels"]
+    too_much = ", more than the free memory"
+    assert said == [
+        "2.1 million voxels",
+        f"68.7 billion voxels{too_much}",
+        f"1e+12 voxels{too_much}",
+    ]
+    # 8e9 voxels take 8 GB, in colour 24 GB.
+    form.set_value(GenerationRequest((2000,) * 3))
+    assert form.amount.text() == "8 billion voxels"
+    form.set_generator(None, 8, voxel_bytes=3)
+    assert form.amount.text() == f"8 billion voxels{too_much}"
+    form.endless.setChecked(True)
+    assert form.amount.text() == "8 billion voxels"
 
 
 def test_lengths_and_voxels_are_kept_in_step(qtbot: QtBot) -> None:
