@@ -30,6 +30,7 @@ from napari_slicegan._qt.train.panel import TrainPanel
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan._qt.widgets.basics import (
+    STYLE,
     FaultGuard,
     MessageLine,
     finish_typing,
@@ -93,6 +94,7 @@ class SliceGANWidget(QWidget):
         layout.addWidget(self.message)
         layout.addWidget(self.tabs)
         self.setMinimumWidth(WIDTH)
+        self.setStyleSheet(STYLE)
         if self._other is not None:
             # One widget per viewer, since it trains one run at a time.
             self.tabs.hide()

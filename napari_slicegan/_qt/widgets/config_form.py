@@ -391,7 +391,11 @@ class FieldRows(QWidget):
     def _mark(self) -> None:
         colour = ERROR[0 if is_dark(self) else 1]
         for name, editor in self.editors.items():
-            sheet = f"border: 1px solid {colour}" if name in self._faulty else ""
+            sheet = ""
+            if name in self._faulty:
+                # Not of its children, such as the list of a box.
+                kind = editor.main.metaObject().className()
+                sheet = f"{kind} {{ border: 1px solid {colour}; }}"
             # Setting a sheet lays the input out anew.
             if sheet != editor.main.styleSheet():
                 editor.main.setStyleSheet(sheet)
