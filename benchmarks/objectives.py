@@ -2,7 +2,7 @@
 
     python -m benchmarks.objectives --minutes 5 --seeds 0 1 2 --out build/objectives
 
-trains one small generator of images of 32 pixels on crops of a gray micrograph
+trains one small generator of images of 32 pixels on crops of a grayscale micrograph
 (nanoporous gold, half its resolution) with each objective, whose optimiser, rates and
 ratio of steps are those that it was published with; r3gan's are those of the default
 preset. All get the same time. Every 15 s the clock stops, and 256 images are measured

@@ -1,4 +1,4 @@
-"""How soon a preset makes volumes that are statistically right.
+"""How soon a preset makes volumes that are statistically representative.
 
     python -m benchmarks.time_to_quality --minutes 5 --seeds 0 1 2 --out build/quality
 

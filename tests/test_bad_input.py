@@ -131,7 +131,7 @@ case(
     "expected a volume",
     lambda f: TrainingImages.from_volume(image()),
 )
-case("gray images' labels", "kind 'phases'", lambda f: image(GRAY).labels)
+case("grayscale images' labels", "kind 'phases'", lambda f: image(GRAY).labels)
 case(
     "smaller than the patch",
     "72 x 72 pixels, got 70 x 80",

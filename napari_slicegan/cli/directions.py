@@ -93,7 +93,7 @@ def _fit(options: Namespace) -> None:
         with progress_bar("Effects") as progress:
             found = measure_effects(trained, found, gauge, sweeping, progress)
     found.save(out)
-    say(f"{table(found)}\n\n{found.sentence()}\nWrote {out}")
+    say(f"{table(found)}\n\n{found.sentence()}\nSaved {out}")
 
 
 def _list(options: Namespace) -> None:
@@ -134,7 +134,7 @@ def _apply(options: Namespace) -> None:
     for name in gauge.names:
         title = PROPERTIES[name].title
         say(f"{title:24} {before[name]:10.4g} -> {after[name]:.4g}")
-    say(f"Wrote {out}")
+    say(f"Saved {out}")
 
 
 def _sweep(options: Namespace) -> None:
@@ -170,7 +170,7 @@ def _sweep(options: Namespace) -> None:
         if path is not None:
             make_folder(path.parent)
             write(made, path)
-            say(f"Wrote {path}")
+            say(f"Saved {path}")
 
 
 def _opened(options: Namespace) -> tuple[TrainedGenerator, DirectionSet]:

@@ -86,7 +86,7 @@ def evaluate(options: Namespace) -> int:
         f"High quality:    {100 * quality.high_quality:.2f} % of "
         f"{len(points):,} points\n"
         f"Recovered modes: {quality.modes} of {len(mixture.means)}\n"
-        f"Wrote {figure}\n"
+        f"Saved {figure}\n"
     )
     return DONE
 
@@ -133,7 +133,7 @@ def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
         )
     draw_sweep(runs, options.figure or out / "sweep.png")
     draw_sweep_points(runs, mixture, out / "sweep-points.png")
-    sys.stdout.write(f"{sweep_table(runs)}\nWrote {out}\n")
+    sys.stdout.write(f"{sweep_table(runs)}\nSaved {out}\n")
     return DONE
 
 

@@ -69,7 +69,7 @@ def generate(options: Namespace) -> int:
     elif not _stream(plan, out, options.cluster):
         say("Stopped; run the same command again to continue.")
         return STOPPED
-    say(f"Wrote {out}")
+    say(f"Saved {out}")
     return DONE
 
 
@@ -109,12 +109,12 @@ def sample(options: Namespace) -> int:
     sheet = generate_images(trained, options.count, options.seed)
     make_folder(out.parent)
     sheet.save(out)
-    say(f"Wrote {out}")
+    say(f"Saved {out}")
     if options.sheet:
         make_folder(options.sheet.parent)
         sheet.save_picture(options.sheet)
-        say(f"Wrote {options.sheet}")
+        say(f"Saved {options.sheet}")
     if options.sounds:
         write_sounds(options.sounds, sheet.values)
-        say(f"Wrote {options.sounds}")
+        say(f"Saved {options.sounds}")
     return DONE

@@ -149,7 +149,7 @@ def report(options: Namespace) -> int:
     numbers = write_report(proof, origin, out)
     judged = proof.verdict
     say(f"{judged.headline}: {judged.bound}. {judged.largest}")
-    say(f"Wrote {out}\nWrote {numbers}")
+    say(f"Saved {out}\nSaved {numbers}")
     return DONE
 
 
@@ -188,7 +188,7 @@ def export(options: Namespace) -> int:
     for file, ending in ((out, ".safetensors"), (card_path(out), ".md")):
         check_can_write(file, ending)
     export_generator(options.run, out, half=options.half, licence=options.licence)
-    say(f"Wrote {out}\nWrote {card_path(out)}")
+    say(f"Saved {out}\nSaved {card_path(out)}")
     return DONE
 
 

@@ -16,8 +16,8 @@ from napari_slicegan.config import RunConfig
 
 DEFAULT_PRESET = "slicegan-fast"
 
-# Settings under which a statistically right volume takes minutes on two cores. What
-# each of them does is measured in docs/speed.md.
+# Settings under which a statistically representative volume takes minutes on two
+# cores. What each of them does is measured in docs/speed.md.
 _FAST: Mapping[str, object] = {
     "architecture": "slicegan-aa",
     "noise": True,

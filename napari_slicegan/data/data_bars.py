@@ -130,7 +130,7 @@ def _whole(value: Any) -> int | None:
 
 
 def find_data_bar(gray: NDArray[Any]) -> Crop | None:
-    """What remains of a gray image without the bar at one of its edges.
+    """What remains of a grayscale image without the bar at one of its edges.
 
     The lines of a bar consist of a background and a text of constant gray, those of the
     material do not, and the border between the two is straight. This is a guess:

@@ -572,7 +572,7 @@ def _unpacked(series: tifffile.TiffPageSeries) -> NDArray[Any] | None:
 
 
 def _is_alike(other: tifffile.TiffPageSeries, series: tifffile.TiffPageSeries) -> bool:
-    """Whether two gray images of a file can be channels of one."""
+    """Whether two grayscale images of a file can be channels of one."""
     a, b = other.keyframe, series.keyframe
     is_gray = a.photometric == b.photometric == MIN_IS_BLACK and a.samplesperpixel == 1
     is_reduced = bool((a.subfiletype | b.subfiletype) & 1)

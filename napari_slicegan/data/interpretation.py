@@ -39,11 +39,11 @@ CHANNELS = {"red": 0, "green": 1, "blue": 2}
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue: ITU-R BT.601, section 2.5.1."""
 NEARLY_GRAY = 0.05
-"""Largest difference between channels, of the range of values, of a gray image."""
+"""Largest difference between channels, of the range of values, of a grayscale image."""
 HUE_TOLERANCE = 1e-3
 """Of the range: how far channels of floating point are from being proportional."""
 MOST_DRAWN = 0.03
-"""Of the pixels of a gray picture: those of scale bars, words and arrows in colour."""
+"""Of the pixels of a grayscale image: those of scale bars and other drawings."""
 WHITE = {255, 65535}
 """Largest values of 8 and 16 bits: labels spread to be seen."""
 MOST_LABELLED = 2**21
@@ -229,9 +229,9 @@ def _interpret_channels(
     share = _drawn_in_colour(array)
     if share <= MOST_DRAWN:
         warnings = (
-            f"{share:.2%} of the pixels of a gray picture have a colour, as scale bars "
-            "and other drawings do: they are read as gray values too; crop them away, "
-            "or choose the kind 'colour'.",
+            f"{share:.2%} of the pixels of a grayscale image have a colour, as scale "
+            "bars and other drawings do: they are read as gray values too; crop them "
+            "away, or choose the kind 'colour'.",
         )
         reason = "three equal channels but for drawings"
         return Interpretation(

@@ -1,4 +1,4 @@
-"""Mean and deviation of the rows or columns of gray images. Loads no torch."""
+"""Mean and deviation of the rows or columns of grayscale images. Loads no torch."""
 
 from __future__ import annotations
 

@@ -372,7 +372,7 @@ class Micrograph:
         return replace(self, values=resample(self.values, shape))
 
     def summary(self) -> list[str]:
-        """What was understood: size, pixel size, kind, phases, notes and warnings.
+        """Image summary: size, pixel size, kind, phases, notes and warnings.
 
         Returns
         -------

@@ -366,7 +366,7 @@ def label_dtype(labels: Sequence[int]) -> np.dtype[Any]:
 
 
 def display_gray(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Gray levels from 0 at ``low`` to 255 at ``high``, clipped; the same shape."""
+    """Gray values from 0 at ``low`` to 255 at ``high``, clipped; the same shape."""
     unit = (values.astype(np.float64) - low) / max(high - low, 1e-12)
     return np.asarray(np.rint(255 * np.clip(unit, 0, 1)), np.uint8)
 

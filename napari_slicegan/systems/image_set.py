@@ -285,14 +285,14 @@ def _resized(values: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def _stacked(images: Iterable[NDArray[Any]], files: list[Path]) -> NDArray[Any]:
-    """All images in one array; they must be all gray or all in colour."""
+    """All images in one array; they must be all grayscale or all in colour."""
     found: list[NDArray[Any]] = []
     for number, image in enumerate(images):
         if found and image.ndim != found[0].ndim:
             name = files[min(number, len(files) - 1)].name if files else "The images"
             raise ValueError(
-                f"{name}: expected images that are all gray or all in colour, got both "
-                "kinds; convert them to one."
+                f"{name}: expected images that are all grayscale or all in colour, got "
+                "both kinds; convert them to one."
             )
         found.append(image)
     return np.stack(found)

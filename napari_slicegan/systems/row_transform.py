@@ -80,8 +80,8 @@ class RowStandardise:
         """
         if values.ndim != 3:
             raise ValueError(
-                "Rows of gray images can be standardised, got an array of the shape "
-                f"{values.shape}; convert the images to gray."
+                "Rows of grayscale images can be standardised, got an array of the "
+                f"shape {values.shape}; convert the images to grayscale."
             )
         low, high = float(values.min()), float(values.max())
         if log_offset is not None and low + log_offset <= 0:

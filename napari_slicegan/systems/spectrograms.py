@@ -127,8 +127,8 @@ def check_sounds(trained: TrainedNetwork) -> None:
 def _check_shape(shape: tuple[int, ...]) -> None:
     if shape != (BINS, BINS):
         raise ValueError(
-            f"Sounds need gray spectrograms of {BINS} x {BINS} pixels, got images of "
-            f"the shape {shape}; leave '--sounds' out."
+            f"Sounds need grayscale spectrograms of {BINS} x {BINS} pixels, got images "
+            f"of the shape {shape}; leave '--sounds' out."
         )
 
 

@@ -112,7 +112,7 @@ def test_generate(run: Path, capsys: Capture) -> None:
     words = ["--size", "24", "20", "16", "--periodic", "zx", "--seed", "7"]
     assert main(["generate", str(run), *words, "--device", "cpu"]) == 0
     path = run / "volume-24x20x16-seed7.tif"
-    assert f"Wrote {path}" in capsys.readouterr().out
+    assert f"Saved {path}" in capsys.readouterr().out
     volume = Volume.open(path)
     assert volume.values.shape == (24, 20, 16)
     assert (volume.labels, volume.voxel_size_nm) == (TOY_LABELS, 5)
@@ -208,7 +208,7 @@ def test_report(run: Path, capsys: Capture) -> None:
     words = ["report", str(run), "--size", "32", "--seeds", "2", "--quick"]
     assert main(words) == 0
     printed = capsys.readouterr().out
-    assert f"Wrote {run / 'report.html'}" in printed
+    assert f"Saved {run / 'report.html'}" in printed
     facts = json.loads((run / "report.json").read_text(), parse_constant=no_constant)
     assert facts["proof"]["verdict"]["headline"] in printed
     assert (run / "report.html").read_text("utf-8").startswith("<!DOCTYPE html>")

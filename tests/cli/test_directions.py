@@ -52,7 +52,7 @@ def test_fit_without_effects_elsewhere(run: Path, capsys: Capture) -> None:
     words = [str(run), *FEW, "--guided", "--no-effects", "--out", str(out)]
     assert main(["directions", "fit", *words]) == 0
     printed = capsys.readouterr().out
-    assert f"Wrote {out}" in printed
+    assert f"Saved {out}" in printed
     assert "not measured" in printed
     assert "The first component explains" in printed
     assert len(load_directions(out)) == 2

@@ -24,7 +24,7 @@ COMMANDS = [
     ("train --help", 0, "--thresholds"),
     ("train IMAGE --config CONFIG --steps 1 --out NEW", 0, "All steps are done."),
     ("resume NEW --steps 2", 0, "2 steps in"),
-    ("generate RUN --size 8 --out VOLUME", 0, "Wrote"),
+    ("generate RUN --size 8 --out VOLUME", 0, "Saved"),
     ("measure VOLUME --against VOLUME", 0, "noise floor"),
     ("train IMAGE --channel red", 2, "slicegan: "),
     ("train MISSING", 2, "slicegan: "),

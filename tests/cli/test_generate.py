@@ -35,7 +35,7 @@ def test_ome_zarr(toy_run: Path, tmp_path: Path, capsys: Capture) -> None:
     printed = capsys.readouterr().out
     assert printed.startswith("About ")
     assert "free on the disk" in printed
-    assert printed.endswith(f"Wrote {out}\n")
+    assert printed.endswith(f"Saved {out}\n")
     expected = generate(load_generator(toy_run), (20, 21, 22)).values
     np.testing.assert_array_equal(levels(out)[0], expected)
     assert main(words(toy_run, out)) == 0

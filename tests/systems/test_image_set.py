@@ -124,7 +124,7 @@ CASES: list[Refusal] = [
     (
         "gray and colour",
         lambda folder: ImageSet.open(mixed(folder), 28, DEFAULT),
-        r"b\.png: .*all gray or all in colour",
+        r"b\.png: .*all grayscale or all in colour",
     ),
     (
         "volume among images",

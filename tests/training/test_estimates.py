@@ -485,7 +485,7 @@ def operations(config: RunConfig) -> float:
 
 
 def expected_step_s(config: RunConfig) -> float:
-    """Estimated seconds for a step of a run on gray images."""
+    """Estimated seconds for a step of a run on grayscale images."""
     most = timed_settings(config, config.training.volumes[0])
     timed = probe(most, 1, "signed", CPU, 1)
     counted = {images: operations(timed_settings(config, images)) for images in timed}
