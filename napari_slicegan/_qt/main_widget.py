@@ -33,6 +33,7 @@ from napari_slicegan._qt.widgets.basics import (
     STYLE,
     FaultGuard,
     MessageLine,
+    chain_inputs,
     finish_typing,
     guard_wheel,
     parent_of,
@@ -110,6 +111,7 @@ class SliceGANWidget(QWidget):
         panels = self.micrograph, self.train, self.volume, self.explore, self.measure
         for title, panel in zip(TABS, panels, strict=True):
             guard_wheel(panel)
+            chain_inputs(panel)
             self.tabs.addTab(panel, title)
         self._use_preferences()
         self._use_left()

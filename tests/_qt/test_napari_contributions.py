@@ -12,6 +12,7 @@ from npe2.cli import validate
 import napari_slicegan
 from napari_slicegan._qt import contributions as napari_contributions
 from napari_slicegan._qt.viewer import file_layers as sample_layers
+from napari_slicegan.config import RunConfig
 from napari_slicegan.config.presets import VOLUME_PRESETS, preset
 from tests.toys import PIXEL_SIZE_NM
 
@@ -62,6 +63,15 @@ def test_preferences_are_settings_of_the_engine(
     assert page["preset"].default == preset("slicegan-fast").preset
     assert page["preset"].enum == list(VOLUME_PRESETS)
     assert page["preview_interval"].default == training.monitor_interval
+    # With the same names as in the panel.
+    fields = {**RunConfig.model_fields, **type(training).model_fields}
+    named = {
+        "device": "device",
+        "preset": "preset",
+        "preview_interval": "monitor_interval",
+    }
+    for name, field in named.items():
+        assert page[name].title == fields[field].title
 
 
 def test_a_sample_is_a_layer_with_its_pixel_size() -> None:

@@ -18,7 +18,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import MessageLine, button, guard_wheel
+from napari_slicegan._qt.widgets.basics import (
+    MessageLine,
+    button,
+    chain_inputs,
+    guard_wheel,
+)
 from napari_slicegan._qt.widgets.config_form import FieldEditor, PlainDoubleSpinBox
 from napari_slicegan._qt.widgets.small_plot import MEASURED, SmallPlot
 
@@ -230,6 +235,7 @@ class DirectionsBox(QGroupBox):
             )
             self._column.addWidget(row)
             self.rows.append(row)
+        chain_inputs(self)
         # An empty list would still take the spacing of the layout.
         self._rows.setVisible(found is not None)
         if found is None:

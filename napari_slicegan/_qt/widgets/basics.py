@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import random
 import traceback
@@ -28,6 +29,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -223,6 +225,44 @@ def guard_wheel(form: QWidget) -> None:
             each.installEventFilter(guard)
 
 
+def inputs_of(widget: QWidget) -> Iterator[QWidget]:
+    """Yield what takes the keyboard focus, in the order of the layouts."""
+    takes_focus = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+    if takes_focus and widget.focusProxy() is None:
+        yield widget
+    layout = widget.layout()
+    content = widget.widget() if isinstance(widget, QScrollArea) else None
+    if content is not None:
+        yield from inputs_of(content)
+    elif layout is not None:
+        yield from _inputs_in(layout)
+
+
+def _inputs_in(layout: QLayout) -> Iterator[QWidget]:
+    places: list[tuple[int, int, int]] = []
+    for number in range(layout.count()):
+        line, column = number, 0
+        if isinstance(layout, QGridLayout):
+            line, column, *_ = layout.getItemPosition(number)  # type: ignore[misc]
+        elif isinstance(layout, QFormLayout):
+            line = layout.getItemPosition(number)[0]  # type: ignore[index]
+        places.append((line, column, number))
+    for *_, number in sorted(places):
+        item = layout.itemAt(number)
+        within = None if item is None else item.widget()
+        below = None if item is None else item.layout()
+        if within is not None:
+            yield from inputs_of(within)
+        elif below is not None:
+            yield from _inputs_in(below)
+
+
+def chain_inputs(widget: QWidget) -> None:
+    """Let the Tab key follow the layouts, not the order in which inputs were made."""
+    for before, after in itertools.pairwise(inputs_of(widget)):
+        QWidget.setTabOrder(before, after)
+
+
 def content_above(panel: QWidget, *pinned: QWidget) -> QVBoxLayout:
     """Return the layout of a panel's content, which scrolls.
 
@@ -236,6 +276,8 @@ def content_above(panel: QWidget, *pinned: QWidget) -> QVBoxLayout:
     area.setWidget(content)
     area.setWidgetResizable(True)
     area.setFrameShape(QScrollArea.Shape.NoFrame)
+    # It scrolls to the input that the Tab key reaches.
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     whole = QVBoxLayout(panel)
     whole.setContentsMargins(0, 0, 0, 0)

@@ -346,12 +346,6 @@ class FieldRows(QWidget):
         for number, widget in enumerate(below):
             self._rows.insertRow(number, widget)
         self._rows.insertRow(0, title, editor)
-        # The Tab key follows the order in which inputs were made.
-        row = next(iter(self.editors.values()))
-        first = row.tick if isinstance(row, OptionalEditor) else row.main
-        before = first.previousInFocusChain()
-        if before is not None:
-            self.setTabOrder(before, editor.main)
 
     def show_fault(self, sentence: str, *, marks_only: bool = False) -> bool:
         """Mark the inputs that a sentence names, and show it below the last of them.

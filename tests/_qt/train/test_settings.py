@@ -15,7 +15,6 @@ from napari_slicegan.config.presets import PRESETS, preset
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QWidget
 
 pytestmark = pytest.mark.qt
 MACHINE = Machine({"cuda:0": "A100", "cpu": "x86 (8 cores)"}, "PyTorch 2.9, CUDA 12.8")
@@ -171,15 +170,3 @@ def test_help_of_an_optional_setting_names_its_check_box(
 ) -> None:
     tip = settings.form.first.editors["minutes"].toolTip()
     assert "Untick for no limit." in tip
-
-
-def test_the_tab_key_goes_from_the_preset_to_the_next_row(
-    settings: TrainSettings,
-) -> None:
-    each: QWidget | None = settings.preset.main
-    names: list[str] = []
-    for _ in range(20):
-        each = None if each is None else each.nextInFocusChain()
-        names.append("" if each is None else each.objectName())
-    wanted = ("minutes_on", "minutes", "device")
-    assert [name for name in names if name in wanted] == [*wanted]
