@@ -62,12 +62,7 @@ class Solo:
             viewer.dims.ndisplay = self._ndisplay
             if self._ndisplay == 3:
                 camera.set_view_direction(DIRECTION, UP)
-        try:
-            viewer.fit_to_view(layers=[layer], margin=MARGIN)
-        except (AttributeError, TypeError, IndexError):
-            # Older napari fits all layers, including hidden ones; no version fits a 2-D
-            # picture among volumes.
-            viewer.reset_view(reset_camera_angle=False)
+        fit_to(viewer, layer)
 
     def end(self) -> None:
         """Show the hidden layers and return to 2-D if it was left."""
@@ -83,6 +78,16 @@ class Solo:
         for layer in hidden:
             if any(layer is other for other in viewer.layers):
                 layer.visible = True
+
+
+def fit_to(viewer: Viewer, layer: Layer) -> None:
+    """Show a layer as large as the canvas allows, from the same side."""
+    try:
+        viewer.fit_to_view(layers=[layer], margin=MARGIN)
+    except (AttributeError, TypeError, IndexError):
+        # Older napari fits all layers, including hidden ones; no version fits a 2-D
+        # picture among volumes.
+        viewer.reset_view(reset_camera_angle=False)
 
 
 def camera_of(viewer: Viewer) -> Any:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox
 from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
+from napari_slicegan._qt.widgets.basics import keep_narrow
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -42,6 +43,7 @@ class LayerChoice(QComboBox):
         prefers_newest: bool = False,
     ) -> None:
         super().__init__()
+        keep_narrow(self)
         self.setObjectName(name)
         self.setToolTip(tip)
         self._viewer, self._accepts = viewer, accepts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.canvas_view import Solo
+from napari_slicegan._qt.viewer.canvas_view import Solo, fit_to
 from napari_slicegan._qt.viewer.layer_picture import (
     COLOURS,
     LABELS,
@@ -226,6 +226,8 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
         **_solid_options(like),
     )
     viewer.dims.set_point(0, first)
+    # With a slider below it the canvas is smaller, and the scene has another middle.
+    fit_to(viewer, layer)
     return layer
 
 

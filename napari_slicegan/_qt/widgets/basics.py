@@ -173,10 +173,19 @@ def decimal_box(
 def choice_box(name: str, choices: Sequence[str] = (), tip: str = "") -> QComboBox:
     """Return a drop-down list."""
     box = QComboBox()
+    keep_narrow(box)
     box.setObjectName(name)
     box.addItems([*choices])
     box.setToolTip(tip)
     return box
+
+
+def keep_narrow(box: QComboBox) -> None:
+    """Long entries must not widen the dock."""
+    box.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )
+    box.setMinimumContentsLength(8)
 
 
 def row(*parts: QWidget | str) -> QHBoxLayout:

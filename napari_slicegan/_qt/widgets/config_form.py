@@ -32,6 +32,7 @@ from napari_slicegan._qt.widgets.basics import (
     MessageLine,
     Section,
     is_dark,
+    keep_narrow,
     set_row_visible,
 )
 from napari_slicegan.config import RunConfig, Settings, choices_of
@@ -123,11 +124,7 @@ class ChoiceEditor(FieldEditor):
         self._text = text
         # children
         self.box = QComboBox()
-        # Long texts must not widen the dock.
-        self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.box.setMinimumContentsLength(8)
+        keep_narrow(self.box)
         for value, shown in choices.items():
             self.box.addItem(shown, value)
         # layout

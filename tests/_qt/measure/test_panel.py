@@ -173,3 +173,9 @@ def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:
     made = SourceImage(gray(40, 40, 40, seed=2), "made", (10.0,) * 3)
     proof = measure_panel.measure(real, made, lambda done: None)
     assert proof.comparison.rows
+
+
+def test_long_names_do_not_widen_the_panel(panel: MeasurePanel, viewer: Any) -> None:
+    width = panel.content.minimumSize().width()
+    viewer.add_labels(phases(80, 80, seed=1), name="a long name of a layer " * 5)
+    assert panel.content.minimumSize().width() == width
