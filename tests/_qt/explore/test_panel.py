@@ -315,7 +315,9 @@ def test_the_latest_run_is_loaded_when_the_panel_is_shown(
     assert not source.is_loading
     with qtbot.waitSignal(source.changed, timeout=LONG):
         source.show()
-    qtbot.waitUntil(lambda: source.value() is not None, timeout=LONG)
+    # The facts follow the generator.
+    qtbot.waitUntil(lambda: not source.is_loading, timeout=LONG)
+    assert source.value() is not None
     assert source.facts.toolTip() == str(toy_run)
 
 
