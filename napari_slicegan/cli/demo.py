@@ -25,6 +25,7 @@ from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.text import summary, verdict
 from napari_slicegan.runtime.atomic_files import (
@@ -173,7 +174,7 @@ def run_demo(job: DemoJob) -> str:
     trainer = Trainer.start(job.config, images, job.out / "run")
     if (reason := train_with_progress(trainer)) is FinishReason.DIVERGED:
         raise ValueError(reason.value)
-    plan = VolumePlan(trainer.trained_generator(), (EDGE,) * 3, SEED)
+    plan = VolumePlan(load_generator(job.out / "run"), (EDGE,) * 3, SEED)
     with progress_bar("Generating") as progress:
         volume = plan.generate(progress)
     measured = job.measure(images, volume)
