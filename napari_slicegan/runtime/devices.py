@@ -8,7 +8,7 @@ import logging
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -188,24 +188,17 @@ def computing_in(
     """Autocast context: convolutions and matrix products are computed in a format.
 
     Weights and the operations that torch lists as numerically sensitive stay in
-    float32. Results may have the format: callers must cast them to float32.
+    float32. Results may have the format: callers must cast them to float32. On NVIDIA
+    GPUs float32 keeps all bits from then on, unless `ALLOW_TF32`.
     """
     if device.type == "meta":
         return contextlib.nullcontext()
     if precision == torch.float32:
-        return _exact() if device.type == "cuda" else contextlib.nullcontext()
+        if device.type == "cuda":
+            # Not restored: the flag is that of all threads, which may compute too.
+            torch.backends.cudnn.allow_tf32 = ALLOW_TF32
+        return contextlib.nullcontext()
     return torch.autocast(device.type, precision)
-
-
-@contextlib.contextmanager
-def _exact() -> Iterator[None]:
-    """Convolutions of NVIDIA GPUs in all bits of float32, unless `ALLOW_TF32`."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = ALLOW_TF32
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 def scoring(

@@ -81,14 +81,17 @@ def test_a_poor_cudnn_is_warned_about_once(
 
 
 def test_float32_on_a_gpu_is_not_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch rounds convolutions to TF32 by default."""
+    """Torch rounds convolutions to TF32 by default; all threads share the flag."""
     flags = torch.backends.cudnn
-    monkeypatch.setattr(flags, "allow_tf32", True)
     monkeypatch.setattr(flags, "benchmark", False)
     for device, rounded in ((GPU, False), (CPU, True)):
-        with devices.computing_in(torch.float32, device):
-            assert flags.allow_tf32 is rounded
-        assert flags.allow_tf32
+        monkeypatch.setattr(flags, "allow_tf32", True)
+        one, other = (devices.computing_in(torch.float32, device) for _ in range(2))
+        with one:
+            other.__enter__()
+        # Another thread still computes.
+        assert flags.allow_tf32 is rounded
+        other.__exit__(None, None, None)
     devices.prepare(GPU, None)
     assert not flags.allow_tf32
 
