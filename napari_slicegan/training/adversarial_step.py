@@ -316,6 +316,13 @@ class AdversarialStep:
             return generator
         return None
 
+    @property
+    def draws_planes_itself(self) -> bool:
+        """Whether random planes are chosen from whole volumes, not through `feed`."""
+        slices = self.config.slices
+        is_random = (slices.critic_slices, slices.generator_slices) != (None, None)
+        return is_random and self.view.n_axes > 1 and self._plane_maker is None
+
     def _generated(self, n: int) -> Generated:
         """Generate ``n`` samples, or of volumes what their planes are made from."""
         latents = self.latents(n)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_slicegan.runtime.devices import to_device
 
@@ -128,26 +128,17 @@ class CapturedStep:
     Raises
     ------
     ValueError
-        If a step computes with numbers of the host that a graph would repeat.
+        If the device has no CUDA graphs, or a step computes with numbers of the host
+        that a graph would repeat.
     """
 
     def __init__(self, gan: AdversarialStep, graphs: Graphs | None = None) -> None:
-        settings = gan.config.optimiser
-        reasons = {
-            "one process": gan.distributed.world_size > 1,
-            "another 'Objective'": gan.objective.draws,
-            "no 'Feature resampling'": gan.config.architecture.feature_resampling,
-            "'adam' as both optimisers": {
-                settings.generator_optimiser,
-                settings.critic_optimiser,
-            }
-            != {"adam"},
-        }
-        unmet = [needed for needed, is_missing in reasons.items() if is_missing]
+        unmet = list(_unmet(gan, is_imitated=graphs is not None))
         if unmet:
+            needed, got = (", ".join(words) for words in zip(*unmet, strict=True))
             raise ValueError(
-                f"CUDA graphs need {', '.join(unmet)}, got other settings; change them "
-                "or train without graphs."
+                f"CUDA graphs need {needed}, got {got}; change this or train without "
+                "graphs."
             )
         self._gan = gan
         self._make = graphs or CudaGraphs(gan.device)
@@ -214,6 +205,37 @@ class CapturedStep:
         finally:
             for group in groups:
                 group["capturable"] = False
+
+
+def _unmet(gan: AdversarialStep, is_imitated: bool) -> Iterator[tuple[str, str]]:
+    """What graphs need and what was given instead."""
+    config = gan.config
+    architecture = config.architecture
+    if gan.device.type != "cuda" and not is_imitated:
+        yield "a CUDA device", f"'{gan.device}'"
+    if gan.distributed.world_size > 1:
+        yield "one process", f"{gan.distributed.world_size} processes"
+    if gan.objective.draws:
+        yield "another 'Objective'", f"'{config.objective.objective}'"
+    if architecture.feature_resampling:
+        yield "no 'Feature resampling'", "True"
+    elif any(map(_draws, (*gan.generator.modules(), *gan.critics.modules()))):
+        yield "an 'Architecture' without dropout", f"'{architecture.architecture}'"
+    if gan.draws_planes_itself:
+        slices = config.slices
+        yield (
+            "'Critic slices' and 'Generator slices' that are both empty, or both set "
+            "for a generator that makes single planes",
+            f"{slices.critic_slices} and {slices.generator_slices}",
+        )
+    optimisers = config.optimiser.generator_optimiser, config.optimiser.critic_optimiser
+    if set(optimisers) != {"adam"}:
+        yield "'adam' as both optimisers", "'{}' and '{}'".format(*optimisers)
+
+
+def _draws(module: nn.Module) -> bool:
+    """Whether a layer has a source of random numbers, which lies on the CPU."""
+    return any(isinstance(each, torch.Generator) for each in vars(module).values())
 
 
 def rates_as_tensors(gan: AdversarialStep) -> None:

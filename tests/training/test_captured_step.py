@@ -19,6 +19,7 @@ from napari_slicegan.training.captured_step import (
     rates_as_tensors,
 )
 from napari_slicegan.training.trainer import Trainer
+from tests.image_toys import small_image_config
 from tests.toys import TOY_PATCH, tensors, train
 
 if TYPE_CHECKING:
@@ -94,16 +95,31 @@ def test_captured_steps_are_the_same(
 def test_steps_that_a_graph_would_repeat_are_refused(
     make_adversarial_step: MakeAdversarialStep, subtests: pytest.Subtests
 ) -> None:
+    """What is needed, and what was given."""
     cases: dict[str, dict[str, Any]] = {
-        "Objective": {"objective": "wgan-gp"},
-        "Feature resampling": {"objective": "hinge", "feature_resampling": True},
-        "adam": {"critic_optimiser": "sgd"},
+        "a CUDA device, got 'cpu'": {},
+        "another 'Objective', got 'wgan-gp'": {"objective": "wgan-gp"},
+        "no 'Feature resampling', got True": {
+            "objective": "hinge",
+            "feature_resampling": True,
+        },
+        "'adam' as both optimisers, got 'adam' and 'sgd'": {"critic_optimiser": "sgd"},
+        "single planes, got 3 and None": {
+            "critic_slices": 3,
+            "generator_slices": None,
+        },
     }
-    for words, changes in cases.items():
+    games = {words: make_adversarial_step(**each) for words, each in cases.items()}
+    dropout = small_image_config(architecture="dcgan-28")
+    spec = generator_spec(dropout, 1, "signed")
+    games["'Architecture' without dropout, got 'dcgan-28'"] = AdversarialStep(
+        dropout, spec, True, torch.device("cpu")
+    )
+    for words, gan in games.items():
         with subtests.test(words):
-            gan = make_adversarial_step(**changes)
+            graphs = None if "device" in words else FakeGraphs(gan)
             with pytest.raises(ValueError, match=words):
-                CapturedStep(gan)
+                CapturedStep(gan, graphs)
 
 
 class NoTransfers(TorchDispatchMode):
