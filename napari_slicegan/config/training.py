@@ -284,8 +284,8 @@ class TrainingSettings(Settings):
     share_batch: bool = Field(
         False,
         title="Share batch",
-        description="The generator step reuses the volumes of the last critic step; "
-        "needs equal batch sizes.",
+        description="The generator step reuses the volumes of the last critic step, "
+        "and their planes if both see as many; needs equal batch sizes.",
     )
     real_batch_size: int | None = Field(
         None,

@@ -42,6 +42,9 @@ class Objective(ABC):
     generator step gets no real images.
     """
 
+    scores_single_images: bool = True
+    """Whether a score depends on its image only; not so with batch normalisation."""
+
     draws: bool = False
     """Whether random numbers are drawn on the CPU while a loss is computed."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -24,21 +26,25 @@ class RelativisticPairing(LazyPenalty):
     pairs_images = True
 
     def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> CriticLoss:
-        """E softplus(D(fake) - D(real)) + weight / 2 (R1 + R2).
-
-        Both images of a pair are scored in one batch, one after the other, which takes
-        less time than two batches.
-        """
+        """E softplus(D(fake) - D(real)) + weight / 2 (R1 + R2)."""
         due = self.due
-        pairs = torch.stack([real, fake], dim=1).detach().flatten(0, 1)
-        scores = critic(pairs.requires_grad_(due))
-        real_scores, fake_scores = scores.unflatten(0, (-1, 2)).unbind(1)
+        # As many real as generated images, [N, 2, C, P, P].
+        pairs = torch.stack([real, fake], dim=1).detach().requires_grad_(due)
+        real_scores, fake_scores = self._scores(critic, pairs)
         loss = functional.softplus(fake_scores - real_scores).mean()
         penalty = torch.zeros_like(loss)
         if due:
-            # As many real as generated images: the mean over both is (R1 + R2) / 2.
-            penalty = self.weight * mean_squared_gradient(scores, pairs)
+            squares = mean_squared_gradient(real_scores + fake_scores, pairs)
+            penalty = 0.5 * self.weight * squares
         return CriticLoss(loss + penalty, penalty.detach())
+
+    def _scores(self, critic: Critic, pairs: Tensor) -> Sequence[Tensor]:
+        """Scores of the real and of the generated images of pairs [N, 2, C, P, P]."""
+        if self.scores_single_images:
+            # One batch takes less time than two.
+            scores = critic(pairs.flatten(0, 1)).unflatten(0, (-1, 2))
+            return [scores[:, 0], scores[:, 1]]
+        return [critic(images) for images in pairs.unbind(1)]
 
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """E softplus(D(real) - D(fake))."""

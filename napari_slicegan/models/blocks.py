@@ -161,11 +161,12 @@ def planes_of_every_remainder(
     back = torch.arange(n_taps, device=x.device)
     places = [chosen + padding for chosen in positions]
     sources = [(place[:, None] // stride - back).flatten() for place in places]
-    gathered: tuple[Tensor, ...] = GatheredPlanes.apply(x, *sources)  # type: ignore[no-untyped-call]
+    gathered: tuple[Tensor, ...] = GatheredPlanes.apply(x.movedim(1, -1), *sources)  # type: ignore[no-untyped-call]
     made: list[Tensor] = []
     for axis, (place, planes) in enumerate(zip(places, gathered, strict=True)):
-        # [B, n * taps, C_in, rows, columns] -> [B * n, taps * C_in, ...]
-        parts = planes.unflatten(1, (-1, n_taps)).flatten(2, 3).flatten(0, 1)
+        # [B, n * taps, rows, columns, C_in] -> [B * n, taps * C_in, rows, columns]
+        near = planes.unflatten(1, (-1, n_taps)).movedim(2, -2).flatten(-2)
+        parts = near.flatten(0, 1).movedim(-1, 1)
         # [C_in, C_out, ...] -> [taps, remainders, C_in, C_out, k, k]
         split = weight.movedim(2 + axis, 0).unflatten(0, (n_taps, stride))
         # -> [taps * C_in, remainders * C_out, k, k]

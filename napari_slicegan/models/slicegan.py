@@ -274,7 +274,7 @@ def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
 
 
 def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
-    """Generator with anti-aliasing: no statistic depends on the position.
+    """Generator with anti-aliasing: statistics depend little on the position.
 
     A box filter follows each hidden layer, and the last layer is a resize-convolution
     with a symmetric kernel. It is cropped by one more voxel on each side:

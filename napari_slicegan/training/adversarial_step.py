@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from napari_slicegan.config import AXES, dimensions_of
 from napari_slicegan.data.transforms import OneHotPhases, most_probable
 from napari_slicegan.losses import build_objective
 from napari_slicegan.models import GeneratorNetwork, build_critic, build_generator
-from napari_slicegan.models.slicegan import VolumeGenerator
 from napari_slicegan.runtime import devices as precision
 from napari_slicegan.runtime.devices import to_device
 from napari_slicegan.runtime.distributed import SINGLE_PROCESS, DistributedContext
-from napari_slicegan.training.ema import AveragedGenerator, matching_weights
+from napari_slicegan.training.ema import (
+    AveragedGenerator,
+    matching_weights,
+    plane_maker,
+)
 from napari_slicegan.training.optimizers import Lookahead, build_optimisers, set_rates
 from napari_slicegan.training.slices import critic_heads, view_of
 
@@ -27,9 +31,12 @@ if TYPE_CHECKING:
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.losses.base import Critic
     from napari_slicegan.models import GeneratorSpec
+    from napari_slicegan.models.slicegan import VolumeGenerator
 
 Feed = Callable[[Callable[[], Tensor], torch.device], Tensor]
 """Calls a function that draws a tensor on the CPU; the tensor on a device."""
+Fakes = list[tuple[int, Tensor]]
+"""Index of the critic and generated images [N, C, P, P], for each batch."""
 RealImages = Callable[[int, int, torch.Generator], Tensor]
 """(index of the critic, number of images, rng) -> real crops [n, C, P, P]."""
 MIN_LABEL_SPREAD = 0.01
@@ -157,10 +164,6 @@ class Generated(NamedTuple):
     latents: Tensor
     made: Tensor
 
-    def detached(self) -> Generated:
-        """The same samples without their gradient."""
-        return Generated(self.latents, self.made.detach())
-
 
 class AdversarialStep:
     """Generator, its moving average, critics and optimisers; performs training steps.
@@ -213,6 +216,9 @@ class AdversarialStep:
         self.critics = nn.ModuleList(
             build_critic(config, channels, self.objective.outputs, weights, heads)
             for _ in range(self.view.n_batches)
+        )
+        self.objective.scores_single_images = not any(
+            isinstance(layer, BatchNorm) for layer in self.critics.modules()
         )
         memory_format = precision.critic_memory_format(config)
         self.critics.to(device, memory_format=memory_format)  # type: ignore[call-overload]
@@ -287,20 +293,24 @@ class AdversarialStep:
         The only values from the host that differ between two steps are those of `feed`
         and whether there is a penalty.
         """
-        training = self.config.training
+        training, slices = self.config.training, self.config.slices
         critic_steps = self.config.objective.critic_steps
         critic_batch_size, generator_batch_size = training.volumes
         share = training.share_batch and critic_batch_size == generator_batch_size
+        share_planes = share and slices.critic_slices == slices.generator_slices
         losses, generator_losses = [], []
         for number in range(critic_steps):
             last = share and number == critic_steps - 1
             with torch.set_grad_enabled(last):
                 samples = self._generated(critic_batch_size)
-            losses.append(self._critic_step(samples.detached(), real))
+                fakes = self._fakes(samples, slices.critic_slices)
+            losses.append(self._critic_step(fakes, real))
         for number in range(self.config.objective.generator_steps):
             if number or not share:
                 samples = self._generated(generator_batch_size)
-            generator_losses.append(self._generator_step(samples, real))
+            if number or not share_planes:
+                fakes = self._fakes(samples, slices.generator_slices)
+            generator_losses.append(self._generator_step(fakes, real))
         critic_loss, penalty = torch.stack(losses).mean(dim=0)
         generator_loss = torch.stack(generator_losses).mean()
         return self.distributed.all_reduce_mean(
@@ -309,12 +319,10 @@ class AdversarialStep:
 
     def _find_plane_maker(self) -> VolumeGenerator | None:
         """The generator, if the critic sees single planes that it can compute."""
-        slices, generator = self.config.slices, self.generator
+        slices = self.config.slices
         if slices.critic_slices is None or slices.generator_slices is None:
             return None
-        if isinstance(generator, VolumeGenerator) and generator.makes_planes:
-            return generator
-        return None
+        return plane_maker(self.generator)
 
     @property
     def draws_planes_itself(self) -> bool:
@@ -350,11 +358,10 @@ class AdversarialStep:
         """A critic in the precision of the run; its scores are float32."""
         return precision.scoring(self.critics[number], self.precision, self.device)
 
-    def _critic_step(self, samples: Generated, real: RealImages) -> Tensor:
+    def _critic_step(self, batches: Fakes, real: RealImages) -> Tensor:
         """Update the critics; return loss and penalty averaged over batches, [2]."""
         self.objective.begin_step(self.streams["objective"])
-        with torch.no_grad():
-            batches = self._fakes(samples, self.config.slices.critic_slices)
+        batches = [(number, fake.detach()) for number, fake in batches]
         if self._per_axis:
             parts = self.view.n_axes // len(batches)
             batches = [(n, part) for n, fake in batches for part in fake.chunk(parts)]
@@ -373,12 +380,11 @@ class AdversarialStep:
                 self.objective.after_critic_step(critic)
         return total / len(batches)
 
-    def _generator_step(self, samples: Generated, real: RealImages) -> Tensor:
-        planes = self.config.slices.generator_slices
+    def _generator_step(self, batches: Fakes, real: RealImages) -> Tensor:
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.critics.requires_grad_(False)
         losses = []
-        for number, fake in self._fakes(samples, planes):
+        for number, fake in batches:
             # Only relativistic objectives compare with real images here.
             pairs = self.objective.pairs_images
             reals = self._reals(real, number, len(fake)) if pairs else fake[:0].detach()
@@ -396,10 +402,8 @@ class AdversarialStep:
         """Number of axes whose images form equal parts of one critic batch."""
         return 1 if self._per_axis else self.view.n_axes // self.view.n_batches
 
-    def _fakes(
-        self, samples: Generated, n_planes: int | None
-    ) -> list[tuple[int, Tensor]]:
-        """Index of the critic and generated images, for each batch."""
+    def _fakes(self, samples: Generated, n_planes: int | None) -> Fakes:
+        """Generated images for the critics."""
         rng = self.streams["planes"]
         maker = self._plane_maker
         if maker is None:
@@ -459,7 +463,7 @@ class AdversarialStep:
         self.averaged.recalibrate(self._monitor_latents(n_volumes))
 
     def matched_transform(
-        self, transform: Transform, images: TrainingImages, n_volumes: int = 32
+        self, transform: Transform, images: TrainingImages, n_volumes: int = 96
     ) -> Transform:
         """Transform with phase weights that match the phase fractions of the images.
 
@@ -469,7 +473,8 @@ class AdversarialStep:
         is_matched = self.config.optimiser.match_phase_fractions
         if not (is_matched and isinstance(transform, OneHotPhases)):
             return transform
-        seen = self.averaged.logits(self._monitor_latents(n_volumes))
+        with precision.computing_in(self.precision, self.device):
+            seen = self.averaged.logits(self._monitor_latents(n_volumes))
         weights = matching_weights(seen, images.phase_fractions)
         return OneHotPhases(transform.labels, weights)
 

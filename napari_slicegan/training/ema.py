@@ -15,17 +15,26 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
+from napari_slicegan.models.slicegan import VolumeGenerator
+
 if TYPE_CHECKING:
     from napari_slicegan.models import GeneratorNetwork
 
 WARM_UP = 3
 """After n steps the average covers about the last n / 3 steps."""
 LOGIT_STRIDE = 3
-"""Odd, so that the sampled voxels cover all phases of a stride-2 convolution."""
+"""Odd, so that the sampled voxels cover all places of a stride-2 convolution."""
 MAX_LOG_WEIGHT = 1.0
 """Bound of the log weights; the fractions of a poor generator are not forced."""
 SWEEPS = 10
 """Iterations over the phases if there are more than two."""
+
+
+def plane_maker(generator: GeneratorNetwork) -> VolumeGenerator | None:
+    """The generator, if it can compute single planes of its volumes."""
+    if isinstance(generator, VolumeGenerator) and generator.makes_planes:
+        return generator
+    return None
 
 
 class AveragedGenerator:
@@ -71,7 +80,10 @@ class AveragedGenerator:
         self.network.train()
         try:
             for latents in batches:
-                self.network(latents)
+                if (maker := plane_maker(self.network)) is not None:
+                    maker.features(latents)
+                else:
+                    self.network(latents)
         finally:
             self.network.eval()
             for norm, momentum in zip(norms, momenta, strict=True):
@@ -89,12 +101,12 @@ class AveragedGenerator:
         Returns
         -------
         Tensor
-            [phases, N], on the CPU.
+            [phases, N], float32, on the CPU.
         """
         every, sparse = slice(None), slice(None, None, LOGIT_STRIDE)
         volumes = (self.network(latents, logits=True) for latents in batches)
         made = [
-            each[(every, every, *(sparse,) * (each.dim() - 2))].cpu()
+            each[(every, every, *(sparse,) * (each.dim() - 2))].float().cpu()
             for each in volumes
         ]
         return torch.cat(made).transpose(0, 1).flatten(1)

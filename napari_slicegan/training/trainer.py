@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-N_VOLUMES, MAX_VOLUMES = 32, 128
-"""On which statistics and phase fractions of a generator are measured, and at most."""
 ANY_RANK_REASONS = (FinishReason.STOPPED, FinishReason.DIVERGED)
 """Reasons that any process may give; the others come from the clock of process 0."""
 
@@ -308,20 +306,15 @@ class Trainer:
                 self.on_pause(False)
         return decision
 
-    def save(self, n_volumes: int = N_VOLUMES) -> None:
+    def save(self) -> None:
         """Write checkpoint, history and generator to the run folder.
 
         Writes nothing if weights or losses are not finite.
-
-        Parameters
-        ----------
-        n_volumes
-            See `trained_generator`.
         """
         if self.folder is None or not self._read_losses():
             return
         with memory_explained():
-            trained = self.trained_generator(n_volumes)
+            trained = self.trained_generator()
         # Rows that could not be written remain until the next save.
         self._unsaved_rows += self.losses.take_rows()
         self.folder.append_history(self._unsaved_rows)
@@ -351,14 +344,9 @@ class Trainer:
             self._is_save_failing = False
 
     def _save_at_end(self) -> None:
-        """`save`, with a sentence about what is left if it fails.
-
-        Statistics and phase fractions of a long run are measured on more volumes: on
-        32 the fraction of a phase is uncertain by 0.003, and diffusivity goes with its
-        third to fourth power.
-        """
+        """`save`, with a sentence about what is left if it fails."""
         try:
-            self.save(min(max(N_VOLUMES, self.step // 8), MAX_VOLUMES))
+            self.save()
         except OSError as error:
             left = "the run folder cannot be read"
             # Of a network drive that is gone.
@@ -371,18 +359,20 @@ class Trainer:
                 "drive, then resume the run."
             ) from error
 
-    def trained_generator(self, n_volumes: int = N_VOLUMES) -> Any:
+    def trained_generator(self, n_volumes: int = 32) -> Any:
         """The averaged generator in its current state, ready to use.
 
         Parameters
         ----------
         n_volumes
-            Number of volumes for its batch-norm statistics and phase fractions.
+            Number of volumes for its batch-norm statistics. The phase fractions of so
+            many would be uncertain by 0.003, and diffusivity goes with their third to
+            fourth power: they are matched on three times as many.
         """
         self.gan.recalibrate(n_volumes)
         return trained_network(
             self.gan.averaged.network,
-            self.gan.matched_transform(self.transform, self.images, n_volumes),
+            self.gan.matched_transform(self.transform, self.images, 3 * n_volumes),
             self.images.pixel_size_nm,
             self.images.name,
             self.images.colours,
