@@ -104,8 +104,9 @@ def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
         floor = series.last(curve.floor) if curve.floor else math.nan
         name = curve.title.partition(",")[0]
         name = name[:1].lower() + name[1:]
-        if floor > 0:
-            times = series.last(curve.column) / floor
+        value = series.last(curve.column)
+        if floor > 0 and not math.isnan(value):
+            times = value / floor
             # As it is rounded below.
             if round(times, 1) <= 1:
                 agree.append(name)

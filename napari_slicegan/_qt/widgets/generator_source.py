@@ -85,17 +85,25 @@ def load(path: str | Path) -> Generator[None, None, Loaded]:
 
 
 def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
-    """What was measured last, up to a step, in a sentence."""
+    """What was measured last, up to a step, in a sentence.
+
+    Empty where the history cannot be read: the generator does not need it.
+    """
     from napari_slicegan.training.monitors import CURVES, GRAY_CURVES
 
     series = RunSeries()
-    rows = run.history()
-    series.add_history(row for row in rows if last is None or int(row["step"]) <= last)
+    try:
+        rows = [
+            row for row in run.history() if last is None or int(row["step"]) <= last
+        ]
+        series.add_history(rows)
+    except (ValueError, KeyError, IndexError, TypeError, OSError):
+        return ""
     curves = CURVES if trained.transform.kind == "phases" else GRAY_CURVES
     sentence = verdict_of(series, curves)
     if not sentence:
         return ""
-    step = int(series.of(curves[0].column).x[-1])
+    step = int(max(x for curve in curves for x in series.of(curve.column).x))
     return f"At step {step:,}: {sentence[0].lower()}{sentence[1:]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Iterator
@@ -140,23 +141,30 @@ def test_closing_at_once_cancels_a_load(source: GeneratorSource, toy_run: Path) 
     assert source.value() is None
 
 
-def test_a_run_says_how_good_it_was(
-    source: GeneratorSource, qtbot: QtBot, toy_run: Path, tmp_path: Path
-) -> None:
-    """When it was last measured, and not later than the generator was saved."""
-    run = tmp_path / "run"
+def measured_run(toy_run: Path, folder: Path, **changed: float | str) -> Path:
+    """Copy of a run of 4 steps; its history has rows of steps 2 and 900."""
+    run = folder / "run"
     shutil.copytree(toy_run, run)
-    row = dict.fromkeys(("elapsed_s", "critic_loss", "generator_loss"), 1.0)
-    measured = {
+    row: dict[str, float | str] = {
+        **dict.fromkeys(("elapsed_s", "critic_loss", "generator_loss"), 1.0),
         "correlation_distance": 0.02,
         "correlation_floor": 0.01,
         "fraction_distance": 0.01,
         "fraction_floor": 0.02,
         "interface_density_error": 0.1,
         "interface_density_floor": 0.1,
+        **changed,
     }
     (run / "history.csv").unlink()
-    RunFolder(run).append_history([{"step": n, **row, **measured} for n in (2, 900)])
+    RunFolder(run).append_history([{"step": n, **row} for n in (2, 900)])
+    return run
+
+
+def test_a_run_says_how_good_it_was(
+    source: GeneratorSource, qtbot: QtBot, toy_run: Path, tmp_path: Path
+) -> None:
+    """When it was last measured, and not later than the generator was saved."""
+    run = measured_run(toy_run, tmp_path)
     source.load(run)
     loaded(source, qtbot)
     sentence = (
@@ -171,3 +179,29 @@ def test_a_run_says_how_good_it_was(
         "quality": sentence,
         "words": f"Run run, step 4. {sentence}",
     }
+
+
+@pytest.mark.parametrize(
+    ("cell", "quality"),
+    [
+        (
+            math.nan,
+            "At step 2: agrees with the real image: phase fraction, interface density. "
+            "Measure a generated volume to confirm it.",
+        ),
+        ("?", ""),
+    ],
+    ids=["not a number", "unreadable"],
+)
+def test_a_run_with_gaps_in_its_history_is_loaded(
+    source: GeneratorSource,
+    qtbot: QtBot,
+    toy_run: Path,
+    tmp_path: Path,
+    cell: float | str,
+    quality: str,
+) -> None:
+    source.load(measured_run(toy_run, tmp_path, correlation_distance=cell))
+    loaded(source, qtbot)
+    assert source.loaded is not None
+    assert source.loaded.quality == quality
