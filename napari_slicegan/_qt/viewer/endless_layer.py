@@ -19,6 +19,7 @@ from napari_slicegan._qt.viewer.layers import (
     about_phases,
     grid_of,
     hide_volumes,
+    show_scale_bar,
     unwrapped,
 )
 from napari_slicegan._qt.worker import GenerationWorker
@@ -58,6 +59,8 @@ def add_endless(
     viewer.dims.ndisplay = 2
     trained = volume.plan.trained
     edge = trained.voxel_size_nm
+    if edge is not None:
+        show_scale_bar(viewer)
     tiles = EndlessTiles(volume)
     levels = viewer_levels(volume, tiles.request)
     is_large = len(levels) > 1

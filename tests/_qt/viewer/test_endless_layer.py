@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.viewer.endless_layer import add_endless
+from napari_slicegan._qt.viewer.layers import scale_bar_of
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation import lazy as endless
 from napari_slicegan.generation.generate import VolumePlan
@@ -69,6 +70,7 @@ def test_a_slice_is_there_at_once_and_its_voxels_later(
     )
     # Only what the last view shows.
     assert len(network.threads) <= 2
+    assert scale_bar_of(viewer).visible
 
 
 def test_a_block_appears_in_3d(viewer: Any, network: SlowNetwork, qtbot: QtBot) -> None:
