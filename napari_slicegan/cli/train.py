@@ -24,7 +24,7 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.metrics.image_checks import image_warnings
+from napari_slicegan.metrics.image_checks import image_warnings, rescale_advice
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     new_folder,
@@ -95,7 +95,11 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
             lines = [lines[0], *(f"  Warning: {w}" for w in image.facts.warnings)]
         say("\n".join(lines))
     patch_size, rescale = config.architecture.patch_size, config.micrograph.rescale
-    for warning in image_warnings(images, patch_size, rescale=rescale):
+    warnings = image_warnings(images, patch_size, rescale=rescale)
+    advice = rescale_advice(images, patch_size, rescale)
+    if advice is not None:
+        warnings.append(advice.text)
+    for warning in warnings:
         say(f"  Warning: {warning}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,17 +61,19 @@ def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
     }
 
 
-class RescaleAdvice(str):
+@dataclass(frozen=True)
+class RescaleAdvice:
     """Advice to rescale the images.
 
     Attributes
     ----------
+    text
+        One sentence with the reason.
     factor
         The advised 'Rescale factor'.
     """
 
-    __slots__ = ("factor",)
-
+    text: str
     factor: float
 
 
@@ -81,6 +84,8 @@ def image_warnings(
     rescale: float = 1.0,
 ) -> list[str]:
     """Problems of the images that affect training, one sentence each.
+
+    `rescale_advice` is separate.
 
     Parameters
     ----------
@@ -95,13 +100,59 @@ def image_warnings(
     if images.kind == "phases":
         known = view_fractions(images) if fractions is None else fractions
         found += _spread_warnings(known) + _disagreements(known)
-        found += _resolution_advice(images, patch_size, rescale)
     if images.pixel_size_nm is None:
         found.append(
             "The pixel size is unknown, so the volume will have no physical size. "
             "Set 'Pixel size (nm)' if you know it."
         )
     return found
+
+
+def rescale_advice(
+    images: TrainingImages, patch_size: int, rescale: float = 1.0
+) -> RescaleAdvice | None:
+    """Advice to downscale images that resolve the structure too finely; None if not.
+
+    Parameters
+    ----------
+    patch_size, rescale
+        As of `image_warnings`.
+    """
+    if images.kind != "phases":
+        return None
+    shortest, longest = interface_distances(images)
+    spare = (
+        2
+        * patch_size
+        / min(
+            min(image.planes(axis).shape[1:3])
+            for axis, of_axis in images.views.items()
+            for image in of_axis
+        )
+    )
+    if COARSE <= shortest < math.inf:
+        factor = max(WELL_RESOLVED / shortest, spare)
+        reason = (
+            f"The structure is finely resolved: interfaces lie {shortest:.0f} pixels "
+            "apart"
+        )
+        gain = "learn faster, with more of the material in a patch"
+    elif patch_size < longest < math.inf:
+        factor = max(patch_size / longest, BARELY_RESOLVED / shortest, spare)
+        reason = (
+            f"In one direction interfaces lie {longest:.0f} pixels apart, and a patch "
+            f"has only {patch_size}"
+        )
+        gain = "let it show whole pieces of the structure"
+    else:
+        return None
+    if factor > ENOUGH_TO_GAIN:
+        return None
+    rounded = math.ceil(20 * factor) / 20
+    now = "" if rescale == 1 else f" (now {rescale:g})"
+    wanted = f"{max(rescale * rounded, 0.05):.3g}"
+    text = f"{reason}. Set 'Rescale factor' to {wanted}{now} to {gain}."
+    return RescaleAdvice(text, float(wanted))
 
 
 def interval_words(value: float, half: float) -> str:
@@ -192,48 +243,6 @@ def _spread_warnings(fractions: Mapping[Axis, Fractions]) -> list[str]:
                 "the material."
             )
     return found
-
-
-def _resolution_advice(
-    images: TrainingImages, patch_size: int, rescale: float
-) -> list[str]:
-    """Advice to downscale images that resolve the structure too finely."""
-    shortest, longest = interface_distances(images)
-    spare = (
-        2
-        * patch_size
-        / min(
-            min(image.planes(axis).shape[1:3])
-            for axis, of_axis in images.views.items()
-            for image in of_axis
-        )
-    )
-    if COARSE <= shortest < math.inf:
-        factor = max(WELL_RESOLVED / shortest, spare)
-        reason = (
-            f"The structure is finely resolved: interfaces lie {shortest:.0f} pixels "
-            "apart"
-        )
-        gain = "learn faster, with more of the material in a patch"
-    elif patch_size < longest < math.inf:
-        factor = max(patch_size / longest, BARELY_RESOLVED / shortest, spare)
-        reason = (
-            f"In one direction interfaces lie {longest:.0f} pixels apart, and a patch "
-            f"has only {patch_size}"
-        )
-        gain = "let it show whole pieces of the structure"
-    else:
-        return []
-    if factor > ENOUGH_TO_GAIN:
-        return []
-    rounded = math.ceil(20 * factor) / 20
-    now = "" if rescale == 1 else f" (now {rescale:g})"
-    wanted = max(rescale * rounded, 0.05)
-    advice = RescaleAdvice(
-        f"{reason}. Set 'Rescale factor' to {wanted:.3g}{now} to {gain}."
-    )
-    advice.factor = float(f"{wanted:.3g}")
-    return [advice]
 
 
 def _relative(known: tuple[float, float]) -> float:

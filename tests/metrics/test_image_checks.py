@@ -11,6 +11,7 @@ from napari_slicegan.metrics.image_checks import (
     fraction_uncertainty,
     image_warnings,
     interface_distances,
+    rescale_advice,
     view_fractions,
 )
 from tests.toys import smooth_field
@@ -47,7 +48,9 @@ def test_fractions_of_views_and_of_several_images() -> None:
 
 
 def test_good_images_have_no_warnings() -> None:
-    assert image_warnings(TrainingImages.isotropic(material(256, 256)), 64) == []
+    images = TrainingImages.isotropic(material(256, 256))
+    assert image_warnings(images, 64) == []
+    assert rescale_advice(images, 64) is None
 
 
 def test_small_image() -> None:
@@ -79,8 +82,7 @@ def test_views_that_disagree() -> None:
 def test_views_of_one_volume_do_not_disagree() -> None:
     names = {axis: f"fibres_{axis}" for axis in "zyx"}
     views = {axis: Micrograph.open(sample_path(n)) for axis, n in names.items()}
-    found = image_warnings(TrainingImages.anisotropic(**views), 64)
-    assert [text for text in found if "Rescale factor" not in text] == []
+    assert image_warnings(TrainingImages.anisotropic(**views), 64) == []
 
 
 def test_a_structure_longer_than_a_patch_is_to_be_scaled_down() -> None:
@@ -88,13 +90,17 @@ def test_a_structure_longer_than_a_patch_is_to_be_scaled_down() -> None:
     images = TrainingImages.anisotropic(**views)
     # Fibres of 64 pixels: interfaces lie 64 / 0.25 / 2 pixels apart along them.
     assert interface_distances(images)[1] == pytest.approx(128, rel=0.1)
-    (advice,) = image_warnings(images, 64)
-    assert "a patch has only 64" in advice
-    assert "to 0.5 to let it show whole pieces" in advice
-    (advice,) = image_warnings(images, 64, rescale=0.5)
-    assert "'Rescale factor' to 0.25 (now 0.5)" in advice
+    advice = rescale_advice(images, 64)
+    assert advice is not None
+    assert "a patch has only 64" in advice.text
+    assert "to 0.5 to let it show whole pieces" in advice.text
+    assert advice.factor == 0.5
+    advice = rescale_advice(images, 64, rescale=0.5)
+    assert advice is not None
+    assert "'Rescale factor' to 0.25 (now 0.5)" in advice.text
+    assert advice.factor == 0.25
     halved = {axis: image.rescaled(0.5) for axis, image in views.items()}
-    assert image_warnings(TrainingImages.anisotropic(**halved), 64) == []
+    assert rescale_advice(TrainingImages.anisotropic(**halved), 64) is None
 
 
 def test_unknown_pixel_size() -> None:
@@ -108,10 +114,12 @@ def test_advice_to_scale_down_leaves_room_for_two_patches() -> None:
     images = TrainingImages.isotropic(Micrograph.from_array(stripes, "phases", 1, "a"))
     # 7 steps among 239 pairs of neighbours
     assert interface_distances(images)[0] == pytest.approx(239 / 7)
-    (advice,) = image_warnings(images, 32)
-    assert "34 pixels apart" in advice
-    assert "to 0.4 to learn faster" in advice
+    advice = rescale_advice(images, 32)
+    assert advice is not None
+    assert "34 pixels apart" in advice.text
+    assert "to 0.4 to learn faster" in advice.text
     # Two patches must fit: at least 0.64; a factor of 0.96 is not advised.
-    (advice,) = image_warnings(images, 64)
-    assert "to 0.65 to learn faster" in advice
-    assert not any("learn faster" in text for text in image_warnings(images, 96))
+    advice = rescale_advice(images, 64)
+    assert advice is not None
+    assert "to 0.65 to learn faster" in advice.text
+    assert rescale_advice(images, 96) is None

@@ -32,8 +32,8 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics.image_checks import (
     Fractions,
-    RescaleAdvice,
     image_warnings,
+    rescale_advice,
     view_fractions,
 )
 from napari_slicegan.runtime.progress import Cancelled, Progress, subrange
@@ -59,6 +59,8 @@ class PreparedImages:
         Phase fractions by viewing direction; empty unless the images hold phases.
     warnings
         One sentence each.
+    advised_rescale
+        'Rescale factor' that a warning advises; None without such advice.
     segmented
         Ids of the images whose phases are not just the values of the source.
     """
@@ -68,6 +70,7 @@ class PreparedImages:
     sources: tuple[SourceImage, ...]
     fractions: Mapping[Axis, Fractions]
     warnings: tuple[str, ...]
+    advised_rescale: float | None = None
     segmented: frozenset[int] = frozenset()
 
     @property
@@ -79,12 +82,6 @@ class PreparedImages:
     def has_suggestion(self) -> bool:
         """Whether a data bar was found that is not cropped."""
         return any(image.facts.suggested is not None for image in self.unique)
-
-    @property
-    def advised_rescale(self) -> float | None:
-        """'Rescale factor' that a warning advises; None without such advice."""
-        advice = (one for one in self.warnings if isinstance(one, RescaleAdvice))
-        return next((one.factor for one in advice), None)
 
     @property
     def notes(self) -> list[str]:
@@ -128,9 +125,13 @@ def prepare_images(
     fractions = view_fractions(images) if images.kind == "phases" else {}
     found = [w for image in images for w in image.facts.warnings]
     found += image_warnings(images, patch_size, fractions or None, settings.rescale)
+    advice = rescale_advice(images, patch_size, settings.rescale)
+    if advice is not None:
+        found.append(advice.text)
     given = tuple(source for of_axis in sources.values() for source in of_axis)
     warnings = tuple(dict.fromkeys(found))
-    prepared = PreparedImages(images, settings, given, fractions, warnings)
+    factor = None if advice is None else advice.factor
+    prepared = PreparedImages(images, settings, given, fractions, warnings, factor)
     segmented = frozenset(
         id(image)
         for image, source in zip(prepared.unique, given, strict=True)
