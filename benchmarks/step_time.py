@@ -111,7 +111,11 @@ class MeasuredTrainer:
         transform = self.trainer.transform
         output: Output = "phases" if transform.range == "simplex" else "unit"
         isotropic = self.trainer.images.material == "isotropic"
-        return step_cost(self.config, transform.channels, output, isotropic).operations
+        device_type = self.trainer.gan.device.type
+        cost = step_cost(
+            self.config, transform.channels, output, isotropic, device_type
+        )
+        return cost.operations
 
     def _time_parts(self) -> None:
         """Put the stopwatch around the parts of this one trainer."""

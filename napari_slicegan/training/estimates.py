@@ -121,7 +121,7 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
         Task of the run.
     """
     device = choose_device(config.training.device)
-    cost = _cost(config, task)
+    cost = _cost(config, task, device)
     free_bytes = free_memory(device)
     step_s = _step_s(config, task, cost, device, free_bytes)
     steps, minutes = task.training.steps, task.training.minutes
@@ -149,18 +149,22 @@ def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
     n = MAX_BATCH_SIZE
     while True:
         config = config.changed(critic_batch_size=n, generator_batch_size=n)
-        if n <= VOLUMES or _cost(config, task).memory_bytes <= usable:
+        if n <= VOLUMES or _cost(config, task, device).memory_bytes <= usable:
             return config
         n //= 2
 
 
-def _cost(config: RunConfig, task: Task[Any, Any]) -> StepCost:
-    output = output_of(task.transform.range)
-    return step_cost(config, task.transform.channels, output, task.isotropic)
+def _cost(config: RunConfig, task: Task[Any, Any], device: torch.device) -> StepCost:
+    channels, output = task.transform.channels, output_of(task.transform.range)
+    return step_cost(config, channels, output, task.isotropic, device.type)
 
 
 def step_cost(
-    config: RunConfig, channels: int, output: Output, isotropic: bool
+    config: RunConfig,
+    channels: int,
+    output: Output,
+    isotropic: bool,
+    device_type: str = "cpu",
 ) -> StepCost:
     """Count operations and memory of a training step without computing it.
 
@@ -170,6 +174,8 @@ def step_cost(
         See `generator_spec`.
     isotropic
         Whether all viewing directions share one set of images.
+    device_type
+        Where the step is computed: "cuda" computes single planes in a form of its own.
 
     Raises
     ------
@@ -187,6 +193,9 @@ def step_cost(
     counter = CostCounter()
     with counter:
         gan = AdversarialStep(config, spec, isotropic, META)
+        if device_type == "cuda":
+            # Positions of planes, otherwise known to the host.
+            gan.feed = lambda draw, device: draw().to(META)
         allocated = counter.bytes
         gan.step(real, 0.0)
         first, moments = counter.take(), counter.bytes - allocated

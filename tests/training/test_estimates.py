@@ -345,7 +345,7 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch) -> Pretend:
 def bytes_for(config: RunConfig, n: int) -> int:
     """Free memory in which so many volumes just fit."""
     wanted = config.changed(critic_batch_size=n, generator_batch_size=n)
-    needed = step_cost(wanted, 2, "phases", isotropic=True).memory_bytes
+    needed = step_cost(wanted, 2, "phases", True, "cuda").memory_bytes
     return round((needed + OVERHEAD_BYTES) / USABLE_MEMORY_FRACTION) + 1
 
 
