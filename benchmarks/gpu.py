@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from napari_slicegan.sample_data import model_path
-from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine_peak import EDGE, matmul_peak
@@ -42,7 +41,7 @@ from benchmarks.time_to_quality import Run, moment, pauses, yardstick
 from napari_slicegan.config.presets import DEFAULT_PRESET, preset
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import StreamedVolume
-from napari_slicegan.models import blocks, build_generator, volume_spec
+from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.runtime import devices
 from napari_slicegan.runtime.devices import choose_device, computing_in
@@ -52,6 +51,8 @@ from napari_slicegan.training.estimates import step_cost
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_slicegan.config import RunConfig
 
 Prepare = Callable[[Trainer], None]
@@ -204,18 +205,6 @@ def number_format(name: str) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = False
 
 
-@contextlib.contextmanager
-def subpixel_channels(device: torch.device, most: int) -> Iterator[None]:
-    """Compute transposed convolutions up to a width in their sub-pixel form."""
-    before = dict(blocks.MAX_SUBPIXEL_CHANNELS)
-    blocks.MAX_SUBPIXEL_CHANNELS[device.type] = most
-    try:
-        yield
-    finally:
-        blocks.MAX_SUBPIXEL_CHANNELS.clear()
-        blocks.MAX_SUBPIXEL_CHANNELS.update(before)
-
-
 def step_speed(
     bench: Bench, n: int, name: str, prepare: Prepare | None = None
 ) -> Mapping[str, float]:
@@ -233,7 +222,8 @@ def step_speed(
         turn = functools.partial(take, steps, every)
         found = {"steps/s": every / bench.seconds(turn)}
     if bench.device.type == "cuda":
-        cost = step_cost(trainer.config, trainer.transform.channels, "phases", True)
+        channels = trainer.transform.channels
+        cost = step_cost(trainer.config, channels, "phases", True, bench.device.type)
         found["GB at most"] = torch.cuda.max_memory_allocated(bench.device) / 1e9
         found["estimated GB"] = cost.memory_bytes / 1e9
     return found
@@ -279,23 +269,17 @@ def step_cases(bench: Bench) -> Iterator[Case]:
     yield from speed_cases(bench)
     yield Case("slicegan-v1", functools.partial(published_step, bench), needs_s=20.0)
     yield Case("host waits", functools.partial(waits, bench), needs_cuda=True)
-    for n in bench.volumes:
-        measure = functools.partial(subpixel_speed, bench, n)
-        yield Case(f"{n} volumes, bfloat16, all sub-pixel", measure)
-    spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
-    widths, edges = (spec.latent_channels, *spec.widths, 2), [spec.latent_size]
-    for rule in build_generator(spec).rules[:-1]:
-        edges.append(rule.output_size(edges[-1]))
-    layers = list(zip(widths[:-1], widths[1:], edges, strict=True))
-    for inputs, outputs, edge in layers[-1:] if bench.is_toy else layers:
-        measure = functools.partial(layer_forms, bench, inputs, outputs, edge)
-        yield Case(f"layer {inputs} to {outputs}, {edge}^3", measure)
-
-
-def subpixel_speed(bench: Bench, n: int) -> Mapping[str, float]:
-    """Steps per second with all transposed convolutions in their sub-pixel form."""
-    with subpixel_channels(bench.device, 10**6):
-        return step_speed(bench, n, "bfloat16")
+    spec = volume_spec(bench.config(), 2, "phases")
+    generator = build_generator(spec, torch.Generator())
+    *hidden, last = (next(block.children()) for block in generator.blocks.children())
+    edge = spec.latent_size
+    for layer, rule in zip(hidden, generator.rules, strict=False):
+        measure = functools.partial(layer_speed, bench, layer, edge, layer)
+        yield Case(f"hidden layer, {edge}^3", measure)
+        edge = rule.output_size(edge)
+    planes = functools.partial(planes_of, bench, last)
+    measure = functools.partial(layer_speed, bench, last, edge, planes)
+    yield Case(f"last layer, planes, {edge}^3", measure)
 
 
 def matrix_products(bench: Bench) -> Mapping[str, float]:
@@ -308,31 +292,34 @@ def matrix_products(bench: Bench) -> Mapping[str, float]:
     }
 
 
-def layer_forms(
-    bench: Bench, inputs: int, outputs: int, edge: int
+def layer_speed(
+    bench: Bench, layer: Any, edge: int, forward: Callable[[Tensor], Tensor]
 ) -> Mapping[str, float]:
-    """Forward and backward pass of a layer of the default generator, in both forms."""
-    found: dict[str, float] = {}
-    x = torch.randn(2, inputs, *(edge,) * 3, device=bench.device, requires_grad=True)
-    shape = inputs, outputs, 4, 4, 4
-    weight = torch.randn(shape, device=bench.device, requires_grad=True)
+    """Forward and backward pass of a layer of the default generator, two volumes."""
+    layer.to(bench.device)
+    shape = 2, layer.weight.shape[1], *(edge,) * 3
+    x = torch.randn(shape, device=bench.device, requires_grad=True)
 
-    def work(dtype: torch.dtype, padding: int) -> None:
-        padded = functional.pad(weight, (0,) * 7 + (padding,)) if padding else weight
+    def work(dtype: torch.dtype) -> None:
         with computing_in(dtype, bench.device):
-            made = blocks.transposed_convolution(x, padded, 2, 2)[:, :outputs]
+            made = forward(x)
         made.float().square().mean().backward()
 
-    forms = {"transposed": (0, 0), "sub-pixel": (10**6, 0)}
-    if outputs < 8:
-        forms["padded to 8"] = (0, 8 - outputs)
-    for form, (most, padding) in forms.items():
-        for name in ("float32", "bfloat16"):
-            once = functools.partial(work, getattr(torch, name), padding)
-            with subpixel_channels(bench.device, most):
-                seconds = bench.seconds(once, enough_s=0.3)
-            found[f"ms {form} {name}"] = 1000 * seconds
-    return found
+    return {
+        f"ms {name}": 1000
+        * bench.seconds(functools.partial(work, getattr(torch, name)), enough_s=0.3)
+        for name in ("float32", "bfloat16")
+    }
+
+
+def planes_of(bench: Bench, layer: Any, x: Tensor) -> Tensor:
+    """As many planes of a layer as the critic sees, at even and odd positions."""
+    n = bench.config().slices.critic_slices or 1
+    size = layer.size_rule.output_size(x.shape[-1])
+    place = bench.device if bench.device.type == "cuda" else torch.device("cpu")
+    rng = torch.Generator().manual_seed(SEED)
+    positions = torch.randperm(size, generator=rng)[:n].to(place)
+    return torch.cat(layer.planes(x, [positions] * 3))
 
 
 def waits(bench: Bench) -> Mapping[str, float]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MAX_SUBPIXEL_CHANNELS = {"cpu": 32, "cuda": 32}
 """Output channels up to which the sub-pixel form is used on a type of device.
 
-That of the CPU, which other devices share, was measured; `benchmarks/gpu.py` times both
-forms on a GPU.
+That of the CPU, which other devices share, was measured. Of the default generator only
+the last layer, of few channels, is a `transposed_convolution`.
 """
 
 
