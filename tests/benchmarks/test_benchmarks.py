@@ -89,7 +89,7 @@ def test_parts_of_a_step_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "times as long" in text
     for block in text.split("\n\n")[1:3]:
-        parts = re.findall(r"^  (\S.*?) +(\d+\.\d) ms", block, re.MULTILINE)
+        parts = re.findall(r"^  (\S.*?) +(-?\d+\.\d) ms", block, re.MULTILINE)
         milliseconds = {name: float(value) for name, value in parts}
         step = milliseconds.pop("step")
         assert set(milliseconds) == set(step_time.PARTS)
