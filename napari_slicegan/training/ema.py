@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 WARM_UP = 3
 """After n steps the average covers about the last n / 3 steps."""
-LOGIT_STRIDE = 3
-"""Odd, so that the sampled voxels cover all places of a stride-2 convolution."""
+LOGITS_PER_AXIS = 32
+"""About so many of a sample's logits are kept along each axis."""
 MAX_LOG_WEIGHT = 1.0
 """Bound of the log weights; the fractions of a poor generator are not forced."""
 SWEEPS = 10
@@ -91,7 +91,7 @@ class AveragedGenerator:
 
     @torch.no_grad()
     def logits(self, batches: Iterable[Tensor]) -> Tensor:
-        """Phase logits at every ``LOGIT_STRIDE``-th voxel along each axis.
+        """Phase logits at evenly spaced voxels.
 
         Parameters
         ----------
@@ -103,7 +103,9 @@ class AveragedGenerator:
         Tensor
             [phases, N], float32, on the CPU.
         """
-        every, sparse = slice(None), slice(None, None, LOGIT_STRIDE)
+        # Odd, so that all places of a stride-2 convolution are covered.
+        step = max(3, self.network.training_size // LOGITS_PER_AXIS | 1)
+        every, sparse = slice(None), slice(None, None, step)
         volumes = (self.network(latents, logits=True) for latents in batches)
         made = [
             each[(every, every, *(sparse,) * (each.dim() - 2))].float().cpu()

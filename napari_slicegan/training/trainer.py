@@ -365,14 +365,12 @@ class Trainer:
         Parameters
         ----------
         n_volumes
-            Number of volumes for its batch-norm statistics. The phase fractions of so
-            many would be uncertain by 0.003, and diffusivity goes with their third to
-            fourth power: they are matched on three times as many.
+            Number of volumes for its batch-norm statistics.
         """
         self.gan.recalibrate(n_volumes)
         return trained_network(
             self.gan.averaged.network,
-            self.gan.matched_transform(self.transform, self.images, 3 * n_volumes),
+            self.gan.matched_transform(self.transform, self.images, n_volumes),
             self.images.pixel_size_nm,
             self.images.name,
             self.images.colours,
