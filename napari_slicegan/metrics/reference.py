@@ -73,10 +73,9 @@ class Reference:
     pieces
         Disjoint 2-D parts, in groups of the same orientation.
     blocks
-        For 3-D metrics, which depend on the size: a part of the truth no larger than
-        the generated volume; empty without a truth.
-    block_pieces
-        Disjoint 3-D parts, in one group; empty without a truth.
+        Disjoint 3-D parts of the truth no larger than the generated volume, for 3-D
+        metrics: these depend on the size, and of a rare phase one block may percolate
+        and the next one not. Empty without a truth.
     every_direction
         Whether the samples represent all directions of space.
     max_distance
@@ -88,7 +87,6 @@ class Reference:
     samples: Group
     pieces: tuple[Group, ...]
     blocks: Group
-    block_pieces: tuple[Group, ...]
     every_direction: bool
     max_distance: int
     description: str
@@ -107,7 +105,7 @@ class Reference:
 
         In the images of an isotropic material every direction has the same ones.
         """
-        groups = (self.samples, *self.pieces, self.blocks, *self.block_pieces)
+        groups = (self.samples, *self.pieces, self.blocks)
         samples = itertools.chain(*groups)
         return axis and tuple(sample.axes.get(axis) for sample in samples)
 
@@ -240,7 +238,6 @@ def _from_views(
         samples=samples,
         pieces=pieces,
         blocks=(),
-        block_pieces=(),
         every_direction=samples[0].axes is ISOTROPIC,
         max_distance=reach,
         description=f"2-D images: {_sizes(samples)}",
@@ -271,22 +268,21 @@ def _from_truth(truth: Volume, volume: AnyVolume, max_distance: int) -> Referenc
     common = tuple(
         map(min, truth.values.shape, volume.values.shape[:3], [MAX_EDGE] * 3)
     )
-    block = Sample(truth.values[tuple(map(slice, common))], IN_3D)
-    parts = _blocks(truth.values, common)
-    if len(parts) < 2:  # too few to compare: octants of the block instead
-        parts = _blocks(block.values, tuple(max(1, n // 2) for n in common))
+    blocks = _blocks(truth.values, common)
+    if len(blocks) < 2:  # too few to compare: octants instead
+        block = truth.values[tuple(map(slice, common))]
+        blocks = _blocks(block, tuple(max(1, n // 2) for n in common))
     pieces = tuple(_slices(truth, axis, reach) for axis in AXES)
     large = is_sampled(truth)
     return Reference(
         samples=tuple(itertools.chain(*pieces)) if large else (whole,),
         pieces=pieces,
-        blocks=(block,),
-        block_pieces=(parts,),
+        blocks=blocks,
         every_direction=True,
         max_distance=reach,
-        description=f"3-D truth: {_sizes([whole])} (3-D metrics: {_sizes([block])})",
+        description=f"3-D truth: {_sizes([whole])} (3-D metrics: {_sizes(blocks)})",
         noise=f"single slices: {_sizes(itertools.chain(*pieces))} (3-D "
-        f"metrics: disjoint blocks: {_sizes(parts)})",
+        f"metrics: disjoint blocks: {_sizes(blocks)})",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -94,24 +93,50 @@ class _Meter:
 
     def mean(self, samples: Sequence[Sample | Part]) -> NDArray[np.float64] | None:
         """Mean weighted by size; None if it cannot be measured on any sample."""
-        shown = [sample for sample in samples if self._shows(sample)]
-        pairs = [(self.of(sample), sample.size) for sample in shown]
-        known = [(value, size) for value, size in pairs if not np.isnan(value).any()]
-        if not known:
-            return None
-        values, sizes = zip(*known, strict=True)
-        return np.asarray(np.average(values, axis=0, weights=sizes))
+        return self._weighted(samples, self._measured(samples))
 
-    def noise_floor(self, groups: Iterable[Group]) -> float | None:
-        """Mean distance of a piece from the mean of the others of its group."""
+    def mean_and_floor(
+        self, samples: Group, pieces: Sequence[Group]
+    ) -> tuple[NDArray[np.float64] | None, float | None]:
+        """Mean of the samples, and the noise floor: None if it cannot be measured.
+
+        The floor is the mean distance of a piece from the mean of the others of its
+        group. Samples that are the one group of pieces are measured once.
+        """
+        measured = [self._measured(group) for group in pieces]
+        of_samples = measured[0] if pieces == (samples,) else self._measured(samples)
         distances: list[float] = []
-        for group in groups:
-            values = [self.of(piece) for piece in group if self._shows(piece)]
-            known = np.array([value for value in values if not np.isnan(value).any()])
+        for group in measured:
+            known = np.array([value for value in group if value is not None])
             if len(known) > 1:
                 others = (known.sum(axis=0) - known) / (len(known) - 1)
                 distances += np.abs(known - others).mean(axis=1).tolist()
-        return float(np.mean(distances)) if distances else None
+        floor = float(np.mean(distances)) if distances else None
+        return self._weighted(samples, of_samples), floor
+
+    def _measured(
+        self, samples: Sequence[Sample | Part]
+    ) -> list[NDArray[np.float64] | None]:
+        """Of each sample; None if it cannot be measured on it."""
+        values = [self.of(one) if self._shows(one) else None for one in samples]
+        return [
+            None if value is None or np.isnan(value).any() else value
+            for value in values
+        ]
+
+    @staticmethod
+    def _weighted(
+        samples: Sequence[Sample | Part], values: Sequence[NDArray[np.float64] | None]
+    ) -> NDArray[np.float64] | None:
+        known = [
+            (value, sample.size)
+            for value, sample in zip(values, samples, strict=True)
+            if value is not None
+        ]
+        if not known:
+            return None
+        found, sizes = zip(*known, strict=True)
+        return np.asarray(np.average(found, axis=0, weights=sizes))
 
     def _shows(self, sample: Sample | Part) -> bool:
         return self.axis is None or self.axis in sample.axes
@@ -214,20 +239,18 @@ def _metric_row(
     samples, pieces = reference.samples, reference.pieces
     parts = sections_of
     if meter.metric.only_3d:
-        samples, pieces = reference.blocks, reference.block_pieces
+        samples, pieces = reference.blocks, (reference.blocks,)
         # the same size on both sides
         edges = samples[0].values.shape[:3] if samples else ()
         parts = partial(blocks_of, edges=edges)
-        # Pieces of the blocks are shorter than the blocks.
-        every = itertools.chain(samples, *pieces)
-        shortest = [min(one.values.shape[:3]) - 1 for one in every]
+        shortest = [min(one.values.shape[:3]) - 1 for one in samples]
         reach = min([meter.max_distance, *shortest])
         meter = replace(meter, max_distance=reach)
     if meter.metric.only_isotropic and not reference.every_direction:
         samples, pieces = (), ()
     real, floor = reference.once(
         (name, phase, reference.array_axes(meter.axis)),
-        lambda: (meter.mean(samples), meter.noise_floor(pieces)),
+        lambda: meter.mean_and_floor(samples, pieces),
     )
     if meter.metric.counts and floor is not None:
         floor = max(floor, 1 / min(piece.size for group in pieces for piece in group))

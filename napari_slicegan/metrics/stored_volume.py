@@ -178,17 +178,14 @@ def sections_of(volume: AnyVolume) -> list[Part]:
 
 
 def blocks_of(volume: AnyVolume, edges: tuple[int, ...] = ()) -> list[Part]:
-    """Blocks of these edges; by default the whole of a small volume.
+    """Disjoint blocks of these edges, spread evenly; by default the whole.
 
-    Of a small volume one block at its origin, of others blocks spread evenly.
+    Without edges, blocks of `BLOCK_EDGE` stand for a volume of many voxels.
     """
     whole = volume.values.shape[:3]
-    if not is_sampled(volume):
-        edges = edges or whole
-        boxes = [tuple(map(slice, edges))]
-    else:
-        edges = edges or tuple(min(n, BLOCK_EDGE) for n in whole)
-        boxes = disjoint_boxes(whole, edges, MAX_BLOCKS)
+    most = BLOCK_EDGE if is_sampled(volume) else max(whole)
+    edges = edges or tuple(min(n, most) for n in whole)
+    boxes = disjoint_boxes(whole, edges, MAX_BLOCKS)
     return [
         Part(partial(_block, volume, box), IN_3D, math.prod(edges)) for box in boxes
     ]

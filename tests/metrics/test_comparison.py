@@ -148,10 +148,26 @@ def test_a_truth_against_itself() -> None:
 def test_three_dimensional_statistics_are_compared_at_equal_size() -> None:
     truth = Volume(two_phases((60, 60, 60), 2, 8), "phases")
     part = Volume(truth.values[:40, :44, :48], "phases")
-    for pair in ((truth, part), (part, truth)):
-        comparison = compare(*pair, 16)
-        for name in ("percolating_fraction", "slice_deviation"):
-            assert comparison.row(name, 255, "x").distance == 0
+    smaller, larger = compare(truth, part, 16), compare(part, truth, 16)
+    for name in ("percolating_fraction", "slice_deviation"):
+        assert smaller.row(name, 255, "x").distance == 0
+        found = larger.row(name, 255, "x")
+        assert found.real == smaller.row(name, 255, "x").real
+        assert 0 < (found.distance or 0) < 0.05
+
+
+def test_a_rare_phase_is_judged_on_many_blocks() -> None:
+    """A channel through one of eight blocks: an eighth of them percolates, not none."""
+    real = np.zeros((48, 48, 48), np.uint8)
+    real[:, 2, 2] = 1
+    generated = np.zeros((24, 24, 24), np.uint8)
+    generated[0, 0, 0] = 1
+    comparison = compare(Volume(real, "phases"), Volume(generated, "phases"), 8)
+    row = comparison.row("percolating_fraction", 1, "z")
+    # Of the channel's two blocks all, of the other six nothing.
+    assert row.real == pytest.approx(2 / 8)
+    assert row.generated == 0
+    assert row.noise_floor == pytest.approx((2 * 6 / 7 + 6 * 2 / 7) / 8)
 
 
 def test_bentheimer_noise_floor() -> None:
@@ -398,4 +414,5 @@ def test_one_object_is_within_the_noise_floor_of_none() -> None:
     )
     assert row.real == 0
     assert row.noise_floor == 1 / 24**3
-    assert row.distance == 1 / 47**3
+    # In one block of eight.
+    assert row.distance == pytest.approx(1 / 23**3 / 8)

@@ -78,16 +78,14 @@ def test_a_truth_gives_slices_and_blocks() -> None:
         (96, 90),
     ]
     # as large as the volume, which fits 2 x 2 x 2 times
-    assert shapes(reference.blocks) == [(40, 44, 48)]
-    assert shapes(reference.block_pieces[0]) == [(40, 44, 48)] * 8
-    assert times_used(reference.block_pieces[0], truth.values).max() == 1
+    assert shapes(reference.blocks) == [(40, 44, 48)] * 8
+    assert times_used(reference.blocks, truth.values).max() == 1
 
 
 def test_a_truth_no_larger_than_the_volume_gives_octants() -> None:
     truth = Volume(labels(50, 40, 48), "phases")
     reference = reference_of(truth, VOLUME, 32)
-    assert shapes(reference.blocks) == [(40, 40, 48)]
-    assert shapes(reference.block_pieces[0]) == [(20, 20, 24)] * 8
+    assert shapes(reference.blocks) == [(20, 20, 24)] * 8
 
 
 def test_images_of_a_run() -> None:
