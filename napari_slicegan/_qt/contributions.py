@@ -149,6 +149,7 @@ sample_fibres_truth = partial(sample, "fibres_truth")
 sample_spheres_slice = partial(sample, "spheres_slice")
 sample_spheres_truth = partial(sample, "spheres_truth")
 generated_bentheimer = partial(generated, "bentheimer")
+generated_nanoporous_gold = partial(generated, "nanoporous-gold")
 generated_fibres = partial(generated, "fibres")
 generated_spheres = partial(generated, "spheres")
 

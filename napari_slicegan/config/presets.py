@@ -47,6 +47,7 @@ _FAST: Mapping[str, object] = {
     "generator_batch_size": None,
     "critic_batch_size": None,
     "share_batch": True,
+    "share_planes": True,
     "precision": "auto",
     "minutes": 4.75,
 }

@@ -284,8 +284,14 @@ class TrainingSettings(Settings):
     share_batch: bool = Field(
         False,
         title="Share batch",
-        description="The generator step reuses the volumes of the last critic step, "
-        "and their planes if both see as many; needs equal batch sizes.",
+        description="The generator step reuses the volumes of the last critic step; "
+        "needs equal batch sizes.",
+    )
+    share_planes: bool = Field(
+        False,
+        title="Share planes",
+        description="With 'Share batch' and as many planes per volume in both steps: "
+        "the generator step reuses the planes, too.",
     )
     real_batch_size: int | None = Field(
         None,

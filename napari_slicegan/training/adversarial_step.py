@@ -299,7 +299,11 @@ class AdversarialStep:
         critic_steps = self.config.objective.critic_steps
         critic_batch_size, generator_batch_size = training.volumes
         share = training.share_batch and critic_batch_size == generator_batch_size
-        share_planes = share and slices.critic_slices == slices.generator_slices
+        share_planes = (
+            share
+            and training.share_planes
+            and slices.critic_slices == slices.generator_slices
+        )
         losses, generator_losses = [], []
         for number in range(critic_steps):
             last = share and number == critic_steps - 1

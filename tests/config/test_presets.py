@@ -45,6 +45,7 @@ COMMON: dict[str, Any] = {
     "match_phase_fractions": False,
     "critic_batch_size": 8,
     "share_batch": False,
+    "share_planes": False,
     "precision": "float32",
     "condition": "none",
     "minutes": None,
