@@ -106,6 +106,7 @@ def test_presets_and_files_are_where_settings_start(
         "noise": False,
         "voxel_noise": "off",
         "latent_size": 4,
+        "share_planes": False,
     }
     assert config == preset("slicegan-fast").changed(seed=5, steps=3, **of_0_1_0)
 
