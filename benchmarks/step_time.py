@@ -101,10 +101,8 @@ class MeasuredTrainer:
 
     def _has_penalty(self) -> bool:
         """Whether the coming step will have a gradient penalty."""
-        settings = self.config.objective
-        first = self.trainer.step * settings.critic_steps
-        counts = range(first, first + settings.critic_steps)
-        return any(count % settings.penalty_interval == 0 for count in counts)
+        n = self.config.objective.critic_steps
+        return any(self.trainer.gan.objective.coming_penalties(n))
 
     def cost(self) -> float:
         """Floating-point operations of a step, mean over those with a penalty."""

@@ -63,6 +63,12 @@ def transposed_convolution(
     return made[:, :, *keep]
 
 
+def in_space(cells: Tensor) -> Tensor:
+    """Voxels of cells in spatial order, [B, z, y, x, s, s, s, C] -> [B, Z, Y, X, C]."""
+    voxels: Tensor = cells.permute(0, 1, 4, 2, 5, 3, 6, 7)
+    return voxels.flatten(5, 6).flatten(3, 4).flatten(1, 2)
+
+
 class GatheredPlanes(torch.autograd.Function):
     """Planes of a volume along each axis, [B, z, y, x, C] -> [B, n, rows, columns, C].
 
@@ -277,15 +283,6 @@ class SymmetricResizeConvolution(nn.Module):
         self.padding = 4 + crop
         self.size_rule = SizeRule(2, -4 - 2 * crop)
 
-    def kernel(self) -> Tensor:
-        """Weights of the convolution after the upsampling, [C_out, C_in, 3, 3, 3]."""
-        split = self.weight.unflatten(0, (2, 2, 2, -1))
-        places = torch.tensor([1, 0, 1], device=split.device)
-        for axis in range(3):
-            split = split.index_select(axis, places)
-        kernel: Tensor = split.permute(3, 4, 0, 1, 2)
-        return kernel
-
     def mixed(self, x: Tensor) -> Tensor:
         """[B, C_in, z, y, x] -> [B, 8 C_out, z, y, x], channels last."""
         return (x.movedim(1, -1) @ self.weight.t()).movedim(-1, 1)
@@ -396,11 +393,9 @@ class AntialiasedConvolution(nn.Module):
         """[B, C_in, n, n, n] -> [B, C_out, 2 n - 3, 2 n - 3, 2 n - 3]."""
         x = x.contiguous(memory_format=torch.channels_last_3d)
         cells = functional.conv3d(x, self.weight)
-        # [B, pz * py * px * C, z, y, x] -> [B, z, pz, y, py, x, px, C]
+        # [B, pz * py * px * C, z, y, x] -> [B, z, y, x, pz, py, px, C]
         cells = cells.movedim(1, -1).unflatten(-1, (2, 2, 2, self.outputs))
-        voxels = cells.permute(0, 1, 4, 2, 5, 3, 6, 7)
-        voxels = voxels.flatten(5, 6).flatten(3, 4).flatten(1, 2)
-        filtered: Tensor = box_filter(voxels.movedim(-1, 1))
+        filtered: Tensor = box_filter(in_space(cells).movedim(-1, 1))
         return filtered
 
 

@@ -26,6 +26,7 @@ from napari_slicegan.models.blocks import (
     TransposedConvolution,
     box_filter,
     has_onednn,
+    in_space,
     onednn_convolution,
 )
 from napari_slicegan.models.noise import NoiseField, NoiseInput
@@ -75,15 +76,16 @@ class SubpixelConvolution(nn.Module):
         """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, C_out]."""
         x = x.contiguous(memory_format=torch.channels_last_3d)
         made = _convolution(x, self.get_buffer("weight"), self._buffers["bias"])
-        made = made.permute(0, 2, 3, 4, 1)
+        return self._in_cells(made)
+
+    def _in_cells(self, made: Tensor) -> Tensor:
+        """[B, stride**3 * C_out, z, y, x] -> the form of `cells`."""
+        made = made.movedim(1, -1)
         return made.reshape(*made.shape[:4], *(self.stride,) * 3, -1)
 
     def arranged(self, cells: Tensor) -> Tensor:
         """Voxels of the cells in spatial order, [B, Z, Y, X, C]."""
-        batch, *sizes = cells.shape[:4]
-        whole = cells.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(
-            batch, *(n * self.stride for n in sizes), -1
-        )
+        whole = in_space(cells)
         z, y, x = (slice(self.cut, n - self.cut) for n in whole.shape[1:4])
         return whole[:, z, y, x]
 
@@ -125,8 +127,7 @@ class SymmetricConvolution(SubpixelConvolution):
         made = made.contiguous(memory_format=torch.channels_last_3d)
         for name in "zyx":
             made = _convolution(made, self.get_buffer(name), None)
-        made = made.movedim(1, -1)
-        return made.reshape(*made.shape[:4], *(self.stride,) * 3, -1)
+        return self._in_cells(made)
 
 
 class BoxFilter(nn.Module):

@@ -233,7 +233,10 @@ def test_symmetric_resize_convolution(subtests: pytest.Subtests) -> None:
     plain = ResizeConvolution(3, 2, crop=1)
     x = normal(1, 3, 5, 6, 7)
     with torch.no_grad():
-        plain.weight.copy_(layer.kernel())
+        # Beside, in the middle, beside along z, y and x.
+        kernel = layer.weight.unflatten(0, (2, 2, 2, -1))[[1, 0, 1]]
+        kernel = kernel[:, [1, 0, 1]][:, :, [1, 0, 1]]
+        plain.weight.copy_(kernel.permute(3, 4, 0, 1, 2))
         made = layer(x)
         torch.testing.assert_close(made, plain(x), rtol=1e-4, atol=1e-4)
         for axis in (2, 3, 4):
