@@ -71,6 +71,8 @@ ENDINGS = tuple(
 )
 """Endings that the file dialogs offer."""
 WHITE_IS_ZERO, MIN_IS_BLACK, PALETTE = 0, 1, 3  # TIFF 6.0, PhotometricInterpretation
+ALPHA = {1, 2}
+"""Associated and unassociated alpha (TIFF 6.0, ExtraSamples)."""
 MOSAIC = 32803  # TIFF/EP, colour filter array
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
@@ -521,6 +523,13 @@ def _read_tiff(path: Path) -> SourceImage:
             # Planes, or detectors, that were written one after the other.
             values, axes = np.stack([other.asarray() for other in others]), "QYX"
             notes = (f"{len(others)} images of one size are read as a volume.",)
+        if _has_detectors(page):
+            if values is None:
+                raise ValueError(
+                    f"{path.name}: expected several channels without compression, got "
+                    f"{page.compression.name}; save it as uncompressed TIFF."
+                )
+            axes = axes.replace("S", "C")
         if values is None:
             indices = [p.index for p in series.pages if p is not None]
             stored = _read_pages(path, indices)
@@ -578,6 +587,13 @@ def _is_alike(other: tifffile.TiffPageSeries, series: tifffile.TiffPageSeries) -
     is_reduced = bool((a.subfiletype | b.subfiletype) & 1)
     same = other.shape == series.shape and other.dtype == series.dtype
     return is_gray and same and other.axes == series.axes and not is_reduced
+
+
+def _has_detectors(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+    """Whether the samples of a gray pixel are channels, none of them alpha."""
+    is_gray = page.photometric in (WHITE_IS_ZERO, MIN_IS_BLACK)
+    has_alpha = not ALPHA.isdisjoint(page.extrasamples)
+    return is_gray and page.samplesperpixel > 1 and not has_alpha
 
 
 def _n_pixels(series: tifffile.TiffPageSeries) -> int:

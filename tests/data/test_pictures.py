@@ -278,6 +278,25 @@ def coloured_slices(path: Path) -> None:
         shaded(values).save(path / f"{number}.png")  # type: ignore[attr-defined]
 
 
+def bare_samples(path: Path) -> None:
+    """Two samples without the tag ExtraSamples."""
+    tifffile.imwrite(path, TWO[..., ::-1], photometric="minisblack", planarconfig=1)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        tag = file.pages.first.tags["ExtraSamples"]
+        # A private tag in its place.
+        file.filehandle.seek(tag.offset)
+        file.filehandle.write(struct.pack("<H", 65000))
+
+
+def packed_samples(path: Path) -> None:
+    """Two samples of LZW, of which Pillow would read the first only."""
+    Image.fromarray(TWO).save(path, compression="tiff_lzw")
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags["ExtraSamples"].overwrite(0)
+
+
+TWO = np.dstack([255 - GRAY, GRAY])
+OPAQUE = np.dstack([GRAY, np.full_like(GRAY, 255)])
 ONE_HOT = np.stack([THREE == n for n in range(3)])
 CLASSES = np.stack([MASK, ~MASK]).astype(np.float32)
 CIRCLE = (X - 80) ** 2 + (Y - 60) ** 2 < 58**2
@@ -639,6 +658,29 @@ TAGS = [
         "grayscale",
         words="Page 2 of 3",
         settings={"channel": "2"},
+    ),
+    Case(
+        "two samples.tif",
+        tiff(TWO, photometric="minisblack", planarconfig="contig"),
+        "grayscale",
+        words="Channel 2 of 2",
+        settings={"channel": "2"},
+    ),
+    Case("two samples bare.tif", bare_samples, "grayscale", words="Channel 1 of 2"),
+    Case(
+        "four samples.tif",
+        tiff(TWO[..., [1, 0, 0, 0]], photometric="minisblack", planarconfig="contig"),
+        "grayscale",
+        words="Channel 1 of 4",
+    ),
+    *(
+        Case(
+            f"{alpha.lower()}.tif",
+            tiff(OPAQUE, photometric="minisblack", extrasamples=[alpha]),
+            "grayscale",
+            words="alpha channel is dropped",
+        )
+        for alpha in ("ASSOCALPHA", "UNASSALPHA")
     ),
     Case(
         "five channels.tif",
@@ -1271,6 +1313,7 @@ REFUSED: list[Refusal] = [
         "a Nikon NIS-Elements",
     ),
     ("a.vsi", lambda path: path.write_bytes(b"II*\0" + bytes(99)), {}, "has no pages"),
+    ("lzw.tif", packed_samples, {}, "channels without compression, got LZW"),
     ("cfa.tif", tiff(GRAY, photometric="cfa"), {}, "mosaic of a colour sensor"),
     ("ragged.npy", npy(np.array([None, GRAY], object)), {}, "one of Python objects"),
     (
