@@ -12,7 +12,7 @@ import pytest
 
 from napari_slicegan._qt.jobs import Machine, look_ahead, resume_run, sentence_of
 from napari_slicegan.config.presets import preset
-from napari_slicegan.runtime.limits import WAITING
+from napari_slicegan.runtime.limits import WAITING, available_cpus
 from napari_slicegan.training.run_folder import RunFolder
 
 
@@ -86,5 +86,7 @@ def test_the_machine_is_described_without_images() -> None:
     assert len(found) == 1
     machine = found[0]
     assert isinstance(machine, Machine)
-    assert "cores" in machine.devices["cpu"]
+    cores = available_cpus()
+    words = f"({cores} cores)" if cores > 1 else "(1 core)"
+    assert machine.devices["cpu"].endswith(words)
     assert machine.torch_build.startswith("PyTorch 2.")
