@@ -527,7 +527,7 @@ def _read_tiff(path: Path) -> SourceImage:
             if values is None:
                 raise ValueError(
                     f"{path.name}: expected several channels without compression, got "
-                    f"{page.compression.name}; save it as uncompressed TIFF."
+                    f"{tifffile.COMPRESSION(page.compression).name}; save it as uncompressed TIFF."
                 )
             axes = axes.replace("S", "C")
         if values is None:
@@ -589,7 +589,7 @@ def _is_alike(other: tifffile.TiffPageSeries, series: tifffile.TiffPageSeries) -
     return is_gray and same and other.axes == series.axes and not is_reduced
 
 
-def _has_detectors(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+def _has_detectors(page: tifffile.TiffPage) -> bool:
     """Whether the samples of a gray pixel are channels, none of them alpha."""
     is_gray = page.photometric in (WHITE_IS_ZERO, MIN_IS_BLACK)
     has_alpha = not ALPHA.isdisjoint(page.extrasamples)

@@ -281,7 +281,7 @@ def coloured_slices(path: Path) -> None:
 def bare_samples(path: Path) -> None:
     """Two samples without the tag ExtraSamples."""
     tifffile.imwrite(path, TWO[..., ::-1], photometric="minisblack", planarconfig=1)
-    with tifffile.TiffFile(path, mode="r+b") as file:
+    with tifffile.TiffFile(path, mode="r+") as file:
         tag = file.pages.first.tags["ExtraSamples"]
         # A private tag in its place.
         file.filehandle.seek(tag.offset)
@@ -291,7 +291,7 @@ def bare_samples(path: Path) -> None:
 def packed_samples(path: Path) -> None:
     """Two samples of LZW, of which Pillow would read the first only."""
     Image.fromarray(TWO).save(path, compression="tiff_lzw")
-    with tifffile.TiffFile(path, mode="r+b") as file:
+    with tifffile.TiffFile(path, mode="r+") as file:
         file.pages.first.tags["ExtraSamples"].overwrite(0)
 
 
