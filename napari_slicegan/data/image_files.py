@@ -525,9 +525,10 @@ def _read_tiff(path: Path) -> SourceImage:
             notes = (f"{len(others)} images of one size are read as a volume.",)
         if _has_detectors(page):
             if values is None:
+                packing = tifffile.COMPRESSION(page.compression).name
                 raise ValueError(
                     f"{path.name}: expected several channels without compression, got "
-                    f"{tifffile.COMPRESSION(page.compression).name}; save it as uncompressed TIFF."
+                    f"{packing}; save it as uncompressed TIFF."
                 )
             axes = axes.replace("S", "C")
         if values is None:
