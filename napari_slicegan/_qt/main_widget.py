@@ -235,6 +235,7 @@ class SliceGANWidget(QWidget):
         self.micrograph.images_changed.connect(self._take_images)
         self.micrograph.images_pending.connect(self.train.await_images)
         self.micrograph.failed.connect(self._images_failed)
+        self.micrograph.train_requested.connect(lambda: self.show_panel("Train"))
         self.train.settings.value_changed.connect(self._set_patch_size)
         self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)

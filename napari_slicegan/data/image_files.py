@@ -491,6 +491,21 @@ def _from_library(read: Callable[[], T]) -> T:
         raise ValueError(str(error)) from error
 
 
+@functools.lru_cache(maxsize=16)
+def tiff_axes(path: Path, shape: tuple[int, ...]) -> str:
+    """A letter for each axis of a TIFF's values; empty if they have another shape.
+
+    Also of a file that is no TIFF.
+    """
+    try:
+        with _tiff_faults(), tifffile.TiffFile(path) as tiff:
+            series = max(tiff.series, key=_n_pixels)
+            known = tuple(series.shape) == shape
+            return _with_planes(series.axes, shape) if known else ""
+    except DAMAGE:
+        return ""
+
+
 def _read_tiff(path: Path) -> SourceImage:
     """Largest series of a TIFF: one image, or the pages that belong together."""
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
@@ -725,6 +740,12 @@ def _with_palette(stored: SourceImage, table: NDArray[Any]) -> SourceImage:
     return replace(stored, values=index, colours=colours)
 
 
+def _with_planes(axes: str, shape: tuple[int, ...]) -> str:
+    """Programs that do not know better call the planes of a stack channels."""
+    is_stack = "C" in axes[:-1] and shape[axes.find("C")] >= SMALLEST_EDGE
+    return axes.replace("C", "Z") if is_stack and "Z" not in axes else axes
+
+
 def _with_channel(image: SourceImage, channel: str) -> SourceImage:
     """Values as ``[(Z,) Y, X(, C)]``, C being 3 or 4."""
     values, axes, name = image.values, image.axes, image.name
@@ -733,13 +754,7 @@ def _with_channel(image: SourceImage, channel: str) -> SourceImage:
     kept = [i for i, n in enumerate(values.shape) if n != 1 or axes[i] in "YX"]
     values = values.reshape([values.shape[i] for i in kept])
     axes = "".join(axes[i] for i in kept)
-    # Programs that do not know better call the planes of a stack channels.
-    if (
-        "Z" not in axes
-        and "C" in axes[:-1]
-        and values.shape[axes.find("C")] >= SMALLEST_EDGE
-    ):
-        axes = axes.replace("C", "Z")
+    axes = _with_planes(axes, values.shape)
     places = [i for i, axis in enumerate(axes) if axis in "SC"]
     if not places:
         if channel.isdigit() and values.ndim == 3:

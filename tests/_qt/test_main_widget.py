@@ -138,6 +138,20 @@ def test_training_no_longer_waits_for_images_that_failed(
     assert widget.train.state is RunState.IDLE
 
 
+def test_usable_images_lead_to_the_train_tab(
+    widget: SliceGANWidget, viewer: Any, qtbot: QtBot
+) -> None:
+    panel = widget.micrograph
+    assert not panel.next.isEnabled()
+    viewer.add_image(gray_image())
+    with qtbot.waitSignal(panel.images_changed, timeout=LONG):
+        panel.use_selected_layers()
+    panel.next.click()
+    assert widget.tabs.currentIndex() == TABS.index("Train")
+    panel.slots.single.clear_button.click()
+    qtbot.waitUntil(lambda: not panel.next.isEnabled(), timeout=LONG)
+
+
 def test_a_closed_dock_takes_no_images_any_more(
     widget: SliceGANWidget, viewer: Any, qtbot: QtBot
 ) -> None:

@@ -62,7 +62,7 @@ class ImageFacts(QWidget):
         self.warnings = MessageLine("image_warnings")
         self.accept_crop = button(
             "accept_crop",
-            "Leave it out",
+            "Crop to the material",
             "Use only the rows and columns of the material, without data bar or empty "
             "border.",
         )

@@ -95,6 +95,11 @@ class PreparedImages:
                 )
             elif image.is_volume and len(self.unique) == 1:
                 found.append(f"{image.name} is cut along z, y and x.")
+        if self.images.kind == "grayscale":
+            found.append(
+                "Gray values are learned as they are; choose a 'Segmentation' to learn "
+                "phases."
+            )
         return list(dict.fromkeys(found))
 
 

@@ -29,6 +29,7 @@ from napari_slicegan._qt.viewer.layer_picture import Colour, layer_colours
 from napari_slicegan._qt.widgets.basics import (
     DropTarget,
     MessageLine,
+    button,
     content_above,
 )
 from napari_slicegan._qt.worker import ImageWorker
@@ -80,6 +81,8 @@ class MicrographPanel(DropTarget, QWidget):
     images_pending = Signal()
     """The images passed on last are outdated; `images_changed` follows."""
     failed = Signal(str)
+    train_requested = Signal()
+    """The images are as they should be; the user wants to train on them."""
 
     def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -106,6 +109,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.anisotropic.setObjectName("anisotropic")
         self.slots = ViewSlots()
         self.message = MessageLine("micrograph_message")
+        self.next = button("to_train", "Next: Train", "Open the Train tab.")
         self.facts = ImageFacts()
         self.controls = SegmentationControls()
         self._rest = QTimer(self)
@@ -136,9 +140,11 @@ class MicrographPanel(DropTarget, QWidget):
         self.controls.preview_toggled.connect(self._show_phases)
         self.controls.crop_requested.connect(self._draw_crop)
         self.controls.strokes_requested.connect(self._draw_strokes)
+        self.next.clicked.connect(lambda checked: self.train_requested.emit())
         self._learning.timeout.connect(self._learn)
         self._rest.timeout.connect(self._prepare)
         self.controls.set_has_image(False)
+        self.next.setEnabled(False)
         self._patience.timeout.connect(self._show_busy)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._show_layers)
@@ -148,7 +154,7 @@ class MicrographPanel(DropTarget, QWidget):
 
     def _lay_out(self) -> None:
         # The message is pinned: where it stood, it would move the buttons below.
-        layout = content_above(self, self.message)
+        layout = content_above(self, self.message, self.next)
         layout.setContentsMargins(4, 4, 4, 4)
         for title, widgets in (
             ("Material", (self.isotropic, self.anisotropic, self.slots)),
@@ -277,8 +283,8 @@ class MicrographPanel(DropTarget, QWidget):
         """Use an image that was opened in napari if a slot is free."""
         layer = event.value
         self._show_layers()
+        axis = self.slots.axis_for(layer.name)
         if layer_inputs.is_new_micrograph(layer):
-            axis = self.slots.axis_for(layer.name)
             if axis is not None:
                 self.slots.put(axis, [layer_inputs.shown_source(self._viewer, layer)])
             else:
@@ -286,6 +292,11 @@ class MicrographPanel(DropTarget, QWidget):
                     f"{layer.name} is not used: there is an image already. Press "
                     "'From layer' to use the selected layers."
                 )
+        elif axis is not None and layer_inputs.is_opened_stack(layer):
+            self.message.show_text(
+                f"{layer.name} has more than two axes. Press 'From layer' to train on "
+                "its slices, or on the channel or time that the viewer shows."
+            )
 
     def _show_layers(self, event: Event | None = None) -> None:
         """There must be an image to take from the viewer."""
@@ -395,6 +406,7 @@ class MicrographPanel(DropTarget, QWidget):
         self._cancel(PREPARE)
         if self._prepared is not None:
             self._prepared = None
+            self.next.setEnabled(False)
             self.images_changed.emit(None, MicrographSettings())
 
     def _changed(self) -> None:
@@ -520,8 +532,10 @@ class MicrographPanel(DropTarget, QWidget):
     def _finish(self, prepared: PreparedImages | None) -> None:
         """Show the result, and pass it on unless a newer one will follow."""
         self._prepared = prepared
+        self.next.setEnabled(prepared is not None)
         self.facts.show_facts(prepared, self._layer_colours())
         self._show_phases()
+        self._show_automatic_crop()
         is_learning = self._learning.isActive() or LEARN in self._workers
         if is_learning or self._rest.isActive():
             return
@@ -549,7 +563,15 @@ class MicrographPanel(DropTarget, QWidget):
                 for layer in [layer_inputs.layer_of(self._viewer, source)]
                 if not layer_inputs.is_labels(layer) or id(image) in made.segmented
             ]
-        layers.show_segmentation(self._viewer, shown)
+        is_plain = made is not None and made.settings.segmentation == "none"
+        layers.show_segmentation(self._viewer, shown, opaque=is_plain)
+
+    def _show_automatic_crop(self) -> None:
+        """Outline what is used of the first image; moved, it is a crop by hand."""
+        source, made = self._first_source(), self._prepared
+        crop = made.unique[0].facts.crop if made is not None else None
+        if self.controls.crop() == "auto" and source is not None and crop is not None:
+            layer_inputs.show_crop(self._viewer, source, crop, self._take_crop)
 
     def _draw_crop(self) -> None:
         source = self._first_source()

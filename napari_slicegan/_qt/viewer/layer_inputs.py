@@ -23,7 +23,7 @@ from napari_slicegan._qt.viewer.layers import (
     place_on,
     unwrapped,
 )
-from napari_slicegan.data.image_files import SourceImage
+from napari_slicegan.data.image_files import SourceImage, tiff_axes
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 
@@ -38,8 +38,9 @@ CROP, BOX, STROKES = "Crop", "Slider region", "Strokes"
 REPORT = "Report of the strokes"
 """Metadata key: the function that gets the strokes."""
 
-TIME = ("t", "time")
-"""Labels of an axis that no volume has."""
+CHANNEL = ("c", "channel")
+OTHER_AXES = ("t", "time", *CHANNEL)
+"""Labels of axes that no volume has."""
 
 Crop = tuple[int, int, int, int]
 Corner = tuple[float, float, float]
@@ -86,7 +87,7 @@ def is_new_micrograph(layer: Layer) -> bool:
 
 
 def shown_source(viewer: Viewer, layer: Layer) -> SourceImage:
-    """Pixels of a layer, of a time series those that the viewer shows."""
+    """Pixels of a layer, of a time series or channels those that the viewer shows."""
     point = np.zeros(layer.ndim)
     world = viewer.dims.point[-layer.ndim :]
     point[-len(world) :] = world
@@ -100,24 +101,28 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
     Parameters
     ----------
     step
-        Index in the layer: of a time series, and of one with more than three
-        dimensions, the image or volume there is taken, which is noted.
+        Index in the layer: of a time series, of channels, and of a layer with more than
+        three dimensions, the image or volume there is taken, which is noted.
     """
     values = finest_data(layer)
     is_rgb = bool(getattr(layer, "rgb", False))
-    at = [*step[-layer.ndim :]] if step else []
+    names = dict(enumerate(_axis_names(layer, values.shape)))
+    at = [0] * layer.ndim
+    at[len(at) - len(step) :] = step[-layer.ndim :]
     notes: list[str] = []
-    while (left := len(values.shape) - is_rgb) > 2:
-        label, index = layer.axis_labels[-left], 0
-        if values.shape[0] > 1:
-            if left == 3 and label.lower() not in TIME:
-                break
-            index = min(at[-left] if at else 0, values.shape[0] - 1)
-            notes.append(
-                f"Position {index + 1} of {values.shape[0]} along axis {label} is "
-                "taken, as the viewer shows it."
-            )
-        values = values[index]
+    while len(names) > 2:
+        places = [*names][:-2]
+        flat = [p for n, p in enumerate(places) if values.shape[n] == 1]
+        others = [p for p in places if names[p].lower() in OTHER_AXES]
+        if len(places) == 1 and not flat and not others:
+            break
+        place = (*flat, *others, *places)[0]
+        number = places.index(place)
+        index = min(at[place], values.shape[number] - 1)
+        if not flat:
+            notes.append(_taken(names[place], index, values.shape[number]))
+        values = values[(*[slice(None)] * number, index)]
+        del names[place]
     path = layer.source.path
     return SourceImage(
         values,
@@ -129,6 +134,27 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
         axes="ZYX"[is_rgb - len(values.shape) :] + "S" * is_rgb,
         origin=layer,
     )
+
+
+def _axis_names(layer: Layer, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Labels of the axes; where the layer has none, those of the TIFF it was read from.
+
+    napari's reader of TIFF files drops them.
+    """
+    labels = tuple(layer.axis_labels)
+    path = layer.source.path
+    if path and labels == tuple(str(n) for n in range(-layer.ndim, 0)):
+        return tuple(tiff_axes(Path(path), shape))[: layer.ndim] or labels
+    return labels
+
+
+def _taken(axis: str, index: int, n: int) -> str:
+    """Sentence about an axis of which one position is used."""
+    if axis.lower() in CHANNEL:
+        what = f"Channel {index + 1} of {n}"
+    else:
+        what = f"Position {index + 1} of {n} along axis {axis}"
+    return f"{what} is taken, as the viewer shows it."
 
 
 def coloured(viewer: Viewer, source: SourceImage) -> SourceImage:
@@ -199,13 +225,43 @@ def draw_crop(
     changed
         Gets the rows and columns; None for a rectangle outside of the image.
     """
+    _crop_layer(viewer, source, changed)
+
+
+def show_crop(
+    viewer: Viewer,
+    source: SourceImage,
+    crop: Crop,
+    changed: Callable[[Crop | None], Any],
+) -> None:
+    """Outline the part of an image that is used, and let the user move it.
+
+    The layer that is active stays so.
+    """
+    viewer = unwrapped(viewer)
+    active = viewer.layers.selection.active
+    layer = _crop_layer(viewer, source, lambda crop: None)
+    # A pixel's coordinate is its centre.
+    top, bottom, left, right = np.subtract(crop, 0.5)
+    layer.add_rectangles(np.array([[top, left], [bottom, right]]))
+    layer.mode = "select"
+    layer.metadata[CROP] = lambda x: _report_crop(x, source, changed)
+    viewer.layers.selection.active = active
+
+
+def _crop_layer(
+    viewer: Viewer, source: SourceImage, changed: Callable[[Crop | None], Any]
+) -> Shapes:
+    """The empty layer of the crop, on its image and active."""
     image = layer_of(viewer, source)
     place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
     width = max(1, source.shape[-1] / 200)
-    _draw_in(viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed))
-    layer = own_layer(unwrapped(viewer), CROP)
+    layer = _draw_in(
+        viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed)
+    )
     if _select_when_drawn not in layer.mouse_drag_callbacks:
         layer.mouse_drag_callbacks.append(_select_when_drawn)
+    return layer
 
 
 def _select_when_drawn(layer: Shapes, event: Any) -> Iterator[None]:
@@ -226,7 +282,7 @@ def _draw_in(
     edge_width: float,
     place: dict[str, Any],
     report: Callable[[Shapes], Any],
-) -> None:
+) -> Shapes:
     """Let the user draw rectangles in an empty layer; ``report`` gets it.
 
     The layer is kept and used again: on software OpenGL, napari crashes when an image
@@ -251,6 +307,7 @@ def _draw_in(
     layer.current_edge_width = edge_width
     viewer.layers.selection.active = layer
     layer.mode = "add_rectangle"
+    return layer
 
 
 def draw_strokes(
@@ -356,6 +413,12 @@ def _report_crop(
     changed(
         (int(low[0]), int(high[0]), int(low[1]), int(high[1])) if is_inside else None
     )
+
+
+def is_opened_stack(layer: Layer) -> bool:
+    """Whether a layer with more than two axes was opened from a file."""
+    is_deep = is_image(layer) and sum(n != 1 for n in _shape(layer)) > 2
+    return is_deep and bool(layer.source.path)
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:

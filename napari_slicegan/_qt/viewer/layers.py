@@ -88,7 +88,10 @@ def add_source(viewer: Viewer, source: SourceImage, labels: Sequence[int]) -> La
 
 
 def show_segmentation(
-    viewer: Viewer, shown: Sequence[tuple[Micrograph, SourceImage, Layer | None]]
+    viewer: Viewer,
+    shown: Sequence[tuple[Micrograph, SourceImage, Layer | None]],
+    *,
+    opaque: bool = False,
 ) -> None:
     """Show segmented phases over their images, replacing older ones.
 
@@ -97,7 +100,11 @@ def show_segmentation(
     shown
         Phases, the image that they were made of, and its layer if there is one; empty
         to remove all.
+    opaque
+        Whether the image below holds nothing else, as one of flat values; phases that
+        were segmented are compared with it.
     """
+    opacity = 1.0 if opaque else OVERLAY
     wanted = {key_of(*each[1:]): each for each in shown}
     own = {x.metadata[PHASES]: x for x in viewer.layers if PHASES in x.metadata}
     for key in own.keys() - wanted.keys():
@@ -124,7 +131,7 @@ def show_segmentation(
             metadata={PHASES: key},
             **place,
         )
-        layer.opacity = OVERLAY
+        layer.opacity = opacity
         # Below what is drawn on the image.
         if image is not None:
             below = viewer.layers.index(image)

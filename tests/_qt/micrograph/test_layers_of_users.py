@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
@@ -70,6 +71,10 @@ def images_after(
 
 def shapes_layer(viewer: Any) -> Any:
     return next(layer for layer in viewer.layers if layer.metadata.get(CROP))
+
+
+def shown_phases(viewer: Any) -> Any:
+    return next(layer for layer in viewer.layers if layer.metadata.get(PHASES))
 
 
 @pytest.mark.parametrize("crop", [None, (20, 80, 10, 100)])
@@ -322,6 +327,44 @@ def test_a_data_bar_is_left_out_by_a_click(
     images = images_after(panel, qtbot, panel.facts.accept_crop.click)
     assert images.views["z"][0].values.shape == GRAY.shape
     assert panel.facts.accept_crop.isHidden()
+    # What is used is outlined; moved, it is a crop by hand. The image stays active.
+    outline = shapes_layer(viewer)
+    assert outline.visible
+    assert viewer.layers.selection.active.name == "sem"
+    assert panel.value().crop == "auto"
+    moved = outline.data[0] + [-10, 0]
+    images = images_after(panel, qtbot, lambda: setattr(outline, "data", [moved]))
+    assert panel.value().crop == (0, 86, 0, 128)
+
+
+def test_phases_cover_flat_values_but_not_what_they_were_segmented_from(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot
+) -> None:
+    viewer.add_image(phases_image(64, 64).values, name="map")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    assert shown_phases(viewer).opacity == 1
+    viewer.layers.clear()
+    viewer.add_image(GRAY, name="sem")
+    panel.controls.rows.editors["segmentation"].set_value("otsu")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    assert shown_phases(viewer).opacity < 1
+
+
+@pytest.mark.parametrize("axes", ["CYX", "TYX", "ZCYX"])
+def test_detectors_and_times_of_a_tiff_opened_in_napari_are_no_planes(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path, axes: str
+) -> None:
+    """The reader of napari drops the names of the axes; what it shows is taken."""
+    shape = (*(5, 2)[-len(axes) + 2 :], *GRAY.shape)
+    values = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    path = tmp_path / "two.tif"
+    tifffile.imwrite(path, values, imagej=True, metadata={"axes": axes})
+    viewer.open(str(path), plugin="napari")
+    assert "Press 'From layer'" in panel.message.text()
+    viewer.dims.set_point(len(axes) - 3, 1)
+    images = images_after(panel, qtbot, panel.use_selected_layers)
+    np.testing.assert_array_equal(images.views["z"][0].values, values[..., 1, :, :])
+    assert "2 of 2" in panel.facts.notes.text()
 
 
 def test_what_is_shown_of_a_time_series_is_taken(viewer: Any) -> None:
