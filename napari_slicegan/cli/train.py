@@ -68,6 +68,8 @@ def train(options: Namespace) -> int:
             trainer = Trainer.start(config, images, out)
     if distributed.is_main and isinstance(images, TrainingImages):
         _say_what_is_read(images, config)
+        if trainer.config.slices.augmentation != config.slices.augmentation == "auto":
+            _say_how_crops_are_mirrored(images, trainer.config)
         chosen = trainer.config.architecture.voxel_noise
         is_found = chosen == "on" and config.architecture.voxel_noise == "auto"
         if is_found and images.kind == "phases" and not options.source:
@@ -101,6 +103,18 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
         warnings.append(advice.text)
     for warning in warnings:
         say(f"  Warning: {warning}")
+
+
+def _say_how_crops_are_mirrored(images: TrainingImages, config: RunConfig) -> None:
+    """Print what the images of an anisotropic material have shown."""
+    if images.material == "anisotropic":
+        say(
+            "  The views look the same in a mirror: crops are mirrored at random "
+            "(--augmentation none leaves it out)."
+            if config.slices.augmentation == "flips"
+            else "  The views differ from their mirror images: crops are not mirrored "
+            "(--augmentation flips does it)."
+        )
 
 
 def _training_data(options: Namespace, config: RunConfig) -> TrainingData:

@@ -195,8 +195,8 @@ class SliceSettings(Settings):
         "none",
         title="Augmentation",
         description="Data augmentation of the real crops: 'flips' mirrors them, "
-        "'rotations' adds quarter turns. 'auto': rotations for isotropic materials, "
-        "none otherwise.",
+        "'rotations' adds quarter turns. 'auto': rotations for isotropic materials; of "
+        "others flips, if the images of each view look the same in a mirror.",
     )
     critic_slices: int | None = Field(
         None,

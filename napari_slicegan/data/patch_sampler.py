@@ -89,7 +89,7 @@ class PatchSampler(Source):
         self.stacks = [micrograph.planes(axis) for micrograph in micrographs]
         self.transform = transform
         self.patch_size = patch_size
-        self._symmetries = symmetries
+        self.symmetries = symmetries
         # Planes, and first rows and columns of a crop, of each image.
         self._grids = [
             (planes, rows - patch_size + 1, columns - patch_size + 1)
@@ -160,13 +160,13 @@ class PatchSampler(Source):
         _, height, width = shapes[image].T
         start = before + (plane * height + row) * width + inside % columns
         down, right = width, np.ones_like(width)
-        if self._symmetries != "none":
+        if self.symmetries != "none":
             last = self.patch_size - 1
             for bit, step in ((1, down), (2, right)):
                 start = start + np.where(symmetries & bit, last * step, 0)
             down = np.where(symmetries & 1, -down, down)
             right = np.where(symmetries & 2, -right, right)
-        if self._symmetries == "rotations":
+        if self.symmetries == "rotations":
             turned = symmetries & 4 > 0
             down, right = np.where(turned, right, down), np.where(turned, down, right)
         return np.stack([start, down, right])
@@ -181,13 +181,13 @@ class PatchSampler(Source):
 
     def _turned(self, crop: NDArray[Any], symmetry: int) -> NDArray[Any]:
         """One of the eight symmetries of the square, as far as they are allowed."""
-        if self._symmetries == "none":
+        if self.symmetries == "none":
             return crop
         if symmetry & 1:
             crop = crop[::-1]
         if symmetry & 2:
             crop = crop[:, ::-1]
-        if symmetry & 4 and self._symmetries == "rotations":
+        if symmetry & 4 and self.symmetries == "rotations":
             crop = crop.swapaxes(0, 1)
         return crop
 

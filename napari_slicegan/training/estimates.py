@@ -134,12 +134,15 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
 def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
     """Fill in what is chosen by the images and by the device.
 
-    Noise in each voxel: as the task's generator has it. On a CUDA device, empty batch
-    sizes: the largest power of two, up to ``MAX_BATCH_SIZE``, whose estimated float32
-    memory fits into the free memory.
+    Noise in each voxel, and symmetries of the crops: as the task has them. On a CUDA
+    device, empty batch sizes: the largest power of two, up to ``MAX_BATCH_SIZE``, whose
+    estimated float32 memory fits into the free memory.
     """
     is_noisy = getattr(task.spec, "voxel_noise", False)
-    config = config.changed(voxel_noise="on" if is_noisy else "off")
+    config = config.changed(
+        voxel_noise="on" if is_noisy else "off",
+        augmentation=getattr(task, "augmentation", config.slices.augmentation),
+    )
     training = config.training
     device = choose_device(training.device)
     given = training.critic_batch_size or training.generator_batch_size

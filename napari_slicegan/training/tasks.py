@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from napari_slicegan.config.registry import Table
-from napari_slicegan.data.patch_sampler import Source, patch_samplers
+from napari_slicegan.data.patch_sampler import Source, Symmetries, patch_samplers
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import fit_transform
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.correlation import nugget
+from napari_slicegan.metrics.mirror_symmetry import are_mirror_symmetric
 from napari_slicegan.models import check_training_size, generator_spec, output_of
 from napari_slicegan.training.adversarial_step import fractions_of, scaled_labels
 from napari_slicegan.training.monitors import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 Given = TrainingImages | Path | None
 """User input: micrographs, or the path of an image set or a volume."""
+T = TypeVar("T")
 PreviewT = TypeVar("PreviewT")
 MeasuredT = TypeVar("MeasuredT", contravariant=True)
 TrainedT = TypeVar("TrainedT", contravariant=True)
@@ -151,22 +154,43 @@ LARGE_NUGGET = 0.5
 """Of smooth phases it is 0.0 to 0.3 (imaging noise), of speckle 0.95."""
 
 
+def once_per_images(measure: Callable[[TrainingImages], T]) -> Callable[..., T]:
+    """Decorate a measurement: its result is kept as long as the images are."""
+    known: WeakKeyDictionary[TrainingImages, T] = WeakKeyDictionary()
+
+    @functools.wraps(measure)
+    def measured(images: TrainingImages) -> T:
+        if images not in known:
+            known[images] = measure(images)
+        return known[images]
+
+    return measured
+
+
+@once_per_images
 def needs_voxel_noise(images: TrainingImages) -> bool:
     """Whether single pixels vary at random.
 
     Gray values and colours do; phases, if neighbouring pixels are nearly independent
-    (see `napari_slicegan.metrics.correlation.nugget`). Computed once for the images.
+    (see `napari_slicegan.metrics.correlation.nugget`).
     """
-    if images not in _RANDOM:
-        _RANDOM[images] = images.kind != "phases" or any(
-            nugget(image.values == label) > LARGE_NUGGET
-            for image in {id(image): image for image in images}.values()
-            for label in images.labels
-        )
-    return _RANDOM[images]
+    return images.kind != "phases" or any(
+        nugget(image.values == label) > LARGE_NUGGET
+        for image in {id(image): image for image in images}.values()
+        for label in images.labels
+    )
 
 
-_RANDOM: WeakKeyDictionary[TrainingImages, bool] = WeakKeyDictionary()
+@once_per_images
+def symmetries_of(images: TrainingImages) -> Symmetries:
+    """Symmetries of the square under which crops stay as probable as they are.
+
+    All of them for an isotropic material; for others the mirrors, if the images of
+    each view look the same in them (see `napari_slicegan.metrics.mirror_symmetry`).
+    """
+    if images.material == "isotropic":
+        return "rotations"
+    return "flips" if are_mirror_symmetric(images) else "none"
 
 
 class VolumeTask:
@@ -220,9 +244,11 @@ class VolumeTask:
         if config.architecture.condition == "phase_fraction":
             self.spec = replace(self.spec, labels=fractions_of(data))
             labels = scaled_labels(self.spec.labels)
-        symmetries = config.slices.augmentation
+        self.augmentation = config.slices.augmentation
+        if self.augmentation == "auto":
+            self.augmentation = symmetries_of(data)
         self.samplers: Sequence[Source] = patch_samplers(
-            data, self.transform, patch, symmetries, labels
+            data, self.transform, patch, self.augmentation, labels
         )
         self._slices = config.slices.sliced_wasserstein
         self._images = data

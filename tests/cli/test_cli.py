@@ -77,7 +77,7 @@ def test_runs_get_a_folder_of_their_own(
     assert run.name.startswith("my-image-20")
 
 
-def test_train_on_three_views(settings: Path, tmp_path: Path) -> None:
+def test_train_on_three_views(settings: Path, tmp_path: Path, capsys: Capture) -> None:
     words = []
     for seed, axis in enumerate("zyx"):
         path = tmp_path / f"{axis}.tif"
@@ -85,10 +85,12 @@ def test_train_on_three_views(settings: Path, tmp_path: Path) -> None:
         words += [f"--{axis}", str(path)]
     out = tmp_path / "out"
     words += ["--config", str(settings), "--out", str(out), "--steps", "1"]
-    assert main(["train", *words]) == 0
+    assert main(["train", *words, "--augmentation", "auto"]) == 0
     images = RunFolder.open(out).images()
     assert images.material == "anisotropic"
     assert [image.name for image in images] == ["z.tif", "y.tif", "x.tif"]
+    assert RunFolder.open(out).config().slices.augmentation == "flips"
+    assert "crops are mirrored at random" in capsys.readouterr().out
 
 
 def test_train_on_a_volume(settings: Path, tmp_path: Path) -> None:

@@ -321,7 +321,11 @@ def test_no_patch_size_is_offered_for_impossible_networks() -> None:
     assert patch_sizes(preset("slicegan-fast").changed(generator_kernels=layers)) == {}
 
 
-EMPTY: dict[str, Any] = {"critic_batch_size": None, "generator_batch_size": None}
+EMPTY: dict[str, Any] = {
+    "augmentation": "rotations",
+    "critic_batch_size": None,
+    "generator_batch_size": None,
+}
 
 Pretend = Callable[[int], None]
 
@@ -404,7 +408,7 @@ def test_numbers_win(
     given: dict[str, Any],
 ) -> None:
     gpu_with(10**12)
-    config = toy_config.changed(**given)
+    config = toy_config.changed(augmentation="rotations", **given)
     assert complete(config, VolumeTask(config, toy_images)) == config
     # What is left empty is 2.
     expected = (given["critic_batch_size"] or 2, given["generator_batch_size"] or 2)

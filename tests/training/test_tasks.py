@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
@@ -71,6 +72,36 @@ def test_noise_in_each_voxel_where_neighbours_are_independent(tmp_path: Path) ->
         assert run.config.architecture.voxel_noise == chosen, (name, given)
         assert RunFolder.open(folder).config() == run.config
         assert run.gan.generator.spec.voxel_noise == (chosen == "on")
+
+
+def test_crops_of_views_are_mirrored_where_that_makes_no_difference(
+    tmp_path: Path,
+) -> None:
+    """Those of an isotropic material are turned, too; a setting of the user stands."""
+    rng = np.random.default_rng(0)
+    long = scipy.ndimage.gaussian_filter(rng.normal(size=(96, 96)), (2, 9), mode="wrap")
+    along = (long > 0).astype(np.uint8)
+    tilted = (scipy.ndimage.rotate(long, 20, reshape=False, mode="wrap") > 0).astype(
+        np.uint8
+    )
+    config = small_config().changed(augmentation="auto")
+    for name, views, given, chosen in [
+        ("along", (along, along, along), "auto", "flips"),
+        ("tilted", (along, tilted, along), "auto", "none"),
+        ("tilted, mirrored", (along, tilted, along), "flips", "flips"),
+        ("isotropic", (tilted,), "auto", "rotations"),
+    ]:
+        images = [Micrograph.from_array(view) for view in views]
+        of_run = (
+            TrainingImages.anisotropic(*images)
+            if len(images) > 1
+            else TrainingImages.isotropic(*images)
+        )
+        settings = config.changed(augmentation=given)
+        run = Trainer.start(settings, of_run, tmp_path / name)
+        assert run.config.slices.augmentation == chosen, name
+        samplers: Any = run.task.samplers
+        assert {one.symmetries for one in samplers} == {chosen}, name
 
 
 def test_randomness_from_pixel_to_pixel_is_measured_once(
