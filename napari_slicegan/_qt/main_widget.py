@@ -241,6 +241,7 @@ class SliceGANWidget(QWidget):
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
         self.train.run_started.connect(self._offer_to_explore)
+        self.train.generation_requested.connect(lambda: self.show_panel("Volume"))
         self.volume.product_changed.connect(self._rename_volume_tab)
         self.tabs.currentChanged.connect(self._tab_changed)
         self._bind_keys(bound=True)

@@ -98,24 +98,41 @@ def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
 
     Empty before they are measured, and for measures without a noise floor.
     """
-    agree: list[str] = []
-    differ: list[str] = []
-    for curve in measured:
-        floor = series.last(curve.floor) if curve.floor else math.nan
-        name = curve.title.partition(",")[0]
-        name = name[:1].lower() + name[1:]
-        value = series.last(curve.column)
-        if floor > 0 and not math.isnan(value):
-            times = value / floor
-            # As it is rounded below.
-            if round(times, 1) <= 1:
-                agree.append(name)
-            else:
-                unit = "" if differ else " the noise floor"
-                differ.append(f"{name} ({times:.1f} x{unit})")
+    times = _in_floors(series, measured)
+    agree = [name for name, floors in times.items() if floors <= 1]
+    differ = [
+        f"{name} ({floors:.1f} x)" for name, floors in times.items() if floors > 1
+    ]
+    if differ:
+        differ[0] = differ[0].replace(" x)", " x the noise floor)")
     parts = [
         f"Agrees with the real image: {', '.join(agree)}." if agree else "",
         f"Not yet: {', '.join(differ)}." if differ else "",
         "" if differ or not agree else "Measure a generated volume to confirm it.",
     ]
     return " ".join(filter(None, parts))
+
+
+def next_step_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
+    """What to do after a run, in a sentence; empty if it is not judged."""
+    times = _in_floors(series, measured)
+    if not times:
+        return ""
+    worst = max(times, key=lambda name: times[name])
+    if times[worst] <= 1:
+        return "Next: generate a volume and measure it."
+    return f"Next: continue this run until the {worst} agrees, too."
+
+
+def _in_floors(
+    series: RunSeries, measured: Iterable[MonitoredCurve]
+) -> dict[str, float]:
+    """Newest distances by name, in noise floors, with one digit as they are shown."""
+    found: dict[str, float] = {}
+    for curve in measured:
+        floor = series.last(curve.floor) if curve.floor else math.nan
+        value = series.last(curve.column)
+        if floor > 0 and not math.isnan(value):
+            name = curve.title.partition(",")[0]
+            found[name[:1].lower() + name[1:]] = round(value / floor, 1)
+    return found

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REDRAW_MS = 1000
 PLOT_HEIGHT = 70
+COLUMNS = 2
 # Of the numbers and the name of the common axis.
 AXIS_HEIGHT = 40
 # A shorter range would have fractions of steps as labels.
@@ -129,7 +130,8 @@ class Plot:
         if known:
             # Items of a logarithmic plot are placed by their exponents.
             self.band.setRegion((math.log10(SMALLEST) - 3, math.log10(floor)))
-            values = np.append(values, max(floor, SMALLEST))
+            # Some of the band is always in sight.
+            values = np.append(values, max(floor / 2, SMALLEST))
         if len(values):
             self._span(float(values.min()), float(values.max()))
         else:
@@ -189,15 +191,15 @@ class Curves(QWidget):
         networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
         losses = f"Losses, no measure of quality: {networks}"
         self.losses = self._plot(losses, CRITIC, GENERATOR)
+        self.losses.item.getAxis("bottom").setStyle(showValues=True)
+        self.losses.item.setLabel("bottom", "Training step")
         self.speed = self._plot("Speed (steps/s)", SPEED)
-        self.speed.item.getAxis("bottom").setStyle(showValues=True)
-        self.speed.item.setLabel("bottom", "Training step")
         self._arrange()
         self.verdict = QLabel()
         self.verdict.setObjectName("run_verdict")
         self.verdict.setWordWrap(True)
         self.caption = QLabel(
-            "Green band: how much two crops of the real image differ."
+            "Curve: distance to the image; band: distance of two real crops."
         )
         self.caption.setWordWrap(True)
         self._timer = QTimer(self)
@@ -215,23 +217,28 @@ class Curves(QWidget):
 
     @property
     def _plots(self) -> tuple[Plot, ...]:
-        # Quality first: at 800 pixels the last ones are below the fold.
-        return (*self.quality.values(), self.losses, self.speed)
+        return (*self.quality.values(), self.speed, self.losses)
 
     def _arrange(self) -> None:
-        """Place the plots below each other."""
+        """Place the plots in two columns, the losses below them in both."""
         self._canvas.clear()
-        for row, plot in enumerate(self._plots):
-            self._canvas.addItem(plot.item, row=row, col=0)
-        self._canvas.setFixedHeight(PLOT_HEIGHT * len(self._plots) + AXIS_HEIGHT)
-        for plot in self._plots[:-1]:
-            plot.item.setXLink(self.speed.item)
+        *upper, losses = self._plots
+        for number, plot in enumerate(upper):
+            row, column = divmod(number, COLUMNS)
+            # One that is alone in its row takes all of it.
+            span = COLUMNS - column if plot is upper[-1] else 1
+            self._canvas.addItem(plot.item, row=row, col=column, colspan=span)
+        n_rows = math.ceil(len(upper) / COLUMNS)
+        self._canvas.addItem(losses.item, row=n_rows, col=0, colspan=COLUMNS)
+        self._canvas.setFixedHeight(PLOT_HEIGHT * (n_rows + 1) + AXIS_HEIGHT)
 
     def _quality_plot(self, curve: MonitoredCurve) -> Plot:
         """Return a plot used before, or a new one."""
         if curve in self._unused:
             return self._unused.pop(curve)
-        return self._plot(curve.title, QUALITY, log=curve.is_distance, dots=True)
+        # The caption says to what a distance is.
+        title = curve.title.partition(",")[0] if curve.is_distance else curve.title
+        return self._plot(title, QUALITY, log=curve.is_distance, dots=True)
 
     def _plot(
         self, title: str, *colours: str, log: bool = False, dots: bool = False
@@ -265,6 +272,10 @@ class Curves(QWidget):
     def redraw(self) -> None:
         """Draw all series; a failing plot does not affect the others."""
         series = self.series
+        # Linked axes of plots of unequal width would have unequal ranges.
+        last = max([FEWEST_STEPS, *series.critic_loss.x[-1:]])
+        for plot in self._plots:
+            plot.item.setXRange(0, last, padding=0.02)
         with self.guard("The plot of the losses"):
             self.losses.draw(series.critic_loss, series.generator_loss)
         for curve, plot in self.quality.items():

@@ -11,6 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import PreparedRun, resume_run, start_run
+from napari_slicegan._qt.run_series import next_step_of
 from napari_slicegan._qt.train.data import NO_IMAGES, RunLocation, TrainData
 from napari_slicegan._qt.train.forecast import Forecast
 from napari_slicegan._qt.train.run_view import RunState, RunView
@@ -61,6 +62,9 @@ class TrainControls(QWidget):
             "Train on from the last step; after its time limit, for the minutes above "
             "once more.",
         )
+        self.next = button(
+            "to_volume", "Next: Generate", "Generate with this run, in the next tab."
+        )
         # layout
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +72,8 @@ class TrainControls(QWidget):
         grid.addWidget(self.continue_run, 0, 1)
         grid.addWidget(self.pause, 1, 0)
         grid.addWidget(self.stop, 1, 1)
-        grid.addWidget(self.continue_this, 2, 0, 1, 2)
+        grid.addWidget(self.continue_this, 2, 0)
+        grid.addWidget(self.next, 2, 1)
         self.show_state(RunState.IDLE, no_start=NO_IMAGES, can_continue=False)
 
     def show_state(self, state: RunState, *, no_start: str, can_continue: bool) -> None:
@@ -95,6 +100,8 @@ class TrainControls(QWidget):
         for each in (self.pause, self.stop):
             each.setVisible(active)
         self.continue_this.setVisible(can_continue and not active)
+        is_good = state is not RunState.FAILED
+        self.next.setVisible(can_continue and not active and is_good)
 
 
 class TrainPanel(QWidget):
@@ -116,6 +123,8 @@ class TrainPanel(QWidget):
     """One sentence."""
     state_changed = Signal(object)
     """RunState."""
+    generation_requested = Signal()
+    """The user wants to generate with the last run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,6 +161,9 @@ class TrainPanel(QWidget):
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
         self.forecast.machine_known.connect(self.settings.set_machine)
+        self.controls.next.clicked.connect(
+            lambda checked: self.generation_requested.emit()
+        )
         for clicked, act in (
             (self.controls.start.clicked, self.start),
             (self.controls.pause.clicked, self.toggle_pause),
@@ -332,7 +344,10 @@ class TrainPanel(QWidget):
         elif self._last_step == 0:
             self.message.show_text("Stopped before the first step; no run was saved.")
         else:
-            self.message.show_text(f"{reason.value} Saved in {self._folder}")
+            curves = self.view.curves
+            advice = next_step_of(curves.series, curves.quality)
+            parts = (reason.value, advice, f"Saved in {self._folder}")
+            self.message.show_text(" ".join(filter(None, parts)))
         self.run_finished.emit(reason, self._folder)
 
     def _errored(self, fault: Exception) -> None:

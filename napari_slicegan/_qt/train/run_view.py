@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QProgressBar,
     QSizePolicy,
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.volumes.volume import Volume
 
-# Larger pictures would push the curves out of a window of 800 pixels.
 EDGE = 128
+# Larger pictures would push the curves out of a window of 800 pixels.
+LARGEST_EDGE = 184
 CROP_SEED = 0
 # Without a GPU each redraw repaints the whole window, so it is done once a second.
 REFRESH_MS = 1000
@@ -75,7 +77,7 @@ class RunState(Enum):
 
 
 class Picture(QLabel):
-    """Image of fixed height that keeps its aspect ratio."""
+    """Image as high as it is wide, within bounds; it keeps its aspect ratio."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -94,6 +96,7 @@ class Picture(QLabel):
     def resizeEvent(self, event: Any) -> None:
         """Fit the picture to the new width."""
         super().resizeEvent(event)
+        self.setFixedHeight(min(max(self.width(), EDGE), LARGEST_EDGE))
         self._fit()
 
     def _fit(self) -> None:
@@ -102,7 +105,7 @@ class Picture(QLabel):
         self.setPixmap(
             self._whole.scaled(
                 max(EDGE, self.width()),
-                EDGE,
+                self.maximumHeight(),
                 Qt.AspectRatioMode.KeepAspectRatio,
                 Qt.TransformationMode.FastTransformation,
             )
@@ -123,8 +126,12 @@ class PicturePair(QWidget):
         # layout
         self.grid = QGridLayout(self)
         self.grid.setContentsMargins(0, 0, 0, 0)
-        self.grid.addWidget(QLabel(real), 0, 0)
-        self.grid.addWidget(self.generated_title, 0, 1)
+        self.titles = QHBoxLayout(), QHBoxLayout()
+        for column, title in enumerate((QLabel(real), self.generated_title)):
+            self.titles[column].addWidget(title, 1)
+            self.grid.addLayout(self.titles[column], 0, column)
+            self.grid.setColumnStretch(column, 1)
+        self.grid.setVerticalSpacing(2)
         self.grid.addWidget(self.real, 1, 0)
         self.grid.addWidget(self.generated, 1, 1)
         self.hide()
@@ -161,16 +168,13 @@ class SlicePair(PicturePair):
         self._volume: Volume | None = None
         # children
         self.scale = QLabel("")
-        self.scale.setWordWrap(True)
         axes = [f"Along {axis}" for axis in AXES]
         tip = "Direction in which both are seen."
         self.axis = choice_box("preview_axis", axes, tip)
         # layout
-        aside = QVBoxLayout()
-        aside.addWidget(self.axis)
-        aside.addWidget(self.scale)
-        aside.addStretch()
-        self.grid.addLayout(aside, 1, 2)
+        self.axis.setMinimumContentsLength(5)
+        self.titles[0].addWidget(self.axis)
+        self.grid.addWidget(self.scale, 2, 0, 1, 2)
         # signals
         self.axis.currentIndexChanged.connect(lambda index: self._draw())
 

@@ -12,7 +12,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtGui import QColor, QPalette
 
-from napari_slicegan._qt.run_series import RunSeries, Series
+from napari_slicegan._qt.run_series import RunSeries, Series, next_step_of
 from napari_slicegan._qt.train.curves import SMALLEST, Curves, Plot
 from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
@@ -226,11 +226,23 @@ def test_the_verdict_names_what_agrees_and_what_does_not(curves: Curves) -> None
         "Agrees with the real image: two-point correlation, phase fraction. Not yet: "
         "interface density (3.5 x the noise floor)."
     )
+    assert next_step_of(curves.series, CURVES) == (
+        "Next: continue this run until the interface density agrees, too."
+    )
     curves.add([report(2, Quality(0.02, 0.005, 0.1, 0.04, 0.005, **floors))])
     curves.redraw()
     assert curves.verdict.text() == (
         "Agrees with the real image: two-point correlation, phase fraction, interface "
         "density. Measure a generated volume to confirm it."
     )
+    assert "generate a volume" in next_step_of(curves.series, CURVES)
     curves.clear(CURVES)
     assert curves.verdict.text() == ""
+    assert next_step_of(curves.series, CURVES) == ""
+
+
+def test_a_floor_below_all_distances_is_seen(curves: Curves) -> None:
+    curves.add([report(1, Quality(0.1, 0.2, 0.3, 0.04, 0.1))])
+    curves.redraw()
+    bottom, _ = correlation(curves).item.viewRange()[1]
+    assert 10**bottom < 0.06

@@ -143,6 +143,8 @@ def test_a_finished_run_is_continued(
     assert reason is FinishReason.STEPS
     qtbot.waitUntil(lambda: panel.controls.continue_run.isEnabled(), timeout=LONG)
     assert panel.view.bar.text() == "Finished"
+    with qtbot.waitSignal(panel.generation_requested):
+        click(panel, "to_volume")
     click(panel, "continue_this")
     reach(qtbot, panel, RunState.RUNNING)
     # The curves begin with what the first part wrote.
@@ -197,7 +199,7 @@ def test_buttons_follow_the_state(panel: TrainPanel) -> None:
         RunState.RUNNING: {"pause", "stop"},
         RunState.PAUSED: {"pause", "stop"},
         RunState.STOPPING: set(),
-        RunState.FINISHED: {"start", "continue", "continue_this"},
+        RunState.FINISHED: {"start", "continue", "continue_this", "to_volume"},
         RunState.FAILED: {"start", "continue", "continue_this"},
     }
     for state, names in offered.items():

@@ -190,6 +190,20 @@ def test_nothing_is_shown_before_both_are_there(
     assert pair.isHidden()
 
 
+def test_the_pictures_are_as_large_as_the_panel_allows(
+    pair: SlicePair, toy_images: TrainingImages
+) -> None:
+    pair.set_images(toy_images)
+    values = np.full((24, 24, 24), TOY_LABELS[0], np.uint8)
+    pair.set_volume(Volume(values, "phases", 5.0, TOY_LABELS), step=12_000)
+    pair.show()
+    for width in (380, 450):
+        pair.resize(width, 300)
+        assert pair.minimumSizeHint().width() <= width
+        pictures = [each.pixmap().width() for each in (pair.real, pair.generated)]
+        assert min(pictures) > 0.38 * width
+
+
 def test_the_chosen_direction_is_sliced(
     qtbot: QtBot, pair: SlicePair, toy_images: TrainingImages
 ) -> None:
