@@ -2,10 +2,10 @@
 
     xvfb-run -s "-screen 0 1280x800x24" python docs/screenshots.py
 
-opens the sandstone slice, trains on it, and generates a volume with the run that has
-ended, as a user does; then it finds directions in the sample generator and moves along
-one of them. On the way it photographs the four panels. With ``--run`` it continues a
-run of the slice instead, until its next preview.
+opens the sandstone slice, trains on it, generates a volume with the run that has ended
+and measures it, as a user does; then it finds directions in the sample generator and
+moves along one of them. On the way it photographs the five panels. With ``--run`` it
+continues a run of the slice instead, until its next preview.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.main_widget import SliceGANWidget
 
 IMAGES = Path(__file__).parent / "images"
-PANELS = ("micrograph", "training", "volume", "explore")
+PANELS = ("micrograph", "training", "volume", "measure", "explore")
 # Endings of the file names; pictures of the usual theme have none.
 THEMES = {"dark": "", "light": "-light"}
 WIDTH, HEIGHT = 1280, 800
@@ -77,7 +77,7 @@ def take_pictures(
     wait_for(lambda: widget.micrograph.images() is not None)
     if "micrograph" in wanted:
         picture(viewer, out / "window-micrograph.png")
-    if {"training", "volume"} & {*wanted}:
+    if {"training", "volume", "measure"} & {*wanted}:
         train_and_generate(viewer, widget, out, wanted, run)
     if "explore" in wanted:
         explore(viewer, widget)
@@ -91,7 +91,7 @@ def train_and_generate(
     wanted: Sequence[str],
     run: Path | None,
 ) -> None:
-    """Train, and make a volume with the run."""
+    """Train, make a volume with the run, and measure it."""
     widget.show_panel("Train")
     progress = [0.0]
     widget.train.reported.connect(
@@ -112,17 +112,27 @@ def train_and_generate(
     )
     if "training" in wanted:
         picture(viewer, out / "window-training.png")
-    if run is not None or "volume" not in wanted:
+    has_volume = bool({"volume", "measure"} & {*wanted})
+    if run is not None or not has_volume:
         widget.train.stop()
     wait_for(lambda: not widget.train.state.is_active)
-    if "volume" in wanted:
+    if has_volume:
         made: list[object] = []
         widget.volume.volume_made.connect(made.append)
         widget.show_panel("Volume")
         wait_for(widget.volume.generate_button.isEnabled)
         widget.volume.generate()
         wait_for(lambda: bool(made))
+    if "volume" in wanted:
         picture(viewer, out / "window-volume.png")
+    if "measure" in wanted:
+        widget.measure.failed.connect(sys.exit)
+        widget.show_panel("Measure")
+        results: list[object] = []
+        widget.measure.measured.connect(results.append)
+        widget.measure.measure()
+        wait_for(lambda: bool(results))
+        picture(viewer, out / "window-measure.png")
 
 
 def explore(viewer: Viewer, widget: SliceGANWidget) -> None:

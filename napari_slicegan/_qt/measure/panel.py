@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.jobs import sentence_of
+from napari_slicegan._qt.measure.floor_chart import FloorChart
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
@@ -111,6 +112,7 @@ class MeasureTable(QWidget):
         self.headline = QLabel()
         self.headline.setObjectName("verdict")
         self.headline.setWordWrap(True)
+        self.chart = FloorChart()
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("verdicts")
         self.table.setHorizontalHeaderLabels(COLUMNS)
@@ -146,13 +148,14 @@ class MeasureTable(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.headline, self.table, self.words):
+        for part in (self.headline, self.chart, self.table, self.words):
             layout.addWidget(part)
         layout.addLayout(row("Curve", self.curve))
         for part in (self.plot, self.legend, self.checks):
             layout.addWidget(part)
         # signals
         rows.sectionResized.connect(lambda *_: self._fit_height())
+        self.chart.clicked.connect(lambda number: self.table.setCurrentCell(number, 0))
         self.table.currentCellChanged.connect(lambda row, *_: self._explain(row))
         self.curve.currentIndexChanged.connect(self._draw)
         self.set_proof(None)
@@ -179,6 +182,7 @@ class MeasureTable(QWidget):
 
     def _fill(self, proof: Proof) -> None:
         metrics = proof.metrics
+        self.chart.set_metrics(metrics)
         self.table.setRowCount(len(metrics))
         for number, one in enumerate(metrics):
             floors = "-" if one.floors is None else _times(one.floors)

@@ -11,6 +11,9 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
 from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan.data.image_files import SourceImage
@@ -80,6 +83,14 @@ def test_verdicts_curves_and_files(
     first = shown.item(0, 0)
     assert first is not None
     assert first.text() == "Phase fraction"
+    # The chart has what is judged, the largest distance first.
+    bars = panel.table.chart.value()
+    judged = [one for one in proof.metrics if one.grade != "unknown"]
+    assert bars == sorted(((x.title, x.floors) for x in judged), key=lambda x: -x[1])
+    line = panel.table.chart.sizeHint().height() // (len(bars) + 1)
+    place = QPoint(20, 2 * line + line // 2)
+    QTest.mouseClick(panel.table.chart, Qt.MouseButton.LeftButton, pos=place)
+    assert panel.table.words.text().startswith(bars[1][0])
     shown.setCurrentCell(2, 0)
     assert proof.metrics[2].words in panel.table.words.text()
     # A click on a curve plots it.

@@ -1,0 +1,109 @@
+"""Bar chart of the judged metrics in multiples of their noise floors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QPainter, QPalette, QPen
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QMouseEvent, QPaintEvent
+
+    from napari_slicegan.report.text import MetricVerdict
+
+COLOURS = {"agrees": MEASURED, "close": MARKER, "differs": TARGET}
+# Longer bars are cut off; their numbers are not.
+SHORTEST_RANGE, LONGEST_RANGE = 2.0, 10.0
+NAMES_SHARE, NUMBERS_SHARE = 0.46, 0.1
+GAP = 4
+
+
+class FloorChart(QWidget):
+    """Draws the largest distance of each metric, the largest first.
+
+    A line marks one noise floor: shorter bars are indistinguishable from the material.
+    """
+
+    clicked = Signal(int)
+    """Place of the metric in the list given to `set_metrics`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("floor_chart")
+        self._bars: list[tuple[int, str, float, str]] = []
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setToolTip("<qt>Click a bar to explain it and to see its curve.</qt>")
+
+    def set_metrics(self, metrics: Sequence[MetricVerdict]) -> None:
+        """Show those that are judged."""
+        judged = [
+            (number, one.title, one.floors, one.grade)
+            for number, one in enumerate(metrics)
+            if one.floors is not None and one.grade in COLOURS
+        ]
+        self._bars = sorted(judged, key=lambda bar: -bar[2])
+        self.setVisible(bool(self._bars))
+        self.updateGeometry()
+        self.update()
+
+    def value(self) -> list[tuple[str, float]]:
+        """Titles and distances in noise floors, from the top."""
+        return [(title, floors) for _, title, floors, _ in self._bars]
+
+    def sizeHint(self) -> QSize:
+        """A line for each bar, and one for the label of the noise floor."""
+        return QSize(200, self._line() * (len(self._bars) + 1))
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        """Report the bar under the pointer."""
+        if event is None:
+            return
+        number = event.pos().y() // self._line() - 1
+        if 0 <= number < len(self._bars):
+            self.clicked.emit(self._bars[number][0])
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw names, bars and numbers."""
+        painter = QPainter(self)
+        text = self.palette().color(QPalette.ColorRole.WindowText)
+        line, width = self._line(), self.width()
+        left = int(NAMES_SHARE * width)
+        room = width - left - int(NUMBERS_SHARE * width)
+        longest = max([SHORTEST_RANGE, *(floors for _, _, floors, _ in self._bars)])
+        per_floor = room / min(longest, LONGEST_RANGE)
+        metrics = self.fontMetrics()
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for number, (_, title, floors, grade) in enumerate(self._bars, start=1):
+            top = number * line
+            name = metrics.elidedText(
+                title, Qt.TextElideMode.ElideRight, left - 2 * GAP
+            )
+            painter.setPen(text)
+            painter.drawText(QRect(0, top, left - GAP, line), right, name)
+            length = max(1, int(per_floor * min(floors, LONGEST_RANGE)))
+            painter.fillRect(
+                left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])
+            )
+            painter.drawText(
+                QRect(left + length + GAP, top, width, line),
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
+                f"{floors:.1f}",
+            )
+        one = left + int(per_floor)
+        painter.setPen(QPen(text, 1, Qt.PenStyle.DashLine))
+        painter.drawLine(one, line - GAP, one, self.height())
+        painter.setPen(text)
+        painter.drawText(
+            QRect(left, 0, width - left, line),
+            Qt.AlignmentFlag.AlignLeft,
+            "Distance in noise floors (dashed: 1)",
+        )
+        painter.end()
+
+    def _line(self) -> int:
+        return int(self.fontMetrics().height()) + GAP
