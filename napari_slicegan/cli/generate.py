@@ -16,7 +16,11 @@ from napari_slicegan.cli.options import (
     volume_size,
 )
 from napari_slicegan.cli.progress import progress_bar
-from napari_slicegan.generation.estimates import generation_costs
+from napari_slicegan.generation.estimates import (
+    generation_costs,
+    operations_per_second,
+    time_sentence,
+)
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.generation.sheet import ENDINGS as STACK_ENDINGS
@@ -63,6 +67,9 @@ def generate(options: Namespace) -> int:
     )
     fits = math.prod(size) * value_type(trained).itemsize <= MEMORY_BYTES
     if fits and out.suffix != ENDING and not options.cluster:
+        if max(size) > plan.tile_edge:
+            # One tile would take hardly longer than the estimate.
+            say(time_sentence(plan, operations_per_second(plan)))
         with progress_bar("Generating") as progress:
             made = plan.generate(progress)
         made.save(out)

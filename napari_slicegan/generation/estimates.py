@@ -106,6 +106,23 @@ def generation_costs(
     )
 
 
+def operations_per_second(plan: VolumePlan) -> float:
+    """Speed of this machine, measured on a small tile of a volume."""
+    speed, _ = _trial(plan)
+    return speed
+
+
+def time_sentence(plan: VolumePlan, speed: float) -> str:
+    """Estimated time to generate a volume in memory, as a sentence.
+
+    Parameters
+    ----------
+    speed
+        `operations_per_second`.
+    """
+    return f"About {duration(operations(plan) / speed / 60)} on this machine."
+
+
 def operations(plan: VolumePlan) -> float:
     """Floating-point operations of all tiles, those at their seams done twice."""
     return sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli.parser import main
-from napari_slicegan.generation.generate import generate
+from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume, tiles_folder
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.volumes.volume import Volume
@@ -39,6 +40,20 @@ def test_ome_zarr(toy_run: Path, tmp_path: Path, capsys: Capture) -> None:
     expected = generate(load_generator(toy_run), (20, 21, 22)).values
     np.testing.assert_array_equal(levels(out)[0], expected)
     assert main(words(toy_run, out)) == 0
+
+
+def test_the_time_of_several_tiles_is_said_first(
+    toy_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = str(tmp_path / "rock.npy")
+    edge = VolumePlan(load_generator(toy_run), (1, 1, 1)).tile_edge
+    for longest, pattern in (
+        (edge, r"Saved"),
+        (edge + 1, r"About \d+ s on this .*\.\nS"),
+    ):
+        size = map(str, ("--size", 1, 1, longest))
+        assert main(["generate", str(toy_run), *size, "--out", out]) == 0
+        assert re.match(pattern, capsys.readouterr().out)
 
 
 def test_other_settings_are_refused(

@@ -16,6 +16,8 @@ from napari_slicegan.generation.estimates import (
     generation_costs,
     memory_bytes,
     operations,
+    operations_per_second,
+    time_sentence,
 )
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import StreamedVolume
@@ -65,6 +67,13 @@ def test_a_sentence_before_the_start(tmp_path: Path) -> None:
         assert words in sentence
     half = generation_costs(plan, tmp_path / "a.ome.zarr", missing=0.5)
     assert half.disk_bytes < costs.disk_bytes
+
+
+def test_the_time_is_proportional_to_the_operations() -> None:
+    plan = VolumePlan(random_generator(OneHotPhases([7, 207])), (64, 64, 64))
+    speed = operations(plan) / 300
+    assert time_sentence(plan, speed) == "About 5 min on this machine."
+    assert operations_per_second(plan) > 0
 
 
 def test_files_need_room_for_their_tiles_too(tmp_path: Path) -> None:

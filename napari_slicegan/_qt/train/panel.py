@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.jobs import PreparedRun, resume_run, start_run
+from napari_slicegan._qt.jobs import (
+    PreparedRun,
+    look_ahead,
+    resume_run,
+    start_run,
+)
 from napari_slicegan._qt.run_series import next_step_of
 from napari_slicegan._qt.train.data import NO_IMAGES, RunLocation, TrainData
-from napari_slicegan._qt.train.forecast import Forecast
 from napari_slicegan._qt.train.run_view import RunState, RunView
 from napari_slicegan._qt.train.settings import TrainSettings
 from napari_slicegan._qt.widgets.basics import (
@@ -22,6 +26,7 @@ from napari_slicegan._qt.widgets.basics import (
     button,
     content_above,
 )
+from napari_slicegan._qt.widgets.forecast import Forecast
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
 from napari_slicegan.training.clock import FinishReason
 
@@ -139,7 +144,7 @@ class TrainPanel(QWidget):
         self.data = TrainData()
         self.settings = TrainSettings()
         self.location = RunLocation()
-        self.forecast = Forecast()
+        self.forecast = Forecast(look_ahead, "memory and time")
         self.controls = TrainControls()
         self.message = MessageLine("train_message")
         self.view = RunView()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from napari_slicegan._qt.volume.forms import (
 )
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan._qt.widgets.basics import DropTarget, button, row
+from napari_slicegan._qt.widgets.forecast import Forecast
 from napari_slicegan._qt.widgets.generator_source import GeneratorSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
@@ -34,8 +36,10 @@ from napari_slicegan.runtime.quantities import bytes_in_words, voxels_in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtGui import QShowEvent
 
     from napari_slicegan._qt.worker import SteeredWorker
+    from napari_slicegan.generation.generate import VolumePlan
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.runtime.progress import Progress
     from napari_slicegan.volumes.volume import Volume
@@ -66,20 +70,15 @@ def generate(
     from napari_slicegan.generation.generate import VolumePlan
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.generation.samples import generate_images
-    from napari_slicegan.runtime.devices import choose_device
     from napari_slicegan.runtime.limits import available_memory
 
     if isinstance(request, SampleRequest):
         with _on_device(trained, f"{request.count:,} images; draw fewer"):
             return generate_images(trained, request.count, request.seed, progress)
-    given = (request.size, request.seed, request.periodic)
     if request.endless:
-        # A copy: the panel's own network is moved between devices.
-        network = copy.deepcopy(trained.network).to(choose_device("auto"))
-        own = dataclasses.replace(trained, network=network)
-        return EndlessVolume(VolumePlan(own, *given))
-    tile_latents = trained.network.size_rule.overlap + TILE_STEPS
-    plan = VolumePlan(trained, *given, tile_latents)
+        given = (request.size, request.seed, request.periodic)
+        return EndlessVolume(VolumePlan(_copy_on_device(trained), *given))
+    plan = _plan(trained, request)
     free = available_memory()
     if plan.n_bytes > free:
         raise ValueError(
@@ -90,6 +89,46 @@ def generate(
         )
     with _on_device(trained, f"{request.shape} voxels; lower the size of the volume"):
         return plan.generate(progress)
+
+
+def time_ahead(
+    trained: Any, request: GenerationRequest, speed: Callable[[], float]
+) -> Generator[str, None, None]:
+    """Yield how long a volume will take, in a sentence.
+
+    Parameters
+    ----------
+    speed
+        Measures operations per second, once.
+    """
+    from napari_slicegan.generation.estimates import time_sentence
+
+    yield time_sentence(_plan(trained, request), speed())
+
+
+def _speed(trained: Any) -> float:
+    """Operations per second of a generator on this machine."""
+    from napari_slicegan.generation.estimates import operations_per_second
+
+    return operations_per_second(_plan(_copy_on_device(trained), GenerationRequest()))
+
+
+def _plan(trained: Any, request: GenerationRequest) -> VolumePlan:
+    """The volume that is generated for a request."""
+    from napari_slicegan.generation.generate import VolumePlan
+
+    tile_latents = trained.network.size_rule.overlap + TILE_STEPS
+    return VolumePlan(
+        trained, request.size, request.seed, request.periodic, tile_latents
+    )
+
+
+def _copy_on_device(trained: Any) -> Any:
+    """A copy of a generator: the panel's own network is moved between devices."""
+    from napari_slicegan.runtime.devices import choose_device
+
+    network = copy.deepcopy(trained.network).to(choose_device("auto"))
+    return dataclasses.replace(trained, network=network)
 
 
 def _voxel_bytes(trained: Any) -> int:
@@ -135,11 +174,13 @@ class VolumePanel(DropTarget, TaskPanel):
         self._request: Request = GenerationRequest()
         # What it is generated with, for the layer.
         self._made_by: dict[str, Any] = {}
+        self._speed: Callable[[], float] | None = None
         # children
         self.source = GeneratorSource()
         self.box = QGroupBox(VOLUME)
         self.form = GenerationForm()
         self.samples = SampleForm()
+        self.forecast = Forecast(time_ahead, "time")
         self.generate_button = button(
             "generate",
             "Generate",
@@ -151,6 +192,7 @@ class VolumePanel(DropTarget, TaskPanel):
         column = QVBoxLayout(self.box)
         column.addWidget(self.form)
         column.addWidget(self.samples)
+        column.addWidget(self.forecast)
         column.addLayout(row(self.generate_button, self.save_button))
         layout = self.content
         layout.addWidget(self.source)
@@ -160,6 +202,7 @@ class VolumePanel(DropTarget, TaskPanel):
         # signals
         self.source.changed.connect(self._generator_changed)
         self.source.failed.connect(self.fail)
+        self.form.value_changed.connect(lambda request: self._estimate())
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
@@ -209,7 +252,7 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel all work; return the workers that are still running."""
-        parts = (self.task, self.source, self.orthogonal)
+        parts = (self.task, self.source, self.orthogonal, self.forecast)
         return [worker for part in parts for worker in part.end_work()]
 
     def save(self, path: str | Path) -> None:
@@ -229,9 +272,15 @@ class VolumePanel(DropTarget, TaskPanel):
         """Load a dropped run folder or generator file."""
         self.set_run(paths[0])
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Estimate when the panel is shown."""
+        super().showEvent(event)
+        self._estimate()
+
     def _generator_changed(self) -> None:
         trained: Any = self.source.value()
         if trained is not None:
+            self._speed = functools.cache(functools.partial(_speed, trained))
             dimensions = dimensions_of(trained.network.spec.architecture)
             if dimensions == 3:
                 scale = trained.network.size_rule.scale
@@ -269,6 +318,16 @@ class VolumePanel(DropTarget, TaskPanel):
         ready = self.source.value() is not None and not self.source.is_loading
         self.generate_button.setEnabled(ready and not self.task.is_busy)
         self.save_button.setEnabled(self._made is not None)
+        self._estimate()
+
+    def _estimate(self) -> None:
+        """Estimate the time of the volume, unless something else needs the cores."""
+        request = self.value()
+        is_slow = isinstance(request, GenerationRequest) and not request.endless
+        if is_slow and self.generate_button.isEnabled() and self.isVisible():
+            self.forecast.request(self.source.value(), request, self._speed)
+        else:
+            self.forecast.cancel()
 
     def _browse_save(self) -> None:
         files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES

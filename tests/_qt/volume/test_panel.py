@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -125,6 +126,22 @@ def test_a_number_that_is_too_large_becomes_the_largest(qtbot: QtBot) -> None:
     assert box.text() == "20000"
     QTest.keyClick(box, Qt.Key.Key_Return)
     assert form.value().size[0] == MAX_VOXELS
+
+
+def test_the_time_is_shown_before_generate(
+    qtbot: QtBot, make_napari_viewer_proxy: Any, toy_run: Path
+) -> None:
+    viewer = make_napari_viewer_proxy(show=True)
+    panel = VolumePanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    line = panel.forecast.line
+    panel.set_run(toy_run)
+    qtbot.waitUntil(lambda: "on this machine" in line.text(), timeout=60_000)
+    panel.set_value(GenerationRequest((MAX_VOXELS,) * 3))
+    qtbot.waitUntil(lambda: re.search("About .* (h|days) on", line.text()))
+    # Shown at once.
+    panel.form.endless.setChecked(True)
+    assert line.text() == ""
 
 
 def test_a_volume_larger_than_the_memory_is_refused(

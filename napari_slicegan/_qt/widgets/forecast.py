@@ -1,33 +1,41 @@
-"""Estimated memory and time of a run, in one line below the settings."""
+"""Estimated cost of what a panel is about to start, in one line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_slicegan._qt.jobs import Machine, look_ahead
+from napari_slicegan._qt.jobs import Machine
 from napari_slicegan._qt.widgets.basics import MessageLine
 from napari_slicegan._qt.worker import SteeredWorker
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import RunConfig
     from napari_slicegan.training.estimates import Estimate
-    from napari_slicegan.training.tasks import Given
 
 SETTLE_MS = 600
 
 
 class Forecast(QWidget):
-    """Estimates memory and time in a worker thread, one estimate at a time."""
+    """Estimates in a worker thread, one estimate at a time.
+
+    Parameters
+    ----------
+    job
+        Yields a sentence or an `Estimate`, perhaps a `Machine` before it.
+    name
+        What is estimated, such as "time".
+    """
 
     machine_known = Signal(object)
     """`Machine`; emitted when torch is loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, job: Callable[..., Iterator[Any]], name: str) -> None:
         super().__init__()
-        self._requested: tuple[RunConfig, Given] | None = None
+        self._job, self._name = job, name
+        self._requested: tuple[Any, ...] | None = None
         self._worker: SteeredWorker | None = None
         self._is_cancelled = False
         # children
@@ -42,16 +50,16 @@ class Forecast(QWidget):
         # signals
         self._timer.timeout.connect(self._start)
 
-    def request(self, config: RunConfig, given: Given) -> None:
-        """Estimate a run once the settings have been unchanged for a moment."""
-        self._requested = (config, given)
+    def request(self, *args: Any) -> None:
+        """Estimate once the arguments of the job have been unchanged for a moment."""
+        self._requested = args
         if self._is_cancelled:
             # A sentence about earlier settings.
             self.line.clear()
         self._timer.start()
 
     def cancel(self) -> None:
-        """Cancel the estimate: the run needs the cores."""
+        """Cancel the estimate: the work itself needs the cores."""
         self._timer.stop()
         self._requested = None
         self._is_cancelled = True
@@ -67,28 +75,33 @@ class Forecast(QWidget):
     def _start(self) -> None:
         if self._worker is not None or self._requested is None:
             return
-        config, given = self._requested
+        args = self._requested
         self._requested, self._is_cancelled = None, False
         # An earlier estimate does not hold without its images.
-        self.line.show_text("" if given is None else "Estimating memory and time...")
+        can_estimate = all(argument is not None for argument in args)
+        self.line.show_text(f"Estimating {self._name}..." if can_estimate else "")
         # Not registered with napari, so closing needs no confirmation.
-        worker = SteeredWorker(look_ahead, config, given)
+        worker = SteeredWorker(self._job, *args)
         worker.yielded.connect(self._show)
         worker.errored.connect(self._show_fault)
         worker.finished.connect(self._finished)
         self._worker = worker
         worker.start()
 
-    def _show(self, found: Machine | Estimate) -> None:
+    def _show(self, found: Machine | Estimate | str) -> None:
         if isinstance(found, Machine):
             self.machine_known.emit(found)
-        elif self._is_of_newest and found.fits:
+        elif not self._is_of_newest:
+            return
+        elif isinstance(found, str):
+            self.line.show_text(found)
+        elif found.fits:
             self.line.show_text(found.sentence())
-        elif self._is_of_newest:
+        else:
             self.line.show_warning(found.sentence())
 
     def _show_fault(self, fault: Exception) -> None:
-        """Show before Start that the settings do not fit the images."""
+        """Show beforehand that the arguments do not fit each other."""
         if self._is_of_newest:
             self.line.show_warning(str(fault))
 

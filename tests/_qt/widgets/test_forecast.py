@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.closing import join
-from napari_slicegan._qt.train import forecast as forecast_module
-from napari_slicegan._qt.train.forecast import Forecast
+from napari_slicegan._qt.jobs import look_ahead
+from napari_slicegan._qt.widgets.forecast import Forecast
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -26,7 +26,7 @@ LONG = 60_000
 
 @pytest.fixture
 def forecast(qtbot: QtBot) -> Iterator[Forecast]:
-    forecast = Forecast()
+    forecast = Forecast(look_ahead, "memory and time")
     qtbot.addWidget(forecast)
     yield forecast
     assert join(forecast.end_work(), 60)
@@ -77,10 +77,6 @@ def test_a_cancelled_request_starts_no_worker(
 
 def test_a_late_fault_of_a_cancelled_request_is_dropped(
     qtbot: QtBot,
-    forecast: Forecast,
-    toy_config: RunConfig,
-    toy_images: TrainingImages,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begun, late = threading.Event(), threading.Event()
 
@@ -90,8 +86,9 @@ def test_a_late_fault_of_a_cancelled_request_is_dropped(
         raise ValueError("These settings do not fit.")
         yield
 
-    monkeypatch.setattr(forecast_module, "look_ahead", fails)
-    forecast.request(toy_config, toy_images)
+    forecast = Forecast(fails, "time")
+    qtbot.addWidget(forecast)
+    forecast.request()
     qtbot.waitUntil(begun.is_set, timeout=LONG)
     forecast.cancel()
     late.set()
