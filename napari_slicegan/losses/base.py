@@ -89,13 +89,16 @@ class LazyPenalty(Objective):
 
     @property
     def due(self) -> bool:
-        """Whether this critic step has a penalty."""
-        return self.weight > 0 and (self.count - 1) % self.every == 0
+        """Whether this critic step, which is counted already, has a penalty."""
+        return self._has_penalty(self.count - 1)
 
     def coming_penalties(self, n: int) -> tuple[bool, ...]:
         """Whether each of the next ``n`` critic steps has a penalty."""
-        steps = range(self.count, self.count + n)
-        return tuple(self.weight > 0 and step % self.every == 0 for step in steps)
+        return tuple(map(self._has_penalty, range(self.count, self.count + n)))
+
+    def _has_penalty(self, step: int) -> bool:
+        """Whether a critic step has a penalty; the first one is number 0."""
+        return self.weight > 0 and step % self.every == 0
 
     def state_dict(self) -> dict[str, Any]:
         """Number of critic steps."""

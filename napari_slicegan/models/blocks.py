@@ -381,14 +381,6 @@ class AntialiasedConvolution(nn.Module):
         weight = weight.contiguous(memory_format=torch.channels_last_3d)
         self.weight = nn.Parameter(weight)
 
-    def transposed_weight(self) -> Tensor:
-        """Weights as a transposed convolution, [C_in, C_out, 4, 4, 4]."""
-        split = self.weight.unflatten(0, (2, 2, 2, self.outputs))
-        # The later of two positions meets the earlier half of the kernel.
-        split = split.flip(-3, -2, -1).permute(4, 3, 5, 0, 6, 1, 7, 2)
-        weight: Tensor = split.flatten(6, 7).flatten(4, 5).flatten(2, 3)
-        return weight
-
     def forward(self, x: Tensor) -> Tensor:
         """[B, C_in, n, n, n] -> [B, C_out, 2 n - 3, 2 n - 3, 2 n - 3]."""
         x = x.contiguous(memory_format=torch.channels_last_3d)

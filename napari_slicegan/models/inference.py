@@ -49,7 +49,7 @@ class SubpixelConvolution(nn.Module):
         The convolution; its kernel is a multiple of its stride, its padding at least
         kernel - stride.
     weight
-        [C_in, C_out, k, k, k], used instead of the layer's own.
+        As of `subpixel_weight`, used instead of the layer's own.
     bias
         [C_out].
     """
@@ -58,17 +58,10 @@ class SubpixelConvolution(nn.Module):
         self, layer: Layer, weight: Tensor, bias: Tensor | None = None
     ) -> None:
         super().__init__()
-        inputs, self.outputs, kernel = weight.shape[:3]
         self.stride = layer.stride
-        self.cut = layer.padding - (kernel - layer.stride)
-        taps = kernel // layer.stride
-        # Which of the kernel's positions belongs to a phase and a tap.
-        places = torch.arange(kernel**3).view((taps, self.stride) * 3).flip(0, 2, 4)
-        places = places.permute(1, 3, 5, 0, 2, 4).reshape(self.stride**3, taps**3)
-        # [C_in, C_out, k, k, k] -> [phases, taps, C_out, C_in]
-        sorted_ = weight.flatten(2).permute(2, 1, 0).contiguous()[places]
-        plain = sorted_.transpose(1, 2).reshape(-1, *(taps,) * 3, inputs)
-        self.register_buffer("weight", plain.permute(0, 4, 1, 2, 3))
+        self.cut = layer.padding - (weight.shape[-1] - 1) * self.stride
+        last = torch.channels_last_3d
+        self.register_buffer("weight", weight.contiguous(memory_format=last))
         phases = self.stride**3
         self.register_buffer("bias", None if bias is None else bias.repeat(phases))
 
@@ -109,13 +102,13 @@ class SymmetricConvolution(SubpixelConvolution):
         nn.Module.__init__(self)
         self.stride, kernel = layer.stride, len(MIDDLE)
         self.cut = layer.padding - (kernel - self.stride)
-        self.outputs = len(weight) // self.stride**3
+        outputs = len(weight) // self.stride**3
         self.register_buffer("mixing", weight.t().contiguous())
         # [middle or beside, tap, voxel], the first tap for the last half of the kernel
         line = torch.tensor([MIDDLE, BESIDE]).view(2, -1, self.stride).flip(1) / 4
         for axis, name in enumerate("zyx"):
             before = torch.eye(2**axis)
-            after = torch.eye(2 ** (2 - axis) * self.outputs)
+            after = torch.eye(2 ** (2 - axis) * outputs)
             kernels = torch.einsum("ij,mtv,kl->ivkjmlt", before, line, after)
             kernels = kernels.flatten(3, 5).flatten(0, 2).to(weight.dtype)
             shape = [-1 if axis == other else 1 for other in range(3)]
@@ -181,14 +174,24 @@ def _is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last_3d)
 
 
-def transposed_weight(layer: Layer) -> Tensor:
-    """Weights of a layer as a transposed convolution, [C_in, C_out, k, k, k].
+def subpixel_weight(layer: Layer) -> Tensor:
+    """Weights of the voxels of a cell, [stride**3 * C_out, C_in, taps, taps, taps].
 
-    Without the box filter that may follow.
+    Without the filter that may follow; of a `SymmetricResizeConvolution` without taps.
     """
-    if isinstance(layer, ResizeConvolution | AntialiasedConvolution):
-        return layer.transposed_weight()
-    return layer.weight
+    if isinstance(layer, AntialiasedConvolution | SymmetricResizeConvolution):
+        return layer.weight.detach()
+    weight: Tensor = layer.weight
+    if isinstance(layer, ResizeConvolution):
+        weight = layer.transposed_weight()
+    inputs, stride, taps = len(weight), layer.stride, weight.shape[-1] // layer.stride
+    # Which of the kernel's positions belongs to a phase and a tap.
+    places = torch.arange((stride * taps) ** 3).view((taps, stride) * 3).flip(0, 2, 4)
+    places = places.permute(1, 3, 5, 0, 2, 4).reshape(stride**3, taps**3)
+    # [C_in, C_out, k, k, k] -> [phases, taps, C_out, C_in]
+    sorted_ = weight.flatten(2).permute(2, 1, 0).contiguous()[places]
+    plain = sorted_.transpose(1, 2).reshape(-1, *(taps,) * 3, inputs)
+    return plain.permute(0, 4, 1, 2, 3)
 
 
 def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -265,11 +268,11 @@ class PhaseChoice(nn.Module):
 
 def _differences_to_the_first(layer: Layer) -> SubpixelConvolution:
     """The layer's outputs from the second on, minus the first."""
+    split = subpixel_weight(layer).unflatten(0, (layer.stride**3, -1))
+    weight = (split[:, 1:] - split[:, :1]).flatten(0, 1)
     if isinstance(layer, SymmetricResizeConvolution):
-        split = layer.weight.unflatten(0, (layer.stride**3, -1))
-        return SymmetricConvolution(layer, (split[:, 1:] - split[:, :1]).flatten(0, 1))
-    weight = transposed_weight(layer)
-    return SubpixelConvolution(layer, weight[:, 1:] - weight[:, :1])
+        return SymmetricConvolution(layer, weight)
+    return SubpixelConvolution(layer, weight)
 
 
 @torch.no_grad()
@@ -311,7 +314,8 @@ def _form(block: nn.Module) -> nn.Module:
         ]:
             spread = torch.sqrt(norm.get_buffer("running_var") + norm.eps)
             scale = norm.weight / spread
-            weight = transposed_weight(layer) * scale.view(1, -1, 1, 1, 1)
+            scales = scale.repeat(layer.stride**3).view(-1, 1, 1, 1, 1)
+            weight = subpixel_weight(layer) * scales
             bias = norm.bias - norm.get_buffer("running_mean") * scale
             return _subpixel_block(layer, weight, bias, others)
         case [
@@ -320,7 +324,7 @@ def _form(block: nn.Module) -> nn.Module:
             | ResizeConvolution() as layer,
             *others,
         ]:
-            return _subpixel_block(layer, transposed_weight(layer), None, others)
+            return _subpixel_block(layer, subpixel_weight(layer), None, others)
         case [SymmetricResizeConvolution() as layer, *others]:
             return nn.Sequential(SymmetricConvolution(layer, layer.weight), *others)
     return block

@@ -134,6 +134,15 @@ def test_planes_of_a_generator_are_those_of_its_volume(
                         torch.testing.assert_close(found.flatten(0, 1), expected)
 
 
+def transposed_weight(layer: AntialiasedConvolution) -> Tensor:
+    """Weights as a transposed convolution, [C_in, C_out, 4, 4, 4]."""
+    split = layer.weight.unflatten(0, (2, 2, 2, layer.outputs))
+    # The later of two positions meets the earlier half of the kernel.
+    split = split.flip(-3, -2, -1).permute(4, 3, 5, 0, 6, 1, 7, 2)
+    weight: Tensor = split.flatten(6, 7).flatten(4, 5).flatten(2, 3)
+    return weight
+
+
 def test_anti_aliasing_is_the_mean_of_eight_neighbours(
     subtests: pytest.Subtests,
 ) -> None:
@@ -143,7 +152,7 @@ def test_anti_aliasing_is_the_mean_of_eight_neighbours(
             layer = AntialiasedConvolution(3, 2).to(dtype)
             torch.nn.init.normal_(layer.weight)
             x = normal(2, 3, 4, 5, 6).to(dtype).requires_grad_(True)
-            weight = layer.transposed_weight()
+            weight = transposed_weight(layer)
             whole = functional.conv_transpose3d(x, weight, stride=2, padding=2)
             expected = functional.avg_pool3d(whole, 2, stride=1)
             found = layer(x)
@@ -165,7 +174,7 @@ def test_anti_aliasing_removes_the_checkerboard() -> None:
     filtered = AntialiasedConvolution(3, 1).double()
     with torch.no_grad():
         torch.nn.init.normal_(filtered.weight)
-        plain.weight.copy_(filtered.transposed_weight())
+        plain.weight.copy_(transposed_weight(filtered))
         x = torch.ones(1, 3, 5, 5, 5).double()
         assert plain(x).std() > 0.1
         assert filtered(x).std() < 1e-12
