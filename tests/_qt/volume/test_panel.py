@@ -138,7 +138,10 @@ def test_the_time_is_shown_before_generate(
     panel.set_run(toy_run)
     qtbot.waitUntil(lambda: "on this machine" in line.text(), timeout=60_000)
     panel.set_value(GenerationRequest((MAX_VOXELS,) * 3))
-    qtbot.waitUntil(lambda: re.search("About .* (h|days) on", line.text()))
+    qtbot.waitUntil(
+        lambda: re.search("About .* (h|days) on", line.text()) is not None,
+        timeout=60_000,
+    )
     # Shown at once.
     panel.form.endless.setChecked(True)
     assert line.text() == ""
