@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -148,3 +148,14 @@ def random_generator(
         for weight in network.parameters():
             weight.mul_(4)
     return TrainedGenerator(network.eval(), transform, PIXEL_SIZE_NM, "toy")
+
+
+def assert_same_gradients(
+    found: Tensor, expected: Tensor, inputs: tuple[Tensor, ...], **tolerance: Any
+) -> None:
+    """Gradients of two results with respect to the inputs, for a random cotangent."""
+    cotangent = torch.randn_like(expected)
+    ours, theirs = (
+        torch.autograd.grad(made, inputs, cotangent) for made in (found, expected)
+    )
+    torch.testing.assert_close(ours, theirs, **tolerance)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from napari_slicegan.config import Kind
 
 KindChoice = Literal["auto", "phases", "grayscale", "colour", "objects"]
-ChannelChoice = Literal["auto", "luminance", "red", "green", "blue", "1", "2", "3", "4"]
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 
 LUMINANCE = (0.299, 0.587, 0.114)

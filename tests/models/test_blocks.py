@@ -27,6 +27,7 @@ from napari_slicegan.models.blocks import (
 )
 from napari_slicegan.models.slicegan import VolumeGenerator
 from napari_slicegan.training.slices import planes_along
+from tests.toys import assert_same_gradients
 
 if TYPE_CHECKING:
     from napari_slicegan.config import KernelSet
@@ -60,13 +61,7 @@ def test_transposed_convolution(subtests: pytest.Subtests) -> None:
             )
             found = transposed_convolution(x, weight, stride, padding)
             torch.testing.assert_close(found, expected)
-            cotangent = torch.randn_like(expected)
-            for a, b in zip(
-                torch.autograd.grad(found, (x, weight), cotangent),
-                torch.autograd.grad(expected, (x, weight), cotangent),
-                strict=True,
-            ):
-                torch.testing.assert_close(a, b)
+            assert_same_gradients(found, expected, (x, weight))
 
 
 def test_planes_of_transposed_convolution(subtests: pytest.Subtests) -> None:
@@ -159,13 +154,9 @@ def test_anti_aliasing_is_the_mean_of_eight_neighbours(
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
             sizes = (layer.size_rule.output_size(n) for n in (4, 5, 6))
             assert found.shape[2:] == tuple(sizes)
-            cotangent = torch.randn_like(expected)
-            for a, b in zip(
-                torch.autograd.grad(found, (x, layer.weight), cotangent),
-                torch.autograd.grad(expected, (x, layer.weight), cotangent),
-                strict=True,
-            ):
-                torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+            assert_same_gradients(
+                found, expected, (x, layer.weight), rtol=1e-4, atol=1e-3
+            )
 
 
 def test_anti_aliasing_removes_the_checkerboard() -> None:
@@ -213,13 +204,7 @@ def test_resize_convolution_is_upsampling_and_convolution(
     inside = upsampled[:, :, 1:-1, 1:-1, 1:-1]
     expected = functional.conv3d(inside, layer.weight)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    cotangent = torch.randn_like(expected)
-    for a, b in zip(
-        torch.autograd.grad(found, (x, layer.weight), cotangent),
-        torch.autograd.grad(expected, (x, layer.weight), cotangent),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-3)
+    assert_same_gradients(found, expected, (x, layer.weight), rtol=1e-4, atol=1e-3)
 
 
 def test_resize_convolution_commutes_with_shifts() -> None:
