@@ -12,6 +12,7 @@ BASE := $(VENV)/.base-installed
 GUI := $(VENV)/.gui-installed
 DEV := $(VENV)/.dev-installed
 SCREEN := $(VENV)/.screen-installed
+PYQT6 := $(VENV)/.pyqt6-installed
 # Debian packages, installed only when no usable Python is found ...
 PYTHON_PACKAGES := python3 python3-venv
 # ... and, for the tests, only when they are missing: a virtual screen and what Qt needs.
@@ -36,12 +37,20 @@ WINDOWS := $(addprefix window/,$(FOLDERS) $(ALONE))
 FILES = $(if $(filter $(1),$(ALONE)),$(1),$(foreach file,$(TOGETHER), \
     $(if $(filter $(1)/,$(dir $(file))),$(file))))
 
+# On Linux some run with PyQt6, too, which stands in a folder that only they see.
+PYQT6_FOLDER := $(CURDIR)/$(VENV)/pyqt6
+PYQT6_TESTS := tests/_qt/test_story.py tests/_qt/volume/test_panel.py
+BINDING := pyside6
+window/pyqt6: BINDING := pyqt6
+window/pyqt6: export PYTHONPATH := $(PYQT6_FOLDER)
+
 INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
 # Pytest with the named plugins only: those of napari take seconds to load. Where coreutils
 # is installed, a process that hangs outside of pytest's control, as at its exit, is ended
 # after the given number of seconds.
 TIMEOUT := $(shell command -v timeout 2> /dev/null)
 PYTEST = OMP_NUM_THREADS=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
+    QT_API=$(BINDING) PYTEST_QT_API=$(BINDING) \
     $(if $(TIMEOUT),$(TIMEOUT) --foreground --signal=ABRT --kill-after=10 $(1)) \
     $(BIN)/python -m pytest
 
@@ -58,7 +67,7 @@ help:  ## list the verbs
 demo: $(DEMO)  ## train on a sandstone slice, generate a volume, measure it (10 minutes)
 	$(BIN)/slicegan demo
 
-test: $(DEV) $(SCREEN)  ## run the tests
+test: $(DEV) $(SCREEN) $(if $(filter Linux,$(shell uname)),$(PYQT6))  ## run the tests
 	@$(call PYTEST,1200) -p xdist -n auto --maxprocesses 8 --dist worksteal -m "not slow" \
 	    --durations=10 $(addprefix --ignore=,$(WINDOW_TESTS))
 	@$(call ON_SCREEN,$(MAKE) -k -j 2 $(if $(filter output-sync,$(.FEATURES)),-Oline) windows)
@@ -66,12 +75,17 @@ test: $(DEV) $(SCREEN)  ## run the tests
 # Not all in one process: graphics contexts are freed late. Two at a time, since most of
 # the time passes while Python loads. Each prints its name first and its results at the
 # end.
-.PHONY: windows $(WINDOWS)
-windows: $(WINDOWS)
+WINDOW_PYTEST = $(call PYTEST,1300) -p pytest-qt -p npe2 -p napari -q --no-header \
+    -m "not slow"
+.PHONY: windows window/pyqt6 $(WINDOWS)
+windows: $(WINDOWS) $(if $(wildcard $(PYQT6)),window/pyqt6)
 $(WINDOWS): window/%:
 	@echo "$*"
-	@$(call PYTEST,1300) -p pytest-qt -p npe2 -p napari -q --no-header -m "not slow" \
-	    $(strip $(call FILES,$*))
+	@$(WINDOW_PYTEST) $(strip $(call FILES,$*))
+
+window/pyqt6:
+	@echo "$(PYQT6_TESTS) with PyQt6"
+	@$(WINDOW_PYTEST) $(PYQT6_TESTS)
 
 test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
 	@$(call PYTEST,7200) -o faulthandler_timeout=3600 -m slow
@@ -164,6 +178,14 @@ $(DEV): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan[dev] into $(VENV) (some minutes the first time) ..."
 	@$(INSTALL) ".[dev]"
 	@touch $(BASE) $(GUI) $@
+
+# Without the versions of Qt that napari excludes.
+$(PYQT6): | $(BIN)/python
+	@echo "Installing PyQt6 for the tests ..."
+	@if $(BIN)/python -m pip install -q --no-compile --upgrade --target $(PYQT6_FOLDER) \
+	    "PyQt6>6.5" "PyQt6-Qt6!=6.11.0,!=6.11.1"; then touch $@; else \
+	    echo "Not installed: tests with PyQt6 are left out."; \
+	fi
 
 $(SCREEN): | $(BIN)/python
 	@if ! command -v apt-get > /dev/null 2>&1 \
