@@ -120,7 +120,8 @@ def test_a_whole_run_by_its_buttons(
     folder = RunFolder.open(path)
     last = log.reports[-1].step
     assert folder.checkpoints()[0].name == f"checkpoint-{last:07d}.pt"
-    assert folder.config() == panel.value()
+    # What "auto" has chosen is kept.
+    assert folder.config() == panel.value().changed(augmentation="rotations")
     assert str(path) in panel.message.text()
     assert panel.settings.isEnabled()
     assert log.states == [
