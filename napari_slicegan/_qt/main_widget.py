@@ -242,6 +242,8 @@ class SliceGANWidget(QWidget):
         self.train.run_finished.connect(self._offer_volume)
         self.train.run_started.connect(self._offer_to_explore)
         self.train.generation_requested.connect(lambda: self.show_panel("Volume"))
+        self.train.location.value_changed.connect(self._set_run_root)
+        self._set_run_root()
         self.volume.product_changed.connect(self._rename_volume_tab)
         self.tabs.currentChanged.connect(self._tab_changed)
         self._bind_keys(bound=True)
@@ -273,6 +275,11 @@ class SliceGANWidget(QWidget):
         """The Train tab shows the preview of its run again, after a look elsewhere."""
         if TABS[number] == "Train" and self.train.state.is_active:
             layers.uncover_preview(self._viewer)
+
+    def _set_run_root(self) -> None:
+        """Offer the newest runs where they are saved."""
+        for panel in (self.volume, self.explore):
+            panel.source.set_run_root(self.train.location.value())
 
     def _rename_volume_tab(self, product: str) -> None:
         """Name the tab after the product of its generator."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLOURS = {"agrees": MEASURED, "close": MARKER, "differs": TARGET}
 # Longer bars are cut off; their numbers are not.
 SHORTEST_RANGE, LONGEST_RANGE = 2.0, 10.0
-NAMES_SHARE, NUMBERS_SHARE = 0.46, 0.1
+NAMES_SHARE, NUMBERS_SHARE = 0.5, 0.1
 GAP = 4
 
 
@@ -51,6 +51,10 @@ class FloorChart(QWidget):
         self.updateGeometry()
         self.update()
 
+    def largest(self) -> int | None:
+        """Place of the metric with the largest distance; None if none is judged."""
+        return self._bars[0][0] if self._bars else None
+
     def value(self) -> list[tuple[str, float]]:
         """Titles and distances in noise floors, from the top."""
         return [(title, floors) for _, title, floors, _ in self._bars]
@@ -78,22 +82,6 @@ class FloorChart(QWidget):
         per_floor = room / min(longest, LONGEST_RANGE)
         metrics = self.fontMetrics()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for number, (_, title, floors, grade) in enumerate(self._bars, start=1):
-            top = number * line
-            name = metrics.elidedText(
-                title, Qt.TextElideMode.ElideRight, left - 2 * GAP
-            )
-            painter.setPen(text)
-            painter.drawText(QRect(0, top, left - GAP, line), right, name)
-            length = max(1, int(per_floor * min(floors, LONGEST_RANGE)))
-            painter.fillRect(
-                left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])
-            )
-            painter.drawText(
-                QRect(left + length + GAP, top, width, line),
-                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-                f"{floors:.1f}",
-            )
         one = left + int(per_floor)
         painter.setPen(QPen(text, 1, Qt.PenStyle.DashLine))
         painter.drawLine(one, line - GAP, one, self.height())
@@ -103,6 +91,23 @@ class FloorChart(QWidget):
             Qt.AlignmentFlag.AlignLeft,
             "Distance in noise floors (dashed: 1)",
         )
+        for number, (_, title, floors, grade) in enumerate(self._bars, start=1):
+            top = number * line
+            # Without the unit; titles differ at both ends.
+            name = metrics.elidedText(
+                title.partition(" (")[0], Qt.TextElideMode.ElideMiddle, left - 2 * GAP
+            )
+            painter.drawText(QRect(0, top, left - GAP, line), right, name)
+            length = max(1, int(per_floor * min(floors, LONGEST_RANGE)))
+            painter.fillRect(
+                left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])
+            )
+            # The line of one noise floor does not cross the number.
+            value = f"{floors:.1f}"
+            place = QRect(left + length + GAP, top, width, line)
+            place.setWidth(int(metrics.boundingRect(value).width()) + GAP)
+            painter.fillRect(place, self.palette().color(QPalette.ColorRole.Window))
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, value)
         painter.end()
 
     def _line(self) -> int:

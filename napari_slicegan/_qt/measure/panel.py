@@ -148,11 +148,12 @@ class MeasureTable(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.headline, self.chart, self.table, self.words):
-            layout.addWidget(part)
+        for above in (self.headline, self.chart, self.words):
+            layout.addWidget(above)
+        # Above the long table, in sight of the chart.
         layout.addLayout(row("Curve", self.curve))
-        for part in (self.plot, self.legend, self.checks):
-            layout.addWidget(part)
+        for below in (self.plot, self.legend, self.table, self.checks):
+            layout.addWidget(below)
         # signals
         rows.sectionResized.connect(lambda *_: self._fit_height())
         self.chart.clicked.connect(lambda number: self.table.setCurrentCell(number, 0))
@@ -168,7 +169,6 @@ class MeasureTable(QWidget):
             return
         judged = proof.verdict
         self.headline.setText(f"{judged.headline}: {judged.bound}.")
-        self._fill(proof)
         self.checks.setText(
             "\n\n".join(f"{one.title} {one.verdict}" for one in proof.checks)
         )
@@ -179,6 +179,7 @@ class MeasureTable(QWidget):
         self.curve.addItems([_name(row) for row in self._curves])
         for part in (self.curve, self.plot, self.legend):
             part.setVisible(bool(self._curves))
+        self._fill(proof)
 
     def _fill(self, proof: Proof) -> None:
         metrics = proof.metrics
@@ -193,8 +194,9 @@ class MeasureTable(QWidget):
                 item.setToolTip(f"{one.words} ({one.where})")
                 self.table.setItem(number, column, item)
         self._fit_height()
-        self.table.setCurrentCell(0, 0)
-        self._explain(0)
+        first = self.chart.largest() or 0
+        self.table.setCurrentCell(first, 0)
+        self._explain(first)
 
     def _fit_height(self) -> None:
         """Show all rows, whose titles take one line or more."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -70,7 +71,8 @@ class PixelSizeEditor(FieldEditor):
         self.origin = QLabel()
         # layout
         super().__init__(self.box, self.unit, self.origin)
-        self.unit.setMaximumWidth(64)
+        self.unit.setMinimumContentsLength(3)
+        self.unit.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.main = self.box
         self._show()
         # signals
@@ -334,11 +336,11 @@ class SegmentationControls(QWidget):
             self.rows.set_row_visible(name, is_offered)
         self.strokes_button.setVisible(entered["segmentation"] == "classifier")
         self.uncrop_button.setEnabled(self._crop is not None)
-        if self._crop is None:
-            self._crop_text.setText("The whole image is used.")
-        elif self._crop == "auto":
+        # Without a crop it would take a line of a panel that fills a small screen.
+        self._crop_text.setVisible(self._crop is not None)
+        if self._crop == "auto":
             self._crop_text.setText("Data bars and empty borders are left out.")
-        else:
+        elif self._crop is not None:
             top, bottom, left, right = self._crop
             self._crop_text.setText(
                 f"Used: rows {top} to {bottom}, columns {left} to {right}"

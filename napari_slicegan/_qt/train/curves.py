@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REDRAW_MS = 1000
 PLOT_HEIGHT = 70
 COLUMNS = 2
-# Of the numbers and the name of the common axis.
-AXIS_HEIGHT = 40
+# Of the numbers of the common axis.
+AXIS_HEIGHT = 18
 # A shorter range would have fractions of steps as labels.
 FEWEST_STEPS = 10
 MAX_LABELS = 3
@@ -189,10 +189,9 @@ class Curves(QWidget):
         self._canvas.ci.layout.setContentsMargins(0, 0, 4, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
         networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
-        losses = f"Losses, no measure of quality: {networks}"
+        losses = f"Losses by step, no measure of quality: {networks}"
         self.losses = self._plot(losses, CRITIC, GENERATOR)
         self.losses.item.getAxis("bottom").setStyle(showValues=True)
-        self.losses.item.setLabel("bottom", "Training step")
         self.speed = self._plot("Speed (steps/s)", SPEED)
         self._arrange()
         self.verdict = QLabel()

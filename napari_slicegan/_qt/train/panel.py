@@ -27,6 +27,7 @@ from napari_slicegan._qt.widgets.basics import (
     content_above,
 )
 from napari_slicegan._qt.widgets.forecast import Forecast
+from napari_slicegan._qt.widgets.run_menu import offer_runs
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
 from napari_slicegan.training.clock import FinishReason
 
@@ -58,8 +59,8 @@ class TrainControls(QWidget):
         self.continue_run = button(
             "continue",
             "Continue a run...",
-            "Choose the folder of a run to continue. A run that used up its time gets "
-            "the minutes above once more.",
+            "Choose one of the last runs, or a folder, to continue. A run that used up "
+            "its time gets the minutes above once more.",
         )
         self.continue_this = button(
             "continue_this",
@@ -413,6 +414,14 @@ class TrainPanel(QWidget):
             self.continue_run(self.last_run)
 
     def _choose_run(self) -> None:
+        offer_runs(
+            self.controls.continue_run,
+            self.location.value(),
+            self.continue_run,
+            self._browse_run,
+        )
+
+    def _browse_run(self) -> None:
         path = self.location.choose("Continue a run: choose its folder")
         if path is not None:
             self.continue_run(path)

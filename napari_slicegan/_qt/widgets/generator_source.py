@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.run_series import RunSeries, verdict_of
 from napari_slicegan._qt.widgets.basics import button, row
+from napari_slicegan._qt.widgets.run_menu import offer_runs
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.sample_data import path as sample_path
@@ -119,13 +120,16 @@ class GeneratorSource(QGroupBox):
         super().__init__("Generator")
         self.setObjectName("generator_source")
         self._loaded: Loaded | None = None
+        self._run_root: Path | None = None
         self._request = 0
         self._workers: dict[int, SteeredWorker] = {}
         # children
         self.facts = QLabel(NO_GENERATOR)
         self.facts.setObjectName("generator_facts")
         self.facts.setWordWrap(True)
-        self.open_run = button("open_run", "Open run...", "Folder of a training run.")
+        self.open_run = button(
+            "open_run", "Open run...", "One of the last runs, or a folder."
+        )
         self.open_file = button(
             "open_generator", "Open generator...", "A generator.safetensors file."
         )
@@ -134,7 +138,7 @@ class GeneratorSource(QGroupBox):
         self.column.addWidget(self.facts)
         self.column.addLayout(row(self.open_run, self.open_file))
         # signals
-        self.open_run.clicked.connect(lambda checked: self._browse_run())
+        self.open_run.clicked.connect(lambda checked: self._choose_run())
         self.open_file.clicked.connect(lambda checked: self._browse_file())
 
     def value(self) -> TrainedNetwork | None:
@@ -198,8 +202,16 @@ class GeneratorSource(QGroupBox):
             self.facts.setToolTip(str(loaded.path))
         self.changed.emit()
 
+    def set_run_root(self, root: Path) -> None:
+        """Set the folder whose newest runs are offered."""
+        self._run_root = root
+
+    def _choose_run(self) -> None:
+        offer_runs(self.open_run, self._run_root, self.load, self._browse_run)
+
     def _browse_run(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a run folder")
+        begin = str(self._run_root or "")
+        path = QFileDialog.getExistingDirectory(self, "Open a run folder", begin)
         if path:
             self.load(path)
 

@@ -87,6 +87,7 @@ def test_verdicts_curves_and_files(
     bars = panel.table.chart.value()
     judged = [one for one in proof.metrics if one.grade != "unknown"]
     assert bars == sorted(((x.title, x.floors) for x in judged), key=lambda x: -x[1])
+    assert panel.table.words.text().startswith(bars[0][0])
     line = panel.table.chart.sizeHint().height() // (len(bars) + 1)
     place = QPoint(20, 2 * line + line // 2)
     QTest.mouseClick(panel.table.chart, Qt.MouseButton.LeftButton, pos=place)
