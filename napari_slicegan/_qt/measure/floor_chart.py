@@ -103,7 +103,7 @@ class FloorChart(QWidget):
                 left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])
             )
             # The line of one noise floor does not cross the number.
-            value = f"{floors:.1f}"
+            value = times(floors)
             place = QRect(left + length + GAP, top, width, line)
             place.setWidth(int(metrics.boundingRect(value).width()) + GAP)
             painter.fillRect(place, self.palette().color(QPalette.ColorRole.Window))
@@ -112,3 +112,12 @@ class FloorChart(QWidget):
 
     def _line(self) -> int:
         return int(self.fontMetrics().height()) + GAP
+
+
+def times(floors: float) -> str:
+    """One digit, but on the right side of the limits of the verdicts, 1 and 3."""
+    text = f"{floors:.1f}"
+    if text not in ("1.0", "3.0"):
+        return text
+    limit = float(text)
+    return f"{'>' if floors > limit else '<='} {limit:.0f}"

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.jobs import sentence_of
-from napari_slicegan._qt.measure.floor_chart import FloorChart
+from napari_slicegan._qt.measure.floor_chart import FloorChart, times
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
@@ -186,7 +186,7 @@ class MeasureTable(QWidget):
         self.chart.set_metrics(metrics)
         self.table.setRowCount(len(metrics))
         for number, one in enumerate(metrics):
-            floors = "-" if one.floors is None else _times(one.floors)
+            floors = "-" if one.floors is None else times(one.floors)
             verdict = "not judged" if one.grade == "unknown" else one.grade
             texts = (one.title, verdict, one.real, one.generated, floors)
             for column, text in enumerate(texts):
@@ -221,15 +221,6 @@ class MeasureTable(QWidget):
             self.plot.add_points(range(len(real)), real, MARKER, dots=False)
         if isinstance(generated, tuple):
             self.plot.add_points(range(len(generated)), generated, TARGET, dots=False)
-
-
-def _times(floors: float) -> str:
-    """One digit, but on the right side of the limits of the verdicts, 1 and 3."""
-    text = f"{floors:.1f}"
-    if text not in ("1.0", "3.0"):
-        return text
-    limit = float(text)
-    return f"{'>' if floors > limit else '<='} {limit:.0f}"
 
 
 def _name(row: Row) -> str:

@@ -18,12 +18,15 @@ from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
 from napari_slicegan._qt.widgets.small_plot import paint_axes, told_apart
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QResizeEvent
+
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.monitors import MonitoredCurve
 
 REDRAW_MS = 1000
 PLOT_HEIGHT = 70
 COLUMNS = 2
+RIGHT_MARGIN = 4
 # Of the numbers of the common axis.
 AXIS_HEIGHT = 18
 # A shorter range would have fractions of steps as labels.
@@ -35,6 +38,7 @@ LARGEST = 1e300
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
 FLOOR_ALPHA = 60
+NOT_MEASURED = ': <span style="font-size: 7pt">not measured yet</span>'
 
 
 class Plot:
@@ -66,6 +70,9 @@ class Plot:
         self.curves = [self._curve(colour, dots=dots) for colour in colours]
         self.band: pyqtgraph.LinearRegionItem | None = None
         item.setLogMode(y=log)
+        # The title is above the numbers of the axis, too: half a panel is narrow.
+        item.layout.removeItem(item.titleLabel)
+        item.layout.addItem(item.titleLabel, 0, 0, 1, 3)
         item.setMouseEnabled(False, False)
         item.setMenuEnabled(False)
         item.hideButtons()
@@ -166,9 +173,9 @@ class Plot:
     def _show_title(self) -> None:
         measured = self.band is None or self.curves[0].xData is not None
         self.item.setTitle(
-            self._title if measured else f"{self._title}: not measured yet",
+            self._title if measured else f"{self._title}{NOT_MEASURED}",
             color=self._foreground,
-            size="9pt",
+            size="9pt" if measured else "8pt",
             justify="left",
         )
 
@@ -186,7 +193,7 @@ class Curves(QWidget):
         self._unused: dict[MonitoredCurve, Plot] = {}
         # children
         self._canvas = pyqtgraph.GraphicsLayoutWidget()
-        self._canvas.ci.layout.setContentsMargins(0, 0, 4, 0)
+        self._canvas.ci.layout.setContentsMargins(0, 0, RIGHT_MARGIN, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
         networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
         losses = f"Losses by step, no measure of quality: {networks}"
@@ -286,6 +293,14 @@ class Curves(QWidget):
         sentence = verdict_of(series, self.quality)
         self.verdict.setText(sentence)
         self.verdict.setVisible(bool(sentence))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Columns of equal width; else the longest title widens its own."""
+        super().resizeEvent(event)
+        layout = self._canvas.ci.layout
+        room = self.width() - RIGHT_MARGIN - (COLUMNS - 1) * layout.horizontalSpacing()
+        for column in range(COLUMNS):
+            layout.setColumnFixedWidth(column, room / COLUMNS)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the viewer's theme."""

@@ -413,7 +413,7 @@ def _place(
 
 
 def place_on(image: Layer, ndim: int) -> dict[str, Any]:
-    """Transform and units of a layer whose pixels are those of an image.
+    """Transform, units and axis labels of a layer on the pixels of an image.
 
     Parameters
     ----------
@@ -422,7 +422,8 @@ def place_on(image: Layer, ndim: int) -> dict[str, Any]:
     """
     kept = [*range(image.ndim - ndim, image.ndim + 1)]
     matrix = matrix_of(image)[np.ix_(kept, kept)]
-    return {"affine": matrix, "units": tuple(image.units)[-ndim:]}
+    named = {"units": image.units, "axis_labels": image.axis_labels}
+    return {"affine": matrix, **{key: tuple(x)[-ndim:] for key, x in named.items()}}
 
 
 def matrix_of(layer: Layer) -> NDArray[np.float64]:

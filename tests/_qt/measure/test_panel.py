@@ -15,6 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_slicegan._qt.measure import panel as measure_panel
+from napari_slicegan._qt.measure.floor_chart import times
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan.data.image_files import SourceImage
 from tests._qt.whole_window import LONG
@@ -176,7 +177,7 @@ def test_the_newest_volume_is_measured_unless_another_was_chosen(
     ("floors", "text"), [(0.96, "<= 1"), (1.04, "> 1"), (3.04, "> 3"), (1.21, "1.2")]
 )
 def test_rounding_does_not_contradict_a_verdict(floors: float, text: str) -> None:
-    assert measure_panel._times(floors) == text  # noqa: SLF001 of one line
+    assert times(floors) == text
 
 
 def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:

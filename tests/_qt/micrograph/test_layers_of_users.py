@@ -110,7 +110,7 @@ def test_phases_lie_on_their_image(
 def test_phases_stay_on_their_image_when_a_pixel_size_is_typed(
     panel: MicrographPanel, viewer: Any, qtbot: QtBot
 ) -> None:
-    image = viewer.add_image(GRAY, name="sem")
+    image = viewer.add_image(GRAY, name="sem", axis_labels=("y", "x"))
     panel.controls.rows.editors["segmentation"].set_value("otsu")
     images_after(panel, qtbot, panel.use_selected_layers)
     size = panel.facts.pixel_size.box
@@ -119,6 +119,7 @@ def test_phases_stay_on_their_image_when_a_pixel_size_is_typed(
     overlay = next(x for x in viewer.layers if x.metadata.get(PHASES))
     np.testing.assert_allclose(matrix_of(overlay), matrix_of(image))
     assert tuple(overlay.units) == tuple(image.units)
+    assert overlay.axis_labels == image.axis_labels == ("y", "x")
 
 
 def test_planes_far_apart_are_used_one_by_one_or_made_cubic(

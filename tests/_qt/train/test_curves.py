@@ -241,6 +241,17 @@ def test_the_verdict_names_what_agrees_and_what_does_not(curves: Curves) -> None
     assert next_step_of(curves.series, CURVES) == ""
 
 
+def test_columns_are_of_equal_width(curves: Curves) -> None:
+    """Also while their titles are of different lengths."""
+    curves.resize(440, 400)
+    curves.show()
+    curves.grab()
+    plots = (correlation(curves), curves.quality[CURVES[1]])
+    widths = [plot.item.size().width() for plot in plots]
+    assert widths[0] == pytest.approx(widths[1], abs=2)
+    assert sum(widths) < 440
+
+
 def test_a_floor_below_all_distances_is_seen(curves: Curves) -> None:
     curves.add([report(1, Quality(0.1, 0.2, 0.3, 0.04, 0.1))])
     curves.redraw()
