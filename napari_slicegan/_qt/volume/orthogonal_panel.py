@@ -78,11 +78,10 @@ class OrthogonalPanel(QGroupBox):
         # layout
         self._form = QFormLayout()
         self._form.addRow("Layer", self.layer_choice)
-        self._form.addRow("Show", self.mode)
         self._form.addRow("Phase", self.phase)
         layout = QVBoxLayout(self)
         layout.addLayout(self._form)
-        layout.addLayout(row(self.show_button, self.hide_button))
+        layout.addLayout(row(self.mode, self.show_button, self.hide_button))
         for part in (self.message, self.task, self.views):
             layout.addWidget(part)
         # signals

@@ -197,8 +197,8 @@ class GeneratorSource(QGroupBox):
         if loaded is None:
             self.facts.setText(NO_GENERATOR)
         else:
-            lines = (_facts(loaded.trained), f"{loaded.origin}.", loaded.quality)
-            self.facts.setText("\n".join(filter(None, lines)))
+            state = " ".join(filter(None, (f"{loaded.origin}.", loaded.quality)))
+            self.facts.setText(f"{_facts(loaded.trained)}\n{state}")
             self.facts.setToolTip(str(loaded.path))
         self.changed.emit()
 

@@ -171,7 +171,7 @@ def test_a_run_says_how_good_it_was(
         "At step 2: agrees with the real image: phase fraction, interface density. Not "
         "yet: two-point correlation (2.0 x the noise floor)."
     )
-    assert source.facts.text().endswith(f"\n{sentence}")
+    assert source.facts.text().endswith(f"\nRun run, step 4. {sentence}")
     assert source.loaded is not None
     assert source.loaded.metadata == {
         "generator": str(run),
