@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QFont, QPalette
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from napari_slicegan.training.monitors import MonitoredCurve
 
 REDRAW_MS = 1000
+# At the usual font size; higher where there is room.
 PLOT_HEIGHT = 70
+USUAL_POINTS = 9
 COLUMNS = 2
 RIGHT_MARGIN = 4
 # Of the numbers of the common axis.
@@ -38,6 +40,7 @@ LARGEST = 1e300
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
 FLOOR_ALPHA = 60
+LOOKS = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange)
 NOT_MEASURED = ': <span style="font-size: 7pt">not measured yet</span>'
 
 
@@ -66,7 +69,7 @@ class Plot:
     ) -> None:
         self.item = item
         self._title = title
-        self._foreground = FOREGROUND[0]
+        self._foreground, self._points = FOREGROUND[0], USUAL_POINTS
         self.curves = [self._curve(colour, dots=dots) for colour in colours]
         self.band: pyqtgraph.LinearRegionItem | None = None
         item.setLogMode(y=log)
@@ -77,7 +80,6 @@ class Plot:
         item.setMenuEnabled(False)
         item.hideButtons()
         item.getAxis("bottom").enableAutoSIPrefix(False)
-        item.getAxis("left").setWidth(46)
         item.getViewBox().setLimits(minXRange=FEWEST_STEPS, xMin=0)
         if log:
             self.band = self._noise_band(QColor(colours[0]))
@@ -164,18 +166,24 @@ class Plot:
         ticks = [(math.log10(n), f"{n:g}") for n in shown]
         self.item.getAxis("left").setTicks([ticks])
 
-    def set_foreground(self, colour: str) -> None:
-        """Colour of axes and title."""
-        self._foreground = colour
+    def set_look(self, colour: str, points: int) -> None:
+        """Colour and font size of axes and title."""
+        self._foreground, self._points = colour, points
         self._show_title()
         paint_axes(self.item, colour)
+        font = QFont()
+        font.setPointSize(points)
+        for side in ("left", "bottom"):
+            self.item.getAxis(side).setTickFont(font)
+        # Wide enough for "0.001".
+        self.item.getAxis("left").setWidth(46 * points // USUAL_POINTS)
 
     def _show_title(self) -> None:
         measured = self.band is None or self.curves[0].xData is not None
         self.item.setTitle(
             self._title if measured else f"{self._title}{NOT_MEASURED}",
             color=self._foreground,
-            size="9pt" if measured else "8pt",
+            size=f"{self._points if measured else self._points - 1}pt",
             justify="left",
         )
 
@@ -195,15 +203,18 @@ class Curves(QWidget):
         self._canvas = pyqtgraph.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(0, 0, RIGHT_MARGIN, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
+        # Its own size hint is that of the drawing.
+        wide, ignored = QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        self._canvas.setSizePolicy(wide, ignored)
+        self.verdict = QLabel()
+        self.verdict.setObjectName("run_verdict")
+        self.verdict.setWordWrap(True)
         networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
         losses = f"Losses by step, no measure of quality: {networks}"
         self.losses = self._plot(losses, CRITIC, GENERATOR)
         self.losses.item.getAxis("bottom").setStyle(showValues=True)
         self.speed = self._plot("Speed (steps/s)", SPEED)
         self._arrange()
-        self.verdict = QLabel()
-        self.verdict.setObjectName("run_verdict")
-        self.verdict.setWordWrap(True)
         self.caption = QLabel(
             "Curve: distance to the image; band: distance of two real crops."
         )
@@ -216,7 +227,7 @@ class Curves(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.verdict)
         layout.addWidget(self.caption)
-        layout.addWidget(self._canvas)
+        layout.addWidget(self._canvas, 1)
         self._follow_theme()
         # signals
         self._timer.timeout.connect(self.redraw)
@@ -236,7 +247,13 @@ class Curves(QWidget):
             self._canvas.addItem(plot.item, row=row, col=column, colspan=span)
         n_rows = math.ceil(len(upper) / COLUMNS)
         self._canvas.addItem(losses.item, row=n_rows, col=0, colspan=COLUMNS)
-        self._canvas.setFixedHeight(PLOT_HEIGHT * (n_rows + 1) + AXIS_HEIGHT)
+        self._set_height()
+
+    def _set_height(self) -> None:
+        """Leave room for the plots in the font of the panel."""
+        n_rows = math.ceil((len(self.quality) + 1) / COLUMNS)
+        height = PLOT_HEIGHT * (n_rows + 1) + AXIS_HEIGHT
+        self._canvas.setMinimumHeight(height * self._font_points() // USUAL_POINTS)
 
     def _quality_plot(self, curve: MonitoredCurve) -> Plot:
         """Return a plot used before, or a new one."""
@@ -303,9 +320,9 @@ class Curves(QWidget):
             layout.setColumnFixedWidth(column, room / COLUMNS)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow the viewer's theme."""
+        """Follow the viewer's theme and font size."""
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+        if event.type() in LOOKS:
             self._follow_theme()
 
     def _follow_theme(self) -> None:
@@ -313,8 +330,15 @@ class Curves(QWidget):
             return
         behind = self.palette().color(QPalette.ColorRole.Window)
         self._canvas.setBackground(behind)
+        points = self._font_points()
         for plot in self._plots:
-            plot.set_foreground(FOREGROUND[0 if is_dark(self) else 1])
+            plot.set_look(FOREGROUND[0 if is_dark(self) else 1], points)
+        self._set_height()
+
+    def _font_points(self) -> int:
+        """Font size of napari's settings; its labels are a point larger."""
+        self.verdict.ensurePolished()
+        return max(1, self.verdict.fontInfo().pointSize() - 1)
 
 
 def _name(text: str, colour: str) -> str:

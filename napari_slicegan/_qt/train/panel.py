@@ -159,7 +159,8 @@ class TrainPanel(QWidget):
         layout = content_above(self, self.forecast, self.message, self.controls)
         layout.addWidget(self.data)
         layout.addWidget(self.section)
-        layout.addWidget(self.view)
+        # The curves take what is left of a high screen.
+        layout.addWidget(self.view, 100)
         layout.addStretch(1)
         # signals
         self.settings.value_changed.connect(self._settings_changed)

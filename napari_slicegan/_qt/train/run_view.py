@@ -274,9 +274,9 @@ class RunView(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for child in (self.bar, self.facts, self.pair, self.samples, self.curves):
+        for child in (self.bar, self.facts, self.pair, self.samples):
             layout.addWidget(child)
-        layout.addStretch()
+        layout.addWidget(self.curves, 1)
         self.hide()
         # signals
         self._timer.timeout.connect(self._refresh)

@@ -168,6 +168,18 @@ def test_colours_follow_the_theme(curves: Curves, dark: bool) -> None:
     assert axis.textPen().color().name() == FOREGROUND[0 if dark else 1]
 
 
+def test_the_font_size_follows_that_of_labels(curves: Curves) -> None:
+    """As napari sets it."""
+    (canvas,) = curves.losses.item.scene().views()
+    heights = []
+    for points in (9, 14):
+        curves.setStyleSheet(f"QLabel {{ font-size: {points + 1}pt; }}")
+        curves.show()
+        assert f"{points}pt" in curves.losses.item.titleLabel.item.toHtml()
+        heights.append(canvas.minimumHeight())
+    assert heights[1] > 1.4 * heights[0]
+
+
 # The series behind the curves
 
 
