@@ -177,7 +177,7 @@ def _source(options: Namespace, path: Path) -> Source:
         inherited=names,
     )
     for image in images:
-        for warning in image.facts.warnings:
+        for warning in image.warnings:
             logger.warning("%s: %s", image.name, warning)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
 

@@ -94,7 +94,7 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
     for number, image in enumerate(unique.values()):
         lines = image.summary()
         if number >= MOST_IN_FULL:
-            lines = [lines[0], *(f"  Warning: {w}" for w in image.facts.warnings)]
+            lines = [lines[0], *(f"  Warning: {w}" for w in image.warnings)]
         say("\n".join(lines))
     patch_size, rescale = config.architecture.patch_size, config.micrograph.rescale
     warnings = image_warnings(images, patch_size, rescale=rescale)

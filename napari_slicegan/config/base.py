@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Kind = Literal["phases", "grayscale", "colour"]
 Axis = Literal["z", "y", "x"]
 AXES: tuple[Axis, ...] = ("z", "y", "x")
+
+LARGEST = 2**63 - 1
+"""Of any number: that of an int64."""
 
 Widths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)
@@ -60,6 +63,15 @@ def choices_of(facts: FieldInfo) -> tuple[str, ...]:
 
 
 class Settings(BaseModel):
-    """Base of every group: immutable, no unknown fields."""
+    """Base of every group: immutable, finite numbers, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _is_countable(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and abs(value) > LARGEST:
+            raise ValueError(f"expected a number of at most {LARGEST:.1e}")
+        return value

@@ -181,7 +181,11 @@ def parse_config(data: dict[str, Any]) -> RunConfig:
         raise ValueError(" ".join(map(_sentence, error.errors()))) from error
 
 
-NUMBERS = {"int_parsing": "a whole number", "float_parsing": "a number"}
+NUMBERS = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+}
 """Faults of pydantic -> what was expected."""
 
 

@@ -52,6 +52,9 @@ from napari_slicegan.runtime.quantities import length_text
 T = TypeVar("T")
 Opened = TypeVar("Opened")
 
+RARE = 1e-3
+"""Of the pixels: a phase of fewer causes a warning. Crops hardly ever show it."""
+SEGMENTED = "segmented by "
 METHODS = {
     "otsu": "Otsu's threshold",
     "multi-otsu": "multi-Otsu thresholds",
@@ -124,6 +127,11 @@ class Micrograph:
     name: str = "micrograph"
     z_step: float = 1.0
     facts: ImageFacts = ImageFacts()
+
+    def __post_init__(self) -> None:
+        # Bytes of a file name that are no text cannot be stored in JSON.
+        name = self.name.encode("utf-8", "replace").decode()
+        object.__setattr__(self, "name", name)
 
     @classmethod
     def from_array(
@@ -336,7 +344,7 @@ class Micrograph:
         self._require("grayscale", "choose the kind 'grayscale'")
         phases = segment(self.values, settings, self.name)
         image = self.with_values(phases, "phases")
-        reason = f"segmented by {METHODS[settings.segmentation]}"
+        reason = f"{SEGMENTED}{METHODS[settings.segmentation]}"
         return replace(image, facts=replace(self.facts, reason=reason, colours={}))
 
     def cleaned(self, smallest_object: int, smallest_hole: int) -> Micrograph:
@@ -403,8 +411,14 @@ class Micrograph:
             yield f"  {what} {low:g} to {high:g}, {self.values.dtype}{reason}"
         for note in self.facts.notes:
             yield f"  {note}"
-        for warning in self.facts.warnings:
+        for warning in self.warnings:
             yield f"  Warning: {warning}"
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is probably wrong and how to mend it, a sentence each."""
+        rare = _rare_phases(self) if self.kind == "phases" else ()
+        return (*self.facts.warnings, *rare)
 
     @property
     def is_volume(self) -> bool:
@@ -682,6 +696,30 @@ def _burnt_in(values: NDArray[Any], crop: Crop | None) -> tuple[str, ...]:
         f"There seems to be a scale bar in rows {top + first} to {top + last} and "
         f"columns {left + start} to {left + end}, which is read like the material; "
         f"leave it out ('Crop' {text}).",
+    )
+
+
+def _rare_phases(image: Micrograph) -> tuple[str, ...]:
+    """A warning about phases of few pixels, each of which gets an output channel."""
+    total = image.values.size
+    counts = {n: int((image.values == n).sum()) for n in image.labels}
+    rare = {n: count for n, count in counts.items() if count < RARE * total}
+    if not rare:
+        return ()
+    unit = "voxel" if image.is_volume else "pixel"
+    named = [f"{n} ({c:,} {unit}{'s' * (c > 1)})" for n, c in rare.items()]
+    who = "Phase" if len(named) == 1 else "Phases"
+    covers = "covers" if len(named) == 1 else "cover"
+    if len(counts) - len(rare) > 1:
+        cleaner = "'Smallest hole'" if min(counts) in rare else "'Smallest object'"
+        todo = f"remove stray {unit}s by {cleaner}"
+    elif image.facts.reason.startswith(SEGMENTED):
+        todo = f"remove hot {unit}s by 'Denoising' median, or set 'Thresholds'"
+    else:
+        todo = "use an image that shows more of it"
+    return (
+        f"{who} {', '.join(named)} {covers} less than {RARE:.1%} of the image, too "
+        f"little to be learned; {todo}.",
     )
 
 

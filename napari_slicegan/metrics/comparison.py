@@ -42,6 +42,8 @@ class Comparison:
     reference, generated, noise
         Sizes of the compared samples, and of the pieces behind the noise floor: small
         pieces scatter more than the whole.
+    note
+        How labels were matched; empty if they are equal.
     """
 
     rows: tuple[Row, ...]
@@ -50,6 +52,7 @@ class Comparison:
     reference: str
     generated: str
     noise: str
+    note: str = ""
 
     def row(self, metric: str, phase: int | str, axis: Axis | None = None) -> Row:
         """One row.
@@ -99,6 +102,7 @@ class Comparison:
                 f"Generated: {self.generated}",
                 f"Noise floor: {self.noise}, each against the mean of the others",
                 f"Curves: r = 0 to {self.max_distance - 1} voxels, mean over r",
+                *([self.note] if self.note else []),
                 "",
                 *(line.rstrip() for line in body),
             ]
@@ -142,7 +146,12 @@ def compare(
             f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown)}. Choose "
             "among these."
         )
-    volume = with_labels_of(reference, volume)
+    note, matched = "", with_labels_of(reference, volume)
+    if matched is not volume:
+        pairs = zip(volume.labels, matched.labels, strict=True)
+        listed = ", ".join(f"{a} -> {b}" for a, b in pairs)
+        note = f"The volume's labels are matched to the real ones by rank: {listed}."
+        volume = matched
     real = reference_of(reference, volume, max_distance)
     measured = phase_rows if volume.kind == "phases" else intensity_rows
     return Comparison(
@@ -152,6 +161,7 @@ def compare(
         reference=real.description,
         generated=described(volume),
         noise=real.noise,
+        note=note,
     )
 
 

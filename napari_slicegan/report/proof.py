@@ -451,8 +451,8 @@ def examine(
     """
     report = subrange(progress)
     report(0.0)
-    volume = with_labels_of(source, volume)
     comparison = compare(source, volume)
+    volume = with_labels_of(source, volume)
     report(0.3)
     samples = reference_of(source, volume, comparison.max_distance).samples
     views = views_of(samples, PLANES)

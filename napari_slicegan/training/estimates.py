@@ -126,7 +126,7 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
     step_s = _step_s(config, task, cost, device, free_bytes)
     steps, minutes = task.training.steps, task.training.minutes
     if minutes is not None:
-        steps = min(steps, math.ceil(60 * minutes / step_s))
+        steps = math.ceil(min(steps, 60 * minutes / step_s))
     memory_bytes = cost.memory_bytes + OVERHEAD_BYTES
     return Estimate(step_s, steps, steps * step_s / 60, memory_bytes, free_bytes)
 

@@ -194,6 +194,10 @@ def test_labels_of_a_volume_and_an_image_may_be_spread(
     )
     assert bright["real"] == pytest.approx(values[0].mean())
     assert bright["generated"] == pytest.approx(values.mean())
+    assert main(["measure", *words]) == 0
+    assert "labels are matched to the real ones by rank: 0 -> 0, 1 -> 255." in (
+        capsys.readouterr().out
+    )
 
 
 def test_measure_a_run(run: Path, tmp_path: Path, capsys: Capture) -> None:

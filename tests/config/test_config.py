@@ -81,6 +81,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         r"^'Device' \(device\): should be auto, cpu, cuda, cuda:N or mps; "
         r"got 'gpu'\.$",
     ),
+    ({"minutes": "inf"}, r"'Minutes' \(minutes\): expected a finite number; got 'inf'"),
+    ({"thresholds": ("nan",)}, r"\(thresholds\): expected a finite number; got 'nan'"),
+    ({"checkpoint_minutes": 1e308}, r"expected a number of at most 9.2e\+18; got 1e"),
     ({"patchsize": 4}, r"No setting is called 'patchsize'.*patch_size"),
 ]
 

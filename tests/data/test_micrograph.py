@@ -92,6 +92,32 @@ def test_phase_fractions() -> None:
     assert fractions == {3: pytest.approx(0.85), 7: pytest.approx(0.15)}
 
 
+def test_phases_of_stray_pixels_cause_a_warning() -> None:
+    """Each phase gets an output channel; one of 0.1 % and more is none of them."""
+    values = np.zeros((100, 100), np.uint8)
+    values[:50] = 255
+    honest, stray = values.copy(), values.copy()
+    honest[0, :10] = 128  # 10 of 10,000 pixels
+    stray[0, 0] = 128
+    assert Micrograph.from_array(honest).warnings == ()
+    (warning,) = Micrograph.from_array(stray).warnings
+    assert "128 (1 pixel) covers less than 0.1% of the image" in warning
+    assert "by 'Smallest object'" in warning
+    assert Micrograph.from_array(stray).cleaned(2, 0).warnings == ()
+    # A hot pixel against all others.
+    hot = RNG.normal(100, 5, (100, 100)).astype(np.uint16)
+    hot[5, 5] = 65535
+    gray = Micrograph.from_array(hot, "grayscale")
+    otsu = gray.segmented(MicrographSettings(segmentation="otsu"))
+    assert "'Denoising' median" in otsu.summary()[-1]
+    assert (
+        gray.denoised("median", 1)
+        .segmented(MicrographSettings(segmentation="otsu"))
+        .warnings
+        == ()
+    )
+
+
 def test_planes_of_a_volume_have_the_agreed_orientation() -> None:
     z, y, x = np.indices((9, 10, 11))
     volume = Micrograph.from_array(10_000 * z + 100 * y + x)

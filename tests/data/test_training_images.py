@@ -128,6 +128,14 @@ def test_images_that_look_like_another_kind_keep_theirs(tmp_path: Path) -> None:
     assert TrainingImages.load(tmp_path).kind == "grayscale"
 
 
+def test_names_with_bytes_that_are_no_text_are_stored(tmp_path: Path) -> None:
+    """As Python names a file whose name is Latin-1 where names are UTF-8."""
+    image = Micrograph.from_array(np.eye(20, dtype=np.uint8), name="Gef\udcfcge.png")
+    TrainingImages.isotropic(image).save(tmp_path)
+    (back,) = TrainingImages.load(tmp_path)
+    assert back.name == "Gef?ge.png"
+
+
 def test_damaged_image_is_named(tmp_path: Path) -> None:
     TrainingImages.isotropic(phases(0, 1)).save(tmp_path)
     path = tmp_path / "z-0.tif"

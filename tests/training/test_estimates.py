@@ -243,6 +243,7 @@ def test_an_anisotropic_material_has_three_critics(toy_config: RunConfig) -> Non
         # One second a step (measured speed set to the operations of a step).
         ({"minutes": 2.0, "steps": 1000}, 120),
         ({"minutes": None, "steps": 90}, 90),
+        ({"minutes": 9e18, "steps": 90}, 90),
     ],
 )
 def test_the_first_limit_ends_the_run(

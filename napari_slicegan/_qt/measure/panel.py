@@ -169,9 +169,9 @@ class MeasureTable(QWidget):
             return
         judged = proof.verdict
         self.headline.setText(f"{judged.headline}: {judged.bound}.")
-        self.checks.setText(
-            "\n\n".join(f"{one.title} {one.verdict}" for one in proof.checks)
-        )
+        checks = [f"{one.title} {one.verdict}" for one in proof.checks]
+        note = proof.comparison.note
+        self.checks.setText("\n\n".join([note, *checks] if note else checks))
         self._curves = [
             row for row in proof.comparison.rows if isinstance(row.generated, tuple)
         ]

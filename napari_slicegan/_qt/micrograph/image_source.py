@@ -128,7 +128,7 @@ def prepare_images(
     """
     images = _training_images(sources, settings, subrange(progress))
     fractions = view_fractions(images) if images.kind == "phases" else {}
-    found = [w for image in images for w in image.facts.warnings]
+    found = [w for image in images for w in image.warnings]
     found += image_warnings(images, patch_size, fractions or None, settings.rescale)
     advice = rescale_advice(images, patch_size, settings.rescale)
     if advice is not None:
