@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import Given, TrainingData
 
 SEED = 0
-DISTANCE = MonitoredCurve("swd", "Sliced Wasserstein distance to real", "swd_floor")
+DISTANCE = MonitoredCurve(
+    "swd", "Sliced Wasserstein distance, images to real", "swd_floor"
+)
 SIMILARITY = MonitoredCurve(
     "ssim", "Structural similarity, pair by pair", is_distance=False
 )
