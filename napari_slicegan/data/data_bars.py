@@ -32,6 +32,8 @@ N_LEVELS = 64
 # background alone.
 FLAT = 0.75
 BACKGROUND = 0.4
+# Two grays are those of the bar if its background is one of them, or the line has one.
+SHARED, CONSTANT = 0.1, 0.9
 # Of the columns: those whose gray changes at the straight border of a bar, by at least
 # this many levels.
 BORDER = 0.6
@@ -40,6 +42,14 @@ STEP = 3
 THICKEST = 0.3
 THINNEST = 0.02
 THINNEST_PX = 6
+# Letters of a bar over labels: their strokes over their longer edge (0.4 of a disk),
+# how much of their box they fill (0.8), and how many there are; their width and that of
+# a scale bar as fractions of the line.
+STROKE = 0.3
+LETTER_FILL = 0.6
+FEWEST_LETTERS = 5
+FRAME_PX = 3
+LETTER, LONGEST = 0.1, 0.9
 
 
 def header_lines(path: Path) -> dict[str, str]:
@@ -129,48 +139,60 @@ def _whole(value: Any) -> int | None:
         return None
 
 
-def find_data_bar(gray: NDArray[Any]) -> Crop | None:
-    """What remains of a grayscale image without the bar at one of its edges.
+def find_data_bar(values: NDArray[Any], *, is_gray: bool = True) -> Crop | None:
+    """What remains of an image without the bar at one of its edges.
 
     The lines of a bar consist of a background and a text of constant gray, those of the
-    material do not, and the border between the two is straight. This is a guess:
-    segmented images, and images that are flat in large parts, are left alone.
+    material do not, and the border between the two is straight. This is a guess: images
+    that are flat in large parts are left alone. Of labels, a bar has one label and the
+    thin letters of a text.
 
     Parameters
     ----------
-    gray
+    values
         ``[Y, X]``.
+    is_gray
+        Whether they are gray values rather than labels.
 
     Returns
     -------
     The rows and columns of the material; None if there is no bar.
     """
-    if min(gray.shape) < 4 * THINNEST_PX:
+    if min(values.shape) < 4 * THINNEST_PX:
         return None
+    lines = _levels(values) if is_gray else values
+    thickness = _thickness if is_gray else _labelled_thickness
+    n_rows, n_columns = values.shape
+    bottom, top = thickness(lines[::-1]), thickness(lines)
+    if bottom or top:
+        return top, n_rows - bottom, 0, n_columns
+    right, left = thickness(lines.T[::-1]), thickness(lines.T)
+    return (0, n_rows, left, n_columns - right) if right or left else None
+
+
+def _levels(gray: NDArray[Any]) -> NDArray[np.uint8]:
+    """Gray values in `N_LEVELS` steps, row by row to save memory."""
     low, high = float(gray.min()), float(gray.max())
     levels = np.empty(gray.shape, np.uint8)
     for row, line in zip(levels, gray, strict=True):
         unit = (line.astype(np.float32) - low) / max(high - low, 1e-12)
         row[:] = np.minimum(unit * N_LEVELS, N_LEVELS - 1)
-    n_rows, n_columns = gray.shape
-    bottom, top = _thickness(levels[::-1]), _thickness(levels)
-    if bottom or top:
-        return top, n_rows - bottom, 0, n_columns
-    right, left = _thickness(levels.T[::-1]), _thickness(levels.T)
-    return (0, n_rows, left, n_columns - right) if right or left else None
+    return levels
 
 
 def _thickness(lines: NDArray[np.uint8]) -> int:
     """Lines of the bar at the start of ``[line, place]``; 0 if there is none."""
     n = len(lines)
-    two_grays, main, background = _flatness(lines)
+    two_grays, spread = _flatness(lines)
+    main, background = spread.argmax(axis=1), spread.max(axis=1)
     outer = two_grays[: max(THINNEST_PX, int(THINNEST * n))] >= FLAT
     if outer.mean() < 0.5:
         return 0
     gray = np.bincount(main[: len(outer)][outer]).argmax()
-    is_bar = (two_grays >= FLAT) | (
-        (background >= BACKGROUND) & (np.abs(main - gray) <= 1)
-    )
+    # Flat lines of the material have other grays.
+    is_alike = (spread[:, gray] >= SHARED) | (background >= CONSTANT)
+    is_bar = (two_grays >= FLAT) & is_alike
+    is_bar |= (background >= BACKGROUND) & (np.abs(main - gray) <= 1)
     # A few lines of dense text between flat ones belong to the bar.
     longest_gap = max(3, n // 100)
     thick = 0
@@ -186,21 +208,68 @@ def _thickness(lines: NDArray[np.uint8]) -> int:
     return thick if steps.mean(axis=1).max() >= BORDER else 0
 
 
-def _flatness(
-    lines: NDArray[np.uint8],
-) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[Any]]:
-    """Of each line: fraction of its two main grays, its main gray, fraction of that."""
+def _flatness(lines: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Fraction of each line that has its two main grays, and fraction of each gray."""
     n, length = lines.shape
     counts = np.stack([np.bincount(line, minlength=N_LEVELS) for line in lines])
     # Noise and compression spread a constant gray over its neighbours.
     padded = np.pad(counts, ((0, 0), (1, 1)))
-    spread = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    spread = (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / length
     main = spread.argmax(axis=1)
-    background = spread.max(axis=1) / length
     other = spread.copy()
     for shift in (-2, -1, 0, 1, 2):
         other[np.arange(n), np.clip(main + shift, 0, N_LEVELS - 1)] = 0
-    return background + other.max(axis=1) / length, main, background
+    return spread.max(axis=1) + other.max(axis=1), spread
+
+
+def _labelled_thickness(lines: NDArray[Any]) -> int:
+    """Lines of the bar at the start of an image of labels; 0 if there is none.
+
+    Lines of one label, with words and bars between them.
+    """
+    n, length = lines.shape
+    background = np.median(lines[0])
+    drawn = lines[: int(THICKEST * n) + 1] != background
+    is_flat = drawn.mean(axis=1) <= 1 - FULL_EDGE
+    if not is_flat[: max(THINNEST_PX // 2, int(THINNEST * n / 2))].all():
+        return 0
+    ends = np.flatnonzero(is_flat[:-1] & ~is_flat[1:]) + 1
+    starts = np.append(np.flatnonzero(~is_flat[:-1] & is_flat[1:]) + 1, len(drawn))
+    n_letters = 0
+    for end, start in zip(ends, starts, strict=False):
+        widths, is_thin, is_letter = _strokes(drawn[end:start])
+        is_drawing = widths.max() < LONGEST * length and np.median(is_thin) == 1
+        if start == len(drawn) or not is_drawing:
+            if n_letters < FEWEST_LETTERS or end < THINNEST_PX:
+                return 0
+            is_frame = drawn[end : end + FRAME_PX].mean(axis=1) >= FULL_EDGE
+            return int(end) + (0 if is_frame.all() else int(is_frame.argmin()))
+        n_letters += np.count_nonzero(is_letter & (widths < LETTER * length))
+    return 0
+
+
+def _strokes(
+    drawn: NDArray[np.bool_],
+) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Width of each connected area, whether it is thin, and thin as a letter."""
+    areas, n = scipy.ndimage.label(drawn, np.ones((3, 3)))
+    boxes = np.array(
+        [
+            [side.stop - side.start for side in box]
+            for box in scipy.ndimage.find_objects(areas)
+        ]
+    )
+    wide = np.pad(drawn, 1)
+    sides = sum(
+        (wide != np.roll(wide, shift, axis)).astype(int)
+        for axis in (0, 1)
+        for shift in (-1, 1)
+    )[1:-1, 1:-1]
+    sizes = np.bincount(areas.ravel(), minlength=n + 1)[1:]
+    around = np.bincount(areas.ravel(), sides.ravel() * drawn.ravel(), n + 1)[1:]
+    # Twice the area over the perimeter is the thickness of a stroke.
+    is_thin = 2 * sizes / around <= STROKE * boxes.max(axis=1)
+    return boxes[:, 1], is_thin, is_thin & (sizes <= LETTER_FILL * boxes.prod(axis=1))
 
 
 # --- Borders --------------------------------------------------------------------------

@@ -295,8 +295,8 @@ def read_image(
     if edges is None:
         source, edges = edges_beside(beside)
     rows = image.scanned_rows
-    if rows is None and values.ndim == 2:
-        rows = scanned_rows(None, beside, len(values))
+    if rows is None and values.ndim >= 2 + is_colour:
+        rows = scanned_rows(None, beside, values.shape[-2 - is_colour])
     return replace(
         image,
         values=values,
@@ -562,8 +562,9 @@ def _read_tiff(path: Path) -> SourceImage:
             edges = (edges[1], edges[0], *edges[2:])
         stored = _signed(stored, tiff.imagej_metadata or {})
         rows = None
-        if stored.values.ndim == 2 and orientation == 1:
-            rows = scanned_rows(tiff, {}, len(stored.values))
+        if orientation == 1:
+            n_rows = stored.values.shape[stored.axes.index("Y")]
+            rows = scanned_rows(tiff, {}, n_rows)
     if any("invalid page offset" in fault for fault in faults):
         raise ValueError("pages are missing at its end")
     return replace(stored, edges_nm=edges, size_source=source, scanned_rows=rows)
@@ -850,6 +851,7 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
     source, edges = first.size_source, first.edges_nm
     if edges is None:
         source, edges = edges_of_log(folder)
+    stated = [n for n in (image.scanned_rows for image in slices) if n is not None]
     colours: dict[int, str] = {}
     for image in slices:
         if any(
@@ -867,7 +869,8 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
         colours=colours,
         values=np.stack([image.values for image in slices]),
         name=folder.name,
-        scanned_rows=None,
+        # All planes are cropped alike.
+        scanned_rows=min(stated, default=None),
         notes=(note, *first.notes),
         path=folder,
         axes=f"Z{first.axes}",

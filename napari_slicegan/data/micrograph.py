@@ -6,6 +6,7 @@ finite, varying values of a known kind.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -645,13 +646,13 @@ def usable_part(
             why = "There is a border without values"
             why += " (NaN)" if mark is None else f" ({mark:g})"
             return (crop, why) if crop else (None, "")
-    if scanned_rows is not None and scanned_rows < rows and not is_volume:
+    if scanned_rows is not None and scanned_rows < rows:
         why = f"The header states {scanned_rows} scanned rows; below is a data bar"
         return (0, scanned_rows, 0, columns), why
     is_gray = distinct_values(values, MAX_PHASES) is None
     is_noisy = is_gray and is_rough(planes[len(planes) // 2])
     border = constant_border(planes, is_gray=is_noisy)
-    bar = find_data_bar(values) if is_gray and not is_volume else None
+    bar = _data_bar(planes, is_gray=is_gray, is_noisy=is_noisy)
     if border is None:
         return bar, "There seems to be a data bar at an edge" if bar else ""
     crop, value = border
@@ -660,6 +661,22 @@ def usable_part(
         return crop, why
     why = "There seem to be a data bar and a border at the edges"
     return _common(crop, bar), why
+
+
+def _data_bar(planes: NDArray[Any], *, is_gray: bool, is_noisy: bool) -> Crop | None:
+    """What remains without a bar that three or four of the planes have."""
+    found: list[Crop] = []
+    for plane in planes[:: max(1, (len(planes) - 1) // 2)]:
+        crop = find_data_bar(plane) if is_gray else None
+        if crop is None and not is_noisy:
+            # Letters with smooth edges have more values than the phases.
+            middle = (float(plane.min()) + float(plane.max())) / 2
+            labels = plane > middle if is_gray else plane
+            crop = find_data_bar(labels, is_gray=False)
+        if crop is None:
+            return None
+        found.append(crop)
+    return functools.reduce(_common, found) if found else None
 
 
 def _common(a: Crop, b: Crop) -> Crop:

@@ -45,6 +45,7 @@ BLOCKS = np.kron(np.random.default_rng(1).random((15, 20)) > 0.8, np.ones((8, 8)
 OBJECTS = ndimage.label(BLOCKS)[0]
 SEM = np.vstack([np.tile(GRAY, (2, 1)), np.zeros((20, 160), np.uint8)])
 FEI = "[Scan]\r\nPixelWidth=3e-9\r\nPixelHeight=3e-9\r\n[Image]\r\nResolutionY=240\r\n"
+BELOW = ((0, 40), (0, 0), (0, 0))
 FEI_TAGS = [(34682, 2, None, FEI, True)]
 
 
@@ -136,6 +137,14 @@ def slices(*images: NDArray[Any]) -> Callable[[Path], None]:
     return write
 
 
+def fei_slices(path: Path) -> None:
+    """Planes of a FIB-SEM, each with a bar."""
+    path.mkdir()
+    for number in range(4):
+        picture = barred(np.roll(GRAY, 9 * number, axis=1))
+        tifffile.imwrite(path / f"{number}.tif", picture, extratags=FEI_TAGS)
+
+
 def zarr_store(path: Path) -> None:
     path.mkdir()
     (path / "zarr.json").write_text("{}")
@@ -189,6 +198,20 @@ def with_bar(values: NDArray[Any], colour: Any) -> Image.Image:
     draw.rectangle((100, 110, 149, 113), fill=colour)
     draw.text((112, 96), "1 um", fill=colour)
     return picture
+
+
+def barred(values: NDArray[Any]) -> NDArray[Any]:
+    """Four times the picture above a bar of 40 lines with words and a scale bar."""
+    tiles = (2, 2) + (1,) * (values.ndim - 2)
+    picture = Image.fromarray(
+        np.pad(np.tile(values, tiles)[:240], BELOW[: values.ndim])
+    )
+    draw = ImageDraw.Draw(picture)
+    white = (255,) * (values.ndim if values.ndim > 2 else 1)
+    words = "HV 5.00 kV  WD 4.1 mm  mag 10 000x   5 um"
+    draw.text((5, 250), words, fill=white)
+    draw.rectangle((230, 268, 310, 272), fill=white)
+    return np.asarray(picture)
 
 
 def meta_image(values: NDArray[Any]) -> Callable[[Path], Any]:
@@ -873,6 +896,62 @@ BORDERS = [
         (83, 83),
         None,
         "without values (-32768)",
+        settings={"crop": "auto"},
+    ),
+]
+BORDERS += [
+    Case(
+        "fei slices",
+        fei_slices,
+        "grayscale",
+        (4, 240, 320),
+        words="Only rows 0 to 240",
+        settings={"crop": "auto"},
+        size_nm=3,
+    ),
+    Case(
+        "fei pages.tif",
+        pages(barred(GRAY), barred(GRAY), extratags=FEI_TAGS),
+        "grayscale",
+        (2, 240, 320),
+        words="the header states 240",
+        settings={"crop": "auto"},
+        size_nm=3,
+    ),
+    Case(
+        "bars of a stack.tif",
+        tiff(np.stack([barred(np.roll(GRAY, n, 1)) for n in range(5)])),
+        "grayscale",
+        (5, 240, 320),
+        settings={"crop": "auto"},
+    ),
+    Case(
+        "bar of labels.png",
+        pillow(barred((BLOCKS * 255).astype(np.uint8))),
+        shape=(280, 320),
+        bright=None,
+        words="Warning: There seems to be a data bar at an edge; crop to rows 0 to 240",
+    ),
+    Case(
+        "bar of labels.tif",
+        tiff(np.stack([barred((BLOCKS * 255).astype(np.uint8)) > 99] * 2) * 1),
+        shape=(2, 240, 320),
+        bright=BLOCKS.mean(),
+        settings={"crop": "auto"},
+    ),
+    Case(
+        "bar 75.jpg",
+        pillow(barred(GRAY), quality=75),
+        "grayscale",
+        (240, 320),
+        settings={"crop": "auto"},
+    ),
+    Case(
+        "bar of colours.png",
+        pillow(barred(np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]]))),
+        "colour",
+        (240, 320, 3),
+        None,
         settings={"crop": "auto"},
     ),
 ]
