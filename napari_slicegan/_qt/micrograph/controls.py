@@ -307,7 +307,7 @@ class SegmentationControls(QWidget):
         """The crop; None for the whole image."""
         return self._crop
 
-    def set_crop(self, crop: Crop | None) -> None:
+    def set_crop(self, crop: Crop | Literal["auto"] | None) -> None:
         """Set the crop: first row, row after the last, then columns."""
         if crop != self._crop:
             self._crop = crop

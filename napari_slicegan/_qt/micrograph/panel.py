@@ -569,8 +569,12 @@ class MicrographPanel(DropTarget, QWidget):
     def _show_automatic_crop(self) -> None:
         """Outline what is used of the first image; moved, it is a crop by hand."""
         source, made = self._first_source(), self._prepared
-        crop = made.unique[0].facts.crop if made is not None else None
-        if self.controls.crop() == "auto" and source is not None and crop is not None:
+        if self.controls.crop() != "auto" or source is None or made is None:
+            return
+        crop = made.unique[0].facts.crop
+        if crop is None:
+            layer_inputs.remove_crop(self._viewer, source)
+        else:
             layer_inputs.show_crop(self._viewer, source, crop, self._take_crop)
 
     def _draw_crop(self) -> None:

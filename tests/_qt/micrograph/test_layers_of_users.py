@@ -336,6 +336,11 @@ def test_a_data_bar_is_left_out_by_a_click(
     moved = outline.data[0] + [-10, 0]
     images = images_after(panel, qtbot, lambda: setattr(outline, "data", [moved]))
     assert panel.value().crop == (0, 86, 0, 128)
+    # The outline of an image is not that of the next one.
+    panel.controls.set_crop("auto")
+    viewer.add_image(sem, name="without a bar")
+    images_after(panel, qtbot, panel.use_selected_layers)
+    assert not outline.visible
 
 
 def test_phases_cover_flat_values_but_not_what_they_were_segmented_from(
