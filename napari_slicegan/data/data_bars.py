@@ -244,7 +244,7 @@ def _labelled_thickness(lines: NDArray[Any]) -> int:
                 return 0
             is_frame = drawn[end : end + FRAME_PX].mean(axis=1) >= FULL_EDGE
             return int(end) + (0 if is_frame.all() else int(is_frame.argmin()))
-        n_letters += np.count_nonzero(is_letter & (widths < LETTER * length))
+        n_letters += int(np.count_nonzero(is_letter & (widths < LETTER * length)))
     return 0
 
 
