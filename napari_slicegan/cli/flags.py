@@ -11,6 +11,8 @@ from napari_slicegan.cli.options import (
     add_config_flags,
     add_image_flags,
     add_setting_flags,
+    edges,
+    finite,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 LICENCE_HELP = "licence of the images, for the card (that of sample data is known)"
 DIRECTIONS_RUN_HELP = "run folder, .safetensors generator, or sample:varied_sandstone"
+SIZE_HELP = (
+    "voxels along z, y and x, such as 64 96 96 or 64x96x96, or one number for a cube"
+)
 FILE_HELP = "file of directions (default: directions.safetensors beside the generator)"
 
 
@@ -89,11 +94,11 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
     add("run", type=Path, metavar="RUN", help=RUN_HELP)
     add(
         "--size",
-        type=int,
+        type=edges,
         nargs="+",
-        default=[128],
+        default=["128"],
         metavar="N",
-        help="voxels along z, y and x, or one number for a cube (default: 128)",
+        help=f"{SIZE_HELP} (default: 128)",
     )
     add(
         "--periodic",
@@ -213,10 +218,10 @@ def add_presets_flags(command: argparse.ArgumentParser) -> None:
 def add_info_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``info``."""
     command.add_argument(
-        "file",
-        type=Path,
+        "files",
+        nargs="+",
         metavar="FILE",
-        help="run folder, .safetensors generator, or an image: how it would be read",
+        help="run folders, .safetensors generators, or images: how they would be read",
     )
     add_setting_flags(command, "micrograph")
 
@@ -309,7 +314,7 @@ def _add_apply_flags(verbs: Verbs) -> None:
     _add_blocks(verb)
     add(
         "--box",
-        type=float,
+        type=finite,
         nargs=6,
         metavar=("Z0", "Y0", "X0", "Z1", "Y1", "X1"),
         help="act only inside of this box of voxels",
@@ -319,8 +324,15 @@ def _add_apply_flags(verbs: Verbs) -> None:
         choices=("z", "y", "x"),
         help="let the strength rise from 0 to all along this axis",
     )
-    add("--truncation", type=float, default=1.0, help="0 to 1")
-    add("--size", type=int, nargs="+", default=[128], metavar="N", help="default: 128")
+    add("--truncation", type=finite, default=1.0, help="0 to 1")
+    add(
+        "--size",
+        type=edges,
+        nargs="+",
+        default=["128"],
+        metavar="N",
+        help=f"{SIZE_HELP} (default: 128)",
+    )
     add("--periodic", default="", metavar="AXES")
     _add_phase(verb)
     add("--seed", type=int, default=0, help="another sample")
@@ -340,13 +352,20 @@ def _add_sweep_flags(verbs: Verbs) -> None:
     add("--directions", type=Path, metavar="FILE", help=FILE_HELP)
     add(
         "--strengths",
-        type=float,
+        type=finite,
         nargs="+",
         default=[-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0],
         help="default: -3 -2 -1 0 1 2 3",
     )
     _add_blocks(verb)
-    add("--size", type=int, nargs="+", default=[64], metavar="N", help="default: 64")
+    add(
+        "--size",
+        type=edges,
+        nargs="+",
+        default=["64"],
+        metavar="N",
+        help=f"{SIZE_HELP} (default: 64)",
+    )
     add(
         "--properties",
         nargs="+",

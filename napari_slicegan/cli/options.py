@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import glob
 import logging
+import math
 import re
 import signal
 import sys
@@ -282,6 +283,35 @@ def numbers(word: str) -> str:
     raise argparse.ArgumentTypeError(f"expected a number, got '{word}'")
 
 
+def edges(word: str) -> str:
+    """A number of voxels, or three as in ``64x96x96``; `volume_size` parses it.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For other words.
+    """
+    if re.fullmatch(r"-?\d+(?:[xX]\d+)*", word):
+        return word
+    raise argparse.ArgumentTypeError(
+        f"expected voxels such as 64 or 64x96x96, got '{word}'"
+    )
+
+
+def finite(word: str) -> float:
+    """A finite number.
+
+    Raises
+    ------
+    ValueError
+        For other words.
+    """
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
 def expanded(files: Sequence[str]) -> list[str]:
     """Names with wildcards replaced by the files that they match, in order.
 
@@ -313,7 +343,12 @@ def file_path(file: str) -> Path:
     if file.startswith(SAMPLE):
         sample: Path = sample_path(file.removeprefix(SAMPLE))
         return sample
-    return Path(file)
+    if not file:
+        raise ValueError(
+            "Expected the name of an image file, got an empty one; give the file."
+        )
+    # Names of files are part of the messages; those of . and .. are empty.
+    return Path(file) if Path(file).name else Path(file).absolute()
 
 
 def opened(
@@ -370,14 +405,15 @@ def output_folder(run: Path) -> Path:
     return run if run.is_dir() else run.parent
 
 
-def volume_size(numbers: list[int]) -> tuple[int, int, int]:
-    """Voxels along z, y, x; one number is a cube.
+def volume_size(words: list[str]) -> tuple[int, int, int]:
+    """Voxels along z, y, x; one number is a cube. The words are `edges`.
 
     Raises
     ------
     ValueError
         If there are neither one nor three.
     """
+    numbers = [int(n) for word in words for n in word.lower().split("x")]
     if len(numbers) == 1:
         numbers = numbers * 3
     if len(numbers) != 3:
@@ -438,8 +474,8 @@ def _help(facts: FieldInfo, default: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "empty"
-    return str(value)
+        value = " ".join(map(str, value))
+    return str(value) or "empty"
 
 
 def _parts(kind: Any) -> tuple[Any, ...]:

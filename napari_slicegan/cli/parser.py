@@ -194,7 +194,8 @@ class _Option:
             n = self.action.nargs
         else:
             taken = itertools.takewhile(partial(_takes, self.action), self.values)
-            n = len(list(taken))
+            # Of a word that does not fit, argparse says what it expects.
+            n = len(list(taken)) or int(self.action.nargs == "+")
         rest = self.values[n:]
         del self.values[n:]
         return rest

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
     DONE,
+    FAULT,
     SAMPLE,
     changes_from,
+    expanded,
     generator_path,
     inherited_from,
     opened,
@@ -50,6 +52,9 @@ if TYPE_CHECKING:
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
 logger = logging.getLogger(__name__)
+
+MOST_NAMES = 3
+"""Images of a run that `info` names."""
 
 
 def measure(options: Namespace) -> int:
@@ -193,24 +198,34 @@ def export(options: Namespace) -> int:
 
 
 def info(options: Namespace) -> int:
-    """Print facts about a run, a generator or an image file."""
-    run: Path | None = None
-    is_sample = str(options.file).startswith(SAMPLE)
-    if is_sample:
+    """Print facts about runs, generators and image files."""
+    status = DONE
+    for file in expanded(options.files):
+        try:
+            for line in _facts(file, options):
+                say(line)
+        except (ValueError, OSError) as error:
+            if len(options.files) == 1:
+                raise
+            sys.stderr.write(f"slicegan: {error}\n")
+            status = FAULT
+    return status
+
+
+def _facts(file: str, options: Namespace) -> list[str]:
+    """Lines about a run, a generator or an image."""
+    path: Path | None = None
+    if file.startswith(SAMPLE):
         with contextlib.suppress(ValueError):
-            run = generator_path(options.file)
-    elif (
-        options.file.suffix == ".safetensors"
-        or (options.file / "config.json").is_file()
-    ):
-        run = options.file
-    if run is None:
+            path = generator_path(Path(file))
+    elif Path(file).suffix == ".safetensors" or (Path(file) / "config.json").is_file():
+        path = Path(file)
+    if path is None:
         settings = RunConfig().changed(**changes_from(options)).micrograph
-        for image in opened([str(options.file)], settings):
-            say("\n".join(image.summary()))
-        return DONE
+        (image,) = opened([file], settings)
+        return image.summary()
     refuse_settings(options, "an image", "a generator")
-    trained = load_any_generator(run)
+    trained = load_any_generator(path)
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())
     size = trained.voxel_size_nm
@@ -221,14 +236,22 @@ def info(options: Namespace) -> int:
         "weights": f"{weights:,}",
         "voxel size": "unknown" if size is None else f"{size:g} nm",
     }
-    if run.is_dir():
-        folder = RunFolder.open(run)
+    if path.is_dir():
+        folder = RunFolder.open(path)
+        if (path / "micrographs").is_dir():
+            lines["trained on"] = _listed(TrainingImages.names_in(path / "micrographs"))
         rows = folder.history()
         config = folder.config()
         lines["preset"] = config.preset
         lines["steps"] = rows[-1]["step"] if rows else "0"
         lines["training"] = f"{float(rows[-1]['elapsed_s']):.0f} s" if rows else "0 s"
         lines["checkpoints"] = ", ".join(p.name for p in folder.checkpoints())
-    for title, text in lines.items():
-        say(f"{title:14} {text}")
-    return DONE
+    head = [f"{file}:"] if len(options.files) > 1 else []
+    return head + [f"{title:14} {text}" for title, text in lines.items()]
+
+
+def _listed(names: list[str]) -> str:
+    """All of few names, or the first and the number of the others."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    return f"{names[0]} and {len(names) - 1} more"

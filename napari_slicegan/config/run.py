@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import Field, ValidationError
 
@@ -29,6 +29,9 @@ from napari_slicegan.config.training import (
     OptimiserSettings,
     TrainingSettings,
 )
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 class RunConfig(Settings):
@@ -178,7 +181,10 @@ def parse_config(data: dict[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
-        raise ValueError(" ".join(map(_sentence, error.errors()))) from error
+        # A value that fits none of several types has a fault for each of them.
+        faults = {fault["loc"][:2]: fault for fault in reversed(error.errors())}
+        sentences = [_sentence(fault, data) for fault in reversed(faults.values())]
+        raise ValueError(" ".join(sentences)) from error
 
 
 NUMBERS = {
@@ -189,8 +195,14 @@ NUMBERS = {
 """Faults of pydantic -> what was expected."""
 
 
-def _sentence(fault: Any) -> str:
-    """One sentence for one pydantic fault."""
+def _is_of_several_types(field: FieldInfo) -> bool:
+    """Whether a setting is one thing or another, such as numbers or a word."""
+    is_union = get_origin(field.annotation) in (Union, UnionType)
+    return is_union and len({*get_args(field.annotation)} - {NoneType}) > 1
+
+
+def _sentence(fault: Any, data: dict[str, Any]) -> str:
+    """One sentence for one pydantic fault of these settings."""
     path = [str(part) for part in fault["loc"]]
     group, setting = (*path, "", "")[:2]
     name = ".".join(path) or "The settings"
@@ -202,6 +214,7 @@ def _sentence(fault: Any) -> str:
     field = GROUPS[group].model_fields.get(setting) if group in GROUPS else None
     if field is not None:
         name = titled(setting)
+    value = fault["input"]
     message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] in NUMBERS:
         message = f"expected {NUMBERS[fault['type']]}"
@@ -210,4 +223,7 @@ def _sentence(fault: Any) -> str:
     if fault["type"] == "string_pattern_mismatch" and field is not None:
         # What the description lists, instead of a regular expression.
         message = f"should be {str(field.description).rstrip('.')}"
-    return f"{name}: {message}; got {fault['input']!r}."
+    if field is not None and _is_of_several_types(field):
+        value = data[group][setting]
+        message = f"should be {str(field.description).partition(': ')[2].rstrip('.')}"
+    return f"{name}: {message}; got {value!r}."

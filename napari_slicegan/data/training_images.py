@@ -271,9 +271,9 @@ class TrainingImages:
         return cls(views)
 
     @staticmethod
-    def names_in(folder: Path) -> set[str]:
-        """Names of the images in a folder that `save` wrote."""
-        return {entry.name for entry in _read_index(folder)}
+    def names_in(folder: Path) -> list[str]:
+        """Names of the images in a folder that `save` wrote, each once."""
+        return list(dict.fromkeys(entry.name for entry in _read_index(folder)))
 
 
 class _Entry(Settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def test_train_on_three_views(settings: Path, tmp_path: Path, capsys: Capture) -
     assert [image.name for image in images] == ["z.tif", "y.tif", "x.tif"]
     assert RunFolder.open(out).config().slices.augmentation == "flips"
     assert "crops are mirrored at random" in capsys.readouterr().out
+    assert main(["info", str(out)]) == 0
+    assert "trained on     z.tif, y.tif, x.tif\n" in capsys.readouterr().out
 
 
 def test_train_on_a_volume(settings: Path, tmp_path: Path) -> None:
@@ -294,6 +297,14 @@ FAULTS = {
     "no source for a report": ("report RUN/generator.safetensors", "--against"),
     "report as PDF": ("report RUN --out report.pdf", ".html"),
     "image as generator": ("generate IMAGE", "a safetensors file, got one that cannot"),
+    "no name": ("train ''", "an empty one; give"),
+    "crop of a word and a number": (
+        "train IMAGE --crop auto 5",
+        "'Crop' (crop): should be first row, row after the last, first column, column "
+        "after the last; or auto, which leaves out data bars and borders without "
+        "values; got ('auto', '5').\n",
+    ),
+    "the folder itself": ("info .", "FOLDER: expected an image file"),
     "two sizes": ("generate RUN --size 8 8", "one size or three"),
     "odd period": ("generate RUN --size 20 --periodic x", "Use 16 or 24"),
     "nothing to compare": ("measure RUN/generator.safetensors", "--against"),
@@ -316,9 +327,9 @@ def test_faults(
     run.rename("RUN")
     before = sorted(path.name for path in tmp_path.iterdir())
     for name, (command, words) in FAULTS.items():
-        assert main(command.split()) == 2, name
+        assert main(shlex.split(command)) == 2, name
         printed = capsys.readouterr()
-        assert words in printed.err
+        assert words.replace("FOLDER", tmp_path.name) in printed.err
         # At once, before anything is generated.
         assert printed.err.startswith("slicegan: ")
         assert "Traceback" not in printed.err
@@ -338,8 +349,10 @@ def test_faults_of_the_file_system(run: Path, image: Path, capsys: Capture) -> N
 
 
 def test_misspelt_commands(capsys: Capture) -> None:
-    for command in ("practise x", "train --no-such-flag"):
+    for command in ("practise x", "train --no-such-flag", "generate R --size big"):
         with pytest.raises(SystemExit) as caught:
             main(command.split())
         assert caught.value.code == 2
-        assert "usage: slicegan" in capsys.readouterr().err
+        printed = capsys.readouterr().err
+        assert "usage: slicegan" in printed
+    assert "expected voxels such as 64 or 64x96x96, got 'big'" in printed

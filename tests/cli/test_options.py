@@ -87,6 +87,7 @@ def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> Non
         assert re.sub(r"\s+", "", info.description or "") in text
         assert "--" + name.replace("_", "-") in text
     assert "Allowed:>=8,<=1024." in text  # patch size
+    assert "Default:." not in text  # of an empty one
 
 
 def test_presets_and_files_are_where_settings_start(

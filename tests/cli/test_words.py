@@ -22,8 +22,8 @@ LINES: list[tuple[str, dict[str, object]]] = [
     ("train --crop 0 200 0 200 sem.png", {"files": ["sem.png"]}),
     ("train --crop auto a.png b.png", {"files": ["a.png", "b.png"]}),
     ("train --z a.tif b.tif --y c.tif --x d.tif", {"z": ["a.tif", "b.tif"]}),
-    ("generate --size 64 64 64 RUN", {"size": [64, 64, 64], "run": Path("RUN")}),
-    ("generate --seed 3 --size 64 RUN --periodic xy", {"size": [64], "seed": 3}),
+    ("generate --size 64 64 64 RUN", {"size": ["64"] * 3, "run": Path("RUN")}),
+    ("generate --seed 3 --size 64 RUN --periodic xy", {"size": ["64"], "seed": 3}),
     ("measure --against a.png b.png RUN", {"against": ["a.png", "b.png"]}),
     ("measure RUN --against a.png b.png", {"against": ["a.png", "b.png"]}),
     ("measure --against a.png RUN --json", {"volume": Path("RUN"), "json": True}),
@@ -36,7 +36,8 @@ LINES: list[tuple[str, dict[str, object]]] = [
     ("train a.png --crop 0 9 0 9 b.png", {"files": ["a.png", "b.png"]}),
     ("train --thres 120 sem.png", {"files": ["sem.png"]}),
     ("train --thresholds=120 sem.png", {"files": ["sem.png"]}),
-    ("info --crop 0 9 0 9 a.tif", {"file": Path("a.tif")}),
+    ("generate --size 64x96x96 RUN", {"size": ["64x96x96"], "run": Path("RUN")}),
+    ("info --crop 0 9 0 9 a.tif b.tif", {"files": ["a.tif", "b.tif"]}),
 ]
 
 
@@ -70,6 +71,18 @@ def test_info_says_how_an_image_would_be_read(tmp_path: Path, capsys: Capture) -
     assert dark.split() == ["0", f"{values.mean():.2%}"]
     assert bright.split() == ["255", f"{1 - values.mean():.2%}"]
     assert note == "  White is stored as 0: values inverted."
+
+
+def test_info_of_several_files(tmp_path: Path, capsys: Capture) -> None:
+    """As a shell expands ``*.png``; one that is no image is reported by its name."""
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, np.eye(20, dtype=np.uint8))
+    (tmp_path / "c.tif").write_text("none")
+    assert main(["info", *(str(tmp_path / f"{name}.tif") for name in "abc")]) == 2
+    printed = capsys.readouterr()
+    assert "a.tif: 20 x 20 pixels" in printed.out
+    assert "b.tif: 20 x 20 pixels" in printed.out
+    assert printed.err.startswith("slicegan: c.tif: ")
 
 
 def test_images_of_one_name_are_told_apart(tmp_path: Path) -> None:
