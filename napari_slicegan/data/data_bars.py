@@ -260,11 +260,8 @@ def _strokes(
         ]
     )
     wide = np.pad(drawn, 1)
-    sides = sum(
-        (wide != np.roll(wide, shift, axis)).astype(int)
-        for axis in (0, 1)
-        for shift in (-1, 1)
-    )[1:-1, 1:-1]
+    turned = [np.roll(wide, n, axis) for axis in (0, 1) for n in (-1, 1)]
+    sides = np.sum(wide != np.stack(turned), axis=0)[1:-1, 1:-1]
     sizes = np.bincount(areas.ravel(), minlength=n + 1)[1:]
     around = np.bincount(areas.ravel(), sides.ravel() * drawn.ravel(), n + 1)[1:]
     # Twice the area over the perimeter is the thickness of a stroke.

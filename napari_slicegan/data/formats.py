@@ -41,6 +41,8 @@ from napari_slicegan.runtime.optional_packages import optional_package
 
 MAX_EXPANSION = 2000
 """Compression ratio that no reader accepts: zlib reaches 1032, TIFF's LZW 1365."""
+MOST_COMPONENTS = 4
+"""Of a pixel: colours, directions, quaternions."""
 SMALL_BYTES = 2**26
 """Values below this size are read whatever the ratio."""
 
@@ -75,9 +77,10 @@ class Signal:
     notes: tuple[str, ...] = ()
 
     @property
-    def n_values(self) -> int:
-        """Number of values."""
-        return math.prod(self.shape)
+    def n_pixels(self) -> int:
+        """Number of pixels, each with one value or up to four components."""
+        is_wide = len(self.shape) > 2 and self.shape[-1] <= MOST_COMPONENTS
+        return math.prod(self.shape[:-1] if is_wide else self.shape)
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,8 @@ def check_package(path: Path, title: str, package: str) -> None:
 def choose_signal(signals: Sequence[Signal], dataset: str, name: str) -> Signal:
     """The image called `dataset`; with an empty name the largest, first in the file.
 
-    Of arrays of one size, labels of phases or features go before other properties of
-    the cells (DREAM.3D).
+    Of arrays of one size, phases go before numbers of features, and both before other
+    properties of the cells (DREAM.3D).
 
     Raises
     ------
@@ -160,7 +163,7 @@ def choose_signal(signals: Sequence[Signal], dataset: str, name: str) -> Signal:
             "one; choose another file."
         )
     if not dataset:
-        return max(signals, key=lambda s: (s.n_values, _is_label(s)))
+        return max(signals, key=lambda s: (s.n_pixels, _preference(s)))
     wanted = dataset.strip("/")
     found = [s for s in signals if s.name.strip("/") == wanted] or [
         s for s in signals if s.name.strip("/").split("/")[-1] == wanted
@@ -175,10 +178,17 @@ def choose_signal(signals: Sequence[Signal], dataset: str, name: str) -> Signal:
     return found[0]
 
 
-def _is_label(signal: Signal) -> bool:
+def _preference(signal: Signal) -> int:
+    """Higher for labels, by their name."""
     last = signal.name.rsplit("/", 1)[-1].lower()
-    is_whole = signal.dtype is not None and signal.dtype.kind in "iub"
-    return is_whole and bool(re.search("phase|label|segment", last))
+    if signal.dtype is None or signal.dtype.kind not in "iub":
+        return 0
+    found = (re.search(words, last) for words in LABELS)
+    return next((len(LABELS) - n for n, match in enumerate(found) if match), 0)
+
+
+LABELS = ("phase", "label|segment", "feature_?id|grain_?id")
+"""Names of labels, preferred ones first."""
 
 
 def check_expansion(
@@ -220,15 +230,14 @@ def _hdf5(path: Path) -> list[Signal]:
                 return
             if min(item.shape) == 0 or item.size <= 16:
                 return  # tables of a few numbers, such as a transform
-            found.append(
-                Signal(
-                    name,
-                    item.shape[::-1] if is_matlab else item.shape,
-                    item.dtype,
-                    lambda: _hdf5_values(path, name, is_matlab),
-                    edges_nm=_hdf5_edges(item),
-                )
-            )
+            read = partial(_hdf5_values, path, name, is_matlab)
+            if is_matlab:
+                found.append(_of_matlab(name, item.shape[::-1], item.dtype, read))
+                return
+            edges, notes = _hdf5_edges(item), tuple[str, ...]()
+            if edges is None:
+                edges, notes = _dream3d_edges(item)
+            found.append(Signal(name, item.shape, item.dtype, read, "", edges, notes))
 
         file.visititems(visit)
     return found
@@ -269,14 +278,32 @@ def _hdf5_values(path: Path, name: str, is_matlab: bool) -> NDArray[Any]:
 
 
 def _hdf5_edges(dataset: Any) -> Edges | None:
-    """``element_size_um`` (ilastik, Fiji; Z, Y, X) of the dataset.
-
-    The spacing of DREAM.3D has no unit, so it is no pixel size.
-    """
+    """``element_size_um`` (ilastik, Fiji; Z, Y, X) of the dataset."""
     sizes = dataset.attrs.get("element_size_um")
     if sizes is None or len(sizes) not in (2, 3):
         return None
     return edges_in_nm([(size, "um") for size in reversed(list(sizes))])
+
+
+def _dream3d_edges(dataset: Any) -> tuple[Edges | None, tuple[str, ...]]:
+    """Spacing (X, Y, Z) of the geometry beside the cell data of DREAM.3D."""
+    h5py = import_module("h5py")
+
+    place = dataset.parent.parent
+    for name in ("_SIMPL_GEOMETRY", "SPACING"):
+        # Links to other files are not followed.
+        if not isinstance(place, h5py.Group) or not isinstance(
+            place.get(name, getlink=True), h5py.HardLink
+        ):
+            return None, ()
+        place = place[name]
+    is_plain = isinstance(place, h5py.Dataset) and place.shape == (3,)
+    if not is_plain or place.external or place.is_virtual:
+        return None, ()
+    edges = edges_in_nm([(float(length), "um") for length in place[()]])
+    if edges is None or not all(0 < edge < math.inf for edge in edges):
+        return None, ()
+    return edges, ("The spacing has no unit: micrometres, the custom of DREAM.3D.",)
 
 
 def _is_matlab_73(path: Path) -> bool:
@@ -291,10 +318,35 @@ def _matlab(path: Path) -> list[Signal]:
         return _hdf5(path)
     with _matlab_variables(path) as variables:
         return [
-            Signal(name, values.shape, values.dtype, partial(np.asarray, values))
+            _of_matlab(name, values.shape, values.dtype, partial(np.asarray, values))
             for name, values in variables.items()
             if values.ndim >= 2 and values.size > 1
         ]
+
+
+def _of_matlab(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    read: Callable[[], NDArray[Any]],
+) -> Signal:
+    """A variable: of a volume, rows, columns and planes come in this order.
+
+    Three or four planes are colours; a fourth axis numbers images of colours.
+    """
+    if not 3 <= len(shape) <= 4 or (len(shape) == 3) == (shape[2] in (3, 4)):
+        return Signal(name, shape, dtype, read)
+    rows, columns = shape[:2]
+    note = f"MATLAB's order of axes is assumed: {rows} rows, {columns} columns and "
+    note += f"{shape[-1]} planes."
+    return Signal(
+        name,
+        (shape[-1], *shape[:-1]),
+        dtype,
+        lambda: np.moveaxis(read(), -1, 0),
+        "ZYX" + "C" * (len(shape) - 3),
+        notes=(note,),
+    )
 
 
 @contextmanager

@@ -40,8 +40,11 @@ def write_dream3d(path: Path) -> None:
     h5py = pytest.importorskip("h5py", reason="needs the extra formats")
     with h5py.File(path, "w") as file:
         cells = file.create_group("DataContainers/ImageDataContainer/CellData")
-        cells["EulerAngles"] = np.zeros((*VOLUME.shape, 3), np.float32)[..., :1]
+        cells["EulerAngles"] = np.zeros((*VOLUME.shape, 3), np.float32)
+        cells["FeatureIds"] = np.zeros((*VOLUME.shape, 1), np.int32)
         cells["Phases"] = VOLUME[..., np.newaxis]
+        geometry = cells.parent.create_group("_SIMPL_GEOMETRY")
+        geometry["SPACING"] = np.array([0.5, 0.5, 2], np.float32)
 
 
 def write_nrrd(path: Path) -> None:
@@ -110,9 +113,19 @@ def write_dm3(path: Path) -> None:
 
 
 def write_matlab(path: Path) -> None:
+    """Rows, columns and planes, as MATLAB keeps a stack."""
     from scipy.io import savemat
 
-    savemat(path, {"volume": VOLUME, "threshold": 3.0})
+    savemat(path, {"volume": np.moveaxis(VOLUME, 0, -1), "threshold": 3.0})
+
+
+def write_matlab_73(path: Path) -> None:
+    """HDF5 behind a header; MATLAB's axes are in reverse order."""
+    h5py = pytest.importorskip("h5py", reason="needs the extra formats")
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["volume"] = np.moveaxis(VOLUME, 0, -1).T
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM")
 
 
 def write_npz(path: Path) -> None:
@@ -188,7 +201,7 @@ WRITTEN: list[
     tuple[str, Callable[[Path], Any], NDArray[Any], tuple[float, ...] | None]
 ] = [
     ("a.h5", write_hdf5, VOLUME, (100, 100, 500)),
-    ("a.dream3d", write_dream3d, VOLUME[..., np.newaxis], None),
+    ("a.dream3d", write_dream3d, VOLUME[..., np.newaxis], (500, 500, 2000)),
     ("a.nrrd", write_nrrd, VOLUME, (2000, 2000, 5000)),
     ("a.nhdr", write_nrrd, VOLUME, (2000, 2000, 5000)),
     ("a.nii", write_nifti, VOLUME, (2000, 2000, 5000)),
@@ -196,6 +209,7 @@ WRITTEN: list[
     ("a.mrc", write_mrc, VOLUME, (2, 2, 2)),
     ("a.dm3", write_dm3, VOLUME[0], (0.5, 0.5)),
     ("a.mat", write_matlab, VOLUME, None),
+    ("b.mat", write_matlab_73, VOLUME, None),
     ("a.npz", write_npz, VOLUME, None),
     ("a.vti", write_vti, VOLUME, None),
     ("a.am", amira(""), VOLUME, (500, 500, 2500)),

@@ -249,6 +249,11 @@ def struct_of_matlab(path: Path) -> None:
     savemat(path, {"scan": {"image": GRAY, "label": "none"}})
 
 
+def stack_of_matlab(path: Path) -> None:
+    """Rows, columns and planes."""
+    savemat(path, {"volume": np.stack([M255] * 5, axis=-1)})
+
+
 def deep_png(path: Path) -> None:
     """Colours of 16 bits, which Pillow does not write (PNG, section 11.2)."""
     rows = np.dstack([GRAY] * 3).astype(">u2") * 257
@@ -1104,6 +1109,12 @@ FILES = [
     Case("field.gsf", gwyddion, "grayscale", size_nm=10),
     Case("hdf5 without its ending", hdf5, "grayscale"),
     Case("struct.mat", struct_of_matlab, "grayscale"),
+    Case(
+        "stack.mat",
+        stack_of_matlab,
+        shape=(5, *MASK.shape),
+        words="120 rows, 160 columns and 5 planes",
+    ),
     Case(
         "nine channels.mha",
         meta_image(np.dstack([GRAY] + [255 - GRAY] * 8)),
