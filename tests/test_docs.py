@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import torch
+
 from napari_slicegan.cli.parser import COMMANDS
-from napari_slicegan.config.presets import PRESETS, VOLUME_PRESETS
+from napari_slicegan.config.presets import (
+    DEFAULT_PRESET,
+    PRESETS,
+    VOLUME_PRESETS,
+    preset,
+)
+from napari_slicegan.models import volume_spec
+from napari_slicegan.training.adversarial_step import AdversarialStep
+from tests.toys import parameter_count
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDES = [
@@ -39,6 +49,16 @@ def test_named_commands_exist() -> None:
         text = guide.read_text(encoding="utf-8")
         named = set(re.findall(r"(?m)(?:^ *|`)slicegan ([a-z-]+)", text))
         assert named <= set(COMMANDS), guide.name
+
+
+def test_weights_of_the_default_preset_are_those_of_the_guide() -> None:
+    """Of two phases, as `slicegan info` counts them."""
+    config = preset(DEFAULT_PRESET)
+    spec = volume_spec(config, 2, "phases")
+    gan = AdversarialStep(config, spec, True, torch.device("meta"))
+    words = "has {:,} weights in the generator and {:,} in the critic"
+    text = (ROOT / "docs" / "training-in-parallel.md").read_text("utf-8")
+    assert words.format(*map(parameter_count, (gan.generator, gan.critics))) in text
 
 
 def test_presets_are_named() -> None:
