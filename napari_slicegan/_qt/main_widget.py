@@ -220,7 +220,7 @@ class SliceGANWidget(QWidget):
                 self.volume.set_run(left.run)
 
     def _leave(self) -> None:
-        """Keep for the next dock of this viewer what is in this one."""
+        """Store the state of this dock for the next dock of this viewer."""
         viewer = layers.unwrapped(self._viewer)
         # An input with an invalid setting is forgotten.
         with contextlib.suppress(ValueError):

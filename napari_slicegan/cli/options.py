@@ -1,10 +1,11 @@
-"""Flags, paths and output shared by the commands."""
+"""Flags, paths and output shared by the commands, and ``slicegan presets``."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import glob
+import json
 import logging
 import math
 import re
@@ -20,6 +21,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from napari_slicegan.config import (
+    FORMAT,
     FORMER_NAMES,
     GROUPS,
     choices_of,
@@ -89,6 +91,17 @@ def handling(
     finally:
         for number, former in before.items():
             signal.signal(number, former)
+
+
+def presets(options: argparse.Namespace) -> int:
+    """List the presets, or the settings of one."""
+    if options.name:
+        settings = preset(options.name).model_dump(mode="json")
+        say(json.dumps({"format": FORMAT, **settings}, indent=2))
+        return DONE
+    for name in PRESETS:
+        say(f"{name:16} {PRESETS.summary(name)}")
+    return DONE
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:

@@ -44,7 +44,7 @@ COMMANDS = {
     "export": ("report", "write the generator of a run with a model card"),
     "directions": ("directions", "find, list and use sliders that change the material"),
     "evaluate": ("evaluate", "test an objective on nine Gaussians"),
-    "presets": ("presets", "list the presets"),
+    "presets": ("options", "list the presets"),
     "info": ("report", "print facts about a run, a generator or an image"),
 }
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""

@@ -76,8 +76,8 @@ class MicrographSettings(Settings):
     classifier: str = Field(
         "",
         title="Classifier",
-        description="File of a pixel classifier (.npz) that was taught with brush "
-        "strokes; kept in the run folder.",
+        description="File of a pixel classifier (.npz) trained on brush strokes; "
+        "kept in the run folder.",
     )
     smallest_object: int = Field(
         0,

@@ -335,7 +335,7 @@ class Micrograph:
         return self.with_values(denoise(self.values, method, radius), self.kind)
 
     def segmented(self, settings: MicrographSettings) -> Micrograph:
-        """Phases 0, 1, ... by rising gray value, or as the classifier was taught.
+        """Phases 0, 1, ... by rising gray value, or those of the pixel classifier.
 
         Raises
         ------

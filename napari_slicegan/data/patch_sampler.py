@@ -39,7 +39,7 @@ class Source(Protocol):
         return self.take(chosen)
 
     def unpacked(self, packed: Tensor) -> Tensor:
-        """Samples ``[n, C, ...]`` of what was `packed` and copied to the device."""
+        """Samples ``[n, C, ...]`` of the `packed` values on the device."""
         return packed
 
 

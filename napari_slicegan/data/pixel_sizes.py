@@ -131,7 +131,7 @@ def _number(text: Any) -> float:
 
 
 def _nm_per(unit: Any) -> float | None:
-    """Nanometres per unit; None for pixels and for what is not known."""
+    """Nanometres per unit; None for pixels and unknown units."""
     text = str(unit).strip().strip("\0").lower()
     # The Greek letter is often written instead of the micro sign.
     text = text.replace("\N{GREEK SMALL LETTER MU}", "µ")

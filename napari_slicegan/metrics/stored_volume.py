@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 WHOLE_VOXELS = 2**25
 PLANES_PER_AXIS = 16
 KEPT_BYTES = 2**28
-"""Parts of a stored volume that are kept; none goes again, as all come in turn."""
+"""Most memory for cached parts of a stored volume. None is evicted: the metrics read
+all parts in turn, so the least recently used one would be needed next."""
 BLOCK_EDGE, MAX_BLOCKS = 128, 8
 
 Orientation: TypeAlias = Mapping[Axis, tuple[int, ...]]

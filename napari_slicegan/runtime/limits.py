@@ -61,7 +61,7 @@ def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
         ):
             most, taken = _number(folder / limit), _number(folder / used)
             if most is not None:
-                # Files that are only cached go when memory is needed.
+                # Cached files are dropped when memory is needed.
                 kept = _statistic(folder / "memory.stat", cache)
                 free.append(int(most) - max(0, int(taken or 0) - kept))
     with contextlib.suppress(ImportError):

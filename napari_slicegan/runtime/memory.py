@@ -61,7 +61,7 @@ def free_disk_bytes(path: Path) -> int:
 
 @contextlib.contextmanager
 def disk_explained(path: Path) -> Iterator[None]:
-    """Turn a full disk into one sentence: what is kept, and what to do.
+    """Report a full disk in one sentence that names the finished part.
 
     Parameters
     ----------

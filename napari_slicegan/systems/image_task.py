@@ -167,7 +167,7 @@ class ImageTask:
         self.epoch_steps = _epoch_steps(config, data)
         self.training = _limits(config, self.epoch_steps)
         self._settings = config.images
-        # Crops show different places, whatever the preset is made for.
+        # Crops show different places, even if the preset expects aligned images.
         whole = not isinstance(data, TrainingImages)
         self._aligned = whole and config.images.aligned
 

@@ -245,7 +245,7 @@ class PointTask:
 
     @staticmethod
     def training_data(config: RunConfig, given: Given) -> GaussianMixture:
-        """Nine Gaussians, whatever is given."""
+        """Nine Gaussians; the input is ignored."""
         return nine_gaussians()
 
     def __init__(self, config: RunConfig, data: TrainingData) -> None:

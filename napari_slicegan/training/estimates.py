@@ -132,7 +132,7 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
 
 
 def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
-    """Fill in what is chosen by the images and by the device.
+    """Fill in settings that depend on the images and on the device.
 
     Noise in each voxel, and symmetries of the crops: as the task has them. On a CUDA
     device, empty batch sizes: the largest power of two, up to ``MAX_BATCH_SIZE``, whose

@@ -344,7 +344,7 @@ class Trainer:
             self._is_save_failing = False
 
     def _save_at_end(self) -> None:
-        """`save`, with a sentence about what is left if it fails."""
+        """`save`, with a sentence about the remaining files if it fails."""
         try:
             self.save()
         except OSError as error:

@@ -391,7 +391,7 @@ class MicrographPanel(DropTarget, QWidget):
                 self.slots.put(axis, taken)
 
     def _on_moved(self, event: Event) -> None:
-        """Take of a time series what is shown now."""
+        """Use the shown frame of a time series."""
         for sources in self.slots.value().values():
             for source in sources:
                 layer = layer_inputs.layer_of(self._viewer, source)
@@ -488,7 +488,7 @@ class MicrographPanel(DropTarget, QWidget):
         worker.start()
 
     def _cancel(self, topic: str) -> None:
-        """Drop the work on a topic, which may go on for a while in its thread."""
+        """Abandon the work on a topic; its thread may end later."""
         self._numbers[topic] = self._numbers.get(topic, 0) + 1
         worker = self._workers.pop(topic, None)
         if worker is not None:
@@ -567,7 +567,7 @@ class MicrographPanel(DropTarget, QWidget):
         layers.show_segmentation(self._viewer, shown, opaque=is_plain)
 
     def _show_automatic_crop(self) -> None:
-        """Outline what is used of the first image; moved, it is a crop by hand."""
+        """Outline the used part of the first image; moving it sets a crop by hand."""
         source, made = self._first_source(), self._prepared
         if self.controls.crop() != "auto" or source is None or made is None:
             return
@@ -584,7 +584,7 @@ class MicrographPanel(DropTarget, QWidget):
             layer_inputs.draw_crop(self._viewer, source, self._take_crop)
 
     def _take_crop(self, crop: Crop | None) -> None:
-        """Use what was drawn."""
+        """Use the drawn crop."""
         if crop is not None:
             self.controls.set_crop(crop)
         else:

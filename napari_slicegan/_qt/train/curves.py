@@ -295,10 +295,11 @@ class Curves(QWidget):
     def redraw(self) -> None:
         """Draw all series; a failing plot does not affect the others."""
         series = self.series
-        # Linked axes of plots of unequal width would have unequal ranges.
-        last = max([FEWEST_STEPS, *series.critic_loss.x[-1:]])
-        for plot in self._plots:
-            plot.item.setXRange(0, last, padding=0.02)
+        with self.guard("The range of the plots"):
+            # Linked axes of plots of unequal width would have unequal ranges.
+            last = max([FEWEST_STEPS, *series.critic_loss.x[-1:]])
+            for plot in self._plots:
+                plot.item.setXRange(0, last, padding=0.02)
         with self.guard("The plot of the losses"):
             self.losses.draw(series.critic_loss, series.generator_loss)
         for curve, plot in self.quality.items():
@@ -307,9 +308,10 @@ class Curves(QWidget):
                 plot.draw(series.of(curve.column), floor=floor)
         with self.guard("The plot of the speed"):
             self.speed.draw(series.steps_per_s)
-        sentence = verdict_of(series, self.quality)
-        self.verdict.setText(sentence)
-        self.verdict.setVisible(bool(sentence))
+        with self.guard("The verdict"):
+            sentence = verdict_of(series, self.quality)
+            self.verdict.setText(sentence)
+            self.verdict.setVisible(bool(sentence))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Columns of equal width; else the longest title widens its own."""

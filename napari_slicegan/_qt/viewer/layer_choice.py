@@ -102,5 +102,5 @@ class LayerChoice(QComboBox):
                 tip = layer.metadata.get(MADE_BY, {}).get("words", "")
                 self.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
             self.setCurrentIndex(kept[0] if kept else default)
-        # Once, whatever has changed.
+        # Once for all changes.
         self.currentIndexChanged.emit(self.currentIndex())

@@ -101,7 +101,7 @@ def button(name: str, text: str, tip: str = "") -> QPushButton:
 
 
 def finish_typing() -> None:
-    """Take what is being typed, as when the input loses the focus."""
+    """Commit text that is being typed, as when the input loses the focus."""
     typed = QApplication.focusWidget()
     if isinstance(typed, QAbstractSpinBox):
         typed.interpretText()

@@ -13,6 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtGui import QColor, QPalette
 
 from napari_slicegan._qt.run_series import RunSeries, Series, next_step_of
+from napari_slicegan._qt.train import curves as curves_module
 from napari_slicegan._qt.train.curves import SMALLEST, Curves, Plot
 from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
@@ -110,6 +111,25 @@ def test_a_plot_that_fails_is_reported_once_and_leaves_the_others_alone(
     (sentence,) = sentences
     assert "no such label" in sentence
     assert drawn(curves.quality[CURVES[1]]) == [(1, 0.1)]
+    assert drawn(curves.speed) == [(1, 3)]
+
+
+def test_a_range_and_a_verdict_that_fail_leave_the_plots_alone(
+    curves: Curves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise IndexError("no such label")
+
+    sentences: list[str] = []
+    curves.guard.failed.connect(sentences.append)
+    monkeypatch.setattr(curves.losses.item, "setXRange", fail)
+    monkeypatch.setattr(curves_module, "verdict_of", fail)
+    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.redraw()
+    assert [text.partition(" cannot")[0] for text in sentences] == [
+        "The range of the plots",
+        "The verdict",
+    ]
     assert drawn(curves.speed) == [(1, 3)]
 
 
