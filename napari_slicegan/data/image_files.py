@@ -14,7 +14,7 @@ import tokenize
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from napari_slicegan.config.images import NotApplicableError
 from napari_slicegan.data.data_bars import header_lines, scanned_rows
 from napari_slicegan.data.formats import (
     FORMATS,
+    Signal,
     check_expansion,
     choose_signal,
     format_of,
@@ -47,12 +48,15 @@ from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
     SMALLEST_EDGE,
     arrange,
+    distinct_values,
     has_channels,
     most_probable,
     native,
+    stored_colours,
     without_alpha,
 )
 from napari_slicegan.data.tables import read_list
+from napari_slicegan.data.volume_files import own_attributes, own_volume
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
@@ -241,13 +245,13 @@ def read_image(
     path = Path(path)
     dataset = settings.dataset if settings else ""
     channel = settings.channel if settings else "auto"
-    if path.is_dir():
+    if path.is_dir() and own_attributes(path) is None:
         return _read_folder(path, settings)
-    start = _start_of(path)
+    start = b"" if path.is_dir() else _start_of(path)
     if settings is not None and settings.raw_shape and is_list(path):
         return _read_plain(path, settings)
     try:
-        image = _read(path, start, dataset)
+        image = _read(path, start, dataset, channel)
     except UnidentifiedImageError as error:
         if settings is not None and settings.raw_shape:
             return _read_plain(path, settings)
@@ -269,7 +273,7 @@ def read_image(
             f"{path.name}: expected a file without a header for 'Raw shape', got an "
             "image file; leave 'Raw shape' and 'Raw type' out.",
         )
-    if dataset and format_of(path) is None:
+    if dataset and not image.datasets and (path.is_dir() or format_of(path) is None):
         raise NotApplicableError(
             "dataset",
             f"{path.name}: expected a file of several images for 'Dataset' {dataset}, "
@@ -389,6 +393,11 @@ def _other_kind(path: Path) -> tuple[str, str]:
 
 def _start_of(path: Path) -> bytes:
     """First bytes of a file that is there and not empty."""
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"{path.name}: expected an image file, got a pipe or a device; save the "
+            "image as a file."
+        )
     try:
         with path.open("rb") as file:
             start = file.read(8)
@@ -417,10 +426,12 @@ def _reason(error: Exception) -> str:
     return "its parts contradict each other"
 
 
-def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
+def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
     """Contents of a file, by its first bytes, else by the ending of its name."""
+    if path.is_dir():
+        return _read_own_zarr(path)
     if start.startswith(TIFF_STARTS):
-        return _read_tiff(path)
+        return _read_tiff(path, dataset, channel)
     if start.startswith(NPY_START):
         # No pickled objects: reading them can execute code.
         try:
@@ -440,9 +451,7 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
         names = tuple(signal.name for signal in signals)
         notes = chosen.notes
         if len(names) > 1:
-            others = ", ".join(n for n in names[:8] if n != chosen.name)
-            more = ", ..." if len(names) > 8 else ""
-            notes += (f"The dataset '{chosen.name}' is read (others: {others}{more}).",)
+            notes += (_others(names, chosen.name),)
         if chosen.dtype is not None:
             size = path.stat().st_size
             check_expansion(chosen.shape, chosen.dtype, size, path.name)
@@ -481,6 +490,27 @@ def _read(path: Path, start: bytes, dataset: str) -> SourceImage:
         )
 
 
+def _read_own_zarr(path: Path) -> SourceImage:
+    """Finest level of a volume that this program wrote as OME-Zarr."""
+    values, own = own_volume(path)
+    edge = own["voxel_size_nm"]
+    return SourceImage(
+        values,
+        path.name,
+        None if edge is None else (edge,) * 3,
+        "" if edge is None else "attributes of the volume",
+        colours=stored_colours(own.get("colours", {})),
+        axes="ZYX" + "S" * (own["kind"] == "colour"),
+    )
+
+
+def _others(names: Sequence[str], chosen: str) -> str:
+    """Which of several images is read."""
+    others = ", ".join(n for n in names[:8] if n != chosen)
+    more = ", ..." if len(names) > 8 else ""
+    return f"The dataset '{chosen}' is read (others: {others}{more})."
+
+
 def _from_library(read: Callable[[], T]) -> T:
     """What a reader returns; libraries raise exceptions of their own."""
     try:
@@ -506,20 +536,37 @@ def tiff_axes(path: Path, shape: tuple[int, ...]) -> str:
         return ""
 
 
-def _read_tiff(path: Path) -> SourceImage:
-    """Largest series of a TIFF: one image, or the pages that belong together."""
+def _read_tiff(path: Path, dataset: str, channel: str) -> SourceImage:
+    """Largest image of a TIFF, or the one called `dataset`.
+
+    It is one page, or the pages that belong together.
+    """
     with _tiff_faults() as faults, tifffile.TiffFile(path) as tiff:
         _check_pages(tiff)
         if not tiff.series:
             raise ValueError("it has no pages")
+        images = _images_of(tiff)
         # Of images of one size the first; thumbnails may come before.
-        series = max(tiff.series, key=_n_pixels)
+        series = main = max(images, key=_n_pixels)
+        is_pair = channel == "auto" and _is_image_with_mask(images)
+        alike = [] if is_pair else [one for one in images if _is_alike(one, main)]
+        named = {
+            f"image {number}": one
+            for number, one in enumerate(images, start=1)
+            if not any(one is other for other in alike[1:])
+        }
+        if dataset and len(named) > 1:
+            signals = [
+                Signal(name, one.shape, one.dtype, one.asarray)
+                for name, one in named.items()
+            ]
+            series = named[choose_signal(signals, dataset, path.name).name]
         n_bytes = path.stat().st_size
         # Samples of 4, 10 or 12 bits have no type of numpy.
         dtype = series.dtype or np.dtype(np.uint16)
         check_expansion(series.shape, dtype, n_bytes, path.name)
         source, edges = pixel_edges_nm(tiff)
-        if series is not tiff.series[0]:
+        if series is not images[0] and not is_pair:
             # They are those of the first page.
             source, edges = "", None
         page = series.keyframe
@@ -531,13 +578,16 @@ def _read_tiff(path: Path) -> SourceImage:
         orientation = page.tags.valueof("Orientation") or 1
         turned = ORIENTATIONS.get(orientation)
         values = _unpacked(series)
-        others = [other for other in tiff.series if _is_alike(other, series)]
+        others = alike if series is main else []
         axes = series.axes
         notes: tuple[str, ...] = ()
         if values is not None and len(others) > 1 and axes == "YX":
             # Planes, or detectors, that were written one after the other.
             values, axes = np.stack([other.asarray() for other in others]), "QYX"
             notes = (f"{len(others)} images of one size are read as a volume.",)
+        if len(named) > 1:
+            chosen = next(name for name, one in named.items() if one is series)
+            notes += (_others(tuple(named), chosen),)
         if _has_detectors(page):
             if values is None:
                 packing = tifffile.COMPRESSION(page.compression).name
@@ -567,7 +617,36 @@ def _read_tiff(path: Path) -> SourceImage:
             rows = scanned_rows(tiff, {}, n_rows)
     if any("invalid page offset" in fault for fault in faults):
         raise ValueError("pages are missing at its end")
-    return replace(stored, edges_nm=edges, size_source=source, scanned_rows=rows)
+    return replace(
+        stored,
+        edges_nm=edges,
+        size_source=source,
+        scanned_rows=rows,
+        datasets=tuple(named) if len(named) > 1 else (),
+    )
+
+
+def _images_of(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
+    """Series of a TIFF; two pages that other programs wrote are series of their own."""
+    images = list(tiff.series)
+    if len(images) == 1 and images[0].axes == "IYX" and len(images[0]) == 2:
+        pages = [page for page in images[0].pages if page is not None]
+        images = [
+            tifffile.TiffPageSeries([p], p.shape, p.dtype, "YX", parent=tiff)
+            for p in pages
+        ]
+    return images
+
+
+def _is_image_with_mask(images: Sequence[tifffile.TiffPageSeries]) -> bool:
+    """Whether of two images of one size one has few values, the other many."""
+    if len(images) != 2 or not _is_alike(*images):
+        return False
+    planes = [_unpacked(image) for image in images]
+    found = [None if p is None else distinct_values(p, MAX_PHASES) for p in planes]
+    n_few = [len(values) for values in found if values is not None]
+    is_read = all(plane is not None for plane in planes)
+    return is_read and len(n_few) == 1 and n_few[0] > 1
 
 
 def _signed(stored: SourceImage, facts: Mapping[str, Any]) -> SourceImage:

@@ -193,8 +193,9 @@ def _imagej(tiff: tifffile.TiffFile) -> Edges | None:
     if str(unit).strip().lower() in ("inch", "inches") and _is_printing(resolution[0]):
         return None
     lengths = [1 / resolution[0], 1 / resolution[1]]
-    if "spacing" in facts:
-        lengths.append(abs(_number(facts["spacing"])))
+    step = abs(_number(facts.get("spacing")))
+    if 0 < step < math.inf:
+        lengths.append(step)
     return edges_in_nm([(length, unit) for length in lengths])
 
 

@@ -22,6 +22,8 @@ from napari_slicegan.data.pixel_values import SMALLEST_EDGE
 MOST_BYTES = 2**29
 """Larger text files are refused: they would take minutes and many times the memory."""
 MOST_HEADER_LINES = 2000
+END_OF_FILE = "\x1a"
+"""Ctrl-Z, which old programs write at the end of a text."""
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 """Starts of texts in UTF-16."""
 DIGITS = re.compile(r"\d{8,}")
@@ -133,7 +135,7 @@ def _lines(path: Path) -> list[str]:
         )
     content = path.read_bytes()
     encoding = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
-    text = content.decode(encoding, "replace")
+    text = content.decode(encoding, "replace").rstrip(END_OF_FILE)
     if "\n" not in text:
         text = text.replace("\r", "\n")  # as of old spreadsheets
     # Quotes of cells; one with a comma is no number of a table with commas.
@@ -150,7 +152,8 @@ def _split(lines: Sequence[str]) -> tuple[_Header, list[str]]:
         if not line or (body and line.startswith(("#", "//", "%"))):
             continue
         if body or _is_row(line):
-            body.append(line)
+            if line.strip(";,\t "):
+                body.append(line)
             continue
         if number > MOST_HEADER_LINES:
             break
@@ -232,7 +235,14 @@ def _numbers(body: Sequence[str], header: _Header) -> NDArray[np.float64]:
         for word, digit in TRUTH.items():
             text = re.sub(word, digit, text, flags=re.I)
     if delimiter is not None:
-        text = re.sub(rf"{delimiter}[ {delimiter}]*$", "", text, flags=re.M)
+        lines = text.split("\n")
+        while all(line.rstrip(" ").endswith(delimiter) for line in lines):
+            # Some programs end each line with a delimiter.
+            lines = [line.rstrip(" ")[:-1] for line in lines]
+        text = "\n".join(lines)
+        # Cells without a number.
+        empty = rf"(^|(?<={delimiter}))[ ]*(?={delimiter}|$)"
+        text = re.sub(empty, "nan", text, flags=re.M)
     try:
         values = np.loadtxt(
             io.StringIO(text), delimiter=delimiter, comments=None, ndmin=2
@@ -356,7 +366,7 @@ NUMBERS = {*b"0123456789+-.,;:eE \t"}
 def is_text(path: Path) -> bool:
     """Whether a file starts with signs that are seen; others hold plain values."""
     with path.open("rb") as file:
-        start = file.read(4096)
+        start = file.read(4096).rstrip(END_OF_FILE.encode())
     if start.startswith(WIDE):
         return True
     if any(byte < 32 and byte not in b"\t\n\r\f" for byte in start):

@@ -1,10 +1,12 @@
 """Arrays of other programs: Amira, Avizo, Gwyddion, MetaImage, legacy VTK files.
 
-Each of them is a header of text before values, which may lie in another file.
+Each of them is a header of text before values, which may lie in another file. Also the
+OME-Zarr volumes of this program.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import zlib
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
+from napari_slicegan.runtime.optional_packages import optional_package
 
 LONGEST_HEADER = 2**20
 """Bytes in which a header must end."""
@@ -412,3 +415,60 @@ def _lines(content: bytes) -> Iterator[tuple[bytes, int]]:
         end = len(content) if end < 0 else end
         yield content[at:end], end + 1
         at = end + 1
+
+
+# --- OME-Zarr of this program ---------------------------------------------------------
+
+OWN = "napari-slicegan"
+"""Key of this program's own attributes, beside "ome"."""
+
+
+def zarr_package() -> Any:
+    """The package zarr.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    return optional_package("zarr", "reads and writes volumes tile by tile", "scale")
+
+
+def own_attributes(path: Path) -> dict[str, Any] | None:
+    """Attributes of this program at an image, None if absent. Loads nothing."""
+    try:
+        about = json.loads((path / "zarr.json").read_text("utf-8"))
+        own = about["attributes"][OWN]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return own if isinstance(own, dict) else None
+
+
+def own_volume(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Finest level of a volume that this program wrote, and its own attributes.
+
+    Returns
+    -------
+    values
+        ``[Z, Y, X]``, of colour ``[Z, Y, X, 3]``.
+    own
+        ``kind``, ``voxel_size_nm``, ``colours`` and others.
+
+    Raises
+    ------
+    ValueError
+        If it is not finished, or zarr is not installed.
+    """
+    own = own_attributes(path) or {}
+    if not own["complete"]:
+        raise ValueError(
+            f"{path.name}: expected a finished volume, got an unfinished one; repeat "
+            "the command that writes it to resume it."
+        )
+    try:
+        zarr = zarr_package()
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    values = np.asarray(zarr.open_array(str(path / "0"), mode="r")[...])
+    # [C, Z, Y, X] -> [Z, Y, X, C]
+    return (np.moveaxis(values, 0, -1) if own["kind"] == "colour" else values), own

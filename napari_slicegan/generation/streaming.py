@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from napari_slicegan.config import AXES
+from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.cluster import made_on_cluster
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.models.generator_file import load_generator
@@ -33,7 +34,6 @@ from napari_slicegan.volumes.ome_zarr import (
     BlockedImage,
     ImageFacts,
     create_image,
-    own_attributes,
     set_own_attributes,
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_values import rgb_of, stored_colours
+from napari_slicegan.data.volume_files import OWN, own_attributes, zarr_package
 from napari_slicegan.runtime.atomic_files import (
     creating_folder,
     make_folder,
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 ENDING = ".zarr"
 VERSION = "0.5"
-OWN = "napari-slicegan"
-"""Key of this program's own attributes, beside "ome"."""
 CHUNK_EDGE = 64
 # Labels compress to a twentieth with their bits sorted by significance.
 COMPRESSION = {"cname": "zstd", "clevel": 5, "shuffle": "bitshuffle"}
@@ -58,17 +57,6 @@ class ImageFacts:
     def channels(self) -> tuple[int, ...]:
         """Channel axis of the stored arrays: (3,) of colour, else ()."""
         return (3,) if self.kind == "colour" else ()
-
-
-def zarr_package() -> Any:
-    """The package zarr.
-
-    Raises
-    ------
-    ValueError
-        If it is not installed.
-    """
-    return optional_package("zarr", "reads and writes volumes tile by tile", "scale")
 
 
 class BlockedImage:
@@ -239,16 +227,6 @@ def create_image(
                 fill_value=0,
                 dimension_names=[axis["name"] for axis in axes_of(image)],
             )
-
-
-def own_attributes(path: Path) -> dict[str, Any] | None:
-    """Attributes of this program at an image, None if absent. Loads nothing."""
-    try:
-        about = json.loads((path / "zarr.json").read_text("utf-8"))
-        own = about["attributes"][OWN]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return own if isinstance(own, dict) else None
 
 
 def set_own_attributes(path: Path, own: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ others of the same kind. All show one material, whose bright phase has the fract
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import tracemalloc
@@ -247,6 +248,18 @@ def hdf5(path: Path) -> None:
 
 def struct_of_matlab(path: Path) -> None:
     savemat(path, {"scan": {"image": GRAY, "label": "none"}})
+
+
+def pillow_pages(*images: NDArray[Any]) -> Callable[[Path], Any]:
+    """Pages without a description."""
+    first, *others = map(Image.fromarray, images)
+    return lambda path: first.save(path, save_all=True, append_images=others)
+
+
+def mixed_types(path: Path) -> None:
+    with tifffile.TiffWriter(path) as file:
+        file.write(GRAY)
+        file.write((GRAY / 9).astype(np.float32))
 
 
 def stack_of_matlab(path: Path) -> None:
@@ -991,6 +1004,18 @@ SIZES = [
         words="resampled",
         size_nm=1,
     ),
+    Case(
+        "no spacing.tif",
+        tiff(
+            np.stack([GRAY] * 2),
+            imagej=True,
+            resolution=(100, 100),
+            metadata={"unit": "um", "spacing": 0, "axes": "ZYX"},
+        ),
+        "grayscale",
+        (2, *MASK.shape),
+        size_nm=10,
+    ),
     Case("screen.png", pillow(GRAY, dpi=(144, 144)), "grayscale"),
     Case("plot.png", pillow(GRAY, dpi=(1200, 1200)), "grayscale"),
     Case("camera.jpg", pillow(GRAY, quality=95, dpi=(60000, 60000)), "grayscale"),
@@ -1089,6 +1114,31 @@ FILES = [
         settings={"channel": "2"},
     ),
     Case(
+        "with its mask.tif",
+        pages(GRAY, M255),
+        "grayscale",
+        words="'image 1' is read (others: image 2)",
+    ),
+    Case(
+        "its mask.tif",
+        pillow_pages(GRAY, M255),
+        settings={"dataset": "image 2"},
+        words="'image 2' is read (others: image 1)",
+    ),
+    Case(
+        "two types.tif",
+        mixed_types,
+        "grayscale",
+        settings={"dataset": "image 2"},
+        words="float32",
+    ),
+    Case(
+        "three sizes.tif",
+        pages(GRAY[:20], GRAY, GRAY[:40]),
+        "grayscale",
+        words="'image 2' is read (others: image 1, image 3)",
+    ),
+    Case(
         "tomogram",
         tomogram,
         shape=(4, *MASK.shape),
@@ -1129,6 +1179,16 @@ TEXTS = [
         "decimal comma.csv",
         text(lines(GRAY / 9, ";", "%.3f").replace(".", ",")),
         "grayscale",
+    ),
+    Case("end of file.csv", text(lines(MASK, ",") + "\r\n\x1a")),
+    Case(
+        "empty cells.csv",
+        text(re.sub(r"^\d+,\d+", ",", lines(GRAY, ","), flags=re.M)),
+        "grayscale",
+        (120, 158),
+        bright=None,
+        settings={"crop": "auto"},
+        words="border without values",
     ),
     Case("spaces.txt", text(lines(GRAY / 9, " ", "%.4e")), "grayscale"),
     Case("wide.txt", text(lines(MASK, "\t"), "utf-16"), bright=BRIGHT),
@@ -1429,6 +1489,10 @@ REFUSED: list[Refusal] = [
     ("loop.tif", lambda path: path.symlink_to(path), {}, "levels of symbolic"),
     ("lost.tif", lambda path: path.symlink_to("no"), {}, "No such file"),
 ]
+
+
+if hasattr(os, "mkfifo"):
+    REFUSED.append(("pipe.tif", os.mkfifo, {}, "got a pipe or a device"))
 
 
 def test_refused_with_one_sentence(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.volumes.block_tree import Block, BlockTree
 from napari_slicegan.volumes.ome_zarr import (
     BlockedImage,
     ImageFacts,
     create_image,
-    own_attributes,
     set_own_attributes,
 )
 

@@ -11,11 +11,14 @@ import pytest
 import tifffile
 
 from napari_slicegan.cli.parser import main
+from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
+from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.metrics.stored_volume import StoredVolume
-from napari_slicegan.volumes.ome_zarr import own_attributes, set_own_attributes
+from napari_slicegan.volumes.ome_zarr import set_own_attributes
 from tests.toys import phases_image, random_generator
 
 pytest.importorskip("zarr", reason="needs the extra scale")
@@ -49,6 +52,20 @@ def test_gray_and_colour(channels: int, tmp_path: Path) -> None:
     whole = generate(plan(transform).trained, SIZE, 3, tile_latents=4)
     assert (volume.kind, volume.voxel_size_nm) == (whole.kind, whole.voxel_size_nm)
     np.testing.assert_array_equal(np.asarray(volume.values), whole.values)
+    source = read_image(tmp_path / "rock.ome.zarr")
+    assert source.is_colour == (channels == 3)
+    np.testing.assert_array_equal(source.values, whole.values)
+
+
+def test_train_reads_it(stored: Path) -> None:
+    """With its phases and its voxel size; not before it is finished."""
+    image, volume = Micrograph.open(stored), StoredVolume.open(stored)
+    assert (image.kind, image.pixel_size_nm) == (volume.kind, volume.voxel_size_nm)
+    np.testing.assert_array_equal(image.values, np.asarray(volume.values))
+    own = own_attributes(stored) or {}
+    set_own_attributes(stored, {**own, "complete": False})
+    with pytest.raises(ValueError, match="zarr: expected a finished volume"):
+        Micrograph.open(stored)
 
 
 def test_measure_reports_nearly_what_it_reports_of_a_file(
