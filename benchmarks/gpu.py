@@ -388,7 +388,7 @@ def volume_cases(bench: Bench) -> Iterator[Case]:
                 with torch.no_grad(), computing_in(made.precision, bench.device):
                     made.network(latents[None])
 
-            n_voxels = min(made.tile_edge, edge) ** 3
+            n_voxels = min(made.tile_edges[0], edge) ** 3
             on_device = n_voxels / bench.seconds(tile)
             in_memory = edge**3 / bench.seconds(made.generate, least=1)
         return {"Mvoxel/s on it": on_device / 1e6, "in memory": in_memory / 1e6}

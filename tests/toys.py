@@ -130,7 +130,10 @@ def finish_of(trainer: Trainer) -> FinishReason:
 
 
 def random_generator(
-    transform: OneHotPhases | ScaleMinMax, architecture: str = "slicegan", seed: int = 0
+    transform: OneHotPhases | ScaleMinMax,
+    architecture: str = "slicegan",
+    seed: int = 0,
+    stretch: tuple[int, int, int] = (1, 1, 1),
 ) -> TrainedGenerator:
     """Untrained toy generator with rich contrast: 8 (L - 2) voxels from L latents."""
     spec = GeneratorSpec(
@@ -142,6 +145,7 @@ def random_generator(
         widths=(6, 6),
         layers=default_layers(3),
         normalisation="pixel",
+        stretch=stretch,
     )
     network = build_generator(spec, torch.Generator().manual_seed(seed))
     with torch.no_grad():

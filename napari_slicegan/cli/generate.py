@@ -67,7 +67,7 @@ def generate(options: Namespace) -> int:
     )
     fits = math.prod(size) * value_type(trained).itemsize <= MEMORY_BYTES
     if fits and out.suffix != ENDING and not options.cluster:
-        if max(size) > plan.tile_edge:
+        if any(n > edge for n, edge in zip(size, plan.tile_edges, strict=True)):
             # One tile would take hardly longer than the estimate.
             say(time_sentence(plan, operations_per_second(plan)))
         with progress_bar("Generating") as progress:

@@ -70,6 +70,17 @@ def train(options: Namespace) -> int:
         _say_what_is_read(images, config)
         if trainer.config.slices.augmentation != config.slices.augmentation == "auto":
             _say_how_crops_are_mirrored(images, trainer.config)
+        stretch = trainer.config.architecture.voxel_stretch
+        if stretch != config.architecture.voxel_stretch and max(stretch) > 1:
+            along = ", ".join(
+                f"{n} along {axis}"
+                for axis, n in zip(AXES, stretch, strict=True)
+                if n > 1
+            )
+            say(
+                f"  The structure is long: a voxel of the network becomes {along} "
+                "(--voxel-stretch 1 1 1 turns it off)."
+            )
         chosen = trainer.config.architecture.voxel_noise
         is_found = chosen == "on" and config.architecture.voxel_noise == "auto"
         if is_found and images.kind == "phases" and not options.source:
@@ -98,7 +109,8 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
         say("\n".join(lines))
     patch_size, rescale = config.architecture.patch_size, config.micrograph.rescale
     warnings = image_warnings(images, patch_size, rescale=rescale)
-    advice = rescale_advice(images, patch_size, rescale)
+    stretch = config.architecture.voxel_stretch
+    advice = rescale_advice(images, patch_size, rescale, stretch)
     if advice is not None:
         warnings.append(advice.text)
     for warning in warnings:

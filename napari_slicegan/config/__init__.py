@@ -8,6 +8,7 @@ description, bounds and default stand nowhere else.
 from __future__ import annotations
 
 from napari_slicegan.config.architecture import (
+    LARGEST_STRETCH,
     ArchitectureSettings,
     SliceSettings,
     add_architecture,
@@ -44,6 +45,7 @@ __all__ = [
     "FORMAT",
     "FORMER_NAMES",
     "GROUPS",
+    "LARGEST_STRETCH",
     "VOLUMES",
     "ArchitectureSettings",
     "Axis",

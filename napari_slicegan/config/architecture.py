@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
-from napari_slicegan.config.base import Choices, KernelSet, Settings, Widths
+from napari_slicegan.config.base import AXES, Choices, KernelSet, Settings, Widths
 from napari_slicegan.config.registry import add_part
+
+LARGEST_STRETCH = 8
 
 _TASKS: dict[str, str] = {
     "auto": "volumes",
@@ -171,11 +173,28 @@ class ArchitectureSettings(Settings):
         "from voxel to voxel. 'auto': for gray values and colours, and for phases that "
         "are random from pixel to pixel. Generation takes longer.",
     )
+    voxel_stretch: tuple[int, ...] = Field(
+        (1, 1, 1),
+        title="Voxel stretch",
+        description="Of volumes: voxels along z, y and x that one voxel of the network "
+        "becomes, for structures that are long along an axis (fibres, layers). Empty: "
+        "chosen by the images of an anisotropic material.",
+    )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
         title="Normalisation",
         description="Normalisation of the generator's hidden layers.",
     )
+
+    @field_validator("voxel_stretch")
+    @classmethod
+    def _three_factors(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        allowed = range(1, LARGEST_STRETCH + 1)
+        if value and (len(value) != len(AXES) or any(n not in allowed for n in value)):
+            raise ValueError(
+                f"Expected three numbers (z, y, x) from 1 to {LARGEST_STRETCH}."
+            )
+        return value
 
     @property
     def dimensions(self) -> int:

@@ -22,6 +22,7 @@ _FAST: Mapping[str, object] = {
     "architecture": "slicegan-aa",
     "noise": True,
     "voxel_noise": "auto",
+    "voxel_stretch": (),
     "latent_size": 5,
     "latent_channels": 16,
     "generator_widths": (192, 96, 48, 24),

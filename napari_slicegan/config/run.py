@@ -124,6 +124,11 @@ USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
         lambda architecture: dimensions_of(architecture) == 3,
         "generators of volumes",
     ),
+    "voxel_stretch": (
+        "architecture",
+        lambda architecture: dimensions_of(architecture) == 3,
+        "generators of volumes",
+    ),
     "voxel_noise": ("noise", bool, "generators with noise inputs"),
     **dict.fromkeys(
         ImageSettings.model_fields,

@@ -375,6 +375,25 @@ class Micrograph:
         size = None if self.pixel_size_nm is None else self.pixel_size_nm / factor
         return replace(self._resampled(shape), pixel_size_nm=size)
 
+    def reduced(self, factors: Mapping[Axis, int], axis: Axis) -> Micrograph:
+        """Fewer pixels along some axes, resampled as by `rescaled`.
+
+        The pixel size stays that of the other axes.
+
+        Parameters
+        ----------
+        factors
+            As many pixels become one, for each axis.
+        axis
+            Viewing direction of an image; a volume has all axes.
+        """
+        seen = AXES if self.is_volume else [one for one in AXES if one != axis]
+        shape = (
+            max(1, n // factors[one])
+            for n, one in zip(self.values.shape, seen, strict=False)
+        )
+        return self._resampled(tuple(shape))
+
     def _resampled(self, shape: tuple[int, ...]) -> Micrograph:
         """Values at the positions of another number of pixels."""
         resample = nearest if self.kind == "phases" else interpolated

@@ -106,6 +106,24 @@ class TrainingImages:
         cubic = micrograph.cubic()
         return cls.anisotropic(cubic, cubic, cubic)
 
+    def reduced(self, factors: Sequence[int]) -> TrainingImages:
+        """Images with fewer pixels along some axes.
+
+        Parameters
+        ----------
+        factors
+            Along z, y, x: as many pixels become one.
+        """
+        if max(factors) == 1:
+            return self
+        by_axis = dict(zip(AXES, factors, strict=True))
+        return TrainingImages(
+            {
+                axis: tuple(image.reduced(by_axis, axis) for image in images)
+                for axis, images in self.views.items()
+            }
+        )
+
     @property
     def kind(self) -> Kind:
         """Kind of all the images."""

@@ -96,9 +96,12 @@ def run_volume(
         before, after = network.rules_around(number)
         # Voxel coordinates of the block's positions along z, y, x.
         places = []
-        for first, n, period in zip(origin, latents.shape[2:], periods, strict=True):
+        for first, n, period, factor in zip(
+            origin, latents.shape[2:], periods, network.spec.stretch, strict=True
+        ):
             start = first * before.scale
-            voxels = after.centre(np.arange(start, start + before.output_size(n)))
+            centres = after.centre(np.arange(start, start + before.output_size(n)))
+            voxels = factor * (centres + 0.5) - 0.5
             places.append(voxels if period is None else voxels % period)
         parts = [
             edit.offsets[name][:, None, None, None]

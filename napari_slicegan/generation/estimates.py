@@ -133,7 +133,7 @@ def operations(plan: VolumePlan) -> float:
 def memory_bytes(plan: VolumePlan) -> int:
     """Memory of the program while it generates and writes a tile, in bytes."""
     largest = max(_shapes(plan), key=math.prod)
-    voxels = math.prod(min(plan.tile_edge, n) for n in plan.size)
+    voxels = math.prod(map(min, plan.tile_edges, plan.size))
     is_phases = plan.trained.transform.kind == "phases"
     values = voxels * _channels(plan) * (PHASE_BYTES if is_phases else VALUE_BYTES)
     return PROGRAM_BYTES + _cost(plan, largest).memory_bytes + values
@@ -146,7 +146,10 @@ def _channels(plan: VolumePlan) -> int:
 
 def _shapes(plan: VolumePlan) -> Tally[Shape]:
     """Number of tiles of each latent shape, without listing the tiles."""
-    counts = [-(-voxels // plan.tile_edge) for voxels in plan.size]
+    counts = [
+        -(-voxels // edge)
+        for voxels, edge in zip(plan.size, plan.tile_edges, strict=True)
+    ]
     # Along each axis all tiles but the last one are alike.
     numbers = [{0: n - 1, n - 1: 1} if n > 1 else {0: 1} for n in counts]
     shapes = Tally[Shape]()

@@ -68,7 +68,7 @@ class VolumePlan:
         Axes (a subset of "zyx") along which the volume is periodic.
     tile_latents
         Latent positions per axis of a tile; bounds the memory. By default (0) 7 more
-        than adjacent tiles share: 224 voxels for the default networks.
+        than adjacent tiles share: 224 voxels of the network for the default networks.
     precision
         Data type of the convolutions. In bfloat16 a few voxels per thousand, all at
         interfaces, get another label than in float32.
@@ -97,14 +97,14 @@ class VolumePlan:
     def __post_init__(self) -> None:
         network = self.trained.network
         rule = network.size_rule
-        _check(self.size, self.seed, self.periodic, rule.scale)
+        _check(self.size, self.seed, self.periodic, self.steps)
         check_truncation(self.truncation)
         self.edits = checked_edits(network, self.edits, self.periodic)
         wanted = self.tile_latents or rule.overlap + TILE_STEPS
         self.tile_latents = max(wanted, rule.overlap + 1)
         z, y, x = (
-            n // rule.scale if axis in self.periodic else None
-            for axis, n in zip(AXES, self.size, strict=True)
+            n // step if axis in self.periodic else None
+            for axis, n, step in zip(AXES, self.size, self.steps, strict=True)
         )
         self.field = LatentField(
             self.seed, network.field_channels, network.prior, (z, y, x)
@@ -122,10 +122,21 @@ class VolumePlan:
         return inference_form(network, weights)
 
     @property
-    def tile_edge(self) -> int:
-        """Voxels per axis of a tile; tiles at the far border may be smaller."""
-        rule = self.trained.network.size_rule
-        return (self.tile_latents - rule.overlap) * rule.scale
+    def stretch(self) -> Size:
+        """Voxels along z, y, x that one voxel of the network becomes."""
+        return self.trained.network.spec.stretch
+
+    @property
+    def steps(self) -> Size:
+        """Voxels from one latent position to the next along z, y, x."""
+        return latent_steps(self.trained.network)
+
+    @property
+    def tile_edges(self) -> Size:
+        """Voxels of a tile along z, y, x; tiles at the far border may be smaller."""
+        n = self.tile_latents - self.trained.network.size_rule.overlap
+        z, y, x = (n * step for step in self.steps)
+        return z, y, x
 
     @functools.cached_property
     def n_bytes(self) -> int:
@@ -135,17 +146,23 @@ class VolumePlan:
 
     def tiles(self) -> list[Tile]:
         """All tiles, in the order z, y, x."""
-        counts = (range(-(-n // self.tile_edge)) for n in self.size)
+        counts = (
+            range(-(-n // edge))
+            for n, edge in zip(self.size, self.tile_edges, strict=True)
+        )
         return [self.tile(place) for place in itertools.product(*counts)]
 
     def tile(self, place: Sequence[int]) -> Tile:
         """One tile by its place in the grid of tiles, counted along z, y, x."""
         rule = self.trained.network.size_rule
         spans = []
-        for number, voxels in zip(place, self.size, strict=True):
-            start = number * self.tile_edge
-            stop = min(start + self.tile_edge, voxels)
-            latents = min(self.tile_latents, rule.latent_size(stop - start))
+        for number, voxels, edge, factor in zip(
+            place, self.size, self.tile_edges, self.stretch, strict=True
+        ):
+            start = number * edge
+            stop = min(start + edge, voxels)
+            made = -(-(stop - start) // factor)
+            latents = min(self.tile_latents, rule.latent_size(made))
             first = number * (self.tile_latents - rule.overlap)
             spans.append(((first, first + latents), slice(start, stop)))
         z, y, x = spans
@@ -166,15 +183,40 @@ class VolumePlan:
         with computing_in(self.precision, latents.device):
             if self.edits:
                 z, y, x = (first for first, _ in tile.latents)
-                scale = self.trained.network.size_rule.scale
-                periods = [n and n * scale for n in self.field.periods]
+                periods = [
+                    n and n * step
+                    for n, step in zip(self.field.periods, self.steps, strict=True)
+                ]
                 made = run_volume(
                     self.network, latents[None], self.edits, (z, y, x), periods
                 )
             else:
                 made = self.network(latents[None])
-        z, y, x = (span.stop - span.start for span in tile.target)
-        return self.micrograph_values(made[:, :, :z, :y, :x])
+        sizes = [span.stop - span.start for span in tile.target]
+        return self.stretched(made, ((0, sizes[0]), (0, sizes[1]), (0, sizes[2])))
+
+    def stretched(
+        self, made: Tensor, box: tuple[Span, Span, Span]
+    ) -> NDArray[np.generic]:
+        """Micrograph values of a box, counted in voxels from the output's first one.
+
+        Parameters
+        ----------
+        made
+            Output of the network, [1, C, Z, Y, X].
+        """
+        z, y, x = (
+            slice(first // factor, -(-last // factor))
+            for (first, last), factor in zip(box, self.stretch, strict=True)
+        )
+        values = self.micrograph_values(made[:, :, z, y, x])
+        for axis, ((first, last), factor) in enumerate(
+            zip(box, self.stretch, strict=True)
+        ):
+            if factor > 1:
+                places = np.arange(first, last) // factor - first // factor
+                values = values.take(places, axis=axis)
+        return values
 
     def micrograph_values(self, made: Tensor) -> NDArray[np.generic]:
         """Micrograph values of network output: [1, C, Z, Y, X] -> [Z, Y, X(, 3)]."""
@@ -239,6 +281,12 @@ def volume_of(trained: TrainedGenerator, values: NDArray[np.generic]) -> Volume:
     return Volume(values, kind, size, trained.labels, trained.colours)
 
 
+def latent_steps(network: VolumeGenerator) -> Size:
+    """Voxels from one latent position to the next along z, y, x."""
+    z, y, x = (network.size_rule.scale * n for n in network.spec.stretch)
+    return z, y, x
+
+
 def check_truncation(truncation: float) -> None:
     """Raise a ValueError if the truncation is not from 0 to 1."""
     if not 0 <= truncation <= 1:
@@ -248,7 +296,7 @@ def check_truncation(truncation: float) -> None:
         )
 
 
-def _check(size: Size, seed: int, periodic: str, scale: int) -> None:
+def _check(size: Size, seed: int, periodic: str, steps: Size) -> None:
     if len(size) != len(AXES) or min(size) < 1:
         raise ValueError(
             f"Expected three positive sizes (z, y, x) in voxels; got {tuple(size)}."
@@ -261,7 +309,7 @@ def _check(size: Size, seed: int, periodic: str, scale: int) -> None:
             f"Expected periodic axes out of 'zyx'; got '{periodic}'. Write for example "
             "'z' or 'xy'."
         )
-    for axis, voxels in zip(AXES, size, strict=True):
+    for axis, voxels, scale in zip(AXES, size, steps, strict=True):
         if axis in periodic and voxels % scale:
             below = voxels // scale * scale
             choice = f"{below} or {below + scale}" if below else str(scale)

@@ -55,7 +55,13 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     """
     network = plan.network
     _, whole = network.rules_around(0)
-    needed = _needed(box, whole)
+    # In voxels of the network.
+    spans = [
+        (first // factor, -(-last // factor))
+        for (first, last), factor in zip(box, plan.stretch, strict=True)
+    ]
+    coarse = (spans[0], spans[1], spans[2])
+    needed = _needed(coarse, whole)
     latents = plan.latents(*needed)
     with computing_in(plan.precision, latents.device):
         noise = network.noise(latents[None])
@@ -71,13 +77,17 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
                 first - so_far.scale * cell
                 for first, cell in zip(origin, corner, strict=True)
             ]
-            before, needed = so_far.scale, _needed(box, after)
+            before, needed = so_far.scale, _needed(coarse, after)
             z, y, x = (
                 slice(first - start, last - start)
                 for (first, last), start in zip(needed, origin, strict=True)
             )
             made = network.run_block(block, made, noise, start)[:, :, z, y, x]
-    return plan.micrograph_values(made)
+    inside = [
+        (first % factor, first % factor + last - first)
+        for (first, last), factor in zip(box, plan.stretch, strict=True)
+    ]
+    return plan.stretched(made, (inside[0], inside[1], inside[2]))
 
 
 def _needed(box: Spans, rule: SizeRule) -> Spans:

@@ -47,7 +47,9 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 def tree_of(plan: VolumePlan, levels: int | None) -> BlockTree:
     """Blocks of a plan: its tiles and the coarser levels; None: down to one block."""
-    z, y, x = (min(plan.tile_edge, n + n % 2) for n in plan.size)
+    z, y, x = (
+        min(edge, n + n % 2) for edge, n in zip(plan.tile_edges, plan.size, strict=True)
+    )
     edges = (z, y, x)
     return BlockTree(plan.size, edges, levels or levels_for(plan.size, edges))
 
@@ -156,7 +158,7 @@ class StreamedVolume:
         path = Path(path)
         own = own_attributes(path)
         plan = copy.copy(plan)
-        if plan.tile_edge % 2:
+        if any(edge % 2 for edge in plan.tile_edges):
             # A level halves each block of the finer one.
             plan.tile_latents += 1
         if own is not None and own.get("generator") == plan.trained.fingerprint():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.config import AXES, LARGEST_STRETCH
 from napari_slicegan.metrics.interfaces import interface_density_along
 from napari_slicegan.metrics.representativity import SIGMAS_95, representativity
 
@@ -30,6 +31,9 @@ COARSE, WELL_RESOLVED = 20.0, 12.0
 ENOUGH_TO_GAIN = 0.7
 # Fewest pixels between interfaces that resolve a structure.
 BARELY_RESOLVED = 6.0
+
+# Interfaces along a stretched axis are still so many times as far apart.
+LONG = 2
 
 Fractions = Mapping[int, tuple[float, float]]
 """Fraction of each phase by its label, and half the width of its 95 % interval."""
@@ -109,7 +113,10 @@ def image_warnings(
 
 
 def rescale_advice(
-    images: TrainingImages, patch_size: int, rescale: float = 1.0
+    images: TrainingImages,
+    patch_size: int,
+    rescale: float = 1.0,
+    stretch: Sequence[int] = (1, 1, 1),
 ) -> RescaleAdvice | None:
     """Advice to downscale images that resolve the structure too finely; None if not.
 
@@ -117,9 +124,12 @@ def rescale_advice(
     ----------
     patch_size, rescale
         As of `image_warnings`.
+    stretch
+        The 'Voxel stretch'; empty: as the images choose it.
     """
     if images.kind != "phases":
         return None
+    images = images.reduced(stretch or voxel_stretch(images, patch_size))
     shortest, longest = interface_distances(images)
     spare = (
         2
@@ -153,6 +163,53 @@ def rescale_advice(
     wanted = f"{max(rescale * rounded, 0.05):.3g}"
     text = f"{reason}. Set 'Rescale factor' to {wanted}{now} to {gain}."
     return RescaleAdvice(text, float(wanted))
+
+
+def voxel_stretch(images: TrainingImages, patch_size: int) -> tuple[int, int, int]:
+    """Factors along z, y, x with which a patch shows whole pieces of a long structure.
+
+    1 for isotropic materials and for gray values. Else the largest power of two after
+    which interfaces are still `LONG` times as far apart as along the axis where they
+    are nearest, and a quarter of a patch, and each image still holds a patch. 1 if a
+    phase would vanish from an image.
+
+    Parameters
+    ----------
+    patch_size
+        Edge of the training crops in pixels.
+    """
+    if images.material == "isotropic" or images.kind != "phases":
+        return (1, 1, 1)
+    densities: dict[Axis, list[float]] = {axis: [] for axis in AXES}
+    edges: dict[Axis, int] = {}
+    for axis, of_axis in images.views.items():
+        rows, columns = (one for one in AXES if one != axis)
+        for image in of_axis:
+            planes = _few(image.planes(axis))
+            for number, along in ((1, rows), (2, columns)):
+                densities[along].append(interface_density_along(planes, number))
+                edge = planes.shape[number]
+                edges[along] = min(edge, edges.get(along, edge))
+    found = {axis: float(np.mean(values)) for axis, values in densities.items()}
+    densest = max(found.values())
+    factors = []
+    for axis in AXES:
+        factor = 1
+        while (
+            2 * factor * found[axis] * LONG <= densest
+            and 2 * factor * found[axis] * patch_size <= 4
+            and 2 * factor * patch_size <= edges[axis]
+            and 2 * factor <= LARGEST_STRETCH
+        ):
+            factor *= 2
+        factors.append(factor)
+    z, y, x = factors
+    by_axis = dict(zip(AXES, factors, strict=True))
+    for axis, of_axis in images.views.items():
+        for image in of_axis:
+            if image.reduced(by_axis, axis).labels != image.labels:
+                return (1, 1, 1)
+    return z, y, x
 
 
 def interval_words(value: float, half: float) -> str:

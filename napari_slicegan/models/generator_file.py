@@ -39,6 +39,14 @@ COLOURS = TypeAdapter(PhaseColours)
 UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeError)
 
 
+NOT_STORED: Mapping[str, object] = {
+    "noise": False,
+    "voxel_noise": False,
+    "stretch": (1, 1, 1),
+}
+"""Values of a spec that files leave out."""
+
+
 @dataclass(frozen=True)
 class TrainedNetwork:
     """Network, transform to micrograph values, and voxel size.
@@ -91,10 +99,10 @@ class TrainedNetwork:
 
     def _material(self) -> dict[str, Any]:
         spec = asdict(self.network.spec)
-        for name in ("noise", "voxel_noise"):
+        for name, value in NOT_STORED.items():
             # As before they existed, so that files and fingerprints remain the same.
-            if not spec.get(name):
-                spec.pop(name, None)
+            if spec.get(name) == value:
+                spec.pop(name)
         return {"spec": spec, "transform": self.transform.state()}
 
     def _weights(self) -> dict[str, torch.Tensor]:

@@ -69,6 +69,8 @@ class GeneratorSpec:
     voxel_noise
         Whether noise is also added to the output layer's input: structure that is
         independent in neighbouring voxels. Requires ``noise``.
+    stretch
+        Voxels of a finished volume along z, y, x that one voxel of the network becomes.
     """
 
     architecture: str
@@ -82,6 +84,7 @@ class GeneratorSpec:
     labels: tuple[float, ...] = ()
     noise: bool = False
     voxel_noise: bool = False
+    stretch: tuple[int, int, int] = (1, 1, 1)
 
     @property
     def label_channels(self) -> int:

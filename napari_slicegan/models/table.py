@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,14 @@ def _volume_spec(
         normalisation=settings.normalisation,
         noise=settings.noise,
         voxel_noise=settings.noise and settings.voxel_noise == "on",
+        stretch=_three(settings.voxel_stretch),
     )
+
+
+def _three(stretch: Sequence[int]) -> tuple[int, int, int]:
+    """Factors along z, y, x; 1 as long as the images have not chosen them."""
+    z, y, x = stretch or (1, 1, 1)
+    return z, y, x
 
 
 def _suitable_spec(

@@ -134,14 +134,15 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
 def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
     """Fill in settings that depend on the images and on the device.
 
-    Noise in each voxel, and symmetries of the crops: as the task has them. On a CUDA
-    device, empty batch sizes: the largest power of two, up to ``MAX_BATCH_SIZE``, whose
-    estimated float32 memory fits into the free memory.
+    Noise in each voxel, voxel stretch and symmetries of the crops: as the task has
+    them. On a CUDA device, empty batch sizes: the largest power of two, up to
+    ``MAX_BATCH_SIZE``, whose estimated float32 memory fits into the free memory.
     """
     is_noisy = getattr(task.spec, "voxel_noise", False)
     config = config.changed(
         voxel_noise="on" if is_noisy else "off",
         augmentation=getattr(task, "augmentation", config.slices.augmentation),
+        voxel_stretch=getattr(task.spec, "stretch", config.architecture.voxel_stretch),
     )
     training = config.training
     device = choose_device(training.device)

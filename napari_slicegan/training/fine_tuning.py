@@ -35,16 +35,19 @@ def fine_tune(
     source
         Run folder, or .safetensors generator.
     config, images, path
-        As in `Trainer.start`. ``voxel_noise`` "auto" is that of the other run.
+        As in `Trainer.start`. What is left to the images, ``voxel_noise`` "auto" and an
+        empty ``voxel_stretch``, is that of the other run.
 
     Raises
     ------
     ValueError
         If the networks of the two runs differ; nothing is written then.
     """
-    if config.architecture.noise and config.architecture.voxel_noise == "auto":
-        known = settings_of(source).architecture
+    known, ours = settings_of(source).architecture, config.architecture
+    if ours.noise and ours.voxel_noise == "auto":
         config = config.changed(voxel_noise=known.voxel_noise)
+    if not ours.voxel_stretch:
+        config = config.changed(voxel_stretch=known.voxel_stretch)
     return Trainer.start(
         config, images, path, lambda trainer: load_weights(trainer, Path(source))
     )
@@ -101,6 +104,7 @@ def settings_of(source: str | Path) -> RunConfig:
         normalisation=spec.normalisation,
         noise=spec.noise,
         voxel_noise="on" if spec.voxel_noise else "off",
+        voxel_stretch=spec.stretch,
     )
 
 

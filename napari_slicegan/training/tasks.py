@@ -14,8 +14,9 @@ from napari_slicegan.config.registry import Table
 from napari_slicegan.data.patch_sampler import Source, Symmetries, patch_samplers
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import fit_transform
-from napari_slicegan.generation.generate import generate
+from napari_slicegan.generation.generate import generate, latent_steps
 from napari_slicegan.metrics.correlation import nugget
+from napari_slicegan.metrics.image_checks import voxel_stretch
 from napari_slicegan.metrics.mirror_symmetry import are_mirror_symmetric
 from napari_slicegan.models import check_training_size, generator_spec, output_of
 from napari_slicegan.training.adversarial_step import fractions_of, scaled_labels
@@ -232,10 +233,20 @@ class VolumeTask:
             )
         patch = config.architecture.patch_size
         data.check_patch(patch)
+        stretch = config.architecture.voxel_stretch or voxel_stretch(data, patch)
+        coarse = data.reduced(stretch)
+        try:
+            coarse.check_patch(patch)
+        except ValueError as error:
+            raise ValueError(
+                f"The images are too small for a voxel stretch of {stretch}: {error} "
+                "Or choose smaller factors."
+            ) from error
         self.training = config.training
         self.isotropic = data.material == "isotropic"
         self.transform: Transform = fit_transform(data)
         output = output_of(self.transform.range)
+        config = config.changed(voxel_stretch=stretch)
         self.spec = generator_spec(config, self.transform.channels, output)
         if config.architecture.voxel_noise == "auto" and config.architecture.noise:
             self.spec = replace(self.spec, voxel_noise=needs_voxel_noise(data))
@@ -248,15 +259,21 @@ class VolumeTask:
         if self.augmentation == "auto":
             self.augmentation = symmetries_of(data)
         self.samplers: Sequence[Source] = patch_samplers(
-            data, self.transform, patch, self.augmentation, labels
+            coarse, self.transform, patch, self.augmentation, labels
         )
-        self._slices = config.slices.sliced_wasserstein
+        self._slices, self._patch = config.slices.sliced_wasserstein, patch
         self._images = data
 
     @cached_property
     def monitor(self) -> QualityMonitor:
         """Compares previews with the micrographs."""
-        slices = SliceDistance(self.samplers, self.transform) if self._slices else None
+        slices = None
+        if self._slices:
+            # Those of finished volumes.
+            sources = patch_samplers(
+                self._images, self.transform, self._patch, self.augmentation
+            )
+            slices = SliceDistance(sources, self.transform)
         return QualityMonitor(self._images, slices)
 
     def preview(self, trained: TrainedGenerator) -> Volume:
@@ -264,8 +281,9 @@ class VolumeTask:
         network = trained.network
         rule = network.size_rule
         # One latent position more than in training: 96 voxels for a patch of 64.
-        edge = rule.scale * (network.spec.latent_size - rule.overlap + 1)
-        return generate(trained, (edge,) * 3, PREVIEW_SEED)
+        steps = network.spec.latent_size - rule.overlap + 1
+        z, y, x = (steps * step for step in latent_steps(network))
+        return generate(trained, (z, y, x), PREVIEW_SEED)
 
     def picture(self, preview: Volume) -> NDArray[np.uint8]:
         """Middle planes beside the real material."""

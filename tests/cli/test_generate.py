@@ -46,7 +46,7 @@ def test_the_time_of_several_tiles_is_said_first(
     toy_run: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     out = str(tmp_path / "rock.npy")
-    edge = VolumePlan(load_generator(toy_run), (1, 1, 1)).tile_edge
+    edge = VolumePlan(load_generator(toy_run), (1, 1, 1)).tile_edges[0]
     for longest, pattern in (
         (edge, r"Saved"),
         (edge + 1, r"About \d+ s on this .*\.\nS"),

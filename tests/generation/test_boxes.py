@@ -52,7 +52,7 @@ def test_far_from_the_origin() -> None:
     trained = random_generator(OneHotPhases([7, 207]))
     plan = VolumePlan(trained, (2**40,) * 3, 3, tile_latents=4)
     far = 2**36
-    tile = plan.tile((far // plan.tile_edge, 0, 0))
+    tile = plan.tile((far // plan.tile_edges[0], 0, 0))
     expected = plan.values(tile)
     first = tile.target[0].start
     made = box_values(plan, ((first, first + 16), (0, 16), (0, 16)))

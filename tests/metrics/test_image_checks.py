@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 from napari_slicegan.sample_data import path as sample_path
 
 from napari_slicegan.config import AXES
@@ -13,6 +14,7 @@ from napari_slicegan.metrics.image_checks import (
     interface_distances,
     rescale_advice,
     view_fractions,
+    voxel_stretch,
 )
 from tests.toys import smooth_field
 
@@ -123,3 +125,49 @@ def test_advice_to_scale_down_leaves_room_for_two_patches() -> None:
     assert advice is not None
     assert "to 0.65 to learn faster" in advice.text
     assert rescale_advice(images, 96) is None
+
+
+def layered(shape: tuple[int, int, int], lengths: tuple[float, ...]) -> TrainingImages:
+    """Two phases whose structures have these lengths along z, y, x."""
+    noise = np.random.default_rng(0).normal(size=shape)
+    smooth = scipy.ndimage.gaussian_filter(noise, lengths, mode="wrap")
+    volume = Micrograph.from_array((smooth > 0).astype(np.uint8), "phases")
+    return TrainingImages.from_volume(volume)
+
+
+def test_the_network_is_stretched_along_long_structures(
+    subtests: pytest.Subtests,
+) -> None:
+    """As far as patches fit into the images, and interfaces stay further apart."""
+    for name, shape, lengths, expected in [
+        ("fibres", (64, 64, 256), (2, 2, 20), (1, 1, 4)),
+        ("layers", (64, 128, 128), (2, 40, 40), (1, 2, 2)),
+        ("equal", (64, 96, 96), (2, 2, 2), (1, 1, 1)),
+        ("three times as long", (64, 96, 256), (3, 9, 9), (1, 1, 1)),
+        ("small", (64, 64, 100), (2, 2, 20), (1, 1, 1)),
+    ]:
+        with subtests.test(name):
+            images = layered(shape, lengths)
+            assert voxel_stretch(images, 64) == expected
+            assert (rescale_advice(images, 64, stretch=()) is None) or name == "small"
+    sample = [Micrograph.open(sample_path(f"fibres_{axis}")) for axis in "zyx"]
+    fibres = TrainingImages.anisotropic(*sample)
+    assert voxel_stretch(fibres, 64) == (1, 1, 4)
+    advice = rescale_advice(fibres, 64)
+    assert advice is not None
+    assert advice.factor == 0.5
+    assert rescale_advice(fibres, 64, stretch=(1, 1, 4)) is None
+    assert voxel_stretch(TrainingImages.isotropic(sample[0]), 64) == (1, 1, 1)
+    gray = [Micrograph.from_array(image.values, "grayscale") for image in sample]
+    assert voxel_stretch(TrainingImages.anisotropic(*gray), 64) == (1, 1, 1)
+
+
+def test_no_phase_vanishes_by_the_stretch() -> None:
+    """A third one in a single pixel: of four along the axis another one is kept."""
+    images = layered((64, 64, 256), (2, 2, 20))
+    values = images.views["z"][0].values.copy()
+    assert voxel_stretch(images, 64) == (1, 1, 4)
+    values[20, 20, 40] = 2
+    rare = TrainingImages.from_volume(Micrograph.from_array(values, "phases"))
+    assert 2 not in rare.reduced((1, 1, 4)).labels
+    assert voxel_stretch(rare, 64) == (1, 1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from napari_slicegan.sample_data import path as sample_path
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -14,7 +15,6 @@ from napari_slicegan.metrics.mirror_symmetry import (
     antisymmetric_moments,
     are_mirror_symmetric,
 )
-from sample_data import path as sample_path
 
 SIZE = 256
 

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 import scipy
 
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training import tasks
+from napari_slicegan.training.fine_tuning import fine_tune
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import training_data
 from napari_slicegan.training.trainer import Trainer
@@ -22,7 +25,6 @@ from tests.refusals import Refusal, assert_all_refused
 from tests.toys import phases_image, small_config
 
 if TYPE_CHECKING:
-    import pytest
     from numpy.typing import NDArray
 
 SMALL = small_image_config()
@@ -167,3 +169,42 @@ CASES: list[Refusal] = [
 
 def test_refused(tmp_path: Path) -> None:
     assert_all_refused(CASES, tmp_path)
+
+
+def test_long_structures_are_trained_in_longer_voxels(tmp_path: Path) -> None:
+    """Crops come from shorter images; volumes and all that is judged are long.
+
+    The run keeps the choice; a setting of the user stands.
+    """
+    noise = np.random.default_rng(0).normal(size=(48, 48, 96))
+    smooth = scipy.ndimage.gaussian_filter(noise, (1, 1, 12), mode="wrap")
+    volume = Micrograph.from_array((smooth > 0).astype(np.uint8), "phases")
+    images = TrainingImages.from_volume(volume)
+    config = small_config().changed(voxel_stretch=(), steps=2)
+    run = Trainer.start(config, images, tmp_path / "run")
+    assert run.config.architecture.voxel_stretch == (1, 1, 4)
+    samplers: Any = run.task.samplers
+    shapes = [one.stacks[0].shape for one in samplers]
+    assert shapes == [(48, 48, 24), (48, 48, 24), (24, 48, 48)]
+    for _ in run.run():
+        pass
+    trained = load_generator(tmp_path / "run")
+    preview = run.task.preview(trained)
+    z, y, x = preview.values.shape
+    assert (y, x) == (z, 4 * z)
+    assert run.monitor.measure(preview).headline > 0
+    resumed = Trainer.resume(tmp_path / "run", steps=3)
+    assert resumed.gan.generator.spec.stretch == (1, 1, 4)
+    tuned = fine_tune(tmp_path / "run", config, images, tmp_path / "tuned")
+    assert tuned.config.architecture.voxel_stretch == (1, 1, 4)
+    for given in [(1, 1, 1), (1, 1, 2)]:
+        settings = config.changed(voxel_stretch=given)
+        other = Trainer.start(settings, images, tmp_path / f"{given}")
+        assert other.config.architecture.voxel_stretch == given
+        assert other.gan.generator.spec.stretch == given
+    with pytest.raises(
+        ValueError, match=r"stretch of \(8, 8, 8\): .* at least 16 x 16"
+    ):
+        Trainer.start(
+            config.changed(voxel_stretch=(8, 8, 8)), images, tmp_path / "small"
+        )

@@ -130,7 +130,7 @@ def prepare_images(
     fractions = view_fractions(images) if images.kind == "phases" else {}
     found = [w for image in images for w in image.warnings]
     found += image_warnings(images, patch_size, fractions or None, settings.rescale)
-    advice = rescale_advice(images, patch_size, settings.rescale)
+    advice = rescale_advice(images, patch_size, settings.rescale, stretch=())
     if advice is not None:
         found.append(advice.text)
     given = tuple(source for of_axis in sources.values() for source in of_axis)

@@ -35,6 +35,7 @@ OF_VOLUMES = (
     "critic_heads",
     "condition",
     "noise",
+    "voxel_stretch",
     "update_per_axis",
     "match_phase_fractions",
 )

@@ -283,7 +283,9 @@ class VolumePanel(DropTarget, TaskPanel):
             self._speed = functools.cache(functools.partial(_speed, trained))
             dimensions = dimensions_of(trained.network.spec.architecture)
             if dimensions == 3:
-                scale = trained.network.size_rule.scale
+                from napari_slicegan.generation.generate import latent_steps
+
+                scale = max(latent_steps(trained.network))
                 n_bytes = _voxel_bytes(trained)
                 self.form.set_generator(trained.voxel_size_nm, scale, n_bytes)
             self._show_product(VOLUME if dimensions == 3 else SAMPLES)
