@@ -106,6 +106,7 @@ def test_presets_and_files_are_where_settings_start(
         "architecture": "auto",
         "noise": False,
         "voxel_noise": "off",
+        "voxel_stretch": (1, 1, 1),
         "latent_size": 4,
         "share_planes": False,
     }

@@ -22,6 +22,7 @@ COMMON: dict[str, Any] = {
     "normalisation": "batch",
     "noise": False,
     "voxel_noise": "off",
+    "voxel_stretch": (1, 1, 1),
     "augmentation": "none",
     "straight_through": False,
     # All planes.
