@@ -271,7 +271,8 @@ def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
 
     Isotropic: the real crop, then the planes along z, y and x. Otherwise the real crop
     of each direction above the plane of the same direction. All panels have the same
-    scale; a crop of an image smaller than the volume is filled up with white.
+    scale; a crop of an image smaller than the volume is filled up with white. Planes
+    that are longer than wide are cut to the size of the images.
 
     Returns
     -------
@@ -283,10 +284,13 @@ def preview_image(images: TrainingImages, volume: Volume) -> NDArray[np.uint8]:
         return np.asarray(planes[len(planes) // 2])
 
     generated = [middle(volume.planes(axis)) for axis in AXES]
-    edge = max(max(plane.shape[:2]) for plane in generated)
+    planes = {axis: middle(seen[0].planes(axis)) for axis, seen in images.views.items()}
+    sizes = [plane.shape[:2] for plane in generated]
+    largest = max(max(plane.shape[:2]) for plane in planes.values())
+    edge = min(max(map(max, sizes)), max(largest, min(map(min, sizes))))
+    generated = [plane[:edge, :edge] for plane in generated]
     real = []
-    for axis, seen in images.views.items():
-        plane = middle(seen[0].planes(axis))
+    for plane in planes.values():
         row, column = (max(length - edge, 0) // 2 for length in plane.shape[:2])
         real.append(plane[row : row + edge, column : column + edge])
     rows = [[*real, *generated]] if len(real) == 1 else [real, generated]

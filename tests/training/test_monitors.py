@@ -241,6 +241,19 @@ def test_images_of_different_sizes() -> None:
         assert (shown[:, columns:] == 255).all()
 
 
+def test_planes_of_a_long_volume_are_cut_to_the_images() -> None:
+    image = Micrograph.from_array(np.tile(np.uint8([7, 207]), (40, 20)), "phases")
+    values = np.tile(np.uint8([207, 7]), (EDGE, EDGE, 3 * EDGE // 2))
+    picture = preview_image(
+        TrainingImages.anisotropic(image, image, image), Volume(values, "phases")
+    )
+    factor = PANEL // 40
+    square = 40 * factor + GAP
+    assert picture.shape == (2 * square, 3 * square)
+    shown = picture[square, : 40 * factor : factor]
+    assert np.array_equal(shown, np.tile([230, 0], 20))
+
+
 def test_gray_values_share_one_scale() -> None:
     """Black and white are the darkest and the brightest value of the material."""
     values = np.linspace(1000, 3000, 40 * 40).reshape(40, 40).astype(np.uint16)
