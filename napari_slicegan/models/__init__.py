@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import torch
 
-from napari_slicegan.models.network import GeneratorNetwork, Output, output_of
+from napari_slicegan.models.network import (
+    GeneratorNetwork,
+    NetworkSpec,
+    Output,
+    output_of,
+)
 from napari_slicegan.models.slicegan import GeneratorSpec, PlaneCritic, VolumeGenerator
 from napari_slicegan.models.table import ARCHITECTURES, CriticSpec
 
@@ -17,6 +22,7 @@ __all__ = [
     "ARCHITECTURES",
     "GeneratorNetwork",
     "GeneratorSpec",
+    "NetworkSpec",
     "Output",
     "PlaneCritic",
     "VolumeGenerator",
@@ -75,11 +81,13 @@ def build_generator(
 
 @overload
 def build_generator(
-    spec: Any, rng: torch.Generator | None = None
+    spec: NetworkSpec, rng: torch.Generator | None = None
 ) -> GeneratorNetwork: ...
 
 
-def build_generator(spec: Any, rng: torch.Generator | None = None) -> GeneratorNetwork:
+def build_generator(
+    spec: NetworkSpec, rng: torch.Generator | None = None
+) -> GeneratorNetwork:
     """Generator of a spec, with weights drawn from ``rng`` if given.
 
     Raises
@@ -120,14 +128,14 @@ def build_critic(
     return critic
 
 
-def training_size(spec: Any) -> int:
+def training_size(spec: NetworkSpec) -> int:
     """Voxels or pixels per axis of a training sample."""
     with torch.device("meta"):
         network: GeneratorNetwork = build_generator(spec)
     return network.training_size
 
 
-def check_training_size(spec: Any, patch_size: int) -> None:
+def check_training_size(spec: NetworkSpec, patch_size: int) -> None:
     """Refuse a generator whose training samples differ in size from the patch.
 
     Raises
@@ -143,15 +151,17 @@ def check_training_size(spec: Any, patch_size: int) -> None:
             "choose another architecture."
         )
     size = training_size(spec)
-    if size != patch_size:
+    if size == patch_size:
+        return
+    made, advice = f"{size} pixels", f"set 'Patch size' to {size}"
+    if isinstance(spec, GeneratorSpec):
+        made = f"{size} voxels per axis from a latent size of {spec.latent_size}"
         with torch.device("meta"):
             rule = build_generator(spec).size_rule
         latent_size = rule.latent_size(patch_size)
-        advice = f"set 'Patch size' to {size}"
         if rule.output_size(latent_size) == patch_size:
             advice = f"set 'Latent size' to {latent_size} or 'Patch size' to {size}"
-        raise ValueError(
-            f"The generator makes {size} voxels per axis from a latent size of "
-            f"{spec.latent_size}, but the patch has {patch_size} pixels; {advice}, or "
-            "change 'Generator widths'."
-        )
+    raise ValueError(
+        f"The generator makes {made}, but the patch has {patch_size} pixels; {advice}, "
+        "or change 'Generator widths'."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -21,13 +21,34 @@ Prior = Literal["normal", "uniform"]
 NO_OFFSETS: Mapping[str, Tensor] = MappingProxyType({})
 
 
+class NetworkSpec(Protocol):
+    """What all frozen dataclasses have from which a generator can be rebuilt."""
+
+    @property
+    def architecture(self) -> str:
+        """Key of the table ``ARCHITECTURES``."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of a sample."""
+
+    @property
+    def output(self) -> Output:
+        """Key of the table ``OUTPUTS``."""
+
+    @property
+    def latent_channels(self) -> int:
+        """Random numbers of a latent position."""
+
+
 class GeneratorNetwork(nn.Module):
     """A generator: latents in, samples out.
 
     Attributes
     ----------
     spec
-        Frozen dataclass from which the network can be rebuilt.
+        Frozen dataclass from which the network can be rebuilt; each architecture has
+        its own.
     blocks
         Named layers; their outputs can be read and edited, see `stages`.
     prior
@@ -45,9 +66,9 @@ class GeneratorNetwork(nn.Module):
     statistics_batch = 32
     starts_dense = False
 
-    def __init__(self, spec: Any, **blocks: nn.Module) -> None:
+    def __init__(self, spec: NetworkSpec, **blocks: nn.Module) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec: Any = spec
         self.blocks = nn.Sequential(OrderedDict(blocks))
 
     @property

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.data.transforms import Transform
     from napari_slicegan.losses.base import Critic
-    from napari_slicegan.models import GeneratorSpec
+    from napari_slicegan.models import GeneratorSpec, NetworkSpec
     from napari_slicegan.models.slicegan import VolumeGenerator
 
 Feed = Callable[[Callable[[], Tensor], torch.device], Tensor]
@@ -195,7 +195,7 @@ class AdversarialStep:
     def __init__(
         self,
         config: RunConfig,
-        spec: Any,
+        spec: NetworkSpec,
         isotropic: bool,
         device: torch.device,
         distributed: DistributedContext = SINGLE_PROCESS,

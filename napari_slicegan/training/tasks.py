@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import RunConfig, TrainingSettings
     from napari_slicegan.data.transforms import Transform
+    from napari_slicegan.models import GeneratorSpec, NetworkSpec
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.training.monitors import MonitoredCurve
     from napari_slicegan.volumes.volume import Volume
@@ -103,8 +104,6 @@ class Task(Protocol[TrainedT, PreviewT]):
     ----------
     transform
         Converts data values to network values and back.
-    spec
-        Specification of the generator.
     isotropic
         Whether all viewing directions share one set of images.
     samplers
@@ -118,12 +117,15 @@ class Task(Protocol[TrainedT, PreviewT]):
     """
 
     transform: Transform
-    spec: Any
     isotropic: bool
     samplers: Sequence[Source]
     training: TrainingSettings
     epoch_steps: int | None
     command: str
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """Specification of the generator."""
 
     @property
     def monitor(self) -> Monitor[PreviewT]:
@@ -247,7 +249,9 @@ class VolumeTask:
         self.transform: Transform = fit_transform(data)
         output = output_of(self.transform.range)
         config = config.changed(voxel_stretch=stretch)
-        self.spec = generator_spec(config, self.transform.channels, output)
+        self.spec: GeneratorSpec = generator_spec(
+            config, self.transform.channels, output
+        )
         if config.architecture.voxel_noise == "auto" and config.architecture.noise:
             self.spec = replace(self.spec, voxel_noise=needs_voxel_noise(data))
         check_training_size(self.spec, patch)

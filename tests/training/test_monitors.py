@@ -242,8 +242,10 @@ def test_images_of_different_sizes() -> None:
 
 
 def test_planes_of_a_long_volume_are_cut_to_the_images() -> None:
-    image = Micrograph.from_array(np.tile(np.uint8([7, 207]), (40, 20)), "phases")
-    values = np.tile(np.uint8([207, 7]), (EDGE, EDGE, 3 * EDGE // 2))
+    image = Micrograph.from_array(
+        np.tile(np.array([7, 207], np.uint8), (40, 20)), "phases"
+    )
+    values = np.tile(np.array([207, 7], np.uint8), (EDGE, EDGE, 3 * EDGE // 2))
     picture = preview_image(
         TrainingImages.anisotropic(image, image, image), Volume(values, "phases")
     )
