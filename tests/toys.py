@@ -73,6 +73,11 @@ def small_config() -> RunConfig:
     )
 
 
+def completed(config: RunConfig) -> RunConfig:
+    """Settings of a toy as a run of isotropic images keeps them."""
+    return config.changed(augmentation="rotations", voxel_stretch=(1, 1, 1))
+
+
 class Crops:
     """Real images of a toy run; records the number requested for each critic."""
 

@@ -48,8 +48,7 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("nanoporous_gold",),
         {"segmentation": "otsu", "denoise": "gaussian", "rescale": 0.5},
     ),
-    # Coarser pixels: the fibres are as long as a patch.
-    "fibres": (("fibres_z", "fibres_y", "fibres_x"), {"rescale": 0.5}),
+    "fibres": (("fibres_z", "fibres_y", "fibres_x"), {}),
 }
 """Sample images and settings of each material of the demo."""
 SIZES = frozenset(("pixel_size_nm", "z_step_nm"))

@@ -43,7 +43,7 @@ from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.tasks import VolumeTask
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
-from tests.toys import Crops, parameter_count, train
+from tests.toys import Crops, completed, parameter_count, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -322,11 +322,7 @@ def test_no_patch_size_is_offered_for_impossible_networks() -> None:
     assert patch_sizes(preset("slicegan-fast").changed(generator_kernels=layers)) == {}
 
 
-EMPTY: dict[str, Any] = {
-    "augmentation": "rotations",
-    "critic_batch_size": None,
-    "generator_batch_size": None,
-}
+EMPTY: dict[str, Any] = {"critic_batch_size": None, "generator_batch_size": None}
 
 Pretend = Callable[[int], None]
 
@@ -380,7 +376,7 @@ def test_as_many_as_fit(
     gpu_with(bytes_for(config, fits) + more)
     found = complete(config, VolumeTask(config, toy_images))
     assert found.training.volumes == (expected, expected)
-    assert found == config.changed(
+    assert found == completed(config).changed(
         critic_batch_size=expected, generator_batch_size=expected
     )
 
@@ -409,8 +405,8 @@ def test_numbers_win(
     given: dict[str, Any],
 ) -> None:
     gpu_with(10**12)
-    config = toy_config.changed(augmentation="rotations", **given)
-    assert complete(config, VolumeTask(config, toy_images)) == config
+    config = toy_config.changed(**given)
+    assert complete(config, VolumeTask(config, toy_images)) == completed(config)
     # What is left empty is 2.
     expected = (given["critic_batch_size"] or 2, given["generator_batch_size"] or 2)
     assert config.training.volumes == expected
@@ -421,7 +417,7 @@ def test_processors_make_two(
 ) -> None:
     monkeypatch.setattr(estimates, "free_memory", lambda device: 10**12)
     config = toy_config.changed(**EMPTY)
-    assert complete(config, VolumeTask(config, toy_images)) == config
+    assert complete(config, VolumeTask(config, toy_images)) == completed(config)
     assert config.training.volumes == (2, 2)
     assert preset("slicegan-fast").training.volumes == (2, 2)
 

@@ -18,7 +18,7 @@ from napari_slicegan.training.fine_tuning import fine_tune, settings_of
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.refusals import Refusal, assert_all_refused
-from tests.toys import TOY_LABELS, phases_image, small_config, train
+from tests.toys import TOY_LABELS, completed, phases_image, small_config, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -91,7 +91,7 @@ def test_another_architecture_is_refused(
 
 
 def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
-    assert settings_of(toy_run) == small_config()
+    assert settings_of(toy_run) == completed(small_config())
     path = Path(shutil.copy(toy_run / "generator.safetensors", tmp_path / "one.st"))
     alone, whole = settings_of(path).architecture, small_config().architecture
     for name in ("patch_size", "latent_size", "latent_channels", "generator_widths"):
@@ -124,7 +124,7 @@ def test_command_line(
     words = [str(image), "--from", str(toy_run), "--out", str(out), "--steps", "2"]
     assert main(["train", *words]) == 0
     config = RunFolder.open(out).config()
-    assert config == small_config().changed(steps=2)
+    assert config == completed(small_config()).changed(steps=2)
     assert " for 2 steps of " in capsys.readouterr().out
 
 

@@ -19,7 +19,7 @@ import torch
 from napari_slicegan.runtime.atomic_files import partial_path, replacing
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
-from tests.toys import tensors, train
+from tests.toys import completed, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -52,7 +52,7 @@ def test_settings_and_images_come_back(
     toy_run: Path, toy_config: RunConfig, toy_images: TrainingImages
 ) -> None:
     folder = RunFolder.open(toy_run)
-    assert folder.config() == toy_config
+    assert folder.config() == completed(toy_config)
     (saved,), (image,) = folder.images(), toy_images
     np.testing.assert_array_equal(saved.values, image.values)
     assert (saved.kind, saved.pixel_size_nm, saved.name) == ("phases", 5.0, "toy")
