@@ -835,6 +835,9 @@ def _with_channel(image: SourceImage, channel: str) -> SourceImage:
     values = values.reshape([values.shape[i] for i in kept])
     axes = "".join(axes[i] for i in kept)
     axes = _with_planes(axes, values.shape)
+    if "T" in axes and "Z" not in axes:
+        note = f"The {values.shape[axes.index('T')]} times are read as planes."
+        image = replace(image, notes=(*image.notes, note))
     places = [i for i, axis in enumerate(axes) if axis in "SC"]
     if not places:
         if channel.isdigit() and values.ndim == 3:
@@ -852,6 +855,9 @@ def _with_channel(image: SourceImage, channel: str) -> SourceImage:
     if n == 2 and letter == "S":
         # Gray with alpha.
         return replace(image, values=values[..., (0, 0, 0, 1)], axes=f"{axes}S")
+    if n == 3 and letter == "C" and channel == "auto":
+        note = "Three channels are read as red, green and blue ('Channel' selects one)."
+        image = replace(image, notes=(*image.notes, note))
     if (n in (3, 4) and letter == "S") or (n == 3 and not channel.isdigit()):
         return replace(image, values=values, axes=f"{axes}S")
     number = 1 if channel == "auto" else int(channel) if channel.isdigit() else 0
@@ -892,6 +898,15 @@ def _one_plane(image: SourceImage, values: NDArray[Any], channel: str) -> Source
 def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceImage:
     """Slices of a volume, in the order of the numbers in their names."""
     paths = slices_in(folder)
+    series = [name for name, n in _series_of(paths).items() if n > 1]
+    warnings: tuple[str, ...] = ()
+    if len(series) > 1:
+        more = ", ..." if len(series) > 4 else ""
+        warnings = (
+            f"The names are those of {len(series)} series of images "
+            f"({', '.join(series[:4])}{more}), which follow each other as planes of "
+            "one volume; keep one series in the folder.",
+        )
     if any((folder / name).is_file() for name in ZARR):
         raise ValueError(
             f"{folder.name}: expected an image file or a folder of slices, got a Zarr "
@@ -951,6 +966,7 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
         # All planes are cropped alike.
         scanned_rows=min(stated, default=None),
         notes=(note, *first.notes),
+        warnings=(*warnings, *first.warnings),
         path=folder,
         axes=f"Z{first.axes}",
     )
@@ -963,14 +979,22 @@ def slices_in(folder: Path) -> list[Path]:
     the overview that a scanner puts beside its slices.
     """
     files = sorted(_images_in(folder), key=_natural)
-    names = [re.sub(r"\d+(?=\D*$)", "#", path.name.lower()) for path in files]
     if not files:
         return []
-    common, n = Counter(names).most_common(1)[0]
+    common, n = _series_of(files).most_common(1)[0]
     is_stack = "#" in common and n >= MOST_OF_A_STACK * len(files)
     if not is_stack:
         return files
-    return [path for path, name in zip(files, names, strict=True) if name == common]
+    return [path for path in files if _series_name(path) == common]
+
+
+def _series_of(files: Sequence[Path]) -> Counter[str]:
+    """Names without their last number, and how many files have them."""
+    return Counter(map(_series_name, files))
+
+
+def _series_name(path: Path) -> str:
+    return re.sub(r"\d+(?=\D*$)", "#", path.name.lower())
 
 
 def _images_in(folder: Path) -> Iterator[Path]:

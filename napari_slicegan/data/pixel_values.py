@@ -76,6 +76,9 @@ def arrange(
         and array.shape[0] in (3, 4)
         and min(array.shape[1:]) >= SMALLEST_EDGE
     )
+    if first_is_channel and array.dtype.kind in "bui" and array.max() <= 1:
+        note = f"The {len(array)} planes of 0 and 1 are read as a volume."
+        return array, False, (note,)
     if first_is_channel:
         array = np.moveaxis(array, 0, -1)
         n = array.shape[-1]

@@ -146,6 +146,13 @@ def fei_slices(path: Path) -> None:
         tifffile.imwrite(path / f"{number}.tif", picture, extratags=FEI_TAGS)
 
 
+def image_and_mask_slices(path: Path) -> None:
+    path.mkdir()
+    for number in range(4):
+        for name, values in ((f"{number:03}", GRAY), (f"{number:03}_mask", M255)):
+            Image.fromarray(values).save(path / f"{name}.png")
+
+
 def zarr_store(path: Path) -> None:
     path.mkdir()
     (path / "zarr.json").write_text("{}")
@@ -1112,6 +1119,32 @@ FILES = [
         "grayscale",
         words="Page 2 of 2",
         settings={"channel": "2"},
+    ),
+    Case(
+        "slices and masks",
+        image_and_mask_slices,
+        "grayscale",
+        (8, *MASK.shape),
+        bright=None,
+        words="Warning: The names are those of 2 series of images (#.png, #_mask.png)",
+    ),
+    Case(
+        "times.ome.tif",
+        tiff(
+            np.stack([np.stack([GRAY, GRAY[::-1], GRAY[:, ::-1]])] * 2),
+            ome=True,
+            metadata={"axes": "TCYX"},
+        ),
+        "colour",
+        (2, *MASK.shape, 3),
+        bright=None,
+        words="The 2 times are read as planes",
+    ),
+    Case(
+        "three masks.npy",
+        npy(np.stack([MASK, MASK, MASK]).astype(np.uint8)),
+        shape=(3, *MASK.shape),
+        words="3 planes of 0 and 1 are read as a volume",
     ),
     Case(
         "with its mask.tif",
