@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from napari_slicegan.cli.options import (
     DONE,
     SAMPLE,
     file_path,
+    finite,
     say,
     unused,
     volume_size,
@@ -194,8 +196,8 @@ def _move(found: DirectionSet, text: str) -> tuple[Direction, float]:
     """Direction and strength of ``NAME=STRENGTH``."""
     name, _, number = text.rpartition("=")
     try:
-        strength = float(number)
-    except ValueError:
+        strength = finite(number)
+    except ArgumentTypeError:
         name = ""
     if not name:
         raise ValueError(

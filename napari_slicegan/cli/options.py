@@ -315,13 +315,13 @@ def finite(word: str) -> float:
 
     Raises
     ------
-    ValueError
+    argparse.ArgumentTypeError
         For other words.
     """
-    number = float(word)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
+    with contextlib.suppress(ValueError):
+        if math.isfinite(number := float(word)):
+            return number
+    raise argparse.ArgumentTypeError(f"expected a finite number, got '{word}'")
 
 
 def expanded(files: Sequence[str]) -> list[str]:

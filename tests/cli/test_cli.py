@@ -349,7 +349,13 @@ def test_faults_of_the_file_system(run: Path, image: Path, capsys: Capture) -> N
 
 
 def test_misspelt_commands(capsys: Capture) -> None:
-    for command in ("practise x", "train --no-such-flag", "generate R --size big"):
+    commands = (
+        "practise x",
+        "train --no-such-flag",
+        "directions apply R --move a=1 --truncation inf",
+        "generate R --size big",
+    )
+    for command in commands:
         with pytest.raises(SystemExit) as caught:
             main(command.split())
         assert caught.value.code == 2

@@ -130,6 +130,10 @@ def test_directions_of_a_relative_are_said_to_be(run: Path, capsys: Capture) -> 
 FAULTS = {
     "name": (["apply", "RUN", "--move", "nothing=2"], "'nothing'"),
     "strength": (["apply", "RUN", "--move", "component 1"], "NAME=STRENGTH"),
+    "strength without end": (
+        ["apply", "RUN", "--move", "component 1=inf"],
+        "NAME=STRENGTH",
+    ),
     "file": (["list", "nowhere"], "there is none"),
     "block": (["fit", "RUN", "--block", "block9"], "'block9'"),
     "blocks": (

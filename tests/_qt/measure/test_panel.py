@@ -188,6 +188,16 @@ def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:
     assert proof.comparison.rows
 
 
+def test_labels_matched_by_rank_are_reported(qtbot: QtBot) -> None:
+    """A picture of 0, 255 beside a volume of the same phases 0, 10."""
+    real = SourceImage((phases(80, 80, seed=1) > 0) * np.uint8(255), "real")
+    made = SourceImage(phases(40, 40, 40, seed=2), "made")
+    table = measure_panel.MeasureTable()
+    qtbot.addWidget(table)
+    table.set_proof(measure_panel.measure(real, made, lambda done: None))
+    assert "matched to the real ones by rank: 0 -> 0, 10 -> 255." in table.checks.text()
+
+
 def test_long_names_do_not_widen_the_panel(panel: MeasurePanel, viewer: Any) -> None:
     width = panel.content.minimumSize().width()
     viewer.add_labels(phases(80, 80, seed=1), name="a long name of a layer " * 5)
