@@ -448,15 +448,21 @@ def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
     if known is not None:
         signals = _from_library(lambda: known.signals(path))
         chosen = choose_signal(signals, dataset, path.name)
+        values = _checked(chosen, path)
+        if not dataset and values.size and values.min() == values.max():
+            # Such as the phases of a polycrystal.
+            rest = [
+                s for s in signals if s is not chosen and s.n_pixels == chosen.n_pixels
+            ]
+            if rest:
+                chosen = choose_signal(rest, "", path.name)
+                values = _checked(chosen, path)
         names = tuple(signal.name for signal in signals)
         notes = chosen.notes
         if len(names) > 1:
             notes += (_others(names, chosen.name),)
-        if chosen.dtype is not None:
-            size = path.stat().st_size
-            check_expansion(chosen.shape, chosen.dtype, size, path.name)
         return SourceImage(
-            _from_library(chosen.read),
+            values,
             path.name,
             chosen.edges_nm,
             f"header of the {path.suffix} file" if chosen.edges_nm else "",
@@ -488,6 +494,13 @@ def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
             warnings=(REDUCED,) * is_reduced,
             axes=axes,
         )
+
+
+def _checked(signal: Signal, path: Path) -> NDArray[Any]:
+    """Values of one image of a file."""
+    if signal.dtype is not None:
+        check_expansion(signal.shape, signal.dtype, path.stat().st_size, path.name)
+    return _from_library(signal.read)
 
 
 def _read_own_zarr(path: Path) -> SourceImage:

@@ -236,9 +236,13 @@ def _numbers(body: Sequence[str], header: _Header) -> NDArray[np.float64]:
             text = re.sub(word, digit, text, flags=re.I)
     if delimiter is not None:
         lines = text.split("\n")
-        while all(line.rstrip(" ").endswith(delimiter) for line in lines):
-            # Some programs end each line with a delimiter.
-            lines = [line.rstrip(" ")[:-1] for line in lines]
+        # Some programs end each line, or most of them, with delimiters.
+        n = max(line.rstrip(f" {delimiter}").count(delimiter) for line in lines)
+        ends = [max(0, line.count(delimiter) - n) for line in lines]
+        lines = [
+            line.rsplit(delimiter, more)[0]
+            for line, more in zip(lines, ends, strict=True)
+        ]
         text = "\n".join(lines)
         # Cells without a number.
         empty = rf"(^|(?<={delimiter}))[ ]*(?={delimiter}|$)"

@@ -253,6 +253,16 @@ def hdf5(path: Path) -> None:
         file["gray"] = GRAY
 
 
+def polycrystal(path: Path) -> None:
+    """One phase, whose grains are numbered, as DREAM.3D stores them."""
+    h5py = pytest.importorskip("h5py", reason="needs the extra formats")
+    with h5py.File(path, "w") as file:
+        cells = file.create_group("DataContainers/Image/CellData")
+        cells["EulerAngles"] = np.random.default_rng(0).random((5, *MASK.shape, 3))
+        cells["FeatureIds"] = np.stack([OBJECTS + 1] * 5)[..., None]
+        cells["Phases"] = np.ones((5, *MASK.shape, 1), np.int32)
+
+
 def struct_of_matlab(path: Path) -> None:
     savemat(path, {"scan": {"image": GRAY, "label": "none"}})
 
@@ -1191,6 +1201,14 @@ FILES = [
     Case("colours.am", amira(FLAT), bright=GREEN),
     Case("field.gsf", gwyddion, "grayscale", size_nm=10),
     Case("hdf5 without its ending", hdf5, "grayscale"),
+    Case(
+        "grains.dream3d",
+        polycrystal,
+        "grayscale",
+        (5, *MASK.shape),
+        None,
+        "Warning: Each whole number marks one connected area",
+    ),
     Case("struct.mat", struct_of_matlab, "grayscale"),
     Case(
         "stack.mat",
@@ -1213,6 +1231,7 @@ TEXTS = [
         text(lines(GRAY / 9, ";", "%.3f").replace(".", ",")),
         "grayscale",
     ),
+    Case("last line.csv", text(lines(MASK, ",").replace("\n", ",,\n"))),
     Case("end of file.csv", text(lines(MASK, ",") + "\r\n\x1a")),
     Case(
         "empty cells.csv",
