@@ -748,14 +748,14 @@ def _rare_phases(image: Micrograph) -> tuple[str, ...]:
     covers = "covers" if len(named) == 1 else "cover"
     if len(counts) - len(rare) > 1:
         cleaner = "'Smallest hole'" if min(counts) in rare else "'Smallest object'"
-        todo = f"remove stray {unit}s by {cleaner}"
+        todo = f"if it is noise, remove it by {cleaner} 2 or more"
     elif image.facts.reason.startswith(SEGMENTED):
-        todo = f"remove hot {unit}s by 'Denoising' median, or set 'Thresholds'"
+        todo = f"if these are hot {unit}s, set 'Denoising' to median"
     else:
         todo = "use an image that shows more of it"
     return (
-        f"{who} {', '.join(named)} {covers} less than {RARE:.1%} of the image, too "
-        f"little to be learned; {todo}.",
+        f"{who} {', '.join(named)} {covers} less than {RARE:.1%} of the image, so few "
+        f"crops show it; {todo}.",
     )
 
 

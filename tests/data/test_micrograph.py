@@ -109,7 +109,7 @@ def test_phases_of_stray_pixels_cause_a_warning() -> None:
     hot[5, 5] = 65535
     gray = Micrograph.from_array(hot, "grayscale")
     otsu = gray.segmented(MicrographSettings(segmentation="otsu"))
-    assert "'Denoising' median" in otsu.summary()[-1]
+    assert "set 'Denoising' to median" in otsu.summary()[-1]
     assert (
         gray.denoised("median", 1)
         .segmented(MicrographSettings(segmentation="otsu"))
