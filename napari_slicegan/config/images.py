@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
@@ -61,7 +61,8 @@ class MicrographSettings(Settings):
         title="Phases",
         description="Number of phases that multi-Otsu separates.",
     )
-    thresholds: tuple[float, ...] = Field(
+    # Judged with the image, whose name and gray values the sentence has.
+    thresholds: tuple[Annotated[float, Field(allow_inf_nan=True)], ...] = Field(
         (),
         title="Thresholds",
         description="Gray values between neighbouring phases, in ascending order.",

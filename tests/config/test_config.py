@@ -82,7 +82,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         r"got 'gpu'\.$",
     ),
     ({"minutes": "inf"}, r"'Minutes' \(minutes\): expected a finite number; got 'inf'"),
-    ({"thresholds": ("nan",)}, r"\(thresholds\): expected a finite number; got 'nan'"),
+    (
+        {"pixel_size_nm": "nan"},
+        r"\(pixel_size_nm\): expected a finite number; got 'nan'",
+    ),
     ({"checkpoint_minutes": 1e308}, r"expected a number of at most 9.2e\+18; got 1e"),
     ({"patchsize": 4}, r"No setting is called 'patchsize'.*patch_size"),
 ]
