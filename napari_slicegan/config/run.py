@@ -85,8 +85,10 @@ class RunConfig(Settings):
         for name in (name for name in given if name in USERS_OF):
             switch, uses, users = USERS_OF[name]
             found = getattr(getattr(config, homes[switch]), switch)
+            # As parsed: a form gives words for numbers.
+            value = getattr(getattr(config, homes[name]), name)
             default = GROUPS[homes[name]].model_fields[name].default
-            if not uses(found) and values[name] != default:
+            if not uses(found) and value != default:
                 raise ValueError(
                     f"{titled(name)} applies to {users}, got {titled(switch)} {found}; "
                     "leave it out or change that."
