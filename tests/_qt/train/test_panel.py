@@ -29,6 +29,7 @@ from tests._qt.train_panel_toys import (
     steps,
     toy_panel,
 )
+from tests.toys import completed
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -120,8 +121,8 @@ def test_a_whole_run_by_its_buttons(
     folder = RunFolder.open(path)
     last = log.reports[-1].step
     assert folder.checkpoints()[0].name == f"checkpoint-{last:07d}.pt"
-    # What "auto" has chosen is kept.
-    assert folder.config() == panel.value().changed(augmentation="rotations")
+    # What was left to the images is filled in.
+    assert folder.config() == completed(panel.value())
     assert str(path) in panel.message.text()
     assert panel.settings.isEnabled()
     assert log.states == [
