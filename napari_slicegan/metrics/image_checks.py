@@ -204,6 +204,8 @@ def voxel_stretch(images: TrainingImages, patch_size: int) -> tuple[int, int, in
             factor *= 2
         factors.append(factor)
     z, y, x = factors
+    if max(factors) == 1:
+        return (1, 1, 1)
     by_axis = dict(zip(AXES, factors, strict=True))
     for axis, of_axis in images.views.items():
         for image in of_axis:

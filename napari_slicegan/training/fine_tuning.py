@@ -43,11 +43,15 @@ def fine_tune(
     ValueError
         If the networks of the two runs differ; nothing is written then.
     """
-    known, ours = settings_of(source).architecture, config.architecture
-    if ours.noise and ours.voxel_noise == "auto":
-        config = config.changed(voxel_noise=known.voxel_noise)
-    if not ours.voxel_stretch:
-        config = config.changed(voxel_stretch=known.voxel_stretch)
+    ours = config.architecture
+    left_open = {
+        "voxel_noise": ours.noise and ours.voxel_noise == "auto",
+        "voxel_stretch": not ours.voxel_stretch,
+    }
+    if any(left_open.values()):
+        known = settings_of(source).architecture
+        names = [name for name, is_open in left_open.items() if is_open]
+        config = config.changed(**{name: getattr(known, name) for name in names})
     return Trainer.start(
         config, images, path, lambda trainer: load_weights(trainer, Path(source))
     )
