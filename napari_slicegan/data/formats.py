@@ -22,13 +22,17 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
+from napari_slicegan.data.pixel_sizes import (
+    COARSEST_PIXEL_NM,
+    Edges,
+    edges_in_nm,
+)
 from napari_slicegan.data.tables import is_text, read_table
 from napari_slicegan.data.volume_files import (
     StoredArray,
@@ -37,6 +41,7 @@ from napari_slicegan.data.volume_files import (
     meta_images,
     vtk_arrays,
 )
+from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.optional_packages import optional_package
 
 MAX_EXPANSION = 2000
@@ -194,12 +199,13 @@ LABELS = ("phase", "label|segment", "feature_?id|grain_?id")
 def check_expansion(
     shape: Sequence[int], dtype: np.dtype[Any], n_bytes: int, name: str
 ) -> None:
-    """Refuse headers whose values cannot be in a file of this size.
+    """Refuse headers whose values cannot be in a file of this size, or in memory.
 
     Raises
     ------
     ValueError
-        If the values would take more than `MAX_EXPANSION` times the file.
+        If the values would take more than `MAX_EXPANSION` times the file, or more than
+        the available memory.
     """
     size = math.prod(shape) * dtype.itemsize
     if size > max(SMALL_BYTES, MAX_EXPANSION * n_bytes):
@@ -208,6 +214,7 @@ def check_expansion(
             f"{name}: expected a complete file, got a header that announces {text} "
             f"values in {n_bytes:,} bytes; copy or export it again."
         )
+    check_memory(shape, dtype, name)
 
 
 # --- HDF5, MATLAB, NPZ ---------------------------------------------------------------
@@ -286,24 +293,43 @@ def _hdf5_edges(dataset: Any) -> Edges | None:
 
 
 def _dream3d_edges(dataset: Any) -> tuple[Edges | None, tuple[str, ...]]:
-    """Spacing (X, Y, Z) of the geometry beside the cell data of DREAM.3D."""
+    """Spacing (X, Y, Z) of the geometry that the cell data of DREAM.3D belong to.
+
+    DREAM3D-NX stores it as attributes of the group (simplnx, ``ImageGeomIO.cpp``).
+    """
+    geometry = dataset.parent.parent
+    spacing = geometry.attrs.get("_SPACING")
+    if spacing is None:
+        spacing = _dream3d_6_spacing(geometry)
+    if np.shape(spacing) != (3,):
+        return None, ()
+    unit = NX_UNITS.get(geometry.attrs.get("Units"))
+    # The unit of images without one is stored as the metre.
+    for name, limit in ((unit, COARSEST_PIXEL_NM), ("um", math.inf)):
+        edges = edges_in_nm([(float(length), name) for length in spacing])
+        if edges is not None and all(0 < edge < limit for edge in edges):
+            return edges, () if name == unit else (NO_UNIT,)
+    return None, ()
+
+
+def _dream3d_6_spacing(place: Any) -> Any:
+    """Values of the dataset beside the cell data; None without one."""
     h5py = import_module("h5py")
 
-    place = dataset.parent.parent
     for name in ("_SIMPL_GEOMETRY", "SPACING"):
         # Links to other files are not followed.
         if not isinstance(place, h5py.Group) or not isinstance(
             place.get(name, getlink=True), h5py.HardLink
         ):
-            return None, ()
+            return None
         place = place[name]
     is_plain = isinstance(place, h5py.Dataset) and place.shape == (3,)
-    if not is_plain or place.external or place.is_virtual:
-        return None, ()
-    edges = edges_in_nm([(float(length), "um") for length in place[()]])
-    if edges is None or not all(0 < edge < math.inf for edge in edges):
-        return None, ()
-    return edges, ("The spacing has no unit: micrometres, the custom of DREAM.3D.",)
+    return None if not is_plain or place.external or place.is_virtual else place[()]
+
+
+NX_UNITS = {4: "pm", 5: "nm", 6: "um", 7: "mm", 8: "cm", 10: "m", 21: "angstrom"}
+"""Numbers of units of length (simplnx, ``IGeometry::LengthUnit``)."""
+NO_UNIT = "The spacing has no unit: micrometres, the custom of DREAM.3D."
 
 
 def _is_matlab_73(path: Path) -> bool:
@@ -391,16 +417,20 @@ def _npz(path: Path) -> list[Signal]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         for name in archive.files:
             with archive.zip.open(f"{name}.npy") as member:
-                version = np.lib.format.read_magic(member)
-                read_header = getattr(
-                    np.lib.format, f"read_array_header_{version[0]}_{version[1]}"
-                )
-                shape, _, dtype = read_header(member)
+                shape, dtype = npy_header(member)
             if dtype.kind in "biuf" and len(shape) >= 2:
                 found.append(
                     Signal(name, shape, dtype, partial(_npz_values, path, name))
                 )
     return found
+
+
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the values that follow."""
+    version = np.lib.format.read_magic(file)
+    read = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
+    shape, _, dtype = read(file)
+    return shape, dtype
 
 
 def _npz_values(path: Path, name: str) -> NDArray[Any]:
@@ -614,6 +644,7 @@ def _vtk_image(path: Path) -> list[Signal]:
 
     Source: VTK file formats, "XML file formats"; the format has no unit.
     """
+    check_memory((path.stat().st_size,), np.dtype(np.uint8), path.name)
     content = path.read_bytes()
     start = content.find(b"<AppendedData")
     text, tag, raw = content, b"", b""
@@ -765,6 +796,7 @@ def read_raw(
             f"{path.name}: expected {needed:,} bytes for {text} values of type "
             f"{kind.name}, got {there:,}; correct 'Raw shape' or 'Raw type'."
         )
+    check_memory(shape, kind, path.name)
     return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
 
 

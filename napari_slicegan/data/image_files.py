@@ -35,6 +35,7 @@ from napari_slicegan.data.formats import (
     choose_signal,
     format_of,
     is_list,
+    npy_header,
     read_raw,
 )
 from napari_slicegan.data.pixel_sizes import (
@@ -57,6 +58,7 @@ from napari_slicegan.data.pixel_values import (
 )
 from napari_slicegan.data.tables import read_list
 from napari_slicegan.data.volume_files import own_attributes, own_volume
+from napari_slicegan.runtime.limits import check_memory
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
@@ -433,6 +435,8 @@ def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
     if start.startswith(TIFF_STARTS):
         return _read_tiff(path, dataset, channel)
     if start.startswith(NPY_START):
+        with path.open("rb") as file:
+            check_memory(*npy_header(file), path.name)
         # No pickled objects: reading them can execute code.
         try:
             values = np.load(path, allow_pickle=False)
@@ -930,8 +934,9 @@ def _read_folder(folder: Path, settings: MicrographSettings | None) -> SourceIma
             f"{folder}: expected an image file or a folder of slices, got a folder "
             f"with {len(paths)} image{'s' * (not paths)}; choose a file in it."
         )
-    slices = [read_image(path, settings) for path in paths]
-    first = slices[0]
+    first = read_image(paths[0], settings)
+    check_memory((len(paths), *np.shape(first.values)), first.values.dtype, folder.name)
+    slices = [first, *(read_image(path, settings) for path in paths[1:])]
     for image in slices:
         if image.is_volume:
             raise ValueError(

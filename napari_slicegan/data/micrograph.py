@@ -48,6 +48,7 @@ from napari_slicegan.data.pixel_values import (
     nearest,
 )
 from napari_slicegan.data.segmentation import clean, denoise, segment
+from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.quantities import length_text
 
 T = TypeVar("T")
@@ -604,8 +605,8 @@ def _cropped_source(
     if settings.crop is not None and settings.crop != "auto":
         crop = settings.crop
         part = _cropped(values, crop, source.name, first)
-        return np.asarray(part), ImageFacts(crop=crop)
-    values = np.asarray(values)
+        return _in_memory(part, source.name), ImageFacts(crop=crop)
+    values = _in_memory(values, source.name)
     crop_found, why = usable_part(
         values, source.scanned_rows, is_volume=source.is_volume
     )
@@ -629,6 +630,13 @@ def _cropped_source(
         )
     warning = f"{why}; crop to {where} ('Crop' auto, or {text})."
     return values, ImageFacts(suggested=crop_found, warnings=(warning, *warnings))
+
+
+def _in_memory(values: Any, name: str) -> NDArray[Any]:
+    """Values of a layer that may be read only now."""
+    if not isinstance(values, np.ndarray):
+        check_memory(values.shape, values.dtype, name)
+    return np.asarray(values)
 
 
 def usable_part(

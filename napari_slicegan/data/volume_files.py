@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
+from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.optional_packages import optional_package
 
 LONGEST_HEADER = 2**20
@@ -457,7 +458,7 @@ def own_volume(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     Raises
     ------
     ValueError
-        If it is not finished, or zarr is not installed.
+        If it is not finished or too large for the memory, or zarr is not installed.
     """
     own = own_attributes(path) or {}
     if not own["complete"]:
@@ -469,6 +470,8 @@ def own_volume(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
         zarr = zarr_package()
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
-    values = np.asarray(zarr.open_array(str(path / "0"), mode="r")[...])
+    stored = zarr.open_array(str(path / "0"), mode="r")
+    check_memory(stored.shape, stored.dtype, path.name)
+    values = np.asarray(stored[...])
     # [C, Z, Y, X] -> [Z, Y, X, C]
     return (np.moveaxis(values, 0, -1) if own["kind"] == "colour" else values), own

@@ -11,11 +11,17 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from napari_slicegan.runtime.quantities import bytes_in_words
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PROCESS = Path("/proc/self")
 ROOT = Path("/")
@@ -71,6 +77,24 @@ def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
         if most_mapped != resource.RLIM_INFINITY:
             free.append(most_mapped - int(psutil.Process().memory_info().vms))
     return max(0, min(free))
+
+
+def check_memory(shape: Sequence[int], dtype: np.dtype[Any], name: str) -> None:
+    """Refuse values that do not fit in memory, before they are read.
+
+    Raises
+    ------
+    ValueError
+        If they take more than `available_memory`.
+    """
+    size, free = math.prod(shape) * dtype.itemsize, available_memory()
+    if size > free:
+        raise ValueError(
+            f"{name}: expected values that fit in the available memory of "
+            f"{bytes_in_words(free)}, got {' x '.join(map(str, shape))} values of the "
+            f"type {dtype.name} ({bytes_in_words(size)}); save a part or a reduced "
+            "copy of it."
+        )
 
 
 def available_cpus(process: Path = PROCESS, root: Path = ROOT) -> int:

@@ -27,6 +27,7 @@ from napari_slicegan.data.pixel_values import (
     nearest,
     stored_colours,
 )
+from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
 
 
@@ -312,11 +313,16 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
         shape = json.loads(facts["shape"])
         labels = tuple(json.loads(facts["labels"]))
         # TIFF readers drop axes of length one; the stored shape restores them.
-        values = np.asarray(tifffile.imread(path)).reshape(shape)
+        with tifffile.TiffFile(path) as tiff:
+            stored = tiff.series[0]
+            check_memory(stored.shape, np.dtype(stored.dtype), path.name)
+            values = np.asarray(stored.asarray()).reshape(shape)
         voxel_size_nm = json.loads(facts["voxel_size_nm"])
         colours = stored_colours(json.loads(facts.get("colours", "{}")))
         return Volume(values, kind, voxel_size_nm, labels, colours)
     except (OSError, KeyError, ValueError, tifffile.TiffFileError, zlib.error) as error:
+        if str(error).startswith(f"{path.name}: "):
+            raise
         raise ValueError(
             f"{path.name}: expected a complete volume; got a damaged file ({error}). "
             "Generate it again or use a copy."

@@ -47,6 +47,23 @@ def write_dream3d(path: Path) -> None:
         geometry["SPACING"] = np.array([0.5, 0.5, 2], np.float32)
 
 
+def dream3d_nx(unit: int) -> Callable[[Path], Any]:
+    """As DREAM3D-NX writes it; 6 is the micrometre, 7 the millimetre."""
+
+    def write(path: Path) -> None:
+        h5py = pytest.importorskip("h5py", reason="needs the extra formats")
+        with h5py.File(path, "w") as file:
+            cells = file.create_group("DataStructure/Image Geometry/Cell Data")
+            cells["Phases"] = VOLUME[..., np.newaxis]
+            facts = cells.parent.attrs
+            facts["_DIMENSIONS"] = np.array(VOLUME.shape[::-1], np.uint64)
+            facts["_ORIGIN"] = np.zeros(3, np.float32)
+            facts["_SPACING"] = np.array([0.25, 0.25, 0.5], np.float32)
+            facts["Units"] = np.uint32(unit)
+
+    return write
+
+
 def write_nrrd(path: Path) -> None:
     nrrd = pytest.importorskip("nrrd", reason="needs the extra formats")
     spacings = {"space directions": np.diag([2, 2, 5.0]), "space units": ["um"] * 3}
@@ -202,6 +219,10 @@ WRITTEN: list[
 ] = [
     ("a.h5", write_hdf5, VOLUME, (100, 100, 500)),
     ("a.dream3d", write_dream3d, VOLUME[..., np.newaxis], (500, 500, 2000)),
+    ("nx.dream3d", dream3d_nx(6), VOLUME[..., np.newaxis], (250, 250, 500)),
+    ("coarse.dream3d", dream3d_nx(7), VOLUME[..., np.newaxis], (2.5e5, 2.5e5, 5e5)),
+    # Metres: no unit was chosen.
+    ("metres.dream3d", dream3d_nx(10), VOLUME[..., np.newaxis], (250, 250, 500)),
     ("a.nrrd", write_nrrd, VOLUME, (2000, 2000, 5000)),
     ("a.nhdr", write_nrrd, VOLUME, (2000, 2000, 5000)),
     ("a.nii", write_nifti, VOLUME, (2000, 2000, 5000)),

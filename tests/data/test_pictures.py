@@ -27,9 +27,12 @@ from scipy.io import savemat
 
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.data_bars import find_data_bar
-from napari_slicegan.data.image_files import read_image
+from napari_slicegan.data.image_files import SourceImage, read_image
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.runtime import limits
+from napari_slicegan.volumes.block_tree import BlockTree
+from napari_slicegan.volumes.ome_zarr import ImageFacts, create_image
 from napari_slicegan.volumes.volume import Volume
 
 Y, X = np.mgrid[:120, :160]
@@ -1666,6 +1669,36 @@ def test_memory_is_a_small_multiple_of_the_image() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * volume.nbytes
+
+
+def test_volumes_larger_than_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Are refused before they are read: files, folders, and layers that are lazy."""
+    h5py = pytest.importorskip("h5py", reason="needs the extra formats")
+    pytest.importorskip("zarr", reason="needs the extra scale")
+    dask = pytest.importorskip("dask.array", reason="needs the extra scale")
+    volume = Volume.from_array(np.stack([MASK * 1] * 8).astype(np.uint8))
+    for ending in ("tif", "npy", "vti"):
+        volume.save(tmp_path / f"a.{ending}")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["a"] = volume.values
+    volume.values.tofile(tmp_path / "a.raw")
+    tree = BlockTree(volume.values.shape, (8, 64, 64), 1)
+    own = {"complete": True, "kind": "phases", "voxel_size_nm": None}
+    facts = ImageFacts("a", "phases", volume.values.dtype, None)
+    create_image(tmp_path / "a.zarr", tree, facts, own)
+    slices(*volume.values)(tmp_path / "slices")
+    monkeypatch.setattr(limits, "available_memory", lambda: 150_000)
+    for path in sorted(tmp_path.iterdir()):
+        shape = (8, *MASK.shape) if path.suffix == ".raw" else ()
+        with pytest.raises(ValueError, match=r"available memory of .*; save a part"):
+            Micrograph.open(path, MicrographSettings(raw_shape=shape))
+    with pytest.raises(ValueError, match=r"a.tif: expected values that fit"):
+        Volume.open(tmp_path / "a.tif")
+    layer = SourceImage(dask.zeros((9, 400, 400), np.uint8), "layer", axes="ZYX")
+    with pytest.raises(ValueError, match=r"got 9 x 400 x 400 values"):
+        Micrograph.of(layer)
 
 
 def test_planes_that_are_further_apart(tmp_path: Path) -> None:
