@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET
 
@@ -36,6 +36,9 @@ class FloorChart(QWidget):
         super().__init__()
         self.setObjectName("floor_chart")
         self._bars: list[tuple[int, str, float, str]] = []
+        # Never shown: napari gives its font to labels only.
+        self._label = QLabel(self)
+        self._label.hide()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip("<qt>Click a bar to explain it and to see its curve.</qt>")
 
@@ -80,15 +83,16 @@ class FloorChart(QWidget):
         room = width - left - int(NUMBERS_SHARE * width)
         longest = max([SHORTEST_RANGE, *(floors for _, _, floors, _ in self._bars)])
         per_floor = room / min(longest, LONGEST_RANGE)
-        metrics = self.fontMetrics()
+        painter.setFont(self._label.font())
+        metrics = painter.fontMetrics()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         one = left + int(per_floor)
         painter.setPen(QPen(text, 1, Qt.PenStyle.DashLine))
         painter.drawLine(one, line - GAP, one, self.height())
         painter.setPen(text)
         painter.drawText(
-            QRect(left, 0, width - left, line),
-            Qt.AlignmentFlag.AlignLeft,
+            QRect(0, 0, width, line),
+            Qt.AlignmentFlag.AlignRight,
             "Distance in noise floors (dashed: 1)",
         )
         for number, (_, title, floors, grade) in enumerate(self._bars, start=1):
@@ -111,7 +115,8 @@ class FloorChart(QWidget):
         painter.end()
 
     def _line(self) -> int:
-        return int(self.fontMetrics().height()) + GAP
+        self._label.ensurePolished()
+        return int(self._label.fontMetrics().height()) + GAP
 
 
 def times(floors: float) -> str:

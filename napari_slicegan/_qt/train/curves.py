@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtGui import QColor, QFont, QPalette
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
-from napari_slicegan._qt.widgets.small_plot import paint_axes, told_apart
+from napari_slicegan._qt.widgets.small_plot import (
+    LOOKS,
+    USUAL_POINTS,
+    label_points,
+    set_axes_look,
+    told_apart,
+)
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
@@ -26,7 +32,8 @@ if TYPE_CHECKING:
 REDRAW_MS = 1000
 # At the usual font size; higher where there is room.
 PLOT_HEIGHT = 70
-USUAL_POINTS = 9
+# Of the left axis: enough for "0.001".
+AXIS_WIDTH = 46
 COLUMNS = 2
 RIGHT_MARGIN = 4
 # Of the numbers of the common axis.
@@ -40,8 +47,6 @@ LARGEST = 1e300
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
 FLOOR_ALPHA = 60
-LOOKS = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange)
-NOT_MEASURED = ': <span style="font-size: 7pt">not measured yet</span>'
 
 
 class Plot:
@@ -170,20 +175,16 @@ class Plot:
         """Colour and font size of axes and title."""
         self._foreground, self._points = colour, points
         self._show_title()
-        paint_axes(self.item, colour)
-        font = QFont()
-        font.setPointSize(points)
-        for side in ("left", "bottom"):
-            self.item.getAxis(side).setTickFont(font)
-        # Wide enough for "0.001".
-        self.item.getAxis("left").setWidth(46 * points // USUAL_POINTS)
+        set_axes_look(self.item, colour, points, AXIS_WIDTH)
 
     def _show_title(self) -> None:
         measured = self.band is None or self.curves[0].xData is not None
+        small = f"font-size: {max(1, self._points - 2)}pt"
+        note = f': <span style="{small}">not measured yet</span>'
         self.item.setTitle(
-            self._title if measured else f"{self._title}{NOT_MEASURED}",
+            self._title if measured else f"{self._title}{note}",
             color=self._foreground,
-            size=f"{self._points if measured else self._points - 1}pt",
+            size=f"{self._points if measured else max(1, self._points - 1)}pt",
             justify="left",
         )
 
@@ -253,7 +254,9 @@ class Curves(QWidget):
         """Leave room for the plots in the font of the panel."""
         n_rows = math.ceil((len(self.quality) + 1) / COLUMNS)
         height = PLOT_HEIGHT * (n_rows + 1) + AXIS_HEIGHT
-        self._canvas.setMinimumHeight(height * self._font_points() // USUAL_POINTS)
+        self._canvas.setMinimumHeight(
+            height * label_points(self.verdict) // USUAL_POINTS
+        )
 
     def _quality_plot(self, curve: MonitoredCurve) -> Plot:
         """Return a plot used before, or a new one."""
@@ -332,15 +335,10 @@ class Curves(QWidget):
             return
         behind = self.palette().color(QPalette.ColorRole.Window)
         self._canvas.setBackground(behind)
-        points = self._font_points()
+        points = label_points(self.verdict)
         for plot in self._plots:
             plot.set_look(FOREGROUND[0 if is_dark(self) else 1], points)
         self._set_height()
-
-    def _font_points(self) -> int:
-        """Font size of napari's settings; its labels are a point larger."""
-        self.verdict.ensurePolished()
-        return max(1, self.verdict.fontInfo().pointSize() - 1)
 
 
 def _name(text: str, colour: str) -> str:

@@ -8,23 +8,50 @@ import numpy as np
 import pyqtgraph
 from numpy.typing import ArrayLike
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtGui import QFont, QPalette
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_slicegan._qt.widgets.basics import FOREGROUND, is_dark
 
-AXIS_WIDTH, TITLE_WIDTH = 38, 18
+LOOKS = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange)
+USUAL_POINTS = 9
+"""Font size that sizes in pixels are given for."""
+AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 38, 18, 18
 BAND_OPACITY = 60
 # Readable on dark and light backgrounds and with colour vision deficiency.
 MEASURED, TARGET, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
 
 
-def paint_axes(item: pyqtgraph.PlotItem, colour: str) -> None:
-    """Set the colour of axes and their labels."""
+def label_points(label: QLabel) -> int:
+    """Font size of napari's settings; its labels are a point larger."""
+    label.ensurePolished()
+    return max(1, label.fontInfo().pointSize() - 1)
+
+
+def set_axes_look(
+    item: pyqtgraph.PlotItem, colour: str, points: int, width: int
+) -> None:
+    """Set colour and font size of the axes, and the width of the left one.
+
+    Parameters
+    ----------
+    width
+        In pixels at the usual font size.
+    """
+    font = QFont()
+    font.setPointSize(points)
     for side in ("left", "bottom"):
         axis = item.getAxis(side)
         axis.setPen(pyqtgraph.mkPen(colour, width=0.7))
         axis.setTextPen(colour)
+        axis.setTickFont(font)
+        # The title of the axis.
+        axis.label.setFont(font)
+        axis.setStyle(
+            autoExpandTextSpace=False,
+            tickTextHeight=TICKS_HEIGHT * points // USUAL_POINTS,
+        )
+    item.getAxis("left").setWidth(width * points // USUAL_POINTS)
 
 
 def told_apart(numbers: Sequence[float]) -> list[str]:
@@ -42,7 +69,7 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     Parameters
     ----------
     size
-        Width and height in pixels.
+        Width and height in pixels, at the usual font size.
     bottom
         Title of the horizontal axis.
     with_axes
@@ -54,10 +81,14 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._bottom = bottom
-        self._size = QSize(*size)
+        self._usual_size = QSize(*size)
+        self._points = USUAL_POINTS
+        self._axis_width = AXIS_WIDTH
+        # Never shown: napari gives its font to labels, not to plots.
+        self._label = QLabel(self)
+        self._label.hide()
         policy = QSizePolicy.Policy.Expanding if with_axes else QSizePolicy.Policy.Fixed
         self.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(size[1])
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         # Mouse events pass through to the enclosing scroll area.
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -73,7 +104,6 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             )
             # Numbers as they are, not in thousandths.
             axis.enableAutoSIPrefix(False)
-        item.getAxis("left").setWidth(AXIS_WIDTH)
         item.getViewBox().setDefaultPadding(0.08)
         if with_axes:
             # Else the title of the horizontal axis is cut off.
@@ -88,15 +118,15 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         self._follow_theme()
 
     def sizeHint(self) -> QSize:
-        """The size given at construction."""
-        return self._size
+        """The size given at construction, in proportion to the font."""
+        return self._usual_size * (self._points / USUAL_POINTS)
 
     def set_titles(self, bottom: str, left: str = "") -> None:
         """Set the titles of the axes."""
         item = self.getPlotItem()
         item.setLabel("bottom", bottom)
         item.setLabel("left", left)
-        item.getAxis("left").setWidth(AXIS_WIDTH + (TITLE_WIDTH if left else 0))
+        self._axis_width = AXIS_WIDTH + (TITLE_WIDTH if left else 0)
         self._follow_theme()
 
     def clear_points(self) -> None:
@@ -152,13 +182,20 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
         self._marker.setValue(inside)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow the viewer's theme."""
+        """Follow the viewer's theme and font size."""
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+        if event.type() in LOOKS:
             self._follow_theme()
 
     def _follow_theme(self) -> None:
         if not hasattr(self, "_marker"):
             return
         self.setBackground(self.palette().color(QPalette.ColorRole.Window))
-        paint_axes(self.getPlotItem(), FOREGROUND[0 if is_dark(self) else 1])
+        self._points = label_points(self._label)
+        self.setFixedHeight(self.sizeHint().height())
+        set_axes_look(
+            self.getPlotItem(),
+            FOREGROUND[0 if is_dark(self) else 1],
+            self._points,
+            self._axis_width,
+        )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
@@ -29,6 +31,7 @@ from napari_slicegan._qt.explore.jobs import (
     SweepRequest,
     words_of,
 )
+from napari_slicegan._qt.measure.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import SmallPlot, told_apart
 from napari_slicegan.directions import Effect
 from napari_slicegan.generation.regions import Box, Profile, ramp
@@ -136,6 +139,28 @@ def test_a_strength_beyond_what_is_measured_is_marked_at_the_edge(
     assert (line.value(), line.pen.style()) == (2, Qt.PenStyle.SolidLine)
     plot.mark(4.1, (-3, 3))
     assert (line.value(), line.pen.style()) == (3, Qt.PenStyle.DotLine)
+
+
+def test_small_plots_follow_the_font_size_of_labels(qtbot: QtBot) -> None:
+    """As napari sets it, also in a panel that is already shown."""
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    plot, chart = SmallPlot((300, 180), "r (voxels)", with_axes=True), FloorChart()
+    layout = QVBoxLayout(panel)
+    layout.addWidget(plot)
+    layout.addWidget(chart)
+    panel.show()
+    heights = []
+    for points in (9, 18):
+        panel.setStyleSheet(f"QLabel {{ font-size: {points + 1}pt; }}")
+        for side in ("left", "bottom"):
+            axis = plot.getPlotItem().getAxis(side)
+            assert axis.style["tickFont"].pointSize() == points
+        assert axis.label.font().pointSize() == points
+        heights.append((plot.height(), chart.sizeHint().height()))
+    usual, large = np.array(heights)
+    assert usual[0] == 180
+    assert (large > 1.5 * usual).all()
 
 
 @pytest.mark.parametrize(
