@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 LICENCE_HELP = "licence of the images, for the card (that of sample data is known)"
 DIRECTIONS_RUN_HELP = "run folder, .safetensors generator, or sample:varied_sandstone"
-SIZE_HELP = (
-    "voxels along z, y and x, such as 64 96 96 or 64x96x96, or one number for a cube"
-)
 FILE_HELP = "file of directions (default: directions.safetensors beside the generator)"
 
 
@@ -92,14 +89,7 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``generate``."""
     add = command.add_argument
     add("run", type=Path, metavar="RUN", help=RUN_HELP)
-    add(
-        "--size",
-        type=edges,
-        nargs="+",
-        default=["128"],
-        metavar="N",
-        help=f"{SIZE_HELP} (default: 128)",
-    )
+    _add_size(command)
     add(
         "--periodic",
         default="",
@@ -325,14 +315,7 @@ def _add_apply_flags(verbs: Verbs) -> None:
         help="let the strength rise from 0 to all along this axis",
     )
     add("--truncation", type=finite, default=1.0, help="0 to 1")
-    add(
-        "--size",
-        type=edges,
-        nargs="+",
-        default=["128"],
-        metavar="N",
-        help=f"{SIZE_HELP} (default: 128)",
-    )
+    _add_size(verb)
     add("--periodic", default="", metavar="AXES")
     _add_phase(verb)
     add("--seed", type=int, default=0, help="another sample")
@@ -358,14 +341,7 @@ def _add_sweep_flags(verbs: Verbs) -> None:
         help="default: -3 -2 -1 0 1 2 3",
     )
     _add_blocks(verb)
-    add(
-        "--size",
-        type=edges,
-        nargs="+",
-        default=["64"],
-        metavar="N",
-        help=f"{SIZE_HELP} (default: 64)",
-    )
+    _add_size(verb, "64")
     add(
         "--properties",
         nargs="+",
@@ -379,6 +355,18 @@ def _add_sweep_flags(verbs: Verbs) -> None:
     add("--csv", type=Path, help="table of the properties to write")
     add("--figure", type=Path, metavar="PNG", help="figure of them")
     add("--animation", type=Path, metavar="GIF", help="middle planes; needs imageio")
+
+
+def _add_size(command: argparse.ArgumentParser, edge: str = "128") -> None:
+    command.add_argument(
+        "--size",
+        type=edges,
+        nargs="+",
+        default=[edge],
+        metavar="N",
+        help="voxels along z, y and x, such as 64 96 96 or 64x96x96, or one number for "
+        f"a cube (default: {edge})",
+    )
 
 
 def _add_blocks(verb: argparse.ArgumentParser) -> None:
