@@ -196,15 +196,10 @@ def patch_samplers(
     images: TrainingImages,
     transform: Transform,
     patch_size: int,
-    symmetries: Symmetries | Literal["auto"] = "auto",
+    symmetries: Symmetries,
     labels: Sequence[float] = (),
 ) -> list[PatchSampler]:
-    """One sampler for each viewing direction of the images, in the order z, y, x.
-
-    ``"auto"`` turns and mirrors the crops of an isotropic material only.
-    """
-    if symmetries == "auto":
-        symmetries = "rotations" if images.material == "isotropic" else "none"
+    """One sampler for each viewing direction of the images, in the order z, y, x."""
     return [
         PatchSampler(
             images.views[axis], transform, patch_size, symmetries, axis, labels

@@ -23,6 +23,7 @@ from napari_slicegan.models import check_training_size, generator_spec, output_o
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.row_transform import RowStandardise
 from napari_slicegan.training.monitors import MonitoredCurve
+from napari_slicegan.training.tasks import symmetries_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,7 +228,9 @@ def _source(
                 "Random crops come from any column, so they are not rolled, got 'Roll' "
                 f"{config.images.roll}; set it to 0, or give a set of images."
             )
-        return patch_samplers(data, transform, patch, config.slices.augmentation)[0]
+        chosen = config.slices.augmentation
+        symmetries = symmetries_of(data) if chosen == "auto" else chosen
+        return patch_samplers(data, transform, patch, symmetries)[0]
     if data.values.shape[1:3] != (patch, patch):
         rows, columns = data.values.shape[1:3]
         raise ValueError(

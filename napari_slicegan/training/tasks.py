@@ -157,15 +157,16 @@ LARGE_NUGGET = 0.5
 """Of smooth phases it is 0.0 to 0.3 (imaging noise), of speckle 0.95."""
 
 
-def once_per_images(measure: Callable[[TrainingImages], T]) -> Callable[..., T]:
-    """Decorate a measurement: its result is kept as long as the images are."""
-    known: WeakKeyDictionary[TrainingImages, T] = WeakKeyDictionary()
+def once_per_images(measure: Callable[..., T]) -> Callable[..., T]:
+    """Decorate a measurement: its results are kept as long as the images are."""
+    known: WeakKeyDictionary[TrainingImages, dict[Any, T]] = WeakKeyDictionary()
 
     @functools.wraps(measure)
-    def measured(images: TrainingImages) -> T:
-        if images not in known:
-            known[images] = measure(images)
-        return known[images]
+    def measured(images: TrainingImages, *args: Any) -> T:
+        results = known.setdefault(images, {})
+        if args not in results:
+            results[args] = measure(images, *args)
+        return results[args]
 
     return measured
 
@@ -182,6 +183,10 @@ def needs_voxel_noise(images: TrainingImages) -> bool:
         for image in {id(image): image for image in images}.values()
         for label in images.labels
     )
+
+
+stretch_of = once_per_images(voxel_stretch)
+"""Voxel stretch for images and patch size."""
 
 
 @once_per_images
@@ -235,7 +240,7 @@ class VolumeTask:
             )
         patch = config.architecture.patch_size
         data.check_patch(patch)
-        stretch = config.architecture.voxel_stretch or voxel_stretch(data, patch)
+        stretch = config.architecture.voxel_stretch or stretch_of(data, patch)
         coarse = data.reduced(stretch)
         try:
             coarse.check_patch(patch)
@@ -259,9 +264,8 @@ class VolumeTask:
         if config.architecture.condition == "phase_fraction":
             self.spec = replace(self.spec, labels=fractions_of(data))
             labels = scaled_labels(self.spec.labels)
-        self.augmentation = config.slices.augmentation
-        if self.augmentation == "auto":
-            self.augmentation = symmetries_of(data)
+        chosen = config.slices.augmentation
+        self.augmentation = symmetries_of(data) if chosen == "auto" else chosen
         self.samplers: Sequence[Source] = patch_samplers(
             coarse, self.transform, patch, self.augmentation, labels
         )

@@ -61,7 +61,9 @@ def test_crops_carry_the_label_of_their_image() -> None:
             )
         )
     )
-    (sampler,) = patch_samplers(images, OneHotPhases([0, 255]), 16, labels=(5.0, -2.0))
+    (sampler,) = patch_samplers(
+        images, OneHotPhases([0, 255]), 16, "rotations", (5.0, -2.0)
+    )
     crops = sampler.sample(60, torch.Generator().manual_seed(0))
     assert crops.shape == (60, 3, 16, 16)
     fractions = crops[:, 1].mean((1, 2))

@@ -146,7 +146,9 @@ def test_slices_of_a_volume_against_crops() -> None:
     """The same random field lies at the floor; one of other fractions far above."""
     images = TrainingImages.isotropic(phases_image(160, 160))
     transform = fit_transform(images)
-    slices = SliceDistance(patch_samplers(images, transform, 32), transform)
+    slices = SliceDistance(
+        patch_samplers(images, transform, 32, "rotations"), transform
+    )
     monitor = QualityMonitor(images, slices)
     good = monitor.measure(volume_of(40, 0.0))
     bad = monitor.measure(volume_of(40, 0.05))
@@ -164,7 +166,7 @@ def test_slices_are_measured_for_each_direction() -> None:
     stack = Micrograph.from_array(layers.astype(np.uint8), "phases")
     images = TrainingImages.from_volume(stack)
     transform = fit_transform(images)
-    slices = SliceDistance(patch_samplers(images, transform, 16), transform)
+    slices = SliceDistance(patch_samplers(images, transform, 16, "none"), transform)
     volume = Volume(layers.astype(np.uint8), "phases")
     turned = Volume(layers.swapaxes(0, 2).copy().astype(np.uint8), "phases")
     assert slices.measure(turned) > 2 * slices.measure(volume)

@@ -12,13 +12,14 @@ import scipy
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.metrics import image_checks
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training import tasks
 from napari_slicegan.training.fine_tuning import fine_tune
 from napari_slicegan.training.run_folder import RunFolder
-from napari_slicegan.training.tasks import training_data
+from napari_slicegan.training.tasks import VolumeTask, training_data
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config
 from tests.refusals import Refusal, assert_all_refused
@@ -106,14 +107,29 @@ def test_crops_of_views_are_mirrored_where_that_makes_no_difference(
         assert {one.symmetries for one in samplers} == {chosen}, name
 
 
-def test_randomness_from_pixel_to_pixel_is_measured_once(
+def test_what_settings_derive_from_images_is_measured_once(
     toy_images: TrainingImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The window estimates a run anew whenever a setting changes."""
-    images = TrainingImages(toy_images.views)
-    assert not tasks.needs_voxel_noise(images)
-    monkeypatch.delattr(tasks, "nugget")
-    assert not tasks.needs_voxel_noise(images)
+    layers = np.arange(32 * 32 * 96).reshape(32, 32, 96) // 3 % 2
+    images = TrainingImages.from_volume(
+        Micrograph.from_array(layers.astype(np.uint8), "phases")
+    )
+    config = small_config().changed(
+        architecture="slicegan-aa",
+        latent_size=5,
+        noise=True,
+        voxel_noise="auto",
+        voxel_stretch=(),
+    )
+    first = VolumeTask(config, images).spec
+    for module, measurement in [
+        (tasks, "nugget"),
+        (tasks, "are_mirror_symmetric"),
+        (image_checks, "interface_density_along"),
+    ]:
+        monkeypatch.delattr(module, measurement)
+    assert VolumeTask(config, images).spec == first
 
 
 def test_images_are_learnt_from_a_folder(tmp_path: Path) -> None:
