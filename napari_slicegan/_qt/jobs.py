@@ -69,7 +69,9 @@ def resume_run(
     from napari_slicegan.training.trainer import Trainer
 
     folder = RunFolder.open(path)
-    training, state = folder.config().training, folder.load_checkpoint()
+    training, state = folder.config().training, {"elapsed_s": 0.0, "step": 0}
+    if folder.checkpoints():
+        state = folder.load_checkpoint()
     changes: dict[str, Any] = {}
     if device != "auto":
         changes["device"] = device

@@ -21,6 +21,9 @@ SAVE_IN_STEPS = 5.0
 # If the assumed save exceeds this fraction of the run, the first save is made early to
 # measure it.
 ASSUMED_SAVE_FRACTION = 0.05
+# Training time before the first save of a process: a kill loses no more than this, a
+# step and a save.
+FIRST_SAVE_S = 5.0
 SAVED_ATTRIBUTES = ("elapsed_s", "best_distance", "best_at_s")
 
 
@@ -205,15 +208,18 @@ class RunClock:
     def checkpoint_is_due(self, step: int) -> bool:
         """Whether to save after this step; False if the final save follows anyway.
 
-        A run of few, long steps saves once before its time limit to measure the
-        duration of a save, so that it does not end early because of a poor guess.
+        The first save is made after seconds. A run of few, long steps saves once before
+        its time limit to measure the duration of a save, so that it does not end early
+        because of a poor guess.
         """
+        interval_s = 60 * self.training.checkpoint_minutes
         if self._save_s is None:
+            interval_s = min(interval_s, FIRST_SAVE_S)
             assumed_s = self._assumed_save_s
             matters = assumed_s > ASSUMED_SAVE_FRACTION * self.limit_s
             if matters and self.reason(step, assumed_s) is FinishReason.MINUTES:
                 return True
-        if self.unsaved_s <= 60 * self.training.checkpoint_minutes:
+        if self.unsaved_s <= interval_s:
             return False
         return self.reason(step, self._save_s or 0.0) is None
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import filecmp
 import io
 import json
 import logging
@@ -23,6 +24,7 @@ import pickle
 import re
 import shutil
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +46,7 @@ from napari_slicegan.models.generator_file import (
     load_generator,
 )
 from napari_slicegan.runtime.atomic_files import (
+    creating_folder,
     flush,
     make_folder,
     remove_partial_files,
@@ -101,9 +104,10 @@ class RunFolder:
     def create(
         cls, path: str | Path, config: RunConfig, images: TrainingData
     ) -> RunFolder:
-        """Start a run in a folder without one.
+        """Start a run in a folder without one; the settings are written last.
 
-        Other files in it, such as a log, stay.
+        Other files in it, such as a log, stay. So do the same images, which a start
+        leaves that was killed before it wrote the settings.
 
         Raises
         ------
@@ -115,15 +119,19 @@ class RunFolder:
             raise ValueError(f"Expected a folder for the run; {path} is a file.")
         names = (*RUN_FILES, *DATA)
         found = [path.name for name in names for path in folder.path.glob(name)]
-        if found:
-            raise ValueError(
-                f"The folder {path} is not empty: it holds a run ({found[0]}); resume "
-                "the run in it, or choose another folder."
-            )
+        data = next(name for name, kind in DATA.items() if isinstance(images, kind))
         try:
+            is_begun = found in ([data], [CLASSIFIER, data])
+            is_begun = is_begun and _holds(folder.path / data, images)
+            if found and not is_begun:
+                raise ValueError(
+                    f"The folder {path} is not empty: it holds a run ({found[0]}); "
+                    "resume the run in it, or choose another folder."
+                )
             make_folder(folder.path)
-            name = next(name for name, kind in DATA.items() if isinstance(images, kind))
-            images.save(folder.path / name)
+            if not is_begun:
+                with creating_folder(folder.path / data) as temporary:
+                    images.save(temporary)
             if config.micrograph.classifier:
                 # For more images of the same kind.
                 with replacing(folder.path / CLASSIFIER) as copy:
@@ -264,7 +272,8 @@ class RunFolder:
                 "%s is damaged; falling back to the checkpoint before it.", path.name
             )
         raise ValueError(
-            f"{self.path} has no checkpoint that can be read; start the run again."
+            f"{self.path} has no checkpoint that can be read; start the run again "
+            "in a new folder."
         )
 
     def append_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -312,6 +321,15 @@ class RunFolder:
         with replacing(path) as temporary:
             text = _csv(rows, [*rows[0]], header=True)
             temporary.write_text(text, encoding="utf-8")
+
+
+def _holds(folder: Path, images: TrainingData) -> bool:
+    """Whether a folder holds these training data, byte for byte."""
+    with tempfile.TemporaryDirectory() as copy:
+        images.save(Path(copy))
+        names = [path.name for path in Path(copy).iterdir()]
+        same, *_ = filecmp.cmpfiles(folder, copy, names, shallow=False)
+    return len(same) == len(names)
 
 
 @contextlib.contextmanager

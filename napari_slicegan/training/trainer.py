@@ -137,7 +137,8 @@ class Trainer:
         path
             New or empty folder.
         prepare
-            Called with the trainer before anything is written, such as to load weights.
+            Called with the trainer before anything is written, such as to load weights,
+            which are then saved as a checkpoint of step 0.
         """
         distributed = distributed_context()
         kind = TASKS[config.architecture.task]
@@ -161,11 +162,13 @@ class Trainer:
                 RunFolder.create(path, chosen, images) if distributed.is_main else None
             )
         )
+        if prepare is not None:
+            distributed.raise_on_all_ranks(trainer.save)
         return trainer
 
     @classmethod
     def resume(cls, path: str | Path, **changes: Any) -> Trainer:
-        """Continue an earlier run from its last checkpoint.
+        """Continue an earlier run from its last checkpoint, or start it without one.
 
         Parameters
         ----------
@@ -187,7 +190,9 @@ class Trainer:
             check_changes(before, config)
             trainer = cls(config, folder.data(), folder)
             if trainer.distributed.is_main:
-                trainer._load_state(folder.load_checkpoint())
+                # A run that was killed before its first save begins anew.
+                if folder.checkpoints():
+                    trainer._load_state(folder.load_checkpoint())
                 folder.truncate_history(trainer.step)
                 if changes:
                     folder.write_config(config)

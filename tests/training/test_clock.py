@@ -39,6 +39,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SlowMotion:
     clock = SlowMotion()
     fake = SimpleNamespace(perf_counter=lambda: clock.now)
     monkeypatch.setattr(run_clock, "time", fake)
+    # Its own test below restores it; steps of 10 s would all be late.
+    monkeypatch.setattr(run_clock, "FIRST_SAVE_S", math.inf)
     step, save = AdversarialStep.step, RunFolder.save
 
     def slow_step(game: AdversarialStep, *arguments: Any) -> Any:
@@ -258,6 +260,35 @@ def test_progress_and_remaining_time(start_toy: StartToy, clock: SlowMotion) -> 
     assert report.progress == pytest.approx(0.2)
     assert report.remaining_s == pytest.approx(160)
     assert report.steps_per_s == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("step_s", "steps", "saved"),
+    [
+        # Steps of a second: the sixth ends after more than 5 s.
+        (1.0, 20, {6}),
+        # A step of a minute.
+        (60.0, 20, {1}),
+        # The save at the end follows at once.
+        (1.0, 6, set()),
+    ],
+)
+def test_the_first_save_is_made_within_ten_seconds(
+    start_toy: StartToy,
+    clock: SlowMotion,
+    monkeypatch: pytest.MonkeyPatch,
+    step_s: float,
+    steps: int,
+    saved: set[int],
+) -> None:
+    """Or after the first step; the next ones at the usual interval."""
+    monkeypatch.setattr(run_clock, "FIRST_SAVE_S", 5.0)
+    clock.step_s, clock.save_s = step_s, 0.5
+    trainer = start_toy(steps=steps, checkpoint_minutes=60)
+    folder = trainer.folder
+    assert folder is not None
+    seen = {step for _ in trainer.run() for step in folder.saved_steps()}
+    assert seen == saved
 
 
 def test_checkpoint_interval(start_toy: StartToy, clock: SlowMotion) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_slicegan.training.clock import FinishReason
+from napari_slicegan.training.fine_tuning import fine_tune
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import finish_of, tensors, train
@@ -176,12 +177,33 @@ def test_elapsed_time_goes_on(start_toy: StartToy, tmp_path: Path) -> None:
     assert report.images_seen == 72
 
 
-def test_a_run_without_checkpoint_cannot_be_resumed(
-    start_toy: StartToy, tmp_path: Path
+def test_a_run_that_was_killed_before_its_first_save_is_resumed(
+    start_toy: StartToy, toy_run: Path, tmp_path: Path
 ) -> None:
-    start_toy()
-    with pytest.raises(ValueError, match=r"no checkpoint.*start the run again"):
-        Trainer.resume(tmp_path / "run")
+    """From its first step, to the weights of a run that was not killed."""
+    trainer = start_toy(seed=0)
+    assert trainer.folder is not None
+    # As when it dies between the table and the checkpoint.
+    trainer.folder.append_history([{"step": 1, "critic_loss": 0.5}])
+    assert trainer.folder.checkpoints() == []
+    train(Trainer.resume(tmp_path / "run"))
+    expected, found = final_state(toy_run), final_state(tmp_path / "run")
+    assert losses(toy_run) == losses(tmp_path / "run")
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+
+
+def test_a_fine_tuned_run_that_was_killed_at_once_keeps_its_weights(
+    toy_run: Path, toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    """They are saved before the first step."""
+    config = toy_config.changed(seed=5)
+    for name in ("whole", "killed"):
+        trainer = fine_tune(toy_run, config, toy_images, tmp_path / name)
+        if name == "whole":
+            train(trainer)
+    train(Trainer.resume(tmp_path / "killed"))
+    expected, found = final_state(tmp_path / "whole"), final_state(tmp_path / "killed")
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 import torch
 
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.runtime.atomic_files import partial_path, replacing
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
-from tests.toys import completed, tensors, train
+from tests.toys import completed, phases_image, tensors, train
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
-    from napari_slicegan.data.training_images import TrainingImages
 
 
 @pytest.fixture
@@ -117,6 +117,21 @@ def test_an_empty_folder_is_fine(
     RunFolder.create(tmp_path / "new", toy_config, toy_images)
     RunFolder.create(tmp_path / "deep" / "new", toy_config, toy_images)
     assert RunFolder.open(tmp_path / "deep" / "new").config() == toy_config
+
+
+def test_a_start_that_was_killed_before_the_settings_is_repeated(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    """The same images are kept; others are left alone."""
+    path = tmp_path / "run"
+    RunFolder.create(path, toy_config, toy_images)
+    (path / "config.json").unlink()
+    other = TrainingImages.isotropic(phases_image(40, 48, seed=9))
+    with pytest.raises(ValueError, match=r"not empty: it holds a run \(micrographs\)"):
+        RunFolder.create(path, toy_config, other)
+    folder = RunFolder.create(path, toy_config, toy_images)
+    assert folder.config() == toy_config
+    assert folder.images().name == "toy"
 
 
 def test_other_folders_are_no_runs(tmp_path: Path) -> None:
