@@ -100,7 +100,7 @@ def train(options: Namespace) -> int:
 
 
 def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
-    """Print how each image is understood, and what is doubtful about them."""
+    """Print how each image is read, with its warnings."""
     unique = {id(image): image for image in images}
     for number, image in enumerate(unique.values()):
         lines = image.summary()

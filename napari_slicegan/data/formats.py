@@ -49,7 +49,7 @@ MAX_EXPANSION = 2000
 MOST_COMPONENTS = 4
 """Of a pixel: colours, directions, quaternions."""
 SMALL_BYTES = 2**26
-"""Values below this size are read whatever the ratio."""
+"""Values below this size are read at any ratio."""
 
 
 @dataclass(frozen=True)
@@ -780,7 +780,7 @@ def read_raw(
     dtype
         As numpy names it, with the byte order: ``"uint8"``, ``">u2"``, ``"<f4"``.
     header_bytes
-        Skipped at the start; None: whatever the file is longer.
+        Skipped at the start; None: all bytes that exceed the values.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Reading image files: TIFF, NPY, PNG, JPEG and what else Pillow opens.
+"""Read image files: TIFF, NPY, the formats of Pillow, and those of `formats`.
 
-The content decides, not the ending of the name; the endings of `formats` decide for
-files of microscopes and tomography. A folder of numbered slices is a volume.
+The first bytes of a file select the reader; the ending of the name does so only for the
+formats of microscopes and tomography. A folder of numbered slices is a volume.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ from napari_slicegan.data.pixel_values import (
     has_channels,
     most_probable,
     native,
+    overlapping_masks,
     stored_colours,
     without_alpha,
 )
@@ -119,7 +120,7 @@ DAMAGE = (
 
 @dataclass(frozen=True, eq=False)
 class SourceImage:
-    """Values as a file or a layer holds them, and what is known about them.
+    """Values as a file or a layer holds them, with facts from its header.
 
     Attributes
     ----------
@@ -139,9 +140,9 @@ class SourceImage:
     channels, datasets
         Names to choose from, if there is more than one.
     notes
-        What was chosen or converted while reading, a sentence each.
+        Choices and conversions made while reading, a sentence each.
     warnings
-        What is probably wrong with it, a sentence each.
+        Probable faults, a sentence each.
     path
         Of the file, if there is one.
     axes
@@ -174,8 +175,9 @@ class SourceImage:
         return None if self.edges_nm is None else min(self.edges_nm[:2])
 
     def with_header(self) -> SourceImage:
-        """Facts of the file's header, for values of a layer without a pixel size."""
-        if self.edges_nm is not None or self.path is None:
+        """Facts of the file's header, for values of a layer that was opened from it."""
+        is_sized = self.edges_nm is not None
+        if self.path is None or (is_sized and not self.is_colour):
             return self
         try:
             shape, file = _header(self.path, self.path.stat().st_mtime_ns)
@@ -183,8 +185,8 @@ class SourceImage:
             return self  # a format of another reader
         return replace(
             self,
-            edges_nm=file.edges_nm,
-            size_source=file.size_source,
+            edges_nm=self.edges_nm if is_sized else file.edges_nm,
+            size_source=self.size_source if is_sized else file.size_source,
             scanned_rows=file.scanned_rows if shape == np.shape(self.values) else None,
             colours=self.colours or file.colours,
         )
@@ -317,10 +319,11 @@ def read_image(
 
 
 def _classes(image: SourceImage) -> SourceImage:
-    """Labels of one-hot arrays and probabilities."""
+    """Labels of one-hot arrays and probabilities; a warning about other masks."""
     labels, notes = most_probable(image.values)
     if not notes:
-        return image
+        found = overlapping_masks(image.values, image.axes)
+        return replace(image, warnings=(*image.warnings, *found))
     axes = "ZYX"[-labels.ndim :]
     return replace(image, values=labels, axes=axes, notes=(*image.notes, *notes))
 
@@ -422,7 +425,7 @@ def _start_of(path: Path) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """What a reader says, on one line; what Python says would help nobody."""
+    """Message of a reader, on one line; those of Python itself are replaced."""
     if isinstance(error, OSError | ValueError | EOFError | SyntaxError | zlib.error):
         return " ".join(str(error).split()).rstrip(".").replace(". ", ", ")
     return "its parts contradict each other"
@@ -838,7 +841,7 @@ def _with_palette(stored: SourceImage, table: NDArray[Any]) -> SourceImage:
 
 
 def _with_planes(axes: str, shape: tuple[int, ...]) -> str:
-    """Programs that do not know better call the planes of a stack channels."""
+    """Axes with Z for planes of a stack that the file names channels."""
     is_stack = "C" in axes[:-1] and shape[axes.find("C")] >= SMALLEST_EDGE
     return axes.replace("C", "Z") if is_stack and "Z" not in axes else axes
 

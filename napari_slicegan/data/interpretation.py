@@ -26,6 +26,7 @@ from napari_slicegan.data.pixel_values import (
     label_indices,
     most_probable,
     native,
+    overlapping_masks,
     without_alpha,
 )
 
@@ -88,9 +89,9 @@ class Interpretation:
     colours
         Phase label -> ``"#rrggbb"`` where the source has colours.
     notes
-        What was converted, a sentence each.
+        Conversions, a sentence each.
     warnings
-        What is probably wrong, a sentence each.
+        Probable faults, a sentence each.
     """
 
     values: NDArray[Any]
@@ -128,7 +129,8 @@ def interpret(
     name
         Used in the messages.
     colours
-        Colours of labels, if the source has a palette.
+        Colours of labels, if the source has a palette; values that are these colours
+        become the labels.
     axes
         One letter per axis where the source names them: Z, Y, X, and S for channels.
 
@@ -139,19 +141,20 @@ def interpret(
     """
     array = np.asarray(values)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if not axes and channel == "auto" and kind in ("auto", "phases"):
         array, notes = most_probable(array)
+        warnings = overlapping_masks(array)
     array, is_colour, arranged = arrange(array, axes)
     notes += arranged
     check_pixels(array, name, axes)
     array = native(array)
-    warnings: tuple[str, ...] = ()
     if is_colour:
-        array, dropped, warnings = without_alpha(array)
-        notes += dropped
+        array, dropped, clear = without_alpha(array)
+        notes, warnings = notes + dropped, warnings + clear
         is_colour = array.ndim > 2 and array.shape[-1] == 3
     if is_colour:
-        found = _interpret_channels(array, kind, channel, name, notes)
+        found = _interpret_channels(array, kind, channel, name, notes, colours or {})
         return replace(found, warnings=warnings)
     if kind == "colour":
         raise ValueError(
@@ -181,8 +184,9 @@ def _interpret_channels(
     channel: str,
     name: str,
     notes: tuple[str, ...],
+    colours: Mapping[int, str],
 ) -> Interpretation:
-    """Of an image with three channels."""
+    """Of an image with three channels; `colours` of labels, if they were a palette."""
     if channel in CHANNELS or channel.isdigit():
         number = CHANNELS[channel] if channel in CHANNELS else int(channel) - 1
         if number >= array.shape[-1]:
@@ -214,6 +218,12 @@ def _interpret_channels(
     flat = _flat_colours(array, few)
     if flat is not None:
         labels, palette, cleaned = flat
+        known = {colour: label for label, colour in colours.items()}
+        if known.keys() >= set(palette.values()):
+            # The labels of the palette that a viewer has turned into colours.
+            wanted = [known[colour] for colour in palette.values()]
+            labels = np.asarray(wanted, label_dtype(wanted))[labels]
+            palette = dict(sorted(zip(wanted, palette.values(), strict=True)))
         notes += (f"Each of {len(palette)} flat colours is read as a phase.",)
         if cleaned:
             notes += (cleaned,)

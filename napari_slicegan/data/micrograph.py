@@ -67,7 +67,7 @@ METHODS = {
 
 
 class CropNeededError(ValueError):
-    """An image that can be used when its border is cropped ('Crop' auto)."""
+    """An image that can be used when its border is cropped, by the crop ``"auto"``."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class ImageFacts:
     suggested
         Rows and columns without data bar or empty border; None if there is none.
     notes
-        What was chosen, cropped or converted, a sentence each.
+        Choices, crops and conversions, a sentence each.
     warnings
-        What is probably wrong and how to mend it, a sentence each.
+        Probable faults and their remedies, a sentence each.
     """
 
     reason: str = ""
@@ -437,7 +437,7 @@ class Micrograph:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What is probably wrong and how to mend it, a sentence each."""
+        """Probable faults and their remedies, a sentence each."""
         rare = _rare_phases(self) if self.kind == "phases" else ()
         return (*self.facts.warnings, *rare)
 
@@ -622,13 +622,13 @@ def _cropped_source(
         used = f"Only {where} are used: {why[0].lower()}{why[1:]}."
         facts = ImageFacts(crop=crop_found, notes=(used,), warnings=warnings)
         return _cropped(values, crop_found, source.name, first), facts
-    text = " ".join(map(str, crop_found))
+    how = "(--crop auto, or 'Crop to the material' in the window)"
     if not has_value(values, missing_mark(values)).all():
         raise CropNeededError(
             f"{source.name}: expected finite pixel values, got a border of NaN, "
-            f"infinite or missing ones; crop to {where} ('Crop' auto, or {text})."
+            f"infinite or missing ones; crop to {where} {how}."
         )
-    warning = f"{why}; crop to {where} ('Crop' auto, or {text})."
+    warning = f"{why}; crop to {where} {how}."
     return values, ImageFacts(suggested=crop_found, warnings=(warning, *warnings))
 
 
@@ -739,7 +739,7 @@ def _burnt_in(values: NDArray[Any], crop: Crop | None) -> tuple[str, ...]:
     return (
         f"There seems to be a scale bar in rows {top + first} to {top + last} and "
         f"columns {left + start} to {left + end}, which is read like the material; "
-        f"leave it out ('Crop' {text}).",
+        f"leave it out (--crop {text}, or 'Draw crop' in the window).",
     )
 
 
@@ -790,7 +790,7 @@ def _cropped(
     if not (0 <= top < bottom <= rows and 0 <= left < right <= columns):
         raise ValueError(
             f"{name}: expected a crop within {rows} rows and {columns} columns, got "
-            f"rows {top} to {bottom} and columns {left} to {right}; correct 'Crop'."
+            f"rows {top} to {bottom} and columns {left} to {right}; correct the crop."
         )
     window = (slice(top, bottom), slice(left, right))
     return values[(slice(None),) * first + window]

@@ -120,6 +120,28 @@ def without_alpha(
     return colours, ("The alpha channel is dropped.",), warnings
 
 
+def overlapping_masks(array: NDArray[Any], axes: str = "") -> tuple[str, ...]:
+    """A warning about bare planes of 0 and 255, which `arrange` takes for channels.
+
+    Parameters
+    ----------
+    array, axes
+        As of `arrange`. Planes of which each pixel has one are phases in any case.
+    """
+    whole = array.reshape([n for n in array.shape if n != 1])
+    if axes or whole.dtype != np.uint8 or whole.ndim != 3 or len(whole) not in (3, 4):
+        return ()
+    if not _are_masks(whole) or whole.max() == 0:
+        return ()
+    if ((whole > 0).sum(axis=0) == 1).all():
+        return ()
+    return (
+        f"The {len(whole)} planes hold only 0 and 255, as masks do; they are read as "
+        f"{'RGBA'[: len(whole)]} channels, so that each combination is a phase "
+        "('Channel' 1 reads one of them; a TIFF stack is read as a volume).",
+    )
+
+
 def most_probable(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Classes of one-hot arrays and of probabilities; other arrays as they are.
 
@@ -127,7 +149,8 @@ def most_probable(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     ----------
     array
         With an axis of 2 to 16 channels, the first or the last, over which the values
-        sum to 1 everywhere.
+        sum to 1 everywhere; or of masks of 0 and 255, the first. (Three such masks are
+        pure red, green and blue.)
 
     Returns
     -------
@@ -144,6 +167,8 @@ def most_probable(array: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
         channels = np.moveaxis(whole, axis, 0)
         # Colours of floating point may be pure red, green and blue.
         may_be_colour = axis > 0 and n == 3 and whole.dtype.kind == "f"
+        if axis == 0 and n != 3 and _are_masks(channels):
+            channels = channels > 0
         if not _sums_to_one(channels) or (may_be_colour and _is_binary(channels)):
             continue
         what = "one-hot classes" if _is_binary(channels) else "probabilities"
@@ -165,6 +190,14 @@ def _sums_to_one(channels: NDArray[Any]) -> bool:
         if not np.abs(total - 1).max() <= SUM_TOLERANCE:
             return False
     return True
+
+
+def _are_masks(channels: NDArray[Any]) -> bool:
+    """Whether all values are 0 and 255."""
+    is_byte = channels.dtype == np.uint8
+    return is_byte and all(
+        bool(((plane == 0) | (plane == 255)).all()) for plane in channels
+    )
 
 
 def _is_binary(channels: NDArray[Any]) -> bool:

@@ -112,3 +112,33 @@ def test_a_real_console_without_letters_beyond_ascii(names: dict[str, str]) -> N
     statuses = [int(line.split()[1]) for line in lines if line.startswith("status ")]
     assert statuses == [status for _, status, _ in COMMANDS]
     assert "5 ?m, ??" in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names of Windows are text")
+def test_file_names_where_python_takes_bytes_beyond_ascii_for_no_text(
+    names: dict[str, str],
+) -> None:
+    """In the locale C, without the UTF-8 mode that Python otherwise turns on there."""
+    script = (
+        "import sys\n"
+        "from napari_slicegan.cli import main\n"
+        "image, config, new = sys.argv[1:]\n"
+        "assert main(['info', image]) == 0\n"
+        "words = ['train', image, '--config', config, '--steps', '1', '--out', new]\n"
+        "assert main(words) == 0\n"
+        "assert main(['info', new]) == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *(names[n] for n in ("IMAGE", "CONFIG", "NEW"))],
+        capture_output=True,
+        check=False,
+        env={
+            **os.environ,
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"trained on     gef??ge ?? ???.tif" in done.stdout
+    assert (Path(names["NEW"]) / "generator.safetensors").is_file()

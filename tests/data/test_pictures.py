@@ -42,6 +42,7 @@ M255 = (MASK * 255).astype(np.uint8)
 NOISE = np.random.default_rng(0).normal(0, 12, MASK.shape)
 GRAY = np.clip(60 + 120 * MASK + NOISE, 0, 255).astype(np.uint8)
 THREE = MASK.astype(int) + (X > 100) * 1  # fractions of three phases
+FOUR = MASK + 2 * (X > 100)
 PALETTE = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
 FLAT = PALETTE[THREE]
 TINTED = np.stack([GRAY, np.maximum(GRAY, 3) - 3, np.maximum(GRAY, 9) - 9], axis=-1)
@@ -507,6 +508,26 @@ MEANINGS = [
         bright=THIRD,
     ),
     Case("one-hot.tif", tiff(CLASSES[::-1], photometric="minisblack")),
+    Case(
+        "masks two.npy", npy(np.stack([255 - M255, M255])), words="2 channels are one"
+    ),
+    Case(
+        "masks four.npy",
+        npy(255 * np.stack([FOUR == n for n in range(4)]).astype(np.uint8)),
+        bright=float((FOUR == 3).mean()),
+        words="4 channels are one-hot",
+    ),
+    Case(
+        "masks overlapping.npy",
+        npy(np.stack([M255, 255 - M255, 255 * (X > 100).astype(np.uint8)])),
+        bright=None,
+        words="Warning: The 3 planes hold only 0 and 255",
+    ),
+    Case(
+        "one of the masks.npy",
+        npy(np.stack([M255, 255 - M255, 255 * (X > 100).astype(np.uint8)])),
+        settings={"channel": "1"},
+    ),
     Case(
         "softmax.npy",
         npy((0.8 * ONE_HOT + 0.2 / 3).astype("f4")),
@@ -1580,6 +1601,21 @@ SAME_MATERIAL: list[tuple[tuple[int, ...], ...]] = [
     ((0, 1), (0, 2), (0, 1, 2)),
     ((0, 1, 2), (0, 2), (0, 1, 2)),
 ]
+
+
+def test_a_palette_that_a_viewer_has_turned_into_colours(tmp_path: Path) -> None:
+    """Has the labels and colours of the file, in any part of it and at any scale."""
+    shaded(THREE).save(tmp_path / "a.png")  # type: ignore[attr-defined]
+    file = Micrograph.open(tmp_path / "a.png")
+    layer = SourceImage(FLAT, "a", (5.0, 5.0), "layer", path=tmp_path / "a.png")
+    shown = Micrograph.of(layer.with_header())
+    np.testing.assert_array_equal(shown.values, file.values)
+    assert shown.facts.colours == file.facts.colours
+    assert shown.pixel_size_nm == 5
+    part = Micrograph.of(
+        layer.with_header(), MicrographSettings(crop=(0, 60, 110, 160))
+    )
+    np.testing.assert_array_equal(part.values, THREE[:60, 110:])
 
 
 def test_labels_of_one_material() -> None:

@@ -185,6 +185,7 @@ class MicrographPanel(DropTarget, QWidget):
             are not choices made for former files.
         """
         self._is_set = must_fit
+        self._cropped = frozenset()
         self.controls.set_value(settings)
         self.facts.pixel_size.set_value(settings.pixel_size_nm)
         self._changed()
@@ -328,11 +329,10 @@ class MicrographPanel(DropTarget, QWidget):
         self._follow_layers()
 
     def _keep_or_drop_crop(self) -> None:
-        """A crop by hand is of the images that it was set for."""
+        """A crop is of the images that it was set for."""
         names = self._names()
         if self._cropped.isdisjoint(names) and self._cropped:
-            if isinstance(self.controls.crop(), tuple):
-                self.controls.set_crop(None)
+            self.controls.set_crop(None)
         self._cropped = names
 
     def _names(self) -> frozenset[str]:

@@ -324,6 +324,7 @@ def test_a_data_bar_is_left_out_by_a_click(
     viewer.add_image(np.vstack([sem, bar]), name="sem")
     images_after(panel, qtbot, panel.use_selected_layers)
     assert "crop to rows 0 to 96" in panel.facts.warnings.text()
+    assert f"'{panel.facts.accept_crop.text()}'" in panel.facts.warnings.text()
     assert not panel.facts.accept_crop.isHidden()
     images = images_after(panel, qtbot, panel.facts.accept_crop.click)
     assert images.views["z"][0].values.shape == GRAY.shape
@@ -336,11 +337,12 @@ def test_a_data_bar_is_left_out_by_a_click(
     moved = outline.data[0] + [-10, 0]
     images = images_after(panel, qtbot, lambda: setattr(outline, "data", [moved]))
     assert panel.value().crop == (0, 86, 0, 128)
-    # The outline of an image is not that of the next one.
+    # The crop of an image is not that of the next one.
     panel.controls.set_crop("auto")
     viewer.add_image(sem, name="without a bar")
     images_after(panel, qtbot, panel.use_selected_layers)
     assert not outline.visible
+    assert panel.value().crop is None
 
 
 def test_phases_cover_flat_values_but_not_what_they_were_segmented_from(
