@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import torch
 
-from napari_slicegan.cli.parser import COMMANDS
+from napari_slicegan.cli.parser import COMMANDS, _parser
 from napari_slicegan.config.presets import (
     DEFAULT_PRESET,
     PRESETS,
@@ -44,11 +45,23 @@ def test_named_files_and_links_exist() -> None:
     assert not any(missing.values()), missing
 
 
-def test_named_commands_exist() -> None:
+def commands_in(guide: Path) -> list[str]:
+    """Words behind ``slicegan``, of lines of code and of text."""
+    text = guide.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"(?m)^(?:.*-m napari_| *)slicegan ([a-z-]+ .*)$", text)
+    return lines + re.findall(r"`slicegan ([a-z-]+ [^`]+)`", text)
+
+
+def test_named_commands_and_flags_exist() -> None:
+    parser = _parser()
     for guide in GUIDES:
         text = guide.read_text(encoding="utf-8")
         named = set(re.findall(r"(?m)(?:^ *|`)slicegan ([a-z-]+)", text))
         assert named <= set(COMMANDS), guide.name
+        for command in commands_in(guide):
+            words = shlex.split(command, comments=True)
+            if "--help" not in words:
+                parser.parse_args(words)
 
 
 def test_weights_of_the_default_preset_are_those_of_the_guide() -> None:

@@ -66,13 +66,13 @@ class ArchitectureSettings(Settings):
     architecture: Annotated[str, AfterValidator(Choices(lambda: tuple(TASKS)))] = Field(
         "slicegan",
         title="Architecture",
-        description="Of volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
+        description="For volumes: 'slicegan', transposed convolutions; 'slicegan-rc', "
         "the last one replaced by trilinear upsampling and a convolution; 'auto', "
         "'slicegan' for phases and 'slicegan-rc' for gray values and colours; "
         "'slicegan-aa', a filter after each hidden layer and a symmetric kernel in the "
-        "last one, so that volumes do not repeat the grid of the layers. Of images "
+        "last one, so that volumes do not repeat the grid of the layers. For images "
         "of 28 to 256 pixels: 'dcgan-28' and so on; of 4 times a power of two: "
-        "'dcgan-relu' and 'specgan'. Of points: 'mlp-toy'.",
+        "'dcgan-relu' and 'specgan'. For points: 'mlp-toy'.",
     )
     patch_size: int = Field(
         64,
@@ -162,7 +162,7 @@ class ArchitectureSettings(Settings):
     noise: bool = Field(
         False,
         title="Noise inputs",
-        description="Of volumes: the generator adds noise at every resolution, with a "
+        description="For volumes: the generator adds noise at every resolution, with a "
         "learned gain for each channel, for structure that is random from voxel to "
         "voxel. Use it with a normalisation.",
     )
@@ -176,9 +176,9 @@ class ArchitectureSettings(Settings):
     voxel_stretch: tuple[int, ...] = Field(
         (1, 1, 1),
         title="Voxel stretch",
-        description="Of volumes: voxels along z, y and x that one voxel of the network "
-        "becomes, for structures that are long along an axis (fibres, layers). Empty: "
-        "chosen by the images of an anisotropic material.",
+        description="For volumes: voxels along z, y and x that each voxel of the "
+        "network becomes, for structures that are long along an axis (fibres, layers). "
+        "Empty: derived from the images of an anisotropic material.",
     )
     normalisation: Literal["batch", "pixel", "none"] = Field(
         "batch",
@@ -214,8 +214,8 @@ class SliceSettings(Settings):
         "none",
         title="Augmentation",
         description="Data augmentation of the real crops: 'flips' mirrors them, "
-        "'rotations' adds quarter turns. 'auto': rotations for isotropic materials; of "
-        "others flips, if the images of each view look the same in a mirror.",
+        "'rotations' adds quarter turns. 'auto': rotations for isotropic materials; "
+        "for others, flips if the images of each view look the same in a mirror.",
     )
     critic_slices: int | None = Field(
         None,

@@ -84,7 +84,7 @@ MOSAIC = 32803  # TIFF/EP, colour filter array
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
 INVERTED = "White is stored as 0: values inverted."
-REDUCED = "Of the 16 bits of each channel 8 are read; save it as TIFF to keep all."
+REDUCED = "Only 8 of the 16 bits per channel are read; save it as TIFF to keep all."
 # TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
 ORIENTATIONS = {
     2: (False, False, True),

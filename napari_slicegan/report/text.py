@@ -176,7 +176,7 @@ def summary(comparison: Comparison) -> str:
 
 
 def shown_phase(comparison: Comparison) -> int | str:
-    """Of two phases the rarer one, of more the one with the largest distance."""
+    """The rarer of two phases, or the one of several with the largest distance."""
     phases = phases_of(comparison)
     if len(phases) == 2:
         fractions = rows_of(comparison, "phase_fraction")
@@ -196,7 +196,7 @@ def _phase_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:
     fractions = rows_of(comparison, "phase_fraction")
     lines = [("Phase fraction", _values(fractions))] if fractions else []
     why = "the rarer of the two" if rarer else "the one furthest off"
-    lines.append((f"Of {phase_name(phase)}", [f"{why}:"]))
+    lines.append((f"For {phase_name(phase)}", [f"{why}:"]))
     for metric, described in (
         ("two_point_correlation", _distances),
         ("interface_density", _with_percent),

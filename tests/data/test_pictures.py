@@ -711,7 +711,7 @@ TAGS = [
         "16 bit colours.png",
         deep_png,
         "grayscale",
-        words="Warning: Of the 16 bits of each channel 8 are read",
+        words="Warning: Only 8 of the 16 bits per channel are read",
     ),
     Case("16 bit.png", pillow(GRAY.astype(np.uint16) * 256), "grayscale"),
     Case("picture.webp", pillow(np.stack([GRAY] * 3, -1), quality=95), "grayscale"),

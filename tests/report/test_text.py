@@ -70,7 +70,7 @@ def test_a_summary_lists_the_rows_of_the_comparison(name: str) -> None:
     assert 5 <= len(lines) <= 8
     assert max(map(len, lines)) <= 120
     flat = " ".join(text.split())
-    phase = int(flat.partition("Of phase ")[2].split()[0])
+    phase = int(flat.partition("For phase ")[2].split()[0])
     for metric in (
         "two_point_correlation",
         "interface_density",
@@ -100,7 +100,7 @@ def test_of_two_phases_the_rarer_one_is_shown() -> None:
     values[:3] = 5  # 3 / 8 of the voxels
     image = np.roll(values[:, :, 0], 2, axis=0)
     text = summary(compare([image], Volume(values, "phases"), 2))
-    assert "Of phase 5" in text
+    assert "For phase 5" in text
     assert "phase 5 0.375 / 0.375" in text
 
 
