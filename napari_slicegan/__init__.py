@@ -1,20 +1,18 @@
 """Three-dimensional materials from a single micrograph.
 
-The way the data flows, one noun per file::
+The way of the data::
 
-    file or array -> Micrograph -> Transform -> PatchSampler ----+
-                                                                 v
-    LatentField -> generator network -> View (slices) -> critic -> Objective
-                         |                                       |
-                         |                      Trainer.run() yields StepReport
-                         v                                       |
-                     generate() -> Volume -> metrics         RunFolder
-                                                (settings, history, weights)
+    file -> Micrograph -> TrainingImages -> PatchSampler ----+
+                                                             v
+    LatentField -> generator -> slices -> critics -> loss -> Trainer -> RunFolder
+                       |
+                       v
+                   generate() -> Volume -> METRICS -> report
 
-``Micrograph`` reads and checks one image, ``TrainingImages`` holds those of a run, one
-set per viewing direction. ``RunConfig`` holds every setting and ``PRESETS`` named
-bundles of them. ``Trainer`` trains, ``RunFolder`` keeps what a run is, ``generate``
-makes a ``Volume`` of any size, and ``compare`` measures it against the micrograph.
+``Micrograph`` reads and checks one image; ``TrainingImages`` holds those of a run, one
+set per viewing direction. ``RunConfig`` holds all settings, ``PRESETS`` named bundles
+of them. ``Trainer`` trains and writes the ``RunFolder``. ``generate`` makes a
+``Volume`` of any size, and ``compare`` measures it against the micrograph.
 
 Importing this package is fast: a public name loads its module when it is first used.
 """

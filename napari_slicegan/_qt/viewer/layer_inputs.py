@@ -215,7 +215,7 @@ def _share_memory(a: Any, b: Any) -> bool:
 
 def draw_crop(
     viewer: Viewer, source: SourceImage, changed: Callable[[Crop | None], Any]
-) -> None:
+) -> Shapes:
     """Let the user draw a rectangle, and move it then.
 
     The rectangle has the transform of the image, so its corners are pixels.
@@ -224,8 +224,21 @@ def draw_crop(
     ----------
     changed
         Gets the rows and columns; None for a rectangle outside of the image.
+
+    Returns
+    -------
+    Shapes
+        The empty layer, active.
     """
-    _crop_layer(viewer, source, changed)
+    image = layer_of(viewer, source)
+    place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
+    width = max(1, source.shape[-1] / 200)
+    layer = _draw_in(
+        viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed)
+    )
+    if _select_when_drawn not in layer.mouse_drag_callbacks:
+        layer.mouse_drag_callbacks.append(_select_when_drawn)
+    return layer
 
 
 def show_crop(
@@ -240,28 +253,13 @@ def show_crop(
     """
     viewer = unwrapped(viewer)
     active = viewer.layers.selection.active
-    layer = _crop_layer(viewer, source, lambda crop: None)
+    layer = draw_crop(viewer, source, lambda crop: None)
     # A pixel's coordinate is its centre.
     top, bottom, left, right = np.subtract(crop, 0.5)
     layer.add_rectangles(np.array([[top, left], [bottom, right]]))
     layer.mode = "select"
     layer.metadata[CROP] = lambda x: _report_crop(x, source, changed)
     viewer.layers.selection.active = active
-
-
-def _crop_layer(
-    viewer: Viewer, source: SourceImage, changed: Callable[[Crop | None], Any]
-) -> Shapes:
-    """The empty layer of the crop, on its image and active."""
-    image = layer_of(viewer, source)
-    place = {"affine": np.eye(3)} if image is None else place_on(image, 2)
-    width = max(1, source.shape[-1] / 200)
-    layer = _draw_in(
-        viewer, CROP, 2, width, place, lambda x: _report_crop(x, source, changed)
-    )
-    if _select_when_drawn not in layer.mouse_drag_callbacks:
-        layer.mouse_drag_callbacks.append(_select_when_drawn)
-    return layer
 
 
 def _select_when_drawn(layer: Shapes, event: Any) -> Iterator[None]:

@@ -413,7 +413,9 @@ def is_dark(widget: QWidget) -> bool:
 class Section(QWidget):
     """Collapsible group under a heading; closed at first.
 
-    Closed content is hidden, so the Tab key skips it.
+    Closed content is hidden, so the Tab key skips it. superqt's `QCollapsible` only
+    makes it 0 pixels high, fixes the height of open content, and keeps the colour of
+    its icon when the theme changes.
 
     Parameters
     ----------
