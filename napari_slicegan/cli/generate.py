@@ -89,11 +89,10 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
     costs = generation_costs(plan, out, missing)
     costs.check(out)
     say(costs.sentence())
-    volume = begin()
     try:
         with progress_bar("Generating") as progress:
             if is_zarr:
-                volume.write(cluster, progress)
+                begin().write(cluster, progress)
             else:
                 stream_to_file(plan, out, cluster, progress)
     except KeyboardInterrupt:

@@ -178,8 +178,9 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
 
 def resume(options: Namespace) -> int:
     """Resume a run."""
+    distributed = distributed_context()
+    distributed.raise_on_all_ranks(lambda: check_can_write_into(options.run))
     trainer = Trainer.resume(options.run, **changes_from(options))
-    trainer.distributed.raise_on_all_ranks(lambda: check_can_write_into(options.run))
     return _run(trainer, options.run)
 
 

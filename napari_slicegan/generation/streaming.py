@@ -19,7 +19,12 @@ from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.cluster import made_on_cluster
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.runtime.atomic_files import check_ending, remove_partial_files
+from napari_slicegan.runtime.atomic_files import (
+    check_ending,
+    lock,
+    partial_path,
+    remove_partial_files,
+)
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import disk_explained
 from napari_slicegan.runtime.progress import Progress, subrange
@@ -157,6 +162,7 @@ class StreamedVolume:
         """
         path = Path(path)
         own = own_attributes(path)
+        remove_partial_files(path.parent, path.name)
         plan = copy.copy(plan)
         if any(edge % 2 for edge in plan.tile_edges):
             # A level halves each block of the finer one.
@@ -277,6 +283,8 @@ class StreamedVolume:
             used.
         """
         if self.is_complete:
+            # Left by a process that was killed at its end.
+            shutil.rmtree(self.path / MAKING, ignore_errors=True)
             return
         report = subrange(progress)
         made: Iterator[object]
@@ -340,17 +348,22 @@ def stream_to_file(
     ------
     ValueError
         As `StreamedVolume.begin`; if the format cannot hold the values; if the disk is
-        full.
+        full; if another process writes the file.
     """
     check_ending(path, *ENDINGS)
     check_type(path.suffix.lower(), value_type(plan.trained))
     tiles = tiles_folder(path)
-    volume = StreamedVolume.begin(plan, tiles, pyramid=False)
-    volume.write(cluster, progress)
-    remove_partial_files(path.parent, path.name)
-    with disk_explained(tiles):
-        write_volume(path, volume.planes())
-    shutil.rmtree(tiles)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Tiles that another process removes would be read as zeros.
+    with lock(path.with_name(f".{path.name}.lock"), f"{path} is being written"):
+        remove_partial_files(path.parent, path.name)
+        volume = StreamedVolume.begin(plan, tiles, pyramid=False)
+        volume.write(cluster, progress)
+        with disk_explained(tiles):
+            write_volume(path, volume.planes())
+        # At once: a part of the tiles could not be resumed.
+        removed = tiles.rename(partial_path(tiles))
+        shutil.rmtree(removed, ignore_errors=True)
 
 
 def tiles_folder(path: Path) -> Path:

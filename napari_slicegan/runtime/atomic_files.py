@@ -13,11 +13,13 @@ import ctypes
 import functools
 import hashlib
 import itertools
+import logging
 import os
 import platform
 import re
 import secrets
 import shutil
+import sys
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -25,6 +27,8 @@ from datetime import datetime
 from pathlib import Path, PurePath, PureWindowsPath
 
 import psutil
+
+logger = logging.getLogger(__name__)
 
 IS_WINDOWS = os.name == "nt"
 FOREIGN_AGE_S = 24 * 3600
@@ -113,6 +117,82 @@ def creating_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     _flush_folder(path.parent)
+
+
+def lock(path: Path, what: str) -> contextlib.ExitStack:
+    """Hold a file that only one user at a time can hold, also within a process.
+
+    The system releases it when the process ends, however it ends, so that a file that
+    was left behind locks nothing. Disks without locks, as some of clusters, are not
+    locked.
+
+    Parameters
+    ----------
+    what
+        Words of the refusal: what is being done.
+
+    Returns
+    -------
+    contextlib.ExitStack
+        Removes the file and releases it at its end.
+
+    Raises
+    ------
+    ValueError
+        If another one holds it; names its process and machine.
+    OSError
+        If the file cannot be written.
+    """
+    while True:
+        with contextlib.ExitStack() as stack:
+            if IS_WINDOWS:  # which removes no open files
+                stack.callback(_remove, path)
+            file = stack.enter_context(path.open("a+b", buffering=0))
+            try:
+                _lock(file.fileno())
+            except (BlockingIOError, PermissionError) as error:
+                stack.pop_all()
+                file.seek(0)
+                with file:
+                    holder = file.read(200).decode(errors="replace")
+                raise ValueError(
+                    f"{what} by {holder or 'another process'}; wait until it ends, or "
+                    "stop it."
+                ) from error
+            except OSError as error:
+                logger.debug("%s cannot be locked: %s", path, error)
+            # The one before may have removed it in the meantime.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    with contextlib.suppress(OSError):  # of a full disk
+                        file.truncate(0)
+                        file.write(_holder())
+                    if not IS_WINDOWS:
+                        stack.callback(_remove, path)
+                    return stack.pop_all()
+
+
+def _holder() -> bytes:
+    return f"process {os.getpid()} on {platform.node()}".encode()
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open file for others; an `OSError` if it is locked already."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Behind its end: locked bytes cannot be read.
+        os.lseek(descriptor, 2**30, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def check_can_write(path: Path, *endings: str) -> None:

@@ -48,6 +48,7 @@ from napari_slicegan.models.generator_file import (
 from napari_slicegan.runtime.atomic_files import (
     creating_folder,
     flush,
+    lock,
     make_folder,
     remove_partial_files,
     replacing,
@@ -64,6 +65,8 @@ logger = logging.getLogger(__name__)
 
 PREVIEW = "preview.png"
 CLASSIFIER = "pixel_classifier.npz"
+LOCK = ".training.lock"
+"""Held while a run is trained; harmless where a killed process left it."""
 CONFIG, HISTORY, GENERATOR = "config.json", "history.csv", "generator.safetensors"
 RUN_FILES = (
     CONFIG,
@@ -112,31 +115,16 @@ class RunFolder:
         Raises
         ------
         ValueError
-            If another run is in the folder, or it cannot be written.
+            If another run is in the folder, or is being started there, or it cannot be
+            written.
         """
         folder = cls(path)
         if folder.path.exists() and not folder.path.is_dir():
             raise ValueError(f"Expected a folder for the run; {path} is a file.")
-        names = (*RUN_FILES, *DATA)
-        found = [path.name for name in names for path in folder.path.glob(name)]
-        data = next(name for name, kind in DATA.items() if isinstance(images, kind))
         try:
-            is_begun = found in ([data], [CLASSIFIER, data])
-            is_begun = is_begun and _holds(folder.path / data, images)
-            if found and not is_begun:
-                raise ValueError(
-                    f"The folder {path} is not empty: it holds a run ({found[0]}); "
-                    "resume the run in it, or choose another folder."
-                )
             make_folder(folder.path)
-            if not is_begun:
-                with creating_folder(folder.path / data) as temporary:
-                    images.save(temporary)
-            if config.micrograph.classifier:
-                # For more images of the same kind.
-                with replacing(folder.path / CLASSIFIER) as copy:
-                    shutil.copyfile(config.micrograph.classifier, copy)
-            folder.write_config(config)
+            with folder.lock():
+                folder._begin(config, images)
         except OSError as error:
             raise ValueError(
                 f"The run folder {path} cannot be written ({error.strerror}); choose "
@@ -160,6 +148,36 @@ class RunFolder:
                 "that training wrote."
             )
         return folder
+
+    def _begin(self, config: RunConfig, images: TrainingData) -> None:
+        names = (*RUN_FILES, *DATA)
+        found = [path.name for name in names for path in self.path.glob(name)]
+        data = next(name for name, kind in DATA.items() if isinstance(images, kind))
+        is_begun = found in ([data], [CLASSIFIER, data])
+        is_begun = is_begun and _holds(self.path / data, images)
+        if found and not is_begun:
+            raise ValueError(
+                f"The folder {self.path} is not empty: it holds a run ({found[0]}); "
+                "resume the run in it, or choose another folder."
+            )
+        if not is_begun:
+            with creating_folder(self.path / data) as temporary:
+                images.save(temporary)
+        if config.micrograph.classifier:
+            # For more images of the same kind.
+            with replacing(self.path / CLASSIFIER) as copy:
+                shutil.copyfile(config.micrograph.classifier, copy)
+        self.write_config(config)
+
+    def lock(self) -> contextlib.ExitStack:
+        """Keep others from training in the folder until the context ends.
+
+        Raises
+        ------
+        ValueError
+            If another one trains in it; names its process and machine.
+        """
+        return lock(self.path / LOCK, f"The run {self.path} is being trained")
 
     def write_config(self, config: RunConfig) -> None:
         """Write ``config.json``: format, settings, and the versions that ran them."""

@@ -119,6 +119,8 @@ class Trainer:
         self._warnings: list[str] = []
         self._is_save_failing = False
         self._unsaved_rows: list[dict[str, Any]] = []
+        # Checkpoints that were there when this trainer was made.
+        self._known_steps: list[int] = []
 
     @classmethod
     def start(
@@ -180,7 +182,8 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the folder holds no run that can be resumed, or a fixed setting changes.
+            If the folder holds no run that can be resumed, another process trains it,
+            or a fixed setting changes.
         """
 
         def resumed() -> Trainer:
@@ -190,12 +193,14 @@ class Trainer:
             check_changes(before, config)
             trainer = cls(config, folder.data(), folder)
             if trainer.distributed.is_main:
-                # A run that was killed before its first save begins anew.
-                if folder.checkpoints():
-                    trainer._load_state(folder.load_checkpoint())
-                folder.truncate_history(trainer.step)
-                if changes:
-                    folder.write_config(config)
+                with folder.lock():
+                    # A run that was killed before its first save begins anew.
+                    if folder.checkpoints():
+                        trainer._load_state(folder.load_checkpoint())
+                    trainer._known_steps = folder.saved_steps()
+                    folder.truncate_history(trainer.step)
+                    if changes:
+                        folder.write_config(config)
             return trainer
 
         return distributed_context().raise_on_all_ranks(resumed)
@@ -214,7 +219,8 @@ class Trainer:
         RuntimeError
             If this trainer has run before.
         ValueError
-            If memory runs out; names the settings to lower.
+            If memory runs out; names the settings to lower. If another process trains
+            this run, or has done so since it was loaded.
         """
         if self._has_run:
             raise RuntimeError(
@@ -222,7 +228,7 @@ class Trainer:
                 "or ended; make another with Trainer.resume, or a new Trainer."
             )
         self._has_run = True
-        return self._steps()
+        return self._locked_steps()
 
     def pause(self) -> None:
         """Pause after the current step, save the run and wait for :meth:`unpause`.
@@ -247,6 +253,23 @@ class Trainer:
     def is_paused(self) -> bool:
         """Whether a pause is requested in this process."""
         return not self._go.is_set()
+
+    def _locked_steps(self) -> Generator[StepReport, None, FinishReason]:
+        with self.distributed.raise_on_all_ranks(self._lock):
+            return (yield from self._steps())
+
+    def _lock(self) -> contextlib.AbstractContextManager[object]:
+        """Keep others from training this run; refuse one that they trained further."""
+        if self.folder is None:
+            return contextlib.nullcontext()
+        with self.folder.lock() as lock:
+            newer = {*self.folder.saved_steps()} - {*self._known_steps, self.step}
+            if newer:
+                raise ValueError(
+                    f"The run {self.folder.path} was trained to step {max(newer)} by "
+                    "another process since it was loaded here; resume it again."
+                )
+            return lock.pop_all()
 
     def _steps(self) -> Generator[StepReport, None, FinishReason]:
         self.distributed.broadcast_state(self._state, self._load_state)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_slicegan.generation import streaming
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import (
     StreamedVolume,
@@ -20,6 +24,7 @@ from napari_slicegan.generation.streaming import (
     stream_to_file,
     tiles_folder,
 )
+from napari_slicegan.runtime import atomic_files
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.volumes.block_tree import Block, halved_phases, halved_values
 from napari_slicegan.volumes.ome_zarr import BlockedImage, create_image
@@ -166,6 +171,59 @@ def test_a_cancelled_file_is_resumed(
     # 2 x 3 x 2 tiles, no pyramid.
     assert len(made) == 12 - 5
     np.testing.assert_array_equal(Volume.open(path).values, in_memory(plan_of()))
+
+
+def test_one_program_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    """The first one removes its tiles, which the second would read as zeros."""
+    path = tmp_path / "a.tif"
+    refused: list[Path] = []
+
+    def start_another(_: float) -> None:
+        with pytest.raises(
+            ValueError, match=r"a\.tif is being written by process"
+        ) as e:
+            stream_to_file(plan_of(), path)
+        refused.append(str(e.value))
+
+    stream_to_file(plan_of(), path, progress=start_another)
+    assert len(refused) == 12
+    assert [item.name for item in tmp_path.iterdir()] == ["a.tif"]
+    np.testing.assert_array_equal(Volume.open(path).values, in_memory(plan_of()))
+
+
+@pytest.mark.parametrize(
+    ("name", "removal"), [("a.tif", 1), ("a.tif", 2), ("a.ome.zarr", 1)]
+)
+def test_a_kill_while_helpers_are_removed(
+    name: str, removal: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the generator or the tiles; the same command clears the rest away."""
+    count = itertools.count(1)
+
+    def killed(folder: Path, **_: Any) -> None:
+        if next(count) < removal:
+            shutil.rmtree(folder)
+            return
+        for file in folder.glob("*.*"):
+            file.unlink()
+        raise KeyboardInterrupt
+
+    def write() -> None:
+        if name == "a.tif":
+            stream_to_file(plan_of(), tmp_path / name)
+        else:
+            stream(plan_of(), tmp_path / name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streaming, "shutil", SimpleNamespace(rmtree=killed))
+        # As the files of another machine, long ago.
+        patch.setattr(atomic_files, "_machine", lambda: "0" * 8)
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    monkeypatch.setattr(atomic_files, "FOREIGN_AGE_S", 0)
+    write()
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+    assert not list(tmp_path.rglob(".making"))
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {

@@ -19,6 +19,7 @@ import pytest
 from napari_slicegan.runtime import atomic_files
 from napari_slicegan.runtime.atomic_files import (
     creating_folder,
+    lock,
     partial_path,
     remove_partial_files,
     replacing,
@@ -301,3 +302,51 @@ def test_only_folders_made_for_a_run_are_removed(tmp_path: Path, is_new: bool) -
         raise ValueError("too small")
     assert not unused.exists()
     assert unused.parent.exists() is not is_new
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from napari_slicegan.runtime.atomic_files import lock
+with lock(Path(sys.argv[1]), "It is held"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_lock_is_held_by_one_process_and_ends_with_it(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """The refusal names the process; of a killed one only the file is left."""
+    path = tmp_path / "a.lock"
+    command = [sys.executable, "-c", HOLD, str(path)]
+    holder = subprocess.Popen(
+        command, cwd=pytestconfig.rootpath, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        words = rf"It is held by process {holder.pid} on .+; wait until it ends"
+        with pytest.raises(ValueError, match=words):
+            lock(path, "It is held")
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert names(tmp_path) == ["a.lock"]
+    with lock(path, "It is held"):
+        words = rf"by process {os.getpid()} on"
+        with pytest.raises(ValueError, match=words):
+            lock(path, "It is held")
+    assert names(tmp_path) == []
+
+
+def test_a_disk_without_locks_locks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(atomic_files, "_lock", unsupported)
+    with lock(tmp_path / "a.lock", "It is held"):
+        assert names(tmp_path) == ["a.lock"]
+    assert names(tmp_path) == []

@@ -76,6 +76,41 @@ def test_a_save_leaves_what_another_program_writes_there(
     assert not left["dead"].exists()
 
 
+def test_one_training_at_a_time(
+    start_toy: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    """The second one is refused; generators can be read meanwhile."""
+    path = tmp_path / "run"
+    trainer = start_toy(steps=3, checkpoint_minutes=1e-9)
+    early = Trainer.resume(path)
+    steps = trainer.run()
+    next(steps)
+    words = rf"run is being trained by process {os.getpid()} on .+; wait until it ends"
+    refused: list[Callable[[], object]] = [
+        lambda: Trainer.resume(path),
+        lambda: next(early.run()),
+        lambda: RunFolder.create(path, trainer.config, trainer.images),
+    ]
+    for attempt in refused:
+        with pytest.raises(ValueError, match=words):
+            attempt()
+    assert RunFolder.open(path).generator().network.training is False
+    assert [report.step for report in steps] == [2, 3]
+    assert list(path.glob(".*")) == []
+
+
+def test_a_run_that_was_trained_elsewhere_is_loaded_again(
+    start_toy: Callable[..., Trainer], tmp_path: Path
+) -> None:
+    """Steps made since then are not overwritten."""
+    train(start_toy(steps=4), stop_at=2)
+    early, other = (Trainer.resume(tmp_path / "run") for _ in range(2))
+    assert len(train(other)) == 2
+    with pytest.raises(ValueError, match=r"was trained to step 4 by another process"):
+        train(early)
+    assert RunFolder.open(tmp_path / "run").load_checkpoint()["step"] == 4
+
+
 def test_versions_are_noted(toy_run: Path) -> None:
     data = json.loads((toy_run / "config.json").read_text())
     assert data["versions"]["torch"] == torch.__version__.split("+")[0] or (
