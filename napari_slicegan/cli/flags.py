@@ -14,6 +14,7 @@ from napari_slicegan.cli.options import (
     edges,
     finite,
 )
+from napari_slicegan.config import RESUMABLE
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +46,7 @@ def add_demo_flags(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train in the terminal even where a window can be opened",
     )
-    add_setting_flags(command, "training")
+    add_setting_flags(command, "training", others=RESUMABLE)
 
 
 def add_gui_flags(command: argparse.ArgumentParser) -> None:

@@ -103,17 +103,26 @@ def presets(options: argparse.Namespace) -> int:
     return DONE
 
 
-def add_setting_flags(parser: argparse.ArgumentParser, *groups: str) -> None:
+def add_setting_flags(
+    parser: argparse.ArgumentParser, *groups: str, others: Collection[str] = ()
+) -> None:
     """Add a flag for every setting of the named groups; all groups by default.
 
-    Former names also work but are hidden.
+    Also for the settings ``others``. Former names also work but are hidden.
     """
     former = {new: old for old, new in FORMER_NAMES.items()}
     default = preset(DEFAULT_PRESET)
-    for name in groups or GROUPS:
-        settings = GROUPS[name]
+    for name, settings in GROUPS.items():
+        is_named = not groups or name in groups
+        fields = {
+            field: facts
+            for field, facts in settings.model_fields.items()
+            if is_named or field in others
+        }
+        if not fields:
+            continue
         section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
-        for field, facts in settings.model_fields.items():
+        for field, facts in fields.items():
             for flag, text in (
                 (field, _help(facts, getattr(getattr(default, name), field))),
                 (former.get(field), argparse.SUPPRESS),

@@ -199,6 +199,11 @@ def _run(trainer: Trainer, folder: Path) -> int:
             else "No checkpoint was saved."
         )
         say(kept)
+        rates = trainer.config.optimiser
+        say(
+            f"Resume with:   slicegan resume {folder} --generator-lr "
+            f"{rates.generator_lr / 2:g} --critic-lr {rates.critic_lr / 2:g}"
+        )
         return DIVERGED
     if trainer.step == 0:
         return STOPPED

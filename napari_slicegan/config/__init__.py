@@ -27,6 +27,7 @@ from napari_slicegan.config.images import ImageSettings, MicrographSettings
 from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
 from napari_slicegan.config.run import (
     GROUPS,
+    RESUMABLE,
     RunConfig,
     check_changes,
     group_of_field,
@@ -46,6 +47,7 @@ __all__ = [
     "FORMER_NAMES",
     "GROUPS",
     "LARGEST_STRETCH",
+    "RESUMABLE",
     "VOLUMES",
     "ArchitectureSettings",
     "Axis",

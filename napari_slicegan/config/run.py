@@ -158,8 +158,15 @@ def titled(name: str) -> str:
     return f"'{GROUPS[group_of_field()[name]].model_fields[name].title}' ({name})"
 
 
+RESUMABLE = ("generator_lr", "critic_lr", "penalty_weight")
+"""Settings outside of the group ``training`` that a resumed run can take: they cure one
+that has diverged."""
+
+
 def check_changes(before: RunConfig, after: RunConfig) -> None:
-    """Refuse changes that a resumed run cannot take: all but those of the training.
+    """Refuse changes that a resumed run cannot take.
+
+    It takes those of the training, learning rates and the weight of the penalty.
 
     Raises
     ------
@@ -169,11 +176,13 @@ def check_changes(before: RunConfig, after: RunConfig) -> None:
     for name, home in group_of_field().items():
         old, new = getattr(before, home), getattr(after, home)
         same = getattr(old, name) == getattr(new, name)
-        if not same and (home != "training" or name == "seed"):
+        may_change = (home == "training" and name != "seed") or name in RESUMABLE
+        if not same and not may_change:
             raise ValueError(
                 f"{titled(name)} cannot be changed when a run is resumed, only "
-                "settings of the group 'training' except 'Seed', such as 'Minutes', "
-                "'Steps' and 'Device'; start a new run for it."
+                "learning rates, 'Penalty weight' and settings of the group "
+                "'training' except 'Seed', such as 'Minutes', 'Steps' and 'Device'; "
+                "start a new run for it."
             )
 
 

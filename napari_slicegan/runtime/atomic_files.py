@@ -37,6 +37,9 @@ _PARTIAL = re.compile(
     r"\..+\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.partial"
 )
 
+_WRITTEN_HERE: set[str] = set()
+"""Temporary names that this process is writing to."""
+
 
 def partial_path(path: Path) -> Path:
     """Temporary name, beside its place, of a file or folder that is being written.
@@ -51,6 +54,8 @@ def remove_partial_files(
     folder: Path, name: str = "", *, recursive: bool = False
 ) -> None:
     """Delete the unfinished files and folders of processes that are dead.
+
+    Also those that this process could not delete after a fault of the disk.
 
     Those of other machines, and those whose names carry no process, are deleted a day
     after their last change. Errors while deleting are ignored.
@@ -85,12 +90,16 @@ def replacing(path: Path) -> Iterator[Path]:
     to the yielded path itself, so that the file has the permissions of the umask.
     """
     temporary = partial_path(path)
+    _WRITTEN_HERE.add(temporary.name)
     try:
         yield temporary
         flush(temporary)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _WRITTEN_HERE.discard(temporary.name)
+        # A drive that is gone keeps it until the next `remove_partial_files`.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     _flush_folder(path.parent)
 
 
@@ -106,6 +115,7 @@ def creating_folder(path: Path) -> Iterator[Path]:
         Also if ``path`` exists by then.
     """
     temporary = partial_path(path)
+    _WRITTEN_HERE.add(temporary.name)
     try:
         yield temporary
         for inner in [*temporary.rglob("*"), temporary]:
@@ -115,6 +125,7 @@ def creating_folder(path: Path) -> Iterator[Path]:
                 flush(inner)
         temporary.rename(path)
     finally:
+        _WRITTEN_HERE.discard(temporary.name)
         shutil.rmtree(temporary, ignore_errors=True)
     _flush_folder(path.parent)
 
@@ -426,6 +437,8 @@ def _may_be_in_use(path: Path) -> bool:
     parts = _PARTIAL.fullmatch(path.name)
     if parts is None or parts["machine"] != _machine():
         return is_recent
+    if int(parts["pid"]) == os.getpid():
+        return path.name in _WRITTEN_HERE
     try:
         writer = psutil.Process(int(parts["pid"]))
         if writer.status() == psutil.STATUS_ZOMBIE:

@@ -149,6 +149,10 @@ MEASURED = (
 )
 
 
+RARE_PHASES_AT = 0.95
+"""Fraction of the commonest phase from which a preview of one phase is no surprise."""
+
+
 @dataclass(frozen=True)
 class Quality:
     """Distance of a preview from the micrographs, with the noise floor.
@@ -219,6 +223,13 @@ class QualityMonitor:
         unmeasured = {"swd", "swd_floor"} if self._slices is None else set()
         names = (field.name for field in fields(Quality))
         return tuple(name for name in names if name not in unmeasured)
+
+    def is_collapsed(self, volume: Volume) -> bool:
+        """Whether a preview has one value only, unlike the images."""
+        images = self.images
+        if images.kind == "phases" and max(images.phase_fractions) > RARE_PHASES_AT:
+            return False  # most previews may miss phases that are as rare
+        return bool(volume.values.min() == volume.values.max())
 
     def measure(self, volume: Volume) -> Quality:
         """Quality of a preview volume."""

@@ -225,11 +225,12 @@ class RunFolder:
         state: Mapping[str, Any],
         generator: TrainedNetwork,
         keep: int,
+        spared: int | None = None,
     ) -> Path:
         """Write a checkpoint and the generator, then drop other checkpoints.
 
-        Keeps the newest ``keep`` up to this step. Later ones are damaged: the resumed
-        run skipped them.
+        Keeps the newest ``keep`` up to this step, and that of the step ``spared``.
+        Later ones are damaged: the resumed run skipped them.
         """
         path = self.path / f"checkpoint-{step:07d}.pt"
         # A run resumed from this checkpoint must find the rows of its steps.
@@ -240,8 +241,11 @@ class RunFolder:
                 torch.save(dict(state), temporary)
             generator.save(self.path / GENERATOR)
         others = [other for other in self.checkpoints() if _step_of(other) <= step]
-        for other in set(self.checkpoints()) - set(others[:keep]):
-            other.unlink()
+        kept = {*others[:keep], *(o for o in others if _step_of(o) == spared)}
+        for other in set(self.checkpoints()) - kept:
+            # One that another program has open on Windows goes with the next save.
+            with contextlib.suppress(OSError):
+                other.unlink()
         remove_partial_files(self.path)
         return path
 
@@ -258,8 +262,9 @@ class RunFolder:
         paths = [self.path / PREVIEW]
         if epoch is not None:
             paths.append(self.path / "sheets" / f"{epoch:04d}.png")
+            # Only this one: a run folder that is gone is not begun anew without a run.
+            paths[-1].parent.mkdir(exist_ok=True)
         for path in paths:
-            path.parent.mkdir(exist_ok=True)
             with replacing(path) as temporary:
                 Image.fromarray(pixels).save(temporary, format="PNG")
 
@@ -302,7 +307,7 @@ class RunFolder:
         if not rows:
             return
         path = self.path / HISTORY
-        size = path.stat().st_size if path.exists() else 0
+        size = _whole_size(path) if path.exists() else 0
         columns = [*rows[0]]
         if size:
             with path.open(encoding="utf-8", newline="") as file:
@@ -398,6 +403,17 @@ def read_config(path: Path) -> RunConfig:
     if "settings" not in data:
         return config  # written by hand: what has no effect is refused
     return config.settled()
+
+
+def _whole_size(path: Path) -> int:
+    """Size of a table of lines without a last one that was cut short; it is removed."""
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        if file.read() not in (b"", b"\n"):
+            file.seek(0)
+            size = file.truncate(file.read().rfind(b"\n") + 1)
+    return size
 
 
 def _step_of(path: Path) -> int:

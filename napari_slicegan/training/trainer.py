@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from napari_slicegan.config import check_changes, parse_config
 from napari_slicegan.models.generator_file import trained_network
 from napari_slicegan.runtime.devices import (
@@ -29,8 +31,6 @@ from napari_slicegan.training.sources import move_to_device, shard_source
 from napari_slicegan.training.tasks import TASKS
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training.tasks import Task, TrainingData
 
@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 ANY_RANK_REASONS = (FinishReason.STOPPED, FinishReason.DIVERGED)
 """Reasons that any process may give; the others come from the clock of process 0."""
+
+COLLAPSED_AFTER = 3
+"""Successive previews of one value after which a generator has collapsed."""
 
 
 class Trainer:
@@ -119,6 +122,10 @@ class Trainer:
         self._warnings: list[str] = []
         self._is_save_failing = False
         self._unsaved_rows: list[dict[str, Any]] = []
+        # Successive previews of one value; the last step measured before them, and the
+        # step of the checkpoint from before that is kept.
+        self._n_collapsed, self._sound_step = 0, 0
+        self._before_collapse: int | None = None
         # Checkpoints that were there when this trainer was made.
         self._known_steps: list[int] = []
 
@@ -296,7 +303,7 @@ class Trainer:
             if decision.reason is FinishReason.MINUTES:
                 self.clock.finish()
                 self._saved_step = -1
-            reason = (self._read_losses() and decision.reason) or FinishReason.DIVERGED
+            reason = (self._is_sound() and decision.reason) or FinishReason.DIVERGED
         finally:
             if between_steps and self._saved_step != self.step and self.step > 0:
                 self._save_at_end()
@@ -337,9 +344,9 @@ class Trainer:
     def save(self) -> None:
         """Write checkpoint, history and generator to the run folder.
 
-        Writes nothing if weights or losses are not finite.
+        Writes nothing if losses, weights or the state of the optimisers are not finite.
         """
-        if self.folder is None or not self._read_losses():
+        if self.folder is None or not self._is_sound():
             return
         with memory_explained():
             trained = self.trained_generator()
@@ -348,7 +355,7 @@ class Trainer:
         self.folder.append_history(self._unsaved_rows)
         self._unsaved_rows = []
         keep = self.config.training.keep_checkpoints
-        self.folder.save(self.step, self._state(), trained, keep)
+        self.folder.save(self.step, self._state(), trained, keep, self._before_collapse)
         self._saved_step = self.step
 
     def _try_to_save(self) -> None:
@@ -365,8 +372,7 @@ class Trainer:
                     f"({error.strerror or error}); training continues, and saving is "
                     "tried again."
                 )
-                logger.warning(warning)
-                self._warnings.append(warning)
+                self._warn(warning)
             self._is_save_failing = True
         else:
             self._is_save_failing = False
@@ -442,6 +448,13 @@ class Trainer:
         self.losses.read(self.gan.is_finite)
         return self.losses.are_finite
 
+    def _is_sound(self) -> bool:
+        """`_read_losses`, and whether all that a checkpoint holds is finite."""
+        if self._read_losses() and not _is_finite(self.gan.state_dict()):
+            # Squares of huge gradients: the weights would never move again.
+            self.losses.are_finite = False
+        return self.losses.are_finite
+
     def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
         """Train; return the report of the step and whether a checkpoint is due."""
         is_main = self.distributed.is_main
@@ -475,8 +488,38 @@ class Trainer:
             measure, write = self.monitor.measure, self._write_preview
             quality = self._monitored("measuring the preview", measure, preview)
             self._monitored("writing the preview", write, preview)
+            self._monitored("checking the preview", self._note_collapse, preview)
         self.clock.count_monitoring(math.nan if quality is None else quality.headline)
         return quality, preview
+
+    def _note_collapse(self, preview: Any) -> None:
+        """Warn of a generator that has collapsed; keep the checkpoint of before."""
+        is_collapsed = getattr(self.monitor, "is_collapsed", None)
+        if is_collapsed is None or not is_collapsed(preview):
+            self._n_collapsed, self._sound_step = 0, self.step
+            self._before_collapse = None
+            return
+        self._n_collapsed += 1
+        steps = [] if self.folder is None else self.folder.saved_steps()
+        if self._n_collapsed == 1:
+            sound = [step for step in steps if step <= self._sound_step]
+            self._before_collapse = max(sound, default=None)
+        if self._n_collapsed != COLLAPSED_AFTER:
+            return
+        remedy = "start again with lower learning rates or another 'Seed'"
+        if self._before_collapse is not None:
+            remedy = (
+                f"the checkpoint of step {self._before_collapse} is kept: delete the "
+                "newer ones and resume with lower learning rates, or start again"
+            )
+        self._warn(
+            f"Step {self.step}: the last {COLLAPSED_AFTER} previews consist of one "
+            f"value, so the generator has collapsed; {remedy}."
+        )
+
+    def _warn(self, warning: str) -> None:
+        logger.warning(warning)
+        self._warnings.append(warning)
 
     def _write_preview(self, preview: Any) -> None:
         if self.folder is not None:
@@ -497,10 +540,9 @@ class Trainer:
             plain = isinstance(error, (ValueError, OSError))
             text = str(error) if plain else f"{kind.__name__}: {error}"
             warning = f"Step {self.step}: {what} failed ({text}); training continues."
-            logger.warning(warning)
+            self._warn(warning)
             # As text: a log record with the traceback would keep the networks alive.
             logger.debug("%s", traceback.format_exc())
-            self._warnings.append(warning)
             return None
 
     def _real(self, critic: int, n: int, rng: torch.Generator) -> torch.Tensor:
@@ -548,3 +590,14 @@ class Trainer:
         )
         self.step, self.images_seen = state["step"], state["images_seen"]
         self.clock.load_state_dict(state)
+
+
+def _is_finite(state: Any) -> bool:
+    """Whether all numbers of a nested state are finite."""
+    if isinstance(state, torch.Tensor):
+        return not state.is_floating_point() or bool(state.isfinite().all())
+    if isinstance(state, dict):
+        state = state.values()
+    elif not isinstance(state, (list, tuple)):
+        return True
+    return all(map(_is_finite, state))

@@ -176,14 +176,12 @@ def test_a_cancelled_file_is_resumed(
 def test_one_program_at_a_time_writes_a_file(tmp_path: Path) -> None:
     """The first one removes its tiles, which the second would read as zeros."""
     path = tmp_path / "a.tif"
-    refused: list[Path] = []
+    refused: list[str] = []
 
     def start_another(_: float) -> None:
-        with pytest.raises(
-            ValueError, match=r"a\.tif is being written by process"
-        ) as e:
+        with pytest.raises(ValueError, match=r"a\.tif is being written by process"):
             stream_to_file(plan_of(), path)
-        refused.append(str(e.value))
+        refused.append(path.name)
 
     stream_to_file(plan_of(), path, progress=start_another)
     assert len(refused) == 12

@@ -8,18 +8,24 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.runtime import atomic_files
 from napari_slicegan.runtime.atomic_files import flush
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.monitors import QualityMonitor
+from napari_slicegan.training.optimizers import decay
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
 from tests.toys import finish_of, tensors, train
 
 StartToy = Callable[..., Trainer]
@@ -45,7 +51,35 @@ def within_step(trainer: Trainer) -> None:
     train(trainer)
 
 
-@pytest.mark.parametrize("breaks", [before_step, within_step])
+def in_a_batch(trainer: Trainer) -> None:
+    """Real crops that are not numbers."""
+    (source,) = trainer.samplers
+    draw = source.unpacked
+
+    def broken(*words: Any) -> torch.Tensor:
+        crops = draw(*words)
+        return crops * math.nan if trainer.step == 3 else crops
+
+    trainer.samplers[0] = SimpleNamespace(
+        draw=source.draw, packed=source.packed, unpacked=broken
+    )
+    train(trainer)
+
+
+def in_the_optimiser(trainer: Trainer) -> None:
+    """Squares of huge gradients overflow: the weights are finite and move no more."""
+
+    def overflow(optimiser: Any, *_: Any) -> None:
+        if trainer.step == 3:
+            next(iter(optimiser.state.values()))["exp_avg_sq"].fill_(math.inf)
+
+    trainer.gan.critic_optimiser.register_step_post_hook(overflow)
+    train(trainer)
+
+
+@pytest.mark.parametrize(
+    "breaks", [before_step, within_step, in_a_batch, in_the_optimiser]
+)
 def test_diverged_runs_keep_the_last_good_checkpoint(
     start_toy: StartToy, breaks: Callable[[Trainer], None]
 ) -> None:
@@ -65,6 +99,12 @@ def test_diverged_runs_keep_the_last_good_checkpoint(
     for parameter in folder.generator().network.parameters():
         assert torch.isfinite(parameter).all()
     assert [row["step"] for row in folder.history()] == ["1", "2", "3"]
+    # Resumed from before the fault, with the remedy.
+    resumed = Trainer.resume(folder.path, generator_lr=1e-5, critic_lr=1e-5, steps=4)
+    assert [report.step for report in train(resumed)] == [4]
+    (group,) = resumed.gan.critic_optimiser.param_groups
+    expected = 1e-5 * decay(resumed.config.optimiser, 0.75)
+    assert group["lr"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_diverged_runs_say_what_to_change(start_toy: StartToy) -> None:
@@ -78,6 +118,43 @@ def test_diverged_runs_say_what_to_change(start_toy: StartToy) -> None:
     assert trainer.folder is not None
     assert trainer.folder.checkpoints() == []
     assert "checkpoint" not in text
+
+
+def test_a_collapsed_generator_is_reported_and_the_checkpoint_before_it_kept(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Previews of one phase from step 3 on; the run can be resumed from before."""
+    trainer = start_toy(
+        steps=9, checkpoint_minutes=1e-9, keep_checkpoints=2, monitor_interval=1
+    )
+    preview = trainer.preview
+
+    def collapsed() -> Any:
+        made = preview()
+        return made if trainer.step < 3 else Volume(0 * made.values + 7, made.kind)
+
+    monkeypatch.setattr(trainer, "preview", collapsed)
+    warned = {report.step: report.warning for report in train(trainer)}
+    assert "checkpoint of step 2 is kept: delete the newer ones" in warned.pop(5)
+    assert not any(warned.values())
+    folder = trainer.folder
+    assert folder is not None
+    assert folder.saved_steps() == [9, 8, 2]
+    for newer in folder.checkpoints()[:2]:
+        newer.unlink()
+    monkeypatch.setattr(trainer, "preview", preview)
+    resumed = Trainer.resume(folder.path, critic_lr=1e-5, monitor_interval=1)
+    assert [report.step for report in train(resumed)] == list(range(3, 10))
+    assert folder.saved_steps() == [9, 8]
+
+
+def test_a_preview_without_rare_phases_is_no_collapse(toy_images: Any) -> None:
+    flat = Volume(np.full((8, 8, 8), 7, np.uint8), "phases")
+    rare = np.full((60, 60), 7, np.uint8)
+    rare[:5, :5] = 207
+    images = TrainingImages.isotropic(Micrograph.from_array(rare, "phases"))
+    assert QualityMonitor(toy_images).is_collapsed(flat)
+    assert not QualityMonitor(images).is_collapsed(flat)
 
 
 class Broken(Exception):
@@ -278,10 +355,10 @@ def test_a_last_save_that_fails_says_what_is_kept(
     def gone(_: RunFolder) -> None:
         raise OSError(errno.ESTALE, "Stale file handle")
 
-    monkeypatch.setattr(RunFolder, "checkpoints", gone)
     trainer = Trainer.start(trainer.config, trainer.images, tmp_path / "other")
     with pytest.raises(ValueError, match=r"\(the run folder cannot be read\); free"):
-        train(trainer)
+        for _ in trainer.run():
+            monkeypatch.setattr(RunFolder, "checkpoints", gone)
 
 
 def test_rows_that_cannot_be_written_are_written_later(

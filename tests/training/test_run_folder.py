@@ -370,11 +370,23 @@ def test_a_table_that_is_cut_short_by_a_full_disk_is_as_before(
         file.write = half
         return file
 
+    def gone(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
     monkeypatch.setattr(Path, "open", torn)
     with pytest.raises(OSError, match="No space"):
         folder.append_history([{"step": 2, "loss": 0.25}])
-    monkeypatch.undo()
     assert (folder.path / "history.csv").read_bytes() == before
+    # Nor can it be cut: the next rows are not appended to half a row.
+    monkeypatch.setattr(os, "truncate", gone)
+    with pytest.raises(OSError, match="No space"):
+        folder.append_history([{"step": 2, "loss": 0.25}])
+    assert (folder.path / "history.csv").read_bytes() != before
+    monkeypatch.undo()
+    expected = len(folder.history()) + 1
+    folder.append_history([{"step": 2, "loss": 0.25}])
+    assert len(folder.history()) == expected
+    assert folder.history()[-1]["step"] == "2"
 
 
 def test_other_files_may_lie_in_the_folder_of_a_run(
