@@ -221,7 +221,7 @@ def inherited_from(
         return frozenset()
     from napari_slicegan.data.training_images import TrainingImages
 
-    # Of images of one name the folder is part of it.
+    # Names that occur in several folders include the folder.
     names = TrainingImages.names_in(folder / "micrographs")
     own = {PurePath(name).name for name in names}
     if own.issuperset(file_path(file).name for file in expanded(files)):

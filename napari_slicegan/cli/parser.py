@@ -194,7 +194,7 @@ class _Option:
             n = self.action.nargs
         else:
             taken = itertools.takewhile(partial(_takes, self.action), self.values)
-            # Of a word that does not fit, argparse says what it expects.
+            # For a word that does not fit, argparse reports what it expects.
             n = len(list(taken)) or int(self.action.nargs == "+")
         rest = self.values[n:]
         del self.values[n:]

@@ -198,7 +198,7 @@ class ArchitectureSettings(Settings):
 
     @property
     def dimensions(self) -> int:
-        """Of one sample: 3 for volumes, 2 for images, 1 for points."""
+        """Dimensions of a sample: 3 for volumes, 2 for images, 1 for points."""
         return dimensions_of(self.architecture)
 
     @property

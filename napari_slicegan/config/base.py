@@ -16,7 +16,7 @@ Axis = Literal["z", "y", "x"]
 AXES: tuple[Axis, ...] = ("z", "y", "x")
 
 LARGEST = 2**63 - 1
-"""Of any number: that of an int64."""
+"""Limit of all numbers: the largest int64."""
 
 Widths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)

@@ -28,14 +28,14 @@ Crop = tuple[int, int, int, int]
 """First row, row after the last, first column, column after the last."""
 
 N_LEVELS = 64
-# Of the pixels of a line within a bar: those of its two main grays, or those of its
-# background alone.
+# Fraction of a line within a bar that has one of its two main grays, or the gray of its
+# background.
 FLAT = 0.75
 BACKGROUND = 0.4
 # Two grays are those of the bar if its background is one of them, or the line has one.
 SHARED, CONSTANT = 0.1, 0.9
-# Of the columns: those whose gray changes at the straight border of a bar, by at least
-# this many levels.
+# Fraction of the columns whose gray changes at the straight border of a bar, and by how
+# many levels at least.
 BORDER = 0.6
 STEP = 3
 # The thickest bar and the thinnest, as fractions of the edge; the thinnest in pixels.
@@ -62,7 +62,7 @@ def header_lines(path: Path) -> dict[str, str]:
         return {}
     own = path.with_name(f"{path.stem}-{path.suffix[1:]}")
     names = [path.with_suffix(".txt"), path.with_suffix(".hdr"), Path(f"{own}.hdr")]
-    # Of disks of Windows, which does not tell capitals from small letters.
+    # From disks of Windows, whose file names are not case-sensitive.
     names += [path.with_suffix(".TXT"), path.with_suffix(".HDR")]
     for beside in names:
         try:
@@ -274,9 +274,9 @@ def _strokes(
 FULL_EDGE = 0.98
 """Fraction of the pixels of an edge that have the value of its border."""
 NOTCHES = 0.2
-"""Of the area outside: what lies within the convex hull of the inside."""
+"""Largest fraction of the outside within the convex hull of the inside."""
 LEAST_INSIDE = 0.5
-"""Of the picture: less is an object on a background rather than a tomogram's circle."""
+"""Smallest inside of a border; less is an object on a background, not a tomogram."""
 HULL_EDGE = 512
 """Pixels along an edge of the grid on which convex hulls are computed."""
 JUNK = 0.001
@@ -284,7 +284,7 @@ JUNK = 0.001
 RINGING = 5
 """Pixels across which a border is closed before it is judged."""
 BLUR = 0.015
-"""Of the range of gray values: how far compression moves those of a border."""
+"""Error by compression in a border, as a fraction of the gray value range."""
 
 
 Border = tuple[Crop, float]
@@ -446,23 +446,23 @@ def largest_whole_part(finite: NDArray[np.bool_]) -> Crop | None:
 # --- Scale bars -----------------------------------------------------------------------
 
 SHORTEST_BAR = 0.05
-"""Of the width of the picture; a scale bar is at least so long."""
+"""Minimum length of a scale bar, as a fraction of the width of the picture."""
 SLENDER = 4
 """Length over height of a scale bar, at least."""
 SOLID = 0.95
 """Fraction of its bounding box that a bar fills."""
 SATURATED = 0.1
-"""Of the pixels of a picture: most that are as black or white as its scale bar."""
+"""Largest fraction of pixels that are as black or white as the scale bar."""
 DISTINCT = 0.15
-"""Of the range: how far the surroundings of a bar are from it."""
+"""Contrast of a bar to its surroundings, as a fraction of the range."""
 WITH_WORDS = 0.6
 """The same without the words in it."""
 ROUGH = 0.01
-"""Of the range: how much neighbours in a picture with noise differ."""
+"""Difference of neighbours in a noisy picture, as a fraction of the range."""
 NEAR_BAR = 0.1
-"""Of the height of the picture: how far the words of a scale bar are from it."""
+"""Distance of text from a scale bar, as a fraction of the picture's height."""
 NEAR_EXTREME = 0.04
-"""Of the range: how far compression moves black and white."""
+"""Error by compression of black and white, as a fraction of the range."""
 
 
 def is_rough(gray: NDArray[Any], flat: float = 0.75) -> bool:

@@ -47,7 +47,7 @@ from napari_slicegan.runtime.optional_packages import optional_package
 MAX_EXPANSION = 2000
 """Compression ratio that no reader accepts: zlib reaches 1032, TIFF's LZW 1365."""
 MOST_COMPONENTS = 4
-"""Of a pixel: colours, directions, quaternions."""
+"""Values per pixel: colours, directions, quaternions."""
 SMALL_BYTES = 2**26
 """Values below this size are read at any ratio."""
 

@@ -478,7 +478,7 @@ def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
             notes=notes,
         )
     with Image.open(path) as picture:
-        # Of 16 bits, Pillow keeps those of gray values only.
+        # Pillow keeps 16 bits of gray values only.
         is_reduced = "16B" in str(picture.tile) and not picture.mode.startswith("I")
         oriented = ImageOps.exif_transpose(picture)
         notes = ()
@@ -566,7 +566,7 @@ def _read_tiff(path: Path, dataset: str, channel: str) -> SourceImage:
         if not tiff.series:
             raise ValueError("it has no pages")
         images = _images_of(tiff)
-        # Of images of one size the first; thumbnails may come before.
+        # The first of the largest; thumbnails may come before.
         series = main = max(images, key=_n_pixels)
         is_pair = channel == "auto" and _is_image_with_mask(images)
         alike = [] if is_pair else [one for one in images if _is_alike(one, main)]

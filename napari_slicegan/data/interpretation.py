@@ -41,9 +41,9 @@ LUMINANCE = (0.299, 0.587, 0.114)
 NEARLY_GRAY = 0.05
 """Largest difference between channels, of the range of values, of a grayscale image."""
 HUE_TOLERANCE = 1e-3
-"""Of the range: how far channels of floating point are from being proportional."""
+"""Deviation of floating-point channels from proportionality, relative to the range."""
 MOST_DRAWN = 0.03
-"""Of the pixels of a grayscale image: those of scale bars and other drawings."""
+"""Largest fraction of coloured pixels (scale bars, drawings) in a grayscale image."""
 WHITE = {255, 65535}
 """Largest values of 8 and 16 bits: labels spread to be seen."""
 MOST_LABELLED = 2**21
@@ -59,13 +59,13 @@ COLOUR_NEAR, COLOUR_MEDIAN = 0.9, 6.0
 MOST_FLAT = 8
 MOST_MODES = 24
 RARE = 0.03
-"""Of the pixels: those of a mixture of two colours."""
+"""Fraction of pixels below which a colour may be a mixture of two others."""
 NEAR_LINE = 100.0
 """Distance of a mixture of two colours from the line between them, 0 to 255."""
 JUNK = 0.02
-"""Of the pixels between two phases: those that are not at an edge of both."""
+"""Largest fraction of in-between pixels that do not lie at an edge of both phases."""
 MOST_BETWEEN = 0.1
-"""Of a flat image: largest fraction of pixels between its values, at smooth edges."""
+"""Largest fraction of pixels between the values of a flat image, at smooth edges."""
 GRAINS = (
     "Each whole number marks one connected area, and the areas fill the image, as "
     "numbers of grains do: as gray values they mean nothing; give an image of the "
@@ -186,7 +186,7 @@ def _interpret_channels(
     notes: tuple[str, ...],
     colours: Mapping[int, str],
 ) -> Interpretation:
-    """Of an image with three channels; `colours` of labels, if they were a palette."""
+    """Interpretation of three channels; `colours` of labels, if they were a palette."""
     if channel in CHANNELS or channel.isdigit():
         number = CHANNELS[channel] if channel in CHANNELS else int(channel) - 1
         if number >= array.shape[-1]:
@@ -265,7 +265,7 @@ def _interpret_plane(
     notes: tuple[str, ...],
     colours: dict[int, str],
 ) -> Interpretation:
-    """Of one value per pixel."""
+    """Interpretation of one value per pixel."""
     chosen = kind != "auto"
     if kind == "grayscale":
         gray = array.astype(np.uint8) if array.dtype.kind == "b" else array

@@ -55,7 +55,7 @@ T = TypeVar("T")
 Opened = TypeVar("Opened")
 
 RARE = 1e-3
-"""Of the pixels: a phase of fewer causes a warning. Crops hardly ever show it."""
+"""Fraction of pixels below which a phase causes a warning: crops rarely show it."""
 SEGMENTED = "segmented by "
 METHODS = {
     "otsu": "Otsu's threshold",

@@ -111,7 +111,7 @@ def edges_of_log(folder: Path) -> tuple[str, Edges | None]:
         if log.stat().st_size > MOST_LOG_BYTES:
             continue
         text = log.read_text("latin-1")
-        # Of the scan, and below it of the reconstruction.
+        # First the size of the scan, then that of the reconstruction.
         found = re.findall(r"^Pixel Size \(um\)\s*=\s*([\d.]+)", text, re.MULTILINE)
         if found and (size := _number(found[-1])) > 0:
             edges = edges_in_nm([(size, "um")] * 3)

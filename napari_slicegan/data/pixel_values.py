@@ -65,7 +65,7 @@ def arrange(
     shape = " x ".join(map(str, array.shape))
     if array.ndim > 2 and 1 in array.shape:
         kept = [axis for axis, n in enumerate(array.shape) if n != 1]
-        # Of a single row or column both axes stay, so that the message names them.
+        # A single row or column keeps both axes, so that the message names them.
         if len(kept) >= 2:
             axes = "".join(axes[axis : axis + 1] for axis in kept)
             array = array.reshape([array.shape[axis] for axis in kept])

@@ -98,7 +98,7 @@ def representativity(
     variance = counts @ covariance / max(window - counts.sum(), window / 10)
     variance = min(float(variance), spread)
     raised = covariance + variance
-    # Of an isotropic material the covariance by distance is that of the volume.
+    # In an isotropic material the covariance by distance is that of the volume.
     known_in_3d = isotropic or dimensions == 3
     return Representativity(
         fraction=fraction,

@@ -117,7 +117,7 @@ class _Meter:
     def _measured(
         self, samples: Sequence[Sample | Part]
     ) -> list[NDArray[np.float64] | None]:
-        """Of each sample; None if it cannot be measured on it."""
+        """One value for each sample; None if it cannot be measured on it."""
         values = [self.of(one) if self._shows(one) else None for one in samples]
         return [
             None if value is None or np.isnan(value).any() else value

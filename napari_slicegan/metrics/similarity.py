@@ -13,7 +13,7 @@ import skimage
 from numpy.typing import NDArray
 
 SIGMA, RADIUS = 1.5, 5
-"""Of the Gaussian window, in pixels: 11 pixels wide."""
+"""Standard deviation and radius of the Gaussian window, 11 pixels wide."""
 K1 = 0.01
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from napari_slicegan.runtime.devices import to_device
 
 INITIAL_GAIN = 0.1
-"""Of a new generator, relative to features of unit variance."""
+"""Gain of new generators, relative to features of unit variance."""
 
 
 def _signed(value: int) -> int:

@@ -180,7 +180,7 @@ def _trained_with(config: Path) -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
-    """Of the packages that measure, and of Python."""
+    """Versions of the packages that measure, and of Python."""
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         try:

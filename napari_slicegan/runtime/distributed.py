@@ -43,7 +43,7 @@ OTHER_NETWORKS = (
     "The weights of process 0 do not fit the networks of this process; give all "
     "processes the same version, settings and images."
 )
-# Of gloo, NCCL and the store at which the processes meet, in lower case.
+# In errors of gloo, NCCL and the rendezvous store, in lower case.
 _LOST_PEER_WORDS = (
     *("closed by peer", "reset by peer", "connection refused", "broken pipe"),
     *("timed out", "timeout", "no route to host", "network is unreachable"),

@@ -17,7 +17,7 @@ MEMORY_SETTINGS = (
 OUT_OF_MEMORY = (
     f"The memory does not suffice: lower {MEMORY_SETTINGS}, or choose another device."
 )
-# Of torch on GPUs, on Linux and macOS, and on Windows.
+# In errors of torch on GPUs, on Linux and macOS, and on Windows.
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 

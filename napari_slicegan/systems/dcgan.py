@@ -115,7 +115,7 @@ def _padding(kernel: int, stride: int, same: Same) -> tuple[int, int]:
 
 KERNEL = 5
 EPSILON = 1e-3
-"""Of batch norm: the default of Keras, used for the published networks."""
+"""Epsilon of batch norm: the default of Keras, used for the published networks."""
 
 
 @dataclass(frozen=True)

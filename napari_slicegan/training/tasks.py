@@ -154,7 +154,7 @@ class TaskType(Protocol):
 
 PREVIEW_SEED = 0
 LARGE_NUGGET = 0.5
-"""Of smooth phases it is 0.0 to 0.3 (imaging noise), of speckle 0.95."""
+"""Smooth phases have 0.0 to 0.3 (imaging noise), speckle has 0.95."""
 
 
 def once_per_images(measure: Callable[..., T]) -> Callable[..., T]:

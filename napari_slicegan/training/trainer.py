@@ -383,7 +383,7 @@ class Trainer:
             self.save()
         except OSError as error:
             left = "the run folder cannot be read"
-            # Of a network drive that is gone.
+            # A network drive may be gone.
             with contextlib.suppress(OSError):
                 kept = [] if self.folder is None else self.folder.checkpoints()
                 left = f"{kept[0].name} is kept" if kept else "no checkpoint was saved"

@@ -336,7 +336,7 @@ class MicrographPanel(DropTarget, QWidget):
         self._cropped = names
 
     def _names(self) -> frozenset[str]:
-        """Of the images in the slots."""
+        """Names of the images in the slots."""
         sources = self.slots.value().values()
         return frozenset(source.name for of_axis in sources for source in of_axis)
 

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 REDRAW_MS = 1000
 # At the usual font size; higher where there is room.
 PLOT_HEIGHT = 70
-# Of the left axis: enough for "0.001".
+# Width of the left axis: enough for "0.001".
 AXIS_WIDTH = 46
 COLUMNS = 2
 RIGHT_MARGIN = 4
-# Of the numbers of the common axis.
+# Height of the numbers of the common axis.
 AXIS_HEIGHT = 18
 # A shorter range would have fractions of steps as labels.
 FEWEST_STEPS = 10

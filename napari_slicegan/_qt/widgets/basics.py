@@ -62,7 +62,7 @@ ICON, ICON_COLOUR = 20, "#8d99a8"
 ERROR = ("#ff7b72", "#b3261e")
 WARNING = ("#f0b429", "#8a5a00")
 FOREGROUND = ("#d0d2d6", "#3b3a39")
-# Of the input with the keyboard focus; seen on both themes.
+# Ring around the input with the keyboard focus; visible on both themes.
 FOCUS = "#3a82d2"
 STYLE = f"""
 QTabBar {{ border: none; padding: 0; background: transparent; }}
