@@ -37,6 +37,7 @@ if typing.TYPE_CHECKING:
 
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.data.training_images import TrainingImages
 
 logger = logging.getLogger(__name__)
 
@@ -408,6 +409,19 @@ def opened(
         else image
         for path, image in zip(paths, images, strict=True)
     ]
+
+
+def warning_lines(images: TrainingImages, config: RunConfig) -> list[str]:
+    """Warnings about images as training data, beside those of `Micrograph.summary`."""
+    from napari_slicegan.metrics.image_checks import image_warnings, rescale_advice
+
+    patch_size, rescale = config.architecture.patch_size, config.micrograph.rescale
+    warnings = image_warnings(images, patch_size, rescale=rescale)
+    stretch = config.architecture.voxel_stretch
+    advice = rescale_advice(images, patch_size, rescale, stretch)
+    if advice is not None:
+        warnings.append(advice.text)
+    return [f"  Warning: {warning}" for warning in warnings]
 
 
 def generator_path(run: Path) -> Path:

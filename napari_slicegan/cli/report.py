@@ -23,6 +23,7 @@ from napari_slicegan.cli.options import (
     output_folder,
     refuse_settings,
     say,
+    warning_lines,
     without_crop,
 )
 from napari_slicegan.cli.progress import progress_bar
@@ -221,9 +222,10 @@ def _facts(file: str, options: Namespace) -> list[str]:
     elif Path(file).suffix == ".safetensors" or (Path(file) / "config.json").is_file():
         path = Path(file)
     if path is None:
-        settings = RunConfig().changed(**changes_from(options)).micrograph
-        (image,) = opened([file], settings)
-        return image.summary()
+        config = RunConfig().changed(**changes_from(options))
+        (image,) = opened([file], config.micrograph)
+        images = TrainingImages.isotropic(image)
+        return image.summary() + warning_lines(images, config)
     refuse_settings(options, "an image", "a generator")
     trained = load_any_generator(path)
     network = trained.network

@@ -20,11 +20,11 @@ from napari_slicegan.cli.options import (
     refuse_settings,
     say,
     unused,
+    warning_lines,
 )
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES
 from napari_slicegan.data.training_images import TrainingImages
-from napari_slicegan.metrics.image_checks import image_warnings, rescale_advice
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     new_folder,
@@ -107,14 +107,8 @@ def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
         if number >= MOST_IN_FULL:
             lines = [lines[0], *(f"  Warning: {w}" for w in image.warnings)]
         say("\n".join(lines))
-    patch_size, rescale = config.architecture.patch_size, config.micrograph.rescale
-    warnings = image_warnings(images, patch_size, rescale=rescale)
-    stretch = config.architecture.voxel_stretch
-    advice = rescale_advice(images, patch_size, rescale, stretch)
-    if advice is not None:
-        warnings.append(advice.text)
-    for warning in warnings:
-        say(f"  Warning: {warning}")
+    for line in warning_lines(images, config):
+        say(line)
 
 
 def _say_how_crops_are_mirrored(images: TrainingImages, config: RunConfig) -> None:

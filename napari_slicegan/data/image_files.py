@@ -621,7 +621,7 @@ def _read_tiff(path: Path, dataset: str, channel: str) -> SourceImage:
             stored = _read_pages(path, indices)
             turned = None  # by Pillow
         else:
-            stored = SourceImage(values, path.name, notes=notes, axes=axes)
+            stored = SourceImage(values, path.name, axes=axes)
             if page.photometric == PALETTE and page.colormap is not None:
                 stored = _with_palette(stored, page.colormap >> 8)
             elif page.photometric == WHITE_IS_ZERO and not _is_numpy_mask(page):
@@ -630,6 +630,7 @@ def _read_tiff(path: Path, dataset: str, channel: str) -> SourceImage:
             stored = _turned(stored, *turned)
         if orientation > 4 and edges is not None:
             edges = (edges[1], edges[0], *edges[2:])
+        stored = replace(stored, notes=(*notes, *stored.notes))
         stored = _signed(stored, tiff.imagej_metadata or {})
         rows = None
         if orientation == 1:

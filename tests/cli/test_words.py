@@ -65,12 +65,14 @@ def test_info_says_how_an_image_would_be_read(tmp_path: Path, capsys: Capture) -
     values = np.random.default_rng(0).integers(0, 2, (40, 50)).astype(np.uint8)
     tifffile.imwrite(path, values * 255, photometric="miniswhite")
     assert main(["info", str(path), "--pixel-size-nm", "5"]) == 0
-    head, phases, dark, bright, note = capsys.readouterr().out.splitlines()
+    head, phases, dark, bright, note, small = capsys.readouterr().out.splitlines()
     assert head == "mask.tif: 40 x 50 pixels, pixel size 5 nm (as given)"
     assert phases == "  2 phases (2 distinct values):"
     assert dark.split() == ["0", f"{values.mean():.2%}"]
     assert bright.split() == ["255", f"{1 - values.mean():.2%}"]
     assert note == "  White is stored as 0: values inverted."
+    # The same warnings as before training.
+    assert small.startswith("  Warning: mask.tif must have at least 64 x 64")
 
 
 def test_info_of_several_files(tmp_path: Path, capsys: Capture) -> None:

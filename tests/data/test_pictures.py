@@ -653,6 +653,7 @@ TAGS = [
             append_images=[Image.fromarray(GRAY[::8, ::8])],
         ),
         "grayscale",
+        words="The dataset 'image 1' is read (others: image 2)",
     ),
     Case(
         "thumbnail jpeg.tif",
