@@ -63,6 +63,7 @@ def arrange(
     The array, whether its last axis holds channels, and what was decided, in words.
     """
     shape = " x ".join(map(str, array.shape))
+    is_single = _is_single_channel(array)
     if array.ndim > 2 and 1 in array.shape:
         kept = [axis for axis, n in enumerate(array.shape) if n != 1]
         # A single row or column keeps both axes, so that the message names them.
@@ -71,6 +72,8 @@ def arrange(
             array = array.reshape([array.shape[axis] for axis in kept])
     if axes or array.ndim == 2:
         return array, array.ndim == 4 or axes.endswith("S"), ()
+    if array.ndim == 3 and is_single:
+        return array, False, ()
     first_is_channel = (
         array.ndim == 3
         and array.shape[0] in (3, 4)
@@ -85,6 +88,11 @@ def arrange(
         note = f"The {n} planes of {shape} values are read as {n} channels"
         return array, True, (f"{note} of one image.",)
     return array, has_channels(array), ()
+
+
+def _is_single_channel(array: NDArray[Any]) -> bool:
+    """Whether a bare array is ``[N, 1, Y, X]`` or ``[Z, Y, X, 1]``."""
+    return array.ndim == 4 and 1 in array.shape[1:]
 
 
 def without_alpha(
@@ -129,7 +137,9 @@ def overlapping_masks(array: NDArray[Any], axes: str = "") -> tuple[str, ...]:
         As of `arrange`. Planes of which each pixel has one are phases in any case.
     """
     whole = array.reshape([n for n in array.shape if n != 1])
-    if axes or whole.dtype != np.uint8 or whole.ndim != 3 or len(whole) not in (3, 4):
+    if axes or whole.ndim != 3 or len(whole) not in (3, 4):
+        return ()
+    if _is_single_channel(array):
         return ()
     if not _are_masks(whole) or whole.max() == 0:
         return ()

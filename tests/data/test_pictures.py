@@ -468,6 +468,16 @@ MEANINGS = [
     Case("leading axis.npy", npy(MASK.astype(np.uint8)[None])),
     Case("batch of one.npy", npy(MASK.astype(np.uint8)[None, None])),
     Case(
+        "batch of masks.npy",
+        npy(np.stack([M255] * 4)[:, None]),
+        shape=(4, *MASK.shape),
+    ),
+    Case(
+        "one component.npy",
+        npy(np.stack([M255] * 3)[..., None]),
+        shape=(3, *MASK.shape),
+    ),
+    Case(
         "channels first.npy",
         npy(np.moveaxis(FLAT, -1, 0)),
         bright=GREEN,
