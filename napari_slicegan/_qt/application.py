@@ -93,7 +93,7 @@ def run_window(start: WindowStart, measure: Measure | None = None) -> None:
 
 
 def open_window(
-    start: WindowStart = WindowStart(), *, show: bool = True
+    start: WindowStart = WindowStart(),
 ) -> tuple[Viewer, SliceGANWidget]:
     """Open napari with the plugin docked.
 
@@ -104,7 +104,7 @@ def open_window(
     """
     # Raise before the window opens; the panels would only show a message.
     _check_files(start)
-    viewer = napari.Viewer(title=TITLE, show=show)
+    viewer = napari.Viewer(title=TITLE)
     widget = SliceGANWidget(viewer)
     viewer.window.add_dock_widget(widget, name=TITLE, area="right")
     _make_room(viewer)

@@ -766,10 +766,8 @@ def _inflated(data: bytes, sizes: Sequence[int], limit: int) -> Iterator[bytes]:
             raise ValueError("its blocks are longer than its header says")
 
 
-def read_raw(
-    path: Path, shape: tuple[int, ...], dtype: str, header_bytes: int | None = None
-) -> NDArray[Any]:
-    """Values without a header.
+def read_raw(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """Values without a header, or behind a header of any content, which is skipped.
 
     Parameters
     ----------
@@ -779,8 +777,6 @@ def read_raw(
         ``(Y, X)`` or ``(Z, Y, X)``.
     dtype
         As numpy names it, with the byte order: ``"uint8"``, ``">u2"``, ``"<f4"``.
-    header_bytes
-        Skipped at the start; None: all bytes that exceed the values.
 
     Raises
     ------
@@ -789,15 +785,16 @@ def read_raw(
     """
     kind = np.dtype(dtype)
     needed, there = math.prod(shape) * kind.itemsize, path.stat().st_size
-    skipped = there - needed if header_bytes is None else header_bytes
-    if skipped < 0 or skipped + needed > there:
+    if needed > there:
         text = " x ".join(map(str, shape))
         raise ValueError(
             f"{path.name}: expected {needed:,} bytes for {text} values of type "
             f"{kind.name}, got {there:,}; correct 'Raw shape' or 'Raw type'."
         )
     check_memory(shape, kind, path.name)
-    return np.fromfile(path, kind, math.prod(shape), offset=skipped).reshape(shape)
+    return np.fromfile(path, kind, math.prod(shape), offset=there - needed).reshape(
+        shape
+    )
 
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".asc", ".dat", ".xyz", ".ang", ".ctf")

@@ -73,10 +73,11 @@ class Lattice:
         return self.excess > 1
 
 
-def lattice(
-    samples: Sequence[NDArray[Any]], moduli: Sequence[int] = MODULI
-) -> list[Lattice]:
+def lattice(samples: Sequence[NDArray[Any]]) -> list[Lattice]:
     """Test whether the mean depends on the position modulo 2, 4, 8, 16 and 32.
+
+    Periods longer than an eighth of the shortest edge cannot be resolved and are left
+    out.
 
     Parameters
     ----------
@@ -84,9 +85,6 @@ def lattice(
         Indicators of a phase or gray values, all ``[Y, X]`` or all ``[Z, Y, X]`` and of
         one shape; their spectra are averaged. All begin at the same position of the
         network, as volumes and the planes of a volume do.
-    moduli
-        Periods to test, in ascending order. Longer ones than an eighth of the shortest
-        edge cannot be resolved and are left out.
 
     Returns
     -------
@@ -104,7 +102,7 @@ def lattice(
             "same size."
         )
     (shape,) = shapes
-    largest = max((n for n in moduli if 8 * n <= min(shape)), default=0)
+    largest = max((n for n in MODULI if 8 * n <= min(shape)), default=0)
     if not largest:
         return []
     # A line falls on a bin if every edge holds a whole number of periods.
@@ -119,7 +117,7 @@ def lattice(
     scatter = _ring_mean(relative**2) / np.maximum(_ring_mean(relative) ** 2, EMPTY)
     found, seen = [], np.zeros(shape, dtype=bool)
     seen[(0,) * len(shape)] = True
-    for modulus in moduli:
+    for modulus in MODULI:
         if modulus > largest:
             continue
         steps = [range(0, length, length // modulus) for length in shape]

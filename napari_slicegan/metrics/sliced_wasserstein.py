@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-Scaling = Literal["unit-norm", "unit-std"]
 Floats = NDArray[np.floating[Any]]
 
 SMALLEST_EDGE = 16
@@ -29,51 +28,17 @@ UNIT = 1e3
 BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
 
-def sliced_wasserstein(
-    real: NDArray[Any],
-    generated: NDArray[Any],
-    rng: np.random.Generator,
-    directions: Scaling = "unit-norm",
-) -> NDArray[np.float64]:
-    """Sliced Wasserstein distances of two sets of images, for each scale.
-
-    Parameters
-    ----------
-    real, generated
-        ``[N, C, Y, X]`` each, of equal shape, with at least 16 pixels per edge.
-        Channels may be gray values, colours or phases. The distance of two sets of the
-        same kind falls as they grow, so compare only results of equal N.
-    rng
-        Positions of the patches and directions of the lines. Image i is cut
-        at the same places in both sets.
-    directions
-        "unit-norm" is the definition. "unit-std" takes lines of about sqrt(49 C - 1)
-        times the length, as a widely used program does; distances grow as much.
-
-    Returns
-    -------
-    ``[n_levels]``, times 1,000: the full size first, then halves of it down to 16
-    pixels. Their mean is the usual single number.
-
-    Raises
-    ------
-    ValueError
-        If the sets do not fit together or are too small.
-    """
-    _check_sets(real, generated)
-    distances = []
-    for level, other in zip(*map(laplacian_pyramid, (real, generated)), strict=True):
-        places, vectors, lines = _drawn(level, rng, directions)
-        found = projected_distance(vectors, _descriptors(other, *places), lines)
-        distances.append(UNIT * found)
-    return np.array(distances)
-
-
 class RealPatches:
-    """Real images [N, C, Y, X], measured once for comparison with many other sets.
+    """Real images, measured once for comparison with many other sets.
 
     The random patches and lines are always the same. Holds 256 kB for each image and
     scale.
+
+    Parameters
+    ----------
+    real
+        ``[N, C, Y, X]``, at least 16 pixels per edge. Channels may be gray values,
+        colours or phases.
 
     Raises
     ------
@@ -87,12 +52,20 @@ class RealPatches:
         rng = np.random.default_rng(0)
         self._levels = []
         for level in laplacian_pyramid(real):
-            places, vectors, lines = _drawn(level, rng, "unit-norm")
-            ordered = list(_ordered_projections(vectors, lines))
+            places, vectors, lines = _drawn(level, rng)
+            ordered = list(ordered_projections(vectors, lines))
             self._levels.append((places, lines, ordered))
 
-    def distance(self, generated: NDArray[Any]) -> float:
-        """Mean of `sliced_wasserstein` over the scales, for a set of the same shape.
+    def distances(self, generated: NDArray[Any]) -> NDArray[np.float64]:
+        """Distances of another set of the same shape, for each scale.
+
+        They fall as the sets grow, so compare only results of equal N. Image i is cut
+        at the same places in both sets.
+
+        Returns
+        -------
+        ``[n_levels]``, times 1,000: the full size first, then halves of it down to 16
+        pixels.
 
         Raises
         ------
@@ -104,9 +77,13 @@ class RealPatches:
         for level, real in zip(laplacian_pyramid(generated), self._levels, strict=True):
             places, lines, ordered = real
             vectors = _descriptors(level, *places)
-            made = _ordered_projections(vectors, lines)
-            found.append(UNIT * _mean_shift(ordered, made, len(lines)))
-        return float(np.mean(found))
+            made = ordered_projections(vectors, lines)
+            found.append(UNIT * mean_shift(ordered, made, len(lines)))
+        return np.array(found)
+
+    def distance(self, generated: NDArray[Any]) -> float:
+        """Mean of `distances` over the scales, the usual single number."""
+        return float(self.distances(generated).mean())
 
 
 def _check_sets(real: NDArray[Any], generated: NDArray[Any]) -> None:
@@ -140,35 +117,14 @@ def laplacian_pyramid(images: NDArray[Any]) -> list[NDArray[np.float32]]:
 
 
 def random_directions(
-    n: int, dimensions: int, rng: np.random.Generator, scaling: Scaling = "unit-norm"
+    n: int, dimensions: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Independent directions, ``[n, dimensions]``, each scaled by `scaling`."""
+    """Independent directions of length 1, ``[n, dimensions]``."""
     vectors = rng.standard_normal((n, dimensions))
-    if scaling == "unit-norm":
-        sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
-    else:
-        # With n - 1, which makes the published factor sqrt(d - 1).
-        sizes = vectors.std(axis=1, ddof=1, keepdims=True)
-    return np.asarray(vectors / sizes)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
-def projected_distance(
-    first: Floats, second: Floats, directions: NDArray[np.float64]
-) -> float:
-    """Mean Wasserstein distance of two sets of points along some lines.
-
-    Parameters
-    ----------
-    first, second
-        ``[n, d]`` each.
-    directions
-        ``[n_directions, d]``.
-    """
-    one, other = (_ordered_projections(each, directions) for each in (first, second))
-    return _mean_shift(one, other, len(directions))
-
-
-def _ordered_projections(
+def ordered_projections(
     points: Floats, directions: NDArray[np.float64]
 ) -> Iterator[Floats]:
     """Sorted projections ``[<= 32, n]`` of points ``[n, d]`` onto some lines each."""
@@ -177,8 +133,11 @@ def _ordered_projections(
         yield np.sort(part @ points.T, axis=1)
 
 
-def _mean_shift(first: Iterable[Floats], second: Iterable[Floats], n: int) -> float:
-    """Mean over n lines: on a line the optimal transport joins points in order."""
+def mean_shift(first: Iterable[Floats], second: Iterable[Floats], n: int) -> float:
+    """Mean Wasserstein distance along n lines, from `ordered_projections`.
+
+    On a line the optimal transport joins points in order.
+    """
     total = 0.0
     for one, other in zip(first, second, strict=True):
         total += np.abs(one - other).mean(axis=1, dtype=np.float64).sum()
@@ -189,7 +148,7 @@ Places = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _drawn(
-    level: NDArray[np.float32], rng: np.random.Generator, scaling: Scaling
+    level: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[Places, NDArray[np.float32], NDArray[np.float64]]:
     """Random places of patches in a level [N, C, Y, X], the patches, and lines."""
     shape = (len(level), PATCHES_PER_IMAGE)
@@ -197,7 +156,7 @@ def _drawn(
         rng.integers(edge - PATCH + 1, size=shape) for edge in level.shape[2:]
     )
     vectors = _descriptors(level, rows, columns)
-    lines = random_directions(N_DIRECTIONS, vectors.shape[1], rng, scaling)
+    lines = random_directions(N_DIRECTIONS, vectors.shape[1], rng)
     return (rows, columns), vectors, lines
 
 

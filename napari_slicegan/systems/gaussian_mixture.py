@@ -80,10 +80,10 @@ class GaussianMixture:
             ) from error
 
 
-def nine_gaussians(seed: int = 0) -> GaussianMixture:
+def nine_gaussians() -> GaussianMixture:
     """Grid of 3 x 3 means, 2 apart, with standard deviation 0.05; of RealnessGAN."""
     grid = (-2.0, 0.0, 2.0)
-    return GaussianMixture(tuple((x, y) for x in grid for y in grid), 0.05, seed=seed)
+    return GaussianMixture(tuple((x, y) for x in grid for y in grid), 0.05)
 
 
 N_SIGMAS = 4.0

@@ -64,7 +64,6 @@ def read_matrices(path: Path, size: int) -> NDArray[np.float32]:
     return np.asarray(images, np.float32)
 
 
-FOLDER = "image-set"
 VALUES, FACTS = "values.npy", "facts.json"
 ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".csv", ".wav")
 COLOUR_DIMENSIONS = 4

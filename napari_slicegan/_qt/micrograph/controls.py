@@ -157,8 +157,8 @@ class SegmentationControls(QWidget):
     crop_requested = Signal()
     strokes_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._crop: Crop | Literal["auto"] | None = None
         # children
         fields = MicrographSettings.model_fields

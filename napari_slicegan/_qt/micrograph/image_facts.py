@@ -38,8 +38,8 @@ class ImageFacts(QWidget):
     rescale_accepted = Signal(float)
     """The advised factor."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         # children
         self._size = QLabel("-")
         self._size.setObjectName("image_size")

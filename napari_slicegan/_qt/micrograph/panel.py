@@ -84,8 +84,8 @@ class MicrographPanel(DropTarget, QWidget):
     train_requested = Signal()
     """The images are as they should be; the user wants to train on them."""
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self.setAcceptDrops(True)
         self._viewer = viewer
         self._patch_size: int = ArchitectureSettings().patch_size

@@ -48,8 +48,8 @@ MIDDLE = 0.5
 class PlaneDrawing(QWidget):
     """Cube with the plane seen along an axis; the front face if isotropic."""
 
-    def __init__(self, axis: Axis | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, axis: Axis | None = None) -> None:
+        super().__init__()
         self.axis: Axis | None = axis
         self.setFixedSize(EDGE, EDGE)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -120,8 +120,8 @@ class ViewSlot(DropTarget, QFrame):
     cleared = Signal()
     sample_requested = Signal()
 
-    def __init__(self, axis: Axis | None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, axis: Axis | None) -> None:
+        super().__init__()
         self.axis = axis
         name = axis or "any"
         self.setObjectName(f"slot_{name}")
@@ -194,8 +194,8 @@ class ViewSlots(QWidget):
     sample_requested = Signal()
     changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._sources: dict[Axis, tuple[SourceImage, ...]] = {}
         self._reading: dict[Axis, tuple[str, ...]] = {}
         self._anisotropic = False
