@@ -151,6 +151,9 @@ def _write_hdf5(stack: Any) -> Callable[[Path], None]:
         with h5py.File(path, "w") as file:
             file.create_dataset("a/b", data=stack, compression="gzip")
             file["c"] = stack[0]
+            # As of DREAM3D-NX.
+            file.attrs["_SPACING"] = np.ones(3, np.float32)
+            file.attrs["Units"] = np.uint32(6)
 
     return write
 

@@ -165,7 +165,11 @@ def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
     images = opened(options.files, config.micrograph, inherited=inherited(options))
     if options.anisotropic:
         if len(images) != 1:
-            raise ValueError("Expected one volume with --anisotropic.")
+            raise ValueError(
+                f"Expected one volume with --anisotropic, got {len(images)} images; "
+                "give the folder of its slices, or images of each direction (--z, --y "
+                "and --x)."
+            )
         return TrainingImages.from_volume(images[0])
     return TrainingImages.isotropic(*images)
 

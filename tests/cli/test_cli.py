@@ -304,6 +304,7 @@ FAULTS = {
         "after the last; or auto, which leaves out data bars and borders without "
         "values; got ('auto', '5').\n",
     ),
+    "several volumes": ("train IMAGE IMAGE --anisotropic", "the folder of its slices"),
     "the folder itself": ("info .", "FOLDER: expected an image file"),
     "two sizes": ("generate RUN --size 8 8", "one size or three"),
     "odd period": ("generate RUN --size 20 --periodic x", "Use 16 or 24"),
