@@ -18,7 +18,7 @@ from napari_slicegan.directions.direction import (
     Example,
     Model,
 )
-from napari_slicegan.models.generator_file import read_tensors
+from napari_slicegan.models.generator_file import read_tensors, reproducible
 from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ class DirectionSet:
             for number, direction in enumerate(self.directions)
             for block, offset in direction.offsets.items()
         }
-        content = save(offsets, {"format": FORMAT, "facts": json.dumps(facts)})
+        metadata = {"format": FORMAT, "facts": json.dumps(facts)}
+        content = reproducible(save(offsets, metadata))
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:

@@ -84,7 +84,7 @@ class TrainedNetwork:
         spec = facts["spec"]
         is_new = "noise" in spec or spec["architecture"] == "slicegan-aa"
         metadata = {"format": FORMATS[is_new], "facts": json.dumps(facts)}
-        content = save(self._weights(), metadata)
+        content = reproducible(save(self._weights(), metadata))
         # safetensors' own save_file ignores the umask: only the user could read it.
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(content)
@@ -181,6 +181,20 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
         ) from error
     network.eval().requires_grad_(False)
     return trained_network(network, transform, size, name, colours)
+
+
+def reproducible(content: bytes) -> bytes:
+    """Content of a safetensors file with its metadata sorted by name.
+
+    The library writes them in random order: equal generators would be other files.
+    """
+    start = 8  # the length of the header
+    end = start + int.from_bytes(content[:start], "little")
+    header = json.loads(content[start:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % start)
+    return len(text).to_bytes(start, "little") + text + content[end:]
 
 
 def read_tensors(

@@ -65,6 +65,17 @@ def test_other_programs_can_read_it(tmp_path: Path) -> None:
     assert names == set(trained.network.state_dict())
 
 
+def test_equal_generators_are_equal_files(tmp_path: Path) -> None:
+    """Byte for byte, in each of many saves; the name is no plain ASCII."""
+    trained = replace(random_generator(OneHotPhases([7, 207])), name='Größe "2 µm"')
+    contents = set()
+    for _ in range(12):
+        trained.save(tmp_path / "generator.safetensors")
+        contents.add((tmp_path / "generator.safetensors").read_bytes())
+    assert len(contents) == 1
+    assert load_generator(tmp_path / "generator.safetensors").name == trained.name
+
+
 def test_run_folders_are_generators_too(toy_run: Path) -> None:
     from_folder = load_generator(toy_run)
     from_file = load_generator(toy_run / "generator.safetensors")

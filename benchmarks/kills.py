@@ -1,0 +1,311 @@
+"""Commands killed at random and at aimed moments: the next command must go on.
+
+    python -m benchmarks.kills --kills 200 --out kills.csv
+
+Each trial starts a command in a process of its own (train, generate a TIFF or an
+OME-Zarr, fit directions, report) and kills it up to three times: at a random time, or
+at a random use of a file (opening, renaming, removing; within saves, blocks, pyramid
+steps), or with a signal that asks it to stop. Then the command that a person would use
+next runs to its end: ``resume`` for a run, else the same command. Its result must be
+that of a command that was never killed, bit by bit. Small networks, one thread; needs
+Unix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import torch
+
+from napari_slicegan.cli import generate as cli_generate
+from napari_slicegan.cli.parser import main as run_command
+from napari_slicegan.config.presets import preset
+from napari_slicegan.generation import generate
+from napari_slicegan.training.run_folder import RunFolder
+
+STEPS = 8
+EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Of a process that is killed before it can answer, that has stopped, or finished.
+ENDS = (0, 130, *(-number for number in (signal.SIGKILL, *STOPPING)))
+MOST_S = 120
+# OME-TIFFs have one, which is random.
+UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command to kill.
+
+    Attributes
+    ----------
+    words
+        The command that goes on in the folder of a trial.
+    result
+        What must be equal, by names.
+    """
+
+    words: Callable[[Path], list[str]]
+    result: Callable[[Path], dict[str, str]]
+
+
+def settings() -> dict[str, Any]:
+    """Of networks that train a step in milliseconds and save after each."""
+    config = preset("slicegan-fast").changed(
+        architecture="auto",
+        noise=False,
+        voxel_noise="off",
+        patch_size=16,
+        latent_size=4,
+        latent_channels=4,
+        generator_widths=(6, 6),
+        critic_widths=(6, 6),
+        critic_slices=3,
+        generator_slices=5,
+        generator_batch_size=1,
+        critic_batch_size=1,
+        steps=STEPS,
+        minutes=None,
+        patience_minutes=None,
+        checkpoint_minutes=1e-9,
+        monitor_interval=4,
+        device="cpu",
+        threads=1,
+        precision="float32",
+    )
+    return config.model_dump(mode="json")
+
+
+def tasks(inputs: Path) -> dict[str, Task]:
+    """The commands by name; `inputs` holds image, settings and a finished run."""
+    image, config, run = inputs / "a.tif", inputs / "a.json", inputs / "run"
+    start = ["train", str(image), "--config", str(config), "--out"]
+
+    def train(folder: Path) -> list[str]:
+        out = folder / "run"
+        is_begun = (out / "config.json").exists()
+        return ["resume", str(out)] if is_begun else [*start, str(out)]
+
+    def volume(name: str) -> Callable[[Path], list[str]]:
+        size = ["--size", "40", "33", "24", "--device", "cpu", "--out"]
+        return lambda folder: ["generate", str(run), *size, str(folder / name)]
+
+    fit = ["directions", "fit", str(run), "--samples", "40", "--components", "2"]
+    fit += ["--no-effects", "--out"]
+    return {
+        "train": Task(train, run_result),
+        "tiff": Task(volume("a.tif"), files_result),
+        "ome-zarr": Task(volume("a.ome.zarr"), files_result),
+        "directions": Task(
+            lambda folder: [*fit, str(folder / "a.safetensors")], files_result
+        ),
+    }
+
+
+def files_result(folder: Path) -> dict[str, str]:
+    """Hashes of all files, also of those that should not be left."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(folder)): _hash(UUID.sub(b"", path.read_bytes()))
+        for path in files
+    }
+
+
+def run_result(folder: Path) -> dict[str, str]:
+    """Names of the files; hashes of what they hold, without the times."""
+    run = RunFolder.open(folder / "run")
+    rows = [{**row, "elapsed_s": ""} for row in run.history()]
+    digest = hashlib.sha256()
+    _add(digest, run.load_checkpoint()["game"])
+    return {
+        "names": " ".join(sorted(path.name for path in run.path.iterdir())),
+        "generator": _hash((run.path / "generator.safetensors").read_bytes()),
+        "history": _hash(repr(rows).encode()),
+        "checkpoint": digest.hexdigest(),
+    }
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _add(digest: Any, state: Any) -> None:
+    if isinstance(state, torch.Tensor):
+        digest.update(state.contiguous().numpy().tobytes())
+    elif isinstance(state, dict):
+        for key, value in state.items():
+            digest.update(str(key).encode())
+            _add(digest, value)
+    elif isinstance(state, (list, tuple)):
+        for value in state:
+            _add(digest, value)
+    else:
+        digest.update(repr(state).encode())
+
+
+def start(words: list[str], log: Path, folder: Path, kill_at: int = 0) -> int:
+    """Run a command in a forked child, which dies at the n-th use of a file."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        count = 0
+
+        def hook(event: str, arguments: Any) -> None:
+            nonlocal count
+            if event in EVENTS and str(arguments[0]).startswith(str(folder)):
+                count += 1
+                if count == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        # Volumes of several blocks that are written block by block.
+        cli_generate.MEMORY_BYTES, generate.TILE_STEPS = 1000, 2
+        status = run_command(words)
+        sys.stdout.flush()
+        os.write(descriptor, f"\nuses of files: {count}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def wait(child: int) -> int:
+    """Exit status of a child, negative for a signal; stuck ones are killed."""
+    until = time.monotonic() + MOST_S
+    while time.monotonic() < until:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return MOST_S
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a command takes that nobody kills."""
+
+    result: dict[str, str]
+    seconds: float
+    n_uses: int
+
+
+def undisturbed(task: Task, folder: Path) -> Undisturbed:
+    """Run a command to its end, in a new folder."""
+    folder.mkdir()
+    log = folder.with_suffix(".log")
+    began = time.monotonic()
+    status = wait(start(task.words(folder), log, folder))
+    seconds = time.monotonic() - began
+    if status:
+        raise RuntimeError(f"The command failed: {log.read_text()}")
+    uses = re.findall(r"uses of files: (\d+)", log.read_text())
+    return Undisturbed(task.result(folder), seconds, int(uses[-1]))
+
+
+def trial(
+    task: Task, kind: str, expected: Undisturbed, folder: Path, rng: random.Random
+) -> tuple[int, str]:
+    """Kill a command up to three times, then let it finish; kills, and the fault."""
+    folder.mkdir()
+    log, n_kills = folder.with_suffix(".log"), 0
+    for _ in range(rng.randint(1, 3)):
+        at = rng.randint(1, expected.n_uses) if kind == "use of a file" else 0
+        child = start(task.words(folder), log, folder, at)
+        if kind != "use of a file":
+            time.sleep(rng.uniform(0, expected.seconds))
+            number = rng.choice(STOPPING) if kind == "signal" else signal.SIGKILL
+            os.kill(child, number)
+        status = wait(child)
+        n_kills += status != 0
+        if status not in ENDS:
+            return n_kills, f"killed command ended with {status}"
+    status = wait(start(task.words(folder), log, folder))
+    if status:
+        return n_kills, f"next command ended with {status}"
+    differing = {*task.result(folder).items()} ^ {*expected.result.items()}
+    names = sorted({name for name, _ in differing})
+    return n_kills, f"other results: {' '.join(names)}" if names else ""
+
+
+KINDS = ("time", "use of a file", "signal")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run trials until there are enough kills; print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=200, help="of all tasks together")
+    parser.add_argument("--minutes", type=float, default=60, help="at most")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tasks", nargs="+", default=None, help="by default all")
+    parser.add_argument("--out", type=Path, default=Path("kills.csv"))
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    rng = random.Random(options.seed)
+    end = time.monotonic() + 60 * options.minutes
+    kills: Counter[tuple[str, str]] = Counter()
+    trials: Counter[tuple[str, str]] = Counter()
+    faults: list[tuple[str, str, str]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        y, x = np.mgrid[:40, :48]
+        image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
+        tifffile.imwrite(folder / "a.tif", image)
+        (folder / "a.json").write_text(json.dumps(settings()))
+        known = tasks(folder)
+        # The first step of a process takes seconds; children inherit what it sets up.
+        run_command(known["train"].words(folder))
+        names = options.tasks or list(known)
+        expected = {name: undisturbed(known[name], folder / name) for name in names}
+        pairs = [(name, kind) for name in names for kind in KINDS]
+        number = 0
+        while sum(kills.values()) < options.kills and time.monotonic() < end:
+            name, kind = pairs[number % len(pairs)]
+            place = folder / f"trial-{number}"
+            n, fault = trial(known[name], kind, expected[name], place, rng)
+            kills[name, kind] += n
+            trials[name, kind] += 1
+            if fault:
+                kept = options.out.with_name(f"kills-{number}-{name}.log")
+                shutil.copy(place.with_suffix(".log"), kept)
+                faults.append((name, kind, f"{fault}; see {kept}"))
+                sys.stdout.write(" | ".join(faults[-1]) + "\n")
+            shutil.rmtree(place)
+            number += 1
+    with options.out.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["task", "kind", "trials", "kills", "faults"])
+        for pair in pairs:
+            n_faults = sum(fault[:2] == pair for fault in faults)
+            table.writerow([*pair, trials[pair], kills[pair], n_faults])
+    sys.stdout.write(
+        f"{sum(trials.values())} trials, {sum(kills.values())} kills, "
+        f"{len(faults)} faults\n"
+    )
+    return int(bool(faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""The campaign of killed commands, in a short form."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("zarr", reason="needs the extra scale")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+def test_killed_commands_go_on_to_the_same_result(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Training, TIFF and OME-Zarr, each killed once or more; bit by bit."""
+    out = tmp_path / "kills.csv"
+    words = "--kills 9 --minutes 0.35 --tasks train tiff ome-zarr --seed 1 --out"
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.kills", *words.split(), str(out)],
+        cwd=pytestconfig.rootpath,
+        check=True,
+        timeout=200,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
+    assert sum(int(row["kills"]) for row in rows) >= 1
+    assert {row["faults"] for row in rows} == {"0"}
