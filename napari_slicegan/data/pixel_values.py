@@ -148,7 +148,7 @@ def overlapping_masks(array: NDArray[Any], axes: str = "") -> tuple[str, ...]:
     return (
         f"The {len(whole)} planes hold only 0 and 255, as masks do; they are read as "
         f"{'RGBA'[: len(whole)]} channels, so that each combination is a phase "
-        "('Channel' 1 reads one of them; a TIFF stack is read as a volume).",
+        "('Channel' red reads the first; a TIFF stack is read as a volume).",
     )
 
 

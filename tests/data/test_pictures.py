@@ -536,7 +536,7 @@ MEANINGS = [
     Case(
         "one of the masks.npy",
         npy(np.stack([M255, 255 - M255, 255 * (X > 100).astype(np.uint8)])),
-        settings={"channel": "1"},
+        settings={"channel": "red"},
     ),
     Case(
         "softmax.npy",
