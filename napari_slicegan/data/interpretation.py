@@ -489,14 +489,35 @@ def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
     is_edge = len(inside) <= MOST_BETWEEN * len(sample)
     if not is_edge and _is_spread((inside - low) * scale, centres):
         return None
-    centres = np.sort(centres, axis=0)
-    shown = _listed([low + float(c[0]) * (high - low) / 255 for c in centres])
+    values = low + np.sort(centres, axis=0) / scale
+    plane = array if array.ndim == 2 else array[len(array) // 2]
+    values = _without_edges(plane, values)
+    if len(values) < 2:
+        return None
+    shown = _listed([float(value[0]) for value in values])
     return (
-        _nearest_centre(array[..., np.newaxis], low + centres / scale),
+        _nearest_centre(array[..., np.newaxis], values),
         {},
         f"Values blurred by lossy compression or smooth edges are read as the phases 0 "
-        f"to {len(centres) - 1} (gray values near {shown}).",
+        f"to {len(values) - 1} (gray values near {shown}).",
     )
+
+
+def _without_edges(
+    plane: NDArray[Any], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Gray values ``[N, 1]`` of phases, without rare ones between their neighbours."""
+    labels = _nearest_centre(plane[..., np.newaxis], values)
+    kept = []
+    for n in range(len(values)):
+        own = labels == n
+        near = np.ones(plane.shape, bool)
+        for other in (n - 1, n + 1):
+            near &= scipy.ndimage.maximum_filter(labels == other, 5)
+        is_rare = 0 < own.mean() < RARE
+        if not is_rare or (own & ~near).sum() > JUNK * own.sum():
+            kept.append(values[n])
+    return np.asarray(kept)
 
 
 def _has_smooth_edges(array: NDArray[Any]) -> bool:

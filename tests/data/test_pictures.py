@@ -610,6 +610,15 @@ MEANINGS = [
         words="Warning: 45.1% of the pixels are transparent",
     ),
     Case(
+        "smooth edges.jpg",
+        pillow(
+            Image.fromarray(M255).resize((640, 480), Image.Resampling.BICUBIC),
+            quality=85,
+        ),
+        shape=(480, 640),
+        words="2 phases",
+    ),
+    Case(
         "smooth edges.png",
         pillow(Image.fromarray(M255).resize((320, 240), Image.Resampling.BILINEAR)),
         shape=(240, 320),
