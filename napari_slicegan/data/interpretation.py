@@ -139,6 +139,12 @@ def interpret(
     ValueError
         If the values cannot be of that kind, or cannot be trained on.
     """
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{name}: expected a value in every pixel, got "
+            f"{np.sum(np.ma.getmask(values))} that are masked; crop the image or fill "
+            "them."
+        )
     array = np.asarray(values)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -1608,6 +1608,13 @@ def test_refused_with_one_sentence(tmp_path: Path) -> None:
     assert not faults, "\n".join(faults)
 
 
+def test_masked_pixels_are_not_taken_for_values() -> None:
+    with pytest.raises(ValueError, match=r"got 640 that are masked; crop"):
+        Micrograph.from_array(np.ma.masked_array(GRAY, Y < 4))
+    whole = Micrograph.from_array(np.ma.masked_array(GRAY, False))
+    np.testing.assert_array_equal(whole.values, GRAY)
+
+
 def test_an_address_is_no_path() -> None:
     with pytest.raises(ValueError, match=r"got an address .*; download the file"):
         read_image("https://example.org/sem.tif")
