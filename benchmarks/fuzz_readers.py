@@ -1,11 +1,12 @@
 """Mutated image files: no crash, no hang, no more than 2 GB of memory.
 
-    python benchmarks/fuzz_readers.py --minutes 10 --out fuzz.csv
+    python -m benchmarks.fuzz_readers --minutes 10 --out fuzz.csv
 
 Small files of every format are changed at random (bytes, numbers of the header,
 lengths, parts cut out, doubled or exchanged) and opened as micrographs in a process of
 their own. Allowed are an image and one sentence (`ValueError`). What else happens is
-written to the table, and the file kept beside it.
+written to the table, and the file kept beside it. `benchmarks/fuzz_runs.py` does the
+same to what this program writes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import multiprocessing
 import random
 import resource
 import signal
+import sys
 import tempfile
 import time
 import warnings
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
 SECONDS = 20
 MEMORY_MB = 2048
 FILES_PER_PROCESS = 500
+ALLOWED = ("read", "sentence")
 
 
-def seeds(folder: Path) -> list[Path]:
-    """One or more small files of each format."""
+Open = Callable[[Path], Any]
+
+
+def seeds(folder: Path) -> dict[str, Open]:
+    """One or more small files of each format, and how each is opened."""
     y, x = np.mgrid[:48, :64]
     mask = ((np.sin(x / 7) + np.cos(y / 9)) > 0.3).astype(np.uint8)
     noise = np.random.default_rng(0).normal(0, 12, mask.shape)
@@ -91,11 +97,11 @@ def seeds(folder: Path) -> list[Path]:
         "a.vtk": _write_with_head(LEGACY_VTK, stack),
         "a.raw": lambda p: p.write_bytes(stack.tobytes()),
     }
-    made = []
     for name, write in writers.items():
         write(folder / name)
-        made.append(folder / name)
-    return made
+    raw = MicrographSettings(raw_shape=(9, 48, 64))
+    files: dict[str, Open] = dict.fromkeys(writers, Micrograph.open)
+    return {**files, "a.raw": lambda path: Micrograph.open(path, raw)}
 
 
 ESRI = "ncols 64\nnrows 48\ncellsize 10\nNODATA_value -9999"
@@ -222,29 +228,37 @@ def _alarm(*_: object) -> None:
     raise Hang
 
 
-def read_all(names: list[str], folder: Path, seed: int, answers: Connection) -> None:
+Change = Callable[[str, bytes, list[bytes], random.Random], bytes]
+
+
+def read_all(
+    files: dict[str, Open],
+    contents: dict[str, bytes],
+    folder: Path,
+    change: Change,
+    seed: int,
+    answers: Connection,
+) -> None:
     """In a process of its own: change, open, report; ends after some files."""
     signal.signal(signal.SIGALRM, _alarm)
     warnings.simplefilter("ignore")
     limit = 3 * MEMORY_MB * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (2 * limit, 2 * limit))
     random_ = random.Random(seed)
-    contents = {name: (folder / name).read_bytes() for name in names}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
     for _ in range(FILES_PER_PROCESS):
-        name = random_.choice(names)
-        data = mutated(contents[name], list(contents.values()), random_)
-        path = folder / f"changed-{name}"
+        name = random_.choice([*files])
+        data = change(name, contents[name], [*contents.values()], random_)
+        path = folder / name
         path.write_bytes(data)
         answers.send((name, "started", data))
-        settings = MicrographSettings()
-        if name.endswith(".raw"):
-            settings = MicrographSettings(raw_shape=(9, 48, 64))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         started = time.perf_counter()
         signal.alarm(SECONDS)
         try:
-            Micrograph.open(path, settings)
-            outcome = "image"
+            files[name](path)
+            outcome = "read"
         except ValueError as error:
             outcome = "sentence" if "\n" not in str(error) else f"lines: {error}"
         except Hang:
@@ -253,6 +267,7 @@ def read_all(names: list[str], folder: Path, seed: int, answers: Connection) -> 
             outcome = f"crash: {type(error).__name__}: {error}"
         finally:
             signal.alarm(0)
+            path.write_bytes(contents[name])
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         if peak > MEMORY_MB and peak > before:
             outcome = f"memory: {peak} MB"
@@ -263,66 +278,80 @@ def read_all(names: list[str], folder: Path, seed: int, answers: Connection) -> 
     answers.send(("", "end", None))
 
 
-def main() -> None:
-    """Run until the time is over; print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def arguments_of(doc: str, out: str) -> argparse.Namespace:
+    """Parse the command line of a campaign."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("fuzz-readers.csv"))
-    options = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=Path(out))
+    return parser.parse_args()
+
+
+def campaign(
+    files: dict[str, Open], folder: Path, change: Change, options: argparse.Namespace
+) -> int:
+    """Run until the time is over; print a table. Returns the number of faults."""
     counts: Counter[tuple[str, str]] = Counter()
     bad: list[tuple[str, str, str]] = []
     slowest, largest = 0.0, 0
     end = time.monotonic() + 60 * options.minutes
     seed = options.seed
     context = multiprocessing.get_context("fork")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        names = [path.name for path in seeds(folder)]
-        while time.monotonic() < end:
-            here, there = context.Pipe(duplex=False)
-            child = context.Process(target=read_all, args=(names, folder, seed, there))
-            child.start()
-            there.close()
-            name, data = "", b""
-            while True:
-                try:
-                    arrived = here.poll(3 * SECONDS)
-                    answer = here.recv() if arrived else ("", "stuck", None)
-                except EOFError:
-                    answer = ("", "died", None)
-                if answer[1] == "started":
-                    name, data = answer[0], answer[2]
-                    continue
-                if answer[1] == "end":
-                    break
-                outcome = answer[1]
-                counts[name, outcome.split(":")[0]] += 1
-                if answer[2]:
-                    slowest, largest = (
-                        max(slowest, answer[2][0]),
-                        max(largest, answer[2][1]),
-                    )
-                if outcome not in ("image", "sentence"):
-                    kept = options.out.with_name(f"fuzz-{len(bad)}-{name}")
-                    kept.write_bytes(data)
-                    bad.append((name, outcome.replace("\n", " "), kept.name))
-                    print(*bad[-1], sep=" | ", flush=True)
-                if outcome in ("stuck", "died") or time.monotonic() > end:
-                    child.kill()
-                    break
-            child.join()
-            seed += 1
+    contents = {name: (folder / name).read_bytes() for name in files}
+    while time.monotonic() < end:
+        here, there = context.Pipe(duplex=False)
+        child = context.Process(
+            target=read_all, args=(files, contents, folder, change, seed, there)
+        )
+        child.start()
+        there.close()
+        name, data = "", b""
+        while True:
+            try:
+                arrived = here.poll(3 * SECONDS)
+                answer = here.recv() if arrived else ("", "stuck", None)
+            except EOFError:
+                answer = ("", "died", None)
+            if answer[1] == "started":
+                name, data = answer[0], answer[2]
+                continue
+            if answer[1] == "end":
+                break
+            outcome = answer[1]
+            counts[name, outcome.split(":")[0]] += 1
+            if answer[2]:
+                slowest = max(slowest, answer[2][0])
+                largest = max(largest, answer[2][1])
+            if outcome not in ALLOWED:
+                kept = options.out.with_name(f"fuzz-{len(bad)}-{Path(name).name}")
+                kept.write_bytes(data)
+                bad.append((name, outcome.replace("\n", " "), kept.name))
+                print(*bad[-1], sep=" | ", flush=True)
+            if outcome in ("stuck", "died") or time.monotonic() > end:
+                child.kill()
+                break
+        child.join()
+        seed += 1
     with options.out.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["file", "outcome", "n"])
         table.writerows([*key, n] for key, n in sorted(counts.items()))
         table.writerows(bad)
     total = sum(counts.values())
-    good = sum(n for key, n in counts.items() if key[1] in ("image", "sentence"))
+    good = sum(n for key, n in counts.items() if key[1] in ALLOWED)
     print(f"{total} files, {good} read or refused, {len(bad)} faults; ", end="")
     print(f"slowest {slowest:.1f} s, most memory {largest} MB")
+    return len(bad)
+
+
+def main() -> int:
+    """Change images until the time is over."""
+    options = arguments_of(__doc__ or "", "fuzz-readers.csv")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        change: Change = lambda _, *rest: mutated(*rest)  # noqa: E731
+        return campaign(seeds(folder), folder, change, options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(int(main() > 0))

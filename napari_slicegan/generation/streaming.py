@@ -39,6 +39,7 @@ from napari_slicegan.volumes.ome_zarr import (
     BlockedImage,
     ImageFacts,
     create_image,
+    damage_explained,
     set_own_attributes,
 )
 
@@ -169,7 +170,12 @@ class StreamedVolume:
             plan.tile_latents += 1
         if own is not None and own.get("generator") == plan.trained.fingerprint():
             # The voxels do not depend on it; earlier releases made smaller tiles.
-            plan.tile_latents = own.get("tile_latents", plan.tile_latents)
+            latents = own.get("tile_latents")
+            if (
+                isinstance(latents, int)
+                and latents > plan.trained.network.size_rule.overlap
+            ):
+                plan.tile_latents = latents
         tree = tree_of(plan, None if pyramid else 1)
         settings = settings_of(plan, tree.levels)
         if own is None:
@@ -220,7 +226,8 @@ class StreamedVolume:
             )
         trained = load_generator(file)
         trained.network.to(choose_device("auto"))
-        return cls(path, plan_of(trained, own), own)
+        with damage_explained(path):
+            return cls(path, plan_of(trained, own), own)
 
     @property
     def is_complete(self) -> bool:

@@ -181,7 +181,7 @@ class RunClock:
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Restore the state returned by :meth:`state_dict`."""
         for name in SAVED_ATTRIBUTES:
-            setattr(self, name, state[name])
+            setattr(self, name, float(state[name]))
 
     @property
     def unsaved_s(self) -> float:

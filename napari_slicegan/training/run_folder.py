@@ -83,8 +83,13 @@ RENAMED_COLUMNS = {"roughness": "interface_density_error"}
 CHECKPOINT = re.compile(r"checkpoint-(\d{7,})\.pt")
 # Raised by zipfile and torch for truncated, corrupted or malicious files.
 UNREADABLE = (
+    AssertionError,
+    AttributeError,
+    LookupError,
     OSError,
+    OverflowError,
     EOFError,
+    TypeError,
     ValueError,
     RuntimeError,
     struct.error,

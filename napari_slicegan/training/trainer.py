@@ -8,6 +8,7 @@ import math
 import threading
 import traceback
 from collections.abc import Callable, Generator
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +204,7 @@ class Trainer:
                 with folder.lock():
                     # A run that was killed before its first save begins anew.
                     if folder.checkpoints():
-                        trainer._load_state(folder.load_checkpoint())
+                        trainer._load_checkpoint(folder)
                     trainer._known_steps = folder.saved_steps()
                     folder.truncate_history(trainer.step)
                     if changes:
@@ -582,13 +583,23 @@ class Trainer:
             **self.clock.state_dict(),
         }
 
+    def _load_checkpoint(self, folder: RunFolder) -> None:
+        try:
+            self._load_state(folder.load_checkpoint())
+        except (AttributeError, LookupError, OverflowError, TypeError) as error:
+            name = folder.checkpoints()[0].name
+            raise ValueError(
+                f"{name}: expected the state of a run, got something else; delete the "
+                "file and resume the run."
+            ) from error
+
     def _load_state(self, state: dict[str, Any]) -> None:
         self.gan.load_state_dict(state["game"])
         # Runs of earlier releases do not state it.
         self.gan.precision = choose_precision(
             self.config.training.precision, self.device, state.get("precision", "")
         )
-        self.step, self.images_seen = state["step"], state["images_seen"]
+        self.step, self.images_seen = map(index, (state["step"], state["images_seen"]))
         self.clock.load_state_dict(state)
 
 

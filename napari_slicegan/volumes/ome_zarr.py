@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +38,15 @@ CHUNK_EDGE = 64
 COMPRESSION = {"cname": "zstd", "clevel": 5, "shuffle": "bitshuffle"}
 # What zarr raises for wrong checksums and for chunks that cannot be decompressed.
 DAMAGED = (ValueError, RuntimeError)
+# What zarr raises for metadata that are damaged.
+DAMAGED_METADATA = (
+    AttributeError,
+    FileNotFoundError,
+    LookupError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
 METHODS = {
     "phases": ("mode", "The commonest label of 2 x 2 x 2 voxels, else the first."),
     "grayscale": ("mean", "The mean of 2 x 2 x 2 voxels."),
@@ -59,6 +70,25 @@ class ImageFacts:
         return (3,) if self.kind == "colour" else ()
 
 
+@contextlib.contextmanager
+def damage_explained(path: Path) -> Iterator[None]:
+    """Report metadata that zarr or this program cannot read in one sentence.
+
+    Raises
+    ------
+    ValueError
+        Instead of the errors of zarr, which are of many kinds.
+    """
+    try:
+        yield
+    except DAMAGED_METADATA as error:
+        reason = textwrap.shorten(str(error), 120) or type(error).__name__
+        raise ValueError(
+            f"{path.name}: expected a volume of this program, got one whose metadata "
+            f"are damaged ({reason}); copy it again or generate it anew."
+        ) from error
+
+
 class BlockedImage:
     """An OME-Zarr image on disk.
 
@@ -77,15 +107,17 @@ class BlockedImage:
     Raises
     ------
     ValueError
-        If there is no image, or zarr is not installed.
+        If there is no image, its metadata are damaged, or zarr is not installed.
     """
 
     def __init__(self, path: Path, tree: BlockTree) -> None:
         self.path, self.tree = path, tree
-        group = zarr_package().open_group(str(path), mode="r")
-        self._levels = [group[str(level)] for level in range(tree.levels)]
-        self._encoders = [_Encoder(level) for level in self._levels]
-        self.channels: tuple[int, ...] = self._levels[0].shape[:-3]
+        zarr = zarr_package()
+        with damage_explained(path):
+            group = zarr.open_group(str(path), mode="r")
+            self._levels = [group[str(level)] for level in range(tree.levels)]
+            self._encoders = [_Encoder(level) for level in self._levels]
+            self.channels: tuple[int, ...] = self._levels[0].shape[:-3]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -303,7 +335,8 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
     Raises
     ------
     ValueError
-        If it is no volume written by this program, or zarr is not installed.
+        If it is no volume written by this program, its metadata are damaged, or zarr
+        is not installed.
     """
     own = own_attributes(path)
     if own is None:
@@ -311,11 +344,13 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
             f"Expected a volume written by 'slicegan generate', got {path}; choose "
             "another folder."
         )
-    own["colours"] = stored_colours(own.get("colours", {}))
     zarr_package()
     array = optional_package("dask.array", "reads volumes tile by tile", "scale")
-    levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]
-    if own["kind"] == "colour":
+    with damage_explained(path):
+        own["colours"] = stored_colours(own.get("colours", {}))
+        levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]
+        is_colour = own["kind"] == "colour"
+    if is_colour:
         # [C, Z, Y, X] -> [Z, Y, X, C]
         levels = [array.moveaxis(level, 0, -1) for level in levels]
     return levels, own

@@ -300,6 +300,26 @@ def test_checkpoints_execute_no_code(
     assert target.exists()
 
 
+def test_checkpoints_of_other_content_are_refused_by_name(
+    folder: RunFolder, subtests: pytest.Subtests
+) -> None:
+    """Their checksums are right, but they hold something else."""
+    newest = folder.checkpoints()[0]
+    good = torch.load(newest, weights_only=True)
+    changes: dict[str, dict[str, Any]] = {
+        "nothing": {"game": None},
+        "a number": {"step": "4"},
+        "a time": {"elapsed_s": []},
+        "numbers": {"game": {**good["game"], "lookahead": {"count": 1, "old": [1.0]}}},
+    }
+    for title, change in changes.items():
+        with subtests.test(title):
+            torch.save({**good, **change}, newest)
+            with pytest.raises(ValueError, match=r"checkpoint|does not fit") as caught:
+                Trainer.resume(folder.path)
+            assert "\n" not in str(caught.value)
+
+
 def test_generators_execute_no_code(folder: RunFolder, tmp_path: Path) -> None:
     target = tmp_path / "exploded"
     (folder.path / "generator.safetensors").write_bytes(pickle.dumps(Bomb(target)))

@@ -18,7 +18,7 @@ from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.metrics.stored_volume import StoredVolume
-from napari_slicegan.volumes.ome_zarr import set_own_attributes
+from napari_slicegan.volumes.ome_zarr import open_levels, set_own_attributes
 from tests.toys import phases_image, random_generator
 
 pytest.importorskip("zarr", reason="needs the extra scale")
@@ -66,6 +66,37 @@ def test_train_reads_it(stored: Path) -> None:
     set_own_attributes(stored, {**own, "complete": False})
     with pytest.raises(ValueError, match="zarr: expected a finished volume"):
         Micrograph.open(stored)
+
+
+def test_damaged_metadata_are_refused_in_one_sentence(
+    stored: Path, subtests: pytest.Subtests
+) -> None:
+    """Of the volume and of its levels, whatever zarr makes of them."""
+    changes: list[tuple[str, str, Any]] = [
+        ("1/zarr.json", "shape", ["x", [], {}]),
+        ("2/zarr.json", "codecs", 7),
+        ("1/zarr.json", "chunk_key_encoding", None),
+        ("zarr.json", "node_type", "x" * 1000),
+    ]
+    for name, key, value in changes:
+        with subtests.test(name, key=key):
+            good = (stored / name).read_text("utf-8")
+            (stored / name).write_text(json.dumps({**json.loads(good), key: value}))
+            for read in (open_levels, opened_blocks):
+                if name != "zarr.json" or read is opened_blocks:
+                    words = "rock.ome.zarr: .*metadata are damaged .{1,130}; copy"
+                    with pytest.raises(ValueError, match=words):
+                        read(stored)
+            (stored / name).write_text(good)
+    own = own_attributes(stored) or {}
+    for changed in ({"levels": "x"}, {"colours": 5}, {"levels": 10**30}):
+        set_own_attributes(stored, {**own, **changed})
+        with pytest.raises(ValueError, match="metadata are damaged"):
+            open_levels(stored)
+
+
+def opened_blocks(path: Path) -> StreamedVolume:
+    return begun(OneHotPhases(np.unique(phases_image(40, 48).values).tolist()), path)
 
 
 def test_measure_reports_nearly_what_it_reports_of_a_file(
