@@ -18,7 +18,6 @@ from napari_slicegan.metrics.correlation import (
     radial_two_point_correlation,
     two_point_correlation,
 )
-from napari_slicegan.metrics.fractions import slice_fractions
 from napari_slicegan.metrics.interfaces import (
     interface_density_along,
     specific_surface,
@@ -26,6 +25,7 @@ from napari_slicegan.metrics.interfaces import (
 )
 from napari_slicegan.metrics.lines import lineal_path, mean_chord_length
 from napari_slicegan.metrics.pore_size import pore_size_function
+from napari_slicegan.metrics.representativity import slice_fractions
 from napari_slicegan.metrics.topology import (
     component_density,
     euler_density,

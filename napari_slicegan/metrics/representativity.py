@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,3 +168,16 @@ def _displacements_by_distance(reach: int, dimensions: int) -> NDArray[np.int64]
         lengths = np.rint(np.sqrt(plane + layer)).astype(np.int64)
         counts += np.bincount(lengths[lengths <= reach], minlength=reach + 1)
     return counts
+
+
+def slice_fractions(labels: NDArray[Any], value: int, axis: int) -> NDArray[np.float64]:
+    """Area fraction of one label in each plane normal to an axis.
+
+    Returns
+    -------
+    ``[labels.shape[axis]]``. Its standard deviation is the uncertainty of the
+    fraction measured on a single plane.
+    """
+    planes = np.moveaxis(labels, axis, 0)
+    counts = [np.count_nonzero(plane == value) for plane in planes]
+    return np.array(counts, dtype=np.float64) / (labels.size // len(planes))

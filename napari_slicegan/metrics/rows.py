@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.metrics import METRICS, Metric
-from napari_slicegan.metrics.fractions import Histogram
 from napari_slicegan.metrics.stored_volume import blocks_of, sections_of
 
 if TYPE_CHECKING:
@@ -261,6 +261,35 @@ def _metric_row(
     return Row(
         name, phase, meter.axis, _value(real), _value(generated), distance, floor
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Histogram of gray values.
+
+    Attributes
+    ----------
+    values
+        The distinct gray values, in ascending order, [N].
+    counts
+        Number of times that each of them occurs, [N].
+    """
+
+    values: NDArray[Any]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[Any]) -> Histogram:
+        """Histogram of gray values of any shape."""
+        return cls(*np.unique(values, return_counts=True))
+
+    def distance(self, other: Histogram) -> float:
+        """Wasserstein distance: mean shift of gray values between the two."""
+        return float(
+            scipy.stats.wasserstein_distance(
+                self.values, other.values, self.counts, other.counts
+            )
+        )
 
 
 @dataclass(frozen=True)

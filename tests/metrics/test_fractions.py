@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_slicegan.metrics.fractions import Histogram, slice_fractions
+from napari_slicegan.metrics.representativity import slice_fractions
+from napari_slicegan.metrics.rows import Histogram
 
 
 def test_slices_of_a_block_in_a_box() -> None:
