@@ -10,6 +10,7 @@ import functools
 import logging
 import re
 import struct
+import threading
 import tokenize
 import zipfile
 import zlib
@@ -83,6 +84,9 @@ ALPHA = {1, 2}
 MOSAIC = 32803  # TIFF/EP, colour filter array
 BY_PILLOW = (5, 6, 8)
 """CMYK, YCbCr and L*a*b* of it, which Pillow converts to RGB."""
+PILLOW_TYPES = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
+"""Modes of Pillow with more than a byte in each band."""
+LIMIT_LOCK = threading.Lock()
 INVERTED = "White is stored as 0: values inverted."
 REDUCED = "Only 8 of the 16 bits per channel are read; save it as TIFF to keep all."
 # TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
@@ -113,7 +117,6 @@ DAMAGE = (
     tokenize.TokenError,
     zlib.error,
     ParseError,
-    Image.DecompressionBombError,
     zipfile.BadZipFile,
 )
 
@@ -477,7 +480,12 @@ def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
             datasets=names if len(names) > 1 else (),
             notes=notes,
         )
-    with Image.open(path) as picture:
+    with _pillow_limit(None):
+        picture = Image.open(path)
+    with picture:
+        shape = (picture.height, picture.width, len(picture.getbands()))
+        dtype = np.dtype(PILLOW_TYPES.get(picture.mode, np.uint8))
+        check_expansion(shape, dtype, path.stat().st_size, path.name)
         # Pillow keeps 16 bits of gray values only.
         is_reduced = "16B" in str(picture.tile) and not picture.mode.startswith("I")
         oriented = ImageOps.exif_transpose(picture)
@@ -501,6 +509,23 @@ def _read(path: Path, start: bytes, dataset: str, channel: str) -> SourceImage:
             warnings=(REDUCED,) * is_reduced,
             axes=axes,
         )
+
+
+@contextmanager
+def _pillow_limit(n_pixels: int | None) -> Iterator[None]:
+    """Raise the limit of Pillow, which mosaics of micrographs exceed; None: none.
+
+    Callers use `check_expansion` before they read values. The limit is one of the
+    process, so one thread at a time raises it.
+    """
+    with LIMIT_LOCK:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None:
+            Image.MAX_IMAGE_PIXELS = n_pixels and max(limit, n_pixels)
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _checked(signal: Signal, path: Path) -> NDArray[Any]:
@@ -618,7 +643,7 @@ def _read_tiff(path: Path, dataset: str, channel: str) -> SourceImage:
             axes = axes.replace("S", "C")
         if values is None:
             indices = [p.index for p in series.pages if p is not None]
-            stored = _read_pages(path, indices)
+            stored = _read_pages(path, indices, _n_pixels(series))
             turned = None  # by Pillow
         else:
             stored = SourceImage(values, path.name, axes=axes)
@@ -744,7 +769,7 @@ def _tiff_faults() -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
-def _read_pages(path: Path, indices: list[int]) -> SourceImage:
+def _read_pages(path: Path, indices: list[int], n_pixels: int) -> SourceImage:
     """Pages by Pillow, which brings the codecs LZW, JPEG and CCITT with it.
 
     Pillow inverts pages whose white is zero itself, except those of 16 bits.
@@ -752,9 +777,13 @@ def _read_pages(path: Path, indices: list[int]) -> SourceImage:
     planes: list[NDArray[Any]] = []
     colours: dict[int, str] = {}
     notes: tuple[str, ...] = ()
-    with Image.open(path) as pages:
+    with _pillow_limit(None):
+        pages = Image.open(path)
+    with pages:
         for index in indices:
-            pages.seek(index)
+            with _pillow_limit(n_pixels):
+                pages.seek(index)
+                pages.load()
             plane, colours = _pixels(pages)
             is_inverted = pages.tag_v2.get(262) == WHITE_IS_ZERO  # type: ignore[attr-defined]
             if is_inverted and plane.dtype != bool:

@@ -1608,6 +1608,25 @@ def test_refused_with_one_sentence(tmp_path: Path) -> None:
     assert not faults, "\n".join(faults)
 
 
+def test_mosaics_larger_than_the_limit_of_pillow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Are read; a header that announces more than a file can hold is refused."""
+    Image.fromarray(GRAY).save(tmp_path / "a.png")
+    Image.fromarray(GRAY).save(tmp_path / "a.tif", compression="tiff_lzw")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    for name in ("a.png", "a.tif"):
+        image = Micrograph.open(tmp_path / name)
+        np.testing.assert_array_equal(image.values, GRAY)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "b.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"announces 60000 x 60000 x 1 values"):
+        read_image(tmp_path / "b.png")
+
+
 def test_masked_pixels_are_not_taken_for_values() -> None:
     with pytest.raises(ValueError, match=r"got 640 that are masked; crop"):
         Micrograph.from_array(np.ma.masked_array(GRAY, Y < 4))
