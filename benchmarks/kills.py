@@ -1,20 +1,23 @@
-"""Commands killed at random and at aimed moments: the next command must go on.
+"""Commands that are killed, or whose disk fails: the next command must go on.
 
     python -m benchmarks.kills --kills 200 --out kills.csv
 
 Each trial starts a command in a process of its own (train, generate a TIFF or an
-OME-Zarr, fit directions, report) and kills it up to three times: at a random time, or
-at a random use of a file (opening, renaming, removing; within saves, blocks, pyramid
-steps), or with a signal that asks it to stop. Then the command that a person would use
-next runs to its end: ``resume`` for a run, else the same command. Its result must be
-that of a command that was never killed, bit by bit. Small networks, one thread; needs
-Unix.
+OME-Zarr, fit directions) and disturbs it up to three times: it is killed at a random
+time, or at a random use of a file (opening, renaming, removing; within saves, blocks,
+pyramid steps), gets a signal that asks it to stop, or its disk fails: a random write,
+flush or renaming and those after it end with an error of the system (with a C
+compiler; `failing_disk.c`). Then the command that a person would use next runs to its
+end: ``resume`` for a run, else the same command. Its result must be that of a command
+that nobody disturbed, bit by bit. Small networks, one thread; needs Unix.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -22,9 +25,11 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,13 +44,19 @@ from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli.parser import main as run_command
 from napari_slicegan.config.presets import preset
 from napari_slicegan.generation import generate
-from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.run_folder import PREVIEW, RunFolder
 
 STEPS = 8
 EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Of a process that is killed before it can answer, that has stopped, or finished.
+# Of a process that is killed before it can answer, that has stopped, or finished; and
+# of one that says in a sentence what it cannot write.
 ENDS = (0, 130, *(-number for number in (signal.SIGKILL, *STOPPING)))
+REFUSED = 2
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.ESTALE)
+# Uses of files that fail, one after the other.
+OUTAGES = (1, 4, 10_000)
+SHIM = Path(__file__).with_name("failing_disk.c")
 MOST_S = 120
 # OME-TIFFs have one, which is random.
 UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -136,7 +147,10 @@ def run_result(folder: Path) -> dict[str, str]:
     digest = hashlib.sha256()
     _add(digest, run.load_checkpoint()["game"])
     return {
-        "names": " ".join(sorted(path.name for path in run.path.iterdir())),
+        # A preview that could not be written is not made again.
+        "names": " ".join(
+            sorted(p.name for p in run.path.iterdir() if p.name != PREVIEW)
+        ),
         "generator": _hash((run.path / "generator.safetensors").read_bytes()),
         "history": _hash(repr(rows).encode()),
         "checkpoint": digest.hexdigest(),
@@ -161,33 +175,69 @@ def _add(digest: Any, state: Any) -> None:
         digest.update(repr(state).encode())
 
 
-def start(words: list[str], log: Path, folder: Path, kill_at: int = 0) -> int:
-    """Run a command in a forked child, which dies at the n-th use of a file."""
+def start(words: list[str], folder: Path, kill_at: int = 0, **fault: object) -> int:
+    """Run a command in a forked child, whose log is beside the folder.
+
+    Parameters
+    ----------
+    kill_at
+        The use of a file at which it dies.
+    fault
+        Variables of `failing_disk.c`.
+    """
     child = os.fork()
     if child:
         return child
     status = 1
     try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        count = 0
+        log = os.open(log_of(folder), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        count, inside = 0, f"{folder}/"
 
         def hook(event: str, arguments: Any) -> None:
             nonlocal count
-            if event in EVENTS and str(arguments[0]).startswith(str(folder)):
+            if event in EVENTS and str(arguments[0]).startswith(inside):
                 count += 1
                 if count == kill_at:
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(hook)
+        for name, value in {"folder": inside, **fault}.items():
+            os.environ[f"FAULT_{name.upper()}"] = str(value)
         # Volumes of several blocks that are written block by block.
         cli_generate.MEMORY_BYTES, generate.TILE_STEPS = 1000, 2
         status = run_command(words)
         sys.stdout.flush()
-        os.write(descriptor, f"\nuses of files: {count}\n".encode())
+        os.write(log, f"\nuses of files: {count}, {disk_uses()}\n".encode())
+    except Exception:  # noqa: BLE001 what may not happen
+        traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def log_of(folder: Path) -> Path:
+    """What the commands of a trial printed."""
+    return folder.with_suffix(".log")
+
+
+def disk_uses() -> int:
+    """Uses of files that could have failed in this process; 0 without the shim."""
+    count = getattr(ctypes.CDLL(None), "uses_of_files", lambda: 0)
+    return int(count())
+
+
+def with_failing_disk(arguments: Sequence[str], folder: Path) -> None:
+    """Start this program anew with the shim, where there is a C compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None or hasattr(ctypes.CDLL(None), "uses_of_files"):
+        return
+    library = folder / "failing_disk.so"
+    made = ("-shared", "-fPIC", "-o", str(library), str(SHIM), "-ldl")
+    subprocess.run([compiler, *made], check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    words = [sys.executable, "-m", "benchmarks.kills", *arguments]
+    sys.exit(subprocess.run(words, check=False, env=environment).returncode)
 
 
 def wait(child: int) -> int:
@@ -205,52 +255,70 @@ def wait(child: int) -> int:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """What a command takes that nobody kills."""
+    """What a command takes that nobody disturbs."""
 
     result: dict[str, str]
     seconds: float
     n_uses: int
+    n_disk_uses: int
 
 
 def undisturbed(task: Task, folder: Path) -> Undisturbed:
     """Run a command to its end, in a new folder."""
     folder.mkdir()
-    log = folder.with_suffix(".log")
     began = time.monotonic()
-    status = wait(start(task.words(folder), log, folder))
+    status = wait(start(task.words(folder), folder))
     seconds = time.monotonic() - began
+    text = log_of(folder).read_text()
     if status:
-        raise RuntimeError(f"The command failed: {log.read_text()}")
-    uses = re.findall(r"uses of files: (\d+)", log.read_text())
-    return Undisturbed(task.result(folder), seconds, int(uses[-1]))
+        raise RuntimeError(f"The command failed: {text}")
+    n_uses, n_disk_uses = map(int, re.findall(r"uses of files: (\d+), (\d+)", text)[-1])
+    return Undisturbed(task.result(folder), seconds, n_uses, n_disk_uses)
+
+
+def disturbed(
+    words: list[str], kind: str, usual: Undisturbed, folder: Path, rng: random.Random
+) -> int:
+    """Disturb a command once; its exit status."""
+    if kind == "use of a file":
+        return wait(start(words, folder, rng.randint(1, usual.n_uses)))
+    if kind == "disk":
+        fault = {"at": rng.randint(1, usual.n_disk_uses), "count": rng.choice(OUTAGES)}
+        return wait(start(words, folder, errno=rng.choice(ERRORS), **fault))
+    child = start(words, folder)
+    time.sleep(rng.uniform(0, usual.seconds))
+    os.kill(child, rng.choice(STOPPING) if kind == "signal" else signal.SIGKILL)
+    return wait(child)
 
 
 def trial(
-    task: Task, kind: str, expected: Undisturbed, folder: Path, rng: random.Random
+    task: Task, kind: str, usual: Undisturbed, folder: Path, rng: random.Random
 ) -> tuple[int, str]:
-    """Kill a command up to three times, then let it finish; kills, and the fault."""
+    """Disturb a command up to three times, then let it finish.
+
+    Returns
+    -------
+    int, str
+        How often it was disturbed; the fault, if any.
+    """
     folder.mkdir()
-    log, n_kills = folder.with_suffix(".log"), 0
+    count = 0
     for _ in range(rng.randint(1, 3)):
-        at = rng.randint(1, expected.n_uses) if kind == "use of a file" else 0
-        child = start(task.words(folder), log, folder, at)
-        if kind != "use of a file":
-            time.sleep(rng.uniform(0, expected.seconds))
-            number = rng.choice(STOPPING) if kind == "signal" else signal.SIGKILL
-            os.kill(child, number)
-        status = wait(child)
-        n_kills += status != 0
-        if status not in ENDS:
-            return n_kills, f"killed command ended with {status}"
-    status = wait(start(task.words(folder), log, folder))
+        status = disturbed(task.words(folder), kind, usual, folder, rng)
+        count += status != 0 or kind == "disk"
+        if status not in (*ENDS, *([REFUSED] if kind == "disk" else [])):
+            return count, f"disturbed command ended with {status}"
+    status = wait(start(task.words(folder), folder))
     if status:
-        return n_kills, f"next command ended with {status}"
-    differing = {*task.result(folder).items()} ^ {*expected.result.items()}
+        return count, f"next command ended with {status}"
+    if "Traceback" in log_of(folder).read_text():
+        return count, "traceback"
+    differing = {*task.result(folder).items()} ^ {*usual.result.items()}
     names = sorted({name for name, _ in differing})
-    return n_kills, f"other results: {' '.join(names)}" if names else ""
+    return count, f"other results: {' '.join(names)}" if names else ""
 
 
-KINDS = ("time", "use of a file", "signal")
+KINDS = ("time", "use of a file", "signal", "disk")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -262,6 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", nargs="+", default=None, help="by default all")
     parser.add_argument("--out", type=Path, default=Path("kills.csv"))
     options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as temporary:
+        with_failing_disk(arguments or sys.argv[1:], Path(temporary))
     torch.set_num_threads(1)
     rng = random.Random(options.seed)
     end = time.monotonic() + 60 * options.minutes
@@ -279,7 +349,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_command(known["train"].words(folder))
         names = options.tasks or list(known)
         expected = {name: undisturbed(known[name], folder / name) for name in names}
-        pairs = [(name, kind) for name in names for kind in KINDS]
+        kinds = KINDS if expected[names[0]].n_disk_uses else KINDS[:-1]
+        pairs = [(name, kind) for name in names for kind in kinds]
         number = 0
         while sum(kills.values()) < options.kills and time.monotonic() < end:
             name, kind = pairs[number % len(pairs)]
@@ -289,19 +360,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             trials[name, kind] += 1
             if fault:
                 kept = options.out.with_name(f"kills-{number}-{name}.log")
-                shutil.copy(place.with_suffix(".log"), kept)
+                shutil.copy(log_of(place), kept)
                 faults.append((name, kind, f"{fault}; see {kept}"))
                 sys.stdout.write(" | ".join(faults[-1]) + "\n")
             shutil.rmtree(place)
             number += 1
     with options.out.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["task", "kind", "trials", "kills", "faults"])
+        table.writerow(["task", "kind", "trials", "disturbed", "faults"])
         for pair in pairs:
             n_faults = sum(fault[:2] == pair for fault in faults)
             table.writerow([*pair, trials[pair], kills[pair], n_faults])
     sys.stdout.write(
-        f"{sum(trials.values())} trials, {sum(kills.values())} kills, "
+        f"{sum(trials.values())} trials, disturbed {sum(kills.values())} times, "
         f"{len(faults)} faults\n"
     )
     return int(bool(faults))

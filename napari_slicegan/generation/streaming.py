@@ -23,7 +23,6 @@ from napari_slicegan.runtime.atomic_files import (
     check_ending,
     lock,
     partial_path,
-    remove_partial_files,
 )
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.memory import disk_explained
@@ -163,7 +162,6 @@ class StreamedVolume:
         """
         path = Path(path)
         own = own_attributes(path)
-        remove_partial_files(path.parent, path.name)
         plan = copy.copy(plan)
         if any(edge % 2 for edge in plan.tile_edges):
             # A level halves each block of the finer one.
@@ -363,7 +361,6 @@ def stream_to_file(
     path.parent.mkdir(parents=True, exist_ok=True)
     # Tiles that another process removes would be read as zeros.
     with lock(path.with_name(f".{path.name}.lock"), f"{path} is being written"):
-        remove_partial_files(path.parent, path.name)
         volume = StreamedVolume.begin(plan, tiles, pyramid=False)
         volume.write(cluster, progress)
         with disk_explained(tiles):

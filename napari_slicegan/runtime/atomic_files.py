@@ -86,8 +86,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The temporary file lies in the same folder, is flushed to the disk and renamed:
     another program, or a power failure, finds the old file or the new one, never a
-    part. If anything fails the temporary file is removed and the old one stays. Write
-    to the yielded path itself, so that the file has the permissions of the umask.
+    part. If anything fails the temporary file is removed and the old one stays; those
+    that dead processes left of the same file go, too. Write to the yielded path itself,
+    so that the file has the permissions of the umask.
     """
     temporary = partial_path(path)
     _WRITTEN_HERE.add(temporary.name)
@@ -101,6 +102,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     _flush_folder(path.parent)
+    remove_partial_files(path.parent, path.name)
 
 
 @contextlib.contextmanager
@@ -128,6 +130,7 @@ def creating_folder(path: Path) -> Iterator[Path]:
         _WRITTEN_HERE.discard(temporary.name)
         shutil.rmtree(temporary, ignore_errors=True)
     _flush_folder(path.parent)
+    remove_partial_files(path.parent, path.name)
 
 
 def lock(path: Path, what: str) -> contextlib.ExitStack:

@@ -271,6 +271,14 @@ def test_killed_while_writing(tmp_path: Path, delay_s: float) -> None:
     writer.kill()
     assert writer.wait() != 0
     assert_whole(path)
+    # The next one clears away what it left; of other files nothing is known.
+    for name in ("a.txt", "b.txt"):
+        dead = f".{name}.{partial_path(path).name.split('.')[-2]}.partial"
+        (tmp_path / dead.replace(f"-{os.getpid()}-", f"-{writer.pid}-")).touch()
+    with replacing(path) as temporary:
+        temporary.write_text("next")
+    assert [name for name in names(tmp_path) if "a.txt" in name] == ["a.txt"]
+    assert len(names(tmp_path)) == 2
 
 
 def test_runs_that_start_in_one_second_have_folders_of_their_own(
