@@ -134,7 +134,7 @@ def overlapping_masks(array: NDArray[Any], axes: str = "") -> tuple[str, ...]:
     Parameters
     ----------
     array, axes
-        As of `arrange`. Planes of which each pixel has one are phases in any case.
+        See `arrange`. Planes of which each pixel has one are phases in any case.
     """
     whole = array.reshape([n for n in array.shape if n != 1])
     if axes or whole.ndim != 3 or len(whole) not in (3, 4):
@@ -224,7 +224,7 @@ def check_pixels(array: NDArray[Any], name: str, axes: str = "") -> None:
     name
         Used in the messages.
     axes
-        As of `arrange`.
+        See `arrange`.
 
     Raises
     ------

@@ -87,9 +87,9 @@ class Example:
     Attributes
     ----------
     seed, size, periodic, truncation
-        As of `napari_slicegan.generation.generate.VolumePlan`.
+        See `napari_slicegan.generation.generate.VolumePlan`.
     strength, first, last, region
-        As of `Direction.edit`; the region as its state.
+        See `Direction.edit`; the region as its state.
     digest
         SHA-256 of the volume's values.
     """

@@ -42,7 +42,7 @@ class Sweeping:
     seeds
         Volumes, or sheets of images, for each strength; at least two.
     first, last
-        Blocks that are edited, as of `Direction.edit`; each direction's own if left
+        Blocks that are edited, see `Direction.edit`; each direction's own if left
         out. Random directions act where most of the others do.
     n_random
         Random directions to compare with, at the two ends of the strengths.
@@ -245,9 +245,9 @@ def with_example(
     Parameters
     ----------
     strength, first, last, region
-        As of `Direction.edit`.
+        See `Direction.edit`.
     size, seed, periodic, truncation
-        As of `napari_slicegan.generation.generate.VolumePlan`.
+        See `napari_slicegan.generation.generate.VolumePlan`.
     """
     start = direction.block if first is None else first
     example = Example(

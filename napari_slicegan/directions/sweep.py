@@ -151,7 +151,7 @@ def sweep(
     seed
         Picks the sample.
     first, last, region
-        As of `Direction.edit`.
+        See `Direction.edit`.
     progress
         Called with the finished fraction after each strength.
     """

@@ -259,7 +259,7 @@ def generate(
     Parameters
     ----------
     trained, size, seed, periodic, tile_latents, precision, edits, truncation
-        As of `VolumePlan`.
+        See `VolumePlan`.
     progress
         Called with the finished fraction after each tile.
 

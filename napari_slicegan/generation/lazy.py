@@ -117,7 +117,7 @@ class EndlessVolume:
     shape
         [Z, Y, X], of colour [Z, Y, X, 3].
     dtype, ndim, size
-        As of an array.
+        As in numpy.
     kept_bytes
         Bytes of the voxels in the cache, at most `cache_bytes`.
 
@@ -469,7 +469,7 @@ def viewer_levels(
     Parameters
     ----------
     request
-        As of `Overview`; without it the finest level generates what is read.
+        See `Overview`; without it the finest level generates what is read.
     """
     levels: list[EndlessVolume | Overview] = [
         volume if request is None else Overview(volume, 1, request)

@@ -39,7 +39,7 @@ def generate_samples(
     Parameters
     ----------
     edits, truncation
-        As of `napari_slicegan.generation.generate.VolumePlan`.
+        See `napari_slicegan.generation.generate.VolumePlan`.
     progress
         Called with the finished fraction after each batch.
 

@@ -103,7 +103,7 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
 
 
 def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePlan:
-    """The plan of stored settings, as of `settings_of`."""
+    """The plan of stored settings, see `settings_of`."""
     z, y, x = settings["size"]
     return VolumePlan(
         trained,
@@ -347,7 +347,7 @@ def stream_to_file(
     Parameters
     ----------
     cluster, progress
-        As of `StreamedVolume.write`.
+        See `StreamedVolume.write`.
 
     Raises
     ------

@@ -123,7 +123,7 @@ def rescale_advice(
     Parameters
     ----------
     patch_size, rescale
-        As of `image_warnings`.
+        See `image_warnings`.
     stretch
         The 'Voxel stretch'; empty: as the images choose it.
     """

@@ -64,7 +64,7 @@ class StoredVolume:
     values
         ``[Z, Y, X]``, of colour ``[Z, Y, X, 3]``; never read as a whole.
     kind, voxel_size_nm, labels
-        As of a `Volume`. The labels of phases must be given: finding them would mean
+        See `Volume`. The labels of phases must be given: finding them would mean
         to read all values.
 
     Raises

@@ -370,7 +370,7 @@ def new_folder(parent: str | Path, name: str) -> Path:
     Parameters
     ----------
     name
-        Of an image, for example: without its ending, as of `safe_name`.
+        Name of an image, for example; its ending is cut off, see `safe_name`.
     """
     stem = Path(parent) / f"{safe_name(Path(name).stem)}-{timestamp()}"
     stem.parent.mkdir(parents=True, exist_ok=True)

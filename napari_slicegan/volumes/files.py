@@ -39,7 +39,7 @@ class Planes:
     shape
         [Z, Y, X], of colour [Z, Y, X, 3].
     dtype, kind, voxel_size_nm, labels, colours
-        As of a `Volume`.
+        See `Volume`.
     """
 
     planes: Iterable[NDArray[Any]]

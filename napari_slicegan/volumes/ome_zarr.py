@@ -102,7 +102,7 @@ class BlockedImage:
     Attributes
     ----------
     channels
-        As of `ImageFacts`.
+        See `ImageFacts`.
 
     Raises
     ------

@@ -208,7 +208,7 @@ class ReadValues:
     Attributes
     ----------
     values, rgb
-        As there.
+        See `LayerPicture`.
     labels
         The phases; None where they are not phases.
     table, limits

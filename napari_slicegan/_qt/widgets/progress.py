@@ -242,7 +242,7 @@ class TaskPanel(QWidget):
         Parameters
         ----------
         formats
-            As of Qt's dialogs: ``"Images (*.tif *.tiff);;Numbers (*.csv)"``.
+            In the form of Qt's dialogs: ``"Images (*.tif *.tiff);;Numbers (*.csv)"``.
         """
         path, chosen = QFileDialog.getSaveFileName(self, title, "", formats)
         if not path:
