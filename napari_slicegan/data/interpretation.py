@@ -292,7 +292,10 @@ def _interpret_plane(
         bright = array > (float(low) + float(high)) / 2
         reason = "two flat gray values with smooth edges"
         return Interpretation(bright.astype(np.uint8), "phases", reason, {}, notes)
-    if found is not None:
+    flat = None
+    if found is None or _are_blurred(found, array.dtype):
+        flat = _flat_grays(array)
+    if found is not None and flat is None:
         reason = "as chosen" if chosen else f"{len(found)} distinct values"
         if any(value != math.floor(value) for value in found):
             notes += (
@@ -311,7 +314,7 @@ def _interpret_plane(
                 "do; choose the kind 'objects' if these are no phases.",
             )
         return Interpretation(phases, "phases", reason, shown, notes, warnings)
-    areas = None if chosen else numbered_areas(array)
+    areas = None if chosen or found is not None else numbered_areas(array)
     if areas is not None and areas.background is not None:
         reason = "connected areas of one whole number each"
         return _objects(array, name, reason, notes, areas.background)
@@ -319,7 +322,6 @@ def _interpret_plane(
         return Interpretation(
             array, "grayscale", "many distinct values", {}, notes, (GRAINS,)
         )
-    flat = _flat_grays(array)
     if flat is not None:
         labels_, _, cleaned = flat
         reason = "as chosen" if chosen else "few flat gray values, compressed"
@@ -506,6 +508,19 @@ def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
         {},
         f"Values blurred by lossy compression or smooth edges are read as the phases 0 "
         f"to {len(values) - 1} (gray values near {shown}).",
+    )
+
+
+def _are_blurred(found: list[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether few values are groups far apart, as of JPEG of high quality."""
+    values = np.asarray(found)
+    gaps = np.flatnonzero(np.diff(values) > FLAT_INSIDE)
+    groups = np.split(values, gaps + 1)
+    return (
+        dtype == np.uint8
+        and len(groups) > 1
+        and min(map(len, groups)) > 1
+        and np.diff(values)[gaps].min() >= FLAT_GAP
     )
 
 

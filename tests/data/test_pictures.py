@@ -443,6 +443,14 @@ MEANINGS = [
         "grayscale",
     ),
     Case("mask.jpg", pillow(M255, quality=90), words="blurred by lossy compression"),
+    Case("mask 95.jpg", pillow(M255, quality=95), words="2 phases"),
+    Case("mask 98.jpg", pillow(M255, quality=98), words="2 phases"),
+    Case(
+        "labels and void.png",
+        pillow(np.where(X < 9, 255, FOUR).astype(np.uint8)),
+        bright=None,
+        words="5 phases",
+    ),
     Case("mask 60.jpg", pillow(M255, quality=60), words="near 0, 255"),
     Case(
         "three.jpg",
