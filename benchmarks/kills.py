@@ -49,9 +49,10 @@ from napari_slicegan.training.run_folder import PREVIEW, RunFolder
 STEPS = 8
 EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED = 130
 # Of a process that is killed before it can answer, that has stopped, or finished; and
 # of one that says in a sentence what it cannot write.
-ENDS = (0, 130, *(-number for number in (signal.SIGKILL, *STOPPING)))
+ENDS = (0, STOPPED, *(-number for number in (signal.SIGKILL, *STOPPING)))
 REFUSED = 2
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS, errno.ESTALE)
 # Uses of files that fail, one after the other.
@@ -188,7 +189,7 @@ def start(words: list[str], folder: Path, kill_at: int = 0, **fault: object) -> 
     child = os.fork()
     if child:
         return child
-    status = 1
+    status, is_begun = STOPPED, False
     try:
         log = os.open(log_of(folder), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
@@ -207,11 +208,14 @@ def start(words: list[str], folder: Path, kill_at: int = 0, **fault: object) -> 
             os.environ[f"FAULT_{name.upper()}"] = str(value)
         # Volumes of several blocks that are written block by block.
         cli_generate.MEMORY_BYTES, generate.TILE_STEPS = 1000, 2
+        is_begun = True
         status = run_command(words)
         sys.stdout.flush()
         os.write(log, f"\nuses of files: {count}, {disk_uses()}\n".encode())
-    except Exception:  # noqa: BLE001 what may not happen
-        traceback.print_exc()
+    except BaseException:  # noqa: BLE001 as Python does
+        if is_begun:  # what may not happen
+            status = 1
+            traceback.print_exc()
     finally:
         os._exit(status)
 

@@ -57,6 +57,21 @@ REPORTED_BY_MAIN = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    try:
+        # Also while torch is loaded, which takes seconds.
+        with handling(ending_signals(), _interrupt):
+            _prepare()
+            return _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:
+        # As in ``slicegan info ... | head``. Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return STOPPED
+
+
+def _prepare() -> None:
+    """Set up the log, threads, memory and streams of the process."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.captureWarnings(capture=True)
     let_idle_threads_sleep()
@@ -69,12 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Consoles of any encoding: signs that they lack must not end a run.
         with contextlib.suppress(AttributeError, OSError):
             stream.reconfigure(errors="replace")
-    try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
-    except BrokenPipeError:
-        # As in ``slicegan info ... | head``. Python flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
 
 
 def _run(words: Sequence[str]) -> int:
@@ -94,8 +103,7 @@ def _run(words: Sequence[str]) -> int:
                 f"torchrun supports {' and '.join(DISTRIBUTED_COMMANDS)}, got "
                 f"'{options.command}'; start it without torchrun."
             )
-        with handling(ending_signals(), _interrupt):
-            status: int = run_command(options)
+        status: int = run_command(options)
         _flush()
         return status
     except BrokenPipeError:
@@ -105,8 +113,6 @@ def _run(words: Sequence[str]) -> int:
             return REPORTED_BY_MAIN
         sys.stderr.write(f"slicegan: {error}\n")
         return FAULT
-    except KeyboardInterrupt:
-        return STOPPED
 
 
 def _flush() -> None:

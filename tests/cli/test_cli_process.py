@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from napari_slicegan.cli import parser
 from napari_slicegan.cli.parser import main
 from napari_slicegan.training.adversarial_step import AdversarialStep
 
@@ -54,6 +56,22 @@ def test_a_diverged_demo_ends_with_one_sentence(
     last = printed.err.splitlines()[-1]
     assert last.startswith("slicegan: The losses are no longer finite")
     assert [path.name for path in out.iterdir()] == ["run"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the signals of Unix")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_torch_is_loaded_prints_no_traceback(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """It takes seconds, in which people press Ctrl+C."""
+
+    def load(name: str) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(parser, "import_module", load)
+    assert main(["presets"]) == 130
+    assert capsys.readouterr().err == ""
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("chosen", [None, "ACTIVE"])
