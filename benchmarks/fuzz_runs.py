@@ -37,6 +37,7 @@ from napari_slicegan.models.generator_file import load_any_generator, load_gener
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.ome_zarr import open_levels
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     import random
@@ -80,7 +81,9 @@ def seeds(folder: Path) -> dict[str, Open]:
     phases = np.arange(40, dtype=np.uint8) % 2
     PixelClassifier(features, phases, "uint8").save(folder / "a.npz")
     zarr = _stream(run, folder / "a.ome.zarr")
+    Volume(mask[None].repeat(3, axis=0), "phases", 5.0).save(folder / "a.tif")
     files: dict[str, Open] = {
+        "a.tif": Volume.open,
         "run/config.json": read_config,
         "run/history.csv": lambda path: RunFolder(path.parent).history(),
         f"run/{newest.name}": lambda path: Trainer.resume(path.parent),
@@ -150,6 +153,8 @@ def changed(
 
 def _json(content: bytes, random_: random.Random) -> bytes:
     data = json.loads(content)
+    if random_.random() < 0.02:
+        return b"[" * 100_000
     for _ in range(random_.randint(1, 3)):
         place, key = random_.choice(_places(data))
         kind = random_.random()

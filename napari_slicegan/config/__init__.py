@@ -22,6 +22,7 @@ from napari_slicegan.config.base import (
     Kind,
     Settings,
     choices_of,
+    parse_json,
 )
 from napari_slicegan.config.images import ImageSettings, MicrographSettings
 from napari_slicegan.config.migration import FORMAT, FORMER_NAMES, migrate
@@ -70,4 +71,5 @@ __all__ = [
     "group_of_field",
     "migrate",
     "parse_config",
+    "parse_json",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -26,6 +27,20 @@ KernelSet = tuple[
     Annotated[int, Field(ge=1, le=8)],
     Annotated[int, Field(ge=0, le=16)],
 ]
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Value of a JSON text; also of hostile ones a `ValueError` at most.
+
+    Raises
+    ------
+    json.JSONDecodeError
+        If it is none, or nested too deeply to be read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from error
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ OME-Zarr volumes of this program.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import zlib
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
 from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.optional_packages import optional_package
@@ -438,7 +438,7 @@ def zarr_package() -> Any:
 def own_attributes(path: Path) -> dict[str, Any] | None:
     """Attributes of this program at an image, None if absent. Loads nothing."""
     try:
-        about = json.loads((path / "zarr.json").read_text("utf-8"))
+        about = parse_json((path / "zarr.json").read_text("utf-8"))
         own = about["attributes"][OWN]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import save
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.directions.direction import (
     RENAMED_PROPERTIES,
     Direction,
@@ -206,7 +207,7 @@ def load_directions(path: str | Path) -> DirectionSet:
         )
     metadata, tensors = read_tensors(path, (FORMAT,), "directions", "np")
     try:
-        return _read(json.loads(metadata["facts"]), tensors)
+        return _read(parse_json(metadata["facts"]), tensors)
     except (AttributeError, LookupError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path.name}: expected complete directions, got only a part of them; copy "

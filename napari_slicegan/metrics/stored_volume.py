@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
-from napari_slicegan.volumes.ome_zarr import open_levels
+from napari_slicegan.volumes.ome_zarr import damage_explained, open_levels
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -102,13 +102,15 @@ class StoredVolume:
             If it is none of this program's or not finished, or zarr is not installed.
         """
         levels, own = open_levels(path)
-        if not own["complete"]:
+        with damage_explained(path):
+            is_complete, labels = own["complete"], tuple(own["labels"])
+            size = own["voxel_size_nm"]
+        if not is_complete:
             raise ValueError(
                 f"Expected a finished volume, got the unfinished {path.name}; repeat "
                 "the command that writes it to resume it."
             )
-        labels = tuple(own["labels"])
-        return cls(levels[0], own["kind"], own["voxel_size_nm"], labels)
+        return cls(levels[0], own["kind"], size, labels)
 
     def read(self, place: tuple[Any, ...]) -> NDArray[Any]:
         """Part of the values, at most once from the disk if it can be kept."""

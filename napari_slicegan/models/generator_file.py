@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.config.migration import refuse_newer
 from napari_slicegan.data.pixel_values import PhaseColours
 from napari_slicegan.data.transforms import (
@@ -166,7 +167,7 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
         )
     metadata, weights = read_tensors(file, FORMATS, "a generator")
     try:
-        facts = json.loads(metadata["facts"])
+        facts = parse_json(metadata["facts"])
         kind = ARCHITECTURES[facts["spec"]["architecture"]].spec
         spec = TypeAdapter(kind).validate_python(facts["spec"])
         network: GeneratorNetwork = build_generator(spec)

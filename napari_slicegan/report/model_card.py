@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.page import GRADE_WORDS, TEMPLATES
 from napari_slicegan.report.proof import ProofSettings, prove
@@ -134,9 +134,9 @@ def write_card(
 def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:
     """Proof from the run's report, if it belongs to the same weights."""
     try:
-        facts = json.loads((run / REPORT).read_text(encoding="utf-8"))
+        facts = parse_json((run / REPORT).read_text(encoding="utf-8"))
         same = facts["provenance"]["generator_sha256"] == origin.generator_sha256
         proof: dict[str, Any] = facts["proof"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return proof if same else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.training.run_folder import CONFIG, GENERATOR, RunFolder
 
@@ -175,7 +175,7 @@ def _training(folder: RunFolder) -> str:
 
 
 def _trained_with(config: Path) -> dict[str, str]:
-    versions = json.loads(config.read_text(encoding="utf-8")).get("versions", {})
+    versions = parse_json(config.read_text(encoding="utf-8")).get("versions", {})
     return {str(name): str(value) for name, value in versions.items()}
 
 

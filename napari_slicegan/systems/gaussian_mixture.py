@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.runtime.atomic_files import replacing
 
 FACTS = "mixture.json"
@@ -70,7 +71,7 @@ class GaussianMixture:
         """
         path = Path(folder) / FACTS
         try:
-            facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            facts: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
             means = tuple(tuple(map(float, mean)) for mean in facts.pop("means"))
             return cls(means=means, **facts)
         except (OSError, ValueError, KeyError, TypeError) as error:

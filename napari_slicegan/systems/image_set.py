@@ -14,7 +14,7 @@ import numpy as np
 import skimage
 from numpy.typing import NDArray
 
-from napari_slicegan.config import AXES, ImageSettings
+from napari_slicegan.config import AXES, ImageSettings, parse_json
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.systems.spectrograms import BINS, read_spectrograms
@@ -195,9 +195,9 @@ class ImageSet:
         folder = Path(folder)
         try:
             values = np.load(folder / VALUES, allow_pickle=False)
-            facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+            facts = parse_json((folder / FACTS).read_text(encoding="utf-8"))
             return cls(values, str(facts["name"]))
-        except (OSError, EOFError, KeyError, ValueError) as error:
+        except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{folder}: expected the images of a run, got none or damaged ones; "
                 "choose another run folder or train again."

@@ -37,7 +37,13 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
-from napari_slicegan.config import FORMAT, RunConfig, migrate, parse_config
+from napari_slicegan.config import (
+    FORMAT,
+    RunConfig,
+    migrate,
+    parse_config,
+    parse_json,
+)
 from napari_slicegan.config.migration import FIRST_FORMAT
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.models.generator_file import (
@@ -388,7 +394,7 @@ def read_config(path: Path) -> RunConfig:
         impossible settings.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"The settings file {path} cannot be read: {error}."

@@ -43,7 +43,9 @@ DAMAGED_METADATA = (
     AttributeError,
     FileNotFoundError,
     LookupError,
+    MemoryError,
     OverflowError,
+    RecursionError,
     TypeError,
     ValueError,
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
+import textwrap
 import warnings
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_slicegan.config import AXES, Axis, Kind
-from napari_slicegan.data.image_files import read_image
+from napari_slicegan.config import AXES, Axis, Kind, parse_json
+from napari_slicegan.data.image_files import DAMAGE, read_image
 from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edges
 from napari_slicegan.data.pixel_values import (
     MAX_PHASES,
@@ -297,7 +296,7 @@ def _stored_facts(path: Path) -> dict[str, str] | None:
     try:
         with tifffile.TiffFile(path) as tiff:
             root = ElementTree.fromstring(tiff.ome_metadata or "<OME/>")
-    except (OSError, tifffile.TiffFileError, ElementTree.ParseError):
+    except DAMAGE:
         return None  # not ours; the general reader reports the fault
     for element in root.iter():
         if element.get("Namespace") == NAMESPACE:
@@ -310,20 +309,21 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
     """Volume from a file that `Volume.save` wrote."""
     try:
         kind: Kind = facts["kind"]  # type: ignore[assignment]
-        shape = json.loads(facts["shape"])
-        labels = tuple(json.loads(facts["labels"]))
+        shape = parse_json(facts["shape"])
+        labels = tuple(parse_json(facts["labels"]))
         # TIFF readers drop axes of length one; the stored shape restores them.
         with tifffile.TiffFile(path) as tiff:
             stored = tiff.series[0]
             check_memory(stored.shape, np.dtype(stored.dtype), path.name)
             values = np.asarray(stored.asarray()).reshape(shape)
-        voxel_size_nm = json.loads(facts["voxel_size_nm"])
-        colours = stored_colours(json.loads(facts.get("colours", "{}")))
+        voxel_size_nm = parse_json(facts["voxel_size_nm"])
+        colours = stored_colours(parse_json(facts.get("colours", "{}")))
         return Volume(values, kind, voxel_size_nm, labels, colours)
-    except (OSError, KeyError, ValueError, tifffile.TiffFileError, zlib.error) as error:
+    except DAMAGE as error:
         if str(error).startswith(f"{path.name}: "):
             raise
         raise ValueError(
-            f"{path.name}: expected a complete volume; got a damaged file ({error}). "
+            f"{path.name}: expected a complete volume; got a damaged file "
+            f"({textwrap.shorten(str(error), 120)}). "
             "Generate it again or use a copy."
         ) from error

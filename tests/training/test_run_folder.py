@@ -333,6 +333,7 @@ DAMAGED: list[tuple[str, str]] = [
     ('{"settings": []}', r"got \[\]"),
     ('{"settings": {"training": {"seed": -4}}}', r"'Seed' \(seed\).*got -4"),
     ("\udcff", "cannot be read"),
+    ("[" * 100_000, "not valid JSON: nested too deeply"),
 ]
 
 
