@@ -72,6 +72,8 @@ GRAINS = (
     "grain boundaries, or of few phases."
 )
 SMALLEST_FLAT = 0.005
+MANY, MIXED = 8, 0.5
+"""Phases, and fraction of neighbours in the same one, below which they may be gray."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,6 +315,12 @@ def _interpret_plane(
                 "Each label marks one connected area, as numbers of objects or grains "
                 "do; choose the kind 'objects' if these are no phases.",
             )
+        elif not chosen and len(labels) >= MANY and _share_of_equals(phases) < MIXED:
+            warnings = (
+                f"Most neighbours of a pixel belong to another of the {len(labels)} "
+                "phases, as gray values of few bits do; choose the kind 'grayscale' if "
+                "they are gray values.",
+            )
         return Interpretation(phases, "phases", reason, shown, notes, warnings)
     areas = None if chosen or found is not None else numbered_areas(array)
     if areas is not None and areas.background is not None:
@@ -369,6 +377,13 @@ class Areas:
     """
 
     background: int | None
+
+
+def _share_of_equals(array: NDArray[Any]) -> float:
+    """Fraction of neighbours in a row of the middle plane that have the same value."""
+    plane = array if array.ndim == 2 else array[len(array) // 2]
+    equal = plane[:, 1:] == plane[:, :-1]
+    return float(equal.sum() / max(1, equal.size))
 
 
 def numbered_areas(array: NDArray[Any]) -> Areas | None:
@@ -513,11 +528,13 @@ def _flat_grays(array: NDArray[Any]) -> FlatPhases | None:
 
 def _are_blurred(found: list[Any], dtype: np.dtype[Any]) -> bool:
     """Whether few values are groups far apart, as of JPEG of high quality."""
-    values = np.asarray(found)
+    values = np.asarray(found, float)
+    is_unit = dtype.kind == "f" and values[-1] <= 1
+    values *= 255 if is_unit else 1
     gaps = np.flatnonzero(np.diff(values) > FLAT_INSIDE)
     groups = np.split(values, gaps + 1)
     return (
-        dtype == np.uint8
+        (is_unit or dtype == np.uint8)
         and len(groups) > 1
         and min(map(len, groups)) > 1
         and np.diff(values)[gaps].min() >= FLAT_GAP

@@ -7,6 +7,7 @@ others of the same kind. All show one material, whose bright phase has the fract
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -81,6 +82,13 @@ def tiff(values: NDArray[Any], **options: Any) -> Callable[[Path], Any]:
 
 def npy(values: NDArray[Any]) -> Callable[[Path], None]:
     return lambda path: np.save(path, values, allow_pickle=True)
+
+
+def as_jpeg(values: NDArray[Any], quality: int) -> NDArray[Any]:
+    """What lossy compression makes of them."""
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -445,6 +453,7 @@ MEANINGS = [
     Case("mask.jpg", pillow(M255, quality=90), words="blurred by lossy compression"),
     Case("mask 95.jpg", pillow(M255, quality=95), words="2 phases"),
     Case("mask 98.jpg", pillow(M255, quality=98), words="2 phases"),
+    Case("mask 95.npy", npy(as_jpeg(M255, 95) / 255), words="2 phases"),
     Case(
         "labels and void.png",
         pillow(np.where(X < 9, 255, FOUR).astype(np.uint8)),
@@ -807,7 +816,7 @@ TAGS = [
     Case("jpeg 2000.jp2", pillow(GRAY), "grayscale"),
     Case("portable.pgm", pillow(GRAY), "grayscale"),
     Case("12 bit.tif", packed(12), "grayscale", words="uint16"),
-    Case("4 bit.tif", packed(4), bright=None, words="distinct values"),
+    Case("4 bit.tif", packed(4), bright=None, words="Warning: Most neighbours of a"),
     Case("12 bit in 16.tif", tiff((MASK * 4095).astype(np.uint16)), words="4095"),
     Case(
         "signed.tif",
