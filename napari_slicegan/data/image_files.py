@@ -88,7 +88,10 @@ PILLOW_TYPES = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
 """Modes of Pillow with more than a byte in each band."""
 LIMIT_LOCK = threading.Lock()
 INVERTED = "White is stored as 0: values inverted."
-REDUCED = "Only 8 of the 16 bits per channel are read; save it as TIFF to keep all."
+REDUCED = (
+    "Only 8 of the 16 bits per channel are read; save it as uncompressed TIFF to keep "
+    "all."
+)
 # TIFF 6.0, Orientation: the stored rows and columns as flips and a transposition.
 ORIENTATIONS = {
     2: (False, False, True),
@@ -644,6 +647,8 @@ def _read_tiff(path: Path, dataset: str, channel: str) -> SourceImage:
         if values is None:
             indices = [p.index for p in series.pages if p is not None]
             stored = _read_pages(path, indices, _n_pixels(series))
+            if stored.values.dtype == np.uint8 and dtype == np.uint16:
+                stored = replace(stored, warnings=(REDUCED,))
             turned = None  # by Pillow
         else:
             stored = SourceImage(values, path.name, axes=axes)

@@ -331,6 +331,32 @@ def packed(bits: int) -> Callable[[Path], Any]:
     return lambda path: path.write_bytes(head + data + table)
 
 
+def lzw_colours(path: Path) -> None:
+    """Colours of 16 bits with LZW (TIFF 6.0, section 13), which Pillow does not write.
+
+    The table is cleared before a code gets more than nine bits.
+    """
+    values = (np.dstack([GRAY] * 3).astype("<u2") * 257).tobytes()
+    codes = [
+        code for n, v in enumerate(values) for code in ([256] * (n % 200 == 0) + [v])
+    ]
+    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    bits += "0" * (-len(bits) % 8)
+    data = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    tags = [(256, 160), (257, 120), (258, 8 + len(data)), (259, 5), (262, 2)]
+    tags += [(273, 8), (277, 3), (278, 120), (279, len(data))]
+    entries = b"".join(
+        struct.pack("<HHII", tag, 3, 3, n)
+        if tag == 258
+        else struct.pack("<HHII", tag, 4, 1, n)
+        for tag, n in tags
+    )
+    head = struct.pack("<2sHI", b"II", 42, 14 + len(data))
+    depths = struct.pack("<3H", 16, 16, 16)
+    table = struct.pack("<H", len(tags)) + entries + bytes(4)
+    path.write_bytes(head + data + depths + table)
+
+
 def tomogram(path: Path) -> None:
     """Slices, overview and log as Bruker's NRecon writes them."""
     path.mkdir()
@@ -750,6 +776,7 @@ TAGS = [
         "grayscale",
         words="Warning: Only 8 of the 16 bits per channel are read",
     ),
+    Case("16 bit colours.tif", lzw_colours, "grayscale", words="Warning: Only 8 of"),
     Case("16 bit.png", pillow(GRAY.astype(np.uint16) * 256), "grayscale"),
     Case("picture.webp", pillow(np.stack([GRAY] * 3, -1), quality=95), "grayscale"),
     Case(
