@@ -163,7 +163,7 @@ def interpret(
         is_colour = array.ndim > 2 and array.shape[-1] == 3
     if is_colour:
         found = _interpret_channels(array, kind, channel, name, notes, colours or {})
-        return replace(found, warnings=warnings)
+        return replace(found, warnings=warnings + found.warnings)
     if kind == "colour":
         raise ValueError(
             f"{name}: a colour image has three channels, got one value per pixel "
@@ -236,7 +236,8 @@ def _interpret_channels(
         if cleaned:
             notes += (cleaned,)
         reason = "few flat colours" if kind == "auto" else "as chosen"
-        return Interpretation(labels, "phases", reason, palette, notes)
+        warnings = _mixed_phases(labels, len(palette)) if kind == "auto" else ()
+        return Interpretation(labels, "phases", reason, palette, notes, warnings)
     if kind != "auto":
         raise ValueError(
             f"{name}: phases are labels or a few flat colours, got an RGB image of "
@@ -315,12 +316,8 @@ def _interpret_plane(
                 "Each label marks one connected area, as numbers of objects or grains "
                 "do; choose the kind 'objects' if these are no phases.",
             )
-        elif not chosen and len(labels) >= MANY and _share_of_equals(phases) < MIXED:
-            warnings = (
-                f"Most neighbours of a pixel belong to another of the {len(labels)} "
-                "phases, as gray values of few bits do; choose the kind 'grayscale' if "
-                "they are gray values.",
-            )
+        elif not chosen:
+            warnings = _mixed_phases(phases, len(labels))
         return Interpretation(phases, "phases", reason, shown, notes, warnings)
     areas = None if chosen or found is not None else numbered_areas(array)
     if areas is not None and areas.background is not None:
@@ -379,11 +376,21 @@ class Areas:
     background: int | None
 
 
-def _share_of_equals(array: NDArray[Any]) -> float:
-    """Fraction of neighbours in a row of the middle plane that have the same value."""
+def _mixed_phases(array: NDArray[Any], n_labels: int) -> tuple[str, ...]:
+    """A warning about many phases that change from pixel to pixel, but for one."""
+    if n_labels < MANY:
+        return ()
     plane = array if array.ndim == 2 else array[len(array) // 2]
-    equal = plane[:, 1:] == plane[:, :-1]
-    return float(equal.sum() / max(1, equal.size))
+    values, counts = np.unique(plane, return_counts=True)
+    own = plane[:, :-1] != values[counts.argmax()]
+    equal = own & (plane[:, 1:] == plane[:, :-1])
+    if equal.sum() >= MIXED * own.sum():
+        return ()
+    return (
+        f"Most neighbours of a pixel belong to another of the {n_labels} phases, as "
+        "counts and gray values of few bits do; choose the kind 'grayscale' if they "
+        "are no phases.",
+    )
 
 
 def numbered_areas(array: NDArray[Any]) -> Areas | None:

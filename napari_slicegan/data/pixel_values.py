@@ -79,8 +79,10 @@ def arrange(
         and array.shape[0] in (3, 4)
         and min(array.shape[1:]) >= SMALLEST_EDGE
     )
-    if first_is_channel and array.dtype.kind in "bui" and array.max() <= 1:
-        note = f"The {len(array)} planes of 0 and 1 are read as a volume."
+    if first_is_channel and array.dtype.kind in "bui" and array.max() < MAX_PHASES:
+        top = int(array.max())
+        what = "0 and 1" if top <= 1 else f"labels up to {top}"
+        note = f"The {len(array)} planes of {what} are read as a volume."
         return array, False, (note,)
     if first_is_channel:
         array = np.moveaxis(array, 0, -1)

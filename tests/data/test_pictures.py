@@ -391,6 +391,7 @@ def packed_samples(path: Path) -> None:
         file.pages.first.tags["ExtraSamples"].overwrite(0)
 
 
+COUNTS = np.random.default_rng(3).poisson(3 * MASK + 0.3).astype(np.uint8) * 20
 TWO = np.dstack([255 - GRAY, GRAY])
 OPAQUE = np.dstack([GRAY, np.full_like(GRAY, 255)])
 ONE_HOT = np.stack([THREE == n for n in range(3)])
@@ -569,6 +570,13 @@ MEANINGS = [
         npy(255 * np.stack([FOUR == n for n in range(4)]).astype(np.uint8)),
         bright=float((FOUR == 3).mean()),
         words="4 channels are one-hot",
+    ),
+    Case(
+        "planes of labels.npy",
+        npy(np.stack([FOUR, FOUR[::-1], FOUR]).astype(np.uint8)),
+        shape=(3, *MASK.shape),
+        bright=float((FOUR == 3).mean()),
+        words="planes of labels up to 3",
     ),
     Case(
         "masks overlapping.npy",
@@ -843,6 +851,12 @@ TAGS = [
     Case("jpeg 2000.jp2", pillow(GRAY), "grayscale"),
     Case("portable.pgm", pillow(GRAY), "grayscale"),
     Case("12 bit.tif", packed(12), "grayscale", words="uint16"),
+    Case(
+        "counts.png",
+        pillow(np.dstack([COUNTS, 0 * COUNTS, 0 * COUNTS])),
+        bright=None,
+        words="Warning: Most neighbours of a pixel",
+    ),
     Case("4 bit.tif", packed(4), bright=None, words="Warning: Most neighbours of a"),
     Case("12 bit in 16.tif", tiff((MASK * 4095).astype(np.uint16)), words="4095"),
     Case(
