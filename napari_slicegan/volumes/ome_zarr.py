@@ -40,11 +40,11 @@ COMPRESSION = {"cname": "zstd", "clevel": 5, "shuffle": "bitshuffle"}
 DAMAGED = (ValueError, RuntimeError)
 # What zarr raises for metadata that are damaged.
 DAMAGED_METADATA = (
+    ArithmeticError,
     AttributeError,
     FileNotFoundError,
     LookupError,
     MemoryError,
-    OverflowError,
     RecursionError,
     TypeError,
     ValueError,
@@ -346,9 +346,13 @@ def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:
             f"Expected a volume written by 'slicegan generate', got {path}; choose "
             "another folder."
         )
-    zarr_package()
+    zarr = zarr_package()
     array = optional_package("dask.array", "reads volumes tile by tile", "scale")
     with damage_explained(path):
+        stored = zarr.open_group(str(path), mode="r")
+        for level in (stored[str(n)] for n in range(own["levels"])):
+            if 0 in (level.shards or level.chunks):
+                raise ValueError("its chunks have no voxels")
         own["colours"] = stored_colours(own.get("colours", {}))
         levels = [array.from_zarr(str(path / str(n))) for n in range(own["levels"])]
         is_colour = own["kind"] == "colour"

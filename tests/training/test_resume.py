@@ -77,6 +77,23 @@ def test_three_and_three_steps_are_six(
         assert a.quality == b.quality
 
 
+def test_runs_of_two_threads_are_repeatable(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path
+) -> None:
+    """Bit by bit, as those of one thread; another number of threads sums otherwise."""
+    states = []
+    try:
+        for name in ("one", "another"):
+            config = toy_config.changed(threads=2, steps=6)
+            train(Trainer.start(config, toy_images, tmp_path / name))
+            assert torch.get_num_threads() == 2
+            states.append(final_state(tmp_path / name))
+    finally:
+        torch.set_num_threads(1)
+    expected, found = states
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+
+
 def losses(folder: Path) -> list[tuple[str, ...]]:
     """The history without the clock."""
     return [
