@@ -46,7 +46,7 @@ def add_demo_flags(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train in the terminal even where a window can be opened",
     )
-    add_setting_flags(command, "training", others=RESUMABLE)
+    add_setting_flags(command, "training")
 
 
 def add_gui_flags(command: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def add_train_flags(command: argparse.ArgumentParser) -> None:
 def add_resume_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``resume``."""
     command.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    add_setting_flags(command, "training")
+    add_setting_flags(command, "training", others=RESUMABLE)
 
 
 def add_generate_flags(command: argparse.ArgumentParser) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import torch
 from napari_slicegan.cli import parser
 from napari_slicegan.cli.parser import main
 from napari_slicegan.training.adversarial_step import AdversarialStep
+from napari_slicegan.training.run_folder import RunFolder
 
 WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
 Capture = pytest.CaptureFixture[str]
@@ -40,6 +43,14 @@ def test_a_diverged_run_says_what_is_kept(
     printed = capsys.readouterr().out
     assert "no longer finite and this step is not saved" in printed
     assert "Last checkpoint: checkpoint-0000002.pt" in printed
+    # The command that is printed resumes it, with half the learning rates.
+    (command,) = re.findall(r"Resume with: +slicegan (.+)", printed)
+    monkeypatch.undo()
+    assert main([*shlex.split(command), "--steps", "3"]) == 0
+    run = RunFolder.open(tmp_path / "two")
+    assert run.load_checkpoint()["step"] == 3
+    former = RunFolder.open(tmp_path / "one").config().optimiser.critic_lr
+    assert run.config().optimiser.critic_lr == pytest.approx(former / 2)
 
 
 def test_a_diverged_demo_ends_with_one_sentence(
