@@ -9,7 +9,7 @@ gets a row for each moment; `samples.png` and `real.png` are sheets; `run` is th
 
 The image is the MNI152 template, the mean of 152 heads, which the package nilearn ships
 (`pip install nilearn`; the plugin does without it). Another volume is given with
-`--volume FILE`. Neighbouring planes of one head are alike, so what is learnt is this
+`--volume FILE`. Neighbouring planes of one head are alike, so what is learned is this
 head, not how heads differ.
 """
 

@@ -155,7 +155,7 @@ def test_gray_images_end_in_tanh_and_phases_in_softmax() -> None:
         assert Trainer(config, CROPS).gan.generator.value_range == "simplex"
 
 
-def test_epochs_of_the_preset_do_not_keep_crops_from_being_learnt() -> None:
+def test_epochs_of_the_preset_do_not_keep_crops_from_being_learned() -> None:
     config = preset("oasis-28").changed(device="cpu", threads=1, steps=1)
     assert config.training.epochs == 10
     trainer = Trainer(config, CROPS)

@@ -234,6 +234,9 @@ def _sentence(fault: Any, data: dict[str, Any]) -> str:
     message = fault["msg"][0].lower() + fault["msg"][1:]
     if fault["type"] in NUMBERS:
         message = f"expected {NUMBERS[fault['type']]}"
+        if field is not None and isinstance(field.default, tuple) and field.default:
+            examples = ", ".join(map(str, field.default))
+            message = f"expected {NUMBERS[fault['type']][2:]}s such as {examples}"
     if fault["type"] == "value_error":
         message = str(fault["ctx"]["error"])
     if fault["type"] == "string_pattern_mismatch" and field is not None:

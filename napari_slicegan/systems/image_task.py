@@ -220,7 +220,7 @@ def _source(
     if isinstance(data, TrainingImages):
         if data.material != "isotropic":
             raise ValueError(
-                "Images are learnt from one viewing direction, got three; give the "
+                "Images are learned from one viewing direction, got three; give the "
                 "images of one of them, or cut a volume with 'Cut along'."
             )
         if config.images.roll:

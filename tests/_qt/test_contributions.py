@@ -13,10 +13,16 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
+from npe2 import PluginManifest
 from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_slicegan._qt.contributions import HOW_TO_SAVE
-from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
+from napari_slicegan._qt.main_widget import (
+    GENERATE_KEY,
+    PAUSE_KEY,
+    SliceGANWidget,
+    open_widget,
+)
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, small_config
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.qt
 
 PLUGIN = "napari-slicegan"
+MANIFEST = Path(__file__).resolve().parents[2] / "napari.yaml"
 LONG = 60_000
 
 
@@ -93,6 +100,16 @@ def test_menus_and_palette_hold_the_commands(viewer: Any) -> None:
     assert f"{PLUGIN}.orthogonal_slices" in menu_commands("napari/layers/visualize")
     names = "train pause stop generate measure orthogonal_slices explore read_run"
     assert {f"{PLUGIN}.{name}" for name in names.split()} <= menu_commands()
+
+
+def test_the_palette_names_samples_and_keys() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    titles = {one.id: one.title for one in manifest.contributions.commands or ()}
+    for offered in manifest.contributions.sample_data or ():
+        assert titles[offered.command] == f"Open sample: {offered.display_name}"
+    for name, key in (("pause", PAUSE_KEY), ("generate", GENERATE_KEY)):
+        shown = key.replace("Control-", "Ctrl+").replace("-", "+")
+        assert titles[f"{PLUGIN}.{name}"].endswith(f" ({shown} in the viewer)")
 
 
 def test_an_opened_run_is_loaded_into_the_volume_panel(
@@ -212,7 +229,7 @@ def test_measure_without_layers_says_what_is_missing(viewer: Any) -> None:
     run("measure")
     widget = opened(viewer)
     assert panel_of(widget) == "Measure"
-    assert "Expected a layer of the real material" in widget.measure.message.text()
+    assert "Choose two different layers" in widget.measure.message.text()
 
 
 def test_train_and_stop(

@@ -258,7 +258,7 @@ def test_a_run_starts_with_the_settings_as_they_are(
 def test_a_run_starts_with_what_strokes_taught(
     widget: SliceGANWidget, viewer: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also with those of the last moment, from which nothing is learnt yet."""
+    """Also with those of the last moment, from which nothing is learned yet."""
     viewer.add_image(gray_image())
     panel = widget.micrograph
     with qtbot.waitSignal(panel.images_changed, timeout=LONG):

@@ -1,4 +1,4 @@
-"""Slices of a brain, on a volume that needs no other package; nothing is learnt."""
+"""Slices of a brain, on a volume that needs no other package; nothing is learned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def toy_head(folder: Path) -> Path:
     return folder / "head.npy"
 
 
-def test_slices_of_a_volume_are_learnt_and_measured(
+def test_slices_of_a_volume_are_learned_and_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """16 passes in batches of 8 are an epoch, after which images are measured."""

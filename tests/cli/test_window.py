@@ -122,7 +122,7 @@ def test_demo_whose_window_is_closed(
     """The status is that of a run that is stopped."""
     monkeypatch.setattr(cli_demo, "run_demo_in_window", lambda job: False)
     assert main(["demo", "--out", str(tmp_path)]) == 130
-    assert f"Kept: {tmp_path}" in capsys.readouterr().out
+    assert f"Saved: {tmp_path}" in capsys.readouterr().out
 
 
 def test_demo_without_a_display(

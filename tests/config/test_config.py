@@ -81,6 +81,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         r"^'Device' \(device\): should be auto, cpu, cuda, cuda:N or mps; "
         r"got 'gpu'\.$",
     ),
+    (
+        {"generator_widths": ["abc"]},
+        r"\(generator_widths\): expected whole numbers such as 512, 256, 128, 64; got",
+    ),
     ({"minutes": "inf"}, r"'Minutes' \(minutes\): expected a finite number; got 'inf'"),
     (
         {"pixel_size_nm": "nan"},

@@ -223,7 +223,7 @@ def sharp_run(
     toy_images: TrainingImages,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """Run whose generator has learnt to be sure of its phases."""
+    """Run whose generator has learned to be sure of its phases."""
     path = tmp_path_factory.mktemp("sharp") / "run"
     train(Trainer.start(toy_config.changed(steps=60), toy_images, path))
     return path

@@ -42,7 +42,7 @@ def written(folder: Path, images: NDArray[np.uint8]) -> Path:
     return folder
 
 
-def test_volumes_are_learnt_from_micrographs(toy_images: TrainingImages) -> None:
+def test_volumes_are_learned_from_micrographs(toy_images: TrainingImages) -> None:
     assert training_data(preset("slicegan-fast"), toy_images) is toy_images
 
 
@@ -132,13 +132,13 @@ def test_what_settings_derive_from_images_is_measured_once(
     assert VolumeTask(config, images).spec == first
 
 
-def test_images_are_learnt_from_a_folder(tmp_path: Path) -> None:
+def test_images_are_learned_from_a_folder(tmp_path: Path) -> None:
     found = training_data(SMALL, written(tmp_path, ellipses(3)))
     assert isinstance(found, ImageSet)
     np.testing.assert_array_equal(found.values, ellipses(3))
 
 
-def test_images_are_learnt_from_crops_or_whole_planes() -> None:
+def test_images_are_learned_from_crops_or_whole_planes() -> None:
     """The planes of a volume are cut along the axis, and resized to the patch."""
     volume = stack()
     assert training_data(SMALL, volume) is volume

@@ -96,7 +96,13 @@ def export(proof: Proof, real: str, generated: str, path: Path) -> None:
     write_report(proof, provenance_of_layers(real, generated, proof.volume), path)
 
 
-COLUMNS = ("Metric", "Verdict", "Real", "Generated", "x floor")
+COLUMNS = (
+    "Metric",
+    "Verdict",
+    "Real",
+    "Generated",
+    "\N{MULTIPLICATION SIGN} noise floor",
+)
 PLOT_SIZE = (320, 180)
 
 
@@ -308,8 +314,8 @@ class MeasurePanel(TaskPanel):
         real, generated = self.real.value(), self.generated.value()
         if real is None or generated is None or real is generated:
             self.fail(
-                "Expected a layer of the real material and a different 3-D layer to "
-                "measure; open or generate them first."
+                "Choose two different layers: the real material and a 3-D volume to "
+                "compare with it."
             )
             return
         sources = [

@@ -505,7 +505,7 @@ class MicrographPanel(DropTarget, QWidget):
         if outcome.topic == PREPARE:
             self._on_prepared(outcome)
         elif outcome.topic == LEARN:
-            self._on_learnt(outcome)
+            self._on_learned(outcome)
         else:
             axis: Axis = outcome.topic.removeprefix(READ)  # type: ignore[assignment]
             self._on_read(axis, outcome)
@@ -631,7 +631,7 @@ class MicrographPanel(DropTarget, QWidget):
         else:
             self._run(LEARN, learn, source, strokes.copy(), settings)
 
-    def _on_learnt(self, outcome: Outcome) -> None:
+    def _on_learned(self, outcome: Outcome) -> None:
         if outcome.fault:
             self._finish(self._prepared)
             self._show_failure(outcome.fault)

@@ -36,8 +36,8 @@ PLOT_HEIGHT = 70
 AXIS_WIDTH = 46
 COLUMNS = 2
 RIGHT_MARGIN = 4
-# Height of the numbers of the common axis.
-AXIS_HEIGHT = 18
+# Height of the numbers and the title of the common axis.
+AXIS_HEIGHT = 34
 # A shorter range would have fractions of steps as labels.
 FEWEST_STEPS = 10
 MAX_LABELS = 3
@@ -211,9 +211,10 @@ class Curves(QWidget):
         self.verdict.setObjectName("run_verdict")
         self.verdict.setWordWrap(True)
         networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
-        losses = f"Losses by step, no measure of quality: {networks}"
+        losses = f"Losses, no measure of quality: {networks}"
         self.losses = self._plot(losses, CRITIC, GENERATOR)
         self.losses.item.getAxis("bottom").setStyle(showValues=True)
+        self.losses.item.setLabel("bottom", "Training step")
         self.speed = self._plot("Speed (steps/s)", SPEED)
         self._arrange()
         self.caption = QLabel(

@@ -133,7 +133,7 @@ def test_layers_of_different_kinds_give_an_error(
     qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
     panel.set_value(("made", "made"))
     panel.measure()
-    assert "Expected a layer of the real material" in panel.message.text()
+    assert "Choose two different layers" in panel.message.text()
 
 
 def test_results_are_exported_with_the_names_of_their_layers(
