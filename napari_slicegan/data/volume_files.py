@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.config import parse_json
+from napari_slicegan.config import Kind, parse_json
 from napari_slicegan.data.pixel_sizes import Edges, edges_in_nm
 from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.optional_packages import optional_package
@@ -436,13 +436,35 @@ def zarr_package() -> Any:
 
 
 def own_attributes(path: Path) -> dict[str, Any] | None:
-    """Attributes of this program at an image, None if absent. Loads nothing."""
+    """Attributes of this program at an image, None if absent. Loads nothing.
+
+    Raises
+    ------
+    ValueError
+        If those that every volume has are missing or of another type.
+    """
     try:
         about = parse_json((path / "zarr.json").read_text("utf-8"))
         own = about["attributes"][OWN]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return own if isinstance(own, dict) else None
+    if not isinstance(own, dict):
+        return None
+    size, labels = own.get("voxel_size_nm"), own.get("labels")
+    if not (
+        own.get("complete") in (True, False)
+        and isinstance(own.get("levels"), int)
+        and own["levels"] > 0
+        and own.get("kind") in get_args(Kind)
+        and isinstance(labels, list)
+        and all(isinstance(label, int) for label in labels)
+        and (size is None or isinstance(size, (int, float)))
+    ):
+        raise ValueError(
+            f"{path.name}: expected a volume of this program, got one whose metadata "
+            "are damaged; copy it again or generate it anew."
+        )
+    return own
 
 
 def own_volume(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:

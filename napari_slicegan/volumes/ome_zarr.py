@@ -321,7 +321,10 @@ def axes_of(image: ImageFacts) -> list[dict[str, str]]:
 
 def is_pyramid(path: Path) -> bool:
     """Whether a folder is a volume written by this program. Loads nothing."""
-    return own_attributes(path) is not None
+    try:
+        return own_attributes(path) is not None
+    except ValueError:
+        return True  # a damaged one; those who open it say so
 
 
 def open_levels(path: Path) -> tuple[list[Any], dict[str, Any]]:

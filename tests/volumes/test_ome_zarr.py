@@ -149,10 +149,12 @@ def test_chunks_lie_in_compressed_shards(tmp_path: Path) -> None:
 
 def test_own_attributes(tmp_path: Path) -> None:
     path = tmp_path / "rock.ome.zarr"
-    create_image(path, TREE, FACTS["phases"], {"seed": 1})
-    assert own_attributes(path) == {"seed": 1}
-    set_own_attributes(path, {"seed": 2})
-    assert own_attributes(path) == {"seed": 2}
+    own = {"kind": "phases", "labels": [7], "levels": 2, "voxel_size_nm": None}
+    own |= {"complete": False, "seed": 1}
+    create_image(path, TREE, FACTS["phases"], own)
+    assert own_attributes(path) == own
+    set_own_attributes(path, {**own, "seed": 2})
+    assert own_attributes(path) == {**own, "seed": 2}
     assert "multiscales" in metadata(path)["attributes"]["ome"]
     # What others made is not ours.
     assert own_attributes(tmp_path) is None

@@ -18,7 +18,7 @@ from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.metrics.stored_volume import StoredVolume
-from napari_slicegan.volumes.ome_zarr import open_levels, set_own_attributes
+from napari_slicegan.volumes.ome_zarr import is_pyramid, open_levels, set_own_attributes
 from tests.toys import phases_image, random_generator
 
 pytest.importorskip("zarr", reason="needs the extra scale")
@@ -94,10 +94,21 @@ def test_damaged_metadata_are_refused_in_one_sentence(
                     read(stored)
             (stored / name).write_text(good)
     own = own_attributes(stored) or {}
-    for changed in ({"levels": "x"}, {"colours": 5}, {"levels": 10**30}):
+    damaged: list[dict[str, Any]] = [
+        {"levels": "x"},
+        {"levels": 0},
+        {"levels": 10**30},
+        {"colours": 5},
+        {"complete": None},
+        {"kind": []},
+        {"labels": {"7": 1}},
+        {"voxel_size_nm": []},
+    ]
+    for changed in damaged:
         set_own_attributes(stored, {**own, **changed})
         with pytest.raises(ValueError, match="metadata are damaged"):
             open_levels(stored)
+        assert is_pyramid(stored)
 
 
 def opened_blocks(path: Path) -> StreamedVolume:

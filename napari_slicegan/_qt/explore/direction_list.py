@@ -99,12 +99,14 @@ class DirectionRow(QFrame):
         self.words.setObjectName("direction_words")
         self.words.setWordWrap(True)
         self.words.setToolTip(row.facts)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.strength = StrengthEditor()
         self.plot = SmallPlot(PLOT_SIZE, "strength")
         self.plot.add_points(row.strengths, row.values, MEASURED)
         self.plot.mark(0, self._measured)
         self.plot_title = QLabel(row.plotted)
         self.plot_title.setObjectName("plot_title")
+        self.plot_title.setTextFormat(Qt.TextFormat.PlainText)
         self.setToolTip(
             f"The plot: {row.plotted} from {row.values[0]:.3g} to "
             f"{row.values[-1]:.3g} for strengths from {row.strengths[0]:g} to "

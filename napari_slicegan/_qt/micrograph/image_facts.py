@@ -45,6 +45,8 @@ class ImageFacts(QWidget):
         self._size.setObjectName("image_size")
         self._size.setWordWrap(True)
         self._kind = QLabel("-")
+        for label in (self._size, self._kind):
+            label.setTextFormat(Qt.TextFormat.PlainText)
         self._kind.setObjectName("image_kind")
         self._kind.setWordWrap(True)
         self.pixel_size = PixelSizeEditor()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -40,6 +40,7 @@ class TrainData(QWidget):
         self.material = QLabel()
         self.material.setObjectName("material")
         self.material.setWordWrap(True)
+        self.material.setTextFormat(Qt.TextFormat.PlainText)
         self.folder = FolderEditor("image_folder", "Images", "Folder of images")
         self.folder.line.setPlaceholderText("of the first tab")
         self.folder.line.setClearButtonEnabled(True)

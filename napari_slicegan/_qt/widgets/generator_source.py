@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGroupBox,
@@ -127,6 +127,7 @@ class GeneratorSource(QGroupBox):
         self.facts = QLabel(NO_GENERATOR)
         self.facts.setObjectName("generator_facts")
         self.facts.setWordWrap(True)
+        self.facts.setTextFormat(Qt.TextFormat.PlainText)
         self.open_run = button(
             "open_run", "Open run...", "One of the last runs, or a folder."
         )

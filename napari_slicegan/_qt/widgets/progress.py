@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.utils import progress
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -108,6 +108,7 @@ class TaskRow(QWidget):
         self._timer.setInterval(REFRESH_MS)
         # children
         self.words = QLabel()
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.progress = QProgressBar()
         self.progress.setRange(0, BAR_MAX)
         self.cancel_button = button(
