@@ -78,9 +78,11 @@ def _write(
         If the layer has no cubic voxels. napari would not show a ValueError.
     """
     import numpy as np
+    from napari.layers import Layer
 
+    from napari_slicegan._qt.viewer.canvas_view import GRID
     from napari_slicegan._qt.viewer.layer_inputs import edges_nm
-    from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME
+    from napari_slicegan._qt.viewer.layer_picture import WHOLE_VOLUME, edges_of
     from napari_slicegan.data.pixel_sizes import common_edge_nm
     from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
     from napari_slicegan.runtime.atomic_files import replacing
@@ -99,10 +101,13 @@ def _write(
     # A name typed in napari's dialog has no suffix.
     file = Path(path) if Path(path).suffix else Path(f"{path}.vti")
     values = np.asarray(data[0] if meta.get("multiscale") else data)
-    scale = meta.get("scale", (1, 1, 1))
-    known = edges_nm(scale, meta.get("units") or ("pixel",) * len(scale))
+    place = {key: meta[key] for key in GRID if meta.get(key) is not None}
+    n_axes = values.ndim - bool(meta.get("rgb"))
+    layer = Layer.create(np.zeros((1,) * n_axes, np.uint8), place)
+    edges = edges_of(layer)
+    known = edges_nm(edges, layer.units)
     try:
-        edge_nm = common_edge_nm(known or tuple(scale[::-1]), file.name)
+        edge_nm = common_edge_nm(known or edges[::-1], file.name)
         if kind == "image":
             volume = Volume.from_array(values[..., :3] if meta.get("rgb") else values)
             name: str = volume.kind

@@ -22,16 +22,18 @@ from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.measure.floor_chart import FloorChart, times
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
-from napari_slicegan._qt.viewer.layer_picture import is_volume_layer
-from napari_slicegan._qt.viewer.layers import unwrapped
+from napari_slicegan._qt.viewer.layer_picture import LABELS, is_volume_layer
+from napari_slicegan._qt.viewer.layers import PHASES, unwrapped
 from napari_slicegan._qt.widgets.basics import button, choice_box, row
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_slicegan._qt.worker import SteeredWorker
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 
 SMALLEST_FACTOR = 0.05
-SIZE_TOLERANCE = 1e-3
 
 
 def measure(real: SourceImage, generated: SourceImage, progress: Progress) -> Proof:
@@ -257,18 +258,19 @@ class MeasurePanel(TaskPanel):
         # Names of the layers of the proof.
         self._measured: tuple[str, str] = ("", "")
         # children
-        self.real = LayerChoice(
-            viewer,
-            "real_layer",
-            "Image, labels or volume of the real material.",
-            layer_inputs.is_image,
-        )
         self.generated = LayerChoice(
             viewer,
             "generated_layer",
             "Generated volume (3-D layer).",
             is_volume_layer,
             prefers_newest=True,
+        )
+        self.real = LayerChoice(
+            viewer,
+            "real_layer",
+            "Image, labels or volume of the real material.",
+            layer_inputs.is_image,
+            prefers=self._is_phases_beside_phases,
         )
         self.measure_button = button(
             "measure", "Measure", "Compare the layers in the background."
@@ -297,6 +299,7 @@ class MeasurePanel(TaskPanel):
         self.task.state_changed.connect(self._show_state)
         for choice in (self.real, self.generated):
             choice.currentIndexChanged.connect(self._show_state)
+        self.generated.currentIndexChanged.connect(lambda _: self.real.list_layers())
         self._show_state()
 
     def value(self) -> tuple[str, str]:
@@ -347,6 +350,13 @@ class MeasurePanel(TaskPanel):
         for choice in (self.real, self.generated):
             choice.release()
         return self.task.end_work()
+
+    def _is_phases_beside_phases(self, layer: Layer) -> bool:
+        """Whether a layer has the phases of a micrograph; of gray volumes none."""
+        volume = self.generated.value()
+        if volume is None or PHASES not in layer.metadata:
+            return False
+        return layer_inputs.is_labels(volume) or bool(volume.metadata.get(LABELS))
 
     def _take(self, names: tuple[str, str], proof: Proof) -> None:
         # Set together: the export names the layers that were measured.

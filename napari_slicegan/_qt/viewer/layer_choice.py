@@ -29,6 +29,8 @@ class LayerChoice(QComboBox):
         Not napari's proxy, whose layers never compare equal.
     accepts
         Whether a layer is listed. Layers that only display another one never are.
+    prefers
+        Whether a layer is taken before others until one is chosen.
     prefers_newest
         Take the topmost layer until one is chosen, else the lowest one.
     """
@@ -40,6 +42,7 @@ class LayerChoice(QComboBox):
         tip: str,
         accepts: Callable[[Layer], bool],
         *,
+        prefers: Callable[[Layer], bool] = lambda layer: False,
         prefers_newest: bool = False,
     ) -> None:
         super().__init__()
@@ -47,15 +50,15 @@ class LayerChoice(QComboBox):
         self.setObjectName(name)
         self.setToolTip(tip)
         self._viewer, self._accepts = viewer, accepts
-        self._prefers_newest = prefers_newest
+        self._prefers, self._prefers_newest = prefers, prefers_newest
         self._listed: list[Layer] = []
         self._is_chosen = False
         events = viewer.layers.events
         # Older napari does not report new names.
         self._events = [getattr(events, e) for e in LIST_EVENTS if hasattr(events, e)]
         for event in self._events:
-            event.connect(self._list_layers)
-        self._list_layers()
+            event.connect(self.list_layers)
+        self.list_layers()
         # By the user.
         self.activated.connect(self._keep)
 
@@ -81,20 +84,24 @@ class LayerChoice(QComboBox):
     def release(self) -> None:
         """Stop following the viewer."""
         for event in self._events:
-            event.disconnect(self._list_layers)
+            event.disconnect(self.list_layers)
 
-    def _list_layers(self, event: Any = None) -> None:
+    def list_layers(self, event: Any = None) -> None:
+        """List the layers of the viewer, and keep the choice or take the default."""
         chosen = self.value()
         self._listed = [
             layer
             for layer in reversed(self._viewer.layers)
             if MADE_HERE not in layer.metadata and self._accepts(layer)
         ]
-        may_keep = self._is_chosen or not self._prefers_newest
-        kept = [n for n, x in enumerate(self._listed) if x is chosen and may_keep]
-        default = min(0, len(self._listed) - 1)
-        if not self._prefers_newest:
-            default = len(self._listed) - 1
+        numbers = [*range(len(self._listed))]
+        preferred = [n for n in numbers if self._prefers(self._listed[n])] or numbers
+        default = -1
+        if preferred:
+            default = preferred[0 if self._prefers_newest else -1]
+        kept = [n for n in numbers if self._listed[n] is chosen]
+        if not self._is_chosen:
+            kept = [n for n in kept if n in preferred and not self._prefers_newest]
         with signals_blocked(self):
             self.clear()
             self.addItems([layer.name for layer in self._listed])

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_slicegan._qt.viewer.layer_picture import (
     Colour,
+    edges_of,
     finest_data,
     layer_colours,
     phase_colours,
@@ -127,7 +128,7 @@ def source_of(layer: Layer, step: tuple[int, ...] = ()) -> SourceImage:
     return SourceImage(
         values,
         layer.name,
-        edges_nm(layer.scale, layer.units),
+        edges_nm(edges_of(layer), layer.units),
         "layer",
         notes=tuple(notes),
         path=Path(path) if path else None,

@@ -251,7 +251,7 @@ def picture_of(layer: Layer, made: ReadValues | None = None) -> LayerPicture:
     from napari.layers import Labels
 
     made = read(Reading.of(layer)) if made is None else made
-    z, y, x = (float(n) for n in layer.scale)
+    z, y, x = edges_of(layer)
     labels, colours, limits = made.labels or (), made.table, made.limits
     if labels or isinstance(layer, Labels):
         colours = _colours(layer, made.labels)
@@ -262,6 +262,29 @@ def picture_of(layer: Layer, made: ReadValues | None = None) -> LayerPicture:
     return LayerPicture(
         made.values, colours, limits, labels, made.rgb, (z, y, x), _unit(layer)
     )
+
+
+def edges_of(layer: Layer) -> tuple[float, ...]:
+    """Edges of a pixel along each axis of the data, in the unit of the layer.
+
+    Those of the whole transform: a scale may be in `affine`, too.
+    """
+    n = layer.ndim
+    return tuple(np.linalg.norm(matrix_of(layer)[:n, :n], axis=0).tolist())
+
+
+def matrix_of(layer: Layer) -> NDArray[np.float64]:
+    """Affine matrix ``[n + 1, n + 1]`` from the pixels of a layer to the world.
+
+    Scale, translation, rotation, shear and affine transform in one, for layers that lie
+    on this one.
+    """
+    from napari.utils.transforms import Affine
+
+    names = ("scale", "translate", "rotate", "shear")
+    inner = Affine(**{name: getattr(layer, name) for name in names})
+    matrix: NDArray[np.float64] = layer.affine.affine_matrix @ inner.affine_matrix
+    return matrix
 
 
 def label_colormap(colours: Mapping[int, Any]) -> DirectLabelColormap:

@@ -17,6 +17,7 @@ from qtpy.QtTest import QTest
 from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.floor_chart import times
 from napari_slicegan._qt.measure.panel import MeasurePanel
+from napari_slicegan._qt.viewer.layers import PHASES
 from napari_slicegan.data.image_files import SourceImage
 from tests._qt.whole_window import LONG
 from tests.reports import gray, phases
@@ -68,6 +69,25 @@ def test_layers_can_be_chosen(panel: MeasurePanel, viewer: Any) -> None:
     assert panel.value() == ("renamed", "renamed")
     viewer.layers.remove("renamed")
     assert panel.value() == ("slice", "")
+
+
+def test_phases_of_the_micrograph_are_compared_with_a_volume_of_phases(
+    panel: MeasurePanel, viewer: Any
+) -> None:
+    """Until another layer is chosen; a volume of gray values is compared with gray."""
+    viewer.add_image(gray(60, 60, seed=1), name="gray")
+    volume = viewer.add_image(gray(24, 24, 24, seed=3), name="gray volume")
+    phase_map = viewer.add_labels(phases(60, 60, seed=1), name="Phases of gray")
+    phase_map.metadata[PHASES] = "gray"
+    viewer.layers.move(2, 1)
+    assert panel.value() == ("gray", "gray volume")
+    viewer.layers.remove(volume)
+    viewer.add_labels(phases(24, 24, 24, seed=2), name="made")
+    assert panel.value() == ("Phases of gray", "made")
+    panel.real.setCurrentText("gray")
+    panel.real.activated.emit(panel.real.currentIndex())
+    viewer.add_labels(phases(24, 24, 24, seed=4), name="made again")
+    assert panel.value() == ("gray", "made again")
 
 
 def test_verdicts_curves_and_files(

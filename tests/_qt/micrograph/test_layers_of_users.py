@@ -31,8 +31,12 @@ from napari_slicegan._qt.viewer.layer_inputs import (
     edges_nm,
     source_of,
 )
-from napari_slicegan._qt.viewer.layer_picture import phase_colours, picture_of
-from napari_slicegan._qt.viewer.layers import PHASES, matrix_of
+from napari_slicegan._qt.viewer.layer_picture import (
+    matrix_of,
+    phase_colours,
+    picture_of,
+)
+from napari_slicegan._qt.viewer.layers import PHASES
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation.generate import VolumePlan
@@ -105,6 +109,25 @@ def test_phases_lie_on_their_image(
         np.testing.assert_allclose(
             matrix_of(overlay) @ [*corner, 1], matrix_of(image) @ [*expected, 1]
         )
+
+
+@pytest.mark.parametrize("rescale", [1.0, 0.5])
+def test_phases_have_the_pixel_size_of_their_image(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, rescale: float
+) -> None:
+    """Measure and "From layer" read it, as do the slices of a volume."""
+    viewer.add_image(GRAY, name="sem", scale=(5, 5), units=("nm", "nm"))
+    settings = {"segmentation": "otsu", "rescale": rescale}
+    value = panel.value().model_copy(update=settings)
+
+    def act() -> None:
+        panel.use_selected_layers()
+        panel.set_value(value)
+
+    images_after(panel, qtbot, act)
+    qtbot.waitUntil(lambda: any(x.metadata.get(PHASES) for x in viewer.layers))
+    edge_nm = 5 / rescale
+    assert source_of(shown_phases(viewer)).edges_nm == pytest.approx((edge_nm,) * 2)
 
 
 def test_phases_stay_on_their_image_when_a_pixel_size_is_typed(
