@@ -113,14 +113,16 @@ def operations_per_second(plan: VolumePlan) -> float:
 
 
 def time_sentence(plan: VolumePlan, speed: float) -> str:
-    """Estimated time to generate a volume in memory, as a sentence.
+    """Estimated time and size of a volume that is generated in memory, in a sentence.
 
     Parameters
     ----------
     speed
         `operations_per_second`.
     """
-    return f"About {duration(operations(plan) / speed / 60)} on this machine."
+    time_needed = duration(operations(plan) / speed / 60)
+    memory = bytes_in_words(plan.n_bytes)
+    return f"About {time_needed} on this machine, {memory} of memory."
 
 
 def operations(plan: VolumePlan) -> float:

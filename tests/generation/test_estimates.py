@@ -72,7 +72,9 @@ def test_a_sentence_before_the_start(tmp_path: Path) -> None:
 def test_the_time_is_proportional_to_the_operations() -> None:
     plan = VolumePlan(random_generator(OneHotPhases([7, 207])), (64, 64, 64))
     speed = operations(plan) / 300
-    assert time_sentence(plan, speed) == "About 5 min on this machine."
+    # 64 ** 3 voxels of one byte.
+    expected = "About 5 min on this machine, 0.26 MB of memory."
+    assert time_sentence(plan, speed) == expected
     assert operations_per_second(plan) > 0
 
 

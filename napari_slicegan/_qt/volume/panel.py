@@ -51,6 +51,12 @@ SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 VOLUME, SAMPLES = "Volume", "Samples"
 # Smaller than the engine's default: Cancel takes effect after a tile.
 TILE_STEPS = 3
+# Voxels per axis that any graphics hardware shows in 3-D (OpenGL 4).
+LARGEST_TEXTURE = 2048
+COARSER = (
+    f"With more than {LARGEST_TEXTURE:,} voxels along an axis, napari may show it "
+    "coarser in 3-D."
+)
 Request = GenerationRequest | SampleRequest
 
 
@@ -94,7 +100,7 @@ def generate(
 def time_ahead(
     trained: Any, request: GenerationRequest, speed: Callable[[], float]
 ) -> Generator[str, None, None]:
-    """Yield how long a volume will take, in a sentence.
+    """Yield how long a volume will take, its size, and whether it is shown coarser.
 
     Parameters
     ----------
@@ -103,7 +109,9 @@ def time_ahead(
     """
     from napari_slicegan.generation.estimates import time_sentence
 
-    yield time_sentence(_plan(trained, request), speed())
+    sentence = time_sentence(_plan(trained, request), speed())
+    large = max(request.size) > LARGEST_TEXTURE
+    yield f"{sentence} {COARSER}" if large else sentence
 
 
 def _speed(trained: Any) -> float:
@@ -303,6 +311,8 @@ class VolumePanel(DropTarget, TaskPanel):
         """Show the result as a layer."""
         request, step = self._request, self._made_by.get("step")
         name = request.name if step is None else f"{request.name}, step {step}"
+        if self._made_by:
+            name = f"{self._made_by['name']}: {name}"
         about = {MADE_BY: {**self._made_by, "seed": request.seed}}
         if isinstance(request, SampleRequest):
             self._made = made

@@ -60,10 +60,17 @@ class Loaded:
         return f"Run {self.path.name}, step {self.step:,}"
 
     @property
+    def name(self) -> str:
+        """Name of the run, or of the file without its ending."""
+        is_file = self.path.suffix == Path(GENERATOR).suffix
+        return self.path.stem if is_file else self.path.name
+
+    @property
     def metadata(self) -> dict[str, object]:
         """What made a volume, for the metadata of its layer."""
         return {
             "generator": str(self.path),
+            "name": self.name,
             "step": self.step,
             "quality": self.quality,
             "words": " ".join(filter(None, (f"{self.origin}.", self.quality))),

@@ -34,7 +34,7 @@ LONG = 60_000
 
 
 def layer_of_volume(viewer: Any) -> Any:
-    return next(x for x in viewer.layers if x.name.startswith("Volume 20 x 24 x 28"))
+    return next(x for x in viewer.layers if "Volume 20 x 24 x 28" in x.name)
 
 
 REQUEST = GenerationRequest((20, 24, 28), "", 5)
@@ -65,6 +65,7 @@ def test_generated_volume_is_that_of_the_engine(
     expected = generate(load_generator(toy_run), REQUEST.size, REQUEST.seed)
     np.testing.assert_array_equal(made.args[0].values, expected.values)
     layer = layer_of_volume(viewer)
+    assert layer.name == f"{toy_run.name}: Volume 20 x 24 x 28, seed 5, step 4"
     assert tuple(layer.scale) == (PIXEL_SIZE_NM,) * 3
     assert layer.colormap.color_dict.keys() >= set(TOY_LABELS)
     assert layer.metadata[MADE_BY]["generator"] == str(toy_run)

@@ -104,7 +104,9 @@ def test_an_endless_volume_is_shown_at_once(
     panel.generate()
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60_000)
     layer = viewer.layers[0]
-    assert layer.name.startswith("Endless 4096 x 4096 x 4096, seed 3, step ")
+    assert layer.name.startswith(
+        f"{toy_run.name}: Endless 4096 x 4096 x 4096, seed 3, step "
+    )
     volume = layer.metadata[WHOLE_VOLUME].source
     assert volume.shape == (4096,) * 3
     assert [level.shape[0] for level in layer.data] == [4096, 2048, 1024, 512, 256]
@@ -142,6 +144,8 @@ def test_the_time_is_shown_before_generate(
         lambda: re.search("About .* (h|days) on", line.text()) is not None,
         timeout=60_000,
     )
+    assert "4,398 GB of memory" in line.text()
+    assert "coarser in 3-D" in line.text()
     # Shown at once.
     panel.form.endless.setChecked(True)
     assert line.text() == ""
