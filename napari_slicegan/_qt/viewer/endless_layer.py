@@ -18,7 +18,8 @@ from napari_slicegan._qt.viewer.layers import (
     NOTHING,
     about_phases,
     grid_of,
-    hide_volumes,
+    hide_own,
+    show_alone,
     show_scale_bar,
     unwrapped,
 )
@@ -55,7 +56,8 @@ def add_endless(
     from napari_slicegan.generation.lazy import DeferredCut, viewer_levels
 
     viewer = unwrapped(viewer)
-    hide_volumes(viewer)
+    hide_own(viewer)
+    # Before the layer is sliced.
     viewer.dims.ndisplay = 2
     trained = volume.plan.trained
     edge = trained.voxel_size_nm
@@ -82,6 +84,7 @@ def add_endless(
         )
     layer.editable = False
     _serve(viewer, layer, tiles, is_large)
+    show_alone(viewer, layer, 2)
     _zoom_in(viewer, volume.shape[:3], edge or 1.0)
     return layer
 

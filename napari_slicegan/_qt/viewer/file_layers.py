@@ -14,7 +14,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     label_options,
     phase_colours,
 )
-from napari_slicegan._qt.viewer.layers import grid_of
+from napari_slicegan._qt.viewer.layers import grid_of, show_scale_bar
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.sample_data import MODELS, SAMPLES, generator_path, path
@@ -41,7 +41,7 @@ def read_pyramid(path: str | Path) -> list[LayerData]:
         "name": path.name.partition(".")[0],
         "multiscale": True,
         "metadata": {LABELS: tuple(own["labels"]), COLOURS: own["colours"]},
-        **grid_of(own["voxel_size_nm"], 3),
+        **_grid(own["voxel_size_nm"], 3),
     }
     if own["kind"] == "phases":
         colours = phase_colours(own["labels"], own["colours"])
@@ -70,11 +70,21 @@ def generated_layer(name: str) -> LayerData:
     return _layer(volume.values, title, volume.labels, volume.voxel_size_nm)
 
 
+def _grid(edge_nm: float | None, ndim: int) -> dict[str, Any]:
+    """As `grid_of`, with a scale bar in the viewer that opens the file."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if edge_nm is not None and viewer is not None:
+        show_scale_bar(viewer)
+    return grid_of(edge_nm, ndim)
+
+
 def _layer(
     values: NDArray[Any], title: str, labels: Sequence[int], edge_nm: float | None
 ) -> LayerData:
     """Layer of labels, or of an image if there are none."""
-    options: dict[str, Any] = {"name": title, **grid_of(edge_nm, values.ndim)}
+    options: dict[str, Any] = {"name": title, **_grid(edge_nm, values.ndim)}
     if not labels:
         return (values, options, "image")
     return (values, options | label_options(phase_colours(labels)), "labels")

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.canvas_view import Solo, fit_to
+from napari_slicegan._qt.viewer.canvas_view import MADE_HERE, Solo
+from napari_slicegan._qt.viewer.layer_choice import MADE_BY
 from napari_slicegan._qt.viewer.layer_picture import (
     COLOURS,
     LABELS,
     block_of_phases,
     label_colormap,
     label_options,
+    matrix_of,
     phase_colours,
 )
 from napari_slicegan.config import AXES
@@ -40,6 +42,8 @@ PHASES = "Phases"
 PREVIEW = "Preview"
 EXPLORED, SWEEP = "Explored", "Sweep"
 GRADED = "Graded volume"
+OWN = frozenset({PREVIEW, EXPLORED, SWEEP, GRADED, MADE_BY, MADE_HERE})
+"""Metadata keys of generated layers, and of those that display them."""
 OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -176,7 +180,7 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
         layer = viewer.add_image(preview, name=PREVIEW, **options)
     else:
         layer = _add_solid(viewer, preview, PREVIEW)
-    _show_alone(viewer, layer)
+    show_alone(viewer, layer)
     return layer
 
 
@@ -184,7 +188,7 @@ def uncover_preview(viewer: Viewer) -> None:
     """Show the preview where the Explore panel has hidden it."""
     explored, preview = own_layer(viewer, EXPLORED), own_layer(viewer, PREVIEW)
     if preview is not None and explored is not None and explored.visible:
-        hide_volumes(viewer)
+        hide_own(viewer)
         preview.visible = True
 
 
@@ -197,12 +201,12 @@ def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
             layer.data = volume.values
             # A sweep, or another volume, may have hidden it.
             if not layer.visible:
-                hide_volumes(viewer)
+                hide_own(viewer)
                 layer.visible = True
             return layer
         viewer.layers.remove(layer)
     layer = _add_solid(viewer, volume, EXPLORED)
-    _show_alone(viewer, layer)
+    show_alone(viewer, layer)
     return layer
 
 
@@ -218,8 +222,11 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     former = own_layer(viewer, SWEEP)
     if former is not None:
         viewer.layers.remove(former)
-    hide_volumes(viewer)
+    hide_own(viewer)
     edge = like.voxel_size_nm or 1.0
+    known = like.voxel_size_nm is not None
+    if known:
+        show_scale_bar(viewer)
     first, *_, last = sweep.strengths
     step = (last - first) / (len(sweep.strengths) - 1)
     layer = viewer.add_image(
@@ -230,19 +237,22 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
         translate=(first, 0.0, 0.0, 0.0),
         metadata={**about_phases(like), SWEEP: True},
         axis_labels=("strength", *AXES),
+        units=("pixel", *("nm" if known else "pixel",) * 3),
         **_solid_options(like),
     )
     viewer.dims.set_point(0, first)
     # With a slider below it the canvas is smaller, and the scene has another middle.
-    fit_to(viewer, layer)
+    show_alone(viewer, layer, viewer.dims.ndisplay)
     return layer
 
 
 def add_graded(viewer: Viewer, volume: Volume) -> Layer:
     """Add a volume as a solid block, whose faces show the gradient."""
     viewer = unwrapped(viewer)
-    hide_volumes(viewer)
-    return _add_solid(viewer, volume, GRADED)
+    hide_own(viewer)
+    layer = _add_solid(viewer, volume, GRADED)
+    show_alone(viewer, layer)
+    return layer
 
 
 def add_samples(
@@ -253,9 +263,8 @@ def add_samples(
     metadata: Mapping[str, Any] = NOTHING,
 ) -> Layer:
     """Add images of a generator, as one picture or as a stack with a slider."""
-    for other in viewer.layers:
-        other.visible = False
-    viewer.dims.ndisplay = 2
+    viewer = unwrapped(viewer)
+    hide_own(viewer)
     columns = math.isqrt(len(sheet.values) - 1) + 1
     values = sheet.picture(columns, columns) if as_sheet else sheet.values
     limits = WHOLE if as_sheet else (sheet.low, sheet.high)
@@ -268,7 +277,7 @@ def add_samples(
         metadata={**metadata},
         **_shades(colour, limits),
     )
-    viewer.reset_view()
+    show_alone(viewer, layer, 2)
     return layer
 
 
@@ -285,9 +294,9 @@ def add_volume(
 ) -> Layer:
     """Add a volume with its phase values, colours and scale.
 
-    Other volumes are hidden, as they overlap.
+    Other generated volumes are hidden, as they overlap.
     """
-    hide_volumes(viewer)
+    hide_own(viewer)
     if volume.voxel_size_nm is not None:
         show_scale_bar(viewer)
     grid = grid_of(volume.voxel_size_nm, 3)
@@ -347,16 +356,22 @@ def scale_bar_of(viewer: Any) -> Any:
     return viewer.scale_bar if overlays is None else overlays.scale_bar
 
 
-def hide_volumes(viewer: Viewer) -> None:
-    """Hide all volumes, which overlap."""
+def hide_own(viewer: Viewer) -> None:
+    """Hide what this plugin has generated, which overlaps; not layers of the user."""
     for layer in viewer.layers:
-        if layer.ndim >= 3:
+        if not OWN.isdisjoint(layer.metadata):
             layer.visible = False
 
 
-def _show_alone(viewer: Viewer, layer: Layer) -> None:
-    """In 3-D if it is a volume, until the layer is removed."""
-    solo = Solo(viewer, layer.ndim)
+def show_alone(viewer: Viewer, layer: Layer, ndisplay: int | None = None) -> None:
+    """Hide the other layers until this one is removed.
+
+    Parameters
+    ----------
+    ndisplay
+        By default 3 for a volume and 2 for a picture.
+    """
+    solo = Solo(viewer, layer.ndim if ndisplay is None else ndisplay)
     solo.begin(layer)
 
     def end(event: Event) -> None:
@@ -424,19 +439,3 @@ def place_on(image: Layer, ndim: int) -> dict[str, Any]:
     matrix = matrix_of(image)[np.ix_(kept, kept)]
     named = {"units": image.units, "axis_labels": image.axis_labels}
     return {"affine": matrix, **{key: tuple(x)[-ndim:] for key, x in named.items()}}
-
-
-def matrix_of(layer: Layer) -> NDArray[np.float64]:
-    """Affine matrix ``[n + 1, n + 1]`` from the pixels of a layer to the world.
-
-    Scale, translation, rotation, shear and affine transform in one, for layers that lie
-    on this one.
-    """
-    n = layer.ndim
-    origin = np.asarray(layer.data_to_world((0.0,) * n))
-    matrix = np.eye(n + 1)
-    matrix[:n, n] = origin
-    for axis in range(n):
-        unit = layer.data_to_world(tuple(np.eye(n)[axis]))
-        matrix[:n, axis] = np.asarray(unit) - origin
-    return matrix

@@ -10,6 +10,7 @@ import pytest
 
 from napari_slicegan._qt.contributions import get_run_reader
 from napari_slicegan._qt.viewer.file_layers import read_pyramid
+from napari_slicegan._qt.viewer.layers import scale_bar_of
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume
@@ -52,6 +53,7 @@ def test_levels_scale_and_kind(transform: Any, tmp_path: Path) -> None:
 def test_napari_shows_it(make_napari_viewer_proxy: Any, tmp_path: Path) -> None:
     viewer = make_napari_viewer_proxy()
     [(levels, options, _)] = read_pyramid(streamed(TRANSFORMS[0], tmp_path))
+    assert scale_bar_of(viewer).visible
     layer = viewer.add_labels(levels, **options)
     assert layer.multiscale
     assert layer.get_value((50.0, 50.0, 50.0), world=True) is not None

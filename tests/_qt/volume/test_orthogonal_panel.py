@@ -18,6 +18,7 @@ from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.volume import orthogonal_panel
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan.directions import Sweep
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import PIXEL_SIZE_NM, TOY_LABELS, phases_image
 
@@ -298,6 +299,31 @@ def test_the_preview_is_alone_until_it_goes(viewer: Any) -> None:
     viewer.layers.remove(preview)
     assert visible(viewer) == {"micrograph"}
     assert viewer.dims.ndisplay == 2
+
+
+def test_layers_of_the_user_are_hidden_only_while_a_generated_one_is_alone(
+    viewer: Any,
+) -> None:
+    """A graded volume is shown in 3-D; images of a generator in 2-D."""
+    viewer.add_image(np.eye(50), name="micrograph")
+    viewer.add_image(toy_volume().values, name="own volume")
+    before = {"micrograph", "own volume"}
+    assert viewer.dims.ndisplay == 2
+    graded = layers.add_graded(viewer, toy_volume())
+    assert (visible(viewer), viewer.dims.ndisplay) == ({graded.name}, 3)
+    viewer.layers.remove(graded)
+    assert (visible(viewer), viewer.dims.ndisplay) == (before, 2)
+    values = np.stack([toy_volume().values] * 2)
+    sweep = Sweep("one", (0.0, 1.0), values, {}, 1.0)
+    swept = layers.add_sweep(viewer, sweep, toy_volume())
+    assert (visible(viewer), viewer.dims.ndisplay) == ({swept.name}, 2)
+    viewer.layers.remove(swept)
+    assert visible(viewer) == before
+    sheet = Sheet(np.zeros((5, 16, 16), np.uint8), 0, 255)
+    samples = layers.add_samples(viewer, sheet, "samples", as_sheet=False)
+    assert (visible(viewer), viewer.dims.ndisplay) == ({"samples"}, 2)
+    viewer.layers.remove(samples)
+    assert visible(viewer) == before
 
 
 def test_the_preview_is_a_block_in_the_colours_of_the_phases(viewer: Any) -> None:
