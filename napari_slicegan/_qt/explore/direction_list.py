@@ -17,7 +17,9 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
+from napari_slicegan._qt.widgets import basics
 from napari_slicegan._qt.widgets.basics import (
     MessageLine,
     button,
@@ -39,13 +41,19 @@ class StrengthEditor(FieldEditor):
     """Slider with a number box, in standard deviations.
 
     ``value_changed`` is also emitted when the slider is released.
+
+    Parameters
+    ----------
+    measured
+        Range of the slider; the number box reaches further.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, measured: tuple[float, float]) -> None:
         # children
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        end = round(MAX_STRENGTH * STEPS_PER_UNIT)
-        self.slider.setRange(-end, end)
+        low, high = (round(end * STEPS_PER_UNIT) for end in measured)
+        self.slider.setRange(low, high)
+        self.slider.setValue(0)
         self.slider.setPageStep(STEPS_PER_UNIT // 2)
         self.number = PlainDoubleSpinBox()
         self.number.setDecimals(1)
@@ -57,20 +65,24 @@ class StrengthEditor(FieldEditor):
         # layout
         super().__init__(self.slider, self.number)
         # signals
-        self.slider.valueChanged.connect(self._slid)
+        self.slider.valueChanged.connect(
+            lambda step: self.number.setValue(step / STEPS_PER_UNIT)
+        )
         self.slider.sliderReleased.connect(self.value_changed)
-        self.number.valueChanged.connect(self.set_value)
+        self.number.valueChanged.connect(self._changed)
 
     def value(self) -> float:
         """Strength."""
-        return self.slider.value() / STEPS_PER_UNIT
+        return self.number.value()
 
     def set_value(self, value: Any) -> None:
         """Set the strength."""
-        self.slider.setValue(round(float(value) * STEPS_PER_UNIT))
+        self.number.setValue(float(value))
 
-    def _slid(self, step: int) -> None:
-        self.number.setValue(step / STEPS_PER_UNIT)
+    def _changed(self, value: float) -> None:
+        # Beyond its range the slider stays at its end.
+        with signals_blocked(self.slider):
+            self.slider.setValue(round(value * STEPS_PER_UNIT))
         self.value_changed.emit()
 
 
@@ -100,7 +112,7 @@ class DirectionRow(QFrame):
         self.words.setWordWrap(True)
         self.words.setToolTip(row.facts)
         self.words.setTextFormat(Qt.TextFormat.PlainText)
-        self.strength = StrengthEditor()
+        self.strength = StrengthEditor(self._measured)
         self.plot = SmallPlot(PLOT_SIZE, "strength")
         self.plot.add_points(row.strengths, row.values, MEASURED)
         self.plot.mark(0, self._measured)
@@ -153,7 +165,10 @@ NOTHING = "None yet. Find directions below, or load a file."
 
 
 class DirectionsBox(QGroupBox):
-    """Shows the directions and edits their strengths."""
+    """Shows the directions and edits their strengths.
+
+    The panel keeps `pinned` in sight: the steps back and the measured properties.
+    """
 
     changed = Signal()
     """A strength changed, or a slider was released; see `is_dragged`."""
@@ -189,19 +204,15 @@ class DirectionsBox(QGroupBox):
         self._column = QVBoxLayout(self._rows)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
-        buttons = QHBoxLayout()
-        for each in (
-            self.undo_button,
-            self.redo_button,
-            self.reset_button,
-            self.load_button,
-            self.save_button,
-        ):
-            buttons.addWidget(each)
+        self.pinned = QWidget()
+        below = QVBoxLayout(self.pinned)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addWidget(self.measurements)
+        below.addLayout(
+            basics.row(self.undo_button, self.redo_button, self.reset_button)
+        )
         layout = QVBoxLayout(self)
-        # Above the sliders, where they are in sight while the first ones are dragged.
-        layout.addLayout(buttons)
-        layout.addWidget(self.measurements)
+        layout.addLayout(basics.row(self.load_button, self.save_button))
         layout.addWidget(self.sentence)
         layout.addWidget(self._rows)
         self.set_found(None)

@@ -55,7 +55,8 @@ class ExplorePanel(DropTarget, TaskPanel):
     """Properties of a whole volume: key of ``PROPERTIES`` -> value."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__("explore")
+        directions = DirectionsBox()
+        super().__init__("explore", directions.pinned)
         self.setAcceptDrops(True)
         self._viewer = viewer
         self.trained: TrainedGenerator | None = None
@@ -66,7 +67,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         self._is_showing = False
         # children
         self.source = ExploreSource()
-        self.directions = DirectionsBox()
+        self.directions = directions
         self.fit_form, self.form = FitForm(), ExplorationForm()
         self.sweep_form, self.grade_form = SweepForm(), GradeForm()
         self.live = LiveVolume(self)

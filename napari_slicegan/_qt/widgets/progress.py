@@ -215,19 +215,21 @@ class TaskPanel(QWidget):
     ----------
     name
         First part of the object names.
+    pinned
+        Other widgets that stay in sight.
     """
 
     failed = Signal(str)
     """One sentence, which is also shown."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *pinned: QWidget) -> None:
         super().__init__()
         self.setObjectName(f"{name}_panel")
         self.message = MessageLine(f"{name}_message")
         self.task = TaskRow()
         self.task.failed.connect(self.fail)
         self.task.cancelled.connect(lambda: self.message.show_text("Cancelled."))
-        self.content = content_above(self, self.task, self.message)
+        self.content = content_above(self, *pinned, self.task, self.message)
         """Layout of all else."""
 
     def fail(self, sentence: str) -> None:

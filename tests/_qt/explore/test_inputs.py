@@ -17,6 +17,7 @@ from napari_slicegan._qt.explore.action_forms import (
     SweepForm,
     set_choices,
 )
+from napari_slicegan._qt.explore.direction_list import StrengthEditor
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.forms import (
     BOX,
@@ -139,6 +140,18 @@ def test_a_strength_beyond_what_is_measured_is_marked_at_the_edge(
     assert (line.value(), line.pen.style()) == (2, Qt.PenStyle.SolidLine)
     plot.mark(4.1, (-3, 3))
     assert (line.value(), line.pen.style()) == (3, Qt.PenStyle.DotLine)
+
+
+def test_the_slider_has_the_range_of_the_plot(qtbot: QtBot) -> None:
+    """The number box reaches further."""
+    editor = StrengthEditor((-3.0, 3.0))
+    qtbot.addWidget(editor)
+    editor.slider.setValue(editor.slider.maximum())
+    assert (editor.value(), editor.number.value()) == (3, 3)
+    editor.number.setValue(4.5)
+    assert (editor.value(), editor.slider.value()) == (4.5, editor.slider.maximum())
+    editor.slider.setValue(-12)
+    assert editor.value() == -1.2
 
 
 def test_small_plots_follow_the_font_size_of_labels(qtbot: QtBot) -> None:

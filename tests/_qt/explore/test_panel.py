@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtWidgets import QScrollArea
+
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
@@ -108,6 +110,15 @@ def test_steps_are_undone_redone_and_reset(
     box.undo_button.click()
     assert found.value().strengths == (6, 0, 0)
     assert found.value().truncation == 0.5
+
+
+def test_steps_back_and_properties_do_not_scroll_away(panel: ExplorePanel) -> None:
+    """They are in sight beside any slider."""
+    box = panel.directions
+    (area,) = (x for x in panel.findChildren(QScrollArea) if x.isAncestorOf(box))
+    for each in (box.undo_button, box.redo_button, box.reset_button, box.measurements):
+        assert panel.isAncestorOf(each)
+        assert not area.isAncestorOf(each)
 
 
 def test_a_dragged_slider_shows_a_corner_until_it_is_released(
@@ -230,6 +241,7 @@ def test_a_sweep_is_a_layer_and_files(
     layer = next(x for x in viewer.layers if x.name.startswith("Sweep of "))
     assert layer.data.shape == (3, *TOY_SIZE)
     assert (layer.scale[0], layer.translate[0]) == (2.0, -2.0)
+    assert [str(unit) for unit in layer.units] == ["pixel", *["nanometer"] * 3]
     np.testing.assert_array_equal(layer.data[1], shown(viewer))
     assert not viewer.layers["Explored"].visible
     for name in ("sweep.tif", "sweep.csv", "sweep.png", "sweep.gif"):
