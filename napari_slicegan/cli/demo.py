@@ -149,7 +149,8 @@ def demo(options: Namespace) -> int:
             if run_demo_in_window(job):
                 return DONE
             say(
-                f"No volume: training was stopped or the window closed. Saved: {job.out}"
+                "No volume: training was stopped or the window closed. "
+                f"Saved: {job.out}"
             )
             return STOPPED
         say(f"{fault} The demo runs without a window.")
