@@ -85,10 +85,13 @@ class Preset:
         One sentence for lists.
     values
         Settings that differ from the defaults, by name without group.
+    title
+        A few words beside the name.
     """
 
     summary: str
     values: Mapping[str, object]
+    title: str = ""
 
 
 class PresetTable(Mapping[str, RunConfig]):
@@ -105,6 +108,11 @@ class PresetTable(Mapping[str, RunConfig]):
     def summary(self, name: str) -> str:
         """What a preset is for, in one sentence."""
         return self._presets[name].summary
+
+    def title(self, name: str) -> str:
+        """The name, with a few words on it."""
+        title = self._presets[name].title
+        return f"{name} ({title})" if title else name
 
     def __getitem__(self, name: str) -> RunConfig:
         if name not in self._configs:
@@ -123,14 +131,20 @@ VOLUME_PRESETS: Mapping[str, Preset] = {
     "slicegan-fast": Preset(
         "Default: a statistically representative volume in minutes on a two-core CPU.",
         _FAST,
+        "minutes on a CPU",
     ),
     "slicegan-paper": Preset(
         "The settings of Kench & Cooper 2021, for a large GPU.",
         {**_PUBLISHED, "patience_minutes": 240},
+        "published settings",
     ),
-    "slicegan-v1": Preset("The original code at the time of the paper.", _V1),
+    "slicegan-v1": Preset(
+        "The original code at the time of the paper.", _V1, "original code"
+    ),
     "slicegan-head": Preset(
-        "The original code of 2022, with a resize-convolution.", _HEAD
+        "The original code of 2022, with a resize-convolution.",
+        _HEAD,
+        "original code of 2022",
     ),
 }
 

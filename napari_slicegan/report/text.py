@@ -187,7 +187,18 @@ def shown_phase(comparison: Comparison) -> int | str:
 
 def times(floors: float) -> str:
     """Multiple of the noise floor, as text."""
-    return "beyond a noise floor of 0" if math.isinf(floors) else f"{floors:.1f} x"
+    return (
+        "beyond a noise floor of 0" if math.isinf(floors) else f"{in_floors(floors)} x"
+    )
+
+
+def in_floors(floors: float) -> str:
+    """One digit, but on the right side of the limits of the verdicts, 1 and 3."""
+    text = f"{floors:.1f}"
+    limit = float(text)
+    if limit not in (1.0, FAR_FLOORS) or floors == limit:
+        return text
+    return f"{'>' if floors > limit else '<='} {limit:.0f}"
 
 
 def _phase_lines(comparison: Comparison) -> list[tuple[str, list[str]]]:

@@ -72,7 +72,13 @@ def test_presets_stand_under_what_they_make(qtbot: QtBot) -> None:
     box = settings.preset.box
     model = box.model()
     assert isinstance(model, QStandardItemModel)
-    rows = [(box.itemText(i), model.item(i).isEnabled()) for i in range(box.count())]
+    rows = [
+        (box.itemData(i) or box.itemText(i), model.item(i).isEnabled())
+        for i in range(box.count())
+    ]
+    assert "slicegan-fast (minutes on a CPU)" in [
+        box.itemText(i) for i in range(box.count())
+    ]
     assert [text for text, enabled in rows if not enabled] == [*KINDS.values()]
     assert sorted(text for text, enabled in rows if enabled) == sorted(PRESETS)
     titles = [number for number, (_, enabled) in enumerate(rows) if not enabled]

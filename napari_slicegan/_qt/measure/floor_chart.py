@@ -76,6 +76,8 @@ class FloorChart(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw names, bars and numbers."""
+        from napari_slicegan.report.text import in_floors
+
         painter = QPainter(self)
         text = self.palette().color(QPalette.ColorRole.WindowText)
         line, width = self._line(), self.width()
@@ -107,7 +109,7 @@ class FloorChart(QWidget):
                 left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])
             )
             # The line of one noise floor does not cross the number.
-            value = times(floors)
+            value = in_floors(floors)
             place = QRect(left + length + GAP, top, width, line)
             place.setWidth(int(metrics.boundingRect(value).width()) + GAP)
             painter.fillRect(place, self.palette().color(QPalette.ColorRole.Window))
@@ -117,12 +119,3 @@ class FloorChart(QWidget):
     def _line(self) -> int:
         self._label.ensurePolished()
         return int(self._label.fontMetrics().height()) + GAP
-
-
-def times(floors: float) -> str:
-    """One digit, but on the right side of the limits of the verdicts, 1 and 3."""
-    text = f"{floors:.1f}"
-    if text not in ("1.0", "3.0"):
-        return text
-    limit = float(text)
-    return f"{'>' if floors > limit else '<='} {limit:.0f}"

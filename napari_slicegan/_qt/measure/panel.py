@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.jobs import sentence_of
-from napari_slicegan._qt.measure.floor_chart import FloorChart, times
+from napari_slicegan._qt.measure.floor_chart import FloorChart
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import LABELS, is_volume_layer
@@ -144,7 +144,7 @@ class MeasureTable(QWidget):
         self.plot = SmallPlot(PLOT_SIZE, "r (voxels)", with_axes=True)
         self.legend = QLabel(
             f'<span style="color:{MARKER}">real</span>, its noise floor; '
-            f'<span style="color:{TARGET}">generated</span>'
+            f'<span style="color:{TARGET}">generated (dashed)</span>'
         )
         self.checks = QLabel()
         self.checks.setObjectName("check_words")
@@ -189,11 +189,13 @@ class MeasureTable(QWidget):
         self._fill(proof)
 
     def _fill(self, proof: Proof) -> None:
+        from napari_slicegan.report.text import in_floors
+
         metrics = proof.metrics
         self.chart.set_metrics(metrics)
         self.table.setRowCount(len(metrics))
         for number, one in enumerate(metrics):
-            floors = "-" if one.floors is None else times(one.floors)
+            floors = "-" if one.floors is None else in_floors(one.floors)
             verdict = "not judged" if one.grade == "unknown" else one.grade
             texts = (one.title, verdict, one.real, one.generated, floors)
             for column, text in enumerate(texts):
@@ -216,7 +218,9 @@ class MeasureTable(QWidget):
         if self._proof is not None and 0 <= number < len(self._proof.metrics):
             one = self._proof.metrics[number]
             self.words.setText(f"{one.title}: {one.words} ({one.where})")
-            self.curve.setCurrentText(f"{one.title}, {one.where}")
+            # None for one that is no curve: an empty plot.
+            name = f"{one.title}, {one.where}"
+            self.curve.setCurrentIndex(self.curve.findText(name))
 
     def _draw(self, number: int) -> None:
         self.plot.clear_points()
@@ -227,7 +231,9 @@ class MeasureTable(QWidget):
             self.plot.add_band(real, self._curves[number].noise_floor or 0.0, MEASURED)
             self.plot.add_points(range(len(real)), real, MARKER, dots=False)
         if isinstance(generated, tuple):
-            self.plot.add_points(range(len(generated)), generated, TARGET, dots=False)
+            self.plot.add_points(
+                range(len(generated)), generated, TARGET, dots=False, dashed=True
+            )
 
 
 def _name(row: Row) -> str:

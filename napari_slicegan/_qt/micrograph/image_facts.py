@@ -124,7 +124,11 @@ class ImageFacts(QWidget):
             self.pixel_size.set_found(None)
             return
         images = prepared.images
-        rescaled = " (rescaled)" if prepared.settings.rescale != 1 else ""
+        rescaled = ""
+        if prepared.settings.rescale != 1:
+            edge = images.pixel_size_nm
+            pixels = "" if edge is None else f", pixels of {edge:.3g} nm"
+            rescaled = f" (rescaled{pixels})"
         sizes = dict.fromkeys(f"{_size_of(image)}{rescaled}" for image in images)
         self._size.setText("\n".join(sizes))
         n = len(images.labels) if images.kind == "phases" else 0

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 EDGE = 128
 # Larger pictures would push the curves out of a window of 800 pixels.
-LARGEST_EDGE = 196
+LARGEST_EDGE = 240
 CROP_SEED = 0
 # Without a GPU each redraw repaints the whole window, so it is done once a second.
 REFRESH_MS = 1000

@@ -71,7 +71,7 @@ def preset_box() -> ChoiceEditor:
             model.item(box.count() - 1).setEnabled(False)
         for name, config in PRESETS.items():
             if config.architecture.dimensions == dimensions:
-                box.addItem(name, name)
+                box.addItem(PRESETS.title(name), name)
                 tip = f"<qt>{PRESETS.summary(name)}</qt>"
                 box.setItemData(box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
     editor.setToolTip("Bundle of settings to begin with; all can be changed below.")

@@ -360,7 +360,10 @@ class MessageLine(QLabel):
     def _paint(self) -> None:
         sheet = ""
         if self._colours is not None:
-            sheet = f"color: {self._colours[0 if is_dark(self) else 1]}"
+            colour = self._colours[0 if is_dark(self) else 1]
+            # A bar at the side, for those who do not see the colour.
+            line = "solid" if self._colours is ERROR else "dotted"
+            sheet = f"color: {colour}; border-left: 3px {line}; padding-left: 4px"
         # Setting a sheet is a change of style itself.
         if sheet != self.styleSheet():
             self.setStyleSheet(sheet)

@@ -268,7 +268,8 @@ def file_to_write(path: Path, chosen: str, formats: str) -> Path:
     Raises
     ------
     ValueError
-        If the ending is none of the formats, or the place cannot be written.
+        If the ending is none of the formats, the folder does not exist, or the place
+        cannot be written.
     """
     endings = ENDING.findall(formats)
     if path.suffix.lower() not in endings and not WORD.fullmatch(path.suffix):
@@ -280,5 +281,10 @@ def file_to_write(path: Path, chosen: str, formats: str) -> Path:
                 f"Expected the name of a new file, got {path.name}, which exists; "
                 "choose that file to replace it."
             )
+    if not path.parent.exists():
+        raise ValueError(
+            f"Expected an existing folder, got {path.parent}; create it or choose "
+            "another one."
+        )
     check_can_write(path, *endings)
     return path

@@ -18,6 +18,7 @@ USUAL_POINTS = 9
 """Font size that sizes in pixels are given for."""
 AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 38, 18, 18
 BAND_OPACITY = 60
+LINES = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine
 # Readable on dark and light backgrounds and with colour vision deficiency.
 MEASURED, TARGET, MARKER = "#2fae7b", "#e0893a", "#4c9be8"
 
@@ -137,13 +138,19 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
                 item.removeItem(drawn)
 
     def add_points(
-        self, x: ArrayLike, y: ArrayLike, colour: str, *, dots: bool = True
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        colour: str,
+        *,
+        dots: bool = True,
+        dashed: bool = False,
     ) -> None:
         """Add a curve."""
         self.getPlotItem().plot(
             np.asarray(x),
             np.asarray(y),
-            pen=pyqtgraph.mkPen(colour, width=1.5),
+            pen=pyqtgraph.mkPen(colour, width=1.5, style=LINES[dashed]),
             symbol="o" if dots else None,
             symbolSize=4,
             symbolBrush=colour,

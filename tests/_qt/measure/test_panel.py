@@ -15,10 +15,10 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_slicegan._qt.measure import panel as measure_panel
-from napari_slicegan._qt.measure.floor_chart import times
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan._qt.viewer.layers import PHASES
 from napari_slicegan.data.image_files import SourceImage
+from napari_slicegan.report.text import in_floors, times
 from tests._qt.whole_window import LONG
 from tests.reports import gray, phases
 
@@ -115,6 +115,13 @@ def test_verdicts_curves_and_files(
     assert panel.table.words.text().startswith(bars[1][0])
     shown.setCurrentCell(2, 0)
     assert proof.metrics[2].words in panel.table.words.text()
+    # A number has no curve.
+    plot = panel.table.plot.getPlotItem()
+    number = [one.generated for one in proof.metrics].index("curve")
+    shown.setCurrentCell(number, 0)
+    assert plot.listDataItems()
+    shown.setCurrentCell(0, 0)
+    assert not plot.listDataItems()
     # A click on a curve plots it.
     number, one = [x for x in enumerate(proof.metrics) if x[1].generated == "curve"][-1]
     shown.setCurrentCell(number, 0)
@@ -197,7 +204,8 @@ def test_the_newest_volume_is_measured_unless_another_was_chosen(
     ("floors", "text"), [(0.96, "<= 1"), (1.04, "> 1"), (3.04, "> 3"), (1.21, "1.2")]
 )
 def test_rounding_does_not_contradict_a_verdict(floors: float, text: str) -> None:
-    assert times(floors) == text
+    assert in_floors(floors) == text
+    assert times(floors) == f"{text} x"
 
 
 def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:

@@ -148,6 +148,15 @@ def test_facts_of_an_image(facts: ImageFacts) -> None:
     assert shown.startswith(f"{share:.3f} ± 0.")
 
 
+def test_the_size_after_rescaling_names_the_pixels(facts: ImageFacts) -> None:
+    source = SourceImage(phases_image(48, 64).values, "toy", (5.0, 5.0))
+    settings = MicrographSettings(rescale=0.5)
+    facts.show_facts(prepare_images({"z": (source,)}, settings, 16))
+    # 24 pixels of 10 nm are 240 nm.
+    size = "24 x 32 pixels, 240 x 320 nm (rescaled, pixels of 10 nm)"
+    assert text_of(facts, "image_size") == size
+
+
 def test_facts_are_cleared(facts: ImageFacts) -> None:
     source = SourceImage(phases_image(48, 64).values, "toy", (5.0, 5.0))
     facts.show_facts(prepare_images({"z": (source,)}, MicrographSettings(), 64))

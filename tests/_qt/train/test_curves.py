@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPalette
 
 from napari_slicegan._qt.run_series import RunSeries, Series, next_step_of
@@ -131,6 +132,12 @@ def test_a_range_and_a_verdict_that_fail_leave_the_plots_alone(
         "The verdict",
     ]
     assert drawn(curves.speed) == [(1, 3)]
+
+
+def test_the_losses_differ_by_more_than_their_colours(curves: Curves) -> None:
+    critic, generator = (curve.opts["pen"].style() for curve in curves.losses.curves)
+    assert (critic, generator) == (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine)
+    assert "generator (dashed)" in curves.losses.item.titleLabel.text
 
 
 def test_without_a_floor_there_is_no_band(curves: Curves) -> None:

@@ -201,7 +201,7 @@ def test_the_pictures_are_as_large_as_the_panel_allows(
         pair.resize(width, 300)
         assert pair.minimumSizeHint().width() <= width
         pictures = [each.pixmap().width() for each in (pair.real, pair.generated)]
-        assert min(pictures) > 0.38 * width
+        assert min(pictures) > 0.45 * width
 
 
 def test_the_chosen_direction_is_sliced(

@@ -59,6 +59,7 @@ FORMATS = "Volumes (*.tif *.tiff);;Numbers (*.csv)"
         ("volume.png", None, "ends in .tif or .tiff or .csv, got"),
         ("taken", None, "got taken.csv, which exists"),
         ("a file.tif/volume.tif", None, "Expected a place that can be written"),
+        ("missing/volume.tif", None, "Expected an existing folder, got"),
         ("folder.tif", None, "got the folder"),
     ],
 )
