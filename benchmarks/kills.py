@@ -150,9 +150,14 @@ def run_result(folder: Path) -> dict[str, str]:
     digest = hashlib.sha256()
     _add(digest, run.load_checkpoint()["game"])
     return {
-        # A preview that could not be written is not made again.
+        # A preview, or an earlier checkpoint, that could not be written is not made
+        # again.
         "names": " ".join(
-            sorted(p.name for p in run.path.iterdir() if p.name != PREVIEW)
+            sorted(
+                path.name
+                for path in run.path.iterdir()
+                if path.name != PREVIEW and not path.match("checkpoint-*.pt")
+            )
         ),
         "generator": _hash((run.path / "generator.safetensors").read_bytes()),
         "history": _hash(repr(rows).encode()),
