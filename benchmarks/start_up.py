@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-PLUGIN, WIDGET = "napari-slicegan", "SliceGAN"
+PLUGIN, WIDGET = "napari-slicegan", "Volumes from micrographs"
 WAYS = ("absent", "disabled", "enabled")
 UNITS = ("cpu_s", "clock_s")
 LIMIT_S = 0.2

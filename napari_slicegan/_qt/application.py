@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-from qtpy.QtCore import QSize
 
-from napari_slicegan._qt.main_widget import SliceGANWidget
+from napari_slicegan._qt.main_widget import DOCK, SliceGANWidget
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.volume.forms import GenerationRequest
 from napari_slicegan._qt.worker import task_worker
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 TITLE = "SliceGAN"
 LARGE_BYTES = 2**25
-ROOM = (1280, 800)
 UNFINISHED = (FinishReason.STOPPED, FinishReason.DIVERGED)
 
 Measure = Callable[[Volume], str]
@@ -106,19 +104,9 @@ def open_window(
     _check_files(start)
     viewer = napari.Viewer(title=TITLE)
     widget = SliceGANWidget(viewer)
-    viewer.window.add_dock_widget(widget, name=TITLE, area="right")
-    _make_room(viewer)
+    viewer.window.add_dock_widget(widget, name=DOCK, area="right")
     fill(viewer, widget, start)
     return viewer, widget
-
-
-def _make_room(viewer: Viewer) -> None:
-    """Enlarge a small window, for the dock beside the canvas, within the screen."""
-    window = viewer.window._qt_window  # noqa: SLF001 napari has no other way
-    screen = window.screen()
-    if screen is not None:
-        wanted = QSize(*ROOM).boundedTo(screen.availableSize())
-        window.resize(window.size().expandedTo(wanted))
 
 
 def fill(viewer: Viewer, widget: SliceGANWidget, start: WindowStart) -> None:

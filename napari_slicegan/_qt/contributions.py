@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from napari_slicegan._qt.main_widget import SliceGANWidget
 
-PLUGIN, WIDGET = "napari-slicegan", "SliceGAN"
 LayerData = tuple[Any, dict[str, Any], str]
 NO_LAYER = [(None,)]
 HOW_TO_SAVE = (
@@ -234,18 +233,14 @@ def _open_widget() -> SliceGANWidget:
     """Return the widget of the current viewer; opens and raises its dock."""
     from qtpy.QtWidgets import QDockWidget
 
-    from napari_slicegan._qt.main_widget import open_widget
+    from napari_slicegan._qt.main_widget import DOCK, SliceGANWidget, open_widget
     from napari_slicegan._qt.widgets.basics import parent_of
 
     viewer = _viewer()
     widget = open_widget(viewer)
     if widget is None:
-        viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-        widget = open_widget(viewer)
-    if widget is None:
-        raise RuntimeError(
-            "napari did not create the widget that is listed in napari.yaml."
-        )
+        widget = SliceGANWidget(viewer)
+        viewer.window.add_dock_widget(widget, name=DOCK, area="right")
     dock = parent_of(widget, QDockWidget)
     if dock is not None:
         dock.show()

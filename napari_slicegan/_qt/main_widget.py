@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import qtpy
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QMainWindow,
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import FinishReason
     from napari_slicegan.training.trainer import Trainer
 
+DOCK = "Volumes from micrographs (SliceGAN)"
+"""Name of the dock; that of napari's menu, which shows and hides it."""
+ROOM = (1280, 800)
 TABS = ("Micrograph", "Train", "Volume", "Explore", "Measure")
 """Titles, from left to right."""
 WIDTH = 400
@@ -198,6 +201,7 @@ class SliceGANWidget(QWidget):
         if parent is not None and parent is not self._window:
             self._window = parent
             parent.installEventFilter(self)
+            _make_room(parent)
 
     def _use_preferences(self) -> None:
         """Apply the plugin's page of napari's Preferences."""
@@ -216,6 +220,8 @@ class SliceGANWidget(QWidget):
             self.train.set_value(left.config)
             self.train.location.set_value(left.run_root)
             self.train.set_last_run(left.run)
+            micrograph = left.config.micrograph
+            self.micrograph.set_value(micrograph, must_fit=False)
             if left.run is not None:
                 self.volume.set_run(left.run)
 
@@ -240,6 +246,9 @@ class SliceGANWidget(QWidget):
         self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)
         self.train.run_finished.connect(self._offer_volume)
+        self.train.failed.connect(
+            lambda fault: self._notify(f"Training has failed. {fault}")
+        )
         self.train.run_started.connect(self._offer_to_explore)
         self.train.generation_requested.connect(lambda: self.show_panel("Volume"))
         self.train.location.value_changed.connect(self._set_run_root)
@@ -286,14 +295,19 @@ class SliceGANWidget(QWidget):
         self.tabs.setTabText(TABS.index("Volume"), product)
 
     def _offer_volume(self, reason: FinishReason, path: Path) -> None:
-        """Load the finished run into the Volume panel, if it saved a generator.
-
-        napari notifies a user who looks at another tab.
-        """
-        if self.isVisible() and not self.train.isVisible():
-            show_info(f"Training has ended. {reason.value}")
+        """Load the finished run into the Volume panel, if it saved a generator."""
+        self._notify(f"Training has ended. {reason.value}")
         if not self._is_closed and (path / "generator.safetensors").is_file():
             self.volume.set_run(path)
+
+    def _notify(self, sentence: str) -> None:
+        """Call a user who looks elsewhere: at another tab or another program."""
+        window = self._window
+        if self._is_closed or window is None or not window.isVisible():
+            return
+        QApplication.alert(window)
+        if not (self.train.isVisible() and window.isActiveWindow()):
+            show_info(sentence)
 
     def _offer_to_explore(self, trainer: Trainer) -> None:
         """Offer the run to the Explore panel."""
@@ -339,6 +353,16 @@ def binding_fault() -> str | None:
     version = getattr(qtpy, "PYSIDE_VERSION", None) or ""
     is_faulty = version.startswith("6.12.") and sys.version_info < (3, 12)
     return BINDING_FAULT if is_faulty else None
+
+
+def _make_room(window: QMainWindow) -> None:
+    """Enlarge a small window, for the dock beside the canvas, within the screen."""
+    screen = window.screen()
+    if screen is not None:
+        wanted = QSize(*ROOM).boundedTo(screen.availableSize())
+        larger = window.size().expandedTo(wanted)
+        if larger != window.size():
+            window.resize(larger)
 
 
 def open_widget(viewer: Viewer) -> SliceGANWidget | None:

@@ -276,7 +276,7 @@ import napari
 viewer = napari.Viewer(show=False)
 before = set(sys.modules)
 assert "napari_slicegan._qt" not in before
-_, widget = viewer.window.add_plugin_dock_widget("napari-slicegan", "SliceGAN")
+_, widget = viewer.window.add_plugin_dock_widget("napari-slicegan")
 assert widget.tabs.count() >= 3
 loaded = set(sys.modules) - before
 print([name for name in sys.argv[1:] if name in loaded])

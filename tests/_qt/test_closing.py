@@ -18,6 +18,7 @@ from napari_slicegan._qt import closing, main_widget
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.volume.forms import GenerationRequest
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from tests._qt.whole_window import (
     LONG,
@@ -172,6 +173,19 @@ def test_closing_in_a_long_step_asks_once_and_is_bounded(
 
 def _own_keys(viewer: Any) -> list[Any]:
     return [key for key in viewer.keymap if "Alt" in str(key)]
+
+
+def test_a_new_dock_has_the_settings_of_the_micrograph(
+    widget: SliceGANWidget, viewer: Any, qtbot: QtBot
+) -> None:
+    settings = MicrographSettings(pixel_size_nm=7)
+    with qtbot.waitSignal(widget.micrograph.images_changed, timeout=LONG):
+        widget.micrograph.set_value(settings)
+    remove_dock(viewer, widget)
+    again = SliceGANWidget(viewer)
+    viewer.window.add_dock_widget(again)
+    assert again.micrograph.value() == settings
+    remove_dock(viewer, again)
 
 
 def test_a_new_dock_has_the_settings_and_the_run_of_the_one_that_was_closed(

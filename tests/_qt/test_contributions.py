@@ -223,6 +223,10 @@ def test_commands_show_a_hidden_dock(viewer: Any) -> None:
     run("generate")
     assert opened(viewer) is widget
     assert not dock.isHidden()
+    # The menu shows and hides the same dock.
+    n_docks = len(viewer.window.dock_widgets)
+    run("widget")
+    assert len(viewer.window.dock_widgets) == n_docks
 
 
 def test_measure_without_layers_says_what_is_missing(viewer: Any) -> None:
@@ -236,7 +240,7 @@ def test_train_and_stop(
     viewer: Any, told: list[str], qtbot: QtBot, tmp_path: Path
 ) -> None:
     viewer.open(sample_path("bentheimer_slice"), plugin="napari")
-    viewer.window.add_plugin_dock_widget(PLUGIN, "SliceGAN")
+    viewer.window.add_plugin_dock_widget(PLUGIN)
     widget = opened(viewer)
     widget.train.location.set_value(tmp_path / "runs")
     widget.train.set_value(small_config().changed(steps=10**6, monitor_interval=5))

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QMainWindow,
     QSlider,
     QWidget,
 )
@@ -296,7 +297,7 @@ def test_the_preview_is_seen_again_after_a_look_at_the_explore_panel(
     until(widget, qtbot, RunState.FINISHED)
 
 
-def test_the_end_of_a_run_is_notified_on_another_tab(
+def test_the_end_of_a_run_is_notified_to_who_looks_elsewhere(
     make_napari_viewer_proxy: Any,
     monkeypatch: pytest.MonkeyPatch,
     qtbot: QtBot,
@@ -305,8 +306,37 @@ def test_the_end_of_a_run_is_notified_on_another_tab(
     shown: list[str] = []
     monkeypatch.setattr(main_widget, "show_info", shown.append)
     widget = dock(make_napari_viewer_proxy(show=True), tmp_path / "runs")
-    for panel in ("Train", "Volume"):
+    alerts: list[str] = []
+    monkeypatch.setattr(
+        QApplication, "alert", lambda one: alerts.append(one.windowTitle())
+    )
+    active = [True]
+    monkeypatch.setattr(QMainWindow, "isActiveWindow", lambda _: active[0])
+    ended = "Training has ended. Time limit reached."
+    cases: list[tuple[str, bool, list[str]]] = [
+        ("Train", True, []),
+        ("Train", False, [ended]),
+        ("Volume", True, [ended]),
+    ]
+    for panel, is_active, found in cases:
+        active[0] = is_active
         widget.show_panel(panel)
         qtbot.waitUntil(getattr(widget, panel.lower()).isVisible)
         widget.train.run_finished.emit(FinishReason.MINUTES, tmp_path)
-    assert shown == ["Training has ended. Time limit reached."]
+        assert shown == found
+        shown.clear()
+    widget.train.failed.emit("Expected a GPU.")
+    assert shown == ["Training has failed. Expected a GPU."]
+    assert alerts == [widget.window().windowTitle()] * 4
+
+
+def test_a_small_window_gets_room_for_the_dock(
+    make_napari_viewer_proxy: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer_proxy(show=True)
+    # napari has no other way.
+    window = layers.unwrapped(viewer).window._qt_window  # noqa: SLF001
+    window.resize(700, 500)
+    widget = dock(viewer, tmp_path / "runs")
+    qtbot.waitUntil(lambda: window.width() >= 1280 and window.height() >= 700)
+    assert widget.window() is window

@@ -60,7 +60,8 @@ def test_the_panel_opens_with_the_preferences(
     assert widget.train.location.value() == tmp_path / "runs"
     assert widget.message.text() == ""
     # Another preset is another network, not another machine or another taste.
-    widget.train.settings.preset.set_value("slicegan-fast")
+    box = widget.train.settings.preset.box
+    box.setCurrentIndex(box.findData("slicegan-fast"))
     changed = widget.train.value().training
     assert (changed.device, changed.monitor_interval) == ("cpu", 123)
 

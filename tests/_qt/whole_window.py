@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QThreadPool
 
-from napari_slicegan._qt.main_widget import SliceGANWidget
+from napari_slicegan._qt.main_widget import DOCK, SliceGANWidget
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import small_config
@@ -25,7 +25,7 @@ LONG = 120_000
 def dock(viewer: Any, runs: Path) -> SliceGANWidget:
     """The widget in a viewer, with toy settings of a run that has no end."""
     widget = SliceGANWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="SliceGAN", area="right")
+    viewer.window.add_dock_widget(widget, name=DOCK, area="right")
     widget.train.location.set_value(runs)
     widget.train.set_value(small_config().changed(steps=10**6, monitor_interval=5))
     return widget
