@@ -450,10 +450,10 @@ class Trainer:
         return self.losses.are_finite
 
     def _is_sound(self) -> bool:
-        """`_read_losses`, and whether all that a checkpoint holds is finite."""
-        if self._read_losses() and not _is_finite(self.gan.state_dict()):
-            # Squares of huge gradients: the weights would never move again.
-            self.losses.are_finite = False
+        """`_read_losses`, and whether all that a checkpoint would hold is finite."""
+        if self._read_losses() and self.folder is not None:
+            # Squares of huge gradients may not be: the weights would move no more.
+            self.losses.are_finite = _is_finite(self.gan.state_dict())
         return self.losses.are_finite
 
     def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
