@@ -1825,7 +1825,13 @@ def test_volumes_larger_than_the_memory(
         file["a"] = volume.values
     volume.values.tofile(tmp_path / "a.raw")
     tree = BlockTree(volume.values.shape, (8, 64, 64), 1)
-    own = {"complete": True, "kind": "phases", "voxel_size_nm": None}
+    own = {
+        "complete": True,
+        "kind": "phases",
+        "labels": [0, 1],
+        "levels": 1,
+        "voxel_size_nm": None,
+    }
     facts = ImageFacts("a", "phases", volume.values.dtype, None)
     create_image(tmp_path / "a.zarr", tree, facts, own)
     slices(*volume.values)(tmp_path / "slices")
