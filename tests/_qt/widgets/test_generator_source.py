@@ -175,6 +175,7 @@ def test_a_run_says_how_good_it_was(
     assert source.loaded is not None
     assert source.loaded.metadata == {
         "generator": str(run),
+        "name": "run",
         "step": 4,
         "quality": sentence,
         "words": f"Run run, step 4. {sentence}",
