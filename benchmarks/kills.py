@@ -42,9 +42,9 @@ import torch
 
 from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli.parser import main as run_command
-from napari_slicegan.config.presets import preset
 from napari_slicegan.generation import generate
 from napari_slicegan.training.run_folder import PREVIEW, RunFolder
+from tests.toys import small_config
 
 STEPS = 8
 EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
@@ -82,28 +82,9 @@ class Task:
 
 
 def settings() -> dict[str, Any]:
-    """Of networks that train a step in milliseconds and save after each."""
-    config = preset("slicegan-fast").changed(
-        architecture="auto",
-        noise=False,
-        voxel_noise="off",
-        patch_size=16,
-        latent_size=4,
-        latent_channels=4,
-        generator_widths=(6, 6),
-        critic_widths=(6, 6),
-        critic_slices=3,
-        generator_slices=5,
-        generator_batch_size=1,
-        critic_batch_size=1,
-        steps=STEPS,
-        minutes=None,
-        patience_minutes=None,
-        checkpoint_minutes=1e-9,
-        monitor_interval=4,
-        device="cpu",
-        threads=1,
-        precision="float32",
+    """Settings of the tests' small networks, saved after each step."""
+    config = small_config().changed(
+        steps=STEPS, checkpoint_minutes=1e-9, monitor_interval=4
     )
     return config.model_dump(mode="json")
 

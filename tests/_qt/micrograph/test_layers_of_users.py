@@ -81,6 +81,21 @@ def shown_phases(viewer: Any) -> Any:
     return next(layer for layer in viewer.layers if layer.metadata.get(PHASES))
 
 
+def phases_of_the_layer(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, **settings: Any
+) -> Any:
+    """The layer of phases of the selected layer, segmented by Otsu's threshold."""
+    value = panel.value().model_copy(update={"segmentation": "otsu", **settings})
+
+    def act() -> None:
+        panel.use_selected_layers()
+        panel.set_value(value)
+
+    images_after(panel, qtbot, act)
+    qtbot.waitUntil(lambda: any(x.metadata.get(PHASES) for x in viewer.layers))
+    return shown_phases(viewer)
+
+
 @pytest.mark.parametrize("crop", [None, (20, 80, 10, 100)])
 @pytest.mark.parametrize("rescale", [1.0, 0.5])
 def test_phases_lie_on_their_image(
@@ -92,16 +107,7 @@ def test_phases_lie_on_their_image(
 ) -> None:
     """Whatever its transform: corners of a pixel of phases are those in the image."""
     image = viewer.add_image(GRAY, name="sem", **TURNED)
-    settings = {"segmentation": "otsu", "crop": crop, "rescale": rescale}
-    value = panel.value().model_copy(update=settings)
-
-    def act() -> None:
-        panel.use_selected_layers()
-        panel.set_value(value)
-
-    images_after(panel, qtbot, act)
-    qtbot.waitUntil(lambda: any(x.metadata.get(PHASES) for x in viewer.layers))
-    overlay = next(x for x in viewer.layers if x.metadata.get(PHASES))
+    overlay = phases_of_the_layer(panel, viewer, qtbot, crop=crop, rescale=rescale)
     top, _, left, _ = crop or (0, 0, 0, 0)
     for pixel in ((0, 0), (10, 20), (29, 44)):
         corner = [p - 0.5 for p in pixel]
@@ -117,17 +123,9 @@ def test_phases_have_the_pixel_size_of_their_image(
 ) -> None:
     """Measure and "From layer" read it, as do the slices of a volume."""
     viewer.add_image(GRAY, name="sem", scale=(5, 5), units=("nm", "nm"))
-    settings = {"segmentation": "otsu", "rescale": rescale}
-    value = panel.value().model_copy(update=settings)
-
-    def act() -> None:
-        panel.use_selected_layers()
-        panel.set_value(value)
-
-    images_after(panel, qtbot, act)
-    qtbot.waitUntil(lambda: any(x.metadata.get(PHASES) for x in viewer.layers))
+    phases = phases_of_the_layer(panel, viewer, qtbot, rescale=rescale)
     edge_nm = 5 / rescale
-    assert source_of(shown_phases(viewer)).edges_nm == pytest.approx((edge_nm,) * 2)
+    assert source_of(phases).edges_nm == pytest.approx((edge_nm,) * 2)
 
 
 def test_phases_stay_on_their_image_when_a_pixel_size_is_typed(
