@@ -120,6 +120,8 @@ def sample(options: Namespace) -> int:
         make_folder(options.sheet.parent)
         sheet.save_picture(options.sheet)
         say(f"Saved {options.sheet}")
+    if sheet.decibels is not None and sheet.decibels.hertz and not options.sounds:
+        say(f"As sounds: slicegan sample {options.run} --sounds FOLDER")
     if options.sounds:
         write_sounds(options.sounds, sheet.values)
         say(f"Saved {options.sounds}")

@@ -31,6 +31,7 @@ from napari_slicegan.runtime.atomic_files import (
     removed_if_unused,
 )
 from napari_slicegan.runtime.distributed import distributed_context
+from napari_slicegan.systems.image_set import holds_images
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
 from napari_slicegan.training.fine_tuning import fine_tune
@@ -128,7 +129,11 @@ def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
     files = [file_path(file) for file in expanded(options.files)]
     dimensions = config.architecture.dimensions
     cut = dimensions == 2 and config.images.cut_axis != "none"
-    is_set = dimensions == 2 and len(files) == 1 and (files[0].is_dir() or cut)
+    is_set = (
+        dimensions == 2
+        and len(files) == 1
+        and (files[0].is_dir() or cut or holds_images(files[0], config))
+    )
     if is_set or dimensions == 1:
         what = "a set of whole images" if is_set else "points"
         for name in ("anisotropic", *AXES):

@@ -151,6 +151,18 @@ class ArchitectureSettings(Settings):
         description="Padding of 'specgan': the extra pixel at the right and bottom, "
         "as in TensorFlow, or on all sides, as is usual in PyTorch.",
     )
+    initialisation: Literal["glorot", "dcgan"] = Field(
+        "glorot",
+        title="Initialisation",
+        description="First weights of 'specgan': 'glorot', uniform as in the original, "
+        "or 'dcgan', normal with a standard deviation of 0.02 as in ports to PyTorch.",
+    )
+    latent_distribution: Literal["uniform", "normal"] = Field(
+        "uniform",
+        title="Latent distribution",
+        description="Random numbers from which 'specgan' makes images: uniform from "
+        "-1 to 1 as in the original, or standard normal.",
+    )
     condition: Literal["none", "phase_fraction"] = Field(
         "none",
         title="Condition",

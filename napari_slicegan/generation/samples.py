@@ -97,7 +97,13 @@ def generate_images(
             "with 'slicegan evaluate mixture'."
         )
     values = generate_samples(trained, n, seed, progress=progress)
-    return Sheet(values, *display_range(trained.transform))
+    return sheet_of(values, trained.transform)
+
+
+def sheet_of(values: NDArray[Any], transform: Transform) -> Sheet:
+    """Images [n, Y, X(, 3)], drawn as the network sees them."""
+    decibels = getattr(transform, "decibels", None)
+    return Sheet(values, *display_range(transform), decibels)
 
 
 def display_range(transform: Transform) -> tuple[float, float]:

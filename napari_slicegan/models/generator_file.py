@@ -44,6 +44,7 @@ NOT_STORED: Mapping[str, object] = {
     "noise": False,
     "voxel_noise": False,
     "stretch": (1, 1, 1),
+    "initialisation": "glorot",
 }
 """Values of a spec that files leave out."""
 

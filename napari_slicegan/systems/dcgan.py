@@ -159,6 +159,8 @@ class ImageSpec:
         "batch" or "none" in the hidden layers.
     same
         Padding, see `SameConvolution`.
+    initialisation
+        Distribution of the first weights, of "specgan".
     """
 
     architecture: str
@@ -171,6 +173,7 @@ class ImageSpec:
     kernel: int = KERNEL
     prior: Prior = "normal"
     same: Same = "tensorflow"
+    initialisation: Literal["glorot", "dcgan"] = "glorot"
 
 
 class ImageGenerator(GeneratorNetwork):
@@ -197,6 +200,7 @@ class ImageCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.outputs = outputs
+        self.initialisation: Literal["glorot", "dcgan"] = "glorot"
         self.layers = nn.Sequential(*layers)
         self.head = head
 

@@ -20,6 +20,7 @@ from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.systems.spectrograms import BINS, read_spectrograms
 
 if TYPE_CHECKING:
+    from napari_slicegan.config import RunConfig
     from napari_slicegan.data.training_images import TrainingImages
 
 
@@ -65,7 +66,8 @@ def read_matrices(path: Path, size: int) -> NDArray[np.float32]:
 
 
 VALUES, FACTS = "values.npy", "facts.json"
-ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".csv", ".wav")
+TABLE, SOUND = ".csv", ".wav"
+ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", TABLE, SOUND)
 COLOUR_DIMENSIONS = 4
 
 
@@ -81,6 +83,8 @@ class ImageSet:
         ``[N, Y, X]``, or ``[N, Y, X, 3]`` in colour, in the type of the files.
     name
         Where the images come from, for messages.
+    is_sound
+        Whether all images are spectrograms of sounds.
 
     Raises
     ------
@@ -90,6 +94,7 @@ class ImageSet:
 
     values: NDArray[Any]
     name: str = "images"
+    is_sound: bool = False
 
     what: ClassVar[str] = "a set of images"
     colours: ClassVar[Mapping[int, str]] = MappingProxyType({})
@@ -132,13 +137,14 @@ class ImageSet:
         if path.is_dir():
             found = [found[i] for i in _spread(len(found), settings.max_images)]
             images = (image for file in found for image in _images(file, size))
-        elif path.suffix.lower() in (".csv", ".wav"):
+        elif path.suffix.lower() in (TABLE, SOUND):
             images = (image for image in _images(path, size))
         else:
             planes = _planes(path, settings)
             chosen = _spread(len(planes), settings.max_images)
             images = (_resized(planes[i], size) for i in chosen)
-        return cls(_stacked(images, found), path.name)
+        is_sound = all(file.suffix.lower() == SOUND for file in found)
+        return cls(_stacked(images, found), path.name, is_sound)
 
     @classmethod
     def of_micrographs(
@@ -181,7 +187,10 @@ class ImageSet:
         with replacing(folder / VALUES) as temporary, temporary.open("wb") as file:
             np.save(file, self.values, allow_pickle=False)
         with replacing(folder / FACTS) as temporary:
-            temporary.write_text(json.dumps({"name": self.name}), encoding="utf-8")
+            facts: dict[str, Any] = {"name": self.name}
+            if self.is_sound:
+                facts["is_sound"] = True
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> ImageSet:
@@ -196,12 +205,27 @@ class ImageSet:
         try:
             values = np.load(folder / VALUES, allow_pickle=False)
             facts = parse_json((folder / FACTS).read_text(encoding="utf-8"))
-            return cls(values, str(facts["name"]))
+            return cls(values, str(facts["name"]), bool(facts.get("is_sound", False)))
         except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{folder}: expected the images of a run, got none or damaged ones; "
                 "choose another run folder or train again."
             ) from error
+
+
+def holds_images(path: Path, config: RunConfig) -> bool:
+    """Whether a file is a sound, or a table of whole images.
+
+    Other tables are micrographs, of which crops are drawn.
+    """
+    ending = path.suffix.lower()
+    if ending != TABLE or not path.is_file():
+        return ending == SOUND
+    if config.images.scaling != "min-max":
+        return True  # crops have no rows of their own
+    with path.open(encoding="utf-8", errors="replace") as file:
+        columns = file.readline().count(",") + 1
+    return columns == config.architecture.patch_size**2
 
 
 def _files(folder: Path) -> list[Path]:
@@ -223,9 +247,9 @@ def _spread(count: int, largest: int | None) -> NDArray[np.int64]:
 
 def _images(path: Path, size: int) -> Iterable[NDArray[Any]]:
     """Images of a file: those of a table or of a sound, or a single one."""
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() == TABLE:
         return read_matrices(path, size)
-    if path.suffix.lower() != ".wav":
+    if path.suffix.lower() != SOUND:
         return [_image(path, size)]
     if size != BINS:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -15,8 +16,7 @@ from napari_slicegan.config.presets import PRESETS
 from napari_slicegan.data.patch_sampler import ImageSampler, Source, patch_samplers
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import ScaleMinMax, fit_transform
-from napari_slicegan.generation.samples import display_range, generate_images
-from napari_slicegan.generation.sheet import Sheet
+from napari_slicegan.generation.samples import generate_images, sheet_of
 from napari_slicegan.metrics.similarity import luminance_overlap, structural_similarity
 from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 from napari_slicegan.models import check_training_size, generator_spec, output_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.config import ImageSettings, RunConfig, TrainingSettings
     from napari_slicegan.data.transforms import Transform
+    from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.training.tasks import Given, TrainingData
 
@@ -73,7 +74,8 @@ class ImageQuality:
 
     def sentence(self) -> str:
         """A few words for a progress bar."""
-        return f"SWD {self.swd:.2f} (real {self.swd_floor:.2f})"
+        text = f"SWD {self.swd:.2f} (real {self.swd_floor:.2f})"
+        return text if math.isnan(self.ssim) else f"{text}, SSIM {self.ssim:.3f}"
 
 
 class ImageMonitor:
@@ -181,7 +183,7 @@ class ImageTask:
     @property
     def real_preview(self) -> Sheet:
         """Sheet of real images."""
-        return Sheet(self.monitor.real_values, *display_range(self.transform))
+        return sheet_of(self.monitor.real_values, self.transform)
 
     def preview(self, trained: TrainedNetwork) -> Sheet:
         """Sheet of images from fixed noise."""
@@ -207,7 +209,12 @@ def _transform(data: TrainingImages | ImageSet, settings: ImageSettings) -> Tran
             )
         return fit_transform(data, SIGNED)
     if line != "min-max":
-        return RowStandardise.fit(data.values, line, log_offset=settings.log_offset)
+        return RowStandardise.fit(
+            data.values,
+            line,
+            log_offset=settings.log_offset,
+            is_sound=data.is_sound and line == "rows",
+        )
     low, high = float(data.values.min()), float(data.values.max())
     channels = 3 if data.kind == "colour" else 1
     return ScaleMinMax(low, high, channels, data.values.dtype.name, SIGNED)

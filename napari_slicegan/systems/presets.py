@@ -139,6 +139,21 @@ _SPECGAN: Mapping[str, object] = {
     "scaling": "rows",
     "log_offset": 1e-6,
     "checkpoint_minutes": 5.0,
+    "monitor_minutes": 0.5,
+}
+
+# Narrow networks and fast rates, which learn simple sounds in minutes on two cores.
+_SPECGAN_SMALL: Mapping[str, object] = {
+    **_SPECGAN,
+    "generator_widths": (128, 64, 32, 16, 8),
+    "critic_widths": (8, 16, 32, 64, 128),
+    "critic_steps": 2,
+    "generator_lr": 1e-3,
+    "critic_lr": 1e-3,
+    "generator_batch_size": 16,
+    "critic_batch_size": 16,
+    "checkpoint_minutes": 1.0,
+    "minutes": 5.0,
 }
 
 SYSTEM_PRESETS: Mapping[str, Preset] = {
@@ -162,5 +177,9 @@ SYSTEM_PRESETS: Mapping[str, Preset] = {
     "specgan": Preset(
         "Spectrograms, or other images of 128 pixels in which the row matters.",
         _SPECGAN,
+    ),
+    "specgan-small": Preset(
+        "The same with narrow networks, for simple sounds in five minutes on a CPU.",
+        _SPECGAN_SMALL,
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from napari_slicegan.data.line_moments import Line, along, line_moments
+from napari_slicegan.generation.sheet import Decibels
 from napari_slicegan.runtime.devices import to_host
+from napari_slicegan.systems.spectrograms import RATE, SAMPLES
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Kind
+
+DRAWN_RANGE = 80.0
 
 
 class RowStandardise:
@@ -38,6 +43,8 @@ class RowStandardise:
         Values that are drawn black and white.
     dtype
         Numpy type of the values, given back by `inverse`.
+    is_sound
+        Whether the images are spectrograms of sounds.
     """
 
     name = "row-standardise"
@@ -55,6 +62,7 @@ class RowStandardise:
         low: float,
         high: float,
         dtype: str,
+        is_sound: bool = False,
     ) -> None:
         self.mean = np.asarray(mean, np.float64)
         self.std = np.asarray(std, np.float64)
@@ -62,6 +70,7 @@ class RowStandardise:
         self.n_std, self.log_offset = n_std, log_offset
         self.low, self.high = low, high
         self.dtype = np.dtype(dtype)
+        self.is_sound = is_sound
 
     @classmethod
     def fit(
@@ -70,6 +79,7 @@ class RowStandardise:
         line: Line = "rows",
         n_std: float = 3.0,
         log_offset: float | None = None,
+        is_sound: bool = False,
     ) -> RowStandardise:
         """Moments over images and the other axis, of ``[N, Y, X]``.
 
@@ -92,7 +102,7 @@ class RowStandardise:
         units = _units(values, log_offset)
         mean, std = line_moments(units, line)
         dtype = values.dtype.name
-        return cls(mean, std, line, n_std, log_offset, low, high, dtype)
+        return cls(mean, std, line, n_std, log_offset, low, high, dtype, is_sound)
 
     def forward(self, values: NDArray[Any]) -> Tensor:
         """``[..., Y, X]`` to float32 ``[..., 1, Y, X]``, from -1 to 1."""
@@ -127,7 +137,21 @@ class RowStandardise:
             "low": self.low,
             "high": self.high,
             "dtype": self.dtype.name,
+            # Left out where earlier releases can read the file.
+            **({"is_sound": True} if self.is_sound else {}),
         }
+
+    @property
+    def decibels(self) -> Decibels | None:
+        """How the values are drawn: up to the largest one, over at most 80 dB."""
+        if self.log_offset is None:
+            return None
+        low, high = (
+            20 * math.log10(max(value, 0) + self.log_offset)
+            for value in (self.low, self.high)
+        )
+        axes = (SAMPLES / RATE, RATE / 2) if self.is_sound else (None, None)
+        return Decibels(self.log_offset, max(low, high - DRAWN_RANGE), high, *axes)
 
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and deviation, for rows [Y, 1], for columns [1, X]."""

@@ -26,8 +26,11 @@ from napari_slicegan.systems.dcgan import (
     init_glorot_uniform,
     normalised,
 )
+from napari_slicegan.systems.realness_networks import init_normal
 
 if TYPE_CHECKING:
+    import torch
+
     from napari_slicegan.config import ArchitectureSettings
     from napari_slicegan.models.network import Output
     from napari_slicegan.models.table import CriticSpec
@@ -72,7 +75,16 @@ def build_specgan_critic(critic: CriticSpec) -> ImageCritic:
             nn.LeakyReLU(SLOPE),
         ]
 
-    return halving_critic(critic, halving)
+    made = halving_critic(critic, halving)
+    made.initialisation = spec.initialisation
+    return made
+
+
+def init_specgan(network: nn.Module, rng: torch.Generator) -> None:
+    """Weights as in the original, or by the law of DCGAN, as in a port to PyTorch."""
+    spec = getattr(network, "spec", network)
+    draw = init_normal if spec.initialisation == "dcgan" else init_glorot_uniform
+    draw(network, rng)
 
 
 def _doubling(spec: ImageSpec, inputs: int, outputs: int) -> nn.Module:
@@ -92,8 +104,9 @@ def _specgan_spec(
     return replace(
         image_spec(settings, channels, output),
         kernel=settings.image_kernel,
-        prior="uniform",
+        prior=settings.latent_distribution,
         same=settings.image_padding,
+        initialisation=settings.initialisation,
     )
 
 
@@ -102,5 +115,5 @@ SPECGAN = Architecture(
     _specgan_spec,
     build_specgan,
     build_specgan_critic,
-    init_glorot_uniform,
+    init_specgan,
 )

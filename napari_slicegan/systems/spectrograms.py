@@ -19,6 +19,7 @@ from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
+    from napari_slicegan.runtime.progress import Progress
 
 RATE = 16_000
 SAMPLES = 16_384
@@ -144,6 +145,23 @@ def write_sounds(folder: Path, magnitudes: NDArray[Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(magnitudes):
         write_sound(folder / f"{number:04d}.wav", sound_of(np.maximum(each, 0)))
+
+
+def write_one_sound(path: Path, magnitudes: NDArray[Any], progress: Progress) -> Path:
+    """Write the sounds of spectrograms [N, 128, 128], one after the other, as one file.
+
+    Raises
+    ------
+    ValueError
+        If these are no spectrograms.
+    """
+    _check_shape(magnitudes.shape[1:])
+    sounds = []
+    for number, each in enumerate(magnitudes, start=1):
+        sounds.append(sound_of(np.maximum(each, 0)))
+        progress(number / len(magnitudes))
+    write_sound(path, np.concatenate(sounds))
+    return path
 
 
 def _amplitudes(values: NDArray[Any]) -> NDArray[np.float64]:

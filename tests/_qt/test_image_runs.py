@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtGui import QStandardItemModel
+from scipy.io import wavfile
 
 from napari_slicegan._qt.application import WindowStart, fill
 from napari_slicegan._qt.jobs import resume_run
@@ -25,6 +26,7 @@ from napari_slicegan.config.presets import PRESETS, preset
 from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.models.generator_file import load_any_generator
+from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
@@ -215,6 +217,35 @@ def test_from_a_sheet_of_images_back_to_volumes(
     qtbot.waitUntil(lambda: panel.product == "Volume", timeout=LONG)
     assert widget.tabs.tabText(2) == "Volume"
     assert not panel.form.isHidden()
+
+
+def test_sounds_are_saved_as_wav(
+    widget: SliceGANWidget, tmp_path: Path, qtbot: QtBot
+) -> None:
+    """Spectrograms are shown in decibels, and saved one after the other."""
+    values = np.random.default_rng(0).random((8, 128, 128), np.float32)
+    config = preset("specgan-small").changed(
+        generator_widths=(8, 4, 4, 2, 2),
+        critic_widths=(2, 2, 4, 4, 8),
+        generator_batch_size=4,
+        critic_batch_size=4,
+        evaluation_images=16,
+        steps=1,
+        device="cpu",
+    )
+    images = ImageSet(values, "sounds", is_sound=True)
+    train(Trainer.start(config, images, tmp_path / "run"))
+    panel = widget.volume
+    panel.set_run(tmp_path / "run")
+    qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
+    panel.set_value(SampleRequest(2, 0, as_sheet=True))
+    with qtbot.waitSignal(panel.samples_made, timeout=LONG):
+        panel.generate_button.click()
+    qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
+    panel.save(tmp_path / "made.wav")
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    rate, sound = wavfile.read(tmp_path / "made.wav")
+    assert (rate, sound.shape) == (16_000, (2 * 16_384,))
 
 
 def test_the_form_gives_back_what_it_was_set_to(qtbot: QtBot) -> None:

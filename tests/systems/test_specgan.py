@@ -98,6 +98,19 @@ def test_kernels_keep_the_size() -> None:
         assert scores.abs().max() > 1
 
 
+def test_first_weights_and_latents_can_be_chosen() -> None:
+    """Glorot and uniform as in the original; N(0, 0.02) and normal as in a port."""
+    generator, critic = networks()
+    first = generator.blocks[0][0]
+    bound = (6 / (first.in_features + first.out_features)) ** 0.5
+    assert first.weight.abs().max().item() == pytest.approx(bound, rel=1e-3)
+    of_port = {"initialisation": "dcgan", "latent_distribution": "normal"}
+    generator, critic = networks(**of_port)
+    assert generator.prior == "normal"
+    for layer in (generator.blocks[0][0], critic.head):
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.02)
+
+
 def test_even_kernels_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"'Image kernel size' must be odd.*got 4; use 5"

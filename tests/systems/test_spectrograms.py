@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from napari_slicegan.cli import parser as cli
 from napari_slicegan.config import ImageSettings
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.patch_sampler import ImageSampler
-from napari_slicegan.data.transforms import ScaleMinMax
-from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.data.pixel_values import display_gray
+from napari_slicegan.data.transforms import ScaleMinMax, transform_from_state
+from napari_slicegan.generation.samples import generate_samples, sheet_of
 from napari_slicegan.systems.image_set import ImageSet
+from napari_slicegan.systems.image_task import ImageTask
+from napari_slicegan.systems.row_transform import RowStandardise
 from napari_slicegan.systems.spectrograms import (
     SAMPLES,
     read_spectrograms,
@@ -31,6 +35,11 @@ from tests.refusals import Refusal, assert_all_refused
 from tests.toys import train
 
 DEFAULT = ImageSettings()
+NARROW_SETTINGS = {
+    "generator_widths": (8, 4, 4, 2, 2),
+    "critic_widths": (2, 2, 4, 4, 8),
+    "evaluation_images": 16,
+}
 NARROW = "--generator-widths 8 4 4 2 2 --critic-widths 2 2 4 4 8 --critic-volumes 4"
 
 
@@ -212,6 +221,62 @@ def test_command_line(tmp_path: Path) -> None:
     rate, sound = wavfile.read(tmp_path / "made" / "0001.wav")
     assert (rate, sound.shape) == (16_000, (SAMPLES,))
     assert sound.any()
+
+
+def chirps(n: int = 6) -> NDArray[np.float32]:
+    """Spectrograms of rising tones with a little noise."""
+    time = np.arange(SAMPLES) / 16_000
+    noise = 1e-3 * np.random.default_rng(0).standard_normal((n, SAMPLES))
+    sounds = [
+        0.1 * np.sin(2 * np.pi * (300 + 200 * k + 1500 * time) * time) + noise[k]
+        for k in range(n)
+    ]
+    return np.stack([spectrogram(sound) for sound in sounds]).astype(np.float32)
+
+
+def test_sounds_are_drawn_as_the_network_sees_them(tmp_path: Path) -> None:
+    """In decibels and colour: linear magnitudes are nearly black."""
+    values = chirps()
+    images = ImageSet(values, "chirps", is_sound=True)
+    images.save(tmp_path / "set")
+    assert ImageSet.load(tmp_path / "set").is_sound
+    task = ImageTask(preset("specgan").changed(**NARROW_SETTINGS), images)
+    again = transform_from_state(json.loads(json.dumps(task.transform.state())))
+    sheet = sheet_of(values, again)
+    assert display_gray(values, sheet.low, sheet.high).mean() < 20
+    shown, (low, high) = sheet.shown
+    assert display_gray(shown, low, high).mean() > 50
+    # 20 log10 of the loudest magnitude; the lowest frequency is the last row.
+    assert shown.max() == pytest.approx(20 * np.log10(values.max()), abs=0.01)
+    rows = np.arange(128)[::-1]
+    np.testing.assert_array_equal(rows[shown.argmax(axis=1)], values.argmax(axis=1))
+    with_axes, thumbnail = sheet.picture(), sheet.thumbnail()
+    assert with_axes.ndim == thumbnail.ndim == 3
+    assert with_axes[-5:].min() == 255  # the margin below the axes
+    assert (thumbnail[..., 0] != thumbnail[..., 2]).any()
+
+
+def test_images_of_logarithms_are_drawn_in_decibels_without_axes() -> None:
+    transform = RowStandardise.fit(striped(8), log_offset=1e-6)
+    assert transform.decibels is not None
+    assert transform.decibels.hertz is None
+    assert "is_sound" not in transform.state()
+    assert sheet_of(striped(8), transform).picture().shape == (2 * 130, 4 * 130, 3)
+
+
+def test_one_file_of_sounds_or_of_tables(tmp_path: Path) -> None:
+    """A set of whole images each, without an axis to cut along."""
+    sound = np.random.default_rng(0).standard_normal(4 * SAMPLES)
+    write_sound(tmp_path / "a.wav", sound)
+    written_csv(tmp_path / "b.csv", striped(4).reshape(4, -1))
+    for name in ("a.wav", "b.csv"):
+        run = tmp_path / f"run {name[0]}"
+        words = ["train", str(tmp_path / name), "--preset", "specgan"]
+        words += ["--out", str(run), "--steps", "1", *NARROW.split()]
+        words += "--generator-volumes 4 --judged-images 16 --device cpu".split()
+        assert cli.main(words) == 0
+        assert (run / "image-set").is_dir()
+        assert (run / "preview.png").is_file()
 
 
 def test_rows_of_random_crops_are_refused(toy_images: Any) -> None:

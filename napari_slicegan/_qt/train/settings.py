@@ -39,7 +39,14 @@ OF_VOLUMES = (
     "update_per_axis",
     "match_phase_fractions",
 )
-OF_SPECGAN = ("critic_normalisation", "image_kernel", "image_padding")
+OF_SPECGAN = (
+    "critic_normalisation",
+    "image_kernel",
+    "image_padding",
+    "initialisation",
+    "latent_distribution",
+)
+OF_SETS = ("epochs", "monitor_minutes")
 OF_PENALTY = ("penalty_weight", "penalty_interval")
 FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")
 
@@ -48,7 +55,7 @@ def unused_settings(entered: Mapping[str, Any]) -> set[str]:
     """Settings without an effect beside the entered ones, which are given by name."""
     architecture, objective = entered["architecture"], entered["objective"]
     unused = set() if architecture == "specgan" else {*OF_SPECGAN}
-    unused |= {"epochs"} if dimensions_of(architecture) == 3 else {*OF_VOLUMES}
+    unused |= {*OF_SETS} if dimensions_of(architecture) == 3 else {*OF_VOLUMES}
     for name, (switch, uses, _) in USERS_OF.items():
         unused |= set() if uses(entered[switch]) else {name}
     if objective == "realness":

@@ -266,10 +266,11 @@ def add_samples(
     viewer = unwrapped(viewer)
     hide_own(viewer)
     columns = math.isqrt(len(sheet.values) - 1) + 1
-    values = sheet.picture(columns, columns) if as_sheet else sheet.values
-    limits = WHOLE if as_sheet else (sheet.low, sheet.high)
-    colour = sheet.values.ndim > 3
+    values, limits = sheet.shown
+    if as_sheet:
+        values, limits = sheet.picture(columns, columns), WHOLE
     axes = ("y", "x") if as_sheet else ("image", "y", "x")
+    colour = values.ndim > len(axes)
     layer = viewer.add_image(
         values,
         name=name,

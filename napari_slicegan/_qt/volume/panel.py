@@ -48,6 +48,7 @@ FILES = (
     "OME-TIFF (*.tif *.tiff);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
 )
 SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
+SOUND_FILES = f"{SAMPLE_FILES};;Sounds, one after the other (*.wav)"
 VOLUME, SAMPLES = "Volume", "Samples"
 # Smaller than the engine's default: Cancel takes effect after a tile.
 TILE_STEPS = 3
@@ -269,6 +270,20 @@ class VolumePanel(DropTarget, TaskPanel):
         if self._made is None:
             self.fail("Expected a result to save, got none; generate one first.")
             return
+        if _is_sound(self._made) and Path(path).suffix.lower() == ".wav":
+            from napari_slicegan.systems.spectrograms import write_one_sound
+
+            if self.task.is_busy:
+                self.fail("Another task is running; wait for it or cancel it first.")
+                return
+            self.task.run(
+                "Making sounds",
+                lambda saved: self.message.show_text(f"Saved {saved}"),
+                write_one_sound,
+                Path(path),
+                self._made.values,
+            )
+            return
         try:
             self._made.save(path)
         except (ValueError, OSError) as error:
@@ -343,6 +358,13 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def _browse_save(self) -> None:
         files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES
+        files = SOUND_FILES if _is_sound(self._made) else files
         path = self.ask_file("Save", files)
         if path is not None:
             self.save(path)
+
+
+def _is_sound(made: Volume | Sheet | None) -> bool:
+    """Whether these are spectrograms of sounds."""
+    decibels = made.decibels if isinstance(made, Sheet) else None
+    return decibels is not None and decibels.hertz is not None

@@ -158,6 +158,7 @@ def test_settings_of_images_are_hidden_for_volumes(settings: TrainSettings) -> N
     architecture = settings.form.parts["architecture"].editors
     epochs = settings.form.parts["training"].editors["epochs"]
     assert architecture["image_kernel"].isHidden()
+    assert architecture["initialisation"].isHidden()
     assert epochs.isHidden()
     assert not architecture["noise"].isHidden()
     settings.preset.set_value("realness-dcgan")
