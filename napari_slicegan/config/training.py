@@ -313,6 +313,14 @@ class TrainingSettings(Settings):
         title="Check quality every",
         description="Steps between two quality measurements and previews.",
     )
+    monitor_minutes: float | None = Field(
+        None,
+        gt=0,
+        title="Check quality by time (min)",
+        description="Systems of images: minutes between two quality measurements and "
+        "sheets, in place of those after each epoch. Empty for each epoch, or every "
+        "half minute if an epoch is a single step.",
+    )
     checkpoint_minutes: float = Field(
         1.0,
         gt=0,

@@ -66,6 +66,10 @@ class Objective(ABC):
     def after_critic_step(self, critic: torch.nn.Module) -> None:  # noqa: B027
         """Constrain the critic after its optimiser step."""
 
+    def warning(self, critic: torch.nn.Module) -> str:
+        """One sentence on a critic that the objective does not suit; else empty."""
+        return ""
+
     def state_dict(self) -> dict[str, Any]:
         """State for checkpoints."""
         return {}

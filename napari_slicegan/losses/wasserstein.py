@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -16,8 +14,6 @@ from napari_slicegan.losses.base import (
     input_gradient,
 )
 from napari_slicegan.runtime.devices import to_device
-
-logger = logging.getLogger(__name__)
 
 
 class WassersteinClipping(Objective):
@@ -59,15 +55,16 @@ class WassersteinGradientPenalty(LazyPenalty):
         """-E D(fake)."""
         return -critic(fake).mean()
 
-    def after_critic_step(self, critic: nn.Module) -> None:
-        """Warn once about a critic with batch normalisation."""
+    def warning(self, critic: nn.Module) -> str:
+        """Critics with batch normalisation do not suit the penalty."""
         mixes = any(isinstance(m, _BatchNorm) for m in critic.modules())
-        if mixes and self.weight > 0 and self.count == 1:
-            logger.warning(
-                "The gradient penalty is defined per image, but the critic's batch "
-                "normalisation mixes the images of a batch; set "
-                "'Penalty weight' to 0 or choose a critic without normalisation."
-            )
+        if not mixes or self.weight == 0:
+            return ""
+        return (
+            "The gradient penalty is defined per image, but the critic's batch "
+            "normalisation mixes the images of a batch; set 'Penalty weight' to 0 or "
+            "choose a critic without normalisation."
+        )
 
     def _penalty(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """Penalty on random interpolates of real and generated images.

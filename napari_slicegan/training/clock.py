@@ -24,6 +24,8 @@ ASSUMED_SAVE_FRACTION = 0.05
 # Training time before the first save of a process: a kill loses no more than this, a
 # step and a save.
 FIRST_SAVE_S = 5.0
+SHORT_EPOCHS_MINUTES = 0.5
+"""Time between measurements where an epoch is a single step."""
 SAVED_ATTRIBUTES = ("elapsed_s", "best_distance", "best_at_s")
 
 
@@ -101,7 +103,7 @@ class RunClock:
         Limits of the run.
     epoch_steps
         Steps per epoch of a single process; quality is also measured at the end of each
-        epoch. None if the run has no epochs.
+        epoch, or by time. None if the run has no epochs.
     n_processes
         Processes that share each epoch.
 
@@ -132,6 +134,11 @@ class RunClock:
         self.best_distance = math.inf
         self.best_at_s = 0.0
         self._steps: deque[float] = deque(maxlen=SPEED_WINDOW)
+        pause = training.monitor_minutes
+        if pause is None and epoch_steps == 1:
+            pause = SHORT_EPOCHS_MINUTES
+        self._monitor_every_s = None if pause is None else 60 * pause
+        self._monitored_at_s = 0.0
         self._monitor_s = 0.0
         self._save_s: float | None = None
         self._saved_at_s = 0.0
@@ -139,7 +146,7 @@ class RunClock:
 
     def start(self) -> None:
         """Start the clock."""
-        self._saved_at_s = self.elapsed_s
+        self._saved_at_s = self._monitored_at_s = self.elapsed_s
         self.skip()
 
     def skip(self) -> float:
@@ -162,6 +169,7 @@ class RunClock:
     def count_monitoring(self, distance: float) -> None:
         """Count a quality measurement and record the best one."""
         self._monitor_s = self.count()
+        self._monitored_at_s = self.elapsed_s
         if distance < self.best_distance:
             self.best_distance, self.best_at_s = distance, self.elapsed_s
 
@@ -199,7 +207,18 @@ class RunClock:
 
     def is_monitored(self, step: int) -> bool:
         """Whether the quality is measured after this step."""
-        return step % self.training.monitor_interval == 0 or self.ends_epoch(step)
+        if step % self.training.monitor_interval == 0:
+            return True
+        if self._monitor_every_s is None:
+            return self.ends_epoch(step)
+        # With the step that is being made.
+        now_s = self.elapsed_s + time.perf_counter() - self._seen_s
+        return now_s - self._monitored_at_s >= self._monitor_every_s
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the quality is measured by time in place of each epoch."""
+        return self._monitor_every_s is not None
 
     def ends_epoch(self, step: int) -> bool:
         """Whether an epoch ends with this step; also True for step 0."""

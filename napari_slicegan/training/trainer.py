@@ -283,6 +283,11 @@ class Trainer:
         self.distributed.broadcast_state(self._state, self._load_state)
         prepare(self.device, self.config.training.threads)
         self.clock.start()
+        if self.step == 0:
+            for critic in self.gan.critics:
+                if warning := self.gan.objective.warning(critic):
+                    self._warn(warning)
+                    break
         # Runs with epochs also show the untrained generator.
         if self.distributed.is_main and self.step == 0 and self.clock.ends_epoch(0):
             self._observe()
@@ -525,7 +530,8 @@ class Trainer:
     def _write_preview(self, preview: Any) -> None:
         if self.folder is not None:
             steps = self.clock.epoch_steps
-            epoch = self.step // steps if steps and self.step % steps == 0 else None
+            is_sheet = steps and (self.clock.by_time or self.step % steps == 0)
+            epoch = self.step // steps if steps and is_sheet else None
             self.folder.write_preview(self.task.picture(preview), epoch)
 
     def _monitored(self, what: str, work: Callable[..., Any], *args: Any) -> Any:
