@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import (
     DONE,
     SAMPLE,
-    file_path,
     finite,
+    generator_path,
     say,
     unused,
     volume_size,
@@ -18,7 +19,6 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import AXES
 from napari_slicegan.directions import (
-    PROPERTIES,
     DirectionSet,
     Gauge,
     Sweep,
@@ -31,10 +31,16 @@ from napari_slicegan.directions import (
     sweep,
     table,
 )
-from napari_slicegan.directions.sweep import check_animation
+from napari_slicegan.directions.properties import default_guides
+from napari_slicegan.directions.sweep import SIMILARITY, check_animation, title_of
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.regions import Box, ramp
-from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.generation.samples import sheet_of
+from napari_slicegan.generation.sheet import ENDINGS as STACK_ENDINGS
+from napari_slicegan.models.generator_file import (
+    TrainedGenerator,
+    load_any_generator,
+)
 from napari_slicegan.runtime.atomic_files import check_can_write, make_folder
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.volumes.files import ENDINGS
@@ -45,9 +51,12 @@ if TYPE_CHECKING:
     from napari_slicegan.directions import Direction
     from napari_slicegan.generation.generate import Size
     from napari_slicegan.generation.regions import Region
-    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 FILE = "directions.safetensors"
+EDGE, SWEEP_EDGE = "128", "64"
+"""Default sizes of the volumes of `apply` and `sweep`."""
+OF_VOLUMES = ("size", "box", "ramp", "periodic")
 GUIDED_SAMPLES, SEEDS = 300, 3
 
 
@@ -64,11 +73,12 @@ def _fit(options: Namespace) -> None:
     seeds, guided_samples = options.seeds, options.guided_samples
     if options.no_effects and seeds is not None:
         raise unused("seeds", "measured effects", "--no-effects")
-    if not options.guided and guided_samples is not None:
+    if options.guided == [] and guided_samples is not None:
         raise unused("guided_samples", "properties for --guided", "none")
-    if options.no_effects and not options.guided and options.phase is not None:
+    if options.no_effects and options.guided == [] and options.phase is not None:
         raise unused("phase", "a property to measure", "none")
-    trained = load_any_generator(file_path(options.run))
+    trained = load_any_generator(generator_path(Path(options.run)))
+    guides = default_guides(trained) if options.guided is None else options.guided
     with progress_bar("Components") as progress:
         found = fit_directions(
             trained,
@@ -78,11 +88,11 @@ def _fit(options: Namespace) -> None:
             options.seed,
             progress=progress,
         )
-    if options.guided:
+    if guides:
         with progress_bar("Guided") as progress:
             guided = guided_directions(
                 trained,
-                options.guided,
+                guides,
                 options.phase,
                 GUIDED_SAMPLES if guided_samples is None else guided_samples,
                 options.seed,
@@ -106,36 +116,42 @@ def _list(options: Namespace) -> None:
 
 def _apply(options: Namespace) -> None:
     out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
-    check_can_write(out, *ENDINGS)
     trained, found = _opened(options)
     moves = [_move(found, text) for text in options.move]
-    size = volume_size(options.size)
+    size = volume_size(options.size or [EDGE])
+    gauge = Gauge(trained, phase=options.phase, size=size)
+    check_can_write(out, *(ENDINGS if gauge.is_volume else STACK_ENDINGS))
     region = _region(options, size)
     first, last = _blocks(options.blocks)
     edits = [one.edit(strength, first, last, region) for one, strength in moves]
-    gauge = Gauge(trained, phase=options.phase, size=size)
-    plan = VolumePlan(
-        trained,
-        size,
-        options.seed,
-        options.periodic,
-        edits=edits,
-        truncation=options.truncation,
-    )
-    with progress_bar("Generating") as progress:
-        volume = plan.generate(progress)
-    volume.save(out)
-    plain = VolumePlan(trained, size, options.seed, options.periodic)
-    with progress_bar("Without") as progress:
-        before = gauge.measure(plain.generate(progress).values)
-    after = gauge.measure(volume.values)
+    if isinstance(trained, TrainedGenerator):
+        plain = VolumePlan(trained, size, options.seed, options.periodic)
+        plan = replace(plain, edits=edits, truncation=options.truncation)
+        with progress_bar("Generating") as progress:
+            volume = plan.generate(progress)
+        volume.save(out)
+        made = volume.values
+        with progress_bar("Without") as progress:
+            start = plain.generate(progress).values
+    else:
+        made = gauge.make(options.seed, edits, options.truncation)
+        sheet_of(made, trained.transform).save(out)
+        start = gauge.make(options.seed)
+    before, after = gauge.measure(start), gauge.measure(made)
     if not found.is_of(trained):
-        say("These directions come from another run; this is what they do here:")
+        say("These directions come from another run; their effects are measured anew.")
+        found = found.only(*(one.name for one, _ in moves))
+        sweeping = Sweeping(first=first, last=last)
+        with progress_bar("Effects") as progress:
+            found = measure_effects(
+                trained, found, Gauge(trained, phase=options.phase), sweeping, progress
+            )
     for one, strength in moves:
-        say(f"{one.name} {strength:+g} ({label(one)})")
+        say(f"{one.name} {strength:+g} ({label(found.named(one.name))})")
     for name in gauge.names:
-        title = PROPERTIES[name].title
-        say(f"{title:24} {before[name]:10.4g} -> {after[name]:.4g}")
+        say(f"{title_of(name):24} {before[name]:10.4g} -> {after[name]:.4g}")
+    if not gauge.is_volume:
+        say(f"{title_of(SIMILARITY):24} {gauge.similarity(made, start):10.4g}")
     say(f"Saved {out}")
 
 
@@ -145,6 +161,7 @@ def _sweep(options: Namespace) -> None:
         options.csv: (Sweep.save_csv, (".csv",)),
         options.figure: (Sweep.save_plot, (".png",)),
         options.animation: (Sweep.save_animation, (".gif",)),
+        options.sheet: (Sweep.save_sheet, (".png",)),
     }
     for path, (_, endings) in outputs.items():
         if path is not None:
@@ -153,7 +170,8 @@ def _sweep(options: Namespace) -> None:
         check_animation()
     trained, found = _opened(options)
     direction = found.named(options.name)
-    gauge = Gauge(trained, options.properties, options.phase, volume_size(options.size))
+    size = volume_size(options.size or [SWEEP_EDGE])
+    gauge = Gauge(trained, options.properties, options.phase, size)
     first, last = _blocks(options.blocks)
     with progress_bar("Sweep") as progress:
         made = sweep(
@@ -165,7 +183,7 @@ def _sweep(options: Namespace) -> None:
             last,
             progress=progress,
         )
-    say("strength  " + "  ".join(PROPERTIES[name].title for name in gauge.names))
+    say("strength  " + "  ".join(map(title_of, made.properties)))
     for row in zip(made.strengths, *made.properties.values(), strict=True):
         say("  ".join(f"{number:10.4g}" for number in row))
     for path, (write, _) in outputs.items():
@@ -175,11 +193,15 @@ def _sweep(options: Namespace) -> None:
             say(f"Saved {path}")
 
 
-def _opened(options: Namespace) -> tuple[TrainedGenerator, DirectionSet]:
+def _opened(options: Namespace) -> tuple[TrainedNetwork, DirectionSet]:
     """Generator on its device, and directions that fit it."""
-    trained = load_generator(file_path(options.run))
+    trained = load_any_generator(generator_path(Path(options.run)))
+    if not isinstance(trained, TrainedGenerator):
+        for name in OF_VOLUMES:
+            if getattr(options, name, None):
+                raise unused(name, "a generator of volumes", "one of images")
     found = load_directions(options.directions or _home(options.run) / FILE)
-    found.check(trained)
+    found.check(trained, of_any_model=options.any_model)
     trained.network.to(choose_device(options.device))
     return trained, found
 

@@ -267,11 +267,12 @@ def _add_fit_flags(verbs: Verbs) -> None:
     add(
         "--guided",
         nargs="*",
-        default=["phase_fraction"],
         metavar="PROPERTY",
         help="also find the direction of each of these measured properties, such as "
         "phase_fraction, interface_density, correlation_length, chord_length, "
-        "anisotropy, effective_diffusivity (default: phase_fraction; nothing for none)",
+        "anisotropy, effective_diffusivity; of gray values mean_gray, contrast, "
+        "gray_correlation_length, and of images bright_area (default: the first; "
+        "nothing for none)",
     )
     add(
         "--guided-samples",
@@ -291,7 +292,7 @@ def _add_list_flags(verbs: Verbs) -> None:
 
 
 def _add_apply_flags(verbs: Verbs) -> None:
-    verb = verbs.add_parser("apply", help="generate a volume with directions")
+    verb = verbs.add_parser("apply", help="generate a volume or images with directions")
     add = verb.add_argument
     add("run", metavar="RUN", help=DIRECTIONS_RUN_HELP)
     add("--directions", type=Path, metavar="FILE", help=FILE_HELP)
@@ -317,6 +318,8 @@ def _add_apply_flags(verbs: Verbs) -> None:
     )
     add("--truncation", type=finite, default=1.0, help="0 to 1")
     _add_size(verb)
+    verb.set_defaults(size=None)
+    _add_any_model(verb)
     add("--periodic", default="", metavar="AXES")
     _add_phase(verb)
     add("--seed", type=int, default=0, help="another sample")
@@ -343,6 +346,8 @@ def _add_sweep_flags(verbs: Verbs) -> None:
     )
     _add_blocks(verb)
     _add_size(verb, "64")
+    verb.set_defaults(size=None)
+    _add_any_model(verb)
     add(
         "--properties",
         nargs="+",
@@ -354,6 +359,12 @@ def _add_sweep_flags(verbs: Verbs) -> None:
     add("--device", default="auto", help="auto, cpu, cuda or mps")
     add("--out", type=Path, metavar="TIF", help="4-D TIFF to write")
     add("--csv", type=Path, help="table of the properties to write")
+    add(
+        "--sheet",
+        type=Path,
+        metavar="PNG",
+        help="picture with a column for each strength: four images, or middle planes",
+    )
     add("--figure", type=Path, metavar="PNG", help="figure of them")
     add("--animation", type=Path, metavar="GIF", help="middle planes; needs imageio")
 
@@ -367,6 +378,15 @@ def _add_size(command: argparse.ArgumentParser, edge: str = "128") -> None:
         metavar="N",
         help="voxels along z, y and x, such as 64 96 96 or 64x96x96, or one number for "
         f"a cube (default: {edge})",
+    )
+
+
+def _add_any_model(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--any-model",
+        action="store_true",
+        help="use directions of a generator that is no relative of this one; their "
+        "effects are measured anew",
     )
 
 

@@ -56,16 +56,18 @@ def _display(is_main: bool) -> Iterator[Show]:
 
             yield show
     else:
-        yield from _lines()
+        with _lines("Training") as show_line:
+            yield show_line
 
 
-def _lines() -> Iterator[Show]:
+@contextlib.contextmanager
+def _lines(title: str) -> Iterator[Show]:
     """A line at once, then every 30 s, and the last one."""
     shown_at_s, waiting = -LOG_EVERY_S, ""
 
     def show(fraction: float, text: str) -> None:
         nonlocal shown_at_s, waiting
-        waiting = f"Training {fraction:4.0%}, {text}\n"
+        waiting = f"{title} {fraction:4.0%}{text and ', '}{text}\n"
         if time.monotonic() - shown_at_s >= LOG_EVERY_S:
             shown_at_s = time.monotonic()
             sys.stderr.write(waiting)
@@ -79,7 +81,11 @@ def _lines() -> Iterator[Show]:
 
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
-    """Progress callback that draws a bar on the standard error."""
+    """Progress callback: a bar in a terminal; in a log a line at intervals."""
+    if not sys.stderr.isatty():
+        with _lines(title) as show_line:
+            yield lambda fraction: show_line(fraction, "")
+        return
     with tqdm(total=100, desc=title, file=sys.stderr, unit="%") as bar:
 
         def show(fraction: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -214,14 +213,17 @@ class Model:
     facts
         Must be equal in a generator to use them.
     weights
-        SHA-256 of the weights: the same generator, or one that was trained further.
+        SHA-256 of the weights.
     name
         Training data.
+    lineage
+        See `napari_slicegan.models.generator_file.TrainedNetwork`.
     """
 
     facts: Mapping[str, Any]
     weights: str
     name: str = field(compare=False)
+    lineage: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, trained: TrainedNetwork) -> Model:
@@ -229,11 +231,12 @@ class Model:
         spec = asdict(trained.network.spec)
         # Tuples as lists, as JSON has them.
         facts = json.loads(json.dumps({n: spec[n] for n in SHARED if n in spec}))
-        digest = hashlib.sha256()
-        for name, tensor in sorted(trained.network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return cls(facts, digest.hexdigest(), trained.name)
+        return cls(facts, trained.weights_digest(), trained.name, trained.lineage)
+
+    def is_relative(self, trained: TrainedNetwork) -> bool:
+        """Whether this is the generator, or a state or descendant of its run."""
+        known = {self.weights, *self.lineage[-1:]}
+        return not known.isdisjoint({trained.weights_digest(), *trained.lineage})
 
     def check(self, trained: TrainedNetwork) -> None:
         """Refuse a generator that these directions do not fit.

@@ -20,6 +20,7 @@ from napari_slicegan.directions.direction import (
     Model,
 )
 from napari_slicegan.models.generator_file import read_tensors, reproducible
+from napari_slicegan.models.network import LATENT
 from napari_slicegan.runtime.atomic_files import replacing
 
 if TYPE_CHECKING:
@@ -131,8 +132,14 @@ class DirectionSet:
         )
         return replace(self, directions=changed)
 
-    def check(self, trained: TrainedNetwork) -> None:
+    def check(self, trained: TrainedNetwork, *, of_any_model: bool = False) -> None:
         """Refuse a generator that the directions do not fit.
+
+        Parameters
+        ----------
+        of_any_model
+            Whether any generator of the same networks will do. If not, it must be the
+            one of the directions, another state of its run, or fine-tuned from it.
 
         Raises
         ------
@@ -140,6 +147,13 @@ class DirectionSet:
             Says what differs.
         """
         self.model.check(trained)
+        if not (of_any_model or self.model.is_relative(trained)):
+            raise ValueError(
+                f"Expected the generator of the directions (of {self.model.name}) or "
+                f"one that was fine-tuned from it, got another one of {trained.name}, "
+                "in which they may do the opposite; find directions in it, or use "
+                "these all the same with 'slicegan directions apply --any-model'."
+            )
 
     def is_of(self, trained: TrainedNetwork) -> bool:
         """Whether they were found in exactly this generator."""
@@ -150,11 +164,17 @@ class DirectionSet:
         """Whether the material hardly varies, so that nothing can be steered."""
         if self.fit is None or not self.fit.shares:
             return False
-        flat = self.fit.shares[0] < LITTLE * self.fit.random_share
         measured = [direction for direction in self.directions if direction.effects]
-        return flat or (
+        return self.is_flat or (
             bool(measured) and all(one.strongest is None for one in measured)
         )
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the first component explains hardly more than a random direction."""
+        if self.fit is None or not self.fit.shares:
+            return False
+        return self.fit.shares[0] < LITTLE * self.fit.random_share
 
     def sentence(self) -> str:
         """Summary of the fit, in one or two sentences."""
@@ -165,11 +185,25 @@ class DirectionSet:
             f"variance (a random direction: {100 * self.fit.random_share:.0f} %)."
         )
         if self.finds_little:
-            text += (
+            text += self._why_little
+        return text
+
+    @property
+    def _why_little(self) -> str:
+        if self.fit is not None and self.fit.block == LATENT:
+            return (
+                " The latents vary equally along all directions, so their components "
+                "are nearly random; take those of a block, such as '--block block1'."
+            )
+        if self.is_flat:
+            return (
                 " There is little to find: the training images hardly vary. Train on "
                 "several micrographs that differ in what you want to steer."
             )
-        return text
+        return (
+            " No direction changes one of the measured properties beyond chance; look "
+            "at samples along them ('slicegan directions sweep --sheet')."
+        )
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; it is whole or not there."""
@@ -237,4 +271,6 @@ def _read(facts: dict[str, Any], tensors: dict[str, Any]) -> DirectionSet:
         if example is not None:
             one["example"] = Example(**{**example, "size": tuple(example["size"])})
         directions.append(Direction(**one))
-    return DirectionSet(Model(**facts["model"]), tuple(directions), fit)
+    model = facts["model"]
+    model["lineage"] = tuple(model.get("lineage", ()))
+    return DirectionSet(Model(**model), tuple(directions), fit)

@@ -92,7 +92,7 @@ def measure_effects(
     ValueError
         If the directions do not fit the generator.
     """
-    found.check(trained)
+    found.model.check(trained)
     gauge = gauge or Gauge(trained)
     n_random, strengths = sweeping.n_random, sweeping.strengths
     chance = random_directions(trained, n_random) if n_random else ()

@@ -9,15 +9,18 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
 
+from napari_slicegan.config import AXES
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions.direction import RENAMED_PROPERTIES
 from napari_slicegan.generation.generate import Size, generate
-from napari_slicegan.generation.samples import generate_samples
+from napari_slicegan.generation.samples import display_range, generate_samples
 from napari_slicegan.metrics.correlation import autocovariance
 from napari_slicegan.metrics.interfaces import interface_density
 from napari_slicegan.metrics.lines import mean_chord_length
+from napari_slicegan.metrics.similarity import structural_similarity
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 from napari_slicegan.models.generator_file import TrainedGenerator
 
@@ -45,8 +48,8 @@ class Property:
         Input of the function.
     quick
         Whether it takes well under a second; others are measured only on request.
-    only_3d
-        Whether it needs a volume.
+    only_3d, only_2d
+        Whether it needs a volume, or images.
     """
 
     title: str
@@ -55,6 +58,7 @@ class Property:
     of: Literal["phase", "intensity"] = "phase"
     quick: bool = True
     only_3d: bool = False
+    only_2d: bool = False
 
 
 def correlation_length(values: Values) -> float:
@@ -97,6 +101,12 @@ def anisotropy(phase: Values) -> float:
     return first / mean if mean else math.nan
 
 
+def bright_area(values: Values) -> float:
+    """Fraction of the pixels that are brighter than Otsu's threshold."""
+    threshold = skimage.filters.threshold_otsu(values)  # type: ignore[no-untyped-call]
+    return float((values > threshold).mean())
+
+
 def effective_diffusivity(phase: Values) -> float:
     """D_eff / D_0 of a phase, mean over the axes; 0 along those it does not connect."""
     return fmean(along_axis(phase, axis) for axis in range(phase.ndim))
@@ -117,6 +127,7 @@ PROPERTIES: Mapping[str, Property] = {
         "Mean gray value", "", lambda v: float(v.mean()), "intensity"
     ),
     "contrast": Property("Contrast", "", lambda v: float(v.std()), "intensity"),
+    "bright_area": Property("Bright area", "", bright_area, "intensity", only_2d=True),
     "gray_correlation_length": Property(
         "Correlation length", "voxels", correlation_length, "intensity"
     ),
@@ -191,6 +202,18 @@ class Gauge:
             seen = values if flat else values.mean(axis=-1)
         return {name: PROPERTIES[name].function(seen) for name in self.names}
 
+    def similarity(self, made: NDArray[Any], start: NDArray[Any]) -> float:
+        """Mean structural similarity of images to others, pair by pair."""
+        low, high = display_range(self.trained.transform)
+        pairs = zip(_gray(made), _gray(start), strict=True)
+        return fmean(structural_similarity(a, b, high - low) for a, b in pairs)
+
+
+def _gray(images: NDArray[Any]) -> NDArray[np.float64]:
+    """Images [N, Y, X(, 3)] as [N, Y, X]."""
+    numbers = images.astype(np.float64)
+    return numbers.mean(axis=-1) if numbers.ndim > len(AXES) else numbers
+
 
 def suitable_properties(
     trained: TrainedNetwork, *, quick: bool = True
@@ -217,8 +240,15 @@ def suitable_properties(
     return tuple(
         name
         for name, one in PROPERTIES.items()
-        if one.of == of and (volume or not one.only_3d) and (one.quick or not quick)
+        if one.of == of
+        and not (one.only_2d if volume else one.only_3d)
+        and (one.quick or not quick)
     )
+
+
+def default_guides(trained: TrainedNetwork) -> tuple[str, ...]:
+    """Property of the guided direction where none is named: the first that suits."""
+    return suitable_properties(trained)[:1]
 
 
 def _names(trained: TrainedNetwork, names: Sequence[str] | None) -> tuple[str, ...]:

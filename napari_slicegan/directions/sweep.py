@@ -15,16 +15,22 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.directions.properties import PROPERTIES
+from napari_slicegan.generation.samples import sheet_of
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
+    from napari_slicegan.data.transforms import Transform
     from napari_slicegan.directions.direction import Direction
     from napari_slicegan.directions.properties import Gauge
     from napari_slicegan.generation.regions import Region
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 FRAMES_PER_S = 4
+SHEET_ROWS = 4
+SIMILARITY = "ssim_to_start"
+"""Name of the structural similarity of images to those of strength 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +46,12 @@ class Sweep:
     values
         [N, Z, Y, X(, 3)]; of a generator of images [N, 16, Y, X(, 3)].
     properties
-        By key of ``PROPERTIES``: its value at each strength, [N].
+        By key of ``PROPERTIES``: its value at each strength, [N]. Of images also
+        `SIMILARITY`: the mean structural similarity to those of strength 0.
     voxel_size_nm
         Edge of a voxel, if known.
+    transform
+        Of the generator; tells how images are drawn.
     """
 
     name: str
@@ -50,6 +59,34 @@ class Sweep:
     values: NDArray[Any]
     properties: Mapping[str, tuple[float, ...]]
     voxel_size_nm: float | None = None
+    transform: Transform | None = None
+
+    def save_sheet(self, path: str | Path) -> None:
+        """Draw a row for each of four images, or the middle plane: a PNG.
+
+        The columns are the strengths.
+        """
+        middle = self.values.shape[1] // 2
+        rows = slice(SHEET_ROWS) if self.of_images else slice(middle, middle + 1)
+        # [N, rows, Y, X(, 3)] -> [rows * N, Y, X(, 3)]
+        shown = np.moveaxis(self.values[:, rows], 1, 0)
+        n_rows, n_columns = shown.shape[:2]
+        flat = shown.reshape(n_rows * n_columns, *shown.shape[2:])
+        self._sheet(flat).save_picture(path, n_columns, n_rows)
+
+    def pictures(self) -> NDArray[np.uint8]:
+        """Of images: a sheet of 16 for each strength, [N, rows, columns(, 3)]."""
+        return np.stack([self._sheet(each).picture() for each in self.values])
+
+    def _sheet(self, images: NDArray[Any]) -> Sheet:
+        if self.transform is None:
+            return Sheet(images, float(images.min()), float(images.max()))
+        return sheet_of(images, self.transform)
+
+    @property
+    def of_images(self) -> bool:
+        """Whether the generator makes images."""
+        return SIMILARITY in self.properties
 
     def save_tiff(self, path: str | Path) -> None:
         """Write all volumes as one TIFF whose first axis is the strength."""
@@ -89,10 +126,8 @@ class Sweep:
         figure = Figure(figsize=(3.2 * n, 2.8), layout="constrained")
         panels = figure.subplots(1, n, squeeze=False)[0]
         for panel, (name, values) in zip(panels, self.properties.items(), strict=False):
-            one = PROPERTIES[name]
-            unit = f" ({one.unit})" if one.unit else ""
             panel.plot(self.strengths, values, "o-")
-            panel.set(xlabel=f"strength of {self.name}", ylabel=f"{one.title}{unit}")
+            panel.set(xlabel=f"strength of {self.name}", ylabel=title_of(name))
         with replacing(Path(path)) as temporary:
             figure.savefig(temporary, format="png", dpi=120)
 
@@ -158,16 +193,29 @@ def sweep(
     if not strengths:
         raise ValueError("Expected at least one strength, got none; give some more.")
     report = subrange(progress)
+    start = None if gauge.is_volume else gauge.make(seed)
     volumes, rows = [], []
     for number, strength in enumerate(strengths, start=1):
         made = gauge.make(seed, [direction.edit(strength, first, last, region)])
         volumes.append(made)
-        rows.append(gauge.measure(made))
+        row = gauge.measure(made)
+        if start is not None:
+            row[SIMILARITY] = gauge.similarity(made, start)
+        rows.append(row)
         report(number / len(strengths))
     return Sweep(
         direction.name,
         tuple(float(strength) for strength in strengths),
         np.stack(volumes),
-        {name: tuple(row[name] for row in rows) for name in gauge.names},
+        {name: tuple(row[name] for row in rows) for name in rows[0]},
         gauge.trained.voxel_size_nm,
+        gauge.trained.transform,
     )
+
+
+def title_of(name: str) -> str:
+    """Title and unit of a property of a sweep."""
+    if name == SIMILARITY:
+        return "SSIM to the start"
+    one = PROPERTIES[name]
+    return f"{one.title} ({one.unit})" if one.unit else one.title

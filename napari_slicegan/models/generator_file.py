@@ -61,6 +61,9 @@ class TrainedNetwork:
         Edge of a voxel in nanometres, if the micrograph's pixel size was known.
     colours
         Colours of the phases, if those of the micrograph have some.
+    lineage
+        Identities of the run that trained it, last, and of those before it from whose
+        weights that one started; empty where unknown.
     """
 
     network: GeneratorNetwork
@@ -68,6 +71,7 @@ class TrainedNetwork:
     voxel_size_nm: float | None
     name: str = "generator"
     colours: Mapping[int, str] = field(default_factory=dict)
+    lineage: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -82,6 +86,7 @@ class TrainedNetwork:
             "voxel_size_nm": self.voxel_size_nm,
             "name": self.name,
             "colours": dict(self.colours),
+            "lineage": list(self.lineage),
         }
         spec = facts["spec"]
         is_new = "noise" in spec or spec["architecture"] == "slicegan-aa"
@@ -90,6 +95,14 @@ class TrainedNetwork:
         # safetensors' own save_file ignores the umask: only the user could read it.
         with replacing(Path(path)) as temporary:
             temporary.write_bytes(content)
+
+    def weights_digest(self) -> str:
+        """SHA-256 of the weights."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._weights().items()):
+            digest.update(name.encode())
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
 
     def fingerprint(self) -> str:
         """SHA-256 of all that determines the output: weights, spec, transform."""
@@ -127,11 +140,13 @@ def trained_network(
     voxel_size_nm: float | None,
     name: str,
     colours: Mapping[int, str] | None = None,
+    lineage: tuple[str, ...] = (),
 ) -> TrainedNetwork:
     """`TrainedGenerator` for a network of volumes, else `TrainedNetwork`."""
+    facts = (transform, voxel_size_nm, name, colours or {}, lineage)
     if isinstance(network, VolumeGenerator):
-        return TrainedGenerator(network, transform, voxel_size_nm, name, colours or {})
-    return TrainedNetwork(network, transform, voxel_size_nm, name, colours or {})
+        return TrainedGenerator(network, *facts)
+    return TrainedNetwork(network, *facts)
 
 
 def load_generator(path: str | Path) -> TrainedGenerator:
@@ -176,13 +191,14 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
         transform = transform_from_state(facts["transform"])
         size, name = facts["voxel_size_nm"], str(facts["name"])
         colours = COLOURS.validate_python(facts.get("colours", {}))
+        lineage = tuple(map(str, facts.get("lineage", ())))
     except UNFIT as error:
         raise ValueError(
             f"{file.name} does not fit this version of napari-slicegan: its metadata "
             "and weights disagree; export the generator again."
         ) from error
     network.eval().requires_grad_(False)
-    return trained_network(network, transform, size, name, colours)
+    return trained_network(network, transform, size, name, colours, lineage)
 
 
 def reproducible(content: bytes) -> bytes:

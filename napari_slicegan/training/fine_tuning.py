@@ -69,14 +69,22 @@ def load_weights(trainer: Trainer, source: Path) -> None:
     spec = gan.generator.spec
     run = RunFolder.open(source) if source.is_dir() else None
     if run is None or not run.checkpoints():
-        network = load_any_generator(source).network
+        trained = load_any_generator(source)
+        network = trained.network
         _check_architecture(spec, network.spec)
+        before = trained.lineage or (trained.weights_digest(),)
+        trainer.lineage = (*before, *trainer.lineage)
         weights = network.state_dict()
         _load(gan.generator, weights, "generator")
         _load(gan.averaged.network, weights, "generator")
         return
     _check_architecture(spec, generator_spec(run.config(), spec.channels, spec.output))
-    state = run.load_checkpoint()["game"]
+    checkpoint = run.load_checkpoint()
+    state = checkpoint["game"]
+    before = tuple(checkpoint.get("lineage", ()))
+    if not before:  # of an earlier release
+        before = (load_any_generator(source).weights_digest(),)
+    trainer.lineage = (*before, *trainer.lineage)
     _load(gan.generator, state["generator"], "generator")
     averaged = state["averaged"].get("network", state["generator"])
     _load(gan.averaged.network, averaged, "generator")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import math
 import threading
@@ -109,6 +110,8 @@ class Trainer:
             for source in task.samplers
         ]
         self.losses = LossHistory(self.device)
+        # Of the run: of its first weights, which its seed determines, and its data.
+        self.lineage: tuple[str, ...] = (self._identity(),)
         self.step = 0
         self.clock = RunClock(task.training, task.epoch_steps, distributed.world_size)
         self.images_seen = 0
@@ -414,7 +417,18 @@ class Trainer:
             self.images.pixel_size_nm,
             self.images.name,
             self.images.colours,
+            self.lineage,
         )
+
+    def _identity(self) -> str:
+        """SHA-256 of the generator's first weights and of some real samples."""
+        digest = hashlib.sha256()
+        for tensor in self.gan.generator.state_dict().values():
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        for source in self.task.samplers:
+            drawn = source.sample(1, torch.Generator().manual_seed(0))
+            digest.update(drawn.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def preview(self) -> Any:
         """Current output of the generator for fixed latents.
@@ -585,6 +599,7 @@ class Trainer:
             "game": self.gan.state_dict(),
             "step": self.step,
             "images_seen": self.images_seen,
+            "lineage": list(self.lineage),
             "precision": str(self.gan.precision).removeprefix("torch."),
             **self.clock.state_dict(),
         }
@@ -606,6 +621,8 @@ class Trainer:
             self.config.training.precision, self.device, state.get("precision", "")
         )
         self.step, self.images_seen = map(index, (state["step"], state["images_seen"]))
+        # Runs of earlier releases do not state it.
+        self.lineage = tuple(map(str, state.get("lineage", self.lineage)))
         self.clock.load_state_dict(state)
 
 

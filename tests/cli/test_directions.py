@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_slicegan.cli.parser import main
-from napari_slicegan.directions import load_directions
+from napari_slicegan.data.transforms import ScaleMinMax
+from napari_slicegan.directions import label, load_directions
 from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
-from tests.toys import random_generator
+from tests.image_toys import small_image_config, toy_set
+from tests.toys import random_generator, train
 
 Capture = pytest.CaptureFixture[str]
 FEW = ["--components", "2", "--samples", "20"]
@@ -118,13 +122,74 @@ def test_sweep(run: Path, capsys: Capture) -> None:
     assert "Phase fraction" in capsys.readouterr().out
 
 
-def test_directions_of_a_relative_are_said_to_be(run: Path, capsys: Capture) -> None:
+def test_directions_of_another_model_are_measured_anew(
+    run: Path, capsys: Capture
+) -> None:
+    """Only if said so: the same component may do the opposite there."""
     transform = load_generator(run).transform
-    relative = random_generator(transform, seed=1)  # type: ignore[arg-type]
-    relative.save(run / "generator.safetensors")
-    words = ["--move", "component 1=1", "--size", "8"]
-    assert main(["directions", "apply", str(run), *words]) == 0
-    assert "come from another run" in capsys.readouterr().out
+    other = random_generator(transform, seed=1)  # type: ignore[arg-type]
+    other.save(run / "generator.safetensors")
+    words = ["apply", str(run), "--move", "phase fraction=1", "--size", "8"]
+    assert main(["directions", *words]) == 2
+    assert "--any-model" in capsys.readouterr().err
+    found = load_directions(run / "directions.safetensors")
+    stored = label(found.named("phase fraction"))
+    assert main(["directions", *words, "--any-model"]) == 0
+    printed = capsys.readouterr().out
+    assert "measured anew" in printed
+    assert f"({stored})" not in printed
+
+
+@pytest.fixture
+def image_run(tmp_path: Path) -> Path:
+    """Run of 28-pixel images, with directions found by default."""
+    train(Trainer.start(small_image_config(), toy_set(), tmp_path / "images"))
+    words = [str(tmp_path / "images"), *QUICK, "--seeds", "2"]
+    assert main(["directions", "fit", *words]) == 0
+    return tmp_path / "images"
+
+
+def test_directions_of_images(image_run: Path, capsys: Capture) -> None:
+    """Found, applied and swept as those of volumes; the properties are of images."""
+    found = load_directions(image_run / "directions.safetensors")
+    assert [one.name for one in found][-1] == "mean gray value"
+    measured = {effect.measured for one in found for effect in one.effects}
+    assert {"mean_gray", "contrast", "bright_area"} <= measured
+    move = ["--move", "mean gray value=2"]
+    assert main(["directions", "apply", str(image_run), *move]) == 0
+    assert tifffile.imread(image_run / "edited-seed0.tif").shape == (16, 28, 28)
+    assert "SSIM to the start" in capsys.readouterr().out
+    sheet, table = image_run / "s.png", image_run / "s.csv"
+    words = [str(image_run), "component 1", "--strengths", "-2", "0", "2"]
+    files = ["--sheet", str(sheet), "--csv", str(table)]
+    assert main(["directions", "sweep", *words, *files]) == 0
+    with Image.open(sheet) as picture:
+        # Three strengths of four images of 28 pixels, enlarged three times.
+        assert picture.size == (3 * 86, 4 * 86)
+    rows = np.genfromtxt(table, delimiter=",", names=True)
+    assert rows["ssim_to_start"][1] == pytest.approx(1)
+    assert rows["ssim_to_start"][0] < 1
+    assert main(["directions", "apply", str(image_run), *move, "--size", "8"]) == 2
+    assert "--size" in capsys.readouterr().err
+
+
+def test_default_directions_of_gray_volumes(tmp_path: Path) -> None:
+    trained = random_generator(ScaleMinMax(0, 255, 1, "uint8"))
+    trained.save(tmp_path / "gray.safetensors")
+    words = [str(tmp_path / "gray.safetensors"), *QUICK, "--no-effects"]
+    assert main(["directions", "fit", *words]) == 0
+    found = load_directions(tmp_path / "directions.safetensors")
+    assert found.named("mean gray value").kind == "guided"
+
+
+def test_samples_have_names(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of generators, not only of files."""
+    monkeypatch.chdir(tmp_path)
+    words = ["--components", "1", "--samples", "2", "--guided", "--no-effects"]
+    assert main(["directions", "fit", "sample:bentheimer", *words]) == 0
+    assert "bentheimer" in capsys.readouterr().out
 
 
 FAULTS = {

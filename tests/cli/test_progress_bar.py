@@ -45,6 +45,21 @@ def test_a_log_gets_lines_now_and_then(
     assert lines[-1].startswith("Training 100%, 0:00 left")
 
 
+def test_a_log_of_other_work_gets_lines_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hundred parts of a second each: the first line, 30 s apart, the last one."""
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(progress_bar, "time", clock)
+    with progress_bar.progress_bar("Effects") as progress:
+        for part in range(1, 101):
+            now[0] += 1
+            progress(part / 100)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"Effects {n:3d}%" for n in (1, 31, 61, 91, 100)]
+
+
 def test_a_terminal_gets_a_bar(
     start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from napari_slicegan.directions import (
 )
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.regions import Box, ramp
+from napari_slicegan.models.generator_file import load_generator
 from tests.directions.planted import images, volumes
 from tests.refusals import Refusal, assert_all_refused
 from tests.toys import random_generator
@@ -152,11 +154,40 @@ def test_examples_are_made_again_in_another_process(
 def test_other_weights_are_another_generator(
     trained: TrainedGenerator, found: DirectionSet
 ) -> None:
-    """Other weights of the same networks: directions fit, but are not its own."""
+    """Other weights of the same networks are refused unless any will do."""
     other = random_generator(OneHotPhases([7, 207]), seed=1)
-    found.check(other)
+    with pytest.raises(ValueError, match="got another one of toy"):
+        found.check(other)
+    found.check(other, of_any_model=True)
     assert found.is_of(trained)
     assert not found.is_of(other)
+
+
+def test_relatives_are_states_and_descendants_of_the_run(
+    trained: TrainedGenerator, tmp_path: Path
+) -> None:
+    """Not its ancestors; from the files alone."""
+    of_run = replace(trained, lineage=("grandmother", "mother"))
+    fitted = fit_directions(of_run, n_components=1, n_samples=20)
+    fitted.save(tmp_path / "found.safetensors")
+    model = load_directions(tmp_path / "found.safetensors").model
+    other = random_generator(OneHotPhases([7, 207]), seed=1)
+    for lineage, expected in [
+        (("grandmother", "mother"), True),
+        (("grandmother", "mother", "daughter"), True),
+        (("grandmother", "aunt"), False),
+        ((trained.weights_digest(), "daughter"), True),
+        ((), False),
+    ]:
+        replace(other, lineage=lineage).save(tmp_path / "other.safetensors")
+        read = load_generator(tmp_path / "other.safetensors")
+        assert model.is_relative(read) == expected, lineage
+
+
+def test_components_of_the_latents_are_said_to_be_random() -> None:
+    sentence = fit_directions(volumes(), "latent", 2, 200).sentence()
+    assert "nearly random" in sentence
+    assert "--block block1" in sentence
 
 
 def test_ranges_share_the_strength(found: DirectionSet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,26 @@ def test_a_generator_alone_is_enough(
     weights = load_generator(toy_run).network.state_dict()
     assert same(trainer.gan.generator.state_dict(), weights)
     assert same(trainer.gan.averaged.network.state_dict(), weights)
+
+
+def test_runs_know_their_ancestors(
+    toy_run: Path, toy_config: RunConfig, other_images: TrainingImages, tmp_path: Path
+) -> None:
+    """Also resumed ones; the same settings with other images are another run."""
+    parent = load_generator(toy_run)
+    (first,) = parent.lineage
+    path = tmp_path / "run"
+    train(fine_tune(toy_run, toy_config, other_images, path))
+    *before, own = load_generator(path).lineage
+    assert before == [first] != [own]
+    train(Trainer.resume(path, steps=6))
+    assert load_generator(path).lineage == (first, own)
+    unrelated = Trainer(toy_config, other_images)
+    assert unrelated.lineage == (own,)
+    # A generator of an earlier release is known by its weights.
+    replace(parent, lineage=()).save(tmp_path / "old.st")
+    trainer = fine_tune(tmp_path / "old.st", toy_config, other_images, tmp_path / "b")
+    assert trainer.lineage == (parent.weights_digest(), own)
 
 
 def test_critics_that_do_not_fit_begin_anew(
