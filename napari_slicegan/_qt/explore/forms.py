@@ -255,6 +255,13 @@ class ExplorationForm(QWidget):
         self._show_blocks(DEFAULT_BLOCKS, "")
         self.value_changed.emit()
 
+    def set_of_images(self, of_images: bool) -> None:
+        """Disable the inputs that only volumes have, and empty them for images."""
+        if of_images:
+            self.region.set_value(None)
+        for box in (*self.voxels.values(), self.region.kind):
+            box.setEnabled(not of_images)
+
     def _resize(self) -> None:
         self.region.set_size(values_of(self.voxels))
         self.value_changed.emit()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
         Graded,
         Sweep,
     )
-    from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.generation.sheet import Sheet
+    from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
     from napari_slicegan.volumes.volume import Volume
 
 
@@ -35,10 +36,13 @@ class Studied:
         Names of the editable blocks, ``"latent"`` first.
     properties
         Quickly measured properties: key of ``PROPERTIES`` -> title with unit.
+    of_images
+        Whether it generates images.
     """
 
     blocks: tuple[str, ...]
     properties: Mapping[str, str]
+    of_images: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ class VolumeRequest:
         long; nothing is measured.
     """
 
-    trained: TrainedGenerator
+    trained: TrainedNetwork
     found: Found | None
     sample: Exploration
     quick: bool
@@ -159,13 +163,13 @@ EXAMPLE_EDGE = 64
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
-def study(trained: TrainedGenerator, progress: Progress) -> Studied:
+def study(trained: TrainedNetwork, progress: Progress) -> Studied:
     """Collect facts about a generator and move it to the fastest device.
 
     Raises
     ------
     ValueError
-        If it does not generate volumes.
+        If it generates points.
     """
     from napari_slicegan.directions import PROPERTIES, suitable_properties
     from napari_slicegan.generation.edits import block_names
@@ -173,20 +177,17 @@ def study(trained: TrainedGenerator, progress: Progress) -> Studied:
     from napari_slicegan.runtime.devices import choose_device
 
     progress(0.0)
-    if not isinstance(trained, TrainedGenerator):
-        raise ValueError(
-            "Expected a generator of volumes to explore, got one of images; open "
-            "another generator."
-        )
+    suitable = suitable_properties(trained)
     trained.network.to(choose_device("auto"))
     titles = {}
-    for name in suitable_properties(trained):
+    for name in suitable:
         title, unit = title_of(name, trained), PROPERTIES[name].unit
         titles[name] = f"{title} ({unit})" if unit else title
-    return Studied(block_names(trained.network), titles)
+    of_images = not isinstance(trained, TrainedGenerator)
+    return Studied(block_names(trained.network), titles, of_images)
 
 
-def title_of(name: str, trained: TrainedGenerator) -> str:
+def title_of(name: str, trained: TrainedNetwork) -> str:
     """Title of a property, without its unit."""
     from napari_slicegan.directions import PROPERTIES
 
@@ -196,7 +197,7 @@ def title_of(name: str, trained: TrainedGenerator) -> str:
     return PROPERTIES[name].title
 
 
-def fit(trained: TrainedGenerator, request: FitRequest, progress: Progress) -> Found:
+def fit(trained: TrainedNetwork, request: FitRequest, progress: Progress) -> Found:
     """Fit directions and measure their effects."""
     from napari_slicegan.directions import fit_directions, guided_directions
 
@@ -223,7 +224,7 @@ def fit(trained: TrainedGenerator, request: FitRequest, progress: Progress) -> F
 
 
 def measured(
-    trained: TrainedGenerator, found: DirectionSet, progress: Progress, *, anew: bool
+    trained: TrainedNetwork, found: DirectionSet, progress: Progress, *, anew: bool
 ) -> Found:
     """Measure the effects, unless known, and the curves of the plots."""
     from napari_slicegan import directions
@@ -245,7 +246,7 @@ def measured(
 
 
 def _row(
-    direction: Direction, trained: TrainedGenerator, names: Sequence[str], swept: Sweep
+    direction: Direction, trained: TrainedNetwork, names: Sequence[str], swept: Sweep
 ) -> Row:
     from napari_slicegan.directions import label
 
@@ -289,9 +290,7 @@ def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
     return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"
 
 
-def load_found(
-    trained: TrainedGenerator, path: str | Path, progress: Progress
-) -> Found:
+def load_found(trained: TrainedNetwork, path: str | Path, progress: Progress) -> Found:
     """Load directions; measures their effects again for a related generator.
 
     Raises
@@ -309,14 +308,15 @@ def load_found(
 
 
 def save_found(
-    trained: TrainedGenerator,
+    trained: TrainedNetwork,
     found: Found,
     sample: Exploration,
     path: str | Path,
     progress: Progress,
 ) -> DirectionSet:
-    """Save the directions; those with a strength get an example volume."""
+    """Save the directions; of volumes those with a strength get an example."""
     from napari_slicegan.directions import with_example
+    from napari_slicegan.models.generator_file import TrainedGenerator
 
     z, y, x = (min(n, EXAMPLE_EDGE) for n in sample.size)
     directions = found.directions
@@ -324,7 +324,7 @@ def save_found(
         zip(found.directions, sample.strengths, strict=False)
     ):
         progress(number / len(found.rows))
-        if strength:
+        if strength and isinstance(trained, TrainedGenerator):
             noted = with_example(
                 trained,
                 one,
@@ -342,16 +342,19 @@ def save_found(
 
 
 def render(
-    request: VolumeRequest, size: Size, progress: Callable[[float | Volume], None]
+    request: VolumeRequest,
+    size: Size,
+    progress: Callable[[float | Volume | Sheet], None],
 ) -> Mapping[str, float]:
-    """Generate a volume, or its corner, and measure it.
+    """Generate a volume, or its corner, or a sheet of images, and measure it.
 
     Parameters
     ----------
     size
         Of the volume, or of its corner.
     progress
-        Called with the finished fractions, and with the volume before it is measured.
+        Called with the finished fractions, and with the volume or the sheet before it
+        is measured.
 
     Returns
     -------
@@ -360,6 +363,8 @@ def render(
     """
     from napari_slicegan.directions import Gauge, suitable_properties
     from napari_slicegan.generation.generate import VolumePlan
+    from napari_slicegan.generation.samples import sheet_of
+    from napari_slicegan.models.generator_file import TrainedGenerator
 
     trained, sample = request.trained, request.sample
     directions = () if request.found is None else request.found.directions
@@ -368,21 +373,26 @@ def render(
         for one, strength in zip(directions, sample.strengths, strict=False)
         if strength
     ]
-    plan = VolumePlan(
-        trained, size, sample.seed, edits=edits, truncation=sample.truncation
-    )
-    volume = plan.generate(progress)
-    progress(volume)
+    made: Volume | Sheet
+    if isinstance(trained, TrainedGenerator):
+        plan = VolumePlan(
+            trained, size, sample.seed, edits=edits, truncation=sample.truncation
+        )
+        made = plan.generate(progress)
+    else:
+        images = Gauge(trained).make(sample.seed, edits, sample.truncation)
+        made = sheet_of(images, trained.transform)
+    progress(made)
     properties: dict[str, float] = {}
     for name in () if request.quick else suitable_properties(trained):
         # A newer request cancels the remaining ones.
         progress(1.0)
-        properties |= Gauge(trained, [name]).measure(volume.values)
+        properties |= Gauge(trained, [name]).measure(made.values)
     return properties
 
 
 def sweep(
-    trained: TrainedGenerator,
+    trained: TrainedNetwork,
     found: Found,
     sample: Exploration,
     request: SweepRequest,
@@ -404,7 +414,7 @@ def sweep(
 
 
 def save_sweep(made: Sweep, path: Path, progress: Progress) -> Path:
-    """Save the volumes or properties of a sweep in the format of the suffix.
+    """Save the samples or properties of a sweep in the format of the suffix.
 
     Raises
     ------

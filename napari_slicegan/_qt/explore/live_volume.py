@@ -14,6 +14,7 @@ from napari_slicegan._qt.explore.jobs import VolumeRequest, render
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker
 
 if TYPE_CHECKING:
+    from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.volumes.volume import Volume
 
 # Until the first measurement: 64^3 voxels in 0.2 s.
@@ -26,7 +27,7 @@ class LiveWorker(GenerationWorker):
     # The panel keeps the generator.
     holds_networks = False
 
-    def _emit(self, value: float | Volume) -> None:
+    def _emit(self, value: float | Volume | Sheet) -> None:
         if not isinstance(value, float):
             self.yielded.emit(value)
 
@@ -39,7 +40,7 @@ class LiveVolume(QObject):
     """
 
     made = Signal(object, bool)
-    """The Volume, and whether it is the whole of the requested one."""
+    """The Volume, and whether it is the whole of the requested one; or a Sheet."""
     measured = Signal(object)
     """Properties of a whole volume."""
     failed = Signal(str)
@@ -95,7 +96,7 @@ class LiveVolume(QObject):
         self._worker, self._began_at = worker, time.monotonic()
         worker.start()
 
-    def _yielded(self, made: Volume) -> None:
+    def _yielded(self, made: Volume | Sheet) -> None:
         if self._current is None:
             return
         seconds = max(time.monotonic() - self._began_at, 1e-3)

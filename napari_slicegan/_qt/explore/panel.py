@@ -26,6 +26,7 @@ from napari_slicegan._qt.widgets.basics import DropTarget, Section, parent_of
 from napari_slicegan._qt.widgets.generator_source import ExploreSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.generation.regions import Box, region_from_state
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.explore.jobs import Found, Studied
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.directions import DirectionSet, Graded, Sweep
-    from napari_slicegan.models.generator_file import TrainedGenerator
-    from napari_slicegan.volumes.volume import Volume
+    from napari_slicegan.generation.sheet import Sheet
+    from napari_slicegan.models.generator_file import TrainedNetwork
 
 NO_GENERATOR = "Expected a generator, got none; train one, or open a run or the sample."
 NO_DIRECTIONS = "Expected directions, got none; find some or load a file."
@@ -50,7 +51,7 @@ class ExplorePanel(DropTarget, TaskPanel):
     """Finds directions in a generator and moves samples along them."""
 
     explored = Signal(object, bool)
-    """The displayed Volume, and whether it is the whole one."""
+    """The displayed Volume, and whether it is the whole one; or a Sheet of images."""
     measured = Signal(object)
     """Properties of a whole volume: key of ``PROPERTIES`` -> value."""
 
@@ -59,7 +60,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         super().__init__("explore", directions.pinned)
         self.setAcceptDrops(True)
         self._viewer = viewer
-        self.trained: TrainedGenerator | None = None
+        self.trained: TrainedNetwork | None = None
         self.found: Found | None = None
         self._studied: Studied | None = None
         self._volume: Volume | None = None
@@ -213,7 +214,11 @@ class ExplorePanel(DropTarget, TaskPanel):
         self._studied = studied
         self._is_showing = True
         self.form.set_blocks(studied.blocks)
+        self.form.set_of_images(studied.of_images)
         self.fit_form.set_choices(studied.blocks, studied.properties)
+        if studied.of_images:
+            # As in the engine: their first block is fully connected.
+            self.fit_form.fields["block"].value = studied.blocks[1]
         self.grade_form.set_properties(studied.properties)
         self._is_showing = False
         self._follow()
@@ -334,10 +339,14 @@ class ExplorePanel(DropTarget, TaskPanel):
             self.fail(sentence)
         return ready
 
-    def _show_volume(self, volume: Volume, whole: bool) -> None:
-        self._volume = volume if whole else self._volume
-        layers.add_or_update_explored(self._viewer, volume)
-        self.explored.emit(volume, whole)
+    def _show_volume(self, made: Volume | Sheet, whole: bool) -> None:
+        if isinstance(made, Volume):
+            self._volume = made if whole else self._volume
+            layers.add_or_update_explored(self._viewer, made)
+        else:
+            self._volume = None
+            layers.add_or_update_explored(self._viewer, made.picture())
+        self.explored.emit(made, whole)
 
     def _show_measurements(self, properties: Mapping[str, float]) -> None:
         titles = {} if self._studied is None else self._studied.properties
@@ -347,7 +356,9 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def _take_sweep(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        if self._volume is not None:
+        if sweep.of_images:
+            layers.add_image_sweep(self._viewer, sweep)
+        elif self._volume is not None:
             layers.add_sweep(self._viewer, sweep, self._volume)
 
     def _show_graded(self, request: jobs.GradeRequest, graded: Graded) -> None:
@@ -372,8 +383,11 @@ class ExplorePanel(DropTarget, TaskPanel):
         box.reset_button.setEnabled(history.now.reset() != history.now)
         for each in (box.load_button, self.fit_form.button):
             each.setEnabled(self._studied is not None and idle)
-        for each in (box.save_button, self.sweep_form.button, self.grade_form.button):
+        for each in (box.save_button, self.sweep_form.button):
             each.setEnabled(self.found is not None and idle)
+        of_images = self._studied is not None and self._studied.of_images
+        can_grade = self.found is not None and idle and not of_images
+        self.grade_form.button.setEnabled(can_grade)
         self.sweep_form.save_button.setEnabled(self._sweep is not None and idle)
 
     def _browse_load(self) -> None:

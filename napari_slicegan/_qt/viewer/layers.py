@@ -172,16 +172,18 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
             layer.data = values
             return layer
         viewer.layers.remove(layer)
-    if isinstance(preview, np.ndarray):
-        options = {
-            "metadata": {PREVIEW: _material_of(preview)},
-            **_shades(preview.ndim > 2),
-        }
-        layer = viewer.add_image(preview, name=PREVIEW, **options)
-    else:
-        layer = _add_solid(viewer, preview, PREVIEW)
+    layer = _add_made(viewer, preview, PREVIEW)
     show_alone(viewer, layer)
     return layer
+
+
+def _add_made(viewer: Viewer, made: Volume | NDArray[np.uint8], name: str) -> Layer:
+    """Add a volume as a solid, or a picture [rows, columns(, 3)]."""
+    if not isinstance(made, np.ndarray):
+        return _add_solid(viewer, made, name)
+    metadata = {name: _material_of(made)}
+    colours = _shades(made.ndim > 2)
+    return viewer.add_image(made, name=name, metadata=metadata, **colours)
 
 
 def uncover_preview(viewer: Viewer) -> None:
@@ -192,21 +194,52 @@ def uncover_preview(viewer: Viewer) -> None:
         preview.visible = True
 
 
-def add_or_update_explored(viewer: Viewer, volume: Volume) -> Layer:
-    """Show the volume that follows the sliders, or its corner, in place."""
+def add_or_update_explored(viewer: Viewer, made: Volume | NDArray[np.uint8]) -> Layer:
+    """Show the volume that follows the sliders, or its corner, in place; or a picture.
+
+    Parameters
+    ----------
+    made
+        A volume, or a picture of images, [rows, columns(, 3)].
+    """
     viewer = unwrapped(viewer)
     layer = own_layer(viewer, EXPLORED)
+    values = made if isinstance(made, np.ndarray) else made.values
     if layer is not None:
-        if layer.metadata[EXPLORED] == _material_of(volume):
-            layer.data = volume.values
+        same = layer.data.ndim == values.ndim
+        if same and layer.metadata[EXPLORED] == _material_of(made):
+            layer.data = values
             # A sweep, or another volume, may have hidden it.
             if not layer.visible:
                 hide_own(viewer)
                 layer.visible = True
             return layer
         viewer.layers.remove(layer)
-    layer = _add_solid(viewer, volume, EXPLORED)
+    layer = _add_made(viewer, made, EXPLORED)
     show_alone(viewer, layer)
+    return layer
+
+
+def add_image_sweep(viewer: Viewer, sweep: Sweep) -> Layer:
+    """Show a sweep of images as sheets, with a slider for the strength."""
+    viewer = unwrapped(viewer)
+    former = own_layer(viewer, SWEEP)
+    if former is not None:
+        viewer.layers.remove(former)
+    hide_own(viewer)
+    pictures = sweep.pictures()
+    first, second, *_, last = sweep.strengths
+    layer = viewer.add_image(
+        pictures,
+        name=f"{SWEEP} of {sweep.name}, {first:g} to {last:g}",
+        scale=(second - first or 1.0, 1.0, 1.0),
+        translate=(first, 0.0, 0.0),
+        metadata={SWEEP: True},
+        axis_labels=("strength", "y", "x"),
+        **_shades(pictures.ndim > len(AXES)),
+    )
+    viewer.dims.set_point(0, first)
+    show_alone(viewer, layer, 2)
     return layer
 
 

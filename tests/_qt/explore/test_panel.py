@@ -18,15 +18,22 @@ from qtpy.QtWidgets import QScrollArea
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
-from napari_slicegan._qt.explore.jobs import GradeRequest, SweepRequest
+from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
 from napari_slicegan._qt.explore.panel import ExplorePanel
 from napari_slicegan._qt.widgets.generator_source import ExploreSource
 from napari_slicegan.directions import load_directions, reproduce
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.generation.regions import Box, ramp
-from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.generation.samples import (
+    generate_images,
+    generate_samples,
+    sheet_of,
+)
+from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.training.trainer import Trainer
-from tests._qt.exploring import LONG, TOY_FIT, TOY_SIZE, move, open_run, rest
+from tests._qt.exploring import LONG, TOY_FIT, TOY_SIZE, find, move, open_run, rest
+from tests.image_toys import small_image_config, toy_set
+from tests.toys import train
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -345,3 +352,37 @@ def test_a_run_without_a_generator_is_an_error_only_when_requested(
         source.run_button.click()
     (sentence,) = failures
     assert "Expected a run folder" in sentence
+
+
+def test_images_follow_their_sliders(viewer: Any, tmp_path: Path, qtbot: QtBot) -> None:
+    """A sheet in place of a volume; what only volumes have is off."""
+    train(Trainer.start(small_image_config(), toy_set(), tmp_path / "run"))
+    panel = ExplorePanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    open_run(panel, tmp_path / "run", qtbot)
+    assert not panel.form.region.kind.isEnabled()
+    assert panel.fit_form.fields["block"].value == "block1"
+    trained = load_any_generator(tmp_path / "run")
+    np.testing.assert_array_equal(
+        shown(viewer), generate_images(trained, 16, 0).picture()
+    )
+    request = FitRequest("block1", 2, 40, ("mean_gray",), 24)
+    find(panel, request, qtbot)
+    assert not panel.grade_form.button.isEnabled()
+    assert panel.found is not None
+    assert panel.found.rows[0].plotted == "mean gray value"
+    move(panel, 0, 3.0, qtbot)
+    edit = panel.found.directions.directions[0].edit(3.0)
+    edited = generate_samples(trained, 16, 0, [edit])
+    expected = sheet_of(edited, trained.transform).picture()
+    np.testing.assert_array_equal(shown(viewer), expected)
+    name = panel.found.rows[0].name
+    panel.sweep_form.set_value(SweepRequest(name, -1, 1, 3))
+    panel.sweep()
+    rest(panel, qtbot)
+    (sweep,) = (layer for layer in viewer.layers if layer.name.startswith("Sweep"))
+    assert sweep.data.shape == (3, *expected.shape)
+    panel.save(tmp_path / "found.safetensors")
+    rest(panel, qtbot)
+    assert load_directions(tmp_path / "found.safetensors").named(name).example is None
+    assert join(panel.end_work(), 60)
