@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_slicegan.cli.options import (
     DEMO_MATERIALS,
     RUN_HELP,
+    add_batch_size_flag,
     add_config_flags,
     add_image_flags,
     add_setting_flags,
@@ -74,7 +75,13 @@ def add_train_flags(command: argparse.ArgumentParser) -> None:
         dest="source",
         metavar="RUN",
         help="start from the weights (and by default the settings) of another run "
-        "or of a .safetensors generator",
+        "or of a generator: .safetensors, or sample:NAME of a bundled one",
+    )
+    command.add_argument(
+        "--new",
+        action="store_true",
+        help="begin another run where --out holds one, in a folder beside it (by "
+        "default the same command resumes that run)",
     )
     add_config_flags(command)
     add_setting_flags(command)
@@ -83,6 +90,7 @@ def add_train_flags(command: argparse.ArgumentParser) -> None:
 def add_resume_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``resume``."""
     command.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    add_batch_size_flag(command)
     add_setting_flags(command, "training", others=RESUMABLE)
 
 
@@ -203,7 +211,12 @@ def add_export_flags(command: argparse.ArgumentParser) -> None:
 
 def add_presets_flags(command: argparse.ArgumentParser) -> None:
     """Add the argument of ``presets``."""
-    command.add_argument("name", nargs="?", help="print all settings of this one")
+    command.add_argument(
+        "name", nargs="?", help="print what this one sets, as JSON for --config"
+    )
+    command.add_argument(
+        "--all", action="store_true", help="also the settings that have their defaults"
+    )
 
 
 def add_info_flags(command: argparse.ArgumentParser) -> None:
@@ -268,7 +281,7 @@ def _add_fit_flags(verbs: Verbs) -> None:
         "--guided",
         nargs="*",
         metavar="PROPERTY",
-        help="also find the direction of each of these measured properties, such as "
+        help="also find the direction of each of these measured properties: of phases "
         "phase_fraction, interface_density, correlation_length, chord_length, "
         "anisotropy, effective_diffusivity; of gray values mean_gray, contrast, "
         "gray_correlation_length, and of images bright_area (default: the first; "

@@ -24,6 +24,7 @@ from napari_slicegan.config import (
     FORMAT,
     FORMER_NAMES,
     GROUPS,
+    RunConfig,
     choices_of,
     group_of_field,
 )
@@ -35,7 +36,7 @@ from napari_slicegan.sample_data import path as sample_path
 if typing.TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from napari_slicegan.config import MicrographSettings, RunConfig
+    from napari_slicegan.config import MicrographSettings
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.training_images import TrainingImages
 
@@ -43,6 +44,24 @@ logger = logging.getLogger(__name__)
 
 DONE, DIVERGED, FAULT, STOPPED, PIPE_CLOSED = 0, 1, 2, 130, 141
 """Exit statuses; the last two as of a shell for SIGINT and SIGPIPE."""
+COMMON = (
+    "kind",
+    "segmentation",
+    "thresholds",
+    "crop",
+    "rescale",
+    "pixel_size_nm",
+    "steps",
+    "epochs",
+    "minutes",
+    "seed",
+    "device",
+    "cut_axis",
+    "objective",
+)
+"""Settings that the help of a command with all of them shows; see `--help-all`."""
+ALWAYS_SHOWN = ("objective", "critic_steps", "generator_lr", "critic_lr", "steps")
+"""Settings of a preset that are printed also where they have their defaults."""
 DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "bentheimer": (("bentheimer_slice",), {}),
     "nanoporous-gold": (
@@ -94,14 +113,32 @@ def handling(
 
 
 def presets(options: argparse.Namespace) -> int:
-    """List the presets, or the settings of one."""
+    """List the presets, or what one of them sets: a file for ``--config``."""
     if options.name:
         settings = preset(options.name).model_dump(mode="json")
+        if not options.all:
+            settings = _other_than(settings, RunConfig().model_dump(mode="json"))
         say(json.dumps({"format": FORMAT, **settings}, indent=2))
         return DONE
+    if options.all:
+        raise unused("all", "the name of a preset", "none")
     for name in PRESETS:
         say(f"{name:16} {PRESETS.summary(name)}")
     return DONE
+
+
+def _other_than(settings: dict[str, Any], default: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings without those that have their defaults, but `ALWAYS_SHOWN`."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            value = _other_than(value, default[name])
+            if not value:
+                continue
+        elif value == default[name] and name not in ALWAYS_SHOWN:
+            continue
+        found[name] = value
+    return found
 
 
 def add_setting_flags(
@@ -109,8 +146,12 @@ def add_setting_flags(
 ) -> None:
     """Add a flag for every setting of the named groups; all groups by default.
 
-    Also for the settings ``others``. Former names also work but are hidden.
+    Also for the settings ``others``. Former names also work but are hidden. Of all
+    groups, the help shows the settings `COMMON` only, unless all are asked for.
     """
+    is_short = not groups and not getattr(parser, "shows_all", False)
+    if is_short:
+        parser.epilog = f"All other settings: {parser.prog} --help-all"
     former = {new: old for old, new in FORMER_NAMES.items()}
     default = preset(DEFAULT_PRESET)
     for name, settings in GROUPS.items():
@@ -122,10 +163,14 @@ def add_setting_flags(
         }
         if not fields:
             continue
-        section = parser.add_argument_group(f"settings: {name}", settings.__doc__)
+        is_hidden = is_short and not any(field in COMMON for field in fields)
+        title = (None, None) if is_hidden else (f"settings: {name}", settings.__doc__)
+        section = parser.add_argument_group(*title)
         for field, facts in fields.items():
+            is_shown = not is_short or field in COMMON
+            shown = _help(facts, getattr(getattr(default, name), field))
             for flag, text in (
-                (field, _help(facts, getattr(getattr(default, name), field))),
+                (field, shown if is_shown else argparse.SUPPRESS),
                 (former.get(field), argparse.SUPPRESS),
             ):
                 if flag is not None:
@@ -169,6 +214,26 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON file with settings, such as the config.json of a run",
     )
+    add_batch_size_flag(parser)
+    parser.add_argument(
+        "--width-multiplier",
+        type=finite,
+        metavar="FACTOR",
+        help="factor on all widths of generator and critic, such as 0.25 for networks "
+        "with a quarter of the channels",
+    )
+
+
+def add_batch_size_flag(parser: argparse.ArgumentParser) -> None:
+    """Add ``--batch-size``."""
+    parser.add_argument(
+        "--batch-size",
+        dest="setting_batch_size",
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="images or volumes in a step of generator and critic: short for "
+        "--generator-batch-size N --critic-batch-size N",
+    )
 
 
 def config_from(options: argparse.Namespace) -> RunConfig:
@@ -194,7 +259,28 @@ def config_from(options: argparse.Namespace) -> RunConfig:
     names = inherited(options)
     if names:
         start = without_crop(start, names, files_of(options))
-    return start.changed(**changes_from(options))
+    return start.changed(**{**_widened(start, options), **changes_from(options)})
+
+
+def _widened(start: RunConfig, options: argparse.Namespace) -> dict[str, Any]:
+    """Widths of the networks, multiplied by ``--width-multiplier``."""
+    factor = getattr(options, "width_multiplier", None)
+    if factor is None:
+        return {}
+    if factor <= 0:
+        raise ValueError(
+            f"Expected a factor above 0 for --width-multiplier, got {factor:g}; give "
+            "for example 0.25."
+        )
+    networks = start.architecture
+    widths = {
+        "generator_widths": networks.generator_widths,
+        "critic_widths": networks.critic_widths,
+    }
+    return {
+        name: tuple(max(1, round(factor * width)) for width in each)
+        for name, each in widths.items()
+    }
 
 
 def inherited(options: argparse.Namespace) -> frozenset[str]:
@@ -261,6 +347,12 @@ def changes_from(options: argparse.Namespace) -> dict[str, Any]:
         for name, value in vars(options).items()
         if name.startswith(prefix)
     }
+    if "batch_size" in given:
+        size = given.pop("batch_size")
+        for name in ("generator_batch_size", "critic_batch_size"):
+            if name in given:
+                raise unused(name, "one number of images in a step", "--batch-size")
+            given[name] = size
     fields = {
         name: GROUPS[group].model_fields[name]
         for name, group in group_of_field().items()

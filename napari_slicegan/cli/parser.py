@@ -48,6 +48,8 @@ COMMANDS = {
     "info": ("report", "print facts about a run, a generator or an image"),
 }
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
+HELP_ALL = "--help-all"
+WITH_ALL_SETTINGS = ("train", "gui")
 PLAIN: tuple[Any, ...] = (None, str)
 """Types of options whose values may be any word."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
@@ -89,7 +91,7 @@ def _prepare() -> None:
 def _run(words: Sequence[str]) -> int:
     """Run a command; returns the exit status."""
     try:
-        options = _parser().parse_args(words)
+        options = _parser(shows_all=HELP_ALL in words).parse_args(words)
     finally:
         _flush()  # the help
     # Only now, since the action loads torch: help and faulty flags do not wait for it.
@@ -131,7 +133,14 @@ class CommandParser(argparse.ArgumentParser):
 
     argparse gives such an option all words that follow, as in
     ``train --thresholds 120 sem.png``.
+
+    Attributes
+    ----------
+    shows_all
+        Whether the help shows all settings instead of the common ones.
     """
+
+    shows_all = False
 
     def parse_known_args(  # type: ignore[override]
         self,
@@ -243,8 +252,8 @@ def _takes(action: argparse.Action, word: str) -> bool:
     return True
 
 
-def _parser() -> CommandParser:
-    """Parser of all commands."""
+def _parser(*, shows_all: bool = False) -> CommandParser:
+    """Parser of all commands; its help shows the common flags, or all."""
     parser = CommandParser(
         prog="slicegan",
         description="3-D materials from 2-D micrographs (SliceGAN).",
@@ -252,5 +261,11 @@ def _parser() -> CommandParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (_, text) in COMMANDS.items():
-        getattr(flags, f"add_{name}_flags")(commands.add_parser(name, help=text))
+        command = commands.add_parser(name, help=text)
+        command.shows_all = shows_all
+        getattr(flags, f"add_{name}_flags")(command)
+        if name in WITH_ALL_SETTINGS:
+            command.add_argument(
+                HELP_ALL, action="help", help="show all settings and exit"
+            )
     return parser

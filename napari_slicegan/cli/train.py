@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.cli.options import (
     DIVERGED,
@@ -15,6 +15,7 @@ from napari_slicegan.cli.options import (
     config_from,
     expanded,
     file_path,
+    generator_path,
     inherited,
     opened,
     refuse_settings,
@@ -23,7 +24,7 @@ from napari_slicegan.cli.options import (
     warning_lines,
 )
 from napari_slicegan.cli.progress import train_with_progress
-from napari_slicegan.config import AXES
+from napari_slicegan.config import AXES, RESUMABLE, check_changes, group_of_field
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
@@ -35,16 +36,19 @@ from napari_slicegan.systems.image_set import holds_images
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
 from napari_slicegan.training.fine_tuning import fine_tune
-from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.run_folder import CONFIG, RunFolder
 from napari_slicegan.training.tasks import training_data
 from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Collection
 
     from napari_slicegan.config import RunConfig
     from napari_slicegan.training.tasks import TrainingData
 
+OPEN: tuple[Any, ...] = (None, (), "auto")
+"""Values of settings that are chosen when a run starts."""
 MOST_IN_FULL = 6
 """Images whose summary is printed in full; of others the first line and warnings."""
 
@@ -52,7 +56,25 @@ MOST_IN_FULL = 6
 def train(options: Namespace) -> int:
     """Start a run."""
     distributed = distributed_context()
+    if options.source:
+        options.source = distributed.raise_on_all_ranks(
+            lambda: generator_path(options.source)
+        )
     config = distributed.raise_on_all_ranks(lambda: config_from(options))
+    if options.new and not options.out:
+        raise unused("new", "a run folder by --out", "none")
+    is_made = options.out is None
+    if options.out and (options.out / CONFIG).is_file():
+        if not options.new:
+            return _continue(options, config)
+        is_made = True
+        options.out = distributed.raise_on_all_ranks(
+            lambda: (
+                new_folder(options.out.parent, options.out.name)
+                if distributed.is_main
+                else Path()
+            )
+        )
     parent = options.out or Path("slicegan-runs")
     is_new = options.out is None and not parent.exists()
     distributed.raise_on_all_ranks(lambda: check_can_write_into(parent))
@@ -61,8 +83,8 @@ def train(options: Namespace) -> int:
     out = options.out or distributed.raise_on_all_ranks(
         lambda: new_folder("slicegan-runs", name) if distributed.is_main else Path()
     )
-    unused = removed_if_unused(out, with_parent=is_new)
-    with nullcontext() if options.out else unused:
+    cleaned = removed_if_unused(out, with_parent=is_new)
+    with cleaned if is_made else nullcontext():
         if options.source:
             trainer = fine_tune(options.source, config, images, out)
         else:
@@ -98,6 +120,75 @@ def train(options: Namespace) -> int:
     if sentence:
         say(sentence)
     return _run(trainer, out)
+
+
+def _continue(options: Namespace, config: RunConfig) -> int:
+    """Resume the run that the same command has begun; train as long again if it ended.
+
+    Raises
+    ------
+    ValueError
+        If the run has other settings or training data.
+    """
+    folder = RunFolder.open(options.out)
+    distributed = distributed_context()
+
+    def changes() -> dict[str, Any]:
+        if not folder.holds(_training_data(options, config)):
+            raise ValueError(
+                f"Expected the training data of the run in {options.out}, got others; "
+                "give another --out, or --new for another run beside it."
+            )
+        return _differences(folder.config(), config, changes_from(options))
+
+    trainer = Trainer.resume(options.out, **distributed.raise_on_all_ranks(changes))
+    ended = trainer.clock.reason(trainer.step)
+    if ended in (FinishReason.STEPS, FinishReason.MINUTES):
+        trainer = Trainer.resume(options.out, **_as_long_again(trainer, config))
+    if distributed.is_main:
+        state = "it has ended and trains as long again" if ended else "it is resumed"
+        say(
+            f"{options.out} holds this run: {state} from step {trainer.step} (--new "
+            "begins another)."
+        )
+    return _run(trainer, options.out)
+
+
+def _differences(
+    before: RunConfig, config: RunConfig, given: Collection[str]
+) -> dict[str, Any]:
+    """Settings of the command that differ from those of the run; it must take them.
+
+    What a resumed run can take is that of the run unless it is ``given`` as a flag.
+    """
+    found = {}
+    for name, group in group_of_field().items():
+        value = getattr(getattr(config, group), name)
+        if name not in given and (group == "training" or name in RESUMABLE):
+            continue
+        # What is left open was chosen at the start.
+        if value not in OPEN and value != getattr(getattr(before, group), name):
+            found[name] = value
+    try:
+        check_changes(before, before.changed(**found))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Or give another --out, or --new for another run beside it."
+        ) from error
+    return found
+
+
+def _as_long_again(trainer: Trainer, config: RunConfig) -> dict[str, Any]:
+    """Limits at which a run that has ended will have been trained as long again."""
+    limits, step = config.training, trainer.step
+    found: dict[str, Any] = {}
+    if limits.epochs is not None and trainer.clock.epoch_steps:
+        found["epochs"] = step // trainer.clock.epoch_steps + limits.epochs
+    if limits.minutes is not None:
+        found["minutes"] = trainer.elapsed_s / 60 + limits.minutes
+    if step >= trainer.config.training.steps:
+        found["steps"] = step + limits.steps
+    return found
 
 
 def _say_what_is_read(images: TrainingImages, config: RunConfig) -> None:
@@ -144,7 +235,16 @@ def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
         return training_data(config, files[0])
     if dimensions == 1 and not files:
         return training_data(config, None)
-    return training_data(config, _micrographs(options, config))
+    images = _micrographs(options, config)
+    if dimensions == 2 and "cut_axis" not in changes_from(options):
+        for image in images:
+            if image.is_volume:
+                raise ValueError(
+                    f"{image.name}: expected an image, got a volume of "
+                    f"{len(image.values)} planes; give --cut-axis z (y or x) for its "
+                    "planes as whole images, or --cut-axis none for random crops."
+                )
+    return training_data(config, images)
 
 
 def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:

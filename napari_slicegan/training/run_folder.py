@@ -180,6 +180,11 @@ class RunFolder:
                 shutil.copyfile(config.micrograph.classifier, copy)
         self.write_config(config)
 
+    def holds(self, images: TrainingData) -> bool:
+        """Whether these are the training data of the run."""
+        kinds = (name for name, kind in DATA.items() if isinstance(images, kind))
+        return _holds(self.path / next(kinds), images)
+
     def lock(self) -> contextlib.ExitStack:
         """Keep others from training in the folder until the context ends.
 

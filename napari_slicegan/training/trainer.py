@@ -208,6 +208,8 @@ class Trainer:
                     # A run that was killed before its first save begins anew.
                     if folder.checkpoints():
                         trainer._load_checkpoint(folder)
+                    if {"epochs", "steps"} & set(changes) and "minutes" not in changes:
+                        config = trainer._without_spent_minutes()
                     trainer._known_steps = folder.saved_steps()
                     folder.truncate_history(trainer.step)
                     if changes:
@@ -215,6 +217,19 @@ class Trainer:
             return trainer
 
         return distributed_context().raise_on_all_ranks(resumed)
+
+    def _without_spent_minutes(self) -> RunConfig:
+        """Settings without a time limit that is reached, so that more steps are made.
+
+        It is not dropped while time is left.
+        """
+        if self.elapsed_s >= self.clock.limit_s:
+            self.config = self.config.changed(minutes=None)
+            self.clock.limit_s = math.inf
+            logger.warning(
+                "'Minutes' of the run are spent; it is resumed without a time limit."
+            )
+        return self.config
 
     def run(self) -> Generator[StepReport, None, FinishReason]:
         """Train until a limit is reached or :meth:`stop` is called; once per trainer.

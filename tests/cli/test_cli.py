@@ -15,7 +15,8 @@ import tifffile
 
 from napari_slicegan import __version__
 from napari_slicegan.cli.parser import main
-from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.config.presets import preset
+from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import TOY_LABELS, phases_image
@@ -251,10 +252,21 @@ def test_presets(capsys: Capture) -> None:
         "slicegan-head",
         *("oasis-28", "oasis-64", "oasis-128", "oasis-256"),
         *("realness-toy", "realness-toy-paper", "realness-dcgan", "specgan"),
+        "specgan-small",
     ]
-    assert main(["presets", "slicegan-paper"]) == 0
+    assert main(["presets", "slicegan-paper", "--all"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["architecture"]["latent_channels"] == 64
+
+
+def test_a_preset_is_printed_without_the_rest(capsys: Capture, tmp_path: Path) -> None:
+    """What matters for it, from which a file of settings can be made."""
+    assert main(["presets", "oasis-28"]) == 0
+    text = capsys.readouterr().out
+    assert "voxel_noise" not in text
+    assert json.loads(text)["optimiser"]["generator_lr"] == 1e-4
+    (tmp_path / "mine.json").write_text(text)
+    assert read_config(tmp_path / "mine.json") == preset("oasis-28")
 
 
 def test_info(run: Path, capsys: Capture) -> None:
@@ -290,7 +302,7 @@ FAULTS = {
     "large patch": ("train IMAGE", "at least 64 x 64"),
     "preset and file": ("train IMAGE --preset slicegan-v1 --config C", "not both"),
     "no such settings": ("train IMAGE --config none.json", "cannot be read"),
-    "folder in use": ("train IMAGE --config C --out RUN", "not empty"),
+    "folder in use": ("train IMAGE --config C --out RUN", "got others; give another"),
     "no device": ("train IMAGE --config C --device cuda:7 --out new", "cuda:7"),
     "no such run": ("resume nothing", "not a run folder"),
     "no generator": ("generate nothing", "train first"),

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+import sample_data
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config import MicrographSettings, RunConfig, group_of_field
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import toy_set
@@ -78,7 +80,7 @@ def test_a_switch_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
     """Description, bounds and default of each; nothing is written twice."""
     with pytest.raises(SystemExit) as caught:
-        main(["train", "--help"])
+        main(["train", "--help-all"])
     assert caught.value.code == 0
     # Undo the line breaks, also those after a hyphen.
     text = re.sub(r"\s+", "", capsys.readouterr().out)
@@ -88,6 +90,39 @@ def test_help_is_that_of_the_settings(capsys: pytest.CaptureFixture[str]) -> Non
         assert "--" + name.replace("_", "-") in text
     assert "Allowed:>=8,<=1024." in text  # patch size
     assert "Default:." not in text  # of an empty one
+
+
+def test_the_short_help_has_the_common_settings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = capsys.readouterr().out
+    for flag in ("--minutes", "--segmentation", "--cut-axis", "--help-all"):
+        assert f"\n  {flag} " in text
+    assert "--penalty-interval" not in text
+    assert "The optimisers" not in text  # a group of which nothing is shown
+
+
+def test_a_bundled_generator_is_where_settings_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = settings_of(monkeypatch, "--from", "sample:varied_sandstone")
+    spec = load_generator(sample_data.path("varied_sandstone")).network.spec
+    assert config.architecture.generator_widths == spec.widths
+
+
+def test_one_flag_for_the_batch_and_one_for_the_widths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ("--preset", "specgan", "--batch-size", "6", "--width-multiplier", "0.125")
+    config = settings_of(monkeypatch, *words, "--cut-axis", "z")
+    assert config.training.volumes == (6, 6)
+    assert config.architecture.generator_widths == (128, 64, 32, 16, 8)
+    assert config.architecture.critic_widths == (8, 16, 32, 64, 128)
+    assert main(["train", "a.tif", "--width-multiplier", "-1"]) == 2
+    clash = ["--batch-size", "6", "--critic-batch-size", "5"]
+    assert main(["train", "a.tif", *clash]) == 2
 
 
 def test_presets_and_files_are_where_settings_start(

@@ -18,8 +18,10 @@ from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.image_task import ImageQuality
 from napari_slicegan.training.clock import FinishReason
+from napari_slicegan.training.estimates import estimate
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
@@ -164,6 +166,8 @@ def test_aligned_images_have_a_similarity(tmp_path: Path) -> None:
         assert isinstance(report.quality, ImageQuality)
         assert report.quality.swd > report.quality.swd_floor > 0
         assert math.isfinite(report.quality.ssim) == aligned
+        # On the terminal beside the distance.
+        assert ("SSIM" in report.quality.sentence()) == aligned
     (row,) = RunFolder.open(tmp_path / "True").history()
     assert float(row["swd"]) > 0
 
@@ -188,6 +192,94 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert cli.main(f"generate {run}".split()) == 2
     assert cli.main(f"info {run}".split()) == 0
     assert "dcgan-28" in capsys.readouterr().out
+
+
+def small_words(folder: Path, *words: str) -> list[str]:
+    """A command that trains small networks on ellipses for an epoch of two steps."""
+    if not (folder / "brain.tif").exists():
+        tifffile.imwrite(folder / "brain.tif", ellipses(40))
+    small = "--width-multiplier 0.03 --batch-size 20 --evaluation-images 16"
+    return [
+        *("train", str(folder / "brain.tif"), "--preset", "oasis-28"),
+        *("--out", str(folder / "run"), "--device", "cpu", *small.split()),
+        *(words or ("--cut-axis", "z", "--epochs", "1")),
+    ]
+
+
+def test_the_same_command_resumes_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It trains as long again; other settings or data need another folder."""
+    words, run = small_words(tmp_path), RunFolder(tmp_path / "run")
+    for call in (1, 2, 3):
+        assert cli.main(words) == 0
+        assert run.saved_steps()[0] == 2 * call
+        assert run.config().training.epochs == call
+    assert "holds this run: it has ended" in capsys.readouterr().out
+    names = [path.name for path in sorted((run.path / "sheets").iterdir())]
+    assert names == ["0000.png", "0001.png", "0002.png", "0003.png"]
+    assert cli.main([*words, "--objective", "lsgan"]) == 2
+    assert "'Objective'" in capsys.readouterr().err
+    tifffile.imwrite(tmp_path / "brain.tif", ellipses(40, seed=1))
+    assert cli.main(words) == 2
+    assert "training data" in capsys.readouterr().err
+    assert cli.main([*words, "--new"]) == 0
+    assert len(list(tmp_path.glob("run-*"))) == 1
+    assert run.saved_steps()[0] == 6
+
+
+def test_spent_minutes_do_not_end_more_epochs(tmp_path: Path) -> None:
+    """A time limit that is reached is dropped, one with time left is kept."""
+    run = tmp_path / "run"
+    config = small_image_config(minutes=1e-6, epochs=1, steps=1000)
+    assert finish_of(Trainer.start(config, toy_set(), run)) is FinishReason.MINUTES
+    trainer = Trainer.resume(run, epochs=2)
+    assert finish_of(trainer) is FinishReason.STEPS
+    assert RunFolder.open(run).config().training.minutes is None
+    config = small_image_config(minutes=60, epochs=1, steps=1000)
+    train(Trainer.start(config, toy_set(), tmp_path / "other"))
+    trainer = Trainer.resume(tmp_path / "other", epochs=2)
+    assert trainer.config.training.minutes == 60
+
+
+def test_a_volume_is_not_cut_into_crops_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = small_words(tmp_path, "--steps", "1")
+    assert cli.main(words) == 2
+    assert "brain.tif: expected an image, got a volume" in capsys.readouterr().err
+    assert cli.main([*words, "--cut-axis", "none"]) == 0
+
+
+def test_a_critic_that_mixes_images_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not for every step that is timed for the estimate."""
+    config = preset("oasis-28").changed(
+        **{"architecture": "specgan", "patch_size": 32, "objective": "wgan-gp"},
+        **{"generator_widths": (4, 4), "critic_widths": (4, 4), "steps": 2},
+        **{"critic_normalisation": "batch", "penalty_weight": 10.0, "epochs": None},
+        **{"evaluation_images": 16, "device": "cpu", "threads": 1},
+    )
+    images = ImageSet(ellipses(40, 32), "ellipses")
+    trainer = Trainer.start(config, images, tmp_path / "run")
+    estimate(trainer.config, trainer.task)
+    reports = train(trainer)
+    assert [w for w in caplog.messages if "per image" in w] == [reports[0].warning]
+
+
+def test_epochs_of_one_step_are_measured_by_time(tmp_path: Path) -> None:
+    """At the start, and half a minute later; with 'monitor_minutes' at this pace."""
+    config = small_image_config(generator_batch_size=40, critic_batch_size=40)
+    trainer = Trainer.start(config, toy_set(), tmp_path / "run")
+    assert trainer.clock.epoch_steps == 1
+    train(trainer)
+    run = RunFolder.open(tmp_path / "run")
+    assert [path.name for path in (run.path / "sheets").iterdir()] == ["0000.png"]
+    assert not any(row["swd"] for row in run.history())
+    resumed = Trainer.resume(tmp_path / "run", steps=8, monitor_minutes=1e-9)
+    assert all(report.quality for report in train(resumed))
+    assert len(list((run.path / "sheets").iterdir())) == 3
 
 
 @pytest.mark.slow
