@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -197,6 +197,18 @@ class ArchitectureSettings(Settings):
         title="Normalisation",
         description="Normalisation of the generator's hidden layers.",
     )
+
+    @field_validator("latent_size", mode="before")
+    @classmethod
+    def _overlaps(cls, value: Any) -> Any:
+        if value in (1, "1"):
+            raise ValueError(
+                "expected at least 2: kernels overlap only between neighbouring latent "
+                "positions, so with one position the density of information is not "
+                "uniform and larger volumes differ from those of training (see the "
+                "row 'Latent size' in docs/paper-and-code.md)"
+            )
+        return value
 
     @field_validator("voxel_stretch")
     @classmethod

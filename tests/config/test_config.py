@@ -67,6 +67,7 @@ def test_settings_are_immutable() -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"patch_size": 4}, r"'Patch size' \(patch_size\): .*greater.* 8; got 4\.$"),
+    ({"latent_size": 1}, r"'Latent size'.*at least 2: kernels overlap.*paper-and-code"),
     ({"seed": -1}, r"'Seed' \(seed\): .*greater than or equal to 0; got -1\.$"),
     ({"minutes": 0}, r"'Minutes' \(minutes\): .*greater than 0; got 0\.$"),
     ({"steps": 1.5}, r"'Steps' \(steps\): .*integer.*; got 1\.5\.$"),
