@@ -24,6 +24,7 @@ GUIDES = [
     ROOT / "README.md",
     ROOT / "sample_data" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "systems").glob("*.md")),
 ]
 FOLDERS = (ROOT, ROOT / "napari_slicegan", ROOT / "docs", ROOT / "sample_data")
 
@@ -74,8 +75,18 @@ def test_weights_of_the_default_preset_are_those_of_the_guide() -> None:
     assert words.format(*map(parameter_count, (gan.generator, gan.critics))) in text
 
 
+def test_the_readme_has_a_row_for_each_system() -> None:
+    """Each page of a system, with a command that the page has too."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    rows = re.findall(r"\| \[.*\]\((docs/systems/.*\.md)\).* `slicegan (.*)` \|", text)
+    pages = {f"docs/systems/{p.name}" for p in (ROOT / "docs/systems").glob("*.md")}
+    assert {page for page, _ in rows} == pages - {"docs/systems/README.md"}
+    for page, command in rows:
+        assert command.split()[0] in (ROOT / page).read_text("utf-8")
+
+
 def test_presets_are_named() -> None:
     volumes = (ROOT / "docs" / "paper-and-code.md").read_text("utf-8")
-    systems = (ROOT / "docs" / "systems.md").read_text("utf-8")
+    systems = (ROOT / "docs" / "systems" / "README.md").read_text("utf-8")
     for name in PRESETS:
         assert f"`{name}`" in (volumes if name in VOLUME_PRESETS else systems)

@@ -4,7 +4,7 @@ The defaults are the published settings of SliceGAN and turn nothing else on.
 
 ``slicegan-paper``, ``-v1`` and ``-head`` are the published settings and those of two
 states of the original code; ``docs/paper-and-code.md`` compares them. Those of systems
-that make images stand in ``systems/presets.py``; ``docs/systems.md`` describes them.
+that make images stand in ``systems/presets.py``; ``docs/systems/`` describes them.
 """
 
 from __future__ import annotations
