@@ -316,7 +316,7 @@ class TrainingSettings(Settings):
     monitor_minutes: float | None = Field(
         None,
         gt=0,
-        title="Check quality by time (min)",
+        title="Check quality (minutes)",
         description="Systems of images: minutes between two quality measurements and "
         "sheets, in place of those after each epoch. Empty for each epoch, or every "
         "half minute if an epoch is a single step.",

@@ -201,8 +201,9 @@ class DirectionSet:
                 "several micrographs that differ in what you want to steer."
             )
         return (
-            " No direction changes one of the measured properties beyond chance; look "
-            "at samples along them ('slicegan directions sweep --sheet')."
+            " There is little to find in what is measured: no direction changes one of "
+            "the properties beyond chance. Look at samples along them ('slicegan "
+            "directions sweep --sheet')."
         )
 
     def save(self, path: str | Path) -> None:

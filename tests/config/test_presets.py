@@ -109,6 +109,7 @@ def test_published_values_are_complete() -> None:
         *type(preset("slicegan-fast").images).model_fields,
         "sliced_wasserstein",
         *("epochs", "critic_normalisation", "image_kernel", "image_padding"),
+        *("initialisation", "latent_distribution", "monitor_minutes"),
         *("seed", "device", "threads", "steps", "patience_minutes"),
         *("monitor_interval", "checkpoint_minutes", "keep_checkpoints"),
     }
