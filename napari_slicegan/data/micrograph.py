@@ -217,7 +217,7 @@ class Micrograph:
             source.colours,
             source.axes,
         )
-        edges, size_source = _edges(source, settings)
+        edges, size_source = edges_with(source, settings)
         facts = replace(
             cropped,
             reason=found.reason,
@@ -567,7 +567,7 @@ def _kind_to_read(settings: MicrographSettings) -> KindChoice:
     return settings.kind if settings.segmentation == "none" else "grayscale"
 
 
-def _edges(
+def edges_with(
     source: SourceImage, settings: MicrographSettings
 ) -> tuple[Edges | None, str]:
     """Pixel edges along X, Y and Z, and where they come from.

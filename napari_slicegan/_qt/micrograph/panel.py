@@ -534,6 +534,9 @@ class MicrographPanel(DropTarget, QWidget):
         self._prepared = prepared
         self.next.setEnabled(prepared is not None)
         self.facts.show_facts(prepared, self._layer_colours())
+        if prepared is not None:
+            for source in prepared.sources:
+                layer_inputs.show_pixel_size(self._viewer, source, prepared.settings)
         self._show_phases()
         self._show_automatic_crop()
         is_learning = self._learning.isActive() or LEARN in self._workers

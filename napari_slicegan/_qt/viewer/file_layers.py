@@ -14,7 +14,7 @@ from napari_slicegan._qt.viewer.layer_picture import (
     label_options,
     phase_colours,
 )
-from napari_slicegan._qt.viewer.layers import grid_of, show_scale_bar
+from napari_slicegan._qt.viewer.layers import MICROGRAPH, grid_of, show_scale_bar
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 from napari_slicegan.sample_data import MODELS, SAMPLES, generator_path, path
@@ -85,6 +85,8 @@ def _layer(
 ) -> LayerData:
     """Layer of labels, or of an image if there are none."""
     options: dict[str, Any] = {"name": title, **_grid(edge_nm, values.ndim)}
+    if values.ndim == 2:
+        options["metadata"] = {MICROGRAPH: True}
     if not labels:
         return (values, options, "image")
     return (values, options | label_options(phase_colours(labels)), "labels")

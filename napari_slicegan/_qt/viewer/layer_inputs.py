@@ -15,16 +15,20 @@ from napari_slicegan._qt.viewer.layer_picture import (
     edges_of,
     finest_data,
     layer_colours,
+    matrix_of,
     phase_colours,
 )
 from napari_slicegan._qt.viewer.layers import (
+    MICROGRAPH,
     grid_of,
     key_of,
     own_layer,
     place_on,
+    show_scale_bar,
     unwrapped,
 )
 from napari_slicegan.data.image_files import SourceImage, tiff_axes
+from napari_slicegan.data.micrograph import edges_with
 from napari_slicegan.data.pixel_sizes import NM_PER_UNIT
 from napari_slicegan.data.pixel_values import MAX_PHASES, distinct_values
 
@@ -33,11 +37,14 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
+    from napari_slicegan.config import MicrographSettings
     from napari_slicegan.volumes.volume import Volume
 
 CROP, BOX, STROKES = "Crop", "Slider region", "Strokes"
 REPORT = "Report of the strokes"
 """Metadata key: the function that gets the strokes."""
+UNTYPED = "slicegan grid before a pixel size was typed"
+"""Metadata key: scale and units of a micrograph as it was opened."""
 
 CHANNEL = ("c", "channel")
 OTHER_AXES = ("t", "time", *CHANNEL)
@@ -212,6 +219,41 @@ def _share_memory(a: Any, b: Any) -> bool:
     """Whether two arrays are the same values in memory, or parts of them."""
     are_there = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
     return are_there and np.shares_memory(a, b)
+
+
+def show_pixel_size(
+    viewer: Viewer, source: SourceImage, settings: MicrographSettings
+) -> None:
+    """Give an image that this plugin has opened a typed pixel size, or its former one.
+
+    What is drawn on it follows. Layers of the user stay as they are.
+    """
+    image = layer_of(viewer, source)
+    if image is None or MICROGRAPH not in image.metadata:
+        return
+    drawn = [
+        layer
+        for layer in viewer.layers
+        if not {CROP, STROKES}.isdisjoint(layer.metadata)
+        and np.allclose(matrix_of(layer), place_on(image, layer.ndim)["affine"])
+    ]
+    former = image.metadata.get(UNTYPED)
+    if settings.pixel_size_nm is not None:
+        edges, _ = edges_with(source, settings)
+        scale = (edges or ())[image.ndim - 1 :: -1]
+        if former is not None and np.array_equal(scale, image.scale):
+            return
+        show_scale_bar(viewer)
+        image.metadata[UNTYPED] = former or (image.scale, image.units)
+        image.scale, image.units = scale, ("nm",) * image.ndim
+    elif former is not None:
+        image.scale, image.units = image.metadata.pop(UNTYPED)
+    else:
+        return
+    for layer in drawn:
+        for name, value in place_on(image, layer.ndim).items():
+            setattr(layer, name, value)
+    viewer.reset_view()
 
 
 def draw_crop(

@@ -143,6 +143,29 @@ def test_phases_stay_on_their_image_when_a_pixel_size_is_typed(
     assert overlay.axis_labels == image.axis_labels == ("y", "x")
 
 
+def test_a_typed_pixel_size_is_that_of_an_image_opened_here(
+    panel: MicrographPanel, viewer: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """With its phases and what is drawn on it: units differ in no layer."""
+    Image.fromarray(GRAY).save(tmp_path / "sem.png")
+    panel.controls.rows.editors["segmentation"].set_value("otsu")
+    images_after(panel, qtbot, lambda: panel.open_files("z", [tmp_path / "sem.png"]))
+    image = viewer.layers["sem.png"]
+    panel.controls.crop_button.click()
+    size = panel.facts.pixel_size.box
+    images_after(panel, qtbot, lambda: size.setValue(5))
+    assert tuple(image.scale) == (5, 5)
+    assert layers.scale_bar_of(viewer).visible
+    for layer in viewer.layers:
+        assert set(map(str, layer.units)) == {"nanometer"}
+        np.testing.assert_allclose(matrix_of(layer), matrix_of(image))
+    assert len(viewer.layers) == 3
+    # That of the file again: there is none.
+    images_after(panel, qtbot, lambda: size.setValue(0))
+    assert tuple(image.scale) == (1, 1)
+    assert {str(unit) for x in viewer.layers for unit in x.units} == {"pixel"}
+
+
 def test_planes_far_apart_are_used_one_by_one_or_made_cubic(
     panel: MicrographPanel, viewer: Any, qtbot: QtBot
 ) -> None:
