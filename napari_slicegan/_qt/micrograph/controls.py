@@ -52,7 +52,7 @@ class SizeBox(PlainDoubleSpinBox):
 
     def fixup(self, text: str) -> str:
         """Take an empty text as zero, when editing ends."""
-        return text if text.strip() else "0"
+        return str(super().fixup(text)) if text.strip() else "0"
 
 
 class PixelSizeEditor(FieldEditor):

@@ -39,6 +39,7 @@ from qtpy.QtWidgets import (
     QSlider,
     QSpinBox,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -57,11 +58,14 @@ AnyWidget = TypeVar("AnyWidget", bound=QWidget)
 logger = logging.getLogger(__name__)
 
 MAX_SEED = 2**31 - 1
+# A smaller limit stands for zero, which itself is not allowed.
+SMALLEST = 1e-6
 ICON, ICON_COLOUR = 20, "#8d99a8"
 # Readable on the backgrounds of both of napari's themes: dark, then light.
 ERROR = ("#ff7b72", "#b3261e")
 WARNING = ("#f0b429", "#8a5a00")
 FOREGROUND = ("#d0d2d6", "#3b3a39")
+LINK = ("#7db8f5", "#0b5cad")
 # Ring around the input with the keyboard focus; visible on both themes.
 FOCUS = "#3a82d2"
 STYLE = f"""
@@ -109,20 +113,59 @@ def finish_typing() -> None:
         typed.clearFocus()
 
 
-class NumberBox(QSpinBox):
-    """Whole numbers; one above the largest becomes that, and loses no digit."""
+class Limits:
+    """Mixin of number boxes: a typed number beyond a limit becomes that, and says so.
+
+    No digit is lost on the way; list it before the Qt base class.
+    """
+
+    def limit_for(self, text: str) -> float | None:
+        """The limit that a typed number exceeds; None if it is allowed."""
+        number = _number_in(self, text)  # type: ignore[arg-type]
+        low, high = self.minimum(), self.maximum()  # type: ignore[attr-defined]
+        if number is None or low <= number <= high:
+            return None
+        return low if number < low else high  # type: ignore[no-any-return]
 
     def validate(self, text: str, position: int) -> Any:
-        """Let larger numbers be typed."""
-        typed = text.strip()
-        if typed.isdigit() and int(typed) > self.maximum():
+        """Let any number be typed."""
+        if self.limit_for(text) is not None:
             return QValidator.State.Intermediate, text, position
-        return super().validate(text, position)
+        return super().validate(text, position)  # type: ignore[misc]
 
     def fixup(self, text: str) -> Any:
-        """Replace a number that is too large, when editing ends."""
-        typed = text.strip()
-        return str(self.maximum()) if typed.isdigit() else super().fixup(text)
+        """Replace a number beyond a limit, when editing ends."""
+        limit = self.limit_for(text)
+        if limit is not None:
+            show_limit(self, limit)
+        if limit is None or 0 < limit < SMALLEST:
+            # The number before is taken again.
+            return super().fixup(text)  # type: ignore[misc]
+        return self.textFromValue(limit)  # type: ignore[attr-defined]
+
+
+def show_limit(box: Any, limit: float) -> None:
+    """Show the limit that was exceeded, below a number box."""
+    words = f"at most {limit:,.10g}"
+    if limit == box.minimum():
+        words = "more than 0" if 0 < limit < SMALLEST else f"at least {limit:,.10g}"
+    place = box.mapToGlobal(box.rect().bottomLeft())
+    QToolTip.showText(place, f"Expected {words}.", box)
+
+
+def _number_in(box: QSpinBox | QDoubleSpinBox, text: str) -> float | None:
+    """Number that is typed in a box."""
+    typed = text.removeprefix(box.prefix()).removesuffix(box.suffix()).strip()
+    number, is_number = box.locale().toDouble(typed)
+    return number if is_number else None
+
+
+class NumberBox(Limits, QSpinBox):
+    """Whole numbers."""
+
+
+class DecimalBox(Limits, QDoubleSpinBox):
+    """Decimal numbers."""
 
 
 def number_box(name: str, low: int, high: int, tip: str = "") -> QSpinBox:
@@ -160,7 +203,7 @@ def decimal_box(
     tip: str = "",
 ) -> QDoubleSpinBox:
     """Return an input for a decimal number; emits when editing ends."""
-    box = QDoubleSpinBox()
+    box = DecimalBox()
     box.setObjectName(name)
     box.setRange(low, high)
     box.setSingleStep(step)

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -29,11 +28,13 @@ from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.widgets.basics import (
     ERROR,
+    DecimalBox,
     MessageLine,
     Section,
     is_dark,
     keep_narrow,
     set_row_visible,
+    show_limit,
 )
 from napari_slicegan.config import RunConfig, Settings, choices_of
 
@@ -143,7 +144,28 @@ class ChoiceEditor(FieldEditor):
         self.box.setCurrentIndex(self.box.findData(value))
 
 
-class PlainDoubleSpinBox(QDoubleSpinBox):
+class WholeBox(QLargeIntSpinBox):
+    """Whole numbers of any size; one beyond a limit becomes that, and says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._typed = ""
+        line = self.lineEdit()
+        if line is not None:
+            line.textEdited.connect(self._remember)
+        self.editingFinished.connect(self._compare)
+
+    def _remember(self, text: str) -> None:
+        self._typed = text
+
+    def _compare(self) -> None:
+        """The base class has replaced what was typed by a number that is allowed."""
+        typed, self._typed = self._typed, ""
+        if typed.lstrip("-").isdigit() and int(typed) != self.value():
+            show_limit(self, self.value())
+
+
+class PlainDoubleSpinBox(DecimalBox):
     """Decimal numbers without trailing zeros, with a point in every locale."""
 
     def __init__(self) -> None:
@@ -159,7 +181,7 @@ class PlainDoubleSpinBox(QDoubleSpinBox):
 
 def number_editor(facts: FieldInfo, *, whole: bool) -> FieldEditor:
     """Return an input for an integer or decimal number within its bounds."""
-    box = QLargeIntSpinBox() if whole else PlainDoubleSpinBox()
+    box = WholeBox() if whole else PlainDoubleSpinBox()
     low, high = bounds_of(facts, step=1 if whole else 10**-DECIMALS)
     largest = MAX_INT if whole else MAX_FLOAT
     box.setRange(-MAX_INT if low is None else low, largest if high is None else high)
