@@ -14,7 +14,7 @@ import scipy
 from numpy.typing import NDArray
 
 from napari_slicegan.directions.direction import NO_PROPERTY, Direction, Effect, Example
-from napari_slicegan.directions.fit import random_directions
+from napari_slicegan.directions.fit import COMPONENT, random_directions
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
 from napari_slicegan.generation.generate import Size, generate
 from napari_slicegan.generation.regions import region_from_state
@@ -197,6 +197,30 @@ def label(direction: Direction) -> str:
     one = PROPERTIES[effect.measured]
     unit = f" {one.unit}" if one.unit else ""
     return f"{one.title.lower()} {effect.slope:+.2g}{unit} per unit"
+
+
+def named_by_effect(found: DirectionSet, labels: Sequence[int]) -> DirectionSet:
+    """Name components that have a clear effect after it: "finer", "more of phase 255".
+
+    Names given by the user stay.
+
+    Parameters
+    ----------
+    labels
+        Phases of the material, of which the last is measured.
+    """
+    for one in found:
+        effect = one.strongest
+        if not one.name.startswith(COMPONENT) or effect is None:
+            continue
+        measured = PROPERTIES[effect.measured]
+        words = measured.rising if effect.slope > 0 else measured.falling
+        words = words.format(*labels[-1:])
+        taken = {other.name for other in found} - {one.name}
+        numbered = (f"{words} ({n})" for n in range(2, len(found) + 2))
+        name = next(name for name in (words, *numbered) if name not in taken)
+        found = found.renamed(one.name, name)
+    return found
 
 
 def table(found: DirectionSet) -> str:

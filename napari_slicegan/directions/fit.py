@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 SAMPLES, BATCH, SEED = 1000, 8, 1
 N_COMPONENTS = 8
+COMPONENT = "component"
+"""Name of a component, before its number."""
 # Below this fraction of the total, a variance is rounding error.
 NO_VARIANCE = 1e-9
 # Fraction of the time that is spent on the axes of wide blocks.
@@ -104,7 +106,7 @@ def fit_directions(
     pairs = zip(vectors[kept], variances[kept], strict=True)
     directions = tuple(
         Direction(
-            f"component {number}",
+            f"{COMPONENT} {number}",
             "component",
             joint.offsets(block, vector / math.sqrt(variance)),
             float(variance / total),

@@ -50,6 +50,8 @@ class Property:
         Whether it takes well under a second; others are measured only on request.
     only_3d, only_2d
         Whether it needs a volume, or images.
+    rising, falling
+        Names of directions along which it rises and falls; ``{}`` is the phase.
     """
 
     title: str
@@ -59,6 +61,8 @@ class Property:
     quick: bool = True
     only_3d: bool = False
     only_2d: bool = False
+    rising: str = "more"
+    falling: str = "less"
 
 
 def correlation_length(values: Values) -> float:
@@ -113,23 +117,83 @@ def effective_diffusivity(phase: Values) -> float:
 
 
 PROPERTIES: Mapping[str, Property] = {
-    "phase_fraction": Property("Phase fraction", "", lambda v: float(v.mean())),
-    "interface_density": Property(
-        "Interface density", "", lambda v: fmean(interface_density(v))
+    "phase_fraction": Property(
+        "Phase fraction",
+        "",
+        lambda v: float(v.mean()),
+        rising="more of phase {}",
+        falling="less of phase {}",
     ),
-    "correlation_length": Property("Correlation length", "voxels", correlation_length),
-    "chord_length": Property("Mean chord length", "voxels", chord_length),
-    "anisotropy": Property("Anisotropy along z", "", anisotropy, only_3d=True),
+    "interface_density": Property(
+        "Interface density",
+        "",
+        lambda v: fmean(interface_density(v)),
+        rising="more interfaces",
+        falling="fewer interfaces",
+    ),
+    "correlation_length": Property(
+        "Correlation length",
+        "voxels",
+        correlation_length,
+        rising="coarser",
+        falling="finer",
+    ),
+    "chord_length": Property(
+        "Mean chord length",
+        "voxels",
+        chord_length,
+        rising="longer chords",
+        falling="shorter chords",
+    ),
+    "anisotropy": Property(
+        "Anisotropy along z",
+        "",
+        anisotropy,
+        only_3d=True,
+        rising="shorter along z",
+        falling="longer along z",
+    ),
     "effective_diffusivity": Property(
-        "Effective diffusivity", "", effective_diffusivity, quick=False, only_3d=True
+        "Effective diffusivity",
+        "",
+        effective_diffusivity,
+        quick=False,
+        only_3d=True,
+        rising="faster diffusion",
+        falling="slower diffusion",
     ),
     "mean_gray": Property(
-        "Mean gray value", "", lambda v: float(v.mean()), "intensity"
+        "Mean gray value",
+        "",
+        lambda v: float(v.mean()),
+        "intensity",
+        rising="brighter",
+        falling="darker",
     ),
-    "contrast": Property("Contrast", "", lambda v: float(v.std()), "intensity"),
-    "bright_area": Property("Bright area", "", bright_area, "intensity", only_2d=True),
+    "contrast": Property(
+        "Contrast",
+        "",
+        lambda v: float(v.std()),
+        "intensity",
+        rising="more contrast",
+        falling="less contrast",
+    ),
+    "bright_area": Property(
+        "Bright area",
+        "",
+        bright_area,
+        "intensity",
+        only_2d=True,
+        rising="larger bright area",
+        falling="smaller bright area",
+    ),
     "gray_correlation_length": Property(
-        "Correlation length", "voxels", correlation_length, "intensity"
+        "Correlation length",
+        "voxels",
+        correlation_length,
+        "intensity",
+        rising="coarser",
+        falling="finer",
     ),
 }
 """By name; a further property is one line here."""

@@ -11,11 +11,15 @@ import pytest
 import torch
 
 from napari_slicegan.directions import (
+    DirectionSet,
+    Effect,
     Gauge,
+    Model,
     Sweeping,
     fit_directions,
     label,
     measure_effects,
+    named_by_effect,
     table,
 )
 from napari_slicegan.directions.direction import Direction
@@ -76,6 +80,34 @@ def test_a_guided_direction_is_named_by_its_guide_if_that_moves() -> None:
     swaying = effect_of("phase_fraction", STRENGTHS, np.array([x, -x]), [4.1])
     one = replace(one, effects=(swaying, chord), guide="phase_fraction")
     assert one.strongest == chord
+
+
+def test_components_are_named_after_what_they_change() -> None:
+    """Where that is clear; names given by the user stay."""
+
+    def one(name: str, measured: str, slope: float, span: float) -> Direction:
+        effect = Effect(measured, slope, 0.01, np.sign(slope), span, 0.1)
+        return Direction(name, "component", {}, effects=(effect,))
+
+    # Ten times a random direction; the last but one is as one of them.
+    found = DirectionSet(
+        Model({}, "", ""),
+        (
+            one("component 1", "correlation_length", -1.0, 1.0),
+            one("component 2", "phase_fraction", 0.1, 1.0),
+            one("component 3", "gray_correlation_length", -1.0, 1.0),
+            one("component 4", "phase_fraction", 0.1, 0.1),
+            one("mine", "phase_fraction", 0.1, 1.0),
+        ),
+    )
+    names = [each.name for each in named_by_effect(found, (0, 255))]
+    assert names == [
+        "finer",
+        "more of phase 255",
+        "finer (2)",
+        "component 4",
+        "mine",
+    ]
 
 
 def test_labels_table_and_sentence(trained: TrainedGenerator) -> None:

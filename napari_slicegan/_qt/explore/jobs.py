@@ -228,13 +228,14 @@ def measured(
 ) -> Found:
     """Measure the effects, unless known, and the curves of the plots."""
     from napari_slicegan import directions
-    from napari_slicegan.directions import Gauge, measure_effects
+    from napari_slicegan.directions import Gauge, measure_effects, named_by_effect
 
     gauge = Gauge(trained)
     done = 0.0
     if anew:
         part = subrange(progress, 0, EFFECTS)
         found = measure_effects(trained, found, gauge, progress=part)
+        found = named_by_effect(found, trained.labels)
         done = EFFECTS
     rows = []
     ends = np.linspace(done, 1, len(found) + 1).tolist()
@@ -286,7 +287,7 @@ def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
     # As both are shown.
     slope, error = (float(f"{abs(n):.1g}") for n in (effect.slope, effect.slope_error))
     if slope <= error:
-        return f"no clear effect on the {title} ({size})"
+        return f"no measurable effect on the {title} ({size})"
     return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"
 
 

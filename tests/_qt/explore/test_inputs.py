@@ -199,7 +199,7 @@ def test_ends_of_an_axis_are_told_apart(numbers: list[float], texts: list[str]) 
             0.39,
             0.41,
             True,
-            f"no clear effect on the porosity (+0.39 ± 0.4 per {SIGMA})",
+            f"no measurable effect on the porosity (+0.39 ± 0.4 per {SIGMA})",
         ),
     ],
 )

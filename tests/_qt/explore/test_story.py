@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest
+from napari_slicegan.directions import PROPERTIES
 from tests._qt.exploring import LONG, find, move, rest
 from tests._qt.whole_window import dock
 
@@ -41,11 +42,14 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     panel.set_value(replace(panel.value(), size=SIZE))
     find(panel, FitRequest("block2", 1, 100, ("phase_fraction",), 60), qtbot)
     rows = panel.directions.rows
-    assert [row.name.text() for row in rows] == ["phase fraction", "component 1"]
     found = panel.found
     assert found is not None
     effect = found.directions.directions[1].strongest
     assert effect is not None
+    measures = PROPERTIES[effect.measured]
+    name = measures.rising if effect.slope > 0 else measures.falling
+    names = [row.name.text() for row in rows]
+    assert names == ["phase fraction", name.format(255)]
     assert f"{effect.slope:+.2g} ± " in rows[1].words.text()
     assert rows[0].plot_title.text() == "fraction of phase 255"
     before = measured[-1]
