@@ -14,8 +14,10 @@ __all__ = [
     "SAMPLES",
     "Sample",
     "generator_path",
+    "image_samples",
     "model_path",
     "path",
+    "ready_models",
 ]
 
 
@@ -33,6 +35,7 @@ class Sample:
     description: str
     licence: str
     truth: str | None = None
+    is_volume: bool = False
 
 
 _FIBRES = "256 x 256 pixels of 700 nm; 0 = matrix, 255 = fibre. Fibre fraction 0.25."
@@ -62,6 +65,7 @@ SAMPLES: dict[str, Sample] = {
         "phases",
         "X-ray tomography, 250 x 250 x 250 voxels; 0 = grain, 255 = pore.",
         "MIT, The PMEAL Group",
+        is_volume=True,
     ),
     "bentheimer_truth_128": Sample(
         "bentheimer_truth_128.tif",
@@ -69,6 +73,7 @@ SAMPLES: dict[str, Sample] = {
         "phases",
         "128 x 128 x 128 voxels of 'bentheimer_truth' with the porosity of the whole.",
         "MIT, The PMEAL Group",
+        is_volume=True,
     ),
     "aluminium": Sample(
         "aluminium.png",
@@ -108,6 +113,7 @@ SAMPLES: dict[str, Sample] = {
         "256 x 256 x 256 voxels of 700 nm; 0 = matrix, 255 = fibre. The volume that "
         "the three views were cut from.",
         "MIT, generated for this project",
+        is_volume=True,
     ),
     "spheres_slice": Sample(
         "spheres_slice.tif",
@@ -124,6 +130,7 @@ SAMPLES: dict[str, Sample] = {
         "phases",
         f"256 x 256 x 256 voxels; {_SPHERES}",
         "MIT, generated for this project",
+        is_volume=True,
     ),
 }
 
@@ -154,6 +161,21 @@ def path(name: str) -> Path:
             f"No sample is called {name!r}. Choose one of: {', '.join(files)}."
         )
     return Path(__file__).resolve().parent / files[name]
+
+
+def image_samples() -> dict[str, list[str]]:
+    """Names of the samples that are images, by title; views of a material together."""
+    found: dict[str, list[str]] = {}
+    for name, sample in SAMPLES.items():
+        if not sample.is_volume:
+            found.setdefault(sample.title.partition(", seen")[0], []).append(name)
+    return found
+
+
+def ready_models() -> dict[str, Path]:
+    """Generators of `MODELS` whose files are there, by title."""
+    files = {title: model_path(name) for name, title in MODELS.items()}
+    return {title: file for title, file in files.items() if file.is_file()}
 
 
 def model_path(name: str) -> Path:

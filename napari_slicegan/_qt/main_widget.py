@@ -38,6 +38,7 @@ from napari_slicegan._qt.widgets.basics import (
     guard_wheel,
     parent_of,
 )
+from napari_slicegan._qt.widgets.help_button import HelpButton
 from napari_slicegan.config import AXES
 from napari_slicegan.volumes.volume import Volume
 
@@ -115,7 +116,9 @@ class SliceGANWidget(QWidget):
         for title, panel in zip(TABS, panels, strict=True):
             guard_wheel(panel)
             chain_inputs(panel)
+            panel.setAccessibleName(title)
             self.tabs.addTab(panel, title)
+        self.help = HelpButton(self.tabs)
         self._use_preferences()
         self._use_left()
         fault = binding_fault()
@@ -242,6 +245,7 @@ class SliceGANWidget(QWidget):
         self.micrograph.images_pending.connect(self.train.await_images)
         self.micrograph.failed.connect(self._images_failed)
         self.micrograph.train_requested.connect(lambda: self.show_panel("Train"))
+        self.micrograph.model_requested.connect(self._offer_models)
         self.train.settings.value_changed.connect(self._set_patch_size)
         self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)
@@ -254,6 +258,7 @@ class SliceGANWidget(QWidget):
         self.train.location.value_changed.connect(self._set_run_root)
         self._set_run_root()
         self.volume.product_changed.connect(self._rename_volume_tab)
+        self.volume.measure_requested.connect(lambda: self.show_panel("Measure"))
         self.tabs.currentChanged.connect(self._tab_changed)
         self._bind_keys(bound=True)
 
@@ -264,6 +269,10 @@ class SliceGANWidget(QWidget):
         if self._waits_for_images and images is not None:
             self._waits_for_images = False
             self.train.start()
+
+    def _offer_models(self) -> None:
+        self.show_panel("Volume")
+        self.volume.source.offer_models()
 
     def _images_failed(self) -> None:
         if self._waits_for_images:

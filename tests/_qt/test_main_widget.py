@@ -106,26 +106,6 @@ def test_the_wheel_changes_no_input_without_the_focus(widget: SliceGANWidget) ->
         assert not turned.isAccepted(), each.objectName()
 
 
-def tab_order(panel: QWidget, first: str) -> list[str]:
-    """Names of the inputs that the Tab key reaches in a panel, from the first one."""
-    each = panel.findChild(QWidget, first)
-    names: list[str] = []
-    # Beyond the panel lies napari's window, which this must not keep alive.
-    while each is not None and panel.isAncestorOf(each):
-        names.append(each.objectName())
-        each = each.nextInFocusChain()
-    return names
-
-
-def test_the_tab_key_follows_the_layout(widget: SliceGANWidget) -> None:
-    """Through settings, the folder below them and the buttons that stay in sight."""
-    wanted = ["preset", "minutes_on", "minutes", "device", "seed", "architecture"]
-    wanted += ["run_root", "browse_run_root", "start", "continue"]
-    assert [name for name in tab_order(widget.train, "preset") if name in wanted] == (
-        wanted
-    )
-
-
 def test_training_no_longer_waits_for_images_that_failed(
     widget: SliceGANWidget, toy_images: TrainingImages
 ) -> None:

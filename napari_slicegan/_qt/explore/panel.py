@@ -23,7 +23,7 @@ from napari_slicegan._qt.explore.forms import ExplorationForm
 from napari_slicegan._qt.explore.live_volume import LiveVolume
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.widgets.basics import DropTarget, Section, parent_of
-from napari_slicegan._qt.widgets.generator_source import ExploreSource
+from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, ExploreSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.generation.regions import Box, region_from_state
 from napari_slicegan.volumes.volume import Volume
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.sheet import Sheet
     from napari_slicegan.models.generator_file import TrainedNetwork
 
-NO_GENERATOR = "Expected a generator, got none; train one, or open a run or the sample."
 NO_DIRECTIONS = "Expected directions, got none; find some or load a file."
 NO_SWEEP = "Expected a sweep to save, got none; run a sweep first."
 DIRECTIONS = "Directions (*.safetensors)"

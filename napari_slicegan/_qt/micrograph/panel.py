@@ -23,7 +23,7 @@ from napari_slicegan._qt.micrograph.image_source import (
     prepare_images,
     read_files,
 )
-from napari_slicegan._qt.micrograph.view_slots import ViewSlots
+from napari_slicegan._qt.micrograph.view_slots import MODEL, ViewSlots
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.viewer.layer_picture import Colour, layer_colours
 from napari_slicegan._qt.widgets.basics import (
@@ -32,9 +32,11 @@ from napari_slicegan._qt.widgets.basics import (
     button,
     content_above,
 )
+from napari_slicegan._qt.widgets.run_menu import offer
 from napari_slicegan._qt.worker import ImageWorker
 from napari_slicegan.config import ArchitectureSettings, Axis, MicrographSettings
 from napari_slicegan.config.images import OF_ONE_FILE
+from napari_slicegan.sample_data import image_samples
 from napari_slicegan.sample_data import path as sample_path
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
     from numpy.typing import NDArray
+    from qtpy.QtWidgets import QMenu
 
     from napari_slicegan._qt.viewer.layer_inputs import Crop
     from napari_slicegan.data.image_files import SourceImage
@@ -58,7 +61,6 @@ STROKES = (
 )
 # Topics of the work in threads; that of reading ends with the axis of the slot.
 PREPARE, LEARN, READ = "prepare", "learn", "read "
-SAMPLE = "bentheimer_slice"
 RAW = (".raw", ".bin", ".dat", ".vol")
 # A classifier is fitted when the strokes have been unchanged for this long.
 LEARN_MS = 500
@@ -83,6 +85,8 @@ class MicrographPanel(DropTarget, QWidget):
     failed = Signal(str)
     train_requested = Signal()
     """The images are as they should be; the user wants to train on them."""
+    model_requested = Signal()
+    """The user wants to generate without training."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -128,7 +132,7 @@ class MicrographPanel(DropTarget, QWidget):
         self.anisotropic.toggled.connect(self.slots.set_anisotropic)
         self.slots.layer_requested.connect(self.use_selected_layers)
         self.slots.files_requested.connect(self.open_files)
-        self.slots.sample_requested.connect(self._open_sample)
+        self.slots.link_activated.connect(self._follow_link)
         self.slots.changed.connect(self._slots_changed)
         self.slots.changed.connect(self._changed)
         self.facts.crop_accepted.connect(self.controls.set_crop)
@@ -303,8 +307,25 @@ class MicrographPanel(DropTarget, QWidget):
         """There must be an image to take from the viewer."""
         self.slots.set_has_layers(any(map(layer_inputs.is_image, self._viewer.layers)))
 
-    def _open_sample(self) -> None:
-        self.open_files("z", [sample_path(SAMPLE)])
+    def _follow_link(self, link: str) -> None:
+        if link == MODEL:
+            self.model_requested.emit()
+        else:
+            self.offer_samples()
+
+    def offer_samples(self) -> QMenu:
+        """Open the menu of the images of the package."""
+        choices = {
+            f"{title}, three views" if len(names) > 1 else title: names
+            for title, names in image_samples().items()
+        }
+        return offer(self.slots.single, choices, self._open_sample)
+
+    def _open_sample(self, names: Sequence[str]) -> None:
+        """Open an image, or the three views of a material."""
+        self.anisotropic.setChecked(len(names) > 1)
+        self.isotropic.setChecked(len(names) == 1)
+        self.take_files([sample_path(name) for name in names])
 
     def _use_open_image(self) -> None:
         """Use the active image that is already open, or the only one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPointF, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
-from napari_slicegan._qt.widgets.basics import DropTarget, button
+from napari_slicegan._qt.widgets.basics import DropTarget, LinkLabel, button
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.image_files import ENDINGS
 
@@ -31,18 +31,23 @@ if TYPE_CHECKING:
     from napari_slicegan.data.image_files import SourceImage
 
 EMPTY = "Drop an image here."
+SAMPLE, MODEL = "sample", "model"
 EMPTY_ISOTROPIC = (
-    "Drop an image here, or try <a href='sample' style='color: #4c9be8'>a sample</a>."
+    f"Drop an image here, try <a href='{SAMPLE}'>a sample</a>, or "
+    f"<a href='{MODEL}'>generate from a ready model</a>."
 )
 FILTER = f"Images ({' '.join(f'*{ending}' for ending in ENDINGS)});;All files (*)"
 NAMED_AXIS = re.compile(r"[-_ ]([zyx])$", re.IGNORECASE)
-EDGE = 60
+# Edge of a drawing, in lines of text.
+EDGE_LINES = 3.5
 PLANE = QColor(66, 148, 255, 150)
 # Unit vectors of z, y and x in the drawing, from the upper left front corner:
 # z into the screen, y down, x to the right.
 STEPS = {"z": QPointF(0.36, -0.3), "y": QPointF(0, 0.62), "x": QPointF(0.56, 0)}
 CORNER = QPointF(0.05, 0.34)
 MIDDLE = 0.5
+# Size of the letters, of that of text.
+LETTERS = 0.85
 
 
 class PlaneDrawing(QWidget):
@@ -51,12 +56,22 @@ class PlaneDrawing(QWidget):
     def __init__(self, axis: Axis | None = None) -> None:
         super().__init__()
         self.axis: Axis | None = axis
-        self.setFixedSize(EDGE, EDGE)
+        # Never shown: napari gives its font to labels only.
+        self._label = QLabel(self)
+        self._label.hide()
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        """Square."""
-        return QSize(EDGE, EDGE)
+        """Square, as high as a few lines of text."""
+        self._label.ensurePolished()
+        edge = round(EDGE_LINES * self._label.fontMetrics().height())
+        return QSize(edge, edge)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the cube's edges, then the plane."""
@@ -68,40 +83,42 @@ class PlaneDrawing(QWidget):
             first, second = (axis for axis in STEPS if axis != along)
             for a in (0.0, 1.0):
                 for b in (0.0, 1.0):
-                    ends = [_point({along: t, first: a, second: b}) for t in (0.0, 1.0)]
-                    painter.drawLine(*ends)
+                    ends = ({along: t, first: a, second: b} for t in (0.0, 1.0))
+                    painter.drawLine(*map(self._point, ends))
         painter.setBrush(PLANE)
         if self.axis is None:
-            painter.drawPolygon(_plane("z", 0.0))
+            painter.drawPolygon(self._plane("z", 0.0))
         else:
-            painter.drawPolygon(_plane(self.axis, MIDDLE))
+            painter.drawPolygon(self._plane(self.axis, MIDDLE))
             self._write_directions(painter, self.axis)
         painter.end()
 
     def _write_directions(self, painter: QPainter, axis: Axis) -> None:
         """Letters at the edges of the plane."""
-        font = painter.font()
-        font.setPixelSize(11)
+        font = self._label.font()
+        font.setPointSizeF(LETTERS * self._label.fontInfo().pointSizeF())
         font.setBold(True)
         painter.setFont(font)
         rows, columns = PLANE_AXES[axis]
         for along, across in ((rows, columns), (columns, rows)):
-            at = _point({axis: MIDDLE, along: 0.64, across: 0.14})
-            painter.drawText(at - QPointF(3, -4), along)
+            at = self._point({axis: MIDDLE, along: 0.6, across: 0.17})
+            place = QRectF(0, 0, self.width() / 2, self.height() / 2)
+            place.moveCenter(at)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, along)
 
+    def _point(self, place: dict[str, float]) -> QPointF:
+        """Project a point of the unit cube to pixels."""
+        point = CORNER
+        for axis, share in place.items():
+            point = point + STEPS[axis] * share
+        return point * self.width()
 
-def _point(place: dict[str, float]) -> QPointF:
-    """Project a point of the unit cube to pixels."""
-    point = CORNER
-    for axis, share in place.items():
-        point = point + STEPS[axis] * share
-    return point * EDGE
-
-
-def _plane(axis: str, share: float) -> QPolygonF:
-    first, second = (other for other in STEPS if other != axis)
-    corners = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
-    return QPolygonF([_point({axis: share, first: a, second: b}) for a, b in corners])
+    def _plane(self, axis: str, share: float) -> QPolygonF:
+        first, second = (other for other in STEPS if other != axis)
+        corners = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
+        return QPolygonF(
+            [self._point({axis: share, first: a, second: b}) for a, b in corners]
+        )
 
 
 class ViewSlot(DropTarget, QFrame):
@@ -118,7 +135,8 @@ class ViewSlot(DropTarget, QFrame):
     files_requested = Signal(list)
     """Read these paths."""
     cleared = Signal()
-    sample_requested = Signal()
+    link_activated = Signal(str)
+    """`SAMPLE` or `MODEL`."""
 
     def __init__(self, axis: Axis | None) -> None:
         super().__init__()
@@ -126,13 +144,11 @@ class ViewSlot(DropTarget, QFrame):
         name = axis or "any"
         self.setObjectName(f"slot_{name}")
         self.setAcceptDrops(True)
-        self._empty = EMPTY if axis else EMPTY_ISOTROPIC
         # children
         self._drawing = PlaneDrawing(axis)
         self._title = QLabel(_title(axis))
-        self._content = QLabel()
+        self._content = LinkLabel()
         self._content.setObjectName(f"content_{name}")
-        self._content.setWordWrap(True)
         self.layer_button = button(
             f"from_layer_{name}",
             "From layer",
@@ -154,7 +170,7 @@ class ViewSlot(DropTarget, QFrame):
             layout.addWidget(each, 2, column)
             layout.setColumnStretch(column, 1)
         # signals
-        self._content.linkActivated.connect(lambda link: self.sample_requested.emit())
+        self._content.linkActivated.connect(self.link_activated)
         self.layer_button.clicked.connect(lambda: self.layer_requested.emit())
         self.browse_button.clicked.connect(self._browse)
         self.clear_button.clicked.connect(lambda: self.cleared.emit())
@@ -170,9 +186,10 @@ class ViewSlot(DropTarget, QFrame):
 
     def _list(self, lines: Iterable[str]) -> None:
         text = "\n".join(lines)
-        rich, plain = Qt.TextFormat.RichText, Qt.TextFormat.PlainText
-        self._content.setTextFormat(plain if text else rich)
-        self._content.setText(text or self._empty)
+        if text or self.axis:
+            self._content.set_plain(text or EMPTY)
+        else:
+            self._content.set_links(EMPTY_ISOTROPIC)
         self.clear_button.setEnabled(bool(text))
 
     def take_files(self, paths: list[Path]) -> None:
@@ -191,7 +208,7 @@ class ViewSlots(QWidget):
     layer_requested = Signal(str)
     """Axis of the slot that uses the selected layers."""
     files_requested = Signal(str, list)
-    sample_requested = Signal()
+    link_activated = Signal(str)
     changed = Signal()
 
     def __init__(self) -> None:
@@ -210,7 +227,7 @@ class ViewSlots(QWidget):
             layout.addWidget(slot)
         self._show()
         # signals
-        self.single.sample_requested.connect(self.sample_requested)
+        self.single.link_activated.connect(self.link_activated)
         for axis, slot in (("z", self.single), *self.views.items()):
             slot.layer_requested.connect(
                 lambda axis=axis: self.layer_requested.emit(axis)

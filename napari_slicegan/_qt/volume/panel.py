@@ -27,7 +27,10 @@ from napari_slicegan._qt.volume.forms import (
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan._qt.widgets.basics import DropTarget, button, row
 from napari_slicegan._qt.widgets.forecast import Forecast
-from napari_slicegan._qt.widgets.generator_source import GeneratorSource
+from napari_slicegan._qt.widgets.generator_source import (
+    NO_GENERATOR,
+    GeneratorSource,
+)
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
@@ -174,9 +177,12 @@ class VolumePanel(DropTarget, TaskPanel):
     """Sheet, of a generator of images."""
     product_changed = Signal(str)
     """`VOLUME` or `SAMPLES`: output of the generator."""
+    measure_requested = Signal()
+    """The user wants to measure the volume."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__("volume")
+        self.next = button("to_measure", "Next: Measure", "Open the Measure tab.")
+        super().__init__("volume", self.next)
         self.setAcceptDrops(True)
         self._viewer = viewer
         self._made: Volume | Sheet | None = None
@@ -215,6 +221,7 @@ class VolumePanel(DropTarget, TaskPanel):
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
+        self.next.clicked.connect(lambda checked: self.measure_requested.emit())
         self._show_product(VOLUME)
         self._show_state()
 
@@ -250,7 +257,7 @@ class VolumePanel(DropTarget, TaskPanel):
             self.fail("The generator is still being loaded; try again in a moment.")
             return
         if trained is None:
-            self.fail("Expected a generator; train one, or open a run first.")
+            self.fail(NO_GENERATOR)
             return
         self._request, loaded = self.value(), self.source.loaded
         self._made_by = {} if loaded is None else loaded.metadata
@@ -318,7 +325,7 @@ class VolumePanel(DropTarget, TaskPanel):
         """Show the form for the output of the generator."""
         self.box.setTitle(product)
         self.samples.setVisible(product == SAMPLES)
-        for widget in (self.form, self.orthogonal):
+        for widget in (self.form, self.orthogonal, self.next):
             widget.setVisible(product == VOLUME)
         self.product_changed.emit(product)
 
@@ -345,6 +352,7 @@ class VolumePanel(DropTarget, TaskPanel):
         ready = self.source.value() is not None and not self.source.is_loading
         self.generate_button.setEnabled(ready and not self.task.is_busy)
         self.save_button.setEnabled(self._made is not None)
+        self.next.setEnabled(self._made is not None)
         self._estimate()
 
     def _estimate(self) -> None:

@@ -412,6 +412,44 @@ class MessageLine(QLabel):
             self.setStyleSheet(sheet)
 
 
+class LinkLabel(QLabel):
+    """Plain text, or text with links, which the Tab key reaches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._links = ""
+        self.setWordWrap(True)
+
+    def set_plain(self, text: str) -> None:
+        """Show plain text."""
+        self._links = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+        self.setText(text)
+
+    def set_links(self, html: str) -> None:
+        """Show HTML with links, ``<a href='...'>``; `linkActivated` has the href."""
+        self._links = html
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self._paint()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._paint()
+
+    def _paint(self) -> None:
+        if self._links:
+            # Of the palette, Qt takes the application's colour, which no theme sets.
+            colour = LINK[0 if is_dark(self) else 1]
+            self.setText(self._links.replace("<a ", f"<a style='color: {colour}' "))
+
+
 class FaultGuard(QObject):
     """Keeps a plot or image that cannot be drawn from stopping its panel.
 

@@ -17,18 +17,20 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.run_series import RunSeries, verdict_of
 from napari_slicegan._qt.widgets.basics import button, row
-from napari_slicegan._qt.widgets.run_menu import offer_runs
+from napari_slicegan._qt.widgets.run_menu import offer, offer_runs
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.sample_data import path as sample_path
+from napari_slicegan.sample_data import ready_models
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
+    from qtpy.QtWidgets import QMenu
 
     from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.training.run_folder import RunFolder
 
-NO_GENERATOR = "No generator loaded."
+NO_GENERATOR = "No generator loaded: train one, open a run or take a ready model."
 OUTPUTS = {2: "images", 1: "points"}
 SAMPLE = "varied_sandstone"
 GENERATOR = "generator.safetensors"
@@ -141,13 +143,19 @@ class GeneratorSource(QGroupBox):
         self.open_file = button(
             "open_generator", "Open generator...", "A generator.safetensors file."
         )
+        self.models_button = button(
+            "ready_models", "Ready models", "Trained generators of several materials."
+        )
+        if not ready_models():
+            self.models_button.hide()
         # layout
         self.column = QVBoxLayout(self)
         self.column.addWidget(self.facts)
-        self.column.addLayout(row(self.open_run, self.open_file))
+        self.column.addLayout(row(self.open_run, self.open_file, self.models_button))
         # signals
         self.open_run.clicked.connect(lambda checked: self._choose_run())
         self.open_file.clicked.connect(lambda checked: self._browse_file())
+        self.models_button.clicked.connect(lambda checked: self.offer_models())
 
     def value(self) -> TrainedNetwork | None:
         """The generator; None before one is loaded."""
@@ -213,6 +221,10 @@ class GeneratorSource(QGroupBox):
     def set_run_root(self, root: Path) -> None:
         """Set the folder whose newest runs are offered."""
         self._run_root = root
+
+    def offer_models(self) -> QMenu:
+        """Open the menu of the generators of the package."""
+        return offer(self.models_button, ready_models(), self.load)
 
     def _choose_run(self) -> None:
         offer_runs(self.open_run, self._run_root, self.load, self._browse_run)

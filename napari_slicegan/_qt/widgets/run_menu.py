@@ -1,16 +1,17 @@
-"""Menu of recent runs."""
+"""Menus of recent runs, of ready models and of samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qtpy.QtWidgets import QMenu
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
+Choice = TypeVar("Choice")
 MOST_RUNS = 6
 OTHER = "Other folder..."
 
@@ -50,12 +51,31 @@ def offer_runs(
     if not runs:
         browse()
         return None
-    menu = QMenu(beside)
-    for run, step in runs:
-        action = menu.addAction(f"{run.name}, step {step:,}")
-        action.triggered.connect(lambda checked, run=run: chosen(run))
+    menu = offer(
+        beside, {f"{run.name}, step {step:,}": run for run, step in runs}, chosen
+    )
     menu.addSeparator()
     menu.addAction(OTHER).triggered.connect(lambda checked: browse())
+    return menu
+
+
+def offer(
+    beside: QWidget, choices: Mapping[str, Choice], chosen: Callable[[Choice], Any]
+) -> QMenu:
+    """Open a menu below a widget.
+
+    Parameters
+    ----------
+    choices
+        By the text of their entries.
+    chosen
+        Gets the choice.
+    """
+    menu = QMenu(beside)
+    for text, choice in choices.items():
+        menu.addAction(text).triggered.connect(
+            lambda checked, choice=choice: chosen(choice)
+        )
     menu.aboutToHide.connect(menu.deleteLater)
     menu.popup(beside.mapToGlobal(beside.rect().bottomLeft()))
     return menu

@@ -10,9 +10,16 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel
 
-from napari_slicegan._qt.micrograph.view_slots import ViewSlots
+from napari_slicegan._qt.micrograph.view_slots import (
+    MODEL,
+    SAMPLE,
+    PlaneDrawing,
+    ViewSlots,
+)
+from napari_slicegan._qt.widgets.basics import LINK
 from napari_slicegan.config import AXES
 from napari_slicegan.data.image_files import SourceImage
 
@@ -47,13 +54,40 @@ def test_isotropic_slot_holds_images_until_cleared(
     assert slots.is_empty()
 
 
-def test_an_empty_slot_offers_a_sample(slots: ViewSlots, qtbot: QtBot) -> None:
+def test_links_of_an_empty_slot_are_reached_by_keys(
+    slots: ViewSlots, qtbot: QtBot
+) -> None:
+    """And readable in both themes."""
     content = slots.single.findChild(QLabel, "content_any")
     assert content is not None
-    with qtbot.waitSignal(slots.sample_requested):
-        content.linkActivated.emit("sample")
+    slots.show()
+    content.setFocus()
+    for n_tabs, link in ((1, SAMPLE), (2, MODEL)):
+        for _ in range(n_tabs):
+            QTest.keyClick(content, Qt.Key.Key_Tab)
+        with qtbot.waitSignal(slots.link_activated) as activated:
+            QTest.keyClick(content, Qt.Key.Key_Return)
+        assert activated.args == [link]
+    for sheet, colour in (
+        ("QWidget { background: #262930; color: #f0f1f2; }", LINK[0]),
+        ("QWidget { background: #efebe9; color: #3b3a39; }", LINK[1]),
+    ):
+        slots.setStyleSheet(sheet)
+        assert content.text().count(colour) == 2
+    slots.put("z", [FLAT])
+    assert content.focusPolicy() == Qt.FocusPolicy.NoFocus
     slots.set_has_layers(False)
     assert not slots.single.layer_button.isEnabled()
+
+
+def test_drawings_follow_the_font(slots: ViewSlots) -> None:
+    slots.show()
+    (drawing,) = slots.single.findChildren(PlaneDrawing)
+    edges = []
+    for points in (10, 20):
+        slots.setStyleSheet(f"QLabel {{ font-size: {points}pt; }}")
+        edges.append(drawing.sizeHint().width())
+    assert edges[1] == pytest.approx(2 * edges[0], rel=0.1)
 
 
 def test_anisotropic_needs_three_images_or_a_volume(slots: ViewSlots) -> None:

@@ -16,6 +16,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, GeneratorSource
 from napari_slicegan.models import generator_file as trained_generator
+from napari_slicegan.sample_data import ready_models
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -83,6 +84,16 @@ def test_shows_loading_then_the_generator(
     assert source.loaded.step == step
     assert source.value() is not None
     assert threading.main_thread() not in slow_disk.threads
+
+
+def test_ready_models_are_offered(source: GeneratorSource, qtbot: QtBot) -> None:
+    menu = source.offer_ready_models()
+    assert [action.text() for action in menu.actions()] == [*ready_models()]
+    menu.actions()[0].trigger()
+    menu.close()
+    loaded(source, qtbot)
+    assert source.loaded is not None
+    assert source.loaded.path == next(iter(ready_models().values()))
 
 
 def test_a_second_load_replaces_the_first(
