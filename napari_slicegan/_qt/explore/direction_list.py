@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -24,9 +25,10 @@ from napari_slicegan._qt.widgets.basics import (
     MessageLine,
     button,
     chain_inputs,
+    decimal_box,
     guard_wheel,
 )
-from napari_slicegan._qt.widgets.config_form import FieldEditor, PlainDoubleSpinBox
+from napari_slicegan._qt.widgets.config_form import FieldEditor
 from napari_slicegan._qt.widgets.small_plot import MEASURED, SmallPlot
 
 if TYPE_CHECKING:
@@ -55,13 +57,12 @@ class StrengthEditor(FieldEditor):
         self.slider.setRange(low, high)
         self.slider.setValue(0)
         self.slider.setPageStep(STEPS_PER_UNIT // 2)
-        self.number = PlainDoubleSpinBox()
+        tip = "Strength in standard deviations."
+        self.number = decimal_box(
+            "strength", -MAX_STRENGTH, MAX_STRENGTH, 0, step=0.5, tip=tip
+        )
         self.number.setDecimals(1)
-        self.number.setRange(-MAX_STRENGTH, MAX_STRENGTH)
-        self.number.setSingleStep(0.5)
-        self.number.setKeyboardTracking(False)
-        self.number.setFixedWidth(66)
-        self.number.setToolTip("Strength in standard deviations.")
+        self.number.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         # layout
         super().__init__(self.slider, self.number)
         # signals

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.micrograph.image_source import PreparedImages
     from napari_slicegan.data.micrograph import Micrograph
 
-SWATCH = 14
+# Edge of the colour of a phase, of the height of a line.
+SWATCH = 0.8
 NM_PER_UM = 1000
 KINDS = {
     "phases": "{n} phases",
@@ -148,7 +149,8 @@ class ImageFacts(QWidget):
             self.warnings.show_warning(_as_list(prepared.warnings))
 
     def show_busy(self, text: str) -> None:
-        """Show what is being done, until facts are shown."""
+        """Show what is being done in place of the facts, until there are new ones."""
+        self.show_facts(None)
         self._kind.setText(text)
 
     def _fill_table(
@@ -160,10 +162,12 @@ class ImageFacts(QWidget):
         for column, text in enumerate(["", "Value", *(heads or ["Fraction"])]):
             self._table.addWidget(QLabel(text), 0, column)
         colours = phase_colours(prepared.images.labels, prepared.images.colours)
+        self._kind.ensurePolished()
+        edge = round(SWATCH * self._kind.fontMetrics().height())
         for line, (label, known) in enumerate(colours.items(), start=1):
             colour = shown.get(label, known)
             swatch = QLabel()
-            pixmap = QPixmap(SWATCH, SWATCH)
+            pixmap = QPixmap(edge, edge)
             pixmap.fill(QColor.fromRgbF(*colour))
             swatch.setPixmap(pixmap)
             self._table.addWidget(swatch, line, 0)

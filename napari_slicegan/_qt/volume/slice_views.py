@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.viewer.layer_picture import PLANE_AXES
-from napari_slicegan._qt.widgets.basics import rgb_image, values_of
+from napari_slicegan._qt.widgets.basics import FOCUS, rgb_image, values_of
 from napari_slicegan.config import AXES, Axis
 
 if TYPE_CHECKING:
@@ -20,6 +28,13 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.viewer.layer_picture import LayerPicture
 
 Position = tuple[int, int, int]
+# Rows and columns that a key moves.
+STEPS = {
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+}
 
 SMALLEST = 80
 # Okabe and Ito's, as in the report.
@@ -41,8 +56,9 @@ class SliceView(QWidget):
         rows, columns = PLANE_AXES[axis]
         self.setToolTip(
             f"Seen along {axis}: {rows} downwards, {columns} to the right. Click or "
-            "drag to move the planes."
+            "drag to move the planes, or use the arrow keys."
         )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(SMALLEST, SMALLEST)
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
@@ -101,7 +117,19 @@ class SliceView(QWidget):
         )
         painter.setPen(QPen(QColor(AXIS_COLOURS[self.axis]), 2))
         painter.drawRect(frame.adjusted(1, 1, -1, -1))
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(FOCUS), 2))
+            painter.drawRect(frame.adjusted(3, 3, -3, -3))
         painter.end()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Move the two other planes by a voxel."""
+        step = None if event is None else STEPS.get(Qt.Key(event.key()))
+        if step is None or self._image.isNull():
+            super().keyPressEvent(event)
+            return
+        row, column = (at + d for at, d in zip(self._cross, step, strict=True))
+        self._pick_pixel(row, column)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Move the two other planes here."""
@@ -117,6 +145,9 @@ class SliceView(QWidget):
         frame, point = self.frame(), event.position()
         row = int((point.y() - frame.top()) / frame.height() * self._image.height())
         column = int((point.x() - frame.left()) / frame.width() * self._image.width())
+        self._pick_pixel(row, column)
+
+    def _pick_pixel(self, row: int, column: int) -> None:
         self.picked.emit(
             min(max(row, 0), self._image.height() - 1),
             min(max(column, 0), self._image.width() - 1),

@@ -149,6 +149,31 @@ def test_crop_by_a_rectangle(
     assert layer.visible
 
 
+def test_the_samples_that_are_images_are_offered(
+    panel: MicrographPanel, qtbot: QtBot
+) -> None:
+    """Views of one material together."""
+    menu = panel.offer_samples()
+    entries = {action.text(): action for action in menu.actions()}
+    assert [*entries] == [
+        "Nanoporous gold",
+        "Bentheimer sandstone, one slice",
+        "Aluminium alloy",
+        "Fibres along x, three views",
+        "Overlapping spheres, one slice",
+    ]
+    fibres = entries["Fibres along x, three views"]
+    images = images_after(panel, qtbot, fibres.trigger)
+    assert [views[0].name for views in images.views.values()] == [
+        f"fibres_{axis}.tif" for axis in "zyx"
+    ]
+    menu.close()
+    menu = panel.offer_samples()
+    images_after(panel, qtbot, menu.actions()[1].trigger)
+    assert panel.isotropic.isChecked()
+    menu.close()
+
+
 def test_three_views(panel: MicrographPanel, qtbot: QtBot) -> None:
     panel.anisotropic.setChecked(True)
     panel.open_files("z", [sample_path("fibres_z")])
@@ -489,6 +514,33 @@ def test_two_preparations_at_most_run_at_once(
     assert len(sizes) == 2
     images_after(panel, qtbot, may_end.set)
     assert sizes == [64, 32, 24]
+
+
+def test_former_facts_go_while_an_image_is_prepared(
+    panel: MicrographPanel,
+    qtbot: QtBot,
+    gray_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
+    prepare_images, may_end = image_source.prepare_images, threading.Event()
+
+    def slow(*args: Any, **options: Any) -> image_source.PreparedImages:
+        assert may_end.wait(20)
+        return prepare_images(*args, **options)
+
+    monkeypatch.setattr(panel_module, "prepare_images", slow)
+    panel.set_patch_size(32)
+    kind, size = (
+        panel.findChild(QLabel, name) for name in ("image_kind", "image_size")
+    )
+    assert kind is not None
+    assert size is not None
+    assert "96 x 128" in size.text()
+    qtbot.waitUntil(lambda: kind.text() == "Preparing the image ...", timeout=20_000)
+    assert size.text() == "-"
+    images_after(panel, qtbot, may_end.set)
+    assert "96 x 128" in size.text()
 
 
 def test_the_advised_rescale_factor_is_set_by_a_button(

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 
 from napari_slicegan._qt.viewer import layer_picture, layers
 from napari_slicegan._qt.viewer.canvas_view import camera_of
@@ -71,6 +72,19 @@ def test_a_click_moves_all_planes(
         assert tuple(plane.plane.position) == (7, 4, 9)
     planes[0].plane.position = (2.2, 4, 9)  # dragged in the canvas
     assert views.value() == (2, 4, 9)
+
+
+def test_arrow_keys_move_the_planes(panel: OrthogonalPanel, viewer: Any) -> None:
+    layers.add_volume(viewer, toy_volume())
+    panel.show_slices()
+    views = panel.views
+    views.set_value((3, 4, 0))
+    # Rows are z, columns x; nothing lies before the first column.
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Left):
+        QTest.keyClick(views.views["y"], key)
+    assert views.value() == (4, 4, 0)
+    QTest.keyClick(views.views["z"], Qt.Key.Key_Right)
+    assert views.value() == (4, 4, 1)
 
 
 def test_surface_and_whole_volume(panel: OrthogonalPanel, viewer: Any) -> None:
