@@ -48,11 +48,21 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(
-    notebook: Path, shell: Any, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+    notebook: Path,
+    shell: Any,
+    qapp: QApplication,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.chdir(notebook.parent)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     for cell in cells:
         if cell["cell_type"] == "code":
             shell.run_cell("".join(cell["source"])).raise_error()
             qapp.processEvents()
+    # Runs are kept where the notebook runs.
+    volumes = sorted(file.parent.name for file in folder.glob("runs/*/volume.tif"))
+    kept = {"slicegan": ["bentheimer", "gold"]}.get(notebook.stem, [])
+    assert [name.partition("-")[0] for name in volumes] == kept
