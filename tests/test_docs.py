@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -39,6 +40,37 @@ def missing_in(guide: Path) -> list[str]:
     modules = re.findall(r"python -m (benchmarks\.\w+)", text)
     missing += [m for m in modules if not (ROOT / f"{m.replace('.', '/')}.py").exists()]
     return missing
+
+
+AMERICAN = re.compile(
+    r"(?i)\b(colors?|colored|centers?|centered|fibers?|behaviors?|neighbors?|modeling|"
+    r"labeled|(normal|optim|initial|visual|quant|minim|maxim|equal|recogn|organ|"
+    r"general|character|digit|parallel|random|standard)iz\w*|grey\w*|learnt)\b(?!:)"
+)
+
+
+def messages_in(file: Path) -> list[str]:
+    """Texts of more than a word in a module, without its docstrings."""
+    nodes = [*ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    constants = [x for x in nodes if isinstance(x, ast.Constant) and id(x) not in docs]
+    texts = [str(x.value) for x in constants if " " in str(x.value)]
+    # Places in figures of matplotlib.
+    return [text for text in texts if not text.startswith("outside ")]
+
+
+def test_messages_have_the_spelling_of_the_guides() -> None:
+    files = [
+        *(ROOT / "napari_slicegan").rglob("*.py"),
+        ROOT / "sample_data/__init__.py",
+    ]
+    found = {
+        f"{file.name}: {text}"
+        for file in files
+        for text in messages_in(file)
+        if AMERICAN.search(text)
+    }
+    assert not found
 
 
 def test_named_files_and_links_exist() -> None:
