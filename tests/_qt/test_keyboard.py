@@ -41,7 +41,7 @@ ORDERS = {
         *(*SOURCE, *AXES_OF_SIZE, "seed", "dice", "endless", "generate"),
         *("save_volume", "orthogonal_layer", "volume_mode", "show_slices"),
         *("remove_slices", "slice_view_z", "slice_view_y", "slice_view_x"),
-        *("plane_z", "plane_y", "plane_x", "to_measure", "cancel_task"),
+        *("plane_z", "plane_y", "plane_x", "to_measure"),
     ],
     "Explore": [
         *(*SOURCE, "sample_generator", "explore_run", "load_directions"),

@@ -87,7 +87,7 @@ def test_shows_loading_then_the_generator(
 
 
 def test_ready_models_are_offered(source: GeneratorSource, qtbot: QtBot) -> None:
-    menu = source.offer_ready_models()
+    menu = source.offer_models()
     assert [action.text() for action in menu.actions()] == [*ready_models()]
     menu.actions()[0].trigger()
     menu.close()
