@@ -122,9 +122,9 @@ class SliceView(QWidget):
             painter.drawRect(frame.adjusted(3, 3, -3, -3))
         painter.end()
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move the two other planes by a voxel."""
-        step = None if event is None else STEPS.get(Qt.Key(event.key()))
+        step = STEPS.get(Qt.Key(event.key()))
         if step is None or self._image.isNull():
             super().keyPressEvent(event)
             return

@@ -161,8 +161,9 @@ class WholeBox(QLargeIntSpinBox):
     def _compare(self) -> None:
         """The base class has replaced what was typed by a number that is allowed."""
         typed, self._typed = self._typed, ""
-        if typed.lstrip("-").isdigit() and int(typed) != self.value():
-            show_limit(self, self.value())
+        value: int = self.value()  # type: ignore[no-untyped-call]
+        if typed.lstrip("-").isdigit() and int(typed) != value:
+            show_limit(self, value)
 
 
 class PlainDoubleSpinBox(DecimalBox):
