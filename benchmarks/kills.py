@@ -164,13 +164,21 @@ def _add(digest: Any, state: Any) -> None:
         digest.update(repr(state).encode())
 
 
-def start(words: list[str], folder: Path, kill_at: int = 0, **fault: object) -> int:
+def start(
+    words: list[str],
+    folder: Path,
+    kill_at: int = 0,
+    prepare: Callable[[], object] = int,
+    **fault: object,
+) -> int:
     """Run a command in a forked child, whose log is beside the folder.
 
     Parameters
     ----------
     kill_at
         The use of a file at which it dies.
+    prepare
+        Called in the child, first.
     fault
         Variables of `failing_disk.c`.
     """
@@ -192,6 +200,7 @@ def start(words: list[str], folder: Path, kill_at: int = 0, **fault: object) -> 
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(hook)
+        prepare()
         for name, value in {"folder": inside, **fault}.items():
             os.environ[f"FAULT_{name.upper()}"] = str(value)
         # Volumes of several blocks that are written block by block.

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -30,7 +30,11 @@ from napari_slicegan.runtime.launcher import (
     is_main_process,
 )
 from napari_slicegan.runtime.limits import available_cpus, let_idle_threads_sleep
-from napari_slicegan.runtime.memory import keep_freed_memory
+from napari_slicegan.runtime.memory import (
+    OUT_OF_MEMORY,
+    keep_freed_memory,
+    memory_explained,
+)
 
 COMMANDS = {
     "demo": ("demo", "train on a real sandstone slice, generate and measure a volume"),
@@ -50,6 +54,16 @@ COMMANDS = {
 """Command -> the module of its action `COMMAND`; help. Flags: `flags`."""
 HELP_ALL = "--help-all"
 WITH_ALL_SETTINGS = ("train", "gui")
+LESS_MEMORY = {
+    "generate": "lower --size",
+    "sample": "lower --count",
+    "measure": "lower --size of a generator, or give a part of the volume",
+    "report": "lower --size or --seeds",
+    "directions": "lower --size, or fit an earlier --block",
+    "export": "choose a smaller generator",
+    "info": "crop the image, or save a reduced copy of it",
+}
+"""What to lower when the memory does not suffice; of others settings of a run."""
 PLAIN: tuple[Any, ...] = (None, str)
 """Types of options whose values may be any word."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
@@ -94,9 +108,6 @@ def _run(words: Sequence[str]) -> int:
         options = _parser(shows_all=HELP_ALL in words).parse_args(words)
     finally:
         _flush()  # the help
-    # Only now, since the action loads torch: help and faulty flags do not wait for it.
-    module = import_module(f"napari_slicegan.cli.{COMMANDS[options.command][0]}")
-    run_command = getattr(module, options.command)
     if not is_main_process():
         logging.getLogger().setLevel(logging.ERROR)
     try:
@@ -105,7 +116,8 @@ def _run(words: Sequence[str]) -> int:
                 f"torchrun supports {' and '.join(DISTRIBUTED_COMMANDS)}, got "
                 f"'{options.command}'; start it without torchrun."
             )
-        status: int = run_command(options)
+        with memory_explained(_out_of_memory(options.command)):
+            status = _action(options.command)(options)
         _flush()
         return status
     except BrokenPipeError:
@@ -115,6 +127,24 @@ def _run(words: Sequence[str]) -> int:
             return REPORTED_BY_MAIN
         sys.stderr.write(f"slicegan: {error}\n")
         return FAULT
+
+
+def _action(command: str) -> Callable[[argparse.Namespace], int]:
+    """Function of a command.
+
+    Only now loaded, with torch: help and faulty flags do not wait for it.
+    """
+    module = import_module(f"napari_slicegan.cli.{COMMANDS[command][0]}")
+    action: Callable[[argparse.Namespace], int] = getattr(module, command)
+    return action
+
+
+def _out_of_memory(command: str) -> str:
+    """The sentence about a command for which the memory does not suffice."""
+    if command not in LESS_MEMORY:
+        return OUT_OF_MEMORY
+    advice = LESS_MEMORY[command]
+    return f"The memory does not suffice: {advice}, or close other programs."
 
 
 def _flush() -> None:

@@ -505,7 +505,7 @@ def find_scale_bar(gray: NDArray[Any]) -> Crop | None:
     near = NEAR_EXTREME * (high - low)
     shortest = max(16, int(SHORTEST_BAR * gray.shape[1]))
     for mask in (gray >= high - near, gray <= low + near, _long_runs(gray, shortest)):
-        runs = mask & _long_runs(mask, shortest)
+        runs = _long_runs(mask, shortest)
         # In a saturated picture, flat parts of the material look like bars.
         if mask.mean() > SATURATED or np.count_nonzero(runs.any(axis=1)) < 3:
             continue
@@ -539,7 +539,25 @@ def _stands_out(gray: NDArray[Any], box: tuple[slice, slice]) -> bool:
 
 
 def _long_runs(gray: NDArray[Any], shortest: int) -> NDArray[np.bool_]:
-    """Where at least so many neighbours in a row have exactly one value."""
+    """Where at least so many neighbours in a row have exactly one value.
+
+    Of a mask, that value is True.
+    """
+    # A run covers so many of these columns: rows without are left out.
+    few = gray[:, :: shortest // 8]
+    same = few[:, 1:] == few[:, :-1]
+    if gray.dtype == bool:
+        same &= few[:, 1:]
+    for _ in range(6):
+        same = same[:, 1:] & same[:, :-1]
+    rows = np.flatnonzero(same.any(axis=1))
+    found = np.zeros(gray.shape, bool)
+    found[rows] = _runs(gray[rows], shortest)
+    return found & gray if gray.dtype == bool else found
+
+
+def _runs(gray: NDArray[Any], shortest: int) -> NDArray[np.bool_]:
+    """As `_long_runs`, of either value of a mask."""
     changes = np.ones((gray.shape[0], gray.shape[1]), bool)
     np.not_equal(gray[:, 1:], gray[:, :-1], out=changes[:, 1:])
     starts = np.flatnonzero(changes)

@@ -61,6 +61,7 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.data.tables import read_list
 from napari_slicegan.data.volume_files import own_attributes, own_volume
 from napari_slicegan.runtime.limits import check_memory
+from napari_slicegan.runtime.memory import memory_explained, too_large
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
@@ -261,7 +262,8 @@ def read_image(
     if settings is not None and settings.raw_shape and is_list(path):
         return _read_plain(path, settings)
     try:
-        image = _read(path, start, dataset, channel)
+        with memory_explained(too_large(path.name)):
+            image = _read(path, start, dataset, channel)
     except UnidentifiedImageError as error:
         if settings is not None and settings.raw_shape:
             return _read_plain(path, settings)

@@ -179,11 +179,16 @@ def interpret(
 
 
 def luminance(colours: NDArray[Any]) -> NDArray[Any]:
-    """Gray value of colours ``[..., 3]``, in the same type (ITU-R BT.601)."""
-    gray = colours.astype(np.float32) @ np.asarray(LUMINANCE, np.float32)
-    if colours.dtype.kind in "iu":
-        gray = np.rint(gray)
-    return np.asarray(gray.astype(colours.dtype))
+    """Gray value of colours ``[Y, X, 3]`` or ``[Z, Y, X, 3]`` (ITU-R BT.601).
+
+    In the same type; row by row to save memory.
+    """
+    weights = np.asarray(LUMINANCE, np.float32)
+    gray = np.empty(colours.shape[:-1], colours.dtype)
+    for shades, row in zip(gray, colours, strict=True):
+        made = row.astype(np.float32) @ weights
+        shades[...] = np.rint(made) if colours.dtype.kind in "iu" else made
+    return gray
 
 
 def _interpret_channels(

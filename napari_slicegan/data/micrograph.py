@@ -49,6 +49,7 @@ from napari_slicegan.data.pixel_values import (
 )
 from napari_slicegan.data.segmentation import clean, denoise, segment
 from napari_slicegan.runtime.limits import check_memory
+from napari_slicegan.runtime.memory import memory_explained
 from napari_slicegan.runtime.quantities import length_text
 
 T = TypeVar("T")
@@ -56,6 +57,10 @@ Opened = TypeVar("Opened")
 
 RARE = 1e-3
 """Fraction of pixels below which a phase causes a warning: crops rarely show it."""
+IMAGES_TOO_LARGE = (
+    "The memory does not suffice to prepare the images: crop them, save reduced copies "
+    "of them, or close other programs."
+)
 SEGMENTED = "segmented by "
 METHODS = {
     "otsu": "Otsu's threshold",
@@ -548,7 +553,8 @@ def open_all(
         is_open = False
         while not is_open:
             try:
-                opened.append(open_one(image, fitting))
+                with memory_explained(IMAGES_TOO_LARGE):
+                    opened.append(open_one(image, fitting))
                 is_open = True
             except NotApplicableError as error:
                 refused = refusals.setdefault(error.setting, [])
@@ -607,10 +613,9 @@ def _cropped_source(
         part = _cropped(values, crop, source.name, first)
         return _in_memory(part, source.name), ImageFacts(crop=crop)
     values = _in_memory(values, source.name)
-    crop_found, why = usable_part(
-        values, source.scanned_rows, is_volume=source.is_volume
-    )
-    warnings = () if source.is_volume else _burnt_in(values, crop_found)
+    gray = _gray(values, is_volume=source.is_volume)
+    crop_found, why = usable_part(gray, source.scanned_rows, is_volume=source.is_volume)
+    warnings = () if source.is_volume else _burnt_in(gray, crop_found)
     if crop_found is None and settings.crop == "auto":
         note = "Nothing is cropped: no data bar or border without values is found."
         return values, ImageFacts(notes=(note,), warnings=warnings)
@@ -639,6 +644,11 @@ def _in_memory(values: Any, name: str) -> NDArray[Any]:
     return np.asarray(values)
 
 
+def _gray(values: NDArray[Any], *, is_volume: bool) -> NDArray[Any]:
+    """Luminance of channels at the end; other values as they are."""
+    return luminance(values[..., :3]) if values.ndim == 3 + is_volume else values
+
+
 def usable_part(
     values: NDArray[Any], scanned_rows: int | None = None, *, is_volume: bool = False
 ) -> tuple[Crop | None, str]:
@@ -657,8 +667,7 @@ def usable_part(
     -------
     The crop, and why the rest is left out; ``(None, "")`` if all of it is usable.
     """
-    if values.ndim == 3 + is_volume:
-        values = luminance(values[..., :3])
+    values = _gray(values, is_volume=is_volume)
     if values.ndim != 2 + is_volume or values.dtype.kind not in "uif":
         return None, ""
     planes = values if is_volume else values[np.newaxis]
@@ -716,8 +725,6 @@ def _burnt_in(values: NDArray[Any], crop: Crop | None) -> tuple[str, ...]:
 
     Of the part that remains when bars and borders at the edges are cropped.
     """
-    if values.ndim == 3:
-        values = luminance(values[..., :3])
     if values.ndim != 2 or values.dtype.kind not in "uif":
         return ()
     top, bottom, left, right = crop or (0, values.shape[0], 0, values.shape[1])

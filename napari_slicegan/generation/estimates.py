@@ -48,7 +48,7 @@ class GenerationCosts:
     seconds
         Time on this machine alone.
     memory_bytes
-        Memory of the program, independent of the size of the volume.
+        Memory of the program and of a tile, independent of the size of the volume.
     disk_bytes, free_bytes
         Space that the volume needs, and free space, on the disk.
     """
@@ -63,8 +63,8 @@ class GenerationCosts:
         sizes = (self.memory_bytes, self.disk_bytes, self.free_bytes)
         memory, disk, free = map(bytes_in_words, sizes)
         return (
-            f"About {duration(self.seconds / 60)} on this machine, {memory} of memory, "
-            f"{disk} of {free} free on the disk."
+            f"About {duration(self.seconds / 60)} on this machine, {memory} of memory "
+            f"with the program, {disk} of {free} free on the disk."
         )
 
     def check(self, path: Path) -> None:
@@ -113,7 +113,9 @@ def operations_per_second(plan: VolumePlan) -> float:
 
 
 def time_sentence(plan: VolumePlan, speed: float) -> str:
-    """Estimated time and size of a volume that is generated in memory, in a sentence.
+    """Estimated time and memory of a volume that is generated in memory.
+
+    In a sentence, which counts the program, a tile and the volume.
 
     Parameters
     ----------
@@ -121,8 +123,11 @@ def time_sentence(plan: VolumePlan, speed: float) -> str:
         `operations_per_second`.
     """
     time_needed = duration(operations(plan) / speed / 60)
-    memory = bytes_in_words(plan.n_bytes)
-    return f"About {time_needed} on this machine, {memory} of memory."
+    memory, own = map(bytes_in_words, (memory_bytes(plan) + plan.n_bytes, plan.n_bytes))
+    return (
+        f"About {time_needed} on this machine, {memory} of memory with the program, "
+        f"{own} of it for the volume."
+    )
 
 
 def operations(plan: VolumePlan) -> float:
@@ -133,7 +138,10 @@ def operations(plan: VolumePlan) -> float:
 
 
 def memory_bytes(plan: VolumePlan) -> int:
-    """Memory of the program while it generates and writes a tile, in bytes."""
+    """Memory of the program while it generates and writes a tile, in bytes.
+
+    A volume that is generated in memory adds its own bytes.
+    """
     largest = max(_shapes(plan), key=math.prod)
     voxels = math.prod(map(min, plan.tile_edges, plan.size))
     is_phases = plan.trained.transform.kind == "phases"

@@ -154,12 +154,25 @@ def radial_two_point_correlation(
         If the array is not an indicator or too small.
     """
     check_indicator(indicator)
-    check_distance(max_distance, min(indicator.shape))
+    return radial_product(indicator, max_distance)
+
+
+def radial_product(values: NDArray[Any], max_distance: int) -> NDArray[np.float64]:
+    """Mean product of two voxels at a distance, averaged over all directions.
+
+    Parameters
+    ----------
+    values
+        Small numbers ``[Y, X]`` or ``[Z, Y, X]``: the sums are of single precision.
+    max_distance
+        See `radial_two_point_correlation`, which this is for zeros and ones.
+    """
+    check_distance(max_distance, min(values.shape))
     sums = sum(
         _displacement_sums(slab, reach, max_distance)
-        for slab, reach in _slabs(indicator, max_distance)
+        for slab, reach in _slabs(values, max_distance)
     )
-    radius, pairs = _displacements(indicator.shape, max_distance)
+    radius, pairs = _displacements(values.shape, max_distance)
     # Opposite displacements are the same pairs: the plane d = 0 across the first axis
     # holds both of them, the rest of the half space one.
     weight = np.full(radius.shape, 2.0)
@@ -171,20 +184,20 @@ def radial_two_point_correlation(
 
 
 def _slabs(
-    indicator: NDArray[np.bool_], max_distance: int
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    values: NDArray[Any], max_distance: int
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Slabs across the first axis, each with itself and what lies within reach."""
-    area = math.prod(length + max_distance for length in indicator.shape[1:])
+    area = math.prod(length + max_distance for length in values.shape[1:])
     depth = max(max_distance + 1, SLAB_VOXELS // area - max_distance)
-    for start in range(0, len(indicator), depth):
+    for start in range(0, len(values), depth):
         stop = start + depth
-        yield indicator[start:stop], indicator[start : stop + max_distance]
+        yield values[start:stop], values[start : stop + max_distance]
 
 
 def _displacement_sums(
-    slab: NDArray[np.bool_], reach: NDArray[np.bool_], max_distance: int
+    slab: NDArray[Any], reach: NDArray[Any], max_distance: int
 ) -> NDArray[np.float64]:
-    """Number of pairs x in slab, x + d in reach, both in the phase.
+    """Sums of the products of x in slab and x + d in reach.
 
     Returns
     -------

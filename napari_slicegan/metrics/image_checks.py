@@ -59,10 +59,16 @@ def view_fractions(images: TrainingImages) -> dict[Axis, Fractions]:
     Several images of one direction count as independent; volumes are sampled by planes.
     """
     labels = images.labels
-    return {
-        axis: {label: _fraction(of_axis, axis, label) for label in labels}
-        for axis, of_axis in images.views.items()
-    }
+    found: dict[Axis, Fractions] = {}
+    for axis, of_axis in images.views.items():
+        first, *others = labels
+        value, half = _fraction(of_axis, axis, first)
+        # Of two phases one is the rest of the other, known as well.
+        rest = dict.fromkeys(others, (1 - value, half))
+        if len(others) > 1:
+            rest = {label: _fraction(of_axis, axis, label) for label in others}
+        found[axis] = {first: (value, half), **rest}
+    return found
 
 
 @dataclass(frozen=True)

@@ -17,34 +17,69 @@ MEMORY_SETTINGS = (
 OUT_OF_MEMORY = (
     f"The memory does not suffice: lower {MEMORY_SETTINGS}, or choose another device."
 )
-# In errors of torch on GPUs, on Linux and macOS, and on Windows.
-_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+# In errors of torch on GPUs, on Linux and macOS, and on Windows; of C++; of threads,
+# whose stacks need memory; of libraries that are loaded.
+_WORDS = (
+    "out of memory",
+    "allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "can't start new thread",
+    "failed to map segment",
+)
+
+
+class LackOfMemoryError(ValueError):
+    """A lack of memory, in one sentence that names what to lower."""
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an exception reports a lack of memory."""
-    if isinstance(error, MemoryError):
+    """Whether an exception, or what caused it, reports a lack of memory.
+
+    False for a `LackOfMemoryError` and what it causes: it is explained.
+    """
+    if isinstance(error, LackOfMemoryError):
+        return False
+    number = getattr(error, "errno", None)
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
         return True
-    # torch.OutOfMemoryError is a RuntimeError too, and always says so.
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in _WORDS)
+    # Libraries have exceptions of their own; others may name files and values.
+    if not isinstance(error, ValueError) and number is None:
+        text = str(error).lower()
+        if any(words in text for words in _WORDS):
+            return True
+    return error.__cause__ is not None and lacks_memory(error.__cause__)
 
 
 @contextlib.contextmanager
-def memory_explained() -> Iterator[None]:
+def memory_explained(sentence: str = OUT_OF_MEMORY) -> Iterator[None]:
     """Turn a lack of memory into one sentence that names the settings to lower.
+
+    Parameters
+    ----------
+    sentence
+        Expected, got, what to do.
 
     Raises
     ------
-    ValueError
-        Instead of the errors of torch and Python.
+    LackOfMemoryError
+        Instead of the errors of torch, Python and other libraries.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not lacks_memory(error):
             raise
-        raise ValueError(OUT_OF_MEMORY) from error
+        raise LackOfMemoryError(sentence) from error
+
+
+def too_large(name: str) -> str:
+    """The sentence about a file or a layer that does not fit in the memory."""
+    return (
+        f"{name}: expected values that fit in the memory with what is measured on "
+        "them, got more, or a damaged file; close other programs, or save a part or a "
+        "reduced copy of it."
+    )
 
 
 # No space on the device, or the quota of the user is used up.

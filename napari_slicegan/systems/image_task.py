@@ -107,6 +107,10 @@ class ImageMonitor:
         """The fixed set of real images, as image values."""
         return self._transform.inverse(torch.from_numpy(self._real), 1)
 
+    def is_collapsed(self, sheet: Sheet) -> bool:
+        """Whether all images are of one and the same value."""
+        return bool(sheet.values.min() == sheet.values.max())
+
     def measure(self, sheet: Sheet) -> ImageQuality:
         """Quality of as many generated images as there are real ones."""
         made = self._transform.forward(sheet.values[: len(self._real)]).numpy()

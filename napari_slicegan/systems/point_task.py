@@ -220,6 +220,10 @@ class PointMonitor:
         self._means = np.array(mixture.means)
         self._sigma = mixture.sigma
 
+    def is_collapsed(self, scatter: Scatter) -> bool:
+        """Whether all points are one."""
+        return bool((scatter.values == scatter.values[0]).all())
+
     def measure(self, scatter: Scatter) -> PointQuality:
         """Quality of points."""
         found = mixture_coverage(scatter.values, self._means, self._sigma)

@@ -88,7 +88,7 @@ class Estimate:
         seconds = f"{self.step_s:.2g}" if self.step_s < 99 else _rounded(self.step_s)
         text = (
             f"About {duration(self.minutes)} for {_rounded(self.steps)} steps of "
-            f"{seconds} s, {needed} of {free} free memory."
+            f"{seconds} s, {needed} with the program of {free} free memory."
         )
         if self.fits:
             return text

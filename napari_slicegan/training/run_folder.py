@@ -59,6 +59,7 @@ from napari_slicegan.runtime.atomic_files import (
     remove_partial_files,
     replacing,
 )
+from napari_slicegan.runtime.memory import lacks_memory
 from napari_slicegan.training.tasks import DATA
 
 if TYPE_CHECKING:
@@ -456,6 +457,8 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
             if archive.testzip() is not None or folders:
                 return None
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE:
+    except UNREADABLE as error:
+        if lacks_memory(error):
+            raise
         return None
     return state

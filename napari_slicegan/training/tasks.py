@@ -82,6 +82,9 @@ class Monitor(Protocol[MeasuredT]):
     def measure(self, preview: MeasuredT) -> MeasuredQuality:
         """Quality of a preview."""
 
+    def is_collapsed(self, preview: MeasuredT) -> bool:
+        """Whether all of a preview is one value, although the data are not."""
+
 
 class MeasuredQuality(Protocol):
     """Measured values of a preview; its attributes are the monitor's columns."""

@@ -23,7 +23,7 @@ from napari_slicegan.runtime.devices import (
     prepare,
 )
 from napari_slicegan.runtime.distributed import Decision, distributed_context
-from napari_slicegan.runtime.memory import memory_explained
+from napari_slicegan.runtime.memory import LackOfMemoryError, memory_explained
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason, RunClock, StepReport
 from napari_slicegan.training.estimates import complete
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 ANY_RANK_REASONS = (FinishReason.STOPPED, FinishReason.DIVERGED)
 """Reasons that any process may give; the others come from the clock of process 0."""
+
+SAVE_FAULTS = (OSError, LackOfMemoryError)
 
 COLLAPSED_AFTER = 3
 """Successive previews of one value after which a generator has collapsed."""
@@ -309,7 +311,7 @@ class Trainer:
         # Runs with epochs also show the untrained generator.
         if self.distributed.is_main and self.step == 0 and self.clock.ends_epoch(0):
             self._observe()
-        between_steps = True
+        between_steps, is_sound = True, False
         try:
             while (decision := self._decide()).reason is None:
                 between_steps = False
@@ -327,10 +329,11 @@ class Trainer:
             if decision.reason is FinishReason.MINUTES:
                 self.clock.finish()
                 self._saved_step = -1
-            reason = (self._is_sound() and decision.reason) or FinishReason.DIVERGED
+            is_sound = self._is_sound()
+            reason = (is_sound and decision.reason) or FinishReason.DIVERGED
         finally:
             if between_steps and self._saved_step != self.step and self.step > 0:
-                self._save_at_end()
+                self._save_at_end(is_sound=is_sound)
         self.distributed.barrier()  # until process 0 has saved
         return reason
 
@@ -370,42 +373,55 @@ class Trainer:
 
         Writes nothing if losses, weights or the state of the optimisers are not finite.
         """
-        if self.folder is None or not self._is_sound():
-            return
-        with memory_explained():
-            trained = self.trained_generator()
+        if self.folder is not None and self._is_sound():
+            self._write(self.folder)
+
+    def _write(self, folder: RunFolder) -> None:
+        """`save` what has been checked."""
         # Rows that could not be written remain until the next save.
         self._unsaved_rows += self.losses.take_rows()
-        self.folder.append_history(self._unsaved_rows)
-        self._unsaved_rows = []
         keep = self.config.training.keep_checkpoints
-        self.folder.save(self.step, self._state(), trained, keep, self._before_collapse)
+        with memory_explained():
+            trained = self.trained_generator()
+            folder.append_history(self._unsaved_rows)
+            self._unsaved_rows = []
+            folder.save(self.step, self._state(), trained, keep, self._before_collapse)
         self._saved_step = self.step
 
     def _try_to_save(self) -> None:
-        """`save` during training: a full disk or a lost drive does not end the run.
+        """`save` during training: a fault of the disk does not end the run.
 
-        Earlier checkpoints remain; the next save is tried when it is due.
+        Nor does a lack of memory. Earlier checkpoints remain; the next save is tried
+        when it is due.
         """
         try:
             self.save()
-        except OSError as error:
+        except SAVE_FAULTS as error:
             if not self._is_save_failing:
                 warning = (
                     f"Step {self.step}: the run could not be saved "
-                    f"({error.strerror or error}); training continues, and saving is "
-                    "tried again."
+                    f"({_reason(error)}); training continues, and saving is tried "
+                    "again."
                 )
                 self._warn(warning)
             self._is_save_failing = True
         else:
             self._is_save_failing = False
 
-    def _save_at_end(self) -> None:
-        """`save`, with a sentence about the remaining files if it fails."""
+    def _save_at_end(self, *, is_sound: bool) -> None:
+        """`save`, with a sentence about the remaining files if it fails.
+
+        Parameters
+        ----------
+        is_sound
+            Whether `_is_sound` has found so.
+        """
         try:
-            self.save()
-        except OSError as error:
+            if is_sound and self.folder is not None:
+                self._write(self.folder)
+            else:
+                self.save()
+        except SAVE_FAULTS as error:
             left = "the run folder cannot be read"
             # A network drive may be gone.
             with contextlib.suppress(OSError):
@@ -413,8 +429,8 @@ class Trainer:
                 left = f"{kept[0].name} is kept" if kept else "no checkpoint was saved"
             raise ValueError(
                 f"Expected to save step {self.step} of the run, got "
-                f"'{error.strerror or error}' ({left}); free space or restore the "
-                "drive, then resume the run."
+                f"'{_reason(error)}' ({left}); free space or restore the drive, then "
+                "resume the run."
             ) from error
 
     def trained_generator(self, n_volumes: int = 32) -> Any:
@@ -487,7 +503,8 @@ class Trainer:
         """`_read_losses`, and whether all that a checkpoint would hold is finite."""
         if self._read_losses() and self.folder is not None:
             # Squares of huge gradients may not be: the weights would move no more.
-            self.losses.are_finite = _is_finite(self.gan.state_dict())
+            with memory_explained():
+                self.losses.are_finite = _is_finite(self.gan.state_dict())
         return self.losses.are_finite
 
     def _train_one_step(self, progress: float) -> tuple[StepReport, bool]:
@@ -529,8 +546,7 @@ class Trainer:
 
     def _note_collapse(self, preview: Any) -> None:
         """Warn of a generator that has collapsed; keep the checkpoint of before."""
-        is_collapsed = getattr(self.monitor, "is_collapsed", None)
-        if is_collapsed is None or not is_collapsed(preview):
+        if not self.monitor.is_collapsed(preview):
             self._n_collapsed, self._sound_step = 0, self.step
             self._before_collapse = None
             return
@@ -639,6 +655,11 @@ class Trainer:
         # Runs of earlier releases do not state it.
         self.lineage = tuple(map(str, state.get("lineage", self.lineage)))
         self.clock.load_state_dict(state)
+
+
+def _reason(error: Exception) -> str:
+    """Message of a failed save, without the number and the file of the system's."""
+    return str(getattr(error, "strerror", "") or error).rstrip(".")
 
 
 def _is_finite(state: Any) -> bool:

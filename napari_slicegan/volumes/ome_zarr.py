@@ -23,6 +23,7 @@ from napari_slicegan.runtime.atomic_files import (
     remove_partial_files,
     replacing,
 )
+from napari_slicegan.runtime.memory import lacks_memory
 from napari_slicegan.runtime.optional_packages import optional_package
 from napari_slicegan.volumes.block_tree import Block, BlockTree, Box, inner_edge
 
@@ -150,6 +151,8 @@ class BlockedImage:
         try:
             self.read(block.level, self.tree.target(block))
         except DAMAGED as error:
+            if lacks_memory(error):
+                raise
             file = self.file(block)
             logger.warning("%s is damaged (%s); it is generated again.", file, error)
             file.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from napari_slicegan.data.pixel_values import (
     stored_colours,
 )
 from napari_slicegan.runtime.limits import check_memory
+from napari_slicegan.runtime.memory import memory_explained, too_large
 from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
 
 
@@ -315,7 +316,8 @@ def _read_stored(path: Path, facts: dict[str, str]) -> Volume:
         with tifffile.TiffFile(path) as tiff:
             stored = tiff.series[0]
             check_memory(stored.shape, np.dtype(stored.dtype), path.name)
-            values = np.asarray(stored.asarray()).reshape(shape)
+            with memory_explained(too_large(path.name)):
+                values = np.asarray(stored.asarray()).reshape(shape)
         voxel_size_nm = parse_json(facts["voxel_size_nm"])
         colours = stored_colours(parse_json(facts.get("colours", "{}")))
         return Volume(values, kind, voxel_size_nm, labels, colours)

@@ -69,6 +69,43 @@ def test_a_diverged_demo_ends_with_one_sentence(
     assert [path.name for path in out.iterdir()] == ["run"]
 
 
+@pytest.mark.parametrize(
+    ("words", "place", "advice"),
+    [
+        ("info IMAGE", "data.micrograph.interpret", "to prepare the images: crop them"),
+        ("info IMAGE", "data.image_files._read", "reduced copy of it"),
+        ("generate RUN --size 8", "generation.generate.VolumePlan.values", "--size"),
+        ("sample RUN", "cli.generate.generate_images", "--count"),
+        ("measure RUN --size 16", "cli.report.compare", "part of the volume"),
+        ("report RUN --size 32", "cli.report.prove", "--size or --seeds"),
+        ("directions fit RUN", "cli.directions.fit_directions", "earlier --block"),
+        ("train IMAGE", "cli.train.Trainer.start", "'Generator batch size'"),
+    ],
+)
+def test_a_lack_of_memory_is_one_sentence(
+    words: str,
+    place: str,
+    advice: str,
+    toy_run: Path,
+    image: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lack(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"napari_slicegan.{place}", lack)
+    named = {"RUN": str(toy_run), "IMAGE": str(image)}
+    assert main([named.get(word, word) for word in words.split()]) == 2
+    assert re.fullmatch(
+        rf"(.*\r)?slicegan: [^\n]*memory[^\n]*{advice}[^\n]*\.\n",
+        capsys.readouterr().err.splitlines(keepends=True)[-1],
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [image.name]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs the signals of Unix")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_while_torch_is_loaded_prints_no_traceback(

@@ -139,6 +139,18 @@ def test_borders_and_scale_bars_survive_compression() -> None:
         assert 288 <= box[1] <= 294
 
 
+def test_the_shortest_scale_bar_is_found_at_any_place() -> None:
+    """A twentieth of the width: 20 pixels; words may join it."""
+    for first in range(100, 140):
+        gray = material()
+        gray[250:254, first : first + 20] = 0
+        box = find_scale_bar(gray)
+        assert box is not None, first
+        assert box[2] <= first < first + 20 <= box[3]
+        gray[250:254, first : first + 2] = 20
+        assert find_scale_bar(gray) is None
+
+
 def test_no_bar_is_seen_in_the_samples_and_in_flat_images() -> None:
     samples = Path(__file__).parents[2] / "sample_data"
     for path in samples.glob("*.tif"):

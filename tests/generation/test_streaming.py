@@ -253,6 +253,21 @@ def test_damaged_blocks_are_made_again(
         assert caplog.text.count("is damaged") == 2
 
 
+def test_a_block_that_memory_lacks_for_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = stream(plan_of(), tmp_path / "a.ome.zarr")
+    block = Block(0, (0, 0, 0))
+
+    def read(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(type(volume.image), "read", read)
+    with pytest.raises(RuntimeError, match="thread"):
+        volume.image.has_whole(block)
+    assert volume.image.has(block)
+
+
 def test_two_programs_stream_one_volume(tmp_path: Path) -> None:
     """Neither takes away what the other one is writing."""
     path = tmp_path / "a.ome.zarr"

@@ -69,6 +69,9 @@ class FixedQuality:
         self.clock = clock
         self.seconds = seconds
 
+    def is_collapsed(self, volume: Volume) -> bool:
+        return False
+
     def measure(self, volume: Volume) -> Quality:
         if self.clock is not None:
             self.clock.now += self.seconds

@@ -286,7 +286,8 @@ def test_settings_that_do_not_fit_are_refused_as_by_the_trainer(
 def test_sentence_says_time_memory_and_what_to_lower() -> None:
     enough = Estimate(0.5, 570, 4.75, 9 * 10**8, 23 * 10**9)
     assert enough.sentence() == (
-        "About 5 min for 570 steps of 0.5 s, 0.9 GB of 23 GB free memory."
+        "About 5 min for 570 steps of 0.5 s, 0.9 GB with the program of 23 GB free "
+        "memory."
     )
     slow = Estimate(151.3, 24, 60, 9 * 10**8, 23 * 10**9)
     assert slow.sentence().startswith("About 60 min for 24 steps of 150 s, ")

@@ -17,8 +17,12 @@ import torch
 
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime import atomic_files
 from napari_slicegan.runtime.atomic_files import flush
+from napari_slicegan.systems.gaussian_mixture import nine_gaussians
+from napari_slicegan.systems.image_task import ImageTask
+from napari_slicegan.systems.point_task import PointMonitor, Scatter
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.monitors import QualityMonitor
@@ -26,6 +30,7 @@ from napari_slicegan.training.optimizers import decay
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
+from tests.image_toys import small_image_config, toy_set
 from tests.toys import finish_of, tensors, train
 
 StartToy = Callable[..., Trainer]
@@ -146,6 +151,21 @@ def test_a_collapsed_generator_is_reported_and_the_checkpoint_before_it_kept(
     resumed = Trainer.resume(folder.path, critic_lr=1e-5, monitor_interval=1)
     assert [report.step for report in train(resumed)] == list(range(3, 10))
     assert folder.saved_steps() == [9, 8]
+
+
+def test_images_and_points_of_one_value_are_a_collapse() -> None:
+    config = small_image_config()
+    monitor = ImageTask(config, toy_set()).monitor
+    edge = config.architecture.patch_size
+    images = np.zeros((2, edge, edge), np.uint8)
+    assert monitor.is_collapsed(Sheet(images, 0, 1))
+    images[0, 0, 0] = 1
+    assert not monitor.is_collapsed(Sheet(images, 0, 1))
+    mixture = nine_gaussians()
+    points = np.zeros((10, 2))
+    assert PointMonitor(mixture).is_collapsed(Scatter(points, mixture))
+    points[0] = 1
+    assert not PointMonitor(mixture).is_collapsed(Scatter(points, mixture))
 
 
 def test_a_preview_without_rare_phases_is_no_collapse(toy_images: Any) -> None:
@@ -288,6 +308,51 @@ def test_a_save_that_fails_does_not_end_the_run(
     assert folder is not None
     assert folder.load_checkpoint()["step"] == 6
     assert [row["step"] for row in folder.history()] == list("123456")
+
+
+def test_a_lack_of_memory_in_a_save_does_not_end_the_run(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In step 2 for the state, in step 4 for the bytes of the file."""
+    trainer = start_toy(steps=6, checkpoint_minutes=1e-9)
+    save, state = torch.save, AdversarialStep.state_dict
+
+    def failing_state(step: AdversarialStep) -> Any:
+        if trainer.step == 2:
+            raise MemoryError
+        return state(step)
+
+    def failing_save(*words: Any) -> None:
+        if trainer.step == 4:
+            raise RuntimeError("std::bad_alloc")
+        save(*words)
+
+    monkeypatch.setattr(torch, "save", failing_save)
+    monkeypatch.setattr(AdversarialStep, "state_dict", failing_state)
+    warned = {report.step - 1: report.warning for report in train(trainer)}
+    for step in (2, 4):
+        assert "not be saved (The memory does not suffice: lower" in warned.pop(step)
+    assert not any(warned.values())
+    assert trainer.folder is not None
+    assert trainer.folder.load_checkpoint()["step"] == 6
+    assert [row["step"] for row in trainer.folder.history()] == list("123456")
+
+
+def test_the_last_state_is_checked_once(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    state = AdversarialStep.state_dict
+
+    def counted(step: AdversarialStep) -> Any:
+        calls.append(None)
+        return state(step)
+
+    trainer = start_toy(steps=3)
+    monkeypatch.setattr(AdversarialStep, "state_dict", counted)
+    train(trainer)
+    # Checked, and written.
+    assert len(calls) == 2
 
 
 FAULTS = {2: errno.ENOSPC, 4: errno.EACCES, 6: errno.ESTALE, 8: errno.EIO}

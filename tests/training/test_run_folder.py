@@ -247,6 +247,19 @@ def test_damage_that_checksums_do_not_cover(folder: RunFolder) -> None:
     assert folder.load_checkpoint()["step"] == 2
 
 
+def test_a_checkpoint_that_memory_lacks_for_is_not_damaged(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an earlier one would be resumed, and this one removed by the next save."""
+
+    def load(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        folder.load_checkpoint()
+
+
 def test_without_a_whole_checkpoint(folder: RunFolder) -> None:
     for path in folder.checkpoints():
         path.write_bytes(path.read_bytes()[:-10])

@@ -1,0 +1,441 @@
+"""Memory: estimates beside peaks, and commands for which it does not suffice.
+
+    python -m benchmarks.memory peaks
+    python -m benchmarks.memory limits --trials 200 --minutes 30
+
+``peaks`` trains and generates with each of some settings in a process of its own, and
+prints the estimate beside the largest memory that the process had (VmHWM of Linux), in
+all and without the program (what it had before, or what the estimate adds for it).
+
+``limits`` runs commands that may map only a random number of bytes more than they have
+at their start (RLIMIT_AS): training, volumes, directions, reports, facts about a
+picture. Each must end well, or with one sentence that says that the memory does not
+suffice; the next command, without a limit, must end with the result of a command that
+nobody disturbed, bit by bit. Needs Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import tifffile
+import torch
+
+from benchmarks.kills import (
+    MOST_S,
+    REFUSED,
+    TRACEBACK,
+    Task,
+    files_result,
+    log_of,
+    settings,
+    start,
+    tasks,
+    wait,
+)
+from benchmarks.own_process import in_own_process, peak_memory
+from napari_slicegan.cli.parser import main as run_command
+from napari_slicegan.config.presets import preset
+from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.data.transforms import fit_transform
+from napari_slicegan.generation import estimates as volume_estimates
+from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.streaming import StreamedVolume
+from napari_slicegan.models import build_generator, generator_spec, output_of
+from napari_slicegan.models.generator_file import TrainedGenerator
+from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
+from napari_slicegan.training import estimates as training_estimates
+from napari_slicegan.training.trainer import Trainer
+from tests.toys import smooth_field
+
+MB = 10**6
+EDGE = 512
+"""Pixels along an edge of the images."""
+
+# --- Peaks ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """Settings whose estimate is compared with the peak.
+
+    Attributes
+    ----------
+    changes
+        Of the preset.
+    kind
+        "gray", or the number of phases.
+    size
+        Voxels of a volume to generate; empty to train.
+    is_streamed
+        Whether the volume is written block by block.
+    views
+        Number of viewing directions that have an image.
+    steps
+        Of training; the last one is monitored and saved.
+    """
+
+    changes: Mapping[str, Any]
+    preset: str = "slicegan-fast"
+    kind: str = "2"
+    size: tuple[int, ...] = ()
+    is_streamed: bool = False
+    views: int = 1
+    steps: int = 4
+
+
+def _volumes(n: int, **changes: Any) -> dict[str, Any]:
+    return {"critic_batch_size": n, "generator_batch_size": n, **changes}
+
+
+WIDER = {
+    "generator_widths": (384, 192, 96, 48),
+    "critic_widths": (64, 128, 256, 512),
+}
+TOY = {"patch_size": 16, "latent_channels": 4, "generator_widths": (6, 6)}
+TOY |= {"critic_widths": (6, 6), "critic_slices": 3, "generator_slices": 3}
+TRAINING = {
+    "default, 2 volumes": Case({}),
+    "4 volumes": Case(_volumes(4)),
+    "8 volumes": Case(_volumes(8)),
+    "twice the widths": Case(WIDER),
+    "network of slicegan-v1": Case(_volumes(2, critic_steps=1), "slicegan-v1", steps=2),
+    "gray values": Case({}, kind="gray"),
+    "three phases": Case({}, kind="3"),
+    "bfloat16": Case({"precision": "bfloat16"}),
+    "bfloat16, 8 volumes": Case(_volumes(8, precision="bfloat16")),
+    "three views": Case({}, views=3),
+    "noise in each voxel": Case({"voxel_noise": "on"}),
+}
+GENERATION = {
+    "128^3 in one piece": Case({}, size=(128,) * 3),
+    "320^3 in tiles": Case({}, size=(320,) * 3),
+    "320^3 to OME-Zarr": Case({}, size=(320,) * 3, is_streamed=True),
+    "224^3 of three phases": Case({}, kind="3", size=(224,) * 3),
+    "224^3 of gray values": Case({}, kind="gray", size=(224,) * 3),
+    "224^3 of slicegan-v1": Case({}, "slicegan-v1", size=(224,) * 3),
+}
+QUICK = {
+    "quick-training": Case(TOY),
+    "quick-volume": Case(TOY, size=(40,) * 3),
+}
+CASES = {**TRAINING, **GENERATION, **QUICK}
+
+
+def images_of(case: Case) -> TrainingImages:
+    """Images of a made-up material."""
+
+    def image(seed: int) -> Micrograph:
+        field = smooth_field(EDGE, EDGE, seed=seed)
+        if case.kind == "gray":
+            values = np.clip(128 + 900 * field, 0, 255).astype(np.uint8)
+            return Micrograph.from_array(values, "grayscale", 5.0)
+        levels = np.quantile(field, np.arange(1, int(case.kind)) / int(case.kind))
+        return Micrograph.from_array(np.digitize(field, levels), "phases", 5.0)
+
+    if case.views == 1:
+        return TrainingImages.isotropic(image(0))
+    return TrainingImages.anisotropic(*map(image, range(3)))
+
+
+def measured(case: Case) -> dict[str, int]:
+    """Estimate and peak of a case, in this process; call it once."""
+    config = preset(case.preset).changed(
+        precision="float32", device="cpu", minutes=None, patience_minutes=None
+    )
+    interval = case.steps // 2
+    config = config.changed(steps=case.steps, monitor_interval=interval, **case.changes)
+    images = images_of(case)
+    run = _generate if case.size else _train
+    before = psutil.Process().memory_info().rss
+    with tempfile.TemporaryDirectory() as temporary:
+        estimate = run(case, config, images, Path(temporary))
+        # The estimates take memory, too.
+        peak = peak_memory()
+        return {"before": before, "peak": peak, **estimate()}
+
+
+Estimated = Callable[[], dict[str, int]]
+
+
+def _train(case: Case, config: Any, images: TrainingImages, folder: Path) -> Estimated:
+    trainer = Trainer.start(config, images, folder / "run")
+    for _ in trainer.run():
+        pass
+    return lambda: {
+        "estimate": training_estimates.estimate(
+            trainer.config, trainer.task
+        ).memory_bytes,
+        "program": training_estimates.OVERHEAD_BYTES,
+    }
+
+
+def _generate(
+    case: Case, config: Any, images: TrainingImages, folder: Path
+) -> Estimated:
+    transform = fit_transform(images)
+    spec = generator_spec(config, transform.channels, output_of(transform.range))
+    network = build_generator(spec, torch.Generator().manual_seed(0)).eval()
+    plan = VolumePlan(TrainedGenerator(network, transform, 5.0), case.size)  # type: ignore[arg-type]
+    if case.is_streamed:
+        StreamedVolume.begin(plan, folder / "a.ome.zarr").write()
+    else:
+        plan.generate().save(folder / "a.tif")
+    return lambda: {
+        "estimate": volume_estimates.memory_bytes(plan)
+        + (0 if case.is_streamed else plan.n_bytes),
+        "program": volume_estimates.PROGRAM_BYTES,
+    }
+
+
+ROW = "| {} | {} | {} | {} | {} | {} |\n"
+
+
+def peaks(names: Sequence[str]) -> None:
+    """Print the table."""
+    head = ("settings", "estimate, MB", "peak, MB", "ratio", "without the program, MB")
+    sys.stdout.write(ROW.format(*head, "ratio"))
+    sys.stdout.write(ROW.format(*["---"] * 6))
+    for name in names:
+        found = in_own_process("benchmarks.memory", ["peaks", "--only", name])
+        own = found["estimate"] - found["program"], found["peak"] - found["before"]
+        sys.stdout.write(
+            ROW.format(
+                name,
+                f"{found['estimate'] / MB:.0f}",
+                f"{found['peak'] / MB:.0f}",
+                f"{found['estimate'] / found['peak']:.2f}",
+                f"{own[0] / MB:.0f}, {own[1] / MB:.0f}",
+                f"{own[0] / max(own[1], 1):.2f}",
+            )
+        )
+        sys.stdout.flush()
+
+
+# --- Limits ---------------------------------------------------------------------------
+
+PIXELS = 3000
+"""Edge of the picture whose facts are printed."""
+LACK = re.compile(r"^slicegan: [^\n]*memory[^\n]*\.$", re.MULTILINE)
+FIRST, NEW = 2**22, 2**28
+"""Bytes of the first trial: beyond those at the start, and of a whole process."""
+
+
+def commands(inputs: Path) -> dict[str, Task]:
+    """Those of the campaign of kills, and others that read and measure."""
+    truth, run = inputs / "truth.tif", inputs / "run"
+
+    def report(folder: Path) -> list[str]:
+        out = ["--quick", "--size", "32", "--seeds", "2", "--out"]
+        return ["report", str(run), *out, str(folder / "a.html")]
+
+    figure = ["--figure"]
+    measure = ["measure", str(truth), "--against", str(inputs / "a.tif"), *figure]
+    info = ["info", str(inputs / "large.tif")]
+    return {
+        **tasks(inputs),
+        "measure": Task(
+            lambda folder: [*measure, str(folder / "a.png")], _names_of_files
+        ),
+        # The time of the report differs.
+        "report": Task(report, _names_of_files),
+        "info": Task(lambda folder: info, files_result),
+        "segment": Task(
+            lambda folder: [*info, "--segmentation", "otsu", "--denoise", "median"],
+            files_result,
+        ),
+    }
+
+
+def _names_of_files(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): "" for p in folder.rglob("*") if p.is_file()}
+
+
+def make_inputs(folder: Path) -> None:
+    """Write images, a volume and settings, and train a run."""
+    y, x = np.mgrid[:40, :48]
+    image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
+    tifffile.imwrite(folder / "a.tif", image)
+    tifffile.imwrite(folder / "truth.tif", np.stack([image] * 40))
+    y, x = np.ogrid[:PIXELS, :PIXELS]
+    waves = 128 + 60 * (np.sin(x / 9) + np.cos(y / 11))
+    noise = np.random.default_rng(0).normal(0, 5, waves.shape)
+    gray = np.clip(waves + noise, 0, 255).astype(np.uint8)
+    tifffile.imwrite(folder / "large.tif", gray)
+    (folder / "a.json").write_text(json.dumps(settings()))
+    words = ["train", str(folder / "a.tif"), "--config", str(folder / "a.json")]
+    run_command([*words, "--out", str(folder / "run")])
+
+
+def mapped() -> int:
+    """Bytes that this process has mapped."""
+    return int(psutil.Process().memory_info().vms)
+
+
+def limit(more: int) -> None:
+    """Let this process map so many more bytes than it has."""
+    resource.setrlimit(resource.RLIMIT_AS, (mapped() + more,) * 2)
+
+
+def limited(words: list[str], folder: Path, more: int, *, is_new: bool) -> int:
+    """Exit status of a command with a limit, whose log is beside the folder.
+
+    Parameters
+    ----------
+    more
+        Bytes beyond those at its start.
+    is_new
+        Whether it starts in a new process, which also loads the libraries.
+    """
+    if not is_new:
+        return wait(start(words, folder, prepare=partial(limit, more)))
+    with log_of(folder).open("a") as log:
+        return subprocess.run(
+            [sys.executable, "-m", "napari_slicegan", *words],
+            stdout=log,
+            stderr=log,
+            check=False,
+            timeout=MOST_S,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (more,) * 2),
+        ).returncode
+
+
+def trial(
+    task: Task, expected: dict[str, str], more: int, folder: Path, *, is_new: bool
+) -> tuple[bool, str]:
+    """Run a command with a limit, then without.
+
+    Returns
+    -------
+    bool, str
+        Whether the memory did not suffice; the fault, if any.
+    """
+    folder.mkdir()
+    status = limited(task.words(folder), folder, more, is_new=is_new)
+    text = log_of(folder).read_text()
+    if TRACEBACK.search(text):
+        return True, "traceback"
+    if status not in (0, REFUSED):
+        return True, f"ended with {status}"
+    if status and len(LACK.findall(text)) != 1:
+        return True, "no sentence about the memory"
+    if wait(start(task.words(folder), folder)):
+        return bool(status), "the next command failed"
+    differing = {*task.result(folder).items()} ^ {*expected.items()}
+    names = sorted({name for name, _ in differing})
+    return bool(status), f"other results: {' '.join(names)}" if names else ""
+
+
+def limits(options: argparse.Namespace) -> int:
+    """Run trials, print a table; 1 if there were faults."""
+    rng = random.Random(options.seed)
+    end = time.monotonic() + 60 * options.minutes
+    counts: Counter[tuple[str, bool, str]] = Counter()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        make_inputs(folder)
+        # Else the children would take what their parent has freed.
+        give_back_freed_memory()
+        known = commands(folder)
+        names = options.tasks or list(known)
+        kinds = (False, True) if options.new else (False,)
+        expected: dict[str, dict[str, str]] = {}
+        for name in names:
+            (folder / name).mkdir()
+            if status := wait(start(known[name].words(folder / name), folder / name)):
+                raise RuntimeError(f"{name} ended with {status}")
+            expected[name] = known[name].result(folder / name)
+        # First as many bytes as suffice, doubled until they do; then fewer.
+        most: dict[tuple[str, bool], int] = {}
+        tried: dict[tuple[str, bool], int] = {}
+        pairs = itertools.cycle(itertools.product(names, kinds))
+        for number, (name, is_new) in zip(range(options.trials), pairs, strict=False):
+            if time.monotonic() > end:
+                break
+            pair = name, is_new
+            if pair in most:
+                more = rng.randrange(NEW if is_new else 0, most[pair])
+            else:
+                more = 2 * tried[pair] if pair in tried else NEW if is_new else FIRST
+            tried[pair] = more
+            place = folder / f"trial-{number}"
+            lacked, fault = trial(
+                known[name], expected[name], more, place, is_new=is_new
+            )
+            if not lacked and not fault:
+                most.setdefault(pair, more)
+            counts[name, is_new, "trials"] += 1
+            counts[name, is_new, "lacks"] += lacked
+            if fault:
+                counts[name, is_new, "faults"] += 1
+                kept = options.out / f"memory-{number}-{name}.log"
+                shutil.copy(log_of(place), kept)
+                sys.stdout.write(f"{name}, {more / MB:.0f} MB: {fault}; see {kept}\n")
+            shutil.rmtree(place)
+    for name, is_new in itertools.product(names, kinds):
+        trials, lacks, faults = (
+            counts[name, is_new, what] for what in ("trials", "lacks", "faults")
+        )
+        sys.stdout.write(
+            f"{name}{' in a new process' * is_new}: {trials} trials, {lacks} without "
+            f"enough memory, {faults} faults\n"
+        )
+    return int(any(what == "faults" for _, _, what in counts))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the peaks, or try the limits."""
+    options = parser().parse_args(arguments)
+    # As the program does.
+    keep_freed_memory()
+    torch.set_num_threads(options.threads)
+    if options.what == "limits":
+        return limits(options)
+    if options.alone:
+        [name] = options.only
+        sys.stdout.write(json.dumps(measured(CASES[name])) + "\n")
+    else:
+        peaks(options.only or [*TRAINING, *GENERATION])
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command line."""
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = made.add_argument
+    add("what", choices=("peaks", "limits"))
+    add("--only", nargs="+", choices=CASES, help="settings whose peak is measured")
+    add("--threads", type=int, default=1)
+    add("--trials", type=int, default=100)
+    add("--minutes", type=float, default=60, help="at most")
+    add("--seed", type=int, default=0)
+    add("--tasks", nargs="+", help="commands; by default all")
+    add("--new", action="store_true", help="also in new processes")
+    add("--out", type=Path, default=Path(), help="folder of the logs of faults")
+    add("--alone", action="store_true", help=argparse.SUPPRESS)
+    return made
+
+
+if __name__ == "__main__":
+    sys.exit(main())

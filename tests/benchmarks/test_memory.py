@@ -1,0 +1,51 @@
+"""Estimates of memory beside peaks, and commands without enough, in a short form."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("zarr", reason="needs the extra scale")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures by /proc")
+
+
+def benchmark(words: str, folder: Path, root: Path) -> str:
+    """What the benchmark prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", *words.split()],
+        cwd=folder,
+        check=True,
+        timeout=200,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
+    )
+    return done.stdout
+
+
+def test_estimates_are_near_the_peaks(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Of toy networks, beside which the program itself takes most."""
+    words = "peaks --only quick-training quick-volume"
+    table = benchmark(words, tmp_path, pytestconfig.rootpath)
+    ratios = re.findall(r"^\| quick\S+ \| \d+ \| \d+ \| (\S+) \|", table, re.MULTILINE)
+    assert len(ratios) == 2
+    assert all(0.75 < float(ratio) < 1.5 for ratio in ratios)
+
+
+def test_a_lack_of_memory_loses_nothing(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """One sentence, and the next command ends with the result of an undisturbed one."""
+    words = "limits --trials 12 --minutes 0.5 --tasks train info"
+    printed = benchmark(words, tmp_path, pytestconfig.rootpath)
+    counts = re.findall(r"(\d+) without enough memory, (\d+) faults", printed)
+    assert len(counts) == 2
+    assert sum(int(lacks) for lacks, _ in counts) >= 1
+    assert {faults for _, faults in counts} == {"0"}

@@ -1,0 +1,53 @@
+"""A lack of memory is recognised in all its forms, and explained in one sentence."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from napari_slicegan.runtime.memory import (
+    LackOfMemoryError,
+    lacks_memory,
+    memory_explained,
+)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+LACKS = [
+    MemoryError(),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    # A library that is loaded, a thread, and torch's form of C++'s error.
+    ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    OSError("libgomp.so: cannot allocate memory in static TLS block"),
+    RuntimeError("can't start new thread"),
+    RuntimeError("std::bad_alloc"),
+    # What readers make of it, and writers of torch.
+    caused(ValueError("a.tif: expected a complete image"), MemoryError()),
+    caused(OSError(errno.EIO, "writing failed"), RuntimeError("can't allocate memory")),
+]
+OTHERS = [
+    FileNotFoundError(errno.ENOENT, "No such file", "out of memory.tif"),
+    ValueError("'out of memory' is no setting"),
+    RuntimeError("shapes do not match"),
+    caused(ValueError("Process 1: ..."), caused(LackOfMemoryError(), MemoryError())),
+]
+
+
+@pytest.mark.parametrize("error", LACKS, ids=repr)
+def test_a_lack_of_memory_is_explained(error: Exception) -> None:
+    with pytest.raises(LackOfMemoryError, match=r"^Lower it\.$"):
+        with memory_explained("Lower it."):
+            raise error
+
+
+@pytest.mark.parametrize("error", OTHERS, ids=repr)
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    assert not lacks_memory(error)
+    with pytest.raises(type(error)) as caught, memory_explained():
+        raise error
+    assert caught.value is error
