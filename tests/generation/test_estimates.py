@@ -24,6 +24,7 @@ from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.cost import META, CostCounter
 from napari_slicegan.models.generator_file import TrainedGenerator
+from napari_slicegan.runtime.quantities import bytes_in_words
 from tests.progress import cancelled_after
 from tests.refusals import assert_refused
 from tests.toys import random_generator
@@ -73,8 +74,11 @@ def test_the_time_is_proportional_to_the_operations() -> None:
     plan = VolumePlan(random_generator(OneHotPhases([7, 207])), (64, 64, 64))
     speed = operations(plan) / 300
     # 64 ** 3 voxels of one byte.
-    expected = "About 5 min on this machine, 0.26 MB of memory."
-    assert time_sentence(plan, speed) == expected
+    memory = bytes_in_words(memory_bytes(plan) + 64**3)
+    assert time_sentence(plan, speed) == (
+        f"About 5 min on this machine, {memory} of memory with the program, 0.26 MB of "
+        "it for the volume."
+    )
     assert operations_per_second(plan) > 0
 
 

@@ -144,7 +144,7 @@ def test_the_time_is_shown_before_generate(
         lambda: re.search("About .* (h|days) on", line.text()) is not None,
         timeout=60_000,
     )
-    assert "4,398 GB of memory" in line.text()
+    assert "4,398 GB of it for the volume" in line.text()
     assert "coarser in 3-D" in line.text()
     # Shown at once.
     panel.form.endless.setChecked(True)
