@@ -5,7 +5,8 @@
 
 ``peaks`` trains and generates with each of some settings in a process of its own, and
 prints the estimate beside the largest memory that the process had (VmHWM of Linux), in
-all and without the program (what it had before, or what the estimate adds for it).
+all and without the program: what it had after a step of a toy network, and what the
+estimate adds for it.
 
 ``limits`` runs commands that may map only a random number of bytes more than they have
 at their start (RLIMIT_AS): training, volumes, directions, reports, facts about a
@@ -65,7 +66,7 @@ from napari_slicegan.models.generator_file import TrainedGenerator
 from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
 from napari_slicegan.training import estimates as training_estimates
 from napari_slicegan.training.trainer import Trainer
-from tests.toys import smooth_field
+from tests.toys import small_config, smooth_field
 
 MB = 10**6
 EDGE = 512
@@ -166,6 +167,11 @@ def measured(case: Case) -> dict[str, int]:
     config = config.changed(steps=case.steps, monitor_interval=interval, **case.changes)
     images = images_of(case)
     run = _generate if case.size else _train
+    # The program with the libraries that it uses.
+    toy = Trainer(small_config().changed(steps=1), images)
+    for _ in toy.run():
+        toy.preview()
+    del toy
     before = psutil.Process().memory_info().rss
     with tempfile.TemporaryDirectory() as temporary:
         estimate = run(case, config, images, Path(temporary))

@@ -107,8 +107,9 @@ class AveragedGenerator:
         step = max(3, self.network.training_size // LOGITS_PER_AXIS | 1)
         every, sparse = slice(None), slice(None, None, step)
         volumes = (self.network(latents, logits=True) for latents in batches)
+        # Copied: a view would keep the whole volume.
         made = [
-            each[(every, every, *(sparse,) * (each.dim() - 2))].float().cpu()
+            each[(every, every, *(sparse,) * (each.dim() - 2))].float().cpu().clone()
             for each in volumes
         ]
         return torch.cat(made).transpose(0, 1).flatten(1)
