@@ -106,13 +106,18 @@ class AveragedGenerator:
         # Odd, so that all places of a stride-2 convolution are covered.
         step = max(3, self.network.training_size // LOGITS_PER_AXIS | 1)
         every, sparse = slice(None), slice(None, None, step)
-        volumes = (self.network(latents, logits=True) for latents in batches)
-        # Copied: a view would keep the whole volume.
-        made = [
-            each[(every, every, *(sparse,) * (each.dim() - 2))].float().cpu().clone()
-            for each in volumes
-        ]
-        return torch.cat(made).transpose(0, 1).flatten(1)
+        drawn = list(batches)
+        seen = torch.empty(0)
+        for number, latents in enumerate(drawn):
+            made = self.network(latents, logits=True)
+            few = made[(every, every, *(sparse,) * (made.dim() - 2))]
+            if number == 0:
+                # At once: views keep whole volumes, and copies between the volumes of
+                # successive batches fragment the memory.
+                seen = torch.empty((len(drawn), *few.shape))
+            seen[number] = few
+        # [n, B, C, ...] -> [C, n * B * ...]
+        return seen.flatten(0, 1).transpose(0, 1).flatten(1)
 
     def copy_from(self, generator: GeneratorNetwork) -> None:
         """Copy the weights and statistics of the trained network."""

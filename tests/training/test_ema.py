@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -199,19 +199,14 @@ def test_volumes_are_freed_once_their_logits_are_taken() -> None:
     """96 volumes of 64^3 voxels would take 200 MB."""
     averaged = AveragedGenerator(generator(), 0.9)
     freed: list[None] = []
+    counts: list[int] = []
 
     def watch(_: object, __: object, volume: Tensor) -> None:
         weakref.finalize(volume.untyped_storage(), freed.append, None)
+        counts.append(len(freed))
 
     averaged.network.register_forward_hook(watch)
-    counts: list[int] = []
-
-    def counted() -> Iterator[Tensor]:
-        for latents in batches():
-            counts.append(len(freed))
-            yield latents
-
-    averaged.logits(counted())
+    averaged.logits(batches())
     assert counts == [0, 0, 1, 2]
 
 
