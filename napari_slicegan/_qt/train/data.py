@@ -98,7 +98,10 @@ class TrainData(QWidget):
             return NO_SET if self._dimensions == 2 else NO_IMAGES
         if isinstance(data, Path):
             return f"{data.name}: whole images of the folder"
-        return _describe(data)
+        text = _describe(data)
+        if self._dimensions == 2 and next(iter(data)).is_volume:
+            text += ". Random crops of its planes; 'Cut along' takes them whole."
+        return text
 
 
 def _describe(images: TrainingImages) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan._qt.train.data import RunLocation, default_root
+from napari_slicegan._qt.train.data import RunLocation, TrainData, default_root
+from napari_slicegan.data.training_images import TrainingImages
+from tests.toys import phases_image
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -38,3 +41,15 @@ def test_default_is_shown_and_independent_of_the_working_directory(
 def test_tilde_is_expanded(location: RunLocation) -> None:
     location.set_value("~/runs")
     assert location.value() == Path.home() / "runs"
+
+
+def test_a_volume_is_not_cut_into_crops_in_silence(qtbot: QtBot) -> None:
+    """Of a system of images; volumes for volumes need no word."""
+    data = TrainData()
+    qtbot.addWidget(data)
+    volume = phases_image(20, 20)
+    planes = np.stack([volume.values] * 20)
+    data.set_images(TrainingImages.isotropic(volume.with_values(planes, "phases")))
+    assert "crops" not in data.material.text()
+    data.set_dimensions(2)
+    assert data.material.text().endswith("'Cut along' takes them whole.")

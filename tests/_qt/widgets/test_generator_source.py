@@ -13,10 +13,11 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan.sample_data import ready_models
+
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, GeneratorSource
 from napari_slicegan.models import generator_file as trained_generator
-from napari_slicegan.sample_data import ready_models
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
