@@ -35,6 +35,8 @@ EXTRAS = {
         "pynrrd>=1.0",
         "rosettasciio>=0.6",
     ],
+    # Files of meshes.
+    "mesh": ["meshio>=5.3.5"],
     # The classifier of pixels that learns from brush strokes.
     "segmentation": ["scikit-learn>=1.4"],
     # IPython runs the notebooks; taufactor checks our solver.
@@ -57,7 +59,7 @@ LINT = [
 ]
 EXTRAS["all"] = [
     requirement
-    for extra in ("gui", "metrics", "scale", "formats", "segmentation")
+    for extra in ("gui", "metrics", "scale", "formats", "mesh", "segmentation")
     for requirement in EXTRAS[extra]
 ]
 EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]

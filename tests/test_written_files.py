@@ -36,7 +36,7 @@ def write_all(folder: Path) -> list[Path]:
     run.write_preview(np.zeros((8, 8), np.uint8), epoch=1)
     toy_set(3).save(folder / "images")
     nine_gaussians().save(folder / "points")
-    for ending in ("tif", "npy", "vti"):
+    for ending in ("tif", "npy", "vti", "nrrd", "mrc", "mha", "mhd"):
         values = np.eye(6, dtype=np.uint8).reshape(6, 3, 2)
         Volume(values, "phases").save(folder / f"volume.{ending}")
     trained = random_generator(OneHotPhases([7, 207]))

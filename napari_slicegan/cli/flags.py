@@ -118,7 +118,8 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
     add(
         "--out",
         type=Path,
-        help="where to write it: .tif, .npy, .vti, or of any size .ome.zarr (default: "
+        help="where to write it: .tif, .npy, .vti, .nrrd, .mrc, .mha, .mhd (with "
+        ".raw), or of any size .ome.zarr (default: "
         "volume-SIZE-SEED.tif beside RUN's generator); a volume larger than "
         "0.5 GB can be continued after an interruption",
     )
@@ -147,6 +148,58 @@ def add_sample_flags(command: argparse.ArgumentParser) -> None:
         "--sheet", type=Path, metavar="PNG", help="also write the first 16 as one image"
     )
     add("--sounds", type=Path, metavar="FOLDER", help="also write spectrograms as WAV")
+
+
+def add_mesh_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``mesh``."""
+    add = command.add_argument
+    add("volume", metavar="VOLUME", help="volume file, or sample:NAME")
+    phases = command.add_mutually_exclusive_group(required=True)
+    phases.add_argument(
+        "--phase",
+        type=int,
+        nargs="+",
+        metavar="LABEL",
+        help="phases to mesh; several share the vertices where they meet",
+    )
+    phases.add_argument("--all-phases", action="store_true", help="mesh all of them")
+    add(
+        "--cells",
+        choices=("surface", "hexahedra", "tetrahedra"),
+        default="surface",
+        help="triangles of the surface, or each voxel as a cell or as six tetrahedra "
+        "(default: %(default)s)",
+    )
+    add(
+        "--smoothing",
+        type=int,
+        metavar="N",
+        help="iterations that smooth the steps of the voxels (default: 20 for "
+        "surfaces, 0 for tetrahedra); the volume of each phase is kept",
+    )
+    add(
+        "--open",
+        action="store_true",
+        help="leave the surface open at the border of the volume",
+    )
+    add(
+        "--unit",
+        choices=("nm", "um", "mm", "m"),
+        help="of the coordinates (default: nm, or voxels if their size is unknown)",
+    )
+    add(
+        "--pixel-size-nm",
+        type=finite,
+        metavar="NM",
+        help="edge of a voxel, where the file holds none",
+    )
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        help="surfaces: .stl, .obj, .ply (of several phases a file for each); all "
+        "cells: .vtu, .msh (Gmsh), .inp (Abaqus, with element sets)",
+    )
 
 
 def add_measure_flags(command: argparse.ArgumentParser) -> None:

@@ -43,6 +43,7 @@ COMMANDS = {
     "resume": ("train", "resume a run"),
     "generate": ("generate", "generate a volume"),
     "sample": ("generate", "draw images from a trained generator"),
+    "mesh": ("mesh", "mesh the phases of a volume for simulations"),
     "measure": ("report", "compare a volume with the real material"),
     "report": ("report", "measure the quality of a generator: HTML and JSON report"),
     "export": ("report", "write the generator of a run with a model card"),

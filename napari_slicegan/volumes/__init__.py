@@ -1,1 +1,1 @@
-"""Volumes and their files: TIFF, NPY, VTK, OME-Zarr."""
+"""Volumes, their files (TIFF, NPY, VTK, OME-Zarr and others) and their meshes."""

@@ -1,4 +1,4 @@
-"""Files of volumes, written plane by plane: OME-TIFF, NPY and VTK ImageData."""
+"""Files of volumes, written plane by plane."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_values import rgb_of
 from napari_slicegan.runtime.atomic_files import check_ending, replacing
+from napari_slicegan.volumes.header_files import (
+    META_TYPES,
+    MRC_MODES,
+    NRRD_TYPES,
+    write_meta_image,
+    write_mrc,
+    write_nrrd,
+)
 from napari_slicegan.volumes.vtk_image import check_vtk_type, write_vtk_planes
 
 if TYPE_CHECKING:
@@ -25,7 +33,16 @@ NAMESPACE = "napari-slicegan/volume"
 CLASSIC_TIFF_BYTES = 2**32 - 2**26
 # Pixel types of the OME data model.
 OME_TYPES = "uint8 uint16 uint32 int8 int16 int32 float32 float64".split()
-ENDINGS = (".tif", ".tiff", ".npy", ".vti")
+TYPES: Mapping[str, Iterable[str]] = {
+    ".tif": OME_TYPES,
+    ".tiff": OME_TYPES,
+    ".nrrd": NRRD_TYPES,
+    ".mrc": MRC_MODES,
+    ".mha": META_TYPES,
+    ".mhd": META_TYPES,
+}
+"""Ending -> types of values; ``.npy`` holds all, VTK has a check of its own."""
+ENDINGS = (".tif", ".tiff", ".npy", ".nrrd", ".mrc", ".mha", ".mhd", ".vti")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +79,26 @@ class Planes:
 
 
 def write_volume(path: Path, planes: Planes) -> None:
-    """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).
+    """Write a volume in the format of its ending, one of `ENDINGS`.
 
-    No more than a few planes are in memory. The TIFF also holds voxel size, kind and
-    labels. The file appears complete or not at all.
+    TIFF (OME), NPY (bare values), VTK ImageData (``.vti``), NRRD, MRC, or MetaImage
+    (``.mha``, or ``.mhd`` with the values in ``.raw``). No more than a few planes are
+    in memory. The TIFF also holds voxel size, kind and labels. The file appears
+    complete or not at all.
 
     Raises
     ------
     ValueError
-        If the ending is another one, or the format has no such data type.
+        If the ending is another one, or the format cannot hold the values.
     """
     check_ending(path, *ENDINGS)
     ending = path.suffix.lower()
     check_type(ending, planes.dtype)
+    if ending == ".mrc" and planes.kind == "colour":
+        raise ValueError(
+            "Expected one value per voxel for an MRC file, got colours; save as .tif, "
+            ".nrrd or .mha."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         if ending == ".vti":
@@ -84,6 +108,13 @@ def write_volume(path: Path, planes: Planes) -> None:
             )
         elif ending == ".npy":
             _write_npy(partial, planes)
+        elif ending == ".nrrd":
+            write_nrrd(partial, planes)
+        elif ending == ".mrc":
+            write_mrc(partial, planes)
+        elif ending in (".mha", ".mhd"):
+            beside = path.with_suffix(".raw") if ending == ".mhd" else None
+            write_meta_image(partial, planes, beside)
         else:
             _write_tiff(partial, planes)
 
@@ -98,9 +129,10 @@ def check_type(ending: str, dtype: np.dtype[Any]) -> None:
     """
     if ending == ".vti":
         check_vtk_type(dtype)
-    elif ending != ".npy" and dtype.name not in OME_TYPES:
+    elif ending in TYPES and dtype.name not in TYPES[ending]:
+        name = "An OME-TIFF" if ending.startswith(".tif") else f"A {ending} file"
         raise ValueError(
-            f"An OME-TIFF holds {', '.join(OME_TYPES)}; got {dtype}. "
+            f"{name} holds {', '.join(TYPES[ending])}; got {dtype}. "
             "Convert the values or save as .npy."
         )
 

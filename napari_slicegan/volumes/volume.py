@@ -214,15 +214,15 @@ class Volume:
         return Volume(values, self.kind, edge, self.labels, self.colours)
 
     def save(self, path: str | Path) -> None:
-        """Write an OME-TIFF (``.tif``), the bare values (``.npy``) or VTK (``.vti``).
+        """Write the format of the ending: see `write_volume` in `volumes.files`.
 
-        The TIFF also holds voxel size, kind, labels and colours, and `open` gives the
-        same volume back. The file appears complete or not at all.
+        A TIFF (``.tif``) also holds voxel size, kind, labels and colours, and `open`
+        gives the same volume back. The file appears complete or not at all.
 
         Raises
         ------
         ValueError
-            If the ending is another one, or TIFF has no such data type.
+            If the ending is another one, or the format cannot hold the values.
         """
         planes = Planes(
             self.values,

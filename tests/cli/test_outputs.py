@@ -39,6 +39,8 @@ OUTPUTS = {
     "sample RUN --out ": "a.npy",
     "sample RUN --sheet": "a.png",
     "sample RUN --sounds": "sounds",
+    "generate RUN --size  8 --out": "a.mhd",
+    "mesh a.npy --all-phases --out": "a.stl",
     "measure a.npy --against a.npy --figure": "a.png",
     "report RUN --out": "a.html",
     "export RUN": "a.safetensors",
@@ -80,6 +82,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     for work in (
         "cli.report.compare",
+        "cli.mesh.surface_mesh",
         "cli.report.prove",
         "cli.report.export_generator",
         "cli.directions.fit_directions",

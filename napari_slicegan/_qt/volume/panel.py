@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 FILES = (
-    "OME-TIFF (*.tif *.tiff);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti)"
+    "OME-TIFF (*.tif *.tiff);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti);;"
+    "NRRD (*.nrrd);;MRC (*.mrc);;MetaImage (*.mha);;MetaImage header and raw (*.mhd)"
 )
 SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 SOUND_FILES = f"{SAMPLE_FILES};;Sounds, one after the other (*.wav)"

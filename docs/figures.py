@@ -1,0 +1,112 @@
+"""Make figures of the guides that need no window.
+
+python docs/figures.py meshes
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LightSource
+from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from napari_slicegan.sample_data import path as sample_path
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_slicegan.volumes.meshes import Mesh, surface_mesh, voxel_mesh
+from napari_slicegan.volumes.volume import Volume
+
+IMAGES = Path(__file__).parent / "images"
+COLOURS = ("#0072b2", "#e69f00", "#b8bfc4")
+
+
+def corner(name: str, edge: int) -> Volume:
+    """A corner of a sample volume."""
+    volume = Volume.open(sample_path(name))
+    values = volume.values[(slice(edge),) * 3]
+    return Volume(values, "phases", volume.voxel_size_nm, volume.labels)
+
+
+def meshes() -> Figure:
+    """Surfaces of sandstone pores, with and without smoothing; tetrahedra."""
+    rock, spheres = corner("bentheimer_truth", 40), corner("spheres_truth", 24)
+    figure = Figure(figsize=(12, 4.2), dpi=95, layout="constrained")
+    for number, (title, smoothing) in enumerate(
+        (("Marching cubes", 0), ("Smoothed, with the same volume", 20))
+    ):
+        mesh = surface_mesh(rock, [rock.labels[-1]], smoothing)
+        draw(figure, number, title, mesh, mesh.cells, [COLOURS[2]] * len(mesh.cells))
+    mesh = voxel_mesh(spheres, cells="tetrahedra", smoothing=20)
+    # Cut open along a diagonal plane.
+    centres = mesh.points[mesh.cells].mean(axis=1)
+    kept = centres.sum(axis=1) < 0.5 * sum(mesh.size)
+    faces, of_cell = outer_faces(mesh.cells[kept])
+    colours = [COLOURS[n - 1] for n in mesh.regions[kept][of_cell]]
+    draw(figure, 2, "Tetrahedra of three phases", mesh, faces, colours)
+    return figure
+
+
+def outer_faces(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Triangles that belong to one tetrahedron only, and its number."""
+    faces = np.concatenate(
+        [cells[:, list(c)] for c in ((0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2))]
+    )
+    _, first, counts = np.unique(
+        np.sort(faces), axis=0, return_index=True, return_counts=True
+    )
+    outer = first[counts == 1]
+    return faces[outer], outer % len(cells)
+
+
+def draw(
+    figure: Figure,
+    number: int,
+    title: str,
+    mesh: Mesh,
+    faces: NDArray[Any],
+    colours: Sequence[str],
+) -> None:
+    """Shaded triangles in one of three panels."""
+    panel: Any = figure.add_subplot(1, 3, number + 1, projection="3d")
+    lines = {"linewidth": 0.15, "edgecolor": "#00000060"} if number == 2 else {}
+    shown = Poly3DCollection(
+        mesh.points[faces],
+        facecolors=colours,
+        shade=True,
+        lightsource=LightSource(azdeg=300, altdeg=40),
+        **lines,
+    )
+    panel.add_collection3d(shown)
+    for axis, edge in zip("xyz", mesh.size, strict=True):
+        getattr(panel, f"set_{axis}lim")(0, edge)
+    panel.set_box_aspect(mesh.size, zoom=1.05)
+    panel.view_init(28, 40)
+    panel.set_axis_off()
+    panel.set_title(title, y=1.02)
+
+
+FIGURES = {"meshes": meshes}
+
+
+def main() -> None:
+    """Make the named figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=FIGURES, default=list(FIGURES))
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    options = parser.parse_args()
+    for name in options.names:
+        drawn = io.BytesIO()
+        FIGURES[name]().savefig(drawn, format="png")
+        # Fewer colours: a third of the size.
+        picture = Image.open(drawn).convert("RGB").quantize(128)
+        picture.save(options.out / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
