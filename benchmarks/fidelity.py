@@ -31,10 +31,12 @@ import numpy as np
 import tifffile
 from matplotlib.figure import Figure
 
-from benchmarks.fidelity_materials import MATERIALS, gaussian_field
+from benchmarks.fidelity_materials import MATERIALS
 from benchmarks.time_to_quality import append
 from benchmarks.transport import corners
+from napari_slicegan.config import AXES
 from napari_slicegan.directions.properties import effective_diffusivity
+from napari_slicegan.generation.gaussian_field import gaussian_volume
 from napari_slicegan.metrics import METRICS, QUICK_METRICS
 from napari_slicegan.metrics.comparison import compare
 from napari_slicegan.metrics.lattice import lattice_by_part
@@ -193,19 +195,18 @@ def measure(run: Run, code: Path, options: argparse.Namespace) -> None:
 
 
 def measure_baseline(run: Run, options: argparse.Namespace) -> None:
-    """Gaussian random fields with the two-point correlation of a section."""
+    """Gaussian random fields with the two-point correlation of the images."""
     truth = truth_of(run.material)
     if truth is None:
         return
     images = MATERIALS[run.material].images(options.out)
-    section = np.asarray(tifffile.imread(images[0]))
-    labels = np.unique(section)
-    if len(labels) != 2 or len(images) > 1:
-        return
+    sections = [np.asarray(tifffile.imread(image)) for image in images]
+    views: Any = [*sections]
+    if len(sections) == 3:
+        views = {axis: [image] for axis, image in zip(AXES, sections, strict=True)}
     lines: list[Line] = []
     for number in range(options.volumes):
-        values = gaussian_field(section, labels[1], options.size, number)
-        volume = Volume(labels[values // 255], "phases")
+        volume = gaussian_volume(views, (options.size,) * 3, number)
         lines += compared(run, 0, number, volume, truth)
     append(options.out / FILE, [asdict(line) for line in lines])
 

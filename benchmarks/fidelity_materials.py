@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from scipy import fft, ndimage, optimize, stats
+from scipy import ndimage
 
 from sample_data import path as sample_path
 
@@ -22,7 +22,6 @@ Labels = NDArray[np.uint8]
 Images = Callable[[Path], list[Path]]
 EDGE = 224
 PORE, OTHER, PARTICLE = 0, 127, 255
-SMOOTHNESS = 3.0
 
 
 def particles(
@@ -91,61 +90,6 @@ def binder_bridges(edge: int = EDGE, seed: int = 0) -> Labels:
     labels[first + second < 4] = OTHER
     labels[first < 0] = PARTICLE
     return labels
-
-
-def gaussian_field(
-    labels: NDArray[np.generic], label: int, edge: int, seed: int
-) -> Labels:
-    """A Gaussian random field cut at a level, with the S2 of a section.
-
-    The baseline that any network must beat: it has the phase fraction and, radially,
-    the two-point correlation of the section, and no other knowledge of it. The
-    correlation of the field follows from S2 by the bivariate normal distribution
-    (Teubner, Europhysics Letters 14, 403, 1991).
-
-    Parameters
-    ----------
-    labels
-        Section ``[Y, X]`` of two phases.
-    label
-        The phase above the level.
-    edge
-        Voxels per axis of the volume, which is periodic.
-
-    Returns
-    -------
-    ``[Z, Y, X]``: 255 in the phase, 0 elsewhere.
-    """
-    from napari_slicegan.metrics.correlation import radial_two_point_correlation
-
-    phase = labels == label
-    reach = min(edge // 2, min(phase.shape) // 3)
-    wanted = radial_two_point_correlation(phase, reach)
-    level = stats.norm.isf(wanted[0])
-    correlations = np.linspace(-0.95, 0.9999, 150)
-    joint = [
-        stats.multivariate_normal.cdf([-level] * 2, [0, 0], [[1, one], [one, 1]])
-        for one in correlations
-    ]
-    found = np.interp(wanted, joint, correlations)
-    found[0] = 1.0
-    # Shells of wave numbers k: rho(r) = sum of P(k) sin(k r) / (k r) with P >= 0, by
-    # least squares; a penalty on second differences keeps the spectrum smooth.
-    shells = edge // 2
-    waves = np.pi * (np.arange(shells) + 0.5) / shells
-    basis = np.sinc(np.outer(np.arange(reach + 1), waves / np.pi))
-    smooth = SMOOTHNESS * np.diff(np.eye(shells), 2, axis=0)
-    aim = np.concatenate([found, np.zeros(len(smooth))])
-    spectrum, _ = optimize.nnls(np.vstack([basis, smooth]), aim)
-    frequencies = [2 * np.pi * fft.fftfreq(edge)] * 2 + [2 * np.pi * fft.rfftfreq(edge)]
-    length = np.sqrt(sum(np.square(axis) for axis in np.ix_(*frequencies)))
-    shell = np.minimum((length / np.pi * shells).astype(int), shells)
-    modes = np.bincount(shell.ravel(), minlength=shells + 1)
-    power = np.append(spectrum, 0)[shell] / np.maximum(modes, 1)[shell]
-    noise = fft.rfftn(np.random.default_rng(seed).normal(size=(edge,) * 3))
-    field = fft.irfftn(np.sqrt(power) * noise, (edge,) * 3)
-    cut = np.quantile(field, 1 - wanted[0])
-    return np.where(field > cut, 255, 0).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Make figures of the guides that need no window.
 
-python docs/figures.py meshes
+python docs/figures.py meshes baseline
 """
 
 from __future__ import annotations
@@ -15,14 +15,20 @@ import numpy as np
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from napari_slicegan.sample_data import generator_path
 from napari_slicegan.sample_data import path as sample_path
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_slicegan import Micrograph, compare, generate, load_generator
+from napari_slicegan.generation.gaussian_field import gaussian_volume
+from napari_slicegan.metrics.reference import RealStatistics
+from napari_slicegan.report.text import metric_verdicts
 from napari_slicegan.volumes.meshes import Mesh, surface_mesh, voxel_mesh
 from napari_slicegan.volumes.volume import Volume
 
 IMAGES = Path(__file__).parent / "images"
+MOST_FLOORS = 100.0
 COLOURS = ("#0072b2", "#e69f00", "#b8bfc4")
 
 
@@ -91,7 +97,43 @@ def draw(
     panel.set_title(title, y=1.02)
 
 
-FIGURES = {"meshes": meshes}
+def baseline() -> Figure:
+    """Planes of a rock, a network's volume, a Gaussian field, and their distances."""
+    rock = Volume.open(sample_path("bentheimer_truth"))
+    image = Micrograph.open(sample_path("bentheimer_slice"))
+    edge = (128,) * 3
+    volumes = {
+        "Network": generate(load_generator(generator_path("bentheimer")), edge, seed=1),
+        "Gaussian field": gaussian_volume(image, edge, seed=1),
+    }
+    figure = Figure(figsize=(12, 3.6), dpi=95, layout="constrained")
+    panels = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
+    planes = {"Rock": rock.values[64, :128, :128]}
+    planes |= {name: volume.values[64] for name, volume in volumes.items()}
+    for panel, (title, plane) in zip(panels, planes.items(), strict=False):
+        panel.imshow(plane, cmap="gray_r", interpolation="nearest")
+        panel.set(title=title, xticks=[], yticks=[])
+    real = RealStatistics(rock)
+    for number, (name, volume) in enumerate(volumes.items()):
+        found = [
+            one
+            for one in metric_verdicts(compare(real, volume))
+            if one.floors is not None and one.grade != "unknown"
+        ]
+        places = np.arange(len(found)) + 0.4 * number
+        floors = [min(one.floors or 0.0, MOST_FLOORS) for one in found]
+        panels[3].barh(places, floors, 0.38, color=COLOURS[number], label=name)
+        titles = [one.title.partition(" (")[0] for one in found]
+    panels[3].set_yticks(np.arange(len(titles)) + 0.2, titles, fontsize=7)
+    panels[3].axvline(1, color="black", linewidth=0.8)
+    panels[3].set_xscale("symlog", linthresh=1)
+    panels[3].invert_yaxis()
+    panels[3].set_xlabel("distance from the rock / noise floor", fontsize=8)
+    panels[3].legend(fontsize=8)
+    return figure
+
+
+FIGURES = {"meshes": meshes, "baseline": baseline}
 
 
 def main() -> None:

@@ -98,14 +98,7 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``generate``."""
     add = command.add_argument
     add("run", type=Path, metavar="RUN", help=RUN_HELP)
-    _add_size(command)
-    add(
-        "--periodic",
-        default="",
-        metavar="AXES",
-        help="axes along which the volume is periodic, such as z or xyz",
-    )
-    add("--seed", type=int, default=0, help="random seed")
+    _add_sample(command)
     add("--device", default="auto", help="auto, cpu, cuda or mps")
     add(
         "--precision",
@@ -129,6 +122,20 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
         help="generate on the workers of this dask scheduler, such as "
         "tcp://10.0.0.1:8786; they must share the disk",
     )
+
+
+def add_baseline_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``baseline``."""
+    add_image_flags(command)
+    _add_sample(command)
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="where to write it: .tif, .npy, .vti, .nrrd, .mrc, .mha or .mhd (default: "
+        "NAME-gaussian-SIZE-SEED.tif here)",
+    )
+    add_config_flags(command)
+    add_setting_flags(command, "micrograph")
 
 
 def add_sample_flags(command: argparse.ArgumentParser) -> None:
@@ -454,6 +461,19 @@ def _add_any_model(verb: argparse.ArgumentParser) -> None:
         help="use directions of a generator that is no relative of this one; their "
         "effects are measured anew",
     )
+
+
+def _add_sample(command: argparse.ArgumentParser) -> None:
+    """Size, periodic axes and seed of a volume."""
+    _add_size(command)
+    add = command.add_argument
+    add(
+        "--periodic",
+        default="",
+        metavar="AXES",
+        help="axes along which the volume is periodic, such as z or xyz",
+    )
+    add("--seed", type=int, default=0, help="random seed")
 
 
 def _add_blocks(verb: argparse.ArgumentParser) -> None:

@@ -42,6 +42,7 @@ COMMANDS = {
     "train": ("train", "train on micrographs"),
     "resume": ("train", "resume a run"),
     "generate": ("generate", "generate a volume"),
+    "baseline": ("baseline", "make a volume in a second, without a network"),
     "sample": ("generate", "draw images from a trained generator"),
     "mesh": ("mesh", "mesh the phases of a volume for simulations"),
     "measure": ("report", "compare a volume with the real material"),

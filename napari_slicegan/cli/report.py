@@ -155,6 +155,8 @@ def report(options: Namespace) -> int:
     numbers = write_report(proof, origin, out)
     judged = proof.verdict
     say(f"{judged.headline}: {judged.bound}. {judged.largest}")
+    if proof.baseline_sentence:
+        say(proof.baseline_sentence)
     say(f"Saved {out}\nSaved {numbers}")
     return DONE
 

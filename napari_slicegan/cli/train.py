@@ -235,7 +235,7 @@ def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
         return training_data(config, files[0])
     if dimensions == 1 and not files:
         return training_data(config, None)
-    images = _micrographs(options, config)
+    images = micrographs(options, config)
     if dimensions == 2 and "cut_axis" not in changes_from(options):
         for image in images:
             if image.is_volume:
@@ -247,7 +247,7 @@ def _training_data(options: Namespace, config: RunConfig) -> TrainingData:
     return training_data(config, images)
 
 
-def _micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
+def micrographs(options: Namespace, config: RunConfig) -> TrainingImages:
     """Micrographs from ``FILE``, or from ``--z``, ``--y`` and ``--x``."""
     views = {axis: getattr(options, axis) for axis in AXES}
     directed = any(views.values())

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
+from napari_slicegan.generation.gaussian_field import SMALLEST_EDGE as SMALLEST_FIELD
+from napari_slicegan.generation.gaussian_field import gaussian_phases
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import Comparison, compare, with_labels_of
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
@@ -40,6 +42,7 @@ from napari_slicegan.report.text import (
     Grade,
     MetricVerdict,
     Verdict,
+    baseline_sentence,
     metric_verdicts,
     phase_name,
     rows_of,
@@ -65,6 +68,8 @@ EVEN = 0.05
 # A grid weaker than this, in standard deviations of the values, is called faint.
 FAINT = 0.02
 LATTICE_EDGE = 128
+# Largest edge of the Gaussian field.
+BASELINE_EDGE = 192
 
 
 @dataclass(frozen=True)
@@ -357,13 +362,18 @@ class ProofSettings:
 
 @dataclass(frozen=True, eq=False)
 class Proof:
-    """Comparison of a real material and a generated volume, and further checks."""
+    """Comparison of a real material and a generated volume, and further checks.
+
+    The baseline compares a Gaussian random field (see `generation.gaussian_field`) with
+    the same material; None for gray values and colours, or for tiny images.
+    """
 
     comparison: Comparison
     checks: tuple[Check, ...]
     source: Source
     volume: Volume
     settings: ProofSettings
+    baseline: Comparison | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -375,8 +385,29 @@ class Proof:
         """A verdict in words for each metric."""
         return metric_verdicts(self.comparison)
 
+    @property
+    def baseline_metrics(self) -> dict[str, MetricVerdict]:
+        """Verdicts on the baseline by metric; empty if there is none."""
+        found = metric_verdicts(self.baseline) if self.baseline else []
+        return {one.metric: one for one in found}
+
+    @property
+    def baseline_sentence(self) -> str:
+        """How the volume compares with the baseline; empty if there is none."""
+        if self.baseline is None:
+            return ""
+        return baseline_sentence(self.comparison, self.baseline)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-compatible dict."""
+        baseline = None
+        if self.baseline is not None:
+            found = [_finite(asdict(one)) for one in self.baseline_metrics.values()]
+            baseline = {
+                "sentence": self.baseline_sentence,
+                "verdict": asdict(verdict(self.baseline)),
+                "metrics": found,
+            }
         return {
             "verdict": asdict(self.verdict),
             "settings": asdict(self.settings),
@@ -384,6 +415,7 @@ class Proof:
             "checks": [
                 {**asdict(one), "numbers": _finite(one.numbers)} for one in self.checks
             ],
+            "baseline": baseline,
             "comparison": self.comparison.to_dict(),
         }
 
@@ -460,12 +492,26 @@ def examine(
     for number, check in enumerate(_checks(samples, views, volume), start=1):
         if check is not None:
             checks.append(check)
-        report(0.3 + 0.09 * number)
+        report(0.3 + 0.08 * number)
+    baseline = _baseline(source, samples, volume, settings.seed)
+    report(0.8)
     if settings.transport and volume.kind == "phases":
         comparison, transport = _with_transport(comparison, source, volume)
         checks.append(transport)
     report(1.0)
-    return Proof(comparison, tuple(checks), source, volume, settings)
+    return Proof(comparison, tuple(checks), source, volume, settings, baseline)
+
+
+def _baseline(
+    source: Source, samples: Group, volume: Volume, seed: int
+) -> Comparison | None:
+    """A Gaussian random field compared with the real material."""
+    edge = min(min(sample.values.shape) for sample in samples)
+    if volume.kind != "phases" or edge < SMALLEST_FIELD:
+        return None
+    shape = [min(n, BASELINE_EDGE) for n in volume.values.shape]
+    values = gaussian_phases(samples, volume.labels, shape, seed)
+    return compare(source, replace(volume, values=values))
 
 
 def _checks(samples: Group, views: Views, volume: Volume) -> Iterator[Check | None]:

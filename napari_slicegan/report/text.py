@@ -329,6 +329,39 @@ class MetricVerdict:
     floors: float | None
 
 
+def baseline_sentence(comparison: Comparison, baseline: Comparison) -> str:
+    """How often a volume is nearer to the real material than the baseline.
+
+    Of the metrics that both have and that are judged; what agrees is equally near.
+    """
+    own, other = (
+        {one.metric: one for one in metric_verdicts(each)}
+        for each in (comparison, baseline)
+    )
+    nearer, farther = 0, []
+    judged = [
+        name
+        for name in own
+        if name in other and "unknown" not in (own[name].grade, other[name].grade)
+    ]
+    for name in judged:
+        floors, others = (
+            0.0 if one.grade == "agrees" else one.floors or 0.0
+            for one in (own[name], other[name])
+        )
+        nearer += floors < others
+        if floors > others:
+            farther.append(own[name].title.partition(" (")[0].lower())
+    if not judged:
+        return "No metric is judged, so none is compared with the Gaussian field."
+    listed = f" ({', '.join(farther)})" if farther else ""
+    return (
+        "Beside a Gaussian random field with the phase fractions and the two-point "
+        f"correlation of the images, of {len(judged)} judged metrics the volume is "
+        f"nearer to the real material in {nearer}, farther in {len(farther)}{listed}."
+    )
+
+
 def metric_verdicts(comparison: Comparison) -> list[MetricVerdict]:
     """One for each metric that was measured, in the order of the comparison."""
     names = dict.fromkeys(row.metric for row in comparison.rows)

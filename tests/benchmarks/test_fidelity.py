@@ -16,11 +16,9 @@ from benchmarks.fidelity_materials import (
     PARTICLE,
     PORE,
     binder_bridges,
-    gaussian_field,
     speckle,
 )
 from benchmarks.time_to_quality import append
-from napari_slicegan.metrics.correlation import radial_two_point_correlation
 from napari_slicegan.metrics.interfaces import interface_density_along
 
 
@@ -46,18 +44,6 @@ def test_bridges_join_particles() -> None:
     touching = np.count_nonzero(np.unique(binder[beside]))
     # The volume is periodic: a bridge may begin beyond the border.
     assert touching > 0.98 * n_bridges > 20
-
-
-def test_the_baseline_has_the_correlation_of_the_section() -> None:
-    noise = np.random.default_rng(0).normal(size=(300, 300))
-    field = ndimage.gaussian_filter(noise, 3, mode="wrap")
-    section = np.where(field > 0.8 * field.std(), 7, 3)
-    volume = gaussian_field(section, 7, 96, 0)
-    assert set(np.unique(volume)) == {0, 255}
-    real = radial_two_point_correlation(section == 7, 16)
-    made = radial_two_point_correlation(volume == 255, 16)
-    assert made[0] == pytest.approx(real[0], abs=1e-3)
-    assert np.abs(made - real).max() < 0.012
 
 
 def line(code: str, seed: int, generated: float, phase: str = "255") -> fidelity.Line:

@@ -40,6 +40,7 @@ OUTPUTS = {
     "sample RUN --sheet": "a.png",
     "sample RUN --sounds": "sounds",
     "generate RUN --size  8 --out": "a.mhd",
+    "baseline sem.tif --size 8 --out": "a.tif",
     "mesh a.npy --all-phases --out": "a.stl",
     "measure a.npy --against a.npy --figure": "a.png",
     "report RUN --out": "a.html",
@@ -83,6 +84,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for work in (
         "cli.report.compare",
         "cli.mesh.surface_mesh",
+        "cli.baseline.gaussian_volume",
         "cli.report.prove",
         "cli.report.export_generator",
         "cli.directions.fit_directions",

@@ -38,7 +38,10 @@ CHECKS = (
 
 def proof(name: str = "isotropic") -> Proof:
     comparison, source, volume = case(name)
-    return Proof(comparison, CHECKS, source, volume, ProofSettings(40, 1, 2))
+    # The volume stands for the baseline, too.
+    baseline = comparison if comparison.kind == "phases" else None
+    settings = ProofSettings(40, 1, 2)
+    return Proof(comparison, CHECKS, source, volume, settings, baseline)
 
 
 class Structure(HTMLParser):
@@ -133,6 +136,9 @@ def test_words_and_numbers(written: tuple[str, dict[str, Any]]) -> None:
     assert "\N{CHECK MARK} good" in text
     assert "\N{EN DASH} for information" in text
     assert "TauFactor 2" in text  # transport was checked
+    assert ">Gaussian field</th>" in text
+    assert proof().baseline_sentence in text
+    assert facts["proof"]["baseline"]["sentence"] == proof().baseline_sentence
 
 
 def test_a_volume_without_a_generator() -> None:

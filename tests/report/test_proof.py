@@ -64,6 +64,8 @@ def test_every_question_is_answered(proof: Proof) -> None:
     # Neither NaN nor infinity in JSON.
     text = json.dumps(proof.to_dict(), allow_nan=False)
     facts = json.loads(text)
+    assert facts["baseline"]["sentence"] == proof.baseline_sentence
+    assert proof.baseline_sentence.startswith("No metric is judged")
     assert facts["settings"] == {
         "size": 40,
         "seed": 1,
@@ -99,6 +101,24 @@ def test_diffusion_is_a_metric_and_an_answer(toy_run: Path) -> None:
         assert check.numbers[f"diffusivity_{label}"] == pytest.approx(mean)
 
 
+def test_a_gaussian_field_is_the_baseline() -> None:
+    """It has the correlation, and not the grains, of images of discs."""
+    places = np.random.default_rng(0).random((40, 2)) * 160
+    near = np.indices((160, 160)).transpose(1, 2, 0)[:, :, None] - places
+    image = ((near**2).sum(axis=-1) < 81).any(axis=-1).astype(np.uint8)
+    volume = Volume(phases(48, 48, 48, seed=2) // 10, "phases")
+    found = examine([image], volume, QUICK)
+    assert found.baseline is not None
+    verdicts = found.baseline_metrics
+    assert verdicts["phase_fraction"].grade == "agrees"
+    assert verdicts["two_point_correlation"].grade == "agrees"
+    assert "of the images, of " in found.baseline_sentence
+    # Half and half is neither the fraction of the discs nor their correlation.
+    assert "phase fraction" in found.baseline_sentence.partition("farther in")[2]
+    facts = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert len(facts["baseline"]["metrics"]) == len(verdicts)
+
+
 def test_gray_values_are_proved_too() -> None:
     trained = random_generator(ScaleMinMax(4000, 6000, 1, "uint16"))
     images = [gray(70, 70, seed=1)]
@@ -106,6 +126,7 @@ def test_gray_values_are_proved_too() -> None:
     names = [check.name for check in found.checks]
     others = ["sliced_wasserstein", "memorisation", "diversity"]
     assert names == ["isotropy", "lattice", *others]
+    assert found.baseline is None
     json.dumps(found.to_dict(), allow_nan=False)
 
 
