@@ -37,6 +37,8 @@ EXTRAS = {
     ],
     # Files of meshes.
     "mesh": ["meshio>=5.3.5"],
+    # Tables of images in YAML.
+    "batch": ["PyYAML>=6"],
     # The classifier of pixels that learns from brush strokes.
     "segmentation": ["scikit-learn>=1.4"],
     # IPython runs the notebooks; taufactor checks our solver.
@@ -59,7 +61,7 @@ LINT = [
 ]
 EXTRAS["all"] = [
     requirement
-    for extra in ("gui", "metrics", "scale", "formats", "mesh", "segmentation")
+    for extra in ("gui", "metrics", "scale", "formats", "mesh", "batch", "segmentation")
     for requirement in EXTRAS[extra]
 ]
 EXTRAS["dev"] = [*EXTRAS["all"], *EXTRAS["test"], *LINT]
@@ -119,7 +121,7 @@ setup(
     package_dir={"napari_slicegan.sample_data": "sample_data"},
     package_data={
         "napari_slicegan": ["napari.yaml", "py.typed"],
-        "napari_slicegan.report": ["templates/*.html", "templates/*.md"],
+        "napari_slicegan.report": ["templates/*"],
         "napari_slicegan.sample_data": [
             *("*.tif", "*.png", "*.safetensors", "README.md"),
             *("models/*.safetensors", "models/*.md"),

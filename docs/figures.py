@@ -1,12 +1,13 @@
 """Make figures of the guides that need no window.
 
-python docs/figures.py meshes baseline
+python docs/figures.py meshes baseline batch
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from PIL import Image
 from napari_slicegan import Micrograph, compare, generate, load_generator
 from napari_slicegan.generation.gaussian_field import gaussian_volume
 from napari_slicegan.metrics.reference import RealStatistics
+from napari_slicegan.report.batch import Outcome, RowFacts, draw_floors
 from napari_slicegan.report.text import metric_verdicts
 from napari_slicegan.volumes.meshes import Mesh, surface_mesh, voxel_mesh
 from napari_slicegan.volumes.volume import Volume
@@ -133,7 +135,19 @@ def baseline() -> Figure:
     return figure
 
 
-FIGURES = {"meshes": meshes, "baseline": baseline}
+def batch() -> Figure:
+    """The map of a batch, of the reports of the included generators."""
+    rows = []
+    for file in sorted((IMAGES.parent / "models").glob("*.json")):
+        found = json.loads(file.read_text("utf-8"))["proof"]["metrics"]
+        metrics = {one["metric"]: one for one in found}
+        rows.append(RowFacts(Outcome(file.stem, ()), "", "", "", metrics, "", ""))
+    figure = Figure(figsize=(11, 2.9), dpi=95, layout="constrained")
+    draw_floors(figure, rows)
+    return figure
+
+
+FIGURES = {"meshes": meshes, "baseline": baseline, "batch": batch}
 
 
 def main() -> None:

@@ -94,6 +94,26 @@ def add_resume_flags(command: argparse.ArgumentParser) -> None:
     add_setting_flags(command, "training", others=RESUMABLE)
 
 
+def add_batch_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``batch``."""
+    add = command.add_argument
+    add(
+        "table",
+        type=Path,
+        metavar="TABLE",
+        help="CSV or YAML: 'image' (or z, y, x), 'name', and options of train such as "
+        "segmentation or minutes as columns",
+    )
+    add(
+        "--out",
+        type=Path,
+        help="folder of the runs and of batch.html (default: TABLE-runs beside it); "
+        "finished rows in it are skipped, others resumed",
+    )
+    add("--jobs", type=int, default=1, help="rows at a time (default: %(default)s)")
+    add("--size", type=int, default=128, help="edge of the measured volumes")
+
+
 def add_generate_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``generate``."""
     add = command.add_argument

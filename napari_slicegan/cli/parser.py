@@ -41,6 +41,7 @@ COMMANDS = {
     "gui": ("window", "open napari with the plugin docked"),
     "train": ("train", "train on micrographs"),
     "resume": ("train", "resume a run"),
+    "batch": ("batch", "train and measure a table of images"),
     "generate": ("generate", "generate a volume"),
     "baseline": ("baseline", "make a volume in a second, without a network"),
     "sample": ("generate", "draw images from a trained generator"),

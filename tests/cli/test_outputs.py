@@ -40,6 +40,7 @@ OUTPUTS = {
     "sample RUN --sheet": "a.png",
     "sample RUN --sounds": "sounds",
     "generate RUN --size  8 --out": "a.mhd",
+    "batch table.csv --out": "runs",
     "baseline sem.tif --size 8 --out": "a.tif",
     "mesh a.npy --all-phases --out": "a.stl",
     "measure a.npy --against a.npy --figure": "a.png",
@@ -67,6 +68,7 @@ def place(
     shutil.copytree(toy_run, folder / "RUN")
     (folder / "toy.json").write_text(toy_config.model_dump_json())
     (folder / "FILE").touch()
+    (folder / "table.csv").write_text("image\nsem.tif\n")
     tifffile.imwrite(folder / "sem.tif", phases_image(40, 48).values)
     np.save(folder / "a.npy", phases_image(16, 16, 16).values)
     np.save(folder / "points.npy", np.zeros((9, 2)))
@@ -84,6 +86,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for work in (
         "cli.report.compare",
         "cli.mesh.surface_mesh",
+        "report.batch._Runner.run",
         "cli.baseline.gaussian_volume",
         "cli.report.prove",
         "cli.report.export_generator",
