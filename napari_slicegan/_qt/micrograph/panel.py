@@ -523,6 +523,8 @@ class MicrographPanel(DropTarget, QWidget):
         if outcome.number != self._numbers[outcome.topic]:
             return
         self._workers.pop(outcome.topic, None)
+        if not self._workers:
+            self._patience.stop()
         if outcome.topic == PREPARE:
             self._on_prepared(outcome)
         elif outcome.topic == LEARN:
@@ -537,8 +539,8 @@ class MicrographPanel(DropTarget, QWidget):
         self._viewer.layers.events.removed.disconnect(self._show_layers)
         self._viewer.dims.events.point.disconnect(self._on_moved)
         self._unfollow_layers()
-        self._rest.stop()
-        self._learning.stop()
+        for timer in (self._rest, self._learning, self._patience):
+            timer.stop()
         for topic in [*self._workers]:
             self._cancel(topic)
 
