@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 
 
 EXIT_S = 60
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests, and programs that they start, leave the settings of the user alone."""
+    folder = tempfile.mkdtemp(prefix="slicegan-tests-")
+    os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,8 +1,9 @@
-"""Waiting for threads when the window closes: all at once and with a time limit.
+"""Closing while something runs: one question, then waiting for threads.
 
-The caller first cancels all workers, each of which ends after its current step, then
-waits here. After two seconds a dialog explains what is being finished and what would be
-lost; it closes when the work has ended, and "Close now" ends the wait.
+They are waited for all at once and with a time limit. The caller first cancels all
+workers, each of which ends after its current step, then waits here. After two seconds a
+dialog explains what is being finished and what would be lost; it closes when the work
+has ended, and "Close now" ends the wait.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEventLoop, Qt
-from qtpy.QtWidgets import QApplication, QDialog, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
@@ -24,6 +33,44 @@ LIMIT_S = 60.0
 POLL_S = 0.02
 
 Flags = QEventLoop.ProcessEventsFlag
+
+
+NAPARIS_QUESTION = "ConfirmCloseDialog"
+"""Class of the dialog with which napari confirms its own commands to close."""
+
+
+def confirm_closing(window: QWidget, text: str) -> bool:
+    """Ask whether to close the window.
+
+    Parameters
+    ----------
+    text
+        What is running, what is saved of it and where.
+    """
+    question = QMessageBox(window)
+    question.setObjectName("confirm_closing")
+    question.setIcon(QMessageBox.Icon.Question)
+    question.setWindowTitle("Close napari?")
+    question.setTextFormat(Qt.TextFormat.PlainText)
+    question.setText(text)
+    close = question.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
+    stay = question.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    question.setDefaultButton(stay)
+    question.exec()
+    is_confirmed = question.clickedButton() is close
+    question.deleteLater()
+    return is_confirmed
+
+
+def explain_closing(question: QDialog, text: str) -> None:
+    """Add to napari's own question what is running, what is saved of it and where."""
+    label = QLabel(text)
+    label.setObjectName("closing_explained")
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    layout = question.layout()
+    if isinstance(layout, QVBoxLayout):
+        layout.insertWidget(0, label)
 
 
 class ClosingDialog(QDialog):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import sys
 import weakref
 from dataclasses import dataclass
@@ -12,17 +13,25 @@ from weakref import WeakValueDictionary
 
 import qtpy
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QObject, QSize, QTimer, Signal
+from qtpy.QtCore import QChildEvent, QEvent, QObject, QSize, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
+    QDialog,
+    QLabel,
     QMainWindow,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_slicegan._qt.closing import wait_for_end
+from napari_slicegan._qt.closing import (
+    NAPARIS_QUESTION,
+    confirm_closing,
+    explain_closing,
+    wait_for_end,
+)
 from napari_slicegan._qt.explore.panel import ExplorePanel
+from napari_slicegan._qt.last_session import LastSession, recall, remember
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan._qt.micrograph.panel import MicrographPanel
 from napari_slicegan._qt.preferences import read_preferences
@@ -84,7 +93,8 @@ class SliceGANWidget(QWidget):
         super().__init__()
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
-        self._is_closed = self._is_closing_window = False
+        self._is_closed = self._is_closing_window = self._asks = False
+        self._last: LastSession | None = None
         self._waits_for_images = False
         self._window: QMainWindow | None = None
         self._other = open_widget(napari_viewer)
@@ -93,10 +103,15 @@ class SliceGANWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setObjectName("slicegan_tabs")
         self.message = MessageLine("slicegan_message")
+        self.reopen = QLabel()
+        self.reopen.setObjectName("reopen")
+        self.reopen.setWordWrap(True)
+        self.reopen.hide()
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.message)
+        layout.addWidget(self.reopen)
         layout.addWidget(self.tabs)
         self.setMinimumWidth(WIDTH)
         self.setStyleSheet(STYLE)
@@ -121,6 +136,7 @@ class SliceGANWidget(QWidget):
         self.help = HelpButton(self.tabs)
         self._use_preferences()
         self._use_left()
+        self._offer_last()
         fault = binding_fault()
         if fault is not None:
             self.message.show_warning(fault)
@@ -149,6 +165,7 @@ class SliceGANWidget(QWidget):
         if self._is_closed or self._other is not None:
             return
         self._is_closed = True
+        self._remember()
         self.micrograph.end_work()
         panels = (self.train, self.volume, self.explore, self.measure)
         # Cancel all before waiting for any.
@@ -179,25 +196,66 @@ class SliceGANWidget(QWidget):
         if self._is_closed or self._other is not None:
             return
         was_training = self.train.state.is_active
+        lost = self._running_tasks()
         self.shut_down()
         self._leave()
+        notices = [f"Cancelled: {name}." for name in lost]
         if was_training:
             run = self.train.last_run
             where = "no run was saved" if run is None else f"saved in {run}"
-            show_info(f"Training was stopped; {where}.")
+            notices.insert(0, f"Training was stopped; {where}.")
+        if notices:
+            show_info(" ".join(notices))
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Watch the window. The user can still cancel a close."""
         if event is not None and event.type() == QEvent.Type.Close:
-            if event.spontaneous():
-                self._is_closing_window = True
-            else:
+            if not event.spontaneous():
                 self.shut_down()
+            elif self._asks or self._closing_text():
+                # napari would ask once for its tasks and once more for its layers.
+                event.ignore()
+                self._ask_to_close()
+                return True
+            else:
+                self._is_closing_window = True
+        if isinstance(event, QChildEvent) and event.type() == QEvent.Type.ChildPolished:
+            child, text = event.child(), self._closing_text()
+            is_question = type(child).__name__ == NAPARIS_QUESTION
+            if is_question and text and isinstance(child, QDialog):
+                explain_closing(child, text)
         if event is not None and event.type() == QEvent.Type.Hide:
             # Not cancelled; the window is about to be deleted.
             if self._is_closing_window and not event.spontaneous():
                 self.shut_down()
         return False
+
+    def _ask_to_close(self) -> None:
+        """Ask once; then end all work and close without further questions."""
+        window = self._window
+        if self._asks or window is None:
+            return
+        self._asks = True
+        is_confirmed = confirm_closing(window, self._closing_text())
+        self._asks = False
+        if is_confirmed:
+            self.shut_down()
+            # After this event, while which Qt ignores another close.
+            QTimer.singleShot(0, window.close)
+
+    def _closing_text(self) -> str:
+        """What is running and what closing does to it; empty if nothing is."""
+        if self._is_closed or self._other is not None:
+            return ""
+        lost = [
+            f"{name}: cancelled, without a result." for name in self._running_tasks()
+        ]
+        return "\n\n".join(filter(None, [self.train.closing_text, *lost]))
+
+    def _running_tasks(self) -> list[str]:
+        """Descriptions of the tasks of all panels."""
+        panels = (self.volume, self.volume.orthogonal, self.explore, self.measure)
+        return [panel.task.name for panel in panels if panel.task.name]
 
     def _watch_window(self) -> None:
         parent = parent_of(self, QMainWindow)
@@ -240,7 +298,52 @@ class SliceGANWidget(QWidget):
                 self.train.last_run,
             )
 
+    def _offer_last(self) -> None:
+        """Offer the picture and the settings of the last session in an empty dock."""
+        self._last = recall() if self.micrograph.slots.is_empty() else None
+        if self._last is not None:
+            name = html.escape(self._last.name)
+            link = f"<a href='last' style='color: #4c9be8'>{name}</a>"
+            self.reopen.setText(f"Open the last picture: {link}")
+            tips = [f"{p}" for paths in self._last.pictures.values() for p in paths]
+            self.reopen.setToolTip(f"<qt>{html.escape('; '.join(tips))}</qt>")
+            self.reopen.show()
+
+    def open_last(self) -> None:
+        """Open the picture of the last session, with its settings."""
+        last = self._last
+        self._withdraw_last()
+        if last is None:
+            return
+        self.train.set_value(last.config)
+        self.micrograph.set_value(last.config.micrograph, must_fit=False)
+        self.micrograph.anisotropic.setChecked(len(last.pictures) > 1)
+        for axis, paths in last.pictures.items():
+            self.micrograph.open_files(axis, paths)
+
+    def _withdraw_last(self) -> None:
+        self._last = None
+        self.reopen.hide()
+
+    def _remember(self) -> None:
+        """Keep the pictures, if all are files, and the settings for a later session."""
+        pictures = {
+            axis: [source.path for source in sources if source.path]
+            for axis, sources in self.micrograph.slots.value().items()
+        }
+        n_sources = sum(map(len, self.micrograph.slots.value().values()))
+        if n_sources and n_sources == sum(map(len, pictures.values())):
+            # An input with an invalid setting is forgotten.
+            with contextlib.suppress(ValueError):
+                micrograph = self.micrograph.value()
+                config = self.train.value().model_copy(
+                    update={"micrograph": micrograph}
+                )
+                remember(LastSession(pictures, config))
+
     def _connect(self) -> None:
+        self.reopen.linkActivated.connect(lambda link: self.open_last())
+        self.micrograph.slots.changed.connect(self._withdraw_last)
         self.micrograph.images_changed.connect(self._take_images)
         self.micrograph.images_pending.connect(self.train.await_images)
         self.micrograph.failed.connect(self._images_failed)
@@ -321,6 +424,7 @@ class SliceGANWidget(QWidget):
     def _offer_to_explore(self, trainer: Trainer) -> None:
         """Offer the run to the Explore panel."""
         self._guard.reset()
+        self._remember()
         is_volume = trainer.config.architecture.dimensions == len(AXES)
         if trainer.folder is not None and is_volume:
             self.explore.source.offer(trainer.folder.path)

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from napari_slicegan.report.text import Judged
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.monitors import MonitoredCurve
 
-SPEED_WINDOW = 20
-"""Steps over which the speed of a run read from its folder is averaged."""
 COMMON_COLUMNS = {"step", "elapsed_s", "critic_loss", "generator_loss", "penalty_loss"}
 """Columns of every history; all others are quality metrics."""
 
@@ -47,12 +46,12 @@ class Series:
 
 
 class RunSeries:
-    """All curves of a run over its steps, from its reports or from its folder."""
+    """Measured values of a run over its steps, from its reports or its folder."""
 
     def __init__(self) -> None:
         self.critic_loss = Series()
         self.generator_loss = Series()
-        self.steps_per_s = Series()
+        self.elapsed_s = 0.0
         self._quality: dict[str, Series] = {}
 
     def add(self, reports: Iterable[StepReport]) -> None:
@@ -60,21 +59,17 @@ class RunSeries:
         for report in reports:
             self.critic_loss.append(report.step, report.critic_loss)
             self.generator_loss.append(report.step, report.generator_loss)
-            self.steps_per_s.append(report.step, report.steps_per_s)
+            self.elapsed_s = report.elapsed_s
             if report.quality is not None:
                 self._add_quality(report.step, vars(report.quality))
 
     def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
         """Append the rows of ``history.csv``."""
-        times: list[float] = []
         for row in rows:
             step = int(row["step"])
             self.critic_loss.append(step, float(row["critic_loss"]))
             self.generator_loss.append(step, float(row["generator_loss"]))
-            times = [*times[-SPEED_WINDOW:], float(row["elapsed_s"])]
-            if times[-1] > times[0]:
-                speed = (len(times) - 1) / (times[-1] - times[0])
-                self.steps_per_s.append(step, speed)
+            self.elapsed_s = float(row["elapsed_s"])
             measured = {name: row[name] for name in row.keys() - COMMON_COLUMNS}
             if all(measured.values()):
                 self._add_quality(step, {n: float(x) for n, x in measured.items()})
@@ -88,51 +83,51 @@ class RunSeries:
         points = self.of(column)
         return float(points.y[-1]) if len(points) else math.nan
 
+    def in_floors(self, curve: MonitoredCurve) -> Series:
+        """Distances of a measure in noise floors; empty if it is not judged."""
+        known = self.of(curve.in_floors) if curve.in_floors else Series()
+        floor, found = self.last(curve.floor) if curve.floor else math.nan, Series()
+        if floor > 0:
+            # Measured by an earlier release, or without a comparison.
+            points = self.of(curve.column)
+            first = known.x[0] if len(known) else math.inf
+            for x, y in zip(points.x, points.y, strict=True):
+                if x < first:
+                    found.append(x, y / floor)
+        for x, y in zip(known.x, known.y, strict=True):
+            found.append(x, y)
+        return found
+
     def _add_quality(self, step: int, quality: Mapping[str, float]) -> None:
         for column, value in quality.items():
             self.of(column).append(step, value)
 
 
-def verdict_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
-    """Which measures of the newest preview agree with the real material.
+def judged_of(
+    series: RunSeries, measured: Iterable[MonitoredCurve]
+) -> list[tuple[MonitoredCurve, Judged]]:
+    """Newest distances in noise floors of the measures that have been judged."""
+    from napari_slicegan.report.text import Judged
+
+    found = []
+    for curve in measured:
+        floors = series.in_floors(curve)
+        if len(floors):
+            difference = series.last(curve.difference) if curve.difference else math.nan
+            known = None if math.isnan(difference) else difference
+            last = float(floors.y[-1])
+            found.append((curve, Judged(curve.words, curve.title, last, known)))
+    return found
+
+
+def verdict_of(
+    series: RunSeries, measured: Iterable[MonitoredCurve], *, with_advice: bool = True
+) -> str:
+    """Which measures agree with the real material, and what to do, in a sentence.
 
     Empty before they are measured, and for measures without a noise floor.
     """
-    times = _in_floors(series, measured)
-    agree = [name for name, floors in times.items() if floors <= 1]
-    differ = [
-        f"{name} ({floors:.1f} x)" for name, floors in times.items() if floors > 1
-    ]
-    if differ:
-        differ[0] = differ[0].replace(" x)", " x the noise floor)")
-    parts = [
-        f"Agrees with the real image: {', '.join(agree)}." if agree else "",
-        f"Not yet: {', '.join(differ)}." if differ else "",
-        "" if differ or not agree else "Measure a generated volume to confirm it.",
-    ]
-    return " ".join(filter(None, parts))
+    from napari_slicegan.report.text import training_verdict
 
-
-def next_step_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> str:
-    """What to do after a run, in a sentence; empty if it is not judged."""
-    times = _in_floors(series, measured)
-    if not times:
-        return ""
-    worst = max(times, key=lambda name: times[name])
-    if times[worst] <= 1:
-        return "Next: generate a volume and measure it."
-    return f"Next: continue this run until the {worst} agrees, too."
-
-
-def _in_floors(
-    series: RunSeries, measured: Iterable[MonitoredCurve]
-) -> dict[str, float]:
-    """Newest distances by name, in noise floors, with one digit as they are shown."""
-    found: dict[str, float] = {}
-    for curve in measured:
-        floor = series.last(curve.floor) if curve.floor else math.nan
-        value = series.last(curve.column)
-        if floor > 0 and not math.isnan(value):
-            name = curve.title.partition(",")[0]
-            found[name[:1].lower() + name[1:]] = round(value / floor, 1)
-    return found
+    judged = [one for _, one in judged_of(series, measured)]
+    return training_verdict(judged, series.elapsed_s / 60 if with_advice else None)

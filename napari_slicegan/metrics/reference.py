@@ -188,10 +188,16 @@ def some_planes(stack: NDArray[Any], count: int) -> list[NDArray[Any]]:
     return [stack[index] for index in spread(len(stack), min(count, len(stack)))]
 
 
+def has_truth(images: TrainingImages) -> bool:
+    """Whether all slices came from one volume."""
+    first = next(iter(images))
+    return first.is_volume and all(image is first for image in images)
+
+
 def _truth_or_views(images: TrainingImages) -> Volume | dict[Axis, Images]:
     """The one volume that all slices came from, or 2-D images by direction."""
     first = next(iter(images))
-    if first.is_volume and all(image is first for image in images):
+    if has_truth(images):
         return Volume(first.values, first.kind, first.pixel_size_nm)
     return {
         axis: [

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.metrics.comparison import with_labels_of
+from napari_slicegan.metrics.judgement import FAR_FLOORS, distance_in_floors
 from napari_slicegan.metrics.reference import (
     Group,
     Source,
@@ -35,8 +36,6 @@ from napari_slicegan.metrics.reference import (
 )
 from napari_slicegan.metrics.stored_volume import SEEN_ALONG
 from napari_slicegan.report.text import (
-    FAR_FLOORS,
-    distance_in_floors,
     findings,
     number,
     phase_name,

@@ -17,6 +17,7 @@ from napari_slicegan.generation.gaussian_field import gaussian_phases
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import Comparison, compare, with_labels_of
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
+from napari_slicegan.metrics.judgement import FAR_FLOORS, Grade
 from napari_slicegan.metrics.lattice import lattice_by_part
 from napari_slicegan.metrics.novelty import (
     Channels,
@@ -38,8 +39,6 @@ from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, RealPatche
 from napari_slicegan.metrics.stored_volume import IN_3D
 from napari_slicegan.metrics.transport import tortuosity_factor
 from napari_slicegan.report.text import (
-    FAR_FLOORS,
-    Grade,
     MetricVerdict,
     Verdict,
     baseline_sentence,

@@ -8,9 +8,18 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from napari_slicegan.metrics import METRICS
+from napari_slicegan.metrics.judgement import (
+    FAR_FLOORS,
+    NOT_JUDGED,
+    Grade,
+    distance_in_floors,
+    grade_of,
+    is_negligible,
+    relative_difference,
+)
 from napari_slicegan.metrics.rows import ALL_PHASES
 from napari_slicegan.runtime.atomic_files import replacing
 
@@ -50,31 +59,11 @@ def number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "-"
 
 
-def distance_in_floors(row: Row) -> float | None:
-    """Distance of a row in multiples of its noise floor; None if it has none."""
-    if row.distance is None or row.noise_floor is None:
-        return None
-    if row.distance == 0:
-        return 0.0
-    return row.distance / row.noise_floor if row.noise_floor else math.inf
-
-
-Grade: TypeAlias = Literal["agrees", "close", "differs", "unknown"]
-
-# The mean deviation of a normal distribution is 0.8 sd: three noise floors are 2.4 sd,
-# seldom exceeded by chance.
-FAR_FLOORS = 3.0
-GRADES: tuple[tuple[float, Grade, str, str], ...] = (
-    (1.0, "agrees", "Agrees with", "no distance exceeds its noise floor"),
-    (FAR_FLOORS, "close", "Close to", "no distance exceeds three noise floors"),
-    (math.inf, "differs", "Differs from", "some distances exceed three noise floors"),
-)
-# Real pieces may happen to agree exactly, such as in a percolating fraction of 1: for
-# phases, smaller relative differences are neglected.
-NEGLIGIBLE = 0.01
-# Real pieces of other sizes differ in these by more than the noise floor: no chord is
-# longer than the piece, and the scatter of few planes is uncertain.
-NOT_JUDGED = ("chord_length", "slice_deviation")
+GRADES: dict[Grade, tuple[str, str]] = {
+    "agrees": ("Agrees with", "no distance exceeds its noise floor"),
+    "close": ("Close to", "no distance exceeds three noise floors"),
+    "differs": ("Differs from", "some distances exceed three noise floors"),
+}
 N_WORST = 3
 LINE_LENGTH = 120
 # Phases whose fractions stand in a summary.
@@ -130,8 +119,8 @@ def verdict(comparison: Comparison) -> Verdict:
         bound = "too little real material for a noise floor"
         return Verdict("unknown", "No verdict", bound, "")
     listed = "; ".join(finding.text for finding in worst)
-    floors = worst[0].floors
-    _, grade, headline, bound = next(words for words in GRADES if floors <= words[0])
+    grade = grade_of(worst[0].floors)
+    headline, bound = GRADES[grade]
     largest = f"Largest distances in noise floors: {listed}."
     return Verdict(grade, f"{headline} the real material", bound, largest)
 
@@ -289,14 +278,6 @@ def _real_number(row: Row) -> float:
     return row.real if isinstance(row.real, float) else math.inf
 
 
-def is_negligible(row: Row) -> bool:
-    """Whether a difference of phases, whose values are relative, can be neglected."""
-    if row.distance is None or row.real is None or not isinstance(row.phase, int):
-        return False
-    values: Sequence[float] = row.real if isinstance(row.real, tuple) else (row.real,)
-    return row.distance <= NEGLIGIBLE * abs(sum(values) / len(values))
-
-
 UNKNOWN_IN_2D = "Unknown for the real material: two-dimensional images do not show it."
 NO_FLOOR = "No verdict: too little real material for a noise floor."
 
@@ -399,7 +380,8 @@ def _words(row: Row) -> tuple[Grade, str]:
         return "unknown", NO_FLOOR
     if row.metric in NOT_JUDGED:
         return "unknown", "For information: depends on the size of what is measured."
-    if floors <= 1 or is_negligible(row):
+    grade = grade_of(floors)
+    if grade == "agrees" or is_negligible(row):
         metric = METRICS.get(row.metric)
         piece = "block" if metric is not None and metric.only_3d else "slice"
         return (
@@ -407,19 +389,111 @@ def _words(row: Row) -> tuple[Grade, str]:
             f"Indistinguishable from another {piece} of the same material.",
         )
     apart = f"{times(floors)} the noise floor" if floors < 1e6 else times(floors)
-    if floors <= FAR_FLOORS:
-        return "close", f"Close: {_difference(row)}{apart}."
-    return "differs", f"Differs: {_difference(row)}{apart}."
+    return grade, f"{grade.capitalize()}: {_difference(row)}{apart}."
 
 
 def _difference(row: Row) -> str:
     """Such as ``12 % too high, ``; empty for curves."""
-    if not (isinstance(row.real, float) and isinstance(row.generated, float)):
+    difference = relative_difference(row)
+    return "" if difference is None else f"{off_by(difference)}, "
+
+
+def off_by(difference: float) -> str:
+    """A relative difference in words, such as ``12 % too high``."""
+    percent = abs(100 * difference)
+    size = f"{percent:.2g}" if percent < 100 else f"{percent:.0f}"
+    return f"{size} % too {'high' if difference > 0 else 'low'}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Largest distance of a measure of a run that trains.
+
+    Attributes
+    ----------
+    words
+        The measure as a plural noun, such as ``interfaces``.
+    title
+        The measure in a chart.
+    floors
+        Distance in noise floors.
+    difference
+        Relative difference from the real value; None for curves.
+    """
+
+    words: str
+    title: str
+    floors: float
+    difference: float | None = None
+
+    @property
+    def grade(self) -> Grade:
+        """Verdict on this measure."""
+        return grade_of(self.floors)
+
+    @property
+    def text(self) -> str:
+        """What is wrong, such as ``interfaces are 19 % too high``."""
+        if self.difference is not None:
+            off = off_by(self.difference)
+        else:
+            floors = "" if math.isinf(self.floors) else in_floors(self.floors)
+            off = f"{floors} noise floors off" if floors else "off"
+        return f"{self.words} are {off}"
+
+
+def training_verdict(
+    judged: Sequence[Judged], trained_minutes: float | None = None
+) -> str:
+    """What agrees, by how much the rest differs, and what to do, in a sentence.
+
+    Parameters
+    ----------
+    judged
+        Measures of the newest preview.
+    trained_minutes
+        Training time so far; without it no next step is given.
+
+    Returns
+    -------
+    str
+        Empty if nothing is judged.
+    """
+    agree = [one.words for one in judged if one.grade == "agrees"]
+    apart = sorted(
+        (one for one in judged if one.grade != "agrees"), key=lambda one: -one.floors
+    )
+    parts = []
+    if agree:
+        names = _listed(agree)
+        whole = "" if apart else " with the real material"
+        parts.append(f"{names[:1].upper()}{names[1:]} agree{whole}")
+    if apart:
+        text = _listed([one.text for one in apart])
+        parts.append(text if agree else f"{text[:1].upper()}{text[1:]}")
+    if not parts:
         return ""
-    if not row.real:
-        return ""
-    percent = (row.generated / row.real - 1) * 100
-    return f"{abs(percent):.2g} % too {'high' if percent > 0 else 'low'}, "
+    sentence = "; ".join(parts)
+    if trained_minutes is not None:
+        sentence += f": {_next_step(apart, trained_minutes)}"
+    return f"{sentence}."
+
+
+def _next_step(apart: Sequence[Judged], trained_minutes: float) -> str:
+    """Distances fall about as 1 / time: a distance of f floors needs f times as long.
+
+    No more than as long again, since nobody knows the curve beyond.
+    """
+    if not apart:
+        return "generate a volume and measure it"
+    more = trained_minutes * min(apart[0].floors - 1, 1.0)
+    minutes = max(1, round(more))
+    return f"continue for {minutes} more minute{'s' if minutes > 1 else ''}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """One, two and three."""
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def _value(value: object) -> str:

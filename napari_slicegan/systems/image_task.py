@@ -37,12 +37,8 @@ if TYPE_CHECKING:
     from napari_slicegan.training.tasks import Given, TrainingData
 
 SEED = 0
-DISTANCE = MonitoredCurve(
-    "swd", "Sliced Wasserstein distance, images to real", "swd_floor"
-)
-SIMILARITY = MonitoredCurve(
-    "ssim", "Structural similarity, pair by pair", is_distance=False
-)
+DISTANCE = MonitoredCurve("swd", "Sliced Wasserstein distance", "images", "swd_floor")
+SIMILARITY = MonitoredCurve("ssim", "Structural similarity, pair by pair")
 
 
 @dataclass(frozen=True)

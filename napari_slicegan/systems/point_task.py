@@ -212,8 +212,8 @@ class PointMonitor:
 
     columns = ("high_quality", "modes")
     curves = (
-        MonitoredCurve("high_quality", "Share of high quality", is_distance=False),
-        MonitoredCurve("modes", "Recovered modes", is_distance=False),
+        MonitoredCurve("high_quality", "Share of high quality"),
+        MonitoredCurve("modes", "Recovered modes"),
     )
 
     def __init__(self, mixture: GaussianMixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES
 from napari_slicegan.data.pixel_values import display_gray, rgb_of
+from napari_slicegan.metrics import METRICS
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
-from napari_slicegan.metrics.reference import RealStatistics
+from napari_slicegan.metrics.judgement import judgements
+from napari_slicegan.metrics.reference import RealStatistics, has_truth
 from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 
 if TYPE_CHECKING:
@@ -30,22 +33,36 @@ if TYPE_CHECKING:
 class MonitoredCurve:
     """A quality measure plotted over the steps.
 
+    It is judged if the quality has its distance in noise floors, or its noise floor.
+
     Attributes
     ----------
     column
         Name in the quality and the history.
     title
-        Title of the plot.
+        Title in the plot.
+    words
+        The measure as a plural noun, in sentences.
     floor
         Name of the noise floor (the same measure between two sets of real data).
-    is_distance
-        Whether it is plotted on a logarithmic scale.
+    in_floors
+        Name of the largest distance in noise floors; without it, or in the history of
+        an earlier release, `column` is divided by `floor`.
+    difference
+        Name of the relative difference from the real value.
     """
 
     column: str
     title: str
+    words: str = ""
     floor: str = ""
-    is_distance: bool = True
+    in_floors: str = ""
+    difference: str = ""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it is a distance with a noise floor."""
+        return bool(self.floor or self.in_floors)
 
 
 SEED = 0
@@ -115,31 +132,72 @@ CURVE = {
 LEVEL = {"phases": "phase_fraction", "grayscale": "histogram", "colour": "histogram"}
 
 
-def _curves(correlation: str, fraction: str) -> tuple[MonitoredCurve, ...]:
-    return (
-        MonitoredCurve(
-            "correlation_distance",
-            f"{correlation}, distance to real",
-            "correlation_floor",
-        ),
-        MonitoredCurve("fraction_distance", fraction, "fraction_floor"),
-    )
-
-
 CURVES = (
-    *_curves("Two-point correlation", "Phase fraction, distance to real"),
+    MonitoredCurve(
+        "fraction_distance",
+        "Phase fraction",
+        "phase fractions",
+        "fraction_floor",
+        "fraction_in_floors",
+    ),
+    MonitoredCurve(
+        "correlation_distance",
+        "Two-point correlation",
+        "correlations",
+        "correlation_floor",
+        "correlation_in_floors",
+    ),
     MonitoredCurve(
         "interface_density_error",
-        "Interface density, relative distance to real",
+        "Interface density",
+        "interfaces",
         "interface_density_floor",
+        "interface_density_in_floors",
+        "interface_density_difference",
     ),
 )
-GRAY_CURVES = _curves(
-    "Normalised autocovariance", "Histogram, Wasserstein distance / real sd"
+GRAY_CURVES = (
+    MonitoredCurve(
+        "fraction_distance",
+        "Histogram",
+        "gray values",
+        "fraction_floor",
+        "fraction_in_floors",
+    ),
+    MonitoredCurve(
+        "correlation_distance",
+        "Normalised autocovariance",
+        "correlations",
+        "correlation_floor",
+        "correlation_in_floors",
+    ),
 )
 """For gray values and colours, in the same columns."""
+SECTION_EULER = MonitoredCurve(
+    "section_euler_in_floors",
+    "Euler number of sections",
+    "Euler numbers of sections",
+    in_floors="section_euler_in_floors",
+)
+PERCOLATION, EULER, DIFFUSIVITY = (
+    MonitoredCurve(
+        f"{name}_in_floors",
+        title,
+        words,
+        in_floors=f"{name}_in_floors",
+        difference=f"{name}_difference",
+    )
+    for name, title, words in (
+        ("percolating_fraction", "Percolating fraction", "percolating fractions"),
+        ("euler_density", "Euler number", "Euler numbers"),
+        ("effective_diffusivity", "Effective diffusivity", "effective diffusivities"),
+    )
+)
+CONNECTIVITY = (SECTION_EULER, PERCOLATION, EULER, DIFFUSIVITY)
+"""Measured now and then, see `Connectivity`."""
+JUDGED = ("_in_floors", "_difference")
 SLICE_CURVE = MonitoredCurve(
-    "swd", "Sliced Wasserstein distance, slices to real", "swd_floor"
+    "swd", "Sliced Wasserstein distance", "slices", "swd_floor"
 )
 MEASURED = (
     "phase_fraction",
@@ -173,6 +231,12 @@ class Quality:
         The same distances between disjoint real crops.
     swd, swd_floor
         See `SliceDistance`; nan if not measured.
+    fraction_in_floors, correlation_in_floors, interface_density_in_floors
+        Largest distance over axes and phases, in multiples of its own noise floor.
+    interface_density_difference
+        Relative difference there: positive for too many interfaces.
+    section_euler_in_floors, ..., effective_diffusivity_difference
+        See `Connectivity`; nan where not measured.
     """
 
     fraction_distance: float
@@ -183,6 +247,17 @@ class Quality:
     swd: float = float("nan")
     swd_floor: float = float("nan")
     interface_density_floor: float = float("nan")
+    fraction_in_floors: float = float("nan")
+    correlation_in_floors: float = float("nan")
+    interface_density_in_floors: float = float("nan")
+    interface_density_difference: float = float("nan")
+    section_euler_in_floors: float = float("nan")
+    percolating_fraction_in_floors: float = float("nan")
+    percolating_fraction_difference: float = float("nan")
+    euler_density_in_floors: float = float("nan")
+    euler_density_difference: float = float("nan")
+    effective_diffusivity_in_floors: float = float("nan")
+    effective_diffusivity_difference: float = float("nan")
 
     @property
     def headline(self) -> float:
@@ -193,6 +268,128 @@ class Quality:
         """A few words for a progress bar."""
         name = "autocovariance" if math.isnan(self.interface_density_error) else "S2"
         return f"{name} off {self.correlation_distance:.4f}"
+
+
+COSTLY_SHARE = 0.03
+"""Largest part of the training time that `Connectivity` takes."""
+COSTLY_INTERVAL_S = 120.0
+# Of the block on which the cost of a metric is tried.
+TRIAL_EDGE = 24
+# Solving takes longer per voxel in larger blocks: about as their edge.
+SOLVED = "effective_diffusivity"
+SOLVED_EDGE = 48
+# Distances are capped: real pieces may agree exactly, and infinity cannot be plotted.
+MOST_FLOORS = 1000.0
+
+
+class Connectivity:
+    """Connectivity and transport, measured every few minutes while there is time.
+
+    Images show the Euler number of sections; a volume as the real material also has a
+    percolating fraction, an Euler number and an effective diffusivity, the last of
+    which is measured on a block of 48 voxels.
+
+    A metric is measured if its expected cost does not raise the time of all of them
+    above 3 % of that of the run so far. Times are those of the thread: a pause is free.
+
+    Parameters
+    ----------
+    images
+        The real material.
+    real
+        Its statistics for whole previews.
+    """
+
+    def __init__(self, images: TrainingImages, real: RealStatistics) -> None:
+        self._real, self._real_blocks = real, RealStatistics(images)
+        names: tuple[str, ...] = ()
+        if images.kind == "phases":
+            names = ("section_euler",)
+        if names and has_truth(images):
+            names = ("percolating_fraction", "euler_density", SOLVED)
+        self.metrics = names
+        self._cost_s: dict[str, float] = {}
+        self._spent_s = 0.0
+        self._began_s: float | None = None
+        self._measured_s: dict[str, float] = {}
+
+    @property
+    def curves(self) -> tuple[MonitoredCurve, ...]:
+        """Plotted measures."""
+        names = {f"{metric}_in_floors" for metric in self.metrics}
+        return tuple(curve for curve in CONNECTIVITY if curve.column in names)
+
+    def measure(self, volume: Volume) -> dict[str, float]:
+        """Values of a `Quality` by name, of the metrics that are due."""
+        now = time.thread_time()
+        if self._began_s is None:
+            self._began_s = now
+        values: dict[str, float] = {}
+        for metric in self.metrics:
+            if now - self._measured_s.get(metric, self._began_s) < COSTLY_INTERVAL_S:
+                continue
+            real, part = self._real, volume
+            if metric == SOLVED:
+                real, part = self._real_blocks, _block(volume, SOLVED_EDGE)
+            if metric not in self._cost_s:
+                self._cost_s[metric] = self._expected_s(metric, real, part)
+            budget_s = COSTLY_SHARE * (now - self._began_s) - self._spent_s
+            if self._cost_s[metric] > budget_s:
+                continue
+            began = time.thread_time()
+            values |= _judged(compare(real, part, MAX_DISTANCE, (metric,)))
+            cost = time.thread_time() - began
+            # The real material is measured once.
+            self._cost_s[metric] = min(self._cost_s[metric], cost)
+            self._spent_s += cost
+            self._measured_s[metric] = now
+        return values
+
+    def _expected_s(self, metric: str, real: RealStatistics, volume: Volume) -> float:
+        """Cost of the first measurement, from a small block of the preview."""
+        block = _block(volume, TRIAL_EDGE)
+        reference = real.reference(volume, MAX_DISTANCE)
+        samples = reference.blocks
+        if not METRICS[metric].only_3d:
+            # The same pixels a second time, in pieces.
+            samples = reference.samples * 2
+        n_voxels = volume.values.size + sum(sample.size for sample in samples)
+        began = time.thread_time()
+        for axis in range(3):
+            phase = block.values == block.values.flat[0]
+            METRICS[metric].function(phase, TRIAL_EDGE // 2, axis)
+        spent = time.thread_time() - began
+        self._spent_s += spent
+        n_phases = len(volume.labels)
+        grown = SOLVED_EDGE / TRIAL_EDGE if metric == SOLVED else 1.0
+        return spent * grown * n_phases * n_voxels / block.values.size
+
+
+def _block(volume: Volume, edge: int) -> Volume:
+    """Block in the middle of a volume, at most as large."""
+    box = tuple(
+        slice(first, first + edge)
+        for length in volume.values.shape[:3]
+        for first in [max(length - edge, 0) // 2]
+    )
+    return replace(volume, values=volume.values[box])
+
+
+def _judged(comparison: Comparison) -> dict[str, float]:
+    """Largest distances of a comparison in noise floors, as values of a `Quality`."""
+    found: dict[str, float] = {}
+    for metric, judged in judgements(comparison).items():
+        name = IN_QUALITY.get(metric, metric)
+        found[f"{name}_in_floors"] = min(judged.floors, MOST_FLOORS)
+        if judged.difference is not None and name not in ("fraction", "correlation"):
+            found[f"{name}_difference"] = judged.difference
+    return found
+
+
+IN_QUALITY = {
+    **dict.fromkeys(LEVEL.values(), "fraction"),
+    **dict.fromkeys(CURVE.values(), "correlation"),
+}
 
 
 class QualityMonitor:
@@ -209,19 +406,24 @@ class QualityMonitor:
     ) -> None:
         self.images = images
         self._real = RealStatistics(images)
+        self._connectivity = Connectivity(images, self._real)
         self._slices = slices
 
     @property
     def curves(self) -> tuple[MonitoredCurve, ...]:
         """Plotted measures."""
         curves = CURVES if self.images.kind == "phases" else GRAY_CURVES
+        curves = (*curves, *self._connectivity.curves)
         return curves if self._slices is None else (*curves, SLICE_CURVE)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the history."""
-        unmeasured = {"swd", "swd_floor"} if self._slices is None else set()
-        names = (field.name for field in fields(Quality))
+        measured = {curve.in_floors for curve in self.curves}
+        measured |= {curve.difference for curve in self.curves}
+        unmeasured = set() if self._slices is not None else {"swd", "swd_floor"}
+        names = [field.name for field in fields(Quality)]
+        unmeasured |= {n for n in names if n.endswith(JUDGED) and n not in measured}
         return tuple(name for name in names if name not in unmeasured)
 
     def is_collapsed(self, volume: Volume) -> bool:
@@ -234,6 +436,7 @@ class QualityMonitor:
     def measure(self, volume: Volume) -> Quality:
         """Quality of a preview volume."""
         found = quality_of(compare(self._real, volume, MAX_DISTANCE, MEASURED))
+        found = replace(found, **self._connectivity.measure(volume))
         if self._slices is None:
             return found
         swd = self._slices.measure(volume)
@@ -268,6 +471,7 @@ def quality_of(comparison: Comparison) -> Quality:
         fraction_floor=max(known(row.noise_floor for row in level)),
         correlation_floor=statistics.fmean(known(row.noise_floor for row in curves)),
         interface_density_floor=max(floors, default=nan),
+        **_judged(comparison),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,12 @@ def _quick_viewers() -> Iterator[None]:
         patch.setattr(PluginManifest, "discover", lambda **_: iter(discovered))
         yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_last_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of another test is offered."""
+    monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "config" / "settings.yaml"))
 
 
 @pytest.fixture

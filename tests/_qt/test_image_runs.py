@@ -128,7 +128,7 @@ def test_from_a_folder_to_samples(
     assert viewer.layers[PREVIEW].data.shape == (344, 344)
     assert viewer.dims.ndisplay == 2
     view = widget.train.view
-    assert [*view.curves.quality] == [DISTANCE, SIMILARITY]
+    assert [*view.curves.measured] == [DISTANCE, SIMILARITY]
     assert view.pair.isHidden()
     assert not view.samples.isHidden()
     assert not view.samples.generated.pixmap().isNull()
@@ -189,7 +189,7 @@ def test_points_need_no_image(
     with qtbot.waitSignal(widget.train.preview_made, timeout=LONG):
         widget.train.controls.start.click()
     assert viewer.layers[PREVIEW].data.shape == (256, 256)
-    titles = [curve.title for curve in widget.train.view.curves.quality]
+    titles = [curve.title for curve in widget.train.view.curves.measured]
     assert titles == ["Share of high quality", "Recovered modes"]
     widget.train.stop()
     until(widget, qtbot, RunState.FINISHED)

@@ -13,12 +13,14 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
     QMainWindow,
     QSlider,
     QWidget,
@@ -26,6 +28,7 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt import main_widget
 from napari_slicegan._qt.main_widget import (
+    DOCK,
     GENERATE_KEY,
     PAUSE_KEY,
     TABS,
@@ -308,6 +311,79 @@ def test_the_end_of_a_run_is_notified_to_who_looks_elsewhere(
     widget.train.failed.emit("Expected a GPU.")
     assert shown == ["Training has failed. Expected a GPU."]
     assert alerts == [widget.window().windowTitle()] * 4
+
+
+def test_the_end_of_a_run_is_notified_while_the_dock_is_hidden(
+    make_napari_viewer_proxy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(main_widget, "show_info", shown.append)
+    monkeypatch.setattr(QMainWindow, "isActiveWindow", lambda _: True)
+    widget = dock(make_napari_viewer_proxy(show=True), tmp_path / "runs")
+    widget.show_panel("Train")
+    QApplication.processEvents()
+    parent = widget.parentWidget()
+    assert parent is not None
+    parent.hide()
+    widget.train.run_finished.emit(FinishReason.MINUTES, tmp_path)
+    assert shown == ["Training has ended. Time limit reached."]
+
+
+def test_an_empty_dock_offers_the_last_picture(
+    make_napari_viewer_proxy: Any, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """With its settings, by one link; nothing is opened by itself."""
+    first = make_napari_viewer_proxy()
+    widget = dock(first, tmp_path / "runs")
+    assert widget.reopen.isHidden()
+    open_sample(widget, qtbot)
+    pixel_size = widget.micrograph.facts.pixel_size
+    with qtbot.waitSignal(widget.micrograph.images_changed, timeout=LONG):
+        pixel_size.set_value(77)
+        pixel_size.value_changed.emit()
+    config = widget.train.value()
+    first.close()
+    second = make_napari_viewer_proxy()
+    widget = SliceGANWidget(second)
+    second.window.add_dock_widget(widget, name=DOCK, area="right")
+    name = sample_path("bentheimer_slice").name
+    assert f"Open the last picture: <a href='last' style='color: #4c9be8'>{name}" in (
+        widget.reopen.text()
+    )
+    assert not widget.reopen.isHidden()
+    assert widget.train.value() != config
+    assert len(second.layers) == 0
+    with qtbot.waitSignal(widget.micrograph.images_changed, timeout=LONG):
+        widget.reopen.linkActivated.emit("last")
+    assert widget.reopen.isHidden()
+    assert widget.micrograph.value().pixel_size_nm == 77
+    assert widget.train.value() == config
+
+
+def test_napari_s_own_question_says_what_is_saved(
+    widget: SliceGANWidget,
+    viewer: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It is asked for its commands to close, before the window is told."""
+    from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
+
+    open_sample(widget, qtbot)
+    qtbot.waitUntil(lambda: widget._window is not None)  # noqa: SLF001
+    window = widget.window()
+    for is_training in (False, True):
+        if is_training:
+            start(widget, qtbot)
+        question = ConfirmCloseDialog(window)
+        question.show()
+        found = [each.text() for each in question.findChildren(QLabel)]
+        saved = f"the run is saved in {tmp_path / 'runs'}"
+        assert sum(saved in text for text in found) == is_training
+        question.close()
+    widget.train.stop()
+    until(widget, qtbot, RunState.FINISHED)
 
 
 def test_a_small_window_gets_room_for_the_dock(

@@ -15,9 +15,11 @@ from napari_slicegan.report.text import (
     COLUMNS,
     NO_FLOOR,
     UNKNOWN_IN_2D,
+    Judged,
     findings,
     metric_verdicts,
     summary,
+    training_verdict,
     verdict,
     write_csv,
 )
@@ -164,6 +166,44 @@ def test_the_worst_phase_and_axis_speak() -> None:
     (found,) = metric_verdicts(made_of(*rows))
     assert found.where == "phase 1, along x"
     assert found.floors == pytest.approx(2.5)
+
+
+def test_a_run_is_judged_with_size_direction_and_a_next_step() -> None:
+    """Distances fall about as 1 / time, and no more than as long again is advised."""
+    fractions = Judged("phase fractions", "Phase fraction", 0.4)
+    curves = Judged("correlations", "Correlation", 1.0)
+    many = Judged("interfaces", "Interface density", 1.4, 0.19)
+    few = Judged("percolating fractions", "Percolating fraction", 7.0, -0.052)
+    cases = [
+        ([], 10.0, ""),
+        (
+            [fractions, curves],
+            10.0,
+            "Phase fractions and correlations agree with the real material: generate "
+            "a volume and measure it.",
+        ),
+        (
+            [fractions, curves, many],
+            10.0,
+            "Phase fractions and correlations agree; interfaces are 19 % too high: "
+            "continue for 4 more minutes.",
+        ),
+        (
+            [many, few],
+            10.0,
+            "Percolating fractions are 5.2 % too low and interfaces are 19 % too "
+            "high: continue for 10 more minutes.",
+        ),
+        ([many], 0.5, "Interfaces are 19 % too high: continue for 1 more minute."),
+        ([many], None, "Interfaces are 19 % too high."),
+        (
+            [Judged("correlations", "Correlation", 3.04)],
+            None,
+            "Correlations are > 3 noise floors off.",
+        ),
+    ]
+    for judged, minutes, sentence in cases:
+        assert training_verdict(judged, minutes) == sentence
 
 
 def test_every_metric_gets_one() -> None:

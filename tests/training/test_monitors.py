@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,16 @@ from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import fit_transform
 from napari_slicegan.metrics import METRICS, Metric
 from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.report.text import findings
+from napari_slicegan.training import monitors
 from napari_slicegan.training.monitors import (
+    COSTLY_INTERVAL_S,
+    COSTLY_SHARE,
     GAP,
     MAX_DISTANCE,
     MEASURED,
     PANEL,
+    SECTION_EULER,
     QualityMonitor,
     SliceDistance,
     preview_image,
@@ -72,6 +78,8 @@ def test_rough_volumes_are_told() -> None:
     assert quality.interface_density_error == pytest.approx(expected)
     # Quarters of a regular board have faces of equal number, but for the border.
     assert 0 <= quality.interface_density_floor < 0.05
+    # Too many of them.
+    assert quality.interface_density_difference == pytest.approx(expected)
     (curve,) = (c for c in monitor.curves if c.column == "interface_density_error")
     assert curve.floor == "interface_density_floor"
 
@@ -120,8 +128,7 @@ def test_gray_values_have_no_faces() -> None:
     assert math.isnan(quality.interface_density_error)
     assert math.isfinite(quality.correlation_distance + quality.fraction_distance)
     titles = [curve.title for curve in monitor.curves]
-    assert titles[0].startswith("Normalised autocovariance")
-    assert titles[1].startswith("Histogram")
+    assert titles == ["Histogram", "Normalised autocovariance"]
 
 
 @pytest.mark.parametrize("shape", [(80, 80), (80, 80, 3)], ids=["gray", "colour"])
@@ -175,8 +182,110 @@ def test_slices_are_measured_for_each_direction() -> None:
 def test_without_slices_the_history_has_no_columns_for_them() -> None:
     monitor = QualityMonitor(TrainingImages.isotropic(phases_image(160, 160)))
     assert not {"swd", "swd_floor"} & set(monitor.columns)
-    assert len(monitor.columns) == 6
+    # Distances and floors; in noise floors, also for sections; too many interfaces.
+    assert len(monitor.columns) == 6 + 4 + 1
     assert math.isnan(monitor.measure(volume_of(40, 0.0)).swd)
+
+
+def test_the_largest_distance_is_in_floors_of_its_own_row() -> None:
+    """As the report judges it, not the largest distance over the largest floor."""
+    images = TrainingImages.isotropic(phases_image(160, 160))
+    volume = volume_of(40, 0.05)
+    quality = QualityMonitor(images).measure(volume)
+    comparison = compare(images, volume, MAX_DISTANCE, MEASURED)
+    worst = {finding.row.metric: finding.floors for finding in findings(comparison)}
+    assert worst == {
+        "phase_fraction": quality.fraction_in_floors,
+        "two_point_correlation": quality.correlation_in_floors,
+        "interface_density": quality.interface_density_in_floors,
+    }
+    assert max(worst.values()) > 3
+
+
+def a_real_volume() -> TrainingImages:
+    """A volume as the real material; its blocks are of 32 voxels."""
+    truth = volume_of(64, 0.0)
+    return TrainingImages.from_volume(
+        Micrograph.from_array(truth.values, "phases", pixel_size_nm=5.0)
+    )
+
+
+CONNECTED = {"percolating_fraction", "euler_density", "effective_diffusivity"}
+
+
+def test_connectivity_is_measured_every_few_minutes_while_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At most 3 % of the time of the run, whatever a preview costs."""
+    now = [0.0]
+    monkeypatch.setattr(time, "thread_time", lambda: now[0])
+    calls: list[float] = []
+
+    def costly(phase: NDArray[np.bool_], distance: int, axis: int) -> float:
+        now[0] += 0.001 * phase.size / 24**3
+        calls.append(now[0])
+        return float(phase.mean())
+
+    for name in CONNECTED:
+        changed = replace(METRICS[name], function=costly)
+        monkeypatch.setitem(METRICS, name, changed)
+    monitor = QualityMonitor(a_real_volume())
+    known = {f"{name}_in_floors" for name in CONNECTED}
+    assert known < set(monitor.columns)
+    spent, measured = 0.0, []
+    for preview in range(400):
+        before = now[0]
+        quality = monitor.measure(volume_of(32, 0.0))
+        spent += now[0] - before
+        found = {name for name in known if math.isfinite(getattr(quality, name))}
+        measured += [(now[0], name) for name in found]
+        # Apart from the trials of a thousandth of a second.
+        assert spent <= COSTLY_SHARE * now[0] + 0.02
+        now[0] += 5
+        if preview < 10:
+            assert not calls
+    assert {name for _, name in measured} == known
+    for name in known:
+        times = [when for when, one in measured if one == name]
+        assert len(times) > 5
+        assert min(np.diff(times)) >= COSTLY_INTERVAL_S
+
+
+def test_connectivity_of_images_is_that_of_their_sections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(monitors, "COSTLY_INTERVAL_S", -1)
+    monkeypatch.setattr(monitors, "COSTLY_SHARE", 1e6)
+    monitor = QualityMonitor(TrainingImages.isotropic(phases_image(160, 160)))
+    assert monitor.curves[-1] is SECTION_EULER
+    quality = [monitor.measure(volume_of(40, 0.0)) for _ in range(2)][-1]
+    assert 0 < quality.section_euler_in_floors < 5
+    assert math.isnan(quality.percolating_fraction_in_floors)
+    gray = Micrograph.from_array(
+        np.arange(40 * 40, dtype=np.float32).reshape(40, 40), "grayscale"
+    )
+    names = QualityMonitor(TrainingImages.isotropic(gray)).columns
+    assert "section_euler_in_floors" not in names
+
+
+def test_diffusivity_is_that_of_the_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block like those of the real material lies near the noise floor."""
+    monkeypatch.setattr(monitors, "COSTLY_INTERVAL_S", -1)
+    monkeypatch.setattr(monitors, "COSTLY_SHARE", 1e6)
+    monkeypatch.setattr(monitors, "SOLVED_EDGE", 16)
+    images = a_real_volume()
+    monitor = QualityMonitor(images)
+    volume = volume_of(32, 0.0)
+    quality = [monitor.measure(volume) for _ in range(2)][-1]
+    block = replace(volume, values=volume.values[8:24, 8:24, 8:24])
+    (found,) = findings(compare(images, block, 32, ("effective_diffusivity",)))
+    assert quality.effective_diffusivity_in_floors == pytest.approx(found.floors)
+    row = found.row
+    assert isinstance(row.real, float)
+    assert isinstance(row.generated, float)
+    assert quality.effective_diffusivity_difference == pytest.approx(
+        row.generated / row.real - 1
+    )
 
 
 StartToy = Callable[..., Trainer]

@@ -19,12 +19,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.jobs import sentence_of
-from napari_slicegan._qt.measure.floor_chart import FloorChart
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import LABELS, is_volume_layer
 from napari_slicegan._qt.viewer.layers import PHASES, unwrapped
 from napari_slicegan._qt.widgets.basics import button, choice_box, row
+from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
 from napari_slicegan.config import MicrographSettings
@@ -119,7 +119,9 @@ class MeasureTable(QWidget):
         self.headline = QLabel()
         self.headline.setObjectName("verdict")
         self.headline.setWordWrap(True)
-        self.chart = FloorChart()
+        self.chart = FloorChart(
+            "<qt>Click a bar to explain it and to see its curve.</qt>"
+        )
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("verdicts")
         self.table.setHorizontalHeaderLabels(COLUMNS)

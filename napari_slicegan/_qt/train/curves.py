@@ -1,4 +1,4 @@
-"""Curves of a run and the series behind them."""
+"""Verdict, chart and curves of a run that trains."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QColor, QPalette
+from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
+from napari_slicegan._qt.run_series import RunSeries, Series, judged_of, verdict_of
 from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
+from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import (
     LINES,
     LOOKS,
@@ -32,26 +33,27 @@ if TYPE_CHECKING:
 
 REDRAW_MS = 1000
 # At the usual font size; higher where there is room.
-PLOT_HEIGHT = 70
+PLOT_HEIGHT = 84
 # Width of the left axis: enough for "0.001".
-AXIS_WIDTH = 46
+AXIS_WIDTH = 36
 COLUMNS = 2
 RIGHT_MARGIN = 4
-# Height of the numbers and the title of the common axis.
+# Height of the numbers and the title of the lower axis.
 AXIS_HEIGHT = 34
 # A shorter range would have fractions of steps as labels.
 FEWEST_STEPS = 10
 MAX_LABELS = 3
 # Distances below this are drawn as this: a logarithm needs a bound.
-SMALLEST = 1e-6
+SMALLEST = 0.1
 LARGEST = 1e300
 # Readable on a dark and on a light background; also for colour-blind readers.
-CRITIC, GENERATOR, QUALITY, SPEED = "#e0893a", "#4c9be8", "#2fae7b", "#a08ad6"
-FLOOR_ALPHA = 60
+CRITIC, GENERATOR, QUALITY = "#e0893a", "#4c9be8", "#2fae7b"
+MEASURES = (QUALITY, GENERATOR, CRITIC, "#a08ad6", "#d8669b", "#b8a52e", "#8a97a3")
+"""Colours of the measures, in the order of the monitor."""
 
 
 class Plot:
-    """Title, curves over the steps, and optionally a band for the noise floor.
+    """Title and curves over the steps.
 
     Parameters
     ----------
@@ -60,7 +62,8 @@ class Plot:
     title
         HTML; colours the names of the curves.
     log
-        Whether the scale is logarithmic.
+        Whether the scale is logarithmic, with a line at 1: for distances in noise
+        floors.
     dots
         Whether each value is marked, so that a single value is visible.
     """
@@ -74,13 +77,12 @@ class Plot:
         dots: bool = False,
     ) -> None:
         self.item = item
-        self._title = title
+        self._title, self._log = title, log
         self._foreground, self._points = FOREGROUND[0], USUAL_POINTS
         self.curves = [
-            self._curve(colour, line, dots=dots)
-            for colour, line in zip(colours, LINES, strict=False)
+            self._curve(colour, LINES[number % len(LINES)], dots=dots)
+            for number, colour in enumerate(colours)
         ]
-        self.band: pyqtgraph.LinearRegionItem | None = None
         item.setLogMode(y=log)
         # The title is above the numbers of the axis, too: half a panel is narrow.
         item.layout.removeItem(item.titleLabel)
@@ -88,10 +90,14 @@ class Plot:
         item.setMouseEnabled(False, False)
         item.setMenuEnabled(False)
         item.hideButtons()
+        item.setLabel("bottom", "Training step")
         item.getAxis("bottom").enableAutoSIPrefix(False)
         item.getViewBox().setLimits(minXRange=FEWEST_STEPS, xMin=0)
+        self.limit: pyqtgraph.InfiniteLine | None = None
         if log:
-            self.band = self._noise_band(QColor(colours[0]))
+            # Placed by its exponent.
+            self.limit = pyqtgraph.InfiniteLine(0.0, angle=0, movable=False)
+            item.addItem(self.limit, ignoreBounds=True)
             item.getAxis("left").setTicks([[]])
         else:
             item.getViewBox().setLimits(minYRange=0.01)
@@ -112,51 +118,24 @@ class Plot:
         curve.setDownsampling(auto=True, method="peak")
         return curve
 
-    def _noise_band(self, colour: QColor) -> pyqtgraph.LinearRegionItem:
-        colour.setAlpha(FLOOR_ALPHA)
-        band = pyqtgraph.LinearRegionItem(
-            orientation="horizontal",
-            brush=colour,
-            pen=pyqtgraph.mkPen(None),
-            movable=False,
-        )
-        band.setVisible(False)
-        self.item.addItem(band, ignoreBounds=True)
-        return band
-
-    def draw(self, *series: Series, floor: float = math.nan) -> None:
-        """Draw series, one for each curve.
-
-        Parameters
-        ----------
-        floor
-            Noise floor: distances up to it are indistinguishable from zero. Shaded.
-        """
-        if self.band is None:
-            for curve, points in zip(self.curves, series, strict=True):
-                curve.setData(points.x, points.y)
-            # More labels would overlap in a plot of this height.
-            values = np.concatenate([points.y for points in series])
-            is_empty = not len(values)
-            ends = (
-                [] if is_empty else sorted({float(values.min()), float(values.max())})
-            )
-            ticks = list(zip(ends, told_apart(ends), strict=True))
-            self.item.getAxis("left").setTicks([ticks])
-            return
-        values = np.maximum(series[0].y, SMALLEST)
-        self.curves[0].setData(series[0].x, values)
-        known = math.isfinite(floor) and floor > 0
-        self.band.setVisible(known)
-        if known:
-            # Items of a logarithmic plot are placed by their exponents.
-            self.band.setRegion((math.log10(SMALLEST) - 3, math.log10(floor)))
-            # Some of the band is always in sight.
-            values = np.append(values, max(floor / 2, SMALLEST))
-        if len(values):
+    def draw(self, *series: Series) -> None:
+        """Draw series, one for each curve; the other curves are left empty."""
+        drawn = [points.y for points in series]
+        if self._log:
+            drawn = [np.maximum(values, SMALLEST) for values in drawn]
+        for number, curve in enumerate(self.curves):
+            shown = number < len(series)
+            curve.setData(*((series[number].x, drawn[number]) if shown else ([], [])))
+        values = np.concatenate([*drawn, np.ones(1 if self._log else 0)])
+        if self._log:
             self._span(float(values.min()), float(values.max()))
         else:
-            self.item.getAxis("left").setTicks([[]])
+            # More labels would overlap in a plot of this height.
+            ends = sorted(
+                {float(values.min()), float(values.max())} if len(values) else ()
+            )
+            ticks = list(zip(ends, told_apart(ends), strict=True)) if ends else []
+            self.item.getAxis("left").setTicks([ticks])
         self._show_title()
 
     def _span(self, low: float, high: float) -> None:
@@ -183,28 +162,33 @@ class Plot:
         self._foreground, self._points = colour, points
         self._show_title()
         set_axes_look(self.item, colour, points, AXIS_WIDTH)
+        if self.limit is not None:
+            pen = pyqtgraph.mkPen(colour, width=1, style=Qt.PenStyle.DashLine)
+            self.limit.setPen(pen)
 
     def _show_title(self) -> None:
-        measured = self.band is None or self.curves[0].xData is not None
+        measured = any(curve.xData is not None for curve in self.curves)
         small = f"font-size: {max(1, self._points - 2)}pt"
         note = f': <span style="{small}">not measured yet</span>'
         self.item.setTitle(
             self._title if measured else f"{self._title}{note}",
             color=self._foreground,
-            size=f"{self._points if measured else max(1, self._points - 1)}pt",
+            size=f"{self._points}pt",
             justify="left",
         )
 
 
 class Curves(QWidget):
-    """Curves of a run; redrawn by a timer, not at each report."""
+    """Verdict, chart and curves of a run; redrawn by a timer, not at each report."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("curves")
         self.series = RunSeries()
         self.guard = FaultGuard(self)
-        self.quality: dict[MonitoredCurve, Plot] = {}
+        self.measured: tuple[MonitoredCurve, ...] = ()
+        self.others: dict[MonitoredCurve, Plot] = {}
+        """Plots of the measures without a noise floor."""
         # Plots of metrics that this run does not measure, kept for reuse.
         self._unused: dict[MonitoredCurve, Plot] = {}
         # children
@@ -214,83 +198,100 @@ class Curves(QWidget):
         # Its own size hint is that of the drawing.
         wide, ignored = QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         self._canvas.setSizePolicy(wide, ignored)
-        self.verdict = QLabel()
+        self.verdict = QLabel(self)
         self.verdict.setObjectName("run_verdict")
         self.verdict.setWordWrap(True)
-        networks = (
-            f"{_name('critic', CRITIC)}, {_name('generator (dashed)', GENERATOR)}"
+        self.verdict.hide()
+        self.chart = FloorChart(
+            "<qt>Distance of the newest preview from the image, in noise floors: the "
+            "distance of two real crops. Up to the dashed line the two are "
+            "indistinguishable.</qt>"
         )
-        losses = f"Losses, no measure of quality: {networks}"
-        self.losses = self._plot(losses, CRITIC, GENERATOR)
-        self.losses.item.getAxis("bottom").setStyle(showValues=True)
-        self.losses.item.setLabel("bottom", "Training step")
-        self.speed = self._plot("Speed (steps/s)", SPEED)
+        self.chart.hide()
+        self.legend = QLabel()
+        self.legend.setObjectName("curves_legend")
+        self.legend.setWordWrap(True)
+        networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
+        self.distances = self._plot("In noise floors", *MEASURES, log=True, dots=True)
+        self.losses = self._plot(f"Losses: {networks}", CRITIC, GENERATOR)
+        self._canvas.setToolTip(
+            "<qt>Left: distances from the image over the steps; the dashed line is one "
+            "noise floor. Right: the losses, which are no measure of quality; the "
+            "generator's is dashed.</qt>"
+        )
         self._arrange()
-        self.caption = QLabel(
-            "Curve: distance to the image; band: distance of two real crops."
-        )
-        self.caption.setWordWrap(True)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REDRAW_MS)
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.verdict)
-        layout.addWidget(self.caption)
+        layout.setSpacing(4)
+        for each in (self.chart, self.legend):
+            layout.addWidget(each)
         layout.addWidget(self._canvas, 1)
         self._follow_theme()
         # signals
         self._timer.timeout.connect(self.redraw)
 
     @property
+    def judged(self) -> list[MonitoredCurve]:
+        """Measures with a noise floor, in the order of the curves of their plot."""
+        return [curve for curve in self.measured if curve.is_judged]
+
+    @property
     def _plots(self) -> tuple[Plot, ...]:
-        return (*self.quality.values(), self.speed, self.losses)
+        distances = (self.distances,) if self.judged else ()
+        return (*distances, *self.others.values(), self.losses)
 
     def _arrange(self) -> None:
-        """Place the plots in two columns, the losses below them in both."""
+        """Place the plots in two columns."""
         self._canvas.clear()
-        *upper, losses = self._plots
-        for number, plot in enumerate(upper):
+        plots = self._plots
+        for number, plot in enumerate(plots):
             row, column = divmod(number, COLUMNS)
             # One that is alone in its row takes all of it.
-            span = COLUMNS - column if plot is upper[-1] else 1
+            span = COLUMNS - column if plot is plots[-1] else 1
             self._canvas.addItem(plot.item, row=row, col=column, colspan=span)
-        n_rows = math.ceil(len(upper) / COLUMNS)
-        self._canvas.addItem(losses.item, row=n_rows, col=0, colspan=COLUMNS)
         self._set_height()
 
     def _set_height(self) -> None:
         """Leave room for the plots in the font of the panel."""
-        n_rows = math.ceil((len(self.quality) + 1) / COLUMNS)
-        height = PLOT_HEIGHT * (n_rows + 1) + AXIS_HEIGHT
+        n_rows = math.ceil(len(self._plots) / COLUMNS)
+        height = (PLOT_HEIGHT + AXIS_HEIGHT) * n_rows
         self._canvas.setMinimumHeight(
             height * label_points(self.verdict) // USUAL_POINTS
         )
 
-    def _quality_plot(self, curve: MonitoredCurve) -> Plot:
+    def _other_plot(self, curve: MonitoredCurve) -> Plot:
         """Return a plot used before, or a new one."""
         if curve in self._unused:
             return self._unused.pop(curve)
-        # The caption says to what a distance is.
-        title = curve.title.partition(",")[0] if curve.is_distance else curve.title
-        return self._plot(title, QUALITY, log=curve.is_distance, dots=True)
+        return self._plot(curve.title, QUALITY, dots=True)
 
     def _plot(
         self, title: str, *colours: str, log: bool = False, dots: bool = False
     ) -> Plot:
-        item = pyqtgraph.PlotItem()
-        item.getAxis("bottom").setStyle(showValues=False)
-        return Plot(item, title, *colours, log=log, dots=dots)
+        return Plot(pyqtgraph.PlotItem(), title, *colours, log=log, dots=dots)
 
     def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
         """Remove all points and show plots for the metrics of a run."""
         self.series = RunSeries()
-        if tuple(measured) != tuple(self.quality):
-            self._unused |= self.quality
-            self.quality = {curve: self._quality_plot(curve) for curve in measured}
+        if tuple(measured) != self.measured:
+            self.measured = tuple(measured)
+            self._unused |= self.others
+            self.others = {
+                curve: self._other_plot(curve)
+                for curve in measured
+                if not curve.is_judged
+            }
             self._arrange()
-        self.caption.setVisible(any(curve.floor for curve in measured))
+        names = [
+            _name(curve.title, colour)
+            for curve, colour in zip(self.judged, MEASURES, strict=False)
+        ]
+        self.legend.setText(f"Distances: {', '.join(names)}")
+        self.legend.setVisible(bool(names))
         self._follow_theme()
         self.redraw()
 
@@ -315,14 +316,14 @@ class Curves(QWidget):
                 plot.item.setXRange(0, last, padding=0.02)
         with self.guard("The plot of the losses"):
             self.losses.draw(series.critic_loss, series.generator_loss)
-        for curve, plot in self.quality.items():
+        with self.guard("The plot of the distances"):
+            self.distances.draw(*map(series.in_floors, self.judged))
+        for curve, plot in self.others.items():
             with self.guard(f"The plot '{curve.title}'"):
-                floor = series.last(curve.floor) if curve.floor else math.nan
-                plot.draw(series.of(curve.column), floor=floor)
-        with self.guard("The plot of the speed"):
-            self.speed.draw(series.steps_per_s)
+                plot.draw(series.of(curve.column))
         with self.guard("The verdict"):
-            sentence = verdict_of(series, self.quality)
+            self.chart.set_metrics([one for _, one in judged_of(series, self.measured)])
+            sentence = verdict_of(series, self.measured)
             self.verdict.setText(sentence)
             self.verdict.setVisible(bool(sentence))
 
@@ -341,7 +342,7 @@ class Curves(QWidget):
             self._follow_theme()
 
     def _follow_theme(self) -> None:
-        if not hasattr(self, "speed"):
+        if not hasattr(self, "legend"):
             return
         behind = self.palette().color(QPalette.ColorRole.Window)
         self._canvas.setBackground(behind)

@@ -16,7 +16,6 @@ from napari_slicegan._qt.jobs import (
     resume_run,
     start_run,
 )
-from napari_slicegan._qt.run_series import next_step_of
 from napari_slicegan._qt.train.data import NO_IMAGES, RunLocation, TrainData
 from napari_slicegan._qt.train.run_view import RunState, RunView
 from napari_slicegan._qt.train.settings import TrainSettings
@@ -237,6 +236,18 @@ class TrainPanel(QWidget):
         can_continue = folder is not None and any(folder.glob("checkpoint-*.pt"))
         return folder if can_continue else None
 
+    @property
+    def closing_text(self) -> str:
+        """What closing does to the run, in a sentence; empty if there is none."""
+        if not self.state.is_active:
+            return ""
+        if self._folder is None:
+            return "A run is being prepared; it is not started."
+        return (
+            "Training is running. It ends after the current step, and the run is saved "
+            f"in {self._folder}"
+        )
+
     def set_last_run(self, path: Path | None) -> None:
         """Offer to continue a run."""
         self._folder = path
@@ -351,10 +362,7 @@ class TrainPanel(QWidget):
         elif self._last_step == 0:
             self.message.show_text("Stopped before the first step; no run was saved.")
         else:
-            curves = self.view.curves
-            advice = next_step_of(curves.series, curves.quality)
-            parts = (reason.value, advice, f"Saved in {self._folder}")
-            self.message.show_text(" ".join(filter(None, parts)))
+            self.message.show_text(f"{reason.value} Saved in {self._folder}")
         self.run_finished.emit(reason, self._folder)
 
     def _errored(self, fault: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Progress, previews and curves of a run."""
+"""Progress, verdict, previews and curves of a run."""
 
 from __future__ import annotations
 
@@ -274,7 +274,8 @@ class RunView(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for child in (self.bar, self.facts, self.pair, self.samples):
+        above = (self.bar, self.facts, self.curves.verdict, self.pair, self.samples)
+        for child in above:
             layout.addWidget(child)
         layout.addWidget(self.curves, 1)
         self.hide()

@@ -99,7 +99,7 @@ def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
 
     Empty where the history cannot be read: the generator does not need it.
     """
-    from napari_slicegan.training.monitors import CURVES, GRAY_CURVES
+    from napari_slicegan.training.monitors import CONNECTIVITY, CURVES, GRAY_CURVES
 
     series = RunSeries()
     try:
@@ -110,10 +110,11 @@ def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
     except (ValueError, KeyError, IndexError, TypeError, OSError):
         return ""
     curves = CURVES if trained.transform.kind == "phases" else GRAY_CURVES
-    sentence = verdict_of(series, curves)
+    curves = (*curves, *CONNECTIVITY)
+    sentence = verdict_of(series, curves, with_advice=False)
     if not sentence:
         return ""
-    step = int(max(x for curve in curves for x in series.of(curve.column).x))
+    step = int(max(x for curve in curves for x in series.in_floors(curve).x))
     return f"At step {step:,}: {sentence[0].lower()}{sentence[1:]}"
 
 

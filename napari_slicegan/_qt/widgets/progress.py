@@ -132,6 +132,11 @@ class TaskRow(QWidget):
         """Whether a task is running."""
         return self._worker is not None
 
+    @property
+    def name(self) -> str:
+        """Description of the running task; empty without one."""
+        return self._task if self.is_busy else ""
+
     def run(
         self, words: str, done: Callable[[Any], None], work: Any, *args: Any
     ) -> None:

@@ -32,7 +32,7 @@ from napari_slicegan._qt.explore.jobs import (
     SweepRequest,
     words_of,
 )
-from napari_slicegan._qt.measure.floor_chart import FloorChart
+from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import SmallPlot, told_apart
 from napari_slicegan.directions import Effect
 from napari_slicegan.generation.regions import Box, Profile, ramp

@@ -13,13 +13,13 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPalette
 
-from napari_slicegan._qt.run_series import RunSeries, Series, next_step_of
+from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.train import curves as curves_module
 from napari_slicegan._qt.train.curves import SMALLEST, Curves, Plot
 from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
 from napari_slicegan.training.clock import StepReport
-from napari_slicegan.training.monitors import CURVES, Quality
+from napari_slicegan.training.monitors import CURVES, GRAY_CURVES, Quality
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -36,13 +36,22 @@ def curves(qtbot: QtBot) -> Curves:
     return curves
 
 
-def correlation(curves: Curves) -> Plot:
-    """The first plot of the quality."""
-    return curves.quality[CURVES[0]]
+FRACTION, CORRELATION, INTERFACES = CURVES
 
 
-def report(step: int, quality: Any = None) -> StepReport:
-    return StepReport(step, -0.5, 0.7, 0, step, 1, 0.1, 3.0, 1, 1, quality)
+def quality(fraction: float, correlation: float, interfaces: float) -> Quality:
+    """Distances in noise floors; there are 19 % too many interfaces."""
+    return Quality(
+        *(0.1, 0.02, 0.19, 0.04, 0.005),
+        fraction_in_floors=fraction,
+        correlation_in_floors=correlation,
+        interface_density_in_floors=interfaces,
+        interface_density_difference=0.19,
+    )
+
+
+def report(step: int, quality: Any = None, elapsed_s: float = 285) -> StepReport:
+    return StepReport(step, -0.5, 0.7, 0, elapsed_s, 1, 0.1, 3.0, 1, 1, quality)
 
 
 def drawn(plot: Plot, number: int = 0) -> list[tuple[float, float]]:
@@ -54,44 +63,45 @@ def drawn(plot: Plot, number: int = 0) -> list[tuple[float, float]]:
 
 def test_reports_are_drawn_by_the_timer(qtbot: QtBot, curves: Curves) -> None:
     curves.add([report(1), report(2)])
-    curves.add([report(3, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.add([report(3, quality(0.8, 2.5, 4))])
     assert drawn(curves.losses) == []
     qtbot.waitUntil(lambda: bool(drawn(curves.losses)), timeout=5000)
     assert drawn(curves.losses, 0) == [(1, -0.5), (2, -0.5), (3, -0.5)]
     assert drawn(curves.losses, 1) == [(1, 0.7), (2, 0.7), (3, 0.7)]
-    assert drawn(correlation(curves)) == [(3, 0.02)]
-    assert drawn(curves.quality[CURVES[1]]) == [(3, 0.1)]
-    assert drawn(curves.speed) == [(1, 3), (2, 3), (3, 3)]
+    assert [drawn(curves.distances, n) for n in range(4)] == [
+        [(3, 0.8)],
+        [(3, 2.5)],
+        [(3, 4)],
+        [],
+    ]
 
 
-def test_noise_floor_is_a_band_up_to_its_value(curves: Curves) -> None:
-    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
-    curves.redraw()
-    band = correlation(curves).band
-    assert band is not None
-    assert band.isVisible()
-    # The plot is logarithmic: 10 ** -2.30 = 0.005.
-    assert 10 ** band.getRegion()[1] == pytest.approx(0.005)
-    bottom, top = correlation(curves).item.viewRange()[1]
-    assert bottom < math.log10(0.005)
-    assert top > math.log10(0.02)
-    # Band and curve are on the same axis.
-    assert curves.losses.band is None
-
-
-@pytest.mark.parametrize(
-    ("distance", "floor"), [(1e-9, 1e-12), (0.3, 5e8), (1e308, 1e-12)]
-)
-def test_distances_of_any_size_are_labelled(
-    curves: Curves, distance: float, floor: float
+def test_distances_share_an_axis_with_a_line_at_one_noise_floor(
+    curves: Curves,
 ) -> None:
-    curves.add([report(1, Quality(distance, distance, 0.3, floor, floor))])
+    """The line stays in sight, whatever the distances."""
+    for near, far in ((0.2, 0.3), (4, 9)):
+        curves.clear(CURVES)
+        curves.add([report(1, quality(near, far, far))])
+        curves.redraw()
+        limit = curves.distances.limit
+        assert limit is not None
+        # The axis is logarithmic.
+        assert 10 ** limit.value() == 1
+        bottom, top = curves.distances.item.viewRange()[1]
+        assert 10**bottom < min(near, 1)
+        assert 10**top > max(far, 1)
+    assert curves.losses.limit is None
+
+
+@pytest.mark.parametrize("distance", [1e-9, 0.3, 1e308])
+def test_distances_of_any_size_are_labelled(curves: Curves, distance: float) -> None:
+    curves.add([report(1, quality(distance, distance, distance))])
     curves.redraw()
-    plot = correlation(curves)
+    plot = curves.distances
     bottom, top = plot.item.viewRange()[1]
-    shown = [max(distance, SMALLEST), max(floor, SMALLEST)]
-    assert bottom <= math.log10(min(shown)) + 1e-6
-    assert top >= min(math.log10(max(shown)), 300) - 1e-6
+    assert bottom <= math.log10(max(distance, SMALLEST)) + 1e-6
+    assert top >= min(math.log10(max(distance, 1)), 300) - 1e-6
     (ticks,) = plot.item.getAxis("left")._tickLevels  # noqa: SLF001 no other way
     assert 1 <= len(ticks) <= 3
     assert all(10**place == pytest.approx(float(label)) for place, label in ticks)
@@ -105,14 +115,14 @@ def test_a_plot_that_fails_is_reported_once_and_leaves_the_others_alone(
 
     sentences: list[str] = []
     curves.guard.failed.connect(sentences.append)
-    monkeypatch.setattr(correlation(curves), "draw", fail)
-    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    monkeypatch.setattr(curves.distances, "draw", fail)
+    curves.add([report(1, quality(0.5, 2, 3))])
     for _ in range(2):
         curves.redraw()
     (sentence,) = sentences
     assert "no such label" in sentence
-    assert drawn(curves.quality[CURVES[1]]) == [(1, 0.1)]
-    assert drawn(curves.speed) == [(1, 3)]
+    assert drawn(curves.losses) == [(1, -0.5)]
+    assert len(curves.chart.value()) == 3
 
 
 def test_a_range_and_a_verdict_that_fail_leave_the_plots_alone(
@@ -125,61 +135,47 @@ def test_a_range_and_a_verdict_that_fail_leave_the_plots_alone(
     curves.guard.failed.connect(sentences.append)
     monkeypatch.setattr(curves.losses.item, "setXRange", fail)
     monkeypatch.setattr(curves_module, "verdict_of", fail)
-    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    curves.add([report(1, quality(0.5, 2, 3))])
     curves.redraw()
     assert [text.partition(" cannot")[0] for text in sentences] == [
         "The range of the plots",
         "The verdict",
     ]
-    assert drawn(curves.speed) == [(1, 3)]
+    assert drawn(curves.distances) == [(1, 0.5)]
 
 
 def test_the_losses_differ_by_more_than_their_colours(curves: Curves) -> None:
     critic, generator = (curve.opts["pen"].style() for curve in curves.losses.curves)
     assert (critic, generator) == (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine)
-    assert "generator (dashed)" in curves.losses.item.titleLabel.text
-
-
-def test_without_a_floor_there_is_no_band(curves: Curves) -> None:
-    curves.add([report(1, Quality(0.1, 0.02, math.nan, math.nan, math.nan))])
-    curves.redraw()
-    band = correlation(curves).band
-    assert band is not None
-    assert not band.isVisible()
-
-
-def test_a_distance_of_zero_is_drawn_at_the_bottom(curves: Curves) -> None:
-    curves.add([report(1, Quality(0.0, 0.0, 0.3, 0.04, 0.005))])
-    curves.redraw()
-    assert drawn(correlation(curves)) == [(1, SMALLEST)]
 
 
 def test_title_says_what_is_not_measured_yet(curves: Curves) -> None:
-    plot = correlation(curves)
-    assert "not measured yet" in plot.item.titleLabel.text
-    curves.add([report(1, Quality(0.1, 0.02, 0.3, 0.04, 0.005))])
+    title = curves.distances.item.titleLabel
+    assert "not measured yet" in title.text
+    curves.add([report(1, quality(0.5, 2, 3))])
     curves.redraw()
-    assert "not measured yet" not in plot.item.titleLabel.text
+    assert "not measured yet" not in title.text
     curves.clear(CURVES)
-    assert drawn(correlation(curves)) == []
-    assert "not measured yet" in correlation(curves).item.titleLabel.text
+    assert drawn(curves.distances) == []
+    assert "not measured yet" in title.text
 
 
 def test_runs_of_images_have_plots_of_their_own(curves: Curves) -> None:
-    """Both kinds after each other; a similarity is no distance, so it is linear."""
+    """Both kinds after each other; a similarity has no noise floor."""
     for _ in range(2):
         curves.clear(CURVES)
-        assert [*curves.quality] == [*CURVES]
+        assert (curves.judged, [*curves.others]) == ([*CURVES], [])
         curves.clear((DISTANCE, SIMILARITY))
-        assert [*curves.quality] == [DISTANCE, SIMILARITY]
+        assert (curves.judged, [*curves.others]) == ([DISTANCE], [SIMILARITY])
     curves.add([report(7, ImageQuality(20.0, 5.0, 0.3, 0.7))])
     curves.redraw()
-    swd, ssim = curves.quality.values()
-    assert drawn(swd) == [(7, 20)]
-    assert swd.band is not None
-    assert 10 ** swd.band.getRegion()[1] == pytest.approx(5)
+    (ssim,) = curves.others.values()
+    assert drawn(curves.distances) == [(7, 4)]
     assert drawn(ssim) == [(7, 0.3)]
-    assert ssim.band is None
+    assert ssim.limit is None
+    assert curves.verdict.text() == (
+        "Images are 4.0 noise floors off: continue for 5 more minutes."
+    )
 
 
 @pytest.mark.parametrize("dark", [True, False])
@@ -224,15 +220,29 @@ def test_series_grows_and_skips_non_finite_values() -> None:
 
 def test_quality_is_kept_where_it_was_measured() -> None:
     series = RunSeries()
-    series.add([report(1), report(2, Quality(0.1, 0.02, 0.3, 0.04, 0.005)), report(3)])
+    series.add([report(1), report(2, quality(0.5, 2, 3)), report(3)])
     assert series.critic_loss.x.tolist() == [1, 2, 3]
     assert series.of("correlation_distance").x.tolist() == [2]
     assert series.of("correlation_distance").y.tolist() == [0.02]
-    assert series.of("fraction_distance").y.tolist() == [0.1]
     assert series.last("correlation_floor") == 0.005
-    assert series.last("fraction_floor") == 0.04
+    assert series.in_floors(CORRELATION).y.tolist() == [2]
     # This monitor does not measure it.
     assert len(series.of("swd")) == 0
+
+
+def test_the_history_of_an_earlier_release_is_judged_by_its_noise_floors() -> None:
+    """It has no distances in noise floors; a resumed run has them from then on."""
+    series = RunSeries()
+    row = {"critic_loss": "1", "generator_loss": "1", "elapsed_s": "60"}
+    old = {"fraction_distance": "0.06", "fraction_floor": "0.04"}
+    series.add_history([{**row, **old, "step": str(step)} for step in (10, 20)])
+    assert series.in_floors(FRACTION).y.tolist() == pytest.approx([1.5, 1.5])
+    assert verdict_of(series, CURVES) == (
+        "Phase fractions are 1.5 noise floors off: continue for 1 more minute."
+    )
+    series.add([report(30, quality(0.7, 2, 3))])
+    assert series.in_floors(FRACTION).x.tolist() == [10, 20, 30]
+    assert series.in_floors(FRACTION).y.tolist() == pytest.approx([1.5, 1.5, 0.7])
 
 
 def test_history_of_a_run_gives_the_same_losses(toy_run: Path) -> None:
@@ -246,38 +256,29 @@ def test_history_of_a_run_gives_the_same_losses(toy_run: Path) -> None:
     assert len(series.of("correlation_distance")) == 0
 
 
-def test_speed_of_a_history_is_that_of_its_times() -> None:
-    series = RunSeries()
-    row = dict.fromkeys(("critic_loss", "generator_loss"), "1")
-    row["correlation_distance"] = ""
-    # Four steps a second.
-    series.add_history(
-        row | {"step": str(n), "elapsed_s": str(n / 4)} for n in range(1, 60)
+def test_verdict_and_chart_follow_the_newest_preview(curves: Curves) -> None:
+    curves.add([report(1, quality(0.8, 0.9, 2.4))])
+    curves.redraw()
+    # After 4.75 minutes.
+    assert curves.verdict.text() == (
+        "Phase fractions and correlations agree; interfaces are 19 % too high: "
+        "continue for 5 more minutes."
     )
-    assert series.steps_per_s.y.tolist() == pytest.approx([4.0] * 58)
-
-
-def test_the_verdict_names_what_agrees_and_what_does_not(curves: Curves) -> None:
-    floors = {"interface_density_floor": 0.1}
-    curves.add([report(1, Quality(0.02, 0.005, 0.35, 0.04, 0.005, **floors))])
+    assert curves.chart.value() == [
+        ("Interface density", 2.4),
+        ("Two-point correlation", 0.9),
+        ("Phase fraction", 0.8),
+    ]
+    curves.add([report(2, quality(0.8, 0.9, 1))])
     curves.redraw()
     assert curves.verdict.text() == (
-        "Agrees with the real image: two-point correlation, phase fraction. Not yet: "
-        "interface density (3.5 x the noise floor)."
+        "Phase fractions, correlations and interfaces agree with the real material: "
+        "generate a volume and measure it."
     )
-    assert next_step_of(curves.series, CURVES) == (
-        "Next: continue this run until the interface density agrees, too."
-    )
-    curves.add([report(2, Quality(0.02, 0.005, 0.1, 0.04, 0.005, **floors))])
-    curves.redraw()
-    assert curves.verdict.text() == (
-        "Agrees with the real image: two-point correlation, phase fraction, interface "
-        "density. Measure a generated volume to confirm it."
-    )
-    assert "generate a volume" in next_step_of(curves.series, CURVES)
-    curves.clear(CURVES)
+    curves.clear(GRAY_CURVES)
     assert curves.verdict.text() == ""
-    assert next_step_of(curves.series, CURVES) == ""
+    assert curves.verdict.isHidden()
+    assert curves.chart.isHidden()
 
 
 def test_columns_are_of_equal_width(curves: Curves) -> None:
@@ -285,14 +286,7 @@ def test_columns_are_of_equal_width(curves: Curves) -> None:
     curves.resize(440, 400)
     curves.show()
     curves.grab()
-    plots = (correlation(curves), curves.quality[CURVES[1]])
+    plots = (curves.distances, curves.losses)
     widths = [plot.item.size().width() for plot in plots]
     assert widths[0] == pytest.approx(widths[1], abs=2)
     assert sum(widths) < 440
-
-
-def test_a_floor_below_all_distances_is_seen(curves: Curves) -> None:
-    curves.add([report(1, Quality(0.1, 0.2, 0.3, 0.04, 0.1))])
-    curves.redraw()
-    bottom, _ = correlation(curves).item.viewRange()[1]
-    assert 10**bottom < 0.06

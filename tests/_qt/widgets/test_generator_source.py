@@ -180,8 +180,8 @@ def test_a_run_says_how_good_it_was(
     source.load(run)
     loaded(source, qtbot)
     sentence = (
-        "At step 2: agrees with the real image: phase fraction, interface density. Not "
-        "yet: two-point correlation (2.0 x the noise floor)."
+        "At step 2: phase fractions and interfaces agree; correlations are 2.0 noise "
+        "floors off."
     )
     assert source.facts.text().endswith(f"\nRun run, step 4. {sentence}")
     assert source.loaded is not None
@@ -199,8 +199,7 @@ def test_a_run_says_how_good_it_was(
     [
         (
             math.nan,
-            "At step 2: agrees with the real image: phase fraction, interface density. "
-            "Measure a generated volume to confirm it.",
+            "At step 2: phase fractions and interfaces agree with the real material.",
         ),
         ("?", ""),
     ],

@@ -1,9 +1,9 @@
-"""Bar chart of the judged metrics in multiples of their noise floors."""
+"""Bar chart of judged measures in multiples of their noise floors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen
@@ -14,7 +14,7 @@ from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent
 
-    from napari_slicegan.report.text import MetricVerdict
+    from napari_slicegan.metrics.judgement import Grade
 
 COLOURS = {"agrees": MEASURED, "close": MARKER, "differs": TARGET}
 # Longer bars are cut off; their numbers are not.
@@ -23,16 +23,37 @@ NAMES_SHARE, NUMBERS_SHARE = 0.5, 0.1
 GAP = 4
 
 
+class Bar(Protocol):
+    """A measure, judged or not."""
+
+    @property
+    def title(self) -> str:
+        """With or without a unit in brackets."""
+
+    @property
+    def floors(self) -> float | None:
+        """Distance in noise floors; None without a floor."""
+
+    @property
+    def grade(self) -> Grade:
+        """Verdict."""
+
+
 class FloorChart(QWidget):
-    """Draws the largest distance of each metric, the largest first.
+    """Draws the largest distance of each measure, the largest first.
 
     A line marks one noise floor: shorter bars are indistinguishable from the material.
+
+    Parameters
+    ----------
+    tip
+        Tooltip.
     """
 
     clicked = Signal(int)
     """Place of the metric in the list given to `set_metrics`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tip: str = "") -> None:
         super().__init__()
         self.setObjectName("floor_chart")
         self._bars: list[tuple[int, str, float, str]] = []
@@ -40,9 +61,9 @@ class FloorChart(QWidget):
         self._label = QLabel(self)
         self._label.hide()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("<qt>Click a bar to explain it and to see its curve.</qt>")
+        self.setToolTip(tip)
 
-    def set_metrics(self, metrics: Sequence[MetricVerdict]) -> None:
+    def set_metrics(self, metrics: Sequence[Bar]) -> None:
         """Show those that are judged."""
         judged = [
             (number, one.title, one.floors, one.grade)

@@ -1,0 +1,38 @@
+"""The benchmark of leaks, for three cycles; and what it calls a leak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
+
+from pathlib import Path
+
+from benchmarks.window_cycles import SETTLED, Reading, cycles, verdict
+
+pytestmark = pytest.mark.qt
+
+
+def test_three_cycles_leave_no_thread(
+    make_napari_viewer_proxy: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    readings = cycles(viewer, 3, tmp_path)
+    assert verdict(readings) == ""
+    assert [reading.cycle for reading in readings] == [1, 2, 3]
+    assert len(viewer.layers) == 0
+    # A run of at least three steps each, with its generator.
+    assert len([*tmp_path.glob("*/*/generator.safetensors")]) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_threads_and_growing_memory_are_leaks() -> None:
+    def readings(threads: int, grown: float) -> list[Reading]:
+        first = [Reading(n, 2, 9, 10**8 + n) for n in range(1, SETTLED + 1)]
+        return [*first, Reading(SETTLED + 1, threads, 99, int(10**8 * (1 + grown)))]
+
+    assert verdict(readings(2, 0.009)) == ""
+    assert "grown by 1.1 %" in verdict(readings(2, 0.011))
+    assert "1 threads are left" in verdict(readings(3, 0.0))
