@@ -103,9 +103,7 @@ class RunSeries:
             self.of(column).append(step, value)
 
 
-def judged_of(
-    series: RunSeries, measured: Iterable[MonitoredCurve]
-) -> list[tuple[MonitoredCurve, Judged]]:
+def judged_of(series: RunSeries, measured: Iterable[MonitoredCurve]) -> list[Judged]:
     """Newest distances in noise floors of the measures that have been judged."""
     from napari_slicegan.report.text import Judged
 
@@ -116,7 +114,7 @@ def judged_of(
             difference = series.last(curve.difference) if curve.difference else math.nan
             known = None if math.isnan(difference) else difference
             last = float(floors.y[-1])
-            found.append((curve, Judged(curve.words, curve.title, last, known)))
+            found.append(Judged(curve.words, curve.title, last, known))
     return found
 
 
@@ -129,5 +127,5 @@ def verdict_of(
     """
     from napari_slicegan.report.text import training_verdict
 
-    judged = [one for _, one in judged_of(series, measured)]
+    judged = judged_of(series, measured)
     return training_verdict(judged, series.elapsed_s / 60 if with_advice else None)

@@ -28,6 +28,7 @@ from napari_slicegan._qt.widgets.small_plot import (
 if TYPE_CHECKING:
     from qtpy.QtGui import QResizeEvent
 
+    from napari_slicegan.report.text import Judged
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.monitors import MonitoredCurve
 
@@ -189,6 +190,7 @@ class Curves(QWidget):
         self.measured: tuple[MonitoredCurve, ...] = ()
         self.others: dict[MonitoredCurve, Plot] = {}
         """Plots of the measures without a noise floor."""
+        self._judged: list[Judged] = []
         # Plots of metrics that this run does not measure, kept for reuse.
         self._unused: dict[MonitoredCurve, Plot] = {}
         # children
@@ -322,10 +324,15 @@ class Curves(QWidget):
             with self.guard(f"The plot '{curve.title}'"):
                 plot.draw(series.of(curve.column))
         with self.guard("The verdict"):
-            self.chart.set_metrics([one for _, one in judged_of(series, self.measured)])
+            judged = judged_of(series, self.measured)
+            if judged != self._judged:
+                # Each change lays out the panel anew.
+                self._judged = judged
+                self.chart.set_metrics(judged)
             sentence = verdict_of(series, self.measured)
-            self.verdict.setText(sentence)
-            self.verdict.setVisible(bool(sentence))
+            if sentence != self.verdict.text():
+                self.verdict.setText(sentence)
+                self.verdict.setVisible(bool(sentence))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Columns of equal width; else the longest title widens its own."""
