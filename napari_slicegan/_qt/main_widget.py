@@ -321,6 +321,10 @@ class SliceGANWidget(QWidget):
         for axis, paths in last.pictures.items():
             self.micrograph.open_files(axis, paths)
 
+    def _slots_changed(self) -> None:
+        if not self.micrograph.slots.is_empty():
+            self._withdraw_last()
+
     def _withdraw_last(self) -> None:
         self._last = None
         self.reopen.hide()
@@ -343,7 +347,7 @@ class SliceGANWidget(QWidget):
 
     def _connect(self) -> None:
         self.reopen.linkActivated.connect(lambda link: self.open_last())
-        self.micrograph.slots.changed.connect(self._withdraw_last)
+        self.micrograph.slots.changed.connect(self._slots_changed)
         self.micrograph.images_changed.connect(self._take_images)
         self.micrograph.images_pending.connect(self.train.await_images)
         self.micrograph.failed.connect(self._images_failed)
