@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -55,32 +54,22 @@ def relative_difference(row: Row) -> float | None:
     return (row.generated - row.real) / abs(row.real) if row.real else None
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """Largest distance of a metric.
+def judged_floors(row: Row) -> float | None:
+    """`distance_in_floors`, 0 if it exceeds its floor but is negligible."""
+    floors = distance_in_floors(row)
+    return 0.0 if floors is not None and floors > 1 and is_negligible(row) else floors
 
-    Attributes
-    ----------
-    floors
-        In noise floors; 0 if it is negligible, infinite if the real pieces agree
-        exactly.
-    difference
-        Relative difference of the value from the real one there; None for curves.
+
+def worst_rows(comparison: Comparison) -> dict[str, tuple[Row, float]]:
+    """By name, the judged metrics: the row with the largest distance, and the distance.
+
+    In noise floors; 0 for a negligible one.
     """
-
-    floors: float
-    difference: float | None
-
-
-def judgements(comparison: Comparison) -> dict[str, Judgement]:
-    """By name, the metrics that can be judged."""
-    found: dict[str, Judgement] = {}
+    worst: dict[str, tuple[Row, float]] = {}
     for row in comparison.rows:
-        floors = distance_in_floors(row)
+        floors = judged_floors(row)
         if floors is None or row.metric in NOT_JUDGED:
             continue
-        if floors > 1 and is_negligible(row):
-            floors = 0.0
-        if row.metric not in found or floors > found[row.metric].floors:
-            found[row.metric] = Judgement(floors, relative_difference(row))
-    return found
+        if row.metric not in worst or floors > worst[row.metric][1]:
+            worst[row.metric] = row, floors
+    return worst

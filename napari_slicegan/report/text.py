@@ -15,10 +15,10 @@ from napari_slicegan.metrics.judgement import (
     FAR_FLOORS,
     NOT_JUDGED,
     Grade,
-    distance_in_floors,
     grade_of,
-    is_negligible,
+    judged_floors,
     relative_difference,
+    worst_rows,
 )
 from napari_slicegan.metrics.rows import ALL_PHASES
 from napari_slicegan.runtime.atomic_files import replacing
@@ -127,16 +127,8 @@ def verdict(comparison: Comparison) -> Verdict:
 
 def findings(comparison: Comparison) -> list[Finding]:
     """The worst row of every judged metric, by falling distance."""
-    worst: dict[str, Finding] = {}
-    for row in comparison.rows:
-        floors = distance_in_floors(row)
-        if floors is None or row.metric in NOT_JUDGED:
-            continue
-        if floors > 1 and is_negligible(row):
-            continue
-        if row.metric not in worst or floors > worst[row.metric].floors:
-            worst[row.metric] = Finding(row, floors)
-    return sorted(worst.values(), key=lambda finding: -finding.floors)
+    found = [Finding(*worst) for worst in worst_rows(comparison).values()]
+    return sorted(found, key=lambda finding: -finding.floors)
 
 
 def summary(comparison: Comparison) -> str:
@@ -297,7 +289,7 @@ class MetricVerdict:
     real, generated
         Values there; "curve" for curves.
     floors
-        Distance there in noise floors; None if there is no floor.
+        Distance there in noise floors, 0 if it is negligible; None without a floor.
     """
 
     metric: str
@@ -352,10 +344,9 @@ def metric_verdicts(comparison: Comparison) -> list[MetricVerdict]:
 
 def _verdict(rows: Sequence[Row], shown: int | str) -> MetricVerdict:
     def rank(row: Row) -> tuple[float, bool]:
-        floors = distance_in_floors(row)
-        judged = -1.0 if floors is None else 0.0 if is_negligible(row) else floors
+        floors = judged_floors(row)
         # Where nothing is judged, the phase of the summary.
-        return judged, row.phase == shown
+        return -1.0 if floors is None else floors, row.phase == shown
 
     row = max(rows, key=rank)
     grade, words = _words(row)
@@ -368,12 +359,12 @@ def _verdict(rows: Sequence[Row], shown: int | str) -> MetricVerdict:
         real=_value(row.real),
         generated=_value(row.generated),
         where=f"{phase_name(row.phase)}{axis}",
-        floors=distance_in_floors(row),
+        floors=judged_floors(row),
     )
 
 
 def _words(row: Row) -> tuple[Grade, str]:
-    floors = distance_in_floors(row)
+    floors = judged_floors(row)
     if row.real is None:
         return "unknown", UNKNOWN_IN_2D
     if floors is None:
@@ -381,7 +372,7 @@ def _words(row: Row) -> tuple[Grade, str]:
     if row.metric in NOT_JUDGED:
         return "unknown", "For information: depends on the size of what is measured."
     grade = grade_of(floors)
-    if grade == "agrees" or is_negligible(row):
+    if grade == "agrees":
         metric = METRICS.get(row.metric)
         piece = "block" if metric is not None and metric.only_3d else "slice"
         return (

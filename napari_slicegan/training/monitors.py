@@ -18,7 +18,7 @@ from napari_slicegan.config import AXES
 from napari_slicegan.data.pixel_values import display_gray, rgb_of
 from napari_slicegan.metrics import METRICS
 from napari_slicegan.metrics.comparison import Comparison, Row, compare
-from napari_slicegan.metrics.judgement import judgements
+from napari_slicegan.metrics.judgement import relative_difference, worst_rows
 from napari_slicegan.metrics.reference import RealStatistics, has_truth
 from napari_slicegan.metrics.sliced_wasserstein import RealPatches
 
@@ -378,11 +378,12 @@ def _block(volume: Volume, edge: int) -> Volume:
 def _judged(comparison: Comparison) -> dict[str, float]:
     """Largest distances of a comparison in noise floors, as values of a `Quality`."""
     found: dict[str, float] = {}
-    for metric, judged in judgements(comparison).items():
+    for metric, (row, floors) in worst_rows(comparison).items():
         name = IN_QUALITY.get(metric, metric)
-        found[f"{name}_in_floors"] = min(judged.floors, MOST_FLOORS)
-        if judged.difference is not None and name not in ("fraction", "correlation"):
-            found[f"{name}_difference"] = judged.difference
+        found[f"{name}_in_floors"] = min(floors, MOST_FLOORS)
+        difference = relative_difference(row)
+        if difference is not None and name not in ("fraction", "correlation"):
+            found[f"{name}_difference"] = difference
     return found
 
 

@@ -40,6 +40,7 @@ def test_verdicts() -> None:
         ([row(0.0, 0.0)], "agrees"),
         # 0.5 % of the real value is nothing to complain of.
         ([row(0.0005, 0.0), row(0.001, 0.01, axis="y")], "agrees"),
+        ([row(0.0005, 0.0)], "agrees"),
         # Depends on the size of the piece.
         ([row(9.0, 0.1, metric="chord_length"), row(0.001, 0.01)], "agrees"),
         ([row(0.01, None), row(None, 0.01)], "unknown"),
