@@ -212,7 +212,7 @@ class SliceGANWidget(QWidget):
         if event is not None and event.type() == QEvent.Type.Close:
             if not event.spontaneous():
                 self.shut_down()
-            elif self._asks or self._closing_text():
+            elif self._asks or self.closing_text():
                 # napari would ask once for its tasks and once more for its layers.
                 event.ignore()
                 self._ask_to_close()
@@ -220,7 +220,7 @@ class SliceGANWidget(QWidget):
             else:
                 self._is_closing_window = True
         if isinstance(event, QChildEvent) and event.type() == QEvent.Type.ChildPolished:
-            child, text = event.child(), self._closing_text()
+            child, text = event.child(), self.closing_text()
             is_question = type(child).__name__ == NAPARIS_QUESTION
             if is_question and text and isinstance(child, QDialog):
                 explain_closing(child, text)
@@ -236,14 +236,14 @@ class SliceGANWidget(QWidget):
         if self._asks or window is None:
             return
         self._asks = True
-        is_confirmed = confirm_closing(window, self._closing_text())
+        is_confirmed = confirm_closing(window, self.closing_text())
         self._asks = False
         if is_confirmed:
             self.shut_down()
             # After this event, while which Qt ignores another close.
             QTimer.singleShot(0, window.close)
 
-    def _closing_text(self) -> str:
+    def closing_text(self) -> str:
         """What is running and what closing does to it; empty if nothing is."""
         if self._is_closed or self._other is not None:
             return ""

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_slicegan._qt import closing, main_widget
 from napari_slicegan._qt.main_widget import SliceGANWidget, open_widget
@@ -169,6 +170,47 @@ def test_closing_in_a_long_step_asks_once_and_is_bounded(
     long_step.set()
     assert worker.wait(60)
     assert_saved(tmp_path / "runs")
+
+
+@pytest.mark.parametrize("answer", ["Close", "Cancel"])
+def test_the_question_has_two_answers(answer: str, qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    texts: list[str] = []
+
+    def click() -> None:
+        question = window.findChild(QMessageBox, "confirm_closing")
+        assert question is not None
+        texts.append(question.text())
+        (button,) = (b for b in question.buttons() if answer in b.text())
+        button.click()
+
+    QTimer.singleShot(100, click)
+    assert closing.confirm_closing(window, "Training is running.") == (
+        answer == "Close"
+    )
+    assert texts == ["Training is running."]
+
+
+def test_tasks_that_are_lost_are_named(
+    widget: SliceGANWidget, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before closing the window, and after closing the dock."""
+    shown: list[str] = []
+    monkeypatch.setattr(main_widget, "show_info", shown.append)
+
+    def work(progress: Callable[[float], None]) -> None:
+        while True:
+            progress(0.5)
+            time.sleep(0.01)
+
+    assert widget.closing_text() == ""
+    widget.volume.task.run("Generating a volume", lambda made: None, work)
+    assert widget.closing_text() == (
+        "Generating a volume: cancelled, without a result."
+    )
+    remove_dock(viewer, widget)
+    assert shown == ["Cancelled: Generating a volume."]
 
 
 def _own_keys(viewer: Any) -> list[Any]:
