@@ -78,7 +78,7 @@ class Plot:
         dots: bool = False,
     ) -> None:
         self.item = item
-        self._title, self._log = title, log
+        self._title, self._log, self._dots = title, log, dots
         self._foreground, self._points = FOREGROUND[0], USUAL_POINTS
         self.curves = [
             self._curve(colour, LINES[number % len(LINES)], dots=dots)
@@ -168,7 +168,8 @@ class Plot:
             self.limit.setPen(pen)
 
     def _show_title(self) -> None:
-        measured = any(curve.xData is not None for curve in self.curves)
+        # Losses are there from the first step on.
+        measured = not self._dots or any(c.xData is not None for c in self.curves)
         small = f"font-size: {max(1, self._points - 2)}pt"
         note = f': <span style="{small}">not measured yet</span>'
         self.item.setTitle(
