@@ -180,6 +180,33 @@ class Plot:
         )
 
 
+class WrappedLabel(QLabel):
+    """Text that keeps the height of all its lines.
+
+    A scroll area leaves wrapped labels the height of fewer lines, at the cost of what
+    stands below them.
+    """
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setWordWrap(True)
+
+    def show_text(self, text: str) -> None:
+        """Show a text; without one, take no room."""
+        self.setText(text)
+        self.setVisible(bool(text))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap the text to the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
+
+
 class Curves(QWidget):
     """Verdict, chart and curves of a run; redrawn by a timer, not at each report."""
 
@@ -201,9 +228,7 @@ class Curves(QWidget):
         # Its own size hint is that of the drawing.
         wide, ignored = QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         self._canvas.setSizePolicy(wide, ignored)
-        self.verdict = QLabel(self)
-        self.verdict.setObjectName("run_verdict")
-        self.verdict.setWordWrap(True)
+        self.verdict = WrappedLabel("run_verdict", self)
         self.verdict.hide()
         self.chart = FloorChart(
             "<qt>Distance of the newest preview from the image, in noise floors: the "
@@ -211,9 +236,7 @@ class Curves(QWidget):
             "indistinguishable.</qt>"
         )
         self.chart.hide()
-        self.legend = QLabel()
-        self.legend.setObjectName("curves_legend")
-        self.legend.setWordWrap(True)
+        self.legend = WrappedLabel("curves_legend")
         networks = f"{_name('critic', CRITIC)}, {_name('generator', GENERATOR)}"
         self.distances = self._plot("In noise floors", *MEASURES, log=True, dots=True)
         self.losses = self._plot(f"Losses: {networks}", CRITIC, GENERATOR)
@@ -293,8 +316,7 @@ class Curves(QWidget):
             _name(curve.title, colour)
             for curve, colour in zip(self.judged, MEASURES, strict=False)
         ]
-        self.legend.setText(f"Distances: {', '.join(names)}")
-        self.legend.setVisible(bool(names))
+        self.legend.show_text(f"Distances: {', '.join(names)}" if names else "")
         self._follow_theme()
         self.redraw()
 
@@ -332,8 +354,7 @@ class Curves(QWidget):
                 self.chart.set_metrics(judged)
             sentence = verdict_of(series, self.measured)
             if sentence != self.verdict.text():
-                self.verdict.setText(sentence)
-                self.verdict.setVisible(bool(sentence))
+                self.verdict.show_text(sentence)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Columns of equal width; else the longest title widens its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,21 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QApplication, QScrollArea
 
 from napari_slicegan._qt.run_series import RunSeries, Series, verdict_of
 from napari_slicegan._qt.train import curves as curves_module
 from napari_slicegan._qt.train.curves import SMALLEST, Curves, Plot
+from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.widgets.basics import FOREGROUND
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
 from napari_slicegan.training.clock import StepReport
-from napari_slicegan.training.monitors import CURVES, GRAY_CURVES, Quality
+from napari_slicegan.training.monitors import (
+    CURVES,
+    GRAY_CURVES,
+    SECTION_EULER,
+    Quality,
+)
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -279,6 +287,33 @@ def test_verdict_and_chart_follow_the_newest_preview(curves: Curves) -> None:
     assert curves.verdict.text() == ""
     assert curves.verdict.isHidden()
     assert curves.chart.isHidden()
+
+
+def test_no_bar_is_cut_off_below_a_long_verdict(qtbot: QtBot) -> None:
+    """In a scroll area, as in the panel."""
+    view = RunView()
+    area = QScrollArea()
+    area.setWidget(view)
+    area.setWidgetResizable(True)
+    qtbot.addWidget(area)
+    area.resize(440, 300)
+    area.show()
+    view.setVisible(True)
+    curves = view.curves
+    curves.clear((*CURVES, SECTION_EULER))
+    for step in range(1, 3):
+        # One more measure is known at the second preview.
+        floors = 4.3 if step == 2 else math.nan
+        found = replace(quality(2.7, 3.4, 7.8), section_euler_in_floors=floors)
+        curves.add([report(step, found)])
+        curves.redraw()
+        QApplication.processEvents()
+    assert len(curves.chart.value()) == 4
+    chart, verdict = curves.chart, curves.verdict
+    (canvas,) = curves.losses.item.scene().views()
+    qtbot.waitUntil(lambda: chart.height() >= chart.sizeHint().height())
+    qtbot.waitUntil(lambda: canvas.height() >= canvas.minimumHeight())
+    assert verdict.height() >= verdict.heightForWidth(verdict.width())
 
 
 def test_columns_are_of_equal_width(curves: Curves) -> None:
