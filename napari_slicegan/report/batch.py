@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_slicegan.metrics.judgement import FAR_FLOORS
 from napari_slicegan.report.page import (
     GRADE_WORDS,
     SIGNS,
     TEMPLATES,
     page_figure,
 )
-from napari_slicegan.report.text import FAR_FLOORS
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     lock,
