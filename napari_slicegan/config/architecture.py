@@ -107,6 +107,14 @@ class ArchitectureSettings(Settings):
         description="Kernel size, stride and padding of each generator layer; by "
         "default 4,2,2, and 4,2,3 for the last.",
     )
+    generator_negative_slope: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Generator negative slope",
+        description="For volumes: negative slope of the generator's LeakyReLU; 0 is a "
+        "plain ReLU, behind which features can die and phases hang on rounding.",
+    )
     critic_widths: Widths = Field(
         (64, 128, 256, 512),
         title="Critic widths",

@@ -26,6 +26,7 @@ _FAST: Mapping[str, object] = {
     "latent_size": 5,
     "latent_channels": 16,
     "generator_widths": (192, 96, 48, 24),
+    "generator_negative_slope": 0.2,
     "critic_widths": (32, 64, 128, 256),
     "critic_negative_slope": 0.2,
     "critic_heads": True,

@@ -121,15 +121,13 @@ def _uses_settings_of(user: str) -> Callable[[str], bool]:
 
 
 USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
-    "noise": (
-        "architecture",
-        lambda architecture: dimensions_of(architecture) == 3,
-        "generators of volumes",
-    ),
-    "voxel_stretch": (
-        "architecture",
-        lambda architecture: dimensions_of(architecture) == 3,
-        "generators of volumes",
+    **dict.fromkeys(
+        ("generator_negative_slope", "noise", "voxel_stretch"),
+        (
+            "architecture",
+            lambda architecture: dimensions_of(architecture) == 3,
+            "generators of volumes",
+        ),
     ),
     "voxel_noise": ("noise", bool, "generators with noise inputs"),
     **dict.fromkeys(

@@ -399,6 +399,15 @@ class PixelNorm(nn.Module):
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
+def rectifier(
+    negative_slope: float, *, inplace: bool = False
+) -> nn.ReLU | nn.LeakyReLU:
+    """A LeakyReLU, or a ReLU if the slope at negative values is 0."""
+    if negative_slope:
+        return nn.LeakyReLU(negative_slope, inplace=inplace)
+    return nn.ReLU(inplace=inplace)
+
+
 class PhaseProbabilities(nn.Softmax):
     """Softmax over phases in float32; the channels of a voxel sum to 1."""
 

@@ -45,6 +45,7 @@ NOT_STORED: Mapping[str, object] = {
     "voxel_noise": False,
     "stretch": (1, 1, 1),
     "initialisation": "glorot",
+    "negative_slope": 0.0,
 }
 """Values of a spec that files leave out."""
 
@@ -89,7 +90,7 @@ class TrainedNetwork:
             "lineage": list(self.lineage),
         }
         spec = facts["spec"]
-        is_new = "noise" in spec or spec["architecture"] == "slicegan-aa"
+        is_new = spec["architecture"] == "slicegan-aa" or bool(spec.keys() & NOT_STORED)
         metadata = {"format": FORMATS[is_new], "facts": json.dumps(facts)}
         content = reproducible(save(self._weights(), metadata))
         # safetensors' own save_file ignores the umask: only the user could read it.

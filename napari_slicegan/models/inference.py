@@ -131,18 +131,26 @@ class BoxFilter(nn.Module):
         return box_filter(x)
 
 
-class NoisyReLU(nn.Module):
-    """Adds the noise of a `NoiseInput`, if any; then a ReLU. Overwrites its input.
+class NoisyRectifier(nn.Module):
+    """Noise of a `NoiseInput`, if any; then a rectifier. Overwrites its input.
 
     The same values as of these layers, in passes that are vectorised for channels-last
     order and for bfloat16.
+
+    Parameters
+    ----------
+    noise
+        The noise layer.
+    negative_slope
+        Of a LeakyReLU; 0 for a ReLU.
     """
 
     takes_noise = True
 
-    def __init__(self, noise: NoiseInput | None) -> None:
+    def __init__(self, noise: NoiseInput | None, negative_slope: float = 0.0) -> None:
         super().__init__()
         self.noise = noise
+        self.negative_slope = negative_slope
 
     def forward(
         self, x: Tensor, noise: NoiseField, start: Sequence[int] = (0, 0, 0)
@@ -156,13 +164,17 @@ class NoisyReLU(nn.Module):
         """
         if x.requires_grad or not (has_onednn(x) and _is_channels_last(x)):
             x = x if self.noise is None else self.noise(x, noise, start)
+            if self.negative_slope:
+                return functional.leaky_relu_(x, self.negative_slope)
             return x.relu() if x.dtype == torch.bfloat16 else x.relu_()
         voxels = x.movedim(1, -1).flatten(0, -2)
         if self.noise is not None:
             field = self.noise.field(x, noise, start).flatten()
             gain = self.noise.gain.to(x.dtype)
             voxels.addmm_(field[:, None], gain[None])
-        if x.dtype == torch.bfloat16:
+        if self.negative_slope:
+            functional.leaky_relu_(voxels, self.negative_slope)
+        elif x.dtype == torch.bfloat16:
             # Negative numbers are negative as integers, too.
             voxels.view(torch.int16).clamp_min_(0)
         else:
@@ -338,8 +350,12 @@ def _subpixel_block(
     if isinstance(layer, AntialiasedConvolution):
         filters = [BoxFilter()]
     match others:
-        case [NoiseInput() as noise, nn.ReLU()]:
-            others = [NoisyReLU(noise)]
-        case [nn.ReLU()]:
-            others = [NoisyReLU(None)]
+        case [NoiseInput() as noise, nn.ReLU() | nn.LeakyReLU() as last]:
+            others = [NoisyRectifier(noise, _negative_slope(last))]
+        case [nn.ReLU() | nn.LeakyReLU() as last]:
+            others = [NoisyRectifier(None, _negative_slope(last))]
     return nn.Sequential(SubpixelConvolution(layer, weight, bias), *filters, *others)
+
+
+def _negative_slope(layer: nn.ReLU | nn.LeakyReLU) -> float:
+    return layer.negative_slope if isinstance(layer, nn.LeakyReLU) else 0.0

@@ -18,6 +18,7 @@ from napari_slicegan.models.blocks import (
     ResizeConvolution,
     SymmetricResizeConvolution,
     TransposedConvolution,
+    rectifier,
 )
 from napari_slicegan.models.network import (
     GeneratorNetwork,
@@ -71,6 +72,8 @@ class GeneratorSpec:
         independent in neighbouring voxels. Requires ``noise``.
     stretch
         Voxels of a finished volume along z, y, x that one voxel of the network becomes.
+    negative_slope
+        Of the LeakyReLU of the hidden layers; 0 for a ReLU.
     """
 
     architecture: str
@@ -85,6 +88,7 @@ class GeneratorSpec:
     noise: bool = False
     voxel_noise: bool = False
     stretch: tuple[int, int, int] = (1, 1, 1)
+    negative_slope: float = 0.0
 
     @property
     def label_channels(self) -> int:
@@ -242,7 +246,7 @@ class PlaneCritic(nn.Module):
         for width in widths:
             layers += [
                 nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
-                nn.LeakyReLU(slope) if slope else nn.ReLU(),
+                rectifier(slope),
             ]
             channels = width
         layers.append(nn.Conv2d(channels, numbers, edge, bias=False))
@@ -322,7 +326,7 @@ def _assemble(
             layer,
             _normalisation(spec, width),
             *([NoiseInput(width, number, scale)] if spec.noise else []),
-            nn.ReLU(inplace=True),
+            rectifier(spec.negative_slope, inplace=True),
         )
     scale = chain_rule(rules).scale
     blocks[f"block{len(rules)}"] = nn.Sequential(

@@ -100,6 +100,7 @@ def _volume_spec(
         noise=settings.noise,
         voxel_noise=settings.noise and settings.voxel_noise == "on",
         stretch=_three(settings.voxel_stretch),
+        negative_slope=settings.generator_negative_slope,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_slicegan.models.blocks import rectifier
 from napari_slicegan.models.network import (
     GeneratorNetwork,
     Output,
@@ -286,7 +287,6 @@ def normalised(normalisation: str, layer: nn.Module) -> nn.Module:
 def build_dcgan(spec: ImageSpec) -> ImageGenerator:
     """Generator: a dense layer, a layer of stride 1, then doublings."""
     variant = VARIANTS[spec.architecture]
-    rectifier = nn.LeakyReLU(variant.slope) if variant.slope else nn.ReLU()
     if len(spec.widths) < 2:
         raise ValueError(
             f"The architecture '{spec.architecture}' needs at least two generator "
@@ -299,7 +299,7 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
         "block1": nn.Sequential(
             nn.Linear(spec.latent_channels, features, bias=False),
             normalised(spec.normalisation, nn.BatchNorm1d(features, eps=EPSILON)),
-            rectifier,
+            rectifier(variant.slope),
             nn.Unflatten(1, (inputs, edge, edge)),
         )
     }
@@ -308,7 +308,7 @@ def build_dcgan(spec: ImageSpec) -> ImageGenerator:
         blocks[f"block{number}"] = nn.Sequential(
             SameTransposedConvolution(inputs, width, KERNEL, stride),
             normalised(spec.normalisation, nn.BatchNorm2d(width, eps=EPSILON)),
-            rectifier,
+            rectifier(variant.slope),
         )
         inputs = width
     blocks[f"block{len(spec.widths) + 1}"] = nn.Sequential(

@@ -112,6 +112,7 @@ def settings_of(source: str | Path) -> RunConfig:
         latent_size=spec.latent_size,
         latent_channels=spec.latent_channels,
         generator_widths=spec.widths,
+        generator_negative_slope=spec.negative_slope,
         generator_kernels=spec.layers,
         normalisation=spec.normalisation,
         noise=spec.noise,

@@ -143,6 +143,7 @@ def test_presets_and_files_are_where_settings_start(
         "voxel_noise": "off",
         "voxel_stretch": (1, 1, 1),
         "latent_size": 4,
+        "generator_negative_slope": 0.0,
         "share_planes": False,
     }
     assert config == preset("slicegan-fast").changed(seed=5, steps=3, **of_0_1_0)

@@ -15,6 +15,7 @@ COMMON: dict[str, Any] = {
     "patch_size": 64,
     "latent_size": 4,
     "generator_kernels": None,  # {4,2,2} throughout, {4,2,3} last
+    "generator_negative_slope": 0.0,
     "critic_widths": (64, 128, 256, 512),
     "critic_negative_slope": 0.0,
     "critic_heads": False,

@@ -27,6 +27,7 @@ def network_of(
     transform: OneHotPhases | ScaleMinMax,
     architecture: str,
     normalisation: Normalisation,
+    negative_slope: float,
 ) -> VolumeGenerator:
     """A small network whose batch norms have statistics and factors of their own."""
     spec = random_generator(transform, architecture).network.spec
@@ -37,6 +38,7 @@ def network_of(
         normalisation=normalisation,
         noise=noise,
         voxel_noise=noise and normalisation == "batch",
+        negative_slope=negative_slope,
     )
     network = build_generator(spec, rng)
     for layer in network.modules():
@@ -56,23 +58,23 @@ def latents_of(network: VolumeGenerator) -> torch.Tensor:
     return torch.randn(2, network.field_channels, 5, 4, 6, generator=rng)
 
 
-NETWORKS: list[tuple[int, str, Normalisation]] = [
-    (1, "slicegan", "batch"),
-    (3, "slicegan-rc", "batch"),
-    (1, "slicegan-rc", "pixel"),
-    (3, "slicegan", "none"),
-    (1, "slicegan-aa", "batch"),
-    (3, "slicegan-aa", "none"),
+NETWORKS: list[tuple[int, str, Normalisation, float]] = [
+    (1, "slicegan", "batch", 0.0),
+    (3, "slicegan-rc", "batch", 0.2),
+    (1, "slicegan-rc", "pixel", 0.2),
+    (3, "slicegan", "none", 0.0),
+    (1, "slicegan-aa", "batch", 0.0),
+    (3, "slicegan-aa", "batch", 0.2),
+    (3, "slicegan-aa", "none", 0.2),
 ]
 
 
 def test_every_block_makes_the_same(subtests: pytest.Subtests) -> None:
-    for channels, architecture, normalisation in NETWORKS:
-        with subtests.test(
-            channels=channels, architecture=architecture, normalisation=normalisation
-        ):
+    for row in NETWORKS:
+        with subtests.test(row=row):
+            channels, architecture, normalisation, slope = row
             transform = ScaleMinMax(0, 255, channels, "uint8")
-            network = network_of(transform, architecture, normalisation)
+            network = network_of(transform, architecture, normalisation, slope)
             latents = latents_of(network)
             expected = list(network.stages(latents))
             made = list(inference_form(network).stages(latents))
@@ -82,22 +84,21 @@ def test_every_block_makes_the_same(subtests: pytest.Subtests) -> None:
             assert expected[-1][1].std() > 0.01
 
 
-WEIGHTED: list[tuple[tuple[float, ...], str, Normalisation]] = [
-    ((1.0, 1.0), "slicegan-rc", "batch"),
-    ((1.0, 1.3), "slicegan", "none"),
-    ((1.0, 0.9, 1.2), "slicegan", "batch"),
-    ((1.0, 0.9, 1.2), "slicegan-aa", "batch"),
-    ((1.0, 0.04), "slicegan-aa", "none"),
+WEIGHTED: list[tuple[tuple[float, ...], str, Normalisation, float]] = [
+    ((1.0, 1.0), "slicegan-rc", "batch", 0.0),
+    ((1.0, 1.3), "slicegan", "none", 0.0),
+    ((1.0, 0.9, 1.2), "slicegan", "batch", 0.0),
+    ((1.0, 0.9, 1.2), "slicegan-aa", "batch", 0.2),
+    ((1.0, 0.04), "slicegan-aa", "none", 0.0),
 ]
 
 
 def test_the_chosen_phase_is_the_most_probable(subtests: pytest.Subtests) -> None:
-    for weights, architecture, normalisation in WEIGHTED:
-        with subtests.test(
-            weights=weights, architecture=architecture, normalisation=normalisation
-        ):
-            labels = [7, 20, 207][: len(weights)]
-            network = network_of(OneHotPhases(labels), architecture, normalisation)
+    for row in WEIGHTED:
+        with subtests.test(row=row):
+            weights, architecture, normalisation, slope = row
+            transform = OneHotPhases([7, 20, 207][: len(weights)])
+            network = network_of(transform, architecture, normalisation, slope)
             latents = latents_of(network)
             shape = (1, -1, 1, 1, 1)
             weighted = network(latents) * torch.tensor(weights).view(shape)
@@ -110,7 +111,7 @@ def test_the_chosen_phase_is_the_most_probable(subtests: pytest.Subtests) -> Non
 
 
 def test_the_network_is_left_as_it_is() -> None:
-    network = network_of(OneHotPhases([0, 1]), "slicegan", "batch")
+    network = network_of(OneHotPhases([0, 1]), "slicegan", "batch", 0.2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     form = inference_form(network, (1.0, 1.0))
     for value in form.state_dict().values():

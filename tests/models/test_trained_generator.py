@@ -17,6 +17,7 @@ from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.models import build_generator
 from napari_slicegan.models.generator_file import (
     FORMAT,
+    NOT_STORED,
     TrainedGenerator,
     load_generator,
 )
@@ -154,10 +155,12 @@ def test_metadata_that_does_not_fit(tmp_path: Path, subtests: pytest.Subtests) -
             assert type(caught.value) is ValueError
 
 
-FORMATS: list[tuple[bool, str, int]] = [
-    (False, "slicegan", 1),
-    (True, "slicegan", 2),
-    (False, "slicegan-aa", 2),
+FORMATS: list[tuple[dict[str, Any], int]] = [
+    ({}, 1),
+    ({"noise": True}, 2),
+    ({"stretch": (1, 1, 2)}, 2),
+    ({"negative_slope": 0.2}, 2),
+    ({"architecture": "slicegan-aa"}, 2),
 ]
 
 
@@ -165,18 +168,22 @@ def test_the_format_is_the_first_that_knows_the_network(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     """Release 0.1.0 reads format 1, and asks for an update otherwise."""
-    for noise, architecture, number in FORMATS:
-        with subtests.test(noise=noise, architecture=architecture, number=number):
+    for changes, number in FORMATS:
+        with subtests.test(changes=changes, number=number):
+            architecture = changes.get("architecture", "slicegan")
             toy = random_generator(OneHotPhases([0, 1]), architecture)
             network = build_generator(
-                replace(toy.network.spec, noise=noise), torch.Generator()
+                replace(toy.network.spec, **changes), torch.Generator()
             )
             path = tmp_path / "generator.safetensors"
             replace(toy, network=network.eval()).save(path)
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata()
             assert metadata["format"] == f"napari-slicegan generator {number}"
-            assert ("noise" in json.loads(metadata["facts"])["spec"]) == noise
+            stored = json.loads(metadata["facts"])["spec"]
+            assert NOT_STORED.keys() & stored.keys() == changes.keys() - {
+                "architecture"
+            }
             found = load_generator(path)
             assert found.network.spec == network.spec
             assert found.fingerprint() == replace(toy, network=network).fingerprint()

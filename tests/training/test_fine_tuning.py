@@ -115,7 +115,13 @@ def test_settings_are_those_of_the_run(toy_run: Path, tmp_path: Path) -> None:
     assert settings_of(toy_run) == completed(small_config())
     path = Path(shutil.copy(toy_run / "generator.safetensors", tmp_path / "one.st"))
     alone, whole = settings_of(path).architecture, small_config().architecture
-    for name in ("patch_size", "latent_size", "latent_channels", "generator_widths"):
+    for name in (
+        "patch_size",
+        "latent_size",
+        "latent_channels",
+        "generator_widths",
+        "generator_negative_slope",
+    ):
         assert getattr(alone, name) == getattr(whole, name)
 
 

@@ -34,8 +34,6 @@ OF_VOLUMES = (
     "generator_kernels",
     "critic_heads",
     "condition",
-    "noise",
-    "voxel_stretch",
     "update_per_axis",
     "match_phase_fractions",
 )
