@@ -455,7 +455,8 @@ class Trainer:
         """SHA-256 of the generator's first weights and of some real samples."""
         digest = hashlib.sha256()
         for tensor in self.gan.generator.state_dict().values():
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            if not tensor.is_meta:  # which has no values
+                digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         for source in self.task.samplers:
             drawn = source.sample(1, torch.Generator().manual_seed(0))
             digest.update(drawn.cpu().contiguous().numpy().tobytes())
