@@ -3,13 +3,14 @@
     python -m benchmarks.kills --kills 200 --out kills.csv
 
 Each trial starts a command in a process of its own (train, generate a TIFF or an
-OME-Zarr, fit directions) and disturbs it up to three times: it is killed at a random
-time, or at a random use of a file (opening, renaming, removing; within saves, blocks,
-pyramid steps), gets a signal that asks it to stop, or its disk fails: a random write,
-flush or renaming and those after it end with an error of the system (with a C
-compiler; `failing_disk.c`). Then the command that a person would use next runs to its
-end: ``resume`` for a run, else the same command. Its result must be that of a command
-that nobody disturbed, bit by bit. Small networks, one thread; needs Unix.
+OME-Zarr, fit directions, write a report) and disturbs it up to three times: it is
+killed at a random time, or at a random use of a file (opening, renaming, removing;
+within saves, blocks, pyramid steps), gets a signal that asks it to stop, or its disk
+fails: a random write, flush or renaming and those after it end with an error of the
+system (with a C compiler; `failing_disk.c`). Then the command that a person would use
+next runs to its end: ``resume`` for a run, else the same command. Its result must be
+that of a command that nobody disturbed, bit by bit. Small networks, one thread; needs
+Unix.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import csv
 import ctypes
 import errno
 import hashlib
+import importlib
 import json
 import os
 import random
@@ -61,8 +63,11 @@ SHIM = Path(__file__).with_name("failing_disk.c")
 MOST_S = 120
 # Python ignores a Ctrl+C that meets one of its finalizers, and says so.
 TRACEBACK = re.compile(r"^(?!Exception ignored).*\nTraceback", re.MULTILINE)
-# OME-TIFFs have one, which is random.
-UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# The random identifier of an OME-TIFF, and the time at which a report was written.
+UNIQUE = re.compile(
+    rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[-\d]{10}T[:\d]{8}\+00:00",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ def tasks(inputs: Path) -> dict[str, Task]:
 
     fit = ["directions", "fit", str(run), "--samples", "40", "--components", "2"]
     fit += ["--no-effects", "--out"]
+    report = ["report", str(run), "--quick", "--size", "32", "--seeds", "2", "--out"]
     return {
         "train": Task(train, run_result),
         "tiff": Task(volume("a.tif"), files_result),
@@ -112,6 +118,7 @@ def tasks(inputs: Path) -> dict[str, Task]:
         "directions": Task(
             lambda folder: [*fit, str(folder / "a.safetensors")], files_result
         ),
+        "report": Task(lambda folder: [*report, str(folder / "a.html")], files_result),
     }
 
 
@@ -119,7 +126,7 @@ def files_result(folder: Path) -> dict[str, str]:
     """Hashes of all files, also of those that should not be left."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {
-        str(path.relative_to(folder)): _hash(UUID.sub(b"", path.read_bytes()))
+        str(path.relative_to(folder)): _hash(UNIQUE.sub(b"", path.read_bytes()))
         for path in files
     }
 
@@ -346,12 +353,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tifffile.imwrite(folder / "a.tif", image)
         (folder / "a.json").write_text(json.dumps(settings()))
         known = tasks(folder)
-        # The first step of a process takes seconds; children inherit what it sets up.
+        # The first step of a process takes seconds; children inherit what it sets up,
+        # and what is loaded.
+        importlib.import_module("napari_slicegan.cli.report")
         run_command(known["train"].words(folder))
         names = options.tasks or list(known)
         expected = {name: undisturbed(known[name], folder / name) for name in names}
         kinds = KINDS if expected[names[0]].n_disk_uses else KINDS[:-1]
-        pairs = [(name, kind) for name in names for kind in kinds]
+        # A few trials have all tasks and all kinds.
+        pairs = [
+            (name, kinds[(number + shift) % len(kinds)])
+            for shift in range(len(kinds))
+            for number, name in enumerate(names)
+        ]
         number = 0
         while sum(kills.values()) < options.kills and time.monotonic() < end:
             name, kind = pairs[number % len(pairs)]
