@@ -175,9 +175,12 @@ def lock(path: Path, what: str) -> contextlib.ExitStack:
                 ) from error
             except OSError as error:
                 logger.debug("%s cannot be locked: %s", path, error)
-            # The one before may have removed it in the meantime.
+            else:
+                stack.callback(_unlock, file.fileno())
+            # The one before may have removed it in the meantime. Windows removes no
+            # open file, and some of its disks identify none.
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                if IS_WINDOWS or os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     with contextlib.suppress(OSError):  # of a full disk
                         file.truncate(0)
                         file.write(_holder())
@@ -190,18 +193,31 @@ def _holder() -> bytes:
     return f"process {os.getpid()} on {platform.node()}".encode()
 
 
+_LOCKED_BYTE = 2**30
+"""Of a file on Windows: behind its end, since locked bytes cannot be read."""
+
+
 def _lock(descriptor: int) -> None:
     """Lock an open file for others; an `OSError` if it is locked already."""
     if sys.platform == "win32":
         import msvcrt
 
-        # Behind its end: locked bytes cannot be read.
-        os.lseek(descriptor, 2**30, os.SEEK_SET)
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _unlock(descriptor: int) -> None:
+    """Unlock a file that will be closed, which Windows alone does some time later."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        with contextlib.suppress(OSError):
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
 
 def _remove(path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
@@ -358,3 +360,65 @@ def test_a_disk_without_locks_locks_nothing(
     with lock(tmp_path / "a.lock", "It is held"):
         assert names(tmp_path) == ["a.lock"]
     assert names(tmp_path) == []
+
+
+class LockingRuntime(ModuleType):
+    """Windows' C runtime, as Python and Microsoft document `locking`.
+
+    Locks bytes from the current position on, also behind the end, for one open file;
+    a locked byte is refused with EACCES at once (LK_NBLCK), also to the same process.
+    """
+
+    LK_UNLCK, LK_NBLCK = 0, 2
+
+    def __init__(self) -> None:
+        super().__init__("msvcrt")
+        self.held: dict[tuple[int, int], int] = {}
+        self.begins: set[int] = set()
+
+    def locking(self, descriptor: int, mode: int, n_bytes: int) -> None:
+        assert n_bytes == 1
+        begin = os.lseek(descriptor, 0, os.SEEK_CUR)
+        self.begins.add(begin)
+        byte = (os.fstat(descriptor).st_ino, begin)
+        if mode == self.LK_UNLCK:
+            assert self.held.pop(byte) == descriptor
+        elif byte in self.held:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        else:
+            self.held[byte] = descriptor
+
+    @staticmethod
+    def unlink(path: Path) -> None:
+        """Windows removes no file that is open."""
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):
+                assert os.readlink(descriptor) != str(path)
+        os.remove(path)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lists open files")
+def test_a_lock_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One holder, whose name can be read; unlocked and removed at its end."""
+    runtime = LockingRuntime()
+    path = tmp_path / "a.lock"
+    holder = f"process {os.getpid()} on {platform.node()}"
+    monkeypatch.setitem(sys.modules, "msvcrt", runtime)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(atomic_files, "IS_WINDOWS", True)
+    monkeypatch.setattr(Path, "unlink", runtime.unlink)
+    # Drives without identifiers of files: of FAT, of some networks.
+    monkeypatch.setattr(os.path, "samestat", lambda *_: pytest.fail("identifies files"))
+    for _ in range(2):
+        with lock(path, "It is held"):
+            assert path.read_text() == holder
+            with pytest.raises(ValueError, match=f"It is held by {holder}; wait"):
+                lock(path, "It is held")
+            assert len(runtime.held) == 1
+        assert not runtime.held
+        assert names(tmp_path) == []
+    # Of a process that was killed only the file is left.
+    path.write_text("process 1 on another machine, long gone")
+    with lock(path, "It is held"):
+        assert path.read_text() == holder
+    assert min(runtime.begins) > 200
