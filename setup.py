@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 WINDOW = [
     "magicgui>=0.10",
-    "napari>=0.6",
+    "napari>=0.6.6",
     "platformdirs>=4",
     "pyqtgraph>=0.13.7",
     "qtpy>=2.4",
@@ -21,7 +21,7 @@ WINDOW = [
 EXTRAS = {
     # The Qt binding is the user's choice, so it is never required by the base.
     # PySide6 6.12 ends Python 3.11: "Interpreter settings" in docs/window.md.
-    "gui": ["napari[pyside6]>=0.6", "PySide6!=6.12.* ; python_version < '3.12'"],
+    "gui": ["napari[pyside6]>=0.6.6", "PySide6!=6.12.* ; python_version < '3.12'"],
     # Multigrid: diffusion in 250^3 voxels in three quarters of the time (25 s for 34 s,
     # one axis, one thread); no gain at 128^3.
     "metrics": ["pyamg>=5.2"],

@@ -173,17 +173,14 @@ def test_the_engine_works_without_the_packages_of_the_window(
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
-def test_the_recipe_of_conda_requires_the_same_versions() -> None:
-    found = re.findall(
-        r"^    - ([\w-]+) >=([\d.]+)$", text_of("recipe/recipe.yaml"), re.M
-    )
-    required = map(Requirement, distribution("napari-slicegan").requires or ())
-    base = [item for item in required if "extra" not in str(item.marker)]
-    expected = {CONDA_NAMES.get(item.name, item.name): item for item in base}
-    bounds = dict(found)
+def test_the_recipe_of_conda_requires_the_same_versions(wheel: Path) -> None:
+    recipe = text_of("recipe/recipe.yaml")
+    bounds = dict(re.findall(r"^    - ([\w-]+) >=([\d.]+)$", recipe, re.MULTILINE))
     assert bounds.pop("setuptools") in text_of("pyproject.toml")
+    base = list(map(Requirement, requirements(wheel, [""], "3.12")))
     assert bounds == {
-        name: str(item.specifier).removeprefix(">=") for name, item in expected.items()
+        CONDA_NAMES.get(item.name, item.name): str(item.specifier).removeprefix(">=")
+        for item in base
     }
 
 
