@@ -333,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run trials until there are enough kills; print a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=200, help="of all tasks together")
-    parser.add_argument("--minutes", type=float, default=60, help="at most")
+    parser.add_argument("--minutes", type=float, default=60, help="of trials, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", default=None, help="by default all")
     parser.add_argument("--out", type=Path, default=Path("kills.csv"))
@@ -342,7 +342,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with_failing_disk(arguments or sys.argv[1:], Path(temporary))
     torch.set_num_threads(1)
     rng = random.Random(options.seed)
-    end = time.monotonic() + 60 * options.minutes
     kills: Counter[tuple[str, str]] = Counter()
     trials: Counter[tuple[str, str]] = Counter()
     faults: list[tuple[str, str, str]] = []
@@ -366,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for shift in range(len(kinds))
             for number, name in enumerate(names)
         ]
-        number = 0
+        number, end = 0, time.monotonic() + 60 * options.minutes
         while sum(kills.values()) < options.kills and time.monotonic() < end:
             name, kind = pairs[number % len(pairs)]
             place = folder / f"trial-{number}"

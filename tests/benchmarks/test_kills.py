@@ -19,13 +19,13 @@ def test_killed_commands_go_on_to_the_same_result(
 ) -> None:
     """Training, TIFF, OME-Zarr and report, killed or with a failing disk."""
     out = tmp_path / "kills.csv"
-    words = "--kills 9 --minutes 0.45 --seed 1 --out"
+    words = "--kills 9 --minutes 0.35 --seed 1 --out"
     tasks = ["--tasks", "train", "tiff", "ome-zarr", "report"]
     subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", *words.split(), str(out), *tasks],
         cwd=pytestconfig.rootpath,
         check=True,
-        timeout=200,
+        timeout=400,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
