@@ -308,7 +308,7 @@ def train(options: argparse.Namespace) -> Iterator[Row]:
 
 def written(file: Path, rows: Iterable[Row]) -> list[Row]:
     """Write each row at once; all of them."""
-    found = []
+    found: list[Row] = []
     with file.open("w", newline="", encoding="utf-8") as lines:
         for row in rows:
             facts = asdict(row)

@@ -159,11 +159,11 @@ def build(dist: Path, report: Report) -> tuple[Path, Path]:
     """Wheel and source archive in an empty folder, checked."""
     shutil.rmtree(dist, ignore_errors=True)
     begun = time.monotonic()
-    _, fault = run([sys.executable, "-m", "build", "--outdir", dist], CHECKOUT)
+    _, fault = run([sys.executable, "-m", "build", "--outdir", str(dist)], CHECKOUT)
     report.check("python -m build", fault, time.monotonic() - begun)
     (wheel,), (archive,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
-    words = [sys.executable, "-m", "twine", "check", "--strict", wheel, archive]
-    report.check("twine check", run(words, CHECKOUT)[1])
+    words = [sys.executable, "-m", "twine", "check", "--strict"]
+    report.check("twine check", run([*words, str(wheel), str(archive)], CHECKOUT)[1])
     with zipfile.ZipFile(wheel) as opened:
         report.check("files of the wheel", "; ".join(wheel_faults(opened.namelist())))
     with tarfile.open(archive) as opened_archive:
@@ -264,8 +264,8 @@ class Trial:
         if os.environ.get("DISPLAY"):
             self.timed("window", [python, "-c", WINDOW])
         pip = [*UV, "pip"]
-        again = [*pip, "install", "--python", python, "--no-deps", "--reinstall"]
-        if self.timed("source archive", [*again, archive]):
+        again = [*pip, "install", "--no-deps", "--reinstall", "--python"]
+        if self.timed("source archive", [*again, python, archive]):
             self.timed("slicegan presets", [self.slicegan, "presets"])
         window = window_packages()
         self.timed("without a window", [*pip, "uninstall", "--python", python, *window])
@@ -285,7 +285,7 @@ class Trial:
 
     def make(self) -> tuple[str, str]:
         """Make the environment; the version of its Python, and the fault if any."""
-        where = ["--python", self.python, "--clear", self.environment]
+        where = ["--python", self.python, "--clear", str(self.environment)]
         _, fault = run([*UV, "venv", *where], self.folder)
         code = "import platform; print(platform.python_version())"
         python = self.environment / "bin" / "python"
@@ -302,7 +302,7 @@ class Trial:
         kept: list[str | Path] = []
         if self.constraint is not None:
             kept = ["--constraint", self.constraint.resolve()]
-        files = ["direct.txt", "-o", locked, "--no-header", "--quiet"]
+        files = ["direct.txt", "-o", "locked.txt", "--no-header", "--quiet"]
         python: list[str | Path] = ["--python", self.environment / "bin" / "python"]
         pip: list[str | Path] = [*UV, "pip"]
         install: list[str | Path] = [*pip, "install", "--quiet", *python]
