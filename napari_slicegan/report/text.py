@@ -331,7 +331,8 @@ def baseline_sentence(comparison: Comparison, baseline: Comparison) -> str:
     return (
         "Beside a Gaussian random field with the phase fractions and the two-point "
         f"correlation of the images, of {len(judged)} judged metrics the volume is "
-        f"nearer to the real material in {nearer}, farther in {len(farther)}{listed}."
+        f"nearer to the real material in {nearer}, as near in "
+        f"{len(judged) - nearer - len(farther)}, farther in {len(farther)}{listed}."
     )
 
 
