@@ -10,6 +10,7 @@ from napari_slicegan.volumes.mesh_files import (
     check_mesh_file,
     files_of,
     phase_name,
+    unit_scale,
     write_mesh,
 )
 from napari_slicegan.volumes.meshes import SMOOTHING, Mesh, surface_mesh, voxel_mesh
@@ -26,6 +27,9 @@ def mesh(options: Namespace) -> int:
     check_mesh_file(options.out, not is_surface)
     path = file_path(str(options.volume))
     volume = Volume.open(path, options.pixel_size_nm)
+    own = "voxel" if volume.voxel_size_nm is None else "nm"
+    unit = options.unit or own
+    unit_scale(own, unit)  # before the work
     phases = None if options.all_phases else options.phase
     smoothing: int | None = options.smoothing
     if is_surface:
@@ -40,10 +44,9 @@ def mesh(options: Namespace) -> int:
         made = voxel_mesh(volume, phases, options.cells, smoothing or 0)
     for file in files_of(made, options.out):
         check_can_write(file)
-    files = write_mesh(made, options.out, options.unit)
+    files = write_mesh(made, options.out, unit)
     for line in _facts(made, volume, is_open=options.open):
         say(line)
-    unit = options.unit or made.unit
     for file in files:
         say(f"Saved {file} (lengths in {'voxels' if unit == 'voxel' else unit})")
     return DONE

@@ -66,7 +66,7 @@ def write_mesh(mesh: Mesh, path: str | Path, unit: str | None = None) -> list[Pa
     """
     path = Path(path)
     check_mesh_file(path, mesh.cell_type != "triangle")
-    scale = _scale(mesh, unit or mesh.unit)
+    scale = unit_scale(mesh.unit, unit or mesh.unit)
     found = files_of(mesh, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for file, labels in found.items():
@@ -101,15 +101,21 @@ def _meshio() -> Any:
     return optional_package("meshio", "writes meshes", "mesh")
 
 
-def _scale(mesh: Mesh, unit: str) -> float:
-    """Factor from the unit of the mesh to another."""
-    if unit == mesh.unit:
+def unit_scale(own: str, unit: str) -> float:
+    """Factor from the unit of a mesh to another.
+
+    Raises
+    ------
+    ValueError
+        If the unit is unknown, or the mesh is in voxels.
+    """
+    if unit == own:
         return 1.0
     if unit not in UNITS:
         raise ValueError(
             f"Expected a unit among {', '.join(UNITS)}, got '{unit}'; choose one."
         )
-    if mesh.unit != "nm":
+    if own != "nm":
         raise ValueError(
             f"Expected a voxel size for coordinates in {unit}, got a volume without "
             "one; give it (--pixel-size-nm), or leave the unit out to write voxels."

@@ -288,7 +288,9 @@ def test_without_meshio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert write_mesh(mesh, tmp_path / "a.inp")
 
 
-def test_the_command_meshes_a_file(tmp_path: Path, capsys: Capture) -> None:
+def test_the_command_meshes_a_file(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     BALL.save(tmp_path / "ball.tif")
     words = ["mesh", str(tmp_path / "ball.tif"), "--out", str(tmp_path / "ball.stl")]
     assert main([*words, "--phase", "255", "--unit", "m"]) == 0
@@ -306,3 +308,8 @@ def test_the_command_meshes_a_file(tmp_path: Path, capsys: Capture) -> None:
     assert "tetrahedra" in capsys.readouterr().out
     assert main([*words, "--phase", "255", "--cells", "hexahedra", "--open"]) == 2
     assert "Expected a surface for --open" in capsys.readouterr().err
+    # Refused before the work.
+    Volume(BALL.values, "phases").save(tmp_path / "ball.tif")
+    monkeypatch.setattr("napari_slicegan.cli.mesh.surface_mesh", None)
+    assert main([*words, "--phase", "255", "--unit", "m"]) == 2
+    assert "Expected a voxel size for coordinates in m" in capsys.readouterr().err
