@@ -5,7 +5,9 @@
 opens the sandstone slice, trains on it, generates a volume with the run that has ended
 and measures it, as a user does; then it finds directions in the sample generator and
 moves along one of them. On the way it photographs the five panels. With ``--run`` it
-continues a run of the slice instead, until its next preview.
+continues a run of the slice instead, for a few previews; ``--runs`` keeps the run that
+is trained. Without the picture of training, the volume is that of a ready model. With
+``--tour`` the way becomes an animation.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_slicegan.sample_data import model_path
 from napari_slicegan.sample_data import path as sample_path
 from PIL import Image
 from qtpy.QtCore import QEventLoop, QTimer
@@ -31,68 +35,135 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parent / "images"
 PANELS = ("micrograph", "training", "volume", "measure", "explore")
+TOUR = IMAGES / "window-tour.webp"
 # Endings of the file names; pictures of the usual theme have none.
 THEMES = {"dark": "", "light": "-light"}
 WIDTH, HEIGHT = 1280, 800
-# Share of the training after which the curves have something to show.
-SHOWN_AT = 0.6
-STRENGTH = 2.5
+# Shares of the training that the tour shows; at the last one the curves have something
+# to show.
+SHOWN_AT = (0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
+# Of a run that is continued.
+N_PREVIEWS = 3
+STRENGTHS = (-2.5, 0.0, 2.5)
 SETTLE_MS = 1500
 POLL_MS = 50
+# Of a frame of the tour: time that it is seen, width in pixels and quality of 100.
+QUICK_MS, LONG_MS = 700, 2500
+TOUR_WIDTH, TOUR_QUALITY = 1120, 70
+
+
+class Camera:
+    """Photographs the window.
+
+    Parameters
+    ----------
+    out
+        Folder of the pictures.
+    wanted
+        Panels to take pictures of.
+    tour
+        File of the animation; None for none.
+    """
+
+    def __init__(
+        self, viewer: Viewer, out: Path, wanted: Sequence[str], tour: Path | None
+    ) -> None:
+        self.wanted = {*wanted}
+        self._viewer, self._out, self._tour = viewer, out, tour
+        self._frames: list[Image.Image] = []
+        self._durations: list[int] = []
+
+    def picture(self, panel: str) -> None:
+        """Photograph a panel in each theme when the window has come to rest."""
+        self.frame(LONG_MS)
+        if panel not in self.wanted:
+            return
+        for theme, ending in THEMES.items():
+            self._viewer.theme = theme
+            pause()
+            # A palette: a third of the size, and no difference to be seen.
+            flat = self._seen().quantize(256, dither=Image.Dither.NONE)
+            flat.save(self._out / f"window-{panel}{ending}.png", optimize=True)
+        self._viewer.theme = next(iter(THEMES))
+
+    def frame(self, duration_ms: int) -> None:
+        """Add what is seen to the tour, when the window has come to rest."""
+        if self._tour is None:
+            return
+        pause()
+        seen = self._seen()
+        size = (TOUR_WIDTH, round(seen.height * TOUR_WIDTH / seen.width))
+        self._frames.append(seen.resize(size, Image.Resampling.LANCZOS))
+        self._durations.append(duration_ms)
+
+    def save_tour(self) -> None:
+        """Write the animation."""
+        if self._tour is not None:
+            first, *others = self._frames
+            first.save(
+                self._tour,
+                save_all=True,
+                append_images=others,
+                duration=self._durations,
+                loop=0,
+                quality=TOUR_QUALITY,
+                method=6,
+            )
+
+    def _seen(self) -> Image.Image:
+        seen = self._viewer.screenshot(canvas_only=False, flash=False)
+        return Image.fromarray(seen).convert("RGB")
 
 
 def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=4.75, help="of training")
+    parser.add_argument("--minutes", type=float, default=6, help="of training")
     parser.add_argument("--run", type=Path, help="folder of a run to continue")
+    parser.add_argument("--runs", type=Path, help="folder to keep the new run in")
     parser.add_argument("--only", nargs="+", choices=PANELS, default=PANELS)
+    parser.add_argument("--tour", action="store_true", help=f"also make {TOUR.name}")
+    parser.add_argument(
+        "--size", type=int, nargs=2, default=(WIDTH, HEIGHT), help="of the window"
+    )
     parser.add_argument("--out", type=Path, default=IMAGES)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     config = preset("slicegan-fast").changed(
         minutes=options.minutes, monitor_interval=25
     )
-    with tempfile.TemporaryDirectory() as runs:
+    with tempfile.TemporaryDirectory() as folder:
         viewer, widget = open_window(
-            WindowStart(
-                images={"z": [sample_path("bentheimer_slice")]},
-                config=config,
-                run_root=Path(runs),
-            )
+            WindowStart(config=config, run_root=options.runs or Path(folder))
         )
-        viewer.window.resize(WIDTH, HEIGHT)
-        take_pictures(viewer, widget, options.out, options.only, options.run)
+        viewer.window.resize(*options.size)
+        tour = options.out / TOUR.name if options.tour else None
+        camera = Camera(viewer, options.out, options.only, tour)
+        take_pictures(viewer, widget, camera, options.run)
+        camera.save_tour()
         viewer.close()
 
 
 def take_pictures(
-    viewer: Viewer,
-    widget: SliceGANWidget,
-    out: Path,
-    wanted: Sequence[str],
-    run: Path | None,
+    viewer: Viewer, widget: SliceGANWidget, camera: Camera, run: Path | None
 ) -> None:
     """Go through the panels as a user does, no further than is wanted."""
+    camera.frame(LONG_MS)
+    widget.micrograph.open_files("z", [sample_path("bentheimer_slice")])
     wait_for(lambda: widget.micrograph.images() is not None)
-    if "micrograph" in wanted:
-        picture(viewer, out / "window-micrograph.png")
-    if {"training", "volume", "measure"} & {*wanted}:
-        train_and_generate(viewer, widget, out, wanted, run)
-    if "explore" in wanted:
-        explore(viewer, widget)
-        picture(viewer, out / "window-explore.png")
+    camera.picture("micrograph")
+    if "training" in camera.wanted:
+        train(widget, camera, run)
+    if {"volume", "measure"} & camera.wanted:
+        generate_and_measure(widget, camera)
+    if "explore" in camera.wanted:
+        explore(widget, camera)
 
 
-def train_and_generate(
-    viewer: Viewer,
-    widget: SliceGANWidget,
-    out: Path,
-    wanted: Sequence[str],
-    run: Path | None,
-) -> None:
-    """Train, make a volume with the run, and measure it."""
+def train(widget: SliceGANWidget, camera: Camera, run: Path | None) -> None:
+    """Train, or continue a run for a few previews."""
     widget.show_panel("Train")
+    camera.frame(LONG_MS)
     progress = [0.0]
     widget.train.reported.connect(
         lambda report: progress.__setitem__(0, report.progress)
@@ -104,38 +175,46 @@ def train_and_generate(
         widget.train.start()
     else:
         widget.train.continue_run(run)
-    wait_for(
-        lambda: (
-            (progress[0] > SHOWN_AT and bool(previews))
-            or not widget.train.state.is_active
-        )
-    )
-    if "training" in wanted:
-        picture(viewer, out / "window-training.png")
-    has_volume = bool({"volume", "measure"} & {*wanted})
-    if run is not None or not has_volume:
+
+    def has_reached(share: float) -> bool:
+        is_over = not widget.train.state.is_active
+        return is_over or (bool(previews) and progress[0] > share)
+
+    for share in SHOWN_AT if run is None else (0.0,) * N_PREVIEWS:
+        previews.clear()
+        wait_for(partial(has_reached, share))
+        camera.frame(QUICK_MS)
+    camera.picture("training")
+    if run is not None or not {"volume", "measure"} & camera.wanted:
         widget.train.stop()
     wait_for(lambda: not widget.train.state.is_active)
-    if has_volume:
-        made: list[object] = []
-        widget.volume.volume_made.connect(made.append)
-        widget.show_panel("Volume")
-        wait_for(widget.volume.generate_button.isEnabled)
-        widget.volume.generate()
-        wait_for(lambda: bool(made))
-    if "volume" in wanted:
-        picture(viewer, out / "window-volume.png")
-    if "measure" in wanted:
+    camera.frame(LONG_MS)
+
+
+def generate_and_measure(widget: SliceGANWidget, camera: Camera) -> None:
+    """Generate a volume with what was trained, or a ready model, and measure it."""
+    widget.show_panel("Volume")
+    source = widget.volume.source
+    if source.value() is None and not source.is_loading:
+        source.load(model_path("bentheimer"))
+    made: list[object] = []
+    widget.volume.volume_made.connect(made.append)
+    wait_for(widget.volume.generate_button.isEnabled)
+    camera.frame(QUICK_MS)
+    widget.volume.generate()
+    wait_for(lambda: bool(made))
+    camera.picture("volume")
+    if "measure" in camera.wanted:
         widget.measure.failed.connect(sys.exit)
         widget.show_panel("Measure")
         results: list[object] = []
         widget.measure.measured.connect(results.append)
         widget.measure.measure()
         wait_for(lambda: bool(results))
-        picture(viewer, out / "window-measure.png")
+        camera.picture("measure")
 
 
-def explore(viewer: Viewer, widget: SliceGANWidget) -> None:
+def explore(widget: SliceGANWidget, camera: Camera) -> None:
     """Find directions in the sample generator and move along the first."""
     panel = widget.explore
     panel.failed.connect(sys.exit)
@@ -144,23 +223,18 @@ def explore(viewer: Viewer, widget: SliceGANWidget) -> None:
     wait_for(lambda: panel.fit_form.button.isEnabled())
     panel.fit()
     wait_for(lambda: panel.found is not None)
-    panel.directions.rows[0].strength.set_value(STRENGTH)
-    wait_for(lambda: not panel.live.is_busy)
+    for strength in STRENGTHS:
+        panel.directions.rows[0].strength.set_value(strength)
+        wait_for(lambda: not panel.live.is_busy)
+        camera.frame(QUICK_MS)
+    camera.picture("explore")
 
 
-def picture(viewer: Viewer, path: Path) -> None:
-    """Photograph the window in each theme when it has come to rest."""
-    for theme, ending in THEMES.items():
-        viewer.theme = theme
-        loop = QEventLoop()
-        QTimer.singleShot(SETTLE_MS, loop.quit)
-        loop.exec()
-        name = f"{path.stem}{ending}{path.suffix}"
-        seen = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))
-        # A palette: a third of the size, and no difference to be seen.
-        flat = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        flat.save(path.with_name(name), optimize=True)
-    viewer.theme = next(iter(THEMES))
+def pause() -> None:
+    """Let the window come to rest."""
+    loop = QEventLoop()
+    QTimer.singleShot(SETTLE_MS, loop.quit)
+    loop.exec()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

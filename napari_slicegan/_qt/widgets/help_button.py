@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtWidgets import QPushButton
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QTabWidget
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 PROJECT = "napari-slicegan"
 # Label of the address of docs/window.md in the metadata of the package.
 GUIDE = "Guide to the window"
+WIDTH_LINES = 2
 
 
-class HelpButton(QToolButton):
+class HelpButton(QPushButton):
     """Opens the section of the selected tab in the web browser.
 
     Parameters
@@ -31,6 +32,8 @@ class HelpButton(QToolButton):
         self.setObjectName("help")
         self.setText("?")
         self.setToolTip("Open the guide to this tab in the web browser.")
+        # Square: Qt would make it as wide as other buttons.
+        self.setMaximumWidth(WIDTH_LINES * self.fontMetrics().height())
         self._tabs = tabs
         tabs.setCornerWidget(self)
         self.clicked.connect(lambda checked: self._open())
