@@ -24,6 +24,7 @@ from napari_slicegan.sample_data import model_path
 from napari_slicegan.sample_data import path as sample_path
 from PIL import Image
 from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtWidgets import QApplication
 
 from napari_slicegan._qt.application import WindowStart, open_window
 from napari_slicegan.config.presets import preset
@@ -111,6 +112,10 @@ class Camera:
             )
 
     def _seen(self) -> Image.Image:
+        # Notices stay until the mouse has been over the window.
+        for each in QApplication.allWidgets():
+            if "Notification" in each.metaObject().className():
+                each.close()
         seen = self._viewer.screenshot(canvas_only=False, flash=False)
         return Image.fromarray(seen).convert("RGB")
 

@@ -74,6 +74,12 @@ class Effect:
         return self.is_sure and self.times_random >= 3
 
     @property
+    def is_measurable(self) -> bool:
+        """Whether it exceeds its error when both are shown with one digit."""
+        slope, error = (float(f"{abs(n):.1g}") for n in (self.slope, self.slope_error))
+        return slope > error
+
+    @property
     def is_sure(self) -> bool:
         """Whether the effect is monotonic and significant."""
         return abs(self.spearman) >= 0.9 and abs(self.slope) > self.slope_error

@@ -213,6 +213,8 @@ def named_by_effect(found: DirectionSet, labels: Sequence[int]) -> DirectionSet:
         effect = one.strongest
         if not one.name.startswith(COMPONENT) or effect is None:
             continue
+        if not effect.is_measurable:
+            continue
         measured = PROPERTIES[effect.measured]
         words = measured.rising if effect.slope > 0 else measured.falling
         words = words.format(*labels[-1:])

@@ -85,8 +85,10 @@ def test_a_guided_direction_is_named_by_its_guide_if_that_moves() -> None:
 def test_components_are_named_after_what_they_change() -> None:
     """Where that is clear; names given by the user stay."""
 
-    def one(name: str, measured: str, slope: float, span: float) -> Direction:
-        effect = Effect(measured, slope, 0.01, np.sign(slope), span, 0.1)
+    def one(
+        name: str, measured: str, slope: float, span: float, error: float = 0.01
+    ) -> Direction:
+        effect = Effect(measured, slope, error, np.sign(slope), span, 0.1)
         return Direction(name, "component", {}, effects=(effect,))
 
     # Ten times a random direction; the last but one is as one of them.
@@ -98,6 +100,8 @@ def test_components_are_named_after_what_they_change() -> None:
             one("component 3", "gray_correlation_length", -1.0, 1.0),
             one("component 4", "phase_fraction", 0.1, 0.1),
             one("mine", "phase_fraction", 0.1, 1.0),
+            # As large as its error where both are shown with one digit.
+            one("component 5", "correlation_length", 0.39, 1.0, 0.38),
         ),
     )
     names = [each.name for each in named_by_effect(found, (0, 255))]
@@ -107,6 +111,7 @@ def test_components_are_named_after_what_they_change() -> None:
         "finer (2)",
         "component 4",
         "mine",
+        "component 5",
     ]
 
 

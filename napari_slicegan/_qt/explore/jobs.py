@@ -284,9 +284,7 @@ def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
     unit = PROPERTIES[effect.measured].unit
     size = f"{effect.slope:+.2g} ± {effect.slope_error:.1g}"
     size = f"{size} {unit}/{SIGMA}" if unit else f"{size} per {SIGMA}"
-    # As both are shown.
-    slope, error = (float(f"{abs(n):.1g}") for n in (effect.slope, effect.slope_error))
-    if slope <= error:
+    if not effect.is_measurable:
         return f"no measurable effect on the {title} ({size})"
     return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"
 
