@@ -42,7 +42,7 @@ FILES = $(if $(filter $(1),$(ALONE)),$(1),$(foreach file,$(TOGETHER), \
 
 # On Linux some run with PyQt6, too, which stands in a folder that only they see.
 PYQT6_FOLDER := $(CURDIR)/$(VENV)/pyqt6
-PYQT6_TESTS := tests/_qt/test_story.py \
+PYQT6_TESTS := tests/_qt/test_story.py tests/_qt/test_closing.py \
     $(filter tests/_qt/micrograph/% tests/_qt/measure/%,$(WINDOW_TESTS)) \
     tests/_qt/volume/test_panel.py
 BINDING := pyside6
