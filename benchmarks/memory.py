@@ -18,6 +18,7 @@ nobody disturbed, bit by bit. Needs Linux.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import random
@@ -292,14 +293,30 @@ def make_inputs(folder: Path) -> None:
     run_command([*words, "--out", str(folder / "run")])
 
 
+BALLAST: list[bytes] = []
+SMALL = 2**23
+
+
 def mapped() -> int:
     """Bytes that this process has mapped."""
     return int(psutil.Process().memory_info().vms)
 
 
 def limit(more: int) -> None:
-    """Let this process map so many more bytes than it has."""
-    resource.setrlimit(resource.RLIMIT_AS, (mapped() + more,) * 2)
+    """Let this process take so many more bytes, partly of its heap, partly new ones."""
+    resource.setrlimit(resource.RLIMIT_AS, (mapped(), -1))
+    # What its parent has freed in the heap is filled up, and a part given back.
+    ballast: list[bytes] = []
+    for size in (2**20, 2**16, 2**12):
+        with contextlib.suppress(MemoryError):
+            while True:
+                ballast.append(bytes(size))
+    given = 0
+    while given < more and ballast:
+        given += len(ballast.pop(0))
+    BALLAST.extend(ballast)
+    # For small objects of Python, and stacks of threads.
+    resource.setrlimit(resource.RLIMIT_AS, (mapped() + max(more - given, SMALL),) * 2)
 
 
 def limited(words: list[str], folder: Path, more: int, *, is_new: bool) -> int:

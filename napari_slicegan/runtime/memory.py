@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,14 +19,12 @@ OUT_OF_MEMORY = (
     f"The memory does not suffice: lower {MEMORY_SETTINGS}, or choose another device."
 )
 # In errors of torch on GPUs, on Linux and macOS, and on Windows; of C++; of threads,
-# whose stacks need memory; of libraries that are loaded.
-_WORDS = (
-    "out of memory",
-    "allocate memory",
-    "not enough memory",
-    "bad_alloc",
-    "can't start new thread",
-    "failed to map segment",
+# whose stacks need memory; of libraries that are loaded; of oneDNN, which reports other
+# faults by descriptors.
+_WORDS = re.compile(
+    "out of memory|allocate memory|not enough memory|bad_alloc|can't start new thread|"
+    "failed to map segment|could not (create|execute) a primitive(?! desc)",
+    re.IGNORECASE,
 )
 
 
@@ -45,8 +44,7 @@ def lacks_memory(error: BaseException) -> bool:
         return True
     # Libraries have exceptions of their own; others may name files and values.
     if not isinstance(error, ValueError) and number is None:
-        text = str(error).lower()
-        if any(words in text for words in _WORDS):
+        if _WORDS.search(str(error)):
             return True
     return error.__cause__ is not None and lacks_memory(error.__cause__)
 

@@ -26,6 +26,7 @@ LACKS = [
     OSError("libgomp.so: cannot allocate memory in static TLS block"),
     RuntimeError("can't start new thread"),
     RuntimeError("std::bad_alloc"),
+    RuntimeError("could not create a primitive"),
     # What readers make of it, and writers of torch.
     caused(ValueError("a.tif: expected a complete image"), MemoryError()),
     caused(OSError(errno.EIO, "writing failed"), RuntimeError("can't allocate memory")),
@@ -33,7 +34,7 @@ LACKS = [
 OTHERS = [
     FileNotFoundError(errno.ENOENT, "No such file", "out of memory.tif"),
     ValueError("'out of memory' is no setting"),
-    RuntimeError("shapes do not match"),
+    RuntimeError("could not create a primitive descriptor for a convolution"),
     caused(ValueError("Process 1: ..."), caused(LackOfMemoryError(), MemoryError())),
 ]
 
