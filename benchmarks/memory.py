@@ -192,7 +192,7 @@ def _train(case: Case, config: Any, images: TrainingImages, folder: Path) -> Est
         "estimate": training_estimates.estimate(
             trainer.config, trainer.task
         ).memory_bytes,
-        "program": training_estimates.OVERHEAD_BYTES,
+        "program": training_estimates.PROGRAM_BYTES,
     }
 
 
@@ -209,7 +209,7 @@ def _generate(
         plan.generate().save(folder / "a.tif")
     return lambda: {
         "estimate": volume_estimates.memory_bytes(plan)
-        + (0 if case.is_streamed else plan.n_bytes),
+        + (volume_estimates.STREAM_BYTES if case.is_streamed else plan.n_bytes),
         "program": volume_estimates.PROGRAM_BYTES,
     }
 

@@ -18,22 +18,28 @@ import torch
 
 from napari_slicegan.generation.generate import Tile, VolumePlan
 from napari_slicegan.generation.streaming import image_facts
-from napari_slicegan.models import build_generator
+from napari_slicegan.models import VolumeGenerator, build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
+from napari_slicegan.models.inference import inference_form
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.volumes.ome_zarr import ENDING
 
 # Edge of the trial tile in latent steps, without the overlap.
 TRIAL_STEPS = 2
-# The program with its libraries.
-PROGRAM_BYTES = 500 * 2**20
+# The program with the libraries that it uses, measured.
+PROGRAM_BYTES = 330 * 10**6
+# Work spaces of kernels; the part of the tensors counted on the meta device that is in
+# memory at a time: there, results of convolutions in channels-last order are copied.
+WORK_BYTES, COUNTED = 20 * 10**6, 0.75
+# Zarr, compression and blocks of the pyramid.
+STREAM_BYTES = 100 * 10**6
 # A pyramid adds 1/8 + 1/64 + ... of the volume.
 PYRAMID = 8 / 7
 # The rest of the volume may compress less well than the trial tile.
 MARGIN = 1.25
-# Bytes of a voxel on its way to the micrograph's values: indices of phases, or four
-# steps in double precision.
+# Bytes of a voxel on its way to the micrograph's values: indices of phases, or some
+# steps in single and double precision.
 PHASE_BYTES, VALUE_BYTES = 16, 32
 
 Shape = tuple[int, int, int]
@@ -100,7 +106,7 @@ def generation_costs(
         disk_bytes += raw if path.suffix == ".npy" else raw * ratio
     return GenerationCosts(
         missing * operations(plan) / speed,
-        memory_bytes(plan),
+        memory_bytes(plan) + STREAM_BYTES,
         int(disk_bytes),
         free_disk_bytes(path),
     )
@@ -138,15 +144,22 @@ def operations(plan: VolumePlan) -> float:
 
 
 def memory_bytes(plan: VolumePlan) -> int:
-    """Memory of the program while it generates and writes a tile, in bytes.
+    """Memory of the program while it generates a tile, in bytes.
 
-    A volume that is generated in memory adds its own bytes.
+    A volume in memory adds its own bytes, one that is streamed `STREAM_BYTES`.
     """
     largest = max(_shapes(plan), key=math.prod)
     voxels = math.prod(map(min, plan.tile_edges, plan.size))
-    is_phases = plan.trained.transform.kind == "phases"
+    transform = plan.trained.transform
+    is_phases = transform.kind == "phases"
     values = voxels * _channels(plan) * (PHASE_BYTES if is_phases else VALUE_BYTES)
-    return PROGRAM_BYTES + _cost(plan, largest).memory_bytes + values
+    weights = (1.0,) * transform.channels if is_phases else ()
+    with META:
+        network = build_generator(plan.trained.network.spec).eval()
+        network = inference_form(network, weights)
+    counted = _cost(plan, largest, network).memory_bytes
+    # The layers are freed before their output becomes values.
+    return PROGRAM_BYTES + WORK_BYTES + max(int(COUNTED * counted), values)
 
 
 def _channels(plan: VolumePlan) -> int:
@@ -170,9 +183,12 @@ def _shapes(plan: VolumePlan) -> Tally[Shape]:
     return shapes
 
 
-def _cost(plan: VolumePlan, latents: Shape) -> StepCost:
-    """Operations and memory of one tile."""
-    network = build_generator(plan.trained.network.spec).to(META).eval()
+def _cost(
+    plan: VolumePlan, latents: Shape, network: VolumeGenerator | None = None
+) -> StepCost:
+    """Operations and memory of one tile, of the trained network or another form."""
+    if network is None:
+        network = build_generator(plan.trained.network.spec).to(META).eval()
     channels = network.field_channels
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     with CostCounter() as counter, torch.no_grad():

@@ -212,8 +212,9 @@ def _convolution(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     For small kernels on small volumes, such as previews, torch would choose its own,
     slower one.
     """
-    plain = x.dtype == torch.float32 and not torch.is_autocast_enabled(x.device.type)
-    if plain and not x.requires_grad and has_onednn(x):
+    is_plain = x.dtype == torch.float32 and not x.requires_grad and has_onednn(x)
+    # Not asked for "meta", which has no such state.
+    if is_plain and not torch.is_autocast_enabled(x.device.type):
         return onednn_convolution(x, weight, bias=bias)
     return functional.conv3d(x, weight, bias)
 

@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     from napari_slicegan.models import Output
     from napari_slicegan.training.tasks import Task, TrainingData
 
-# The program with its libraries; on a GPU torch's kernels and work spaces.
+# On a GPU torch's kernels and work spaces.
 OVERHEAD_BYTES = 500 * 2**20
+# On a CPU the program with its libraries, work spaces and previews; and by how much the
+# heap exceeds the live tensors. Measured (benchmarks/memory.py).
+PROGRAM_BYTES, WORK_BYTES, HEAP = 330 * 10**6, 80 * 10**6, 1.15
 # The rest is for previews, work spaces of kernels and memory fragmentation.
 USABLE_MEMORY_FRACTION = 0.8
 MAX_BATCH_SIZE = 16
@@ -128,6 +131,8 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
     if minutes is not None:
         steps = math.ceil(min(steps, 60 * minutes / step_s))
     memory_bytes = cost.memory_bytes + OVERHEAD_BYTES
+    if device.type == "cpu":
+        memory_bytes = PROGRAM_BYTES + WORK_BYTES + int(HEAP * cost.memory_bytes)
     return Estimate(step_s, steps, steps * step_s / 60, memory_bytes, free_bytes)
 
 
