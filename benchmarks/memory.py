@@ -364,7 +364,9 @@ def trial(
     if wait(start(task.words(folder), folder)):
         return bool(status), "the next command failed"
     differing = {*task.result(folder).items()} ^ {*expected.items()}
-    names = sorted({name for name, _ in differing})
+    # A preview that memory lacks for is reported, and leaves a gap.
+    without = {"history"} if "preview failed" in text else set()
+    names = sorted({name for name, _ in differing} - without)
     return bool(status), f"other results: {' '.join(names)}" if names else ""
 
 

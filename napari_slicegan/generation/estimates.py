@@ -20,7 +20,7 @@ from napari_slicegan.generation.generate import Tile, VolumePlan
 from napari_slicegan.generation.streaming import image_facts
 from napari_slicegan.models import VolumeGenerator, build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
-from napari_slicegan.models.inference import inference_form
+from napari_slicegan.models.inference import BoxFilter, inference_form
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.volumes.ome_zarr import ENDING
@@ -29,9 +29,9 @@ from napari_slicegan.volumes.ome_zarr import ENDING
 TRIAL_STEPS = 2
 # The program with the libraries that it uses, measured.
 PROGRAM_BYTES = 330 * 10**6
-# Work spaces of kernels; the part of the tensors counted on the meta device that is in
-# memory at a time: there, results of convolutions in channels-last order are copied.
-WORK_BYTES, COUNTED = 20 * 10**6, 0.75
+# Work spaces of kernels; the part of the counted tensors that networks with a box
+# filter need, which takes three passes on the meta device instead of one.
+WORK_BYTES, ONE_PASS = 20 * 10**6, 0.7
 # Zarr, compression and blocks of the pyramid.
 STREAM_BYTES = 100 * 10**6
 # A pyramid adds 1/8 + 1/64 + ... of the volume.
@@ -156,10 +156,19 @@ def memory_bytes(plan: VolumePlan) -> int:
     weights = (1.0,) * transform.channels if is_phases else ()
     with META:
         network = build_generator(plan.trained.network.spec).eval()
-        network = inference_form(network, weights)
-    counted = _cost(plan, largest, network).memory_bytes
+        form = inference_form(network, weights)
+    is_filtered = any(isinstance(layer, BoxFilter) for layer in form.modules())
+    counted = _cost(plan, largest, form).memory_bytes
+    layers = ONE_PASS * counted if is_filtered else counted
     # The layers are freed before their output becomes values.
-    return PROGRAM_BYTES + WORK_BYTES + max(int(COUNTED * counted), values)
+    kept = PROGRAM_BYTES + WORK_BYTES + _weight_bytes(network) + _weight_bytes(form)
+    return kept + max(int(layers), values)
+
+
+def _weight_bytes(network: VolumeGenerator) -> int:
+    """Memory of the weights, which are buffers of the inference form."""
+    weights = itertools.chain(network.parameters(), network.buffers())
+    return sum(weight.numel() * weight.element_size() for weight in weights)
 
 
 def _channels(plan: VolumePlan) -> int:
@@ -190,11 +199,9 @@ def _cost(
     if network is None:
         network = build_generator(plan.trained.network.spec).to(META).eval()
     channels = network.field_channels
-    weights = sum(p.numel() * p.element_size() for p in network.parameters())
     with CostCounter() as counter, torch.no_grad():
         network(torch.empty(1, channels, *latents, device=META))
-    cost = counter.take()
-    return StepCost(cost.operations, cost.calls, cost.memory_bytes + weights)
+    return counter.take()
 
 
 def _trial(plan: VolumePlan) -> tuple[float, float]:
