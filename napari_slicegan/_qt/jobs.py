@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.runtime.atomic_files import (
@@ -52,7 +53,10 @@ def start_run(parent: Path, name: str, config: RunConfig, given: Given) -> Train
 
 
 def resume_run(
-    path: Path, minutes: float | None = None, device: str = "auto"
+    path: Path,
+    minutes: float | None = None,
+    device: str = "auto",
+    changed: Mapping[str, float] = MappingProxyType({}),
 ) -> Trainer:
     """Load the last checkpoint of a run; limits that were reached are raised.
 
@@ -64,6 +68,8 @@ def resume_run(
         Additional minutes, for a run that reached its time limit.
     device
         Where to train; "auto" keeps the run's own setting.
+    changed
+        Other values of settings out of `RESUMABLE`.
     """
     from napari_slicegan.training.run_folder import RunFolder
     from napari_slicegan.training.trainer import Trainer
@@ -72,7 +78,7 @@ def resume_run(
     training, state = folder.config().training, {"elapsed_s": 0.0, "step": 0}
     if folder.checkpoints():
         state = folder.load_checkpoint()
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {**changed}
     if device != "auto":
         changes["device"] = device
     # The history does not include the time of the final save.

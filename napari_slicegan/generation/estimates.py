@@ -201,7 +201,8 @@ def _cost(
     channels = network.field_channels
     with CostCounter() as counter, torch.no_grad():
         network(torch.empty(1, channels, *latents, device=META))
-    return counter.take()
+    cost: StepCost = counter.take()
+    return cost
 
 
 def _trial(plan: VolumePlan) -> tuple[float, float]:

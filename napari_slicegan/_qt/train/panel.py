@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
@@ -28,6 +29,7 @@ from napari_slicegan._qt.widgets.basics import (
 from napari_slicegan._qt.widgets.forecast import Forecast
 from napari_slicegan._qt.widgets.run_menu import offer_runs
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
+from napari_slicegan.config import RESUMABLE
 from napari_slicegan.training.clock import FinishReason
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class TrainControls(QWidget):
             "continue_this",
             "Continue this run",
             "Train on from the last step; after its time limit, for the minutes above "
-            "once more.",
+            "once more. Learning rates and 'Penalty weight' may be changed before.",
         )
         self.next = button(
             "to_volume", "Next: Generate", "Generate with this run, in the next tab."
@@ -148,6 +150,8 @@ class TrainPanel(QWidget):
         self.controls = TrainControls()
         self.message = MessageLine("train_message")
         self.view = RunView()
+        # As the last run has them.
+        self._rates = self._entered_rates()
         # layout
         folded = QVBoxLayout()
         folded.setContentsMargins(0, 0, 0, 0)
@@ -250,7 +254,7 @@ class TrainPanel(QWidget):
 
     def set_last_run(self, path: Path | None) -> None:
         """Offer to continue a run."""
-        self._folder = path
+        self._folder, self._rates = path, self._entered_rates()
         self._show_controls()
 
     def start(self) -> None:
@@ -269,12 +273,21 @@ class TrainPanel(QWidget):
         name = config.preset if given is None else given.name
         self._begin(start_run, self.location.value(), name, config, given)
 
-    def continue_run(self, path: str | Path) -> None:
-        """Continue an earlier run."""
+    def continue_run(
+        self, path: str | Path, changed: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        """Continue an earlier run.
+
+        Parameters
+        ----------
+        changed
+            Other learning rates, or another weight of the penalty.
+        """
         if not self._state.allows(RunState.PREPARING):
             return
         training = self.settings.form.first.values()
-        self._begin(resume_run, Path(path), training["minutes"], training["device"])
+        minutes, device = training["minutes"], training["device"]
+        self._begin(resume_run, Path(path), minutes, device, changed)
 
     def pause(self) -> None:
         """Pause the run after the current step."""
@@ -335,6 +348,8 @@ class TrainPanel(QWidget):
         folder = run.trainer.folder
         self._folder = None if folder is None else folder.path
         self._last_step = run.trainer.step
+        # The inputs are disabled while a run is being prepared.
+        self._rates = self._entered_rates()
         self._go(RunState.RUNNING)
         self.run_started.emit(run.trainer)
 
@@ -419,8 +434,20 @@ class TrainPanel(QWidget):
             self.forecast.request(self.value(), self.data.value())
 
     def _continue_this(self) -> None:
-        if self.last_run is not None:
-            self.continue_run(self.last_run)
+        if self.last_run is None:
+            return
+        before, now = self._rates, self._entered_rates()
+        # Those of another preset belong to the next run.
+        is_of_run = before["preset"] == now["preset"]
+        changed = {name: now[name] for name in RESUMABLE if now[name] != before[name]}
+        self.continue_run(self.last_run, changed if is_of_run else {})
+
+    def _entered_rates(self) -> dict[str, Any]:
+        """Preset, and settings that a run takes when it is continued."""
+        parts = self.settings.form.parts
+        entered = {**parts["optimiser"].values(), **parts["objective"].values()}
+        preset = self.settings.preset.value()
+        return {"preset": preset, **{name: entered[name] for name in RESUMABLE}}
 
     def _choose_run(self) -> None:
         offer_runs(

@@ -147,8 +147,11 @@ def test_a_finished_run_is_continued(
     assert panel.view.bar.text() == "Finished"
     with qtbot.waitSignal(panel.generation_requested):
         click(panel, "to_volume")
+    # With another learning rate, as for a run that has diverged.
+    panel.set_value(panel.value().changed(critic_lr=5e-5))
     click(panel, "continue_this")
     reach(qtbot, panel, RunState.RUNNING)
+    assert RunFolder.open(path).config().optimiser.critic_lr == 5e-5
     # The curves begin with what the first part wrote.
     assert panel.view.curves.series.critic_loss.x[:15].tolist() == list(range(1, 16))
     reach(qtbot, panel, RunState.FINISHED)
