@@ -23,7 +23,7 @@ from napari_slicegan._qt.explore.forms import ExplorationForm
 from napari_slicegan._qt.explore.live_volume import LiveVolume
 from napari_slicegan._qt.viewer import layer_inputs, layers
 from napari_slicegan._qt.widgets.basics import DropTarget, Section, parent_of
-from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, ExploreSource
+from napari_slicegan._qt.widgets.generator_source import MISSING, ExploreSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.generation.regions import Box, region_from_state
 from napari_slicegan.volumes.volume import Volume
@@ -259,7 +259,7 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def fit(self) -> None:
         """Find directions with the settings of the form, and measure their effects."""
-        if self._is_ready(self._studied is not None, NO_GENERATOR):
+        if self._is_ready(self._studied is not None, MISSING):
             request = self.fit_form.value()
             self.task.run(
                 "Finding directions", self.set_found, jobs.fit, self.trained, request
@@ -267,7 +267,7 @@ class ExplorePanel(DropTarget, TaskPanel):
 
     def load(self, path: str | Path) -> None:
         """Load directions; those of another generator give an error."""
-        if self._is_ready(self._studied is not None, NO_GENERATOR):
+        if self._is_ready(self._studied is not None, MISSING):
             given = (self.trained, path)
             self.task.run("Loading directions", self.set_found, jobs.load_found, *given)
 

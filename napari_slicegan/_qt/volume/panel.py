@@ -28,7 +28,7 @@ from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
 from napari_slicegan._qt.widgets.basics import DropTarget, button, row
 from napari_slicegan._qt.widgets.forecast import Forecast
 from napari_slicegan._qt.widgets.generator_source import (
-    NO_GENERATOR,
+    MISSING,
     GeneratorSource,
 )
 from napari_slicegan._qt.widgets.progress import TaskPanel
@@ -258,7 +258,7 @@ class VolumePanel(DropTarget, TaskPanel):
             self.fail("The generator is still being loaded; try again in a moment.")
             return
         if trained is None:
-            self.fail(NO_GENERATOR)
+            self.fail(MISSING)
             return
         self._request, loaded = self.value(), self.source.loaded
         self._made_by = {} if loaded is None else loaded.metadata

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.training.run_folder import RunFolder
 
-NO_GENERATOR = "No generator loaded: train one, open a run or take a ready model."
+WAYS = "train one, open a run or take a ready model."
+NO_GENERATOR = f"No generator loaded: {WAYS}"
+MISSING = f"Expected a generator, got none; {WAYS}"
+"""Error of an action that needs one."""
 OUTPUTS = {2: "images", 1: "points"}
 SAMPLE = "varied_sandstone"
 GENERATOR = "generator.safetensors"
