@@ -137,6 +137,8 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.finished.connect(
             memory.end_large_work if self.holds_networks else memory.end_work
         )
+        # Connected last: the panels have heard of the end.
+        self.finished.connect(self._release_slots_soon)
         _AT_WORK.add(self)
         threading.Thread(target=self.run, name=type(self).__name__, daemon=True).start()
 
@@ -177,6 +179,14 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         """Disconnect all panels; the program does not wait for this worker."""
         self.is_abandoned = True
         for name in PANEL_SIGNALS:
+            _disconnect(getattr(self, name))
+
+    def _release_slots_soon(self) -> None:
+        QTimer.singleShot(0, self._release_slots)
+
+    def _release_slots(self) -> None:
+        """Forget all slots: napari keeps finished workers, and with them panels."""
+        for name in ("started", "finished", *PANEL_SIGNALS):
             _disconnect(getattr(self, name))
 
     @property

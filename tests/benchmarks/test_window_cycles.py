@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from pathlib import Path
 
+from napari.layers import Layer
+
 from benchmarks.window_cycles import SETTLED, Reading, cycles, verdict
 
 pytestmark = pytest.mark.qt
 
 
-def test_three_cycles_leave_no_thread(
+def test_three_cycles_leave_no_thread_and_no_layer(
     make_napari_viewer_proxy: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     viewer = make_napari_viewer_proxy()
@@ -23,6 +26,9 @@ def test_three_cycles_leave_no_thread(
     assert verdict(readings) == ""
     assert [reading.cycle for reading in readings] == [1, 2, 3]
     assert len(viewer.layers) == 0
+    gc.collect()
+    left = [each.name for each in gc.get_objects() if issubclass(type(each), Layer)]
+    assert left == []
     # A run of at least three steps each, with its generator.
     assert len([*tmp_path.glob("*/*/generator.safetensors")]) == 3
     assert len(capsys.readouterr().out.splitlines()) == 3

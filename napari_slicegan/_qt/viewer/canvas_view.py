@@ -132,6 +132,8 @@ class CanvasView:
             "axis_labels": AXES,
             **{name: getattr(source, name) for name in GRID},
         }
+        # Signals of the planes and what they call.
+        self._followed: list[tuple[Any, Callable[..., None]]] = []
         self._planes = [self._plane(number) for number in range(3)]
         self._keep_active()
 
@@ -174,8 +176,15 @@ class CanvasView:
             self._keep_active()
         self._show(self._source if self._block is None else self._block)
 
+    def release(self) -> None:
+        """Follow the planes no more: they would keep this view, and it its layers."""
+        for signal, moved in self._followed:
+            signal.disconnect(moved)
+        self._followed = []
+
     def remove(self) -> None:
         """Remove the layers of this view and restore the source layer."""
+        self.release()
         for layer in self.layers():
             self._viewer.layers.remove(layer)
         self._source.visible = self._was_visible
@@ -219,7 +228,12 @@ class CanvasView:
             layer.bounding_box.visible = True
             layer.bounding_box.points = False
             layer.bounding_box.line_color = "gray"
-        layer.plane.events.position.connect(lambda event=None: self._dragged(number))
+
+        def moved(event: Any = None) -> None:
+            self._dragged(number)
+
+        layer.plane.events.position.connect(moved)
+        self._followed.append((layer.plane.events.position, moved))
         return layer
 
     def _dragged(self, number: int) -> None:

@@ -211,6 +211,9 @@ class OrthogonalPanel(QGroupBox):
         if self._layer is not None:
             self._layer.events.data.disconnect(self._update)
             self._layer = None
+        if self._canvas is not None:
+            self._canvas.release()
+            self._canvas = None
         return self.task.end_work()
 
     def _apply_mode(self) -> None:
