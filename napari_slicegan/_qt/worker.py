@@ -182,10 +182,14 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
             _disconnect(getattr(self, name))
 
     def _release_slots_soon(self) -> None:
-        QTimer.singleShot(0, self._release_slots)
+        QTimer.singleShot(INTERVAL_MS, self._release_slots)
 
     def _release_slots(self) -> None:
         """Forget all slots: napari keeps finished workers, and with them panels."""
+        if not self.is_over:
+            # The thread is still telling the other slots that it has finished.
+            self._release_slots_soon()
+            return
         for name in ("started", "finished", *PANEL_SIGNALS):
             _disconnect(getattr(self, name))
 
