@@ -32,7 +32,7 @@ EXTRAS = {
         "h5py>=3.10",
         "mrcfile>=1.5",
         "nibabel>=5.2",
-        "pynrrd>=1.0",
+        "pynrrd>=1.1.1",
         "rosettasciio>=0.6",
     ],
     # Files of meshes.

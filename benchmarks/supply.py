@@ -92,7 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out: Path = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     report = Report(out / "supply.txt")
-    wheel, archive = build(out / "dist", report)
+    dist: Path = options.dist.resolve() if options.dist else out / "dist"
+    if not options.dist:
+        build(dist, report)
+    (wheel,), (archive,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
     for python in options.pythons:
         for name in options.resolutions:
             folder = out / f"{Path(python).name}-{name}"
@@ -155,7 +158,7 @@ def run(
     return text, "" if done.returncode == 0 else text[-2000:] or str(done.returncode)
 
 
-def build(dist: Path, report: Report) -> tuple[Path, Path]:
+def build(dist: Path, report: Report) -> None:
     """Wheel and source archive in an empty folder, checked."""
     shutil.rmtree(dist, ignore_errors=True)
     begun = time.monotonic()
@@ -175,7 +178,6 @@ def build(dist: Path, report: Report) -> tuple[Path, Path]:
         if not name.startswith("tests/data/")
     ]
     report.check("files of the source archive", "; ".join(faults))
-    return wheel, archive
 
 
 def wheel_faults(names: Sequence[str]) -> list[str]:
@@ -349,6 +351,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--resolutions", nargs="+", choices=RESOLUTIONS, default=[*RESOLUTIONS]
     )
+    made.add_argument("--dist", type=Path, help="folder of packages that are built")
     made.add_argument("--constraint", type=Path, help="file of versions that are kept")
     made.add_argument(
         "--minutes", type=float, default=0.2, help="training time of the demo"
