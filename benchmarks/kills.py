@@ -20,7 +20,6 @@ import csv
 import ctypes
 import errno
 import hashlib
-import importlib
 import json
 import os
 import random
@@ -43,8 +42,10 @@ import tifffile
 import torch
 
 from napari_slicegan.cli import generate as cli_generate
+from napari_slicegan.cli import report as cli_report
 from napari_slicegan.cli.parser import main as run_command
 from napari_slicegan.generation import generate
+from napari_slicegan.report.proof import prove
 from napari_slicegan.training.run_folder import PREVIEW, RunFolder
 from tests.toys import small_config
 
@@ -120,6 +121,18 @@ def tasks(inputs: Path) -> dict[str, Task]:
         ),
         "report": Task(lambda folder: [*report, str(folder / "a.html")], files_result),
     }
+
+
+def measured_once(prove: Callable[..., Any]) -> Callable[..., Any]:
+    """A measurement whose first result is returned from then on, also in children."""
+    found: list[Any] = []
+
+    def call(*arguments: Any) -> Any:
+        if not found:
+            found.append(prove(*arguments))
+        return found[0]
+
+    return call
 
 
 def files_result(folder: Path) -> dict[str, str]:
@@ -352,11 +365,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tifffile.imwrite(folder / "a.tif", image)
         (folder / "a.json").write_text(json.dumps(settings()))
         known = tasks(folder)
-        # The first step of a process takes seconds; children inherit what it sets up,
-        # and what is loaded.
-        importlib.import_module("napari_slicegan.cli.report")
+        # The first step of a process takes seconds; children inherit what it sets up.
         run_command(known["train"].words(folder))
         names = options.tasks or list(known)
+        if "report" in names:  # measured once: its writing is to be disturbed
+            vars(cli_report)["prove"] = measured_once(prove)
+            run_command(known["report"].words(folder))
         expected = {name: undisturbed(known[name], folder / name) for name in names}
         kinds = KINDS if expected[names[0]].n_disk_uses else KINDS[:-1]
         # A few trials have all tasks and all kinds.
