@@ -134,7 +134,7 @@ def test_waiting_threads_sleep_unless_the_user_wants_them_to_spin(
     program = (
         "import napari_slicegan.cli.parser, os, sys\n"
         f"before = os.environ.get({name!r})\n"
-        "def load(*_, **__): print(before, os.environ.get(%r), 'torch' in sys.modules)\n"
+        "def load(**_): print(before, os.environ.get(%r), 'torch' in sys.modules)\n"
         "napari_slicegan.cli.parser._parser = load\n"
         "try: napari_slicegan.cli.parser.main([])\n"
         "except AttributeError: pass\n"
