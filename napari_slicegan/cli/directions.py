@@ -116,11 +116,13 @@ def _list(options: Namespace) -> None:
 
 def _apply(options: Namespace) -> None:
     out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
+    check_can_write(out, *ENDINGS)
     trained, found = _opened(options)
     moves = [_move(found, text) for text in options.move]
     size = volume_size(options.size or [EDGE])
     gauge = Gauge(trained, phase=options.phase, size=size)
-    check_can_write(out, *(ENDINGS if gauge.is_volume else STACK_ENDINGS))
+    if not gauge.is_volume:
+        check_can_write(out, *STACK_ENDINGS)
     region = _region(options, size)
     first, last = _blocks(options.blocks)
     edits = [one.edit(strength, first, last, region) for one, strength in moves]

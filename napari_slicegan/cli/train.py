@@ -64,6 +64,8 @@ def train(options: Namespace) -> int:
     if options.new and not options.out:
         raise unused("new", "a run folder by --out", "none")
     is_made = options.out is None
+    parent = options.out or Path("slicegan-runs")
+    distributed.raise_on_all_ranks(lambda: check_can_write_into(parent))
     if options.out and (options.out / CONFIG).is_file():
         if not options.new:
             return _continue(options, config)
@@ -75,9 +77,7 @@ def train(options: Namespace) -> int:
                 else Path()
             )
         )
-    parent = options.out or Path("slicegan-runs")
     is_new = options.out is None and not parent.exists()
-    distributed.raise_on_all_ranks(lambda: check_can_write_into(parent))
     images = distributed.raise_on_all_ranks(lambda: _training_data(options, config))
     name = images.name
     out = options.out or distributed.raise_on_all_ranks(

@@ -149,7 +149,10 @@ def memory_bytes(plan: VolumePlan) -> int:
     A volume in memory adds its own bytes, one that is streamed `STREAM_BYTES`.
     """
     largest = max(_shapes(plan), key=math.prod)
-    voxels = math.prod(map(min, plan.tile_edges, plan.size))
+    # Of the network, before each becomes several.
+    stretch = plan.trained.network.spec.stretch
+    tile = map(min, plan.tile_edges, plan.size)
+    voxels = math.prod(-(-n // factor) for n, factor in zip(tile, stretch, strict=True))
     transform = plan.trained.transform
     is_phases = transform.kind == "phases"
     values = voxels * _channels(plan) * (PHASE_BYTES if is_phases else VALUE_BYTES)
