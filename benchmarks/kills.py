@@ -97,7 +97,7 @@ def settings() -> dict[str, Any]:
 
 def tasks(inputs: Path) -> dict[str, Task]:
     """The commands by name; `inputs` holds image, settings and a finished run."""
-    image, config, run = inputs / "a.tif", inputs / "a.json", inputs / "run"
+    image, config, run = inputs / "a.tif", inputs / "settings.json", inputs / "run"
     start = ["train", str(image), "--config", str(config), "--out"]
 
     def train(folder: Path) -> list[str]:
@@ -363,7 +363,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         y, x = np.mgrid[:40, :48]
         image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
         tifffile.imwrite(folder / "a.tif", image)
-        (folder / "a.json").write_text(json.dumps(settings()))
+        (folder / "settings.json").write_text(json.dumps(settings()))
         known = tasks(folder)
         # The first step of a process takes seconds; children inherit what it sets up.
         run_command(known["train"].words(folder))
