@@ -288,8 +288,8 @@ def make_inputs(folder: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 5, waves.shape)
     gray = np.clip(waves + noise, 0, 255).astype(np.uint8)
     tifffile.imwrite(folder / "large.tif", gray)
-    (folder / "a.json").write_text(json.dumps(settings()))
-    words = ["train", str(folder / "a.tif"), "--config", str(folder / "a.json")]
+    (folder / "settings.json").write_text(json.dumps(settings()))
+    words = ["train", str(folder / "a.tif"), "--config", str(folder / "settings.json")]
     run_command([*words, "--out", str(folder / "run")])
 
 
