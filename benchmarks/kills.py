@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 import tifffile
 import torch
+from numpy.typing import NDArray
 
 from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli import report as cli_report
@@ -95,8 +96,21 @@ def settings() -> dict[str, Any]:
     return config.model_dump(mode="json")
 
 
+def make_inputs(folder: Path) -> NDArray[np.uint8]:
+    """Write an image and settings, and train a run; returns the image.
+
+    The first step of a process takes seconds; children inherit what it sets up.
+    """
+    y, x = np.mgrid[:40, :48]
+    image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
+    tifffile.imwrite(folder / "a.tif", image)
+    (folder / "settings.json").write_text(json.dumps(settings()))
+    run_command(tasks(folder)["train"].words(folder))
+    return image
+
+
 def tasks(inputs: Path) -> dict[str, Task]:
-    """The commands by name; `inputs` holds image, settings and a finished run."""
+    """The commands by name; `inputs` holds what `make_inputs` has made."""
     image, config, run = inputs / "a.tif", inputs / "settings.json", inputs / "run"
     start = ["train", str(image), "--config", str(config), "--out"]
 
@@ -360,13 +374,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     faults: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        y, x = np.mgrid[:40, :48]
-        image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
-        tifffile.imwrite(folder / "a.tif", image)
-        (folder / "settings.json").write_text(json.dumps(settings()))
         known = tasks(folder)
-        # The first step of a process takes seconds; children inherit what it sets up.
-        run_command(known["train"].words(folder))
+        make_inputs(folder)
         names = options.tasks or list(known)
         if "report" in names:  # measured once: its writing is to be disturbed
             vars(cli_report)["prove"] = measured_once(prove)

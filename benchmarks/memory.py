@@ -49,13 +49,12 @@ from benchmarks.kills import (
     Task,
     files_result,
     log_of,
-    settings,
+    make_inputs,
     start,
     tasks,
     wait,
 )
 from benchmarks.own_process import in_own_process, peak_memory
-from napari_slicegan.cli.parser import main as run_command
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
@@ -278,20 +277,15 @@ def _names_of_files(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): "" for p in folder.rglob("*") if p.is_file()}
 
 
-def make_inputs(folder: Path) -> None:
-    """Write images, a volume and settings, and train a run."""
-    y, x = np.mgrid[:40, :48]
-    image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
-    tifffile.imwrite(folder / "a.tif", image)
+def make_more_inputs(folder: Path) -> None:
+    """Beside the inputs of the campaign of kills, a volume and a large image."""
+    image = make_inputs(folder)
     tifffile.imwrite(folder / "truth.tif", np.stack([image] * 40))
     y, x = np.ogrid[:PIXELS, :PIXELS]
     waves = 128 + 60 * (np.sin(x / 9) + np.cos(y / 11))
     noise = np.random.default_rng(0).normal(0, 5, waves.shape)
     gray = np.clip(waves + noise, 0, 255).astype(np.uint8)
     tifffile.imwrite(folder / "large.tif", gray)
-    (folder / "settings.json").write_text(json.dumps(settings()))
-    words = ["train", str(folder / "a.tif"), "--config", str(folder / "settings.json")]
-    run_command([*words, "--out", str(folder / "run")])
 
 
 BALLAST: list[bytes] = []
@@ -380,7 +374,7 @@ def limits(options: argparse.Namespace) -> int:
     counts: Counter[tuple[str, bool, str]] = Counter()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        make_inputs(folder)
+        make_more_inputs(folder)
         # Else the children would take what their parent has freed.
         give_back_freed_memory()
         known = commands(folder)

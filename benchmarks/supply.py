@@ -57,7 +57,8 @@ NOWHERE = re.compile(
 )
 NOT_IN_THE_WHEEL = re.compile(r"(^|/)(tests|benchmarks|notebooks|scripts|docs)/")
 
-# More than there are references of True and None in a new process.
+# More signals than there are references of True in a new process, and more calls that
+# return nothing than there are of None.
 SIGNALS = """
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 class Sender(QObject):

@@ -13,23 +13,12 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 import qtpy
 
+from benchmarks.supply import SIGNALS
 from napari_slicegan._qt.main_widget import SliceGANWidget, binding_fault
 
 pytestmark = pytest.mark.qt
 
-# More signals than there are references of True in a new process, and more calls that
-# return nothing than there are of None.
-CODE = """
-from qtpy.QtCore import QCoreApplication, QObject, Signal
-class Sender(QObject):
-    told = Signal(object)
-app = QCoreApplication([])
-sender = Sender()
-for number in range(200_000):
-    sender.told.emit(number)
-    sender.setParent(None)
-print("alive")
-"""
+CODE = f'{SIGNALS}print("alive")'
 
 
 def test_a_binding_that_ends_the_program_is_reported(
