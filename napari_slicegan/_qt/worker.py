@@ -109,7 +109,11 @@ EXIT_S = 60.0
 AnyWorker = TypeVar("AnyWorker", bound="SteeredWorker")
 
 _AT_WORK: set[SteeredWorker] = set()
-"""Workers whose threads still run."""
+"""Workers whose threads may still run.
+
+The main thread removes them: were the thread's own reference the last one, Qt objects
+with pending events would be deleted in that thread, which crashes.
+"""
 
 
 class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
@@ -127,7 +131,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
         self.is_abandoned = False
 
     def start(self) -> None:
@@ -140,15 +144,10 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         # Connected last: the panels have heard of the end.
         self.finished.connect(self._release_slots_soon)
         _AT_WORK.add(self)
-        threading.Thread(target=self.run, name=type(self).__name__, daemon=True).start()
-
-    def run(self) -> None:
-        """Run in the thread."""
-        try:
-            super().run()
-        finally:
-            self._ended.set()
-            _AT_WORK.discard(self)
+        self._thread = threading.Thread(
+            target=self.run, name=type(self).__name__, daemon=True
+        )
+        self._thread.start()
 
     def work(self) -> Any:
         """Run the generator and release it, also after an error."""
@@ -173,7 +172,9 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
 
     def wait(self, timeout_s: float) -> bool:
         """Block until the thread has ended or time is up; return whether it ended."""
-        return self._ended.wait(timeout_s)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self.is_over
 
     def abandon(self) -> None:
         """Disconnect all panels; the program does not wait for this worker."""
@@ -192,11 +193,12 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
             return
         for name in ("started", "finished", *PANEL_SIGNALS):
             _disconnect(getattr(self, name))
+        _AT_WORK.discard(self)
 
     @property
     def is_over(self) -> bool:
-        """Whether the thread has ended."""
-        return self._ended.is_set()
+        """Whether the thread was started and has ended."""
+        return self._thread is not None and not self._thread.is_alive()
 
     @property
     def expected_s(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,12 @@ import pytest
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.jobs import PreparedRun, WorkFailed, start_run
-from napari_slicegan._qt.worker import TrainingWorker, training_worker
+from napari_slicegan._qt.worker import (
+    INTERVAL_MS,
+    GenerationWorker,
+    TrainingWorker,
+    training_worker,
+)
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.run_folder import RunFolder
@@ -156,6 +162,28 @@ def test_networks_are_released_although_the_worker_is_kept(
     assert len(watched) > 3
     gc.collect()
     assert [ref() for ref in watched if ref() is not None] == []
+
+
+def test_the_thread_never_has_the_last_reference(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Qt objects deleted in another thread than their own crash the program.
+    whole = GenerationWorker.run
+
+    def slow_end(self: GenerationWorker) -> None:
+        whole(self)
+        # Longer than the main thread keeps a finished worker by its timer.
+        time.sleep(5 * INTERVAL_MS / 1000)
+
+    monkeypatch.setattr(GenerationWorker, "run", slow_end)
+    worker = GenerationWorker(lambda progress: None)
+    deleted_in: list[threading.Thread] = []
+    weakref.finalize(worker, lambda: deleted_in.append(threading.current_thread()))
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    del worker
+    qtbot.waitUntil(lambda: len(deleted_in) > 0, timeout=LONG)
+    assert deleted_in == [threading.main_thread()]
 
 
 def test_an_error_is_one_sentence_and_leaves_no_network(
