@@ -18,7 +18,7 @@ def test_changed_files_of_runs_are_read_or_refused(
 ) -> None:
     """Settings, history, checkpoints, generators, directions, volumes."""
     out = tmp_path / "fuzz.csv"
-    words = ["--minutes", "0.15", "--seed", "3", "--out", str(out)]
+    words = ["--minutes", "0.04", "--seed", "3", "--out", str(out)]
     subprocess.run(
         [sys.executable, "-m", "benchmarks.fuzz_runs", *words],
         cwd=pytestconfig.rootpath,

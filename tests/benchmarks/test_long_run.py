@@ -18,8 +18,8 @@ def test_a_disturbed_run_and_many_generations_need_no_more_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = [argument for text in TOY for argument in ("--set", text)]
-    asked = "--hours 0.002 --intervals 8 --pause-s 0.05 --size 32".split()
-    more = "--generations 60 --edges 8 16".split()
+    asked = "--hours 0.001 --intervals 8 --pause-s 0.05 --size 32".split()
+    more = "--generations 30 --edges 8 16".split()
     main(["--out", str(tmp_path), *asked, *more, *settings])
     with (tmp_path / "long-run.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
@@ -28,7 +28,7 @@ def test_a_disturbed_run_and_many_generations_need_no_more_memory(
     assert steps == sorted({*steps})
     assert max(int(row["n_files"]) for row in rows) <= 9
     printed = capsys.readouterr().out
-    assert "ok    memory of 60 generations" in printed
+    assert "ok    memory of 30 generations" in printed
     assert "ok    memory " in printed.splitlines()[0]
 
 

@@ -28,6 +28,7 @@ def benchmark(words: str, folder: Path, root: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_estimates_are_near_the_peaks(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
@@ -43,9 +44,9 @@ def test_a_lack_of_memory_loses_nothing(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     """One sentence, and the next command ends with the result of an undisturbed one."""
-    words = "limits --trials 12 --minutes 0.5 --tasks train info"
+    words = "limits --trials 4 --minutes 0.2 --tasks info"
     printed = benchmark(words, tmp_path, pytestconfig.rootpath)
     counts = re.findall(r"(\d+) without enough memory, (\d+) faults", printed)
-    assert len(counts) == 2
+    assert len(counts) == 1
     assert sum(int(lacks) for lacks, _ in counts) >= 1
     assert {faults for _, faults in counts} == {"0"}

@@ -38,21 +38,6 @@ def project(
     return tmp_path
 
 
-def test_train_and_resume(project: Path, image: Path, settings: Path) -> None:
-    """One process prints; the run is trained and resumed."""
-    words = ["train", str(image), "--config", str(settings), "--out", "run"]
-    done = run(project, *words)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("All steps are done. 4 steps") == 1
-    assert done.stdout.count("Generate with:") == 1
-    assert done.stdout.count("free memory.") == 1  # the estimate
-    assert RunFolder.open(project / "run").load_checkpoint()["step"] == 4
-    done = run(project, "resume", "run", "--steps", "6")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("All steps are done. 6 steps") == 1
-    assert len(RunFolder.open(project / "run").history()) == 6
-
-
 def test_faults_are_reported_once(project: Path) -> None:
     done = run(project, "train", "missing.tif")
     assert done.returncode != 0
@@ -64,11 +49,13 @@ def test_faults_are_reported_once(project: Path) -> None:
     assert list(project.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_stop_and_save(
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_a_run_stops_by_a_signal_and_is_resumed(
     project: Path, image: Path, settings: Path, number: signal.Signals
 ) -> None:
-    """The launcher passes them on and waits; nothing is left running."""
+    """The launcher passes signals on and waits; one process prints, none is left."""
     words = ["train", str(image), "--config", str(settings), "--out", "run"]
     command = torchrun(*words, "--steps", "1000000")
     log = project / "log"
@@ -87,5 +74,13 @@ def test_signals_stop_and_save(
     finally:
         process.kill()
     assert "Stopped on request" in printed
+    assert printed.count("free memory.") == 1  # the estimate
     assert log.read_text().count("Stopping after this step, then saving") == 1
-    assert RunFolder.open(project / "run").load_checkpoint()["step"] >= 1
+    stopped_at = RunFolder.open(project / "run").load_checkpoint()["step"]
+    assert stopped_at >= 1
+    steps = stopped_at + 2
+    done = run(project, "resume", "run", "--steps", str(steps))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"All steps are done. {steps:,} steps") == 1
+    assert done.stdout.count("Generate with:") == 1
+    assert len(RunFolder.open(project / "run").history()) == steps
