@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_slicegan.metrics.transport import (
+    effective_conductivity,
     effective_diffusivity,
     percolating_fraction,
     tortuosity_factor,
@@ -68,6 +69,54 @@ def test_diffusion_in_a_section() -> None:
     section[2:4] = True
     assert effective_diffusivity(section, 1) == pytest.approx(0.25)
     assert effective_diffusivity(section, 0) == 0
+
+
+@pytest.mark.usefixtures("_solver")
+def test_conduction_through_layers() -> None:
+    """Series and parallel, exactly; a uniform material conducts as its phase."""
+    labels = layers().astype(np.uint8) * 255
+    known = {0: 0.01, 255: 4.0}
+    for axis in (1, 2):
+        found = effective_conductivity(labels, known, axis)
+        assert found == pytest.approx((0.01 + 4) / 2, rel=1e-4)
+    found = effective_conductivity(labels, known, 0)
+    assert found == pytest.approx(2 / (1 / 0.01 + 1 / 4), rel=1e-4)
+    uniform = effective_conductivity(labels, {0: 3.0, 255: 3.0}, 0)
+    assert uniform == pytest.approx(3, rel=1e-6)
+    assert effective_conductivity(labels, {0: 0.0, 255: 1.0}, 0) == 0
+
+
+@pytest.mark.usefixtures("_solver")
+def test_conduction_stays_within_bounds() -> None:
+    """Wiener, and for isotropic materials Hashin and Shtrikman (1962).
+
+    A cubic array of few spheres conducts as Maxwell's formula, which is that bound.
+    """
+    noise = np.random.default_rng(0).normal(size=(24, 24, 24))
+    labels = (ndimage.gaussian_filter(noise, 1.5) > 0.05).astype(np.uint8)
+    for low in (0.5, 0.01, 1e-4):
+        known, share = {0: 1.0, 1: low}, float(labels.mean())
+        found = effective_conductivity(labels, known, 1)
+        assert 1 / (share / low + 1 - share) < found < share * low + 1 - share
+        assert _maxwell(low, 1, 1 - share) < found < _maxwell(1, low, share)
+    places = np.square(np.arange(12) + 0.5)  # an eighth of the unit cell
+    ball = places[:, None, None] + places[:, None] + places < 6**2
+    found = effective_conductivity(ball.astype(np.uint8), {0: 1.0, 1: 10.0}, 0)
+    assert found == pytest.approx(_maxwell(1, 10, float(ball.mean())), rel=0.01)
+
+
+def _maxwell(matrix: float, inclusion: float, share: float) -> float:
+    """Hashin-Shtrikman bound with this matrix; Torquato (2002), eq. 21.22."""
+    contrast = (inclusion - matrix) / (inclusion + 2 * matrix)
+    return matrix * (1 + 2 * share * contrast) / (1 - share * contrast)
+
+
+def test_conductivities_that_are_missing_or_wrong() -> None:
+    labels = layers().astype(np.uint8)
+    with pytest.raises(ValueError, match="none for 1; give one for each"):
+        effective_conductivity(labels, {0: 1.0}, 0)
+    with pytest.raises(ValueError, match="0 or more, got -1"):
+        effective_conductivity(labels, {0: 1.0, 1: -1.0}, 0)
 
 
 @pytest.mark.usefixtures("_solver")
