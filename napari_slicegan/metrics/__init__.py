@@ -24,6 +24,7 @@ from napari_slicegan.metrics.interfaces import (
     triple_phase_boundary,
 )
 from napari_slicegan.metrics.lines import lineal_path, mean_chord_length
+from napari_slicegan.metrics.permeability import permeability
 from napari_slicegan.metrics.pore_size import pore_size_function
 from napari_slicegan.metrics.representativity import slice_fractions
 from napari_slicegan.metrics.topology import (
@@ -194,6 +195,13 @@ METRICS: dict[str, Metric] = {
         "Effective diffusivity",
         "D_0",
         lambda phase, _distance, axis: effective_diffusivity(phase, axis),
+        only_3d=True,
+        quick=False,
+    ),
+    "permeability": Metric(
+        "Permeability",
+        "voxel^2",
+        lambda phase, _distance, axis: permeability(phase, axis),
         only_3d=True,
         quick=False,
     ),
