@@ -82,7 +82,7 @@ def permeability(
     if is_open.all():
         return math.inf
     flow = StokesFlow.through(np.ascontiguousarray(is_open))
-    return flow.power(progress) * len(is_open) / is_open[0].size
+    return float(flow.power(progress) * len(is_open) / is_open[0].size)
 
 
 @dataclass(frozen=True)

@@ -164,8 +164,9 @@ def _conduct(
     ends = [plane[plane >= 0] for plane in (along[0], along[-1])]
     inlet, outlet = ((end, FACE * conductivity[end]) for end in ends)
     size = len(conductivity)
-    diagonal = np.bincount(first, conductance, size)
-    diagonal += np.bincount(second, conductance, size)
+    both = np.concatenate([first, second])
+    sums = np.bincount(both, np.tile(conductance, 2), size)
+    diagonal = sums.astype(np.float64)
     for end, weight in (inlet, outlet):
         diagonal[end] += weight
     matrix = _laplacian(first, second, conductance, diagonal)

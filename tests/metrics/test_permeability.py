@@ -85,7 +85,8 @@ def test_without_a_path_or_without_walls() -> None:
 
 
 def test_progress_and_cancellation() -> None:
-    pores, seen = sandstone(16, 16, 16), []
+    pores = sandstone(16, 16, 16)
+    seen: list[float] = []
     permeability(pores, 0, seen.append)
     assert seen
     assert all(0 <= fraction <= 1 for fraction in seen)
