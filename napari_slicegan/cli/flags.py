@@ -242,6 +242,14 @@ def add_measure_flags(command: argparse.ArgumentParser) -> None:
     _add_comparison_flags(command)
     add("--json", action="store_true", help="print JSON instead of a table")
     add("--figure", type=Path, metavar="PNG", help="draw a figure")
+    add(
+        "--transport",
+        action="store_true",
+        help="also effective diffusivities and tortuosity factors, which take minutes; "
+        "with this and the next two a volume can be measured without --against",
+    )
+    _add_transport_flags(command)
+    add("--csv", type=Path, help="table of the transport properties to write")
     add_setting_flags(command, "micrograph")
 
 
@@ -258,6 +266,7 @@ def add_report_flags(command: argparse.ArgumentParser) -> None:
     _add_comparison_flags(command)
     add("--seeds", type=int, default=4, help="volumes for diversity (default: 4)")
     add("--quick", action="store_true", help="leave out diffusion, which takes minutes")
+    _add_transport_flags(command)
     add("--licence", default="", help=LICENCE_HELP)
     add_setting_flags(command, "micrograph")
 
@@ -273,6 +282,35 @@ def _add_comparison_flags(command: argparse.ArgumentParser) -> None:
     )
     add("--size", type=int, help="edge to generate (default: 128)")
     add("--seed", type=int, help="seed to generate with (default: 1)")
+
+
+def _add_transport_flags(command: argparse.ArgumentParser) -> None:
+    """Add transport properties, and the blocks that they are measured on."""
+    add = command.add_argument
+    add(
+        "--permeability",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="also the permeability of these phases",
+    )
+    add(
+        "--conductivity",
+        type=finite,
+        nargs="+",
+        default=[],
+        metavar="K",
+        help="also the effective conductivity of the composite: conductivities of its "
+        "phases, in the order of their labels",
+    )
+    add(
+        "--block",
+        type=int,
+        metavar="EDGE",
+        help="edge of the blocks whose mean and standard error are reported (default: "
+        "half of the shortest edge, at most 96)",
+    )
 
 
 def add_export_flags(command: argparse.ArgumentParser) -> None:

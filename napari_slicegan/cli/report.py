@@ -31,13 +31,15 @@ from napari_slicegan.config import RunConfig
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
-from napari_slicegan.metrics.comparison import compare
+from napari_slicegan.metrics.comparison import compare, with_labels_of
+from napari_slicegan.metrics.reference import reference_of
 from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.model_card import card_path, export_generator
 from napari_slicegan.report.page import ENDINGS, write_report
-from napari_slicegan.report.proof import ProofSettings, prove
+from napari_slicegan.report.physics import PhysicsSettings, measure_physics
+from napari_slicegan.report.proof import ProofSettings, gaussian_like, prove
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.metrics.stored_volume import AnyVolume
+    from napari_slicegan.report.physics import Physics
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +66,53 @@ def measure(options: Namespace) -> int:
     path = generator_path(options.volume)
     if options.figure:
         check_can_write(options.figure, ".png")
-    source = _source(options, path)
+    if options.csv:
+        check_can_write(options.csv, ".csv")
+    wanted = PhysicsSettings(
+        options.transport,
+        tuple(options.permeability),
+        tuple(options.conductivity),
+        options.block,
+    )
+    if wanted.is_empty and (options.csv or options.block is not None):
+        raise ValueError(
+            "Expected a transport property for --csv and --block; add --transport, "
+            "--permeability or --conductivity."
+        )
+    # Transport properties need no real material.
+    is_alone = options.against is None and not options.figure and not path.is_dir()
+    source = None if is_alone and not wanted.is_empty else _source(options, path)
     volume = _volume(options, path)
-    comparison = compare(source, volume)
-    text = json.dumps(comparison.to_dict(), indent=2)
-    say(text if options.json else comparison.table())
-    if options.figure:
+    facts, texts = {}, []
+    if source is not None:
+        comparison = compare(source, volume)
+        facts, texts = comparison.to_dict(), [comparison.table()]
+    if not wanted.is_empty:
+        physics = _physics(options, wanted, source, volume)
+        facts["physics"] = physics.to_dict()
+        texts.append(physics.table())
+        if options.csv:
+            physics.write_csv(options.csv)
+    say(json.dumps(facts, indent=2) if options.json else "\n\n".join(texts))
+    if source is not None and options.figure:
         draw_comparison(comparison, source, volume, options.figure)
     return DONE
+
+
+def _physics(
+    options: Namespace,
+    wanted: PhysicsSettings,
+    source: Source | None,
+    volume: AnyVolume,
+) -> Physics:
+    """Transport properties, with those of a Gaussian field like the real material."""
+    gaussian = None
+    if source is not None:
+        volume = with_labels_of(source, volume)
+        samples = reference_of(source, volume, 1).samples
+        gaussian = gaussian_like(samples, volume, _size_and_seed(options)[1])
+    with progress_bar("Solving") as progress:
+        return measure_physics(volume, wanted, source, gaussian, progress)
 
 
 def _volume(options: Namespace, path: Path) -> AnyVolume:
@@ -145,7 +187,12 @@ def report(options: Namespace) -> int:
     check_can_write(out.with_suffix(".json"))
     source = _source(options, path)
     settings = ProofSettings(
-        *_size_and_seed(options), options.seeds, transport=not options.quick
+        *_size_and_seed(options),
+        options.seeds,
+        transport=not options.quick,
+        permeability=tuple(options.permeability),
+        conductivities=tuple(options.conductivity),
+        block_edge=options.block,
     )
     trained = load_generator(path)
     origin = provenance_of(path, trained, options.licence)
@@ -157,6 +204,8 @@ def report(options: Namespace) -> int:
     say(f"{judged.headline}: {judged.bound}. {judged.largest}")
     if proof.baseline_sentence:
         say(proof.baseline_sentence)
+    if proof.physics:
+        say(proof.physics.table())
     say(f"Saved {out}\nSaved {numbers}")
     return DONE
 

@@ -116,6 +116,7 @@ BARS = {
     "interface_density": "Interface density by axis",
     "percolating_fraction": "Percolating fraction by axis",
     "effective_diffusivity": "D_eff / D_0 by axis",
+    "permeability": "Permeability (voxel^2) by axis",
 }
 BAND = "The band is one noise floor on either side of the real curve."
 

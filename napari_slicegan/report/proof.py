@@ -37,22 +37,29 @@ from napari_slicegan.metrics.reference import (
 from napari_slicegan.metrics.representativity import WANTED, representativity
 from napari_slicegan.metrics.sliced_wasserstein import SMALLEST_EDGE, RealPatches
 from napari_slicegan.metrics.stored_volume import IN_3D
-from napari_slicegan.metrics.transport import tortuosity_factor
+from napari_slicegan.report.physics import (
+    DIFFUSIVITY,
+    TORTUOSITY,
+    Physics,
+    PhysicsSettings,
+    measure_physics,
+)
 from napari_slicegan.report.text import (
     MetricVerdict,
     Verdict,
     baseline_sentence,
     metric_verdicts,
     phase_name,
-    rows_of,
     verdict,
 )
 from napari_slicegan.runtime.progress import Progress, subrange
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from napari_slicegan.config import Axis
+    from napari_slicegan.config import Axis, Kind
+    from napari_slicegan.metrics.rows import Row
+    from napari_slicegan.metrics.stored_volume import AnyVolume
     from napari_slicegan.models.generator_file import TrainedGenerator
-    from napari_slicegan.volumes.volume import Volume
 
 Images: TypeAlias = Sequence[NDArray[Any]]
 Views: TypeAlias = Mapping["Axis | None", Images]
@@ -325,9 +332,8 @@ def _crops(images: Images, channels: Channels, edge: int) -> NDArray[Any]:
     return np.stack([cut(split[place.image], place, edge) for place in places])
 
 
-# Edge of the blocks that diffusion is solved in, and of the volumes of other seeds.
-TRANSPORT_EDGE, SEED_EDGE = 96, 64
-TRANSPORT = "effective_diffusivity"
+# Edge of the volumes of other seeds.
+SEED_EDGE = 64
 
 
 @dataclass(frozen=True)
@@ -344,12 +350,17 @@ class ProofSettings:
         Number of volumes for diversity, at least 2.
     transport
         Whether to solve for diffusion, which takes minutes.
+    permeability, conductivities, block_edge
+        Further transport properties, see `PhysicsSettings`.
     """
 
     size: int = 128
     seed: int = 1
     n_seeds: int = 4
     transport: bool = True
+    permeability: tuple[int, ...] = ()
+    conductivities: tuple[float, ...] = ()
+    block_edge: int | None = None
 
     def __post_init__(self) -> None:
         if self.n_seeds < 2 or self.size < 32:
@@ -358,13 +369,23 @@ class ProofSettings:
                 f"got {self.n_seeds} and {self.size}. Raise them."
             )
 
+    def physics(self, kind: Kind) -> PhysicsSettings:
+        """Transport properties; by default of phases only."""
+        return PhysicsSettings(
+            self.transport and kind == "phases",
+            self.permeability,
+            self.conductivities,
+            self.block_edge,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Proof:
     """Comparison of a real material and a generated volume, and further checks.
 
     The baseline compares a Gaussian random field (see `generation.gaussian_field`) with
-    the same material; None for gray values and colours, or for tiny images.
+    the same material; None for gray values and colours, or for tiny images. The
+    transport properties are None if they were not measured.
     """
 
     comparison: Comparison
@@ -373,6 +394,7 @@ class Proof:
     volume: Volume
     settings: ProofSettings
     baseline: Comparison | None = None
+    physics: Physics | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -415,6 +437,7 @@ class Proof:
                 {**asdict(one), "numbers": _finite(one.numbers)} for one in self.checks
             ],
             "baseline": baseline,
+            "physics": self.physics.to_dict() if self.physics else None,
             "comparison": self.comparison.to_dict(),
         }
 
@@ -492,25 +515,38 @@ def examine(
         if check is not None:
             checks.append(check)
         report(0.3 + 0.08 * number)
-    baseline = _baseline(source, samples, volume, settings.seed)
+    field = gaussian_like(samples, volume, settings.seed)
+    baseline = None if field is None else compare(source, field)
     report(0.8)
-    if settings.transport and volume.kind == "phases":
-        comparison, transport = _with_transport(comparison, source, volume)
-        checks.append(transport)
+    wanted, physics = settings.physics(volume.kind), None
+    if not wanted.is_empty:
+        part = subrange(report, 0.8, 1.0)
+        physics = measure_physics(volume, wanted, source, field, part)
+        comparison = _extended(comparison, physics.comparison_rows())
+        if baseline is not None:
+            baseline = _extended(baseline, physics.comparison_rows("gaussian"))
+        if wanted.diffusivity:
+            checks.append(_check_transport(physics, volume))
     report(1.0)
-    return Proof(comparison, tuple(checks), source, volume, settings, baseline)
+    return Proof(comparison, tuple(checks), source, volume, settings, baseline, physics)
 
 
-def _baseline(
-    source: Source, samples: Group, volume: Volume, seed: int
-) -> Comparison | None:
-    """A Gaussian random field compared with the real material."""
+def gaussian_like(samples: Group, volume: AnyVolume, seed: int) -> Volume | None:
+    """A Gaussian random field like the samples, the baseline of a volume.
+
+    None for gray values and colours, or for tiny images.
+    """
     edge = min(min(sample.values.shape) for sample in samples)
     if volume.kind != "phases" or edge < SMALLEST_FIELD:
         return None
+    labels = tuple(volume.labels)
     shape = [min(n, BASELINE_EDGE) for n in volume.values.shape]
-    values = gaussian_phases(samples, volume.labels, shape, seed)
-    return compare(source, replace(volume, values=values))
+    values = gaussian_phases(samples, labels, shape, seed)
+    return Volume(values, "phases", volume.voxel_size_nm, labels)
+
+
+def _extended(comparison: Comparison, rows: tuple[Row, ...]) -> Comparison:
+    return replace(comparison, rows=(*comparison.rows, *rows))
 
 
 def _checks(samples: Group, views: Views, volume: Volume) -> Iterator[Check | None]:
@@ -522,22 +558,20 @@ def _checks(samples: Group, views: Views, volume: Volume) -> Iterator[Check | No
     yield check_memorisation(views, volume)
 
 
-def _with_transport(
-    comparison: Comparison, source: Source, volume: Volume
-) -> tuple[Comparison, Check]:
-    """The comparison with effective diffusivities, and the check of transport."""
-    title = "How well does it conduct?"
-    corner = (slice(TRANSPORT_EDGE),) * 3
-    block = replace(volume, values=volume.values[corner])
-    found = compare(source, block, comparison.max_distance, (TRANSPORT,))
-    rows = rows_of(found, TRANSPORT)
+def _check_transport(physics: Physics, volume: Volume) -> Check:
+    """How well each phase conducts, mean of the axes."""
     numbers: dict[str, float | None] = {}
     parts = []
     for label in volume.labels:
-        values = [row.generated for row in rows if row.phase == label]
-        mean = fmean(value for value in values if isinstance(value, float))
-        fraction = float((block.values == label).mean())
-        tortuosity = tortuosity_factor(fraction, mean)
+        means = {
+            name: [physics.row(name, label, axis).generated.mean for axis in AXES]
+            for name in (DIFFUSIVITY, TORTUOSITY)
+        }
+        mean = fmean(means[DIFFUSIVITY])
+        # The fraction over the mean diffusivity.
+        tortuosity = (
+            1 / fmean(1 / one for one in means[TORTUOSITY]) if mean else math.inf
+        )
         numbers[f"diffusivity_{label}"] = mean
         numbers[f"tortuosity_factor_{label}"] = tortuosity
         transport = (
@@ -546,10 +580,10 @@ def _with_transport(
             else "does not connect opposite faces, so nothing flows"
         )
         parts.append(f"{phase_name(label)}: {transport}")
-    edges = " x ".join(map(str, block.values.shape))
-    words = f"Mean of the axes in {edges} voxels. {'; '.join(parts)}."
-    check = Check("transport", title, "unknown", words, numbers)
-    return replace(comparison, rows=(*comparison.rows, *rows)), check
+    edges = " x ".join(map(str, physics.edges))
+    words = f"Mean of the axes in blocks of {edges} voxels. {'; '.join(parts)}."
+    title = "How well does it conduct?"
+    return Check("transport", title, "unknown", words, numbers)
 
 
 def _finite(numbers: Any) -> dict[str, Any]:

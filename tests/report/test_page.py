@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from napari_slicegan.report.page import page, write_report
+from napari_slicegan.report.physics import Estimate, Physics, PropertyRow
 from napari_slicegan.report.proof import Check, Proof, ProofSettings
 from napari_slicegan.report.provenance import ImageFacts, Provenance
 from tests.reports import case
@@ -41,7 +42,9 @@ def proof(name: str = "isotropic") -> Proof:
     # The volume stands for the baseline, too.
     baseline = comparison if comparison.kind == "phases" else None
     settings = ProofSettings(40, 1, 2)
-    return Proof(comparison, CHECKS, source, volume, settings, baseline)
+    flow = PropertyRow("permeability", 0, "z", None, Estimate(0.0123, 1e-3, 0, 8), None)
+    physics = Physics((flow,), (20, 20, 20)) if baseline else None
+    return Proof(comparison, CHECKS, source, volume, settings, baseline, physics)
 
 
 class Structure(HTMLParser):
@@ -136,6 +139,9 @@ def test_words_and_numbers(written: tuple[str, dict[str, Any]]) -> None:
     assert "\N{CHECK MARK} good" in text
     assert "\N{EN DASH} for information" in text
     assert "TauFactor 2" in text  # transport was checked
+    assert "blocks of 20 x 20 x 20 voxels (8 generated)" in text
+    assert "0.0123 \N{PLUS-MINUS SIGN} 0.001</td>" in text
+    assert facts["proof"]["physics"]["rows"][0]["generated"]["n_blocks"] == 8
     assert ">Gaussian field</th>" in text
     assert proof().baseline_sentence in text
     assert facts["proof"]["baseline"]["sentence"] == proof().baseline_sentence

@@ -71,7 +71,11 @@ def test_every_question_is_answered(proof: Proof) -> None:
         "seed": 1,
         "n_seeds": 2,
         "transport": False,
+        "permeability": [],
+        "conductivities": [],
+        "block_edge": None,
     }
+    assert facts["physics"] is None
     assert len(facts["metrics"]) == len(proof.metrics)
 
 
@@ -91,6 +95,9 @@ def test_diffusion_is_a_metric_and_an_answer(toy_run: Path) -> None:
     found = prove(load_generator(toy_run), images, settings)
     row = found.comparison.row("effective_diffusivity", 7, "z")
     assert row.generated is not None
+    assert found.physics is not None
+    assert found.physics.row("tortuosity_factor", 7, "z").gaussian is not None
+    assert "effective_diffusivity" in found.baseline_metrics
     (check,) = (one for one in found.checks if one.name == "transport")
     for label in (7, 207):
         values = [
