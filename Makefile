@@ -28,26 +28,28 @@ SCREEN_PACKAGES := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglx-mesa0 libgli
 SCREENS := $(filter-out Linux,$(shell uname))$(DISPLAY)$(WAYLAND_DISPLAY)
 DEMO := $(if $(CI),$(BASE),$(if $(SCREENS),$(GUI),$(BASE)))
 
-# Tests that open windows (the notebooks among them) share a process per folder, except
-# those that quit the program or look for leaks.
+# Tests that open windows (the notebooks among them) share a process per folder, or for
+# some small folders, except those that quit the program or look for leaks.
 WINDOW_TESTS := $(shell grep -l "mark\.qt" -r tests --include="test_*.py")
 ALONE := $(filter %/test_quitting.py %/test_application.py %/test_closing.py \
     %/test_memory_at_work.py %/test_main_widget.py,$(WINDOW_TESTS))
 TOGETHER := $(filter-out $(ALONE),$(WINDOW_TESTS))
-FOLDERS := $(patsubst %/,%,$(sort $(dir $(TOGETHER))))
-WINDOWS := $(addprefix window/,$(FOLDERS) $(ALONE))
-# The files of a target: the test files of a folder, or the file itself.
+SMALL := tests/_qt/micrograph tests/_qt/train tests/_qt/viewer tests/benchmarks
+FOLDERS := $(filter-out $(SMALL),$(patsubst %/,%,$(sort $(dir $(TOGETHER)))))
+WINDOWS := $(addprefix window/,$(FOLDERS) small $(ALONE))
+# The files of a target: the test files of a folder, of the small ones, or the file itself.
 FILES = $(if $(filter $(1),$(ALONE)),$(1),$(foreach file,$(TOGETHER), \
-    $(if $(filter $(1)/,$(dir $(file))),$(file))))
+    $(if $(filter $(if $(filter small,$(1)),$(addsuffix /,$(SMALL)),$(1)/), \
+        $(dir $(file))),$(file))))
 
 # On Linux some run with PyQt6, too, which stands in a folder that only they see.
 PYQT6_FOLDER := $(CURDIR)/$(VENV)/pyqt6
-PYQT6_TESTS := tests/_qt/test_story.py tests/_qt/test_closing.py \
-    tests/_qt/micrograph/test_inputs.py tests/_qt/micrograph/test_view_slots.py \
-    tests/_qt/measure/test_panel.py tests/_qt/volume/test_panel.py
+PYQT6_TESTS := tests/_qt/test_story.py tests/_qt/micrograph/test_inputs.py \
+    tests/_qt/micrograph/test_view_slots.py tests/_qt/measure/test_panel.py
+PYQT6_SLOW_TESTS := tests/_qt/test_closing.py tests/_qt/volume/test_panel.py
 BINDING := pyside6
-window/pyqt6: BINDING := pyqt6
-window/pyqt6: export PYTHONPATH := $(PYQT6_FOLDER)
+window/pyqt6 window/pyqt6-slow: BINDING := pyqt6
+window/pyqt6 window/pyqt6-slow: export PYTHONPATH := $(PYQT6_FOLDER)
 
 INSTALL := $(BIN)/python -m pip install -q --no-compile -c constraints.txt -e
 # Pytest with the named plugins only: those of napari take seconds to load. Where coreutils
@@ -83,7 +85,7 @@ test: $(DEV) $(SCREEN) $(if $(filter Linux,$(shell uname)),$(PYQT6))  ## run the
 # end.
 WINDOW_PYTEST = $(call PYTEST,1300) -p pytest-qt -p npe2 -p napari -q --no-header \
     -m "not slow"
-.PHONY: windows window/pyqt6 $(WINDOWS)
+.PHONY: windows window/pyqt6 window/pyqt6-slow $(WINDOWS)
 windows: $(WINDOWS) $(if $(wildcard $(PYQT6)),window/pyqt6)
 $(WINDOWS): window/%:
 	@echo "$*"
@@ -93,8 +95,13 @@ window/pyqt6:
 	@echo "$(PYQT6_TESTS) with PyQt6"
 	@$(WINDOW_PYTEST) $(PYQT6_TESTS)
 
-test-slow: $(DEV) $(SCREEN)  ## run the tests that take minutes
-	@$(call PYTEST,7200) -o faulthandler_timeout=3600 -m slow
+window/pyqt6-slow:
+	@$(WINDOW_PYTEST) $(PYQT6_SLOW_TESTS)
+
+test-slow: $(DEV) $(SCREEN) $(if $(filter Linux,$(shell uname)),$(PYQT6))  ## run the tests that take minutes
+	@$(call ON_SCREEN,env $(call PYTEST,7200) -p pytest-qt -p npe2 -p napari \
+	    -o faulthandler_timeout=3600 -m slow)
+	@$(call ON_SCREEN,$(if $(wildcard $(PYQT6)),$(MAKE) window/pyqt6-slow))
 
 lint: $(DEV)  ## check style, types and spelling
 	$(BIN)/ruff check

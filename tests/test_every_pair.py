@@ -76,26 +76,28 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("architecture", "objective"), sorted(set(PAIRS)))
 def test_architectures_train_with_objectives(
-    architecture: str, objective: str, toy_images: TrainingImages
+    toy_images: TrainingImages,
+    subtests: pytest.Subtests,
 ) -> None:
-    config: RunConfig = small_config().changed(architecture=architecture)
-    if architecture == "slicegan-aa":
-        config = config.changed(latent_size=5, noise=True)
-    data: TrainingData = toy_images
-    if dimensions_of(architecture) < 3:
-        config, data = toy_of_images(architecture)
-    trainer = Trainer(config.changed(objective=objective, steps=STEPS), data)
-    wanted = ObjectiveSettings().outcomes if objective == "realness" else 1
-    assert all(critic.outputs == wanted for critic in trainer.gan.critics)
-    before = [weight.clone() for weight in trainer.gan.generator.parameters()]
-    reports = train(trainer)
-    assert len(reports) == STEPS
-    for report in reports:
-        assert math.isfinite(report.critic_loss + report.generator_loss)
-    after = trainer.gan.generator.parameters()
-    assert any((a != b).any() for a, b in zip(after, before, strict=True))
+    for architecture, objective in sorted(set(PAIRS)):
+        with subtests.test(f"{architecture}, {objective}"):
+            config: RunConfig = small_config().changed(architecture=architecture)
+            if architecture == "slicegan-aa":
+                config = config.changed(latent_size=5, noise=True)
+            data: TrainingData = toy_images
+            if dimensions_of(architecture) < 3:
+                config, data = toy_of_images(architecture)
+            trainer = Trainer(config.changed(objective=objective, steps=STEPS), data)
+            wanted = ObjectiveSettings().outcomes if objective == "realness" else 1
+            assert all(critic.outputs == wanted for critic in trainer.gan.critics)
+            before = [weight.clone() for weight in trainer.gan.generator.parameters()]
+            reports = train(trainer)
+            assert len(reports) == STEPS
+            for report in reports:
+                assert math.isfinite(report.critic_loss + report.generator_loss)
+            after = trainer.gan.generator.parameters()
+            assert any((a != b).any() for a, b in zip(after, before, strict=True))
 
 
 @pytest.mark.parametrize(

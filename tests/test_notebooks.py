@@ -46,7 +46,17 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        pytest.param(
+            path,
+            id=path.stem,
+            marks=[] if path.stem == "slicegan" else pytest.mark.slow,
+        )
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_notebook_runs(
     notebook: Path,
     shell: Any,

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 import napari_slicegan
 from benchmarks.supply import IN_THE_WHEEL, requirements, wheel_faults
+from tests.cli.test_cli_process import WINDOW_PACKAGES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGE = CHECKOUT / "napari_slicegan"
@@ -152,25 +153,9 @@ def test_the_engine_needs_what_its_requirements_file_lists() -> None:
     assert used == engine_requirements()
 
 
-def test_the_engine_works_without_the_packages_of_the_window(
-    toy_run: Path, tmp_path: Path
-) -> None:
-    run = str(tmp_path / "run")
-    settings = ["--config", str(toy_run / "config.json"), "--steps", "1"]
-    commands = [
-        ["train", "sample:bentheimer_slice", *settings, "--out", run],
-        ["generate", run, "--size", "16"],
-        ["measure", run, "--size", "32"],
-    ]
-    missing = sorted(base_requirements() - engine_requirements())
-    assert {"napari", "magicgui", "qtpy"} < {*missing}
-    program = (
-        "import sys\n"
-        f"sys.modules |= dict.fromkeys({missing})\n"
-        "from napari_slicegan.cli import main\n"
-        f"sys.exit(max(map(main, {commands})))"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+def test_the_window_alone_needs_the_rest() -> None:
+    rest = base_requirements() - engine_requirements()
+    assert {"napari", "magicgui", "qtpy"} < rest <= {*WINDOW_PACKAGES}
 
 
 def test_the_recipe_of_conda_requires_the_same_versions(wheel: Path) -> None:

@@ -61,14 +61,22 @@ def umask(value: int) -> Iterator[None]:
 
 
 @posix
-@pytest.mark.parametrize("value", [0o000, 0o002, 0o027, 0o077])
-def test_permissions_are_those_of_the_umask(value: int, tmp_path: Path) -> None:
-    with umask(value):
-        files = write_all(tmp_path)
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in files}
-    assert {
-        path: oct(mode) for path, mode in modes.items() if mode != 0o666 & ~value
-    } == {}
+def test_permissions_are_those_of_the_umask(
+    tmp_path: Path,
+    subtests: pytest.Subtests,
+) -> None:
+    for value in (0o000, 0o002, 0o027, 0o077):
+        with subtests.test(oct(value)):
+            folder = tmp_path / oct(value)
+            folder.mkdir()
+            with umask(value):
+                files = write_all(folder)
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in files}
+            assert {
+                path: oct(mode)
+                for path, mode in modes.items()
+                if mode != 0o666 & ~value
+            } == {}
 
 
 @posix

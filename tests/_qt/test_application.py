@@ -263,6 +263,7 @@ def test_the_demo_trains_generates_and_measures_in_the_window(tmp_path: Path) ->
     assert RunFolder.open(run).load_checkpoint()["step"] == 6
 
 
+@pytest.mark.slow
 def test_the_demo_whose_window_is_closed_keeps_the_run(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     program = started(DEMO, out, "preview", folder=tmp_path)

@@ -35,23 +35,20 @@ def test_a_binding_that_ends_the_program_is_reported(
         assert "pip install 'PySide6!=6.12.*'" in message.text()
 
 
-@pytest.mark.parametrize(
-    ("python", "binding", "is_faulty"),
-    [
+def test_the_guard_knows_the_faulty_pair(
+    monkeypatch: pytest.MonkeyPatch,
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[tuple[int, int], str | None, bool]] = [
         ((3, 11), "6.11.3", False),
         ((3, 11), "6.12.0", True),
         ((3, 12), "6.12.0", False),
         ((3, 11), None, False),
-    ],
-)
-def test_the_guard_knows_the_faulty_pair(
-    python: tuple[int, int],
-    binding: str | None,
-    is_faulty: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with monkeypatch.context() as changed:
-        changed.setattr(qtpy, "PYSIDE_VERSION", binding)
-        changed.setattr(sys, "version_info", python)
-        fault = binding_fault()
-    assert (fault is not None) is is_faulty
+    ]
+    for python, binding, is_faulty in cases:
+        with subtests.test(str(python)):
+            with monkeypatch.context() as changed:
+                changed.setattr(qtpy, "PYSIDE_VERSION", binding)
+                changed.setattr(sys, "version_info", python)
+                fault = binding_fault()
+            assert (fault is not None) is is_faulty

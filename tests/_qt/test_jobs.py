@@ -48,20 +48,21 @@ def test_a_run_that_was_stopped_keeps_its_limits(run: Path) -> None:
     assert resume_run(run, minutes=1).config == config
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
+def test_every_error_message_is_one_sentence(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[Exception, str]] = [
         (ValueError("Expected this,\n got that; do so."), "this, got that; do so."),
         (MemoryError(), "lower 'Generator batch size'"),
         (OSError(28, "No space left on device", "/a/b"), "No space left on device (/a"),
         (KeyError("x"), "KeyError"),
-    ],
-)
-def test_every_error_message_is_one_sentence(error: Exception, words: str) -> None:
-    sentence = sentence_of(error)
-    assert words in sentence
-    assert "\n" not in sentence
-    assert sentence.endswith(".")
+    ]
+    for error, words in cases:
+        with subtests.test(str(error)):
+            sentence = sentence_of(error)
+            assert words in sentence
+            assert "\n" not in sentence
+            assert sentence.endswith(".")
 
 
 def test_idle_threads_sleep_unless_the_user_chose_otherwise() -> None:

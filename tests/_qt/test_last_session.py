@@ -48,22 +48,24 @@ def test_pictures_that_are_gone_are_not_offered(session: LastSession) -> None:
     assert recall() is None
 
 
-@pytest.mark.parametrize(
-    "damage", ["", "[]", "{}", "pictures", "settings", "format"], ids=str
-)
 def test_a_damaged_file_is_ignored_with_one_line(
-    session: LastSession, damage: str, caplog: pytest.LogCaptureFixture
+    session: LastSession,
+    caplog: pytest.LogCaptureFixture,
+    subtests: pytest.Subtests,
 ) -> None:
-    remember(session)
-    facts = json.loads(session_file().read_text(encoding="utf-8"))
-    text = damage
-    if damage in facts:
-        text = json.dumps({**facts, damage: "?"})
-    session_file().write_text(text, encoding="utf-8")
-    with caplog.at_level(logging.WARNING):
-        assert recall() is None
-    (record,) = caplog.records
-    assert "is ignored" in record.getMessage()
+    for damage in ("", "[]", "{}", "pictures", "settings", "format"):
+        with subtests.test(damage):
+            caplog.clear()
+            remember(session)
+            facts = json.loads(session_file().read_text(encoding="utf-8"))
+            text = damage
+            if damage in facts:
+                text = json.dumps({**facts, damage: "?"})
+            session_file().write_text(text, encoding="utf-8")
+            with caplog.at_level(logging.WARNING):
+                assert recall() is None
+            (record,) = caplog.records
+            assert "is ignored" in record.getMessage()
 
 
 def test_a_folder_that_cannot_be_written_is_no_fault(

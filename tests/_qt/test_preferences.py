@@ -86,19 +86,20 @@ def test_an_invalid_value_is_reported_others_are_used(page: Any, qtbot: QtBot) -
     assert "Preferences" in widget.message.text()
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_invalid_values_are_named(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[str, Any]] = [
         ("preset", "slicegan-2031"),
         ("preview_interval", None),
         ("run_folder", "runs"),
-    ],
-)
-def test_invalid_values_are_named(name: str, value: Any) -> None:
-    taken, fault = checked(USUAL | {name: value})
-    assert taken == Preferences()
-    assert name in fault
-    assert fault.endswith(").")
+    ]
+    for name, value in cases:
+        with subtests.test(name):
+            taken, fault = checked(USUAL | {name: value})
+            assert taken == Preferences()
+            assert name in fault
+            assert fault.endswith(").")
 
 
 def test_valid_values_give_no_warning(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_parts_of_a_step_add_up(capsys: pytest.CaptureFixture[str]) -> None:
         assert "engine overhead" in block
 
 
+@pytest.mark.slow
 def test_generation_is_measured_in_a_process_of_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -119,6 +120,7 @@ def compare_objectives(folder: Path, *names: str) -> None:
     objectives.main(["--out", str(folder), *asked, *settings, "--objectives", *names])
 
 
+@pytest.mark.slow
 def test_objectives_are_compared_by_rows_table_and_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +149,7 @@ def test_objectives_have_their_own_settings() -> None:
         assert own.training == other.training
 
 
+@pytest.mark.slow
 def test_gray_and_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line with distances and floors, and a picture of a crop and three planes."""
     settings = [argument for text in TOY for argument in ("--set", text)]
@@ -207,6 +210,7 @@ def test_no_diffusivity_of_a_material_without_a_volume(
     assert "only images" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_volume_on_the_disk(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

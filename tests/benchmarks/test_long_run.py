@@ -37,21 +37,22 @@ def test_growth_leaves_the_warm_up_out() -> None:
     assert growth([1]) == 0
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
+def test_each_fault_is_found(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[str, object]] = [
         ("resident_bytes", 1030),
         ("steps_per_cpu_s", 8.5),
         ("disk_bytes", 520),
         ("s2", (0.014, 0.016)),
         ("face_error", (0.15, 0.16)),
-    ],
-)
-def test_each_fault_is_found(field: str, value: object) -> None:
-    good = [ROW] * 20
-    assert all(verdict(good).values())
-    bad = [*[ROW] * 10, *[replace(ROW, **{field: value})] * 10]  # type: ignore[arg-type]
-    assert [*verdict(bad).values()].count(False) == 1
+    ]
+    for field, value in cases:
+        with subtests.test(field):
+            good = [ROW] * 20
+            assert all(verdict(good).values())
+            bad = [*[ROW] * 10, *[replace(ROW, **{field: value})] * 10]  # type: ignore[arg-type]
+            assert [*verdict(bad).values()].count(False) == 1
 
 
 def test_speed_is_judged_without_a_second_program() -> None:

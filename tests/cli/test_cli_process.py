@@ -19,7 +19,9 @@ from napari_slicegan.cli.parser import main
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.run_folder import RunFolder
 
-WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
+WINDOW_PACKAGES = (
+    *("magicgui", "napari", "npe2", "platformdirs", "pyqtgraph", "qtpy", "superqt"),
+)
 Capture = pytest.CaptureFixture[str]
 
 
@@ -69,9 +71,15 @@ def test_a_diverged_demo_ends_with_one_sentence(
     assert [path.name for path in out.iterdir()] == ["run"]
 
 
-@pytest.mark.parametrize(
-    ("words", "place", "advice"),
-    [
+def test_a_lack_of_memory_is_one_sentence(
+    toy_run: Path,
+    image: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[str, str, str]] = [
         ("info IMAGE", "data.micrograph.interpret", "to prepare the images: crop them"),
         ("info IMAGE", "data.image_files._read", "reduced copy of it"),
         ("generate RUN --size 8", "generation.generate.VolumePlan.values", "--size"),
@@ -80,30 +88,22 @@ def test_a_diverged_demo_ends_with_one_sentence(
         ("report RUN --size 32", "cli.report.prove", "--size or --seeds"),
         ("directions fit RUN", "cli.directions.fit_directions", "earlier --block"),
         ("train IMAGE", "cli.train.Trainer.start", "'Generator batch size'"),
-    ],
-)
-def test_a_lack_of_memory_is_one_sentence(
-    words: str,
-    place: str,
-    advice: str,
-    toy_run: Path,
-    image: Path,
-    tmp_path: Path,
-    capsys: Capture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    ]
+
     def lack(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(f"napari_slicegan.{place}", lack)
     named = {"RUN": str(toy_run), "IMAGE": str(image)}
-    assert main([named.get(word, word) for word in words.split()]) == 2
-    assert re.fullmatch(
-        rf"(.*\r)?slicegan: [^\n]*memory[^\n]*{advice}[^\n]*\.\n",
-        capsys.readouterr().err.splitlines(keepends=True)[-1],
-    )
-    assert [path.name for path in tmp_path.iterdir()] == [image.name]
+    for words, place, advice in cases:
+        with subtests.test(place), monkeypatch.context() as patch:
+            patch.setattr(f"napari_slicegan.{place}", lack)
+            assert main([named.get(word, word) for word in words.split()]) == 2
+            assert re.fullmatch(
+                rf"(.*\r)?slicegan: [^\n]*memory[^\n]*{advice}[^\n]*\.\n",
+                capsys.readouterr().err.splitlines(keepends=True)[-1],
+            )
+            assert [path.name for path in tmp_path.iterdir()] == [image.name]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs the signals of Unix")

@@ -274,17 +274,17 @@ def test_table(same: Comparison) -> None:
 
 def sources() -> dict[str, Material]:
     """Each form that the real material can have, and gray values."""
-    truth = two_phases((70, 60, 50), 2, 3)
+    truth = two_phases((48, 44, 40), 2, 3)
     views: dict[Axis, list[NDArray[Any]]] = {
-        "z": [truth[30]],
-        "y": [truth[:, 30]],
-        "x": [truth[:, :, 30]],
+        "z": [truth[20]],
+        "y": [truth[:, 20]],
+        "x": [truth[:, :, 20]],
     }
     return {
-        "isotropic": [two_phases((120, 90), 2, 1), two_phases((60, 80), 2, 2)],
+        "isotropic": [two_phases((80, 60), 2, 1), two_phases((40, 60), 2, 2)],
         "anisotropic": views,
         "truth": Volume(truth, "phases"),
-        "gray": [gaussian_field((120, 90), 2, 1)],
+        "gray": [gaussian_field((80, 60), 2, 1)],
     }
 
 
@@ -299,17 +299,17 @@ def test_statistics_measured_once_are_those_measured_anew(
             # Not those that take longest.
             metrics = set(QUICK_METRICS) - {"pore_size", "lineal_path"}
             volumes = [
-                Volume(two_phases((40, 40, 40), 2, 4), "phases", labels=(0, 255)),
-                Volume(np.zeros((40, 40, 40), np.uint8), "phases", labels=(0, 255)),
-                Volume(two_phases((48, 30, 40), 2, 5), "phases", labels=(0, 128, 255)),
-                Volume(two_phases((40, 40, 40), 3, 6), "phases", labels=(0, 255)),
+                Volume(two_phases((28, 28, 28), 2, 4), "phases", labels=(0, 255)),
+                Volume(np.zeros((28, 28, 28), np.uint8), "phases", labels=(0, 255)),
+                Volume(two_phases((32, 24, 28), 2, 5), "phases", labels=(0, 128, 255)),
+                Volume(two_phases((28, 28, 28), 3, 6), "phases", labels=(0, 255)),
             ]
             if name == "gray":
-                fields = [gaussian_field((n, 40, 40), 2, n) for n in (40, 30, 41, 40)]
+                fields = [gaussian_field((n, 28, 28), 2, n) for n in (28, 24, 29, 28)]
                 volumes = [Volume(field, "grayscale") for field in fields]
             for volume in volumes:
-                found = compare(real, volume, 16, metrics)
-                anew = compare(source, volume, 16, metrics)
+                found = compare(real, volume, 12, metrics)
+                anew = compare(source, volume, 12, metrics)
                 assert repr(found) == repr(anew)  # nan is not equal to itself
                 for row in found.rows:
                     if row.metric in ("two_point_correlation", "autocovariance"):
@@ -317,7 +317,7 @@ def test_statistics_measured_once_are_those_measured_anew(
                         values = volume.values
                         seen = values if name == "gray" else values == row.phase
                         function = METRICS[row.metric].function
-                        expected = function(seen, 15, AXES.index(row.axis))
+                        expected = function(seen, 11, AXES.index(row.axis))
                         np.testing.assert_allclose(
                             np.array(row.generated), expected, 1e-12
                         )

@@ -189,23 +189,23 @@ def test_the_format_is_the_first_that_knows_the_network(
             assert found.fingerprint() == replace(toy, network=network).fingerprint()
 
 
-@pytest.mark.parametrize(
-    ("metadata", "words"),
-    [
+def test_tensors_of_others(
+    tmp_path: Path,
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[dict[str, str] | None, str]] = [
         (None, r"expected a generator in the format .*got 'None'"),
         ({"format": "pt"}, r"expected a generator in the format .*got 'pt'"),
         ({"format": FORMAT}, "does not fit this version"),
         ({"format": FORMAT, "facts": "{"}, "does not fit this version"),
-    ],
-)
-def test_tensors_of_others(
-    tmp_path: Path, metadata: dict[str, str] | None, words: str
-) -> None:
-    path = tmp_path / "model.safetensors"
-    save_file({"weight": torch.zeros(3)}, path, metadata)
-    with pytest.raises(ValueError, match=words) as caught:
-        load_generator(path)
-    assert type(caught.value) is ValueError
+    ]
+    for metadata, words in cases:
+        with subtests.test(str(metadata)):
+            path = tmp_path / "model.safetensors"
+            save_file({"weight": torch.zeros(3)}, path, metadata)
+            with pytest.raises(ValueError, match=words) as caught:
+                load_generator(path)
+            assert type(caught.value) is ValueError
 
 
 def test_damaged_files(tmp_path: Path) -> None:

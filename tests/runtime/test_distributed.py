@@ -181,31 +181,31 @@ def test_a_single_process_joins_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not dist.is_initialized()
 
 
-@pytest.mark.parametrize(
-    ("cause", "sentence"),
-    [
+def test_errors_of_an_exchange_keep_their_cause(
+    monkeypatch: pytest.MonkeyPatch,
+    subtests: pytest.Subtests,
+) -> None:
+    """A lost process, and all else, in one sentence."""
+    cases: list[tuple[str, str]] = [
         ("[pair.cc:553] Connection closed by peer [127.0.0.1]:9", "has ended or"),
         ("Timed out waiting 600000ms for recv operation", "has ended or"),
         ("ncclRemoteError: A call failed possibly due to a network", "has ended or"),
         ("DefaultCPUAllocator: can't allocate memory", "memory does not suffice"),
         ("Duplicate GPU detected : rank 1 and rank 0\nat x.cc", r"\(Duplicate GPU d"),
-    ],
-)
-def test_errors_of_an_exchange_keep_their_cause(
-    cause: str, sentence: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A lost process, and all else, in one sentence."""
+    ]
+    for cause, sentence in cases:
+        with subtests.test(cause):
 
-    def fail(*_: object) -> None:
-        raise RuntimeError(cause)
+            def fail(*_: object, cause: str = cause) -> None:
+                raise RuntimeError(cause)
 
-    monkeypatch.setattr(dist, "all_reduce", fail)
-    weight = torch.nn.Parameter(torch.ones(2))
-    weight.grad = torch.ones(2)
-    with pytest.raises(ValueError, match=sentence) as raised:
-        DistributedContext(rank=1, world_size=2).average_gradients([weight])
-    assert isinstance(raised.value, LostPeerError) == ("has ended" in sentence)
-    assert "\n" not in str(raised.value)
+            monkeypatch.setattr(dist, "all_reduce", fail)
+            weight = torch.nn.Parameter(torch.ones(2))
+            weight.grad = torch.ones(2)
+            with pytest.raises(ValueError, match=sentence) as raised:
+                DistributedContext(rank=1, world_size=2).average_gradients([weight])
+            assert isinstance(raised.value, LostPeerError) == ("has ended" in sentence)
+            assert "\n" not in str(raised.value)
 
 
 def test_an_address_in_use_is_no_lost_process(monkeypatch: pytest.MonkeyPatch) -> None:

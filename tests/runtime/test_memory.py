@@ -39,16 +39,22 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("error", LACKS, ids=repr)
-def test_a_lack_of_memory_is_explained(error: Exception) -> None:
-    with pytest.raises(LackOfMemoryError, match=r"^Lower it\.$"):
-        with memory_explained("Lower it."):
-            raise error
+def test_a_lack_of_memory_is_explained(
+    subtests: pytest.Subtests,
+) -> None:
+    for error in LACKS:
+        with subtests.test(str(error)):
+            with pytest.raises(LackOfMemoryError, match=r"^Lower it\.$"):
+                with memory_explained("Lower it."):
+                    raise error
 
 
-@pytest.mark.parametrize("error", OTHERS, ids=repr)
-def test_other_errors_stay_what_they_are(error: Exception) -> None:
-    assert not lacks_memory(error)
-    with pytest.raises(type(error)) as caught, memory_explained():
-        raise error
-    assert caught.value is error
+def test_other_errors_stay_what_they_are(
+    subtests: pytest.Subtests,
+) -> None:
+    for error in OTHERS:
+        with subtests.test(str(error)):
+            assert not lacks_memory(error)
+            with pytest.raises(type(error)) as caught, memory_explained():
+                raise error
+            assert caught.value is error

@@ -200,12 +200,19 @@ def test_the_newest_volume_is_measured_unless_another_was_chosen(
     assert panel.value() == ("slice", "Preview")
 
 
-@pytest.mark.parametrize(
-    ("floors", "text"), [(0.96, "<= 1"), (1.04, "> 1"), (3.04, "> 3"), (1.21, "1.2")]
-)
-def test_rounding_does_not_contradict_a_verdict(floors: float, text: str) -> None:
-    assert in_floors(floors) == text
-    assert times(floors) == f"{text} x"
+def test_rounding_does_not_contradict_a_verdict(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[float, str]] = [
+        (0.96, "<= 1"),
+        (1.04, "> 1"),
+        (3.04, "> 3"),
+        (1.21, "1.2"),
+    ]
+    for floors, text in cases:
+        with subtests.test(str(floors)):
+            assert in_floors(floors) == text
+            assert times(floors) == f"{text} x"
 
 
 def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:

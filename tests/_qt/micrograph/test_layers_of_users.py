@@ -430,13 +430,22 @@ def test_what_is_shown_of_a_time_series_is_taken(viewer: Any) -> None:
     assert source.edges_nm == (10, 10, 50)
 
 
-@pytest.mark.parametrize(
-    ("unit", "edge_nm"), [("m", 2e9), ("cm", 2e7), ("um", 2e3), ("pm", 2e-3)]
-)
-def test_units_of_layers(unit: str, edge_nm: float) -> None:
+def test_units_of_layers(
+    subtests: pytest.Subtests,
+) -> None:
     """Their names are those of pint; scales may be negative."""
-    layer = ImageLayer(GRAY, scale=(-2, 2), units=(unit, unit))
-    assert edges_nm(layer.scale, layer.units) == pytest.approx((edge_nm, edge_nm))
+    cases: list[tuple[str, float]] = [
+        ("m", 2e9),
+        ("cm", 2e7),
+        ("um", 2e3),
+        ("pm", 2e-3),
+    ]
+    for unit, edge_nm in cases:
+        with subtests.test(unit):
+            layer = ImageLayer(GRAY, scale=(-2, 2), units=(unit, unit))
+            assert edges_nm(layer.scale, layer.units) == pytest.approx(
+                (edge_nm, edge_nm)
+            )
 
 
 def test_a_time_series_is_followed(

@@ -182,17 +182,18 @@ def test_the_next_run_may_start_when_the_end_of_one_is_reported(
 S = RunState
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
+def test_states_that_may_follow(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[RunState, set[RunState]]] = [
         (S.IDLE, {S.PREPARING}),
         (S.RUNNING, {S.PAUSED, S.STOPPING, S.FINISHED, S.FAILED}),
         (S.STOPPING, {S.FINISHED, S.FAILED}),
         (S.FAILED, {S.PREPARING}),
-    ],
-)
-def test_states_that_may_follow(before: RunState, after: set[RunState]) -> None:
-    assert {state for state in RunState if before.allows(state)} == after
+    ]
+    for before, after in cases:
+        with subtests.test(str(before)):
+            assert {state for state in RunState if before.allows(state)} == after
 
 
 def test_buttons_follow_the_state(panel: TrainPanel) -> None:

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.qt
 
 
-@pytest.mark.parametrize(
-    ("kind", "names"),
-    [
+def test_labels_with_names_of_files_are_plain_text(
+    qtbot: QtBot,
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[type[QWidget], list[str]]] = [
         (GeneratorSource, ["facts"]),
         (ImageFacts, ["_size", "_kind", "notes"]),
         (TaskRow, ["words"]),
         (TrainData, ["material"]),
-    ],
-)
-def test_labels_with_names_of_files_are_plain_text(
-    kind: type[QWidget], names: list[str], qtbot: QtBot
-) -> None:
-    widget = kind()
-    qtbot.addWidget(widget)
-    labels: list[QLabel] = [getattr(widget, name) for name in names]
-    assert {label.textFormat() for label in labels} == {Qt.TextFormat.PlainText}
+    ]
+    for kind, names in cases:
+        with subtests.test(str(kind)):
+            widget = kind()
+            qtbot.addWidget(widget)
+            labels: list[QLabel] = [getattr(widget, name) for name in names]
+            assert {label.textFormat() for label in labels} == {Qt.TextFormat.PlainText}

@@ -50,9 +50,13 @@ def test_results_on_their_way_are_dropped_and_no_task_starts_after_closing(
 FORMATS = "Volumes (*.tif *.tiff);;Numbers (*.csv)"
 
 
-@pytest.mark.parametrize(
-    ("typed", "made", "words"),
-    [
+def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[str, str | None, str]] = [
         ("volume.TIFF", "volume.TIFF", ""),
         ("volume", "volume.csv", ""),
         ("volume 0.5", "volume 0.5.csv", ""),
@@ -61,24 +65,18 @@ FORMATS = "Volumes (*.tif *.tiff);;Numbers (*.csv)"
         ("a file.tif/volume.tif", None, "Expected a place that can be written"),
         ("missing/volume.tif", None, "Expected an existing folder, got"),
         ("folder.tif", None, "got the folder"),
-    ],
-)
-def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    typed: str,
-    made: str | None,
-    words: str,
-) -> None:
+    ]
     for name in ("taken.csv", "a file.tif"):
         (tmp_path / name).touch()
     (tmp_path / "folder.tif").mkdir()
-    panel = TaskPanel("toy")
-    qtbot.addWidget(panel)
-    answer = (str(tmp_path / typed), "Numbers (*.csv)")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
-    path = panel.ask_file("Save", FORMATS)
-    assert path == (None if made is None else tmp_path / made)
-    assert words in panel.message.text()
-    assert bool(words) == (path is None)
+    answer: list[str] = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: tuple(answer))
+    for typed, made, words in cases:
+        with subtests.test(typed):
+            panel = TaskPanel("toy")
+            qtbot.addWidget(panel)
+            answer[:] = str(tmp_path / typed), "Numbers (*.csv)"
+            path = panel.ask_file("Save", FORMATS)
+            assert path == (None if made is None else tmp_path / made)
+            assert words in panel.message.text()
+            assert bool(words) == (path is None)
