@@ -16,6 +16,7 @@ DEV := $(VENV)/.dev-installed
 SCREEN := $(VENV)/.screen-installed
 PYQT6 := $(VENV)/.pyqt6-installed
 SUPPLY := $(VENV)/.supply-installed
+DOCS := $(VENV)/.docs-installed
 # Debian packages, installed only when no usable Python is found ...
 PYTHON_PACKAGES := python3 python3-venv
 # ... and, for the tests, only when they are missing: a virtual screen and what Qt needs.
@@ -67,7 +68,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint workflows format samples generator models \
-    build supply lock clean distclean
+    build docs supply lock clean distclean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -130,6 +131,10 @@ models: $(DEV)  ## train the generators that ship, with reports (MINUTES=20 each
 
 build: $(DEV)  ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build
+
+docs: $(DOCS)  ## build the pages of docs/ as a site in build/docs/html
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/docs/doctrees docs build/docs/html
+	@echo "Open build/docs/html/index.html"
 
 supply: $(SUPPLY) $(SCREEN)  ## install the built packages in clean environments (hours)
 	@$(call ON_SCREEN,$(BIN)/python -m benchmarks.supply --pythons $(PYTHONS) --out build/supply)
@@ -204,6 +209,11 @@ $(DEV): $(SOURCES) | $(BIN)/python
 	@echo "Installing napari-slicegan[dev] into $(VENV) (some minutes the first time) ..."
 	@$(INSTALL) ".[dev]"
 	@touch $(BASE) $(GUI) $@
+
+$(DOCS): $(SOURCES) | $(BIN)/python
+	@echo "Installing napari-slicegan[docs] into $(VENV) (some minutes the first time) ..."
+	@$(INSTALL) ".[docs]"
+	@touch $(BASE) $@
 
 $(SUPPLY): | $(DEV)
 	@$(BIN)/python -m pip install -q --no-compile "uv>=0.9" "twine>=6"

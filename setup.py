@@ -41,6 +41,8 @@ EXTRAS = {
     "batch": ["PyYAML>=6"],
     # The classifier of pixels that learns from brush strokes.
     "segmentation": ["scikit-learn>=1.4"],
+    # The pages of docs/ as a site.
+    "docs": ["furo>=2025.9.25", "myst-parser>=4.0.1", "sphinx>=8.2"],
     # IPython runs the notebooks; taufactor checks our solver.
     "test": [
         "hypothesis>=6.100",

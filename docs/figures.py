@@ -1,6 +1,6 @@
 """Make figures of the guides that need no window.
 
-python docs/figures.py meshes baseline batch
+python docs/figures.py meshes baseline batch gallery
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import io
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ import numpy as np
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
-from napari_slicegan.sample_data import generator_path
+from napari_slicegan.sample_data import MODELS, generator_path
 from napari_slicegan.sample_data import path as sample_path
 from numpy.typing import NDArray
 from PIL import Image
 
 from napari_slicegan import Micrograph, compare, generate, load_generator
+from napari_slicegan.config import MicrographSettings
 from napari_slicegan.generation.gaussian_field import gaussian_volume
 from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.report.batch import Outcome, RowFacts, draw_floors
@@ -79,9 +81,10 @@ def draw(
     mesh: Mesh,
     faces: NDArray[Any],
     colours: Sequence[str],
+    n_panels: int = 3,
 ) -> None:
-    """Shaded triangles in one of three panels."""
-    panel: Any = figure.add_subplot(1, 3, number + 1, projection="3d")
+    """Shaded triangles in one of the panels."""
+    panel: Any = figure.add_subplot(1, n_panels, number + 1, projection="3d")
     lines = {"linewidth": 0.15, "edgecolor": "#00000060"} if number == 2 else {}
     shown = Poly3DCollection(
         mesh.points[faces],
@@ -147,16 +150,54 @@ def batch() -> Figure:
     return figure
 
 
-FIGURES = {"meshes": meshes, "baseline": baseline, "batch": batch}
+def material(name: str) -> Figure:
+    """Training image, planes of a volume and a surface of a generator that ships."""
+    report = json.loads((IMAGES.parent / "models" / f"{name}.json").read_text("utf-8"))
+    facts = report["provenance"]
+    config = MicrographSettings(**facts["settings"]["micrograph"])
+    image = Micrograph.open(
+        sample_path(Path(facts["images"][0]["name"]).stem.removesuffix(".ome")), config
+    )
+    volume = generate(load_generator(generator_path(name)), (128,) * 3, seed=1)
+    middle = 64
+    panels = {
+        "Image": image.values[:128, :128],
+        "Seen along z": volume.values[middle],
+        "along y": volume.values[:, middle],
+        "along x": volume.values[:, :, middle],
+    }
+    figure = Figure(figsize=(12, 2.6), dpi=95)
+    figure.subplots_adjust(0.005, 0.01, 0.995, 0.9, 0.03)
+    for number, (title, plane) in enumerate(panels.items()):
+        panel = figure.add_subplot(1, 5, number + 1)
+        panel.imshow(plane, cmap="gray_r", interpolation="nearest")
+        panel.set(title=title, xticks=[], yticks=[])
+    cube = volume.values[:48, :48, :48]
+    corner_of = Volume(cube, "phases", volume.voxel_size_nm, volume.labels)
+    mesh = surface_mesh(corner_of, [volume.labels[-1]], 20)
+    colours = [COLOURS[2]] * len(mesh.cells)
+    draw(figure, 4, "Corner of the last phase", mesh, mesh.cells, colours, 5)
+    return figure
+
+
+FIGURES = {
+    "meshes": meshes,
+    "baseline": baseline,
+    "batch": batch,
+    **{f"gallery-{name}": partial(material, name) for name in MODELS},
+}
+GROUPS = {"gallery": [f"gallery-{name}" for name in MODELS]}
 
 
 def main() -> None:
     """Make the named figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=FIGURES, default=list(FIGURES))
+    parser.add_argument(
+        "names", nargs="*", choices=[*FIGURES, *GROUPS], default=list(FIGURES)
+    )
     parser.add_argument("--out", type=Path, default=IMAGES)
     options = parser.parse_args()
-    for name in options.names:
+    for name in (one for given in options.names for one in GROUPS.get(given, [given])):
         drawn = io.BytesIO()
         FIGURES[name]().savefig(drawn, format="png")
         # Fewer colours: a third of the size.

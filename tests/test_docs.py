@@ -8,8 +8,12 @@ import shlex
 from pathlib import Path
 
 import torch
+from napari_slicegan.sample_data import MODELS
 
+import napari_slicegan
+from docs.generated import PARTS
 from napari_slicegan.cli.parser import COMMANDS, _parser
+from napari_slicegan.config import group_of_field
 from napari_slicegan.config.presets import (
     DEFAULT_PRESET,
     PRESETS,
@@ -24,8 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GUIDES = [
     ROOT / "README.md",
     ROOT / "sample_data" / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "docs" / "systems").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 FOLDERS = (ROOT, ROOT / "napari_slicegan", ROOT / "docs", ROOT / "sample_data")
 
@@ -81,7 +84,7 @@ def test_named_files_and_links_exist() -> None:
 def commands_in(guide: Path) -> list[str]:
     """Words behind ``slicegan``, of lines of code and of text."""
     text = guide.read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = re.findall(r"(?m)^(?:.*-m napari_| *)slicegan ([a-z-]+ .*)$", text)
+    lines = re.findall(r"(?m)^(?:.*-m napari_|(?:srun)? *)slicegan ([a-z-]+ .*)$", text)
     return lines + re.findall(r"`slicegan ([a-z-]+ [^`]+)`", text)
 
 
@@ -93,8 +96,29 @@ def test_named_commands_and_flags_exist() -> None:
         assert named <= set(COMMANDS), guide.name
         for command in commands_in(guide):
             words = shlex.split(command, comments=True)
-            if "--help" not in words:
+            if not any(word.startswith("--help") for word in words):
                 parser.parse_args(words)
+
+
+def test_the_reference_has_every_setting_flag_and_public_name() -> None:
+    """What the site makes of the program while it is built."""
+    found = {name: make() for name, make in PARTS.items()}
+    for name in group_of_field():
+        assert f"| `{name}` |" in found["settings"]
+    for name in PRESETS:
+        assert f"| `{name}` |" in found["presets"]
+    for name in COMMANDS:
+        assert f"\n## {name}\n" in f"\n{found['commands']}"
+    assert "| `--cluster ADDRESS` | generate on the workers" in found["commands"]
+    assert "`--generator-lr`, `--critic-lr` of [optimiser]" in found["commands"]
+    assert "### directions sweep" in found["commands"]
+    for name in napari_slicegan.__all__:
+        assert (
+            name == "__version__" or f":: napari_slicegan.{name}\n" in found["python"]
+        )
+    places = re.findall(r"!?\]\(([^)#]+)\)", found["gallery"])
+    assert len(places) == 2 * len(MODELS)
+    assert all((ROOT / "docs" / place).is_file() for place in places)
 
 
 def test_weights_of_the_default_preset_are_those_of_the_guide() -> None:
