@@ -89,10 +89,10 @@ def test_the_wheel_changes_no_input_without_the_focus(widget: SliceGANWidget) ->
         for each in widget.findChildren(QWidget)
         if isinstance(each, QAbstractSpinBox | QComboBox | QSlider)
     ]
-    # Of the forms of Qt, of the settings, and of magicgui.
+    # Of the forms of Qt, of the settings, and of the actions.
     names = {each.objectName() for each in inputs}
     assert {"voxels_z", "truncation", "patch_size", "real_layer", "plane_z"} <= names
-    assert widget.explore.sweep_form.direction.native in inputs
+    assert widget.explore.sweep_form.direction.box in inputs
     turned = QWheelEvent(
         QPointF(2, 2),
         QPointF(2, 2),

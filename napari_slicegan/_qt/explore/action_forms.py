@@ -1,20 +1,30 @@
-"""Forms of the actions of the Explore panel: find directions, sweep, grade.
-
-Each form has one magicgui widget per field of its request.
-"""
+"""Forms of the actions of the Explore panel: find directions, sweep, grade."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_slicegan._qt.explore.direction_list import MAX_STRENGTH
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
-from napari_slicegan._qt.widgets.basics import button, row
+from napari_slicegan._qt.widgets.basics import button, decimal_box, number_box, row
+from napari_slicegan._qt.widgets.config_form import (
+    ChoiceEditor,
+    FieldEditor,
+    InputEditor,
+)
 from napari_slicegan._qt.widgets.small_plot import MEASURED, TARGET, SmallPlot
 from napari_slicegan.config import AXES
 
@@ -29,39 +39,38 @@ Request = TypeVar("Request")
 
 
 class ActionForm(QWidget, Generic[Request]):
-    """Edits a request: a dataclass with one widget per field.
-
-    A container of check boxes edits a tuple of their names.
+    """Edits a request: a dataclass with one input per field.
 
     Parameters
     ----------
     request
         Initial value.
-    widgets
-        Widgets by the names of the fields.
+    fields
+        Label and input by the names of the fields, in order.
     buttons
         Buttons below; the first starts the action.
     """
 
     def __init__(
-        self, request: Request, widgets: Sequence[Any], *buttons: QPushButton
+        self,
+        request: Request,
+        fields: Mapping[str, tuple[str, FieldEditor]],
+        *buttons: QPushButton,
     ) -> None:
         super().__init__()
         self.button = buttons[0]
         self.setObjectName(f"{self.button.objectName()}_form")
         self._type = type(request)
         # children
-        self.fields: dict[str, Any] = {field.name: field for field in widgets}
+        self.fields = {name: editor for name, (_, editor) in fields.items()}
         # layout
-        # A form of Qt: the columns of a magicgui container are not aligned.
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for field in widgets:
-            label = QLabel(field.label)
-            for widget in (label, field.native):
-                widget.setToolTip(field.tooltip or "")
-            form.addRow(label, field.native)
+        for title, editor in fields.values():
+            label = QLabel(title)
+            label.setToolTip(editor.toolTip())
+            form.addRow(label, editor)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.addLayout(form)
@@ -70,71 +79,101 @@ class ActionForm(QWidget, Generic[Request]):
 
     def value(self) -> Request:
         """The request as entered."""
-        return self._type(
-            **{
-                field.name: tuple(box.name for box in field if box.value)
-                if isinstance(field, Container)
-                else field.value
-                for field in self.fields.values()
-            }
-        )
+        return self._type(**{name: one.value() for name, one in self.fields.items()})
 
     def set_value(self, request: Request) -> None:
         """Set all fields; a choice that is not offered is ignored."""
         for name, value in asdict(request).items():  # type: ignore[call-overload]
-            field: Any = self.fields[name]
-            if isinstance(field, Container):
-                for box in field:
-                    box.value = box.name in value
-            elif not isinstance(field, ComboBox) or value in field.choices:
-                field.value = value
+            editor = self.fields[name]
+            if not isinstance(editor, ChoiceEditor) or editor.box.findData(value) >= 0:
+                editor.set_value(value)
 
 
-def set_choices(box: ComboBox, choices: Sequence[Any]) -> None:
-    """Offer new choices; the position of the chosen one is kept where possible."""
-    chosen = box.choices.index(box.value) if box.value in box.choices else 0
-    # magicgui would keep equal choices first and append the others.
-    box.choices = ()
-    box.choices = [*choices]
-    if choices:
-        box.value = box.choices[min(chosen, len(choices) - 1)]
+class TicksEditor(FieldEditor):
+    """Some of several names, each with a check box."""
+
+    def __init__(self) -> None:
+        # children
+        self.boxes: dict[str, QCheckBox] = {}
+        self._list = QWidget()
+        # layout
+        self._column = QVBoxLayout(self._list)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        super().__init__(self._list)
+
+    def set_choices(self, titles: Mapping[str, str], ticked: Collection[str]) -> None:
+        """Offer other names: name -> text."""
+        for box in self.boxes.values():
+            self._column.removeWidget(box)
+            box.deleteLater()
+        self.boxes = {name: QCheckBox(text) for name, text in titles.items()}
+        for name, box in self.boxes.items():
+            box.setChecked(name in ticked)
+            self._column.addWidget(box)
+
+    def value(self) -> tuple[str, ...]:
+        """The names that are ticked."""
+        return tuple(name for name, box in self.boxes.items() if box.isChecked())
+
+    def set_value(self, value: Collection[str]) -> None:
+        """Tick these alone."""
+        for name, box in self.boxes.items():
+            box.setChecked(name in value)
+
+
+def set_choices(editor: ChoiceEditor, choices: Mapping[str, str]) -> None:
+    """Offer new choices, value -> text; the chosen position is kept where possible."""
+    chosen = max(0, editor.box.currentIndex())
+    editor.box.clear()
+    for value, text in choices.items():
+        editor.box.addItem(text, value)
+    editor.box.setCurrentIndex(min(chosen, len(choices) - 1))
+
+
+def _number(box: QSpinBox | QDoubleSpinBox) -> FieldEditor:
+    return InputEditor(box, box.valueChanged, box.value, box.setValue)
+
+
+def _whole(name: str, low: int, high: int, tip: str = "") -> FieldEditor:
+    return _number(number_box(name, low, high, tip))
+
+
+def _decimal(name: str, low: float, high: float, step: float) -> FieldEditor:
+    return _number(decimal_box(name, low, high, low, step=step))
 
 
 class FitForm(ActionForm[FitRequest]):
     """Edits a `FitRequest`."""
 
     def __init__(self) -> None:
-        self.guided: Container[CheckBox] = Container(
-            name="guided", label="Target properties", labels=False
-        )
-        self.guided.margins = (0, 0, 0, 0)
+        self.block = ChoiceEditor({})
+        self.block.setToolTip("Generator block whose features are decomposed.")
+        self.guided = TicksEditor()
         super().__init__(
             FitRequest(),
-            [
-                SpinBox(
-                    name="n_components", label="Number of components", min=1, max=80
+            {
+                "n_components": ("Number of components", _whole("n_components", 1, 80)),
+                "block": ("Block", self.block),
+                "n_samples": (
+                    "Random samples",
+                    _whole(
+                        "n_samples",
+                        2,
+                        1_000_000,
+                        "Random latents that the components are computed from.",
+                    ),
                 ),
-                ComboBox(
-                    name="block",
-                    label="Block",
-                    tooltip="Generator block whose features are decomposed.",
+                "guided": ("Target properties", self.guided),
+                "n_guided": (
+                    "Volumes to measure",
+                    _whole(
+                        "n_guided",
+                        2,
+                        100_000,
+                        "Volumes that are measured for the guided directions.",
+                    ),
                 ),
-                SpinBox(
-                    name="n_samples",
-                    label="Random samples",
-                    min=2,
-                    max=1_000_000,
-                    tooltip="Random latents that the components are computed from.",
-                ),
-                self.guided,
-                SpinBox(
-                    name="n_guided",
-                    label="Volumes to measure",
-                    min=2,
-                    max=100_000,
-                    tooltip="Volumes that are measured for the guided directions.",
-                ),
-            ],
+            },
             button(
                 "fit",
                 "Find directions",
@@ -144,36 +183,31 @@ class FitForm(ActionForm[FitRequest]):
 
     def set_choices(self, blocks: Sequence[str], titles: Mapping[str, str]) -> None:
         """Offer the blocks and properties of a new generator."""
-        block: Any = self.fields["block"]
-        set_choices(block, blocks)
+        set_choices(self.block, {name: name for name in blocks})
         # As in the engine: components of the first block blur the structure.
-        block.value = blocks[min(2, len(blocks) - 1)]
-        self.guided.clear()
-        for key, title in titles.items():
-            self.guided.append(
-                CheckBox(name=key, text=title, value=key in DEFAULT_GUIDED)
-            )
+        self.block.set_value(blocks[min(2, len(blocks) - 1)])
+        self.guided.set_choices(titles, DEFAULT_GUIDED)
 
 
 class SweepForm(ActionForm[SweepRequest]):
     """Edits a `SweepRequest`."""
 
     def __init__(self) -> None:
-        self.direction = ComboBox(name="name", label="Direction")
+        self.direction = ChoiceEditor({})
         self.save_button = button(
             "save_sweep",
             "Save sweep...",
             "Volumes as TIFF, properties as CSV or plot, or an animation.",
         )
-        ends: dict[str, Any] = {"min": -MAX_STRENGTH, "max": MAX_STRENGTH, "step": 0.5}
+        ends = -MAX_STRENGTH, MAX_STRENGTH, 0.5
         super().__init__(
             SweepRequest(""),
-            [
-                self.direction,
-                FloatSpinBox(name="first", label="Strength from", **ends),
-                FloatSpinBox(name="last", label="Strength to", **ends),
-                SpinBox(name="n", label="Volumes", min=3, max=61),
-            ],
+            {
+                "name": ("Direction", self.direction),
+                "first": ("Strength from", _decimal("sweep_first", *ends)),
+                "last": ("Strength to", _decimal("sweep_last", *ends)),
+                "n": ("Volumes", _whole("sweep_volumes", 3, 61)),
+            },
             button("sweep", "Sweep", "Adds a layer with a slider for the strength."),
             self.save_button,
         )
@@ -183,25 +217,26 @@ class GradeForm(ActionForm[GradeRequest]):
     """Edits a `GradeRequest`; plots the target beside the measured property."""
 
     def __init__(self) -> None:
-        self.direction = ComboBox(name="direction", label="By direction")
-        self.measured = ComboBox(name="measured", label="Property")
-        ends: dict[str, Any] = {"min": 0.0, "max": 1e4, "step": 0.001}
+        self.direction, self.measured = ChoiceEditor({}), ChoiceEditor({})
+        ends = 0.0, 1e4, 0.001
         super().__init__(
             GradeRequest("", ""),
-            [
-                self.measured,
-                FloatSpinBox(name="first", label="From", **ends),
-                FloatSpinBox(name="last", label="To", **ends),
-                ComboBox(name="axis", label="Along", choices=AXES),
-                SpinBox(
-                    name="n_slabs",
-                    label="Slabs",
-                    min=2,
-                    max=64,
-                    tooltip="Slabs along the axis in which the property is measured.",
+            {
+                "measured": ("Property", self.measured),
+                "first": ("From", _decimal("grade_first", *ends)),
+                "last": ("To", _decimal("grade_last", *ends)),
+                "axis": ("Along", ChoiceEditor({axis: axis for axis in AXES})),
+                "n_slabs": (
+                    "Slabs",
+                    _whole(
+                        "n_slabs",
+                        2,
+                        64,
+                        "Slabs along the axis in which the property is measured.",
+                    ),
                 ),
-                self.direction,
-            ],
+                "direction": ("By direction", self.direction),
+            },
             button(
                 "grade",
                 "Generate graded volume",
@@ -220,7 +255,7 @@ class GradeForm(ActionForm[GradeRequest]):
 
     def set_properties(self, titles: Mapping[str, str]) -> None:
         """Offer properties: key -> title."""
-        set_choices(self.measured, [(title, key) for key, title in titles.items()])
+        set_choices(self.measured, titles)
 
     def show_graded(
         self, graded: Graded | None, title: str = "", axis: Axis = "z"

@@ -61,7 +61,6 @@ class StrengthEditor(FieldEditor):
         self.number = decimal_box(
             "strength", -MAX_STRENGTH, MAX_STRENGTH, 0, step=0.5, tip=tip
         )
-        self.number.setDecimals(1)
         self.number.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         # layout
         super().__init__(self.slider, self.number)

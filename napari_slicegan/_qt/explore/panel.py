@@ -217,7 +217,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         self.fit_form.set_choices(studied.blocks, studied.properties)
         if studied.of_images:
             # As in the engine: their first block is fully connected.
-            self.fit_form.fields["block"].value = studied.blocks[1]
+            self.fit_form.block.set_value(studied.blocks[1])
         self.grade_form.set_properties(studied.properties)
         self._is_showing = False
         self._follow()
@@ -255,7 +255,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         for row, name in zip(self.directions.rows, names, strict=True):
             row.set_name(name)
         for form in (self.sweep_form, self.grade_form):
-            set_choices(form.direction, names)
+            set_choices(form.direction, {name: name for name in names})
 
     def fit(self) -> None:
         """Find directions with the settings of the form, and measure their effects."""

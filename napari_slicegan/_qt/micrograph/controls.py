@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QHBoxLayout,
     QLabel,
@@ -15,14 +16,13 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_slicegan._qt.widgets.basics import button, choice_box
+from napari_slicegan._qt.widgets.basics import DecimalBox, button, choice_box
 from napari_slicegan._qt.widgets.config_form import (
     ChoiceEditor,
     FieldEditor,
     FieldRows,
     InputEditor,
     OptionalEditor,
-    PlainDoubleSpinBox,
 )
 from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.images import METHODS_OF, OF_ONE_FILE, non_default
@@ -41,11 +41,12 @@ ELSEWHERE = {"crop", "pixel_size_nm"}
 CHANNELS = ("auto", "luminance", "red", "green", "blue")
 
 
-class SizeBox(PlainDoubleSpinBox):
+class SizeBox(DecimalBox):
     """A length; none when the text is deleted."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.setRange(0, LARGEST)
         self.setSpecialValueText("unknown")
         self.setKeyboardTracking(False)

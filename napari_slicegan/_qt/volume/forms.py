@@ -154,8 +154,9 @@ class GenerationForm(QWidget):
             box = self.lengths[axis]
             box.setEnabled(size is not None)
             box.setSuffix(f" {unit}" if size is not None else "")
+            length = self.voxels[axis].value() * size / factor if size else 0
             # Zero is displayed as "not known".
-            box.setValue(self.voxels[axis].value() * size / factor if size else 0)
+            box.setValue(float(f"{length:.6g}"))
         self._show_amount(self.value())
         self.value_changed.emit(self.value())
 

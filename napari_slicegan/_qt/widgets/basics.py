@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, QRectF, Qt, Signal
+from qtpy.QtCore import QEvent, QLocale, QObject, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QIcon,
@@ -60,6 +60,7 @@ logger = logging.getLogger(__name__)
 MAX_SEED = 2**31 - 1
 # A smaller limit stands for zero, which itself is not allowed.
 SMALLEST = 1e-6
+DECIMALS = 9
 ICON, ICON_COLOUR = 20, "#8d99a8"
 # Readable on the backgrounds of both of napari's themes: dark, then light.
 ERROR = ("#ff7b72", "#b3261e")
@@ -165,7 +166,21 @@ class NumberBox(Limits, QSpinBox):
 
 
 class DecimalBox(Limits, QDoubleSpinBox):
-    """Decimal numbers."""
+    """Decimal numbers as typed: no trailing zeros, with a point in every locale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setLocale(QLocale.c())
+        self.setDecimals(DECIMALS)
+
+    def textFromValue(self, value: float) -> str:
+        """Format without trailing zeros."""
+        return np.format_float_positional(value, precision=DECIMALS, trim="-")
+
+    def sizeHint(self) -> QSize:
+        """Room for some decimals, which the limits lack."""
+        room = self.fontMetrics().horizontalAdvance(".00")
+        return super().sizeHint() + QSize(room, 0)
 
 
 def number_box(name: str, low: int, high: int, tip: str = "") -> QSpinBox:

@@ -9,8 +9,7 @@ from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from qtpy.QtCore import QEvent, QLocale, Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -27,6 +26,7 @@ from superqt import QLargeIntSpinBox
 from superqt.utils import signals_blocked
 
 from napari_slicegan._qt.widgets.basics import (
+    DECIMALS,
     ERROR,
     DecimalBox,
     MessageLine,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 MAX_INT = 2**31 - 1
 MAX_FLOAT = 1e9
-DECIMALS = 9
 
 
 class FieldEditor(QWidget):
@@ -166,23 +165,16 @@ class WholeBox(QLargeIntSpinBox):
             show_limit(self, value)
 
 
-class PlainDoubleSpinBox(DecimalBox):
-    """Decimal numbers without trailing zeros, with a point in every locale."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setLocale(QLocale.c())
-        self.setDecimals(DECIMALS)
-        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
-
-    def textFromValue(self, value: float) -> str:
-        """Format without trailing zeros."""
-        return np.format_float_positional(value, precision=DECIMALS, trim="-")
+def adaptive_box() -> DecimalBox:
+    """Return an input for decimal numbers, whose step is a tenth of their size."""
+    box = DecimalBox()
+    box.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+    return box
 
 
 def number_editor(facts: FieldInfo, *, whole: bool) -> FieldEditor:
     """Return an input for an integer or decimal number within its bounds."""
-    box = WholeBox() if whole else PlainDoubleSpinBox()
+    box = WholeBox() if whole else adaptive_box()
     low, high = bounds_of(facts, step=1 if whole else 10**-DECIMALS)
     largest = MAX_INT if whole else MAX_FLOAT
     box.setRange(-MAX_INT if low is None else low, largest if high is None else high)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
@@ -116,7 +117,7 @@ def test_requests_survive_the_forms(qtbot: QtBot) -> None:
     fit.set_value(chosen)
     assert fit.value() == chosen
     for form in (sweep, grade):
-        set_choices(form.direction, ("pores", "component 1"))
+        set_choices(form.direction, {"pores": "pores", "component 1": "component 1"})
     grade.set_properties(TITLES)
     request = SweepRequest("component 1", -2.0, 4.0, 5)
     sweep.set_value(request)
@@ -126,8 +127,15 @@ def test_requests_survive_the_forms(qtbot: QtBot) -> None:
     grade.set_value(wanted)
     assert grade.value() == wanted
     # Another name for the chosen direction leaves it chosen.
-    set_choices(sweep.direction, ("pores", "grains"))
+    set_choices(sweep.direction, {"pores": "pores", "grains": "grains"})
     assert sweep.value().name == "grains"
+    # All digits that are typed count.
+    for form, name, typed in ((sweep, "first", "-1.125"), (grade, "last", "0.12345")):
+        box = form.fields[name].main
+        box.selectAll()  # type: ignore[attr-defined]
+        QTest.keyClicks(box, typed)
+        QTest.keyClick(box, Qt.Key.Key_Return)
+        assert getattr(form.value(), name) == float(typed)
 
 
 def test_a_strength_beyond_what_is_measured_is_marked_at_the_edge(

@@ -188,7 +188,7 @@ def test_directions_are_renamed_saved_with_examples_and_loaded(
     rows = found.directions.rows
     rows[1].name.setText("softer")
     rows[1].name.editingFinished.emit()
-    assert found.sweep_form.direction.choices[1] == "softer"
+    assert found.sweep_form.direction.box.itemData(1) == "softer"
     rows[0].name.setText("softer")
     rows[0].name.editingFinished.emit()
     assert "no other direction has" in found.message.text()
@@ -361,7 +361,7 @@ def test_images_follow_their_sliders(viewer: Any, tmp_path: Path, qtbot: QtBot) 
     viewer.window.add_dock_widget(panel)
     open_run(panel, tmp_path / "run", qtbot)
     assert not panel.form.region.kind.isEnabled()
-    assert panel.fit_form.fields["block"].value == "block1"
+    assert panel.fit_form.block.value() == "block1"
     trained = load_any_generator(tmp_path / "run")
     np.testing.assert_array_equal(
         shown(viewer), generate_images(trained, 16, 0).picture()
