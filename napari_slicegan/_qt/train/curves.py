@@ -19,6 +19,7 @@ from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import (
     LINES,
     LOOKS,
+    TITLE_BELOW,
     USUAL_POINTS,
     label_points,
     set_axes_look,
@@ -40,7 +41,7 @@ AXIS_WIDTH = 36
 COLUMNS = 2
 RIGHT_MARGIN = 4
 # Height of the numbers and the title of the lower axis.
-AXIS_HEIGHT = 34
+AXIS_HEIGHT = 34 + TITLE_BELOW
 # A shorter range would have fractions of steps as labels.
 FEWEST_STEPS = 10
 MAX_LABELS = 3
@@ -88,6 +89,7 @@ class Plot:
         # The title is above the numbers of the axis, too: half a panel is narrow.
         item.layout.removeItem(item.titleLabel)
         item.layout.addItem(item.titleLabel, 0, 0, 1, 3)
+        item.layout.setContentsMargins(0, 0, 0, TITLE_BELOW)
         item.setMouseEnabled(False, False)
         item.setMenuEnabled(False)
         item.hideButtons()

@@ -17,6 +17,8 @@ LOOKS = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontCha
 USUAL_POINTS = 9
 """Font size that sizes in pixels are given for."""
 AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 38, 18, 18
+# Pyqtgraph places the title of the lower axis this far below its plot.
+TITLE_BELOW = 6
 BAND_OPACITY = 60
 LINES = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine
 # Readable on dark and light backgrounds and with colour vision deficiency.
@@ -107,9 +109,7 @@ class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
             axis.enableAutoSIPrefix(False)
         item.getViewBox().setDefaultPadding(0.08)
         if with_axes:
-            # Else the title of the horizontal axis is cut off.
-            item.layout.setContentsMargins(0, 0, 0, 6)
-        if with_axes:
+            item.layout.setContentsMargins(0, 0, 0, TITLE_BELOW)
             item.setLabel("bottom", bottom)
         self._marker = pyqtgraph.InfiniteLine(
             0, angle=90, pen=pyqtgraph.mkPen(MARKER, width=1.5)

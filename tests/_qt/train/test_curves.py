@@ -316,6 +316,17 @@ def test_no_bar_is_cut_off_below_a_long_verdict(qtbot: QtBot) -> None:
     assert verdict.height() >= verdict.heightForWidth(verdict.width())
 
 
+def test_the_titles_of_the_lower_axes_are_whole(curves: Curves) -> None:
+    """In the least height of the plots, as in a window of 800 pixels."""
+    curves.resize(440, curves.minimumSizeHint().height())
+    curves.show()
+    curves.grab()
+    for plot in (curves.distances, curves.losses):
+        title = plot.item.getAxis("bottom").label
+        area = plot.item.getViewWidget().viewport().rect()
+        assert title.sceneBoundingRect().bottom() <= area.height()
+
+
 def test_columns_are_of_equal_width(curves: Curves) -> None:
     """Also while their titles are of different lengths."""
     curves.resize(440, 400)
