@@ -289,8 +289,19 @@ def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
     return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"
 
 
-def load_found(trained: TrainedNetwork, path: str | Path, progress: Progress) -> Found:
-    """Load directions; measures their effects again for a related generator.
+def load_found(
+    trained: TrainedNetwork, path: str | Path, of_any_model: bool, progress: Progress
+) -> Found | str:
+    """Load directions; measures their effects again for another generator.
+
+    Parameters
+    ----------
+    of_any_model
+        Whether they may be of any generator of the same networks.
+
+    Returns
+    -------
+    Instead a question, if they need to be.
 
     Raises
     ------
@@ -301,7 +312,13 @@ def load_found(trained: TrainedNetwork, path: str | Path, progress: Progress) ->
 
     progress(0.0)
     found = load_directions(path)
-    found.check(trained)
+    found.check(trained, of_any_model=True)
+    if not (of_any_model or found.model.is_relative(trained)):
+        return (
+            f"The directions were found in another generator (of {found.model.name}). "
+            "In this one they may do the opposite; their effects are measured again. "
+            "Load them all the same?"
+        )
     known = found.is_of(trained) and all(one.effects for one in found)
     return measured(trained, found, progress, anew=not known)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QVBoxLayout
 
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.action_forms import (
@@ -65,6 +65,8 @@ class ExplorePanel(DropTarget, TaskPanel):
         self._volume: Volume | None = None
         self._sweep: Sweep | None = None
         self._is_showing = False
+        # About directions in a file.
+        self._question: tuple[str, str | Path] | None = None
         # children
         self.source = ExploreSource()
         self.directions = directions
@@ -95,6 +97,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         self.source.changed.connect(self._generator_changed)
         # A generator loaded during other work is used once that has ended.
         self.task.state_changed.connect(self._generator_changed)
+        self.task.state_changed.connect(self._ask)
         self.live.made.connect(self._show_volume)
         self.live.measured.connect(self._show_measurements)
         for signal in (self.source.failed, self.live.failed):
@@ -265,11 +268,33 @@ class ExplorePanel(DropTarget, TaskPanel):
                 "Finding directions", self.set_found, jobs.fit, self.trained, request
             )
 
-    def load(self, path: str | Path) -> None:
-        """Load directions; those of another generator give an error."""
+    def load(self, path: str | Path, *, of_any_model: bool = False) -> None:
+        """Load directions; asks about those of another generator.
+
+        Parameters
+        ----------
+        of_any_model
+            Whether the answer is known to be yes.
+        """
         if self._is_ready(self._studied is not None, MISSING):
-            given = (self.trained, path)
-            self.task.run("Loading directions", self.set_found, jobs.load_found, *given)
+            given = (self.trained, path, of_any_model)
+
+            def done(found: Found | str) -> None:
+                if isinstance(found, str):
+                    self._question = (found, path)
+                else:
+                    self.set_found(found)
+
+            self.task.run("Loading directions", done, jobs.load_found, *given)
+
+    def _ask(self) -> None:
+        """Ask what the last task has left open."""
+        if self._question is None or self.task.is_busy:
+            return
+        (question, path), self._question = self._question, None
+        answer = QMessageBox.question(self, "Load directions", question)
+        if answer == QMessageBox.StandardButton.Yes:
+            self.load(path, of_any_model=True)
 
     def save(self, path: str | Path) -> None:
         """Save the directions; those with a strength get an example."""

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from qtpy.QtWidgets import QScrollArea
+from qtpy.QtWidgets import QMessageBox, QScrollArea
 
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore import jobs
@@ -217,8 +217,9 @@ def test_directions_are_renamed_saved_with_examples_and_loaded(
     np.testing.assert_array_equal(shown(viewer), again.values)
 
 
-def test_directions_of_another_generator_are_refused(
+def test_directions_of_another_generator_are_asked_about_or_refused(
     found: ExplorePanel,
+    monkeypatch: pytest.MonkeyPatch,
     toy_config: RunConfig,
     toy_images: TrainingImages,
     qtbot: QtBot,
@@ -227,9 +228,24 @@ def test_directions_of_another_generator_are_refused(
     path = tmp_path / "toy.safetensors"
     found.save(path)
     rest(found, qtbot)
+    asked: list[str] = []
+    buttons = QMessageBox.StandardButton
+
+    def answer(panel: ExplorePanel, title: str, text: str) -> Any:
+        asked.append(text)
+        return buttons.No if len(asked) == 1 else buttons.Yes
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    same_networks = toy_config.changed(steps=1, seed=7)
+    train(Trainer.start(same_networks, toy_images, tmp_path / "same"))
+    open_run(found, tmp_path / "same", qtbot)
+    for is_loaded in (False, True):
+        found.load(path)
+        rest(found, qtbot)
+        assert (found.found is not None) == is_loaded
+    assert ["may do the opposite" in text for text in asked] == [True, True]
     other = toy_config.changed(generator_widths=(8, 6), steps=1)
-    for _ in Trainer.start(other, toy_images, tmp_path / "other").run():
-        pass
+    train(Trainer.start(other, toy_images, tmp_path / "other"))
     open_run(found, tmp_path / "other", qtbot)
     assert found.directions.rows == []
     with qtbot.waitSignal(found.failed, timeout=LONG):
