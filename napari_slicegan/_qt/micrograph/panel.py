@@ -62,6 +62,11 @@ STROKES = (
 # Topics of the work in threads; that of reading ends with the axis of the slot.
 PREPARE, LEARN, READ = "prepare", "learn", "read "
 RAW = (".raw", ".bin", ".dat", ".vol")
+OF_SETS = (".csv", ".wav")
+SETS = (
+    " A set of images, as a folder, a table or sounds, is entered as 'Images' in the "
+    "Train tab, with a preset that makes images."
+)
 # A classifier is fitted when the strokes have been unchanged for this long.
 LEARN_MS = 500
 # Preparations at a time: an outdated one still holds an image and a core.
@@ -98,7 +103,7 @@ class MicrographPanel(DropTarget, QWidget):
         # Outdated preparations whose threads still run.
         self._outdated: list[ImageWorker] = []
         self._replaced: dict[Axis, tuple[Layer, ...]] = {}
-        self._may_be_raw = False
+        self._may_be_raw = self._may_be_set = False
         # Settings were set for files that are yet to be read.
         self._is_set = False
         self._prepared: PreparedImages | None = None
@@ -236,6 +241,9 @@ class MicrographPanel(DropTarget, QWidget):
             return
         self._replaced[axis] = tuple(replaced)
         self._may_be_raw = any(path.suffix.lower() in RAW for path in paths)
+        self._may_be_set = any(
+            path.suffix.lower() in OF_SETS or path.is_dir() for path in paths
+        )
         self.message.clear()
         self._invalidate()
         self.slots.begin_reading(axis, [path.name for path in paths])
@@ -250,7 +258,7 @@ class MicrographPanel(DropTarget, QWidget):
         if outcome.fault:
             self.slots.cancel_reading(axis)
             self._rest.start()
-            self._show_failure(outcome.fault)
+            self._show_failure(outcome.fault + (SETS if self._may_be_set else ""))
             if self._may_be_raw:
                 self.controls.offer_raw()
             return

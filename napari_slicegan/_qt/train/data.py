@@ -45,7 +45,8 @@ class TrainData(QWidget):
         self.folder.line.setPlaceholderText("of the first tab")
         self.folder.line.setClearButtonEnabled(True)
         self.folder.line.setToolTip(
-            "<qt>Folder of whole images, tables or sounds, including subfolders. "
+            "<qt>Folder of whole images, tables or sounds, including subfolders, or a "
+            "table or a sound. "
             "Empty: crops of the first tab's micrograph or, with 'Cut along', "
             "whole planes of its volume.</qt>"
         )

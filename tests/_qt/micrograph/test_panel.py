@@ -193,6 +193,11 @@ def test_unreadable_file_is_reported_and_leaves_the_panel_usable(
     with qtbot.waitSignal(panel.failed):
         panel.open_files("z", [broken])
     assert "broken.tif" in panel.message.text()
+    (tmp_path / "set.wav").write_bytes(b"RIFF")
+    for sounds in (tmp_path / "set.wav", tmp_path):
+        with qtbot.waitSignal(panel.failed):
+            panel.open_files("z", [sounds])
+        assert "'Images' in the Train tab" in panel.message.text()
     images_after(panel, qtbot, lambda: panel.open_files("z", [gray_file]))
     assert panel.message.text() == ""
 
