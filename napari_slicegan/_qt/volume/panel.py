@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.memory import lacks_memory
 from napari_slicegan.runtime.quantities import bytes_in_words, voxels_in_words
+from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -45,12 +46,13 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.generate import VolumePlan
     from napari_slicegan.generation.lazy import EndlessVolume
     from napari_slicegan.runtime.progress import Progress
-    from napari_slicegan.volumes.volume import Volume
 
 FILES = (
     "OME-TIFF (*.tif *.tiff);;NumPy array (*.npy);;VTK ImageData for ParaView (*.vti);;"
     "NRRD (*.nrrd);;MRC (*.mrc);;MetaImage (*.mha);;MetaImage header and raw (*.mhd)"
 )
+MESHES = (".stl", ".ply", ".obj")
+PHASE_FILES = f"{FILES};;Mesh, a file for each phase (*{' *'.join(MESHES)})"
 SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 SOUND_FILES = f"{SAMPLE_FILES};;Sounds, one after the other (*.wav)"
 VOLUME, SAMPLES = "Volume", "Samples"
@@ -170,6 +172,30 @@ def _on_device(trained: Any, what: str) -> Iterator[None]:
         trained.network.to("cpu")
 
 
+def save_meshes(volume: Volume, path: Path, progress: Progress) -> list[Path]:
+    """Write the surface of each phase as a mesh; the files.
+
+    Raises
+    ------
+    ValueError
+        If meshio is missing, or the meshes do not fit in memory.
+    """
+    from napari_slicegan.runtime.atomic_files import check_can_write
+    from napari_slicegan.volumes.mesh_files import (
+        check_mesh_file,
+        files_of,
+        write_mesh,
+    )
+    from napari_slicegan.volumes.meshes import surface_mesh
+
+    check_mesh_file(path, has_volume=False)
+    mesh = surface_mesh(volume)
+    progress(0.5)
+    for file in files_of(mesh, path):
+        check_can_write(file)
+    return write_mesh(mesh, path)
+
+
 class VolumePanel(DropTarget, TaskPanel):
     """Generates volumes of any size, or images, from a trained generator."""
 
@@ -278,12 +304,10 @@ class VolumePanel(DropTarget, TaskPanel):
         if self._made is None:
             self.fail("Expected a result to save, got none; generate one first.")
             return
-        if _is_sound(self._made) and Path(path).suffix.lower() == ".wav":
+        ending = Path(path).suffix.lower()
+        if _is_sound(self._made) and ending == ".wav":
             from napari_slicegan.systems.spectrograms import write_one_sound
 
-            if self.task.is_busy:
-                self.fail("Another task is running; wait for it or cancel it first.")
-                return
             self.task.run(
                 "Making sounds",
                 lambda saved: self.message.show_text(f"Saved {saved}"),
@@ -292,12 +316,21 @@ class VolumePanel(DropTarget, TaskPanel):
                 self._made.values,
             )
             return
+        if ending in MESHES and not isinstance(self._made, Sheet):
+            self.task.run(
+                "Making meshes", self._show_saved, save_meshes, self._made, Path(path)
+            )
+            return
         try:
             self._made.save(path)
         except (ValueError, OSError) as error:
             self.fail(sentence_of(error))
             return
         self.message.show_text(f"Saved {path}")
+
+    def _show_saved(self, files: Sequence[Path]) -> None:
+        names = " and ".join(file.name for file in files)
+        self.message.show_text(f"Saved {names} in {files[0].parent}")
 
     def take_files(self, paths: list[Path]) -> None:
         """Load a dropped run folder or generator file."""
@@ -366,8 +399,12 @@ class VolumePanel(DropTarget, TaskPanel):
             self.forecast.cancel()
 
     def _browse_save(self) -> None:
-        files = SAMPLE_FILES if isinstance(self._made, Sheet) else FILES
-        files = SOUND_FILES if _is_sound(self._made) else files
+        made = self._made
+        files = SAMPLE_FILES if isinstance(made, Sheet) else FILES
+        if _is_sound(made):
+            files = SOUND_FILES
+        elif isinstance(made, Volume) and made.kind == "phases":
+            files = PHASE_FILES
         path = self.ask_file("Save", files)
         if path is not None:
             self.save(path)

@@ -77,6 +77,11 @@ def test_generated_volume_is_that_of_the_engine(
         panel.save(tmp_path / name)
         assert (tmp_path / name).is_file()
     assert Volume.open(tmp_path / "volume.tif").labels == TOY_LABELS
+    panel.save(tmp_path / "surface.stl")
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    files = sorted(tmp_path.glob("surface*.stl"))
+    assert len(files) == len(np.unique(expected.values))
+    assert all(file.name in panel.message.text() for file in files)
 
 
 def test_cancel_leaves_a_usable_panel(
