@@ -21,11 +21,15 @@ from napari_slicegan.runtime.memory import OUT_OF_MEMORY, lacks_memory
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
+    from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.runtime.progress import Progress
     from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.estimates import Estimate
     from napari_slicegan.training.tasks import Given
     from napari_slicegan.training.trainer import Trainer
+    from napari_slicegan.volumes.volume import Volume
 
+GAUSSIAN_EDGE = 128
 # The window needs a core, too. Before torch is imported.
 let_idle_threads_sleep()
 
@@ -149,6 +153,14 @@ def look_ahead(
     yield Machine(available_devices(), f"PyTorch {version}, {built}")
     if given is not None or config.architecture.dimensions == 1:
         yield forecast(config, training_data(config, given))
+
+
+def gaussian_field(images: TrainingImages, progress: Progress) -> Volume:
+    """Volume with the phase fractions and the two-point correlation of images."""
+    from napari_slicegan.generation.gaussian_field import gaussian_volume
+
+    progress(0.0)
+    return gaussian_volume(images, (GAUSSIAN_EDGE,) * 3)
 
 
 def sentence_of(error: Exception) -> str:

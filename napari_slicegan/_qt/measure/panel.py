@@ -103,7 +103,13 @@ COLUMNS = (
     "Real",
     "Generated",
     "\N{MULTIPLICATION SIGN} noise floor",
+    "Gaussian field",
 )
+HEADER_TIPS = {
+    COLUMNS[-2]: "Distance in multiples of the noise floor.",
+    COLUMNS[-1]: "Distance of a random field with the same phase fractions and "
+    "two-point correlation, which needs no training.",
+}
 PLOT_SIZE = (320, 180)
 
 
@@ -125,9 +131,10 @@ class MeasureTable(QWidget):
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setObjectName("verdicts")
         self.table.setHorizontalHeaderLabels(COLUMNS)
-        last = self.table.horizontalHeaderItem(len(COLUMNS) - 1)
-        if last is not None:
-            last.setToolTip("Distance in multiples of the noise floor.")
+        for column, tip in HEADER_TIPS.items():
+            head = self.table.horizontalHeaderItem(COLUMNS.index(column))
+            if head is not None:
+                head.setToolTip(f"<qt>{tip}</qt>")
         self.table.verticalHeader().hide()
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -179,8 +186,8 @@ class MeasureTable(QWidget):
         judged = proof.verdict
         self.headline.setText(f"{judged.headline}: {judged.bound}.")
         checks = [f"{one.title} {one.verdict}" for one in proof.checks]
-        note = proof.comparison.note
-        self.checks.setText("\n\n".join([note, *checks] if note else checks))
+        notes = proof.comparison.note, proof.baseline_sentence
+        self.checks.setText("\n\n".join(filter(None, [*notes, *checks])))
         self._curves = [
             row for row in proof.comparison.rows if isinstance(row.generated, tuple)
         ]
@@ -193,13 +200,18 @@ class MeasureTable(QWidget):
     def _fill(self, proof: Proof) -> None:
         from napari_slicegan.report.text import in_floors
 
-        metrics = proof.metrics
+        metrics, baseline = proof.metrics, proof.baseline_metrics
+        self.table.setColumnHidden(len(COLUMNS) - 1, not baseline)
         self.chart.set_metrics(metrics)
         self.table.setRowCount(len(metrics))
         for number, one in enumerate(metrics):
             floors = "-" if one.floors is None else in_floors(one.floors)
             verdict = "not judged" if one.grade == "unknown" else one.grade
-            texts = (one.title, verdict, one.real, one.generated, floors)
+            other = baseline.get(one.metric)
+            without = "-"
+            if other is not None and other.floors is not None:
+                without = in_floors(other.floors)
+            texts = (one.title, verdict, one.real, one.generated, floors, without)
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setToolTip(f"{one.words} ({one.where})")

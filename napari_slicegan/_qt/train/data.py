@@ -69,6 +69,12 @@ class TrainData(QWidget):
         return None
 
     @property
+    def phases(self) -> TrainingImages | None:
+        """The images, if they are of phases and for volumes."""
+        images = self._images if self._dimensions == 3 else None
+        return images if images is not None and images.kind == "phases" else None
+
+    @property
     def can_train(self) -> bool:
         """Whether a run can start; points need no images."""
         return self._dimensions == 1 or self.value() is not None

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.jobs import (
     PreparedRun,
+    gaussian_field,
     look_ahead,
     resume_run,
     start_run,
@@ -27,6 +28,7 @@ from napari_slicegan._qt.widgets.basics import (
     content_above,
 )
 from napari_slicegan._qt.widgets.forecast import Forecast
+from napari_slicegan._qt.widgets.progress import TaskRow
 from napari_slicegan._qt.widgets.run_menu import offer_runs
 from napari_slicegan._qt.worker import SteeredWorker, TrainingWorker, training_worker
 from napari_slicegan.config import RESUMABLE
@@ -69,6 +71,12 @@ class TrainControls(QWidget):
             "Train on from the last step; after its time limit, for the minutes above "
             "once more. Learning rates and 'Penalty weight' may be changed before.",
         )
+        self.gaussian = button(
+            "gaussian_field",
+            "Preview without training",
+            "Show a random volume with the phase fractions and the two-point "
+            "correlation of the images, in seconds; training learns more than these.",
+        )
         self.next = button(
             "to_volume", "Next: Generate", "Generate with this run, in the next tab."
         )
@@ -81,9 +89,17 @@ class TrainControls(QWidget):
         grid.addWidget(self.stop, 1, 1)
         grid.addWidget(self.continue_this, 2, 0)
         grid.addWidget(self.next, 2, 1)
+        grid.addWidget(self.gaussian, 3, 0)
         self.show_state(RunState.IDLE, no_start=NO_IMAGES, can_continue=False)
 
-    def show_state(self, state: RunState, *, no_start: str, can_continue: bool) -> None:
+    def show_state(
+        self,
+        state: RunState,
+        *,
+        no_start: str,
+        can_continue: bool,
+        has_phases: bool = False,
+    ) -> None:
         """Enable what a state allows.
 
         Parameters
@@ -92,6 +108,8 @@ class TrainControls(QWidget):
             Why no run can start, in a sentence; empty if one can.
         can_continue
             Whether the last run of the panel was saved.
+        has_phases
+            Whether there are images that a volume can be made of without training.
         """
         active, stopping = state.is_active, state is RunState.STOPPING
         self.start.setText(START_TEXT.get(state, "Start"))
@@ -106,6 +124,7 @@ class TrainControls(QWidget):
             each.setVisible(not active)
         for each in (self.pause, self.stop):
             each.setVisible(active)
+        self.gaussian.setVisible(has_phases and not active)
         self.continue_this.setVisible(can_continue and not active)
         is_good = state is not RunState.FAILED
         self.next.setVisible(can_continue and not active and is_good)
@@ -124,6 +143,8 @@ class TrainPanel(QWidget):
     """StepReport, a few times a second."""
     preview_made = Signal(object)
     """Volume, Sheet or Scatter, every 'Check quality every' steps."""
+    gaussian_made = Signal(object)
+    """Volume that needed no training."""
     run_finished = Signal(object, object)
     """FinishReason, and the Path of the run folder."""
     failed = Signal(str)
@@ -148,6 +169,7 @@ class TrainPanel(QWidget):
         self.location = RunLocation()
         self.forecast = Forecast(look_ahead, "memory and time")
         self.controls = TrainControls()
+        self.task = TaskRow()
         self.message = MessageLine("train_message")
         self.view = RunView()
         # As the last run has them.
@@ -159,7 +181,8 @@ class TrainPanel(QWidget):
         folded.addWidget(self.location)
         self.section = Section("Settings", folded)
         self.section.set_open(True)
-        layout = content_above(self, self.forecast, self.message, self.controls)
+        pinned = self.forecast, self.task, self.message, self.controls
+        layout = content_above(self, *pinned)
         layout.addWidget(self.data)
         layout.addWidget(self.section)
         # The curves take what is left of a high screen.
@@ -170,6 +193,8 @@ class TrainPanel(QWidget):
         self.settings.form.refused.connect(lambda sentence: self._data_changed())
         self.data.value_changed.connect(self._data_changed)
         self.view.failed.connect(self.message.show_warning)
+        self.task.failed.connect(self.message.show_error)
+        self.task.state_changed.connect(self._show_controls)
         self.forecast.machine_known.connect(self.settings.set_machine)
         self.controls.next.clicked.connect(
             lambda checked: self.generation_requested.emit()
@@ -178,6 +203,7 @@ class TrainPanel(QWidget):
             (self.controls.start.clicked, self.start),
             (self.controls.pause.clicked, self.toggle_pause),
             (self.controls.stop.clicked, self.stop),
+            (self.controls.gaussian.clicked, self.make_gaussian),
             (self.controls.continue_run.clicked, self._choose_run),
             (self.controls.continue_this.clicked, self._continue_this),
         ):
@@ -309,11 +335,23 @@ class TrainPanel(QWidget):
         if self._worker is not None and self._go(RunState.STOPPING):
             self._worker.quit()
 
+    def make_gaussian(self) -> None:
+        """Make a volume without training, in a thread."""
+        images = self.data.phases
+        if images is not None:
+            self.message.clear()
+            self.task.run(
+                "Making a Gaussian random field",
+                self.gaussian_made.emit,
+                gaussian_field,
+                images,
+            )
+
     def end_work(self) -> list[SteeredWorker]:
-        """Stop the run and the estimate; return the workers that are still running."""
+        """Stop all work; return the workers that are still running."""
         self.stop()
         own = [] if self._worker is None else [self._worker]
-        return [*own, *self.forecast.end_work()]
+        return [*own, *self.task.end_work(), *self.forecast.end_work()]
 
     def showEvent(self, event: QShowEvent) -> None:
         """Load torch and estimate the run when the panel is shown."""
@@ -414,6 +452,7 @@ class TrainPanel(QWidget):
             self.state,
             no_start=self.settings.form.fault or no_data,
             can_continue=self.last_run is not None,
+            has_phases=self.data.phases is not None and not self.task.is_busy,
         )
 
     def _settings_changed(self) -> None:

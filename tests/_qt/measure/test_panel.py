@@ -104,6 +104,11 @@ def test_verdicts_curves_and_files(
     first = shown.item(0, 0)
     assert first is not None
     assert first.text() == "Phase fraction"
+    without = shown.item(0, 5)
+    assert without is not None
+    floors = proof.baseline_metrics["phase_fraction"].floors
+    assert floors is not None
+    assert without.text() == in_floors(floors)
     # The chart has what is judged, the largest distance first.
     bars = panel.table.chart.value()
     judged = [one for one in proof.metrics if one.grade != "unknown"]

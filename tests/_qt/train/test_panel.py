@@ -13,6 +13,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtWidgets import QPushButton
 
+from napari_slicegan._qt import jobs
 from napari_slicegan._qt.train.data import NO_IMAGES
 from napari_slicegan._qt.train.panel import START_TIP
 from napari_slicegan._qt.train.run_view import RunState
@@ -29,7 +30,7 @@ from tests._qt.train_panel_toys import (
     steps,
     toy_panel,
 )
-from tests.toys import completed
+from tests.toys import TOY_LABELS, completed
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -89,6 +90,21 @@ def test_without_images_there_is_no_start(panel: TrainPanel) -> None:
     assert panel.data.material.text() == NO_IMAGES
     panel.start()
     assert panel.state is RunState.IDLE
+
+
+def test_a_volume_of_phases_is_made_without_training(
+    panel: TrainPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "GAUSSIAN_EDGE", 16)
+    panel.show()
+    with qtbot.waitSignal(panel.gaussian_made, timeout=LONG) as made:
+        click(panel, "gaussian_field")
+    volume = made.args[0]
+    assert volume.values.shape == (16, 16, 16)
+    assert volume.labels == TOY_LABELS
+    qtbot.waitUntil(panel.controls.gaussian.isVisible, timeout=LONG)
+    panel.set_images(None, MicrographSettings())
+    assert not panel.controls.gaussian.isVisible()
 
 
 def test_a_whole_run_by_its_buttons(
