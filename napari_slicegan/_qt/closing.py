@@ -35,10 +35,6 @@ POLL_S = 0.02
 Flags = QEventLoop.ProcessEventsFlag
 
 
-NAPARIS_QUESTION = "ConfirmCloseDialog"
-"""Class of the dialog with which napari confirms its own commands to close."""
-
-
 def confirm_closing(window: QWidget, text: str) -> bool:
     """Ask whether to close the window.
 
@@ -60,17 +56,6 @@ def confirm_closing(window: QWidget, text: str) -> bool:
     is_confirmed = question.clickedButton() is close
     question.deleteLater()
     return is_confirmed
-
-
-def explain_closing(question: QDialog, text: str) -> None:
-    """Add to napari's own question what is running, what is saved of it and where."""
-    label = QLabel(text)
-    label.setObjectName("closing_explained")
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    layout = question.layout()
-    if isinstance(layout, QVBoxLayout):
-        layout.insertWidget(0, label)
 
 
 class ClosingDialog(QDialog):

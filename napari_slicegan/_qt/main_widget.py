@@ -8,15 +8,14 @@ import sys
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import qtpy
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QChildEvent, QEvent, QObject, QSize, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
-    QDialog,
     QLabel,
     QMainWindow,
     QTabWidget,
@@ -24,12 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.closing import (
-    NAPARIS_QUESTION,
-    confirm_closing,
-    explain_closing,
-    wait_for_end,
-)
+from napari_slicegan._qt.closing import confirm_closing, wait_for_end
 from napari_slicegan._qt.explore.panel import ExplorePanel
 from napari_slicegan._qt.last_session import LastSession, recall, remember
 from napari_slicegan._qt.measure.panel import MeasurePanel
@@ -54,6 +48,7 @@ from napari_slicegan.volumes.volume import Volume
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_slicegan._qt.train.run_view import RunState
     from napari_slicegan.config import MicrographSettings, RunConfig
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.generation.sheet import Sheet
@@ -170,6 +165,7 @@ class SliceGANWidget(QWidget):
         panels = (self.train, self.volume, self.explore, self.measure)
         # Cancel all before waiting for any.
         wait_for_end([worker for panel in panels for worker in panel.end_work()])
+        layers.end_preview(self._viewer)
         self._bind_keys(bound=False)
         app = QApplication.instance()
         if app is not None:
@@ -178,6 +174,7 @@ class SliceGANWidget(QWidget):
             del _OPEN[id(layers.unwrapped(self._viewer))]
         if self._window is not None:
             self._window.removeEventFilter(self)
+            self._window.__dict__.pop("close", None)
             self._window = None
         self.closed.emit()
 
@@ -219,11 +216,6 @@ class SliceGANWidget(QWidget):
                 return True
             else:
                 self._is_closing_window = True
-        if isinstance(event, QChildEvent) and event.type() == QEvent.Type.ChildPolished:
-            child, text = event.child(), self.closing_text()
-            is_question = type(child).__name__ == NAPARIS_QUESTION
-            if is_question and text and isinstance(child, QDialog):
-                explain_closing(child, text)
         if event is not None and event.type() == QEvent.Type.Hide:
             # Not cancelled; the window is about to be deleted.
             if self._is_closing_window and not event.spontaneous():
@@ -233,15 +225,33 @@ class SliceGANWidget(QWidget):
     def _ask_to_close(self) -> None:
         """Ask once; then end all work and close without further questions."""
         window = self._window
-        if self._asks or window is None:
-            return
+        if window is not None and self._is_confirmed():
+            # After this event, while which Qt ignores another close.
+            QTimer.singleShot(0, window.close)
+
+    def _is_confirmed(self) -> bool:
+        """Ask; whether the window is to be closed, with all work ended."""
+        if self._asks or self._window is None:
+            return False
         self._asks = True
-        is_confirmed = confirm_closing(window, self.closing_text())
+        is_confirmed = confirm_closing(self._window, self.closing_text())
         self._asks = False
         if is_confirmed:
             self.shut_down()
-            # After this event, while which Qt ignores another close.
-            QTimer.singleShot(0, window.close)
+        return is_confirmed
+
+    def _close(self, quit_app: bool = False, confirm_need: bool = False) -> bool:
+        """In place of the window's own method, for napari's commands, as Ctrl+W.
+
+        These do not reach the window as the user's; the question takes the place of
+        napari's, which can be switched off.
+        """
+        window: Any = self._window
+        if confirm_need and self.closing_text():
+            if not self._is_confirmed():
+                return False
+            confirm_need = False
+        return bool(type(window).close(window, quit_app, confirm_need))
 
     def closing_text(self) -> str:
         """What is running and what closing does to it; empty if nothing is."""
@@ -255,13 +265,17 @@ class SliceGANWidget(QWidget):
     def _running_tasks(self) -> list[str]:
         """Descriptions of the tasks of all panels."""
         panels = (self.volume, self.volume.orthogonal, self.explore, self.measure)
-        return [panel.task.name for panel in panels if panel.task.name]
+        tasks = (self.train.task, *(panel.task for panel in panels))
+        return [task.name for task in tasks if task.name]
 
     def _watch_window(self) -> None:
         parent = parent_of(self, QMainWindow)
         if parent is not None and parent is not self._window:
             self._window = parent
             parent.installEventFilter(self)
+            if hasattr(parent, "close_window"):
+                # napari's own, not the window of another program.
+                parent.close = self._close  # type: ignore[method-assign]
             _make_room(parent)
 
     def _use_preferences(self) -> None:
@@ -356,6 +370,8 @@ class SliceGANWidget(QWidget):
         self.train.settings.value_changed.connect(self._set_patch_size)
         self._guard.failed.connect(self.train.message.show_warning)
         self.train.preview_made.connect(self._show_preview)
+        self.train.state_changed.connect(self._state_changed)
+        self.train.gaussian_made.connect(self._show_gaussian)
         self.train.run_finished.connect(self._offer_volume)
         self.train.failed.connect(
             lambda fault: self._notify(f"Training has failed. {fault}")
@@ -366,7 +382,6 @@ class SliceGANWidget(QWidget):
         self._set_run_root()
         self.volume.product_changed.connect(self._rename_volume_tab)
         self.volume.measure_requested.connect(lambda: self.show_panel("Measure"))
-        self.tabs.currentChanged.connect(self._tab_changed)
         self._bind_keys(bound=True)
 
     def _take_images(
@@ -396,10 +411,13 @@ class SliceGANWidget(QWidget):
             shown = made if isinstance(made, Volume) else made.picture()
             layers.add_or_update_preview(self._viewer, shown)
 
-    def _tab_changed(self, number: int) -> None:
-        """The Train tab shows the preview of its run again, after a look elsewhere."""
-        if TABS[number] == "Train" and self.train.state.is_active:
-            layers.uncover_preview(self._viewer)
+    def _show_gaussian(self, volume: Volume) -> None:
+        if not self._is_closed:
+            layers.add_gaussian(self._viewer, volume)
+
+    def _state_changed(self, state: RunState) -> None:
+        if not state.is_active:
+            layers.end_preview(self._viewer)
 
     def _set_run_root(self) -> None:
         """Offer the newest runs where they are saved."""

@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
-    QLabel,
     QMainWindow,
     QSlider,
     QWidget,
@@ -263,21 +262,36 @@ def gray_image() -> Any:
     return np.random.default_rng(0).integers(60, 200, (96, 96)).astype(np.uint8)
 
 
-def test_the_preview_is_seen_again_after_a_look_at_the_explore_panel(
+def test_what_is_shown_while_training_stands_beside_the_preview(
     widget: SliceGANWidget, viewer: Any, qtbot: QtBot
 ) -> None:
     open_sample(widget, qtbot)
     start(widget, qtbot)
     preview = layers.own_layer(viewer, layers.PREVIEW)
-    widget.show_panel("Explore")
-    explored = Volume(np.zeros((4, 4, 4), np.uint8), "phases", labels=(0, 255))
-    layers.add_or_update_explored(viewer, explored)
-    assert not preview.visible
-    widget.show_panel("Train")
-    assert preview.visible
-    assert not layers.own_layer(viewer, layers.EXPLORED).visible
+    cube = Volume(np.zeros((4, 4, 4), np.uint8), "phases", labels=(0, 255))
+    for show in (
+        layers.add_or_update_explored,
+        layers.add_gaussian,
+        layers.add_volume,
+        lambda viewer, cube: widget.volume.orthogonal.show_slices(viewer.layers[-1]),
+    ):
+        show(viewer, cube)
+        shown = viewer.layers[-1]
+        assert preview.visible
+        assert shown.visible
+        assert preview.extent.world[1][-1] < shown.extent.world[0][-1]
+    before = preview.data
+    with qtbot.waitSignal(widget.train.preview_made, timeout=LONG) as made:
+        pass
+    assert preview.data is not before
     widget.train.stop()
     until(widget, qtbot, RunState.FINISHED)
+    layers.add_or_update_explored(viewer, cube)
+    assert not preview.visible
+    # The next run uses its layer.
+    assert layers.add_or_update_preview(viewer, made.args[0]) is preview
+    assert [layer for layer in viewer.layers if layer.visible] == [preview]
+    assert preview.translate[-1] == 0
 
 
 def test_the_end_of_a_run_is_notified_to_who_looks_elsewhere(
@@ -360,30 +374,34 @@ def test_an_empty_dock_offers_the_last_picture(
     assert widget.train.value() == config
 
 
-def test_napari_s_own_question_says_what_is_saved(
+def test_a_command_of_napari_to_close_asks_once(
     widget: SliceGANWidget,
     viewer: Any,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """It is asked for its commands to close, before the window is told."""
+    """Whether or not napari asks for its commands to close, such as Ctrl+W."""
     from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
 
+    asked: list[str] = []
+    answers = iter((False, True))
+
+    def answer(window: QWidget, text: str) -> bool:
+        asked.append(text)
+        return next(answers)
+
+    monkeypatch.setattr(main_widget, "confirm_closing", answer)
+    monkeypatch.setattr(ConfirmCloseDialog, "exec_", lambda _: asked.append("napari"))
     open_sample(widget, qtbot)
     qtbot.waitUntil(lambda: widget._window is not None)  # noqa: SLF001
-    window = widget.window()
-    for is_training in (False, True):
-        if is_training:
-            start(widget, qtbot)
-        question = ConfirmCloseDialog(window)
-        question.show()
-        found = [each.text() for each in question.findChildren(QLabel)]
-        saved = f"the run is saved in {tmp_path / 'runs'}"
-        assert sum(saved in text for text in found) == is_training
-        question.close()
-    widget.train.stop()
-    until(widget, qtbot, RunState.FINISHED)
+    window: Any = widget.window()
+    start(widget, qtbot)
+    for is_confirmed in (False, True):
+        window.close(quit_app=False, confirm_need=True)
+        assert widget.train.state.is_active is not is_confirmed
+    saved = f"the run is saved in {tmp_path / 'runs'}"
+    assert [saved in text for text in asked] == [True, True]
 
 
 def test_a_small_window_gets_room_for_the_dock(

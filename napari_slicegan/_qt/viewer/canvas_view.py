@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # (z, y, x): into the canvas, slightly down and to the left, so three faces show.
 DIRECTION, UP = (1.0, 0.55, -0.65), (0.0, -1.0, 0.0)
 MARGIN = 0.08
+LIVE = "slicegan live"
+"""Metadata key of the preview of a run that trains: other layers stand beside it."""
+# Distance of a live preview from what it stands beside, in its own widths.
+GAP = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,11 @@ class Solo:
         self._flat: FlatView | None = None
 
     def begin(self, layer: Layer) -> None:
-        """Show one layer, as large as the canvas allows."""
+        """Show one layer, and a live preview, as large as the canvas allows."""
         viewer = self._viewer
+        live = [] if LIVE in layer.metadata else make_room(viewer)
         for other in viewer.layers:
-            if other is not layer and other.visible:
+            if other is not layer and other not in live and other.visible:
                 other.visible = False
                 self._hidden.append(other)
         camera = camera_of(viewer)
@@ -62,7 +67,7 @@ class Solo:
             viewer.dims.ndisplay = self._ndisplay
             if self._ndisplay == 3:
                 camera.set_view_direction(DIRECTION, UP)
-        fit_to(viewer, layer)
+        fit_to(viewer, layer, *live)
 
     def end(self) -> None:
         """Show the hidden layers and return to 2-D if it was left."""
@@ -80,10 +85,20 @@ class Solo:
                 layer.visible = True
 
 
-def fit_to(viewer: Viewer, layer: Layer) -> None:
-    """Show a layer as large as the canvas allows, from the same side."""
+def make_room(viewer: Viewer) -> list[Layer]:
+    """Move live previews beside the origin, where other layers stand; return them."""
+    live = [layer for layer in viewer.layers if LIVE in layer.metadata]
+    for layer in live:
+        width = layer.data.shape[layer.ndim - 1] * layer.scale[-1]
+        layer.translate = (*layer.translate[:-1], -(1 + GAP) * width)
+        layer.visible = True
+    return live
+
+
+def fit_to(viewer: Viewer, *layers: Layer) -> None:
+    """Show layers as large as the canvas allows, from the same side."""
     try:
-        viewer.fit_to_view(layers=[layer], margin=MARGIN)
+        viewer.fit_to_view(layers=[*layers], margin=MARGIN)
     except (AttributeError, TypeError, IndexError):
         # Older napari fits all layers, including hidden ones; no version fits a 2-D
         # picture among volumes.

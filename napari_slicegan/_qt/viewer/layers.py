@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan._qt.viewer.canvas_view import MADE_HERE, Solo
+from napari_slicegan._qt.viewer.canvas_view import LIVE, MADE_HERE, Solo, make_room
 from napari_slicegan._qt.viewer.layer_choice import MADE_BY
 from napari_slicegan._qt.viewer.layer_picture import (
     COLOURS,
@@ -42,7 +42,8 @@ PHASES = "Phases"
 PREVIEW = "Preview"
 EXPLORED, SWEEP = "Explored", "Sweep"
 GRADED = "Graded volume"
-OWN = frozenset({PREVIEW, EXPLORED, SWEEP, GRADED, MADE_BY, MADE_HERE})
+GAUSSIAN = "Gaussian field"
+OWN = frozenset({PREVIEW, EXPLORED, SWEEP, GRADED, GAUSSIAN, MADE_BY, MADE_HERE})
 """Metadata keys of generated layers, and of those that display them."""
 OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
@@ -154,9 +155,10 @@ def key_of(source: SourceImage, image: Layer | None) -> str:
 
 
 def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -> Layer:
-    """Show the preview of a run in one layer, whose values are replaced.
+    """Show the preview of a run that trains in one layer, whose values are replaced.
 
-    Other layers are hidden until it is removed.
+    Other layers are hidden until it is removed. Those that are shown later stand beside
+    it, until `end_preview`.
 
     Parameters
     ----------
@@ -170,11 +172,25 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
         same = layer.metadata[PREVIEW] == _material_of(preview)
         if same and layer.data.shape == values.shape:
             layer.data = values
+            if LIVE not in layer.metadata:
+                # Of an earlier run.
+                hide_own(viewer)
+                layer.translate = (0.0,) * layer.ndim
+                layer.metadata[LIVE] = True
+                layer.visible = True
             return layer
         viewer.layers.remove(layer)
     layer = _add_made(viewer, preview, PREVIEW)
+    layer.metadata[LIVE] = True
     show_alone(viewer, layer)
     return layer
+
+
+def end_preview(viewer: Viewer) -> None:
+    """The run has ended: its preview is hidden like other generated layers."""
+    layer = own_layer(unwrapped(viewer), LIVE)
+    if layer is not None:
+        del layer.metadata[LIVE]
 
 
 def _add_made(viewer: Viewer, made: Volume | NDArray[np.uint8], name: str) -> Layer:
@@ -184,14 +200,6 @@ def _add_made(viewer: Viewer, made: Volume | NDArray[np.uint8], name: str) -> La
     metadata = {name: _material_of(made)}
     colours = _shades(made.ndim > 2)
     return viewer.add_image(made, name=name, metadata=metadata, **colours)
-
-
-def uncover_preview(viewer: Viewer) -> None:
-    """Show the preview where the Explore panel has hidden it."""
-    explored, preview = own_layer(viewer, EXPLORED), own_layer(viewer, PREVIEW)
-    if preview is not None and explored is not None and explored.visible:
-        hide_own(viewer)
-        preview.visible = True
 
 
 def add_or_update_explored(viewer: Viewer, made: Volume | NDArray[np.uint8]) -> Layer:
@@ -279,13 +287,21 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
     return layer
 
 
-def add_graded(viewer: Viewer, volume: Volume) -> Layer:
+def add_graded(viewer: Viewer, volume: Volume, name: str = GRADED) -> Layer:
     """Add a volume as a solid block, whose faces show the gradient."""
     viewer = unwrapped(viewer)
     hide_own(viewer)
-    layer = _add_solid(viewer, volume, GRADED)
+    layer = _add_solid(viewer, volume, name)
     show_alone(viewer, layer)
     return layer
+
+
+def add_gaussian(viewer: Viewer, volume: Volume) -> Layer:
+    """Show a volume that needs no training, in place of an earlier one."""
+    former = own_layer(unwrapped(viewer), GAUSSIAN)
+    if former is not None:
+        unwrapped(viewer).layers.remove(former)
+    return add_graded(viewer, volume, GAUSSIAN)
 
 
 def add_samples(
@@ -391,9 +407,13 @@ def scale_bar_of(viewer: Any) -> Any:
 
 
 def hide_own(viewer: Viewer) -> None:
-    """Hide what this plugin has generated, which overlaps; not layers of the user."""
+    """Hide what this plugin has generated, which overlaps; not layers of the user.
+
+    The preview of a run that trains steps aside.
+    """
+    make_room(viewer)
     for layer in viewer.layers:
-        if not OWN.isdisjoint(layer.metadata):
+        if not OWN.isdisjoint(layer.metadata) and LIVE not in layer.metadata:
             layer.visible = False
 
 
