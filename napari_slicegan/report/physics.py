@@ -52,7 +52,7 @@ TITLES: dict[str, tuple[str, str]] = {
 """Properties: title, unit."""
 LARGEST_EDGE = 96
 # Peak memory of a solution for each voxel through which something flows.
-BYTES_PER_VOXEL = {DIFFUSIVITY: 1_000, CONDUCTIVITY: 1_000, PERMEABILITY: 2_000}
+BYTES_PER_VOXEL = {DIFFUSIVITY: 1_100, CONDUCTIVITY: 1_100, PERMEABILITY: 2_000}
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ OUTPUTS = {
     "baseline sem.tif --size 8 --out": "a.tif",
     "mesh a.npy --all-phases --out": "a.stl",
     "measure a.npy --against a.npy --figure": "a.png",
+    "measure a.npy --transport --csv": "a.csv",
     "report RUN --out": "a.html",
     "export RUN": "a.safetensors",
     "directions fit RUN --out": "a.safetensors",
@@ -85,6 +86,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     for work in (
         "cli.report.compare",
+        "cli.report.measure_physics",
         "cli.mesh.surface_mesh",
         "report.batch._Runner.run",
         "cli.baseline.gaussian_volume",
