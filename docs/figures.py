@@ -1,6 +1,6 @@
 """Make figures of the guides that need no window.
 
-python docs/figures.py meshes baseline batch gallery
+python docs/figures.py meshes baseline batch gallery physics
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_slicegan import Micrograph, compare, generate, load_generator
-from napari_slicegan.config import MicrographSettings
+from napari_slicegan.config import AXES, MicrographSettings
 from napari_slicegan.generation.gaussian_field import gaussian_volume
+from napari_slicegan.metrics.permeability import permeability
 from napari_slicegan.metrics.reference import RealStatistics
 from napari_slicegan.report.batch import Outcome, RowFacts, draw_floors
+from napari_slicegan.report.physics import (
+    DIFFUSIVITY,
+    PERMEABILITY,
+    PhysicsSettings,
+    measure_physics,
+)
 from napari_slicegan.report.text import metric_verdicts
 from napari_slicegan.volumes.meshes import Mesh, surface_mesh, voxel_mesh
 from napari_slicegan.volumes.volume import Volume
@@ -34,6 +42,13 @@ from napari_slicegan.volumes.volume import Volume
 IMAGES = Path(__file__).parent / "images"
 MOST_FLOORS = 100.0
 COLOURS = ("#0072b2", "#e69f00", "#b8bfc4")
+# White, Viscous Fluid Flow (1991), eq. 3-48: permeability / edge^2.
+SQUARE_DUCT = 0.035144
+# Round tubes of a radius.
+N_PLACES = 30
+# Zick and Homsy, J. Fluid Mech. 115, 13 (1982): solid fraction -> drag coefficient.
+DRAG = {0.027: 2.008, 0.064: 2.810, 0.125: 4.292, 0.216: 7.442}
+DRAG |= {0.343: 15.4, 0.45: 28.1, 0.5236: 42.1}
 
 
 def corner(name: str, edge: int) -> Volume:
@@ -138,6 +153,93 @@ def baseline() -> Figure:
     return figure
 
 
+def physics() -> Figure:
+    """Permeabilities beside analytic ones; transport through a rock and its models."""
+    figure = Figure(figsize=(12, 3.4), dpi=95, layout="constrained")
+    panels = figure.subplots(1, 4, width_ratios=(1.2, 1.2, 1, 1))
+    widths = np.array([1, 2, 3, 4, 6, 8, 12, 16])
+    for name, known in (("plane walls", 1 / 12), ("square duct", SQUARE_DUCT)):
+        errors = []
+        for n in widths:
+            pores = np.zeros((1, n + 2, n + 2 if name == "square duct" else 1), bool)
+            pores[:, 1:-1, slice(1, -1) if name == "square duct" else 0] = True
+            errors.append(permeability(pores, 0) / pores.mean() / (known * n**2) - 1)
+        panels[0].semilogx(widths, 100 * np.array(errors), "o-", label=name, ms=4)
+    found = np.array([tube_errors(width / 2) for width in widths[1:]])
+    panels[0].errorbar(
+        widths[1:],
+        100 * found.mean(axis=1),
+        100 * found.std(axis=1) / math.sqrt(N_PLACES),
+        fmt="o-",
+        markersize=4,
+        label="round tubes, mean",
+    )
+    panels[0].axhline(0, color="black", linewidth=0.8)
+    panels[0].set(xlabel="width (voxels)", ylabel="error (%)", title="Channels")
+    panels[0].set_xticks(widths, map(str, widths))
+    panels[0].minorticks_off()
+    panels[0].legend(fontsize=8)
+    for cell in (16, 32, 48):
+        found = [sphere_permeability(cell, share) for share in DRAG]
+        known = [
+            cell**2 / (6 * np.pi * (3 * share / (4 * np.pi)) ** (1 / 3) * drag)
+            for share, drag in DRAG.items()
+        ]
+        error = 100 * (np.array(found) / known - 1)
+        panels[1].plot(list(DRAG), error, "o-", markersize=4, label=f"{cell} voxels")
+    panels[1].axhline(0, color="black", linewidth=0.8)
+    panels[1].set(xlabel="solid fraction", ylabel="error (%)", title="Cubic spheres")
+    panels[1].legend(fontsize=8, title="unit cell", title_fontsize=8)
+    rock = Volume.open(sample_path("bentheimer_truth"))
+    image = Micrograph.open(sample_path("bentheimer_slice"))
+    edge = (128,) * 3
+    made = generate(load_generator(generator_path("bentheimer")), edge, seed=1)
+    settings = PhysicsSettings(permeability=(255,))
+    found = measure_physics(made, settings, rock, gaussian_volume(image, edge, seed=1))
+    for panel, name in zip(panels[2:], (DIFFUSIVITY, PERMEABILITY), strict=True):
+        for number, axis in enumerate(AXES):
+            row = found.row(name, 255, axis)
+            for place, one in enumerate((row.real, row.generated, row.gaussian)):
+                assert one is not None
+                label = ("rock", "network", "Gaussian field")[place]
+                panel.bar(
+                    number + 0.27 * (place - 1),
+                    one.mean,
+                    0.25,
+                    yerr=one.standard_error,
+                    color=("0.6", *COLOURS)[place],
+                    label=label if axis == "z" else None,
+                )
+        panel.set_xticks(range(3), AXES)
+        panel.set_title(row.title)
+    panels[2].legend(fontsize=7)
+    return figure
+
+
+def tube_errors(radius: float) -> list[float]:
+    """Relative errors of the permeability of round tubes, at random places."""
+    n = 2 * math.ceil(radius) + 4
+    known = math.pi * radius**4 / 8 / n**2
+    errors = []
+    for place in np.random.default_rng(0).random((N_PLACES, 2)) + n / 2 - 0.5:
+        squares = np.square(np.arange(n)[:, None] + 0.5 - place)
+        disc = squares[:, 0][:, None] + squares[:, 1] < radius**2
+        found = permeability(np.broadcast_to(disc, (1, n, n)), 0)
+        errors.append(found / known - 1)
+    return errors
+
+
+def sphere_permeability(cell: int, share: float) -> float:
+    """Of spheres on a cubic lattice, by an eighth of the unit cell of so many voxels.
+
+    The radius is that with which the voxels have the solid fraction.
+    """
+    squares = np.square(np.arange(cell // 2) + 0.5)
+    distance = squares[:, None, None] + squares[:, None] + squares
+    n_solid = round(share * distance.size)
+    return permeability(distance > np.sort(distance, axis=None)[n_solid - 1], 0)
+
+
 def batch() -> Figure:
     """The map of a batch, of the reports of the included generators."""
     rows = []
@@ -184,6 +286,7 @@ FIGURES = {
     "meshes": meshes,
     "baseline": baseline,
     "batch": batch,
+    "physics": physics,
     **{f"gallery-{name}": partial(material, name) for name in MODELS},
 }
 GROUPS = {"gallery": [f"gallery-{name}" for name in MODELS]}
