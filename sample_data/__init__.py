@@ -132,6 +132,21 @@ SAMPLES: dict[str, Sample] = {
         "MIT, generated for this project",
         is_volume=True,
     ),
+    "speckle_slice": Sample(
+        "speckle_slice.tif",
+        "Particles in a fine mixture, one slice",
+        "phases",
+        "224 x 224 pixels; 0 = pores and cracks, 127 = second phase, random from pixel "
+        "to pixel, 255 = particles.",
+        "MIT, generated for this project",
+    ),
+    "binder_bridges_slice": Sample(
+        "binder_bridges_slice.tif",
+        "Packed bed with binder bridges, one slice",
+        "phases",
+        "224 x 224 pixels; 0 = pores, 127 = binder, 255 = particles.",
+        "MIT, generated for this project",
+    ),
 }
 
 
@@ -143,6 +158,8 @@ MODELS: dict[str, str] = {
     "nanoporous-gold": "Nanoporous gold",
     "fibres": "Fibres along x",
     "spheres": "Overlapping spheres, three phases",
+    "binder-bridges": "Packed bed with binder bridges",
+    "speckle": "Particles in a fine mixture",
 }
 """Titles of the generators that `make models` trains, each with a model card."""
 

@@ -32,6 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests, and programs that they start, leave the settings of the user alone."""
     folder = tempfile.mkdtemp(prefix="slicegan-tests-")
     os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+    os.environ["SLICEGAN_HOME"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 

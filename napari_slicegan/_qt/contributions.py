@@ -152,10 +152,14 @@ sample_fibres_x = partial(sample, "fibres_x")
 sample_fibres_truth = partial(sample, "fibres_truth")
 sample_spheres_slice = partial(sample, "spheres_slice")
 sample_spheres_truth = partial(sample, "spheres_truth")
+sample_binder_bridges_slice = partial(sample, "binder_bridges_slice")
+sample_speckle_slice = partial(sample, "speckle_slice")
 generated_bentheimer = partial(generated, "bentheimer")
 generated_nanoporous_gold = partial(generated, "nanoporous-gold")
 generated_fibres = partial(generated, "fibres")
 generated_spheres = partial(generated, "spheres")
+generated_binder_bridges = partial(generated, "binder-bridges")
+generated_speckle = partial(generated, "speckle")
 
 
 def train() -> None:

@@ -75,7 +75,7 @@ def add_train_flags(command: argparse.ArgumentParser) -> None:
         dest="source",
         metavar="RUN",
         help="start from the weights (and by default the settings) of another run "
-        "or of a generator: .safetensors, or sample:NAME of a bundled one",
+        "or of a generator: .safetensors, or sample:NAME of a ready model",
     )
     command.add_argument(
         "--new",
@@ -311,6 +311,19 @@ def _add_transport_flags(command: argparse.ArgumentParser) -> None:
         help="edge of the blocks whose mean and standard error are reported (default: "
         "half of the shortest edge, at most 96)",
     )
+
+
+def add_models_flags(command: argparse.ArgumentParser) -> None:
+    """Add the flags of ``models``."""
+    add = command.add_argument
+    add("name", nargs="?", metavar="NAME", help="show the card of this model")
+    add(
+        "--add",
+        metavar="PLACE",
+        help="a folder of .safetensors files with their cards, or the URL of such a "
+        "file, which is downloaded",
+    )
+    add("--remove", metavar="PLACE", help="a folder or URL that was added")
 
 
 def add_export_flags(command: argparse.ArgumentParser) -> None:

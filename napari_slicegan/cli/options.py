@@ -30,7 +30,6 @@ from napari_slicegan.config import (
 )
 from napari_slicegan.config.images import OF_ONE_FILE, non_default, without
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
-from napari_slicegan.sample_data import generator_path as sample_generator
 from napari_slicegan.sample_data import path as sample_path
 
 if typing.TYPE_CHECKING:
@@ -78,7 +77,7 @@ IMAGE_HELP = (
     "image files, or sample:NAME for sample data; several files are images of the same "
     "material"
 )
-RUN_HELP = "run folder, .safetensors generator, or sample:NAME of a bundled one"
+RUN_HELP = "run folder, .safetensors generator, or sample:NAME of a ready model"
 
 
 def say(text: str) -> None:
@@ -517,11 +516,12 @@ def warning_lines(images: TrainingImages, config: RunConfig) -> list[str]:
 
 
 def generator_path(run: Path) -> Path:
-    """Run folder or file of a generator; ``sample:NAME`` is a bundled one."""
+    """Run folder or file of a generator; ``sample:NAME`` is a ready model."""
     name = str(run)
     if name.startswith(SAMPLE):
-        found: Path = sample_generator(name.removeprefix(SAMPLE))
-        return found
+        from napari_slicegan.report.ready_models import model_file
+
+        return model_file(name.removeprefix(SAMPLE))
     return run
 
 

@@ -48,6 +48,7 @@ COMMANDS = {
     "mesh": ("mesh", "mesh the phases of a volume for simulations"),
     "measure": ("report", "compare a volume with the real material"),
     "report": ("report", "measure the quality of a generator: HTML and JSON report"),
+    "models": ("models", "list generators that are ready to use; add your own"),
     "export": ("report", "write the generator of a run with a model card"),
     "directions": ("directions", "find, list and use sliders that change the material"),
     "evaluate": ("evaluate", "test an objective on nine Gaussians"),

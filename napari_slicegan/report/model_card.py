@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import parse_json
 from napari_slicegan.models.generator_file import load_generator
+from napari_slicegan.report.card_facts import CARD, CardFacts, head_of_card
 from napari_slicegan.report.page import GRADE_WORDS, TEMPLATES
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import (
@@ -31,7 +32,7 @@ REPORT = "report.json"
 
 def card_path(generator: Path) -> Path:
     """The card of a generator's file."""
-    return generator.with_suffix(".md")
+    return generator.with_suffix(CARD)
 
 
 def export_generator(
@@ -127,8 +128,25 @@ def write_card(
         method=METHOD,
         program=PROGRAM,
     )
+    head = head_of_card(_facts(proof, origin))
     with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(f"{head}\n{text}", encoding="utf-8")
+
+
+def _facts(proof: Mapping[str, Any], origin: Provenance) -> CardFacts:
+    comparison = proof["comparison"]
+    return CardFacts(
+        origin.name,
+        comparison.get("kind", ""),
+        {
+            str(row["phase"]): round(row["real"], 4)
+            for row in comparison.get("rows", ())
+            if row["metric"] == "phase_fraction"
+        },
+        origin.voxel_size_nm,
+        proof["verdict"].get("grade", "unknown"),
+        origin.licences,
+    )
 
 
 def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,21 @@ from napari_slicegan.report.page import write_report
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.volumes.volume import Volume
 from sample_data import MODELS, model_path
+from sample_data.scripts.particles import binder_bridges, speckle
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
 
-TRAINED = {**MATERIALS, "spheres": Material(("spheres_slice",), {})}
+TRAINED = {
+    **MATERIALS,
+    "spheres": Material(("spheres_slice",), {}),
+    "binder-bridges": Material(("binder_bridges_slice",), {}),
+    "speckle": Material(("speckle_slice",), {}),
+}
+# Volumes that their scripts make anew, where no file holds them.
+TRUTHS = {"binder-bridges": binder_bridges, "speckle": speckle}
 # Half the default widths: all of them together stay within a few megabytes.
 WIDTHS = (128, 64, 32, 16)
 SEED, MINUTES = 0, 20.0
@@ -65,7 +75,10 @@ def make(
         origin = exported(trained, provenance_of(run, trained), file, half=True)
     # What ships is measured: the rounded weights.
     source = material.truth() or images
+    if name in TRUTHS:
+        source = Volume(TRUTHS[name](), "phases")
     proof = prove(load_generator(file), source, settings)
+    origin = replace(origin, name=MODELS[name])
     write_card(card_path(file), proof.to_dict(), origin, file.name)
     write_report(proof, origin, report)
 

@@ -10,16 +10,16 @@ import pytest
 from scipy import ndimage
 
 from benchmarks import fidelity
-from benchmarks.fidelity_materials import (
-    MATERIALS,
+from benchmarks.fidelity_materials import MATERIALS
+from benchmarks.time_to_quality import append
+from napari_slicegan.metrics.interfaces import interface_density_along
+from sample_data.scripts.particles import (
     OTHER,
     PARTICLE,
     PORE,
     binder_bridges,
     speckle,
 )
-from benchmarks.time_to_quality import append
-from napari_slicegan.metrics.interfaces import interface_density_along
 
 
 def test_speckle_is_independent_from_voxel_to_voxel() -> None:

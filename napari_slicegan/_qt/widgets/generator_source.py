@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QTextDocument
 from qtpy.QtWidgets import (
+    QDialog,
     QFileDialog,
     QGroupBox,
     QLabel,
+    QTextBrowser,
     QVBoxLayout,
 )
 
@@ -20,12 +24,13 @@ from napari_slicegan._qt.widgets.basics import button, row
 from napari_slicegan._qt.widgets.run_menu import offer, offer_runs
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
+from napari_slicegan.report.card_facts import CARD, split_card
+from napari_slicegan.report.ready_models import add_place, ready_models
 from napari_slicegan.sample_data import path as sample_path
-from napari_slicegan.sample_data import ready_models
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
-    from qtpy.QtWidgets import QMenu
+    from qtpy.QtWidgets import QMenu, QWidget
 
     from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.training.run_folder import RunFolder
@@ -37,6 +42,8 @@ MISSING = f"Expected a generator, got none; {WAYS}"
 OUTPUTS = {2: "images", 1: "points"}
 SAMPLE = "varied_sandstone"
 GENERATOR = "generator.safetensors"
+ADD = "Add a folder..."
+CARD_SIZE = 760, 560
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,25 @@ def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
     return f"At step {step:,}: {sentence[0].lower()}{sentence[1:]}"
 
 
+class CardDialog(QDialog):
+    """A model card; nothing in it is loaded or followed."""
+
+    def __init__(self, card: Path, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"Model card: {card.stem}")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(*CARD_SIZE)
+        # children
+        self.page = QTextBrowser()
+        self.page.setOpenLinks(False)
+        text = split_card(card.read_text(encoding="utf-8", errors="replace"))[2]
+        without_html = QTextDocument.MarkdownFeature.MarkdownNoHTML
+        dialect = QTextDocument.MarkdownFeature.MarkdownDialectGitHub
+        self.page.document().setMarkdown(text, dialect | without_html)
+        # layout
+        QVBoxLayout(self).addWidget(self.page)
+
+
 class GeneratorSource(QGroupBox):
     """Holds a generator; it stays until another one is loaded."""
 
@@ -150,16 +176,20 @@ class GeneratorSource(QGroupBox):
         self.models_button = button(
             "ready_models", "Ready models", "Trained generators of several materials."
         )
-        if not ready_models():
-            self.models_button.hide()
+        self.card_button = button(
+            "model_card", "Model card", "What this generator makes, and how well."
+        )
+        self.card_button.hide()
         # layout
         self.column = QVBoxLayout(self)
         self.column.addWidget(self.facts)
         self.column.addLayout(row(self.open_run, self.open_file, self.models_button))
+        self.column.addWidget(self.card_button)
         # signals
         self.open_run.clicked.connect(lambda checked: self._choose_run())
         self.open_file.clicked.connect(lambda checked: self._browse_file())
         self.models_button.clicked.connect(lambda checked: self.offer_models())
+        self.card_button.clicked.connect(lambda checked: self.show_card())
 
     def value(self) -> TrainedNetwork | None:
         """The generator; None before one is loaded."""
@@ -220,6 +250,7 @@ class GeneratorSource(QGroupBox):
             state = " ".join(filter(None, (f"{loaded.origin}.", loaded.quality)))
             self.facts.setText(f"{_facts(loaded.trained)}\n{state}")
             self.facts.setToolTip(str(loaded.path))
+        self.card_button.setVisible(self._card is not None)
         self.changed.emit()
 
     def set_run_root(self, root: Path) -> None:
@@ -227,8 +258,51 @@ class GeneratorSource(QGroupBox):
         self._run_root = root
 
     def offer_models(self) -> QMenu:
-        """Open the menu of the generators of the package."""
-        return offer(self.models_button, ready_models(), self.load)
+        """Open the menu of the ready models, and of a folder to add."""
+        try:
+            found = ready_models()
+        except ValueError as fault:
+            self.failed.emit(str(fault))
+            found = []
+        titles = Counter(model.title for model in found)
+        choices = {
+            model.title
+            if titles[model.title] == 1
+            else f"{model.title} ({model.file})": model.file
+            for model in found
+        }
+        menu = offer(self.models_button, choices, self.load)
+        menu.addSeparator()
+        menu.addAction(ADD).triggered.connect(lambda checked: self._add_folder())
+        return menu
+
+    @property
+    def _card(self) -> Path | None:
+        """The model card beside the loaded file."""
+        if self._loaded is None or self._loaded.path.is_dir():
+            return None
+        card = self._loaded.path.with_suffix(CARD)
+        return card if card.is_file() else None
+
+    def show_card(self) -> QDialog | None:
+        """Show the model card of the loaded file, if it has one."""
+        card = self._card
+        if card is None:
+            return None
+        dialog = CardDialog(card, self)
+        dialog.show()
+        return dialog
+
+    def _add_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Add a folder of generators")
+        if not folder:
+            return
+        try:
+            add_place(folder)
+        except (ValueError, OSError) as fault:
+            self.failed.emit(str(fault))
+        else:
+            self.offer_models()
 
     def _choose_run(self) -> None:
         offer_runs(self.open_run, self._run_root, self.load, self._browse_run)

@@ -13,11 +13,17 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from napari_slicegan.sample_data import ready_models
+from qtpy.QtWidgets import QFileDialog
 
 from napari_slicegan._qt.closing import join
-from napari_slicegan._qt.widgets.generator_source import NO_GENERATOR, GeneratorSource
+from napari_slicegan._qt.widgets.generator_source import (
+    ADD,
+    NO_GENERATOR,
+    CardDialog,
+    GeneratorSource,
+)
 from napari_slicegan.models import generator_file as trained_generator
+from napari_slicegan.report.ready_models import ready_models
 from napari_slicegan.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -87,14 +93,48 @@ def test_shows_loading_then_the_generator(
     assert threading.main_thread() not in slow_disk.threads
 
 
-def test_ready_models_are_offered(source: GeneratorSource, qtbot: QtBot) -> None:
+def test_ready_models_are_offered_with_their_cards(
+    source: GeneratorSource, qtbot: QtBot
+) -> None:
     menu = source.offer_models()
-    assert [action.text() for action in menu.actions()] == [*ready_models()]
+    *titles, _, add = (action.text() for action in menu.actions())
+    assert titles == [model.title for model in ready_models()]
+    assert add == ADD
     menu.actions()[0].trigger()
     menu.close()
     loaded(source, qtbot)
     assert source.loaded is not None
-    assert source.loaded.path == next(iter(ready_models().values()))
+    assert source.loaded.path == ready_models()[0].file
+    assert not source.card_button.isHidden()
+    dialog = source.show_card()
+    assert isinstance(dialog, CardDialog)
+    text = dialog.page.toPlainText()
+    assert "Trained on" in text
+    assert "verdict:" not in text  # the head for programs
+    dialog.close()
+
+
+def test_a_folder_of_generators_is_added(
+    source: GeneratorSource,
+    qtbot: QtBot,
+    toy_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLICEGAN_HOME", str(tmp_path / "home"))
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "mine")
+    )
+    with qtbot.waitSignal(source.failed, timeout=LONG) as failed:
+        source.offer_models().actions()[-1].trigger()
+    assert "Expected a folder with .safetensors files" in failed.args[0]
+    shutil.copy(toy_run / "generator.safetensors", tmp_path / "mine" / "my.safetensors")
+    source.offer_models().actions()[-1].trigger()
+    assert [model.name for model in ready_models()][-1] == "my"
+    source.load(ready_models()[-1].file)
+    loaded(source, qtbot)
+    assert source.card_button.isHidden()
 
 
 def test_a_second_load_replaces_the_first(
