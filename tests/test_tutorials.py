@@ -113,7 +113,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_page(page: Path, verbs: tuple[str, ...] = ()) -> int:
-    """Run the blocks of a page in order; returns the number of commands and programs."""
+    """Run the blocks of a page in order; returns how many commands and programs."""
     n = 0
     for language, code in fenced(page):
         if language == "python" and not verbs:
