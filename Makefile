@@ -128,6 +128,7 @@ generator: $(DEV)  ## train the generator of sample_data/ again (6 minutes)
 
 models: $(DEV)  ## train the generators that ship, with reports (MINUTES=20 each)
 	$(BIN)/python -m sample_data.scripts.models --minutes $(MINUTES)
+	$(BIN)/python docs/figures.py gallery
 
 build: $(DEV)  ## build the wheel and the source archive in dist/
 	$(BIN)/python -m build

@@ -36,6 +36,7 @@ napoleon_google_docstring = False
 
 html_theme = "furo"
 html_copy_source = False
+html_show_copyright = False
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 
 

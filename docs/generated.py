@@ -225,7 +225,11 @@ def directive(name: str) -> str:
 
 def gallery() -> str:
     """A section for each generator that ships, from its report."""
-    return "\n\n".join(material(name, title) for name, title in MODELS.items())
+    return "\n\n".join(
+        material(name, title)
+        for name, title in MODELS.items()
+        if (HERE / "models" / f"{name}.json").is_file()
+    )
 
 
 def material(name: str, title: str) -> str:
@@ -233,12 +237,14 @@ def material(name: str, title: str) -> str:
     report = json.loads((HERE / "models" / f"{name}.json").read_text("utf-8"))
     verdict, facts = report["proof"]["verdict"], report["provenance"]
     largest = verdict["largest"].rstrip(".")
+    picture = f"images/gallery-{name}.png"
+    about = f"{title}: image, planes and a surface"
+    shown = f"![{about}]({picture})\n\n" if (HERE / picture).is_file() else ""
     images = ", ".join(
         f"`{image['name']}` ({image['size']} pixels)" for image in facts["images"]
     )
     return (
-        f"## {title}\n\n"
-        f"![{title}: image, planes and a surface](images/gallery-{name}.png)\n\n"
+        f"## {title}\n\n{shown}"
         f"Trained on {images}: {facts['training']}. "
         f"**{verdict['headline']}**: {verdict['bound']}. {largest}. "
         f"[Report](models/{name}.html).\n\n"
