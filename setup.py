@@ -11,6 +11,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).resolve().parent
 
 WINDOW = [
+    "magicgui>=0.10",
     "napari>=0.6.6",
     "platformdirs>=4",
     "pyqtgraph>=0.13.7",

@@ -155,7 +155,7 @@ def test_the_engine_needs_what_its_requirements_file_lists() -> None:
 
 def test_the_window_alone_needs_the_rest() -> None:
     rest = base_requirements() - engine_requirements()
-    assert {"napari", "pyqtgraph", "qtpy"} < rest <= {*WINDOW_PACKAGES}
+    assert {"napari", "magicgui", "qtpy"} < rest <= {*WINDOW_PACKAGES}
 
 
 def test_the_recipe_of_conda_requires_the_same_versions(wheel: Path) -> None:

@@ -233,6 +233,22 @@ def explore() -> None:
         source.open_sample()
 
 
+def mesh_layer() -> None:
+    """Open a small form that saves the phases of a Labels layer as a mesh."""
+    from qtpy.QtWidgets import QDockWidget
+
+    from napari_slicegan._qt.layer_mesh import DOCK, mesh_of_layer
+    from napari_slicegan._qt.widgets.basics import parent_of
+
+    window = _viewer().window
+    if DOCK not in window.dock_widgets:
+        window.add_dock_widget(mesh_of_layer(), name=DOCK, area="right")
+    dock = parent_of(window.dock_widgets[DOCK].native, QDockWidget)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+
+
 def _open_widget() -> SliceGANWidget:
     """Return the widget of the current viewer; opens and raises its dock."""
     from qtpy.QtWidgets import QDockWidget

@@ -17,6 +17,7 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_slicegan._qt.contributions import HOW_TO_SAVE
+from napari_slicegan._qt.layer_mesh import DOCK
 from napari_slicegan._qt.main_widget import (
     GENERATE_KEY,
     PAUSE_KEY,
@@ -98,7 +99,7 @@ def test_samples_open_as_layers(name: str, viewer: Any) -> None:
 def test_menus_and_palette_hold_the_commands(viewer: Any) -> None:
     assert f"{PLUGIN}.generate" in menu_commands("napari/file/new_layer")
     assert f"{PLUGIN}.orthogonal_slices" in menu_commands("napari/layers/visualize")
-    names = "train pause stop generate measure orthogonal_slices explore read_run"
+    names = "train pause stop generate measure orthogonal_slices explore mesh_layer"
     assert {f"{PLUGIN}.{name}" for name in names.split()} <= menu_commands()
 
 
@@ -110,6 +111,32 @@ def test_the_palette_names_samples_and_keys() -> None:
     for name, key in (("pause", PAUSE_KEY), ("generate", GENERATE_KEY)):
         shown = key.replace("Control-", "Ctrl+").replace("-", "+")
         assert titles[f"{PLUGIN}.{name}"].endswith(f" ({shown} in the viewer)")
+
+
+def test_a_labels_layer_is_saved_as_a_mesh(
+    viewer: Any, qtbot: QtBot, told: list[str], tmp_path: Path
+) -> None:
+    meshio = pytest.importorskip("meshio", reason="needs the extra mesh")
+    z, y, x = np.indices((12, 14, 16))
+    labels = ((z - 5) ** 2 + (y - 6) ** 2 + (x - 7) ** 2 < 16).astype(np.uint8) * 255
+    viewer.add_labels(labels, name="ball", scale=(5, 5, 5), units=("nm",) * 3)
+    run("mesh_layer")
+    form = viewer.window.dock_widgets[DOCK]
+    assert form.layer.value.name == "ball"
+    form.phases.value = "1, x"
+    form()
+    assert told[-1] == (
+        "Expected labels as whole numbers separated by commas, got '1, x'."
+    )
+    form.phases.value = ""
+    form.path.value = tmp_path / "ball.stl"
+    form()
+    qtbot.waitUntil(lambda: told[-1].startswith("Saved"), timeout=LONG)
+    edges = np.ptp(meshio.read(tmp_path / "ball.stl").points, axis=0)
+    # Eight voxels, of 5 nm.
+    assert edges == pytest.approx((37.5,) * 3, abs=4)
+    run("mesh_layer")
+    assert list(viewer.window.dock_widgets).count(DOCK) == 1
 
 
 def test_an_opened_run_is_loaded_into_the_volume_panel(

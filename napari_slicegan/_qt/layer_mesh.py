@@ -1,0 +1,128 @@
+"""A small form of its own: the phases of any Labels layer as a mesh.
+
+napari lists the layers and makes the inputs by magicgui.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from magicgui import magic_factory
+from napari.utils import notifications
+
+from napari_slicegan._qt.viewer.layer_inputs import source_of
+from napari_slicegan._qt.worker import task_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import napari.layers
+
+    from napari_slicegan.data.image_files import SourceImage
+    from napari_slicegan.runtime.progress import Progress
+
+Cells = Literal["surface", "hexahedra", "tetrahedra"]
+DOCK = "Mesh of a layer"
+SMOOTHING = 10
+FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
+
+
+@magic_factory(
+    call_button="Save mesh",
+    layer={"label": "Layer", "tooltip": "A volume of phases."},
+    phases={
+        "label": "Phases",
+        "tooltip": "Labels separated by commas; empty for all except 0.",
+    },
+    cells={
+        "label": "Cells",
+        "choices": ["surface", "hexahedra", "tetrahedra"],
+        "tooltip": "Triangles between the phases, or cells that fill them.",
+    },
+    smoothing={
+        "label": "Smoothing",
+        "tooltip": "Passes that smooth surfaces and tetrahedra; the volumes of the "
+        "phases are kept. 0: faces of voxels.",
+        "min": 0,
+        "max": 100,
+    },
+    path={"label": "File", "mode": "w", "filter": FILES},
+)
+def mesh_of_layer(
+    layer: napari.layers.Labels,
+    phases: str = "",
+    cells: str = "surface",
+    smoothing: int = SMOOTHING,
+    path: pathlib.Path = Path("mesh.stl"),
+) -> None:
+    """Save the phases of a Labels layer as a mesh, in a background thread."""
+    try:
+        labels = _numbers(phases)
+    except ValueError as fault:
+        notifications.show_info(str(fault))
+        return
+    source = source_of(layer)
+    worker = task_worker(save_mesh, source, labels, cells, smoothing, path)
+    worker.returned.connect(
+        lambda files: notifications.show_info(f"Saved {', '.join(map(str, files))}")
+    )
+    worker.errored.connect(lambda fault: notifications.show_info(str(fault)))
+    worker.start()
+
+
+def save_mesh(
+    source: SourceImage,
+    phases: Sequence[int],
+    cells: Cells,
+    smoothing: int,
+    path: Path,
+    progress: Progress,
+) -> list[Path]:
+    """Write the mesh of a volume; returns the files.
+
+    Parameters
+    ----------
+    source
+        Labels ``[Z, Y, X]``; cubic voxels are made of others.
+    phases
+        Labels; empty for all except 0.
+
+    Raises
+    ------
+    ValueError
+        If it is no volume of phases, a phase is missing, or the format cannot hold it.
+    """
+    from napari_slicegan.volumes.mesh_files import check_mesh_file, write_mesh
+    from napari_slicegan.volumes.meshes import surface_mesh, voxel_mesh
+    from napari_slicegan.volumes.volume import Volume
+
+    check_mesh_file(path, has_volume=cells != "surface")
+    values = np.asarray(source.values)
+    if values.ndim != 3:
+        raise ValueError(
+            f"Expected a layer with three axes, got {values.ndim}; choose a volume."
+        )
+    volume = Volume.from_array(values, "phases", source.pixel_size_nm)
+    if source.edges_nm is not None:
+        volume = volume.cubic(source.edges_nm)
+    chosen = phases or [label for label in volume.labels if label]
+    progress(0.1)
+    if cells == "surface":
+        mesh = surface_mesh(volume, chosen, smoothing)
+    else:
+        passes = smoothing if cells == "tetrahedra" else 0
+        mesh = voxel_mesh(volume, chosen, cells, passes)
+    progress(0.7)
+    return write_mesh(mesh, path)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.replace(",", " ").split()]
+    except ValueError as error:
+        raise ValueError(
+            f"Expected labels as whole numbers separated by commas, got '{text}'."
+        ) from error
