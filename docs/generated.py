@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from napari_slicegan.config import GROUPS, Settings, choices_of
 from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
 
 HERE = Path(__file__).parent
+# Limits beyond it only say that a number must fit into 64 bits.
+LARGEST = 1e15
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 # Public names beyond those of the package and of its directions.
 MORE_NAMES = {
@@ -37,7 +40,9 @@ MORE_NAMES = {
     "Measurements": (
         "metrics.stored_volume.StoredVolume",
         "metrics.transport.effective_diffusivity",
+        "metrics.transport.effective_conductivity",
         "metrics.transport.tortuosity_factor",
+        "metrics.permeability.permeability",
         "metrics.representativity.representativity",
         "report.page.write_report",
         "report.batch.read_table",
@@ -91,7 +96,7 @@ def group_table(name: str, group: type[Settings]) -> str:
             f"{sign} {value:g}"
             for rule in facts.metadata
             for key, sign in BOUNDS.items()
-            if (value := getattr(rule, key, None)) is not None
+            if abs(value := getattr(rule, key, inf)) < LARGEST
         )
         rows.append(
             (
@@ -169,8 +174,6 @@ def signature(action: argparse.Action) -> str:
     if action.nargs == 0 or isinstance(action, argparse.BooleanOptionalAction):
         return flag
     value = action.metavar or action.dest.upper()
-    if action.choices is not None and action.metavar is None:
-        value = "{" + ",".join(map(str, action.choices)) + "}"
     if isinstance(value, tuple):
         value = " ".join(value)
     elif isinstance(action.nargs, int):
@@ -182,8 +185,10 @@ def signature(action: argparse.Action) -> str:
 
 
 def help_of(action: argparse.Action) -> str:
-    """Help of an option, with its default."""
-    return str(action.help or "") % vars(action)
+    """Help of an option, with its default and the names that it takes."""
+    text = str(action.help or "") % vars(action)
+    names = ", ".join(map(str, action.choices or ()))
+    return f"{text}. One of: {names}." if names else text
 
 
 def python() -> str:
