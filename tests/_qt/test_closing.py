@@ -91,7 +91,10 @@ MOMENTS: dict[str, Callable[[SliceGANWidget, QtBot], None]] = {
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment",
+    ["generating", "paused", pytest.param("preparing", marks=pytest.mark.slow)],
+)
 def test_closing_at_any_moment_leaves_no_thread(
     moment: str, widget: SliceGANWidget, viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -138,7 +141,9 @@ def _nothing(dialog: closing.ClosingDialog, step: threading.Event) -> None:
     pass
 
 
-@pytest.mark.parametrize("act", [_close_now, _end_step, _nothing])
+@pytest.mark.parametrize(
+    "act", [_close_now, _end_step, pytest.param(_nothing, marks=pytest.mark.slow)]
+)
 def test_closing_in_a_long_step_asks_once_and_is_bounded(
     act: Callable[[closing.ClosingDialog, threading.Event], None],
     long_step: threading.Event,

@@ -98,7 +98,7 @@ for text in asked:
 TIMES_ASKED = {"quit": 0, "cross": 2}
 
 
-@pytest.mark.parametrize("end", TIMES_ASKED)
+@pytest.mark.parametrize("end", ["cross", pytest.param("quit", marks=pytest.mark.slow)])
 def test_the_run_is_saved_when_the_program_ends(end: str, tmp_path: Path) -> None:
     """Each click on the cross asks once, and says what is saved and where."""
     if end == "cross" and not sys.platform.startswith("linux"):
