@@ -272,6 +272,11 @@ class Curves(QWidget):
         distances = (self.distances,) if self.judged else ()
         return (*distances, *self.others.values(), self.losses)
 
+    @property
+    def spare(self) -> int:
+        """Pixels by which the plots are higher than they have to be."""
+        return self._canvas.height() - self._canvas.minimumHeight()
+
     def _arrange(self) -> None:
         """Place the plots in two columns."""
         self._canvas.clear()

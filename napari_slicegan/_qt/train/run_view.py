@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -22,7 +23,12 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.train.curves import Curves
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
-from napari_slicegan._qt.widgets.basics import FaultGuard, choice_box, rgb_image
+from napari_slicegan._qt.widgets.basics import (
+    FaultGuard,
+    choice_box,
+    parent_of,
+    rgb_image,
+)
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.data.pixel_values import display_gray
@@ -83,6 +89,7 @@ class Picture(QLabel):
         super().__init__()
         self.setObjectName(name)
         self._whole = QPixmap()
+        self._largest = LARGEST_EDGE
         self.setMinimumWidth(EDGE)
         self.setFixedHeight(EDGE)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -96,8 +103,19 @@ class Picture(QLabel):
     def resizeEvent(self, event: Any) -> None:
         """Fit the picture to the new width."""
         super().resizeEvent(event)
-        self.setFixedHeight(min(max(self.width(), EDGE), LARGEST_EDGE))
+        self._set_height()
         self._fit()
+
+    def set_room(self, room: int) -> None:
+        """Be no higher than this, unless nothing would be seen then."""
+        largest = LARGEST_EDGE if room < EDGE else min(room, LARGEST_EDGE)
+        if largest != self._largest:
+            self._largest = largest
+            self._set_height()
+            self._fit()
+
+    def _set_height(self) -> None:
+        self.setFixedHeight(min(max(self.width(), EDGE), self._largest))
 
     def _fit(self) -> None:
         if self._whole.isNull():
@@ -329,10 +347,21 @@ class RunView(QWidget):
     def _refresh(self) -> None:
         """Update the bar, then napari's activity dock."""
         self._show_progress()
+        self._make_room()
         fraction = 0.0 if self._report is None else self._report.progress
         # Last: it lets napari process events.
         with self._guard("The progress in napari's dock"):
             self._activity.show(fraction, f"SliceGAN: {self._state.value}")
+
+    def _make_room(self) -> None:
+        """Make the pictures small enough that the plots are in sight."""
+        area = parent_of(self, QScrollArea)
+        content = None if area is None else area.widget()
+        if area is not None and content is not None:
+            hidden = content.height() - area.viewport().height()
+            for pair in (self.pair, self.samples):
+                for picture in (pair.real, pair.generated):
+                    picture.set_room(picture.height() - hidden + self.curves.spare)
 
     def _show_progress(self) -> None:
         report, state = self._report, self._state

@@ -14,8 +14,9 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari.resources import LOADING_GIF_PATH
 from napari.utils import progress
 from qtpy.QtGui import QMovie
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QScrollArea, QWidget
 
+from napari_slicegan._qt.train import run_view
 from napari_slicegan._qt.train.run_view import (
     RunState,
     RunView,
@@ -25,6 +26,7 @@ from napari_slicegan._qt.train.run_view import (
     real_crop,
 )
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
+from napari_slicegan._qt.widgets.basics import content_above
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph
@@ -202,6 +204,34 @@ def test_the_pictures_are_as_large_as_the_panel_allows(
         assert pair.minimumSizeHint().width() <= width
         pictures = [each.pixmap().width() for each in (pair.real, pair.generated)]
         assert min(pictures) > 0.45 * width
+
+
+def test_the_pictures_leave_room_for_the_plots(
+    qtbot: QtBot, toy_images: TrainingImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a window of 800 pixels the titles of the lower axes were out of sight."""
+    monkeypatch.setattr(run_view, "REFRESH_MS", 10)
+    panel, view = QWidget(), RunView()
+    qtbot.addWidget(panel)
+    content_above(panel).addWidget(view)
+    values = np.full((24, 24, 24), TOY_LABELS[0], np.uint8)
+    view.pair.set_images(toy_images)
+    view.pair.set_volume(Volume(values, "phases", 5.0, TOY_LABELS), step=1)
+    view.show_state(RunState.PREPARING)
+    panel.resize(450, 1000)
+    panel.show()
+    area = panel.findChild(QScrollArea)
+    assert area is not None
+    scroll, curves = area.verticalScrollBar(), view.curves
+    qtbot.waitUntil(lambda: view.pair.height() > view.pair.real.height() > 200)
+    enough = panel.height() - curves.spare
+    for missing, edge in ((30, 170), (0, 200), (200, 200)):
+        panel.resize(450, enough - missing)
+        qtbot.waitUntil(lambda edge=edge: view.pair.real.height() > edge)
+        qtbot.waitUntil(
+            lambda missing=missing: (scroll.maximum() > 0) == (missing == 200)
+        )
+    view.show_state(RunState.FAILED)
 
 
 def test_the_chosen_direction_is_sliced(
