@@ -102,8 +102,9 @@ COLUMNS = (
     "Verdict",
     "Real",
     "Generated",
-    "\N{MULTIPLICATION SIGN} noise floor",
-    "Gaussian field",
+    # Of two lines: there is room for a narrow column each.
+    "\N{MULTIPLICATION SIGN} noise\nfloor",
+    "Gaussian\nfield",
 )
 HEADER_TIPS = {
     COLUMNS[-2]: "Distance in multiples of the noise floor.",
