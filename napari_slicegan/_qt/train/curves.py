@@ -275,7 +275,7 @@ class Curves(QWidget):
     @property
     def spare(self) -> int:
         """Pixels by which the plots are higher than they have to be."""
-        return self._canvas.height() - self._canvas.minimumHeight()
+        return int(self._canvas.height() - self._canvas.minimumHeight())
 
     def _arrange(self) -> None:
         """Place the plots in two columns."""

@@ -161,6 +161,8 @@ def test_the_samples_that_are_images_are_offered(
         "Aluminium alloy",
         "Fibres along x, three views",
         "Overlapping spheres, one slice",
+        "Particles in a fine mixture, one slice",
+        "Packed bed with binder bridges, one slice",
     ]
     fibres = entries["Fibres along x, three views"]
     images = images_after(panel, qtbot, fibres.trigger)
