@@ -80,7 +80,8 @@ def measure(options: Namespace) -> int:
             "--permeability or --conductivity."
         )
     # Transport properties need no real material.
-    is_alone = options.against is None and not options.figure and not path.is_dir()
+    is_volume = not path.is_dir() or is_pyramid(path)
+    is_alone = options.against is None and not options.figure and is_volume
     source = None if is_alone and not wanted.is_empty else _source(options, path)
     volume = _volume(options, path)
     facts, texts = {}, []

@@ -12,6 +12,7 @@ import pytest
 
 from napari_slicegan.cli.parser import main
 from napari_slicegan.metrics.permeability import DARCY_M2, permeability
+from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.metrics.transport import (
     effective_conductivity,
     effective_diffusivity,
@@ -125,6 +126,16 @@ def test_without_real_blocks_the_floor_is_that_of_the_generated(volume: Volume) 
         assert row.real is None
         assert row.noise_floor == row.generated.scatter
     assert "between a generated block" in alone.caption
+
+
+def test_a_stored_volume_is_read_by_blocks(volume: Volume) -> None:
+    stored = StoredVolume(volume.values, "phases", labels=(0, 10))
+    settings = PhysicsSettings(False, conductivities=(1, 2), block_edge=12)
+    found = measure_physics(stored, settings)
+    for row, one in zip(
+        found.rows, measure_physics(volume, settings).rows, strict=True
+    ):
+        assert row.generated.mean == pytest.approx(one.generated.mean, rel=1e-4)
 
 
 def test_what_cannot_be_measured(
