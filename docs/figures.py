@@ -212,6 +212,7 @@ def physics() -> Figure:
                 )
         panel.set_xticks(range(3), AXES)
         panel.set_title(row.title)
+        panel.margins(y=0.25)
     panels[2].legend(fontsize=7)
     return figure
 
