@@ -43,6 +43,8 @@ MORE_NAMES = {
         "metrics.transport.effective_conductivity",
         "metrics.transport.tortuosity_factor",
         "metrics.permeability.permeability",
+        "report.physics.PhysicsSettings",
+        "report.physics.measure_physics",
         "metrics.representativity.representativity",
         "report.page.write_report",
         "report.batch.read_table",
