@@ -14,6 +14,7 @@ from napari_slicegan.cli.options import (
     add_setting_flags,
     edges,
     finite,
+    place,
 )
 from napari_slicegan.config import RESUMABLE
 
@@ -137,11 +138,30 @@ def add_generate_flags(command: argparse.ArgumentParser) -> None:
         "0.5 GB can be continued after an interruption",
     )
     add(
+        "--through",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a real section that the volume contains, read as the training images "
+        "are; give --at for each, such as: --through a.tif --at z=0 --through b.tif "
+        "--at z=40",
+    )
+    add(
+        "--at",
+        action="append",
+        default=[],
+        type=place,
+        metavar="PLANE",
+        help="plane of the section, such as z=64; the section is centred, or begins at "
+        "the row and column of, for example, z=64,y=0,x=32",
+    )
+    add(
         "--cluster",
         metavar="ADDRESS",
         help="generate on the workers of this dask scheduler, such as "
         "tcp://10.0.0.1:8786; they must share the disk",
     )
+    add_setting_flags(command, "micrograph")
 
 
 def add_baseline_flags(command: argparse.ArgumentParser) -> None:

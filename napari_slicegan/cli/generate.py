@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from napari_slicegan.cli.options import (
     DONE,
     STOPPED,
+    expanded,
     generator_path,
+    opened_as_of,
     output_folder,
+    refuse_settings,
     say,
     volume_size,
 )
 from napari_slicegan.cli.progress import progress_bar
+from napari_slicegan.config import AXES
 from napari_slicegan.generation.estimates import (
     generation_costs,
     operations_per_second,
@@ -30,6 +34,7 @@ from napari_slicegan.generation.streaming import (
     tiles_folder,
     value_type,
 )
+from napari_slicegan.generation.through import Section, agreement, pass_through
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.runtime.atomic_files import (
     check_can_write,
@@ -38,6 +43,7 @@ from napari_slicegan.runtime.atomic_files import (
 )
 from napari_slicegan.runtime.devices import choose_device, choose_precision
 from napari_slicegan.systems.spectrograms import check_sounds, write_sounds
+from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.volumes.files import ENDINGS
 from napari_slicegan.volumes.ome_zarr import ENDING
 
@@ -50,21 +56,32 @@ MEMORY_BYTES = 2**29
 
 def generate(options: Namespace) -> int:
     """Generate a volume and write it."""
-    trained = load_generator(generator_path(options.run))
+    path = generator_path(options.run)
+    trained = load_generator(path)
     size = volume_size(options.size)
     shape = "x".join(map(str, size))
-    name = f"volume-{shape}-seed{options.seed}.tif"
+    through = "-through" if options.through else ""
+    name = f"volume-{shape}-seed{options.seed}{through}.tif"
     out: Path = options.out or output_folder(options.run) / name
     if out.suffix != ENDING:
         check_can_write(out, *ENDINGS)
     else:
         check_can_write_into(out)
+    sections = _sections(options, path)
     device = choose_device(options.device)
     trained.network.to(device)
     precision = choose_precision(options.precision, device)
     plan = VolumePlan(
         trained, size, options.seed, options.periodic, precision=precision
     )
+    if sections:
+        with progress_bar("Fitting") as progress:
+            plan = pass_through(plan, sections, progress=progress)
+        for section in sections:
+            say(
+                f"{section.name} at {section.axis}={section.position}: "
+                f"{100 * agreement(plan, section):.1f} % of the pixels agree"
+            )
     fits = math.prod(size) * value_type(trained).itemsize <= MEMORY_BYTES
     if fits and out.suffix != ENDING and not options.cluster:
         if any(n > edge for n, edge in zip(size, plan.tile_edges, strict=True)):
@@ -78,6 +95,28 @@ def generate(options: Namespace) -> int:
         return STOPPED
     say(f"Saved {out}")
     return DONE
+
+
+def _sections(options: Namespace, path: Path) -> list[Section]:
+    """The real sections that the volume contains."""
+    files = expanded(options.through)
+    if len(files) != len(options.at):
+        raise ValueError(
+            f"Expected a plane by --at for each section by --through, got "
+            f"{len(options.at)} for {len(files)}; write for example "
+            "--through a.tif --at z=64."
+        )
+    if not files:
+        refuse_settings(options, "images by --through", "none")
+        return []
+    run = RunFolder.open(path) if path.is_dir() else None
+    images = opened_as_of(run, files, options)
+    sections = []
+    for image, places in zip(images, options.at, strict=True):
+        (axis, position), *_ = places.items()
+        corner = tuple(places[a] for a in AXES if a != axis and a in places)
+        sections.append(Section.of(image, axis, position, corner or None))
+    return sections
 
 
 def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:

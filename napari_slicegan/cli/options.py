@@ -21,6 +21,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from napari_slicegan.config import (
+    AXES,
     FORMAT,
     FORMER_NAMES,
     GROUPS,
@@ -35,9 +36,10 @@ from napari_slicegan.sample_data import path as sample_path
 if typing.TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from napari_slicegan.config import MicrographSettings
+    from napari_slicegan.config import Axis, MicrographSettings
     from napari_slicegan.data.micrograph import Micrograph
     from napari_slicegan.data.training_images import TrainingImages
+    from napari_slicegan.training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 
@@ -411,6 +413,28 @@ def edges(word: str) -> str:
     )
 
 
+def place(word: str) -> dict[Axis, int]:
+    """A plane such as ``z=64``, or with its corner as in ``z=64,y=0,x=32``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For other words.
+    """
+    found: dict[Axis, int] = {}
+    parts = word.split(",")
+    for part in parts:
+        for axis in AXES:
+            if re.fullmatch(rf"{axis}=\d+", part):
+                found[axis] = int(part[2:])
+    if len(parts) not in (1, 3) or len(found) != len(parts):
+        raise argparse.ArgumentTypeError(
+            "expected a plane such as z=64, or with its first row and column "
+            f"z=64,y=0,x=32, got '{word}'"
+        )
+    return found
+
+
 def finite(word: str) -> float:
     """A finite number.
 
@@ -500,6 +524,31 @@ def opened(
         else image
         for path, image in zip(paths, images, strict=True)
     ]
+
+
+def opened_as_of(
+    run: RunFolder | None,
+    files: list[str],
+    options: argparse.Namespace,
+    *,
+    optional: Collection[str] = (),
+) -> list[Micrograph]:
+    """Micrographs prepared as those of a run, if there is one, and by the flags.
+
+    Parameters
+    ----------
+    optional
+        See `opened`.
+    """
+    given = changes_from(options)
+    config = run.config() if run else RunConfig()
+    names = inherited_from(run.path if run else None, files, given)
+    config = without_crop(config, names, files).changed(**given)
+    images = opened(files, config.micrograph, optional=optional, inherited=names)
+    for image in images:
+        for warning in image.warnings:
+            logger.warning("%s: %s", image.name, warning)
+    return images
 
 
 def warning_lines(images: TrainingImages, config: RunConfig) -> list[str]:

@@ -18,13 +18,12 @@ from napari_slicegan.cli.options import (
     changes_from,
     expanded,
     generator_path,
-    inherited_from,
     opened,
+    opened_as_of,
     output_folder,
     refuse_settings,
     say,
     warning_lines,
-    without_crop,
 )
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import RunConfig
@@ -223,20 +222,9 @@ def _source(options: Namespace, path: Path) -> Source:
             )
         refuse_settings(options, "images by --against", "none")
         return run.images()
-    given = changes_from(options)
-    config = run.config() if run else RunConfig()
-    names = inherited_from(path if run else None, options.against, given)
-    config = without_crop(config, names, options.against).changed(**given)
     is_file = run is None and path.suffix != ".safetensors"
-    images = opened(
-        options.against,
-        config.micrograph,
-        optional=("z_step_nm",) if is_file else (),
-        inherited=names,
-    )
-    for image in images:
-        for warning in image.warnings:
-            logger.warning("%s: %s", image.name, warning)
+    optional = ("z_step_nm",) if is_file else ()
+    images = opened_as_of(run, options.against, options, optional=optional)
     return images[0] if len(images) == 1 else TrainingImages.isotropic(*images)
 
 

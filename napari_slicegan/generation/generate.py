@@ -16,7 +16,9 @@ from torch import Tensor
 
 from napari_slicegan.config import AXES
 from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation.boxes import run_box
 from napari_slicegan.generation.edits import Edit, checked_edits, run_volume
+from napari_slicegan.generation.fixed import FixedInputs, FixedNoise
 from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.devices import computing_in
@@ -26,10 +28,12 @@ from napari_slicegan.volumes.volume import Volume
 if TYPE_CHECKING:
     from napari_slicegan.models import VolumeGenerator
     from napari_slicegan.models.generator_file import TrainedGenerator
+    from napari_slicegan.models.noise import NoiseField
 
 Size = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 Span = tuple[int, int]
+Spans = tuple[Span, Span, Span]
 
 TILE_STEPS = 7
 """Latent positions per axis from tile to tile: 224 voxels for the paper's chain."""
@@ -77,6 +81,8 @@ class VolumePlan:
     truncation
         Factor of the latents; values below 1 reduce the variation of the structure,
         but not the noise that a generator adds.
+    fixed
+        Latents and noise that are given, such as those of `pass_through`.
 
     Raises
     ------
@@ -93,6 +99,7 @@ class VolumePlan:
     precision: torch.dtype = torch.float32
     edits: Sequence[Edit] = ()
     truncation: float = 1.0
+    fixed: FixedInputs | None = None
 
     def __post_init__(self) -> None:
         network = self.trained.network
@@ -100,6 +107,11 @@ class VolumePlan:
         _check(self.size, self.seed, self.periodic, self.steps)
         check_truncation(self.truncation)
         self.edits = checked_edits(network, self.edits, self.periodic)
+        if self.edits and self.fixed is not None:
+            raise ValueError(
+                "Expected a plan without edits for given sections, got one with edits; "
+                "leave them out."
+            )
         wanted = self.tile_latents or rule.overlap + TILE_STEPS
         self.tile_latents = max(wanted, rule.overlap + 1)
         z, y, x = (
@@ -171,27 +183,62 @@ class VolumePlan:
     def latents(self, z: Span, y: Span, x: Span) -> Tensor:
         """Latents from a first position to before a last one, [C, Z, Y, X]."""
         device = next(self.trained.network.parameters()).device
-        latents = torch.from_numpy(self.field.region(z, y, x)).to(device)
+        drawn = torch.from_numpy(self.field.region(z, y, x)).to(device)
+        return self.with_fixed(drawn, (z, y, x))
+
+    def with_fixed(self, drawn: Tensor, box: tuple[Span, Span, Span]) -> Tensor:
+        """Drawn latents of a box with those that are fixed, truncated; [C, Z, Y, X]."""
+        if self.fixed is not None:
+            drawn = self.fixed.latents(drawn, box, self.field.periods)
+        if self.truncation == 1:
+            return drawn
+        n = self.trained.network.spec.latent_channels
         # The key of the noise that may follow stays as it is.
-        latents[: self.trained.network.spec.latent_channels] *= self.truncation
-        return latents
+        return torch.cat([drawn[:n] * self.truncation, drawn[n:]])
+
+    def noise(self, latents: Tensor, first: Size) -> NoiseField | None:
+        """Noise of latents [1, C, z, y, x] that start at a first position, if any."""
+        network = self.trained.network
+        if self.fixed is None or not network.spec.noise:
+            return network.noise(latents)
+        key = latents[:, network.spec.latent_channels]
+        return FixedNoise(key, self.fixed, first, self.field.periods)
+
+    def with_offsets(self, block: int, made: Tensor, first: Size) -> Tensor:
+        """Output of a block with the offsets that are fixed; see `run_box`."""
+        if self.fixed is None:
+            return made
+        scale = self.trained.network.rules_around(block)[0].scale
+        return self.fixed.with_offsets(made, block, scale, first, self.field.periods)
+
+    def network_box(self, box: Spans) -> Spans:
+        """Voxels of the network that become those of a box."""
+        z, y, x = (
+            (first // factor, -(-last // factor))
+            for (first, last), factor in zip(box, self.stretch, strict=True)
+        )
+        return (z, y, x)
 
     @torch.no_grad()
     def values(self, tile: Tile) -> NDArray[np.generic]:
         """Micrograph values of a tile, [Z, Y, X] or [Z, Y, X, 3]."""
-        latents = self.latents(*tile.latents)
+        latents = self.latents(*tile.latents)[None]
+        first_z, first_y, first_x = (first for first, _ in tile.latents)
+        first = (first_z, first_y, first_x)
         with computing_in(self.precision, latents.device):
-            if self.edits:
-                z, y, x = (first for first, _ in tile.latents)
+            if self.fixed is not None:
+                noise = self.noise(latents, first)
+                z, y, x = ((span.start, span.stop) for span in tile.target)
+                box = self.network_box((z, y, x))
+                made = run_box(self.network, latents, noise, box, self.with_offsets)
+            elif self.edits:
                 periods = [
                     n and n * step
                     for n, step in zip(self.field.periods, self.steps, strict=True)
                 ]
-                made = run_volume(
-                    self.network, latents[None], self.edits, (z, y, x), periods
-                )
+                made = run_volume(self.network, latents, self.edits, first, periods)
             else:
-                made = self.network(latents[None])
+                made = self.network(latents)
         sizes = [span.stop - span.start for span in tile.target]
         return self.stretched(made, ((0, sizes[0]), (0, sizes[1]), (0, sizes[2])))
 
@@ -253,12 +300,13 @@ def generate(
     edits: Sequence[Edit] = (),
     truncation: float = 1.0,
     progress: Progress | None = None,
+    fixed: FixedInputs | None = None,
 ) -> Volume:
     """Generate a whole volume in memory.
 
     Parameters
     ----------
-    trained, size, seed, periodic, tile_latents, precision, edits, truncation
+    trained, size, seed, periodic, tile_latents, precision, edits, truncation, fixed
         See `VolumePlan`.
     progress
         Called with the finished fraction after each tile.
@@ -269,7 +317,7 @@ def generate(
         With the micrograph's own values and the voxel size.
     """
     plan = VolumePlan(
-        trained, size, seed, periodic, tile_latents, precision, edits, truncation
+        trained, size, seed, periodic, tile_latents, precision, edits, truncation, fixed
     )
     return plan.generate(progress)
 

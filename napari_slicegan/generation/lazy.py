@@ -12,20 +12,18 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_slicegan.generation.boxes import positions_before, run_box
 from napari_slicegan.generation.generate import Size, Span, VolumePlan
 from napari_slicegan.generation.streaming import image_facts, settings_of
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 from napari_slicegan.runtime.devices import choose_device, computing_in
 from napari_slicegan.runtime.optional_packages import optional_package
-
-if TYPE_CHECKING:
-    from napari_slicegan.models.sizes import SizeRule
 
 Spans = tuple[Span, Span, Span]
 Request = Callable[[list[Spans]], object]
@@ -53,50 +51,18 @@ def box_values(plan: VolumePlan, box: Spans) -> NDArray[Any]:
     box
         First voxel and voxel after the last along z, y, x.
     """
-    network = plan.network
-    _, whole = network.rules_around(0)
-    # In voxels of the network.
-    spans = [
-        (first // factor, -(-last // factor))
-        for (first, last), factor in zip(box, plan.stretch, strict=True)
-    ]
-    coarse = (spans[0], spans[1], spans[2])
-    needed = _needed(coarse, whole)
-    latents = plan.latents(*needed)
+    coarse = plan.network_box(box)
+    needed = positions_before(plan.network, 0, coarse)
+    latents = plan.latents(*needed)[None]
+    (z, _), (y, _), (x, _) = needed
+    noise = plan.noise(latents, (z, y, x))
     with computing_in(plan.precision, latents.device):
-        noise = network.noise(latents[None])
-        made = network.prepare_latents(latents[None])
-        corner = [first for first, _ in needed]
-        before = network.rules_around(0)[0].scale
-        for number, block in enumerate(network.blocks.children(), start=1):
-            so_far, after = network.rules_around(number)
-            step = so_far.scale // before
-            # Where the first position of the block's output lies.
-            origin = [first * step for first, _ in needed]
-            start = [
-                first - so_far.scale * cell
-                for first, cell in zip(origin, corner, strict=True)
-            ]
-            before, needed = so_far.scale, _needed(coarse, after)
-            z, y, x = (
-                slice(first - start, last - start)
-                for (first, last), start in zip(needed, origin, strict=True)
-            )
-            made = network.run_block(block, made, noise, start)[:, :, z, y, x]
+        made = run_box(plan.network, latents, noise, coarse, plan.with_offsets)
     inside = [
         (first % factor, first % factor + last - first)
         for (first, last), factor in zip(box, plan.stretch, strict=True)
     ]
     return plan.stretched(made, (inside[0], inside[1], inside[2]))
-
-
-def _needed(box: Spans, rule: SizeRule) -> Spans:
-    """Positions before layers with a size rule on which a box after them depends."""
-    z, y, x = (
-        (first // rule.scale, -((rule.offset - last) // rule.scale))
-        for first, last in box
-    )
-    return (z, y, x)
 
 
 class EndlessVolume:

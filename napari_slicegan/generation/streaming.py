@@ -17,6 +17,7 @@ import torch
 from napari_slicegan.config import AXES
 from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.cluster import made_on_cluster
+from napari_slicegan.generation.fixed import FixedInputs
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.runtime.atomic_files import (
@@ -86,6 +87,7 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
     colours = {str(label): colour for label, colour in trained.colours.items()}
     return {
         **({"colours": colours} if colours else {}),
+        **({"fixed": plan.fixed.digest()} if plan.fixed else {}),
         "format": FORMAT,
         "generator": trained.fingerprint(),
         "name": trained.name,
@@ -102,8 +104,12 @@ def settings_of(plan: VolumePlan, levels: int) -> dict[str, Any]:
     }
 
 
-def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePlan:
-    """The plan of stored settings, see `settings_of`."""
+def plan_of(
+    trained: TrainedGenerator,
+    settings: Mapping[str, Any],
+    fixed: FixedInputs | None = None,
+) -> VolumePlan:
+    """The plan of stored settings, see `settings_of`, with its fixed inputs."""
     z, y, x = settings["size"]
     return VolumePlan(
         trained,
@@ -113,11 +119,13 @@ def plan_of(trained: TrainedGenerator, settings: Mapping[str, Any]) -> VolumePla
         settings["tile_latents"],
         PRECISIONS[settings["precision"]],
         truncation=settings["truncation"],
+        fixed=fixed,
     )
 
 
 # Folder of the generator while the volume is unfinished, for workers elsewhere.
 MAKING = ".making"
+FIXED = "fixed.safetensors"
 BUFFER_BYTES = 2**26
 
 
@@ -191,18 +199,20 @@ class StreamedVolume:
                 own = own_attributes(path)
                 if own is None:
                     raise
-        for name, value in settings.items():
-            if own.get(name) != value:
+        for name in (*settings, "fixed"):
+            if own.get(name) != settings.get(name):
                 raise ValueError(
                     f"Expected the settings that {path.name} was started with "
                     f"({name.replace('_', ' ')}: {own.get(name)}), got others "
-                    f"({value}); choose another name or delete the folder."
+                    f"({settings.get(name)}); choose another name or delete the folder."
                 )
         volume = cls(path, plan, own)
         if not volume.is_complete:
             volume.image.remove_partial_files()
             (path / MAKING).mkdir(exist_ok=True)
             plan.trained.save(path / MAKING / "generator.safetensors")
+            if plan.fixed:
+                plan.fixed.save(path / MAKING / FIXED)
         return volume
 
     @classmethod
@@ -224,8 +234,9 @@ class StreamedVolume:
             )
         trained = load_generator(file)
         trained.network.to(choose_device("auto"))
+        fixed = FixedInputs.load(path / MAKING / FIXED) if "fixed" in own else None
         with damage_explained(path):
-            return cls(path, plan_of(trained, own), own)
+            return cls(path, plan_of(trained, own, fixed), own)
 
     @property
     def is_complete(self) -> bool:

@@ -99,7 +99,7 @@ class _AddedNoise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, field: Tensor, gain: Tensor) -> Tensor:
         """[B, C, z, y, x] channels last, [B, 1, z, y, x], [C] -> the shape of x."""
-        ctx.save_for_backward(field)
+        ctx.save_for_backward(field, gain)
         made = torch.empty_like(x)
         noise = field.view(-1, 1)
         torch.addmm(
@@ -108,12 +108,16 @@ class _AddedNoise(torch.autograd.Function):
         return made
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor]:
-        """Gradients of the features and of the gain."""
-        (field,) = ctx.saved_tensors
+    def backward(
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Gradients of the features, the noise and the gain, where they are needed."""
+        field, gain = ctx.saved_tensors
+        _, of_field, of_gain = ctx.needs_input_grad
         rows = _rows(gradient.contiguous(memory_format=torch.channels_last_3d))
-        sums = field.view(len(rows), 1, -1) @ rows
-        return gradient, None, sums.sum((0, 1))
+        along = (rows @ gain).view_as(field) if of_field else None
+        sums = (field.view(len(rows), 1, -1) @ rows).sum((0, 1)) if of_gain else None
+        return gradient, along, sums
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli.parser import main
@@ -111,3 +112,39 @@ def test_a_small_disk_is_refused_before_the_start(
     assert main(words(toy_run, out)) == 2
     assert "of free disk space for rock.ome.zarr" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_volume_through_a_section(
+    toy_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """What agrees is printed; the volume in the file contains it."""
+    values = generate(load_generator(toy_run), (20, 21, 22), 5).values
+    image, out = tmp_path / "section.tif", tmp_path / "rock.tif"
+    tifffile.imwrite(image, values[:, 2:18, 11])
+    through = ["--through", str(image), "--at", "x=11,z=0,y=2"]
+    assert main(words(toy_run, out, *through)) == 0
+    printed = capsys.readouterr().out
+    [found] = re.findall(r"section.tif at x=11: (\S+) % of the pixels agree", printed)
+    made = Volume.open(out).values[:, 2:18, 11]
+    assert np.mean(made == values[:, 2:18, 11]) == pytest.approx(
+        float(found) / 100, abs=1e-3
+    )
+    assert float(found) > 90
+
+
+def test_wrong_planes_are_refused(
+    toy_run: Path, tmp_path: Path, image: Path, capsys: Capture
+) -> None:
+    cases = [
+        (["--through", str(image)], "Expected a plane by --at for each section"),
+        (["--at", "z=1"], "Expected a plane by --at for each section"),
+        (["--through", str(image), "--at", "z=20"], "from 0 to 19 along z, got 20"),
+        (["--through", str(image), "--at", "z=1"], "21 x 22 voxels across z, got 40"),
+        (["--crop", "0", "9", "0", "9"], "Expected images by --through for --crop"),
+    ]
+    for given, message in cases:
+        assert main(words(toy_run, tmp_path / "no.tif", *given)) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(words(toy_run, tmp_path / "no.tif", "--at", "z=1,y=2"))
+    assert "expected a plane such as z=64" in capsys.readouterr().err

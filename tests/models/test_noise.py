@@ -118,8 +118,8 @@ def test_latents_without_a_key_are_refused() -> None:
         network(torch.zeros(1, 16, 5, 5, 5))
 
 
-def test_channels_last_gets_the_same_noise() -> None:
-    """Values, and the gradients of features and gain."""
+def test_channels_last_gets_the_same_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values, and the gradients of features, gain and given noise."""
     layer = NoiseInput(3, 2, 4)
     torch.nn.init.normal_(layer.gain)
     noise = NoiseField(key_of((0, 2), (0, 3), (0, 4)))
@@ -129,3 +129,7 @@ def test_channels_last_gets_the_same_noise() -> None:
     torch.testing.assert_close(found, expected)
     inputs = (x, layer.gain)
     assert_same_gradients(found, expected, inputs, rtol=1e-4, atol=1e-4)
+    given = torch.randn(1, 1, 8, 12, 16, requires_grad=True)
+    monkeypatch.setattr(noise, "at", lambda *_: given)
+    expected, found = layer(x, noise), layer(last, noise)
+    assert_same_gradients(found, expected, (*inputs, given), rtol=1e-4, atol=1e-4)

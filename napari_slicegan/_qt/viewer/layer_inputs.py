@@ -88,10 +88,12 @@ def is_labels(layer: Layer | None) -> bool:
 
 def is_new_micrograph(layer: Layer) -> bool:
     """Whether a layer is a 2-D image that was opened from a file or the samples."""
-    if not is_image(layer):
-        return False
-    is_flat = sum(n != 1 for n in _shape(layer)) == 2
-    return is_flat and bool(layer.source.path or layer.source.sample)
+    return is_flat_image(layer) and bool(layer.source.path or layer.source.sample)
+
+
+def is_flat_image(layer: Layer) -> bool:
+    """Whether a layer holds the pixels of one plane."""
+    return is_image(layer) and sum(n != 1 for n in _shape(layer)) == 2
 
 
 def shown_source(viewer: Viewer, layer: Layer) -> SourceImage:

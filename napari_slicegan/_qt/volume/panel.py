@@ -25,6 +25,7 @@ from napari_slicegan._qt.volume.forms import (
     SampleRequest,
 )
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
+from napari_slicegan._qt.volume.through_form import GivenSection, ThroughForm
 from napari_slicegan._qt.widgets.basics import DropTarget, button, row
 from napari_slicegan._qt.widgets.forecast import Forecast
 from napari_slicegan._qt.widgets.generator_source import (
@@ -35,6 +36,7 @@ from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.memory import lacks_memory
+from napari_slicegan.runtime.progress import subrange
 from napari_slicegan.runtime.quantities import bytes_in_words, voxels_in_words
 from napari_slicegan.volumes.volume import Volume
 
@@ -64,15 +66,18 @@ COARSER = (
     f"With more than {LARGEST_TEXTURE:,} voxels along an axis, napari may show it "
     "coarser in 3-D."
 )
+# Fraction of the time in which a section is fitted.
+FIT_SHARE = 0.9
 Request = GenerationRequest | SampleRequest
 
 
 def generate(
-    trained: Any, request: Request, progress: Progress
+    trained: Any, request: Request, given: GivenSection | None, progress: Progress
 ) -> Volume | EndlessVolume | Sheet:
     """Generate what is requested, in the thread of a worker.
 
-    An endless volume is returned at once, with nothing generated.
+    An endless volume is returned at once, with nothing generated, unless it has to pass
+    through a section.
 
     Raises
     ------
@@ -89,8 +94,9 @@ def generate(
         with _on_device(trained, f"{request.count:,} images; draw fewer"):
             return generate_images(trained, request.count, request.seed, progress)
     if request.endless:
-        given = (request.size, request.seed, request.periodic)
-        return EndlessVolume(VolumePlan(_copy_on_device(trained), *given))
+        sample = (request.size, request.seed, request.periodic)
+        plan = VolumePlan(_copy_on_device(trained), *sample)
+        return EndlessVolume(_through(plan, given, progress))
     plan = _plan(trained, request)
     free = available_memory()
     if plan.n_bytes > free:
@@ -101,7 +107,24 @@ def generate(
             "'Endless'."
         )
     with _on_device(trained, f"{request.shape} voxels; lower the size of the volume"):
-        return plan.generate(progress)
+        if given is None:
+            return plan.generate(progress)
+        plan = _through(plan, given, subrange(progress, 0, FIT_SHARE))
+        return plan.generate(subrange(progress, FIT_SHARE, 1))
+
+
+def _through(
+    plan: VolumePlan, given: GivenSection | None, progress: Progress
+) -> VolumePlan:
+    """The plan of a volume that passes through a section, if one is given."""
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.generation.through import Section, pass_through
+
+    if given is None:
+        return plan
+    image = Micrograph.of(given.source.with_header())
+    section = Section.of(image, given.axis, given.position)
+    return pass_through(plan, [section], progress=progress)
 
 
 def time_ahead(
@@ -222,6 +245,7 @@ class VolumePanel(DropTarget, TaskPanel):
         self.box = QGroupBox(VOLUME)
         self.form = GenerationForm()
         self.samples = SampleForm()
+        self.through = ThroughForm(viewer)
         self.forecast = Forecast(time_ahead, "time")
         self.generate_button = button(
             "generate",
@@ -233,6 +257,7 @@ class VolumePanel(DropTarget, TaskPanel):
         # layout
         column = QVBoxLayout(self.box)
         column.addWidget(self.form)
+        column.addWidget(self.through)
         column.addWidget(self.samples)
         column.addWidget(self.forecast)
         column.addLayout(row(self.generate_button, self.save_button))
@@ -286,15 +311,28 @@ class VolumePanel(DropTarget, TaskPanel):
         if trained is None:
             self.fail(MISSING)
             return
+        given = None
+        if self.product == VOLUME:
+            try:
+                given = self.through.value()
+            except ValueError as error:
+                self.fail(sentence_of(error))
+                return
         self._request, loaded = self.value(), self.source.loaded
         self._made_by = {} if loaded is None else loaded.metadata
         words = "a volume" if self.product == VOLUME else "images"
         self.task.run(
-            f"Generating {words}", self._show_result, generate, trained, self._request
+            f"Generating {words}",
+            self._show_result,
+            generate,
+            trained,
+            self._request,
+            given,
         )
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel all work; return the workers that are still running."""
+        self.through.layer_choice.release()
         parts = (self.task, self.source, self.orthogonal, self.forecast)
         return [worker for part in parts for worker in part.end_work()]
 
@@ -359,7 +397,7 @@ class VolumePanel(DropTarget, TaskPanel):
         """Show the form for the output of the generator."""
         self.box.setTitle(product)
         self.samples.setVisible(product == SAMPLES)
-        for widget in (self.form, self.orthogonal, self.next):
+        for widget in (self.form, self.through, self.orthogonal, self.next):
             widget.setVisible(product == VOLUME)
         self.product_changed.emit(product)
 

@@ -84,6 +84,24 @@ def test_generated_volume_is_that_of_the_engine(
     assert all(file.name in panel.message.text() for file in files)
 
 
+def test_a_volume_passes_through_a_layer(
+    panel: VolumePanel, viewer: Any, toy_run: Path, qtbot: QtBot
+) -> None:
+    load(panel, toy_run, qtbot)
+    panel.set_value(REQUEST)
+    panel.through.active.setChecked(True)
+    panel.generate_button.click()
+    assert panel.message.text().startswith("Expected a 2-D Image or Labels layer")
+    labels = generate(load_generator(toy_run), REQUEST.size, 9).values[:, 7]
+    viewer.add_labels(labels)
+    panel.through.axis.setCurrentText("y")
+    panel.through.position.setValue(7)
+    with qtbot.waitSignal(panel.volume_made, timeout=LONG) as made:
+        panel.generate_button.click()
+    qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
+    assert np.mean(made.args[0].values[:, 7] == labels) > 0.9
+
+
 def test_cancel_leaves_a_usable_panel(
     panel: VolumePanel, viewer: Any, toy_run: Path, qtbot: QtBot
 ) -> None:
