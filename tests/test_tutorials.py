@@ -49,6 +49,7 @@ WORDS = {
     "runs/$name": "runs/electrode-of-array",
     "sample:bentheimer_truth": "rock-truth.tif",
     "sample:fibres_truth": "fibres-truth.tif",
+    "sample:spheres_truth": "spheres-truth.tif",
 }
 
 
@@ -102,7 +103,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sem[96] = 255
     sem[102:108, 10:90:3] = 255
     tifffile.imwrite("sem.tif", sem)
-    for name in ("bentheimer", "fibres"):
+    for name in ("bentheimer", "fibres", "spheres"):
         corner = tifffile.imread(sample_path(f"{name}_truth"))[:64, :64, :64]
         file = "rock" if name == "bentheimer" else name
         tifffile.imwrite(f"{file}-truth.tif", corner)
