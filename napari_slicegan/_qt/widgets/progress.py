@@ -45,14 +45,23 @@ class Activity:
 
     def __init__(self) -> None:
         self._bar: progress | None = None
+        self._opening: object | None = None
         self._text = ""
 
     def show(self, fraction: float, text: str) -> None:
         """Show the progress, 0 to 1, and a short text."""
+        if self._opening is not None:
+            return
         if self._bar is None:
+            self._opening = opening = object()
             # Without a window, the bar would write to the terminal.
-            self._bar = progress(total=WHOLE, desc=text, file=io.StringIO())
-            self._text = text
+            made = progress(total=WHOLE, desc=text, file=io.StringIO())
+            if self._opening is not opening:
+                # Events were processed; the work has ended.
+                made.close()
+                return
+            self._opening = None
+            self._bar, self._text = made, text
             _set_animation_speed(SLOW)
         bar = self._bar
         done = round(WHOLE * fraction)
@@ -65,7 +74,7 @@ class Activity:
 
     def close(self) -> None:
         """Remove the bar."""
-        bar, self._bar = self._bar, None
+        bar, self._bar, self._opening = self._bar, None, None
         if bar is not None:
             bar.close()
             _set_animation_speed(NORMAL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,8 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtWidgets import QFileDialog
 
-from napari_slicegan._qt.widgets.progress import TaskPanel, TaskRow
+from napari_slicegan._qt.widgets import progress as progress_module
+from napari_slicegan._qt.widgets.progress import Activity, TaskPanel, TaskRow
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -80,3 +81,23 @@ def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
             assert path == (None if made is None else tmp_path / made)
             assert words in panel.message.text()
             assert bool(words) == (path is None)
+
+
+def test_a_bar_of_work_that_ends_while_napari_makes_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It processes events meanwhile; the bar would stay in the activity dock."""
+    activity = Activity()
+    bars: list[Any] = []
+
+    class Bar:
+        def __init__(self, **options: Any) -> None:
+            bars.append(self)
+            activity.close()
+
+        def close(self) -> None:
+            bars.remove(self)
+
+    monkeypatch.setattr(progress_module, "progress", Bar)
+    activity.show(0.5, "work")
+    assert bars == []
