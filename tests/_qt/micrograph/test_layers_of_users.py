@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,10 +56,12 @@ TURNED = {"scale": (0.65, 0.5), "translate": (100, -7), "rotate": 30, "shear": [
 
 
 @pytest.fixture
-def panel(viewer: Any, qtbot: QtBot) -> MicrographPanel:
+def panel(viewer: Any, qtbot: QtBot) -> Iterator[MicrographPanel]:
     panel = MicrographPanel(viewer)
     qtbot.addWidget(panel)
-    return panel
+    yield panel
+    # What is read later must not become a layer of a viewer that is closed.
+    panel.end_work()
 
 
 def images_after(

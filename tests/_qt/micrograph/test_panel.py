@@ -38,10 +38,12 @@ GRAY_SIZE_NM = 4.0
 
 
 @pytest.fixture
-def panel(viewer: Any, qtbot: QtBot) -> MicrographPanel:
+def panel(viewer: Any, qtbot: QtBot) -> Iterator[MicrographPanel]:
     panel = MicrographPanel(viewer)
     qtbot.addWidget(panel)
-    return panel
+    yield panel
+    # What is read later must not become a layer of a viewer that is closed.
+    panel.end_work()
 
 
 @pytest.fixture
