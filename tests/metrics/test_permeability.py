@@ -51,6 +51,20 @@ def test_narrow_tubes() -> None:
         assert np.mean(ratios) == pytest.approx(1, abs=0.12)
 
 
+def test_tilted_slits() -> None:
+    """Poiseuille flow between walls that the voxels do not follow."""
+    places = np.arange(24) - 11.5
+    for width in (1.5, 2, 4):
+        ratios = []
+        for angle, offset in np.random.default_rng(0).random((5, 2)) * (math.pi, 2):
+            across = places[:, None] * math.cos(angle) + places * math.sin(angle)
+            slit = np.abs(across - offset) < width / 2
+            found = permeability(np.broadcast_to(slit, (1, 24, 24)), 0)
+            ratios.append(found / (slit.mean() * width**2 / 12))
+        # without the correction of the walls 1.6 at a width of 1.5 voxels
+        assert np.mean(ratios) == pytest.approx(1, abs=0.1)
+
+
 def test_spheres_on_a_cubic_lattice() -> None:
     """Drag coefficients of Zick and Homsy, J. Fluid Mech. 115, 13 (1982), table 2."""
     edge = 24  # of the unit cell, an eighth of which is measured
