@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from napari_slicegan.sample_data import generator_path
 
 from benchmarks.materials import truth_of
+from benchmarks.transport import corners, effective_diffusivity
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.through import Section, agreement, pass_through
 from napari_slicegan.metrics.comparison import compare
@@ -46,7 +47,6 @@ METRICS = (
     "interface_density",
     "specific_surface",
     "percolating_fraction",
-    "effective_diffusivity",
 )
 
 
@@ -83,13 +83,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for k in (-32, 32)
     )
     say(f"Voxels that two seeds share 32 planes away: {overlap:.1%}")
+    draw(section, [v.values for v in given], options.out / "through.png")
     if options.metrics:
         parts = [
             [compare(real, v, metrics=options.metrics) for v in vs]
             for vs in (plain, given)
         ]
         say(floors_table(*parts))
-    draw(section, [v.values for v in given], options.out / "through.png")
+        for title, volumes in {"without": plain, "through": given}.items():
+            found = [diffusivity(volume.values) for volume in volumes]
+            say(f"D_eff of the pores, {title}: " + ", ".join(f"{d:.4f}" for d in found))
+        of_rock = [diffusivity(each) for each in corners(truth.values, EDGE)[::7]]
+        say("D_eff of the pores, rock: " + ", ".join(f"{d:.4f}" for d in of_rock))
     return 0
 
 
@@ -97,6 +102,11 @@ def say(text: str) -> None:
     """Print at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def diffusivity(values: NDArray[np.generic]) -> float:
+    """D_eff / D_0 of the pores, mean of the axes."""
+    return fmean(effective_diffusivity(values == PORE).values())
 
 
 def densities(values: NDArray[np.generic], at: int) -> tuple[float, float, float]:

@@ -29,6 +29,10 @@ BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 MORE_NAMES = {
     "Volumes": (
         "generation.generate.VolumePlan",
+        "generation.through.Section",
+        "generation.through.pass_through",
+        "generation.through.agreement",
+        "generation.fixed.FixedInputs",
         "generation.streaming.StreamedVolume",
         "generation.gaussian_field.gaussian_volume",
         "generation.regions.Box",

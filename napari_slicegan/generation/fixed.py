@@ -147,13 +147,13 @@ class FixedInputs:
         """SHA-256 of all values and their positions."""
         return hashlib.sha256(self._content()).hexdigest()
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write a safetensors file; it is whole or not there."""
-        with replacing(path) as temporary:
+        with replacing(Path(path)) as temporary:
             temporary.write_bytes(self._content())
 
     @classmethod
-    def load(cls, path: Path) -> FixedInputs:
+    def load(cls, path: str | Path) -> FixedInputs:
         """Read the file of `save`.
 
         Raises
@@ -161,7 +161,7 @@ class FixedInputs:
         ValueError
             If it is damaged or of another kind.
         """
-        metadata, tensors = read_tensors(path, [FORMAT], "fixed inputs")
+        metadata, tensors = read_tensors(Path(path), [FORMAT], "fixed inputs")
         boxes: dict[str, list[FixedBox]] = {}
         for name, number, first in parse_json(metadata["places"]):
             box = FixedBox(tuple(first), tensors[f"{name}.{number}"])

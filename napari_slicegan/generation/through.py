@@ -49,13 +49,13 @@ if TYPE_CHECKING:
     from napari_slicegan.generation.generate import Size, VolumePlan
     from napari_slicegan.models.generator_file import TrainedGenerator
 
-STEPS, HISTORY = 100, 20
+STEPS, HISTORY = 150, 20
 """Iterations, and earlier ones from which the curvature is estimated (L-BFGS)."""
 MARGIN = 0.1
 """Smallest difference of a logit from those of other phases that counts as right."""
 WEIGHT = 300.0
 """Of the squares that miss the margin: at 0, 3 for each pixel."""
-SPREADS = {1: 0.07, 2: 0.5, 3: 0.5}
+SPREADS = {1: 0.03, 2: 0.5, 3: 0.5}
 """Standard deviation of the offsets of a block, in those of its features, by the number
 of blocks behind it."""
 MOST = 1 - 1e-7
