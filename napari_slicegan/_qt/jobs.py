@@ -144,12 +144,14 @@ def look_ahead(
     import torch
 
     from napari_slicegan.runtime.devices import available_devices
-    from napari_slicegan.training.estimates import forecast
+    from napari_slicegan.training.estimates import forecast, patch_sizes
     from napari_slicegan.training.tasks import training_data
 
     cuda, hip = torch.version.cuda, torch.version.hip
     built = f"CUDA {cuda}" if cuda else f"ROCm {hip}" if hip else "no CUDA"
     version = torch.__version__.partition("+")[0]
+    # What this imports is imported here, not in the window's thread.
+    patch_sizes(config)
     yield Machine(available_devices(), f"PyTorch {version}, {built}")
     if given is not None or config.architecture.dimensions == 1:
         yield forecast(config, training_data(config, given))
