@@ -266,7 +266,13 @@ def test_what_is_shown_while_training_stands_beside_the_preview(
     widget: SliceGANWidget, viewer: Any, qtbot: QtBot
 ) -> None:
     open_sample(widget, qtbot)
+    dimensions: list[int] = []
+    viewer.layers.events.inserted.connect(
+        lambda event: dimensions.append(viewer.dims.ndisplay)
+    )
     start(widget, qtbot)
+    # In 2-D it would be drawn once more, beside a slider.
+    assert dimensions == [3]
     preview = layers.own_layer(viewer, layers.PREVIEW)
     cube = Volume(np.zeros((4, 4, 4), np.uint8), "phases", labels=(0, 255))
     for show in (

@@ -50,14 +50,25 @@ class Solo:
         self._viewer = viewer
         self._ndisplay = ndisplay
         self._hidden: list[Layer] = []
+        self._live: list[Layer] = []
         self._flat: FlatView | None = None
 
     def begin(self, layer: Layer) -> None:
         """Show one layer, and a live preview, as large as the canvas allows."""
+        self.clear(layer)
+        self.fit(layer)
+
+    def clear(self, layer: Layer | None = None) -> None:
+        """Hide all but a layer and a live preview.
+
+        Done before a volume is added, this draws it once: in 2-D it would get a slider,
+        which changes the size of the canvas.
+        """
         viewer = self._viewer
-        live = [] if LIVE in layer.metadata else make_room(viewer)
+        is_live = layer is not None and LIVE in layer.metadata
+        self._live = [] if is_live else make_room(viewer)
         for other in viewer.layers:
-            if other is not layer and other not in live and other.visible:
+            if other is not layer and other not in self._live and other.visible:
                 other.visible = False
                 self._hidden.append(other)
         camera = camera_of(viewer)
@@ -67,7 +78,10 @@ class Solo:
             viewer.dims.ndisplay = self._ndisplay
             if self._ndisplay == 3:
                 camera.set_view_direction(DIRECTION, UP)
-        fit_to(viewer, layer, *live)
+
+    def fit(self, layer: Layer) -> None:
+        """Show the layer as large as the canvas allows."""
+        fit_to(self._viewer, layer, *self._live)
 
     def end(self) -> None:
         """Show the hidden layers and return to 2-D if it was left."""

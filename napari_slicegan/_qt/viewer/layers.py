@@ -180,9 +180,10 @@ def add_or_update_preview(viewer: Viewer, preview: Volume | NDArray[np.uint8]) -
                 layer.visible = True
             return layer
         viewer.layers.remove(layer)
+    solo = _cleared(viewer, preview)
     layer = _add_made(viewer, preview, PREVIEW)
     layer.metadata[LIVE] = True
-    show_alone(viewer, layer)
+    show_alone(viewer, layer, solo=solo)
     return layer
 
 
@@ -223,8 +224,9 @@ def add_or_update_explored(viewer: Viewer, made: Volume | NDArray[np.uint8]) -> 
                 layer.visible = True
             return layer
         viewer.layers.remove(layer)
+    solo = _cleared(viewer, made)
     layer = _add_made(viewer, made, EXPLORED)
-    show_alone(viewer, layer)
+    show_alone(viewer, layer, solo=solo)
     return layer
 
 
@@ -291,8 +293,9 @@ def add_graded(viewer: Viewer, volume: Volume, name: str = GRADED) -> Layer:
     """Add a volume as a solid block, whose faces show the gradient."""
     viewer = unwrapped(viewer)
     hide_own(viewer)
+    solo = _cleared(viewer, volume)
     layer = _add_solid(viewer, volume, name)
-    show_alone(viewer, layer)
+    show_alone(viewer, layer, solo=solo)
     return layer
 
 
@@ -417,16 +420,32 @@ def hide_own(viewer: Viewer) -> None:
             layer.visible = False
 
 
-def show_alone(viewer: Viewer, layer: Layer, ndisplay: int | None = None) -> None:
+def _cleared(viewer: Viewer, made: Volume | NDArray[np.uint8]) -> Solo:
+    """Make the viewer ready for a volume or a picture that is to be added."""
+    solo = Solo(viewer, 2 if isinstance(made, np.ndarray) else 3)
+    solo.clear()
+    return solo
+
+
+def show_alone(
+    viewer: Viewer,
+    layer: Layer,
+    ndisplay: int | None = None,
+    solo: Solo | None = None,
+) -> None:
     """Hide the other layers until this one is removed.
 
     Parameters
     ----------
     ndisplay
         By default 3 for a volume and 2 for a picture.
+    solo
+        Has hidden them already.
     """
-    solo = Solo(viewer, layer.ndim if ndisplay is None else ndisplay)
-    solo.begin(layer)
+    if solo is None:
+        solo = Solo(viewer, layer.ndim if ndisplay is None else ndisplay)
+        solo.clear(layer)
+    solo.fit(layer)
 
     def end(event: Event) -> None:
         if event.value is layer:
