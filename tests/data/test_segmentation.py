@@ -65,16 +65,24 @@ def test_sixteen_phases_are_found() -> None:
     np.testing.assert_array_equal(segment(values, settings, "a"), band_index(16))
 
 
-@pytest.mark.parametrize(
-    ("dtype", "method"), [("u1", "otsu"), ("i4", "multi-otsu"), ("f8", "otsu")]
-)
-def test_any_depth_gives_the_same_phases(dtype: str, method: Any) -> None:
-    values = bands(30, 110, noise=8)
-    scale = {"u1": 1, "i4": 1_000_003, "f8": 1e-9}[dtype]
-    settings = MicrographSettings(segmentation=method, n_phases=2)
-    phases = segment((values.astype(float) * scale).astype(dtype), settings, "a")
-    assert phases.dtype == np.uint8
-    np.testing.assert_array_equal(phases, band_index(2))
+def test_any_depth_gives_the_same_phases(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[str, Any]] = [
+        ("u1", "otsu"),
+        ("i4", "multi-otsu"),
+        ("f8", "otsu"),
+    ]
+    for dtype, method in cases:
+        with subtests.test(dtype):
+            values = bands(30, 110, noise=8)
+            scale = {"u1": 1, "i4": 1_000_003, "f8": 1e-9}[dtype]
+            settings = MicrographSettings(segmentation=method, n_phases=2)
+            phases = segment(
+                (values.astype(float) * scale).astype(dtype), settings, "a"
+            )
+            assert phases.dtype == np.uint8
+            np.testing.assert_array_equal(phases, band_index(2))
 
 
 def test_given_thresholds_leave_the_border_value_below() -> None:

@@ -240,18 +240,26 @@ def test_voxels_that_are_no_cubes_are_resampled(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.values, np.repeat(values, 4, axis=0))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("shape", '{"a": 1}'), ("labels", "7"), ("labels", "[" * 100_000)],
-)
 def test_annotations_of_other_content_are_refused(
-    tmp_path: Path, name: str, value: str
+    tmp_path: Path,
+    subtests: pytest.Subtests,
 ) -> None:
     """As of a file that another program has changed."""
-    facts = {"kind": "phases", "labels": "[0, 1]", "shape": "[3, 4, 5]"}
-    facts = {"Namespace": volume_files.NAMESPACE, "voxel_size_nm": "5.0", **facts}
-    metadata = {"axes": "ZYX", "MapAnnotation": {**facts, name: value}}
-    values = np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 2
-    tifffile.imwrite(tmp_path / "a.tif", values, ome=True, metadata=metadata)
-    with pytest.raises(ValueError, match=r"a\.tif: expected a complete volume"):
-        Volume.open(tmp_path / "a.tif")
+    cases: list[tuple[str, str]] = [
+        ("shape", '{"a": 1}'),
+        ("labels", "7"),
+        ("labels", "[" * 100_000),
+    ]
+    for name, value in cases:
+        with subtests.test(name):
+            facts = {"kind": "phases", "labels": "[0, 1]", "shape": "[3, 4, 5]"}
+            facts = {
+                "Namespace": volume_files.NAMESPACE,
+                "voxel_size_nm": "5.0",
+                **facts,
+            }
+            metadata = {"axes": "ZYX", "MapAnnotation": {**facts, name: value}}
+            values = np.arange(60, dtype=np.uint8).reshape(3, 4, 5) % 2
+            tifffile.imwrite(tmp_path / "a.tif", values, ome=True, metadata=metadata)
+            with pytest.raises(ValueError, match=r"a\.tif: expected a complete volume"):
+                Volume.open(tmp_path / "a.tif")
