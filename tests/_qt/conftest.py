@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from napari.components import ViewerModel
 from npe2 import PluginManifest
 
 
@@ -35,6 +36,16 @@ def _quick_viewers() -> Iterator[None]:
 def _no_last_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of another test is offered."""
     monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "config" / "settings.yaml"))
+
+
+@pytest.fixture
+def viewer_model(qapp: Any, npe2pm: Any) -> Iterator[ViewerModel]:
+    """A viewer without a window that knows the readers of napari, and the plugin."""
+    with (
+        npe2pm.tmp_plugin(package="napari"),
+        npe2pm.tmp_plugin(package="napari-slicegan"),
+    ):
+        yield ViewerModel()
 
 
 @pytest.fixture
