@@ -46,9 +46,9 @@ FILES = $(if $(filter $(1),$(ALONE)),$(1),$(foreach file,$(TOGETHER), \
 # On Linux some run with PyQt6, too, which stands in a folder that only they see.
 PYQT6_FOLDER := $(CURDIR)/$(VENV)/pyqt6
 PYQT6_TESTS := tests/_qt/test_story.py tests/_qt/micrograph/test_inputs.py \
-    tests/_qt/micrograph/test_view_slots.py tests/_qt/measure/test_panel.py
-PYQT6_SLOW_TESTS := tests/_qt/test_closing.py tests/_qt/micrograph/test_panel.py \
-    tests/_qt/volume/test_panel.py
+    tests/_qt/micrograph/test_view_slots.py
+PYQT6_SLOW_TESTS := tests/_qt/test_closing.py tests/_qt/measure/test_panel.py \
+    tests/_qt/micrograph/test_panel.py tests/_qt/volume/test_panel.py
 BINDING := pyside6
 window/pyqt6 window/pyqt6-slow: BINDING := pyqt6
 window/pyqt6 window/pyqt6-slow: export PYTHONPATH := $(PYQT6_FOLDER)

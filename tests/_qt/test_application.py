@@ -251,6 +251,7 @@ def test_the_program_quits_although_a_step_does_not_end(
     assert "Traceback" not in faults
 
 
+@pytest.mark.slow
 def test_the_demo_trains_generates_and_measures_in_the_window(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     program = started(DEMO, out, "measured", folder=tmp_path)

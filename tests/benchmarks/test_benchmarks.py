@@ -39,6 +39,7 @@ def quality(folder: Path, *more: str) -> None:
     time_to_quality.main(["--out", str(folder), *asked, *settings, *more])
 
 
+@pytest.mark.slow
 def test_time_to_quality_writes_rows_table_and_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +84,7 @@ def test_the_clock_stands_still_while_a_volume_is_measured(
     assert seconds[-1] < 1
 
 
+@pytest.mark.slow
 def test_parts_of_a_step_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     asked = "--turns 1 --warm-up 1 --matrix 64 --material nanoporous-gold".split()
     step_time.main([*asked, "--a", *TOY, "--b", *TOY, "critic_steps=2"])
@@ -225,6 +227,7 @@ def test_one_volume_on_the_disk(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_gpu_measures_what_it_can_and_names_the_rest(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -14,6 +14,7 @@ from tests.benchmarks.test_benchmarks import TOY
 ROW = Row(0, 0, 1, "none", 9, 10, 1000, 500, 10, 7, (0.010, 0.012), (0.05, 0.06))
 
 
+@pytest.mark.slow
 def test_a_disturbed_run_and_many_generations_need_no_more_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
