@@ -17,7 +17,6 @@ __all__ = [
     "image_samples",
     "model_path",
     "path",
-    "ready_models",
 ]
 
 
@@ -187,12 +186,6 @@ def image_samples() -> dict[str, list[str]]:
         if not sample.is_volume:
             found.setdefault(sample.title.partition(", seen")[0], []).append(name)
     return found
-
-
-def ready_models() -> dict[str, Path]:
-    """Generators of `MODELS` whose files are there, by title."""
-    files = {title: model_path(name) for name, title in MODELS.items()}
-    return {title: file for title, file in files.items() if file.is_file()}
 
 
 def model_path(name: str) -> Path:

@@ -15,6 +15,7 @@ from napari.utils import notifications
 
 from napari_slicegan._qt.viewer.layer_inputs import source_of
 from napari_slicegan._qt.worker import task_worker
+from napari_slicegan.volumes.meshes import SMOOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Cells = Literal["surface", "hexahedra", "tetrahedra"]
 DOCK = "Mesh of a layer"
-SMOOTHING = 10
 FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
 
 

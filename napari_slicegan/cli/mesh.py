@@ -8,7 +8,6 @@ from napari_slicegan.cli.options import DONE, file_path, say
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.volumes.mesh_files import (
     check_mesh_file,
-    files_of,
     phase_name,
     unit_scale,
     write_mesh,
@@ -42,8 +41,6 @@ def mesh(options: Namespace) -> int:
         )
     else:
         made = voxel_mesh(volume, phases, options.cells, smoothing or 0)
-    for file in files_of(made, options.out):
-        check_can_write(file)
     files = write_mesh(made, options.out, unit)
     for line in _facts(made, volume, is_open=options.open):
         say(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_slicegan.cli.options import DONE, SAMPLE, say
-from napari_slicegan.report.card_facts import split_card
+from napari_slicegan.report.card_facts import card_path, split_card
 from napari_slicegan.report.ready_models import (
     ReadyModel,
     add_place,
@@ -46,9 +46,8 @@ def _card_text(name: str) -> str:
     ValueError
         If no model has this name, or it has no card.
     """
-    file = model_file(name)
-    card = next((one.card for one in ready_models() if one.file == file), None)
-    if card is None:
+    card = card_path(model_file(name))
+    if not card.is_file():
         raise ValueError(
             f"Expected a model with a card, got {name}, which has none; slicegan info "
             f"{SAMPLE}{name} prints what its file says."

@@ -34,8 +34,9 @@ from napari_slicegan.metrics.comparison import compare, with_labels_of
 from napari_slicegan.metrics.reference import reference_of
 from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.report.card_facts import card_path
 from napari_slicegan.report.figure import draw_comparison
-from napari_slicegan.report.model_card import card_path, export_generator
+from napari_slicegan.report.model_card import export_generator
 from napari_slicegan.report.page import ENDINGS, write_report
 from napari_slicegan.report.physics import PhysicsSettings, measure_physics
 from napari_slicegan.report.proof import ProofSettings, gaussian_like, prove

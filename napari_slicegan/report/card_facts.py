@@ -44,6 +44,11 @@ class CardFacts:
     licence: str = ""
 
 
+def card_path(generator: Path) -> Path:
+    """The card of a generator's file."""
+    return generator.with_suffix(CARD)
+
+
 def head_of_card(facts: CardFacts) -> str:
     """The first lines of a card."""
     lines = [

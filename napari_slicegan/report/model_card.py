@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.config import parse_json
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.report.card_facts import CARD, CardFacts, head_of_card
+from napari_slicegan.report.card_facts import CardFacts, card_path, head_of_card
 from napari_slicegan.report.page import GRADE_WORDS, TEMPLATES
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import (
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator
 
 REPORT = "report.json"
-
-
-def card_path(generator: Path) -> Path:
-    """The card of a generator's file."""
-    return generator.with_suffix(CARD)
 
 
 def export_generator(

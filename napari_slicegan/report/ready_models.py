@@ -16,7 +16,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from napari_slicegan.report.card_facts import CARD, CardFacts, card_facts
+from napari_slicegan.report.card_facts import CARD, CardFacts, card_facts, card_path
 from napari_slicegan.runtime.atomic_files import replacing
 from napari_slicegan.sample_data import MODELS, model_path
 from napari_slicegan.sample_data import generator_path as sample_generator
@@ -54,12 +54,6 @@ class ReadyModel:
     file: Path
     facts: CardFacts | None
 
-    @property
-    def card(self) -> Path | None:
-        """Its model card; None if it has none."""
-        path = self.file.with_suffix(CARD)
-        return path if path.is_file() else None
-
 
 def ready_models() -> list[ReadyModel]:
     """Models of the package, then those of each place, by name."""
@@ -70,7 +64,7 @@ def ready_models() -> list[ReadyModel]:
     found = []
     for file, title in files.items():
         if file.is_file():
-            facts = card_facts(file.with_suffix(CARD))
+            facts = card_facts(card_path(file))
             title = title or (facts.title if facts else "") or file.stem
             found.append(ReadyModel(file.stem, title, file, facts))
     return found
@@ -148,7 +142,7 @@ def remove_place(place: str) -> None:
         file = downloads() / _name_in(place)
         if file.is_file():
             file.unlink()
-            file.with_suffix(CARD).unlink(missing_ok=True)
+            card_path(file).unlink(missing_ok=True)
             return
     else:
         folder = str(Path(place).expanduser().absolute())
@@ -177,9 +171,9 @@ def _download(url: str) -> Path:
     try:
         card = _content(card_url.geturl())
     except ValueError:
-        target.with_suffix(CARD).unlink(missing_ok=True)
+        card_path(target).unlink(missing_ok=True)
     else:
-        with replacing(target.with_suffix(CARD)) as unfinished:
+        with replacing(card_path(target)) as unfinished:
             unfinished.write_bytes(card)
     return target
 

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_slicegan.runtime.atomic_files import check_ending, replacing
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write,
+    check_ending,
+    replacing,
+)
 from napari_slicegan.runtime.optional_packages import optional_package
 
 if TYPE_CHECKING:
@@ -62,13 +66,16 @@ def write_mesh(mesh: Mesh, path: str | Path, unit: str | None = None) -> list[Pa
     Raises
     ------
     ValueError
-        If the format cannot hold the cells, the unit is unknown, or meshio is missing.
+        If the format cannot hold the cells, the unit is unknown, a file cannot be
+        written, or meshio is missing.
     """
     path = Path(path)
     check_mesh_file(path, mesh.cell_type != "triangle")
     scale = unit_scale(mesh.unit, unit or mesh.unit)
     found = files_of(mesh, path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for file in found:
+        check_can_write(file)
     for file, labels in found.items():
         part = mesh if labels == mesh.labels else mesh.of_phase(labels[0])
         with replacing(file) as partial:

@@ -15,7 +15,8 @@ from napari_slicegan.cli.demo import MATERIALS, Material
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config.presets import DEFAULT_PRESET, preset
 from napari_slicegan.models.generator_file import load_generator
-from napari_slicegan.report.model_card import card_path, exported, write_card
+from napari_slicegan.report.card_facts import card_path
+from napari_slicegan.report.model_card import exported, write_card
 from napari_slicegan.report.page import write_report
 from napari_slicegan.report.proof import ProofSettings, prove
 from napari_slicegan.report.provenance import provenance_of

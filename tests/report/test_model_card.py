@@ -14,7 +14,8 @@ from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.generation.generate import generate
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report import model_card
-from napari_slicegan.report.model_card import card_path, export_generator
+from napari_slicegan.report.card_facts import card_path
+from napari_slicegan.report.model_card import export_generator
 from napari_slicegan.report.proof import ProofSettings
 from napari_slicegan.report.provenance import NOT_STATED, provenance_of
 from tests.toys import phases_image

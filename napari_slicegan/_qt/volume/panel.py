@@ -203,19 +203,12 @@ def save_meshes(volume: Volume, path: Path, progress: Progress) -> list[Path]:
     ValueError
         If meshio is missing, or the meshes do not fit in memory.
     """
-    from napari_slicegan.runtime.atomic_files import check_can_write
-    from napari_slicegan.volumes.mesh_files import (
-        check_mesh_file,
-        files_of,
-        write_mesh,
-    )
+    from napari_slicegan.volumes.mesh_files import check_mesh_file, write_mesh
     from napari_slicegan.volumes.meshes import surface_mesh
 
     check_mesh_file(path, has_volume=False)
     mesh = surface_mesh(volume)
     progress(0.5)
-    for file in files_of(mesh, path):
-        check_can_write(file)
     return write_mesh(mesh, path)
 
 

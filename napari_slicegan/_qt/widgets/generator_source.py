@@ -24,7 +24,7 @@ from napari_slicegan._qt.widgets.basics import button, row
 from napari_slicegan._qt.widgets.run_menu import offer, offer_runs
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
-from napari_slicegan.report.card_facts import CARD, split_card
+from napari_slicegan.report.card_facts import card_path, split_card
 from napari_slicegan.report.ready_models import add_place, ready_models
 from napari_slicegan.sample_data import path as sample_path
 
@@ -281,7 +281,7 @@ class GeneratorSource(QGroupBox):
         """The model card beside the loaded file."""
         if self._loaded is None or self._loaded.path.is_dir():
             return None
-        card = self._loaded.path.with_suffix(CARD)
+        card = card_path(self._loaded.path)
         return card if card.is_file() else None
 
     def show_card(self) -> QDialog | None:
