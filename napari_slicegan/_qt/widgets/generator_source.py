@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QTextDocument
+from qtpy.QtGui import QTextCursor, QTextDocument
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -143,6 +143,8 @@ class CardDialog(QDialog):
         without_html = QTextDocument.MarkdownFeature.MarkdownNoHTML
         dialect = QTextDocument.MarkdownFeature.MarkdownDialectGitHub
         self.page.document().setMarkdown(text, dialect | without_html)
+        # Its cursor is at the end, to which the page would scroll.
+        self.page.moveCursor(QTextCursor.MoveOperation.Start)
         # layout
         QVBoxLayout(self).addWidget(self.page)
 

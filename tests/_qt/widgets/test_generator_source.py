@@ -109,6 +109,7 @@ def test_ready_models_are_offered_with_their_cards(
     dialog = source.show_card()
     assert isinstance(dialog, CardDialog)
     text = dialog.page.toPlainText()
+    assert dialog.page.textCursor().position() == 0
     assert "Trained on" in text
     assert "verdict:" not in text  # the head for programs
     dialog.close()
