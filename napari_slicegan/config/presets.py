@@ -25,7 +25,7 @@ _FAST: Mapping[str, object] = {
     "voxel_stretch": (),
     "latent_size": 5,
     "latent_channels": 16,
-    "generator_widths": (192, 96, 48, 24),
+    "generator_widths": (128, 64, 32, 16),
     "generator_negative_slope": 0.2,
     "critic_widths": (32, 64, 128, 256),
     "critic_negative_slope": 0.2,

@@ -36,8 +36,6 @@ TRAINED = {
 }
 # Volumes that their scripts make anew, where no file holds them.
 TRUTHS = {"binder-bridges": binder_bridges, "speckle": speckle}
-# Half the default widths: all of them together stay within a few megabytes.
-WIDTHS = (128, 64, 32, 16)
 SEED, MINUTES = 0, 20.0
 REPORTS = Path(__file__).resolve().parents[2] / "docs" / "models"
 
@@ -85,12 +83,11 @@ def make(
 
 
 def config_of(material: Material, minutes: float) -> RunConfig:
-    """Settings of a model: the default preset with a smaller generator."""
+    """Settings of a model: the default preset for so many minutes."""
     return preset(DEFAULT_PRESET).changed(
         **material.settings,
         minutes=minutes,
         seed=SEED,
-        generator_widths=WIDTHS,
         monitor_interval=1000,
         checkpoint_minutes=60,
     )

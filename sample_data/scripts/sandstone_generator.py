@@ -18,7 +18,6 @@ from sample_data.scripts.tiff_output import as_labels
 from sample_data.scripts.varied_sandstone import planes_of_porosities
 
 SETTINGS = {
-    "generator_widths": (128, 64, 32, 16),
     "steps": 500,
     "minutes": None,
     "monitor_interval": 1000,

@@ -143,6 +143,7 @@ def test_presets_and_files_are_where_settings_start(
         "voxel_noise": "off",
         "voxel_stretch": (1, 1, 1),
         "latent_size": 4,
+        "generator_widths": (192, 96, 48, 24),
         "generator_negative_slope": 0.0,
         "share_planes": False,
     }
