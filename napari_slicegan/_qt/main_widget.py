@@ -16,7 +16,6 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject, QSize, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
-    QLabel,
     QMainWindow,
     QTabWidget,
     QVBoxLayout,
@@ -35,6 +34,7 @@ from napari_slicegan._qt.volume.panel import VolumePanel
 from napari_slicegan._qt.widgets.basics import (
     STYLE,
     FaultGuard,
+    LinkLabel,
     MessageLine,
     chain_inputs,
     finish_typing,
@@ -98,9 +98,8 @@ class SliceGANWidget(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setObjectName("slicegan_tabs")
         self.message = MessageLine("slicegan_message")
-        self.reopen = QLabel()
+        self.reopen = LinkLabel()
         self.reopen.setObjectName("reopen")
-        self.reopen.setWordWrap(True)
         self.reopen.hide()
         # layout
         layout = QVBoxLayout(self)
@@ -317,8 +316,7 @@ class SliceGANWidget(QWidget):
         self._last = recall() if self.micrograph.slots.is_empty() else None
         if self._last is not None:
             name = html.escape(self._last.name)
-            link = f"<a href='last' style='color: #4c9be8'>{name}</a>"
-            self.reopen.setText(f"Open the last picture: {link}")
+            self.reopen.set_links(f"Open the last picture: <a href='last'>{name}</a>")
             tips = [f"{p}" for paths in self._last.pictures.values() for p in paths]
             self.reopen.setToolTip(f"<qt>{html.escape('; '.join(tips))}</qt>")
             self.reopen.show()

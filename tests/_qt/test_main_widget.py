@@ -36,6 +36,7 @@ from napari_slicegan._qt.main_widget import (
 )
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.viewer import layers
+from napari_slicegan._qt.widgets.basics import link_colour
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
@@ -367,9 +368,8 @@ def test_an_empty_dock_offers_the_last_picture(
     widget = SliceGANWidget(second)
     second.window.add_dock_widget(widget, name=DOCK, area="right")
     name = sample_path("bentheimer_slice").name
-    assert f"Open the last picture: <a href='last' style='color: #4c9be8'>{name}" in (
-        widget.reopen.text()
-    )
+    link = f"style='color: {link_colour(widget)}' href='last'>{name}"
+    assert f"Open the last picture: <a {link}" in widget.reopen.text()
     assert not widget.reopen.isHidden()
     assert widget.train.value() != config
     assert len(second.layers) == 0

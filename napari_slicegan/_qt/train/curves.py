@@ -14,11 +14,10 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_slicegan._qt.run_series import RunSeries, Series, judged_of, verdict_of
-from napari_slicegan._qt.widgets.basics import FOREGROUND, FaultGuard, is_dark
+from napari_slicegan._qt.widgets.basics import FOREGROUND, LOOKS, FaultGuard, is_dark
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import (
     LINES,
-    LOOKS,
     TITLE_BELOW,
     USUAL_POINTS,
     label_points,

@@ -21,6 +21,8 @@ from qtpy.QtGui import (
     QPalette,
     QPen,
     QPixmap,
+    QTextCharFormat,
+    QTextCursor,
     QValidator,
 )
 from qtpy.QtWidgets import (
@@ -49,7 +51,7 @@ from napari_slicegan.config import AXES, Axis
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtCore import QMimeData
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QTextDocument
     from qtpy.QtWidgets import QLayout
 
 
@@ -67,6 +69,7 @@ ERROR = ("#ff7b72", "#b3261e")
 WARNING = ("#f0b429", "#8a5a00")
 FOREGROUND = ("#d0d2d6", "#3b3a39")
 LINK = ("#7db8f5", "#0b5cad")
+LOOKS = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange)
 # Ring around the input with the keyboard focus; visible on both themes.
 FOCUS = "#3a82d2"
 STYLE = f"""
@@ -460,9 +463,28 @@ class LinkLabel(QLabel):
 
     def _paint(self) -> None:
         if self._links:
-            # Of the palette, Qt takes the application's colour, which no theme sets.
-            colour = LINK[0 if is_dark(self) else 1]
+            colour = link_colour(self)
             self.setText(self._links.replace("<a ", f"<a style='color: {colour}' "))
+
+
+def link_colour(widget: QWidget) -> str:
+    """Colour of links on a theme; Qt takes the application's, which no theme sets."""
+    return LINK[0 if is_dark(widget) else 1]
+
+
+def colour_links(document: QTextDocument, colour: str) -> None:
+    """Set the colour of all links."""
+    style = QTextCharFormat()
+    style.setForeground(QColor(colour))
+    cursor = QTextCursor(document)
+    while not cursor.atEnd():
+        # Character by character: a link has no other end that a cursor finds.
+        cursor.movePosition(
+            QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor
+        )
+        if cursor.charFormat().isAnchor():
+            cursor.mergeCharFormat(style)
+        cursor.clearSelection()
 
 
 class FaultGuard(QObject):

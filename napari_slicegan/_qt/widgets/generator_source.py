@@ -20,7 +20,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.run_series import RunSeries, verdict_of
-from napari_slicegan._qt.widgets.basics import button, row
+from napari_slicegan._qt.widgets.basics import (
+    LOOKS,
+    button,
+    colour_links,
+    link_colour,
+    row,
+)
 from napari_slicegan._qt.widgets.run_menu import offer, offer_runs
 from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
@@ -29,6 +35,7 @@ from napari_slicegan.report.ready_models import add_place, ready_models
 from napari_slicegan.sample_data import path as sample_path
 
 if TYPE_CHECKING:
+    from qtpy.QtCore import QEvent
     from qtpy.QtGui import QShowEvent
     from qtpy.QtWidgets import QMenu, QWidget
 
@@ -147,6 +154,16 @@ class CardDialog(QDialog):
         self.page.moveCursor(QTextCursor.MoveOperation.Start)
         # layout
         QVBoxLayout(self).addWidget(self.page)
+        self._colour_links()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in LOOKS and hasattr(self, "page"):
+            self._colour_links()
+
+    def _colour_links(self) -> None:
+        colour_links(self.page.document(), link_colour(self))
 
 
 class GeneratorSource(QGroupBox):

@@ -11,9 +11,8 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QFont, QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
-from napari_slicegan._qt.widgets.basics import FOREGROUND, is_dark
+from napari_slicegan._qt.widgets.basics import FOREGROUND, LOOKS, is_dark
 
-LOOKS = (QEvent.Type.StyleChange, QEvent.Type.PaletteChange, QEvent.Type.FontChange)
 USUAL_POINTS = 9
 """Font size that sizes in pixels are given for."""
 AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 38, 18, 18

@@ -13,9 +13,11 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_slicegan._qt.closing import join
+from napari_slicegan._qt.widgets.basics import LINK
 from napari_slicegan._qt.widgets.generator_source import (
     ADD,
     NO_GENERATOR,
@@ -113,6 +115,25 @@ def test_ready_models_are_offered_with_their_cards(
     assert "Trained on" in text
     assert "verdict:" not in text  # the head for programs
     dialog.close()
+
+
+def test_links_of_a_card_follow_the_theme(qtbot: QtBot, tmp_path: Path) -> None:
+    """Qt's own dark blue cannot be read on a dark one."""
+    card = tmp_path / "card.md"
+    card.write_text("# A card\n\nBy [somebody](https://example.org).\n", "utf-8")
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    dialog = CardDialog(card, parent)
+    for number, (behind, text) in enumerate((("#20242b", "#fff"), ("#eee", "#222"))):
+        palette = dialog.palette()
+        palette.setColor(QPalette.ColorRole.Window, QColor(behind))
+        palette.setColor(QPalette.ColorRole.WindowText, QColor(text))
+        dialog.setPalette(palette)
+        cursor = dialog.page.document().find("somebody")
+        assert cursor.charFormat().isAnchor()
+        assert cursor.charFormat().foreground().color().name() == LINK[number]
+        cursor = dialog.page.document().find("By")
+        assert cursor.charFormat().foreground().color().name() not in LINK
 
 
 def test_a_folder_of_generators_is_added(
