@@ -6,6 +6,7 @@ import contextlib
 import html
 import sys
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,30 +225,34 @@ class SliceGANWidget(QWidget):
     def _ask_to_close(self) -> None:
         """Ask once; then end all work and close without further questions."""
         window = self._window
-        if window is not None and self._is_confirmed():
+        if window is not None and self._is_confirmed([self]):
             # After this event, while which Qt ignores another close.
             QTimer.singleShot(0, window.close)
 
-    def _is_confirmed(self) -> bool:
-        """Ask; whether the window is to be closed, with all work ended."""
+    def _is_confirmed(self, docks: Sequence[SliceGANWidget]) -> bool:
+        """Ask once for some docks; whether they are closed, with all work ended."""
         if self._asks or self._window is None:
             return False
         self._asks = True
-        is_confirmed = confirm_closing(self._window, self.closing_text())
+        texts = filter(None, [dock.closing_text() for dock in docks])
+        is_confirmed = confirm_closing(self._window, "\n\n".join(texts))
         self._asks = False
         if is_confirmed:
-            self.shut_down()
+            for dock in docks:
+                dock.shut_down()
         return is_confirmed
 
     def _close(self, quit_app: bool = False, confirm_need: bool = False) -> bool:
         """In place of the window's own method, for napari's commands, as Ctrl+W.
 
         These do not reach the window as the user's; the question takes the place of
-        napari's, which can be switched off.
+        napari's, which can be switched off. Ctrl+Q closes all windows, the others
+        without a question of their own.
         """
         window: Any = self._window
-        if confirm_need and self.closing_text():
-            if not self._is_confirmed():
+        docks = [*_OPEN.values()] if quit_app else [self]
+        if confirm_need and any(dock.closing_text() for dock in docks):
+            if not self._is_confirmed(docks):
                 return False
             confirm_need = False
         return bool(type(window).close(window, quit_app, confirm_need))

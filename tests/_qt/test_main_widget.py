@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from napari._qt import qt_main_window
 from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
@@ -408,6 +410,48 @@ def test_a_command_of_napari_to_close_asks_once(
         assert widget.train.state.is_active is not is_confirmed
     saved = f"the run is saved in {tmp_path / 'runs'}"
     assert [saved in text for text in asked] == [True, True]
+
+
+def test_quitting_asks_once_for_all_windows(
+    make_napari_viewer_proxy: Any,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """As by Ctrl+Q in one of them; all work continues if it is called off."""
+    asked: list[str] = []
+    answers = iter((False, True))
+
+    def answer(window: QWidget, text: str) -> bool:
+        asked.append(text)
+        return next(answers)
+
+    def work(progress: Callable[[float], None]) -> None:
+        while True:
+            progress(0.5)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(main_widget, "confirm_closing", answer)
+    quits: list[bool] = []
+    monkeypatch.setattr(qt_main_window, "quit_app_", lambda: quits.append(True))
+    docks = [dock(make_napari_viewer_proxy(), tmp_path / "runs") for _ in range(2)]
+    windows = [widget.window() for widget in docks]
+    qtbot.waitUntil(lambda: [w._window for w in docks] == windows)  # noqa: SLF001
+    volume, measure = docks
+    volume.volume.task.run("Generating a volume", lambda made: None, work)
+    measure.measure.task.run("Measuring", lambda made: None, work)
+    window: Any = windows[0]
+    window.close(quit_app=True, confirm_need=True)
+    assert quits == []
+    assert volume.volume.task.is_busy
+    assert measure.measure.task.is_busy
+    window.close(quit_app=True, confirm_need=True)
+    assert quits == [True]
+    assert not volume.volume.task.is_busy
+    assert not measure.measure.task.is_busy
+    lost = "cancelled, without a result."
+    text = f"Generating a volume: {lost}\n\nMeasuring: {lost}"
+    assert asked == [text, text]
 
 
 def test_a_small_window_gets_room_for_the_dock(
