@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -208,6 +208,22 @@ class WrappedLabel(QLabel):
         self.setMinimumHeight(max(0, self.heightForWidth(self.width())))
 
 
+class Canvas(pyqtgraph.GraphicsLayoutWidget):  # type: ignore[misc]
+    """Plots that are at least as high as the minimum, which layouts see as wanted.
+
+    Beside wrapped labels, layouts know of no other minimum.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        policy = QSizePolicy.Policy.Expanding
+        self.setSizePolicy(policy, policy)
+
+    def sizeHint(self) -> QSize:
+        """The minimum, in place of the size of the drawing."""
+        return QSize(self.minimumSize())
+
+
 class Curves(QWidget):
     """Verdict, chart and curves of a run; redrawn by a timer, not at each report."""
 
@@ -223,12 +239,9 @@ class Curves(QWidget):
         # Plots of metrics that this run does not measure, kept for reuse.
         self._unused: dict[MonitoredCurve, Plot] = {}
         # children
-        self._canvas = pyqtgraph.GraphicsLayoutWidget()
+        self._canvas = Canvas()
         self._canvas.ci.layout.setContentsMargins(0, 0, RIGHT_MARGIN, 0)
         self._canvas.ci.layout.setVerticalSpacing(2)
-        # Its own size hint is that of the drawing.
-        wide, ignored = QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
-        self._canvas.setSizePolicy(wide, ignored)
         self.verdict = WrappedLabel("run_verdict", self)
         self.verdict.hide()
         self.chart = FloorChart(

@@ -327,6 +327,14 @@ def test_the_titles_of_the_lower_axes_are_whole(curves: Curves) -> None:
         assert title.sceneBoundingRect().bottom() <= area.height()
 
 
+def test_layouts_leave_all_plots_their_height(curves: Curves) -> None:
+    """Also beside wrapped labels, for which layouts ask for a height by width."""
+    for measured in (CURVES, (DISTANCE, SIMILARITY)):
+        curves.clear(measured)
+        least = curves.minimumSizeHint().height()
+        assert curves.heightForWidth(440) >= least
+
+
 def test_columns_are_of_equal_width(curves: Curves) -> None:
     """Also while their titles are of different lengths."""
     curves.resize(440, 400)
