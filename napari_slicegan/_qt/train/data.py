@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.widgets.basics import button
+from napari_slicegan._qt.widgets.run_menu import offer
 
 if TYPE_CHECKING:
     from napari_slicegan.data.training_images import TrainingImages
@@ -41,16 +42,18 @@ class TrainData(QWidget):
         self.material.setObjectName("material")
         self.material.setWordWrap(True)
         self.material.setTextFormat(Qt.TextFormat.PlainText)
-        self.folder = FolderEditor("image_folder", "Images", "Folder of images")
+        self.folder = FolderEditor(
+            "image_folder", "Images", "Folder of images", "Table, sound or volume"
+        )
         self.folder.line.setPlaceholderText("of the first tab")
         self.folder.line.setClearButtonEnabled(True)
         self.folder.line.setToolTip(
             "<qt>Folder of whole images, tables or sounds, including subfolders, or a "
-            "table or a sound. "
+            "table, a sound or a volume, whose planes are taken. "
             "Empty: crops of the first tab's micrograph or, with 'Cut along', "
             "whole planes of its volume.</qt>"
         )
-        self.folder.browse.setToolTip("Train on the whole images of a folder.")
+        self.folder.browse.setToolTip("Train on the whole images of a folder or file.")
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -104,7 +107,8 @@ class TrainData(QWidget):
         if data is None:
             return NO_SET if self._dimensions == 2 else NO_IMAGES
         if isinstance(data, Path):
-            return f"{data.name}: whole images of the folder"
+            kind = "file" if data.is_file() else "folder"
+            return f"{data.name}: whole images of the {kind}"
         text = _describe(data)
         if self._dimensions == 2 and next(iter(data)).is_volume:
             text += ". Random crops of its planes; 'Cut along' takes them whole."
@@ -129,13 +133,15 @@ class FolderEditor(QWidget):
         Object name of the line.
     title
         Of the dialog.
+    file_title
+        Of a second dialog for a file in place of a folder; empty if none is accepted.
     """
 
     value_changed = Signal()
 
-    def __init__(self, name: str, label: str, title: str) -> None:
+    def __init__(self, name: str, label: str, title: str, file_title: str = "") -> None:
         super().__init__()
-        self._title = title
+        self._title, self._file_title = title, file_title
         # children
         self.line = QLineEdit()
         self.line.setObjectName(name)
@@ -151,7 +157,7 @@ class FolderEditor(QWidget):
         self.browse.clicked.connect(lambda checked: self._browse())
 
     def value(self) -> Path | None:
-        """Absolute path of the folder."""
+        """Absolute path."""
         text = self.line.text().strip()
         return Path(text).expanduser().absolute() if text else None
 
@@ -166,8 +172,21 @@ class FolderEditor(QWidget):
         return Path(chosen) if chosen else None
 
     def _browse(self) -> None:
+        if self._file_title:
+            dialogs = {"Folder...": self._browse_folder, "File...": self._browse_file}
+            offer(self.browse, dialogs, lambda open_dialog: open_dialog())
+        else:
+            self._browse_folder()
+
+    def _browse_folder(self) -> None:
         chosen = self.choose(self._title)
         if chosen is not None:
+            self.set_value(chosen)
+
+    def _browse_file(self) -> None:
+        begin = str(self.value() or "")
+        chosen, _ = QFileDialog.getOpenFileName(self, self._file_title, begin)
+        if chosen:
             self.set_value(chosen)
 
 

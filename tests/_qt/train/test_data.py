@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
+from qtpy.QtWidgets import QFileDialog, QMenu
+
 from napari_slicegan._qt.train.data import RunLocation, TrainData, default_root
 from napari_slicegan.data.training_images import TrainingImages
 from tests.toys import phases_image
@@ -41,6 +43,34 @@ def test_default_is_shown_and_independent_of_the_working_directory(
 def test_tilde_is_expanded(location: RunLocation) -> None:
     location.set_value("~/runs")
     assert location.value() == Path.home() / "runs"
+
+
+def test_browse_offers_what_a_setting_accepts(
+    qtbot: QtBot, location: RunLocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are saved in folders; images also come from a table or a volume."""
+    table = tmp_path / "images.csv"
+    table.write_text("1,2\n")
+    folder = str(tmp_path)
+    choose = "getExistingDirectory"
+    monkeypatch.setattr(QFileDialog, choose, lambda *_: folder)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(table), ""))
+    location.browse.click()
+    assert location.value() == tmp_path
+    data = TrainData()
+    qtbot.addWidget(data)
+    data.set_dimensions(2)
+    for text, path, what in (
+        ("Folder...", tmp_path, f"{tmp_path.name}: whole images of the folder"),
+        ("File...", table, "images.csv: whole images of the file"),
+    ):
+        data.folder.browse.click()
+        menu = data.folder.browse.findChildren(QMenu)[-1]
+        (action,) = (each for each in menu.actions() if each.text() == text)
+        action.trigger()
+        menu.close()
+        assert data.value() == path
+        assert data.material.text() == what
 
 
 def test_a_volume_is_not_cut_into_crops_in_silence(qtbot: QtBot) -> None:
