@@ -11,13 +11,18 @@ import math
 import time
 import zlib
 from collections import Counter as Tally
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from napari_slicegan.generation.boxes import positions_before, run_box
 from napari_slicegan.generation.generate import Tile, VolumePlan
 from napari_slicegan.generation.streaming import image_facts
+from napari_slicegan.generation.through import STEPS, Section, pass_through
 from napari_slicegan.models import VolumeGenerator, build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.models.inference import BoxFilter, inference_form
@@ -27,6 +32,8 @@ from napari_slicegan.volumes.ome_zarr import ENDING
 
 # Edge of the trial tile in latent steps, without the overlap.
 TRIAL_STEPS = 2
+# Edge of the trial section.
+TRIAL_PIXELS = 64
 # The program with the libraries that it uses, measured.
 PROGRAM_BYTES = 330 * 10**6
 # Work spaces of kernels; the part of the counted tensors that networks with a box
@@ -43,6 +50,9 @@ MARGIN = 1.25
 PHASE_BYTES, VALUE_BYTES = 16, 32
 
 Shape = tuple[int, int, int]
+
+if TYPE_CHECKING:
+    from napari_slicegan.models.generator_file import TrainedGenerator
 
 
 @dataclass(frozen=True)
@@ -118,7 +128,7 @@ def operations_per_second(plan: VolumePlan) -> float:
     return speed
 
 
-def time_sentence(plan: VolumePlan, speed: float) -> str:
+def time_sentence(plan: VolumePlan, speed: float, fit_s: float = 0.0) -> str:
     """Estimated time and memory of a volume that is generated in memory.
 
     In a sentence, which counts the program, a tile and the volume.
@@ -127,13 +137,65 @@ def time_sentence(plan: VolumePlan, speed: float) -> str:
     ----------
     speed
         `operations_per_second`.
+    fit_s
+        Seconds before that, see `fit_seconds`.
     """
-    time_needed = duration(operations(plan) / speed / 60)
+    time_needed = duration((operations(plan) / speed + fit_s) / 60)
+    if fit_s:
+        time_needed += f" ({duration(fit_s / 60)} of it to fit the image)"
     memory, own = map(bytes_in_words, (memory_bytes(plan) + plan.n_bytes, plan.n_bytes))
     return (
         f"About {time_needed} on this machine, {memory} of memory with the program, "
         f"{own} of it for the volume."
     )
+
+
+def fit_seconds(plan: VolumePlan, speed: float, sections: Sequence[Section]) -> float:
+    """Estimated seconds of `pass_through`.
+
+    Parameters
+    ----------
+    speed
+        `fit_operations_per_second`.
+
+    Raises
+    ------
+    ValueError
+        If a section is not inside of the volume.
+    """
+    return STEPS * pass_operations(plan, sections) / speed
+
+
+def fit_operations_per_second(trained: TrainedGenerator) -> float:
+    """Speed of `pass_through`, measured on a small section.
+
+    Raises
+    ------
+    ValueError
+        If the generator makes no phases.
+    """
+    plan = VolumePlan(trained, (TRIAL_PIXELS,) * 3)
+    labels = np.full((TRIAL_PIXELS, TRIAL_PIXELS), trained.labels[0])
+    section, ends = Section(labels, "z", 0), list[float]()
+    pass_through(plan, [section], 2, lambda done: ends.append(time.perf_counter()))
+    # The first one also sets up kernels.
+    return pass_operations(plan, [section]) / (ends[-1] - ends[-2])
+
+
+def pass_operations(plan: VolumePlan, sections: Sequence[Section]) -> float:
+    """Floating-point operations of one step of `pass_through`."""
+    network = build_generator(plan.trained.network.spec).to(META).eval()
+    network.requires_grad_(False)
+    with CostCounter() as counter:
+        for section in sections:
+            box = plan.network_box(section.box(plan.size))
+            shape = (b - a for a, b in positions_before(network, 0, box))
+            latents = torch.empty(1, network.field_channels, *shape, device=META)
+            noise = network.noise(latents)
+            latents.requires_grad_(True)
+            run_box(network, latents, noise, box, logits=True).sum().backward()
+    cost: StepCost = counter.take()
+    return cost.operations
 
 
 def operations(plan: VolumePlan) -> float:

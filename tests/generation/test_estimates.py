@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+import pytest
 import torch
 
 from napari_slicegan.config.presets import preset
@@ -13,14 +14,18 @@ from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation import estimates as costs_module
 from napari_slicegan.generation.estimates import (
     GenerationCosts,
+    fit_operations_per_second,
+    fit_seconds,
     generation_costs,
     memory_bytes,
     operations,
     operations_per_second,
+    pass_operations,
     time_sentence,
 )
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.streaming import StreamedVolume
+from napari_slicegan.generation.through import STEPS, Section, pass_through
 from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.cost import META, CostCounter
 from napari_slicegan.models.generator_file import TrainedGenerator
@@ -28,9 +33,6 @@ from napari_slicegan.runtime.quantities import bytes_in_words
 from tests.progress import cancelled_after
 from tests.refusals import assert_refused
 from tests.toys import random_generator
-
-if TYPE_CHECKING:
-    import pytest
 
 GB = 10**9
 
@@ -80,6 +82,24 @@ def test_the_time_is_proportional_to_the_operations() -> None:
         "it for the volume."
     )
     assert operations_per_second(plan) > 0
+
+
+def test_a_fit_takes_forward_and_backward_passes_of_the_plane() -> None:
+    """Counted while it runs, besides one pass before."""
+    trained = random_generator(OneHotPhases([7, 207]))
+    trained.network.requires_grad_(False)
+    plan = VolumePlan(trained, (24, 24, 24))
+    section = Section(np.full((16, 20), 7), "y", 9)
+    finished: list[float] = []
+    with CostCounter() as counter:
+        pass_through(plan, [section], 4, finished.append)
+    per_pass = counter.take().operations / len(finished)
+    assert pass_operations(plan, [section]) == pytest.approx(per_pass, rel=0.15)
+    speed = fit_operations_per_second(trained)
+    expected = pytest.approx(STEPS * per_pass / speed, rel=0.15)
+    assert fit_seconds(plan, speed, [section]) == expected
+    sentence = time_sentence(plan, operations(plan) / 60, 120)
+    assert sentence.startswith("About 3 min (2 min of it to fit the image) on this ")
 
 
 def test_files_need_room_for_their_tiles_too(tmp_path: Path) -> None:

@@ -37,7 +37,11 @@ from napari_slicegan.config import dimensions_of
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.runtime.memory import lacks_memory
 from napari_slicegan.runtime.progress import subrange
-from napari_slicegan.runtime.quantities import bytes_in_words, voxels_in_words
+from napari_slicegan.runtime.quantities import (
+    bytes_in_words,
+    duration,
+    voxels_in_words,
+)
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.generation.generate import VolumePlan
     from napari_slicegan.generation.lazy import EndlessVolume
+    from napari_slicegan.generation.through import Section
     from napari_slicegan.runtime.progress import Progress
 
 FILES = (
@@ -117,29 +122,48 @@ def _through(
     plan: VolumePlan, given: GivenSection | None, progress: Progress
 ) -> VolumePlan:
     """The plan of a volume that passes through a section, if one is given."""
-    from napari_slicegan.data.micrograph import Micrograph
-    from napari_slicegan.generation.through import Section, pass_through
+    from napari_slicegan.generation.through import pass_through
 
     if given is None:
         return plan
+    return pass_through(plan, [_section(given)], progress=progress)
+
+
+def _section(given: GivenSection) -> Section:
+    from napari_slicegan.data.micrograph import Micrograph
+    from napari_slicegan.generation.through import Section
+
     image = Micrograph.of(given.source.with_header())
-    section = Section.of(image, given.axis, given.position)
-    return pass_through(plan, [section], progress=progress)
+    return Section.of(image, given.axis, given.position)
 
 
 def time_ahead(
-    trained: Any, request: GenerationRequest, speed: Callable[[], float]
+    trained: Any,
+    request: GenerationRequest,
+    speed: Callable[[], float],
+    fit_speed: Callable[[], float],
+    given: Sequence[GivenSection],
 ) -> Generator[str, None, None]:
     """Yield how long a volume will take, its size, and whether it is shown coarser.
 
+    Of an endless volume the time until it is shown.
+
     Parameters
     ----------
-    speed
-        Measures operations per second, once.
+    speed, fit_speed
+        Measure operations per second, once.
+    given
+        Images that it passes through.
     """
-    from napari_slicegan.generation.estimates import time_sentence
+    from napari_slicegan.generation.estimates import fit_seconds, time_sentence
 
-    sentence = time_sentence(_plan(trained, request), speed())
+    plan, fit_s = _plan(trained, request), 0.0
+    if given:
+        fit_s = fit_seconds(plan, fit_speed(), [_section(each) for each in given])
+    if request.endless:
+        yield f"About {duration(fit_s / 60)} on this machine to fit the image."
+        return
+    sentence = time_sentence(plan, speed(), fit_s)
     large = max(request.size) > LARGEST_TEXTURE
     yield f"{sentence} {COARSER}" if large else sentence
 
@@ -149,6 +173,13 @@ def _speed(trained: Any) -> float:
     from napari_slicegan.generation.estimates import operations_per_second
 
     return operations_per_second(_plan(_copy_on_device(trained), GenerationRequest()))
+
+
+def _fit_speed(trained: Any) -> float:
+    """Operations per second of a generator that is fitted to an image."""
+    from napari_slicegan.generation.estimates import fit_operations_per_second
+
+    return fit_operations_per_second(_copy_on_device(trained))
 
 
 def _plan(trained: Any, request: GenerationRequest) -> VolumePlan:
@@ -233,6 +264,7 @@ class VolumePanel(DropTarget, TaskPanel):
         # What it is generated with, for the layer.
         self._made_by: dict[str, Any] = {}
         self._speed: Callable[[], float] | None = None
+        self._fit_speed: Callable[[], float] | None = None
         # children
         self.source = GeneratorSource()
         self.box = QGroupBox(VOLUME)
@@ -263,6 +295,7 @@ class VolumePanel(DropTarget, TaskPanel):
         self.source.changed.connect(self._generator_changed)
         self.source.failed.connect(self.fail)
         self.form.value_changed.connect(lambda request: self._estimate())
+        self.through.value_changed.connect(self._estimate)
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
@@ -376,6 +409,7 @@ class VolumePanel(DropTarget, TaskPanel):
         trained: Any = self.source.value()
         if trained is not None:
             self._speed = functools.cache(functools.partial(_speed, trained))
+            self._fit_speed = functools.cache(functools.partial(_fit_speed, trained))
             dimensions = dimensions_of(trained.network.spec.architecture)
             if dimensions == 3:
                 from napari_slicegan.generation.generate import latent_steps
@@ -422,10 +456,16 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def _estimate(self) -> None:
         """Estimate the time of the volume, unless something else needs the cores."""
-        request = self.value()
-        is_slow = isinstance(request, GenerationRequest) and not request.endless
+        request, given, is_slow = self.value(), None, False
+        if isinstance(request, GenerationRequest):
+            # Without an image an error says so, once Generate is pressed.
+            with contextlib.suppress(ValueError):
+                given = self.through.value()
+            is_slow = given is not None or not request.endless
         if is_slow and self.generate_button.isEnabled() and self.isVisible():
-            self.forecast.request(self.source.value(), request, self._speed)
+            sections = () if given is None else (given,)
+            speeds = self._speed, self._fit_speed
+            self.forecast.request(self.source.value(), request, *speeds, sections)
         else:
             self.forecast.cancel()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
@@ -38,6 +39,8 @@ class GivenSection:
 
 class ThroughForm(QWidget):
     """Chooses an image and its plane; `value` is None if volumes pass through none."""
+
+    value_changed = Signal()
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -76,6 +79,13 @@ class ThroughForm(QWidget):
         self.active.toggled.connect(self._fields.setVisible)
         self.position.setValue(MIDDLE)
         self._fields.setVisible(False)
+        for changed in (
+            self.active.toggled,
+            self.layer_choice.currentIndexChanged,
+            self.axis.currentIndexChanged,
+            self.position.valueChanged,
+        ):
+            changed.connect(lambda value: self.value_changed.emit())
 
     def value(self) -> GivenSection | None:
         """The image and its plane.

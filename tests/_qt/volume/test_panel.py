@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -16,6 +17,7 @@ from napari_slicegan._qt.volume.forms import (
     GenerationRequest,
 )
 from napari_slicegan._qt.volume.panel import VolumePanel
+from tests.toys import TOY_LABELS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,6 +151,15 @@ def test_the_time_is_shown_before_generate(
     # Shown at once.
     panel.form.endless.setChecked(True)
     assert line.text() == ""
+    # An image is fitted before.
+    viewer.add_labels(np.resize(TOY_LABELS, (8, 8)))
+    panel.through.active.setChecked(True)
+    qtbot.waitUntil(
+        lambda: re.fullmatch("About .* to fit the image.", line.text()) is not None,
+        timeout=60_000,
+    )
+    panel.form.endless.setChecked(False)
+    qtbot.waitUntil(lambda: "of it to fit the image)" in line.text(), timeout=60_000)
 
 
 def test_a_volume_larger_than_the_memory_is_refused(
