@@ -9,9 +9,11 @@ import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QFormLayout,
     QHeaderView,
     QLabel,
+    QLineEdit,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.metrics.comparison import Row
+    from napari_slicegan.report.physics import Physics
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.runtime.progress import Progress
 
@@ -46,10 +49,22 @@ if TYPE_CHECKING:
 SMALLEST_FACTOR = 0.05
 
 
-def measure(real: SourceImage, generated: SourceImage, progress: Progress) -> Proof:
+def measure(
+    real: SourceImage,
+    generated: SourceImage,
+    diffusivity: bool = False,
+    permeability: tuple[int, ...] = (),
+    *,
+    progress: Progress,
+) -> Proof:
     """Compare an image or volume of the real material with a generated volume.
 
     A real image with smaller pixels is rescaled, as it was for the training.
+
+    Parameters
+    ----------
+    diffusivity, permeability
+        Transport properties to solve for, too; see `PhysicsSettings`.
 
     Raises
     ------
@@ -71,7 +86,8 @@ def measure(real: SourceImage, generated: SourceImage, progress: Progress) -> Pr
         if SMALLEST_FACTOR <= factor < 1 - SIZE_TOLERANCE:
             settings = MicrographSettings(rescale=factor)
     images = TrainingImages.isotropic(Micrograph.of(real, settings))
-    return examine(images, volume, ProofSettings(transport=False), progress)
+    wanted = ProofSettings(transport=diffusivity, permeability=permeability)
+    return examine(images, volume, wanted, progress)
 
 
 def export(proof: Proof, real: str, generated: str, path: Path) -> None:
@@ -188,7 +204,8 @@ class MeasureTable(QWidget):
         self.headline.setText(f"{judged.headline}: {judged.bound}.")
         checks = [f"{one.title} {one.verdict}" for one in proof.checks]
         notes = proof.comparison.note, proof.baseline_sentence
-        self.checks.setText("\n\n".join(filter(None, [*notes, *checks])))
+        transport = "" if proof.physics is None else transport_words(proof.physics)
+        self.checks.setText("\n\n".join(filter(None, [*notes, *checks, transport])))
         self._curves = [
             row for row in proof.comparison.rows if isinstance(row.generated, tuple)
         ]
@@ -251,6 +268,37 @@ class MeasureTable(QWidget):
             )
 
 
+def transport_words(physics: Physics) -> str:
+    """Means of the generated and the real blocks, a line each; what they are."""
+    from napari_slicegan.report.text import phase_name
+
+    lines = []
+    for one in physics.rows:
+        phase = "composite" if one.phase is None else phase_name(one.phase)
+        real = "" if one.real is None else f" (real: {one.real.text})"
+        place = f"{one.title}, {phase}, along {one.axis}"
+        lines.append(f"{place}: {one.generated.text}{real}")
+    return "\n".join([*lines, physics.caption])
+
+
+def labels_in(text: str) -> tuple[int, ...]:
+    """Labels of phases in a text, separated by commas or spaces.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number.
+    """
+    words = text.replace(",", " ").split()
+    try:
+        return tuple(map(int, words))
+    except ValueError:
+        raise ValueError(
+            f"Expected labels of phases for the permeability, such as 0, got '{text}'; "
+            "enter whole numbers, or nothing."
+        ) from None
+
+
 def _name(row: Row) -> str:
     """Title, phase and axis, as the verdicts have them."""
     from napari_slicegan.report.text import phase_name
@@ -293,6 +341,19 @@ class MeasurePanel(TaskPanel):
             layer_inputs.is_image,
             prefers=self._is_phases_beside_phases,
         )
+        self.diffusivity = QCheckBox("Effective diffusivity")
+        self.diffusivity.setObjectName("diffusivity")
+        self.diffusivity.setToolTip(
+            "<qt>Also solve for effective diffusivity and tortuosity factor of each "
+            "phase, which takes minutes.</qt>"
+        )
+        self.permeability = QLineEdit()
+        self.permeability.setObjectName("permeability")
+        self.permeability.setPlaceholderText("none")
+        self.permeability.setToolTip(
+            "<qt>Labels of the phases through which a fluid flows, such as 0: also "
+            "solve for their permeability, which takes minutes.</qt>"
+        )
         self.measure_button = button(
             "measure", "Measure", "Compare the layers in the background."
         )
@@ -308,6 +369,8 @@ class MeasurePanel(TaskPanel):
         form = QFormLayout()
         form.addRow("Real", self.real)
         form.addRow("Generated", self.generated)
+        form.addRow("Transport", self.diffusivity)
+        form.addRow("Permeability of", self.permeability)
         layout = self.content
         layout.addLayout(form)
         layout.addLayout(row(self.measure_button, self.export_button))
@@ -342,6 +405,11 @@ class MeasurePanel(TaskPanel):
                 "compare with it."
             )
             return
+        try:
+            phases = labels_in(self.permeability.text())
+        except ValueError as error:
+            self.fail(sentence_of(error))
+            return
         sources = [
             layer_inputs.coloured(
                 self._viewer, layer_inputs.shown_source(self._viewer, layer)
@@ -350,7 +418,12 @@ class MeasurePanel(TaskPanel):
         ]
         names = (real.name, generated.name)
         self.task.run(
-            "Measuring", lambda proof: self._take(names, proof), measure, *sources
+            "Measuring",
+            lambda proof: self._take(names, proof),
+            measure,
+            *sources,
+            self.diffusivity.isChecked(),
+            phases,
         )
 
     def export(self, path: Path) -> None:

@@ -17,6 +17,7 @@ from qtpy.QtTest import QTest
 from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.panel import MeasurePanel
 from napari_slicegan._qt.viewer.layers import PHASES
+from napari_slicegan.config import AXES
 from napari_slicegan.data.image_files import SourceImage
 from napari_slicegan.report.text import in_floors, times
 from tests._qt.whole_window import LONG
@@ -224,8 +225,41 @@ def test_a_real_image_of_smaller_pixels_is_rescaled() -> None:
     """As it was for the training, with 'Rescale factor'."""
     real = SourceImage(gray(160, 160, seed=1), "real", (5.0, 5.0))
     made = SourceImage(gray(40, 40, 40, seed=2), "made", (10.0,) * 3)
-    proof = measure_panel.measure(real, made, lambda done: None)
+    proof = measure_panel.measure(real, made, progress=lambda done: None)
     assert proof.comparison.rows
+
+
+def test_transport_properties_are_chosen(
+    panel: MeasurePanel, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(panel.task, "run", lambda *args: asked.append(args[-2:]))
+    add_material(viewer)
+    panel.measure()
+    panel.permeability.setText("10, 0")
+    panel.diffusivity.setChecked(True)
+    panel.measure()
+    assert asked == [(False, ()), (True, (10, 0))]
+    panel.permeability.setText("10, pores")
+    panel.measure()
+    assert "got '10, pores'" in panel.message.text()
+    assert len(asked) == 2
+
+
+def test_transport_properties_are_measured_on_request(qtbot: QtBot) -> None:
+    real = SourceImage(phases(60, 60, seed=1), "real")
+    made = SourceImage(phases(20, 20, 20, seed=2), "made")
+    table = measure_panel.MeasureTable()
+    qtbot.addWidget(table)
+    proof = measure_panel.measure(real, made, True, (10,), progress=lambda done: None)
+    table.set_proof(proof)
+    names = {"effective_diffusivity", "permeability"}
+    assert names <= {one.metric for one in proof.metrics}
+    assert proof.physics is not None
+    for axis in AXES:
+        found = proof.physics.row("permeability", 10, axis).generated.text
+        line = f"Permeability (voxel^2), phase 10, along {axis}: {found}"
+        assert line in table.checks.text()
 
 
 def test_labels_matched_by_rank_are_reported(qtbot: QtBot) -> None:
@@ -234,7 +268,7 @@ def test_labels_matched_by_rank_are_reported(qtbot: QtBot) -> None:
     made = SourceImage(phases(40, 40, 40, seed=2), "made")
     table = measure_panel.MeasureTable()
     qtbot.addWidget(table)
-    table.set_proof(measure_panel.measure(real, made, lambda done: None))
+    table.set_proof(measure_panel.measure(real, made, progress=lambda done: None))
     assert "matched to the real ones by rank: 0 -> 0, 10 -> 255." in table.checks.text()
 
 
