@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_slicegan.config.presets import preset
-from napari_slicegan.models import generator_spec, training_size
-from napari_slicegan.models.generator_file import load_any_generator, load_generator
+from napari_slicegan.config import ArchitectureSettings, dimensions_of
+from napari_slicegan.config.presets import DEFAULT_PRESET, PRESETS, preset
+from napari_slicegan.models import GeneratorSpec, generator_spec, training_size
+from napari_slicegan.models.generator_file import load_any_generator
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 
@@ -94,31 +97,61 @@ def load_weights(trainer: Trainer, source: Path) -> None:
         logger.warning("The critics are newly initialised. %s", error)
 
 
+SETTINGS: Mapping[str, str] = {
+    "size": "patch_size",
+    "widths": "generator_widths",
+    "layers": "generator_kernels",
+    "negative_slope": "generator_negative_slope",
+    "stretch": "voxel_stretch",
+    "kernel": "image_kernel",
+    "prior": "latent_distribution",
+    "same": "image_padding",
+}
+"""Field of a generator's spec -> the setting it is from, if that has another name."""
+
+
 def settings_of(source: str | Path) -> RunConfig:
     """Settings of the run to start from, or of a generator's network.
+
+    A generator alone has no settings of the training: they are those of the default
+    preset if it makes the same kind of sample, otherwise of the preset of the same
+    architecture whose networks are most alike.
 
     Raises
     ------
     ValueError
-        If there is neither a run nor a generator of volumes.
+        If there is neither a run nor a generator, or no preset for its architecture.
     """
     source = Path(source)
     if source.is_dir():
         return RunFolder.open(source).config()
-    spec = load_generator(source).network.spec
-    return preset("slicegan-fast").changed(
-        architecture=spec.architecture,
-        patch_size=training_size(spec),
-        latent_size=spec.latent_size,
-        latent_channels=spec.latent_channels,
-        generator_widths=spec.widths,
-        generator_negative_slope=spec.negative_slope,
-        generator_kernels=spec.layers,
-        normalisation=spec.normalisation,
-        noise=spec.noise,
-        voxel_noise="on" if spec.voxel_noise else "off",
-        voxel_stretch=spec.stretch,
-    )
+    spec = load_any_generator(source).network.spec
+    known = {SETTINGS.get(name, name): value for name, value in asdict(spec).items()}
+    known = {k: v for k, v in known.items() if k in ArchitectureSettings.model_fields}
+    if isinstance(spec, GeneratorSpec):
+        known["patch_size"] = training_size(spec)
+        known["voxel_noise"] = "on" if spec.voxel_noise else "off"
+    return _preset_like(known).changed(**known)
+
+
+def _preset_like(known: Mapping[str, Any]) -> RunConfig:
+    """The preset to train a network of these settings with."""
+    name, default = known["architecture"], preset(DEFAULT_PRESET)
+    if default.architecture.dimensions == dimensions_of(name):
+        return default
+    suitable = [
+        one for one in PRESETS.values() if one.architecture.architecture == name
+    ]
+    if not suitable:
+        raise ValueError(
+            f"Expected a preset for '{name}', the architecture of the generator to "
+            "start from, got none; give --config with the settings of a run."
+        )
+
+    def likeness(one: RunConfig) -> int:
+        return sum(getattr(one.architecture, k) == v for k, v in known.items())
+
+    return max(suitable, key=likeness)
 
 
 def _check_architecture(ours: Any, theirs: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +19,13 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.data.image_files import read_image
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.samples import generate_images
+from napari_slicegan.models import build_generator, generator_spec
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.systems.image_task import ImageQuality
 from napari_slicegan.training.clock import FinishReason
 from napari_slicegan.training.estimates import estimate
+from napari_slicegan.training.fine_tuning import settings_of
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.image_toys import ellipses, small_image_config, toy_set
@@ -226,6 +230,26 @@ def test_the_same_command_resumes_the_run(
     assert cli.main([*words, "--new"]) == 0
     assert len(list(tmp_path.glob("run-*"))) == 1
     assert run.saved_steps()[0] == 6
+
+
+def test_a_run_starts_from_a_generator_of_images_alone(tmp_path: Path) -> None:
+    """Its networks as in the file, the rest of the preset that is most alike."""
+    assert cli.main(small_words(tmp_path)) == 0
+    file = shutil.copy(tmp_path / "run" / "generator.safetensors", tmp_path)
+    words = ["train", f"{tmp_path}/brain.tif", "--from", file, "--device", "cpu"]
+    words += ["--out", f"{tmp_path}/tuned", "--epochs", "1", "--cut-axis", "z"]
+    assert cli.main([*words, "--critic-widths", "4", "6", "--batch-size", "20"]) == 0
+    config = RunFolder.open(tmp_path / "tuned").config()
+    assert config.preset == "oasis-28"
+    assert config.architecture.generator_widths == (8, 4, 2)
+    first, _ = load_any_generator(tmp_path / "tuned").lineage
+    assert load_any_generator(file).lineage == (first,)
+    # Of two presets of one architecture the one whose networks are as wide.
+    narrow = preset("specgan-small")
+    spec = generator_spec(narrow, 1, "signed")
+    trained = load_any_generator(file)
+    replace(trained, network=build_generator(spec)).save(tmp_path / "narrow.st")
+    assert settings_of(tmp_path / "narrow.st") == narrow
 
 
 def test_spent_minutes_do_not_end_more_epochs(tmp_path: Path) -> None:
