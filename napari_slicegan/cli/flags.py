@@ -218,6 +218,14 @@ def add_mesh_flags(command: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     add(
+        "--coarsen",
+        type=int,
+        default=1,
+        metavar="N",
+        help="merge N x N x N voxels into one first, with the fraction of each phase "
+        "kept; fewer cells by about the cube of N (of surfaces its square)",
+    )
+    add(
         "--smoothing",
         type=int,
         metavar="N",
@@ -255,9 +263,11 @@ def add_measure_flags(command: argparse.ArgumentParser) -> None:
     add(
         "volume",
         type=Path,
+        nargs="+",
         metavar="RUN_OR_VOLUME",
         help="run folder, generator (a volume is generated), volume file, or .ome.zarr "
-        "that generate wrote, which is measured in parts",
+        "that generate wrote, which is measured in parts; of several volumes of one "
+        "generator the transport properties are measured together",
     )
     _add_comparison_flags(command)
     add("--json", action="store_true", help="print JSON instead of a table")
@@ -330,6 +340,13 @@ def _add_transport_flags(command: argparse.ArgumentParser) -> None:
         metavar="EDGE",
         help="edge of the blocks whose mean and standard error are reported (default: "
         "half of the shortest edge, at most 96)",
+    )
+    add(
+        "--transport-seeds",
+        type=int,
+        metavar="N",
+        help="generate N volumes with successive seeds: transport properties with the "
+        "standard deviation between them (default: 1)",
     )
 
 

@@ -12,7 +12,13 @@ from napari_slicegan.volumes.mesh_files import (
     unit_scale,
     write_mesh,
 )
-from napari_slicegan.volumes.meshes import SMOOTHING, Mesh, surface_mesh, voxel_mesh
+from napari_slicegan.volumes.meshes import (
+    SMOOTHING,
+    Mesh,
+    coarsened,
+    surface_mesh,
+    voxel_mesh,
+)
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -29,6 +35,8 @@ def mesh(options: Namespace) -> int:
     own = "voxel" if volume.voxel_size_nm is None else "nm"
     unit = options.unit or own
     unit_scale(own, unit)  # before the work
+    if options.coarsen != 1:
+        volume = coarsened(volume, options.coarsen)
     phases = None if options.all_phases else options.phase
     smoothing: int | None = options.smoothing
     if is_surface:

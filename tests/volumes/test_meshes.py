@@ -11,10 +11,12 @@ import meshio
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
+import sample_data
 from napari_slicegan.cli import main
 from napari_slicegan.volumes.mesh_files import ENDINGS, LABELLED, write_mesh
-from napari_slicegan.volumes.meshes import Mesh, surface_mesh, voxel_mesh
+from napari_slicegan.volumes.meshes import Mesh, coarsened, surface_mesh, voxel_mesh
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import smooth_field
 
@@ -39,6 +41,41 @@ def edge_counts(mesh: Mesh) -> NDArray[np.intp]:
 def euler(mesh: Mesh) -> int:
     """Points - edges + triangles: 2 for each closed surface without tunnels."""
     return len(mesh.points) - len(edge_counts(mesh)) + len(mesh.cells)
+
+
+def crossings(points: NDArray[Any], triangles: NDArray[Any]) -> int:
+    """Pairs of triangles of which an edge of one passes through the inside of another.
+
+    By signed volumes: the ends of the edge lie on two sides of the triangle, and its
+    line passes all three corners on the same side.
+    """
+    corners = points[triangles]
+    centres = corners.mean(axis=1)
+    reach = 2 * np.linalg.norm(corners - centres[:, None], axis=2).max()
+    found: set[tuple[int, int]] = set()
+    pairs = cKDTree(centres).query_pairs(reach, output_type="ndarray")
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    i, j = pairs.T
+    pairs = pairs[(low[i] <= high[j]).all(axis=1) & (low[j] <= high[i]).all(axis=1)]
+    for i, j in (pairs.T, pairs[:, ::-1].T):
+        a, b, c = corners[j].swapaxes(0, 1)
+        for k in range(3):
+            p, q = corners[i, k], corners[i, (k + 1) % 3]
+            sides = (
+                *(signed(a, b, c, p), -signed(a, b, c, q)),
+                *(signed(q, p, a, b), signed(q, p, b, c), signed(q, p, c, a)),
+            )
+            signs = np.sign(np.where(np.abs(sides) < 1e-9, 0, sides))
+            # Corners that both triangles share give volumes of 0.
+            for n in np.nonzero(np.abs(signs.sum(axis=0)) == 5)[0]:
+                found.add((int(i[n]), int(j[n])))
+    return len({tuple(sorted(pair)) for pair in found})
+
+
+def signed(*corners: NDArray[Any]) -> NDArray[Any]:
+    """Six times the volume of tetrahedra."""
+    a, b, c, d = corners
+    return np.asarray((np.cross(b - a, c - a) * (d - a)).sum(axis=1))
 
 
 def voxels(volume: Volume, label: int) -> float:
@@ -146,6 +183,22 @@ def test_rough_phases_keep_their_volumes(caplog: pytest.LogCaptureFixture) -> No
     assert "smooth it less" in caplog.text
 
 
+def test_smooth_surfaces_do_not_cross(subtests: pytest.Subtests) -> None:
+    """Of sandstone and of three phases of spheres, alone and with common vertices."""
+    corners = np.array([[0, 0, 0], [2, 0, 0], [0, 2, 0], [1, 0.5, -1], [1, 0.5, 1]])
+    points = np.concatenate([corners, [[3, 3, 0]]])
+    assert crossings(points, np.array([[0, 1, 2], [3, 4, 5]])) == 1
+    assert crossings(points, np.array([[0, 1, 2], [2, 4, 5]])) == 0
+    for name in ("bentheimer_truth_128", "spheres_truth"):
+        whole = Volume.open(sample_data.path(name)).values
+        volume = Volume(whole[:18, :18, :18].copy(), "phases")
+        for phases in ([255], None):
+            with subtests.test(name, phases=phases):
+                mesh = surface_mesh(volume, phases)
+                assert len(mesh.cells) > 1000
+                assert crossings(mesh.points, mesh.cells) == 0
+
+
 def test_voxels_become_hexahedra_and_tetrahedra() -> None:
     """The cells fill the box: every inner face belongs to two of them."""
     small = Volume(np.arange(24).reshape(2, 3, 4) % 3, "phases", VOXEL_NM)
@@ -182,6 +235,31 @@ def test_smooth_tetrahedra_keep_volumes_and_their_sense() -> None:
     assert np.abs(mesh.points - stepped.points).max() > 0.2 * VOXEL_NM
     with pytest.raises(ValueError, match="hexahedra are voxels"):
         voxel_mesh(THREE, smoothing=1)
+
+
+def test_coarse_voxels_keep_the_fractions_of_phases() -> None:
+    """Within a voxel, also of a plate that no block has a majority of."""
+    fields = [smooth_field(42, 41, 40, seed=seed) for seed in (1, 2)]
+    three = np.where(fields[0] > 0.08, 3, np.where(fields[1] > 0.03, 2, 0))
+    fine = Volume(three, "phases", VOXEL_NM, (0, 2, 3, 9))
+    for factor, shape in ((2, (21, 20, 20)), (4, (10, 10, 10))):
+        coarse = coarsened(fine, factor)
+        assert coarse.values.shape == shape
+        assert coarse.voxel_size_nm == factor * VOXEL_NM
+        assert coarse.labels == fine.labels
+        used = three[tuple(slice(factor * n) for n in shape)]
+        for label in (0, 2, 3):
+            due = (used == label).sum() / factor**3
+            assert (coarse.values == label).sum() == pytest.approx(due, abs=1)
+        assert (np.kron(coarse.values, np.ones((factor,) * 3)) == used).mean() > 0.75
+    plate = np.zeros((16, 16, 16), np.uint8)
+    plate[4:6] = 1
+    plate[11] = 2
+    coarse = coarsened(Volume(plate, "phases"), 2)
+    assert (coarse.values[2] == 1).all()
+    assert [(coarse.values[5] == 2).sum(), (coarse.values == 2).sum()] == [32, 32]
+    with pytest.raises(ValueError, match=r"from 1 to 16 .* got 17;"):
+        coarsened(Volume(plate, "phases"), 17)
 
 
 def test_what_cannot_be_meshed_is_refused() -> None:
@@ -306,6 +384,9 @@ def test_the_command_meshes_a_file(
     words[-1] = str(tmp_path / "ball.inp")
     assert main([*words, "--phase", "255", "--cells", "tetrahedra"]) == 0
     assert "tetrahedra" in capsys.readouterr().out
+    fewer = ["--all-phases", "--cells", "hexahedra", "--coarsen", "2"]
+    assert main([*words, *fewer]) == 0
+    assert "5,832 hexahedra" in capsys.readouterr().out
     assert main([*words, "--phase", "255", "--cells", "hexahedra", "--open"]) == 2
     assert "Expected a surface for --open" in capsys.readouterr().err
     # Refused before the work.
