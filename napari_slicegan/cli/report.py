@@ -50,6 +50,7 @@ from napari_slicegan.volumes.volume import Volume, without_size
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator, Sequence
 
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.metrics.stored_volume import AnyVolume
@@ -63,7 +64,7 @@ MOST_NAMES = 3
 
 def measure(options: Namespace) -> int:
     """Compare a volume with the real material."""
-    path = generator_path(options.volume)
+    path, *others = map(generator_path, options.volume)
     if options.figure:
         check_can_write(options.figure, ".png")
     if options.csv:
@@ -74,22 +75,23 @@ def measure(options: Namespace) -> int:
         tuple(options.conductivity),
         options.block,
     )
-    if wanted.is_empty and (options.csv or options.block is not None):
+    given = (options.csv, others or None, options.block, options.transport_seeds)
+    if wanted.is_empty and any(one is not None for one in given):
         raise ValueError(
-            "Expected a transport property for --csv and --block; add --transport, "
-            "--permeability or --conductivity."
+            "Expected a transport property for --csv, --block, --transport-seeds and "
+            "several volumes; add --transport, --permeability or --conductivity."
         )
     # Transport properties need no real material.
     is_volume = not path.is_dir() or is_pyramid(path)
     is_alone = options.against is None and not options.figure and is_volume
     source = None if is_alone and not wanted.is_empty else _source(options, path)
-    volume = _volume(options, path)
+    volume, *further = _volumes(options, [path, *others])
     facts, texts = {}, []
     if source is not None:
         comparison = compare(source, volume)
         facts, texts = comparison.to_dict(), [comparison.table()]
     if not wanted.is_empty:
-        physics = _physics(options, wanted, source, volume)
+        physics = _physics(options, wanted, source, volume, further)
         facts["physics"] = physics.to_dict()
         texts.append(physics.table())
         if options.csv:
@@ -105,34 +107,41 @@ def _physics(
     wanted: PhysicsSettings,
     source: Source | None,
     volume: AnyVolume,
+    others: Sequence[AnyVolume],
 ) -> Physics:
     """Transport properties, with those of a Gaussian field like the real material."""
     gaussian = None
     if source is not None:
         volume = with_labels_of(source, volume)
+        others = [with_labels_of(source, other) for other in others]
         samples = reference_of(source, volume, 1).samples
         gaussian = gaussian_like(samples, volume, _size_and_seed(options)[1])
     with progress_bar("Solving") as progress:
-        return measure_physics(volume, wanted, source, gaussian, progress)
+        return measure_physics(volume, wanted, source, gaussian, progress, others)
 
 
-def _volume(options: Namespace, path: Path) -> AnyVolume:
-    """Volume from a file or folder, or a new one from a generator."""
-    is_stored = is_pyramid(path)
-    if is_stored or (path.is_file() and path.suffix != ".safetensors"):
-        for name in ("size", "seed"):
-            if getattr(options, name) is not None:
-                raise ValueError(
-                    f"Expected a generator, got a volume in a file for --{name}; leave "
-                    f"--{name} out."
-                )
-        return _sized(path, is_stored, options)
-    trained = load_generator(path)
-    trained.network.to(choose_device("auto"))
-    size, seed = _size_and_seed(options)
-    plan = VolumePlan(trained, (size,) * 3, seed)
-    with progress_bar("Generating") as progress:
-        return plan.generate(progress)
+def _volumes(options: Namespace, paths: Sequence[Path]) -> Iterator[AnyVolume]:
+    """Volumes from files or folders, or new ones from a generator."""
+    for path in paths:
+        is_stored = is_pyramid(path)
+        if is_stored or (path.is_file() and path.suffix != ".safetensors"):
+            for name in ("size", "seed", "transport_seeds"):
+                if getattr(options, name) is not None:
+                    flag = f"--{name.replace('_', '-')}"
+                    raise ValueError(
+                        f"Expected a generator, got a volume in a file for {flag}; "
+                        f"leave {flag} out."
+                    )
+            yield _sized(path, is_stored, options)
+            continue
+        trained = load_generator(path)
+        trained.network.to(choose_device("auto"))
+        size, seed = _size_and_seed(options)
+        for number in range(_transport_seeds(options)):
+            plan = VolumePlan(trained, (size,) * 3, seed + number)
+            with progress_bar("Generating") as progress:
+                volume = plan.generate(progress)
+            yield volume
 
 
 def _sized(path: Path, is_stored: bool, options: Namespace) -> AnyVolume:
@@ -180,6 +189,14 @@ def _size_and_seed(options: Namespace) -> tuple[int, int]:
     return size, seed
 
 
+def _transport_seeds(options: Namespace) -> int:
+    """Volumes to generate for the transport properties."""
+    n: int = 1 if options.transport_seeds is None else options.transport_seeds
+    if n < 1:
+        raise ValueError(f"Expected at least 1 for --transport-seeds, got {n}.")
+    return n
+
+
 def report(options: Namespace) -> int:
     """Measure the quality of a generator and write the report."""
     path = generator_path(options.run)
@@ -194,6 +211,7 @@ def report(options: Namespace) -> int:
         permeability=tuple(options.permeability),
         conductivities=tuple(options.conductivity),
         block_edge=options.block,
+        transport_seeds=_transport_seeds(options),
     )
     trained = load_generator(path)
     origin = provenance_of(path, trained, options.licence)

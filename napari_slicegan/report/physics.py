@@ -1,8 +1,9 @@
 """Transport properties of blocks of a volume, beside those of the real material.
 
 Each property is measured on disjoint blocks of one size, of the real material where a
-volume of it is known, of the generated volume, and of a Gaussian random field. Given
-are the mean of the blocks, its standard error and a noise floor.
+volume of it is known, of the generated volume or of several of them, and of a Gaussian
+random field. Given are the mean of the blocks, its standard error, a noise floor and,
+of several volumes, the standard deviation between them.
 """
 
 from __future__ import annotations
@@ -165,6 +166,9 @@ class PropertyRow:
         Direction of the flow.
     real, generated, gaussian
         Estimates; None where there are no such blocks.
+    between_volumes
+        Standard deviation between the means of the generated volumes; None for a
+        single one, or where it is not finite.
     """
 
     name: str
@@ -173,6 +177,7 @@ class PropertyRow:
     real: Estimate | None
     generated: Estimate
     gaussian: Estimate | None
+    between_volumes: float | None = None
 
     @property
     def title(self) -> str:
@@ -189,13 +194,13 @@ class PropertyRow:
     def texts(self) -> tuple[str, ...]:
         """Cells of a table."""
         estimates = (self.real, self.generated, self.gaussian)
-        floor = "-" if self.noise_floor is None else f"{self.noise_floor:.2g}"
+        deviations = (self.noise_floor, self.between_volumes)
         return (
             self.title,
             "all" if self.phase is None else str(self.phase),
             self.axis,
             *("-" if one is None else one.text for one in estimates),
-            floor,
+            *("-" if one is None else f"{one:.2g}" for one in deviations),
         )
 
     def times(self, factor: float, name: str) -> PropertyRow:
@@ -204,8 +209,11 @@ class PropertyRow:
             None if one is None else one.times(factor)
             for one in (self.real, self.gaussian)
         )
-        generated = self.generated.times(factor)
-        return PropertyRow(name, self.phase, self.axis, real, generated, gaussian)
+        generated, between = self.generated.times(factor), self.between_volumes
+        between = None if between is None else factor * between
+        return PropertyRow(
+            *(name, self.phase, self.axis, real, generated, gaussian, between)
+        )
 
 
 HEAD = (
@@ -214,12 +222,14 @@ HEAD = (
     "axis",
     *SIDE_TITLES.values(),
     "noise floor",
+    "between volumes",
 )
+"""Columns of the table; the last one is left out for a single volume."""
 
 
 @dataclass(frozen=True)
 class Physics:
-    """Transport properties of a volume.
+    """Transport properties of one or several volumes of a generator.
 
     Attributes
     ----------
@@ -229,11 +239,27 @@ class Physics:
         Voxels of a block along z, y, x.
     conductivities
         Of the phases of the composite, by label.
+    n_volumes
+        Number of generated volumes.
+    shape
+        Voxels of each of them along z, y, x.
     """
 
     rows: tuple[PropertyRow, ...]
     edges: tuple[int, ...]
     conductivities: dict[int, float] = field(default_factory=dict)
+    n_volumes: int = 1
+    shape: tuple[int, ...] = ()
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Titles of the columns."""
+        return HEAD if self.n_volumes > 1 else HEAD[:-1]
+
+    @property
+    def cells(self) -> list[tuple[str, ...]]:
+        """Texts of the rows, one for each title."""
+        return [row.texts[: len(self.head)] for row in self.rows]
 
     @property
     def caption(self) -> str:
@@ -246,11 +272,18 @@ class Physics:
         ]
         given = ", ".join(f"phase {n}: {k:g}" for n, k in self.conductivities.items())
         floor = "real" if row.real is not None else "generated"
+        between = ""
+        if self.n_volumes > 1:
+            between = (
+                f" Between volumes: standard deviation between {self.n_volumes} "
+                f"generated volumes of {' x '.join(map(str, self.shape))} voxels, each "
+                f"the mean of {row.generated.n_blocks // self.n_volumes} blocks."
+            )
         return (
             "Mean ± standard error of disjoint blocks of "
             f"{' x '.join(map(str, self.edges))} voxels ({', '.join(counts)}). Noise "
             f"floor: mean difference between a {floor} block and the mean of the "
-            "others." + (f" Conductivities: {given}." if given else "")
+            "others." + between + (f" Conductivities: {given}." if given else "")
         )
 
     def row(self, name: str, phase: int | None, axis: Axis) -> PropertyRow:
@@ -266,7 +299,7 @@ class Physics:
 
     def table(self) -> str:
         """Aligned text table."""
-        lines = [HEAD, *(row.texts for row in self.rows)]
+        lines = [self.head, *self.cells]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         body = [
             "  ".join(
@@ -282,6 +315,8 @@ class Physics:
         return {
             "block": list(self.edges),
             "conductivities": {str(n): k for n, k in self.conductivities.items()},
+            "n_volumes": self.n_volumes,
+            "volume": list(self.shape),
             "rows": [
                 {
                     "name": row.name,
@@ -289,6 +324,7 @@ class Physics:
                     "phase": row.phase,
                     "axis": row.axis,
                     "noise_floor": row.noise_floor,
+                    "between_volumes": row.between_volumes,
                 }
                 | {side: _numbers(getattr(row, side)) for side in SIDES}
                 for row in self.rows
@@ -309,6 +345,7 @@ class Physics:
             table.writerow(
                 ["property", "unit", "phase", "axis", "block_edge", "noise_floor"]
                 + [f"{side}_{column}" for side in SIDES for column in columns]
+                + ["n_volumes", "between_volumes"]
             )
             for row in self.rows:
                 numbers = (_numbers(getattr(row, side)) or {} for side in SIDES)
@@ -317,6 +354,7 @@ class Physics:
                     + ["all" if row.phase is None else row.phase, row.axis]
                     + ["x".join(map(str, self.edges)), row.noise_floor]
                     + [found.get(column) for found in numbers for column in columns]
+                    + [self.n_volumes, row.between_volumes]
                 )
 
     def comparison_rows(self, side: Side = "generated") -> tuple[Row, ...]:
@@ -353,6 +391,7 @@ def measure_physics(
     source: Source | None = None,
     gaussian: Volume | None = None,
     progress: Progress | None = None,
+    others: Sequence[AnyVolume] = (),
 ) -> Physics:
     """Measure transport properties on blocks of a volume.
 
@@ -370,49 +409,56 @@ def measure_physics(
         `generation.gaussian_field.gaussian_volume`.
     progress
         Called with the finished fraction; may raise `Cancelled`.
+    others
+        Further volumes of the same generator and shape, with other seeds: their blocks
+        count like those of ``volume``, and the standard deviation between the volumes
+        is given.
 
     Raises
     ------
     ValueError
-        If the volume has no phases, or lacks those that are asked for; if no path leads
+        If a volume has no phases, or lacks those that are asked for; if the volumes
+        differ in shape or phases; if no path leads
         through the phase of a fluid; if the blocks are too large for the volume or for
         the memory.
     """
     _check(volume, settings)
-    edges, blocks = _blocks(volume, settings, source, gaussian)
+    _check_alike(volume, others)
+    volumes = (volume, *others)
+    edges, blocks = _blocks(volumes, settings, source, gaussian)
     conductivities = dict(zip(volume.labels, settings.conductivities, strict=False))
     tasks = _tasks(settings, volume.labels, conductivities)
     _check_paths(blocks["generated"], settings.permeability)
     _check_memory(blocks, tasks)
     values = _solved(blocks, tasks, progress)
+    n_volumes = len(volumes)
     rows: list[PropertyRow] = []
     for (name, phase, axis), found in values.items():
-        estimates = {side: Estimate.of(found[side]) for side in found}
-        rows += _in_units(_row(name, phase, axis, estimates), volume)
+        row = _row(name, phase, axis, found, None, n_volumes)
+        rows += _in_units(row, volume)
         if name == DIFFUSIVITY:
-            estimates = {
-                side: Estimate.of(
-                    [float((one.read() == phase).mean()) for one in blocks[side]],
-                    found[side],
-                )
+            fractions = {
+                side: [float((one.read() == phase).mean()) for one in blocks[side]]
                 for side in found
             }
-            rows.append(_row(TORTUOSITY, phase, axis, estimates))
+            rows.append(_row(TORTUOSITY, phase, axis, fractions, found, n_volumes))
     order = list(TITLES)
     rows.sort(key=lambda row: order.index(row.name))
-    return Physics(tuple(rows), edges, conductivities)
+    shape = tuple(volume.values.shape[:3])
+    return Physics(tuple(rows), edges, conductivities, n_volumes, shape)
 
 
 Blocks = dict[Side, Sequence[Sample | Part]]
 
 
 def _blocks(
-    volume: AnyVolume,
+    volumes: Sequence[AnyVolume],
     settings: PhysicsSettings,
     source: Source | None,
     gaussian: Volume | None,
 ) -> tuple[tuple[int, ...], Blocks]:
     """Edges of the blocks; the blocks of each side that has some."""
+    volume = volumes[0]
     edges = _edges(volume, settings)
     blocks: Blocks = {}
     if source is not None:
@@ -422,7 +468,7 @@ def _blocks(
             blocks["real"] = real
             # A small truth has smaller blocks.
             edges = real[0].read().shape
-    blocks["generated"] = blocks_of(volume, edges)
+    blocks["generated"] = [one for each in volumes for one in blocks_of(each, edges)]
     if gaussian is not None and (fields := blocks_of(gaussian, edges)):
         blocks["gaussian"] = fields
     return edges, blocks
@@ -474,15 +520,29 @@ def _tasks(
 
 
 def _row(
-    name: str, phase: int | None, axis: Axis, estimates: dict[Side, Estimate]
+    name: str,
+    phase: int | None,
+    axis: Axis,
+    values: dict[Side, list[float]],
+    per: dict[Side, list[float]] | None,
+    n_volumes: int,
 ) -> PropertyRow:
+    """A property from the values of the blocks; ``per``: see `Estimate.of`."""
+
+    def estimate(side: Side, part: slice = slice(None)) -> Estimate:
+        others = None if per is None else per[side][part]
+        return Estimate.of(values[side][part], others)
+
+    real = estimate("real") if "real" in values else None
+    gaussian = estimate("gaussian") if "gaussian" in values else None
+    between = None
+    if n_volumes > 1:
+        n = len(values["generated"]) // n_volumes
+        parts = [slice(n * k, n * (k + 1)) for k in range(n_volumes)]
+        means = [estimate("generated", part).mean for part in parts]
+        between = float(np.std(means, ddof=1)) if np.isfinite(means).all() else None
     return PropertyRow(
-        name,
-        phase,
-        axis,
-        estimates.get("real"),
-        estimates["generated"],
-        estimates.get("gaussian"),
+        *(name, phase, axis, real, estimate("generated"), gaussian, between)
     )
 
 
@@ -529,6 +589,20 @@ def _check(volume: AnyVolume, settings: PhysicsSettings) -> None:
             f"Expected a conductivity for each of the phases {listed}, got {given}; "
             "give one for each, in this order."
         )
+
+
+def _check_alike(volume: AnyVolume, others: Sequence[AnyVolume]) -> None:
+    """Refuse volumes of other shapes or phases: each must count the same."""
+    for other in others:
+        for name, expected, got in (
+            ("the shape", volume.values.shape, other.values.shape),
+            ("the phases", tuple(volume.labels), tuple(other.labels)),
+        ):
+            if expected != got:
+                raise ValueError(
+                    f"Expected volumes that agree in {name}, got {expected} and {got}; "
+                    "give volumes of one generator and size."
+                )
 
 
 def _check_paths(blocks: Sequence[Sample | Part], phases: Sequence[int]) -> None:

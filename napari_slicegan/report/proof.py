@@ -352,6 +352,8 @@ class ProofSettings:
         Whether to solve for diffusion, which takes minutes.
     permeability, conductivities, block_edge
         Further transport properties, see `PhysicsSettings`.
+    transport_seeds
+        Number of volumes, with successive seeds, of which they are measured.
     """
 
     size: int = 128
@@ -361,12 +363,18 @@ class ProofSettings:
     permeability: tuple[int, ...] = ()
     conductivities: tuple[float, ...] = ()
     block_edge: int | None = None
+    transport_seeds: int = 1
 
     def __post_init__(self) -> None:
         if self.n_seeds < 2 or self.size < 32:
             raise ValueError(
                 "A report needs at least 2 seeds and a volume of 32 voxels per edge; "
                 f"got {self.n_seeds} and {self.size}. Raise them."
+            )
+        if self.transport_seeds < 1:
+            raise ValueError(
+                "Expected at least 1 volume for the transport properties, got "
+                f"{self.transport_seeds}; raise it."
             )
 
     def physics(self, kind: Kind) -> PhysicsSettings:
@@ -466,15 +474,21 @@ def prove(
     ValueError
         If the source does not fit the generator.
     """
-    plan = VolumePlan(trained, (settings.size,) * 3, settings.seed)
-    volume = plan.generate(subrange(progress, 0.0, 0.2))
+    wanted = settings.physics(trained.transform.kind)
+    n_volumes = 1 if wanted.is_empty else settings.transport_seeds
+    volumes = []
+    for number in range(n_volumes):
+        plan = VolumePlan(trained, (settings.size,) * 3, settings.seed + number)
+        start, end = (0.2 * one / n_volumes for one in (number, number + 1))
+        volumes.append(plan.generate(subrange(progress, start, end)))
+    volume, *further = volumes
     others = []
     for number in range(settings.n_seeds):
         plan = VolumePlan(trained, (SEED_EDGE,) * 3, settings.seed + 1 + number)
         share = 0.2 + 0.1 * number / settings.n_seeds
         other = plan.generate(subrange(progress, share, share))
         others.append(other.values)
-    proof = examine(source, volume, settings, subrange(progress, 0.3, 1.0))
+    proof = examine(source, volume, settings, subrange(progress, 0.3, 1.0), further)
     found = check_diversity(others, volume.labels)
     return replace(proof, checks=(*proof.checks, found))
 
@@ -484,6 +498,7 @@ def examine(
     volume: Volume,
     settings: ProofSettings,
     progress: Progress | None = None,
+    others: Sequence[Volume] = (),
 ) -> Proof:
     """Measure a volume against the real material.
 
@@ -497,6 +512,8 @@ def examine(
         Whether to solve for diffusion; seed and size of the volume.
     progress
         Called with the finished fraction.
+    others
+        Further volumes of the same generator, for the transport properties.
 
     Raises
     ------
@@ -521,7 +538,8 @@ def examine(
     wanted, physics = settings.physics(volume.kind), None
     if not wanted.is_empty:
         part = subrange(report, 0.8, 1.0)
-        physics = measure_physics(volume, wanted, source, field, part)
+        others = [with_labels_of(source, other) for other in others]
+        physics = measure_physics(volume, wanted, source, field, part, others)
         comparison = _extended(comparison, physics.comparison_rows())
         if baseline is not None:
             baseline = _extended(baseline, physics.comparison_rows("gaussian"))

@@ -138,6 +138,45 @@ def test_a_stored_volume_is_read_by_blocks(volume: Volume) -> None:
         assert row.generated.mean == pytest.approx(one.generated.mean, rel=1e-4)
 
 
+def layered(n_voxels: int) -> Volume:
+    """One layer of phase 10 in the middle of phase 0, of 12 planes along z."""
+    values = np.zeros((12, 24, 12), np.uint8)
+    values[2 : 2 + n_voxels] = 10
+    return Volume(values, "phases", 2000.0)
+
+
+def test_several_volumes_have_a_standard_deviation(tmp_path: Path) -> None:
+    """Layers conduct by their fraction: 1/6, 1/3 and 1/2 of the volume."""
+    first, *others = map(layered, (2, 4, 6))
+    settings = PhysicsSettings(True, (10,), block_edge=12)
+    found = measure_physics(first, settings, others=others)
+    row = found.row("effective_diffusivity", 10, "y")
+    assert row.generated.mean == pytest.approx(1 / 3)
+    assert row.generated.n_blocks == 6
+    assert row.between_volumes == pytest.approx(1 / 6)
+    # Straight layers: the tortuosity factor is 1; across them nothing flows.
+    assert found.row("tortuosity_factor", 10, "x").between_volumes == pytest.approx(0)
+    assert found.row("tortuosity_factor", 10, "z").between_volumes is None
+    # Plane channels of N voxels: N^2 / 12, by their fraction N / 12.
+    known = np.array([2, 4, 6]) ** 3 / 144
+    row = found.row("permeability", 10, "y")
+    assert row.generated.mean == pytest.approx(known.mean(), rel=1e-4)
+    assert row.between_volumes == pytest.approx(known.std(ddof=1), rel=1e-4)
+    row = found.row("permeability_m2", 10, "y")
+    assert row.between_volumes == pytest.approx(known.std(ddof=1) * 4e-12, rel=1e-4)
+    assert "3 generated volumes of 12 x 24 x 12 voxels, each" in found.caption
+    assert "the mean of 2 blocks" in found.caption
+    assert found.head[-1] == "between volumes"
+    assert found.to_dict()["rows"][0]["between_volumes"] is not None
+    found.write_csv(tmp_path / "a.csv")
+    assert ",n_volumes,between_volumes" in (tmp_path / "a.csv").read_text("utf-8")
+    with pytest.raises(
+        ValueError, match=r"agree in the phases, got \(0, 10\) and \(0, 7"
+    ):
+        other = Volume(np.where(first.values == 10, 7, 0), "phases", 2000.0)
+        measure_physics(first, settings, others=[other])
+
+
 def test_what_cannot_be_measured(
     volume: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,5 +232,13 @@ def test_command(
     assert main([*words, *against]) == 0
     printed = capsys.readouterr().out
     assert printed.index("noise floor") < printed.index("Tortuosity factor")
+    # Several volumes together.
+    several = [*words[:2], str(tmp_path / "volume.tif"), *words[2:]]
+    assert main([*several, "--conductivity", "1", "0"]) == 0
+    assert "between 2 generated volumes of 24 x 24 x 12" in capsys.readouterr().out
+    assert main(several) == 2
+    assert "--transport, --permeability or" in capsys.readouterr().err
+    assert main([*words, "--transport", "--transport-seeds", "3"]) == 2
+    assert "a volume in a file for --transport-seeds" in capsys.readouterr().err
     assert main(words) == 2
     assert "--transport, --permeability or" in capsys.readouterr().err

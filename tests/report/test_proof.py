@@ -91,12 +91,14 @@ def test_the_same_seed_gives_the_same_proof(proof: Proof, toy_run: Path) -> None
 
 def test_diffusion_is_a_metric_and_an_answer(toy_run: Path) -> None:
     images = RunFolder.open(toy_run).images()
-    settings = ProofSettings(size=32, n_seeds=2)
+    settings = ProofSettings(size=32, n_seeds=2, transport_seeds=2)
     found = prove(load_generator(toy_run), images, settings)
     row = found.comparison.row("effective_diffusivity", 7, "z")
     assert row.generated is not None
     assert found.physics is not None
     assert found.physics.row("tortuosity_factor", 7, "z").gaussian is not None
+    # Of two seeds.
+    assert found.physics.row("effective_diffusivity", 7, "z").between_volumes
     assert "effective_diffusivity" in found.baseline_metrics
     (check,) = (one for one in found.checks if one.name == "transport")
     for label in (7, 207):
