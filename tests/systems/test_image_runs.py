@@ -235,7 +235,7 @@ def test_the_same_command_resumes_the_run(
 def test_a_run_starts_from_a_generator_of_images_alone(tmp_path: Path) -> None:
     """Its networks as in the file, the rest of the preset that is most alike."""
     assert cli.main(small_words(tmp_path)) == 0
-    file = shutil.copy(tmp_path / "run" / "generator.safetensors", tmp_path)
+    file = str(shutil.copy(tmp_path / "run" / "generator.safetensors", tmp_path))
     words = ["train", f"{tmp_path}/brain.tif", "--from", file, "--device", "cpu"]
     words += ["--out", f"{tmp_path}/tuned", "--epochs", "1", "--cut-axis", "z"]
     assert cli.main([*words, "--critic-widths", "4", "6", "--batch-size", "20"]) == 0
