@@ -39,6 +39,7 @@ MORE_NAMES = {
         "generation.regions.ramp",
         "volumes.meshes.surface_mesh",
         "volumes.meshes.voxel_mesh",
+        "volumes.meshes.coarsened",
         "volumes.mesh_files.write_mesh",
     ),
     "Measurements": (

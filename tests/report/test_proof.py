@@ -74,6 +74,7 @@ def test_every_question_is_answered(proof: Proof) -> None:
         "permeability": [],
         "conductivities": [],
         "block_edge": None,
+        "transport_seeds": 1,
     }
     assert facts["physics"] is None
     assert len(facts["metrics"]) == len(proof.metrics)
