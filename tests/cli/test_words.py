@@ -26,7 +26,7 @@ LINES: list[tuple[str, dict[str, object]]] = [
     ("generate --seed 3 --size 64 RUN --periodic xy", {"size": ["64"], "seed": 3}),
     ("measure --against a.png b.png RUN", {"against": ["a.png", "b.png"]}),
     ("measure RUN --against a.png b.png", {"against": ["a.png", "b.png"]}),
-    ("measure --against a.png RUN --json", {"volume": Path("RUN"), "json": True}),
+    ("measure --against a.png RUN --json", {"volume": [Path("RUN")], "json": True}),
     ("directions sweep --strengths -2 0 2 RUN name", {"strengths": [-2, 0, 2]}),
     ("directions apply --move a=1 b=-2 RUN", {"move": ["a=1", "b=-2"]}),
     (
