@@ -49,7 +49,8 @@ ORDERS = {
     ],
     # The content of the chart is that of the table.
     "Measure": [
-        *("real_layer", "generated_layer", "measure", "export_measured"),
+        *("real_layer", "generated_layer", "diffusivity", "permeability"),
+        *("measure", "export_measured"),
         *("measured_curve", "verdicts"),
     ],
 }

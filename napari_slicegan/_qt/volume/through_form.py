@@ -50,8 +50,7 @@ class ThroughForm(QWidget):
         self.active = QCheckBox("Pass through an image")
         self.active.setObjectName("through")
         self.active.setToolTip(
-            "Generates a volume of which one plane is a real image of phases; fitting "
-            "takes a minute or so."
+            "Generates a volume of which one plane is a real image of phases."
         )
         self.layer_choice = LayerChoice(
             self._viewer,

@@ -251,7 +251,8 @@ def test_transport_properties_are_measured_on_request(qtbot: QtBot) -> None:
     made = SourceImage(phases(20, 20, 20, seed=2), "made")
     table = measure_panel.MeasureTable()
     qtbot.addWidget(table)
-    proof = measure_panel.measure(real, made, True, (10,), progress=lambda done: None)
+    done: list[float] = []
+    proof = measure_panel.measure(real, made, True, (10,), progress=done.append)
     table.set_proof(proof)
     names = {"effective_diffusivity", "permeability"}
     assert names <= {one.metric for one in proof.metrics}
@@ -260,6 +261,10 @@ def test_transport_properties_are_measured_on_request(qtbot: QtBot) -> None:
         found = proof.physics.row("permeability", 10, axis).generated.text
         line = f"Permeability (voxel^2), phase 10, along {axis}: {found}"
         assert line in table.checks.text()
+    # It takes longer than all else.
+    assert done == sorted(done)
+    assert done[-1] == 1
+    assert np.mean(np.less(0.3, done)) > 0.8
 
 
 def test_labels_matched_by_rank_are_reported(qtbot: QtBot) -> None:
