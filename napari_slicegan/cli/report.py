@@ -193,7 +193,10 @@ def _transport_seeds(options: Namespace) -> int:
     """Volumes to generate for the transport properties."""
     n: int = 1 if options.transport_seeds is None else options.transport_seeds
     if n < 1:
-        raise ValueError(f"Expected at least 1 for --transport-seeds, got {n}.")
+        raise ValueError(
+            f"Expected at least 1 for --transport-seeds, got {n}; give 2 or more for a "
+            "standard deviation."
+        )
     return n
 
 
