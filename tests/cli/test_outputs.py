@@ -138,9 +138,8 @@ def test_endings_that_no_writer_knows(here: Path, capsys: Capture) -> None:
             assert_refused(command, "a.xyz", ".xyz", capsys)
 
 
-@pytest.mark.parametrize("command", ["resume", "report", "generate --size 8"])
 def test_a_run_in_a_place_without_write_access(
-    here: Path, command: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which is where these commands write by default."""
 
@@ -148,7 +147,8 @@ def test_a_run_in_a_place_without_write_access(
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr(Path, "touch", read_only)
-    assert_refused(command, "RUN", "(Read-only file system); choose", capsys)
+    for command in ["resume", "report", "generate --size 8"]:
+        assert_refused(command, "RUN", "(Read-only file system); choose", capsys)
 
 
 def test_folders_that_are_missing_are_no_obstacle(tmp_path: Path) -> None:

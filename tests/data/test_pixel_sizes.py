@@ -17,17 +17,14 @@ from napari_slicegan.data.pixel_sizes import NM_PER_UNIT, common_edge_nm
 GRAY = np.random.default_rng(1).integers(0, 256, (20, 30), dtype=np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("unit", "per_pixel"),
-    [("nm", 250), ("m", 2.5e-7)],
-)
-def test_ome_pixel_size(unit: str, per_pixel: float, tmp_path: Path) -> None:
-    metadata: dict[str, Any] = {"axes": "YX"}
-    for axis in "XY":
-        metadata[f"PhysicalSize{axis}"] = per_pixel
-        metadata[f"PhysicalSize{axis}Unit"] = unit
-    tifffile.imwrite(tmp_path / "a.tif", GRAY, ome=True, metadata=metadata)
-    assert read_image(tmp_path / "a.tif").pixel_size_nm == pytest.approx(250)
+def test_ome_pixel_size(tmp_path: Path) -> None:
+    for unit, per_pixel in [("nm", 250), ("m", 2.5e-7)]:
+        metadata: dict[str, Any] = {"axes": "YX"}
+        for axis in "XY":
+            metadata[f"PhysicalSize{axis}"] = per_pixel
+            metadata[f"PhysicalSize{axis}Unit"] = unit
+        tifffile.imwrite(tmp_path / "a.tif", GRAY, ome=True, metadata=metadata)
+        assert read_image(tmp_path / "a.tif").pixel_size_nm == pytest.approx(250), unit
 
 
 def test_ome_sizes_without_unit_are_micrometres(tmp_path: Path) -> None:
@@ -36,19 +33,16 @@ def test_ome_sizes_without_unit_are_micrometres(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.tif").pixel_size_nm == pytest.approx(250)
 
 
-@pytest.mark.parametrize(
-    ("unit", "pixels_per_unit"),
-    [("mm", 4000), ("\\u00B5m", 4)],
-)
-def test_imagej_pixel_size(unit: str, pixels_per_unit: float, tmp_path: Path) -> None:
-    tifffile.imwrite(
-        tmp_path / "a.tif",
-        GRAY,
-        imagej=True,
-        resolution=(pixels_per_unit, pixels_per_unit),
-        metadata={"unit": unit},
-    )
-    assert read_image(tmp_path / "a.tif").pixel_size_nm == pytest.approx(250)
+def test_imagej_pixel_size(tmp_path: Path) -> None:
+    for unit, pixels_per_unit in [("mm", 4000), ("\\u00B5m", 4)]:
+        tifffile.imwrite(
+            tmp_path / "a.tif",
+            GRAY,
+            imagej=True,
+            resolution=(pixels_per_unit, pixels_per_unit),
+            metadata={"unit": unit},
+        )
+        assert read_image(tmp_path / "a.tif").pixel_size_nm == pytest.approx(250), unit
 
 
 def test_imagej_pixels_without_scale_have_no_size(tmp_path: Path) -> None:
@@ -63,14 +57,12 @@ def test_plain_resolution_in_centimetres(tmp_path: Path) -> None:
     assert read_image(path).pixel_size_nm == pytest.approx(250)
 
 
-@pytest.mark.parametrize(("dpi", "unit"), [(72, "INCH"), (300, "CENTIMETER")])
-def test_printing_resolutions_are_no_pixel_sizes(
-    dpi: float, unit: Any, tmp_path: Path
-) -> None:
-    density = dpi if unit == "INCH" else dpi / 2.54
+def test_printing_resolutions_are_no_pixel_sizes(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, GRAY, resolution=(density, density), resolutionunit=unit)
-    assert read_image(path).pixel_size_nm is None
+    units: list[tuple[float, Any]] = [(72, "INCH"), (300 / 2.54, "CENTIMETER")]
+    for density, unit in units:
+        tifffile.imwrite(path, GRAY, resolution=(density, density), resolutionunit=unit)
+        assert read_image(path).pixel_size_nm is None, unit
 
 
 def test_zeiss_header(tmp_path: Path) -> None:
