@@ -382,24 +382,31 @@ def test_an_empty_dock_offers_the_last_picture(
     assert widget.train.value() == config
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Questions before closing so far; the first one is declined, the second not."""
+    texts: list[str] = []
+    answers = iter((False, True))
+
+    def answer(window: QWidget, text: str) -> bool:
+        texts.append(text)
+        return next(answers)
+
+    monkeypatch.setattr(main_widget, "confirm_closing", answer)
+    return texts
+
+
 def test_a_command_of_napari_to_close_asks_once(
     widget: SliceGANWidget,
     viewer: Any,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
+    asked: list[str],
     tmp_path: Path,
 ) -> None:
     """Whether or not napari asks for its commands to close, such as Ctrl+W."""
     from napari._qt.dialogs.confirm_close_dialog import ConfirmCloseDialog
 
-    asked: list[str] = []
-    answers = iter((False, True))
-
-    def answer(window: QWidget, text: str) -> bool:
-        asked.append(text)
-        return next(answers)
-
-    monkeypatch.setattr(main_widget, "confirm_closing", answer)
     monkeypatch.setattr(ConfirmCloseDialog, "exec_", lambda _: asked.append("napari"))
     open_sample(widget, qtbot)
     qtbot.waitUntil(lambda: widget._window is not None)  # noqa: SLF001
@@ -416,22 +423,16 @@ def test_quitting_asks_once_for_all_windows(
     make_napari_viewer_proxy: Any,
     qtbot: QtBot,
     monkeypatch: pytest.MonkeyPatch,
+    asked: list[str],
     tmp_path: Path,
 ) -> None:
     """As by Ctrl+Q in one of them; all work continues if it is called off."""
-    asked: list[str] = []
-    answers = iter((False, True))
-
-    def answer(window: QWidget, text: str) -> bool:
-        asked.append(text)
-        return next(answers)
 
     def work(progress: Callable[[float], None]) -> None:
         while True:
             progress(0.5)
             time.sleep(0.01)
 
-    monkeypatch.setattr(main_widget, "confirm_closing", answer)
     quits: list[bool] = []
     monkeypatch.setattr(qt_main_window, "quit_app_", lambda: quits.append(True))
     docks = [dock(make_napari_viewer_proxy(), tmp_path / "runs") for _ in range(2)]
