@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from benchmarks.quality_table import QUALITIES, Rows, by_seed, groups, label_of
+from benchmarks.quality_table import (
+    QUALITIES,
+    Rows,
+    by_seed,
+    groups,
+    is_known,
+    label_of,
+)
 from napari_slicegan.config import AXES
 
 if TYPE_CHECKING:
@@ -25,16 +32,20 @@ DOTS_PER_INCH = 120
 def draw_material(material: str, rows: Rows, file: Path) -> None:
     """Write a figure: each seed thin, their median bold, a colour for each preset."""
     own = [row for row in rows if row["material"] == material]
-    figure = Figure(figsize=(12, 8), layout="constrained")
+    figure = Figure(figsize=(14, 8), layout="constrained")
     figure.suptitle(f"{material}: quality against seconds of training")
-    panels = figure.subplots(2, 2).flat
-    for panel, quality in zip(panels, QUALITIES, strict=True):
-        if all(row[quality.column] == "" for row in own):
+    panels = figure.subplots(2, 3).flat
+    for panel, quality in zip(panels, QUALITIES, strict=False):
+        if all(is_known(quality, row) for row in own):
+            _draw_quality(panel, quality, groups(own))
+        elif quality.column == "percolating_error":
             _draw_percolation(panel, groups(own))
         else:
-            _draw_quality(panel, quality, groups(own))
+            panel.set_axis_off()
+            continue
         panel.set_xlabel("seconds")
         panel.grid(alpha=0.3)
+    figure.axes[-1].set_axis_off()
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure.savefig(file, dpi=DOTS_PER_INCH)

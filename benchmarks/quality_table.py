@@ -16,7 +16,7 @@ from napari_slicegan.config import AXES
 Rows = Sequence[dict[str, Any]]
 
 CORRELATION_FLOORS = 1.5
-NAMES = ("material", "preset", "settings")
+NAMES = ("material", "preset", "settings", "release")
 # Title, column and column of the truth of what is shown axis by axis.
 ALONG_AXES = (
     ("interface density, from the images", "face", "face_image"),
@@ -63,6 +63,12 @@ QUALITIES = (
         lambda material, _row: CASES[material].limits.percolating,
         "percolating_floor",
     ),
+    Quality(
+        "diffusivity_error",
+        "effective diffusivity error, mean",
+        lambda material, _row: CASES[material].limits.transport,
+        "diffusivity_floor",
+    ),
 )
 
 
@@ -87,18 +93,18 @@ def table(rows: Rows) -> str:
 
 def groups(rows: Rows) -> list[list[dict[str, Any]]]:
     """Rows that differ in the seed only: of one material, preset, settings, length."""
-    names = ("material", "preset", "settings", "minutes", "size")
+    names = ("material", "preset", "release", "settings", "minutes", "size")
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(tuple(str(row[name]) for name in names), []).append(row)
+        key = tuple(str(row.get(name, "")) for name in names)
+        found.setdefault(key, []).append(row)
     return [own for _, own in sorted(found.items())]
 
 
 def label_of(row: dict[str, Any]) -> str:
-    """Preset and what was changed of it."""
-    return f"{row['preset']} {row['settings']} {row['minutes']:g} min".replace(
-        "  ", " "
-    )
+    """Release if it is another one, preset, and what was changed of it."""
+    words = (row.get("release"), row["preset"], row["settings"])
+    return " ".join(filter(None, (*words, f"{row['minutes']:g} min")))
 
 
 def by_seed(rows: Rows) -> list[list[dict[str, Any]]]:
@@ -120,12 +126,17 @@ def seconds_to(rows: Rows, good: Callable[[dict[str, Any]], bool]) -> float:
     return since
 
 
+def is_known(quality: Quality, row: dict[str, Any]) -> bool:
+    """Whether a quality was measured."""
+    return row.get(quality.column, "") != ""
+
+
 def is_good(row: dict[str, Any], qualities: Sequence[Quality] = QUALITIES) -> bool:
     """Whether a moment is inside the limits, as far as there is a truth to tell."""
     return not row["collapsed"] and all(
         row[quality.column] <= quality.limit(row["material"], row)
         for quality in qualities
-        if row[quality.column] != ""
+        if is_known(quality, row)
     )
 
 
@@ -139,7 +150,7 @@ def _block(rows: Rows) -> str:
         f"{statistics.median(pace):.2f} steps/s",
         _line("", ("median", "worst", "limit", "floor", "in time", "worst")),
     ]
-    known = [quality for quality in QUALITIES if last[0][quality.column] != ""]
+    known = [quality for quality in QUALITIES if is_known(quality, last[0])]
     lines += [_quality_line(quality, seeds) for quality in known]
     times = [seconds_to(own, is_good) for own in seeds]
     lines.append(_line("all of them", ("", "", "", "", *_times(times))))

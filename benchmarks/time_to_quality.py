@@ -19,12 +19,13 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.materials import CASES, images_of, settings_of, truth_of
 from benchmarks.quality_curves import draw_material
 from benchmarks.quality_table import read_rows, table
-from benchmarks.transport import generated_diffusivity, real_diffusivity
+from benchmarks.transport import corner_diffusivity, real_diffusivities
 from benchmarks.yardstick import Columns, Yardstick
 from napari_slicegan.config import AXES, MicrographSettings, RunConfig
 from napari_slicegan.config.presets import PRESETS, preset
@@ -35,12 +36,19 @@ from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from napari_slicegan.config import Axis
+    from napari_slicegan.volumes.volume import Volume
 
 FILE = "quality.csv"
 # Latents of the measured volumes are those of no preview, and new at each moment.
 FIRST_SEED = 1000
 OTHER_SEED = 999
 OTHER_EDGE = 64
+TRANSPORT = (
+    *(f"diffusivity_{axis}" for axis in AXES),
+    *(f"diffusivity_real_{axis}" for axis in AXES),
+    "diffusivity_error",
+    "diffusivity_floor",
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if run.key() not in finished(file):
             append(file, train(run, options.every, options.transport))
     rows = read_rows(file)
+    for release, other in options.beside:
+        rows += [row | {"release": release} for row in read_rows(other)]
     text = table(rows)
     (options.out / "quality.txt").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
@@ -100,10 +110,9 @@ def train(run: Run, every: float, transport: bool) -> list[Columns]:
     trainer = Trainer(config, images_of(run.material, config.micrograph))
     rows: list[Columns] = []
     for reason in pauses(trainer, every):
-        row = moment(run, trainer, len(rows))
+        row = moment(run, trainer, len(rows), transport)
         if reason is FinishReason.DIVERGED:
             row["collapsed"] = 1
-        row |= transport_columns(run, trainer, transport and reason is not None)
         rows.append(row)
         sys.stdout.write(line(row))
         sys.stdout.flush()
@@ -126,7 +135,7 @@ def pauses(
             due = (trainer.elapsed_s // every + 1) * every
 
 
-def moment(run: Run, trainer: Trainer, number: int) -> Columns:
+def moment(run: Run, trainer: Trainer, number: int, transport: bool) -> Columns:
     """Measure a fresh volume of the generator as it is now."""
     trained = trainer.trained_generator()
     volume = generate(trained, (run.size,) * 3, FIRST_SEED + number)
@@ -138,22 +147,24 @@ def moment(run: Run, trainer: Trainer, number: int) -> Columns:
         "seconds": round(trainer.elapsed_s, 2),
         "step": trainer.step,
         **stick.measure(volume, other),
+        **transport_columns(run.material, volume, transport),
     }
 
 
-def transport_columns(run: Run, trainer: Trainer, wanted: bool) -> Columns:
+def transport_columns(material: str, volume: Volume, wanted: bool) -> Columns:
     """Effective diffusivities, generated and real; empty where not asked for."""
-    truth = truth_of(run.material)
-    generated: dict[Axis, Any] = dict.fromkeys(AXES, "")
-    real = generated
-    if wanted and truth is not None:
-        label = CASES[run.material].conducting
-        generated = {**generated_diffusivity(trainer.trained_generator(), label)}
-        real = {**real_transport(run.material)}
-    return {
-        **{f"diffusivity_{axis}": generated[axis] for axis in AXES},
-        **{f"diffusivity_real_{axis}": real[axis] for axis in AXES},
-    }
+    columns: Columns = dict.fromkeys(TRANSPORT, "")
+    if not wanted or truth_of(material) is None:
+        return columns
+    real, spread = real_transport(material)
+    found = corner_diffusivity(volume.values, CASES[material].conducting)
+    for axis in AXES:
+        columns[f"diffusivity_{axis}"] = found[axis]
+        columns[f"diffusivity_real_{axis}"] = real[axis]
+    mean = fmean(real.values())
+    columns["diffusivity_error"] = abs(fmean(found.values()) / mean - 1)
+    columns["diffusivity_floor"] = spread / mean
+    return columns
 
 
 @cache
@@ -168,12 +179,14 @@ def yardstick(material: str, settings: MicrographSettings, size: int) -> Yardsti
 
 
 @cache
-def real_transport(material: str) -> Mapping[Axis, float]:
-    """Effective diffusivity of the truth; takes minutes."""
+def real_transport(material: str) -> tuple[Mapping[Axis, float], float]:
+    """Effective diffusivity of the truth, and its deviation between corners."""
     truth = truth_of(material)
     if truth is None:
-        return {}
-    return real_diffusivity(truth.values, CASES[material].conducting)
+        raise ValueError(f"There is no volume of {material}, only images.")
+    corners = real_diffusivities(truth.values, CASES[material].conducting)
+    real = {axis: fmean(corner[axis] for corner in corners) for axis in AXES}
+    return real, stdev(fmean(corner.values()) for corner in corners)
 
 
 def line(row: Columns) -> str:
@@ -217,6 +230,14 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
+def named_file(text: str) -> tuple[str, Path]:
+    """Name and path of ``name=path``."""
+    name, separator, path = text.partition("=")
+    if not separator or not Path(path).is_file():
+        raise argparse.ArgumentTypeError(f"expected NAME=CSV of a file, got '{text}'")
+    return name, Path(path)
+
+
 def parser() -> argparse.ArgumentParser:
     """Options of the command line."""
     made = argparse.ArgumentParser(
@@ -243,7 +264,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--transport",
         action="store_true",
-        help="at the end, effective diffusivity on 128^3",
+        help="also effective diffusivity on 128^3 (15 s for each measurement)",
+    )
+    made.add_argument(
+        "--beside",
+        action="append",
+        default=[],
+        type=named_file,
+        metavar="NAME=CSV",
+        help="rows of another release, for table and figures",
     )
     return made
 

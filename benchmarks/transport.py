@@ -18,17 +18,14 @@ from numpy.typing import NDArray
 
 from benchmarks.materials import CASES, truth_of
 from napari_slicegan.config import AXES
-from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.transport import effective_diffusivity as along_axis
 
 if TYPE_CHECKING:
     import numpy as np
 
     from napari_slicegan.config import Axis
-    from napari_slicegan.models.generator_file import TrainedGenerator
 
 EDGE = 128
-N_VOLUMES = 2
 
 Diffusivity = dict["Axis", float]
 
@@ -44,20 +41,14 @@ def effective_diffusivity(phase: NDArray[np.bool_]) -> Diffusivity:
     return {axis: along_axis(phase, n) for n, axis in enumerate(AXES)}
 
 
-def generated_diffusivity(trained: TrainedGenerator, label: int) -> Diffusivity:
-    """Mean over fresh volumes of 128 voxels per axis."""
-    return _mean(
-        [
-            effective_diffusivity(generate(trained, (EDGE,) * 3, seed).values == label)
-            for seed in range(N_VOLUMES)
-        ]
-    )
+def corner_diffusivity(values: NDArray[np.generic], label: int) -> Diffusivity:
+    """Of the first 128 voxels per axis of a volume."""
+    return effective_diffusivity(corners(values, EDGE)[0] == label)
 
 
-def real_diffusivity(values: NDArray[np.generic], label: int) -> Diffusivity:
-    """Mean over two opposite corners, 128 voxels per axis, of a larger volume."""
-    first, *_, last = corners(values, EDGE)
-    return _mean([effective_diffusivity(block == label) for block in (first, last)])
+def real_diffusivities(values: NDArray[np.generic], label: int) -> list[Diffusivity]:
+    """Of the eight corners of a volume, 128 voxels per axis."""
+    return [effective_diffusivity(block == label) for block in corners(values, EDGE)]
 
 
 def corners(values: NDArray[np.generic], edge: int) -> list[NDArray[np.generic]]:
@@ -79,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     for block in corners(truth.values, options.edge):
         found.append(effective_diffusivity(block == label))
         sys.stdout.write(_line("", found[-1]))
-    sys.stdout.write(_line("mean", _mean(found)))
+    mean = {axis: fmean(one[axis] for one in found) for axis in AXES}
+    sys.stdout.write(_line("mean", mean))
     sys.stdout.write(
         _line("sd", {axis: stdev(one[axis] for one in found) for axis in AXES})
     )
@@ -88,10 +80,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _line(name: str, found: Diffusivity) -> str:
     return f"{name:6}" + "".join(f"{axis}: {found[axis]:.4f}  " for axis in AXES) + "\n"
-
-
-def _mean(found: list[Diffusivity]) -> Diffusivity:
-    return {axis: fmean(one[axis] for one in found) for axis in AXES}
 
 
 if __name__ == "__main__":

@@ -45,14 +45,16 @@ def test_time_to_quality_writes_rows_table_and_figure(
 ) -> None:
     quality(tmp_path, "--seeds", "0")
     first = (tmp_path / "quality.csv").read_text(encoding="utf-8")
-    quality(tmp_path, "--seeds", "0", "1")
+    quality(tmp_path, "--seeds", "0", "1", "--beside", f"old={tmp_path}/quality.csv")
     text = (tmp_path / "quality.csv").read_text(encoding="utf-8")
     assert text.startswith(first)  # seed 0 was not trained again
     rows = list(csv.DictReader(text.splitlines()))
     assert {row["seed"] for row in rows} == {"0", "1"}
     assert float(rows[-1]["seconds"]) >= 1.2
     assert all(0 <= float(row["s2"]) < 1 for row in rows)
-    assert "2 seeds" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.count("2 seeds") == 2
+    assert "nanoporous-gold, old slicegan-fast" in shown
     assert (tmp_path / "nanoporous-gold.png").stat().st_size > 10_000
 
 
