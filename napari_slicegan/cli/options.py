@@ -8,6 +8,7 @@ import glob
 import json
 import logging
 import math
+import os
 import re
 import signal
 import sys
@@ -73,6 +74,11 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 """Sample images and settings of each material of the demo."""
 SIZES = frozenset(("pixel_size_nm", "z_step_nm"))
+OUTPUTS = ("out", "csv", "figure", "sheet", "sounds", "animation")
+"""Options that name what is written."""
+BESIDE = {".mhd": ".raw", ".html": ".json", ".htm": ".json"}
+"""Ending of an output -> that of a file that is written beside it."""
+MOST_WIDER = 1000
 NOTHING = "none"
 SAMPLE = "sample:"
 IMAGE_HELP = (
@@ -111,6 +117,62 @@ def handling(
     finally:
         for number, former in before.items():
             signal.signal(number, former)
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Refuse an output that would replace an input, or another output.
+
+    Files that belong to a run are inputs of commands that read it.
+
+    Raises
+    ------
+    ValueError
+        Names the file.
+    """
+    given = vars(options)
+    outputs = [path for name in OUTPUTS if (path := given.get(name)) is not None]
+    outputs += [
+        path.with_suffix(BESIDE[path.suffix.lower()])
+        for path in outputs
+        if path.suffix.lower() in BESIDE
+    ]
+    places = Counter(path.absolute() for path in outputs)
+    for path in outputs:
+        if places[path.absolute()] > 1:
+            raise ValueError(
+                f"Expected a file of its own for each output, got {path} for two of "
+                "them; give another name."
+            )
+    replaced = [path for path in outputs if os.path.isfile(path)]
+    if not replaced:
+        return
+    others = [value for name, value in given.items() if name not in OUTPUTS]
+    for file in _files_read(others):
+        for path in replaced:
+            if os.path.samefile(file, path):
+                raise ValueError(
+                    f"Expected another name for the output, got {path}, which this "
+                    "command reads; choose another name or folder."
+                )
+
+
+def _files_read(values: Sequence[Any]) -> Iterator[Path]:
+    """Files that are named by options, and those of runs that are."""
+    from napari_slicegan.training.run_folder import CONFIG, RUN_FILES
+    from napari_slicegan.training.tasks import DATA
+
+    patterns = (*RUN_FILES, *(f"{name}/*" for name in DATA))
+    for value in values:
+        words = value if isinstance(value, list) else [value]
+        names = [str(word) for word in words if isinstance(word, (str, Path))]
+        with contextlib.suppress(ValueError):
+            names = expanded(names)
+        for name in names:
+            if os.path.isfile(name):
+                yield Path(name)
+            elif os.path.isfile(folder := Path(name) / CONFIG):
+                for pattern in patterns:
+                    yield from filter(Path.is_file, folder.parent.glob(pattern))
 
 
 def presets(options: argparse.Namespace) -> int:
@@ -268,10 +330,10 @@ def _widened(start: RunConfig, options: argparse.Namespace) -> dict[str, Any]:
     factor = getattr(options, "width_multiplier", None)
     if factor is None:
         return {}
-    if factor <= 0:
+    if not 0 < factor <= MOST_WIDER:
         raise ValueError(
-            f"Expected a factor above 0 for --width-multiplier, got {factor:g}; give "
-            "for example 0.25."
+            f"Expected a factor above 0, at most {MOST_WIDER}, for --width-multiplier, "
+            f"got {factor:g}; give for example 0.25."
         )
     networks = start.architecture
     widths = {

@@ -21,6 +21,7 @@ from napari_slicegan.cli.options import (
     FAULT,
     PIPE_CLOSED,
     STOPPED,
+    check_outputs,
     ending_signals,
     handling,
 )
@@ -31,7 +32,9 @@ from napari_slicegan.runtime.launcher import (
 )
 from napari_slicegan.runtime.limits import available_cpus, let_idle_threads_sleep
 from napari_slicegan.runtime.memory import (
+    DISK_FULL,
     OUT_OF_MEMORY,
+    is_full,
     keep_freed_memory,
     memory_explained,
 )
@@ -121,7 +124,9 @@ def _run(words: Sequence[str]) -> int:
                 f"'{options.command}'; start it without torchrun."
             )
         with memory_explained(_out_of_memory(options.command)):
-            status = _action(options.command)(options)
+            action = _action(options.command)
+            check_outputs(options)
+            status = action(options)
         _flush()
         return status
     except BrokenPipeError:
@@ -129,7 +134,8 @@ def _run(words: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         if isinstance(error, AllRanksError) and not is_main_process():
             return REPORTED_BY_MAIN
-        sys.stderr.write(f"slicegan: {error}\n")
+        is_disk_full = isinstance(error, OSError) and is_full(error)
+        sys.stderr.write(f"slicegan: {DISK_FULL if is_disk_full else error}\n")
         return FAULT
 
 

@@ -256,7 +256,7 @@ def check_ending(path: Path, *endings: str) -> None:
     ValueError
         Names the endings.
     """
-    if not path.name.lower().endswith(endings):
+    if not (path.name.lower().endswith(endings) and path.suffix):
         raise ValueError(
             f"Expected a file to write that ends in {' or '.join(endings)}, got "
             f"{path}; change its ending."

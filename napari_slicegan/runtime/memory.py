@@ -84,6 +84,19 @@ def too_large(name: str) -> str:
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
+DISK_FULL = (
+    "Expected more space on the disk, got a full one; free some, or choose another "
+    "folder, and repeat the command."
+)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk is full; numpy reports that without a number."""
+    if error.errno is not None:
+        return error.errno in FULL
+    return bool(re.search(r"requested and \d+ written", str(error)))
+
+
 def free_disk_bytes(path: Path) -> int:
     """Free bytes where a file or folder will be written."""
     folder = path.absolute()
@@ -109,7 +122,7 @@ def disk_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if not is_full(error):
             raise
         raise ValueError(
             f"Expected more space on the disk, got a full one; what is made is kept in "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shlex
@@ -16,6 +17,7 @@ import tifffile
 from napari_slicegan import __version__
 from napari_slicegan.cli.parser import main
 from napari_slicegan.config.presets import preset
+from napari_slicegan.runtime.memory import DISK_FULL
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
@@ -351,7 +353,9 @@ def test_faults(
         assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_faults_of_the_file_system(run: Path, image: Path, capsys: Capture) -> None:
+def test_faults_of_the_file_system(
+    run: Path, image: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk that is full, a folder that cannot be made: no traceback either."""
     below_a_file = image / "volume.tif"
     words = ["generate", str(run), "--size", "8", "--out", str(below_a_file)]
@@ -359,6 +363,14 @@ def test_faults_of_the_file_system(run: Path, image: Path, capsys: Capture) -> N
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("slicegan: ")
     assert str(image) in last
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_slicegan.volumes.files._write_tiff", full)
+    assert main([*words[:-1], str(image.with_name("a.tif"))]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"slicegan: {DISK_FULL}"
 
 
 def test_misspelt_commands(capsys: Capture) -> None:

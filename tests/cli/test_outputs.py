@@ -132,10 +132,39 @@ def test_places_that_cannot_be_written(here: Path, capsys: Capture) -> None:
         shutil.rmtree(here / "there")
 
 
+INPUTS = {
+    "baseline sem.tif --size 8 --out": "sem.tif",
+    "baseline *.tif --size 8 --out": "sem.tif",
+    "baseline sem.raw --size 8 --out": "sem.mhd",
+    "generate RUN --size 8 --through sem.tif --at z=0 --out": "sem.tif",
+    "sample RUN --out a.npy --sheet": "RUN/preview.png",
+    "measure RUN --transport --csv": "RUN/history.csv",
+    "report RUN --out": "RUN/config.html",
+    "directions fit RUN --out": "RUN/generator.safetensors",
+    "export RUN": "RUN/generator.safetensors",
+}
+
+
+def test_inputs_are_not_replaced(here: Path, capsys: Capture) -> None:
+    """Nor the files of a run, also not by what is written beside a file."""
+    files = [here / "sem.raw", here / "RUN" / "preview.png"]
+    for file in files:
+        file.touch()
+    for command, name in INPUTS.items():
+        assert_refused(command, name, "which this command reads; choose", capsys)
+    assert_refused(
+        "directions sweep RUN one --figure a.png --sheet", "./a.png", "for two", capsys
+    )
+    for file in files:
+        file.unlink()
+
+
 def test_endings_that_no_writer_knows(here: Path, capsys: Capture) -> None:
     for command, name in OUTPUTS.items():
         if name not in FOLDERS:
             assert_refused(command, "a.xyz", ".xyz", capsys)
+            # The whole name, not its ending.
+            assert_refused(command, Path(name).suffix, "that ends in", capsys)
 
 
 def test_a_run_in_a_place_without_write_access(

@@ -8,6 +8,7 @@ import pytest
 
 from napari_slicegan.runtime.memory import (
     LackOfMemoryError,
+    is_full,
     lacks_memory,
     memory_explained,
 )
@@ -37,6 +38,13 @@ OTHERS = [
     RuntimeError("could not create a primitive descriptor for a convolution"),
     caused(ValueError("Process 1: ..."), caused(LackOfMemoryError(), MemoryError())),
 ]
+
+
+def test_a_full_disk_is_recognised() -> None:
+    full = [OSError(number, "") for number in (errno.ENOSPC, errno.EDQUOT)]
+    full.append(OSError("4096 requested and 0 written"))  # of numpy
+    assert all(map(is_full, full))
+    assert not any(map(is_full, [OSError(errno.EACCES, ""), OSError("requested")]))
 
 
 def test_a_lack_of_memory_is_explained(
