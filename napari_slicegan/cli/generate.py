@@ -44,7 +44,7 @@ from napari_slicegan.runtime.atomic_files import (
 from napari_slicegan.runtime.devices import choose_device, choose_precision
 from napari_slicegan.systems.spectrograms import check_sounds, write_sounds
 from napari_slicegan.training.run_folder import RunFolder
-from napari_slicegan.volumes.files import ENDINGS
+from napari_slicegan.volumes.files import check_can_write_volume
 from napari_slicegan.volumes.ome_zarr import ENDING
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def generate(options: Namespace) -> int:
     name = f"volume-{shape}-seed{options.seed}{through}.tif"
     out: Path = options.out or output_folder(options.run) / name
     if out.suffix != ENDING:
-        check_can_write(out, *ENDINGS)
+        check_can_write_volume(out)
     else:
         check_can_write_into(out)
     sections = _sections(options, path)

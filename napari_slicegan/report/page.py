@@ -224,11 +224,11 @@ def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
     numbers = path.with_suffix(".json")
     path.parent.mkdir(parents=True, exist_ok=True)
     text = page(proof, provenance)
-    with replacing(path) as unfinished:
+    content = json.dumps(facts, indent=1, allow_nan=False)
+    # Neither is replaced before both are written.
+    with replacing(path) as unfinished, replacing(numbers) as beside:
         unfinished.write_text(text, encoding="utf-8")
-    with replacing(numbers) as unfinished:
-        content = json.dumps(facts, indent=1, allow_nan=False)
-        unfinished.write_text(content + "\n", encoding="utf-8")
+        beside.write_text(content + "\n", encoding="utf-8")
     return numbers
 
 

@@ -14,7 +14,11 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.data.pixel_values import rgb_of
-from napari_slicegan.runtime.atomic_files import check_ending, replacing
+from napari_slicegan.runtime.atomic_files import (
+    check_can_write,
+    check_ending,
+    replacing,
+)
 from napari_slicegan.volumes.header_files import (
     META_TYPES,
     MRC_MODES,
@@ -43,6 +47,10 @@ TYPES: Mapping[str, Iterable[str]] = {
 }
 """Ending -> types of values; ``.npy`` holds all, VTK has a check of its own."""
 ENDINGS = (".tif", ".tiff", ".npy", ".nrrd", ".mrc", ".mha", ".mhd", ".vti")
+
+
+BESIDE = {".mhd": ".raw"}
+"""Ending -> that of a file that is written beside it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +120,27 @@ def write_volume(path: Path, planes: Planes) -> None:
             write_nrrd(partial, planes)
         elif ending == ".mrc":
             write_mrc(partial, planes)
-        elif ending in (".mha", ".mhd"):
-            beside = path.with_suffix(".raw") if ending == ".mhd" else None
-            write_meta_image(partial, planes, beside)
+        elif ending == ".mha":
+            write_meta_image(partial, planes)
+        elif ending == ".mhd":
+            beside = path.with_suffix(BESIDE[ending])
+            with replacing(beside) as values:
+                write_meta_image(partial, planes, values, beside.name)
         else:
             _write_tiff(partial, planes)
+
+
+def check_can_write_volume(path: Path) -> None:
+    """Refuse a volume that could not be written, before the work that makes it.
+
+    Raises
+    ------
+    ValueError
+        As `check_can_write`, also of the file that is written beside it.
+    """
+    check_can_write(path, *ENDINGS)
+    if ending := BESIDE.get(path.suffix.lower()):
+        check_can_write(path.with_suffix(ending))
 
 
 def check_type(ending: str, dtype: np.dtype[Any]) -> None:

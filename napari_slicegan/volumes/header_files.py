@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_slicegan.runtime.atomic_files import replacing
-
 if TYPE_CHECKING:
     from napari_slicegan.volumes.files import Planes
 
@@ -90,10 +88,17 @@ def write_mrc(path: Path, planes: Planes) -> None:
             file.write(wide.data)
 
 
-def write_meta_image(path: Path, planes: Planes, beside: Path | None = None) -> None:
-    """MetaImage; the values follow the header, or are in a file ``beside`` it.
+def write_meta_image(
+    path: Path, planes: Planes, values: Path | None = None, name: str = "LOCAL"
+) -> None:
+    """MetaImage; the values follow the header, or are written to another file.
 
     Its lengths have no unit: here they are nanometres, 1 if unknown.
+
+    Parameters
+    ----------
+    values, name
+        File of the values, and what the header calls it.
     """
     z, y, x = planes.shape[:3]
     edge = repr(float(planes.voxel_size_nm or 1))
@@ -108,14 +113,13 @@ def write_meta_image(path: Path, planes: Planes, beside: Path | None = None) -> 
         f"ElementSpacing = {edge} {edge} {edge}",
         f"ElementNumberOfChannels = {3 if len(planes.shape) == 4 else 1}",
         f"ElementType = {META_TYPES[planes.dtype.name]}",
-        f"ElementDataFile = {'LOCAL' if beside is None else beside.name}",
+        f"ElementDataFile = {name}",
     ]
     head = ("\n".join(lines) + "\n").encode()
-    if beside is None:
+    if values is None:
         _write_raw(path, planes, head)
         return
-    with replacing(beside) as partial:
-        _write_raw(partial, planes, b"")
+    _write_raw(values, planes, b"")
     path.write_bytes(head)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,9 +77,11 @@ def write_mesh(mesh: Mesh, path: str | Path, unit: str | None = None) -> list[Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     for file in found:
         check_can_write(file)
-    for file, labels in found.items():
-        part = mesh if labels == mesh.labels else mesh.of_phase(labels[0])
-        with replacing(file) as partial:
+    # None is replaced before all are written.
+    with contextlib.ExitStack() as stack:
+        for file, labels in found.items():
+            part = mesh if labels == mesh.labels else mesh.of_phase(labels[0])
+            partial = stack.enter_context(replacing(file))
             if path.suffix.lower() == ".inp":
                 _write_abaqus(part, partial, scale)
             else:

@@ -181,6 +181,11 @@ def surface_mesh(
                 *(label, made_volume, int(true)),
             )
     if not is_closed:
+        if is_border.all():
+            raise ValueError(
+                "Expected phases that others surround for an open surface, got "
+                f"{_listed(labels)}, whose surface is the volume's border; close it."
+            )
         used, faces = _renumbered(faces[~is_border], len(points))
         points, sides = points[used], sides[~is_border]
     return _mesh(points, faces, sides, labels, volume)
@@ -220,7 +225,8 @@ def voxel_mesh(
         )
     places = np.argwhere(regions)[:, ::-1]  # [M, 3]: x, y, z
     n_cells, width = (1, 8) if cells == "hexahedra" else (6, 4)
-    check_memory((2 * n_cells * len(places), width), np.dtype(np.int64), "The mesh")
+    n_numbers = (2 * n_cells * len(places), width)
+    check_memory(n_numbers, np.dtype(np.int64), "The mesh", "coarsen the volume")
     numbers = regions[regions > 0]
     if cells == "hexahedra":
         corners = _corner_numbers(places, CORNERS, regions.shape)
@@ -428,6 +434,11 @@ def _corner_places(numbers: NDArray[np.int64], shape: tuple[int, ...]) -> Points
 
 def _smoothed(points: Points, faces: Cells, fixed: Any, iterations: int) -> Points:
     """Taubin's filter with equal weights; coordinates that are fixed stay."""
+    if iterations < 0:
+        raise ValueError(
+            f"Expected at least 0 iterations of smoothing, got {iterations}; 0 keeps "
+            "the voxels' steps."
+        )
     is_border = _is_border(points, faces, fixed)
     every, inner = (_edges(part, len(points)) for part in (faces, faces[~is_border]))
     # Where a surface meets the border, only its own edges count: it is not rounded.

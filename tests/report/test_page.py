@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from dataclasses import replace
@@ -153,6 +154,26 @@ def test_a_volume_without_a_generator() -> None:
     text = page(found, replace(ORIGIN, n_weights=0, images=()))
     for words in ("TauFactor 2", "Generator:", "Trained on", ", seed"):
         assert words not in text
+
+
+def test_a_fault_of_the_disk_leaves_both_files_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / "a.html", tmp_path / "a.json"]
+    for file in files:
+        file.write_text("old")
+    write = Path.write_text
+
+    def failing(path: Path, *words: Any, **named: Any) -> int:
+        if ".json." in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, *words, **named)
+
+    monkeypatch.setattr(Path, "write_text", failing)
+    with pytest.raises(OSError, match="No space"):
+        write_report(proof(), ORIGIN, files[0])
+    assert [file.read_text() for file in files] == ["old", "old"]
+    assert sorted(tmp_path.iterdir()) == files
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:

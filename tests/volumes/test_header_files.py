@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import mrcfile
@@ -62,6 +63,23 @@ def test_raw_values_lie_beside_their_header(tmp_path: Path) -> None:
     text = (tmp_path / "a.mhd").read_text()
     assert "DimSize = 6 5 4\nElementSpacing = 12.5 12.5 12.5\n" in text
     assert text.endswith("ElementType = MET_UCHAR\nElementDataFile = a.raw\n")
+
+
+def test_a_fault_of_the_disk_leaves_header_and_values_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    VOLUMES["phases"].save(tmp_path / "a.mhd")
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("replace", "write_bytes"):
+        monkeypatch.setattr(Path, name, failing)
+        with pytest.raises(OSError, match="No space"):
+            VOLUMES["colour"].save(tmp_path / "a.mhd")
+        monkeypatch.undo()
+        assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_what_a_format_lacks_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from pathlib import Path
@@ -265,9 +266,33 @@ def test_coarse_voxels_keep_the_fractions_of_phases() -> None:
 def test_what_cannot_be_meshed_is_refused() -> None:
     with pytest.raises(ValueError, match="which are 0, 255, got 3, of which"):
         surface_mesh(BALL, [3])
+    with pytest.raises(ValueError, match=r"at least 0 iterations .*, got -1;"):
+        surface_mesh(BALL, smoothing=-1)
+    full = Volume(np.full((3, 3, 3), 5), "phases")
+    with pytest.raises(ValueError, match="got 5, whose surface is the volume's border"):
+        surface_mesh(full, is_closed=False)
     gray = Volume(np.zeros((3, 3, 3)), "grayscale")
     with pytest.raises(ValueError, match="got the kind 'grayscale'; segment"):
         surface_mesh(gray)
+
+
+def test_a_fault_of_the_disk_leaves_all_files_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of formats with a file for each phase."""
+    mesh = surface_mesh(THREE, smoothing=0)
+    before = {file: file.read_bytes() for file in write_mesh(mesh, tmp_path / "a.stl")}
+    write = meshio.Mesh.write
+
+    def failing(part: Any, path: Path, **options: Any) -> None:
+        if "phase_9" in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(part, path, **options)
+
+    monkeypatch.setattr(meshio.Mesh, "write", failing)
+    with pytest.raises(OSError, match="No space"):
+        write_mesh(mesh, tmp_path / "a.stl", "um")
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def read(path: Path) -> Any:
