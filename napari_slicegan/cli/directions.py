@@ -31,6 +31,7 @@ from napari_slicegan.directions import (
     sweep,
     table,
 )
+from napari_slicegan.directions.fit import check_guided
 from napari_slicegan.directions.properties import default_guides
 from napari_slicegan.directions.sweep import SIMILARITY, check_animation, title_of
 from napari_slicegan.generation.generate import VolumePlan
@@ -43,7 +44,7 @@ from napari_slicegan.models.generator_file import (
 )
 from napari_slicegan.runtime.atomic_files import check_can_write, make_folder
 from napari_slicegan.runtime.devices import choose_device
-from napari_slicegan.volumes.files import ENDINGS
+from napari_slicegan.volumes.files import check_can_write_volume
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -79,6 +80,12 @@ def _fit(options: Namespace) -> None:
         raise unused("phase", "a property to measure", "none")
     trained = load_any_generator(generator_path(Path(options.run)))
     guides = default_guides(trained) if options.guided is None else options.guided
+    n_guided = GUIDED_SAMPLES if guided_samples is None else guided_samples
+    if guides:
+        check_guided(trained, guides, options.phase, n_guided)
+    if not options.no_effects:
+        gauge = Gauge(trained, phase=options.phase)
+        sweeping = Sweeping(seeds=tuple(range(SEEDS if seeds is None else seeds)))
     with progress_bar("Components") as progress:
         found = fit_directions(
             trained,
@@ -94,14 +101,12 @@ def _fit(options: Namespace) -> None:
                 trained,
                 guides,
                 options.phase,
-                GUIDED_SAMPLES if guided_samples is None else guided_samples,
+                n_guided,
                 options.seed,
                 progress=progress,
             )
         found = found.with_(*guided)
     if not options.no_effects:
-        gauge = Gauge(trained, phase=options.phase)
-        sweeping = Sweeping(seeds=tuple(range(SEEDS if seeds is None else seeds)))
         with progress_bar("Effects") as progress:
             found = measure_effects(trained, found, gauge, sweeping, progress)
     found.save(out)
@@ -116,7 +121,7 @@ def _list(options: Namespace) -> None:
 
 def _apply(options: Namespace) -> None:
     out = options.out or _home(options.run) / f"edited-seed{options.seed}.tif"
-    check_can_write(out, *ENDINGS)
+    check_can_write_volume(out)
     trained, found = _opened(options)
     moves = [_move(found, text) for text in options.move]
     size = volume_size(options.size or [EDGE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from napari_slicegan.runtime.atomic_files import (
     check_can_write,
     check_can_write_into,
     new_folder,
+    removed_if_unused,
 )
 from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
 from napari_slicegan.systems.mixture_sweep import (
@@ -41,6 +43,7 @@ from napari_slicegan.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
     from napari_slicegan.config import RunConfig
 
@@ -121,16 +124,15 @@ def _refuse_unused(options: Namespace) -> None:
 def _sweep(options: Namespace, mixture: GaussianMixture) -> int:
     """Train over outcomes and steps; table, CSV and figures."""
     config = _settings(options)
-    out = options.out or new_folder("slicegan-runs", "sweep")
-    out.mkdir(parents=True, exist_ok=True)
     runs: list[SweepRun] = []
-    for run in sweep(config, mixture, options.sweep or OUTCOMES):
-        runs.append(run)
-        # After every run: the full sweep takes hours and may be stopped.
-        write_sweep(runs, out / "sweep.csv")
-        sys.stderr.write(
-            f"{run.outcomes} outcomes, {run.schedule}: {run.quality.sentence()}\n"
-        )
+    with _made_folder(options, "sweep") as out:
+        for run in sweep(config, mixture, options.sweep or OUTCOMES):
+            runs.append(run)
+            # After every run: the full sweep takes hours and may be stopped.
+            write_sweep(runs, out / "sweep.csv")
+            sys.stderr.write(
+                f"{run.outcomes} outcomes, {run.schedule}: {run.quality.sentence()}\n"
+            )
     draw_sweep(runs, options.figure or out / "sweep.png")
     draw_sweep_points(runs, mixture, out / "sweep-points.png")
     sys.stdout.write(f"{sweep_table(runs)}\nSaved {out}\n")
@@ -147,7 +149,8 @@ def read_points(path: Path) -> NDArray[Any]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            points = np.load(path, allow_pickle=False)
+            with path.open("rb") as file:
+                points = np.lib.format.read_array(file, allow_pickle=False)
         else:
             points = np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError, EOFError) as error:
@@ -155,10 +158,11 @@ def read_points(path: Path) -> NDArray[Any]:
             f"{path.name}: expected points as NPY or as text with a comma between "
             f"coordinates, got a file that cannot be read ({error}); check it."
         ) from error
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+    is_table = points.dtype.kind in "iuf" and points.ndim == 2 and len(points) > 0
+    if not is_table or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError(
             f"{path.name}: expected a table of points with two finite coordinates, got "
-            f"the shape {points.shape}; check the file."
+            f"{points.dtype} values of the shape {points.shape}; check the file."
         )
     return np.asarray(points)
 
@@ -166,11 +170,25 @@ def read_points(path: Path) -> NDArray[Any]:
 def _trained(options: Namespace, mixture: GaussianMixture) -> Path:
     """A new run on the mixture; its folder."""
     config = _settings(options)
-    out = options.out or new_folder("slicegan-runs", "mixture")
-    trainer = Trainer.start(config, mixture, out)
+    with _made_folder(options, "mixture") as out:
+        trainer = Trainer.start(config, mixture, out)
     reason = train_with_progress(trainer)
     sys.stdout.write(f"{reason.value} Run folder: {out}\n")
-    return Path(out)
+    return out
+
+
+@contextlib.contextmanager
+def _made_folder(options: Namespace, name: str) -> Iterator[Path]:
+    """The folder by ``--out``, or a new one that does not stay if it is not used."""
+    parent = Path("slicegan-runs")
+    is_new = not parent.exists()
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        yield options.out
+        return
+    out = new_folder(parent, name)
+    with removed_if_unused(out, with_parent=is_new):
+        yield out
 
 
 def _settings(options: Namespace) -> RunConfig:

@@ -38,7 +38,11 @@ from napari_slicegan.report.card_facts import card_path
 from napari_slicegan.report.figure import draw_comparison
 from napari_slicegan.report.model_card import export_generator
 from napari_slicegan.report.page import ENDINGS, write_report
-from napari_slicegan.report.physics import PhysicsSettings, measure_physics
+from napari_slicegan.report.physics import (
+    PhysicsSettings,
+    check_physics,
+    measure_physics,
+)
 from napari_slicegan.report.proof import ProofSettings, gaussian_like, prove
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
@@ -86,6 +90,9 @@ def measure(options: Namespace) -> int:
     is_alone = options.against is None and not options.figure and is_volume
     source = None if is_alone and not wanted.is_empty else _source(options, path)
     volume, *further = _volumes(options, [path, *others])
+    if not wanted.is_empty:
+        labelled = volume if source is None else with_labels_of(source, volume)
+        check_physics(labelled, wanted)
     facts, texts = {}, []
     if source is not None:
         comparison = compare(source, volume)
@@ -308,7 +315,8 @@ def _facts(file: str, options: Namespace) -> list[str]:
         config = folder.config()
         lines["preset"] = config.preset
         lines["steps"] = rows[-1]["step"] if rows else "0"
-        lines["training"] = f"{float(rows[-1]['elapsed_s']):.0f} s" if rows else "0 s"
+        elapsed_s = float(rows[-1].get("elapsed_s") or 0) if rows else 0.0
+        lines["training"] = f"{elapsed_s:.0f} s"
         lines["checkpoints"] = ", ".join(p.name for p in folder.checkpoints())
     head = [f"{file}:"] if len(options.files) > 1 else []
     return head + [f"{title:14} {text}" for title, text in lines.items()]

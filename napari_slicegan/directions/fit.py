@@ -229,6 +229,24 @@ def guided_directions(
     return tuple(placed)
 
 
+def check_guided(
+    trained: TrainedNetwork,
+    properties: Sequence[str],
+    phase: int | None = None,
+    n_samples: int = GUIDED_SAMPLES,
+) -> None:
+    """Refuse what `guided_directions` refuses, before other work.
+
+    Raises
+    ------
+    ValueError
+        If a property or phase does not suit the generator, or there are too few
+        samples.
+    """
+    Gauge(trained, properties, phase)
+    _check_samples(Features(trained, SEED), n_samples)
+
+
 def _placed(
     direction: Direction, gauge: Gauge, name: str, progress: Progress
 ) -> Direction:

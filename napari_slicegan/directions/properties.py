@@ -235,6 +235,12 @@ class Gauge:
         self.phase = _phase(trained, phase)
         edge = trained.network.training_size
         self.size = size or (edge, edge, edge)
+        if self.is_volume and min(self.size) < 2:
+            shape = " x ".join(map(str, self.size))
+            raise ValueError(
+                f"Expected a volume of at least two voxels along each axis, got "
+                f"{shape}; raise the size."
+            )
 
     def make(
         self, seed: int, edits: Sequence[Edit] = (), truncation: float = 1.0

@@ -100,6 +100,8 @@ def gaussian_phases(
     ValueError
         If the samples are too small, or the volume does not fit in memory.
     """
+    if seed < 0:
+        raise ValueError(f"Expected a seed of at least 0, got {seed}; give another.")
     if unknown := set(periodic) - set(AXES):
         raise ValueError(
             f"Expected periodic axes among z, y and x, got '{''.join(sorted(unknown))}'"
@@ -117,7 +119,8 @@ def gaussian_phases(
         n if axis in periodic else n + reach
         for axis, n in zip(AXES, shape, strict=True)
     )
-    check_memory((3, *grid), np.dtype(np.complex64), "The Gaussian field")
+    name, advice = "The Gaussian field", "lower the size of the volume"
+    check_memory((3, *grid), np.dtype(np.complex64), name, advice)
     random = np.random.default_rng(seed)
     present = [n for n in labels if any((one.values == n).any() for one in samples)]
     *cut, last = _coarse_to_fine(samples, present, reach)

@@ -22,6 +22,7 @@ from napari_slicegan.generation.fixed import FixedInputs, FixedNoise
 from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.devices import computing_in
+from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.progress import Progress, subrange
 from napari_slicegan.volumes.volume import Volume
 
@@ -35,6 +36,7 @@ Box = tuple[slice, slice, slice]
 Span = tuple[int, int]
 Spans = tuple[Span, Span, Span]
 
+LOWER_SIZE = "lower its size, or write it block by block (slicegan generate)"
 TILE_STEPS = 7
 """Latent positions per axis from tile to tile: 224 voxels for the paper's chain."""
 
@@ -153,8 +155,13 @@ class VolumePlan:
     @functools.cached_property
     def n_bytes(self) -> int:
         """Bytes of the volume's values."""
-        voxel = torch.zeros(1, self.trained.transform.channels, 1, 1, 1)
-        return math.prod(self.size) * self.micrograph_values(voxel).nbytes
+        return math.prod(self.size) * self._voxel().nbytes
+
+    def _voxel(self) -> NDArray[np.generic]:
+        """Any voxel: micrograph values [1, 1, 1(, 3)]."""
+        return self.micrograph_values(
+            torch.zeros(1, self.trained.transform.channels, 1, 1, 1)
+        )
 
     def tiles(self) -> list[Tile]:
         """All tiles, in the order z, y, x."""
@@ -279,13 +286,20 @@ class VolumePlan:
         ----------
         progress
             Called with the finished fraction after each tile.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit in memory.
         """
         report = subrange(progress)
+        voxel = self._voxel()
+        shape = (*self.size, *voxel.shape[3:])
+        check_memory(shape, voxel.dtype, "The volume", LOWER_SIZE)
+        whole = np.empty(shape, voxel.dtype)
         tiles = self.tiles()
-        first = self.values(tiles[0])
-        whole = np.empty((*self.size, *first.shape[3:]), first.dtype)
         for number, tile in enumerate(tiles, start=1):
-            whole[tile.target] = first if number == 1 else self.values(tile)
+            whole[tile.target] = self.values(tile)
             report(number / len(tiles))
         return volume_of(self.trained, whole)
 

@@ -14,6 +14,7 @@ from napari_slicegan.generation.generate import check_truncation
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.devices import computing_in
+from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def generate_samples(
         with torch.no_grad(), computing_in(torch.float32, device):
             values = run_images(network, latents, edits) if edits else network(latents)
         made.append(trained.transform.inverse(values, 1))
+        if first == 0:
+            shape, dtype = made[0].shape[1:], made[0].dtype
+            check_memory((n, *shape), dtype, "The samples", "lower their number")
         report(end / n)
     return np.concatenate(made)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,11 +131,7 @@ def effective_conductivity(
     ValueError
         If a label has no conductivity, or one that is negative or not finite.
     """
-    wrong = [one for one in conductivities.values() if not 0 <= one < math.inf]
-    if wrong:
-        raise ValueError(
-            f"Expected conductivities of 0 or more, got {wrong[0]:g}; correct it."
-        )
+    check_conductivities(conductivities.values())
     values = np.full(labels.shape, np.nan)
     for label, conductivity in conductivities.items():
         values[labels == label] = conductivity
@@ -146,6 +142,21 @@ def effective_conductivity(
             f"{', '.join(map(str, missing.tolist()))}; give one for each label."
         )
     return _conduct(values, axis, progress)
+
+
+def check_conductivities(conductivities: Iterable[float]) -> None:
+    """Refuse those that are negative or not finite.
+
+    Raises
+    ------
+    ValueError
+        Names the first one.
+    """
+    for one in conductivities:
+        if not 0 <= one < math.inf:
+            raise ValueError(
+                f"Expected conductivities of 0 or more, got {one:g}; correct it."
+            )
 
 
 def _conduct(

@@ -24,6 +24,7 @@ from napari_slicegan.metrics.reference import Sample, Source, reference_of
 from napari_slicegan.metrics.rows import Row
 from napari_slicegan.metrics.stored_volume import AnyVolume, Part, blocks_of
 from napari_slicegan.metrics.transport import (
+    check_conductivities,
     effective_conductivity,
     effective_diffusivity,
     percolating_fraction,
@@ -422,7 +423,7 @@ def measure_physics(
         through the phase of a fluid; if the blocks are too large for the volume or for
         the memory.
     """
-    _check(volume, settings)
+    check_physics(volume, settings)
     _check_alike(volume, others)
     volumes = (volume, *others)
     edges, blocks = _blocks(volumes, settings, source, gaussian)
@@ -569,8 +570,16 @@ def _edges(volume: AnyVolume, settings: PhysicsSettings) -> tuple[int, ...]:
     return (edge,) * 3
 
 
-def _check(volume: AnyVolume, settings: PhysicsSettings) -> None:
-    """Refuse what the volume does not have."""
+def check_physics(volume: AnyVolume, settings: PhysicsSettings) -> None:
+    """Refuse settings that ask for what a volume does not have, before the work.
+
+    Raises
+    ------
+    ValueError
+        If the volume has no phases, lacks those that are asked for, or is smaller than
+        the blocks.
+    """
+    _edges(volume, settings)
     if volume.kind != "phases":
         raise ValueError(
             f"Expected a volume of phases for transport, got one of the kind "
@@ -583,6 +592,7 @@ def _check(volume: AnyVolume, settings: PhysicsSettings) -> None:
             f"Expected the permeability of one of the phases {listed}, got phase "
             f"{unknown[0]}; choose one of them."
         )
+    check_conductivities(settings.conductivities)
     given = len(settings.conductivities)
     if given and given != len(volume.labels):
         raise ValueError(

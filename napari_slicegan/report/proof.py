@@ -42,6 +42,7 @@ from napari_slicegan.report.physics import (
     TORTUOSITY,
     Physics,
     PhysicsSettings,
+    check_physics,
     measure_physics,
 )
 from napari_slicegan.report.text import (
@@ -526,8 +527,11 @@ def examine(
     quick = 1.0 if wanted.is_empty else QUICK_SHARE
     report = subrange(progress, 0.0, quick)
     report(0.0)
+    labelled = with_labels_of(source, volume)
+    if not wanted.is_empty:
+        check_physics(labelled, wanted)
     comparison = compare(source, volume)
-    volume = with_labels_of(source, volume)
+    volume = labelled
     report(0.3)
     samples = reference_of(source, volume, comparison.max_distance).samples
     views = views_of(samples, PLANES)

@@ -79,8 +79,18 @@ def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
     return max(0, min(free))
 
 
-def check_memory(shape: Sequence[int], dtype: np.dtype[Any], name: str) -> None:
-    """Refuse values that do not fit in memory, before they are read.
+def check_memory(
+    shape: Sequence[int],
+    dtype: np.dtype[Any],
+    name: str,
+    advice: str = "save a part or a reduced copy of it",
+) -> None:
+    """Refuse values that do not fit in memory, before they are read or made.
+
+    Parameters
+    ----------
+    advice
+        What to do, the end of the sentence.
 
     Raises
     ------
@@ -92,8 +102,7 @@ def check_memory(shape: Sequence[int], dtype: np.dtype[Any], name: str) -> None:
         raise ValueError(
             f"{name}: expected values that fit in the available memory of "
             f"{bytes_in_words(free)}, got {' x '.join(map(str, shape))} values of the "
-            f"type {dtype.name} ({bytes_in_words(size)}); save a part or a reduced "
-            "copy of it."
+            f"type {dtype.name} ({bytes_in_words(size)}); {advice}."
         )
 
 

@@ -139,26 +139,32 @@ def sweep(
 
     The objective of the config is replaced by realness.
     """
-    for schedule, steps_of in SCHEDULES.items():
-        for n in outcomes:
-            generator_steps, critic_steps = steps_of(n)
-            changed = config.changed(
+    # All settings first: a number that is not allowed is refused before the work.
+    runs = [
+        (
+            schedule,
+            config.changed(
                 objective="realness",
                 outcomes=n,
-                generator_steps=generator_steps,
-                critic_steps=critic_steps,
+                generator_steps=steps_of(n)[0],
+                critic_steps=steps_of(n)[1],
                 monitor_interval=config.training.steps,
-            )
-            started = time.perf_counter()
-            trainer = Trainer(changed, mixture)
-            for _ in trainer.run():
-                pass
-            seconds = time.perf_counter() - started
-            points = generate_samples(trainer.trained_generator(), N_POINTS, SEED)
-            quality = PointMonitor(mixture).measure(Scatter(points, mixture))
-            yield SweepRun(
-                schedule, n, generator_steps, critic_steps, quality, points, seconds
-            )
+            ),
+        )
+        for schedule, steps_of in SCHEDULES.items()
+        for n in outcomes
+    ]
+    for schedule, changed in runs:
+        started = time.perf_counter()
+        trainer = Trainer(changed, mixture)
+        for _ in trainer.run():
+            pass
+        seconds = time.perf_counter() - started
+        points = generate_samples(trainer.trained_generator(), N_POINTS, SEED)
+        quality = PointMonitor(mixture).measure(Scatter(points, mixture))
+        objective = changed.objective
+        steps = (objective.generator_steps, objective.critic_steps)
+        yield SweepRun(schedule, objective.outcomes, *steps, quality, points, seconds)
 
 
 def sweep_table(runs: Sequence[SweepRun]) -> str:

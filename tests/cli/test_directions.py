@@ -209,6 +209,10 @@ FAULTS = {
         ["apply", "RUN", "--move", "component 1=1", *REGIONS["box"], "--ramp", "z"],
         "got both",
     ),
+    "one voxel": (
+        ["apply", "RUN", "--move", "component 1=1", "--size", "1"],
+        "at least two voxels along each axis, got 1 x 1 x 1;",
+    ),
     "ending": (
         ["apply", "RUN", "--move", "component 1=1", "--out", "a.png"],
         "ends in .tif or",
@@ -227,3 +231,20 @@ def test_faults_end_with_a_sentence(
             printed = capsys.readouterr().err
             assert expected in printed
             assert "Traceback" not in printed
+
+
+def test_fit_refuses_before_the_work(
+    run: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_work(*_: object) -> None:
+        raise AssertionError("Work was begun.")
+
+    monkeypatch.setattr("napari_slicegan.cli.directions.fit_directions", refuse_work)
+    for flags, expected in (
+        ("--seeds 1", "and two seeds, got"),
+        ("--phase 3", "one of the phases 7, 207, got 3;"),
+        ("--guided-samples 3", "at least 8 samples"),
+        ("--guided mean_gray", "got 'mean_gray'"),
+    ):
+        assert main(["directions", "fit", str(run), *flags.split()]) == 2
+        assert expected in capsys.readouterr().err

@@ -136,6 +136,8 @@ def test_what_it_cannot_use_is_refused() -> None:
         gaussian_volume(gray, (8, 8, 8))
     with pytest.raises(ValueError, match="at least 6 pixels per edge"):
         gaussian_volume([section()[:4]], (8, 8, 8))
+    with pytest.raises(ValueError, match="at least 0, got -1; give another"):
+        gaussian_volume([section()], (8, 8, 8), seed=-1)
     with pytest.raises(ValueError, match="among z, y and x, got 'a'"):
         gaussian_volume([section()], (8, 8, 8), periodic="az")
 

@@ -205,6 +205,7 @@ def test_a_trained_run(toy_run: Path) -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"size": (0, 8, 8)}, r"three positive sizes.*got \(0, 8, 8\)"),
+    ({"size": (10**6,) * 3}, r"The volume: .* got 1000000 x .*; lower its size, or"),
     ({"size": (8, 8)}, r"three positive sizes.*got \(8, 8\)"),
     ({"seed": -1}, "seed of at least 0; got -1"),
     ({"periodic": "t"}, r"out of 'zyx'; got 't'"),

@@ -24,6 +24,7 @@ from napari_slicegan.report.physics import (
     PhysicsSettings,
     measure_physics,
 )
+from napari_slicegan.report.proof import ProofSettings, examine
 from napari_slicegan.runtime.progress import Cancelled
 from napari_slicegan.volumes.volume import Volume
 from tests.reports import phases
@@ -200,6 +201,32 @@ def test_what_cannot_be_measured(
     monkeypatch.setattr(module, "available_memory", lambda: 1_000_000)
     with pytest.raises(ValueError, match="12 x 12 x 12 voxels, which need about"):
         measure_physics(volume, ALL)
+
+
+def test_refused_before_anything_is_measured(
+    volume: Volume,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the command and by a report, whose other metrics take minutes."""
+
+    def refuse_work(*_: object) -> None:
+        raise AssertionError("Work was begun.")
+
+    for place in ("cli.report", "report.proof"):
+        monkeypatch.setattr(f"napari_slicegan.{place}.compare", refuse_work)
+    volume.save(file := tmp_path / "volume.tif")
+    words = ["measure", str(file), "--against", str(file)]
+    for flags, expected in (
+        ("--permeability 3", "got phase 3; choose"),
+        ("--conductivity 1 -1", "of 0 or more, got -1; correct"),
+        ("--transport --block 13", "1 to 12 voxels per edge"),
+    ):
+        assert main([*words, *flags.split()]) == 2
+        assert expected in capsys.readouterr().err
+    with pytest.raises(ValueError, match="got phase 3; choose"):
+        examine(volume, volume, ProofSettings(permeability=(3,)))
 
 
 def test_cancellation(volume: Volume) -> None:

@@ -163,6 +163,14 @@ def test_what_does_not_fit_is_refused(toy_views: TrainingImages) -> None:
         Trainer(preset("slicegan-fast").changed(epochs=1), toy_views)
 
 
+def test_more_images_than_fit_in_memory_are_refused(tmp_path: Path) -> None:
+    trainer = Trainer.start(small_image_config(), toy_set(), tmp_path / "run")
+    trainer.save()
+    trained = load_any_generator(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"The samples: .*; lower their number"):
+        generate_images(trained, 10**12)
+
+
 def test_aligned_images_have_a_similarity(tmp_path: Path) -> None:
     for aligned in (True, False):
         config = small_image_config(steps=1, monitor_interval=1, aligned=aligned)

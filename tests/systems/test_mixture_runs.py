@@ -118,8 +118,11 @@ def test_the_published_numbers_of_steps() -> None:
 
 
 def test_a_sweep_from_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (tmp_path / "empty").mkdir()
     small = "--generator-widths 8 8 --critic-widths 6 --steps 2 --device cpu"
     words = f"evaluate mixture --sweep 2 5 --out {tmp_path} {small}"
     assert cli.main(words.split()) == 0
@@ -141,6 +144,12 @@ def test_a_sweep_from_the_command_line(
     for name in ("sweep.png", "sweep-points.png"):
         with Image.open(tmp_path / name) as figure:
             assert min(figure.size) > 400
+    # All numbers are checked before the first run, and no folder is left.
+    monkeypatch.chdir(empty := tmp_path / "empty")
+    words = words.replace(f"--out {tmp_path}", "").replace("2 5", "2 0")
+    assert cli.main(words.split()) == 2
+    assert "high quality" not in capsys.readouterr().err
+    assert not list(empty.iterdir())
 
 
 def points_file(folder: Path, write: Callable[[Path], Any]) -> str:
@@ -170,6 +179,15 @@ def test_damaged_points_are_refused(
         words = f"evaluate mixture --points {tmp_path}/points.csv"
         assert cli.main(words.split()) == 2
         assert "points.csv: expected" in capsys.readouterr().err
+    words = f"evaluate mixture --points {tmp_path}/points.npy"
+    for points in (np.array([["a", "b"]]), np.zeros((0, 2)), np.zeros((3, 2), "V8")):
+        np.save(tmp_path / "points.npy", points)
+        assert cli.main(words.split()) == 2
+        assert "points.npy: expected" in capsys.readouterr().err
+    np.savez(tmp_path / "points.npz", np.zeros((3, 2)))
+    (tmp_path / "points.npz").rename(tmp_path / "points.npy")
+    assert cli.main(words.split()) == 2
+    assert "points.npy: expected" in capsys.readouterr().err
 
 
 def trained_on_the_mixture(seed: int, **changes: Any) -> tuple[PointQuality, float]:
