@@ -35,7 +35,7 @@ from napari_slicegan.report.physics import (
     PhysicsSettings,
     measure_physics,
 )
-from napari_slicegan.report.text import metric_verdicts
+from napari_slicegan.report.text import MetricVerdict, metric_verdicts
 from napari_slicegan.volumes.meshes import Mesh, surface_mesh, voxel_mesh
 from napari_slicegan.volumes.volume import Volume
 
@@ -246,7 +246,7 @@ def batch() -> Figure:
     rows = []
     for file in sorted((IMAGES.parent / "models").glob("*.json")):
         found = json.loads(file.read_text("utf-8"))["proof"]["metrics"]
-        metrics = {one["metric"]: one for one in found}
+        metrics = {one["metric"]: MetricVerdict(**one) for one in found}
         rows.append(RowFacts(Outcome(file.stem, ()), "", "", "", metrics, "", ""))
     figure = Figure(figsize=(11, 2.9), dpi=95, layout="constrained")
     draw_floors(figure, rows)

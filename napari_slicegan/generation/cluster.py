@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.runtime.optional_packages import optional_package
@@ -37,7 +38,8 @@ def made_on_cluster(
     Raises
     ------
     ValueError
-        If there is no scheduler or no worker, or workers die repeatedly.
+        If there is no scheduler or no worker, workers die repeatedly, or the scheduler
+        ends.
     """
     distributed = optional_package("distributed", "speaks to the cluster", "scale")
     with contextlib.ExitStack() as stack:
@@ -48,6 +50,11 @@ def made_on_cluster(
             raise ValueError(
                 "Expected workers that stay alive, got several that died at the same "
                 "block; give them more memory and repeat the command to resume."
+            ) from error
+        except CancelledError as error:
+            raise ValueError(
+                f"Expected a scheduler at {address} until the end, got one that is "
+                "gone; start it again and repeat the command to resume."
             ) from error
 
 

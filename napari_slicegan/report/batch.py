@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel
 
+from napari_slicegan.config import parse_json
 from napari_slicegan.metrics.judgement import FAR_FLOORS
 from napari_slicegan.report.page import (
     GRADE_WORDS,
@@ -32,6 +34,8 @@ from napari_slicegan.report.page import (
     TEMPLATES,
     page_figure,
 )
+from napari_slicegan.report.proof import ProofSettings
+from napari_slicegan.report.text import MetricVerdict, Verdict
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     lock,
@@ -149,7 +153,10 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
     if path.suffix.lower() == ".csv":
         head = text.partition("\n")[0]
         sign = max(",;\t", key=head.count)
-        rows = list(csv.DictReader(text.splitlines(), delimiter=sign))
+        try:
+            rows = list(csv.DictReader(text.splitlines(), delimiter=sign))
+        except csv.Error as error:
+            raise ValueError(f"{path.name} is not valid CSV: {error}.") from error
         if any(None in row for row in rows):
             raise ValueError(
                 f"{path.name}: expected as many cells in each row as titles, got more; "
@@ -160,8 +167,9 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
     yaml = optional_package("yaml", "reads YAML tables", "batch")
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path.name} is not valid YAML: {error}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path.name} is not valid YAML: {reason}.") from error
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ValueError(
             f"{path.name}: expected a list of rows, each with keys such as 'image', "
@@ -231,6 +239,7 @@ def run_batch(
     """
     if jobs < 1:
         raise ValueError(f"Expected at least 1 job, got {jobs}; raise it.")
+    ProofSettings(size)  # before hours of training
     check_can_write_into(out)
     make_folder(out)
     with lock(out / ".batch.lock", f"The batch {out} is being run"):
@@ -314,8 +323,8 @@ class _Runner:
             if status != DONE:
                 why = _last_line(log, status)
                 return "diverged" if status == DIVERGED else "failed", why
-        verdict = _report_of(folder)["verdict"]
-        return "finished", f"{verdict['headline']}: {verdict['bound']}"
+        verdict = _report_of(folder).verdict
+        return "finished", f"{verdict.headline}: {verdict.bound}"
 
     def program(self, words: Sequence[str], log: Path) -> int:
         """Run a command of this program; returns its exit status."""
@@ -344,10 +353,29 @@ def _last_line(log: Path, status: int) -> str:
     return f"it ended with status {status}; see {log.name}"
 
 
-def _report_of(folder: Path) -> dict[str, Any]:
-    text = (folder / REPORT).read_text(encoding="utf-8")
-    proof: dict[str, Any] = json.loads(text)["proof"]
-    return proof
+class _StoredBaseline(BaseModel):
+    """Of `_StoredProof`."""
+
+    verdict: Verdict
+
+
+class _StoredProof(BaseModel):
+    """What the page needs of `Proof.to_dict`."""
+
+    verdict: Verdict
+    metrics: list[MetricVerdict]
+    baseline: _StoredBaseline | None
+
+
+class _StoredReport(BaseModel):
+    """What the page needs of ``report.json``."""
+
+    proof: _StoredProof
+
+
+def _report_of(folder: Path) -> _StoredProof:
+    """Verdicts in the report on a run; a ValueError if its file is damaged."""
+    return _StoredReport.model_validate_json((folder / REPORT).read_bytes()).proof
 
 
 def write_state(outcomes: Sequence[Outcome], out: Path) -> None:
@@ -380,13 +408,13 @@ def read_state(out: Path) -> list[Outcome]:
             return [
                 Outcome(
                     row["name"],
-                    tuple(json.loads(row["words"])),
+                    tuple(parse_json(row["words"])),
                     row["status"],  # type: ignore[arg-type]
                     row["detail"],
                 )
                 for row in csv.DictReader(file)
             ]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise ValueError(
             f"{path}: expected the state of a batch, got a damaged file; delete it to "
             "begin anew in another folder, or use a copy."
@@ -414,7 +442,7 @@ class RowFacts:
     steps: str
     minutes: str
     grade: str
-    metrics: Mapping[str, Mapping[str, Any]]
+    metrics: Mapping[str, MetricVerdict]
     baseline: str
     preview: str
 
@@ -447,18 +475,19 @@ def _facts(outcome: Outcome, out: Path) -> RowFacts:
     """From the files of its run, as far as there are any."""
     folder = out / outcome.name
     steps = minutes = grade = baseline = preview = ""
-    metrics: dict[str, Any] = {}
+    metrics: dict[str, MetricVerdict] = {}
     with contextlib.suppress(OSError, ValueError):
         last = RunFolder.open(folder).history()[-1:]
         for row in last:
-            steps, minutes = row["step"], f"{float(row['elapsed_s']) / 60:.1f}"
+            elapsed_s = float(row.get("elapsed_s") or 0)
+            steps, minutes = row["step"], f"{elapsed_s / 60:.1f}"
     if outcome.status == "finished":
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, ValueError):
             proof = _report_of(folder)
-            grade = proof["verdict"]["grade"]
-            metrics = {one["metric"]: one for one in proof["metrics"]}
-            if proof["baseline"] is not None:
-                baseline = proof["baseline"]["verdict"]["headline"]
+            grade = proof.verdict.grade
+            metrics = {one.metric: one for one in proof.metrics}
+            if proof.baseline is not None:
+                baseline = proof.baseline.verdict.headline
     with contextlib.suppress(OSError):
         data = base64.b64encode((folder / PREVIEW).read_bytes()).decode("ascii")
         preview = f"data:image/png;base64,{data}"
@@ -468,10 +497,10 @@ def _facts(outcome: Outcome, out: Path) -> RowFacts:
 def titles_of(rows: Sequence[RowFacts]) -> dict[str, str]:
     """Judged metrics of all rows, with their titles."""
     return {
-        name: one["title"].partition(" (")[0]
+        name: one.title.partition(" (")[0]
         for row in rows
         for name, one in row.metrics.items()
-        if one["grade"] != "unknown"
+        if one.grade != "unknown"
     }
 
 
@@ -502,6 +531,6 @@ def draw_floors(figure: Figure, rows: Sequence[RowFacts]) -> None:
 def _floors(row: RowFacts, titles: Mapping[str, str]) -> Iterator[float]:
     for name in titles:
         one = row.metrics.get(name)
-        judged = one is not None and one["grade"] != "unknown"
-        floors = one["floors"] if judged and one is not None else None
-        yield np.nan if floors is None else float(floors)
+        judged = one is not None and one.grade != "unknown"
+        floors = one.floors if judged and one is not None else None
+        yield np.nan if floors is None else floors

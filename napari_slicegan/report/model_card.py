@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import TemplateError
+
 from napari_slicegan.config import parse_json
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.report.card_facts import CardFacts, card_path, head_of_card
@@ -92,6 +94,18 @@ def write_card(
     The proof is `Proof.to_dict`, or the same from the JSON of a report; the colours are
     those of the phases where they have some.
     """
+    text = card_text(proof, origin, file, colours)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def card_text(
+    proof: Mapping[str, Any],
+    origin: Provenance,
+    file: str,
+    colours: Mapping[int, str] = MappingProxyType({}),
+) -> str:
+    """Text of `write_card`."""
     voxel = origin.voxel_size_nm
     phases = ", ".join(f"{label} `{name}`" for label, name in colours.items())
     text = TEMPLATES.get_template("model_card.md").render(
@@ -123,9 +137,7 @@ def write_card(
         method=METHOD,
         program=PROGRAM,
     )
-    head = head_of_card(_facts(proof, origin))
-    with replacing(path) as unfinished:
-        unfinished.write_text(f"{head}\n{text}", encoding="utf-8")
+    return f"{head_of_card(_facts(proof, origin))}\n{text}"
 
 
 def _facts(proof: Mapping[str, Any], origin: Provenance) -> CardFacts:
@@ -145,11 +157,15 @@ def _facts(proof: Mapping[str, Any], origin: Provenance) -> CardFacts:
 
 
 def _known_proof(run: Path, origin: Provenance) -> dict[str, Any] | None:
-    """Proof from the run's report, if it belongs to the same weights."""
+    """Proof from the run's report, if it belongs to the same weights.
+
+    None also of a report that is damaged, or that an earlier release wrote.
+    """
     try:
         facts = parse_json((run / REPORT).read_text(encoding="utf-8"))
         same = facts["provenance"]["generator_sha256"] == origin.generator_sha256
         proof: dict[str, Any] = facts["proof"]
-    except (OSError, ValueError, KeyError, TypeError):
+        card_text(proof, origin, "")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, TemplateError):
         return None
     return proof if same else None

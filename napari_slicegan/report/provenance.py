@@ -124,7 +124,8 @@ def provenance_of(
     file = path / GENERATOR if run else path
     weights = trained.network.parameters()
     return Provenance(
-        name=trained.name,
+        # Bytes of a file's name that are no text cannot be written either.
+        name=trained.name.encode("utf-8", "replace").decode("utf-8"),
         images=_images(path, licence) if run else (),
         settings=run.config().model_dump(mode="json") if run else {},
         training=_training(run) if run else NOT_STATED,
@@ -170,7 +171,7 @@ def _training(folder: RunFolder) -> str:
     words = f"preset {folder.config().preset or 'own settings'}"
     if rows:
         last = rows[-1]
-        words += f", {last['step']} steps in {float(last['elapsed_s']):.0f} s"
+        words += f", {last['step']} steps in {float(last.get('elapsed_s') or 0):.0f} s"
     return words
 
 

@@ -6,9 +6,9 @@ copied into the folder of downloads.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
-import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def add_place(place: str) -> list[Path]:
     ValueError
         If the folder holds no generator, or what the URL names is none.
     """
-    if urllib.parse.urlsplit(place).scheme in ("http", "https"):
+    if _is_url(place):
         return [_download(place)]
     folder = Path(place).expanduser().absolute()
     found = sorted(folder.glob(f"*{GENERATOR}"))
@@ -138,7 +138,7 @@ def remove_place(place: str) -> None:
         If it was not added; the sentence lists what was.
     """
     known = _read_list()
-    if urllib.parse.urlsplit(place).scheme in ("http", "https"):
+    if _is_url(place):
         file = downloads() / _name_in(place)
         if file.is_file():
             file.unlink()
@@ -154,6 +154,10 @@ def remove_place(place: str) -> None:
         f"Expected a place that was added, got {place}; added are: "
         f"{', '.join(there) or 'none'}."
     )
+
+
+def _is_url(place: str) -> bool:
+    return place.lower().startswith(("http://", "https://"))
 
 
 def _download(url: str) -> Path:
@@ -180,7 +184,10 @@ def _download(url: str) -> Path:
 
 def _name_in(url: str) -> str:
     """File name of a generator in a URL."""
-    path = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    try:
+        path = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    except ValueError:  # of brackets
+        path = ""
     name = path.replace("\\", "/").rpartition("/")[2]
     if not name.endswith(GENERATOR) or name == GENERATOR:
         raise ValueError(
@@ -196,7 +203,7 @@ def _content(url: str) -> bytes:
         # The scheme was checked: no file of this machine is read.
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             content: bytes = answer.read(MOST_BYTES + 1)
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise ValueError(f"Could not download {url} ({error}); check it.") from error
     if len(content) > MOST_BYTES:
         raise ValueError(

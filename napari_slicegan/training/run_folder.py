@@ -339,16 +339,31 @@ class RunFolder:
             raise
 
     def history(self) -> list[dict[str, str]]:
-        """Rows of ``history.csv`` without a truncated last line."""
+        """Rows of ``history.csv`` without damaged ones, such as a truncated last line.
+
+        Each has an integer ``step``; ``elapsed_s``, if there, is a number.
+
+        Raises
+        ------
+        ValueError
+            If the file is no table.
+        """
         path = self.path / HISTORY
         if not path.exists():
             return []
         text = path.read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
+        try:
+            rows = list(csv.DictReader(io.StringIO(whole)))
+        except csv.Error as error:
+            raise ValueError(
+                f"{path}: expected a table of steps, got a damaged file ({error}); "
+                "remove it, or use a copy."
+            ) from error
         return [
             {RENAMED_COLUMNS.get(name, name): value for name, value in row.items()}
-            for row in csv.DictReader(io.StringIO(whole))
-            if None not in row.values()
+            for row in rows
+            if None not in row.values() and _is_step(row)
         ]
 
     def truncate_history(self, last_step: int) -> None:
@@ -361,6 +376,14 @@ class RunFolder:
         with replacing(path) as temporary:
             text = _csv(rows, [*rows[0]], header=True)
             temporary.write_text(text, encoding="utf-8")
+
+
+def _is_step(row: Mapping[str, str]) -> bool:
+    """Whether a row of the history says of which step it is."""
+    try:
+        return int(row["step"]) >= 0 and float(row.get("elapsed_s") or 0) >= 0
+    except (KeyError, ValueError):
+        return False
 
 
 def _holds(folder: Path, images: TrainingData) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,20 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "Expected a dask scheduler at .*, got no answer",
         )
         assert_refused(nobody, tmp_path)
+
+
+def test_a_scheduler_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As distributed reports it after it has tried to connect again."""
+
+    def ended(*_: object) -> Any:
+        raise distributed.client.FutureCancelledError("key", "lost the scheduler")
+
+    place = "napari_slicegan.generation.cluster"
+    monkeypatch.setattr(f"{place}._connected", lambda *_: nullcontext())
+    monkeypatch.setattr(f"{place}._made", ended)
+    gone: Refusal = (
+        "no scheduler any more",
+        lambda folder: stream_to_file(cluster_plan(), folder / "a.tif", "tcp://a:1"),
+        "Expected a scheduler at tcp://a:1 until the end",
+    )
+    assert_refused(gone, tmp_path)

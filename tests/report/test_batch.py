@@ -99,6 +99,9 @@ TABLES = {
     "g.yaml": ("- {image: [", "is not valid YAML"),
     "h.csv": ("image,colour\na.tif,red", "options of slicegan train, got 'colour'"),
     "i.csv": ("image,out\na.tif,x", "got 'out'"),
+    "j.csv": ("image\n" + "a" * 200_000, "is not valid CSV"),
+    "k.yaml": ("[" * 10_000, "is not valid YAML"),
+    "l.yaml": ("- {image: a.tif, name: 2026-99-99}", "is not valid YAML"),
 }
 
 
@@ -147,6 +150,23 @@ def test_a_failing_row_does_not_stop_the_others(
     capsys.readouterr()
     assert main(["batch", str(table), "--size", "32"]) == 2
     assert "with which the row 'second' was begun" in capsys.readouterr().err
+
+
+def test_a_size_that_no_report_takes_is_refused_before_the_runs(
+    table: Path, calls: Calls, capsys: Capture
+) -> None:
+    assert main(["batch", str(table), "--size", "16"]) == 2
+    assert "a volume of 32 voxels per edge" in capsys.readouterr().err
+    assert calls == []
+
+
+def test_a_damaged_report_leaves_its_row_empty(tmp_path: Path) -> None:
+    """The page of the other rows is written."""
+    (tmp_path / "a").mkdir()
+    for text in ("[]", '{"proof": {}}', '{"proof": {"metrics": [1]}}', "[" * 100_000):
+        (tmp_path / "a" / "report.json").write_text(text)
+        page = batch.batch_page([batch.Outcome("a", (), "finished")], tmp_path)
+        assert "1 of 1 rows are finished" in page
 
 
 def test_interrupted_rows_are_resumed(

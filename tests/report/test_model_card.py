@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def test_a_report_of_the_same_weights_is_quoted(
         "comparison": {"reference": "an image"},
     }
     same = provenance_of(run, load_generator(run)).generator_sha256
+    facts: dict[str, object]
     facts = {"proof": proof, "provenance": {"generator_sha256": same}}
     (run / "report.json").write_text(json.dumps(facts))
 
@@ -87,10 +89,20 @@ def test_a_report_of_the_same_weights_is_quoted(
     out = tmp_path / "toy.safetensors"
     export_generator(run, out)
     assert "**Known**, by a report." in card_path(out).read_text("utf-8")
-    facts["provenance"] = {"generator_sha256": "of other weights"}
-    (run / "report.json").write_text(json.dumps(facts))
-    with pytest.raises(AssertionError, match="measured again"):
-        export_generator(run, out)
+    # Of other weights, or damaged: as an earlier release wrote it, or by hand.
+    others: list[tuple[object, object]] = [(proof, "other"), ({}, same), ([], same)]
+    others += [({**proof, "verdict": {}}, same), ({**proof, "metrics": [{}]}, same)]
+    for damaged, weights in others:
+        facts = {"proof": damaged, "provenance": {"generator_sha256": weights}}
+        (run / "report.json").write_text(json.dumps(facts))
+        with pytest.raises(AssertionError, match="measured again"):
+            export_generator(run, out)
+
+
+def test_names_with_bytes_that_are_no_text_can_be_written(run: Path) -> None:
+    """As Python names a file whose name is Latin-1 where names are UTF-8."""
+    trained = replace(load_generator(run), name="Gef\udcfcge")
+    assert provenance_of(run, trained).name == "Gef?ge"
 
 
 def test_other_endings_are_refused(run: Path, tmp_path: Path) -> None:

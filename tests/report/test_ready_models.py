@@ -115,7 +115,9 @@ def test_what_is_no_place_is_refused(
     cases = {
         str(tmp_path / "absent"): "Expected a folder with",
         f"{server}/absent.safetensors": "Could not download",
+        f"{server}/a rock.safetensors": "Could not download",
         f"{server}/rock.md": "Expected the URL of a .safetensors file",
+        "http://[/rock.safetensors": "Expected the URL of a .safetensors file",
         f"{server}/broken.safetensors": "broken.safetensors",
     }
     for place, words in cases.items():

@@ -385,6 +385,19 @@ def test_a_history_keeps_the_columns_of_an_earlier_release(tmp_path: Path) -> No
     assert folder.history()[1] == {"step": "2", "loss": "0.25"}
 
 
+def test_damaged_rows_of_the_history_are_left_out(tmp_path: Path) -> None:
+    """A run is resumed, listed and reported with the others."""
+    text = "step,elapsed_s\n1,0.5\n?,1\n2,?\n3\n4,2.5\n"
+    (tmp_path / "history.csv").write_text(text)
+    folder = RunFolder(tmp_path)
+    assert [row["step"] for row in folder.history()] == ["1", "4"]
+    folder.truncate_history(3)
+    assert folder.history() == [{"step": "1", "elapsed_s": "0.5"}]
+    (tmp_path / "history.csv").write_text("step\n" + "1" * 200_000 + "\n")
+    with pytest.raises(ValueError, match=r"history.csv: expected .* damaged file"):
+        folder.history()
+
+
 def test_a_table_that_is_cut_short_by_a_full_disk_is_as_before(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
