@@ -2,8 +2,9 @@
 
     python -m benchmarks.kills --kills 200 --out kills.csv
 
-Each trial starts a command in a process of its own (train, generate a TIFF or an
-OME-Zarr, fit directions, write a report) and disturbs it up to three times: it is
+Each trial starts a command in a process of its own (train, generate a TIFF, an OME-Zarr
+or a header and its values, fit directions, write a report, meshes, or a generator and
+its card) and disturbs it up to three times: it is
 killed at a random time, or at a random use of a file (opening, renaming, removing;
 within saves, blocks, pyramid steps), gets a signal that asks it to stop, or its disk
 fails: a random write, flush or renaming and those after it end with an error of the
@@ -46,6 +47,7 @@ from napari_slicegan.cli import generate as cli_generate
 from napari_slicegan.cli import report as cli_report
 from napari_slicegan.cli.parser import main as run_command
 from napari_slicegan.generation import generate
+from napari_slicegan.report import model_card
 from napari_slicegan.report.proof import prove
 from napari_slicegan.training.run_folder import PREVIEW, RunFolder
 from tests.toys import small_config
@@ -104,6 +106,7 @@ def make_inputs(folder: Path) -> NDArray[np.uint8]:
     y, x = np.mgrid[:40, :48]
     image = ((np.sin(x / 4) + np.cos(y / 5)) > 0).astype(np.uint8)
     tifffile.imwrite(folder / "a.tif", image)
+    np.save(folder / "volume.npy", np.stack([image, image[::-1] + 1] * 6))
     (folder / "settings.json").write_text(json.dumps(settings()))
     run_command(tasks(folder)["train"].words(folder))
     return image
@@ -125,6 +128,7 @@ def tasks(inputs: Path) -> dict[str, Task]:
 
     fit = ["directions", "fit", str(run), "--samples", "40", "--components", "2"]
     fit += ["--no-effects", "--out"]
+    mesh = ["mesh", str(inputs / "volume.npy"), "--all-phases", "--out"]
     report = ["report", str(run), "--quick", "--size", "32", "--seeds", "2", "--out"]
     return {
         "train": Task(train, run_result),
@@ -134,6 +138,12 @@ def tasks(inputs: Path) -> dict[str, Task]:
             lambda folder: [*fit, str(folder / "a.safetensors")], files_result
         ),
         "report": Task(lambda folder: [*report, str(folder / "a.html")], files_result),
+        "header": Task(volume("a.mhd"), files_result),
+        "mesh": Task(lambda folder: [*mesh, str(folder / "a.stl")], files_result),
+        "export": Task(
+            lambda folder: ["export", str(run), str(folder / "a.safetensors")],
+            files_result,
+        ),
     }
 
 
@@ -377,9 +387,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = tasks(folder)
         make_inputs(folder)
         names = options.tasks or list(known)
-        if "report" in names:  # measured once: its writing is to be disturbed
-            vars(cli_report)["prove"] = measured_once(prove)
-            run_command(known["report"].words(folder))
+        # Measured once: writing is to be disturbed.
+        for name, module in (("report", cli_report), ("export", model_card)):
+            if name in names:
+                vars(module)["prove"] = measured_once(prove)
+                run_command(known[name].words(folder))
         expected = {name: undisturbed(known[name], folder / name) for name in names}
         kinds = KINDS if expected[names[0]].n_disk_uses else KINDS[:-1]
         # A few trials have all tasks and all kinds.

@@ -258,8 +258,10 @@ def commands(inputs: Path) -> dict[str, Task]:
     figure = ["--figure"]
     measure = ["measure", str(truth), "--against", str(inputs / "a.tif"), *figure]
     info = ["info", str(inputs / "large.tif")]
+    known = tasks(inputs)
+    del known["export"]  # measures for a minute
     return {
-        **tasks(inputs),
+        **known,
         "measure": Task(
             lambda folder: [*measure, str(folder / "a.png")], _names_of_files
         ),
