@@ -24,6 +24,7 @@ TOLERANCE = 1e-4
 # Of rounding errors; lower contrasts are solved less precisely.
 SMALLEST_CONTRAST = 1e-8
 MAX_ITERATIONS = 20_000
+MOST_CONDUCTIVE = 1e100
 
 
 def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
@@ -145,7 +146,7 @@ def effective_conductivity(
 
 
 def check_conductivities(conductivities: Iterable[float]) -> None:
-    """Refuse those that are negative or not finite.
+    """Refuse those that are negative, or whose squares are not finite.
 
     Raises
     ------
@@ -153,9 +154,10 @@ def check_conductivities(conductivities: Iterable[float]) -> None:
         Names the first one.
     """
     for one in conductivities:
-        if not 0 <= one < math.inf:
+        if not 0 <= one <= MOST_CONDUCTIVE:
             raise ValueError(
-                f"Expected conductivities of 0 or more, got {one:g}; correct it."
+                f"Expected conductivities of at most {MOST_CONDUCTIVE:g} and of 0 or "
+                f"more, got {one:g}; correct it."
             )
 
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Range = tuple[int, int]
 WORDS_PER_COUNT = 4
+KEY_BITS = 128
+"""Of Philox as numpy has it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class LatentField:
     channels: int
     prior: Literal["normal", "uniform"] = "normal"
     periods: tuple[int | None, int | None, int | None] = (None, None, None)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**KEY_BITS:
+            raise ValueError(
+                f"Expected a seed from 0 to 2^{KEY_BITS} - 1, got {self.seed}; choose "
+                "another."
+            )
 
     def region(self, z: Range, y: Range, x: Range) -> NDArray[np.float32]:
         """Values in a box of positions.

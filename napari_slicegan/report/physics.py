@@ -509,7 +509,7 @@ def _tasks(
     if settings.diffusivity:
         for n in labels:
             tasks.append((DIFFUSIVITY, n, of_phase(effective_diffusivity, n)))
-    for n in settings.permeability:
+    for n in dict.fromkeys(settings.permeability):
         tasks.append((PERMEABILITY, n, of_phase(permeability, n)))
     if conductivities:
 

@@ -277,7 +277,9 @@ def check_can_write_into(folder: Path) -> None:
 
 def _try(path: Path, folder: Path) -> None:
     """Write and remove an empty file or folder where `path` will be."""
-    trial = partial_path(path if path.parent == folder else folder / "trial")
+    # The present folder is its own parent, and has no name.
+    is_inside = path.parent == folder and path.name
+    trial = partial_path(path if is_inside else folder / "trial")
     try:
         there = folder
         while not there.exists():

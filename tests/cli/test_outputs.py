@@ -180,8 +180,12 @@ def test_a_run_in_a_place_without_write_access(
         assert_refused(command, "RUN", "(Read-only file system); choose", capsys)
 
 
-def test_folders_that_are_missing_are_no_obstacle(tmp_path: Path) -> None:
-    """They are not made before they are needed."""
+def test_folders_that_are_missing_are_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not made before they are needed. The present folder has no name."""
+    monkeypatch.chdir(tmp_path)
+    check_can_write_into(Path())
     check_can_write(tmp_path / "new" / "one" / "a.tif", ".tif")
     check_can_write_into(tmp_path / "new" / "one")
     check_can_write(tmp_path / "A.TIF", ".tif")

@@ -115,6 +115,8 @@ def test_conductivities_that_are_missing_or_wrong() -> None:
     labels = layers().astype(np.uint8)
     with pytest.raises(ValueError, match="none for 1; give one for each"):
         effective_conductivity(labels, {0: 1.0}, 0)
+    with pytest.raises(ValueError, match=r"at most 1e\+100 and .* got 1e\+300;"):
+        effective_conductivity(labels, {0: 1.0, 1: 1e300}, 0)
     with pytest.raises(ValueError, match="0 or more, got -1"):
         effective_conductivity(labels, {0: 1.0, 1: -1.0}, 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from scipy.stats import kstest, pearsonr
 
 from napari_slicegan.models.latent import LatentField
@@ -100,3 +101,9 @@ def test_neighbours_are_independent() -> None:
         left = np.delete(values, -1, axis).ravel()
         right = np.delete(values, 0, axis).ravel()
         assert abs(pearsonr(left, right).statistic) < 4 / np.sqrt(left.size)
+
+
+def test_seeds_that_are_no_keys_are_refused() -> None:
+    for seed in (-1, 2**128):
+        with pytest.raises(ValueError, match=r"from 0 to 2\^128 - 1, got"):
+            LatentField(seed, 1)

@@ -203,6 +203,16 @@ def test_what_cannot_be_measured(
         measure_physics(volume, ALL)
 
 
+def test_a_phase_that_is_named_twice_is_measured_once() -> None:
+    """Its blocks would count twice, and the standard error would be too small."""
+    layers = Volume(np.tile(np.array([0, 10], np.uint8), (4, 4, 2)), "phases")
+    once, twice = (
+        measure_physics(layers, PhysicsSettings(False, (10,) * n, (), 2))
+        for n in (1, 2)
+    )
+    assert once == twice
+
+
 def test_refused_before_anything_is_measured(
     volume: Volume,
     tmp_path: Path,
