@@ -446,7 +446,7 @@ def seconds_to_quality(
     since = dict.fromkeys(wanted, math.nan)
     row: dict[str, Any] = {}
     for number, _ in enumerate(pauses(trainer, train_s / 4)):
-        row = moment(run, trainer, number)
+        row = moment(run, trainer, number, transport=False)
         for name, limit in wanted.items():
             if row[name] > limit:
                 since[name] = math.nan

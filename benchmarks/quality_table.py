@@ -128,7 +128,7 @@ def seconds_to(rows: Rows, good: Callable[[dict[str, Any]], bool]) -> float:
 
 def is_known(quality: Quality, row: dict[str, Any]) -> bool:
     """Whether a quality was measured."""
-    return row.get(quality.column, "") != ""
+    return bool(row.get(quality.column, "") != "")
 
 
 def is_good(row: dict[str, Any], qualities: Sequence[Quality] = QUALITIES) -> bool:
