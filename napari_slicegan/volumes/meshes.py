@@ -5,7 +5,7 @@ Tools 8, 1, 2003). Surfaces between several phases are made of the faces of voxe
 whose corners are moved (surface nets: Gibson, MICCAI 1998, 888), so that all phases
 share the vertices where they meet. Both are smoothed by Taubin's filter (SIGGRAPH 1995,
 351), which hardly shrinks them, then moved along their normals until every phase has
-the volume of its voxels.
+the volume of its voxels. Where triangles cross, smoothing is partly undone.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
+from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from napari_slicegan.runtime.limits import check_memory
@@ -43,9 +44,13 @@ ROUNDS = 6
 LARGEST_SHIFT = 0.5
 # Sides of a triangle of one phase.
 BESIDE = np.array([1, 0], np.int32)
-# A tetrahedron of less than this part of its volume before smoothing moves back.
+# A tetrahedron of less than this part of its volume before smoothing moves back, as do
+# triangles that cross.
 LEAST_VOLUME = 0.1
 BACK_OFF = 0.7
+# Triangles tested at once, and six times the volume in voxels that counts as flat.
+CHUNK = 100_000
+FLAT = 1e-9
 # Corners of a voxel in the order of VTK and Abaqus, as steps along x, y, z.
 CORNERS = (
     *((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)),
@@ -163,15 +168,16 @@ def surface_mesh(
     """
     labels, regions = _regions(volume, phases)
     made = _marching_cubes if len(labels) == 1 else _voxel_faces
-    points, faces, sides = made(regions)
+    before, faces, sides = made(regions)
     # Triangles of marching cubes, or squares.
     size = np.array(regions.shape[::-1], float)
-    fixed = (points == 0) | (points == size)
-    points = _smoothed(points, faces, fixed, smoothing)
+    fixed = (before == 0) | (before == size)
+    points = _smoothed(before, faces, fixed, smoothing)
     faces, sides = _triangles(points, faces, sides)
     wanted = np.bincount(regions.ravel(), minlength=len(labels) + 1)[1:]
     is_border = _is_border(points, faces, fixed)
     points = _with_volumes(points, faces, sides, wanted, fixed, is_border)
+    points = _without_crossings(before, points, faces)
     found = _enclosed(points, faces, sides, len(labels))
     for label, made_volume, true in zip(labels, found, wanted, strict=True):
         if abs(made_volume - true) > VOLUME_TOLERANCE * true:
@@ -548,6 +554,94 @@ def _with_volumes(
     return made
 
 
+def _without_crossings(before: Points, after: Points, faces: Cells) -> Points:
+    """Smoothed points, moved back where triangles cross.
+
+    Corners of crossing triangles return part of the way to their places before
+    smoothing, where no triangles cross, until none do.
+    """
+    moves = after - before
+    made, tested = after, np.arange(len(faces))
+    centres, radii = _spheres(after[faces])
+    while True:
+        crossing = tested[_is_crossing(made[faces[tested]])]
+        corners = np.unique(faces[crossing])
+        # A corner that is back cannot move further.
+        corners = corners[np.abs(moves[corners]).max(axis=1) > FLAT]
+        if not len(corners):
+            return made
+        # Only triangles that move, and those near them, may cross then.
+        reach = 2 * (radii.max() + np.linalg.norm(moves, axis=1).max())
+        moves[corners] *= BACK_OFF
+        made = before + moves
+        moved = cKDTree(centres[np.isin(faces, corners).any(axis=1)])
+        apart, _ = moved.query(centres, distance_upper_bound=reach)
+        tested = np.nonzero(np.isfinite(apart))[0]
+
+
+def _is_crossing(corners: Points) -> NDArray[np.bool_]:
+    """Triangles ``[M, 3, 3]`` of which an edge passes through another, or vice versa.
+
+    Second index: corners; third: coordinates.
+    """
+    a, b, c = corners.swapaxes(0, 1)
+    normals = np.cross(b - a, c - a)
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    centres, radii = _spheres(corners)
+    reach = 2 * radii.max(initial=0)
+    order = np.argsort(centres[:, 2])
+    heights = centres[order, 2]
+    found = np.zeros(len(corners), bool)
+    for start in range(0, len(order), CHUNK):
+        end = heights[start : start + CHUNK][-1] + reach
+        part = order[start : np.searchsorted(heights, end, "right")]
+        pairs = part[cKDTree(centres[part]).query_pairs(reach, output_type="ndarray")]
+        i, j = pairs.T
+        apart = centres[i] - centres[j]
+        pairs = pairs[np.einsum("pc,pc->p", apart, apart) < (radii[i] + radii[j]) ** 2]
+        i, j = pairs.T
+        pairs = pairs[((low[i] <= high[j]) & (low[j] <= high[i])).all(axis=1)]
+        for way in (1, -1):
+            # Corners on both sides of the other's plane; those in common lie on it.
+            i, j = pairs[:, ::way].T
+            above = np.einsum("pkc,pc->pk", corners[j] - corners[i, :1], normals[i])
+            pairs = pairs[(above.min(axis=1) < -FLAT) & (above.max(axis=1) > FLAT)]
+        for way in (1, -1):
+            i, j = pairs[:, ::way].T
+            found[pairs[_is_pierced(corners[i], corners[j])]] = True
+    return found
+
+
+def _is_pierced(corners: Points, others: Points) -> NDArray[np.bool_]:
+    """Whether an edge of others passes through a triangle, by signed volumes.
+
+    Its ends lie on two sides, and its line passes all three corners on the same side.
+    Both ``[M, 3, 3]``: corners, coordinates.
+    """
+    a, b, c = corners.swapaxes(0, 1)
+    found = np.zeros(len(corners), bool)
+    for k in range(3):
+        p, q = others[:, k], others[:, (k + 1) % 3]
+        volumes = [
+            *(_signed_volumes(a, b, c, p), -_signed_volumes(a, b, c, q)),
+            *(_signed_volumes(q, p, *two) for two in ((a, b), (b, c), (c, a))),
+        ]
+        sides = np.sign(np.where(np.abs(volumes) < FLAT, 0, volumes))
+        found |= np.abs(sides.sum(axis=0)) == len(sides)
+    return found
+
+
+def _signed_volumes(a: Points, b: Points, c: Points, d: Points) -> Points:
+    """Six times the volume of tetrahedra."""
+    return np.asarray((np.cross(b - a, c - a) * (d - a)).sum(axis=1))
+
+
+def _spheres(corners: Points) -> tuple[Points, Points]:
+    """Centres of triangles ``[M, 3, 3]``, and the distance of the farthest corner."""
+    centres = corners.mean(axis=1)
+    return centres, np.linalg.norm(corners - centres[:, None], axis=2).max(axis=1)
+
+
 # --- Tetrahedra -----------------------------------------------------------------------
 
 
@@ -561,8 +655,7 @@ def _kuhn(first: int, second: int, third: int) -> list[NDArray[np.int64]]:
 
 
 def _tetra_volumes(points: Points, cells: Cells) -> Points:
-    a, b, c, d = points[cells.T]
-    return np.asarray((np.cross(b - a, c - a) * (d - a)).sum(axis=1) / 6)
+    return _signed_volumes(*points[cells.T]) / 6
 
 
 def _with_smooth_interfaces(

@@ -12,6 +12,7 @@ import meshio
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 import sample_data
@@ -198,6 +199,17 @@ def test_smooth_surfaces_do_not_cross(subtests: pytest.Subtests) -> None:
                 mesh = surface_mesh(volume, phases)
                 assert len(mesh.cells) > 1000
                 assert crossings(mesh.points, mesh.cells) == 0
+
+
+def test_rough_surfaces_are_smoothed_less_where_they_would_cross() -> None:
+    """Features of one or two voxels; three pairs cross without the correction."""
+    noise = np.random.default_rng(7).standard_normal((10, 10, 10))
+    volume = Volume((gaussian_filter(noise, 0.6) > 0).astype(np.uint8), "phases")
+    mesh = surface_mesh(volume, [1])
+    assert crossings(mesh.points, mesh.cells) == 0
+    assert mesh.volumes()[1] == pytest.approx(voxels(volume, 1), rel=1e-3)
+    # Smooth elsewhere.
+    assert mesh.areas()[1] < 0.9 * surface_mesh(volume, [1], 0).areas()[1]
 
 
 def test_voxels_become_hexahedra_and_tetrahedra() -> None:
