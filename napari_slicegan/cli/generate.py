@@ -21,6 +21,8 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import AXES
 from napari_slicegan.generation.estimates import (
+    fit_costs,
+    fit_operations_per_second,
     generation_costs,
     operations_per_second,
     time_sentence,
@@ -75,6 +77,7 @@ def generate(options: Namespace) -> int:
         trained, size, options.seed, options.periodic, precision=precision
     )
     if sections:
+        say(fit_costs(plan, fit_operations_per_second(trained), sections).sentence())
         with progress_bar("Fitting") as progress:
             plan = pass_through(plan, sections, progress=progress)
         for section in sections:

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections import Counter as Tally
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,17 @@ import torch
 from napari_slicegan.generation.boxes import positions_before, run_box
 from napari_slicegan.generation.generate import Tile, VolumePlan
 from napari_slicegan.generation.streaming import image_facts
-from napari_slicegan.generation.through import STEPS, Section, pass_through
+from napari_slicegan.generation.through import (
+    HISTORY,
+    SPREADS,
+    STEPS,
+    Section,
+    pass_through,
+)
 from napari_slicegan.models import VolumeGenerator, build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
 from napari_slicegan.models.inference import BoxFilter, inference_form
+from napari_slicegan.models.noise import NoiseInput
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.volumes.ome_zarr import ENDING
@@ -34,6 +41,11 @@ from napari_slicegan.volumes.ome_zarr import ENDING
 TRIAL_STEPS = 2
 # Edge of the trial section.
 TRIAL_PIXELS = 64
+# Copies of all fitted inputs that L-BFGS holds: two for each earlier step, besides the
+# inputs, their gradients, directions and those of the line search.
+FIT_COPIES = 2 * HISTORY + 13
+# Memory of a fit in its tensors: measured for sections of 128 and 200 pixels.
+FIT_HEAP = 1.3
 # The program with the libraries that it uses, measured.
 PROGRAM_BYTES = 330 * 10**6
 # Work spaces of kernels; the part of the counted tensors that networks with a box
@@ -52,6 +64,8 @@ PHASE_BYTES, VALUE_BYTES = 16, 32
 Shape = tuple[int, int, int]
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from napari_slicegan.models.generator_file import TrainedGenerator
 
 
@@ -128,7 +142,38 @@ def operations_per_second(plan: VolumePlan) -> float:
     return speed
 
 
-def time_sentence(plan: VolumePlan, speed: float, fit_s: float = 0.0) -> str:
+@dataclass(frozen=True)
+class FitCosts:
+    """Estimated costs of `pass_through`; see `fit_costs`.
+
+    Attributes
+    ----------
+    seconds
+        Time on this machine.
+    memory_bytes
+        Memory of the program meanwhile.
+    n_images
+        Number of the images.
+    """
+
+    seconds: float
+    memory_bytes: int
+    n_images: int
+
+    @property
+    def images(self) -> str:
+        """What is fitted."""
+        return "the image" if self.n_images == 1 else f"{self.n_images} images"
+
+    def sentence(self) -> str:
+        """Summary in one sentence."""
+        return (
+            f"About {duration(self.seconds / 60)} on this machine to fit {self.images},"
+            f" {bytes_in_words(self.memory_bytes)} of memory with the program."
+        )
+
+
+def time_sentence(plan: VolumePlan, speed: float, fit: FitCosts | None = None) -> str:
     """Estimated time and memory of a volume that is generated in memory.
 
     In a sentence, which counts the program, a tile and the volume.
@@ -137,21 +182,25 @@ def time_sentence(plan: VolumePlan, speed: float, fit_s: float = 0.0) -> str:
     ----------
     speed
         `operations_per_second`.
-    fit_s
-        Seconds before that, see `fit_seconds`.
+    fit
+        Costs of fitting images before that.
     """
-    time_needed = duration((operations(plan) / speed + fit_s) / 60)
-    if fit_s:
-        time_needed += f" ({duration(fit_s / 60)} of it to fit the image)"
+    minutes, fitting = operations(plan) / speed / 60, ""
+    if fit is not None:
+        minutes += fit.seconds / 60
+        fitting = (
+            f" ({duration(fit.seconds / 60)} of it, with "
+            f"{bytes_in_words(fit.memory_bytes)} of memory, to fit {fit.images})"
+        )
     memory, own = map(bytes_in_words, (memory_bytes(plan) + plan.n_bytes, plan.n_bytes))
     return (
-        f"About {time_needed} on this machine, {memory} of memory with the program, "
-        f"{own} of it for the volume."
+        f"About {duration(minutes)}{fitting} on this machine, {memory} of memory with "
+        f"the program, {own} of it for the volume."
     )
 
 
-def fit_seconds(plan: VolumePlan, speed: float, sections: Sequence[Section]) -> float:
-    """Estimated seconds of `pass_through`.
+def fit_costs(plan: VolumePlan, speed: float, sections: Sequence[Section]) -> FitCosts:
+    """Estimate the costs of `pass_through`.
 
     Parameters
     ----------
@@ -163,7 +212,11 @@ def fit_seconds(plan: VolumePlan, speed: float, sections: Sequence[Section]) -> 
     ValueError
         If a section is not inside of the volume.
     """
-    return STEPS * pass_operations(plan, sections) / speed
+    cost = pass_cost(plan, sections)
+    kept = PROGRAM_BYTES + WORK_BYTES + _weight_bytes(plan.trained.network)
+    seconds = STEPS * cost.operations / speed
+    memory = kept + int(FIT_HEAP * cost.memory_bytes)
+    return FitCosts(seconds, memory, len(sections))
 
 
 def fit_operations_per_second(trained: TrainedGenerator) -> float:
@@ -179,23 +232,41 @@ def fit_operations_per_second(trained: TrainedGenerator) -> float:
     section, ends = Section(labels, "z", 0), list[float]()
     pass_through(plan, [section], 2, lambda done: ends.append(time.perf_counter()))
     # The first one also sets up kernels.
-    return pass_operations(plan, [section]) / (ends[-1] - ends[-2])
+    return pass_cost(plan, [section]).operations / (ends[-1] - ends[-2])
 
 
-def pass_operations(plan: VolumePlan, sections: Sequence[Section]) -> float:
-    """Floating-point operations of one step of `pass_through`."""
+def pass_cost(plan: VolumePlan, sections: Sequence[Section]) -> StepCost:
+    """Operations and memory of one step of `pass_through`, without the network."""
     network = build_generator(plan.trained.network.spec).to(META).eval()
     network.requires_grad_(False)
+    n_blocks, n_inputs = len(network.rules), 0
+
+    def with_offsets(block: int, made: Tensor, first: object) -> Tensor:
+        nonlocal n_inputs
+        if n_blocks - block not in SPREADS:
+            return made
+        n_inputs += made.numel()
+        return made + torch.empty_like(made, requires_grad=True)
+
+    misfits = []
     with CostCounter() as counter:
         for section in sections:
             box = plan.network_box(section.box(plan.size))
-            shape = (b - a for a, b in positions_before(network, 0, box))
+            shape = [b - a for a, b in positions_before(network, 0, box)]
             latents = torch.empty(1, network.field_channels, *shape, device=META)
             noise = network.noise(latents)
             latents.requires_grad_(True)
-            run_box(network, latents, noise, box, logits=True).sum().backward()
+            n_inputs += network.spec.latent_channels * math.prod(shape)
+            for layer in network.modules():
+                if isinstance(layer, NoiseInput):
+                    spans = positions_before(network, layer.level, box)
+                    n_inputs += math.prod(b - a for a, b in spans)
+            made = run_box(network, latents, noise, box, with_offsets, logits=True)
+            misfits.append(made.square().sum())
+        torch.stack(misfits).sum().backward()
     cost: StepCost = counter.take()
-    return cost.operations
+    vectors = FIT_COPIES * n_inputs * torch.float32.itemsize
+    return replace(cost, memory_bytes=cost.memory_bytes + vectors)
 
 
 def operations(plan: VolumePlan) -> float:

@@ -117,13 +117,14 @@ def test_a_small_disk_is_refused_before_the_start(
 def test_a_volume_through_a_section(
     toy_run: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    """What agrees is printed; the volume in the file contains it."""
+    """The costs and what agrees are printed; the volume in the file contains it."""
     values = generate(load_generator(toy_run), (20, 21, 22), 5).values
     image, out = tmp_path / "section.tif", tmp_path / "rock.tif"
     tifffile.imwrite(image, values[:, 2:18, 11])
     through = ["--through", str(image), "--at", "x=11,z=0,y=2"]
     assert main(words(toy_run, out, *through)) == 0
     printed = capsys.readouterr().out
+    assert re.search("^About .* on this machine to fit the image, .* memory", printed)
     [found] = re.findall(r"section.tif at x=11: (\S+) % of the pixels agree", printed)
     made = Volume.open(out).values[:, 2:18, 11]
     assert np.mean(made == values[:, 2:18, 11]) == pytest.approx(

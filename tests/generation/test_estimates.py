@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation import estimates as costs_module
 from napari_slicegan.generation.estimates import (
+    FIT_COPIES,
+    PROGRAM_BYTES,
     GenerationCosts,
+    fit_costs,
     fit_operations_per_second,
-    fit_seconds,
     generation_costs,
     memory_bytes,
     operations,
     operations_per_second,
-    pass_operations,
+    pass_cost,
     time_sentence,
 )
 from napari_slicegan.generation.generate import VolumePlan
@@ -94,12 +97,38 @@ def test_a_fit_takes_forward_and_backward_passes_of_the_plane() -> None:
     with CostCounter() as counter:
         pass_through(plan, [section], 4, finished.append)
     per_pass = counter.take().operations / len(finished)
-    assert pass_operations(plan, [section]) == pytest.approx(per_pass, rel=0.15)
+    assert pass_cost(plan, [section]).operations == pytest.approx(per_pass, rel=0.15)
     speed = fit_operations_per_second(trained)
     expected = pytest.approx(STEPS * per_pass / speed, rel=0.15)
-    assert fit_seconds(plan, speed, [section]) == expected
-    sentence = time_sentence(plan, operations(plan) / 60, 120)
-    assert sentence.startswith("About 3 min (2 min of it to fit the image) on this ")
+    assert fit_costs(plan, speed, [section]).seconds == expected
+
+
+def test_a_fit_keeps_copies_of_its_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of L-BFGS, of all images at once."""
+    trained = random_generator(OneHotPhases([7, 207]))
+    trained.network.requires_grad_(False)
+    plan = VolumePlan(trained, (24, 24, 24))
+    sections = [Section(np.full((16, 20), 7), axis, 9) for axis in ("y", "x")]
+    fixed = pass_through(plan, sections, 1).fixed
+    assert fixed is not None
+    boxes = [box for each in fixed.boxes.values() for box in each]
+    speed = STEPS * pass_cost(plan, sections).operations / 120
+    costs, tensors = fit_costs(plan, speed, sections), pass_cost(plan, sections)
+    with monkeypatch.context() as patch:
+        patch.setattr(costs_module, "FIT_COPIES", 0)
+        without = pass_cost(plan, sections)
+    copies = tensors.memory_bytes - without.memory_bytes
+    assert costs.memory_bytes > PROGRAM_BYTES + tensors.memory_bytes
+    assert copies == FIT_COPIES * sum(box.values.nbytes for box in boxes)
+    memory = bytes_in_words(costs.memory_bytes)
+    assert costs.sentence() == (
+        f"About 2 min on this machine to fit 2 images, {memory} of memory with the "
+        "program."
+    )
+    one = replace(costs, n_images=1)
+    assert time_sentence(plan, operations(plan) / 60, one).startswith(
+        f"About 3 min (2 min of it, with {memory} of memory, to fit the image) on this "
+    )
 
 
 def test_files_need_room_for_their_tiles_too(tmp_path: Path) -> None:

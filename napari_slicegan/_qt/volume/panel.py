@@ -39,7 +39,6 @@ from napari_slicegan.runtime.memory import lacks_memory
 from napari_slicegan.runtime.progress import subrange
 from napari_slicegan.runtime.quantities import (
     bytes_in_words,
-    duration,
     voxels_in_words,
 )
 from napari_slicegan.volumes.volume import Volume
@@ -155,15 +154,16 @@ def time_ahead(
     given
         Images that it passes through.
     """
-    from napari_slicegan.generation.estimates import fit_seconds, time_sentence
+    from napari_slicegan.generation.estimates import fit_costs, time_sentence
 
-    plan, fit_s = _plan(trained, request), 0.0
+    plan, fit = _plan(trained, request), None
     if given:
-        fit_s = fit_seconds(plan, fit_speed(), [_section(each) for each in given])
+        fit = fit_costs(plan, fit_speed(), [_section(each) for each in given])
     if request.endless:
-        yield f"About {duration(fit_s / 60)} on this machine to fit the image."
+        if fit is not None:
+            yield fit.sentence()
         return
-    sentence = time_sentence(plan, speed(), fit_s)
+    sentence = time_sentence(plan, speed(), fit)
     large = max(request.size) > LARGEST_TEXTURE
     yield f"{sentence} {COARSER}" if large else sentence
 

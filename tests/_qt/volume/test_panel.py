@@ -155,11 +155,16 @@ def test_the_time_is_shown_before_generate(
     viewer.add_labels(np.resize(TOY_LABELS, (8, 8)))
     panel.through.active.setChecked(True)
     qtbot.waitUntil(
-        lambda: re.fullmatch("About .* to fit the image.", line.text()) is not None,
+        lambda: (
+            re.fullmatch("About .* to fit the image, .* the program.", line.text())
+            is not None
+        ),
         timeout=60_000,
     )
     panel.form.endless.setChecked(False)
-    qtbot.waitUntil(lambda: "of it to fit the image)" in line.text(), timeout=60_000)
+    qtbot.waitUntil(
+        lambda: "of memory, to fit the image)" in line.text(), timeout=60_000
+    )
 
 
 def test_a_volume_larger_than_the_memory_is_refused(
