@@ -311,7 +311,8 @@ class TrainingSettings(Settings):
         50,
         ge=1,
         title="Check quality every",
-        description="Steps between two quality measurements and previews.",
+        description="Steps between two quality measurements and previews; more after "
+        "the first minute, where they would take a larger part of the time than 1 %.",
     )
     monitor_minutes: float | None = Field(
         None,

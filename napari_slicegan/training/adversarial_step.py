@@ -469,7 +469,12 @@ class AdversarialStep:
         self.averaged.recalibrate(self._monitor_latents(n_volumes))
 
     def matched_transform(
-        self, transform: Transform, images: TrainingImages, n_volumes: int = 32
+        self,
+        transform: Transform,
+        images: TrainingImages,
+        n_volumes: int = 32,
+        *,
+        is_precise: bool = True,
     ) -> Transform:
         """Transform with phase weights that match the phase fractions of the images.
 
@@ -482,11 +487,13 @@ class AdversarialStep:
             At least as many are made. The fraction of a phase in 32 volumes of 64^3
             is uncertain by 0.003, and diffusivity goes with its third to fourth power:
             of volumes of this size or smaller three times as many are made.
+        is_precise
+            Whether they are; in 8 volumes it is uncertain by 0.006.
         """
         is_matched = self.config.optimiser.match_phase_fractions
         if not (is_matched and isinstance(transform, OneHotPhases)):
             return transform
-        if self.generator.training_size <= SMALL_SIZE:
+        if is_precise and self.generator.training_size <= SMALL_SIZE:
             n_volumes *= 3
         with precision.computing_in(self.precision, self.device):
             seen = self.averaged.logits(self._monitor_latents(n_volumes))

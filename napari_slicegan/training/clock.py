@@ -24,6 +24,11 @@ ASSUMED_SAVE_FRACTION = 0.05
 # Training time before the first save of a process: a kill loses no more than this, a
 # step and a save.
 FIRST_SAVE_S = 5.0
+FREE_MONITORING_S = 60.0
+"""Training time in which all measurements are made: the user waits for the first."""
+MONITORING_SHARE = 0.01
+"""Largest part of the later time for measurements, from their median duration."""
+MONITORED_TIMES = 5
 SHORT_EPOCHS_MINUTES = 0.5
 """Time between measurements where an epoch is a single step."""
 SAVED_ATTRIBUTES = ("elapsed_s", "best_distance", "best_at_s")
@@ -139,7 +144,8 @@ class RunClock:
             pause = SHORT_EPOCHS_MINUTES
         self._monitor_every_s = None if pause is None else 60 * pause
         self._monitored_at_s = 0.0
-        self._monitor_s = 0.0
+        # Durations of the most recent measurements.
+        self._monitor_times: deque[float] = deque(maxlen=MONITORED_TIMES)
         self._save_s: float | None = None
         self._saved_at_s = 0.0
         self._seen_s = 0.0
@@ -168,7 +174,7 @@ class RunClock:
 
     def count_monitoring(self, distance: float) -> None:
         """Count a quality measurement and record the best one."""
-        self._monitor_s = self.count()
+        self._monitor_times.append(self.count())
         self._monitored_at_s = self.elapsed_s
         if distance < self.best_distance:
             self.best_distance, self.best_at_s = distance, self.elapsed_s
@@ -206,14 +212,18 @@ class RunClock:
         return min(1.0, max(step / self.training.steps, self.elapsed_s / self.limit_s))
 
     def is_monitored(self, step: int) -> bool:
-        """Whether the quality is measured after this step."""
+        """Whether the quality is measured after this step, which is being made."""
+        return self._is_monitored(step, self.elapsed_s + self._uncounted_s)
+
+    def _is_monitored(self, step: int, ends_at_s: float) -> bool:
+        """Whether it is measured after this step, which ends at a time of the run."""
+        waited_s = ends_at_s - self._monitored_at_s
         if step % self.training.monitor_interval == 0:
-            return True
+            is_free = ends_at_s <= FREE_MONITORING_S
+            return is_free or waited_s * MONITORING_SHARE >= self._monitor_s
         if self._monitor_every_s is None:
             return self.ends_epoch(step)
-        # With the step that is being made.
-        now_s = self.elapsed_s + time.perf_counter() - self._seen_s
-        return now_s - self._monitored_at_s >= self._monitor_every_s
+        return waited_s >= self._monitor_every_s
 
     @property
     def by_time(self) -> bool:
@@ -273,8 +283,23 @@ class RunClock:
         if not self._steps:
             return 0.0
         save_s = self._assumed_save_s if self._save_s is None else self._save_s
-        monitor_s = self._monitor_s if self.is_monitored(step + 1) else 0.0
-        return max(self._steps) + monitor_s + save_s
+        step_s, monitor_s = max(self._steps), 0.0
+        if self._is_monitored(step + 1, self.elapsed_s + step_s):
+            monitor_s = self._monitor_s
+        return step_s + monitor_s + save_s
+
+    @property
+    def _monitor_s(self) -> float:
+        """Expected duration of a measurement; 0 before the first one.
+
+        The median of the last ones: some of them take longer, see `Connectivity`.
+        """
+        return statistics.median(self._monitor_times) if self._monitor_times else 0.0
+
+    @property
+    def _uncounted_s(self) -> float:
+        """Seconds since the last reading."""
+        return time.perf_counter() - self._seen_s
 
     @property
     def _assumed_save_s(self) -> float:

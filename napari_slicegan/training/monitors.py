@@ -270,7 +270,7 @@ class Quality:
         return f"{name} off {self.correlation_distance:.4f}"
 
 
-COSTLY_SHARE = 0.03
+COSTLY_SHARE = 0.01
 """Largest part of the training time that `Connectivity` takes."""
 COSTLY_INTERVAL_S = 120.0
 # Of the block on which the cost of a metric is tried.
@@ -290,7 +290,7 @@ class Connectivity:
     which is measured on a block of 48 voxels.
 
     A metric is measured if its expected cost does not raise the time of all of them
-    above 3 % of that of the run so far. Times are those of the thread: a pause is free.
+    above 1 % of that of the run so far. Times are those of the thread: a pause is free.
 
     Parameters
     ----------

@@ -43,6 +43,10 @@ ANY_RANK_REASONS = (FinishReason.STOPPED, FinishReason.DIVERGED)
 
 SAVE_FAULTS = (OSError, LackOfMemoryError)
 
+FEW_VOLUMES, MANY_VOLUMES = 8, 32
+"""Volumes for the statistics of the generator: of previews and checkpoints during the
+run, which would take seconds else; of checkpoints that the user sees or keeps."""
+
 COLLAPSED_AFTER = 3
 """Successive previews of one value after which a generator has collapsed."""
 
@@ -320,7 +324,7 @@ class Trainer:
                     decision = self._decide()
                     break
                 if save_now:
-                    self._try_to_save()
+                    self._try_to_save(FEW_VOLUMES)
                     self.clock.count_save()
                 between_steps = True
                 yield report
@@ -376,26 +380,33 @@ class Trainer:
         if self.folder is not None and self._is_sound():
             self._write(self.folder)
 
-    def _write(self, folder: RunFolder) -> None:
+    def _write(self, folder: RunFolder, n_volumes: int = MANY_VOLUMES) -> None:
         """`save` what has been checked."""
         # Rows that could not be written remain until the next save.
         self._unsaved_rows += self.losses.take_rows()
         keep = self.config.training.keep_checkpoints
         with memory_explained():
-            trained = self.trained_generator()
+            trained = self.trained_generator(n_volumes)
             folder.append_history(self._unsaved_rows)
             self._unsaved_rows = []
             folder.save(self.step, self._state(), trained, keep, self._before_collapse)
-        self._saved_step = self.step
+        # One of few volumes is saved again in a pause or at the end.
+        self._saved_step = self.step if n_volumes == MANY_VOLUMES else -1
 
-    def _try_to_save(self) -> None:
+    def _try_to_save(self, n_volumes: int = MANY_VOLUMES) -> None:
         """`save` during training: a fault of the disk does not end the run.
 
         Nor does a lack of memory. Earlier checkpoints remain; the next save is tried
         when it is due.
+
+        Parameters
+        ----------
+        n_volumes
+            See `trained_generator`.
         """
         try:
-            self.save()
+            if self.folder is not None and self._is_sound():
+                self._write(self.folder, n_volumes)
         except SAVE_FAULTS as error:
             if not self._is_save_failing:
                 warning = (
@@ -433,18 +444,24 @@ class Trainer:
                 "resume the run."
             ) from error
 
-    def trained_generator(self, n_volumes: int = 32) -> Any:
+    def trained_generator(
+        self, n_volumes: int = MANY_VOLUMES, *, is_precise: bool = True
+    ) -> Any:
         """The averaged generator in its current state, ready to use.
 
         Parameters
         ----------
         n_volumes
-            Number of volumes for its batch-norm statistics.
+            Number of volumes for its batch-norm statistics and phase fractions.
+        is_precise
+            Whether the phase fractions are those of more volumes if they are small.
         """
         self.gan.recalibrate(n_volumes)
         return trained_network(
             self.gan.averaged.network,
-            self.gan.matched_transform(self.transform, self.images, n_volumes),
+            self.gan.matched_transform(
+                self.transform, self.images, n_volumes, is_precise=is_precise
+            ),
             self.images.pixel_size_nm,
             self.images.name,
             self.images.colours,
@@ -470,7 +487,8 @@ class Trainer:
         Volume, Sheet or Scatter
             A volume of about the training size; a sheet of images; points.
         """
-        return self.task.preview(self.trained_generator(8))
+        trained = self.trained_generator(FEW_VOLUMES, is_precise=False)
+        return self.task.preview(trained)
 
     @property
     def progress(self) -> float:

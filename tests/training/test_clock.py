@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from napari_slicegan.config import TrainingSettings
 from napari_slicegan.training import clock as run_clock
 from napari_slicegan.training.adversarial_step import AdversarialStep
-from napari_slicegan.training.clock import FinishReason
+from napari_slicegan.training.clock import (
+    FREE_MONITORING_S,
+    MONITORING_SHARE,
+    FinishReason,
+    RunClock,
+)
 from napari_slicegan.training.monitors import Quality
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
@@ -117,14 +123,43 @@ def test_a_run_ends_within_its_minutes(
 def test_monitoring_is_part_of_the_minutes(
     start_toy: StartToy, clock: SlowMotion
 ) -> None:
-    """Ten seconds after each second step, saves take none: 30 s for 2 steps."""
-    trainer = start_toy(steps=100, minutes=110 / 60, monitor_interval=2)
-    monitor: Any = FixedQuality(0.5, 0.5, 0.5, clock=clock, seconds=10)
+    """Five seconds after each second step, saves take none: 15 s for 2 steps."""
+    clock.step_s = 5
+    trainer = start_toy(steps=100, minutes=55 / 60, monitor_interval=2)
+    monitor: Any = FixedQuality(0.5, 0.5, 0.5, clock=clock, seconds=5)
     trainer.monitor = monitor
     start = clock.now
     assert finish_of(trainer) is FinishReason.MINUTES
-    # 30, 60, 90: another step comes to 100; a monitored one would come to 120.
-    assert (trainer.step, clock.now - start) == (7, 100)
+    # 15, 30, 45: another step comes to 50; a monitored one would come to 60.
+    assert (trainer.step, clock.now - start) == (7, 50)
+
+
+def test_measurements_take_a_small_share_of_the_time_after_a_minute(
+    clock: SlowMotion,
+) -> None:
+    """Of half a second, and now and then of four, after each second step of a second.
+
+    In the first minute each one is made.
+    """
+    runs = RunClock(TrainingSettings(steps=10_000, monitor_interval=2))
+    runs.start()
+    measured: list[tuple[float, float]] = []
+    for step in range(1, 3000):
+        clock.now += 1
+        is_measured = runs.is_monitored(step)
+        runs.count_step()
+        if is_measured:
+            seconds = 4.0 if len(measured) % 4 == 3 else 0.5
+            measured.append((runs.elapsed_s, seconds))
+            clock.now += seconds
+            runs.count_monitoring(math.nan)
+    early = [seconds for at, seconds in measured if at <= FREE_MONITORING_S]
+    assert len(early) * 2 + sum(early) == pytest.approx(FREE_MONITORING_S, abs=4)
+    usual = [at for at, _ in measured if at > FREE_MONITORING_S]
+    # The expected duration is half a second; between two of them at least an interval.
+    waits = [after - before for before, after in itertools.pairwise(usual)]
+    assert min(waits) >= 0.5 / MONITORING_SHARE
+    assert max(waits) <= 0.5 / MONITORING_SHARE + 4 + 4
 
 
 def test_what_the_loop_around_does_is_no_part_of_the_minutes(

@@ -216,7 +216,7 @@ CONNECTED = {"percolating_fraction", "euler_density", "effective_diffusivity"}
 def test_connectivity_is_measured_every_few_minutes_while_there_is_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """At most 3 % of the time of the run, whatever a preview costs."""
+    """At most 1 % of the time of the run, whatever a preview costs."""
     now = [0.0]
     monkeypatch.setattr(time, "thread_time", lambda: now[0])
     calls: list[float] = []

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from napari_slicegan.training.clock import FinishReason
-from napari_slicegan.training.trainer import Trainer
+from napari_slicegan.training.trainer import FEW_VOLUMES, MANY_VOLUMES, Trainer
 from tests.toys import finish_of, train
 
 StartToy = Callable[..., Trainer]
@@ -68,6 +68,22 @@ def test_stop_from_the_loop(start_toy: StartToy) -> None:
     assert trainer.step == 2
     assert trainer.folder is not None
     assert trainer.folder.load_checkpoint()["step"] == 2
+
+
+def test_checkpoints_during_a_run_take_few_volumes(
+    start_toy: StartToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the end takes many, also right after another."""
+    seen: list[int] = []
+    make = Trainer.trained_generator
+
+    def noted(trainer: Trainer, n_volumes: int = MANY_VOLUMES, **others: bool) -> Any:
+        seen.append(n_volumes)
+        return make(trainer, n_volumes, **others)
+
+    monkeypatch.setattr(Trainer, "trained_generator", noted)
+    train(start_toy(steps=9, checkpoint_minutes=1e-9), stop_at=2)
+    assert seen == [FEW_VOLUMES, FEW_VOLUMES, MANY_VOLUMES]
 
 
 def test_stop_before_the_first_step(start_toy: StartToy) -> None:
