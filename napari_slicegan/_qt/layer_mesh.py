@@ -42,6 +42,13 @@ FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
         "choices": ["surface", "hexahedra", "tetrahedra"],
         "tooltip": "Triangles between the phases, or cells that fill them.",
     },
+    coarsen={
+        "label": "Merge voxels",
+        "tooltip": "Edge of the blocks of voxels that are merged into one first, with "
+        "the fraction of each phase kept, for fewer cells. 1: none are merged.",
+        "min": 1,
+        "max": 100,
+    },
     smoothing={
         "label": "Smoothing",
         "tooltip": "Passes that smooth surfaces and tetrahedra; the volumes of the "
@@ -55,6 +62,7 @@ def mesh_of_layer(
     layer: napari.layers.Labels,
     phases: str = "",
     cells: str = "surface",
+    coarsen: int = 1,
     smoothing: int = SMOOTHING,
     path: pathlib.Path = Path("mesh.stl"),
 ) -> None:
@@ -65,7 +73,8 @@ def mesh_of_layer(
         notifications.show_info(str(fault))
         return
     source = source_of(layer)
-    worker = task_worker(save_mesh, source, labels, cells, smoothing, path)
+    worker = task_worker(save_mesh, source, labels, cells, coarsen, smoothing, path)
+    worker.name_outside_docks = "Saving a mesh"
     worker.returned.connect(
         lambda files: notifications.show_info(f"Saved {', '.join(map(str, files))}")
     )
@@ -77,6 +86,7 @@ def save_mesh(
     source: SourceImage,
     phases: Sequence[int],
     cells: Cells,
+    coarsen: int,
     smoothing: int,
     path: Path,
     progress: Progress,
@@ -89,6 +99,8 @@ def save_mesh(
         Labels ``[Z, Y, X]``; cubic voxels are made of others.
     phases
         Labels; empty for all except 0.
+    coarsen
+        See `coarsened`.
 
     Raises
     ------
@@ -96,7 +108,7 @@ def save_mesh(
         If it is no volume of phases, a phase is missing, or the format cannot hold it.
     """
     from napari_slicegan.volumes.mesh_files import check_mesh_file, write_mesh
-    from napari_slicegan.volumes.meshes import surface_mesh, voxel_mesh
+    from napari_slicegan.volumes.meshes import coarsened, surface_mesh, voxel_mesh
     from napari_slicegan.volumes.volume import Volume
 
     check_mesh_file(path, has_volume=cells != "surface")
@@ -108,6 +120,8 @@ def save_mesh(
     volume = Volume.from_array(values, "phases", source.pixel_size_nm)
     if source.edges_nm is not None:
         volume = volume.cubic(source.edges_nm)
+    if coarsen != 1:
+        volume = coarsened(volume, coarsen)
     chosen = phases or [label for label in volume.labels if label]
     progress(0.1)
     if cells == "surface":

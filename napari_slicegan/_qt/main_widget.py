@@ -43,6 +43,7 @@ from napari_slicegan._qt.widgets.basics import (
     parent_of,
 )
 from napari_slicegan._qt.widgets.help_button import HelpButton
+from napari_slicegan._qt.worker import other_work
 from napari_slicegan.config import AXES
 from napari_slicegan.volumes.volume import Volume
 
@@ -89,7 +90,9 @@ class SliceGANWidget(QWidget):
         super().__init__()
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
-        self._is_closed = self._is_closing_window = self._asks = False
+        self._is_closed = self._is_closing_window = False
+        # Whether a question before closing is open.
+        self.is_asking = False
         self._last: LastSession | None = None
         self._waits_for_images = False
         self._window: QMainWindow | None = None
@@ -142,6 +145,11 @@ class SliceGANWidget(QWidget):
             app.aboutToQuit.connect(self.shut_down)
         _OPEN[id(layers.unwrapped(napari_viewer))] = self
 
+    @property
+    def main_window(self) -> QMainWindow | None:
+        """The window that holds the dock, which may float; None before that."""
+        return self._window
+
     def show_panel(self, title: str) -> None:
         """Select a tab."""
         self.tabs.setCurrentIndex(TABS.index(title))
@@ -174,7 +182,6 @@ class SliceGANWidget(QWidget):
             del _OPEN[id(layers.unwrapped(self._viewer))]
         if self._window is not None:
             self._window.removeEventFilter(self)
-            self._window.__dict__.pop("close", None)
             self._window = None
         self.closed.emit()
 
@@ -209,7 +216,7 @@ class SliceGANWidget(QWidget):
         if event is not None and event.type() == QEvent.Type.Close:
             if not event.spontaneous():
                 self.shut_down()
-            elif self._asks or self.closing_text():
+            elif self.is_asking or self.closing_text():
                 # napari would ask once for its tasks and once more for its layers.
                 event.ignore()
                 self._ask_to_close()
@@ -225,45 +232,15 @@ class SliceGANWidget(QWidget):
     def _ask_to_close(self) -> None:
         """Ask once; then end all work and close without further questions."""
         window = self._window
-        if window is not None and self._is_confirmed([self]):
+        if window is not None and _is_confirmed(window, [self]):
             # After this event, while which Qt ignores another close.
             QTimer.singleShot(0, window.close)
-
-    def _is_confirmed(self, docks: Sequence[SliceGANWidget]) -> bool:
-        """Ask once for some docks; whether they are closed, with all work ended."""
-        if self._asks or self._window is None:
-            return False
-        self._asks = True
-        texts = filter(None, [dock.closing_text() for dock in docks])
-        is_confirmed = confirm_closing(self._window, "\n\n".join(texts))
-        self._asks = False
-        if is_confirmed:
-            for dock in docks:
-                dock.shut_down()
-        return is_confirmed
-
-    def _close(self, quit_app: bool = False, confirm_need: bool = False) -> bool:
-        """In place of the window's own method, for napari's commands, as Ctrl+W.
-
-        These do not reach the window as the user's; the question takes the place of
-        napari's, which can be switched off. Ctrl+Q closes all windows, the others
-        without a question of their own.
-        """
-        window: Any = self._window
-        docks = [*_OPEN.values()] if quit_app else [self]
-        if confirm_need and any(dock.closing_text() for dock in docks):
-            if not self._is_confirmed(docks):
-                return False
-            confirm_need = False
-        return bool(type(window).close(window, quit_app, confirm_need))
 
     def closing_text(self) -> str:
         """What is running and what closing does to it; empty if nothing is."""
         if self._is_closed or self._other is not None:
             return ""
-        lost = [
-            f"{name}: cancelled, without a result." for name in self._running_tasks()
-        ]
+        lost = map(lost_text, self._running_tasks())
         return "\n\n".join(filter(None, [self.train.closing_text, *lost]))
 
     def _running_tasks(self) -> list[str]:
@@ -277,9 +254,7 @@ class SliceGANWidget(QWidget):
         if parent is not None and parent is not self._window:
             self._window = parent
             parent.installEventFilter(self)
-            if hasattr(parent, "close_window"):
-                # napari's own, not the window of another program.
-                parent.close = self._close  # type: ignore[method-assign]
+            ask_at_commands(parent)
             _make_room(parent)
 
     def _use_preferences(self) -> None:
@@ -501,6 +476,65 @@ def _make_room(window: QMainWindow) -> None:
         larger = window.size().expandedTo(wanted)
         if larger != window.size():
             window.resize(larger)
+
+
+def ask_at_commands(window: QMainWindow) -> None:
+    """Ask before commands of napari close windows in which something would be lost.
+
+    Such as Ctrl+W and Ctrl+Q, which do not reach a window as the user's. The question
+    takes the place of napari's, which can be switched off. Ctrl+Q closes all windows,
+    also from one without a dock, so it is asked in all.
+    """
+    kind: Any = type(window)
+    # Not the window of another program.
+    if not hasattr(kind, "close_window") or hasattr(kind.close, "of_napari"):
+        return
+    of_napari = kind.close
+
+    def close(
+        window: QMainWindow, quit_app: bool = False, confirm_need: bool = False
+    ) -> bool:
+        docks = [
+            dock for dock in _OPEN.values() if quit_app or dock.main_window is window
+        ]
+        if confirm_need and _closing_text(docks, with_others=quit_app):
+            if not _is_confirmed(window, docks, with_others=quit_app):
+                return False
+            confirm_need = False
+        return bool(of_napari(window, quit_app, confirm_need))
+
+    close.of_napari = of_napari  # type: ignore[attr-defined]
+    kind.close = close
+
+
+def _closing_text(docks: Sequence[SliceGANWidget], *, with_others: bool = False) -> str:
+    """What closing does to the work of docks, and on request to all other work."""
+    texts = [dock.closing_text() for dock in docks]
+    if with_others:
+        texts += [lost_text(name) for name in other_work()]
+    return "\n\n".join(filter(None, texts))
+
+
+def _is_confirmed(
+    window: QMainWindow, docks: Sequence[SliceGANWidget], *, with_others: bool = False
+) -> bool:
+    """Ask once for some docks; whether they are closed, with all work ended."""
+    if any(dock.is_asking for dock in docks):
+        return False
+    for dock in docks:
+        dock.is_asking = True
+    text = _closing_text(docks, with_others=with_others)
+    is_confirmed = confirm_closing(window, text)
+    for dock in docks:
+        dock.is_asking = False
+        if is_confirmed:
+            dock.shut_down()
+    return is_confirmed
+
+
+def lost_text(name: str) -> str:
+    """What closing does to a task."""
+    return f"{name}: cancelled, without a result."
 
 
 def open_widget(viewer: Viewer) -> SliceGANWidget | None:

@@ -133,6 +133,8 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._thread: threading.Thread | None = None
         self.is_abandoned = False
+        self.name_outside_docks = ""
+        """What it does, in words, if no dock names it before it is closed."""
 
     def start(self) -> None:
         """Start the thread. No garbage is collected in it."""
@@ -407,6 +409,12 @@ def _listed_worker(
     # user in addition to the panel's message.
     _disconnect(worker.errored)
     return worker
+
+
+def other_work() -> list[str]:
+    """Names of running work outside of docks."""
+    running = [worker for worker in _AT_WORK if not worker.is_over]
+    return [w.name_outside_docks for w in running if w.name_outside_docks]
 
 
 def _disconnect(signal: Any) -> None:

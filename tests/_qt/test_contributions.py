@@ -135,6 +135,12 @@ def test_a_labels_layer_is_saved_as_a_mesh(
     edges = np.ptp(meshio.read(tmp_path / "ball.stl").points, axis=0)
     # Eight voxels, of 5 nm.
     assert edges == pytest.approx((37.5,) * 3, abs=4)
+    form.cells.value, form.path.value = "hexahedra", tmp_path / "ball.vtu"
+    form.coarsen.value = 2
+    form()
+    qtbot.waitUntil(lambda: "ball.vtu" in told[-1], timeout=LONG)
+    (cells,) = meshio.read(tmp_path / "ball.vtu").cells
+    assert len(cells.data) == round(np.count_nonzero(labels) / 2**3)
     run("mesh_layer")
     assert list(viewer.window.dock_widgets).count(DOCK) == 1
 

@@ -39,6 +39,7 @@ from napari_slicegan._qt.main_widget import (
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.widgets.basics import link_colour
+from napari_slicegan._qt.worker import task_worker
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
@@ -409,7 +410,7 @@ def test_a_command_of_napari_to_close_asks_once(
 
     monkeypatch.setattr(ConfirmCloseDialog, "exec_", lambda _: asked.append("napari"))
     open_sample(widget, qtbot)
-    qtbot.waitUntil(lambda: widget._window is not None)  # noqa: SLF001
+    qtbot.waitUntil(lambda: widget.main_window is not None)
     window: Any = widget.window()
     start(widget, qtbot)
     for is_confirmed in (False, True):
@@ -426,7 +427,7 @@ def test_quitting_asks_once_for_all_windows(
     asked: list[str],
     tmp_path: Path,
 ) -> None:
-    """As by Ctrl+Q in one of them; all work continues if it is called off."""
+    """As by Ctrl+Q in one without a dock; all work continues if it is called off."""
 
     def work(progress: Callable[[float], None]) -> None:
         while True:
@@ -437,11 +438,16 @@ def test_quitting_asks_once_for_all_windows(
     monkeypatch.setattr(qt_main_window, "quit_app_", lambda: quits.append(True))
     docks = [dock(make_napari_viewer_proxy(), tmp_path / "runs") for _ in range(2)]
     windows = [widget.window() for widget in docks]
-    qtbot.waitUntil(lambda: [w._window for w in docks] == windows)  # noqa: SLF001
+    qtbot.waitUntil(lambda: [w.main_window for w in docks] == windows)
     volume, measure = docks
     volume.volume.task.run("Generating a volume", lambda made: None, work)
     measure.measure.task.run("Measuring", lambda made: None, work)
-    window: Any = windows[0]
+    mesh = task_worker(work)
+    mesh.name_outside_docks = "Saving a mesh"
+    mesh.start()
+    bare = layers.unwrapped(make_napari_viewer_proxy())
+    # napari has no other way.
+    window: Any = bare.window._qt_window  # noqa: SLF001
     window.close(quit_app=True, confirm_need=True)
     assert quits == []
     assert volume.volume.task.is_busy
@@ -451,8 +457,11 @@ def test_quitting_asks_once_for_all_windows(
     assert not volume.volume.task.is_busy
     assert not measure.measure.task.is_busy
     lost = "cancelled, without a result."
-    text = f"Generating a volume: {lost}\n\nMeasuring: {lost}"
+    tasks = ("Generating a volume", "Measuring", "Saving a mesh")
+    text = "\n\n".join(f"{task}: {lost}" for task in tasks)
     assert asked == [text, text]
+    mesh.quit()
+    assert mesh.wait(10)
 
 
 def test_a_small_window_gets_room_for_the_dock(
