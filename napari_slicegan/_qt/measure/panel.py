@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import LABELS, is_volume_layer
-from napari_slicegan._qt.viewer.layers import PHASES, unwrapped
+from napari_slicegan._qt.viewer.layers import PHASES, siblings_of, unwrapped
 from napari_slicegan._qt.widgets.basics import button, choice_box, row
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.progress import TaskPanel
@@ -35,6 +36,8 @@ from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Layer
     from napari.viewer import Viewer
 
@@ -54,6 +57,7 @@ def measure(
     generated: SourceImage,
     diffusivity: bool = False,
     permeability: tuple[int, ...] = (),
+    others: Sequence[SourceImage] = (),
     *,
     progress: Progress,
 ) -> Proof:
@@ -65,6 +69,8 @@ def measure(
     ----------
     diffusivity, permeability
         Transport properties to solve for, too; see `PhysicsSettings`.
+    others
+        Further volumes of the generator, for the transport properties.
 
     Raises
     ------
@@ -74,11 +80,7 @@ def measure(
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.report.proof import ProofSettings, examine
 
-    source = generated.with_header()
-    values: Any = np.asarray(source.values)
-    volume = Volume.from_array(values, "auto", source.pixel_size_nm)
-    if source.edges_nm is not None:
-        volume = volume.cubic(source.edges_nm)
+    volume = _volume(generated)
     real = real.with_header()
     settings = MicrographSettings()
     if real.pixel_size_nm and volume.voxel_size_nm:
@@ -87,7 +89,16 @@ def measure(
             settings = MicrographSettings(rescale=factor)
     images = TrainingImages.isotropic(Micrograph.of(real, settings))
     wanted = ProofSettings(transport=diffusivity, permeability=permeability)
-    return examine(images, volume, wanted, progress)
+    further = [] if wanted.physics(volume.kind).is_empty else map(_volume, others)
+    return examine(images, volume, wanted, progress, [*further])
+
+
+def _volume(source: SourceImage) -> Volume:
+    """The volume of a layer, with cubic voxels."""
+    source = source.with_header()
+    values: Any = np.asarray(source.values)
+    volume = Volume.from_array(values, "auto", source.pixel_size_nm)
+    return volume if source.edges_nm is None else volume.cubic(source.edges_nm)
 
 
 def export(proof: Proof, real: str, generated: str, path: Path) -> None:
@@ -277,7 +288,10 @@ def transport_words(physics: Physics) -> str:
         phase = "composite" if one.phase is None else phase_name(one.phase)
         real = "" if one.real is None else f" (real: {one.real.text})"
         place = f"{one.title}, {phase}, along {one.axis}"
-        lines.append(f"{place}: {one.generated.text}{real}")
+        between = ""
+        if one.between_volumes is not None:
+            between = f", between volumes {one.between_volumes:.2g}"
+        lines.append(f"{place}: {one.generated.text}{between}{real}")
     return "\n".join([*lines, physics.caption])
 
 
@@ -354,6 +368,8 @@ class MeasurePanel(TaskPanel):
             "<qt>Labels of the phases through which a fluid flows, such as 0: also "
             "solve for their permeability, which takes minutes.</qt>"
         )
+        self.siblings = QCheckBox()
+        self.siblings.setObjectName("siblings")
         self.measure_button = button(
             "measure", "Measure", "Compare the layers in the background."
         )
@@ -371,6 +387,7 @@ class MeasurePanel(TaskPanel):
         form.addRow("Generated", self.generated)
         form.addRow("Transport", self.diffusivity)
         form.addRow("Permeability of", self.permeability)
+        form.addRow("", self.siblings)
         layout = self.content
         layout.addLayout(form)
         layout.addLayout(row(self.measure_button, self.export_button))
@@ -410,12 +427,16 @@ class MeasurePanel(TaskPanel):
         except ValueError as error:
             self.fail(sentence_of(error))
             return
-        sources = [
-            layer_inputs.coloured(
-                self._viewer, layer_inputs.shown_source(self._viewer, layer)
-            )
-            for layer in (real, generated)
-        ]
+        siblings = self._siblings() if self.siblings.isChecked() else []
+        sources, others = (
+            [
+                layer_inputs.coloured(
+                    self._viewer, layer_inputs.shown_source(self._viewer, layer)
+                )
+                for layer in chosen
+            ]
+            for chosen in ((real, generated), siblings)
+        )
         names = (real.name, generated.name)
         self.task.run(
             "Measuring",
@@ -424,6 +445,7 @@ class MeasurePanel(TaskPanel):
             *sources,
             self.diffusivity.isChecked(),
             phases,
+            others,
         )
 
     def export(self, path: Path) -> None:
@@ -444,6 +466,14 @@ class MeasurePanel(TaskPanel):
         for choice in (self.real, self.generated):
             choice.release()
         return self.task.end_work()
+
+    def _siblings(self) -> list[Layer]:
+        """Volumes of other seeds, or of files, of the size of the generated one."""
+        real, generated = self.real.value(), self.generated.value()
+        if generated is None:
+            return []
+        found = siblings_of(self._viewer, generated)
+        return [layer for layer in found if layer is not real]
 
     def _is_phases_beside_phases(self, layer: Layer) -> bool:
         """Whether a layer has the phases of a micrograph; of gray volumes none."""
@@ -469,4 +499,13 @@ class MeasurePanel(TaskPanel):
         are_two = real is not None and generated is not None and real is not generated
         self.measure_button.setEnabled(are_two and not self.task.is_busy)
         self.hint.setVisible(not are_two)
+        siblings = self._siblings()
+        self.siblings.setVisible(bool(siblings))
+        count = "1 other volume" if len(siblings) == 1 else f"{len(siblings)} others"
+        self.siblings.setText(f"Also of {count} of this size")
+        names = html.escape("; ".join(layer.name for layer in siblings))
+        self.siblings.setToolTip(
+            "<qt>Transport properties are the means of all these volumes, with the "
+            f"standard deviation between them: {names}</qt>"
+        )
         self.export_button.setEnabled(self._proof is not None)

@@ -15,6 +15,8 @@ from napari_slicegan._qt.viewer.layer_picture import (
     COLOURS,
     LABELS,
     block_of_phases,
+    finest_data,
+    is_volume_layer,
     label_colormap,
     label_options,
     matrix_of,
@@ -48,6 +50,38 @@ OWN = frozenset({PREVIEW, EXPLORED, SWEEP, GRADED, GAUSSIAN, MADE_BY, MADE_HERE}
 OVERLAY = 0.5
 WHOLE = (0.0, 255.0)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def siblings_of(viewer: Viewer, layer: Layer) -> list[Layer]:
+    """Other volumes of the same size and generator, one of each seed.
+
+    Of a volume that was not generated here, others that were not.
+    """
+    maker, seed = _maker_of(layer)
+    if maker is None and not OWN.isdisjoint(layer.metadata):
+        return []
+    found, seeds = [], {seed}
+    for other in unwrapped(viewer).layers:
+        if other is layer or not is_volume_layer(other) or MADE_HERE in other.metadata:
+            continue
+        same_size = finest_data(other).shape == finest_data(layer).shape
+        if not (same_size and np.allclose(other.scale, layer.scale)):
+            continue
+        other_maker, other_seed = _maker_of(other)
+        is_own = other_maker is None and not OWN.isdisjoint(other.metadata)
+        is_known = maker is not None and other_seed in seeds
+        if other_maker == maker and not is_own and not is_known:
+            found.append(other)
+            seeds.add(other_seed)
+    return found
+
+
+def _maker_of(layer: Layer) -> tuple[object, object]:
+    """Generator and step of a generated layer, None of others; its seed."""
+    about = layer.metadata.get(MADE_BY)
+    if about is None:
+        return None, None
+    return (about.get("generator"), about.get("step")), about.get("seed")
 
 
 def unwrapped(viewer: Viewer) -> Viewer:

@@ -16,6 +16,8 @@ from qtpy.QtTest import QTest
 
 from napari_slicegan._qt.measure import panel as measure_panel
 from napari_slicegan._qt.measure.panel import MeasurePanel
+from napari_slicegan._qt.viewer.canvas_view import MADE_HERE
+from napari_slicegan._qt.viewer.layer_choice import MADE_BY
 from napari_slicegan._qt.viewer.layers import PHASES
 from napari_slicegan.config import AXES
 from napari_slicegan.data.image_files import SourceImage
@@ -233,17 +235,53 @@ def test_transport_properties_are_chosen(
     panel: MeasurePanel, viewer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(panel.task, "run", lambda *args: asked.append(args[-2:]))
+    monkeypatch.setattr(panel.task, "run", lambda *args: asked.append(args[-3:]))
     add_material(viewer)
     panel.measure()
     panel.permeability.setText("10, 0")
     panel.diffusivity.setChecked(True)
     panel.measure()
-    assert asked == [(False, ()), (True, (10, 0))]
+    assert asked == [(False, (), []), (True, (10, 0), [])]
     panel.permeability.setText("10, pores")
     panel.measure()
     assert "got '10, pores'" in panel.message.text()
     assert len(asked) == 2
+
+
+def test_other_seeds_of_the_generator_are_measured_with_the_volume(
+    panel: MeasurePanel, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not another size, generator or view, nor a seed twice; of files other files."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(
+        panel.task,
+        "run",
+        lambda *args: asked.append([source.name for source in args[-1]]),
+    )
+    viewer.add_labels(phases(80, 80, seed=1), name="slice")
+
+    def add(name: str, edge: int, **about: Any) -> None:
+        values = phases(edge, edge, edge, seed=2)
+        viewer.add_labels(values, name=name, metadata=about)
+
+    add("file", 20)
+    add("other file", 20)
+    add("shown", 20, **{MADE_HERE: True})
+    for number, (edge, generator, seed) in enumerate(
+        [(20, "a", 1), (20, "a", 2), (24, "a", 3), (20, "b", 4), (20, "a", 1)]
+    ):
+        made_by = {"generator": generator, "step": 9, "seed": seed}
+        add(f"made {number}", edge, **{MADE_BY: made_by})
+    for chosen in ("made 0", "file", "made 3"):
+        panel.set_value(("slice", chosen))
+        panel.siblings.setChecked(not panel.siblings.isHidden())
+        panel.measure()
+    assert asked == [["made 1"], ["other file"], []]
+    panel.set_value(("slice", "made 0"))
+    assert panel.siblings.text() == "Also of 1 other volume of this size"
+    panel.siblings.setChecked(False)
+    panel.measure()
+    assert asked[-1] == []
 
 
 def test_transport_properties_are_measured_on_request(qtbot: QtBot) -> None:
@@ -252,14 +290,21 @@ def test_transport_properties_are_measured_on_request(qtbot: QtBot) -> None:
     table = measure_panel.MeasureTable()
     qtbot.addWidget(table)
     done: list[float] = []
-    proof = measure_panel.measure(real, made, True, (10,), progress=done.append)
+    other = SourceImage(phases(20, 20, 20, seed=3), "made")
+    proof = measure_panel.measure(
+        real, made, True, (10,), [other], progress=done.append
+    )
     table.set_proof(proof)
     names = {"effective_diffusivity", "permeability"}
     assert names <= {one.metric for one in proof.metrics}
     assert proof.physics is not None
     for axis in AXES:
-        found = proof.physics.row("permeability", 10, axis).generated.text
-        line = f"Permeability (voxel^2), phase 10, along {axis}: {found}"
+        found = proof.physics.row("permeability", 10, axis)
+        assert found.between_volumes is not None
+        line = (
+            f"Permeability (voxel^2), phase 10, along {axis}: {found.generated.text}, "
+            f"between volumes {found.between_volumes:.2g}"
+        )
         assert line in table.checks.text()
     # It takes longer than all else.
     assert done == sorted(done)
