@@ -46,12 +46,19 @@ class Series:
 
 
 class RunSeries:
-    """Measured values of a run over its steps, from its reports or its folder."""
+    """Measured values of a run over its steps, from its reports or its folder.
+
+    Attributes
+    ----------
+    n_measured
+        Number of measurements of the quality.
+    """
 
     def __init__(self) -> None:
         self.critic_loss = Series()
         self.generator_loss = Series()
         self.elapsed_s = 0.0
+        self.n_measured = 0
         self._quality: dict[str, Series] = {}
 
     def add(self, reports: Iterable[StepReport]) -> None:
@@ -99,6 +106,7 @@ class RunSeries:
         return found
 
     def _add_quality(self, step: int, quality: Mapping[str, float]) -> None:
+        self.n_measured += 1
         for column, value in quality.items():
             self.of(column).append(step, value)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.training.monitors import MonitoredCurve
 
-REDRAW_MS = 1000
 # At the usual font size; higher where there is room.
 PLOT_HEIGHT = 84
 # Width of the left axis: enough for "0.001".
@@ -79,6 +78,7 @@ class Plot:
     ) -> None:
         self.item = item
         self._title, self._log, self._dots = title, log, dots
+        self._shown_title: tuple[str, str, int] | None = None
         self._foreground, self._points = FOREGROUND[0], USUAL_POINTS
         self.curves = [
             self._curve(colour, LINES[number % len(LINES)], dots=dots)
@@ -173,11 +173,14 @@ class Plot:
         measured = not self._dots or any(c.xData is not None for c in self.curves)
         small = f"font-size: {max(1, self._points - 2)}pt"
         note = f': <span style="{small}">not measured yet</span>'
+        title = self._title if measured else f"{self._title}{note}"
+        shown = title, self._foreground, self._points
+        if shown == self._shown_title:
+            # It would be laid out anew.
+            return
+        self._shown_title = shown
         self.item.setTitle(
-            self._title if measured else f"{self._title}{note}",
-            color=self._foreground,
-            size=f"{self._points}pt",
-            justify="left",
+            title, color=self._foreground, size=f"{self._points}pt", justify="left"
         )
 
 
@@ -225,7 +228,7 @@ class Canvas(pyqtgraph.GraphicsLayoutWidget):  # type: ignore[misc]
 
 
 class Curves(QWidget):
-    """Verdict, chart and curves of a run; redrawn by a timer, not at each report."""
+    """Verdict, chart and curves of a run; drawn on request, not at each report."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -236,6 +239,9 @@ class Curves(QWidget):
         self.others: dict[MonitoredCurve, Plot] = {}
         """Plots of the measures without a noise floor."""
         self._judged: list[Judged] = []
+        self._is_drawn = True
+        # Measurements in the plots; -1 if they have to be drawn anew.
+        self._n_measured = -1
         # Plots of metrics that this run does not measure, kept for reuse.
         self._unused: dict[MonitoredCurve, Plot] = {}
         # children
@@ -260,9 +266,6 @@ class Curves(QWidget):
             "generator's is dashed.</qt>"
         )
         self._arrange()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REDRAW_MS)
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -271,8 +274,6 @@ class Curves(QWidget):
             layout.addWidget(each)
         layout.addWidget(self._canvas, 1)
         self._follow_theme()
-        # signals
-        self._timer.timeout.connect(self.redraw)
 
     @property
     def judged(self) -> list[MonitoredCurve]:
@@ -321,7 +322,7 @@ class Curves(QWidget):
 
     def clear(self, measured: Sequence[MonitoredCurve] = ()) -> None:
         """Remove all points and show plots for the metrics of a run."""
-        self.series = RunSeries()
+        self.series, self._n_measured = RunSeries(), -1
         if tuple(measured) != self.measured:
             self.measured = tuple(measured)
             self._unused |= self.others
@@ -340,10 +341,14 @@ class Curves(QWidget):
         self.redraw()
 
     def add(self, reports: Iterable[StepReport]) -> None:
-        """Add reports; they are drawn at the next redraw."""
+        """Add reports; they are drawn at the next `refresh`."""
         self.series.add(reports)
-        if not self._timer.isActive():
-            self._timer.start()
+        self._is_drawn = False
+
+    def refresh(self) -> None:
+        """Draw what was added since the last time."""
+        if not self._is_drawn:
+            self.redraw()
 
     def add_history(self, rows: Iterable[Mapping[str, str]]) -> None:
         """Add the rows of ``history.csv`` of an earlier run."""
@@ -360,11 +365,6 @@ class Curves(QWidget):
                 plot.item.setXRange(0, last, padding=0.02)
         with self.guard("The plot of the losses"):
             self.losses.draw(series.critic_loss, series.generator_loss)
-        with self.guard("The plot of the distances"):
-            self.distances.draw(*map(series.in_floors, self.judged))
-        for curve, plot in self.others.items():
-            with self.guard(f"The plot '{curve.title}'"):
-                plot.draw(series.of(curve.column))
         with self.guard("The verdict"):
             judged = judged_of(series, self.measured)
             if judged != self._judged:
@@ -374,6 +374,15 @@ class Curves(QWidget):
             sentence = verdict_of(series, self.measured)
             if sentence != self.verdict.text():
                 self.verdict.show_text(sentence)
+        self._is_drawn = True
+        if self._n_measured == series.n_measured:
+            return
+        self._n_measured = series.n_measured
+        with self.guard("The plot of the distances"):
+            self.distances.draw(*map(series.in_floors, self.judged))
+        for curve, plot in self.others.items():
+            with self.guard(f"The plot '{curve.title}'"):
+                plot.draw(series.of(curve.column))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Columns of equal width; else the longest title widens its own."""

@@ -25,6 +25,7 @@ from napari_slicegan._qt.train.curves import Curves
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
 from napari_slicegan._qt.widgets.basics import (
     FaultGuard,
+    Pace,
     choice_box,
     parent_of,
     rgb_image,
@@ -35,6 +36,8 @@ from napari_slicegan.data.pixel_values import display_gray
 from napari_slicegan.training.clock import FinishReason
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
     from napari_slicegan._qt.jobs import PreparedRun
     from napari_slicegan.data.training_images import TrainingImages
     from napari_slicegan.generation.sheet import Sheet
@@ -46,7 +49,8 @@ EDGE = 128
 # Larger pictures would push the curves out of a window of 800 pixels.
 LARGEST_EDGE = 240
 CROP_SEED = 0
-# Without a GPU each redraw repaints the whole window, so it is done once a second.
+# Without a GPU each redraw repaints the whole window, so all is drawn at once, at most
+# once a second.
 REFRESH_MS = 1000
 BAR_STEPS = 1000
 ENDED = {FinishReason.STOPPED: "Stopped", FinishReason.DIVERGED: "Diverged"}
@@ -221,8 +225,7 @@ class SlicePair(PicturePair):
         length = f" = {columns * size_nm:g} nm" if size_nm else ""
         self.scale.setText(f"Width: {columns} pixels{length}")
         labels = images.labels if images.kind == "phases" else ()
-        low = min(float(image.values.min()) for image in images)
-        high = max(float(image.values.max()) for image in images)
+        low, high = images.extremes
         for picture, values in (
             (self.real, real),
             (self.generated, generated[:rows, :columns]),
@@ -276,6 +279,7 @@ class RunView(QWidget):
         self._report: StepReport | None = None
         self._activity = Activity()
         self._guard = FaultGuard(self)
+        self._pace = Pace()
         # children
         self.bar = QProgressBar()
         self.bar.setObjectName("train_progress")
@@ -345,13 +349,26 @@ class RunView(QWidget):
         self._show_progress()
 
     def _refresh(self) -> None:
-        """Update the bar, then napari's activity dock."""
-        self._show_progress()
-        self._make_room()
+        """Draw what is new, unless it is hidden; then update napari's activity dock."""
+        if self.isVisible() and self._pace.is_due:
+            with self._pace.drawing():
+                self._show_news()
+                self._make_room()
+                # At once and together, as part of what was measured.
+                self.repaint()
         fraction = 0.0 if self._report is None else self._report.progress
         # Last: it lets napari process events.
         with self._guard("The progress in napari's dock"):
             self._activity.show(fraction, f"SliceGAN: {self._state.value}")
+
+    def _show_news(self) -> None:
+        self._show_progress()
+        self.curves.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show what was reported while this was hidden."""
+        super().showEvent(event)
+        self._show_news()
 
     def _make_room(self) -> None:
         """Make the pictures small enough that the plots are in sight."""

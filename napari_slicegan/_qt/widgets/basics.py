@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import math
 import random
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -485,6 +487,33 @@ def colour_links(document: QTextDocument, colour: str) -> None:
         if cursor.charFormat().isAnchor():
             cursor.mergeCharFormat(style)
         cursor.clearSelection()
+
+
+DRAWING_SHARE, LONGEST_WAIT_S = 0.05, 10.0
+"""Largest part of the time for drawing; the wait after a drawing, however long."""
+
+
+class Pace:
+    """Leaves time between drawings, the longer the last one took."""
+
+    def __init__(self) -> None:
+        self._due_at = -math.inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next drawing keeps to `DRAWING_SHARE` of the time."""
+        return time.monotonic() >= self._due_at
+
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Measure a block that draws."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            ended = time.monotonic()
+            wait_s = (ended - began) / DRAWING_SHARE
+            self._due_at = ended + min(wait_s, LONGEST_WAIT_S)
 
 
 class FaultGuard(QObject):

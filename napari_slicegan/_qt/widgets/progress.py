@@ -30,7 +30,7 @@ WHOLE = 100
 # Playback speed of napari's activity animation, in percent. At full speed (33 frames/s)
 # the whole window is composed as often; without a GPU that makes training three times
 # slower.
-SLOW, NORMAL = 3, 100
+SLOW, NORMAL = 1, 100
 ENDING = re.compile(r"\*(\.\w+)")
 # What looks like the ending of a name; that of "volume 0.5" does not.
 WORD = re.compile(r"\.[A-Za-z]\w{0,9}")

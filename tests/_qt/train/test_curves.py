@@ -69,11 +69,12 @@ def drawn(plot: Plot, number: int = 0) -> list[tuple[float, float]]:
     return [] if x is None else list(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def test_reports_are_drawn_by_the_timer(qtbot: QtBot, curves: Curves) -> None:
+def test_reports_are_drawn_on_request(curves: Curves) -> None:
+    """The distances only after a measurement."""
     curves.add([report(1), report(2)])
     curves.add([report(3, quality(0.8, 2.5, 4))])
     assert drawn(curves.losses) == []
-    qtbot.waitUntil(lambda: bool(drawn(curves.losses)), timeout=5000)
+    curves.refresh()
     assert drawn(curves.losses, 0) == [(1, -0.5), (2, -0.5), (3, -0.5)]
     assert drawn(curves.losses, 1) == [(1, 0.7), (2, 0.7), (3, 0.7)]
     assert [drawn(curves.distances, n) for n in range(4)] == [
@@ -82,6 +83,13 @@ def test_reports_are_drawn_by_the_timer(qtbot: QtBot, curves: Curves) -> None:
         [(3, 4)],
         [],
     ]
+    shown = curves.losses.curves[0].yData, curves.distances.curves[0].yData
+    curves.refresh()
+    assert curves.losses.curves[0].yData is shown[0]
+    curves.add([report(4)])
+    curves.refresh()
+    assert len(drawn(curves.losses)) == 4
+    assert curves.distances.curves[0].yData is shown[1]
 
 
 def test_distances_share_an_axis_with_a_line_at_one_noise_floor(
@@ -124,12 +132,12 @@ def test_a_plot_that_fails_is_reported_once_and_leaves_the_others_alone(
     sentences: list[str] = []
     curves.guard.failed.connect(sentences.append)
     monkeypatch.setattr(curves.distances, "draw", fail)
-    curves.add([report(1, quality(0.5, 2, 3))])
-    for _ in range(2):
+    for step in range(2):
+        curves.add([report(step, quality(0.5, 2, 3))])
         curves.redraw()
     (sentence,) = sentences
     assert "no such label" in sentence
-    assert drawn(curves.losses) == [(1, -0.5)]
+    assert drawn(curves.losses) == [(0, -0.5), (1, -0.5)]
     assert len(curves.chart.value()) == 3
 
 

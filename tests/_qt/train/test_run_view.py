@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from napari_slicegan._qt.train.run_view import (
     real_crop,
 )
 from napari_slicegan._qt.viewer.layer_picture import phase_colours
+from napari_slicegan._qt.widgets import basics
 from napari_slicegan._qt.widgets.basics import content_above
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis
@@ -91,6 +94,49 @@ def test_progress_with_the_time_that_is_left(view: RunView) -> None:
     )
     view.show_state(RunState.STOPPING)
     assert view.bar.text() == "Stopping... at 25 %"
+
+
+def test_what_is_hidden_is_drawn_when_it_is_shown(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in another tab; while it is shown, at the next tick of the timer."""
+    monkeypatch.setattr(run_view, "REFRESH_MS", 10)
+    panel, view = QWidget(), RunView()
+    qtbot.addWidget(panel)
+    content_above(panel).addWidget(view)
+
+    def steps() -> Any:
+        return view.curves.losses.curves[0].xData
+
+    view.show_state(RunState.PREPARING)
+    view.show_reports([REPORT])
+    qtbot.waitUntil(lambda: bars() != [])
+    assert steps() is None
+    assert view.facts.text() == ""
+    panel.show()
+    assert steps().tolist() == [120]
+    assert "Step 120" in view.facts.text()
+    view.show_reports([replace(REPORT, step=121)])
+    qtbot.waitUntil(lambda: "Step 121" in view.facts.text())
+    assert steps().tolist() == [120, 121]
+    view.show_state(RunState.FAILED)
+
+
+def test_slow_drawings_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most a twentieth of the time, but at least one in ten seconds."""
+    now = [100.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(basics, "time", clock)
+    pace, waits = basics.Pace(), []
+    for seconds in (0.01, 0.2, 3.0):
+        assert pace.is_due
+        with pace.drawing():
+            now[0] += seconds
+        ended = now[0]
+        while not pace.is_due:
+            now[0] += 0.01
+        waits.append(now[0] - ended)
+    assert waits == pytest.approx([0.2, 4, 10], abs=0.02)
 
 
 def test_activity_dock_follows_and_is_tidied(qtbot: QtBot, view: RunView) -> None:
