@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ def made_on_cluster(
     """
     distributed = optional_package("distributed", "speaks to the cluster", "scale")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_without_log())
         client = stack.enter_context(_connected(distributed, address))
         try:
             yield from _made(distributed, client, tree, has, make)
@@ -56,6 +58,18 @@ def made_on_cluster(
                 f"Expected a scheduler at {address} until the end, got one that is "
                 "gone; start it again and repeat the command to resume."
             ) from error
+
+
+@contextlib.contextmanager
+def _without_log() -> Iterator[None]:
+    """Without tracebacks of a lost connection, which ends in a sentence."""
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _connected(distributed: Any, address: str) -> Any:

@@ -320,6 +320,7 @@ FAULTS = {
     ),
     "several volumes": ("train IMAGE IMAGE --anisotropic", "the folder of its slices"),
     "the folder itself": ("info .", "FOLDER: expected an image file"),
+    "huge widths": ("train IMAGE --width-multiplier 1e308", "at most 1000, for"),
     "two sizes": ("generate RUN --size 8 8", "one size or three"),
     "odd period": ("generate RUN --size 20 --periodic x", "Use 16 or 24"),
     "nothing to compare": ("measure RUN/generator.safetensors", "--against"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -136,6 +137,8 @@ def test_a_scheduler_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """As distributed reports it after it has tried to connect again."""
 
     def ended(*_: object) -> Any:
+        log = logging.getLogger("distributed.client")
+        assert not log.isEnabledFor(logging.ERROR)  # which it reports with a traceback
         raise distributed.client.FutureCancelledError("key", "lost the scheduler")
 
     place = "napari_slicegan.generation.cluster"
