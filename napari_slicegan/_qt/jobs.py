@@ -5,6 +5,7 @@ torch is imported inside the worker's thread, not when the window opens.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
 
 GAUSSIAN_EDGE = 128
+USED_BY_PREVIEWS = "scipy.spatial.transform"
+"""napari imports it at the first view in 3-D, which would hold up the window."""
 # The window needs a core, too. Before torch is imported.
 let_idle_threads_sleep()
 
@@ -115,6 +118,7 @@ def train(
     prepare, args
         `start_run` or `resume_run`, and its arguments.
     """
+    importlib.import_module(USED_BY_PREVIEWS)
     trainer = prepare(*args)
     folder = trainer.folder
     yield PreparedRun(trainer, folder.history() if folder is not None else ())

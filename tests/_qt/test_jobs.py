@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_slicegan._qt import jobs
 from napari_slicegan._qt.jobs import Machine, look_ahead, resume_run, sentence_of
 from napari_slicegan.config.presets import preset
 from napari_slicegan.runtime.limits import WAITING, available_cpus
@@ -46,6 +47,18 @@ def test_a_run_that_was_stopped_keeps_its_limits(run: Path) -> None:
     config = folder.config().changed(minutes=60, steps=100)
     folder.write_config(config)
     assert resume_run(run, minutes=1).config == config
+
+
+def test_modules_of_the_first_preview_are_imported_in_the_thread(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "used_by_previews.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(jobs, "USED_BY_PREVIEWS", "used_by_previews")
+    steps = jobs.train(resume_run, run)
+    assert isinstance(next(steps), jobs.PreparedRun)
+    steps.close()
+    assert sys.modules.pop("used_by_previews", None) is not None
 
 
 def test_every_error_message_is_one_sentence(
