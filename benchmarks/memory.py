@@ -372,7 +372,6 @@ def trial(
 def limits(options: argparse.Namespace) -> int:
     """Run trials, print a table; 1 if there were faults."""
     rng = random.Random(options.seed)
-    end = time.monotonic() + 60 * options.minutes
     counts: Counter[tuple[str, bool, str]] = Counter()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -388,6 +387,7 @@ def limits(options: argparse.Namespace) -> int:
             if status := wait(start(known[name].words(folder / name), folder / name)):
                 raise RuntimeError(f"{name} ended with {status}")
             expected[name] = known[name].result(folder / name)
+        end = time.monotonic() + 60 * options.minutes
         # First as many bytes as suffice, doubled until they do; then fewer.
         most: dict[tuple[str, bool], int] = {}
         tried: dict[tuple[str, bool], int] = {}
