@@ -51,10 +51,13 @@ if TYPE_CHECKING:
 
 STEPS, HISTORY = 150, 20
 """Iterations, and earlier ones from which the curvature is estimated (L-BFGS)."""
-MARGIN = 0.1
-"""Smallest difference of a logit from those of other phases that counts as right."""
-WEIGHT = 300.0
-"""Of the squares that miss the margin: at 0, 3 for each pixel."""
+MARGIN = 0.07
+"""Lead of the right phase's logit that is enough, in median leads of the seed's plane.
+
+Larger ones continue in the planes next to it, which then copy the image.
+"""
+WEIGHT = 60.0
+"""Of the squares that miss the margin, in the same unit."""
 SPREADS = {1: 0.03, 2: 0.5, 3: 0.5}
 """Standard deviation of the offsets of a block, in those of its features, by the number
 of blocks behind it."""
@@ -336,6 +339,10 @@ class _Plane:
         self._first = (z, y, x)
         self._drawn = torch.from_numpy(plan.field.region(*self._needed)).to(device)
         self.inputs = [*self._drawn_inputs(plan), *self._offsets(plan)]
+        with torch.no_grad():
+            logits = self._logits(plan, plan.with_offsets)
+        first, second = logits.topk(2, dim=0).values
+        self._unit = (first - second).median()
 
     def _drawn_inputs(self, plan: VolumePlan) -> Iterator[_Input]:
         """Latents, then noise level by level."""
@@ -400,7 +407,8 @@ class _Plane:
         logits = self._logits(plan, plan.with_offsets)
         own = logits.gather(0, self._pixels)
         others = logits.scatter(0, self._pixels, -math.inf).amax(0)
-        missing: Tensor = functional.relu(MARGIN - own + others).square().sum()
+        lead = (own - others) / self._unit
+        missing: Tensor = functional.relu(MARGIN - lead).square().sum()
         return missing
 
 

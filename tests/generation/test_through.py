@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,22 @@ def test_the_plane_is_reached(plan: VolumePlan, section: Section) -> None:
     assert before < 0.75
     assert np.mean(made == section.labels) > 0.97
     assert agreement(plan, section) == np.mean(made == section.labels)
+
+
+def test_the_scale_of_logits_does_not_matter(plan: VolumePlan) -> None:
+    """A margin in units of its own would be wide if logits are small.
+
+    Planes next to the section would then copy it.
+    """
+    trained = plan.trained
+    small = copy.deepcopy(trained.network)
+    with torch.no_grad():
+        for weight in small.blocks[-1].parameters():
+            weight.mul_(2**-4)  # exact
+    section = Section(generate(trained, SIZE, OTHER).values[AT], "z", AT)
+    other = VolumePlan(replace(trained, network=small), SIZE, SEED)
+    made = pass_through(other, [section], STEPS).generate().values
+    np.testing.assert_array_equal(made, plan.generate().values)
 
 
 def test_far_voxels_are_those_of_the_seed(plan: VolumePlan) -> None:
