@@ -54,6 +54,13 @@ def plain_title(row: Row) -> str:
     return row.title.partition(" (")[0]
 
 
+def within_sentence(title: str) -> str:
+    """A title with a small first letter, except of a person's name."""
+    if title.startswith(PERSONS):
+        return title
+    return title[:1].lower() + title[1:]
+
+
 def number(value: object) -> str:
     """A number as in the table of the comparison, or a dash."""
     return f"{value:.4g}" if isinstance(value, float) else "-"
@@ -64,6 +71,7 @@ GRADES: dict[Grade, tuple[str, str]] = {
     "close": ("Close to", "no distance exceeds three noise floors"),
     "differs": ("Differs from", "some distances exceed three noise floors"),
 }
+PERSONS = ("Euler", "Gaussian")
 N_WORST = 3
 LINE_LENGTH = 120
 # Phases whose fractions stand in a summary.
@@ -85,8 +93,7 @@ class Finding:
     @property
     def text(self) -> str:
         """Such as ``interface density 2.1 x (phase 1, along z)``."""
-        title = plain_title(self.row)
-        name = title[:1].lower() + title[1:]
+        name = within_sentence(plain_title(self.row))
         along = f", along {self.row.axis}" if self.row.axis else ""
         return f"{name} {times(self.floors)} ({phase_name(self.row.phase)}{along})"
 
@@ -324,7 +331,7 @@ def baseline_sentence(comparison: Comparison, baseline: Comparison) -> str:
         )
         nearer += floors < others
         if floors > others:
-            farther.append(own[name].title.partition(" (")[0].lower())
+            farther.append(within_sentence(own[name].title.partition(" (")[0]))
     if not judged:
         return "No metric is judged, so none is compared with the Gaussian field."
     listed = f" ({', '.join(farther)})" if farther else ""

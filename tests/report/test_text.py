@@ -55,12 +55,13 @@ def test_findings_are_the_worst_row_of_each_metric() -> None:
         row(0.02, 0.01),
         row(0.05, 0.01, axis="y", phase=7),
         row(0.03, 0.01, metric="phase_fraction", axis=None),
+        row(0.04, 0.02, metric="euler_density", axis=None),
     ]
     found = findings(made_of(*rows))
-    assert [finding.floors for finding in found] == pytest.approx([5, 3])
+    assert [finding.floors for finding in found] == pytest.approx([5, 3, 2])
     assert verdict(made_of(*rows)).largest == (
         "Largest distances in noise floors: interface density 5.0 x (phase 7, along y)"
-        "; phase fraction 3.0 x (phase 1)."
+        "; phase fraction 3.0 x (phase 1); Euler number density 2.0 x (phase 1)."
     )
     assert math.isinf(findings(made_of(row(0.1, 0.0)))[0].floors)
 
