@@ -76,8 +76,8 @@ DEMO_MATERIALS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 SIZES = frozenset(("pixel_size_nm", "z_step_nm"))
 OUTPUTS = ("out", "csv", "figure", "sheet", "sounds", "animation")
 """Options that name what is written."""
-BESIDE = {".mhd": ".raw", ".html": ".json", ".htm": ".json"}
-"""Ending of an output -> that of a file that is written beside it."""
+BESIDE_REPORTS = {".html": ".json", ".htm": ".json"}
+"""Ending of a report -> that of its numbers, which are written beside it."""
 MOST_WIDER = 1000
 NOTHING = "none"
 SAMPLE = "sample:"
@@ -131,10 +131,15 @@ def check_outputs(options: argparse.Namespace) -> None:
     """
     given = vars(options)
     outputs = [path for name in OUTPUTS if (path := given.get(name)) is not None]
+    if not outputs:
+        return
+    from napari_slicegan.volumes.files import BESIDE
+
+    beside = {**BESIDE, **BESIDE_REPORTS}
     outputs += [
-        path.with_suffix(BESIDE[path.suffix.lower()])
+        path.with_suffix(beside[path.suffix.lower()])
         for path in outputs
-        if path.suffix.lower() in BESIDE
+        if path.suffix.lower() in beside
     ]
     places = Counter(path.absolute() for path in outputs)
     for path in outputs:

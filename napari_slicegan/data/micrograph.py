@@ -50,7 +50,7 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.data.segmentation import clean, denoise, segment
 from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.memory import memory_explained
-from napari_slicegan.runtime.quantities import length_text
+from napari_slicegan.runtime.quantities import length_text, within_sentence
 
 T = TypeVar("T")
 Opened = TypeVar("Opened")
@@ -624,7 +624,7 @@ def _cropped_source(
     top, bottom, left, right = crop_found
     where = f"rows {top} to {bottom} and columns {left} to {right}"
     if settings.crop == "auto":
-        used = f"Only {where} are used: {why[0].lower()}{why[1:]}."
+        used = f"Only {where} are used: {within_sentence(why)}."
         facts = ImageFacts(crop=crop_found, notes=(used,), warnings=warnings)
         return _cropped(values, crop_found, source.name, first), facts
     how = "(--crop auto, or 'Crop to the material' in the window)"

@@ -22,6 +22,7 @@ from napari_slicegan.metrics.judgement import (
 )
 from napari_slicegan.metrics.rows import ALL_PHASES
 from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.quantities import within_sentence
 
 if TYPE_CHECKING:
     from napari_slicegan.metrics.comparison import Comparison, Row
@@ -54,13 +55,6 @@ def plain_title(row: Row) -> str:
     return row.title.partition(" (")[0]
 
 
-def within_sentence(title: str) -> str:
-    """A title with a small first letter, except of a person's name."""
-    if title.startswith(PERSONS):
-        return title
-    return title[:1].lower() + title[1:]
-
-
 def number(value: object) -> str:
     """A number as in the table of the comparison, or a dash."""
     return f"{value:.4g}" if isinstance(value, float) else "-"
@@ -71,7 +65,6 @@ GRADES: dict[Grade, tuple[str, str]] = {
     "close": ("Close to", "no distance exceeds three noise floors"),
     "differs": ("Differs from", "some distances exceed three noise floors"),
 }
-PERSONS = ("Euler", "Gaussian")
 N_WORST = 3
 LINE_LENGTH = 120
 # Phases whose fractions stand in a summary.

@@ -1,6 +1,15 @@
-"""Bytes, times, lengths and voxel counts as text."""
+"""Bytes, times, lengths and voxel counts as text; titles within sentences."""
 
 from __future__ import annotations
+
+PERSONS = ("Euler", "Gaussian")
+
+
+def within_sentence(words: str) -> str:
+    """A title or sentence with a small first letter, except of a person's name."""
+    if words.startswith(PERSONS):
+        return words
+    return words[:1].lower() + words[1:]
 
 
 def bytes_in_words(n: float) -> str:

@@ -47,8 +47,6 @@ TYPES: Mapping[str, Iterable[str]] = {
 }
 """Ending -> types of values; ``.npy`` holds all, VTK has a check of its own."""
 ENDINGS = (".tif", ".tiff", ".npy", ".nrrd", ".mrc", ".mha", ".mhd", ".vti")
-
-
 BESIDE = {".mhd": ".raw"}
 """Ending -> that of a file that is written beside it."""
 

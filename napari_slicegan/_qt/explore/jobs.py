@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slicegan.runtime.progress import Progress, subrange
+from napari_slicegan.runtime.quantities import within_sentence
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.exploration import Exploration, Size
@@ -254,8 +255,7 @@ def _row(
     strongest = direction.strongest
     guided = [name for name in names if name == direction.guide]
     shown = (guided or names)[0] if strongest is None else strongest.measured
-    title = title_of(shown, trained)
-    title = f"{title[:1].lower()}{title[1:]}"
+    title = within_sentence(title_of(shown, trained))
     words = label(direction)
     for effect in direction.effects:
         if effect.measured == shown:

@@ -32,6 +32,7 @@ from napari_slicegan._qt.worker import SteeredWorker
 from napari_slicegan.config import dimensions_of
 from napari_slicegan.report.card_facts import card_path, split_card
 from napari_slicegan.report.ready_models import add_place, ready_models
+from napari_slicegan.runtime.quantities import within_sentence
 from napari_slicegan.sample_data import path as sample_path
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _quality(run: RunFolder, trained: TrainedNetwork, last: int | None) -> str:
     if not sentence:
         return ""
     step = int(max(x for curve in curves for x in series.in_floors(curve).x))
-    return f"At step {step:,}: {sentence[0].lower()}{sentence[1:]}"
+    return f"At step {step:,}: {within_sentence(sentence)}"
 
 
 class CardDialog(QDialog):

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from napari_slicegan._qt.widgets.basics import MessageLine, button, content_above
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
-from napari_slicegan.runtime.quantities import duration
+from napari_slicegan.runtime.quantities import duration, within_sentence
 
 WHOLE = 100
 # Playback speed of napari's activity animation, in percent. At full speed (33 frames/s)
@@ -209,10 +209,8 @@ class TaskRow(QWidget):
 
     def _show_activity(self) -> None:
         # By a timer: each update makes napari process events.
-        words = self._task
-        self._activity.show(
-            self.progress.value() / BAR_MAX, f"SliceGAN: {words[0].lower()}{words[1:]}"
-        )
+        words = within_sentence(self._task)
+        self._activity.show(self.progress.value() / BAR_MAX, f"SliceGAN: {words}")
 
     def _finish(self) -> None:
         self._worker = None
