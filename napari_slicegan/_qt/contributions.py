@@ -235,10 +235,10 @@ def explore() -> None:
 
 def mesh_layer() -> None:
     """Open a small form that saves the phases of a Labels layer as a mesh."""
-    from qtpy.QtWidgets import QDockWidget, QMainWindow
+    from qtpy.QtWidgets import QDockWidget
 
-    from napari_slicegan._qt.layer_mesh import DOCK, mesh_of_layer
-    from napari_slicegan._qt.main_widget import ask_at_commands
+    from napari_slicegan._qt.layer_mesh import DOCK, mesh_of_layer, window_of_form
+    from napari_slicegan._qt.main_widget import ask_before_closing
     from napari_slicegan._qt.widgets.basics import parent_of
 
     window = _viewer().window
@@ -248,9 +248,9 @@ def mesh_layer() -> None:
     if dock is not None:
         dock.show()
         dock.raise_()
-        main_window = parent_of(dock, QMainWindow)
-        if main_window is not None:
-            ask_at_commands(main_window)
+    main_window = window_of_form()
+    if main_window is not None:
+        ask_before_closing(main_window)
 
 
 def _open_widget() -> SliceGANWidget:

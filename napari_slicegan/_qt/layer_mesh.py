@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from magicgui import magic_factory
 from napari.utils import notifications
+from napari.viewer import current_viewer
+from qtpy.QtWidgets import QMainWindow
 
 from napari_slicegan._qt.viewer.layer_inputs import source_of
+from napari_slicegan._qt.widgets.basics import parent_of
 from napari_slicegan._qt.worker import task_worker
 from napari_slicegan.volumes.meshes import SMOOTHING
 
@@ -74,12 +77,19 @@ def mesh_of_layer(
         return
     source = source_of(layer)
     worker = task_worker(save_mesh, source, labels, cells, coarsen, smoothing, path)
-    worker.name_outside_docks = "Saving a mesh"
+    worker.name_outside_docks, worker.window = "Saving a mesh", window_of_form()
     worker.returned.connect(
         lambda files: notifications.show_info(f"Saved {', '.join(map(str, files))}")
     )
     worker.errored.connect(lambda fault: notifications.show_info(str(fault)))
     worker.start()
+
+
+def window_of_form() -> QMainWindow | None:
+    """Window of the current viewer, if the form is in it."""
+    viewer = current_viewer()
+    form = None if viewer is None else viewer.window.dock_widgets.get(DOCK)
+    return None if form is None else parent_of(form.native, QMainWindow)
 
 
 def save_mesh(

@@ -91,8 +91,6 @@ class SliceGANWidget(QWidget):
         self.setObjectName("slicegan")
         self._viewer = napari_viewer
         self._is_closed = self._is_closing_window = False
-        # Whether a question before closing is open.
-        self.is_asking = False
         self._last: LastSession | None = None
         self._waits_for_images = False
         self._window: QMainWindow | None = None
@@ -214,27 +212,15 @@ class SliceGANWidget(QWidget):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Watch the window. The user can still cancel a close."""
         if event is not None and event.type() == QEvent.Type.Close:
-            if not event.spontaneous():
-                self.shut_down()
-            elif self.is_asking or self.closing_text():
-                # napari would ask once for its tasks and once more for its layers.
-                event.ignore()
-                self._ask_to_close()
-                return True
-            else:
+            if event.spontaneous():
                 self._is_closing_window = True
+            else:
+                self.shut_down()
         if event is not None and event.type() == QEvent.Type.Hide:
             # Not cancelled; the window is about to be deleted.
             if self._is_closing_window and not event.spontaneous():
                 self.shut_down()
         return False
-
-    def _ask_to_close(self) -> None:
-        """Ask once; then end all work and close without further questions."""
-        window = self._window
-        if window is not None and _is_confirmed(window, [self]):
-            # After this event, while which Qt ignores another close.
-            QTimer.singleShot(0, window.close)
 
     def closing_text(self) -> str:
         """What is running and what closing does to it; empty if nothing is."""
@@ -254,7 +240,7 @@ class SliceGANWidget(QWidget):
         if parent is not None and parent is not self._window:
             self._window = parent
             parent.installEventFilter(self)
-            ask_at_commands(parent)
+            ask_before_closing(parent)
             _make_room(parent)
 
     def _use_preferences(self) -> None:
@@ -478,13 +464,40 @@ def _make_room(window: QMainWindow) -> None:
             window.resize(larger)
 
 
-def ask_at_commands(window: QMainWindow) -> None:
-    """Ask before commands of napari close windows in which something would be lost.
+class ClosingWatch(QObject):
+    """Asks before the user closes a window in which something would be lost."""
 
-    Such as Ctrl+W and Ctrl+Q, which do not reach a window as the user's. The question
-    takes the place of napari's, which can be switched off. Ctrl+Q closes all windows,
-    also from one without a dock, so it is asked in all.
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Ask once; then end all work and close without further questions."""
+        if event is None or event.type() != QEvent.Type.Close:
+            return False
+        if not event.spontaneous():
+            return False
+        window: Any = watched
+        docks, others = _docks_in(window), other_work(window)
+        if not (_ASKED or _closing_text(docks, others)):
+            return False
+        # napari would ask once for its tasks and once more for its layers.
+        event.ignore()
+        if _is_confirmed(window, docks, others):
+            # After this event, while which Qt ignores another close.
+            QTimer.singleShot(0, window.close)
+        return True
+
+
+def ask_before_closing(window: QMainWindow) -> None:
+    """Ask before a window is closed in which something would be lost.
+
+    Also at commands of napari, such as Ctrl+W and Ctrl+Q, which do not reach a window
+    as the user's. The question takes the place of napari's, which can be switched off.
+    Ctrl+Q closes all windows, also from one without a dock, so it is asked in all.
     """
+    watch = window.findChild(QObject, WATCH)
+    if watch is None:
+        watch = ClosingWatch(window)
+        watch.setObjectName(WATCH)
+    # Before all other filters: they see only what was not refused.
+    window.installEventFilter(watch)
     kind: Any = type(window)
     # Not the window of another program.
     if not hasattr(kind, "close_window") or hasattr(kind.close, "of_napari"):
@@ -494,11 +507,10 @@ def ask_at_commands(window: QMainWindow) -> None:
     def close(
         window: QMainWindow, quit_app: bool = False, confirm_need: bool = False
     ) -> bool:
-        docks = [
-            dock for dock in _OPEN.values() if quit_app or dock.main_window is window
-        ]
-        if confirm_need and _closing_text(docks, with_others=quit_app):
-            if not _is_confirmed(window, docks, with_others=quit_app):
+        of = None if quit_app else window
+        docks, others = _docks_in(of), other_work(of)
+        if confirm_need and _closing_text(docks, others):
+            if not _is_confirmed(window, docks, others):
                 return False
             confirm_need = False
         return bool(of_napari(window, quit_app, confirm_need))
@@ -507,27 +519,31 @@ def ask_at_commands(window: QMainWindow) -> None:
     kind.close = close
 
 
-def _closing_text(docks: Sequence[SliceGANWidget], *, with_others: bool = False) -> str:
-    """What closing does to the work of docks, and on request to all other work."""
+def _docks_in(window: QMainWindow | None) -> list[SliceGANWidget]:
+    """Docks of a window; None for those of all."""
+    return [x for x in _OPEN.values() if window is None or x.main_window is window]
+
+
+def _closing_text(docks: Sequence[SliceGANWidget], others: Sequence[str]) -> str:
+    """What closing does to the work of docks, and to other work."""
     texts = [dock.closing_text() for dock in docks]
-    if with_others:
-        texts += [lost_text(name) for name in other_work()]
-    return "\n\n".join(filter(None, texts))
+    return "\n\n".join(filter(None, [*texts, *map(lost_text, others)]))
 
 
 def _is_confirmed(
-    window: QMainWindow, docks: Sequence[SliceGANWidget], *, with_others: bool = False
+    window: QMainWindow, docks: Sequence[SliceGANWidget], others: Sequence[str]
 ) -> bool:
-    """Ask once for some docks; whether they are closed, with all work ended."""
-    if any(dock.is_asking for dock in docks):
+    """Ask once; whether the docks are closed, with all their work ended."""
+    if _ASKED:
         return False
-    for dock in docks:
-        dock.is_asking = True
-    text = _closing_text(docks, with_others=with_others)
-    is_confirmed = confirm_closing(window, text)
-    for dock in docks:
-        dock.is_asking = False
-        if is_confirmed:
+    text = _closing_text(docks, others)
+    _ASKED.append(text)
+    try:
+        is_confirmed = confirm_closing(window, text)
+    finally:
+        _ASKED.clear()
+    if is_confirmed:
+        for dock in docks:
             dock.shut_down()
     return is_confirmed
 
@@ -542,5 +558,8 @@ def open_widget(viewer: Viewer) -> SliceGANWidget | None:
     return _OPEN.get(id(layers.unwrapped(viewer)))
 
 
+WATCH = "slicegan_closing"
+_ASKED: list[str] = []
+"""The question that is open."""
 # Weak: the window owns its widgets.
 _OPEN: WeakValueDictionary[int, SliceGANWidget] = WeakValueDictionary()

@@ -24,6 +24,8 @@ from napari_slicegan.runtime.progress import Cancelled, Progress
 from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QMainWindow
+
     from napari_slicegan.training.clock import FinishReason, StepReport
     from napari_slicegan.training.trainer import Trainer
 
@@ -135,6 +137,8 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.is_abandoned = False
         self.name_outside_docks = ""
         """What it does, in words, if no dock names it before it is closed."""
+        self.window: QMainWindow | None = None
+        """Window whose closing cancels such work."""
 
     def start(self) -> None:
         """Start the thread. No garbage is collected in it."""
@@ -411,10 +415,11 @@ def _listed_worker(
     return worker
 
 
-def other_work() -> list[str]:
-    """Names of running work outside of docks."""
+def other_work(window: QMainWindow | None = None) -> list[str]:
+    """Names of running work outside of docks, of one window or of all."""
     running = [worker for worker in _AT_WORK if not worker.is_over]
-    return [w.name_outside_docks for w in running if w.name_outside_docks]
+    here = [each for each in running if window is None or each.window is window]
+    return [each.name_outside_docks for each in here if each.name_outside_docks]
 
 
 def _disconnect(signal: Any) -> None:

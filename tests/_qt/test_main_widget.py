@@ -17,7 +17,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari._qt import qt_main_window
 from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QCloseEvent, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt import main_widget
+from napari_slicegan._qt import contributions, layer_mesh, main_widget
 from napari_slicegan._qt.main_widget import (
     DOCK,
     GENERATE_KEY,
@@ -39,7 +39,7 @@ from napari_slicegan._qt.main_widget import (
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.viewer import layers
 from napari_slicegan._qt.widgets.basics import link_colour
-from napari_slicegan._qt.worker import task_worker
+from napari_slicegan._qt.worker import other_work, task_worker
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason
@@ -462,6 +462,40 @@ def test_quitting_asks_once_for_all_windows(
     assert asked == [text, text]
     mesh.quit()
     assert mesh.wait(10)
+
+
+def test_a_window_with_only_the_form_for_meshes_asks_once(
+    make_napari_viewer: Callable[..., Any],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[str],
+) -> None:
+    """By Ctrl+W and by the cross; a window without it closes at once."""
+
+    def work(*args: Any, progress: Callable[[float], None]) -> None:
+        while True:
+            progress(0.5)
+            time.sleep(0.01)
+
+    class Cross(QCloseEvent):
+        def spontaneous(self) -> bool:
+            return True
+
+    monkeypatch.setattr(layer_mesh, "save_mesh", work)
+    bare, viewer = make_napari_viewer(), make_napari_viewer()
+    viewer.add_labels(np.ones((2, 2, 2), np.uint8))
+    contributions.mesh_layer()
+    viewer.window.dock_widgets[layer_mesh.DOCK]()
+    # napari has no other way.
+    window, other = (v.window._qt_window for v in (viewer, bare))  # noqa: SLF001
+    other.close(quit_app=False, confirm_need=True)
+    assert asked == []
+    window.close(quit_app=False, confirm_need=True)
+    assert other_work(window) == ["Saving a mesh"]
+    (watch,) = window.findChildren(main_widget.ClosingWatch)
+    assert watch.eventFilter(window, Cross())
+    qtbot.waitUntil(lambda: other_work() == [], timeout=LONG)
+    assert asked == ["Saving a mesh: cancelled, without a result."] * 2
 
 
 def test_a_small_window_gets_room_for_the_dock(
