@@ -5,6 +5,11 @@ from __future__ import annotations
 PERSONS = ("Euler", "Gaussian")
 
 
+def unbroken(text: str) -> str:
+    """Text within which no line ends."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def within_sentence(words: str) -> str:
     """A title or sentence with a small first letter, except of a person's name."""
     if words.startswith(PERSONS):

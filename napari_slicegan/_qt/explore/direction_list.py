@@ -30,6 +30,7 @@ from napari_slicegan._qt.widgets.basics import (
 )
 from napari_slicegan._qt.widgets.config_form import FieldEditor
 from napari_slicegan._qt.widgets.small_plot import MEASURED, SmallPlot
+from napari_slicegan.runtime.quantities import unbroken
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.jobs import Found, Row
@@ -260,5 +261,6 @@ class DirectionsBox(QGroupBox):
 
     def show_measurements(self, lines: list[str]) -> None:
         """Show the measured properties of the displayed volume."""
-        self.measurements.setText(" \N{MIDDLE DOT} ".join(lines))
+        parts = map(unbroken, lines)
+        self.measurements.setText(" \N{MIDDLE DOT} ".join(parts))
         self.measurements.setVisible(bool(lines))

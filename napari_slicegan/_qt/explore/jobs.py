@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_slicegan.runtime.progress import Progress, subrange
-from napari_slicegan.runtime.quantities import within_sentence
+from napari_slicegan.runtime.quantities import unbroken, within_sentence
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.explore.exploration import Exploration, Size
@@ -284,6 +284,7 @@ def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
     unit = PROPERTIES[effect.measured].unit
     size = f"{effect.slope:+.2g} ± {effect.slope_error:.1g}"
     size = f"{size} {unit}/{SIGMA}" if unit else f"{size} per {SIGMA}"
+    size = unbroken(size)
     if not effect.is_measurable:
         return f"no measurable effect on the {title} ({size})"
     return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"

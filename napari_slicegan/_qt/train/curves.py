@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph
+from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -46,6 +47,9 @@ MAX_LABELS = 3
 # Distances below this are drawn as this: a logarithm needs a bound.
 SMALLEST = 0.1
 LARGEST = 1e300
+# The rarest losses at both ends are cut off if the others take less than a third of the
+# range.
+RARE, SPIKE = 0.01, 3
 # Readable on a dark and on a light background; also for colour-blind readers.
 CRITIC, GENERATOR, QUALITY = "#e0893a", "#4c9be8", "#2fae7b"
 MEASURES = (QUALITY, GENERATOR, CRITIC, "#a08ad6", "#d8669b", "#b8a52e", "#8a97a3")
@@ -133,11 +137,11 @@ class Plot:
             self._span(float(values.min()), float(values.max()))
         else:
             # More labels would overlap in a plot of this height.
-            ends = sorted(
-                {float(values.min()), float(values.max())} if len(values) else ()
-            )
+            ends = sorted({*usual_ends(values)})
             ticks = list(zip(ends, told_apart(ends), strict=True)) if ends else []
             self.item.getAxis("left").setTicks([ticks])
+            if ends:
+                self.item.setYRange(ends[0], ends[-1])
         self._show_title()
 
     def _span(self, low: float, high: float) -> None:
@@ -182,6 +186,23 @@ class Plot:
         self.item.setTitle(
             title, color=self._foreground, size=f"{self._points}pt", justify="left"
         )
+
+
+def usual_ends(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Smallest and largest value, but for spikes that would flatten all others.
+
+    Parameters
+    ----------
+    values
+        Of any number, [n].
+    """
+    if len(values) == 0:
+        return ()
+    low, high = values.min(), values.max()
+    usual_low, usual_high = np.quantile(values, (RARE, 1 - RARE))
+    if high - low > SPIKE * (usual_high - usual_low) > 0:
+        low, high = usual_low, usual_high
+    return float(low), float(high)
 
 
 class WrappedLabel(QLabel):

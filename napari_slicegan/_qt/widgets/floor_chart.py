@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLOURS = {"agrees": MEASURED, "close": MARKER, "differs": TARGET}
 # Longer bars are cut off; their numbers are not.
 SHORTEST_RANGE, LONGEST_RANGE = 2.0, 10.0
-NAMES_SHARE, NUMBERS_SHARE = 0.5, 0.1
+NAMES_SHARE, NUMBERS_SHARE = 0.65, 0.1
 GAP = 4
 
 
@@ -83,6 +83,18 @@ class FloorChart(QWidget):
         """Titles and distances in noise floors, from the top."""
         return [(title, floors) for _, title, floors, _ in self._bars]
 
+    def shown_names(self) -> list[str]:
+        """Titles without units, cut in the middle if longer than their share."""
+        self._label.ensurePolished()
+        metrics, widest = self._label.fontMetrics(), int(NAMES_SHARE * self.width())
+        return [
+            # They differ at both ends.
+            metrics.elidedText(
+                title.partition(" (")[0], Qt.TextElideMode.ElideMiddle, widest
+            )
+            for _, title, *_ in self._bars
+        ]
+
     def sizeHint(self) -> QSize:
         """A line for each bar, and one for the label of the noise floor."""
         return QSize(200, self._line() * (len(self._bars) + 1))
@@ -102,12 +114,13 @@ class FloorChart(QWidget):
         painter = QPainter(self)
         text = self.palette().color(QPalette.ColorRole.WindowText)
         line, width = self._line(), self.width()
-        left = int(NAMES_SHARE * width)
+        painter.setFont(self._label.font())
+        metrics = painter.fontMetrics()
+        names = self.shown_names()
+        left = max(map(metrics.horizontalAdvance, names), default=0) + 2 * GAP
         room = width - left - int(NUMBERS_SHARE * width)
         longest = max([SHORTEST_RANGE, *(floors for _, _, floors, _ in self._bars)])
         per_floor = room / min(longest, LONGEST_RANGE)
-        painter.setFont(self._label.font())
-        metrics = painter.fontMetrics()
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         one = left + int(per_floor)
         painter.setPen(QPen(text, 1, Qt.PenStyle.DashLine))
@@ -118,13 +131,10 @@ class FloorChart(QWidget):
             Qt.AlignmentFlag.AlignRight,
             "Distance in noise floors (dashed: 1)",
         )
-        for number, (_, title, floors, grade) in enumerate(self._bars, start=1):
+        for number, (_, _, floors, grade) in enumerate(self._bars, start=1):
             top = number * line
-            # Without the unit; titles differ at both ends.
-            name = metrics.elidedText(
-                title.partition(" (")[0], Qt.TextElideMode.ElideMiddle, left - 2 * GAP
-            )
-            painter.drawText(QRect(0, top, left - GAP, line), right, name)
+            place = QRect(0, top, left - GAP, line)
+            painter.drawText(place, right, names[number - 1])
             length = max(1, int(per_floor * min(floors, LONGEST_RANGE)))
             painter.fillRect(
                 left, top + GAP // 2, length, line - GAP, QColor(COLOURS[grade])

@@ -37,6 +37,7 @@ from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import SmallPlot, told_apart
 from napari_slicegan.directions import Effect
 from napari_slicegan.generation.regions import Box, Profile, ramp
+from napari_slicegan.runtime.quantities import unbroken
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -215,4 +216,7 @@ def test_an_effect_within_its_error_is_none(
     slope: float, error: float, is_strongest: bool, text: str
 ) -> None:
     effect = Effect("phase_fraction", slope, error, -1, 6 * slope, 0.01)
-    assert words_of(effect, "porosity", is_strongest=is_strongest) == text
+    words = words_of(effect, "porosity", is_strongest=is_strongest)
+    assert words.replace("\N{NO-BREAK SPACE}", " ") == text
+    # No line ends between a number, its error and its unit.
+    assert unbroken(f" per {SIGMA}") in words

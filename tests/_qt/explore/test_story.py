@@ -15,6 +15,7 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest
 from napari_slicegan.directions import PROPERTIES
+from napari_slicegan.runtime.quantities import unbroken
 from tests._qt.exploring import LONG, find, move, rest
 from tests._qt.whole_window import dock
 
@@ -50,7 +51,7 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     name = measures.rising if effect.slope > 0 else measures.falling
     names = [row.name.text() for row in rows]
     assert names == ["phase fraction", name.format(255)]
-    assert f"{effect.slope:+.2g} ± " in rows[1].words.text()
+    assert unbroken(f"{effect.slope:+.2g} ± ") in rows[1].words.text()
     assert rows[0].plot_title.text() == "fraction of phase 255"
     before = measured[-1]
     sample = np.asarray(viewer.layers["Explored"].data).copy()
@@ -64,7 +65,10 @@ def test_from_the_sample_generator_to_a_graded_sandstone(
     np.testing.assert_array_equal(viewer.layers["Explored"].data, sample)
     move(panel, 0, 3.0, qtbot)
     assert measured[-1]["phase_fraction"] > before["phase_fraction"] + 0.03
-    assert "Fraction of phase 255: " in panel.directions.measurements.text()
+    shown = panel.directions.measurements.text()
+    assert unbroken("Fraction of phase 255: ") in shown
+    # Lines end between the properties.
+    assert shown.count(" ") == 2 * shown.count("\N{MIDDLE DOT}")
     fraction = before["phase_fraction"]
     panel.grade_form.set_value(
         GradeRequest(

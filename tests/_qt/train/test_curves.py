@@ -20,6 +20,8 @@ from napari_slicegan._qt.train import curves as curves_module
 from napari_slicegan._qt.train.curves import SMALLEST, Curves, Plot
 from napari_slicegan._qt.train.run_view import RunView
 from napari_slicegan._qt.widgets.basics import FOREGROUND
+from napari_slicegan._qt.widgets.floor_chart import FloorChart
+from napari_slicegan.report.text import Judged
 from napari_slicegan.systems.image_task import DISTANCE, SIMILARITY, ImageQuality
 from napari_slicegan.training.clock import StepReport
 from napari_slicegan.training.monitors import (
@@ -163,6 +165,16 @@ def test_a_range_and_a_verdict_that_fail_leave_the_plots_alone(
 def test_the_losses_differ_by_more_than_their_colours(curves: Curves) -> None:
     critic, generator = (curve.opts["pen"].style() for curve in curves.losses.curves)
     assert (critic, generator) == (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine)
+
+
+def test_a_spike_does_not_flatten_the_losses(curves: Curves) -> None:
+    """All are drawn, but the range is that of the others."""
+    curves.add(report(step) for step in range(1, 200))
+    curves.add([replace(report(200), generator_loss=40.0)])
+    curves.refresh()
+    assert drawn(curves.losses, 1)[-1] == (200, 40)
+    (_, (low, high)) = curves.losses.item.getViewBox().viewRange()
+    assert low < -0.5 < 0.7 < high < 1
 
 
 def test_title_says_what_is_not_measured_yet(curves: Curves) -> None:
@@ -322,6 +334,20 @@ def test_no_bar_is_cut_off_below_a_long_verdict(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: chart.height() >= chart.sizeHint().height())
     qtbot.waitUntil(lambda: canvas.height() >= canvas.minimumHeight())
     assert verdict.height() >= verdict.heightForWidth(verdict.width())
+
+
+def test_names_of_bars_are_whole_in_the_dock(qtbot: QtBot) -> None:
+    chart = FloorChart()
+    qtbot.addWidget(chart)
+    chart.resize(460, 100)
+    names = ["Euler number density of sections, eroded by r", "Phase fraction"]
+    chart.set_metrics(
+        [
+            Judged("", f"{name} (1/pixel)", floors)
+            for name, floors in zip(names, (0.9, 0.1), strict=True)
+        ]
+    )
+    assert chart.shown_names() == names
 
 
 def test_the_titles_of_the_lower_axes_are_whole(curves: Curves) -> None:
