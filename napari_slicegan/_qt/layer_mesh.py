@@ -6,6 +6,7 @@ napari lists the layers and makes the inputs by magicgui.
 from __future__ import annotations
 
 import pathlib
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -77,7 +78,8 @@ def mesh_of_layer(
         return
     source = source_of(layer)
     worker = task_worker(save_mesh, source, labels, cells, coarsen, smoothing, path)
-    worker.name_outside_docks, worker.window = "Saving a mesh", window_of_form()
+    worker.name_outside_docks, window = "Saving a mesh", window_of_form()
+    worker.window = None if window is None else weakref.ref(window)
     worker.returned.connect(
         lambda files: notifications.show_info(f"Saved {', '.join(map(str, files))}")
     )

@@ -24,6 +24,8 @@ from napari_slicegan.runtime.progress import Cancelled, Progress
 from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
+    import weakref
+
     from qtpy.QtWidgets import QMainWindow
 
     from napari_slicegan.training.clock import FinishReason, StepReport
@@ -137,7 +139,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         self.is_abandoned = False
         self.name_outside_docks = ""
         """What it does, in words, if no dock names it before it is closed."""
-        self.window: QMainWindow | None = None
+        self.window: weakref.ref[QMainWindow] | None = None
         """Window whose closing cancels such work."""
 
     def start(self) -> None:
@@ -418,8 +420,9 @@ def _listed_worker(
 def other_work(window: QMainWindow | None = None) -> list[str]:
     """Names of running work outside of docks, of one window or of all."""
     running = [worker for worker in _AT_WORK if not worker.is_over]
-    here = [each for each in running if window is None or each.window is window]
-    return [each.name_outside_docks for each in here if each.name_outside_docks]
+    if window is not None:
+        running = [one for one in running if one.window and one.window() is window]
+    return [one.name_outside_docks for one in running if one.name_outside_docks]
 
 
 def _disconnect(signal: Any) -> None:
