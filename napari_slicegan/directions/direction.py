@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["component", "guided", "condition", "random"]
 NO_PROPERTY = "no measured property"
+MOST_STRENGTH = 1000.0
+"""Largest strength. Offsets much beyond it are no numbers of float32 in the blocks."""
 # Must be equal in two generators so that a direction of one fits the other; the size
 # of the training volumes does not matter.
 SHARED = {
@@ -168,8 +170,13 @@ class Direction:
         Raises
         ------
         ValueError
-            If there is no such block.
+            If there is no such block, or the strength is beyond `MOST_STRENGTH`.
         """
+        if not abs(strength) <= MOST_STRENGTH:  # also of NaN
+            raise ValueError(
+                f"Expected a strength from -{MOST_STRENGTH:g} to {MOST_STRENGTH:g} "
+                f"standard deviations, got {strength:g}; choose one in this range."
+            )
         start = self.block if first is None else first
         names = self._blocks(start, start if last is None else last)
         share = strength / len(names)

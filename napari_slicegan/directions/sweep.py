@@ -192,11 +192,12 @@ def sweep(
     """
     if not strengths:
         raise ValueError("Expected at least one strength, got none; give some more.")
+    edits = [direction.edit(one, first, last, region) for one in strengths]
     report = subrange(progress)
     start = None if gauge.is_volume else gauge.make(seed)
     volumes, rows = [], []
-    for number, strength in enumerate(strengths, start=1):
-        made = gauge.make(seed, [direction.edit(strength, first, last, region)])
+    for number, edit in enumerate(edits, start=1):
+        made = gauge.make(seed, [edit])
         volumes.append(made)
         row = gauge.measure(made)
         if start is not None:

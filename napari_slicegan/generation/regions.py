@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis
 
+MOST_FACTOR = 1000.0
+"""Largest factor of a region; see `napari_slicegan.directions.Direction.edit`."""
 Places = NDArray[np.float64]
 Corner = tuple[float, float, float]
 
@@ -92,7 +94,8 @@ class Profile:
     Raises
     ------
     ValueError
-        If positions and factors do not fit together.
+        If positions and factors do not fit together, or a factor is beyond
+        `MOST_FACTOR`.
     """
 
     axis: Axis
@@ -111,6 +114,7 @@ class Profile:
                 f"positions, got '{self.axis}', {len(self.positions)} positions and "
                 f"{len(self.factors)} factors; correct them."
             )
+        _check_factors(np.asarray(self.factors))
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:
         """See `Region`."""
@@ -146,6 +150,7 @@ class Mask:
                 "factor for each voxel of the volume."
             )
         self.values = np.asarray(values, np.float64)
+        _check_factors(self.values)
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:
         """See `Region`."""
@@ -160,6 +165,16 @@ class Mask:
         raise ValueError(
             "A region that is kept with a direction is a box or a profile and cannot "
             "be kept as a mask, got one; use a box or a profile."
+        )
+
+
+def _check_factors(factors: NDArray[Any]) -> None:
+    """Refuse factors that are no numbers, or with which edits leave float32."""
+    beyond = factors[~(np.abs(factors) <= MOST_FACTOR)]  # also NaN
+    if beyond.size:
+        raise ValueError(
+            f"Expected factors from -{MOST_FACTOR:g} to {MOST_FACTOR:g}, got "
+            f"{beyond[0]:g}; choose others."
         )
 
 

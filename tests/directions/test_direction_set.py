@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from safetensors.numpy import save_file
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.directions import (
     DirectionSet,
+    Gauge,
     Sweeping,
     digest,
     fit_directions,
     load_directions,
     measure_effects,
     reproduce,
+    sweep,
     with_example,
 )
 from napari_slicegan.generation.generate import generate
@@ -229,6 +232,21 @@ REFUSALS: list[Refusal] = [
     ("name", lambda _: fitted().named("x"), "component 1, component 2"),
     ("taken", lambda _: fitted().renamed("component 1", "component 2"), "no other"),
     ("empty", lambda _: fitted().renamed("component 1", " "), "no other"),
+    (
+        "strength",
+        lambda _: fitted().named("component 1").edit(1e300),
+        "from -1000 to 1000 standard deviations, got 1e",
+    ),
+    (
+        "no number",
+        lambda _: fitted().named("component 1").edit(math.nan),
+        "got nan",
+    ),
+    (
+        "swept",
+        lambda _: sweep(Gauge(volumes()), fitted().named("component 1"), [0, -1001]),
+        "got -1001",
+    ),
     ("block", lambda _: fitted().named("component 1").edit(1, "block7"), "block7"),
     (
         "order",

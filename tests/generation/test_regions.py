@@ -79,6 +79,8 @@ REFUSALS: list[Refusal] = [
     ("box", lambda _: Box((1, 1, 1), (2, 1, 2)), "end lies behind its start"),
     ("positions", lambda _: Profile("z", (0, 0), (1, 1)), "rising positions"),
     ("factors", lambda _: Profile("z", (0, 1), (1,)), "2 positions and 1 factors"),
+    ("factor", lambda _: ramp("z", 8, 0, 1e300), "to 1000, got 1e"),
+    ("no factor", lambda _: Mask(np.full((3, 3, 3), np.nan)), "to 1000, got nan"),
     ("mask", lambda _: Mask(np.zeros((3, 3))), "mask"),
     ("kept mask", lambda _: Mask(np.zeros((3, 3, 3))).state(), "cannot be kept"),
     ("state", lambda _: region_from_state({"name": "ball"}), "ball"),
