@@ -48,7 +48,7 @@ from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.quantities import length_text
-from napari_slicegan.training.run_folder import RunFolder
+from napari_slicegan.training.run_folder import GENERATOR, RunFolder
 from napari_slicegan.volumes.ome_zarr import is_pyramid
 from napari_slicegan.volumes.volume import Volume, without_size
 
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
     from napari_slicegan.metrics.reference import Source
     from napari_slicegan.metrics.stored_volume import AnyVolume
+    from napari_slicegan.models.generator_file import TrainedNetwork
     from napari_slicegan.report.physics import Physics
 
 logger = logging.getLogger(__name__)
@@ -296,30 +297,44 @@ def _facts(file: str, options: Namespace) -> list[str]:
         images = TrainingImages.isotropic(image)
         return image.summary() + warning_lines(images, config)
     refuse_settings(options, "an image", "a generator")
-    trained = load_any_generator(path)
+    is_run = path.is_dir()
+    lines = {}
+    if not is_run or (path / GENERATOR).exists():
+        lines = _facts_of_generator(load_any_generator(path))
+    if is_run:
+        lines |= _facts_of_run(RunFolder.open(path))
+    head = [f"{file}:"] if len(options.files) > 1 else []
+    return head + [f"{title:14} {text}" for title, text in lines.items()]
+
+
+def _facts_of_generator(trained: TrainedNetwork) -> dict[str, str]:
     network = trained.network
     weights = sum(parameter.numel() for parameter in network.parameters())
     size = trained.voxel_size_nm
-    lines = {
+    return {
         "trained on": trained.name,
         "kind": trained.transform.kind,
         "architecture": network.spec.architecture,
         "weights": f"{weights:,}",
         "voxel size": "unknown" if size is None else f"{size:g} nm",
     }
-    if path.is_dir():
-        folder = RunFolder.open(path)
-        if (path / "micrographs").is_dir():
-            lines["trained on"] = _listed(TrainingImages.names_in(path / "micrographs"))
-        rows = folder.history()
-        config = folder.config()
-        lines["preset"] = config.preset
-        lines["steps"] = rows[-1]["step"] if rows else "0"
-        elapsed_s = float(rows[-1].get("elapsed_s") or 0) if rows else 0.0
-        lines["training"] = f"{elapsed_s:.0f} s"
-        lines["checkpoints"] = ", ".join(p.name for p in folder.checkpoints())
-    head = [f"{file}:"] if len(options.files) > 1 else []
-    return head + [f"{title:14} {text}" for title, text in lines.items()]
+
+
+def _facts_of_run(folder: RunFolder) -> dict[str, str]:
+    path, lines = folder.path, {}
+    if (path / "micrographs").is_dir():
+        lines["trained on"] = _listed(TrainingImages.names_in(path / "micrographs"))
+    if not (path / GENERATOR).exists():
+        lines["generator"] = f"none yet; slicegan resume {path} trains and saves it"
+    n_steps, elapsed_s = folder.trained()
+    lines["preset"] = folder.config().preset or "own settings"
+    lines["steps"] = str(n_steps)
+    lines["training"] = f"{elapsed_s:.0f} s"
+    checkpoints = ", ".join(file.name for file in folder.checkpoints())
+    lines["checkpoints"] = checkpoints or (
+        f"none; slicegan resume {path} begins with the first step"
+    )
+    return lines
 
 
 def _listed(names: list[str]) -> str:

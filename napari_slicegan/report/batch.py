@@ -477,10 +477,9 @@ def _facts(outcome: Outcome, out: Path) -> RowFacts:
     steps = minutes = grade = baseline = preview = ""
     metrics: dict[str, MetricVerdict] = {}
     with contextlib.suppress(OSError, ValueError):
-        last = RunFolder.open(folder).history()[-1:]
-        for row in last:
-            elapsed_s = float(row.get("elapsed_s") or 0)
-            steps, minutes = row["step"], f"{elapsed_s / 60:.1f}"
+        n_steps, elapsed_s = RunFolder.open(folder).trained()
+        if n_steps:
+            steps, minutes = str(n_steps), f"{elapsed_s / 60:.1f}"
     if outcome.status == "finished":
         with contextlib.suppress(OSError, ValueError):
             proof = _report_of(folder)

@@ -167,12 +167,9 @@ def _images(run: Path, licence: str) -> tuple[ImageFacts, ...]:
 
 def _training(folder: RunFolder) -> str:
     """Such as ``preset slicegan-fast, 800 steps in 285 s``."""
-    rows = folder.history()
     words = f"preset {folder.config().preset or 'own settings'}"
-    if rows:
-        last = rows[-1]
-        words += f", {last['step']} steps in {float(last.get('elapsed_s') or 0):.0f} s"
-    return words
+    n_steps, elapsed_s = folder.trained()
+    return f"{words}, {n_steps} steps in {elapsed_s:.0f} s" if n_steps else words
 
 
 def _trained_with(config: Path) -> dict[str, str]:

@@ -366,6 +366,11 @@ class RunFolder:
             if None not in row.values() and _is_step(row)
         ]
 
+    def trained(self) -> tuple[int, float]:
+        """Steps and seconds of training, from the last row of the history."""
+        last: dict[str, str] = (self.history() or [{}])[-1]
+        return int(last.get("step", 0)), float(last.get("elapsed_s") or 0)
+
     def truncate_history(self, last_step: int) -> None:
         """Drop the rows of steps that a resumed run will repeat."""
         rows = [row for row in self.history() if int(row["step"]) <= last_step]

@@ -288,6 +288,20 @@ def test_info(run: Path, capsys: Capture) -> None:
     assert main(["info", str(run / "generator.safetensors")]) == 0
 
 
+def test_info_of_a_run_that_saved_nothing_yet(run: Path, capsys: Capture) -> None:
+    for checkpoint in RunFolder(run).checkpoints():
+        checkpoint.unlink()
+    resume = f"slicegan resume {run}"
+    assert main(["info", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert f"checkpoints    none; {resume} begins with the first step" in printed
+    (run / "generator.safetensors").unlink()
+    assert main(["info", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert f"generator      none yet; {resume} trains and saves it" in printed
+    assert all(line[15:].strip() for line in printed.splitlines())
+
+
 def test_version(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
