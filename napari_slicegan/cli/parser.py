@@ -27,6 +27,7 @@ from napari_slicegan.cli.options import (
 )
 from napari_slicegan.runtime.launcher import (
     AllRanksError,
+    end_with_parent,
     is_launched,
     is_main_process,
 )
@@ -95,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _prepare() -> None:
     """Set up the log, threads, memory and streams of the process."""
+    end_with_parent()
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.captureWarnings(capture=True)
     let_idle_threads_sleep()

@@ -43,6 +43,7 @@ from napari_slicegan.runtime.atomic_files import (
     replacing,
     safe_name,
 )
+from napari_slicegan.runtime.launcher import PARENT
 from napari_slicegan.runtime.limits import available_cpus
 from napari_slicegan.runtime.optional_packages import optional_package
 from napari_slicegan.training.run_folder import CONFIG, PREVIEW, RunFolder
@@ -59,6 +60,8 @@ TABLE_ENDINGS = (".csv", ".yaml", ".yml")
 STATE, PAGE, REPORT = "batch.csv", "batch.html", "report.json"
 DONE, DIVERGED, STOPPED = 0, 1, 130
 """Exit statuses of the program."""
+WAITING_S = 60
+"""How long a row waits for the program of a killed batch, which saves and ends."""
 # Distances in noise floors at which the colours of the figure end.
 MOST_FLOORS = 10.0
 
@@ -313,6 +316,7 @@ class _Runner:
         words = ["train", *row.words, "--out", str(folder)]
         if (folder / CONFIG).is_file():
             words = ["resume", str(folder)]
+            self._wait_for(RunFolder(folder))
         report = ["report", str(folder), "--size", str(self._size), "--quick"]
         for command in (words, report):
             status = STOPPED
@@ -326,9 +330,20 @@ class _Runner:
         verdict = _report_of(folder).verdict
         return "finished", f"{verdict.headline}: {verdict.bound}"
 
+    def _wait_for(self, folder: RunFolder) -> None:
+        """Wait until nobody trains a run; after some time its program refuses it."""
+        for _ in range(WAITING_S):
+            with contextlib.suppress(ValueError), folder.lock():
+                return
+            self._stopped.wait(1)
+
     def program(self, words: Sequence[str], log: Path) -> int:
         """Run a command of this program; returns its exit status."""
-        variables = {"OMP_NUM_THREADS": str(self._threads), **os.environ}
+        variables = {
+            "OMP_NUM_THREADS": str(self._threads),
+            **os.environ,
+            PARENT: str(os.getpid()),
+        }
         with log.open("ab") as file:
             program = subprocess.Popen(
                 [sys.executable, "-m", "napari_slicegan", *words],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -208,3 +210,41 @@ def test_rows_run_as_programs_of_their_own(
     assert "gone.tif" in second.detail
     assert "All steps are done. 2 steps" in (out / "a-1.log").read_text("utf-8")
     assert not list(out.glob("*.partial"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs fork")
+def test_programs_of_a_killed_batch_end_and_their_rows_are_resumed(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They save their run; the next batch waits for that."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), "."]))
+    (row,) = (row for row in read_table(table) if row.name == "second")
+    row = BatchRow(row.name, (*row.words, "--steps", "1000000"))
+    out = table.with_name("out")
+    killed = os.fork()
+    if killed == 0:
+        with contextlib.suppress(BaseException):
+            run_batch([row], out, 1, 32)
+        os._exit(0)
+    try:
+        deadline = time.monotonic() + 120
+        log = out / "second.log"
+        while not log.exists() or "step " not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        os.kill(killed, signal.SIGKILL)
+        os.waitpid(killed, 0)
+    found: Calls = []
+
+    def program(_: _Runner, words: Sequence[str], log: Path) -> int:
+        found.append([*words])
+        with RunFolder(out / "second").lock():  # nobody trains it any more
+            return batch.STOPPED
+
+    monkeypatch.setattr(_Runner, "program", program)
+    (outcome,) = run_batch([row], out, 1, 32)
+    assert found == [["resume", str(out / "second")]]
+    assert outcome.status == "stopped"
+    assert "Stopped on request" in log.read_text()
+    assert RunFolder(out / "second").saved_steps()[0] >= 1
