@@ -44,6 +44,7 @@ from napari_slicegan.models.generator_file import (
 )
 from napari_slicegan.runtime.atomic_files import check_can_write, make_folder
 from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.limits import check_repeats
 from napari_slicegan.volumes.files import check_can_write_volume
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def _fit(options: Namespace) -> None:
         check_guided(trained, guides, options.phase, n_guided)
     if not options.no_effects:
         gauge = Gauge(trained, phase=options.phase)
-        sweeping = Sweeping(seeds=tuple(range(SEEDS if seeds is None else seeds)))
+        n_seeds = SEEDS if seeds is None else seeds
+        check_repeats("seeds", n_seeds, 2)
+        sweeping = Sweeping(seeds=tuple(range(n_seeds)))
     with progress_bar("Components") as progress:
         found = fit_directions(
             trained,

@@ -47,6 +47,7 @@ from napari_slicegan.report.proof import ProofSettings, gaussian_like, prove
 from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
+from napari_slicegan.runtime.limits import check_repeats
 from napari_slicegan.runtime.quantities import length_text
 from napari_slicegan.training.run_folder import GENERATOR, RunFolder
 from napari_slicegan.volumes.ome_zarr import is_pyramid
@@ -200,11 +201,7 @@ def _size_and_seed(options: Namespace) -> tuple[int, int]:
 def _transport_seeds(options: Namespace) -> int:
     """Volumes to generate for the transport properties."""
     n: int = 1 if options.transport_seeds is None else options.transport_seeds
-    if n < 1:
-        raise ValueError(
-            f"Expected at least 1 for --transport-seeds, got {n}; give 2 or more for a "
-            "standard deviation."
-        )
+    check_repeats("volumes for --transport-seeds", n, 1)
     return n
 
 

@@ -27,6 +27,7 @@ from napari_slicegan.directions.direction_set import DirectionSet, Fit
 from napari_slicegan.directions.properties import PROPERTIES, Gauge
 from napari_slicegan.models import VolumeGenerator
 from napari_slicegan.models.network import LATENT
+from napari_slicegan.runtime.limits import check_repeats
 from napari_slicegan.runtime.progress import Progress, subrange
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from napari_slicegan.models.generator_file import TrainedGenerator, TrainedNetwork
 
 SAMPLES, BATCH, SEED = 1000, 8, 1
+MOST_SAMPLES = 1_000_000
 N_COMPONENTS = 8
 COMPONENT = "component"
 """Name of a component, before its number."""
@@ -88,11 +90,8 @@ def fit_directions(
             f"Expected one of the blocks {', '.join(features.names)}, got '{block}'; "
             "choose one of them."
         )
-    if n_components < 1 or n_samples < 2:
-        raise ValueError(
-            "Expected at least one component and two samples, got "
-            f"{n_components} and {n_samples}; raise the numbers."
-        )
+    check_repeats("components", n_components, 1, MOST_SAMPLES)
+    check_repeats("samples", n_samples, 2, MOST_SAMPLES)
     joint = _joint(features, n_samples, n_components, batch, progress)
     covariance = joint.between(block, block)
     vectors, variances = principal_components(covariance, n_components)
@@ -333,6 +332,7 @@ def random_directions(
 
 def _check_samples(features: Features, n_samples: int) -> None:
     needed = 2 * features.widths[LATENT]
+    check_repeats("samples", n_samples, 0, MOST_SAMPLES)
     if n_samples < needed:
         raise ValueError(
             f"A guided direction needs at least {needed} samples in which the property "

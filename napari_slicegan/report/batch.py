@@ -44,7 +44,7 @@ from napari_slicegan.runtime.atomic_files import (
     safe_name,
 )
 from napari_slicegan.runtime.launcher import PARENT
-from napari_slicegan.runtime.limits import available_cpus
+from napari_slicegan.runtime.limits import available_cpus, check_memory
 from napari_slicegan.runtime.optional_packages import optional_package
 from napari_slicegan.training.run_folder import CONFIG, PREVIEW, RunFolder
 
@@ -242,7 +242,9 @@ def run_batch(
     """
     if jobs < 1:
         raise ValueError(f"Expected at least 1 job, got {jobs}; raise it.")
-    ProofSettings(size)  # before hours of training
+    # Before hours of training.
+    ProofSettings(size)
+    check_memory((size,) * 3, np.dtype(np.uint8), "The volumes", "lower --size")
     check_can_write_into(out)
     make_folder(out)
     with lock(out / ".batch.lock", f"The batch {out} is being run"):

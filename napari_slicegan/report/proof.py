@@ -53,6 +53,7 @@ from napari_slicegan.report.text import (
     phase_name,
     verdict,
 )
+from napari_slicegan.runtime.limits import check_repeats
 from napari_slicegan.runtime.progress import Progress, subrange
 from napari_slicegan.volumes.volume import Volume
 
@@ -374,11 +375,8 @@ class ProofSettings:
                 "A report needs at least 2 seeds and a volume of 32 voxels per edge; "
                 f"got {self.n_seeds} and {self.size}. Raise them."
             )
-        if self.transport_seeds < 1:
-            raise ValueError(
-                "Expected at least 1 volume for the transport properties, got "
-                f"{self.transport_seeds}; raise it."
-            )
+        check_repeats("volumes for diversity", self.n_seeds, 2)
+        check_repeats("volumes for transport properties", self.transport_seeds, 1)
 
     def physics(self, kind: Kind) -> PhysicsSettings:
         """Transport properties; by default of phases only."""

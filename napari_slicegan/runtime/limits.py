@@ -1,6 +1,6 @@
-"""Memory and processors that this process may use, perhaps fewer than there are.
+"""Memory and processors that this process may use, and bounds of its repeats.
 
-Batch systems and containers limit them by control groups of Linux:
+Batch systems and containers limit memory and processors by control groups of Linux:
 https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1. A limit of any parent
 counts as well.
 """
@@ -103,6 +103,25 @@ def check_memory(
             f"{name}: expected values that fit in the available memory of "
             f"{bytes_in_words(free)}, got {' x '.join(map(str, shape))} values of the "
             f"type {dtype.name} ({bytes_in_words(size)}); {advice}."
+        )
+
+
+MOST_REPEATS = 1000
+"""Most volumes, seeds or iterations of a command; the work of more would not end."""
+
+
+def check_repeats(what: str, n: int, least: int, most: int = MOST_REPEATS) -> None:
+    """Refuse a number of repeats that is too small, or whose work would not end.
+
+    Raises
+    ------
+    ValueError
+        Names the bounds.
+    """
+    if not least <= n <= most:
+        raise ValueError(
+            f"Expected {least:,} to {most:,} {what}, got {n:,}; choose a number in "
+            "this range."
         )
 
 

@@ -23,7 +23,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from napari_slicegan.runtime.limits import check_memory
+from napari_slicegan.runtime.limits import check_memory, check_repeats
 
 if TYPE_CHECKING:
     from napari_slicegan.volumes.volume import Volume
@@ -440,11 +440,7 @@ def _corner_places(numbers: NDArray[np.int64], shape: tuple[int, ...]) -> Points
 
 def _smoothed(points: Points, faces: Cells, fixed: Any, iterations: int) -> Points:
     """Taubin's filter with equal weights; coordinates that are fixed stay."""
-    if iterations < 0:
-        raise ValueError(
-            f"Expected at least 0 iterations of smoothing, got {iterations}; 0 keeps "
-            "the voxels' steps."
-        )
+    check_repeats("iterations of smoothing", iterations, 0)
     is_border = _is_border(points, faces, fixed)
     every, inner = (_edges(part, len(points)) for part in (faces, faces[~is_border]))
     # Where a surface meets the border, only its own edges count: it is not rounded.

@@ -241,7 +241,9 @@ def test_fit_refuses_before_the_work(
 
     monkeypatch.setattr("napari_slicegan.cli.directions.fit_directions", refuse_work)
     for flags, expected in (
-        ("--seeds 1", "and two seeds, got"),
+        ("--seeds 1", "2 to 1,000 seeds, got 1;"),
+        ("--seeds 9999999999", "2 to 1,000 seeds, got 9,999,999,999;"),
+        ("--guided-samples 9999999", "0 to 1,000,000 samples, got 9,999,999;"),
         ("--phase 3", "one of the phases 7, 207, got 3;"),
         ("--guided-samples 3", "at least 8 samples"),
         ("--guided mean_gray", "got 'mean_gray'"),

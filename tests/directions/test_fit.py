@@ -170,7 +170,11 @@ def still() -> TrainedNetwork:
 REFUSALS: list[Refusal] = [
     ("block", lambda _: fit_directions(volumes(), "block9"), "'block9'"),
     ("output", lambda _: fit_directions(volumes(), "block2"), "'block2'"),
-    ("count", lambda _: fit_directions(volumes(), n_components=0), "one component"),
+    (
+        "count",
+        lambda _: fit_directions(volumes(), n_components=0),
+        "1 to 1,000,000 comp",
+    ),
     ("nothing", lambda _: fit_directions(still(), n_samples=9), "features that vary"),
     (
         "samples",

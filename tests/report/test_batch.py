@@ -159,6 +159,8 @@ def test_a_size_that_no_report_takes_is_refused_before_the_runs(
 ) -> None:
     assert main(["batch", str(table), "--size", "16"]) == 2
     assert "a volume of 32 voxels per edge" in capsys.readouterr().err
+    assert main(["batch", str(table), "--size", "1000000"]) == 2
+    assert "available memory" in capsys.readouterr().err
     assert calls == []
 
 

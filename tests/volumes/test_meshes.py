@@ -278,8 +278,10 @@ def test_coarse_voxels_keep_the_fractions_of_phases() -> None:
 def test_what_cannot_be_meshed_is_refused() -> None:
     with pytest.raises(ValueError, match="which are 0, 255, got 3, of which"):
         surface_mesh(BALL, [3])
-    with pytest.raises(ValueError, match=r"at least 0 iterations .*, got -1;"):
+    with pytest.raises(ValueError, match=r"0 to 1,000 iterations .*, got -1;"):
         surface_mesh(BALL, smoothing=-1)
+    with pytest.raises(ValueError, match=r"0 to 1,000 iterations .*, got 1,001;"):
+        surface_mesh(BALL, smoothing=1001)
     full = Volume(np.full((3, 3, 3), 5), "phases")
     with pytest.raises(ValueError, match="got 5, whose surface is the volume's border"):
         surface_mesh(full, is_closed=False)
