@@ -33,9 +33,8 @@ from napari_slicegan.runtime.launcher import (
 )
 from napari_slicegan.runtime.limits import available_cpus, let_idle_threads_sleep
 from napari_slicegan.runtime.memory import (
-    DISK_FULL,
     OUT_OF_MEMORY,
-    is_full,
+    in_words,
     keep_freed_memory,
     memory_explained,
 )
@@ -136,8 +135,7 @@ def _run(words: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         if isinstance(error, AllRanksError) and not is_main_process():
             return REPORTED_BY_MAIN
-        is_disk_full = isinstance(error, OSError) and is_full(error)
-        sys.stderr.write(f"slicegan: {DISK_FULL if is_disk_full else error}\n")
+        sys.stderr.write(f"slicegan: {in_words(error)}\n")
         return FAULT
 
 

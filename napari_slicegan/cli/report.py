@@ -48,6 +48,7 @@ from napari_slicegan.report.provenance import provenance_of
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.devices import choose_device
 from napari_slicegan.runtime.limits import check_repeats
+from napari_slicegan.runtime.memory import in_words
 from napari_slicegan.runtime.quantities import length_text
 from napari_slicegan.training.run_folder import GENERATOR, RunFolder
 from napari_slicegan.volumes.ome_zarr import is_pyramid
@@ -275,7 +276,7 @@ def info(options: Namespace) -> int:
         except (ValueError, OSError) as error:
             if len(options.files) == 1:
                 raise
-            sys.stderr.write(f"slicegan: {error}\n")
+            sys.stderr.write(f"slicegan: {in_words(error)}\n")
             status = FAULT
     return status
 

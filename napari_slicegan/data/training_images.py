@@ -312,9 +312,10 @@ def _read_index(folder: Path) -> list[_Entry]:
     try:
         return ENTRIES.validate_json((folder / INDEX).read_bytes())
     except (OSError, ValidationError) as error:
+        reason = getattr(error, "strerror", "a damaged file")
         raise ValueError(
-            f"{folder / INDEX}: expected the list of a run's images, got none or a "
-            "damaged one; choose another run folder or train again."
+            f"{folder / INDEX}: expected the list of a run's images, got '{reason}'; "
+            "check its permissions, choose another run folder or train again."
         ) from error
 
 

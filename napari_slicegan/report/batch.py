@@ -45,6 +45,7 @@ from napari_slicegan.runtime.atomic_files import (
 )
 from napari_slicegan.runtime.launcher import PARENT
 from napari_slicegan.runtime.limits import available_cpus, check_memory
+from napari_slicegan.runtime.memory import in_words
 from napari_slicegan.runtime.optional_packages import optional_package
 from napari_slicegan.training.run_folder import CONFIG, PREVIEW, RunFolder
 
@@ -310,7 +311,7 @@ class _Runner:
         try:
             status, detail = self._run(self._out / row.name, row)
         except (OSError, ValueError) as error:
-            status, detail = "failed", str(error)
+            status, detail = "failed", in_words(error)
         return Outcome(row.name, row.words, status, detail)
 
     def _run(self, folder: Path, row: BatchRow) -> tuple[Status, str]:

@@ -19,6 +19,7 @@ import platform
 import re
 import secrets
 import shutil
+import stat
 import sys
 import time
 import unicodedata
@@ -242,6 +243,7 @@ def check_can_write(path: Path, *endings: str) -> None:
         check_ending(path, *endings)
     _check_name(path)
     _try(path, path.parent)
+    _check_owner(path)
     if path.is_dir():
         raise ValueError(
             f"Expected a file to write, got the folder {path}; give another name."
@@ -296,6 +298,21 @@ def _try(path: Path, folder: Path) -> None:
             f"Expected a place that can be written, got {path} ({error.strerror}); "
             "choose another folder or name."
         ) from error
+
+
+def _check_owner(path: Path) -> None:
+    """Refuse a file of another user in a sticky folder, such as ``/tmp``.
+
+    New files can be written there, but they cannot replace it.
+    """
+    if IS_WINDOWS or not path.exists():
+        return
+    folder, file, user = path.parent.stat(), path.lstat(), os.geteuid()
+    if folder.st_mode & stat.S_ISVTX and user not in (0, file.st_uid, folder.st_uid):
+        raise ValueError(
+            f"Expected a place that can be written, got {path}, a file of another "
+            "user; choose another folder or name."
+        )
 
 
 def _check_name(path: Path) -> None:

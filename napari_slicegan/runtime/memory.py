@@ -97,6 +97,22 @@ def is_full(error: OSError) -> bool:
     return bool(re.search(r"requested and \d+ written", str(error)))
 
 
+def in_words(error: Exception) -> str:
+    """One sentence about an error, also one of the system: expected, got, do."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if is_full(error):
+        return DISK_FULL
+    # Of a renaming, the second is the place; the first may be a temporary name.
+    name = error.filename2 or error.filename
+    if not name or not error.strerror:
+        return str(error)
+    return (
+        f"Expected a file or folder that this program can use, got {name} "
+        f"({error.strerror}); check its name, kind and permissions, or choose another."
+    )
+
+
 def free_disk_bytes(path: Path) -> int:
     """Free bytes where a file or folder will be written."""
     folder = path.absolute()

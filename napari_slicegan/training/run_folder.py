@@ -59,7 +59,7 @@ from napari_slicegan.runtime.atomic_files import (
     remove_partial_files,
     replacing,
 )
-from napari_slicegan.runtime.memory import lacks_memory
+from napari_slicegan.runtime.memory import in_words, lacks_memory
 from napari_slicegan.training.tasks import DATA
 
 if TYPE_CHECKING:
@@ -430,8 +430,10 @@ def read_config(path: Path) -> RunConfig:
     try:
         data = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", error)
         raise ValueError(
-            f"The settings file {path} cannot be read: {error}."
+            f"The settings file {path} cannot be read ({reason}); check its name and "
+            "permissions."
         ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}.") from error
@@ -488,5 +490,9 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
     except UNREADABLE as error:
         if lacks_memory(error):
             raise
+        if isinstance(error, PermissionError):
+            # It may be whole: an older one would be resumed, and the next save would
+            # delete it.
+            raise ValueError(in_words(error)) from error
         return None
     return state

@@ -387,6 +387,15 @@ def test_faults_of_the_file_system(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == f"slicegan: {DISK_FULL}"
 
+    def forbidden(folder: RunFolder) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "RUN/history.csv")
+
+    monkeypatch.setattr(RunFolder, "history", forbidden)
+    for words in (["info", str(run)], ["info", str(run), str(image)]):
+        assert main(words) == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert "got RUN/history.csv (Permission denied); check" in last
+
 
 def test_misspelt_commands(capsys: Capture) -> None:
     commands = (

@@ -180,6 +180,21 @@ def test_a_run_in_a_place_without_write_access(
         assert_refused(command, "RUN", "(Read-only file system); choose", capsys)
 
 
+def test_files_of_others_in_a_shared_folder_cannot_be_replaced(
+    here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as those in /tmp, where new files can be written."""
+    shared = here / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "a.tif").touch()
+    monkeypatch.setattr("os.geteuid", lambda: shared.stat().st_uid + 1)
+    command = "generate RUN --size 8 --out"
+    assert_refused(command, "shared/a.tif", "a file of another user; choose", capsys)
+    check_can_write(shared / "b.tif")
+    shutil.rmtree(shared)
+
+
 def test_folders_that_are_missing_are_no_obstacle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -247,7 +248,7 @@ def test_damage_that_checksums_do_not_cover(folder: RunFolder) -> None:
     assert folder.load_checkpoint()["step"] == 2
 
 
-def test_a_checkpoint_that_memory_lacks_for_is_not_damaged(
+def test_a_checkpoint_that_memory_or_permission_lacks_for_is_not_damaged(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else an earlier one would be resumed, and this one removed by the next save."""
@@ -257,6 +258,13 @@ def test_a_checkpoint_that_memory_lacks_for_is_not_damaged(
 
     monkeypatch.setattr(torch, "load", load)
     with pytest.raises(RuntimeError, match="allocate memory"):
+        folder.load_checkpoint()
+
+    def forbidden(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(zipfile, "ZipFile", forbidden)
+    with pytest.raises(ValueError, match=r"got .*04\.pt \(Permission denied\); check"):
         folder.load_checkpoint()
 
 
