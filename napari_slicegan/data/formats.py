@@ -257,16 +257,25 @@ def _check_hdf5(path: Path) -> None:
     """
     # -P: no module of the present folder is imported.
     words = [sys.executable, "-P", "-c", LIST_HDF5, str(path)]
+    _run(words, LISTING_S, "list of datasets")
+
+
+def _run(
+    words: Sequence[str], limit_s: float, what: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a reader in a process of its own; a ValueError if it takes too long."""
     try:
-        subprocess.run(words, capture_output=True, timeout=LISTING_S, check=False)
+        return subprocess.run(
+            words, capture_output=True, text=True, errors="replace", timeout=limit_s
+        )
     except subprocess.TimeoutExpired as error:
         raise ValueError(
-            f"its list of datasets cannot be read within {LISTING_S} s; copy it to a "
-            "disk of this computer"
+            f"its {what} cannot be read within {limit_s:g} s; copy it to a disk of "
+            "this computer"
         ) from error
 
 
-LISTING_S = 15
+LISTING_S, VARIABLES_S = 15, 600
 LIST_HDF5 = """
 import sys
 import h5py
@@ -384,7 +393,7 @@ def _matlab_variables(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "variables.npz"
         words = [sys.executable, "-c", READ_MATLAB, str(path), str(copy)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=600)
+        done = _run(words, VARIABLES_S, "variables")
         if done.returncode or not copy.exists():
             lines = done.stderr.strip().splitlines() or ["its reader failed"]
             raise ValueError(lines[-1].partition(": ")[2] or lines[-1])

@@ -319,11 +319,15 @@ def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
 def test_a_damaged_list_of_datasets_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In which HDF5 itself searches without an end."""
+    """In which HDF5 itself searches without an end; nor does SciPy's reader."""
     write_hdf5(tmp_path / "a.h5")
     monkeypatch.setattr(formats, "LISTING_S", 1e-3)
     with pytest.raises(ValueError, match=r"list of datasets cannot be read within"):
         read_image(tmp_path / "a.h5")
+    write_matlab(tmp_path / "a.mat")
+    monkeypatch.setattr(formats, "VARIABLES_S", 1e-3)
+    with pytest.raises(ValueError, match=r"variables cannot be read within"):
+        read_image(tmp_path / "a.mat")
 
 
 def test_a_missing_package_is_one_sentence(
