@@ -154,9 +154,10 @@ def read_points(path: Path) -> NDArray[Any]:
         else:
             points = np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"{path.name}: expected points as NPY or as text with a comma between "
-            f"coordinates, got a file that cannot be read ({error}); check it."
+            f"coordinates, got a file that cannot be read ({reason}); check it."
         ) from error
     is_table = points.dtype.kind in "iuf" and points.ndim == 2 and len(points) > 0
     if not is_table or points.shape[1] != 2 or not np.isfinite(points).all():

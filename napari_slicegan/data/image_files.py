@@ -61,7 +61,7 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.data.tables import read_list
 from napari_slicegan.data.volume_files import own_attributes, own_volume
 from napari_slicegan.runtime.limits import check_memory
-from napari_slicegan.runtime.memory import memory_explained, too_large
+from napari_slicegan.runtime.memory import in_words, memory_explained, too_large
 
 if TYPE_CHECKING:
     from napari_slicegan.config import MicrographSettings
@@ -272,6 +272,9 @@ def read_image(
             f"{path.name}: expected an image (TIFF, PNG, JPEG, BMP, NPY ...), got "
             f"{what}; {advice}."
         ) from error
+    except PermissionError as error:
+        # Of a file that belongs to this one, such as the values of a header.
+        raise ValueError(in_words(error)) from error
     except DAMAGE as error:
         if isinstance(error, ValueError) and str(error).startswith(f"{path.name}: "):
             raise

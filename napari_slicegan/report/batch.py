@@ -153,7 +153,11 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"The table {path} cannot be read: {error}.") from error
+        reason = getattr(error, "strerror", error)
+        raise ValueError(
+            f"The table {path} cannot be read ({reason}); check its name and "
+            "permissions."
+        ) from error
     if path.suffix.lower() == ".csv":
         head = text.partition("\n")[0]
         sign = max(",;\t", key=head.count)

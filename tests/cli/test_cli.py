@@ -387,14 +387,14 @@ def test_faults_of_the_file_system(
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == f"slicegan: {DISK_FULL}"
 
-    def forbidden(folder: RunFolder) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", "RUN/history.csv")
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "a.raw")
 
     monkeypatch.setattr(RunFolder, "history", forbidden)
-    for words in (["info", str(run)], ["info", str(run), str(image)]):
+    monkeypatch.setattr("napari_slicegan.data.image_files._read", forbidden)
+    for words in (["info", str(run)], ["info", str(image)], ["info", str(run), "x"]):
         assert main(words) == 2
-        last = capsys.readouterr().err.splitlines()[-1]
-        assert "got RUN/history.csv (Permission denied); check" in last
+        assert "got a.raw (Permission denied); check" in capsys.readouterr().err
 
 
 def test_misspelt_commands(capsys: Capture) -> None:
