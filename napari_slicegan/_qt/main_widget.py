@@ -102,6 +102,8 @@ class SliceGANWidget(QWidget):
         self.message = MessageLine("slicegan_message")
         self.reopen = LinkLabel()
         self.reopen.setObjectName("reopen")
+        # In line with the content of the tabs.
+        self.reopen.setContentsMargins(11, 4, 11, 4)
         self.reopen.hide()
         # layout
         layout = QVBoxLayout(self)

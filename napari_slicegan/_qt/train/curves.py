@@ -141,7 +141,8 @@ class Plot:
             ticks = list(zip(ends, told_apart(ends), strict=True)) if ends else []
             self.item.getAxis("left").setTicks([ticks])
             if ends:
-                self.item.setYRange(ends[0], ends[-1])
+                # The labels of both ends have room.
+                self.item.setYRange(ends[0], ends[-1], padding=0.1)
         self._show_title()
 
     def _span(self, low: float, high: float) -> None:

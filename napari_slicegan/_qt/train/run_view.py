@@ -45,13 +45,15 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.volumes.volume import Volume
 
-EDGE = 128
+EDGE, SMALLEST_EDGE = 128, 96
 # Larger pictures would push the curves out of a window of 800 pixels.
 LARGEST_EDGE = 240
 CROP_SEED = 0
 # Without a GPU each redraw repaints the whole window, so all is drawn at once, at most
 # once a second.
 REFRESH_MS = 1000
+# Nested layouts need some turns of the event loop.
+LAYOUT_MS = 100
 BAR_STEPS = 1000
 ENDED = {FinishReason.STOPPED: "Stopped", FinishReason.DIVERGED: "Diverged"}
 """Ends before the planned one."""
@@ -112,7 +114,7 @@ class Picture(QLabel):
 
     def set_room(self, room: int) -> None:
         """Be no higher than this, unless nothing would be seen then."""
-        largest = LARGEST_EDGE if room < EDGE else min(room, LARGEST_EDGE)
+        largest = LARGEST_EDGE if room < SMALLEST_EDGE else min(room, LARGEST_EDGE)
         if largest != self._largest:
             self._largest = largest
             self._set_height()
@@ -346,6 +348,8 @@ class RunView(QWidget):
             self._timer.stop()
             self._activity.close()
             self.curves.redraw()
+            # After the buttons and the message of the end have been laid out.
+            QTimer.singleShot(LAYOUT_MS, self._make_room)
         self._show_progress()
 
     def _refresh(self) -> None:

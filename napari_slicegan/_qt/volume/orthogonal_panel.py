@@ -38,6 +38,7 @@ from napari_slicegan._qt.widgets.progress import TaskRow
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
+    from qtpy.QtGui import QMoveEvent
 
     from napari_slicegan._qt.worker import SteeredWorker
 
@@ -57,6 +58,8 @@ class OrthogonalPanel(QGroupBox):
         # To be read when the worker that reads another layer has ended.
         self._next: Layer | None = None
         self._solo = Solo(self._viewer)
+        # Where the panel around this one was scrolled to.
+        self._scrolled_to: int | None = None
         # children
         self.layer_choice = LayerChoice(
             self._viewer,
@@ -202,6 +205,15 @@ class OrthogonalPanel(QGroupBox):
         parent = parent_of(self, QScrollArea)
         if parent is not None and self._canvas is not None:
             parent.ensureWidgetVisible(self.views)
+            self._scrolled_to = parent.verticalScrollBar().value()
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        """Keep the views in sight when something above grows, until a user scrolls."""
+        super().moveEvent(event)
+        area = parent_of(self, QScrollArea)
+        if area is not None and area.verticalScrollBar().value() == self._scrolled_to:
+            # After the layout.
+            QTimer.singleShot(0, self._scroll_to_views)
 
     def end_work(self) -> list[SteeredWorker]:
         """Release the viewer; the layers stay. Return the workers that still run."""

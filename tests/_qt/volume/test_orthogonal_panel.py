@@ -12,12 +12,14 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel, QScrollArea, QWidget
 
 from napari_slicegan._qt.viewer import layer_picture, layers
 from napari_slicegan._qt.viewer.canvas_view import camera_of
 from napari_slicegan._qt.viewer.layer_picture import picture_of
 from napari_slicegan._qt.volume import orthogonal_panel
 from napari_slicegan._qt.volume.orthogonal_panel import OrthogonalPanel
+from napari_slicegan._qt.widgets.basics import content_above
 from napari_slicegan.directions import Sweep
 from napari_slicegan.generation.sheet import Sheet
 from napari_slicegan.volumes.volume import Volume
@@ -72,6 +74,35 @@ def test_a_click_moves_all_planes(
         assert tuple(plane.plane.position) == (7, 4, 9)
     planes[0].plane.position = (2.2, 4, 9)  # dragged in the canvas
     assert views.value() == (2, 4, 9)
+
+
+def test_the_views_stay_in_sight_when_something_above_grows(
+    viewer: Any, qtbot: QtBot
+) -> None:
+    """Such as the estimate of the time; not once the user has scrolled."""
+    panel, above, whole = OrthogonalPanel(viewer), QLabel(), QWidget()
+    qtbot.addWidget(whole)
+    content = content_above(whole)
+    content.addWidget(above)
+    content.addWidget(panel)
+    whole.resize(400, 250)
+    whole.show()
+    layers.add_volume(viewer, toy_volume())
+    panel.show_slices()
+    places = panel.views.places["z"]
+    qtbot.waitUntil(lambda: not places.visibleRegion().isEmpty())
+    for height in (150, 300):
+        above.setFixedHeight(height)
+        qtbot.waitUntil(lambda: panel.y() > height)  # noqa: B023 called at once
+        qtbot.waitUntil(lambda: not places.visibleRegion().isEmpty())
+    area = whole.findChild(QScrollArea)
+    assert area is not None
+    area.verticalScrollBar().setValue(0)
+    above.setFixedHeight(450)
+    qtbot.waitUntil(lambda: panel.y() > 450)
+    qtbot.wait(20)
+    assert area.verticalScrollBar().value() == 0
+    panel.end_work()
 
 
 def test_arrow_keys_move_the_planes(panel: OrthogonalPanel, viewer: Any) -> None:
