@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from napari_slicegan.training.clock import StepReport
     from napari_slicegan.volumes.volume import Volume
 
-EDGE, SMALLEST_EDGE = 128, 96
+EDGE, SMALLEST_EDGE = 128, 80
 # Larger pictures would push the curves out of a window of 800 pixels.
 LARGEST_EDGE = 240
 CROP_SEED = 0
@@ -295,6 +295,9 @@ class RunView(QWidget):
         self.curves = Curves()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
+        self._laid_out = QTimer(self)
+        self._laid_out.setSingleShot(True)
+        self._laid_out.setInterval(LAYOUT_MS)
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -305,6 +308,7 @@ class RunView(QWidget):
         self.hide()
         # signals
         self._timer.timeout.connect(self._refresh)
+        self._laid_out.timeout.connect(self._make_room)
         self._guard.failed.connect(self.failed)
         self.curves.guard.failed.connect(self.failed)
 
@@ -349,7 +353,7 @@ class RunView(QWidget):
             self._activity.close()
             self.curves.redraw()
             # After the buttons and the message of the end have been laid out.
-            QTimer.singleShot(LAYOUT_MS, self._make_room)
+            self._laid_out.start()
         self._show_progress()
 
     def _refresh(self) -> None:
