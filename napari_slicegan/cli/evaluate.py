@@ -23,6 +23,7 @@ from napari_slicegan.models.generator_file import load_any_generator
 from napari_slicegan.runtime.atomic_files import (
     check_can_write,
     check_can_write_into,
+    make_folder,
     new_folder,
     removed_if_unused,
 )
@@ -183,12 +184,11 @@ def _made_folder(options: Namespace, name: str) -> Iterator[Path]:
     """The folder by ``--out``, or a new one that does not stay if it is not used."""
     parent = Path("slicegan-runs")
     is_new = not parent.exists()
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        yield options.out
-        return
-    out = new_folder(parent, name)
-    with removed_if_unused(out, with_parent=is_new):
+    is_made = not (options.out and options.out.exists())
+    out = options.out or new_folder(parent, name)
+    make_folder(out)
+    cleaned = removed_if_unused(out, with_parent=is_new and not options.out)
+    with cleaned if is_made else contextlib.nullcontext():
         yield out
 
 

@@ -182,6 +182,11 @@ class CommandParser(argparse.ArgumentParser):
 
     shows_all = False
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # argparse takes -1e-3 for a flag.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
     def parse_known_args(  # type: ignore[override]
         self,
         args: Sequence[str] | None = None,

@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 # Of rounding errors; lower contrasts are solved less precisely.
 SMALLEST_CONTRAST = 1e-8
 MAX_ITERATIONS = 20_000
-MOST_CONDUCTIVE = 1e100
+LEAST_CONDUCTIVE, MOST_CONDUCTIVE = 1e-100, 1e100
 
 
 def percolating_fraction(indicator: NDArray[np.bool_], axis: int) -> float:
@@ -146,7 +146,7 @@ def effective_conductivity(
 
 
 def check_conductivities(conductivities: Iterable[float]) -> None:
-    """Refuse those that are negative, or whose squares are not finite.
+    """Refuse those that are negative, or whose products are 0 or not finite.
 
     Raises
     ------
@@ -154,10 +154,10 @@ def check_conductivities(conductivities: Iterable[float]) -> None:
         Names the first one.
     """
     for one in conductivities:
-        if not 0 <= one <= MOST_CONDUCTIVE:
+        if one != 0 and not LEAST_CONDUCTIVE <= one <= MOST_CONDUCTIVE:
             raise ValueError(
                 f"Expected conductivities of at most {MOST_CONDUCTIVE:g} and of 0 or "
-                f"more, got {one:g}; correct it."
+                f"at least {LEAST_CONDUCTIVE:g}, got {one:g}; correct it."
             )
 
 

@@ -30,7 +30,7 @@ from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.memory import memory_explained, too_large
 from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
 
-LARGEST_VOXEL_NM = 1e15
+SMALLEST_VOXEL_NM, LARGEST_VOXEL_NM = 1e-9, 1e15
 """A thousand kilometres: cubes and squares of lengths are finite."""
 
 
@@ -68,10 +68,11 @@ class Volume:
     def __post_init__(self) -> None:
         _check_shape(self.values, self.kind)
         size = self.voxel_size_nm
-        if size is not None and not 0 < size <= LARGEST_VOXEL_NM:
+        if size is not None and not SMALLEST_VOXEL_NM <= size <= LARGEST_VOXEL_NM:
             raise ValueError(
-                "The voxel size must be a positive number of nanometres, at most "
-                f"{LARGEST_VOXEL_NM:g}; got {size}. Correct it or leave it out."
+                "The voxel size must be a positive number of nanometres, at least "
+                f"{SMALLEST_VOXEL_NM:g} and at most {LARGEST_VOXEL_NM:g}; got {size}. "
+                "Correct it or leave it out."
             )
         if self.kind == "phases":
             labels = _labels(self.values, self.labels)

@@ -338,6 +338,7 @@ FAULTS = {
     "two sizes": ("generate RUN --size 8 8", "one size or three"),
     "odd period": ("generate RUN --size 20 --periodic x", "Use 16 or 24"),
     "nothing to compare": ("measure RUN/generator.safetensors", "--against"),
+    "too many outcomes": ("evaluate mixture --sweep 9999 --out new", "to 1024"),
     "no such preset": ("presets slicegan-2", "There is no preset"),
 }
 

@@ -37,6 +37,7 @@ LINES: list[tuple[str, dict[str, object]]] = [
     ("train --thres 120 sem.png", {"files": ["sem.png"]}),
     ("train --thresholds=120 sem.png", {"files": ["sem.png"]}),
     ("generate --size 64x96x96 RUN", {"size": ["64x96x96"], "run": Path("RUN")}),
+    ("report --conductivity 1 -1e-3 RUN", {"conductivity": [1, -1e-3]}),
     ("info --crop 0 9 0 9 a.tif b.tif", {"files": ["a.tif", "b.tif"]}),
 ]
 

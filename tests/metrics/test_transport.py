@@ -117,8 +117,9 @@ def test_conductivities_that_are_missing_or_wrong() -> None:
         effective_conductivity(labels, {0: 1.0}, 0)
     with pytest.raises(ValueError, match=r"at most 1e\+100 and .* got 1e\+300;"):
         effective_conductivity(labels, {0: 1.0, 1: 1e300}, 0)
-    with pytest.raises(ValueError, match="0 or more, got -1"):
-        effective_conductivity(labels, {0: 1.0, 1: -1.0}, 0)
+    for wrong in (-1.0, 1e-300):
+        with pytest.raises(ValueError, match=f"0 or at least 1e-100, got {wrong:g};"):
+            effective_conductivity(labels, {0: 1.0, 1: wrong}, 0)
 
 
 @pytest.mark.usefixtures("_solver")

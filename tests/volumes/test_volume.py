@@ -177,6 +177,10 @@ BAD: dict[str, tuple[tuple[Any, ...], str]] = {
     "strange label": ((labelled(0, 1, 2), "phases", None, (0, 1)), r"got \[2\] too"),
     "labels of gray": ((labelled(0, 1), "grayscale", None, (0, 1)), "Only a volume of"),
     "voxel size": ((labelled(0, 1), "phases", 0.0), "positive number of nanometres"),
+    "tiny voxels": (
+        (labelled(0, 1), "phases", 1e-300),
+        "at least 1e-09 and .*got 1e-300",
+    ),
     "huge voxel": ((labelled(0, 1), "phases", 1e16), r"at most 1e\+15; got 1e\+16"),
     "kind": ((labelled(0, 1), "grey"), "phases, grayscale, colour; got 'grey'"),
 }
