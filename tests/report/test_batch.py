@@ -221,7 +221,9 @@ def test_programs_of_a_killed_batch_end_and_their_rows_are_resumed(
     """They save their run; the next batch waits for that."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), "."]))
     (row,) = (row for row in read_table(table) if row.name == "second")
-    row = BatchRow(row.name, (*row.words, "--steps", "1000000"))
+    # Where they do not end, at least after some time.
+    words = (*row.words, "--steps", "1000000", "--minutes", "3")
+    row = BatchRow(row.name, words)
     out = table.with_name("out")
     killed = os.fork()
     if killed == 0:
