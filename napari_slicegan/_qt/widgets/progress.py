@@ -82,11 +82,11 @@ class Activity:
 
 def _set_animation_speed(percent: int) -> None:
     """Set the speed of all animations in labels."""
-    for window in QApplication.topLevelWidgets():
-        for label in window.findChildren(QLabel):
-            movie = label.movie()
-            if movie is not None:
-                movie.setSpeed(percent)
+    # Not by `findChildren` of the window: with PySide6 it keeps what it returns.
+    for widget in QApplication.allWidgets():
+        movie = widget.movie() if isinstance(widget, QLabel) else None
+        if movie is not None:
+            movie.setSpeed(percent)
 
 
 REFRESH_MS = 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,7 +17,14 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari.resources import LOADING_GIF_PATH
 from napari.utils import progress
 from qtpy.QtGui import QMovie
-from qtpy.QtWidgets import QLabel, QScrollArea, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QWidget,
+)
 
 from napari_slicegan._qt.train import run_view
 from napari_slicegan._qt.train.run_view import (
@@ -161,6 +169,28 @@ def test_signs_of_work_move_slowly_while_there_is_a_bar(qtbot: QtBot) -> None:
     assert 0 < movie.speed() < 10
     activity.close()
     assert movie.speed() == 100
+
+
+def test_the_animations_are_slowed_without_keeping_labels(qtbot: QtBot) -> None:
+    """Those of a closed dock stayed with the window, 21 for each dock."""
+
+    def n_labels() -> int:
+        gc.collect()
+        return sum(type(each) is QLabel for each in gc.get_objects())
+
+    window, activity = QWidget(), Activity()
+    qtbot.addWidget(window)
+    counts = []
+    for _ in range(3):
+        dock = QWidget(window)
+        QFormLayout(dock).addRow("A label that Qt makes", QLineEdit())
+        activity.show(0.5, "Training")
+        activity.close()
+        with qtbot.waitSignal(dock.destroyed):
+            dock.deleteLater()
+        QApplication.processEvents()
+        counts.append(n_labels())
+    assert counts[1] == counts[2]
 
 
 def test_activity_makes_one_bar_and_moves_it() -> None:
