@@ -193,6 +193,16 @@ class ArchitectureSettings(Settings):
         "from voxel to voxel. 'auto': for gray values and colours, and for phases that "
         "are random from pixel to pixel. Generation takes longer.",
     )
+    fields_per_phase: int = Field(
+        1,
+        ge=1,
+        le=16,
+        title="Fields per phase",
+        description="For volumes of phases: the generator makes so many fields for "
+        "each phase, and a voxel belongs to the phase of the largest one. A phase is "
+        "then a union of regions, with sharper edges and narrower throats than those "
+        "of one smooth field.",
+    )
     voxel_stretch: tuple[int, ...] = Field(
         (1, 1, 1),
         title="Voxel stretch",

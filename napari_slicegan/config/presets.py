@@ -23,6 +23,7 @@ _FAST: Mapping[str, object] = {
     "noise": True,
     "voxel_noise": "auto",
     "voxel_stretch": (),
+    "fields_per_phase": 2,
     "latent_size": 5,
     "latent_channels": 16,
     "generator_widths": (128, 64, 32, 16),

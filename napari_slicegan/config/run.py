@@ -122,7 +122,7 @@ def _uses_settings_of(user: str) -> Callable[[str], bool]:
 
 USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
     **dict.fromkeys(
-        ("generator_negative_slope", "noise", "voxel_stretch"),
+        ("fields_per_phase", "generator_negative_slope", "noise", "voxel_stretch"),
         (
             "architecture",
             lambda architecture: dimensions_of(architecture) == 3,

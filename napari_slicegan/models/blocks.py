@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -255,12 +256,11 @@ BESIDE = (1, 3, 4, 4, 3, 1)
 (0, 1, 0) and (1, 0, 1)."""
 
 
-class SymmetricResizeConvolution(nn.Module):
+class SymmetricResizeConvolution(ResizeConvolution):
     """A `ResizeConvolution` whose kernel is its own mirror image along z, y and x.
 
     Even and odd voxels, which the interpolation treats as mirror images, are then
-    alike. The kernel has 8 weights: in the middle or beside it, along each axis. The
-    features are mixed with these weights first, then filtered by fixed kernels.
+    alike. The kernel has 8 weights: in the middle or beside it, along each axis.
 
     Parameters
     ----------
@@ -268,35 +268,43 @@ class SymmetricResizeConvolution(nn.Module):
         Further voxels to crop on each side.
     """
 
-    stride = 2
     filters: Tensor
 
     def __init__(self, inputs: int, outputs: int, crop: int = 0) -> None:
-        super().__init__()
+        super().__init__(inputs, outputs, crop)
         # Rows: middle or beside along z, y, x, each with all outputs.
         self.weight = nn.Parameter(torch.empty(8 * outputs, inputs))
         line = torch.tensor([MIDDLE, BESIDE]) / 4
         cube = torch.einsum("az,by,cx->abczyx", line, line, line).flatten(0, 2)
-        each = torch.eye(outputs).view(1, outputs, outputs, 1, 1, 1)
-        filters = (cube[:, None, None] * each).flatten(0, 1)
-        self.register_buffer("filters", filters, persistent=False)
-        self.padding = 4 + crop
-        self.size_rule = SizeRule(2, -4 - 2 * crop)
+        self.register_buffer("filters", cube, persistent=False)
 
-    def mixed(self, x: Tensor) -> Tensor:
-        """[B, C_in, z, y, x] -> [B, 8 C_out, z, y, x], channels last."""
-        return (x.movedim(1, -1) @ self.weight.t()).movedim(-1, 1)
+    def transposed_weight(self) -> Tensor:
+        """Weights of the equivalent transposed convolution, [C_in, C_out, 6, 6, 6]."""
+        weight = self.weight.unflatten(0, (len(self.filters), -1))
+        composed: Tensor = torch.einsum("koc,kzyx->cozyx", weight, self.filters)
+        return composed
+
+
+class UnionOfFields(nn.Module):
+    """Largest of several fields for each channel, as a maxout unit.
+
+    A phase is then a union of regions: its edges may be sharp where two of them meet,
+    which a sum of smooth features is not. Goodfellow et al. 2013, arXiv:1302.4389.
+
+    Parameters
+    ----------
+    channels
+        Channels of the output; those of the input are ``channels`` for each field.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C_in, n, n, n] -> [B, C_out, m, m, m], m = 2 n - 4 - 2 crop."""
-        filters = self.filters.to(x.dtype)
-        return transposed_convolution(self.mixed(x), filters, self.stride, self.padding)
-
-    def planes(self, x: Tensor, positions: Sequence[Tensor]) -> list[Tensor]:
-        """Planes of the output; see `planes_of_transposed_convolution`."""
-        return planes_of_transposed_convolution(
-            self.mixed(x), self.filters, self.stride, self.padding, positions
-        )
+        """[B, fields * C, ...] -> [B, C, ...]."""
+        largest: Tensor = functools.reduce(torch.maximum, x.split(self.channels, dim=1))
+        return largest
 
 
 def sums_of_neighbours(x: Tensor) -> Tensor:
@@ -452,7 +460,6 @@ WEIGHTED = (
     TransposedConvolution,
     AntialiasedConvolution,
     ResizeConvolution,
-    SymmetricResizeConvolution,
     nn.Linear,
     nn.Conv2d,
     nn.ConvTranspose2d,

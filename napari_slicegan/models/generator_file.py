@@ -43,6 +43,7 @@ UNFIT = (ValidationError, json.JSONDecodeError, KeyError, RuntimeError, TypeErro
 NOT_STORED: Mapping[str, object] = {
     "noise": False,
     "voxel_noise": False,
+    "fields": 1,
     "stretch": (1, 1, 1),
     "initialisation": "glorot",
     "negative_slope": 0.0,

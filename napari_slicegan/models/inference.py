@@ -10,7 +10,8 @@ before the voxels are reordered, which moves bytes instead of probabilities.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,12 +33,7 @@ from napari_slicegan.models.blocks import (
 from napari_slicegan.models.noise import NoiseField, NoiseInput
 from napari_slicegan.models.slicegan import VolumeGenerator
 
-Layer = (
-    TransposedConvolution
-    | AntialiasedConvolution
-    | ResizeConvolution
-    | SymmetricResizeConvolution
-)
+Layer = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
 
 
 class SubpixelConvolution(nn.Module):
@@ -71,6 +67,10 @@ class SubpixelConvolution(nn.Module):
         made = _convolution(x, self.get_buffer("weight"), self._buffers["bias"])
         return self._in_cells(made)
 
+    def channels(self, x: Tensor) -> Sequence[Tensor]:
+        """The channels of `cells`, each [B, z, y, x, stride, stride, stride]."""
+        return self.cells(x).unbind(-1)
+
     def _in_cells(self, made: Tensor) -> Tensor:
         """[B, stride**3 * C_out, z, y, x] -> the form of `cells`."""
         made = made.movedim(1, -1)
@@ -88,38 +88,44 @@ class SubpixelConvolution(nn.Module):
 
 
 class SymmetricConvolution(SubpixelConvolution):
-    """A `SymmetricResizeConvolution`, its filters one axis after the other.
+    """A `SymmetricResizeConvolution` of one channel, one axis after the other.
 
     Parameters
     ----------
     layer
         The convolution.
     weight
-        [8 * C_out, C_in], used instead of the layer's own.
+        [8, C_in], used instead of the layer's own.
+    bias
+        Added to the output.
     """
 
-    def __init__(self, layer: SymmetricResizeConvolution, weight: Tensor) -> None:
+    def __init__(
+        self, layer: SymmetricResizeConvolution, weight: Tensor, bias: float = 0.0
+    ) -> None:
         nn.Module.__init__(self)
         self.stride, kernel = layer.stride, len(MIDDLE)
         self.cut = layer.padding - (kernel - self.stride)
-        outputs = len(weight) // self.stride**3
         self.register_buffer("mixing", weight.t().contiguous())
+        biases = weight.new_full((self.stride**3,), bias)
+        self.register_buffer("bias", biases if bias else None)
         # [middle or beside, tap, voxel], the first tap for the last half of the kernel
         line = torch.tensor([MIDDLE, BESIDE]).view(2, -1, self.stride).flip(1) / 4
         for axis, name in enumerate("zyx"):
             before = torch.eye(2**axis)
-            after = torch.eye(2 ** (2 - axis) * outputs)
+            after = torch.eye(2 ** (2 - axis))
             kernels = torch.einsum("ij,mtv,kl->ivkjmlt", before, line, after)
             kernels = kernels.flatten(3, 5).flatten(0, 2).to(weight.dtype)
             shape = [-1 if axis == other else 1 for other in range(3)]
             self.register_buffer(name, kernels.unflatten(-1, shape))
 
     def cells(self, x: Tensor) -> Tensor:
-        """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, C_out]."""
+        """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, 1]."""
         made = (x.movedim(1, -1) @ self.get_buffer("mixing")).movedim(-1, 1)
         made = made.contiguous(memory_format=torch.channels_last_3d)
         for name in "zyx":
-            made = _convolution(made, self.get_buffer(name), None)
+            bias = self._buffers["bias"] if name == "x" else None
+            made = _convolution(made, self.get_buffer(name), bias)
         return self._in_cells(made)
 
 
@@ -189,9 +195,9 @@ def _is_channels_last(x: Tensor) -> bool:
 def subpixel_weight(layer: Layer) -> Tensor:
     """Weights of the voxels of a cell, [stride**3 * C_out, C_in, taps, taps, taps].
 
-    Without the filter that may follow; of a `SymmetricResizeConvolution` without taps.
+    Without the filter that may follow.
     """
-    if isinstance(layer, AntialiasedConvolution | SymmetricResizeConvolution):
+    if isinstance(layer, AntialiasedConvolution):
         return layer.weight.detach()
     weight: Tensor = layer.weight
     if isinstance(layer, ResizeConvolution):
@@ -225,7 +231,8 @@ class PhaseChoice(nn.Module):
     Parameters
     ----------
     layer
-        The last convolution, whose channels are logits.
+        The last convolution, whose channels are logits, of one field of each phase
+        after the other.
     noises
         Noise that is added to the logits; empty for none.
     weights
@@ -238,11 +245,14 @@ class PhaseChoice(nn.Module):
         self, layer: Layer, noises: Sequence[NoiseInput], weights: Sequence[float]
     ) -> None:
         super().__init__()
-        self.convolution = _differences_to_the_first(layer)
-        self.gains = [math.log(weight / weights[0]) for weight in weights[1:]]
+        self.n_phases = len(weights)
+        n_channels = len(subpixel_weight(layer)) // layer.stride**3
+        self.phases = [channel % self.n_phases for channel in range(1, n_channels)]
+        gains = [math.log(weights[phase] / weights[0]) for phase in self.phases]
+        self.convolutions = nn.ModuleList(_differences_to_the_first(layer, gains))
         self.noises = nn.ModuleList()
         for noise in noises:
-            gain = noise.gain[1:] - noise.gain[:1]
+            gain = (noise.gain - noise.gain[0])[self.phases]
             difference = NoiseInput(len(gain), noise.level, noise.scale)
             difference.gain = nn.Parameter(gain, requires_grad=False)
             self.noises.append(difference)
@@ -257,35 +267,45 @@ class PhaseChoice(nn.Module):
         noise, start
             As of `NoiseInput`.
         """
+        first, *_ = convolutions = list[Any](self.convolutions)
         if not self.noises:
+            cells = (channel for each in convolutions for channel in each.channels(x))
             # Reordered are the phases, which are bytes.
-            index = self._chosen(self.convolution.cells(x))
-            return self.convolution.arranged(index[..., None]).movedim(-1, 1)
-        differences = self.convolution(x)
+            index: Tensor = first.arranged(self._chosen(cells)[..., None])
+            return index.movedim(-1, 1)
+        differences = torch.cat([each(x) for each in convolutions], dim=1)
         for each in self.noises:
             differences = each(differences, noise, start)
-        return self._chosen(differences.movedim(1, -1)).unsqueeze(1)
+        return self._chosen(differences.unbind(1)).unsqueeze(1)
 
-    def _chosen(self, cells: Tensor) -> Tensor:
-        """Differences to the first logit, [..., C - 1] -> index of the phase, [...]."""
-        best = cells[..., 0]
-        index = (best > -self.gains[0]).view(torch.uint8)
-        if len(self.gains) > 1:
-            best = (best + self.gains[0]).clamp_min(0)
-        for number, gain in enumerate(self.gains[1:], start=2):
-            channel = cells[..., number - 1] + gain
-            index.masked_fill_(channel > best, number)
-            best = torch.maximum(channel, best)
+    def _chosen(self, differences: Iterable[Tensor]) -> Tensor:
+        """Differences to the first logit, each [...] -> index of the phase, [...]."""
+        largest: dict[int, Tensor] = {}
+        for phase, each in zip(self.phases, differences, strict=True):
+            known = largest.get(phase)
+            largest[phase] = each if known is None else torch.maximum(known, each)
+        # The difference of the first logit to itself is 0.
+        best: Tensor | float = largest[0].clamp_min(0) if 0 in largest else 0.0
+        index = (largest[1] > best).view(torch.uint8)
+        for phase in range(2, self.n_phases):
+            best = torch.clamp_min(largest[phase - 1], best)
+            index.masked_fill_(largest[phase] > best, phase)
         return index
 
 
-def _differences_to_the_first(layer: Layer) -> SubpixelConvolution:
-    """The layer's outputs from the second on, minus the first."""
+def _differences_to_the_first(
+    layer: Layer, gains: Sequence[float]
+) -> list[SubpixelConvolution]:
+    """The layer's outputs from the second on, minus the first, plus gains."""
+    if isinstance(layer, SymmetricResizeConvolution):
+        weights = layer.weight.unflatten(0, (layer.stride**3, -1)).movedim(1, 0)
+        return [
+            SymmetricConvolution(layer, weight - weights[0], gain)
+            for weight, gain in zip(weights[1:], gains, strict=True)
+        ]
     split = subpixel_weight(layer).unflatten(0, (layer.stride**3, -1))
     weight = (split[:, 1:] - split[:, :1]).flatten(0, 1)
-    if isinstance(layer, SymmetricResizeConvolution):
-        return SymmetricConvolution(layer, weight)
-    return SubpixelConvolution(layer, weight)
+    return [SubpixelConvolution(layer, weight, weight.new_tensor(gains))]
 
 
 @torch.no_grad()
@@ -306,9 +326,7 @@ def inference_form(
     name, last = list(network.blocks.named_children())[-1]
     match list(last.children()):
         case [
-            TransposedConvolution()
-            | ResizeConvolution()
-            | SymmetricResizeConvolution() as layer,
+            TransposedConvolution() | ResizeConvolution() as layer,
             *inputs,
             PhaseProbabilities(),
         ] if weights:
@@ -337,9 +355,11 @@ def _form(block: nn.Module) -> nn.Module:
             | ResizeConvolution() as layer,
             *others,
         ]:
-            return _subpixel_block(layer, subpixel_weight(layer), None, others)
-        case [SymmetricResizeConvolution() as layer, *others]:
-            return nn.Sequential(SymmetricConvolution(layer, layer.weight), *others)
+            weight = subpixel_weight(layer)
+            if isinstance(layer, SymmetricResizeConvolution) and len(weight) == 8:
+                convolution = SymmetricConvolution(layer, layer.weight)
+                return nn.Sequential(convolution, *others)
+            return _subpixel_block(layer, weight, None, others)
     return block
 
 

@@ -18,6 +18,7 @@ from napari_slicegan.models.blocks import (
     ResizeConvolution,
     SymmetricResizeConvolution,
     TransposedConvolution,
+    UnionOfFields,
     rectifier,
 )
 from napari_slicegan.models.network import (
@@ -39,12 +40,7 @@ if TYPE_CHECKING:
     from napari_slicegan.models.blocks import ResampledHead
 
 
-Upsampling = (
-    TransposedConvolution
-    | AntialiasedConvolution
-    | ResizeConvolution
-    | SymmetricResizeConvolution
-)
+Upsampling = TransposedConvolution | AntialiasedConvolution | ResizeConvolution
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,8 @@ class GeneratorSpec:
     voxel_noise
         Whether noise is also added to the output layer's input: structure that is
         independent in neighbouring voxels. Requires ``noise``.
+    fields
+        Fields of which each output channel is the largest; see `UnionOfFields`.
     stretch
         Voxels of a finished volume along z, y, x that one voxel of the network becomes.
     negative_slope
@@ -87,8 +85,14 @@ class GeneratorSpec:
     labels: tuple[float, ...] = ()
     noise: bool = False
     voxel_noise: bool = False
+    fields: int = 1
     stretch: tuple[int, int, int] = (1, 1, 1)
     negative_slope: float = 0.0
+
+    @property
+    def last_channels(self) -> int:
+        """Channels of the last convolution."""
+        return self.channels * self.fields
 
     @property
     def label_channels(self) -> int:
@@ -211,13 +215,20 @@ class VolumeGenerator(GeneratorNetwork):
         convolution, *inputs, output = parts
         made: list[Tensor] = convolution.planes(features, positions)
         for each in inputs:
-            made = [
-                each.on_planes(planes, noise, axis, positions[axis])
-                for axis, planes in enumerate(made)
-            ]
-        if logits:
-            return made
-        return [output(each.flatten(0, 1)).view_as(each) for each in made]
+            if noise is not None and isinstance(each, NoiseInput):
+                made = [
+                    each.on_planes(planes, noise, axis, positions[axis])
+                    for axis, planes in enumerate(made)
+                ]
+            else:
+                made = [_on_each_plane(each, planes) for planes in made]
+        return made if logits else [_on_each_plane(output, each) for each in made]
+
+
+def _on_each_plane(layer: nn.Module, planes: Tensor) -> Tensor:
+    """[B, n, C_in, rows, columns] -> [B, n, C, rows, columns]."""
+    made: Tensor = layer(planes.flatten(0, 1)).unflatten(0, planes.shape[:2])
+    return made
 
 
 class PlaneCritic(nn.Module):
@@ -270,14 +281,16 @@ class PlaneCritic(nn.Module):
 def build_slicegan(spec: GeneratorSpec) -> VolumeGenerator:
     """Generator of transposed convolutions (Kench & Cooper 2021)."""
     hidden = [TransposedConvolution(*sides) for sides in _hidden_layers(spec)]
-    last = TransposedConvolution(spec.widths[-1], spec.channels, spec.layers[-1])
+    last = TransposedConvolution(spec.widths[-1], spec.last_channels, spec.layers[-1])
     return _assemble(spec, hidden, last)
 
 
 def build_slicegan_rc(spec: GeneratorSpec) -> VolumeGenerator:
     """Generator whose last layer is a resize-convolution."""
     hidden = [TransposedConvolution(*sides) for sides in _hidden_layers(spec)]
-    return _assemble(spec, hidden, ResizeConvolution(spec.widths[-1], spec.channels))
+    return _assemble(
+        spec, hidden, ResizeConvolution(spec.widths[-1], spec.last_channels)
+    )
 
 
 def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
@@ -294,7 +307,7 @@ def build_slicegan_aa(spec: GeneratorSpec) -> VolumeGenerator:
         )
     sides = [(inputs, outputs) for inputs, outputs, _ in _hidden_layers(spec)]
     hidden = [AntialiasedConvolution(*each) for each in sides]
-    last = SymmetricResizeConvolution(spec.widths[-1], spec.channels, crop=1)
+    last = SymmetricResizeConvolution(spec.widths[-1], spec.last_channels, crop=1)
     return _assemble(spec, hidden, last)
 
 
@@ -331,6 +344,7 @@ def _assemble(
     scale = chain_rule(rules).scale
     blocks[f"block{len(rules)}"] = nn.Sequential(
         last,
+        *([UnionOfFields(spec.channels)] if spec.fields > 1 else []),
         *([NoiseInput(spec.channels, len(rules), scale)] if spec.voxel_noise else []),
         output_layer(spec.output),
     )

@@ -99,6 +99,7 @@ def _volume_spec(
         normalisation=settings.normalisation,
         noise=settings.noise,
         voxel_noise=settings.noise and settings.voxel_noise == "on",
+        fields=settings.fields_per_phase if output == "phases" else 1,
         stretch=_three(settings.voxel_stretch),
         negative_slope=settings.generator_negative_slope,
     )

@@ -101,6 +101,7 @@ SETTINGS: Mapping[str, str] = {
     "size": "patch_size",
     "widths": "generator_widths",
     "layers": "generator_kernels",
+    "fields": "fields_per_phase",
     "negative_slope": "generator_negative_slope",
     "stretch": "voxel_stretch",
     "kernel": "image_kernel",

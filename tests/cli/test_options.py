@@ -141,6 +141,7 @@ def test_presets_and_files_are_where_settings_start(
         "architecture": "auto",
         "noise": False,
         "voxel_noise": "off",
+        "fields_per_phase": 1,
         "voxel_stretch": (1, 1, 1),
         "latent_size": 4,
         "generator_widths": (192, 96, 48, 24),

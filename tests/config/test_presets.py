@@ -23,6 +23,7 @@ COMMON: dict[str, Any] = {
     "normalisation": "batch",
     "noise": False,
     "voxel_noise": "off",
+    "fields_per_phase": 1,
     "voxel_stretch": (1, 1, 1),
     "augmentation": "none",
     "straight_through": False,

@@ -20,6 +20,7 @@ from napari_slicegan.models.blocks import (
     ResizeConvolution,
     SymmetricResizeConvolution,
     TransposedConvolution,
+    UnionOfFields,
     UnitInterval,
     planes_of_every_remainder,
     planes_of_transposed_convolution,
@@ -237,6 +238,17 @@ def test_symmetric_resize_convolution(subtests: pytest.Subtests) -> None:
             with subtests.test(axis=axis):
                 mirrored = layer(x.flip(axis)).flip(axis)
                 torch.testing.assert_close(mirrored, made, rtol=1e-4, atol=1e-4)
+
+
+def test_union_of_fields() -> None:
+    """A channel is the largest of its fields, as is the gradient."""
+    x = torch.tensor([1.0, 5.0, 3.0, 4.0, 2.0, 0.0]).view(1, 6, 1, 1, 1)
+    x.requires_grad_()
+    made = UnionOfFields(2)(x)
+    assert made.flatten().tolist() == [3.0, 5.0]
+    made.sum().backward()
+    assert x.grad is not None
+    assert x.grad.flatten().tolist() == [0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
 
 
 def test_pixel_norm() -> None:

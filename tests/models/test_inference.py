@@ -35,6 +35,7 @@ def network_of(
     noise = architecture == "slicegan-aa"
     spec = replace(
         spec,
+        fields=1 if transform.kind != "phases" or normalisation == "none" else 3,
         normalisation=normalisation,
         noise=noise,
         voxel_noise=noise and normalisation == "batch",

@@ -158,6 +158,7 @@ def test_metadata_that_does_not_fit(tmp_path: Path, subtests: pytest.Subtests) -
 FORMATS: list[tuple[dict[str, Any], int]] = [
     ({}, 1),
     ({"noise": True}, 2),
+    ({"fields": 2}, 2),
     ({"stretch": (1, 1, 2)}, 2),
     ({"negative_slope": 0.2}, 2),
     ({"architecture": "slicegan-aa"}, 2),
