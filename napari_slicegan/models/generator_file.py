@@ -235,11 +235,16 @@ def read_tensors(
     ------
     ValueError
         If the file is damaged or in another format.
+    PermissionError
+        If it may not be read.
     """
     try:
-        with safe_open(file, framework=framework) as content:
+        # The library would call it missing.
+        with file.open("rb"), safe_open(file, framework=framework) as content:
             metadata = content.metadata() or {}
             tensors = {key: content.get_tensor(key) for key in content.keys()}
+    except PermissionError:
+        raise
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{file.name}: expected a safetensors file, got one that cannot be read "

@@ -179,7 +179,7 @@ SYSTEM_PRESETS: Mapping[str, Preset] = {
         _SPECGAN,
     ),
     "specgan-small": Preset(
-        "The same with narrow networks, for simple sounds in five minutes on a CPU.",
+        "SpecGAN with narrow networks, for simple sounds in five minutes on a CPU.",
         _SPECGAN_SMALL,
     ),
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -153,6 +154,21 @@ def test_metadata_that_does_not_fit(tmp_path: Path, subtests: pytest.Subtests) -
             with pytest.raises(ValueError, match=words) as caught:
                 load_generator(path)
             assert type(caught.value) is ValueError
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read all files, so the refusal is simulated."""
+    path = tmp_path / "generator.safetensors"
+    random_generator(OneHotPhases([0, 1])).save(path)
+
+    def refused(path: Path, *args: object, **options: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(PermissionError, match="denied"):
+        load_generator(path)
 
 
 FORMATS: list[tuple[dict[str, Any], int]] = [
