@@ -48,7 +48,7 @@ class SizeBox(DecimalBox):
         super().__init__()
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.setRange(0, LARGEST)
-        self.setSpecialValueText("unknown")
+        self.setSpecialValueText("not known")
         self.setKeyboardTracking(False)
 
     def fixup(self, text: str) -> str:

@@ -180,7 +180,7 @@ def test_distance_of_planes_is_that_of_the_file_until_it_is_set(
 ) -> None:
     distance = controls.plane_distance
     cube = np.zeros((8, 20, 20))
-    assert distance.main.text() == "unknown"  # type: ignore[attr-defined]
+    assert distance.main.text() == "not known"  # type: ignore[attr-defined]
     controls.offer({"z": (SourceImage(cube, "cube", (5.0, 5.0, 50.0)),)})
     assert not distance.isHidden()
     assert distance.main.text() == "50"  # type: ignore[attr-defined]
