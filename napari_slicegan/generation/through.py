@@ -56,7 +56,7 @@ MARGIN = 0.07
 
 Larger ones continue in the planes next to it, which then copy the image.
 """
-WEIGHT = 60.0
+WEIGHT = 120.0
 """Of the squares that miss the margin, in the same unit."""
 SPREADS = {1: 0.03, 2: 0.5, 3: 0.5}
 """Standard deviation of the offsets of a block, in those of its features, by the number

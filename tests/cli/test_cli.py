@@ -283,8 +283,8 @@ def test_info(run: Path, capsys: Capture) -> None:
     assert lines["trained"] == "toy"
     assert lines["kind"] == "phases"
     assert lines["steps"] == "4"
-    # 4 6 64 + 6 6 64 + 6 2 64 weights, and two batch norms of 6 scales and shifts.
-    assert lines["weights"] == "4,632"
+    # 4 6 64 + 6 6 64 + 6 4 64 weights, and two batch norms of 6 scales and shifts.
+    assert lines["weights"] == "5,400"
     assert main(["info", str(run / "generator.safetensors")]) == 0
 
 

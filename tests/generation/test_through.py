@@ -151,7 +151,7 @@ def test_planes_that_cross_and_faces_of_a_gap(
         Section(truth[3:19, 2:12, 7], "x", 7, (3, 2)),
     ]
     plan = VolumePlan(trained, (24, 24, 24), 1, "yx")
-    made = pass_through(plan, sections, STEPS).generate().values
+    made = pass_through(plan, sections, 40).generate().values
     assert np.mean(made[[4, 19]] == truth[[4, 19]]) > 0.95
     assert np.mean(made[3:19, 2:12, 7] == truth[3:19, 2:12, 7]) > 0.95
 

@@ -230,7 +230,7 @@ def test_refused_before_anything_is_measured(
     words = ["measure", str(file), "--against", str(file)]
     for flags, expected in (
         ("--permeability 3", "got phase 3; choose"),
-        ("--conductivity 1 -1", "of 0 or more, got -1; correct"),
+        ("--conductivity 1 -1", "of 0 or at least 1e-100, got -1; correct"),
         ("--transport --block 13", "1 to 12 voxels per edge"),
     ):
         assert main([*words, *flags.split()]) == 2

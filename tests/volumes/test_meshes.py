@@ -181,7 +181,7 @@ def test_rough_phases_keep_their_volumes(caplog: pytest.LogCaptureFixture) -> No
     single = np.zeros((9, 9, 9), np.uint8)
     single[4, 4, 4] = 1
     with caplog.at_level(logging.WARNING):
-        surface_mesh(Volume(single, "phases"), [1], 2000)
+        surface_mesh(Volume(single, "phases"), [1], 1000)
     assert "smooth it less" in caplog.text
 
 
