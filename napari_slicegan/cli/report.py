@@ -170,7 +170,7 @@ def _sized(path: Path, is_stored: bool, options: Namespace) -> AnyVolume:
     if size is not None or step is not None:
         edge = volume.voxel_size_nm
         source = "from the file" if has_own else "as given"
-        shown = "unknown" if edge is None else f"{length_text(edge)} ({source})"
+        shown = "not known" if edge is None else f"{length_text(edge)} ({source})"
         shape = " x ".join(map(str, volume.values.shape[:3]))
         # Beside JSON, which stands alone on the standard output.
         stream = sys.stderr if options.json else sys.stdout
@@ -314,7 +314,7 @@ def _facts_of_generator(trained: TrainedNetwork) -> dict[str, str]:
         "kind": trained.transform.kind,
         "architecture": network.spec.architecture,
         "weights": f"{weights:,}",
-        "voxel size": "unknown" if size is None else f"{size:g} nm",
+        "voxel size": "not known" if size is None else f"{size:g} nm",
     }
 
 

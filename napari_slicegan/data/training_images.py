@@ -312,7 +312,7 @@ def _read_index(folder: Path) -> list[_Entry]:
     try:
         return ENTRIES.validate_json((folder / INDEX).read_bytes())
     except (OSError, ValidationError) as error:
-        reason = getattr(error, "strerror", "a damaged file")
+        reason = getattr(error, "strerror", None) or "a damaged file"
         raise ValueError(
             f"{folder / INDEX}: expected the list of a run's images, got '{reason}'; "
             "check its permissions, choose another run folder or train again."

@@ -158,6 +158,8 @@ def load_generator(path: str | Path) -> TrainedGenerator:
     ------
     ValueError
         If there is no file, or it is damaged, or not a generator of volumes.
+    PermissionError
+        If it may not be read.
     """
     trained = load_any_generator(path)
     if not isinstance(trained, TrainedGenerator):
@@ -175,6 +177,8 @@ def load_any_generator(path: str | Path) -> TrainedNetwork:
     ------
     ValueError
         If there is no file, or it is damaged, or not a generator of this program.
+    PermissionError
+        If it may not be read.
     """
     path = Path(path)
     file = path / "generator.safetensors" if path.is_dir() else path

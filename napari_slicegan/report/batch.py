@@ -153,7 +153,7 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", error)
+        reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"The table {path} cannot be read ({reason}); check its name and "
             "permissions."

@@ -430,7 +430,7 @@ def read_config(path: Path) -> RunConfig:
     try:
         data = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", error)
+        reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"The settings file {path} cannot be read ({reason}); check its name and "
             "permissions."
