@@ -61,6 +61,8 @@ WEIGHT = 120.0
 SPREADS = {1: 0.03, 2: 0.5, 3: 0.5}
 """Standard deviation of the offsets of a block, in those of its features, by the number
 of blocks behind it."""
+SPREADS_OF_UNIONS = {1: 0.2, 2: 0.7, 3: 0.7}
+"""The same where a phase is a union of several fields, which follow less easily."""
 MOST = 1 - 1e-7
 """Largest uniform value, relative to the edge: the normal one is finite."""
 
@@ -373,13 +375,15 @@ class _Plane:
     @torch.no_grad()
     def _offsets(self, plan: VolumePlan) -> list[_Input]:
         """Offsets of the last hidden blocks, at first 0."""
-        n_blocks = len(plan.trained.network.rules)
+        network = plan.trained.network
+        n_blocks = len(network.rules)
+        spreads = SPREADS if network.spec.fields == 1 else SPREADS_OF_UNIONS
         made: list[_Input] = []
 
         def note(block: int, features: Tensor, first: Size) -> Tensor:
-            spread = SPREADS.get(n_blocks - block, 0.0)
+            spread = spreads.get(n_blocks - block, 0.0)
             if spread:
-                scale = plan.trained.network.rules_around(block)[0].scale
+                scale = network.rules_around(block)[0].scale
                 start = _once(torch.zeros_like(features[0]), plan.field.periods, scale)
                 spread *= float(features.std())
                 made.append(_Input(offsets_of(block), first, start, None, spread))

@@ -37,10 +37,12 @@ AT = 21
 REACH = 40
 
 
-def noisy(stretch: tuple[int, int, int] = (1, 1, 1)) -> TrainedGenerator:
+def noisy(
+    stretch: tuple[int, int, int] = (1, 1, 1), fields: int = 1
+) -> TrainedGenerator:
     """Two phases; noise after each of the hidden blocks and at the output."""
     toy = random_generator(OneHotPhases(TOY_LABELS), "slicegan-aa", stretch=stretch)
-    spec = replace(toy.network.spec, noise=True, voxel_noise=True)
+    spec = replace(toy.network.spec, noise=True, voxel_noise=True, fields=fields)
     network = build_generator(spec, torch.Generator().manual_seed(0))
     with torch.no_grad():
         for name, weight in network.named_parameters():
@@ -81,6 +83,15 @@ def test_the_plane_is_reached(plan: VolumePlan, section: Section) -> None:
     assert before < 0.75
     assert np.mean(made == section.labels) > 0.97
     assert agreement(plan, section) == np.mean(made == section.labels)
+
+
+def test_planes_of_unions_are_reached() -> None:
+    """Of two fields per phase, as in the default preset."""
+    trained = noisy(fields=2)
+    section = Section(generate(trained, SIZE, OTHER).values[AT], "z", AT)
+    plan = VolumePlan(trained, SIZE, SEED)
+    assert agreement(plan, section) < 0.75
+    assert agreement(pass_through(plan, [section], STEPS), section) > 0.97
 
 
 def test_the_scale_of_logits_does_not_matter(plan: VolumePlan) -> None:
