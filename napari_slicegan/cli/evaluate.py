@@ -27,6 +27,7 @@ from napari_slicegan.runtime.atomic_files import (
     new_folder,
     removed_if_unused,
 )
+from napari_slicegan.runtime.memory import reason_of
 from napari_slicegan.systems.gaussian_mixture import GaussianMixture, nine_gaussians
 from napari_slicegan.systems.mixture_sweep import (
     OUTCOMES,
@@ -155,10 +156,10 @@ def read_points(path: Path) -> NDArray[Any]:
         else:
             points = np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"{path.name}: expected points as NPY or as text with a comma between "
-            f"coordinates, got a file that cannot be read ({reason}); check it."
+            f"coordinates, got a file that cannot be read ({reason_of(error)}); check "
+            "it."
         ) from error
     is_table = points.dtype.kind in "iuf" and points.ndim == 2 and len(points) > 0
     if not is_table or points.shape[1] != 2 or not np.isfinite(points).all():

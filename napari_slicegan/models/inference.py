@@ -349,17 +349,17 @@ def _form(block: nn.Module) -> nn.Module:
             weight = subpixel_weight(layer) * scales
             bias = norm.bias - norm.get_buffer("running_mean") * scale
             return _subpixel_block(layer, weight, bias, others)
+        case [SymmetricResizeConvolution() as layer, *others] if (
+            len(layer.weight) == layer.stride**3
+        ):
+            return nn.Sequential(SymmetricConvolution(layer, layer.weight), *others)
         case [
             TransposedConvolution()
             | AntialiasedConvolution()
             | ResizeConvolution() as layer,
             *others,
         ]:
-            weight = subpixel_weight(layer)
-            if isinstance(layer, SymmetricResizeConvolution) and len(weight) == 8:
-                convolution = SymmetricConvolution(layer, layer.weight)
-                return nn.Sequential(convolution, *others)
-            return _subpixel_block(layer, weight, None, others)
+            return _subpixel_block(layer, subpixel_weight(layer), None, others)
     return block
 
 

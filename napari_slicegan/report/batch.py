@@ -45,7 +45,7 @@ from napari_slicegan.runtime.atomic_files import (
 )
 from napari_slicegan.runtime.launcher import PARENT
 from napari_slicegan.runtime.limits import available_cpus, check_memory
-from napari_slicegan.runtime.memory import in_words
+from napari_slicegan.runtime.memory import in_words, reason_of
 from napari_slicegan.runtime.optional_packages import optional_package
 from napari_slicegan.training.run_folder import CONFIG, PREVIEW, RunFolder
 
@@ -153,10 +153,9 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"The table {path} cannot be read ({reason}); check its name and "
-            "permissions."
+            f"The table {path} cannot be read ({reason_of(error)}); check its "
+            "name and permissions."
         ) from error
     if path.suffix.lower() == ".csv":
         head = text.partition("\n")[0]

@@ -97,6 +97,11 @@ def is_full(error: OSError) -> bool:
     return bool(re.search(r"requested and \d+ written", str(error)))
 
 
+def reason_of(error: Exception) -> str:
+    """Message of an error, without the number and the file of the system's."""
+    return str(getattr(error, "strerror", "") or error).rstrip(".")
+
+
 def in_words(error: Exception) -> str:
     """One sentence about an error, also one of the system: expected, got, do."""
     if not isinstance(error, OSError):

@@ -59,7 +59,7 @@ from napari_slicegan.runtime.atomic_files import (
     remove_partial_files,
     replacing,
 )
-from napari_slicegan.runtime.memory import in_words, lacks_memory
+from napari_slicegan.runtime.memory import in_words, lacks_memory, reason_of
 from napari_slicegan.training.tasks import DATA
 
 if TYPE_CHECKING:
@@ -430,10 +430,9 @@ def read_config(path: Path) -> RunConfig:
     try:
         data = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"The settings file {path} cannot be read ({reason}); check its name and "
-            "permissions."
+            f"The settings file {path} cannot be read ({reason_of(error)}); check its "
+            "name and permissions."
         ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}.") from error

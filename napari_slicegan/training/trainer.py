@@ -23,7 +23,11 @@ from napari_slicegan.runtime.devices import (
     prepare,
 )
 from napari_slicegan.runtime.distributed import Decision, distributed_context
-from napari_slicegan.runtime.memory import LackOfMemoryError, memory_explained
+from napari_slicegan.runtime.memory import (
+    LackOfMemoryError,
+    memory_explained,
+    reason_of,
+)
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason, RunClock, StepReport
 from napari_slicegan.training.estimates import complete
@@ -411,7 +415,7 @@ class Trainer:
             if not self._is_save_failing:
                 warning = (
                     f"Step {self.step}: the run could not be saved "
-                    f"({_reason(error)}); training continues, and saving is tried "
+                    f"({reason_of(error)}); training continues, and saving is tried "
                     "again."
                 )
                 self._warn(warning)
@@ -440,7 +444,7 @@ class Trainer:
                 left = f"{kept[0].name} is kept" if kept else "no checkpoint was saved"
             raise ValueError(
                 f"Expected to save step {self.step} of the run, got "
-                f"'{_reason(error)}' ({left}); free space or restore the drive, then "
+                f"'{reason_of(error)}' ({left}); free space or restore the drive, then "
                 "resume the run."
             ) from error
 
@@ -674,11 +678,6 @@ class Trainer:
         # Runs of earlier releases do not state it.
         self.lineage = tuple(map(str, state.get("lineage", self.lineage)))
         self.clock.load_state_dict(state)
-
-
-def _reason(error: Exception) -> str:
-    """Message of a failed save, without the number and the file of the system's."""
-    return str(getattr(error, "strerror", "") or error).rstrip(".")
 
 
 def _is_finite(state: Any) -> bool:
