@@ -14,10 +14,10 @@ pytest.importorskip("zarr", reason="needs the extra scale")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures by /proc")
 
 
-def benchmark(words: str, folder: Path, root: Path) -> str:
+def benchmark(module: str, words: str, folder: Path, root: Path) -> str:
     """What the benchmark prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", *words.split()],
+        [sys.executable, "-m", f"benchmarks.{module}", *words.split()],
         cwd=folder,
         check=True,
         timeout=200,
@@ -33,8 +33,8 @@ def test_estimates_are_near_the_peaks(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     """Of toy networks, beside which the program itself takes most."""
-    words = "peaks --only quick-training quick-volume"
-    table = benchmark(words, tmp_path, pytestconfig.rootpath)
+    words = "--only quick-training quick-volume"
+    table = benchmark("memory", words, tmp_path, pytestconfig.rootpath)
     ratios = re.findall(r"^\| quick\S+ \| \d+ \| \d+ \| (\S+) \|", table, re.MULTILINE)
     assert len(ratios) == 2
     assert all(0.75 < float(ratio) < 1.5 for ratio in ratios)
@@ -44,8 +44,8 @@ def test_a_lack_of_memory_loses_nothing(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     """One sentence, and the next command ends with the result of an undisturbed one."""
-    words = "limits --trials 4 --minutes 0.2 --tasks info"
-    printed = benchmark(words, tmp_path, pytestconfig.rootpath)
+    words = "--trials 4 --minutes 0.2 --tasks info"
+    printed = benchmark("memory_limits", words, tmp_path, pytestconfig.rootpath)
     counts = re.findall(r"(\d+) without enough memory, (\d+) faults", printed)
     assert len(counts) == 1
     assert sum(int(lacks) for lacks, _ in counts) >= 1
