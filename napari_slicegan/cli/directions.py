@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_slicegan.cli.options import (
     DONE,
     SAMPLE,
@@ -162,6 +164,11 @@ def _apply(options: Namespace) -> None:
         say(f"{title_of(name):24} {before[name]:10.4g} -> {after[name]:.4g}")
     if not gauge.is_volume:
         say(f"{title_of(SIMILARITY):24} {gauge.similarity(made, start):10.4g}")
+    if region and np.array_equal(made, start):
+        say(
+            "No voxel changes: choose a larger region, a later block (--blocks) or a "
+            "larger strength."
+        )
     say(f"Saved {out}")
 
 
@@ -253,7 +260,9 @@ def _region(options: Namespace, size: Size) -> Region | None:
         raise ValueError("Expected --box or --ramp, got both; leave one out.")
     if options.box:
         z0, y0, x0, z1, y1, x1 = options.box
-        return Box((z0, y0, x0), (z1, y1, x1))
+        box = Box((z0, y0, x0), (z1, y1, x1))
+        box.check_within(size)
+        return box
     if options.ramp:
         return ramp(options.ramp, size[AXES.index(options.ramp)])
     return None

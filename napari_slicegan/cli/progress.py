@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from napari_slicegan.cli.options import ending_signals, handling
+from napari_slicegan.runtime.quantities import clock_time
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -95,9 +96,8 @@ def progress_bar(title: str) -> Iterator[Progress]:
 
 
 def _line(report: StepReport) -> str:
-    minutes, seconds = divmod(round(report.remaining_s), 60)
     return (
-        f"{minutes}:{seconds:02d} left, step {report.step}, "
+        f"{clock_time(report.remaining_s)} left, step {report.step}, "
         f"{report.steps_per_s:.2f} steps/s, critic {report.critic_loss:.3f}, "
         f"generator {report.generator_loss:.3f}"
     )

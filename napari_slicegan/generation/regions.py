@@ -6,6 +6,7 @@ All coordinates are voxels of the whole volume, so that tiles agree on them.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
@@ -61,6 +62,25 @@ class Box:
             raise ValueError(
                 "Expected a box whose end lies behind its start along z, y and x, got "
                 f"{self.low} to {self.high}; swap or change them."
+            )
+
+    def check_within(self, size: Sequence[int]) -> None:
+        """Refuse a box that is not within a volume of so many voxels along z, y, x.
+
+        Raises
+        ------
+        ValueError
+            Names the size.
+        """
+        space = [n - b for n, b in zip(size, self.high, strict=True)]
+        if min(*self.low, *space) < 0:
+            shape, low, high = (
+                " x ".join(f"{n:g}" for n in numbers)
+                for numbers in (size, self.low, self.high)
+            )
+            raise ValueError(
+                f"Expected a box within the volume of {shape} voxels (z, y, x), got "
+                f"one from {low} to {high}; move it, or choose a larger volume."
             )
 
     def weights(self, z: Places, y: Places, x: Places) -> Places:

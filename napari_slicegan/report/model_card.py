@@ -64,8 +64,12 @@ def export_generator(
         settings = ProofSettings(transport=False)
         images = RunFolder.open(run).images()
         proof = prove(trained, images, settings).to_dict()
-    origin = exported(trained, origin, out, half)
-    write_card(card_path(out), proof, origin, out.name, trained.colours)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Neither is replaced before both are written.
+    with replacing(out) as unfinished, replacing(card_path(out)) as card:
+        origin = exported(trained, origin, unfinished, half)
+        text = card_text(proof, origin, out.name, trained.colours)
+        card.write_text(text, encoding="utf-8")
 
 
 def exported(
@@ -77,7 +81,6 @@ def exported(
     """
     if half:
         trained.network.half()
-    out.parent.mkdir(parents=True, exist_ok=True)
     trained.save(out)
     return replace(origin, generator_sha256=sha256_of(out))
 

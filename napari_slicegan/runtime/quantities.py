@@ -24,8 +24,15 @@ def bytes_in_words(n: float) -> str:
     return f"{n / 1e9:.2g} GB" if n < 1e10 else f"{n / 1e9:,.0f} GB"
 
 
+LONG = "100 years or more"
+"""Of runs without an end, which the user will stop."""
+LONG_MINUTES = 100 * 365 * 24 * 60
+
+
 def duration(minutes: float) -> str:
     """Seconds, minutes, hours or days, whichever suits."""
+    if minutes > LONG_MINUTES:
+        return LONG
     if minutes < 1.5:
         return f"{max(1, round(60 * minutes))} s"
     if minutes < 100:
@@ -33,6 +40,18 @@ def duration(minutes: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes / 60:.0f} h"
     return f"{minutes / 60 / 24:,.0f} days"
+
+
+def clock_time(seconds: float) -> str:
+    """A duration to the second or minute: 48 s, 3:05 min, 2:10 h; long ones in days."""
+    if seconds >= 1000 * 3600:
+        return duration(seconds / 60)
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
 def length_text(nm: float) -> str:

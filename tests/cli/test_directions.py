@@ -99,7 +99,7 @@ REGIONS = {
 }
 
 
-def test_apply_in_part(run: Path, subtests: pytest.Subtests) -> None:
+def test_apply_in_part(run: Path, capsys: Capture, subtests: pytest.Subtests) -> None:
     out = run / "out.tif"
     words = ["--move", "component 1=4", "--size", "16", "--out", str(out)]
     assert main(["directions", "apply", str(run), *words]) == 0
@@ -108,6 +108,10 @@ def test_apply_in_part(run: Path, subtests: pytest.Subtests) -> None:
         with subtests.test(name):
             assert main(["directions", "apply", str(run), *words, *part]) == 0
             assert (Volume.open(out).values != everywhere).any()
+    assert "No voxel changes" not in capsys.readouterr().out
+    between = ["--box", "0.6", "0", "0", "0.9", "16", "16"]
+    assert main(["directions", "apply", str(run), *words, *between]) == 0
+    assert "No voxel changes: choose a larger region" in capsys.readouterr().out
 
 
 def test_sweep(run: Path, capsys: Capture) -> None:
@@ -208,6 +212,10 @@ FAULTS = {
     "both": (
         ["apply", "RUN", "--move", "component 1=1", *REGIONS["box"], "--ramp", "z"],
         "got both",
+    ),
+    "box outside": (
+        ["apply", "RUN", "--move", "component 1=1", "--size", "8", *REGIONS["box"]],
+        "within the volume of 8 x 8 x 8 voxels (z, y, x), got one from 0 x 0 x 0 to 8",
     ),
     "one voxel": (
         ["apply", "RUN", "--move", "component 1=1", "--size", "1"],

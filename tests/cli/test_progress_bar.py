@@ -42,7 +42,7 @@ def test_a_log_gets_lines_now_and_then(
     assert [step and step[1] for step in steps] == ["1", "4", "7", "9"]
     assert all(line.startswith("Training ") for line in lines)
     assert all(line.endswith("\n") and "\r" not in line for line in lines)
-    assert lines[-1].startswith("Training 100%, 0:00 left")
+    assert lines[-1].startswith("Training 100%, 0 s left")
 
 
 def test_a_log_of_other_work_gets_lines_too(

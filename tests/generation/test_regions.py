@@ -77,6 +77,11 @@ def test_regions_come_back_from_their_state(subtests: pytest.Subtests) -> None:
 
 REFUSALS: list[Refusal] = [
     ("box", lambda _: Box((1, 1, 1), (2, 1, 2)), "end lies behind its start"),
+    (
+        "outside",
+        lambda _: Box((0, 0, 9), (8, 8, 17)).check_within((8, 8, 16)),
+        "the volume of 8 x 8 x 16 voxels .*, got one from 0 x 0 x 9 to 8 x 8 x 17;",
+    ),
     ("positions", lambda _: Profile("z", (0, 0), (1, 1)), "rising positions"),
     ("factors", lambda _: Profile("z", (0, 1), (1,)), "2 positions and 1 factors"),
     ("factor", lambda _: ramp("z", 8, 0, 1e300), "to 1000, got 1e"),

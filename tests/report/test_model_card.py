@@ -99,6 +99,20 @@ def test_a_report_of_the_same_weights_is_quoted(
             export_generator(run, out)
 
 
+def test_generator_and_card_are_written_both_or_neither(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault while the card is written: the earlier export stays."""
+    monkeypatch.setattr(model_card, "_known_proof", lambda *_: {})
+    monkeypatch.setattr(model_card, "card_text", lambda *_: "\udcff")  # no UTF-8
+    out = tmp_path / "toy.safetensors"
+    out.write_bytes(b"earlier")
+    with pytest.raises(UnicodeEncodeError):
+        export_generator(run, out)
+    assert out.read_bytes() == b"earlier"
+    assert not card_path(out).exists()
+
+
 def test_names_with_bytes_that_are_no_text_can_be_written(run: Path) -> None:
     """As Python names a file whose name is Latin-1 where names are UTF-8."""
     trained = replace(load_generator(run), name="Gef\udcfcge")

@@ -33,6 +33,7 @@ from napari_slicegan._qt.widgets.basics import (
 from napari_slicegan._qt.widgets.progress import Activity
 from napari_slicegan.config import AXES, Axis, Kind
 from napari_slicegan.data.pixel_values import display_gray
+from napari_slicegan.runtime.quantities import clock_time
 from napari_slicegan.training.clock import FinishReason
 
 if TYPE_CHECKING:
@@ -424,13 +425,3 @@ def _facts(report: StepReport) -> str:
         f"Step {report.step:,}, {clock_time(report.elapsed_s)} of training, {pace}, "
         f"{report.memory_bytes / 1e9:.1f} GB of memory"
     )
-
-
-def clock_time(seconds: float) -> str:
-    """Format a duration: 48 s, 3:05 min, 2:10 h."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

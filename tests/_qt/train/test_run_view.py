@@ -31,7 +31,6 @@ from napari_slicegan._qt.train.run_view import (
     RunState,
     RunView,
     SlicePair,
-    clock_time,
     coloured,
     real_crop,
 )
@@ -75,12 +74,6 @@ def view(qtbot: QtBot) -> Iterator[RunView]:
 def bars() -> list[str]:
     """What the activity dock shows."""
     return [bar.desc for bar in progress._all_instances]  # noqa: SLF001 no other way
-
-
-def test_durations() -> None:
-    seconds = (0.4, 59, 59.9, 185, 7800)
-    expected = ["0 s", "59 s", "1:00 min", "3:05 min", "2:10 h"]
-    assert [clock_time(each) for each in seconds] == expected
 
 
 def test_hidden_before_the_first_run_then_busy(view: RunView) -> None:
