@@ -187,7 +187,7 @@ def _check_cubic(path: Path, size: float | None, step: float | None) -> None:
     if not math.isclose(size, step, rel_tol=SIZE_TOLERANCE):
         raise ValueError(
             f"{path.name}: expected cubic voxels in an OME-Zarr volume, got "
-            f"'Plane distance (nm)' {step:g} beside 'Pixel size (nm)' {size:g}; leave "
+            f"'Plane distance' {step:g} nm beside 'Pixel size' {size:g} nm; leave "
             "the distance out, or save the volume as TIFF or NPY."
         )
 

@@ -130,13 +130,13 @@ class MicrographSettings(Settings):
     pixel_size_nm: float | None = Field(
         None,
         gt=0,
-        title="Pixel size (nm)",
+        title="Pixel size",
         description="Pixel size in nanometres; read from the file if empty.",
     )
     z_step_nm: float | None = Field(
         None,
         gt=0,
-        title="Plane distance (nm)",
+        title="Plane distance",
         description="Distance of the planes of a volume in nanometres; read from the "
         "file if empty.",
     )

@@ -245,7 +245,7 @@ class Micrograph:
             raise ValueError(
                 f"{self.name}: expected pixel edges that differ by a factor of at most "
                 f"{MOST_STRETCHED}, got {x:.4g} x {y:.4g} nm (X x Y); set "
-                "'Pixel size (nm)'."
+                "'Pixel size'."
             )
         image = self
         if not math.isclose(x, y, rel_tol=SIZE_TOLERANCE):
@@ -268,7 +268,7 @@ class Micrograph:
         if not 1 / MOST_STRETCHED <= self.z_step <= MOST_STRETCHED:
             raise ValueError(
                 f"{self.name}: expected planes at most {MOST_STRETCHED} pixels apart, "
-                f"got {self.z_step:.3g}; set 'Plane distance (nm)'."
+                f"got {self.z_step:.3g}; set 'Plane distance'."
             )
         n = len(self.values)
         planes = max(1, round(n * self.z_step))
@@ -587,7 +587,7 @@ def edges_with(
         step = edges[2] / edges[0] if edges is not None and len(edges) > 2 else 1.0
         edges, where = (given, given, given * step), "as given"
     if settings.z_step_nm is not None:
-        wanted = f"for 'Plane distance (nm)' {settings.z_step_nm:g}"
+        wanted = f"for 'Plane distance' {settings.z_step_nm:g} nm"
         if not source.is_volume:
             raise NotApplicableError(
                 "z_step_nm",
@@ -597,7 +597,7 @@ def edges_with(
         if edges is None:
             raise ValueError(
                 f"{source.name}: expected a pixel size {wanted}, got none in the file; "
-                "give 'Pixel size (nm)' too."
+                "give 'Pixel size' too."
             )
         edges = (*edges[:2], settings.z_step_nm)
     return edges, where

@@ -153,7 +153,7 @@ def common_edge_nm(edges: Edges, name: str) -> float:
     text = " x ".join(f"{edge:.4g}" for edge in edges)
     raise ValueError(
         f"{name}: expected {what}, got {text} nm (X x Y{' x Z' * (len(edges) > 2)}); "
-        "resample the image, or set 'Pixel size (nm)' if its header is wrong."
+        "resample the image, or set 'Pixel size' if its header is wrong."
     )
 
 

@@ -113,7 +113,7 @@ def image_warnings(
     if images.pixel_size_nm is None:
         found.append(
             "The pixel size is unknown, so the volume will have no physical size. "
-            "Set 'Pixel size (nm)' if you know it."
+            "Set 'Pixel size' if you know it."
         )
     return found
 

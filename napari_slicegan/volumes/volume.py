@@ -289,8 +289,8 @@ def _labels(values: NDArray[Any], labels: tuple[int, ...]) -> tuple[int, ...]:
 def without_size(path: Path, z_step_nm: float) -> ValueError:
     """Why the distance of planes alone gives no voxel size."""
     return ValueError(
-        f"{path.name}: expected a pixel size for 'Plane distance (nm)' {z_step_nm:g}, "
-        "got none in the file; give 'Pixel size (nm)' too."
+        f"{path.name}: expected a pixel size for 'Plane distance' {z_step_nm:g} nm, "
+        "got none in the file; give 'Pixel size' too."
     )
 
 

@@ -161,7 +161,7 @@ def test_another_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "status", "words"),
     [
-        ("--z-step-nm 20", 2, "expected a pixel size for 'Plane distance (nm)' 20"),
+        ("--z-step-nm 20", 2, "expected a pixel size for 'Plane distance' 20 nm"),
         ("--pixel-size-nm 5 --z-step-nm 20", 2, "expected cubic voxels"),
         ("--pixel-size-nm 5 --z-step-nm 5", 0, "voxel size 5 nm (as given)"),
     ],

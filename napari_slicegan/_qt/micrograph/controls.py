@@ -53,7 +53,8 @@ class SizeBox(DecimalBox):
 
     def fixup(self, text: str) -> str:
         """Take an empty text as zero, when editing ends."""
-        return str(super().fixup(text)) if text.strip() else "0"
+        number = text.removesuffix(self.suffix()).strip()
+        return str(super().fixup(text)) if number else "0"
 
 
 class PixelSizeEditor(FieldEditor):
@@ -136,6 +137,7 @@ class PlaneDistanceEditor(OptionalEditor):
 
     def __init__(self) -> None:
         self._box = box = SizeBox()
+        box.setSuffix(" nm")
         super().__init__(InputEditor(box, box.valueChanged, box.value, box.setValue))
 
     def show_found(self, edges_nm: Edges | None) -> None:

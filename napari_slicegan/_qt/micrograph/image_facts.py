@@ -52,9 +52,8 @@ class ImageFacts(QWidget):
         self._kind.setWordWrap(True)
         self.pixel_size = PixelSizeEditor()
         self.pixel_size.main.setObjectName("pixel_size_nm")
-        self.pixel_size.setToolTip(
-            f"<qt>{MicrographSettings.model_fields['pixel_size_nm'].description}</qt>"
-        )
+        size = MicrographSettings.model_fields["pixel_size_nm"]
+        self.pixel_size.setToolTip(f"<qt>{size.description}</qt>")
         self._phases = QWidget()
         self._phases.setObjectName("phases")
         self.notes = QLabel()
@@ -77,7 +76,7 @@ class ImageFacts(QWidget):
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow("Size", self._size)
-        rows.addRow("Pixel size", self.pixel_size)
+        rows.addRow(str(size.title), self.pixel_size)
         rows.addRow("Kind", self._kind)
         self._table = QGridLayout(self._phases)
         self._table.setContentsMargins(0, 0, 0, 0)

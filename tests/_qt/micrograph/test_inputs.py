@@ -183,7 +183,8 @@ def test_distance_of_planes_is_that_of_the_file_until_it_is_set(
     assert distance.main.text() == "not known"  # type: ignore[attr-defined]
     controls.offer({"z": (SourceImage(cube, "cube", (5.0, 5.0, 50.0)),)})
     assert not distance.isHidden()
-    assert distance.main.text() == "50"  # type: ignore[attr-defined]
+    # The unit stands beside the number, as in the row of the pixel size.
+    assert distance.main.text() == "50 nm"  # type: ignore[attr-defined]
     assert controls.value().z_step_nm is None
     distance.tick.setChecked(True)
     assert controls.value().z_step_nm == 50
