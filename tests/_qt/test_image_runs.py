@@ -113,6 +113,15 @@ def test_a_folder_takes_the_place_of_the_micrograph(qtbot: QtBot, folder: Path) 
     assert start.isEnabled()
     data.folder.set_value(None)
     assert not start.isEnabled()
+    sound = folder.parent / "sounds" / "tone.WAV"
+    sound.parent.mkdir()
+    sound.touch()
+    for path, text in (
+        (sound, "tone.WAV: sounds of the file"),
+        (sound.parent, "sounds: sounds of the folder"),
+    ):
+        data.folder.set_value(path)
+        assert data.material.text() == text
 
 
 def test_from_a_folder_to_samples(

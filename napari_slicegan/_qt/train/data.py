@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 NO_IMAGES = "Choose an image in the first tab; then training can start."
 NO_SET = "Choose a folder of images, or an image in the first tab."
+# The path may be one that is still being typed: a large folder, such as "/".
+N_LOOKED_AT = 100
 POINTS = "Points of nine Gaussians; no image is needed."
 
 
@@ -107,12 +110,25 @@ class TrainData(QWidget):
         if data is None:
             return NO_SET if self._dimensions == 2 else NO_IMAGES
         if isinstance(data, Path):
-            kind = "file" if data.is_file() else "folder"
-            return f"{data.name}: whole images of the {kind}"
+            place = "file" if data.is_file() else "folder"
+            what = "sounds" if _is_of_sounds(data) else "whole images"
+            return f"{data.name}: {what} of the {place}"
         text = _describe(data)
         if self._dimensions == 2 and next(iter(data)).is_volume:
             text += ". Random crops of its planes; 'Cut along' takes them whole."
         return text
+
+
+def _is_of_sounds(path: Path) -> bool:
+    """Whether a file, or one of the first files of a folder, is a sound."""
+    from napari_slicegan.systems.image_set import SOUND
+
+    try:
+        files = path.iterdir() if path.is_dir() else [path]
+        first = itertools.islice(files, N_LOOKED_AT)
+        return any(file.suffix.lower() == SOUND for file in first)
+    except OSError:
+        return False
 
 
 def _describe(images: TrainingImages) -> str:

@@ -45,6 +45,7 @@ OF_SPECGAN = (
     "latent_distribution",
 )
 OF_SETS = ("epochs", "monitor_minutes")
+OF_IMAGES = ("patch_size", "epochs")
 OF_PENALTY = ("penalty_weight", "penalty_interval")
 FIRST = ("minutes", "device", "patch_size", "monitor_interval", "seed")
 
@@ -53,7 +54,9 @@ def unused_settings(entered: Mapping[str, Any]) -> set[str]:
     """Settings without an effect beside the entered ones, which are given by name."""
     architecture, objective = entered["architecture"], entered["objective"]
     unused = set() if architecture == "specgan" else {*OF_SPECGAN}
-    unused |= {*OF_SETS} if dimensions_of(architecture) == 3 else {*OF_VOLUMES}
+    dimensions = dimensions_of(architecture)
+    unused |= {*OF_SETS} if dimensions == 3 else {*OF_VOLUMES}
+    unused |= {*OF_IMAGES} if dimensions == 1 else set()
     for name, (switch, uses, _) in USERS_OF.items():
         unused |= set() if uses(entered[switch]) else {name}
     if objective == "realness":

@@ -166,6 +166,17 @@ def test_settings_of_images_are_hidden_for_volumes(settings: TrainSettings) -> N
     assert architecture["noise"].isHidden()
 
 
+def test_points_have_neither_patches_nor_epochs(settings: TrainSettings) -> None:
+    hidden = (
+        settings.form.first.editors["patch_size"],
+        settings.form.parts["training"].editors["epochs"],
+    )
+    settings.preset.set_value("realness-toy")
+    assert all(editor.isHidden() for editor in hidden)
+    settings.preset.set_value("realness-dcgan")
+    assert not any(editor.isHidden() for editor in hidden)
+
+
 def test_help_of_an_optional_setting_names_its_check_box(
     settings: TrainSettings,
 ) -> None:
