@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MADE_BY = "slicegan generator"
 """Metadata key of generated layers: the run or file, its step and its quality."""
+TOOLTIP = Qt.ItemDataRole.ToolTipRole
 LIST_EVENTS = ("inserted", "removed", "reordered", "renamed")
 
 
@@ -48,7 +50,7 @@ class LayerChoice(QComboBox):
         super().__init__()
         keep_narrow(self)
         self.setObjectName(name)
-        self.setToolTip(tip)
+        self._tip = tip
         self._viewer, self._accepts = viewer, accepts
         self._prefers, self._prefers_newest = prefers, prefers_newest
         self._listed: list[Layer] = []
@@ -59,6 +61,9 @@ class LayerChoice(QComboBox):
         for event in self._events:
             event.connect(self.list_layers)
         self.list_layers()
+        self._show_tip()
+        # signals
+        self.currentIndexChanged.connect(self._show_tip)
         # By the user.
         self.activated.connect(self._keep)
 
@@ -77,6 +82,12 @@ class LayerChoice(QComboBox):
         """Choose a layer by its name."""
         self._is_chosen = True
         self.setCurrentText(name)
+
+    def _show_tip(self) -> None:
+        """Show the whole name in the tooltip; the box may cut it."""
+        layer = self.value()
+        parts = (self._tip,) if layer is None else (layer.name, self._tip)
+        self.setToolTip(f"<qt>{'<br>'.join(map(html.escape, parts))}</qt>")
 
     def _keep(self) -> None:
         self._is_chosen = True
@@ -106,8 +117,9 @@ class LayerChoice(QComboBox):
             self.clear()
             self.addItems([layer.name for layer in self._listed])
             for number, layer in enumerate(self._listed):
-                tip = layer.metadata.get(MADE_BY, {}).get("words", "")
-                self.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
+                words = layer.metadata.get(MADE_BY, {}).get("words", "")
+                tip = "<br>".join(map(html.escape, filter(None, (layer.name, words))))
+                self.setItemData(number, f"<qt>{tip}</qt>", TOOLTIP)
             self.setCurrentIndex(kept[0] if kept else default)
         # Once for all changes.
         self.currentIndexChanged.emit(self.currentIndex())

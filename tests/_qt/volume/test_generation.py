@@ -72,7 +72,9 @@ def test_generated_volume_is_that_of_the_engine(
     assert layer.metadata[MADE_BY]["seed"] == REQUEST.seed
     choice = panel.orthogonal.layer_choice
     tip = choice.itemData(choice.currentIndex(), Qt.ItemDataRole.ToolTipRole)
-    assert tip == layer.metadata[MADE_BY]["words"] == f"Run {toy_run.name}, step 4."
+    words = layer.metadata[MADE_BY]["words"]
+    assert words == f"Run {toy_run.name}, step 4."
+    assert tip == f"<qt>{layer.name}<br>{words}</qt>"
     for name in ("volume.tif", "volume.npy", "volume.vti"):
         panel.save(tmp_path / name)
         assert (tmp_path / name).is_file()
