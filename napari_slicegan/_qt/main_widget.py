@@ -348,6 +348,7 @@ class SliceGANWidget(QWidget):
         self._set_run_root()
         self.volume.product_changed.connect(self._rename_volume_tab)
         self.volume.measure_requested.connect(lambda: self.show_panel("Measure"))
+        self.measure.training_requested.connect(lambda: self.show_panel("Train"))
         self._bind_keys(bound=True)
 
     def _take_images(

@@ -26,7 +26,7 @@ from napari_slicegan._qt.viewer import layer_inputs
 from napari_slicegan._qt.viewer.layer_choice import LayerChoice
 from napari_slicegan._qt.viewer.layer_picture import LABELS, is_volume_layer
 from napari_slicegan._qt.viewer.layers import PHASES, siblings_of, unwrapped
-from napari_slicegan._qt.widgets.basics import button, choice_box, row
+from napari_slicegan._qt.widgets.basics import LinkLabel, button, choice_box, row
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan._qt.widgets.small_plot import MARKER, MEASURED, TARGET, SmallPlot
@@ -36,7 +36,7 @@ from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari.layers import Layer
     from napari.viewer import Viewer
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
     from napari_slicegan.data.image_files import SourceImage
     from napari_slicegan.metrics.comparison import Row
+    from napari_slicegan.metrics.judgement import Grade
     from napari_slicegan.report.physics import Physics
     from napari_slicegan.report.proof import Proof
     from napari_slicegan.runtime.progress import Progress
@@ -139,6 +140,14 @@ HEADER_TIPS = {
     "two-point correlation, which needs no training.",
 }
 PLOT_SIZE = (320, 180)
+LONGER = "Next: <a href='train'>train longer</a>, then generate and measure again"
+NEXT_STEPS: Mapping[Grade, str] = {
+    "close": f"{LONGER}.",
+    "differs": f"{LONGER}. Check also that both layers are of the same material and "
+    "have the right pixel size.",
+    "unknown": "Next: compare with a larger real image.",
+}
+"""What to do after a verdict."""
 
 
 class MeasureTable(QWidget):
@@ -153,6 +162,8 @@ class MeasureTable(QWidget):
         self.headline = QLabel()
         self.headline.setObjectName("verdict")
         self.headline.setWordWrap(True)
+        self.next = LinkLabel()
+        self.next.setObjectName("next_step")
         self.chart = FloorChart(
             "<qt>Click a bar to explain it and to see its curve.</qt>"
         )
@@ -192,7 +203,7 @@ class MeasureTable(QWidget):
         # layout
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for above in (self.headline, self.chart, self.words):
+        for above in (self.headline, self.next, self.chart, self.words):
             layout.addWidget(above)
         # Above the long table, in sight of the chart.
         layout.addLayout(row("Curve", self.curve))
@@ -213,6 +224,9 @@ class MeasureTable(QWidget):
             return
         judged = proof.verdict
         self.headline.setText(f"{judged.headline}: {judged.bound}.")
+        step = NEXT_STEPS.get(judged.grade, "")
+        self.next.set_links(step)
+        self.next.setVisible(bool(step))
         checks = [f"{one.title} {one.verdict}" for one in proof.checks]
         notes = proof.comparison.note, proof.baseline_sentence
         transport = "" if proof.physics is None else transport_words(proof.physics)
@@ -333,6 +347,8 @@ class MeasurePanel(TaskPanel):
 
     measured = Signal(object)
     """The `Proof`."""
+    training_requested = Signal()
+    """The user follows the advice to train longer."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__("measure")
@@ -397,6 +413,9 @@ class MeasurePanel(TaskPanel):
         # signals
         self.measure_button.clicked.connect(lambda checked: self.measure())
         self.export_button.clicked.connect(lambda checked: self._browse_export())
+        self.table.next.linkActivated.connect(
+            lambda link: self.training_requested.emit()
+        )
         self.task.state_changed.connect(self._show_state)
         for choice in (self.real, self.generated):
             choice.currentIndexChanged.connect(self._show_state)

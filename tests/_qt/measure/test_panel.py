@@ -99,6 +99,10 @@ def test_verdicts_curves_and_files(
     add_material(viewer)
     proof = measure(panel, qtbot)
     assert proof.verdict.headline in panel.table.headline.text()
+    # The next step leads to the Train tab.
+    assert "train longer" in panel.table.next.text()
+    with qtbot.waitSignal(panel.training_requested):
+        panel.table.next.linkActivated.emit("train")
     shown = panel.table.table
     assert shown.rowCount() == len(proof.metrics)
     # All rows are seen.
@@ -326,3 +330,7 @@ def test_long_names_do_not_widen_the_panel(panel: MeasurePanel, viewer: Any) -> 
     width = panel.content.minimumSize().width()
     viewer.add_labels(phases(80, 80, seed=1), name="a long name of a layer " * 5)
     assert panel.content.minimumSize().width() == width
+    # The box cuts them; its tooltip and those of its list do not.
+    shown = viewer.layers[-1].name
+    assert shown in panel.real.toolTip()
+    assert shown in panel.real.itemData(0, Qt.ItemDataRole.ToolTipRole)
