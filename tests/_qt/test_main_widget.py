@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import time
 import weakref
 from collections.abc import Callable
@@ -289,7 +290,15 @@ def test_what_is_shown_while_training_stands_beside_the_preview(
         shown = viewer.layers[-1]
         assert preview.visible
         assert shown.visible
-        assert preview.extent.world[1][-1] < shown.extent.world[0][-1]
+        # Also as seen from the corner.
+        camera = viewer.scene.camera
+        right = np.cross(camera.up_direction, camera.view_direction)
+        across = [
+            np.array([*itertools.product(*layer.extent.world.T)]) @ right
+            for layer in (preview, shown)
+        ]
+        low, high = sorted(across, key=np.min)
+        assert low.max() < high.min()
     before = preview.data
     with qtbot.waitSignal(widget.train.preview_made, timeout=LONG) as made:
         pass

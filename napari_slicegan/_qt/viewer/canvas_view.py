@@ -22,8 +22,9 @@ DIRECTION, UP = (1.0, 0.55, -0.65), (0.0, -1.0, 0.0)
 MARGIN = 0.08
 LIVE = "slicegan live"
 """Metadata key of the preview of a run that trains: other layers stand beside it."""
-# Distance of a live preview from what it stands beside, in its own widths.
-GAP = 0.1
+# Distance of a live preview from what it stands beside, in its own widths: a picture,
+# and a volume, which covers 1.4 widths as seen from the corner.
+GAP, DEEP_GAP = 0.1, 0.75
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,12 @@ class Solo:
             self._flat = FlatView(viewer.dims.point, camera.center, camera.zoom)
         if viewer.dims.ndisplay != self._ndisplay:
             viewer.dims.ndisplay = self._ndisplay
-            if self._ndisplay == 3:
-                camera.set_view_direction(DIRECTION, UP)
 
     def fit(self, layer: Layer) -> None:
         """Show the layer as large as the canvas allows."""
+        if self._flat is not None and self._ndisplay == 3:
+            # Not before the layer was added: napari turns to the first one of a viewer.
+            camera_of(self._viewer).set_view_direction(DIRECTION, UP)
         fit_to(self._viewer, layer, *self._live)
 
     def end(self) -> None:
@@ -104,7 +106,8 @@ def make_room(viewer: Viewer) -> list[Layer]:
     live = [layer for layer in viewer.layers if LIVE in layer.metadata]
     for layer in live:
         width = layer.data.shape[layer.ndim - 1] * layer.scale[-1]
-        layer.translate = (*layer.translate[:-1], -(1 + GAP) * width)
+        gap = GAP if layer.ndim == 2 else DEEP_GAP
+        layer.translate = (*layer.translate[:-1], -(1 + gap) * width)
         layer.visible = True
     return live
 

@@ -20,6 +20,7 @@ from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
 from napari_slicegan._qt.explore.panel import ExplorePanel
+from napari_slicegan._qt.viewer.canvas_view import DIRECTION
 from napari_slicegan._qt.widgets.generator_source import ExploreSource
 from napari_slicegan.directions import load_directions, reproduce
 from napari_slicegan.generation.generate import generate
@@ -79,6 +80,9 @@ def test_the_volume_equals_the_engines_for_all_settings(
 ) -> None:
     trained = load_generator(toy_run)
     np.testing.assert_array_equal(shown(viewer), generate(trained, TOY_SIZE).values)
+    # Seen from the corner, also as the first layer of an empty viewer.
+    seen = np.array(viewer.scene.camera.view_direction)
+    np.testing.assert_allclose(seen, DIRECTION / np.linalg.norm(DIRECTION), atol=1e-6)
     region = ramp("z", 24, 0.0, 1.0)
     wanted = Exploration(5, TOY_SIZE, 0.8, "latent", "block1", region, (2.0, 0.0, -1.5))
     with qtbot.waitSignal(found.measured, timeout=LONG):
