@@ -19,7 +19,13 @@ from qtpy.QtWidgets import (
 
 from napari_slicegan._qt.explore.direction_list import MAX_STRENGTH
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
-from napari_slicegan._qt.widgets.basics import button, decimal_box, number_box, row
+from napari_slicegan._qt.widgets.basics import (
+    button,
+    decimal_box,
+    number_box,
+    row,
+    set_row_visible,
+)
 from napari_slicegan._qt.widgets.config_form import (
     ChoiceEditor,
     FieldEditor,
@@ -64,7 +70,7 @@ class ActionForm(QWidget, Generic[Request]):
         # children
         self.fields = {name: editor for name, (_, editor) in fields.items()}
         # layout
-        form = QFormLayout()
+        self.rows = form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for title, editor in fields.values():
@@ -180,6 +186,7 @@ class FitForm(ActionForm[FitRequest]):
                 "Fit directions and measure what each one changes.",
             ),
         )
+        self._show_rows((), ())
 
     def set_choices(self, blocks: Sequence[str], titles: Mapping[str, str]) -> None:
         """Offer the blocks and properties of a new generator."""
@@ -187,6 +194,13 @@ class FitForm(ActionForm[FitRequest]):
         # As in the engine: components of the first block blur the structure.
         self.block.set_value(blocks[min(2, len(blocks) - 1)])
         self.guided.set_choices(titles, DEFAULT_GUIDED)
+        self._show_rows(blocks, titles)
+
+    def _show_rows(self, blocks: Collection[str], titles: Collection[str]) -> None:
+        """Hide rows without a choice, as before a generator is loaded."""
+        for name, choices in (("block", blocks), ("guided", titles)):
+            set_row_visible(self.rows, self.fields[name], bool(choices))
+        set_row_visible(self.rows, self.fields["n_guided"], bool(titles))
 
 
 class SweepForm(ActionForm[SweepRequest]):

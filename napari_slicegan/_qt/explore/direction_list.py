@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 MAX_STRENGTH = 6.0
 STEPS_PER_UNIT = 10
 PLOT_SIZE = (150, 66)
+# As wide as the box of a strength, such as -2.55 between its buttons.
+WIDEST = "-2.55" + 7 * "0"
 
 
 class StrengthEditor(FieldEditor):
@@ -62,7 +63,8 @@ class StrengthEditor(FieldEditor):
         self.number = decimal_box(
             "strength", -MAX_STRENGTH, MAX_STRENGTH, 0, step=0.5, tip=tip
         )
-        self.number.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        # The slider takes the rest.
+        self.number.setFixedWidth(self.number.fontMetrics().horizontalAdvance(WIDEST))
         # layout
         super().__init__(self.slider, self.number)
         # signals

@@ -267,10 +267,12 @@ class ExplorationForm(QWidget):
         self.value_changed.emit()
 
     def _show_blocks(self, first: str, last: str) -> None:
-        for box, name in ((self.first, first), (self.last, last)):
-            with signals_blocked(box):
-                box.setCurrentText(name)
-        self.last.setEnabled(first != DEFAULT_BLOCKS)
+        has_last = first != DEFAULT_BLOCKS
+        with signals_blocked(self.first), signals_blocked(self.last):
+            self.first.setCurrentText(first)
+            # Empty where it does not count.
+            self.last.setCurrentIndex(self.last.findText(last) if has_last else -1)
+        self.last.setEnabled(has_last)
 
     def _order_blocks(self, index: int) -> None:
         """Keep the first block before the last one; the other box follows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,8 +262,8 @@ def _row(
         if effect.measured == shown:
             words = words_of(effect, title, is_strongest=effect is strongest)
     facts = [
-        f"{title_of(effect.measured, trained)}: {effect.slope:+.2g} ± "
-        f"{effect.slope_error:.1g} per {SIGMA}, rank correlation "
+        f"{title_of(effect.measured, trained)}: {_with_error(effect)} per {SIGMA}, "
+        "rank correlation "
         f"{effect.spearman:+.2f}, {effect.times_random:.1f} times a random direction"
         for effect in direction.effects
     ]
@@ -282,12 +283,24 @@ def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
     from napari_slicegan.directions import PROPERTIES
 
     unit = PROPERTIES[effect.measured].unit
-    size = f"{effect.slope:+.2g} ± {effect.slope_error:.1g}"
+    size = _with_error(effect)
     size = f"{size} {unit}/{SIGMA}" if unit else f"{size} per {SIGMA}"
     size = unbroken(size)
     if not effect.is_measurable:
         return f"no measurable effect on the {title} ({size})"
     return f"{title} {size}" if is_strongest else f"weak effect: {title} {size}"
+
+
+def _with_error(effect: Effect) -> str:
+    """Slope ± its error, without powers of ten and digits far below the error."""
+    slope, error = effect.slope, effect.slope_error
+    if error > 0:
+        slope = round(slope, 1 - math.floor(math.log10(error)))
+    size, range_ = (
+        np.format_float_positional(float(text), trim="-")
+        for text in (f"{abs(slope):.2g}", f"{error:.1g}")
+    )
+    return f"{'-' if slope < 0 else '+'}{size} ± {range_}"
 
 
 def load_found(

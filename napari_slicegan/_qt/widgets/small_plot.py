@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from napari_slicegan._qt.widgets.basics import FOREGROUND, LOOKS, is_dark
 
 USUAL_POINTS = 9
 """Font size that sizes in pixels are given for."""
-AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 38, 18, 18
+AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 46, 18, 18
 # Pyqtgraph places the title of the lower axis this far below its plot.
 TITLE_BELOW = 6
 BAND_OPACITY = 60
@@ -57,7 +58,12 @@ def set_axes_look(
 
 
 def told_apart(numbers: Sequence[float]) -> list[str]:
-    """Numbers with as few digits, at least two, as tell them apart."""
+    """Numbers with as few digits, at least two, as tell them apart.
+
+    Digits below a thousandth of their range are left out: a long text is not drawn.
+    """
+    if (span := max(numbers) - min(numbers)) > 0:
+        numbers = [round(n, 2 - math.floor(math.log10(span))) for n in numbers]
     for digits in range(2, 7):
         texts = [f"{number:.{digits}g}" for number in numbers]
         if len({*texts}) == len(texts):
