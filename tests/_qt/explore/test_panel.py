@@ -82,7 +82,8 @@ def test_the_volume_equals_the_engines_for_all_settings(
     np.testing.assert_array_equal(shown(viewer), generate(trained, TOY_SIZE).values)
     # Seen from the corner, also as the first layer of an empty viewer.
     seen = np.array(viewer.scene.camera.view_direction)
-    np.testing.assert_allclose(seen, DIRECTION / np.linalg.norm(DIRECTION), atol=1e-6)
+    corner = np.array(DIRECTION) / np.linalg.norm(DIRECTION)
+    np.testing.assert_allclose(seen, corner, atol=1e-6)
     region = ramp("z", 24, 0.0, 1.0)
     wanted = Exploration(5, TOY_SIZE, 0.8, "latent", "block1", region, (2.0, 0.0, -1.5))
     with qtbot.waitSignal(found.measured, timeout=LONG):
