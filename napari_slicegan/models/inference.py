@@ -88,7 +88,11 @@ class SubpixelConvolution(nn.Module):
 
 
 class SymmetricConvolution(SubpixelConvolution):
-    """A `SymmetricResizeConvolution` of one channel, one axis after the other.
+    """A `SymmetricResizeConvolution` of one channel: two convolutions.
+
+    The first mixes the channels and filters along z, the second filters along y and x.
+    All three axes in one kernel are more operations; one axis after the other, more
+    passes over memory.
 
     Parameters
     ----------
@@ -106,26 +110,26 @@ class SymmetricConvolution(SubpixelConvolution):
         nn.Module.__init__(self)
         self.stride, kernel = layer.stride, len(MIDDLE)
         self.cut = layer.padding - (kernel - self.stride)
-        self.register_buffer("mixing", weight.t().contiguous())
-        biases = weight.new_full((self.stride**3,), bias)
-        self.register_buffer("bias", biases if bias else None)
         # [middle or beside, tap, voxel], the first tap for the last half of the kernel
         line = torch.tensor([MIDDLE, BESIDE]).view(2, -1, self.stride).flip(1) / 4
-        for axis, name in enumerate("zyx"):
-            before = torch.eye(2**axis)
-            after = torch.eye(2 ** (2 - axis))
-            kernels = torch.einsum("ij,mtv,kl->ivkjmlt", before, line, after)
-            kernels = kernels.flatten(3, 5).flatten(0, 2).to(weight.dtype)
-            shape = [-1 if axis == other else 1 for other in range(3)]
-            self.register_buffer(name, kernels.unflatten(-1, shape))
+        line = line.to(weight.dtype)
+        # Outputs are [voxel along z, middle or beside along y, along x].
+        along_z = torch.einsum("ztv,zyxc->vyxct", line, weight.view(2, 2, 2, -1))
+        along_z = along_z.flatten(0, 2)[..., None, None]
+        of_each_z = torch.eye(self.stride, dtype=weight.dtype)
+        plane = torch.einsum("ij,ytv,xsu->ivujyxts", of_each_z, line, line)
+        plane = plane.flatten(3, 5).flatten(0, 2).unsqueeze(2)
+        last = torch.channels_last_3d
+        self.register_buffer("along_z", along_z.contiguous(memory_format=last))
+        self.register_buffer("plane", plane.contiguous(memory_format=last))
+        biases = weight.new_full((self.stride**3,), bias)
+        self.register_buffer("bias", biases if bias else None)
 
     def cells(self, x: Tensor) -> Tensor:
         """[B, C_in, z, y, x] -> [B, z, y, x, stride, stride, stride, 1]."""
-        made = (x.movedim(1, -1) @ self.get_buffer("mixing")).movedim(-1, 1)
-        made = made.contiguous(memory_format=torch.channels_last_3d)
-        for name in "zyx":
-            bias = self._buffers["bias"] if name == "x" else None
-            made = _convolution(made, self.get_buffer(name), bias)
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        made = _convolution(x, self.get_buffer("along_z"), None)
+        made = _convolution(made, self.get_buffer("plane"), self._buffers["bias"])
         return self._in_cells(made)
 
 
@@ -279,16 +283,20 @@ class PhaseChoice(nn.Module):
         return self._chosen(differences.unbind(1)).unsqueeze(1)
 
     def _chosen(self, differences: Iterable[Tensor]) -> Tensor:
-        """Differences to the first logit, each [...] -> index of the phase, [...]."""
+        """Differences to the first logit, each [...] -> index of the phase, [...].
+
+        The differences are overwritten: new memory costs more than the operations.
+        """
         largest: dict[int, Tensor] = {}
         for phase, each in zip(self.phases, differences, strict=True):
-            known = largest.get(phase)
-            largest[phase] = each if known is None else torch.maximum(known, each)
+            known = largest.setdefault(phase, each)
+            if known is not each:
+                torch.maximum(known, each, out=known)
         # The difference of the first logit to itself is 0.
-        best: Tensor | float = largest[0].clamp_min(0) if 0 in largest else 0.0
+        best: Tensor | float = largest[0].clamp_min_(0) if 0 in largest else 0.0
         index = (largest[1] > best).view(torch.uint8)
         for phase in range(2, self.n_phases):
-            best = torch.clamp_min(largest[phase - 1], best)
+            best = largest[phase - 1].clamp_min_(best)
             index.masked_fill_(largest[phase] > best, phase)
         return index
 
