@@ -69,7 +69,7 @@ class Case:
     size: tuple[int, ...] = ()
     is_streamed: bool = False
     views: int = 1
-    steps: int = 4
+    steps: int = 2
 
 
 def _volumes(n: int, **changes: Any) -> dict[str, Any]:
@@ -87,7 +87,7 @@ TRAINING = {
     "4 volumes": Case(_volumes(4)),
     "8 volumes": Case(_volumes(8)),
     "twice the widths": Case(WIDER),
-    "network of slicegan-v1": Case(_volumes(2, critic_steps=1), "slicegan-v1", steps=2),
+    "network of slicegan-v1": Case(_volumes(2, critic_steps=1), "slicegan-v1"),
     "gray values": Case({}, kind="gray"),
     "three phases": Case({}, kind="3"),
     "bfloat16": Case({"precision": "bfloat16"}),

@@ -23,15 +23,15 @@ HEAD = ("name", "material", "phases", "voxel", "verdict", "MB", "licence")
 
 def models(options: Namespace) -> int:
     """List ready models, show the card of one, or add and remove places."""
-    if options.add:
+    if options.add is not None:
         for file in add_place(options.add):
             say(f"Added {SAMPLE}{file.stem}: {file}")
-    if options.remove:
+    if options.remove is not None:
         remove_place(options.remove)
         say(f"Removed {options.remove}")
     if options.name:
         say(_card_text(options.name.removeprefix(SAMPLE)))
-    elif not (options.add or options.remove):
+    elif options.add is None and options.remove is None:
         for line in _table([HEAD, *map(_row, ready_models())]):
             say(line)
         say("\nUse one as sample:NAME: slicegan generate sample:NAME --size 128")
@@ -52,7 +52,7 @@ def _card_text(name: str) -> str:
             f"Expected a model with a card, got {name}, which has none; slicegan info "
             f"{SAMPLE}{name} prints what its file says."
         )
-    return split_card(card.read_text(encoding="utf-8"))[2].strip()
+    return split_card(card.read_text("utf-8", "replace"))[2].strip()
 
 
 def _row(model: ReadyModel) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ copied into the folder of downloads.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,6 +19,7 @@ from platformdirs import user_data_path
 
 from napari_slicegan.report.card_facts import CARD, CardFacts, card_facts, card_path
 from napari_slicegan.runtime.atomic_files import replacing
+from napari_slicegan.runtime.memory import reason_of
 from napari_slicegan.sample_data import MODELS, model_path
 from napari_slicegan.sample_data import generator_path as sample_generator
 
@@ -168,17 +170,20 @@ def _download(url: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     parts = urllib.parse.urlsplit(url)
     card_url = parts._replace(path=f"{parts.path.removesuffix(GENERATOR)}{CARD}")
-    content = _content(url)
-    with replacing(target) as unfinished:
+    content, card = _content(url), _content(card_url.geturl(), is_optional=True)
+    # Neither is replaced before both are written.
+    with contextlib.ExitStack() as stack:
+        unfinished = stack.enter_context(replacing(target))
         unfinished.write_bytes(content)
-        load_any_generator(unfinished)
-    try:
-        card = _content(card_url.geturl())
-    except ValueError:
+        try:
+            load_any_generator(unfinished)
+        except ValueError as error:
+            named = str(error).replace(unfinished.name, target.name)
+            raise ValueError(named) from error
+        if card:
+            stack.enter_context(replacing(card_path(target))).write_bytes(card)
+    if not card:
         card_path(target).unlink(missing_ok=True)
-    else:
-        with replacing(card_path(target)) as unfinished:
-            unfinished.write_bytes(card)
     return target
 
 
@@ -189,7 +194,7 @@ def _name_in(url: str) -> str:
     except ValueError:  # of brackets
         path = ""
     name = path.replace("\\", "/").rpartition("/")[2]
-    if not name.endswith(GENERATOR) or name == GENERATOR:
+    if not name.endswith(GENERATOR) or name == GENERATOR or "\0" in name:
         raise ValueError(
             f"Expected the URL of a {GENERATOR} file, got {url}; download other files "
             "yourself and add their folder."
@@ -197,14 +202,22 @@ def _name_in(url: str) -> str:
     return name
 
 
-def _content(url: str) -> bytes:
-    """What a URL holds."""
+def _content(url: str, *, is_optional: bool = False) -> bytes:
+    """What a URL holds; nothing if it is optional and the server has none."""
     try:
         # The scheme was checked: no file of this machine is read.
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             content: bytes = answer.read(MOST_BYTES + 1)
+            if answer.length and len(content) <= MOST_BYTES:
+                raise ConnectionError("it ended early")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise ValueError(f"Could not download {url} ({error}); check it.") from error
+        # Some servers answer 403 in place of 404.
+        if is_optional and 400 <= getattr(error, "code", 0) < 500:
+            return b""
+        cause = getattr(error, "reason", None)
+        why = reason_of(cause if isinstance(cause, Exception) else error)
+        why = why.partition("\n")[0].rstrip(".")
+        raise ValueError(f"Could not download {url} ({why}); check it.") from error
     if len(content) > MOST_BYTES:
         raise ValueError(
             f"Expected at most {MOST_BYTES / 1e9:.1f} GB at {url}, got more; download "

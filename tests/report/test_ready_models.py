@@ -54,6 +54,12 @@ def server(folder: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Nothing is printed."""
 
+        def do_GET(self) -> None:
+            if self.path.startswith("/lost.md"):
+                self.send_error(503)
+            else:
+                super().do_GET()
+
     handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
@@ -108,6 +114,20 @@ def test_a_url_is_downloaded_with_its_card(server: str, folder: Path) -> None:
     assert [*downloads().iterdir()] == []
 
 
+def test_a_card_that_could_not_be_downloaded_is_not_taken_for_none(
+    server: str, folder: Path, capsys: Capture
+) -> None:
+    """Generator and card are added both or neither; a card that is no text is shown."""
+    shutil.copy(folder / "rock.safetensors", folder / "lost.safetensors")
+    with pytest.raises(ValueError, match=r"download .*lost\.md \(HTTP Error 503"):
+        add_place(f"{server}/lost.safetensors")
+    assert [*downloads().iterdir()] == []
+    (folder / "rock.md").write_bytes(b"\xffRock")
+    add_place(str(folder))
+    assert main(["models", "rock"]) == 0
+    assert capsys.readouterr().out == "\N{REPLACEMENT CHARACTER}Rock\n"
+
+
 def test_what_is_no_place_is_refused(
     server: str, folder: Path, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
@@ -118,7 +138,9 @@ def test_what_is_no_place_is_refused(
         f"{server}/a rock.safetensors": "Could not download",
         f"{server}/rock.md": "Expected the URL of a .safetensors file",
         "http://[/rock.safetensors": "Expected the URL of a .safetensors file",
-        f"{server}/broken.safetensors": "broken.safetensors",
+        f"{server}/a%00.safetensors": "Expected the URL of a .safetensors file",
+        f"{server}/broken.safetensors": "^broken.safetensors: expected a",
+        "": "Expected a folder with",
     }
     for place, words in cases.items():
         with subtests.test(place):
