@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from argparse import ArgumentParser
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 import torch
 
 import napari_slicegan
@@ -97,6 +101,29 @@ def test_named_commands_and_flags_exist() -> None:
             words = shlex.split(command, comments=True)
             if not any(word.startswith("--help") for word in words):
                 parser.parse_args(words)
+
+
+def test_named_benchmarks_take_their_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those without windows, whose modules need no Qt."""
+    parse = ArgumentParser.parse_args
+    parsed = []
+
+    def only_parse(parser: ArgumentParser, words: object = None) -> NoReturn:
+        parsed.append(parse(parser))
+        raise StopIteration
+
+    monkeypatch.setattr(ArgumentParser, "parse_args", only_parse)
+    for guide in GUIDES:
+        text = guide.read_text(encoding="utf-8").replace("\\\n", " ")
+        command = r"python -m (benchmarks\.(?!window|explore)\w+)"
+        found = re.findall(rf"(?m)^{command}(.*)$", text)
+        for module, words in found + re.findall(rf"`{command}([^`]*)`", text):
+            # The other checkout of an example.
+            words = words.replace("=/tmp/old", "=.")
+            monkeypatch.setattr("sys.argv", [module, *shlex.split(words)])
+            with pytest.raises(StopIteration):
+                import_module(module).main()
+    assert len(parsed) > 10
 
 
 def test_the_reference_has_every_setting_flag_and_public_name() -> None:

@@ -149,9 +149,9 @@ class PixelClassifier:
             phases[first : first + rows] = found.reshape(band.shape[:2])
         return phases
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the classifier as ``.npz``; whole or not at all."""
-        with replacing(path) as file, file.open("wb") as stream:
+        with replacing(Path(path)) as file, file.open("wb") as stream:
             np.savez_compressed(
                 stream,
                 format=np.array(FORMAT),

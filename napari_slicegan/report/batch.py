@@ -98,7 +98,7 @@ class Outcome:
 # --- Tables ---------------------------------------------------------------------------
 
 
-def read_table(path: Path) -> list[BatchRow]:
+def read_table(path: str | Path) -> list[BatchRow]:
     """Rows of a CSV or YAML table.
 
     A column or key is ``image`` (or ``z``, ``y`` and ``x``), ``name``, or an option of
@@ -111,6 +111,7 @@ def read_table(path: Path) -> list[BatchRow]:
     ValueError
         If the table cannot be read, a row has no image, or two have one name.
     """
+    path = Path(path)
     rows: list[BatchRow] = []
     for number, cells in enumerate(_cells(path), start=1):
         given = {
@@ -212,7 +213,7 @@ def _option(name: str, value: Any) -> list[str]:
 
 def run_batch(
     rows: Sequence[BatchRow],
-    out: Path,
+    out: str | Path,
     jobs: int = 1,
     size: int = 128,
     show: Callable[[int, Outcome], None] = lambda number, outcome: None,
@@ -244,6 +245,7 @@ def run_batch(
         If a row was run with other settings before, the folder cannot be written, or
         another process works on it.
     """
+    out = Path(out)
     if jobs < 1:
         raise ValueError(f"Expected at least 1 job, got {jobs}; raise it.")
     # Before hours of training.

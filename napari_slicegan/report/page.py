@@ -202,7 +202,7 @@ SIGNS, GRADE_WORDS, ANSWER_WORDS = (
 )
 
 
-def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
+def write_report(proof: Proof, provenance: Provenance, path: str | Path) -> Path:
     """Write the page, and the same in JSON beside it.
 
     Parameters
@@ -219,6 +219,7 @@ def write_report(proof: Proof, provenance: Provenance, path: Path) -> Path:
     ValueError
         If the ending is another one.
     """
+    path = Path(path)
     check_ending(path, *ENDINGS)
     facts = {"proof": proof.to_dict(), "provenance": provenance.to_dict()}
     numbers = path.with_suffix(".json")

@@ -59,7 +59,7 @@ def test_a_stored_classifier_gives_the_same_phases(
     textures: tuple[NDArray[Any], NDArray[Any]],
     tmp_path: Path,
 ) -> None:
-    classifier.save(tmp_path / "classifier.npz")
+    classifier.save(str(tmp_path / "classifier.npz"))
     loaded = PixelClassifier.load(tmp_path / "classifier.npz")
     assert loaded.n_phases == 2
     expected = classifier.predict(textures[0])

@@ -207,7 +207,7 @@ def test_rows_run_as_programs_of_their_own(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.getcwd(), "."]))
     rows = [row for row in read_table(table) if row.name != "second"]
     out = table.with_name("out")
-    first, second = run_batch(rows, out, 2, 32)
+    first, second = run_batch(rows, str(out), 2, 32)
     assert (first.status, second.status) == ("finished", "failed")
     assert "gone.tif" in second.detail
     assert "All steps are done. 2 steps" in (out / "a-1.log").read_text("utf-8")

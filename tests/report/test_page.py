@@ -106,7 +106,7 @@ def test_a_page_is_whole_and_needs_nothing_else(subtests: pytest.Subtests) -> No
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """Text of a page, and its numbers; nothing else is written."""
     path = tmp_path_factory.mktemp("reports") / "new" / "report.html"
-    numbers = write_report(proof(), ORIGIN, path)
+    numbers = write_report(proof(), ORIGIN, str(path))
     assert sorted(path.parent.iterdir()) == [path, numbers]
     return path.read_text("utf-8"), json.loads(numbers.read_text("utf-8"))
 
