@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -76,10 +77,10 @@ array_case(
 array_case("fractions as phases", "at most 16 phases", RNG.random((70, 80)), "phases")
 array_case("RGB as phases", "few flat colours, got an RGB", RGB, "phases")
 array_case("grayscale as colour", "three channels", GRAY, "colour")
-for size in (0.0, -1.0, float("nan"), float("inf")):
+for size in (0.0, -1.0, float("nan"), float("inf"), 1e18):
     case(
         f"pixel size {size}",
-        f"steel.*positive number of nanometres, got {size}",
+        f"steel.*positive number of nanometres, got {re.escape(str(size))}",
         partial(with_pixel_size, size),
     )
 

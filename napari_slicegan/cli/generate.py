@@ -20,6 +20,7 @@ from napari_slicegan.cli.options import (
 )
 from napari_slicegan.cli.progress import progress_bar
 from napari_slicegan.config import AXES
+from napari_slicegan.generation.cluster import check_cluster
 from napari_slicegan.generation.estimates import (
     fit_costs,
     fit_operations_per_second,
@@ -70,6 +71,8 @@ def generate(options: Namespace) -> int:
     else:
         check_can_write_into(out)
     sections = _sections(options, path)
+    if options.cluster:
+        check_cluster(options.cluster)
     device = choose_device(options.device)
     trained.network.to(device)
     precision = choose_precision(options.precision, device)

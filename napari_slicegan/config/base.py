@@ -18,6 +18,8 @@ AXES: tuple[Axis, ...] = ("z", "y", "x")
 
 LARGEST = 2**63 - 1
 """Limit of all numbers: the largest int64."""
+SMALLEST_EDGE_NM, LARGEST_EDGE_NM = 1e-9, 1e15
+"""Of pixels and voxels, up to a thousand kilometres: cubes of lengths are finite."""
 
 Widths = Annotated[
     tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)

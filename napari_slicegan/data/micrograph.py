@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, MicrographSettings
+from napari_slicegan.config.base import LARGEST_EDGE_NM, SMALLEST_EDGE_NM
 from napari_slicegan.config.images import (
     NotApplicableError,
     check_micrograph,
@@ -139,6 +140,13 @@ class Micrograph:
         # Bytes of a file name that are no text cannot be stored in JSON.
         name = self.name.encode("utf-8", "replace").decode()
         object.__setattr__(self, "name", name)
+        size = self.pixel_size_nm
+        if size is not None and not SMALLEST_EDGE_NM <= size <= LARGEST_EDGE_NM:
+            raise ValueError(
+                f"{name}: expected a pixel size from {SMALLEST_EDGE_NM:g} to "
+                f"{LARGEST_EDGE_NM:g}, a positive number of nanometres, got {size}; "
+                "set 'Pixel size', or leave it out."
+            )
 
     @classmethod
     def from_array(
@@ -172,11 +180,6 @@ class Micrograph:
             If the values cannot be trained on: what was expected, what came, what
             to do.
         """
-        if pixel_size_nm is not None and not 0 < pixel_size_nm < math.inf:
-            raise ValueError(
-                f"{name}: the pixel size is a positive number of nanometres, got "
-                f"{pixel_size_nm}; correct it or leave it out."
-            )
         found = interpret(values, kind, name=name, axes=axes)
         facts = ImageFacts(
             found.reason,

@@ -60,6 +60,19 @@ def made_on_cluster(
             ) from error
 
 
+def check_cluster(address: str) -> None:
+    """Refuse an address at which no scheduler answers, before the work.
+
+    Raises
+    ------
+    ValueError
+        See `made_on_cluster`.
+    """
+    distributed = optional_package("distributed", "speaks to the cluster", "scale")
+    with _without_log(), _connected(distributed, address):
+        pass
+
+
 @contextlib.contextmanager
 def _without_log() -> Iterator[None]:
     """Without tracebacks of a lost connection, which ends in a sentence."""

@@ -12,6 +12,7 @@ offsets of the features of its last hidden blocks.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -223,6 +224,7 @@ def pass_through(
         )
     report = subrange(progress)
     plan = replace(plan, fixed=FixedInputs({}))
+    _check_apart(sections, plan.size)
     planes = [_Plane(plan, section, transform) for section in sections]
     inputs = [each for plane in planes for each in plane.inputs]
     # Not Adam, which moves inputs of little influence as far as others.
@@ -253,6 +255,20 @@ def pass_through(
         each.normal.requires_grad_(False)
     plan.fixed = _fixed(inputs)
     return plan
+
+
+def _check_apart(sections: Sequence[Section], size: Size) -> None:
+    """Refuse two sections of one plane that overlap."""
+    for one, other in itertools.combinations(sections, 2):
+        spans = zip(one.box(size), other.box(size), strict=True)
+        if one.axis == other.axis and all(
+            a[0] < b[1] and b[0] < a[1] for a, b in spans
+        ):
+            raise ValueError(
+                f"{other.name}: expected a part of a plane that no other section has, "
+                f"got one of {other.axis}={other.position} where {one.name} lies; "
+                "choose another position or corner."
+            )
 
 
 def agreement(plan: VolumePlan, section: Section) -> float:

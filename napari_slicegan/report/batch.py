@@ -115,7 +115,7 @@ def read_table(path: str | Path) -> list[BatchRow]:
     rows: list[BatchRow] = []
     for number, cells in enumerate(_cells(path), start=1):
         given = {
-            str(key).strip().replace("_", "-"): value
+            _title(key): value
             for key, value in cells.items()
             if value not in (None, "", [])
         }
@@ -134,6 +134,13 @@ def read_table(path: str | Path) -> list[BatchRow]:
             words += _option(key, value)
         rows.append(BatchRow(name, tuple(words)))
     names = [row.name.lower() for row in rows]
+    taken = {STATE, PAGE, *(f"{name}.log" for name in names)}
+    for name in names:
+        if name in taken:
+            raise ValueError(
+                f"{path.name}: expected names other than those of the batch's files, "
+                f"got '{name}'; choose another one in the column 'name'."
+            )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None or not rows:
         got = f"two called '{twice}'" if rows else "none"
@@ -162,9 +169,16 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
         head = text.partition("\n")[0]
         sign = max(",;\t", key=head.count)
         try:
-            rows = list(csv.DictReader(text.splitlines(), delimiter=sign))
+            reader = csv.DictReader(text.splitlines(), delimiter=sign)
+            rows = list(reader)
         except csv.Error as error:
             raise ValueError(f"{path.name} is not valid CSV: {error}.") from error
+        titles = [_title(key) for key in reader.fieldnames or () if key.strip()]
+        if twice := [title for title in titles if titles.count(title) > 1]:
+            raise ValueError(
+                f"{path.name}: expected a title of its own for each column, got "
+                f"'{twice[0]}' for two; leave one out."
+            )
         if any(None in row for row in rows):
             raise ValueError(
                 f"{path.name}: expected as many cells in each row as titles, got more; "
@@ -184,6 +198,11 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
             "got something else; begin each row with '- image: FILE'."
         )
     return found
+
+
+def _title(key: Any) -> str:
+    """Title of a column, as the option is called."""
+    return str(key).strip().replace("_", "-")
 
 
 def _files(value: Any, table: Path) -> list[str]:

@@ -16,6 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_slicegan.config import AXES, Axis, Kind, parse_json
+from napari_slicegan.config.base import LARGEST_EDGE_NM, SMALLEST_EDGE_NM
 from napari_slicegan.data.image_files import DAMAGE, read_image
 from napari_slicegan.data.pixel_sizes import MOST_STRETCHED, SIZE_TOLERANCE, Edges
 from napari_slicegan.data.pixel_values import (
@@ -29,9 +30,6 @@ from napari_slicegan.data.pixel_values import (
 from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.memory import memory_explained, too_large
 from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
-
-SMALLEST_VOXEL_NM, LARGEST_VOXEL_NM = 1e-9, 1e15
-"""A thousand kilometres: cubes and squares of lengths are finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +66,10 @@ class Volume:
     def __post_init__(self) -> None:
         _check_shape(self.values, self.kind)
         size = self.voxel_size_nm
-        if size is not None and not SMALLEST_VOXEL_NM <= size <= LARGEST_VOXEL_NM:
+        if size is not None and not SMALLEST_EDGE_NM <= size <= LARGEST_EDGE_NM:
             raise ValueError(
                 "The voxel size must be a positive number of nanometres, at least "
-                f"{SMALLEST_VOXEL_NM:g} and at most {LARGEST_VOXEL_NM:g}; got {size}. "
+                f"{SMALLEST_EDGE_NM:g} and at most {LARGEST_EDGE_NM:g}; got {size}. "
                 "Correct it or leave it out."
             )
         if self.kind == "phases":

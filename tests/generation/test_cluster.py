@@ -133,6 +133,17 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert_refused(nobody, tmp_path)
 
 
+def test_no_scheduler_leaves_no_volume(
+    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sections are not fitted, nor a volume begun."""
+    monkeypatch.setattr("napari_slicegan.generation.cluster.CONNECT_S", 0.5)
+    out = tmp_path / "a.ome.zarr"
+    words = ["generate", str(toy_run), "--size", "20", "--cluster", "nonsense://"]
+    assert main([*words, "--out", str(out)]) == 2
+    assert not out.exists()
+
+
 def test_a_scheduler_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As distributed reports it after it has tried to connect again."""
 

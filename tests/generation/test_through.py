@@ -210,11 +210,13 @@ def test_bad_input(trained: TrainedGenerator, tmp_path: Path) -> None:
         *given: Any, made_by: TrainedGenerator = trained, **more: Any
     ) -> VolumePlan:
         plan = VolumePlan(made_by, SIZE, edits=more.pop("edits", ()))
-        return pass_through(plan, [Section(*given, **more)], 1)
+        others = more.pop("others", ())
+        return pass_through(plan, [*others, Section(*given, **more)], 1)
 
     def of(values: NDArray[Any]) -> Section:
         return Section.of(Micrograph.from_array(values), "z", 0)
 
+    beside = [Section(image[:8], "z", 9, (2, 0), "a.tif")]
     edit = Edit({"latent": np.ones(4)})
     noise = np.random.default_rng(0).integers(0, 255, (24, 24, 24)).astype(np.uint8)
     cases: list[Refusal] = [
@@ -224,6 +226,11 @@ def test_bad_input(trained: TrainedGenerator, tmp_path: Path) -> None:
         ("phases", lambda _: fit(image + 1, "z", 0), "phases 7, 207, got 8"),
         ("pixels", lambda _: fit(image, "z", 0, pixel_size_nm=6.0), "5 nm.*got 6 nm"),
         ("gray", lambda _: fit(image, "z", 0, made_by=gray), "of phases.*grayscale"),
+        (
+            "overlap",
+            lambda _: fit(image[:8], "z", 9, (9, 0), others=beside),
+            "got one of z=9 where a.tif lies;",
+        ),
         ("edits", lambda _: fit(image, "z", 0, edits=[edit]), "without edits"),
         ("volume", lambda _: of(noise), "one plane"),
         ("values", lambda _: of(noise[0]), "labels of phases"),

@@ -102,6 +102,9 @@ TABLES = {
     "h.csv": ("image,colour\na.tif,red", "options of slicegan train, got 'colour'"),
     "i.csv": ("image,out\na.tif,x", "got 'out'"),
     "j.csv": ("image\n" + "a" * 200_000, "is not valid CSV"),
+    "m.csv": ("image,lr-a,lr_a\na.tif,1,2", "'lr-a' for two; leave one out"),
+    "n.csv": ("image,name\na.tif,Batch.html", "files, got 'batch.html'; choose"),
+    "o.csv": ("image,name\na.tif,a\na.tif,a.log", "files, got 'a.log'; choose"),
     "k.yaml": ("[" * 10_000, "is not valid YAML"),
     "l.yaml": ("- {image: a.tif, name: 2026-99-99}", "is not valid YAML"),
 }
