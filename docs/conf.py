@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from generated import PARTS  # noqa: E402
 
 from napari_slicegan import __version__  # noqa: E402
+from napari_slicegan.config import Settings  # noqa: E402
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -30,6 +32,8 @@ default_role = "code"
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+# Defaults as the source has them, not all fields of a settings object.
+autodoc_preserve_defaults = True
 # Attributes that the docstring of a class lists are fields of it, not members.
 napoleon_use_ivar = True
 napoleon_google_docstring = False
@@ -48,7 +52,14 @@ def fill(_: Sphinx, page: str, source: list[str]) -> None:
             source[0] = source[0].replace(mark, make())
 
 
+def without_fields(*args: Any) -> tuple[str, str] | None:
+    """Signature of a class of settings, whose fields have a page of their own."""
+    is_settings = inspect.isclass(args[3]) and issubclass(args[3], Settings)
+    return ("(**settings)", "") if is_settings else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect what is made at build time."""
     app.connect("source-read", fill)
+    app.connect("autodoc-process-signature", without_fields)
     return {"parallel_read_safe": True}

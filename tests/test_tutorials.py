@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari_slicegan.sample_data import generator_path
 from napari_slicegan.sample_data import path as sample_path
 from scipy.io import wavfile
 
 from docs.outputs import EXAMPLE
 from napari_slicegan.cli.parser import _parser, main
 from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.directions.effects import Sweeping
 from napari_slicegan.report.batch import _Runner, read_table
 from tests.image_toys import ellipses
 from tests.toys import small_config, smooth_field
@@ -116,6 +118,9 @@ PROGRAM_WORDS = {
     "(32, 32, 32), (96, 96, 96)": "(8, 8, 8), (24, 24, 24)",
     'ramp("z", 128,': f'ramp("z", {EDGE},',
     "fit_directions(trained)": "fit_directions(trained, n_components=2, n_samples=40)",
+    "measure_effects(trained, found)": "measure_effects(trained, found, None, FEW)",
+    # Only a trained generator reaches the fractions of the graded volume.
+    'load_generator("runs/rocks")': "load_generator(SANDSTONE)",
     '["phase_fraction"]': '["phase_fraction"], n_samples=40',
 }
 
@@ -235,6 +240,8 @@ def full_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     strokes = np.zeros(gray.shape, np.uint8)
     strokes[30:34] = 1 + (gray[30:34] > 100)
     return {
+        "FEW": Sweeping(seeds=(0,), n_random=2),
+        "SANDSTONE": generator_path("varied_sandstone"),
         "small_config": small_config,
         "gray": gray,
         "strokes": strokes,

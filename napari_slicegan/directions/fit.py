@@ -61,6 +61,8 @@ def fit_directions(
 ) -> DirectionSet:
     """Principal components of a block's features, as directions.
 
+    After GANSpace; Harkonen et al., arXiv:2004.02546 (2020).
+
     Parameters
     ----------
     trained
@@ -77,6 +79,12 @@ def fit_directions(
         Samples at a time, for the memory; the result does not depend on it.
     progress
         Called with the finished fraction.
+
+    Returns
+    -------
+    DirectionSet
+        Components in the order of their variance; effects are not measured yet, see
+        `measure_effects`.
 
     Raises
     ------
@@ -314,7 +322,19 @@ def random_directions(
     seed: int = SEED,
     batch: int = BATCH,
 ) -> tuple[Direction, ...]:
-    """Random directions of the latents, to compare others with."""
+    """Random directions of the latents, to compare others with.
+
+    Parameters
+    ----------
+    trained
+        The generator.
+    n
+        How many.
+    n_samples, seed
+        Number and seed of the random latents that scale them.
+    batch
+        Samples at a time.
+    """
     features = Features(trained, seed)
     joint = _joint(features, n_samples, 0, batch)
     latents = joint.between(LATENT, LATENT)

@@ -53,6 +53,9 @@ def gaussian_volume(
 ) -> Volume:
     """A volume with the phase fractions and two-point correlation of images.
 
+    Gaussian random fields, cut at levels; Berk, Physical Review A 44, 5069 (1991), and
+    Teubner, Europhysics Letters 14, 403 (1991).
+
     Parameters
     ----------
     material

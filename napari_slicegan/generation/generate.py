@@ -320,15 +320,30 @@ def generate(
 
     Parameters
     ----------
-    trained, size, seed, periodic, tile_latents, precision, edits, truncation, fixed
+    trained
+        The generator, from `load_generator`.
+    size
+        Voxels along z, y, x; any numbers of at least 1.
+    seed
+        Selects the sample of the material.
+    periodic
+        Axes (a subset of "zyx") along which the volume is periodic.
+    tile_latents, precision, edits, truncation, fixed
         See `VolumePlan`.
     progress
-        Called with the finished fraction after each tile.
+        Called with the finished fraction, 0 to 1, after each tile; may raise
+        `Cancelled`.
 
     Returns
     -------
     Volume
         With the micrograph's own values and the voxel size.
+
+    Raises
+    ------
+    ValueError
+        If a setting is not allowed (see `VolumePlan`), or the volume does not fit in
+        memory.
     """
     plan = VolumePlan(
         trained, size, seed, periodic, tile_latents, precision, edits, truncation, fixed

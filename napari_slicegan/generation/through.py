@@ -194,6 +194,9 @@ def pass_through(
 ) -> VolumePlan:
     """Plan of a volume of which given planes are given images.
 
+    Latents and noise around the planes are optimised by randomised maximum likelihood;
+    Oliver, He and Reynolds, "Conditioning permeability fields to pressure data" (1996).
+
     Parameters
     ----------
     plan
@@ -272,7 +275,7 @@ def _check_apart(sections: Sequence[Section], size: Size) -> None:
 
 
 def agreement(plan: VolumePlan, section: Section) -> float:
-    """Fraction of a section's pixels that a volume has."""
+    """Fraction of a section's pixels, 0 to 1, whose phase the volume of a plan has."""
     labels = np.asarray(plan.trained.labels)[section.pixels(plan.trained)]
     made = box_values(plan, section.box(plan.size))
     return float(np.mean(made.reshape(labels.shape) == labels))

@@ -133,6 +133,12 @@ def compare(
         Names in `METRICS`; those that do not suit the kind of volume are skipped. The
         default is all quick ones. The histogram of gray values is always compared.
 
+    Returns
+    -------
+    Comparison
+        With a row for each metric, phase and axis: both values, their distance and the
+        noise floor. `Comparison.table` is its text.
+
     Raises
     ------
     ValueError

@@ -70,6 +70,8 @@ def representativity(
 ) -> Representativity | None:
     """Integral range and confidence interval of the phase fraction of some images.
 
+    The variance of the fraction is phi (1 - phi) A / W, with the integral range A and
+    the size W of the images; Lantuejoul, Journal of Microscopy 161, 387 (1991).
     The sum over the covariance ends where it first falls to its own noise: what lies
     beyond would add mostly that. Materials whose covariance goes below 0 and back are
     more representative than estimated. The images' own mean is not the material's: the

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -22,8 +23,6 @@ from napari_slicegan.volumes.ome_zarr import damage_explained, open_levels
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_slicegan.config import Kind
 
 # A volume in memory of more voxels is measured in parts too.
@@ -93,7 +92,7 @@ class StoredVolume:
             )
 
     @classmethod
-    def open(cls, path: Path) -> StoredVolume:
+    def open(cls, path: str | Path) -> StoredVolume:
         """The finest level of a volume that was streamed onto the disk.
 
         Raises
@@ -101,6 +100,7 @@ class StoredVolume:
         ValueError
             If it is none of this program's or not finished, or zarr is not installed.
         """
+        path = Path(path)
         levels, own = open_levels(path)
         with damage_explained(path):
             is_complete, labels = own["complete"], tuple(own["labels"])

@@ -254,5 +254,8 @@ def preconditioner(
 
 
 def tortuosity_factor(fraction: float, diffusivity: float) -> float:
-    """Phase fraction / (D_eff / D_0); infinite where nothing flows."""
+    """Phase fraction / (D_eff / D_0); infinite where nothing flows.
+
+    As TauFactor defines it; Cooper et al., SoftwareX 5, 203 (2016). No unit.
+    """
     return fraction / diffusivity if diffusivity > 0 else math.inf

@@ -154,6 +154,11 @@ def trained_network(
 def load_generator(path: str | Path) -> TrainedGenerator:
     """Read a generator of volumes from its file or a run folder. Executes no code.
 
+    Parameters
+    ----------
+    path
+        ``.safetensors`` file, or the folder of a run.
+
     Raises
     ------
     ValueError

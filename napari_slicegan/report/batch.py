@@ -87,7 +87,17 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A row and how far it is; `detail` is a verdict or the reason of a failure."""
+    """A row and how far it is.
+
+    Attributes
+    ----------
+    name, words
+        See `BatchRow`.
+    status
+        "waiting", "finished", "stopped", "diverged" or "failed".
+    detail
+        A verdict, or the reason of a failure.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -105,6 +115,11 @@ def read_table(path: str | Path) -> list[BatchRow]:
     ``slicegan train`` such as ``segmentation`` or ``minutes``. Empty cells are left
     out; a cell may hold several values, such as ``120 180``. ``true`` and ``false``
     turn an option on and off.
+
+    Parameters
+    ----------
+    path
+        File that ends in ``.csv``, ``.yaml`` or ``.yml``.
 
     Raises
     ------
@@ -244,6 +259,8 @@ def run_batch(
 
     Parameters
     ----------
+    rows
+        From `read_table`.
     out
         Folder of the batch.
     jobs

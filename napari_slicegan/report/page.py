@@ -207,6 +207,10 @@ def write_report(proof: Proof, provenance: Provenance, path: str | Path) -> Path
 
     Parameters
     ----------
+    proof
+        What was measured.
+    provenance
+        Where generator and images come from.
     path
         File to write, ``.html``; both files appear complete or not at all.
 

@@ -162,6 +162,12 @@ class Trainer:
         prepare
             Called with the trainer before anything is written, such as to load weights,
             which are then saved as a checkpoint of step 0.
+
+        Raises
+        ------
+        ValueError
+            If settings and images do not fit together, or the folder holds another run
+            or cannot be written.
         """
         distributed = distributed_context()
         kind = TASKS[config.architecture.task]

@@ -144,10 +144,12 @@ def surface_mesh(
     *,
     is_closed: bool = True,
 ) -> Mesh:
-    """Triangles around one phase, or between several.
+    """Triangles around one phase, or between several; see `Mesh` for the coordinates.
 
-    Every edge of a phase's surface belongs to two triangles, or to four where the
-    phase touches itself at an edge of voxels.
+    Marching cubes (Lewiner et al., Journal of Graphics Tools 8, 1, 2003), or surface
+    nets between several phases (Gibson, MICCAI 1998, 888). Every edge of a phase's
+    surface belongs to two triangles, or to four where the phase touches itself at an
+    edge of voxels.
 
     Parameters
     ----------

@@ -216,10 +216,12 @@ class Volume:
         return Volume(values, self.kind, edge, self.labels, self.colours)
 
     def save(self, path: str | Path) -> None:
-        """Write the format of the ending: see `write_volume` in `volumes.files`.
+        """Write the format of the ending.
 
-        A TIFF (``.tif``) also holds voxel size, kind, labels and colours, and `open`
-        gives the same volume back. The file appears complete or not at all.
+        OME-TIFF (``.tif``), NPY, VTK ImageData (``.vti``), NRRD, MRC, or MetaImage
+        (``.mha``; ``.mhd`` with the values in ``.raw``). A TIFF also holds voxel size,
+        kind, labels and colours, and `open` gives the same volume back. The file
+        appears complete or not at all.
 
         Raises
         ------

@@ -48,7 +48,7 @@ def stored(tmp_path: Path) -> Path:
 def test_gray_and_colour(channels: int, tmp_path: Path) -> None:
     transform = ScaleMinMax(0, 255, channels, "uint8")
     begun(transform, tmp_path / "rock.ome.zarr").write()
-    volume = StoredVolume.open(tmp_path / "rock.ome.zarr")
+    volume = StoredVolume.open(str(tmp_path / "rock.ome.zarr"))
     whole = generate(plan(transform).trained, SIZE, 3, tile_latents=4)
     assert (volume.kind, volume.voxel_size_nm) == (whole.kind, whole.voxel_size_nm)
     np.testing.assert_array_equal(np.asarray(volume.values), whole.values)
