@@ -20,11 +20,13 @@ from napari_slicegan.config import MicrographSettings, RunConfig
 from napari_slicegan.config.images import check_micrograph
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.transforms import ScaleMinMax
+from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.training.fine_tuning import settings_of
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
 from tests.refusals import assert_all_refused
-from tests.toys import phases_image
+from tests.toys import phases_image, random_generator
 
 if TYPE_CHECKING:
     from napari_slicegan.data.training_images import TrainingImages
@@ -324,8 +326,8 @@ COMMANDS = {
     "evaluate mixture --sweep 2 --outcomes 5": "one run for --outcomes, got a sweep",
     "directions fit RUN --no-effects --seeds 2": "for --seeds, got --no-effects",
     "directions fit RUN --guided --guided-samples 9": "for --guided-samples, got none",
-    "measure a.npy --against a.npy --size 64": "got a volume in a file for --size",
-    "measure a.npy --against a.npy --seed 4": "got a volume in a file for --seed",
+    "measure a.npy --against a.npy --size 64": "for --size, got a volume in a file",
+    "measure a.npy --against a.npy --seed 4": "for --seed, got a volume in a file",
 }
 
 
@@ -345,6 +347,31 @@ def test_flags_that_would_have_no_effect(
         assert main(command.split()) == 2, command
         assert words in capsys.readouterr().err, command
     assert sorted(tmp_path.rglob("*")) == before
+
+
+UNFIT = {
+    "measure RUN --against a.png": "of one kind; got 'grayscale' and 'phases'",
+    "report RUN --against a.png --quick": "of one kind; got 'grayscale' and 'phases'",
+    "measure RUN a.npy --transport --size 64": "for --size, got a volume in a file",
+    "directions fit g.safetensors --phase 1": "got phase 1 and a generator of gray",
+}
+
+
+def test_what_does_not_fit_a_generator_is_refused_before_the_work(
+    toy_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delattr(VolumePlan, "generate")
+    (tmp_path / "RUN").symlink_to(toy_run)
+    write(tmp_path / "a.png", GRAY)
+    write(tmp_path / "a.npy", phases_image(16, 16, 16).values)
+    random_generator(ScaleMinMax(0, 1, 1, "uint8")).save("g.safetensors")
+    for command, words in UNFIT.items():
+        assert main(command.split()) == 2, command
+        assert words in capsys.readouterr().err, command
 
 
 def test_a_run_can_be_measured_against_another_file(

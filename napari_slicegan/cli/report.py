@@ -23,6 +23,7 @@ from napari_slicegan.cli.options import (
     output_folder,
     refuse_settings,
     say,
+    unused,
     warning_lines,
 )
 from napari_slicegan.cli.progress import progress_bar
@@ -31,7 +32,7 @@ from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.metrics.comparison import compare, with_labels_of
-from napari_slicegan.metrics.reference import reference_of
+from napari_slicegan.metrics.reference import check_source, reference_of
 from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
 from napari_slicegan.report.card_facts import card_path
@@ -92,7 +93,7 @@ def measure(options: Namespace) -> int:
     is_volume = not path.is_dir() or is_pyramid(path)
     is_alone = options.against is None and not options.figure and is_volume
     source = None if is_alone and not wanted.is_empty else _source(options, path)
-    volume, *further = _volumes(options, [path, *others])
+    volume, *further = _volumes(options, [path, *others], source)
     if not wanted.is_empty:
         labelled = volume if source is None else with_labels_of(source, volume)
         check_physics(labelled, wanted)
@@ -130,21 +131,25 @@ def _physics(
         return measure_physics(volume, wanted, source, gaussian, progress, others)
 
 
-def _volumes(options: Namespace, paths: Sequence[Path]) -> Iterator[AnyVolume]:
+def _volumes(
+    options: Namespace, paths: Sequence[Path], source: Source | None
+) -> Iterator[AnyVolume]:
     """Volumes from files or folders, or new ones from a generator."""
+    stored = {
+        path: is_pyramid(path)
+        for path in paths
+        if is_pyramid(path) or (path.is_file() and path.suffix != ".safetensors")
+    }
+    for name in ("size", "seed", "transport_seeds"):
+        if stored and getattr(options, name) is not None:
+            raise unused(name, "a generator", "a volume in a file")
     for path in paths:
-        is_stored = is_pyramid(path)
-        if is_stored or (path.is_file() and path.suffix != ".safetensors"):
-            for name in ("size", "seed", "transport_seeds"):
-                if getattr(options, name) is not None:
-                    flag = f"--{name.replace('_', '-')}"
-                    raise ValueError(
-                        f"Expected a generator, got a volume in a file for {flag}; "
-                        f"leave {flag} out."
-                    )
-            yield _sized(path, is_stored, options)
+        if path in stored:
+            yield _sized(path, stored[path], options)
             continue
         trained = load_generator(path)
+        if source is not None:
+            check_source(source, trained.transform.kind, trained.voxel_size_nm)
         trained.network.to(choose_device("auto"))
         size, seed = _size_and_seed(options)
         for number in range(_transport_seeds(options)):

@@ -339,6 +339,11 @@ def _phase(trained: TrainedNetwork, phase: int | None) -> int | None:
     """Label of a phase; None for gray values and colours."""
     transform = trained.transform
     if not isinstance(transform, OneHotPhases):
+        if phase is not None:
+            raise ValueError(
+                f"Expected a generator of phases to measure one, got phase {phase} and "
+                f"a generator of {transform.kind} values; leave it out."
+            )
         return None
     if phase is None:
         return transform.labels[-1]

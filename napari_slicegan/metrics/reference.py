@@ -151,13 +151,12 @@ def reference_of(source: Source, volume: AnyVolume, max_distance: int) -> Refere
     """
     if isinstance(source, RealStatistics):
         return source.reference(volume, max_distance)
+    check_source(source, volume.kind, volume.voxel_size_nm)
     if isinstance(source, Micrograph):
         source = TrainingImages.isotropic(source)
     if isinstance(source, TrainingImages):
-        _check_agreement(source.kind, source.pixel_size_nm, volume)
         source = _truth_or_views(source)
     if isinstance(source, Volume):
-        _check_agreement(source.kind, source.voxel_size_nm, volume)
         return _from_truth(source, volume, max_distance)
     if not isinstance(source, Mapping):
         source = {"z": source}
@@ -209,20 +208,36 @@ def _truth_or_views(images: TrainingImages) -> Volume | dict[Axis, Images]:
     }
 
 
-def _check_agreement(kind: str, size_nm: float | None, volume: AnyVolume) -> None:
-    """Same kind, and voxels of the same size as far as known."""
-    if kind != volume.kind:
-        raise ValueError(
-            f"Reference and volume must be of one kind; got '{kind}' and "
-            f"'{volume.kind}'. Segment the reference or choose another one."
-        )
-    voxel = volume.voxel_size_nm
-    if size_nm is None or voxel is None:
+def check_source(source: Source, kind: str, voxel_nm: float | None) -> None:
+    """Refuse a source that does not fit volumes, before they are generated.
+
+    Parameters
+    ----------
+    kind, voxel_nm
+        Kind of the volumes, and edge of their voxels in nanometres.
+
+    Raises
+    ------
+    ValueError
+        If it is of another kind, or has voxels of another size, as far as known.
+    """
+    if isinstance(source, Volume):
+        size_nm = source.voxel_size_nm
+    elif isinstance(source, Micrograph | TrainingImages):
+        size_nm = source.pixel_size_nm
+    else:
         return
-    if not math.isclose(size_nm, voxel, rel_tol=0.01):
+    if source.kind != kind:
+        raise ValueError(
+            f"Reference and volume must be of one kind; got '{source.kind}' and "
+            f"'{kind}'. Segment the reference or choose another one."
+        )
+    if size_nm is None or voxel_nm is None:
+        return
+    if not math.isclose(size_nm, voxel_nm, rel_tol=0.01):
         raise ValueError(
             f"Reference and volume must have the same voxel size; got {size_nm:g} nm "
-            f"and {voxel:g} nm. Rescale one of them."
+            f"and {voxel_nm:g} nm. Rescale one of them."
         )
 
 

@@ -30,6 +30,7 @@ from napari_slicegan.metrics.reference import (
     ISOTROPIC,
     Group,
     Source,
+    check_source,
     reference_of,
     some_planes,
     views_of,
@@ -476,6 +477,7 @@ def prove(
         If the source does not fit the generator.
     """
     wanted = settings.physics(trained.transform.kind)
+    check_source(source, trained.transform.kind, trained.voxel_size_nm)
     n_volumes = 1 if wanted.is_empty else settings.transport_seeds
     volumes = []
     for number in range(n_volumes):
