@@ -180,9 +180,11 @@ class DirectionSet:
         """Summary of the fit, in one or two sentences."""
         if self.fit is None or not self.fit.shares:
             return f"{len(self)} directions."
+        share = 100 * self.fit.random_share
+        random = f"{share:.0f}" if share >= 1 else "below 1"
         text = (
             f"The first component explains {100 * self.fit.shares[0]:.0f} % of the "
-            f"variance (a random direction: {100 * self.fit.random_share:.0f} %)."
+            f"variance (a random direction: {random} %)."
         )
         if self.finds_little:
             text += self._why_little

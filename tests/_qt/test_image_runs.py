@@ -117,8 +117,8 @@ def test_a_folder_takes_the_place_of_the_micrograph(qtbot: QtBot, folder: Path) 
     sound.parent.mkdir()
     sound.touch()
     for path, text in (
-        (sound, "tone.WAV: sounds of the file"),
-        (sound.parent, "sounds: sounds of the folder"),
+        (sound, "tone.WAV: sounds of the file, as spectrograms"),
+        (sound.parent, "sounds: sounds of the folder, as spectrograms"),
     ):
         data.folder.set_value(path)
         assert data.material.text() == text

@@ -171,12 +171,12 @@ class FitForm(ActionForm[FitRequest]):
                 ),
                 "guided": ("Target properties", self.guided),
                 "n_guided": (
-                    "Volumes to measure",
+                    "Samples to measure",
                     _whole(
                         "n_guided",
                         2,
                         100_000,
-                        "Volumes that are measured for the guided directions.",
+                        "Samples that are measured for the target properties.",
                     ),
                 ),
             },
@@ -220,7 +220,7 @@ class SweepForm(ActionForm[SweepRequest]):
                 "name": ("Direction", self.direction),
                 "first": ("Strength from", _decimal("sweep_first", *ends)),
                 "last": ("Strength to", _decimal("sweep_last", *ends)),
-                "n": ("Volumes", _whole("sweep_volumes", 3, 61)),
+                "n": ("Steps", _whole("sweep_steps", 3, 61)),
             },
             button("sweep", "Sweep", "Adds a layer with a slider for the strength."),
             self.save_button,

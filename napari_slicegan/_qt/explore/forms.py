@@ -24,6 +24,7 @@ from napari_slicegan._qt.widgets.basics import (
     decimal_box,
     number_box,
     row,
+    set_row_visible,
     values_of,
 )
 from napari_slicegan.config import AXES
@@ -202,10 +203,14 @@ class ExplorationForm(QWidget):
         self.first.addItem(DEFAULT_BLOCKS)
         self.region = RegionForm()
         # layout
-        form = QFormLayout(self)
+        self._voxels = QWidget()
+        boxes = row(*self.voxels.values())
+        boxes.setContentsMargins(0, 0, 0, 0)
+        self._voxels.setLayout(boxes)
+        self._rows = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Seed", self.seed)
-        form.addRow("Voxels z, y, x", row(*self.voxels.values()))
+        form.addRow("Voxels z, y, x", self._voxels)
         form.addRow("Truncation", self.truncation)
         form.addRow("Blocks", row(self.first, "to", self.last))
         form.addRow("Apply to", self.region.kind)
@@ -256,11 +261,11 @@ class ExplorationForm(QWidget):
         self.value_changed.emit()
 
     def set_of_images(self, of_images: bool) -> None:
-        """Disable the inputs that only volumes have, and empty them for images."""
+        """Hide the rows that only volumes have, and empty them for images."""
         if of_images:
             self.region.set_value(None)
-        for box in (*self.voxels.values(), self.region.kind):
-            box.setEnabled(not of_images)
+        for editor in (self._voxels, self.region.kind):
+            set_row_visible(self._rows, editor, not of_images)
 
     def _resize(self) -> None:
         self.region.set_size(values_of(self.voxels))

@@ -173,7 +173,7 @@ def study(trained: TrainedNetwork, progress: Progress) -> Studied:
     ValueError
         If it generates points.
     """
-    from napari_slicegan.directions import PROPERTIES, suitable_properties
+    from napari_slicegan.directions import suitable_properties
     from napari_slicegan.generation.edits import block_names
     from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.runtime.devices import choose_device
@@ -183,7 +183,7 @@ def study(trained: TrainedNetwork, progress: Progress) -> Studied:
     trained.network.to(choose_device("auto"))
     titles = {}
     for name in suitable:
-        title, unit = title_of(name, trained), PROPERTIES[name].unit
+        title, unit = title_of(name, trained), unit_of(name, trained)
         titles[name] = f"{title} ({unit})" if unit else title
     of_images = not isinstance(trained, TrainedGenerator)
     return Studied(block_names(trained.network), titles, of_images)
@@ -197,6 +197,16 @@ def title_of(name: str, trained: TrainedNetwork) -> str:
     if name == "phase_fraction":
         return f"Fraction of phase {trained.labels[-1]}"
     return PROPERTIES[name].title
+
+
+def unit_of(name: str, trained: TrainedNetwork) -> str:
+    """Unit of a property; images have pixels in place of voxels."""
+    from napari_slicegan.directions import PROPERTIES
+    from napari_slicegan.models.generator_file import TrainedGenerator
+
+    unit = PROPERTIES[name].unit
+    is_volume = isinstance(trained, TrainedGenerator)
+    return unit if is_volume else unit.replace("voxel", "pixel")
 
 
 def fit(trained: TrainedNetwork, request: FitRequest, progress: Progress) -> Found:
@@ -260,7 +270,8 @@ def _row(
     words = label(direction)
     for effect in direction.effects:
         if effect.measured == shown:
-            words = words_of(effect, title, is_strongest=effect is strongest)
+            unit = unit_of(shown, trained)
+            words = words_of(effect, title, unit, is_strongest=effect is strongest)
     facts = [
         f"{title_of(effect.measured, trained)}: {_with_error(effect)} per {SIGMA}, "
         "rank correlation "
@@ -278,11 +289,8 @@ def _row(
     )
 
 
-def words_of(effect: Effect, title: str, *, is_strongest: bool) -> str:
+def words_of(effect: Effect, title: str, unit: str = "", *, is_strongest: bool) -> str:
     """An effect in one line; one that is not larger than its error is none."""
-    from napari_slicegan.directions import PROPERTIES
-
-    unit = PROPERTIES[effect.measured].unit
     size = _with_error(effect)
     size = f"{size} {unit}/{SIGMA}" if unit else f"{size} per {SIGMA}"
     size = unbroken(size)

@@ -217,6 +217,8 @@ class ExplorePanel(DropTarget, TaskPanel):
         self._is_showing = True
         self.form.set_blocks(studied.blocks)
         self.form.set_of_images(studied.of_images)
+        # Graded material is a volume.
+        self.sections[-1].setVisible(not studied.of_images)
         self.fit_form.set_choices(studied.blocks, studied.properties)
         if studied.of_images:
             # As in the engine: their first block is fully connected.
@@ -407,11 +409,9 @@ class ExplorePanel(DropTarget, TaskPanel):
         box.reset_button.setEnabled(history.now.reset() != history.now)
         for each in (box.load_button, self.fit_form.button):
             each.setEnabled(self._studied is not None and idle)
-        for each in (box.save_button, self.sweep_form.button):
+        forms = self.sweep_form, self.grade_form
+        for each in (box.save_button, *(form.button for form in forms)):
             each.setEnabled(self.found is not None and idle)
-        of_images = self._studied is not None and self._studied.of_images
-        can_grade = self.found is not None and idle and not of_images
-        self.grade_form.button.setEnabled(can_grade)
         self.sweep_form.save_button.setEnabled(self._sweep is not None and idle)
 
     def _browse_load(self) -> None:

@@ -111,8 +111,9 @@ class TrainData(QWidget):
             return NO_SET if self._dimensions == 2 else NO_IMAGES
         if isinstance(data, Path):
             place = "file" if data.is_file() else "folder"
-            what = "sounds" if _is_of_sounds(data) else "whole images"
-            return f"{data.name}: {what} of the {place}"
+            if _is_of_sounds(data):
+                return f"{data.name}: sounds of the {place}, as spectrograms"
+            return f"{data.name}: whole images of the {place}"
         text = _describe(data)
         if self._dimensions == 2 and next(iter(data)).is_volume:
             text += ". Random crops of its planes; 'Cut along' takes them whole."

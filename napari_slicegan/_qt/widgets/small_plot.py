@@ -58,17 +58,17 @@ def set_axes_look(
 
 
 def told_apart(numbers: Sequence[float]) -> list[str]:
-    """Numbers with as few digits, at least two, as tell them apart.
+    """Numbers with as few digits, at least two, as are right to a tenth of their range.
 
-    Digits below a thousandth of their range are left out: a long text is not drawn.
+    Digits below a thousandth of it are left out: a long text is not drawn.
     """
     if (span := max(numbers) - min(numbers)) > 0:
         numbers = [round(n, 2 - math.floor(math.log10(span))) for n in numbers]
     for digits in range(2, 7):
-        texts = [f"{number:.{digits}g}" for number in numbers]
-        if len({*texts}) == len(texts):
+        shown = [float(f"{number:.{digits}g}") for number in numbers]
+        if all(abs(n - s) <= span / 10 for n, s in zip(numbers, shown, strict=True)):
             break
-    return texts
+    return [np.format_float_positional(number, trim="-") for number in shown]
 
 
 class SmallPlot(pyqtgraph.PlotWidget):  # type: ignore[misc]
