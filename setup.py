@@ -13,7 +13,6 @@ HERE = Path(__file__).resolve().parent
 WINDOW = [
     "magicgui>=0.10",
     "napari>=0.6.6",
-    "platformdirs>=4",
     "pyqtgraph>=0.13.7",
     "qtpy>=2.4",
     "superqt>=0.7",

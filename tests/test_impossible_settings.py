@@ -101,7 +101,12 @@ WITH_FILE: dict[str, tuple[str, Any, dict[str, Any], str]] = {
     "page too high": ("a.tif", STACK, {"channel": "10"}, "from 1 to 9, got 10"),
     "dataset of PNG": ("a.png", GRAY, {"dataset": "x"}, "'Dataset' x, got one with"),
     "shape of PNG": ("a.png", GRAY, {"raw_shape": (48, 56)}, "header .*, got an image"),
-    "planes of one": ("a.png", GRAY, {"z_step_nm": 5}, "a volume .* 5, got .* 48 x 56"),
+    "planes of one": (
+        "a.png",
+        GRAY,
+        {"z_step_nm": 5},
+        "a volume .* 5 nm, got .* 48 x 56",
+    ),
     "planes, no pixel": ("a.npy", STACK, {"z_step_nm": 5}, "a pixel size .*, got none"),
     "no phases": ("a.png", GRAY, {"smallest_object": 9}, "'phases', got 'grayscale'"),
     "smooth phases": ("a.png", GRAY // 128, {"denoise": "median"}, "got 'phases'"),
