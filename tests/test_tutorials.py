@@ -240,7 +240,7 @@ def full_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     strokes = np.zeros(gray.shape, np.uint8)
     strokes[30:34] = 1 + (gray[30:34] > 100)
     return {
-        "FEW": Sweeping(seeds=(0,), n_random=2),
+        "FEW": Sweeping(seeds=(0, 1), n_random=2),
         "SANDSTONE": generator_path("varied_sandstone"),
         "small_config": small_config,
         "gray": gray,
