@@ -19,7 +19,7 @@ WINDOW = [
 ]
 EXTRAS = {
     # The Qt binding is the user's choice, so it is never required by the base.
-    # PySide6 6.12 ends Python 3.11: "Interpreter settings" in docs/window.md.
+    # PySide6 6.12 ends Python 3.11: "Interpreter settings" in docs/window-cost.md.
     "gui": ["napari[pyside6]>=0.6.6", "PySide6!=6.12.* ; python_version < '3.12'"],
     # Multigrid: diffusion in 250^3 voxels in three quarters of the time (25 s for 34 s,
     # one axis, one thread); no gain at 128^3.

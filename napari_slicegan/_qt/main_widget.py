@@ -450,7 +450,7 @@ _LEFT: dict[int, Left] = {}
 def binding_fault() -> str | None:
     """Warning about Qt bindings that crash, with the remedy; None if unaffected.
 
-    See "Interpreter settings" in docs/window.md.
+    See "Interpreter settings" in docs/window-cost.md.
     """
     version = getattr(qtpy, "PYSIDE_VERSION", None) or ""
     is_faulty = version.startswith("6.12.") and sys.version_info < (3, 12)
