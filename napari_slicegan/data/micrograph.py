@@ -193,7 +193,16 @@ class Micrograph:
     def open(
         cls, path: str | Path, settings: MicrographSettings = MicrographSettings()
     ) -> Micrograph:
-        """Read a file, then prepare it as the settings say; see `of`.
+        """Read a file, then prepare it as the settings say.
+
+        Parameters
+        ----------
+        path
+            Image, volume, table or folder of slices, in any format that the program
+            reads.
+        settings
+            How values are read, cropped, segmented and rescaled, such as
+            ``preset("slicegan-fast").changed(segmentation="otsu").micrograph``.
 
         Raises
         ------

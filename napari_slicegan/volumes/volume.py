@@ -95,6 +95,15 @@ class Volume:
         ``"auto"``: three values per voxel are colours; bools, and integers with at
         most 16 distinct values, are phases; anything else is grayscale.
 
+        Parameters
+        ----------
+        values
+            ``[Z, Y, X]``, of colour ``[Z, Y, X, 3]``.
+        kind
+            What the values mean.
+        voxel_size_nm
+            Edge of a voxel in nanometres, None if unknown.
+
         Raises
         ------
         ValueError
