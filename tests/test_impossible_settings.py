@@ -358,6 +358,9 @@ UNFIT = {
     "measure RUN --against a.png": "of one kind; got 'grayscale' and 'phases'",
     "report RUN --against a.png --quick": "of one kind; got 'grayscale' and 'phases'",
     "measure RUN a.npy --transport --size 64": "for --size, got a volume in a file",
+    "report RUN --permeability 9": "of the phases 7, 207, got phase 9",
+    "report RUN --block 300 --size 32": "of 1 to 32 voxels",
+    "measure RUN --conductivity 1": "each of the phases 7, 207, got 1",
     "directions fit g.safetensors --phase 1": "got phase 1 and a generator of gray",
 }
 

@@ -42,6 +42,7 @@ from napari_slicegan.report.page import ENDINGS, write_report
 from napari_slicegan.report.physics import (
     PhysicsSettings,
     check_physics,
+    check_physics_of,
     measure_physics,
 )
 from napari_slicegan.report.proof import ProofSettings, gaussian_like, prove
@@ -93,7 +94,7 @@ def measure(options: Namespace) -> int:
     is_volume = not path.is_dir() or is_pyramid(path)
     is_alone = options.against is None and not options.figure and is_volume
     source = None if is_alone and not wanted.is_empty else _source(options, path)
-    volume, *further = _volumes(options, [path, *others], source)
+    volume, *further = _volumes(options, [path, *others], source, wanted)
     if not wanted.is_empty:
         labelled = volume if source is None else with_labels_of(source, volume)
         check_physics(labelled, wanted)
@@ -132,26 +133,32 @@ def _physics(
 
 
 def _volumes(
-    options: Namespace, paths: Sequence[Path], source: Source | None
+    options: Namespace,
+    paths: Sequence[Path],
+    source: Source | None,
+    wanted: PhysicsSettings,
 ) -> Iterator[AnyVolume]:
     """Volumes from files or folders, or new ones from a generator."""
-    stored = {
-        path: is_pyramid(path)
+    is_stored = {path: is_pyramid(path) for path in paths}
+    files = [
+        path
         for path in paths
-        if is_pyramid(path) or (path.is_file() and path.suffix != ".safetensors")
-    }
+        if is_stored[path] or (path.is_file() and path.suffix != ".safetensors")
+    ]
     for name in ("size", "seed", "transport_seeds"):
-        if stored and getattr(options, name) is not None:
+        if files and getattr(options, name) is not None:
             raise unused(name, "a generator", "a volume in a file")
     for path in paths:
-        if path in stored:
-            yield _sized(path, stored[path], options)
+        if path in files:
+            yield _sized(path, is_stored[path], options)
             continue
         trained = load_generator(path)
         if source is not None:
             check_source(source, trained.transform.kind, trained.voxel_size_nm)
-        trained.network.to(choose_device("auto"))
         size, seed = _size_and_seed(options)
+        if not wanted.is_empty:
+            check_physics_of(trained, source, (size,) * 3, wanted)
+        trained.network.to(choose_device("auto"))
         for number in range(_transport_seeds(options)):
             plan = VolumePlan(trained, (size,) * 3, seed + number)
             with progress_bar("Generating") as progress:

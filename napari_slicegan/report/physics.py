@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slicegan.config import AXES, Axis
+from napari_slicegan.config import AXES, Axis, Kind
+from napari_slicegan.metrics.comparison import with_labels_of
 from napari_slicegan.metrics.permeability import DARCY_M2, permeability
 from napari_slicegan.metrics.reference import Sample, Source, reference_of
 from napari_slicegan.metrics.rows import Row
@@ -36,6 +37,8 @@ from napari_slicegan.runtime.quantities import bytes_in_words
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
+    from napari_slicegan.generation.generate import Size
+    from napari_slicegan.models.generator_file import TrainedGenerator
     from napari_slicegan.runtime.progress import Progress
 
 DIFFUSIVITY, TORTUOSITY = "effective_diffusivity", "tortuosity_factor"
@@ -460,7 +463,7 @@ def _blocks(
 ) -> tuple[tuple[int, ...], Blocks]:
     """Edges of the blocks; the blocks of each side that has some."""
     volume = volumes[0]
-    edges = _edges(volume, settings)
+    edges = _edges(volume.values.shape[:3], settings)
     blocks: Blocks = {}
     if source is not None:
         corner = np.asarray(volume.values[tuple(map(slice, edges))])
@@ -556,9 +559,8 @@ def _in_units(row: PropertyRow, volume: AnyVolume) -> Iterator[PropertyRow]:
         yield row.times(square_m / DARCY_M2, "permeability_darcy")
 
 
-def _edges(volume: AnyVolume, settings: PhysicsSettings) -> tuple[int, ...]:
+def _edges(shape: Sequence[int], settings: PhysicsSettings) -> tuple[int, ...]:
     """Edges of the blocks."""
-    shape = volume.values.shape[:3]
     edge = settings.block_edge
     if edge is None:
         edge = max(1, min(LARGEST_EDGE, min(shape) // 2))
@@ -579,14 +581,38 @@ def check_physics(volume: AnyVolume, settings: PhysicsSettings) -> None:
         If the volume has no phases, lacks those that are asked for, or is smaller than
         the blocks.
     """
-    _edges(volume, settings)
-    if volume.kind != "phases":
+    _check(volume.kind, volume.labels, volume.values.shape[:3], settings)
+
+
+def check_physics_of(
+    trained: TrainedGenerator,
+    source: Source | None,
+    size: Size,
+    settings: PhysicsSettings,
+) -> None:
+    """As `check_physics`, before volumes of this size are generated.
+
+    With a source they will have its labels.
+    """
+    labels = trained.labels
+    if labels and source is not None:
+        blank = Volume(np.full((1, 1, 1), labels[0]), "phases", labels=labels)
+        labels = with_labels_of(source, blank).labels
+    _check(trained.transform.kind, labels, size, settings)
+
+
+def _check(
+    kind: Kind, labels: Sequence[int], shape: Sequence[int], settings: PhysicsSettings
+) -> None:
+    """See `check_physics`."""
+    _edges(shape, settings)
+    if kind != "phases":
         raise ValueError(
             f"Expected a volume of phases for transport, got one of the kind "
-            f"'{volume.kind}'; segment it first."
+            f"'{kind}'; segment it first."
         )
-    listed = ", ".join(map(str, volume.labels))
-    unknown = sorted(set(settings.permeability) - set(volume.labels))
+    listed = ", ".join(map(str, labels))
+    unknown = sorted(set(settings.permeability) - set(labels))
     if unknown:
         raise ValueError(
             f"Expected the permeability of one of the phases {listed}, got phase "
@@ -594,7 +620,7 @@ def check_physics(volume: AnyVolume, settings: PhysicsSettings) -> None:
         )
     check_conductivities(settings.conductivities)
     given = len(settings.conductivities)
-    if given and given != len(volume.labels):
+    if given and given != len(labels):
         raise ValueError(
             f"Expected a conductivity for each of the phases {listed}, got {given}; "
             "give one for each, in this order."

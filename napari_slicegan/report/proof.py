@@ -44,6 +44,7 @@ from napari_slicegan.report.physics import (
     Physics,
     PhysicsSettings,
     check_physics,
+    check_physics_of,
     measure_physics,
 )
 from napari_slicegan.report.text import (
@@ -478,6 +479,8 @@ def prove(
     """
     wanted = settings.physics(trained.transform.kind)
     check_source(source, trained.transform.kind, trained.voxel_size_nm)
+    if not wanted.is_empty:
+        check_physics_of(trained, source, (settings.size,) * 3, wanted)
     n_volumes = 1 if wanted.is_empty else settings.transport_seeds
     volumes = []
     for number in range(n_volumes):

@@ -276,6 +276,6 @@ def test_command(
     assert main(several) == 2
     assert "--transport, --permeability or" in capsys.readouterr().err
     assert main([*words, "--transport", "--transport-seeds", "3"]) == 2
-    assert "a volume in a file for --transport-seeds" in capsys.readouterr().err
+    assert "for --transport-seeds, got a volume in a file" in capsys.readouterr().err
     assert main(words) == 2
     assert "--transport, --permeability or" in capsys.readouterr().err
