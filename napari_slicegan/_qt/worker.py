@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -24,8 +25,6 @@ from napari_slicegan.runtime.progress import Cancelled, Progress
 from napari_slicegan.runtime.quantities import duration
 
 if TYPE_CHECKING:
-    import weakref
-
     from qtpy.QtWidgets import QMainWindow
 
     from napari_slicegan.training.clock import FinishReason, StepReport
@@ -157,6 +156,15 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         )
         self._thread.start()
 
+    @property
+    def quit(self) -> Callable[[], None]:
+        """Cancel the work; weak, as napari's list of tasks keeps it after the end."""
+        return functools.partial(_quit, weakref.ref(self))
+
+    def request_end(self) -> None:
+        """End the work at its next step."""
+        super().quit()
+
     def work(self) -> Any:
         """Run the generator and release it, also after an error."""
         sentence = ""
@@ -194,7 +202,7 @@ class SteeredWorker(GeneratorWorker):  # type: ignore[misc]
         QTimer.singleShot(INTERVAL_MS, self._release_slots)
 
     def _release_slots(self) -> None:
-        """Forget all slots: napari keeps finished workers, and with them panels."""
+        """Forget all slots, and with them panels."""
         if not self.is_over:
             # The thread is still telling the other slots that it has finished.
             self._release_slots_soon()
@@ -308,8 +316,8 @@ class TrainingWorker(SteeredWorker):
         """Pause or continue."""
         (self.resume if self.is_paused else self.pause)()
 
-    def quit(self) -> None:
-        """Stop after this step and save; napari calls this when it closes."""
+    def request_end(self) -> None:
+        """Stop after this step and save; napari asks for this when it closes."""
         self._stop_requested = True
         # Either this call sees the trainer, or the worker sees the flag.
         if (trainer := self._trainer) is not None:
@@ -372,6 +380,11 @@ class TrainingWorker(SteeredWorker):
         self._trainer = None
         self._reports = []
         super()._release()
+
+
+def _quit(worker: weakref.ref[SteeredWorker]) -> None:
+    if (found := worker()) is not None:
+        found.request_end()
 
 
 def _call(

@@ -19,6 +19,7 @@ from napari_slicegan._qt.worker import (
     INTERVAL_MS,
     GenerationWorker,
     TrainingWorker,
+    task_worker,
     training_worker,
 )
 from napari_slicegan.training.adversarial_step import AdversarialStep
@@ -225,3 +226,15 @@ def test_napari_names_the_work_when_it_closes(
         worker.start()
     (text,) = window._task_status_manager.get_status()  # noqa: SLF001
     assert "SliceGAN training (the run is saved when it stops)" in text
+
+
+def test_napari_keeps_no_worker_that_has_ended(
+    make_napari_viewer_proxy: Any, qtbot: QtBot
+) -> None:
+    make_napari_viewer_proxy()
+    worker = task_worker(lambda progress: None)
+    alive = weakref.ref(worker)
+    with qtbot.waitSignal(worker.finished, timeout=LONG):
+        worker.start()
+    del worker
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and alive() is None, timeout=LONG)

@@ -18,6 +18,7 @@ from napari_slicegan._qt.run_series import RunSeries, Series, judged_of, verdict
 from napari_slicegan._qt.widgets.basics import FOREGROUND, LOOKS, FaultGuard, is_dark
 from napari_slicegan._qt.widgets.floor_chart import FloorChart
 from napari_slicegan._qt.widgets.small_plot import (
+    AXIS_WIDTH,
     LINES,
     TITLE_BELOW,
     USUAL_POINTS,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 # At the usual font size; higher where there is room.
 PLOT_HEIGHT = 84
-# Width of the left axis: enough for "0.001".
-AXIS_WIDTH = 36
 COLUMNS = 2
 RIGHT_MARGIN = 4
 # Height of the numbers and the title of the lower axis.

@@ -16,6 +16,7 @@ from napari_slicegan._qt.widgets.basics import FOREGROUND, LOOKS, is_dark
 
 USUAL_POINTS = 9
 """Font size that sizes in pixels are given for."""
+# The left axis has room for "0.3192".
 AXIS_WIDTH, TITLE_WIDTH, TICKS_HEIGHT = 46, 18, 18
 # Pyqtgraph places the title of the lower axis this far below its plot.
 TITLE_BELOW = 6
