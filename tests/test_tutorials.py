@@ -15,7 +15,7 @@ from napari_slicegan.sample_data import generator_path
 from napari_slicegan.sample_data import path as sample_path
 from scipy.io import wavfile
 
-from docs.outputs import EXAMPLE
+from docs.outputs import EXAMPLE, with_outputs
 from napari_slicegan.cli.parser import _parser, main
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.directions.effects import Sweeping
@@ -341,3 +341,18 @@ def test_printed_examples_are_those_of_the_program(
                 if words is not None:
                     assert main(words) == 0
             assert capsys.readouterr().out.strip() == example["output"].strip()
+
+
+@pytest.mark.slow
+def test_long_printed_examples_are_those_of_the_generators_that_ship(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    """Within 10 %: other processors round a few voxels to the other phase."""
+    for name in ("transport", "phase-fraction"):
+        text = (DOCS / "how-to" / f"{name}.md").read_text(encoding="utf-8")
+        found, printed = (
+            [float(number) for number in re.findall(r"\d+(?:\.\d+)?", one)]
+            for one in (with_outputs(text, tmp_path), text)
+        )
+        with subtests.test(name):
+            np.testing.assert_allclose(found, printed, rtol=0.1)
