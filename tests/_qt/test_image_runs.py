@@ -202,6 +202,8 @@ def test_points_need_no_image(
     assert titles == ["Share of high quality", "Recovered modes"]
     widget.train.stop()
     until(widget, qtbot, RunState.FINISHED)
+    # The next tab shows none.
+    assert widget.train.controls.next.isHidden()
     qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
     with qtbot.waitSignal(widget.volume.failed, timeout=LONG) as failed:
         widget.volume.generate_button.click()

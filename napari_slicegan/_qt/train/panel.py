@@ -99,6 +99,7 @@ class TrainControls(QWidget):
         no_start: str,
         can_continue: bool,
         has_phases: bool = False,
+        makes_points: bool = False,
     ) -> None:
         """Enable what a state allows.
 
@@ -110,6 +111,8 @@ class TrainControls(QWidget):
             Whether the last run of the panel was saved.
         has_phases
             Whether there are images that a volume can be made of without training.
+        makes_points
+            Whether the generator makes points, which the next tab cannot show.
         """
         active, stopping = state.is_active, state is RunState.STOPPING
         self.start.setText(START_TEXT.get(state, "Start"))
@@ -126,8 +129,8 @@ class TrainControls(QWidget):
             each.setVisible(active)
         self.gaussian.setVisible(has_phases and not active)
         self.continue_this.setVisible(can_continue and not active)
-        is_good = state is not RunState.FAILED
-        self.next.setVisible(can_continue and not active and is_good)
+        has_next = state is not RunState.FAILED and not makes_points
+        self.next.setVisible(can_continue and not active and has_next)
 
 
 class TrainPanel(QWidget):
@@ -453,6 +456,7 @@ class TrainPanel(QWidget):
             no_start=self.settings.form.fault or no_data,
             can_continue=self.last_run is not None,
             has_phases=self.data.phases is not None and not self.task.is_busy,
+            makes_points=self.settings.dimensions == 1,
         )
 
     def _settings_changed(self) -> None:
