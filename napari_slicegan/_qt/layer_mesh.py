@@ -8,7 +8,7 @@ from __future__ import annotations
 import pathlib
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from magicgui import magic_factory
@@ -34,6 +34,17 @@ DOCK = "Mesh of a layer"
 FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
 
 
+def _follow_cells(form: Any) -> None:
+    """Choose a file that can hold the cells."""
+    from napari_slicegan.volumes.mesh_files import LABELLED
+
+    def follow(cells: str) -> None:
+        if cells != "surface" and form.path.value.suffix.lower() not in LABELLED:
+            form.path.value = form.path.value.with_suffix(LABELLED[0])
+
+    form.cells.changed.connect(follow)
+
+
 @magic_factory(
     call_button="Save mesh",
     layer={"label": "Layer", "tooltip": "A volume of phases."},
@@ -47,7 +58,8 @@ FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
         "tooltip": "Triangles between the phases, or cells that fill them.",
     },
     coarsen={
-        "label": "Merge voxels",
+        # Short: magicgui aligns no input beside a longer label.
+        "label": "Coarsen",
         "tooltip": "Edge of the blocks of voxels that are merged into one first, with "
         "the fraction of each phase kept, for fewer cells. 1: none are merged.",
         "min": 1,
@@ -60,7 +72,13 @@ FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
         "min": 0,
         "max": 100,
     },
-    path={"label": "File", "mode": "w", "filter": FILES},
+    path={
+        "label": "File",
+        "mode": "w",
+        "filter": FILES,
+        "tooltip": "STL, OBJ or PLY for surfaces; VTU, MSH or INP for all cells.",
+    },
+    widget_init=_follow_cells,
 )
 def mesh_of_layer(
     layer: napari.layers.Labels,
@@ -76,6 +94,8 @@ def mesh_of_layer(
     except ValueError as fault:
         notifications.show_info(str(fault))
         return
+    # As the notice names it.
+    path = path.expanduser().absolute()
     source = source_of(layer)
     worker = task_worker(save_mesh, source, labels, cells, coarsen, smoothing, path)
     worker.name_outside_docks, window = "Saving a mesh", window_of_form()

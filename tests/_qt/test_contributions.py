@@ -114,7 +114,11 @@ def test_the_palette_names_samples_and_keys() -> None:
 
 
 def test_a_labels_layer_is_saved_as_a_mesh(
-    viewer: Any, qtbot: QtBot, told: list[str], tmp_path: Path
+    viewer: Any,
+    qtbot: QtBot,
+    told: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     meshio = pytest.importorskip("meshio", reason="needs the extra mesh")
     z, y, x = np.indices((12, 14, 16))
@@ -129,13 +133,17 @@ def test_a_labels_layer_is_saved_as_a_mesh(
         "Expected labels as whole numbers separated by commas, got '1, x'."
     )
     form.phases.value = ""
-    form.path.value = tmp_path / "ball.stl"
+    monkeypatch.chdir(tmp_path)
+    form.path.value = "ball.stl"
     form()
-    qtbot.waitUntil(lambda: told[-1].startswith("Saved"), timeout=LONG)
+    saved = f"Saved {tmp_path / 'ball.stl'}"
+    qtbot.waitUntil(lambda: told[-1] == saved, timeout=LONG)
     edges = np.ptp(meshio.read(tmp_path / "ball.stl").points, axis=0)
     # Eight voxels, of 5 nm.
     assert edges == pytest.approx((37.5,) * 3, abs=4)
-    form.cells.value, form.path.value = "hexahedra", tmp_path / "ball.vtu"
+    # Surfaces alone are saved as STL.
+    form.cells.value = "hexahedra"
+    assert form.path.value.name == "ball.vtu"
     form.coarsen.value = 2
     form()
     qtbot.waitUntil(lambda: "ball.vtu" in told[-1], timeout=LONG)
