@@ -31,7 +31,7 @@ from napari_slicegan.generation.through import (
 )
 from napari_slicegan.models import VolumeGenerator, build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
-from napari_slicegan.models.inference import BoxFilter, inference_form
+from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.noise import NoiseInput
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
@@ -48,9 +48,8 @@ FIT_COPIES = 2 * HISTORY + 13
 FIT_HEAP = 1.3
 # The program with the libraries that it uses, measured.
 PROGRAM_BYTES = 330 * 10**6
-# Work spaces of kernels; the part of the counted tensors that networks with a box
-# filter need, which takes three passes on the meta device instead of one.
-WORK_BYTES, ONE_PASS = 20 * 10**6, 0.7
+# Work spaces of kernels.
+WORK_BYTES = 20 * 10**6
 # Zarr, compression and blocks of the pyramid.
 STREAM_BYTES = 100 * 10**6
 # A pyramid adds 1/8 + 1/64 + ... of the volume.
@@ -293,12 +292,10 @@ def memory_bytes(plan: VolumePlan) -> int:
     with META:
         network = build_generator(plan.trained.network.spec).eval()
         form = inference_form(network, weights)
-    is_filtered = any(isinstance(layer, BoxFilter) for layer in form.modules())
-    counted = _cost(plan, largest, form).memory_bytes
-    layers = ONE_PASS * counted if is_filtered else counted
+    layers = _cost(plan, largest, form).memory_bytes
     # The layers are freed before their output becomes values.
     kept = PROGRAM_BYTES + WORK_BYTES + _weight_bytes(network) + _weight_bytes(form)
-    return kept + max(int(layers), values)
+    return kept + max(layers, values)
 
 
 def _weight_bytes(network: VolumeGenerator) -> int:
