@@ -207,6 +207,7 @@ class ExplorePanel(DropTarget, TaskPanel):
             self.live.forget()
             self.trained, self._studied, self._sweep = trained, None, None
             self.set_found(None)
+            self.directions.show_measurements([])
             self.task.run(
                 "Inspecting the generator", self._take_study, jobs.study, trained
             )

@@ -338,6 +338,23 @@ def test_a_generator_loaded_during_a_task_is_used_after_it(
     assert panel.message.text() == ""
 
 
+def test_properties_of_an_earlier_generator_do_not_stay(
+    panel: ExplorePanel,
+    toy_run: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*args: Any, progress: Progress) -> None:
+        raise ValueError("Expected volumes, got points.")
+
+    assert not panel.directions.measurements.isHidden()
+    monkeypatch.setattr(jobs, "study", refuse)
+    panel.set_run(toy_run)
+    rest(panel, qtbot)
+    assert panel.message.text() == "Expected volumes, got points."
+    assert panel.directions.measurements.isHidden()
+
+
 @pytest.fixture
 def source(qtbot: QtBot) -> Iterator[ExploreSource]:
     source = ExploreSource()
