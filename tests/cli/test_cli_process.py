@@ -20,7 +20,7 @@ from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.run_folder import RunFolder
 
 WINDOW_PACKAGES = (
-    *("magicgui", "napari", "npe2", "platformdirs", "pyqtgraph", "qtpy", "superqt"),
+    *("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt"),
 )
 Capture = pytest.CaptureFixture[str]
 
