@@ -19,9 +19,7 @@ from napari_slicegan.cli.parser import main
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.run_folder import RunFolder
 
-WINDOW_PACKAGES = (
-    *("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt"),
-)
+WINDOW_PACKAGES = ("magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt")
 Capture = pytest.CaptureFixture[str]
 
 
