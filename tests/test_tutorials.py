@@ -292,6 +292,7 @@ def test_every_line_of_shell_is_run_or_left_out_for_a_reason() -> None:
         # Blocks that are only indented would not be run.
         assert not re.search(r"(?m)^    (slicegan|torchrun) ", text), page.name
         for language, code in fenced(page):
+            assert language not in ("bash", "console", "shell"), page.name
             for line in lines_of(code) if language == "sh" else ():
                 reasons = {start for start in LEFT_OUT if line.startswith(start)}
                 is_run = command(line) or line.startswith("python -c ")

@@ -39,8 +39,10 @@ def _follow_cells(form: Any) -> None:
     from napari_slicegan.volumes.mesh_files import LABELLED
 
     def follow(cells: str) -> None:
-        if cells != "surface" and form.path.value.suffix.lower() not in LABELLED:
-            form.path.value = form.path.value.with_suffix(LABELLED[0])
+        path = form.path.value
+        is_labelled = path.suffix.lower() in LABELLED
+        if cells != "surface" and path.name and not is_labelled:
+            form.path.value = path.with_suffix(LABELLED[0])
 
     form.cells.changed.connect(follow)
 

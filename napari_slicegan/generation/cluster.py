@@ -95,6 +95,9 @@ def _connected(distributed: Any, address: str) -> Any:
             f"Expected a dask scheduler at {address}, got no answer; start one with "
             "'dask scheduler' and give its address."
         ) from error
+    # Those that were started together with this program may come a little later.
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=CONNECT_S)
     if not client.ncores():
         client.close()
         raise ValueError(

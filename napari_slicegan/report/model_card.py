@@ -66,10 +66,9 @@ def export_generator(
         proof = prove(trained, images, settings).to_dict()
     out.parent.mkdir(parents=True, exist_ok=True)
     # Neither is replaced before both are written.
-    with replacing(out) as unfinished, replacing(card_path(out)) as card:
+    with replacing(out) as unfinished:
         origin = exported(trained, origin, unfinished, half)
-        text = card_text(proof, origin, out.name, trained.colours)
-        card.write_text(text, encoding="utf-8")
+        write_card(card_path(out), proof, origin, out.name, trained.colours)
 
 
 def exported(
@@ -108,7 +107,7 @@ def card_text(
     file: str,
     colours: Mapping[int, str] = MappingProxyType({}),
 ) -> str:
-    """Text of `write_card`."""
+    """Markdown of a model card; see `write_card`."""
     voxel = origin.voxel_size_nm
     phases = ", ".join(f"{label} `{name}`" for label, name in colours.items())
     text = TEMPLATES.get_template("model_card.md").render(

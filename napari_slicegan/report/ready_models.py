@@ -32,6 +32,8 @@ HOME = "SLICEGAN_HOME"
 GENERATOR = ".safetensors"
 MOST_BYTES = 2**30
 TIMEOUT_S = 30.0
+# HTTP statuses of a missing file; some servers answer 403 in place of 404.
+ABSENT = (403, 404, 410)
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,7 @@ def _content(url: str, *, is_optional: bool = False) -> bytes:
             if answer.length and len(content) <= MOST_BYTES:
                 raise ConnectionError("it ended early")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        # Some servers answer 403 in place of 404.
-        if is_optional and 400 <= getattr(error, "code", 0) < 500:
+        if is_optional and getattr(error, "code", 0) in ABSENT:
             return b""
         cause = getattr(error, "reason", None)
         why = reason_of(cause if isinstance(cause, Exception) else error)

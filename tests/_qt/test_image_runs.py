@@ -122,6 +122,10 @@ def test_a_folder_takes_the_place_of_the_micrograph(qtbot: QtBot, folder: Path) 
     ):
         data.folder.set_value(path)
         assert data.material.text() == text
+    sound.with_name("picture.png").touch()
+    data.folder.set_value(None)
+    data.folder.set_value(sound.parent)
+    assert data.material.text() == "sounds: whole images of the folder"
 
 
 def test_from_a_folder_to_samples(

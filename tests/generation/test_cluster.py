@@ -134,13 +134,17 @@ def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_scheduler_leaves_no_volume(
-    toy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Sections are not fitted, nor a volume begun."""
     monkeypatch.setattr("napari_slicegan.generation.cluster.CONNECT_S", 0.5)
     out = tmp_path / "a.ome.zarr"
     words = ["generate", str(toy_run), "--size", "20", "--cluster", "nonsense://"]
     assert main([*words, "--out", str(out)]) == 2
+    assert "Expected a dask scheduler" in capsys.readouterr().err
     assert not out.exists()
 
 

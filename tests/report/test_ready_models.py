@@ -56,7 +56,8 @@ def server(folder: Path) -> Iterator[str]:
 
         def do_GET(self) -> None:
             if self.path.startswith("/lost.md"):
-                self.send_error(503)
+                # Too many requests: the server may have the card.
+                self.send_error(429)
             else:
                 super().do_GET()
 
@@ -119,7 +120,7 @@ def test_a_card_that_could_not_be_downloaded_is_not_taken_for_none(
 ) -> None:
     """Generator and card are added both or neither; a card that is no text is shown."""
     shutil.copy(folder / "rock.safetensors", folder / "lost.safetensors")
-    with pytest.raises(ValueError, match=r"download .*lost\.md \(HTTP Error 503"):
+    with pytest.raises(ValueError, match=r"download .*lost\.md \(HTTP Error 429"):
         add_place(f"{server}/lost.safetensors")
     assert [*downloads().iterdir()] == []
     (folder / "rock.md").write_bytes(b"\xffRock")

@@ -121,13 +121,14 @@ class TrainData(QWidget):
 
 
 def _is_of_sounds(path: Path) -> bool:
-    """Whether a file, or one of the first files of a folder, is a sound."""
-    from napari_slicegan.systems.image_set import SOUND
+    """Whether a file is a sound, or what is read of the first files of a folder."""
+    from napari_slicegan.systems.image_set import ENDINGS, SOUND
 
     try:
         files = path.iterdir() if path.is_dir() else [path]
         first = itertools.islice(files, N_LOOKED_AT)
-        return any(file.suffix.lower() == SOUND for file in first)
+        endings = {file.suffix.lower() for file in first} & set(ENDINGS)
+        return endings == {SOUND}
     except OSError:
         return False
 

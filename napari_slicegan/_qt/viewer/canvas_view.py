@@ -53,6 +53,7 @@ class Solo:
         self._hidden: list[Layer] = []
         self._live: list[Layer] = []
         self._flat: FlatView | None = None
+        self._is_entered = False
 
     def begin(self, layer: Layer) -> None:
         """Show one layer, and a live preview, as large as the canvas allows."""
@@ -77,11 +78,13 @@ class Solo:
             self._flat = FlatView(viewer.dims.point, camera.center, camera.zoom)
         if viewer.dims.ndisplay != self._ndisplay:
             viewer.dims.ndisplay = self._ndisplay
+            self._is_entered = self._ndisplay == 3
 
     def fit(self, layer: Layer) -> None:
         """Show the layer as large as the canvas allows."""
-        if self._flat is not None and self._ndisplay == 3:
+        if self._is_entered:
             # Not before the layer was added: napari turns to the first one of a viewer.
+            self._is_entered = False
             camera_of(self._viewer).set_view_direction(DIRECTION, UP)
         fit_to(self._viewer, layer, *self._live)
 

@@ -59,12 +59,13 @@ def set_axes_look(
 
 
 def told_apart(numbers: Sequence[float]) -> list[str]:
-    """Numbers with as few digits, at least two, as are right to a tenth of their range.
+    """Shortest texts, of at least two digits, within a tenth of the numbers' range.
 
     Digits below a thousandth of it are left out: a long text is not drawn.
     """
-    if (span := max(numbers) - min(numbers)) > 0:
-        numbers = [round(n, 2 - math.floor(math.log10(span))) for n in numbers]
+    if 0 < (span := max(numbers) - min(numbers)) < math.inf:
+        # The zero has no sign.
+        numbers = [round(n, 2 - math.floor(math.log10(span))) + 0.0 for n in numbers]
     for digits in range(2, 7):
         shown = [float(f"{number:.{digits}g}") for number in numbers]
         if all(abs(n - s) <= span / 10 for n, s in zip(numbers, shown, strict=True)):

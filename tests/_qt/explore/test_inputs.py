@@ -198,6 +198,7 @@ def test_small_plots_follow_the_font_size_of_labels(qtbot: QtBot) -> None:
         ([94.4, 102.3], ["94.4", "102"]),
         ([51.0, 1234.0], ["50", "1200"]),
         ([0.000483, 0.731], ["0", "0.73"]),
+        ([-0.0004, 0.73], ["0", "0.73"]),
     ],
 )
 def test_ends_of_an_axis_are_told_apart(numbers: list[float], texts: list[str]) -> None:
