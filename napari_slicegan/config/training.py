@@ -65,6 +65,15 @@ class ObjectiveSettings(Settings):
         description="Critic steps between two gradient penalties (lazy "
         "regularisation).",
     )
+    pattern_weight: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        title="Pattern weight",
+        description="Weight of local patterns in the generator's loss: shares of 2x2 "
+        "pixels with one, two or three pixels of a phase, which critics hardly count. "
+        "0 for none. Of phases with straight-through gradients only.",
+    )
     critic_steps: int = Field(
         5,
         ge=1,

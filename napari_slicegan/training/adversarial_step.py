@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from napari_slicegan.config import AXES, dimensions_of
 from napari_slicegan.data.transforms import OneHotPhases, most_probable
 from napari_slicegan.losses import build_objective
+from napari_slicegan.losses.patterns import PatternLoss
 from napari_slicegan.models import GeneratorNetwork, build_critic, build_generator
 from napari_slicegan.runtime import devices as precision
 from napari_slicegan.runtime.devices import to_device
@@ -224,6 +225,9 @@ class AdversarialStep:
         )
         memory_format = precision.critic_memory_format(config)
         self.critics.to(device, memory_format=memory_format)  # type: ignore[call-overload]
+        self.patterns: PatternLoss | None = None
+        if config.objective.pattern_weight and self._is_hard:
+            self.patterns = PatternLoss(self.view.n_axes, spec.channels).to(device)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
             distributed.sync_batch_norm(network)
@@ -389,19 +393,37 @@ class AdversarialStep:
     def _generator_step(self, batches: Fakes, real: RealImages) -> Tensor:
         self.generator_optimiser.zero_grad(set_to_none=True)
         self.critics.requires_grad_(False)
-        losses = []
+        losses, compared = [], []
         for number, fake in batches:
             # Only relativistic objectives compare with real images here.
-            pairs = self.objective.pairs_images
+            pairs = self.objective.pairs_images or self.patterns is not None
             reals = self._reals(real, number, len(fake)) if pairs else fake[:0].detach()
             critic = self._critic(number)
             losses.append(self.objective.generator_loss(critic, reals, fake))
+            compared.append((reals, fake))
         loss = torch.stack(losses).mean()
-        loss.backward()
+        total = loss
+        if self.patterns is not None:
+            weight = self.config.objective.pattern_weight
+            total = loss + weight * self._pattern_loss(self.patterns, compared)
+        total.backward()
         self.critics.requires_grad_(True)
         self.distributed.average_gradients(self.generator.parameters())
         self.generator_optimiser.step()
         return loss.detach()
+
+    def _pattern_loss(
+        self, patterns: PatternLoss, compared: list[tuple[Tensor, Tensor]]
+    ) -> Tensor:
+        """Difference of local patterns along each axis."""
+        parts = self.view.n_axes // len(compared)
+        # Without the channel of a condition.
+        channels = patterns.real.shape[-1]
+        real, generated = (
+            [part for batch in batches for part in batch[:, :channels].chunk(parts)]
+            for batches in zip(*compared, strict=True)
+        )
+        return patterns(real, generated)
 
     @property
     def axes_in_a_batch(self) -> int:
@@ -523,6 +545,7 @@ class AdversarialStep:
             "lookahead": self.lookahead.state_dict(),
             "objective": self.objective.state_dict(),
             "streams": self.streams.state_dict(),
+            **({"patterns": self.patterns.state_dict()} if self.patterns else {}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,61 @@
+"""Local patterns of sections."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_slicegan.losses.patterns import DECAY, PatternLoss, pattern_shares
+
+
+def counted(images: torch.Tensor) -> torch.Tensor:
+    """As `pattern_shares`, square by square."""
+    shares = torch.zeros(4, images.shape[1])
+    squares = images.unfold(2, 2, 1).unfold(3, 2, 1).flatten(-2)
+    for phase, found in enumerate(squares.movedim(1, 0).flatten(1, 3)):
+        for square in found:
+            n = int(square.sum())
+            diagonal = n == 2 and square[0] == square[3]
+            if 0 < n < 4:
+                shares[3 if diagonal else n - 1, phase] += 1 / len(found)
+    return shares
+
+
+def phases(*shape: int, fraction: float = 0.3) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(1)
+    last = (torch.rand(shape, generator=rng) < fraction).float()
+    return torch.stack([1 - last, last], dim=1)
+
+
+def test_shares_are_those_of_counting() -> None:
+    images = phases(2, 9, 7)
+    torch.testing.assert_close(pattern_shares(images), counted(images))
+
+
+def test_the_gradient_removes_patterns_that_are_too_frequent() -> None:
+    """Isolated pixels: less of the phase there, and no less elsewhere."""
+    loss = PatternLoss(1, 2)
+    real = torch.zeros(1, 2, 12, 12)
+    real[:, 1, 3:9, 3:9] = 1
+    generated = real.clone()
+    generated[0, 1, 1, 1] = 1
+    for images in (real, generated):
+        images[:, 0] = 1 - images[:, 1]
+    generated.requires_grad_()
+    loss([real], [generated]).backward()
+    assert generated.grad is not None
+    slope = generated.grad[0, 1]
+    assert slope[1, 1] > 0
+    assert slope[1, 1] == slope.max()
+    # As far as the averages, of which one step is a twentieth, differ.
+    assert loss.weight == pytest.approx(1 - DECAY)
+
+
+def test_equal_patterns_have_no_loss() -> None:
+    loss, real = PatternLoss(3, 2), phases(3, 16, 16)
+    generated = real.flip(2).requires_grad_()
+    total = loss([*real.split(1)], [*generated.split(1)])
+    total.backward()
+    assert abs(total.item()) < 1e-6
+    assert generated.grad is not None
+    assert generated.grad.abs().max() < 1e-6
