@@ -423,7 +423,8 @@ class AdversarialStep:
             [part for batch in batches for part in batch[:, :channels].chunk(parts)]
             for batches in zip(*compared, strict=True)
         )
-        return patterns(real, generated)
+        loss: Tensor = patterns(real, generated)
+        return loss
 
     @property
     def axes_in_a_batch(self) -> int:

@@ -33,6 +33,7 @@ COMMON: dict[str, Any] = {
     "objective": "wgan-gp",
     "penalty_weight": 10.0,
     "penalty_interval": 1,
+    "pattern_weight": 0.0,
     "critic_steps": 5,
     "generator_steps": 1,
     "update_per_axis": True,

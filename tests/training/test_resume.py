@@ -24,7 +24,13 @@ StartToy = Callable[..., Trainer]
 
 # Different objectives, optimiser states, planes and penalties.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "r3gan": {"objective": "r3gan", "penalty_interval": 4, "monitor_interval": 2},
+    "r3gan": {
+        "objective": "r3gan",
+        "penalty_interval": 4,
+        "monitor_interval": 2,
+        "straight_through": True,
+        "pattern_weight": 0.1,
+    },
     "wgan-gp": {
         "objective": "wgan-gp",
         "critic_steps": 2,
