@@ -130,6 +130,7 @@ USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
         ),
     ),
     "voxel_noise": ("noise", bool, "generators with noise inputs"),
+    "pattern_weight": ("straight_through", bool, "straight-through phases"),
     **dict.fromkeys(
         ImageSettings.model_fields,
         (

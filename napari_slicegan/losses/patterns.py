@@ -94,4 +94,4 @@ class PatternLoss(nn.Module):
             self.weight.lerp_(torch.ones_like(self.weight), 1 - DECAY)
             scale = (self.real / self.weight).clamp_min(SMALLEST)
             error = ((self.generated - self.real) / self.weight / scale).clamp(-1, 1)
-        return (error * made / scale).mean(dim=(1, 2)).sum() / len(made)
+        return (error * made / scale).mean()
