@@ -336,6 +336,13 @@ COMMANDS = {
 }
 
 
+def fill(folder: Path, run: Path) -> None:
+    """A run, an image and a volume."""
+    (folder / "RUN").symlink_to(run)
+    write(folder / "a.png", GRAY)
+    write(folder / "a.npy", phases_image(16, 16, 16).values)
+
+
 def test_flags_that_would_have_no_effect(
     toy_run: Path,
     tmp_path: Path,
@@ -343,9 +350,7 @@ def test_flags_that_would_have_no_effect(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "RUN").symlink_to(toy_run)
-    write(tmp_path / "a.png", GRAY)
-    write(tmp_path / "a.npy", phases_image(16, 16, 16).values)
+    fill(tmp_path, toy_run)
     (tmp_path / "images").mkdir()
     before = sorted(tmp_path.rglob("*"))
     for command, words in COMMANDS.items():
@@ -373,9 +378,7 @@ def test_what_does_not_fit_a_generator_is_refused_before_the_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delattr(VolumePlan, "generate")
-    (tmp_path / "RUN").symlink_to(toy_run)
-    write(tmp_path / "a.png", GRAY)
-    write(tmp_path / "a.npy", phases_image(16, 16, 16).values)
+    fill(tmp_path, toy_run)
     random_generator(ScaleMinMax(0, 1, 1, "uint8")).save("g.safetensors")
     for command, words in UNFIT.items():
         assert main(command.split()) == 2, command
