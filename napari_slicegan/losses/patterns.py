@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 N_PATTERNS = 4
-DECAY = 0.95
-"""Of the averages over training steps."""
+STEPS_OF_GENERATED = 20
+"""Training steps over which generated patterns are averaged."""
+STEPS_OF_REAL = 1000
+"""The same for real ones, which do not change: as many crops as the images hold."""
 SMALLEST = 1e-4
 """Share below which a pattern is judged by its difference, not by its ratio."""
 
@@ -64,7 +66,7 @@ class PatternLoss(nn.Module):
 
     The patterns of the few images of a step scatter, and a squared difference would
     favour images that are all alike. So the differences are those of averages over
-    about ``1 / (1 - DECAY)`` steps, and the loss is linear in the images of a step.
+    steps, and the loss is linear in the images of a step.
 
     Parameters
     ----------
@@ -76,22 +78,26 @@ class PatternLoss(nn.Module):
 
     real: Tensor
     generated: Tensor
-    weight: Tensor
+    steps: Tensor
 
     def __init__(self, parts: int, channels: int) -> None:
         super().__init__()
         for name in ("real", "generated"):
             self.register_buffer(name, torch.zeros(parts, N_PATTERNS, channels))
-        self.register_buffer("weight", torch.zeros(()))
+        self.register_buffer("steps", torch.zeros(()))
 
     def forward(self, real: list[Tensor], generated: list[Tensor]) -> Tensor:
         """Loss of one step, a scalar; each list holds [N, C, P, P] for each part."""
         made = torch.stack([pattern_shares(images) for images in generated])
         with torch.no_grad():
+            self.steps += 1
             seen = torch.stack([pattern_shares(images) for images in real])
-            for average, now in ((self.real, seen), (self.generated, made)):
-                average.lerp_(now.to(average.dtype), 1 - DECAY)
-            self.weight.lerp_(torch.ones_like(self.weight), 1 - DECAY)
-            scale = (self.real / self.weight).clamp_min(SMALLEST)
-            error = ((self.generated - self.real) / self.weight / scale).clamp(-1, 1)
+            for average, now, steps in (
+                (self.real, seen, STEPS_OF_REAL),
+                (self.generated, made, STEPS_OF_GENERATED),
+            ):
+                weight = 1 / self.steps.clamp(max=steps)
+                average.lerp_(now.to(average.dtype), weight)
+            scale = self.real.clamp_min(SMALLEST)
+            error = ((self.generated - self.real) / scale).clamp(-1, 1)
         return (error * made / scale).mean()
