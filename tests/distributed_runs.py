@@ -63,6 +63,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "last weights": {"ema_decay": 0, "straight_through": False},
     "real crops": {"objective": "hinge", "real_batch_size": 4},
+    "patterns": {"pattern_weight": 0.1},
 }
 
 

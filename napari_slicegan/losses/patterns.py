@@ -9,6 +9,8 @@ convolutions hardly counts single pixels, of which these are the statistics.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -74,14 +76,22 @@ class PatternLoss(nn.Module):
         Groups of images with averages of their own, such as those of an axis.
     channels
         Number of phases C.
+    over_processes
+        Mean of a tensor over the processes that each make a part of a batch.
     """
 
     real: Tensor
     generated: Tensor
     steps: Tensor
 
-    def __init__(self, parts: int, channels: int) -> None:
+    def __init__(
+        self,
+        parts: int,
+        channels: int,
+        over_processes: Callable[[Tensor], Tensor] = lambda shares: shares,
+    ) -> None:
         super().__init__()
+        self._over_processes = over_processes
         for name in ("real", "generated"):
             self.register_buffer(name, torch.zeros(parts, N_PATTERNS, channels))
         self.register_buffer("steps", torch.zeros(()))
@@ -92,12 +102,12 @@ class PatternLoss(nn.Module):
         with torch.no_grad():
             self.steps += 1
             seen = torch.stack([pattern_shares(images) for images in real])
-            for average, now, steps in (
-                (self.real, seen, STEPS_OF_REAL),
-                (self.generated, made, STEPS_OF_GENERATED),
+            now = self._over_processes(torch.stack([seen, made]).float())
+            lengths = STEPS_OF_REAL, STEPS_OF_GENERATED
+            for average, shares, steps in zip(
+                (self.real, self.generated), now, lengths, strict=True
             ):
-                weight = 1 / self.steps.clamp(max=steps)
-                average.lerp_(now.to(average.dtype), weight)
+                average.lerp_(shares, 1 / self.steps.clamp(max=steps))
             scale = self.real.clamp_min(SMALLEST)
             error = ((self.generated - self.real) / scale).clamp(-1, 1)
         return (error * made / scale).mean()

@@ -227,7 +227,9 @@ class AdversarialStep:
         self.critics.to(device, memory_format=memory_format)  # type: ignore[call-overload]
         self.patterns: PatternLoss | None = None
         if config.objective.pattern_weight and self._is_hard:
-            self.patterns = PatternLoss(self.view.n_axes, spec.channels).to(device)
+            mean = distributed.all_reduce_mean
+            parts = self.view.n_axes, spec.channels
+            self.patterns = PatternLoss(*parts, mean).to(device)
         self.averaged = AveragedGenerator(self.generator, config.optimiser.ema_decay)
         for network in (self.generator, self.critics):
             distributed.sync_batch_norm(network)
