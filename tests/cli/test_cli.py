@@ -249,6 +249,7 @@ def test_presets(capsys: Capture) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [
         "slicegan-fast",
+        "slicegan-fine",
         "slicegan-paper",
         "slicegan-v1",
         "slicegan-head",

@@ -124,6 +124,13 @@ def test_published_values_are_complete() -> None:
         assert settings - housekeeping - other_objectives - set(values) == set()
 
 
+def test_the_longer_preset_makes_the_same_network() -> None:
+    """So that a run of the one can go on as one of the other."""
+    fast, fine = preset("slicegan-fast"), preset("slicegan-fine")
+    assert fine.architecture == fast.architecture
+    assert (fine.training.minutes or 0) > (fast.training.minutes or 0)
+
+
 def test_the_paper_trains_until_the_metrics_settle() -> None:
     training = preset("slicegan-paper").training
     assert training.patience_minutes is not None
