@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.config import RESUMABLE
 
 if TYPE_CHECKING:
-    import argparse
-
     # argparse has no public name for it.
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
@@ -65,6 +64,21 @@ def add_gui_flags(command: argparse.ArgumentParser) -> None:
 def add_train_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags of ``train``."""
     add_image_flags(command)
+    command.add_argument(
+        "--pairs",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="two aligned pictures of parallel sections, or several times two, in "
+        "place of FILE; beside two of --z, --y and --x they are of the third direction",
+    )
+    command.add_argument(
+        "--distance",
+        dest="setting_pair_distance",
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="pixels between the two sections of a pair: short for --pair-distance",
+    )
     command.add_argument(
         "--out",
         type=Path,

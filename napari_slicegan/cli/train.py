@@ -26,6 +26,7 @@ from napari_slicegan.cli.options import (
 from napari_slicegan.cli.progress import train_with_progress
 from napari_slicegan.config import AXES, RESUMABLE, check_changes, group_of_field
 from napari_slicegan.data.training_images import TrainingImages
+from napari_slicegan.metrics.image_checks import pair_lines
 from napari_slicegan.runtime.atomic_files import (
     check_can_write_into,
     new_folder,
@@ -60,6 +61,7 @@ def train(options: Namespace) -> int:
         options.source = distributed.raise_on_all_ranks(
             lambda: generator_path(options.source)
         )
+    distributed.raise_on_all_ranks(lambda: _place_pairs(options))
     config = distributed.raise_on_all_ranks(lambda: config_from(options))
     if options.new and not options.out:
         raise unused("new", "a run folder by --out", "none")
@@ -93,6 +95,11 @@ def train(options: Namespace) -> int:
         _say_what_is_read(images, config)
         if trainer.config.slices.augmentation != config.slices.augmentation == "auto":
             _say_how_crops_are_mirrored(images, trainer.config)
+        slices = trainer.config.slices
+        if slices.pair_distance:
+            axes = AXES if slices.pair_axis == "all" else (slices.pair_axis,)
+            for line in pair_lines(images, slices.pair_distance, axes):
+                say(f"  {line}")
         stretch = trainer.config.architecture.voxel_stretch
         if stretch != config.architecture.voxel_stretch and max(stretch) > 1:
             along = ", ".join(
@@ -120,6 +127,36 @@ def train(options: Namespace) -> int:
     if sentence:
         say(sentence)
     return _run(trainer, out)
+
+
+def _place_pairs(options: Namespace) -> None:
+    """Take the images of ``--pairs`` as those of the direction that has none.
+
+    Raises
+    ------
+    ValueError
+        If there is no such direction, or no distance.
+    """
+    if not options.pairs:
+        return
+    if "pair_distance" not in changes_from(options):
+        raise ValueError(
+            "Expected --distance with --pairs, the pixels from one section to the "
+            "other, got none; give for example --distance 3."
+        )
+    missing = [axis for axis in AXES if not getattr(options, axis)]
+    if options.files or options.anisotropic or len(missing) not in (1, len(AXES)):
+        raise ValueError(
+            "Expected the images of --pairs alone (isotropic), or beside two of --z, "
+            "--y and --x, of which they are the third, got other images too; leave "
+            "out one of them."
+        )
+    if len(missing) == 1:
+        setattr(options, missing[0], options.pairs)
+        options.setting_pair_axis = missing[0]
+    else:
+        options.files = options.pairs
+    options.pairs = []
 
 
 def _continue(options: Namespace, config: RunConfig) -> int:

@@ -266,6 +266,21 @@ class SliceSettings(Settings):
         description="Random slices per axis and volume in a critic step; empty for "
         "all of them.",
     )
+    pair_distance: int | None = Field(
+        None,
+        ge=1,
+        title="Pair distance",
+        description="For volumes: the critic sees pairs of parallel planes so many "
+        "pixels apart (of the images as they are trained on, after 'Rescale'). The "
+        "images are then pairs of aligned sections, two by two in their order. Empty "
+        "for single planes.",
+    )
+    pair_axis: Literal["all", "z", "y", "x"] = Field(
+        "all",
+        title="Pair axis",
+        description="Anisotropic materials with a pair distance: the viewing direction "
+        "whose images are pairs, or 'all'.",
+    )
     straight_through: bool = Field(
         False,
         title="Straight-through phases",

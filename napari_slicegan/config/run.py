@@ -122,7 +122,13 @@ def _uses_settings_of(user: str) -> Callable[[str], bool]:
 
 USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
     **dict.fromkeys(
-        ("fields_per_phase", "generator_negative_slope", "noise", "voxel_stretch"),
+        (
+            "fields_per_phase",
+            "generator_negative_slope",
+            "noise",
+            "pair_distance",
+            "voxel_stretch",
+        ),
         (
             "architecture",
             lambda architecture: dimensions_of(architecture) == 3,
@@ -131,6 +137,7 @@ USERS_OF: Mapping[str, tuple[str, Callable[[Any], bool], str]] = {
     ),
     "voxel_noise": ("noise", bool, "generators with noise inputs"),
     "pattern_weight": ("straight_through", bool, "straight-through phases"),
+    "pair_axis": ("pair_distance", bool, "pairs of sections"),
     **dict.fromkeys(
         ImageSettings.model_fields,
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -192,16 +192,101 @@ class PatchSampler(Source):
         return crop
 
 
+class PairSampler(Source):
+    """Crops at the same place of two aligned parallel sections, as channels.
+
+    Both crops of a pair have the same symmetry. Under symmetries other than "none" they
+    also come in either order: half a turn about an axis in the plane exchanges the
+    sections and mirrors them.
+
+    Parameters
+    ----------
+    micrographs
+        Images of one viewing direction, two by two: first and second section.
+    transform, patch_size, symmetries, axis
+        As of `PatchSampler`.
+
+    Raises
+    ------
+    ValueError
+        If the images are no pairs: an odd number, volumes, or of different sizes.
+    """
+
+    def __init__(
+        self,
+        micrographs: Sequence[Micrograph],
+        transform: Transform,
+        patch_size: int,
+        symmetries: Symmetries = "none",
+        axis: Axis = "z",
+    ) -> None:
+        _check_pairs(micrographs)
+        self.sides = tuple(
+            PatchSampler(side, transform, patch_size, symmetries, axis)
+            for side in (micrographs[::2], micrographs[1::2])
+        )
+        self._is_ordered = symmetries == "none"
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Choose `n` pairs: ``[n, 3]``, as of `PatchSampler`, and 1 if exchanged."""
+        places = self.sides[0].draw(n, rng)
+        exchanged = torch.randint(1 if self._is_ordered else 2, (n, 1), generator=rng)
+        return torch.cat([places, exchanged], dim=1)
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen pairs as network values: float32 ``[n, 2 C, P, P]``, on the CPU."""
+        # [2, n, C, P, P]
+        crops = torch.stack([side.take(chosen[:, :2]) for side in self.sides])
+        exchanged, numbers = chosen[:, 2], torch.arange(len(chosen))
+        return torch.cat([crops[exchanged, numbers], crops[1 - exchanged, numbers]], 1)
+
+
+def _check_pairs(micrographs: Sequence[Micrograph]) -> None:
+    """Refuse images that are no pairs of sections."""
+    if len(micrographs) % 2 or not micrographs:
+        got = f"{len(micrographs)} images"
+        if len(micrographs) == 1:
+            got = f"only {micrographs[0].name}"
+        raise ValueError(
+            "Expected pairs of parallel sections, an even number of images, got "
+            f"{got}; add the second section, or leave 'Pair distance' empty."
+        )
+    for micrograph in micrographs:
+        if micrograph.is_volume:
+            raise ValueError(
+                f"{micrograph.name}: expected an image of a section for a pair, got a "
+                "volume; give two of its planes as images."
+            )
+    for first, second in zip(micrographs[::2], micrographs[1::2], strict=True):
+        sizes = [image.values.shape[:2] for image in (first, second)]
+        if sizes[0] != sizes[1]:
+            a, b = (f"{rows} x {columns}" for rows, columns in sizes)
+            raise ValueError(
+                "Expected aligned sections of the same size for a pair, got "
+                f"{a} pixels ({first.name}) and {b} ({second.name}); crop both to the "
+                "area that they share."
+            )
+
+
 def patch_samplers(
     images: TrainingImages,
     transform: Transform,
     patch_size: int,
     symmetries: Symmetries,
     labels: Sequence[float] = (),
-) -> list[PatchSampler]:
-    """One sampler for each viewing direction of the images, in the order z, y, x."""
+    pair_axes: Collection[Axis] = (),
+) -> list[Source]:
+    """One sampler for each viewing direction of the images, in the order z, y, x.
+
+    Parameters
+    ----------
+    pair_axes
+        Directions whose images are pairs.
+    """
     return [
-        PatchSampler(
+        PairSampler(images.views[axis], transform, patch_size, symmetries, axis)
+        if axis in pair_axes
+        else PatchSampler(
             images.views[axis], transform, patch_size, symmetries, axis, labels
         )
         for axis in AXES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ COARSE, WELL_RESOLVED = 20.0, 12.0
 ENOUGH_TO_GAIN = 0.7
 # Fewest pixels between interfaces that resolve a structure.
 BARELY_RESOLVED = 6.0
+
+# Factor between the distance of two sections and the apparent one that is reported.
+WRONG_DISTANCE = 1.5
 
 # Interfaces along a stretched axis are still so many times as far apart.
 LONG = 2
@@ -218,6 +221,77 @@ def voxel_stretch(images: TrainingImages, patch_size: int) -> tuple[int, int, in
             if image.reduced(by_axis, axis).labels != image.labels:
                 return (1, 1, 1)
     return z, y, x
+
+
+def apparent_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Distance of two aligned sections by what changes between them.
+
+    The distance along rows and columns, in pixels, over which as many pixels of a
+    section change their phase as from one section to the other. In an isotropic
+    material that is the distance of the sections, as long as it is small beside the
+    structure (the two-point correlation decreases linearly). A shift of one section
+    adds to it.
+
+    Parameters
+    ----------
+    first, second
+        Labels ``[Y, X]``.
+
+    Returns
+    -------
+    Infinite where more pixels change than at any distance up to half of the image.
+    """
+    changed, before = float((first != second).mean()), 0.0
+    for lag in range(1, min(first.shape) // 2):
+        differ = [
+            (one[lag:] != one[:-lag]).mean()
+            for section in (first, second)
+            for one in (section, section.T)
+        ]
+        now = float(np.mean(differ))
+        if now > before and now >= changed:
+            return lag - (now - changed) / (now - before)
+        before = now
+    return math.inf
+
+
+def pair_lines(
+    images: TrainingImages, distance: int, axes: Collection[Axis]
+) -> list[str]:
+    """A sentence on each pair of sections, and a warning where the distance is wrong.
+
+    Parameters
+    ----------
+    distance
+        Pixels between the sections.
+    axes
+        Viewing directions whose images are pairs.
+    """
+    size = images.pixel_size_nm
+    nm = f" ({distance * size:.4g} nm)" if size else ""
+    lines = []
+    for axis in (axis for axis in axes if axis in images.views):
+        of_axis = images.views[axis]
+        for first, second in zip(of_axis[::2], of_axis[1::2], strict=True):
+            text = (
+                f"{first.name} and {second.name}: sections {distance} pixels{nm} apart"
+            )
+            if images.kind != "phases" or images.material != "isotropic":
+                lines.append(f"{text}.")
+                continue
+            changed = float((first.values != second.values).mean())
+            seen = apparent_distance(first.values, second.values)
+            lines.append(
+                f"{text}; {changed:.1%} of the pixels differ, as of pixels {seen:.1f} "
+                "apart within a section."
+            )
+            if not 1 / WRONG_DISTANCE < seen / distance < WRONG_DISTANCE:
+                lines.append(
+                    f"Warning: {first.name} and {second.name} do not look {distance} "
+                    "pixels apart. Check the distance, in pixels after 'Rescale', and "
+                    "that the pictures are aligned."
+                )
+    return lines
 
 
 def interval_words(value: float, half: float) -> str:

@@ -24,7 +24,7 @@ from napari_slicegan.training.ema import (
     plane_maker,
 )
 from napari_slicegan.training.optimizers import Lookahead, build_optimisers, set_rates
-from napari_slicegan.training.slices import critic_heads, view_of
+from napari_slicegan.training.slices import critic_heads, pair_distances, view_of
 
 if TYPE_CHECKING:
     from napari_slicegan.config import RunConfig
@@ -186,6 +186,8 @@ class AdversarialStep:
     ----------
     feed
         Provides all that a step draws on the CPU; replaced by `CapturedStep`.
+    critic_channels
+        Channels of the images of each critic; twice as many of pairs of planes.
 
     Raises
     ------
@@ -207,7 +209,8 @@ class AdversarialStep:
         self.feed: Feed = copied
         self.precision = precision.choose_precision(config.training.precision, device)
         self.streams = RandomStreams(config.training.seed)
-        self.view = view_of(dimensions_of(spec.architecture), isotropic)
+        distances = pair_distances(config, isotropic)
+        self.view = view_of(dimensions_of(spec.architecture), isotropic, distances)
         heads = critic_heads(config, self.view, isotropic)
         self._per_axis = config.objective.update_per_axis
         self.objective = build_objective(config.objective)
@@ -216,9 +219,13 @@ class AdversarialStep:
         self._is_conditional = bool(getattr(spec, "labels", ()))
         self._plane_maker = self._find_plane_maker()
         channels = spec.channels + self._is_conditional
+        self.critic_channels = [
+            self.view.planes_in(batch) * channels
+            for batch in range(self.view.n_batches)
+        ]
         self.critics = nn.ModuleList(
-            build_critic(config, channels, self.objective.outputs, weights, heads)
-            for _ in range(self.view.n_batches)
+            build_critic(config, number, self.objective.outputs, weights, heads)
+            for number in self.critic_channels
         )
         self.objective.scores_single_images = not any(
             isinstance(layer, BatchNorm) for layer in self.critics.modules()
@@ -419,10 +426,16 @@ class AdversarialStep:
     ) -> Tensor:
         """Difference of local patterns along each axis."""
         parts = self.view.n_axes // len(compared)
-        # Without the channel of a condition.
         channels = patterns.real.shape[-1]
+
+        def planes(images: Tensor) -> Tensor:
+            """Planes of pairs one by one, without the channel of a condition."""
+            n_planes = images.shape[1] // channels
+            kept = images[:, : n_planes * channels]
+            return kept.unflatten(1, (n_planes, channels)).flatten(0, 1)
+
         real, generated = (
-            [part for batch in batches for part in batch[:, :channels].chunk(parts)]
+            [planes(part) for batch in batches for part in batch.chunk(parts)]
             for batches in zip(*compared, strict=True)
         )
         loss: Tensor = patterns(real, generated)
@@ -443,8 +456,8 @@ class AdversarialStep:
         # The host computes faster where it knows the positions.
         place = self.device if self.device.type == "cuda" else torch.device("cpu")
         positions = self.feed(
-            lambda: torch.stack(self.view.positions(sizes, n_planes, rng)), place
-        ).unbind()
+            lambda: torch.cat(self.view.positions(sizes, n_planes, rng)), place
+        ).split(self.view.n_positions(sizes, n_planes))
         with precision.computing_in(self.precision, self.device):
             noise = maker.noise(samples.latents)
             planes = maker.planes(samples.made, positions, noise, logits=self._is_hard)
@@ -459,7 +472,8 @@ class AdversarialStep:
                 [samples.latents.repeat_interleave(n, dim=0) for n in n_each]
             )
             images = append_label_channel(images, latents)
-        return list(enumerate(self.view.batches(list(images.split(n_images)))))
+        of_axes = list(images.split(n_images))
+        return list(enumerate(self.view.batches(of_axes, len(samples.latents))))
 
     def _reals(
         self, real: RealImages, number: int, n_fakes: int, n_batches: int = 1

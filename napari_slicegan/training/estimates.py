@@ -197,7 +197,7 @@ def step_cost(
         check_training_size(spec, config.architecture.patch_size)
 
     def real(critic: int, n: int, rng: torch.Generator) -> Tensor:
-        return torch.empty(n, channels, *edges, device=META)
+        return torch.empty(n, gan.critic_channels[critic], *edges, device=META)
 
     counter = CostCounter()
     with counter:

@@ -28,10 +28,18 @@ class View:
         Viewing directions: 3 for volumes, 1 for images and points.
     n_batches
         1 if the planes of all axes form one batch for a single critic, else `n_axes`.
+    distances
+        Voxels between the two planes of a pair along z, y and x, which become the
+        channels of one image; 0 for single planes.
     """
 
     n_axes: int
     n_batches: int
+    distances: tuple[int, ...] = (0, 0, 0)
+
+    def planes_in(self, batch: int) -> int:
+        """Planes in each image of a batch: 1, or 2 of pairs."""
+        return 2 if self.distances[batch] else 1
 
     def images(
         self, samples: Tensor, n_planes: int | None, rng: torch.Generator
@@ -50,39 +58,110 @@ class View:
         -------
         list of Tensor
             One [N, C, rows, columns] for each axis, or one for all of them;
-            N = B * planes (* 3 axes).
+            N = B * planes (* 3 axes). Of pairs [N, 2 C, rows, columns].
         """
         if self.n_axes == 1:
             return [samples]
         sizes = samples.shape[2:]
-        return self.batches(
-            [
-                planes_along(samples, axis, positions)
-                for axis, positions in zip(
-                    AXES, self.positions(sizes, n_planes, rng), strict=True
-                )
-            ]
-        )
+        chosen = self.positions(sizes, n_planes, rng)
+        # All planes in order are the volume itself.
+        is_whole = [
+            not distance and len(positions) == size
+            for distance, positions, size in zip(
+                self.distances, chosen, sizes, strict=True
+            )
+        ]
+        planes = [
+            planes_along(samples, axis, None if whole else positions)
+            for axis, whole, positions in zip(AXES, is_whole, chosen, strict=True)
+        ]
+        return self.batches(planes, len(samples))
 
     def positions(
         self, sizes: Sequence[int], n_planes: int | None, rng: torch.Generator
     ) -> list[Tensor]:
-        """Positions of the planes of each axis, [n] on the CPU; see `images`."""
+        """Positions of the planes of each axis on the CPU; see `images`.
+
+        [n], or of pairs [2 n]: their first planes, then their second ones.
+        """
+        chosen = []
+        for size, distance in zip(sizes, self.distances, strict=True):
+            places = size - distance
+            first = (
+                torch.arange(places)
+                if n_planes is None or n_planes >= places
+                else torch.randperm(places, generator=rng)[:n_planes]
+            )
+            chosen.append(torch.cat([first, first + distance]) if distance else first)
+        return chosen
+
+    def n_positions(self, sizes: Sequence[int], n_planes: int | None) -> list[int]:
+        """Number of the `positions` of each axis."""
         return [
-            torch.arange(size)
-            if n_planes is None or n_planes >= size
-            else torch.randperm(size, generator=rng)[:n_planes]
-            for size in sizes
+            min(n_planes or size, size - distance) * (2 if distance else 1)
+            for size, distance in zip(sizes, self.distances, strict=True)
         ]
 
-    def batches(self, planes: list[Tensor]) -> list[Tensor]:
-        """Batches of critic input from the planes of each axis."""
-        return [torch.cat(planes)] if self.n_batches == 1 else planes
+    def batches(self, planes: list[Tensor], n_volumes: int) -> list[Tensor]:
+        """Batches of critic input from the planes of each axis, [B * n, C, ...]."""
+        images = [
+            _paired(each, n_volumes) if distance else each
+            for each, distance in zip(planes, self.distances, strict=True)
+        ]
+        return [torch.cat(images)] if self.n_batches == 1 else images
 
 
-def view_of(dimensions: int, isotropic: bool) -> View:
+def _paired(planes: Tensor, n_volumes: int) -> Tensor:
+    """First and second planes [B * 2 n, C, ...] -> pairs [B * n, 2 C, ...]."""
+    # [B, 2, n, C, ...] -> [B, n, 2, C, ...]
+    pairs = planes.unflatten(0, (n_volumes, 2, -1)).transpose(1, 2)
+    return pairs.flatten(2, 3).flatten(0, 1)
+
+
+def view_of(
+    dimensions: int, isotropic: bool, distances: tuple[int, ...] = (0, 0, 0)
+) -> View:
     """View for 1-D (points), 2-D or 3-D samples."""
-    return View(3, 1 if isotropic else 3) if dimensions == 3 else View(1, 1)
+    if dimensions != len(AXES):
+        return View(1, 1)
+    return View(3, 1 if isotropic else 3, distances)
+
+
+def pair_distances(config: RunConfig, isotropic: bool) -> tuple[int, ...]:
+    """Distances between the planes of a pair along z, y and x; 0 for single planes.
+
+    Raises
+    ------
+    ValueError
+        If the settings of pairs do not fit to the others.
+    """
+    distance, axis = config.slices.pair_distance, config.slices.pair_axis
+    if distance is None:
+        return (0, 0, 0)
+    size = config.architecture.patch_size
+    if distance >= size:
+        raise ValueError(
+            "Expected a 'Pair distance' smaller than the training volumes of "
+            f"{size} voxels, got {distance}; give closer sections, or leave it empty."
+        )
+    if isotropic and axis != "all":
+        raise ValueError(
+            f"Expected images for each of z, y and x for a 'Pair axis', got {axis} for "
+            "an isotropic material; leave it out."
+        )
+    if config.architecture.condition != "none":
+        raise ValueError(
+            "A condition is of single images, whose phase fractions differ, got 'Pair "
+            f"distance' {distance}; leave one of them out."
+        )
+    if max(config.architecture.voxel_stretch, default=1) > 1:
+        raise ValueError(
+            "Pairs need voxels as large as the pixels, got 'Voxel stretch' "
+            f"{config.architecture.voxel_stretch}; set it to 1 1 1 or leave 'Pair "
+            "distance' empty."
+        )
+    z, y, x = (distance if axis in ("all", each) else 0 for each in AXES)
+    return z, y, x
 
 
 def critic_heads(config: RunConfig, view: View, isotropic: bool) -> int:
@@ -115,7 +194,7 @@ def planes_along(volumes: Tensor, axis: Axis, positions: Tensor | None) -> Tenso
     Viewed along z, rows are Y and columns X; along y: Z, X; along x: Z, Y.
     """
     dimension = DIMENSION[axis]
-    if positions is not None and len(positions) < volumes.shape[dimension]:
+    if positions is not None:
         chosen = to_device(positions, volumes.device)
         volumes = volumes.index_select(dimension, chosen)
     return volumes.movedim(dimension, 1).flatten(0, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
+from napari_slicegan.config import AXES
 from napari_slicegan.config.registry import Table
 from napari_slicegan.data.patch_sampler import Source, Symmetries, patch_samplers
 from napari_slicegan.data.training_images import TrainingImages
@@ -25,6 +26,7 @@ from napari_slicegan.training.monitors import (
     SliceDistance,
     preview_image,
 )
+from napari_slicegan.training.slices import pair_distances
 
 if TYPE_CHECKING:
     import numpy as np
@@ -243,7 +245,11 @@ class VolumeTask:
             )
         patch = config.architecture.patch_size
         data.check_patch(patch)
-        stretch = config.architecture.voxel_stretch or stretch_of(data, patch)
+        self.isotropic = data.material == "isotropic"
+        distances = pair_distances(config, self.isotropic)
+        stretch = config.architecture.voxel_stretch or (
+            (1, 1, 1) if any(distances) else stretch_of(data, patch)
+        )
         coarse = data.reduced(stretch)
         try:
             coarse.check_patch(patch)
@@ -253,7 +259,6 @@ class VolumeTask:
                 "Or choose smaller factors."
             ) from error
         self.training = config.training
-        self.isotropic = data.material == "isotropic"
         self.transform: Transform = fit_transform(data)
         output = output_of(self.transform.range)
         config = config.changed(voxel_stretch=stretch)
@@ -269,8 +274,9 @@ class VolumeTask:
             labels = scaled_labels(self.spec.labels)
         chosen = config.slices.augmentation
         self.augmentation = symmetries_of(data) if chosen == "auto" else chosen
+        pair_axes = [a for a, n in zip(AXES, distances, strict=True) if n]
         self.samplers: Sequence[Source] = patch_samplers(
-            coarse, self.transform, patch, self.augmentation, labels
+            coarse, self.transform, patch, self.augmentation, labels, pair_axes
         )
         self._slices, self._patch = config.slices.sliced_wasserstein, patch
         self._images = data

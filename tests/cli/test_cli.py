@@ -21,7 +21,7 @@ from napari_slicegan.runtime.memory import DISK_FULL
 from napari_slicegan.training.run_folder import RunFolder, read_config
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
-from tests.toys import TOY_LABELS, phases_image
+from tests.toys import TOY_LABELS, phases_image, smooth_field
 
 Capture = pytest.CaptureFixture[str]
 
@@ -79,6 +79,37 @@ def test_runs_get_a_folder_of_their_own(
     assert main(["train", *words]) == 0
     (run,) = (tmp_path / "slicegan-runs").iterdir()
     assert run.name.startswith("my-image-20")
+
+
+def test_train_on_pairs(settings: Path, tmp_path: Path, capsys: Capture) -> None:
+    """Sections 3 voxels apart, of all directions or of the one without an image."""
+    field = smooth_field(48, 48, 48)
+    names = []
+    for number, position in enumerate((0, 3, 20, 40)):
+        names.append(str(tmp_path / f"{number}.tif"))
+        tifffile.imwrite(names[-1], (field[position] > 0).astype(np.uint8))
+    pair = ["--pairs", *names[:2], "--distance", "3", "--pixel-size-nm", "50"]
+    common = ["--config", str(settings), "--out"]
+    assert main(["train", *pair, *common, str(tmp_path / "one")]) == 0
+    printed = capsys.readouterr().out
+    assert "0.tif and 1.tif: sections 3 pixels (150 nm) apart; " in printed
+    assert "do not look 3 pixels apart" not in printed
+    config = RunFolder(tmp_path / "one").config().slices
+    assert (config.pair_distance, config.pair_axis) == (3, "all")
+    assert main(["info", str(tmp_path / "one")]) == 0
+
+    words = [*pair, "--z", names[2], "--x", names[3], *common]
+    assert main(["train", *words, str(tmp_path / "views")]) == 0
+    config = RunFolder(tmp_path / "views").config().slices
+    assert (config.pair_distance, config.pair_axis) == (3, "y")
+    capsys.readouterr()
+    # The same command resumes the run.
+    assert main(["train", *words, str(tmp_path / "views")]) == 0
+    assert "trains as long again from step 4" in capsys.readouterr().out
+
+    wrong = ["--pairs", names[2], names[3], "--distance", "3", *common]
+    assert main(["train", *wrong, str(tmp_path / "wrong")]) == 0
+    assert "2.tif and 3.tif do not look 3 pixels apart." in capsys.readouterr().out
 
 
 def test_train_on_three_views(settings: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -314,6 +345,23 @@ FAULTS = {
     "no such image": ("train nothing.tif", "nothing.tif"),
     "image and views": ("train IMAGE --z IMAGE", "Expected image files"),
     "two views": ("train --z IMAGE --y IMAGE", "z, y and x"),
+    "pairs without a distance": (
+        "train --pairs IMAGE IMAGE",
+        "give for example",
+    ),
+    "pairs beside images": (
+        "train IMAGE --pairs IMAGE IMAGE --distance 3",
+        "Expected the images of --pairs alone",
+    ),
+    "pairs beside one view": (
+        "train --z IMAGE --pairs IMAGE IMAGE --distance 3",
+        "Expected the images of --pairs alone",
+    ),
+    "a single section": (
+        "train --pairs IMAGE --distance 3 --config C",
+        "got only IMAGE",
+    ),
+    "distance zero": ("train --pairs IMAGE IMAGE --distance 0", "'Pair distance'"),
     "no such sample": ("train sample:granite", "granite"),
     "impossible setting": ("train IMAGE --patch-size 3", "'Patch size'"),
     "large patch": ("train IMAGE", "at least 64 x 64"),

@@ -27,6 +27,8 @@ COMMON: dict[str, Any] = {
     "voxel_stretch": (1, 1, 1),
     "augmentation": "none",
     "straight_through": False,
+    "pair_distance": None,
+    "pair_axis": "all",
     # All planes.
     "critic_slices": None,
     "generator_slices": None,
