@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks import (
     gray_and_colour,
     guided_porosity,
     objectives,
+    pairs,
     step_time,
     thousand_cubed,
     time_to_quality,
@@ -24,6 +26,7 @@ from benchmarks import (
 )
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.losses import OBJECTIVES
+from napari_slicegan.metrics.interfaces import interface_density
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import phases_image, small_config
 
@@ -263,3 +266,29 @@ def test_gpu_measures_what_it_can_and_names_the_rest(
     for part, name in found:
         if part == "graphs" or "TF32" in name:
             assert notes[part, name] == "left out: needs a CUDA GPU"
+
+
+def test_pairs_compares_two_materials_with_the_same_sections(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plies touch in other places: fewer paths along z where they are parallel."""
+    toy = "--seeds 0 --steps 1 --size 24 --images 40".split()
+    assert pairs.main(["--out", str(tmp_path), *toy]) == 0
+    rows = list(csv.DictReader((tmp_path / "pairs.csv").open(encoding="utf-8")))
+    kinds = {(row["material"], row["trained"]) for row in rows}
+    assert kinds == set(itertools.product(pairs.RUNS, ("truth", "single", "pairs")))
+    assert "material  trained on" in capsys.readouterr().out
+    assert (tmp_path / "pairs.png").stat().st_size > 10_000
+
+
+def test_the_materials_of_pairs_differ_between_plies_only() -> None:
+    """Crossed plies are opposite, parallel ones (before a change) are the same."""
+    turns, faces = {}, {}
+    for material in pairs.RUNS:
+        volume = pairs.plies(material, 64, 0)
+        sign = pairs.directions(volume)
+        turns[material] = np.mean(sign[8:] * sign[:-8] > 0)
+        sections = [volume[:, at] for at in range(0, 64, 4)]
+        faces[material] = np.mean([interface_density(each) for each in sections])
+    assert turns == {"crossed": 0, "parallel": 1}
+    assert faces["crossed"] == pytest.approx(faces["parallel"], rel=0.15)
