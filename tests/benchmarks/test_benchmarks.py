@@ -268,13 +268,14 @@ def test_gpu_measures_what_it_can_and_names_the_rest(
             assert notes[part, name] == "left out: needs a CUDA GPU"
 
 
-def test_pairs_compares_two_materials_with_the_same_sections(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_pairs_are_compared_with_single_sections(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Plies touch in other places: fewer paths along z where they are parallel."""
+    monkeypatch.setattr(pairs, "RUNS", {"crossed": 1})
     toy = "--seeds 0 --steps 1 --size 24 --images 40".split()
     assert pairs.main(["--out", str(tmp_path), *toy]) == 0
-    rows = list(csv.DictReader((tmp_path / "pairs.csv").open(encoding="utf-8")))
+    text = (tmp_path / "pairs.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
     kinds = {(row["material"], row["trained"]) for row in rows}
     assert kinds == set(itertools.product(pairs.RUNS, ("truth", "single", "pairs")))
     assert "material  trained on" in capsys.readouterr().out
