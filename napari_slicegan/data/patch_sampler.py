@@ -266,6 +266,16 @@ def _check_pairs(micrographs: Sequence[Micrograph]) -> None:
                 f"{a} pixels ({first.name}) and {b} ({second.name}); crop both to the "
                 "area that they share."
             )
+        corners = [
+            (crop[0], crop[2]) if (crop := image.facts.crop) else (0, 0)
+            for image in (first, second)
+        ]
+        if corners[0] != corners[1]:
+            raise ValueError(
+                "Expected the same crop of both sections of a pair, got first rows and "
+                f"columns {corners[0]} ({first.name}) and {corners[1]} ({second.name});"
+                " set one 'Crop' by numbers for both."
+            )
 
 
 def patch_samplers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, RunConfig
-from napari_slicegan.data.micrograph import Micrograph
+from napari_slicegan.data.micrograph import ImageFacts, Micrograph
 from napari_slicegan.data.patch_sampler import PairSampler
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import ScaleMinMax
@@ -157,6 +158,12 @@ def start(
     Trainer.start(config, images, folder / "run")
 
 
+def cropped(first_row: int) -> Micrograph:
+    """A section of 40 x 48 pixels from this row of its file."""
+    facts = ImageFacts(crop=(first_row, first_row + 40, 0, 48))
+    return replace(phases_image(40, 48), facts=facts)
+
+
 VOLUME = Micrograph.from_array(np.eye(24, dtype=bool)[None].repeat(24, 0), name="cube")
 REFUSALS: list[Refusal] = [
     (
@@ -175,6 +182,11 @@ REFUSALS: list[Refusal] = [
             f, [phases_image(40, 48), phases_image(40, 47)], pair_distance=3
         ),
         r"got 40 x 48 pixels \(toy\) and 40 x 47 \(toy\)",
+    ),
+    (
+        "crops found in each section",
+        lambda f: start(f, [cropped(40), cropped(41)], pair_distance=3),
+        r"got first rows and columns \(40, 0\) \(toy\) and \(41, 0\) \(toy\)",
     ),
     (
         "volumes",
