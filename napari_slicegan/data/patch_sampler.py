@@ -235,10 +235,14 @@ class PairSampler(Source):
 
     def take(self, chosen: Tensor) -> Tensor:
         """Chosen pairs as network values: float32 ``[n, 2 C, P, P]``, on the CPU."""
-        # [2, n, C, P, P]
-        crops = torch.stack([side.take(chosen[:, :2]) for side in self.sides])
-        exchanged, numbers = chosen[:, 2], torch.arange(len(chosen))
-        return torch.cat([crops[exchanged, numbers], crops[1 - exchanged, numbers]], 1)
+        crops = [side.take(chosen[:, :2]) for side in self.sides]
+        return in_order(torch.stack(crops), chosen[:, 2])
+
+
+def in_order(crops: Tensor, exchanged: Tensor) -> Tensor:
+    """Pairs [n, 2 C, P, P] of crops [2, n, C, P, P], in the other order where 1."""
+    numbers = torch.arange(len(exchanged), device=crops.device)
+    return torch.cat([crops[exchanged, numbers], crops[1 - exchanged, numbers]], 1)
 
 
 def _check_pairs(micrographs: Sequence[Micrograph]) -> None:

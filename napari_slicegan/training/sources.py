@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_slicegan.data.patch_sampler import ImageSampler, PatchSampler, Source
+from napari_slicegan.data.patch_sampler import (
+    ImageSampler,
+    PairSampler,
+    PatchSampler,
+    Source,
+    in_order,
+)
 from napari_slicegan.runtime.devices import to_device
 
 if TYPE_CHECKING:
@@ -63,6 +69,32 @@ class CropsOnDevice(DerivedSource):
         return pixels.movedim(-1, 1)
 
 
+class PairsOnDevice(DerivedSource):
+    """The pairs of a `PairSampler`, cut on a GPU."""
+
+    def __init__(self, source: PairSampler, device: torch.device) -> None:
+        super().__init__(source)
+        self._device = device
+        self._sides = [CropsOnDevice(side, device) for side in source.sides]
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Chosen pairs: float32 ``[n, 2 C, P, P]``, on the device."""
+        return self.unpacked(to_device(self.packed(chosen), self._device))
+
+    def packed(self, chosen: Tensor) -> Tensor:
+        """Places of the first and of the second crops, 1 if exchanged: [7, n]."""
+        places = [side.packed(chosen[:, :2]) for side in self._sides]
+        return torch.cat([*places, chosen[None, :, 2]])
+
+    def unpacked(self, packed: Tensor) -> Tensor:
+        """Cut the crops."""
+        *places, exchanged = packed.split((3, 3, 1))
+        crops = [
+            side.unpacked(each) for side, each in zip(self._sides, places, strict=True)
+        ]
+        return in_order(torch.stack(crops), exchanged[0])
+
+
 class ImagesOnDevice(DerivedSource):
     """The images of an `ImageSampler` without random shifts, stored on a GPU."""
 
@@ -96,6 +128,10 @@ def move_to_device(source: Source, device: torch.device) -> Source:
     if isinstance(source, PatchSampler) and not source.is_labelled:
         fits = source.transform.channels * source.n_pixels <= most
         return CropsOnDevice(source, device) if fits else source
+    if isinstance(source, PairSampler):
+        pixels = sum(side.n_pixels for side in source.sides)
+        fits = source.sides[0].transform.channels * pixels <= most
+        return PairsOnDevice(source, device) if fits else source
     if isinstance(source, ImageSampler) and not source.roll:
         return ImagesOnDevice(source, device) if source.values.size <= most else source
     return source

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from napari_slicegan.config import AXES, RunConfig
+from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import ImageFacts, Micrograph
 from napari_slicegan.data.patch_sampler import PairSampler
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import ScaleMinMax
 from napari_slicegan.training.adversarial_step import AdversarialStep, Generated
-from napari_slicegan.training.estimates import forecast
+from napari_slicegan.training.estimates import step_cost
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.slices import planes_along, view_of
 from napari_slicegan.training.trainer import Trainer
@@ -141,12 +142,12 @@ def test_runs_are_resumed_bit_by_bit(kind: str, tmp_path: Path) -> None:
 
 def test_pairs_cost_little() -> None:
     """A last layer for twice the planes, and the first layer of the critic."""
-    images = TrainingImages.isotropic(*sections())
     single, pairs = (
-        forecast(small_config().changed(pair_distance=n), images).memory_bytes
+        step_cost(preset("slicegan-fast").changed(pair_distance=n), 2, "phases", True)
         for n in (None, DISTANCE)
     )
-    assert pairs < 1.2 * single
+    assert single.operations < pairs.operations < 1.1 * single.operations
+    assert single.memory_bytes < pairs.memory_bytes < 1.1 * single.memory_bytes
 
 
 def start(

@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from napari_slicegan.data.micrograph import Micrograph
-from napari_slicegan.data.patch_sampler import ImageSampler, PatchSampler, Symmetries
+from napari_slicegan.data.patch_sampler import (
+    ImageSampler,
+    PairSampler,
+    PatchSampler,
+    Symmetries,
+)
 from napari_slicegan.data.transforms import OneHotPhases, ScaleMinMax
 from napari_slicegan.models.cost import META
 from napari_slicegan.runtime.distributed import SINGLE_PROCESS, DistributedContext
@@ -19,6 +24,7 @@ from napari_slicegan.training import sources as device_sources
 from napari_slicegan.training.sources import (
     CropsOnDevice,
     ImagesOnDevice,
+    PairsOnDevice,
     move_to_device,
     shard_source,
 )
@@ -64,6 +70,17 @@ def test_crops_in_colour() -> None:
     image = Micrograph.from_array(values, "colour")
     source = PatchSampler([image], ScaleMinMax(0, 255, 3, "uint8"), 8, "rotations")
     assert_same_samples(source, CropsOnDevice(source, CPU))
+
+
+@pytest.mark.parametrize("symmetries", ["none", "rotations"])
+def test_pairs_of_sections(symmetries: Symmetries) -> None:
+    """Also of several sizes, in the same order as those cut on the CPU."""
+    shapes = ((40, 48), (40, 48), (17, 90), (17, 90))
+    images = [phases_image(*shape, seed=i) for i, shape in enumerate(shapes)]
+    source = PairSampler(images, OneHotPhases(TOY_LABELS), 16, symmetries)
+    assert_same_samples(source, PairsOnDevice(source, CPU))
+    assert move_to_device(source, CPU) is source
+    assert isinstance(move_to_device(source, META), PairsOnDevice)
 
 
 def test_whole_images_and_points() -> None:
