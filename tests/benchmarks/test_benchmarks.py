@@ -27,8 +27,9 @@ from benchmarks import (
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.losses import OBJECTIVES
 from napari_slicegan.metrics.interfaces import interface_density
+from napari_slicegan.metrics.topology import euler_density
 from napari_slicegan.training.trainer import Trainer
-from tests.toys import phases_image, small_config
+from tests.toys import TOY_LABELS, phases_image, small_config
 
 TOY = (
     "patch_size=16 latent_channels=4 generator_widths=(6,6) critic_widths=(6,6) "
@@ -272,6 +273,9 @@ def test_pairs_are_compared_with_single_sections(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pairs, "RUNS", {"crossed": 1})
+    monkeypatch.setattr(pairs, "SAMPLES", ("bentheimer_truth_128",))
+    monkeypatch.setattr(pairs, "DISTANCES", (1, 4))
+    monkeypatch.setattr(pairs, "PLANES", 2)
     toy = "--seeds 0 --steps 1 --size 24 --images 40".split()
     assert pairs.main(["--out", str(tmp_path), *toy]) == 0
     text = (tmp_path / "pairs.csv").read_text(encoding="utf-8")
@@ -280,6 +284,20 @@ def test_pairs_are_compared_with_single_sections(
     assert kinds == set(itertools.product(pairs.RUNS, ("truth", "single", "pairs")))
     assert "material  trained on" in capsys.readouterr().out
     assert (tmp_path / "pairs.png").stat().st_size > 10_000
+    assert (tmp_path / "held.png").stat().st_size > 10_000
+
+
+def test_neighbouring_planes_hold_the_euler_number() -> None:
+    """All pairs one voxel apart do exactly; more distant ones miss the throats."""
+    pores = np.asarray(phases_image(26, 26, 26).values == TOY_LABELS[1])
+    whole = euler_density(pores)
+    for axis in range(3):
+        planes = np.moveaxis(pores, axis, 0)
+        neighbours = [euler_density(planes[p : p + 2]) for p in range(25)]
+        assert np.mean(neighbours) == pytest.approx(whole)
+    # PLANES pairs of 25.
+    assert pairs.euler_of_pairs(pores, 1) == pytest.approx(whole, rel=0.1)
+    assert abs(pairs.euler_of_pairs(pores, 8)) < 0.8 * abs(whole)
 
 
 def test_the_materials_of_pairs_differ_between_plies_only() -> None:
