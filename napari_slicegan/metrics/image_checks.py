@@ -32,6 +32,9 @@ ENOUGH_TO_GAIN = 0.7
 # Fewest pixels between interfaces that resolve a structure.
 BARELY_RESOLVED = 6.0
 
+# Distance of sections, in mean chords, beyond which they miss connections
+# (docs/pairs.md).
+FAR = 1 / 3
 # Factor between the distance of two sections and the apparent one that is reported.
 WRONG_DISTANCE = 1.5
 
@@ -291,7 +294,31 @@ def pair_lines(
                     "pixels apart. Check the distance, in pixels after 'Rescale', and "
                     "that the pictures are aligned."
                 )
+    if images.kind == "phases" and images.material == "isotropic":
+        label, chord = min(
+            ((n, _mean_chord(images, n)) for n in images.labels), key=lambda one: one[1]
+        )
+        if distance > FAR * chord:
+            lines.append(
+                f"Warning: {distance} pixels are more than a third of the mean chord "
+                f"of phase {label} ({chord:.1f} pixels). Narrow connections are "
+                "missed; use closer sections."
+            )
     return lines
+
+
+def _mean_chord(images: TrainingImages, label: int) -> float:
+    """Mean length of the lines within a phase along rows and columns, in pixels."""
+    phases = [
+        planes == label
+        for axis, of_axis in images.views.items()
+        for planes in (_few(image.planes(axis)) for image in of_axis)
+    ]
+    faces = np.mean(
+        [interface_density_along(phase, along) for phase in phases for along in (1, 2)]
+    )
+    fraction = np.mean([phase.mean() for phase in phases])
+    return float(2 * fraction / faces) if faces else math.inf
 
 
 def interval_words(value: float, half: float) -> str:

@@ -110,6 +110,10 @@ def test_train_on_pairs(settings: Path, tmp_path: Path, capsys: Capture) -> None
     wrong = ["--pairs", names[2], names[3], "--distance", "3", *common]
     assert main(["train", *wrong, str(tmp_path / "wrong")]) == 0
     assert "2.tif and 3.tif do not look 3 pixels apart." in capsys.readouterr().out
+    # Crossings of the field along a line: one in 8.9 voxels (Rice).
+    wide = ["--pairs", *names[:2], "--distance", "4", *common]
+    assert main(["train", *wide, str(tmp_path / "wide")]) == 0
+    assert re.search(r"the mean chord of phase \d \([789]\.", capsys.readouterr().out)
 
 
 def test_train_on_three_views(settings: Path, tmp_path: Path, capsys: Capture) -> None:
