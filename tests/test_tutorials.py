@@ -216,7 +216,8 @@ def full_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     rock = tifffile.imread("rock-truth.tif")
     tifffile.imwrite("truth.tif", rock)
     np.save("large.npy", rock)
-    for i, name in enumerate("section before after top front side other".split()):
+    sections = "section before after top front side other bottom a1 a2 b1 b2 c1 c2"
+    for i, name in enumerate(sections.split()):
         tifffile.imwrite(f"{name}.tif", rock[i, :32, :32])
     tifffile.imwrite("small.tif", rock[8, :16, :16])
     for per_cent in (15, 25, 40):
