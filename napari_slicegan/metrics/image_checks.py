@@ -285,8 +285,8 @@ def pair_lines(
             changed = float((first.values != second.values).mean())
             seen = apparent_distance(first.values, second.values)
             lines.append(
-                f"{text}; {changed:.1%} of the pixels differ, as of pixels {seen:.1f} "
-                "apart within a section."
+                f"{text}; {100 * changed:.1f} % of the pixels differ, as of pixels "
+                f"{seen:.1f} apart within a section."
             )
             if not 1 / WRONG_DISTANCE < seen / distance < WRONG_DISTANCE:
                 lines.append(
