@@ -145,7 +145,9 @@ def plies(material: str, edge: int, seed: int) -> Phase:
 
 def sections(material: str, edge: int) -> TrainingImages:
     """Pictures of two stacks: pairs one ply apart along z, and single ones."""
-    z, y, x = [], [], []
+    z: list[Phase] = []
+    y: list[Phase] = []
+    x: list[Phase] = []
     for seed in (1, 2):
         stack = plies(material, edge, seed)
         middle = PLY // 2

@@ -302,12 +302,13 @@ def test_neighbouring_planes_hold_the_euler_number() -> None:
 
 def test_the_materials_of_pairs_differ_between_plies_only() -> None:
     """Crossed plies are opposite, parallel ones (before a change) are the same."""
-    turns, faces = {}, {}
+    turns: dict[str, float] = {}
+    faces: dict[str, float] = {}
     for material in pairs.RUNS:
         volume = pairs.plies(material, 64, 0)
         sign = pairs.directions(volume)
-        turns[material] = np.mean(sign[8:] * sign[:-8] > 0)
+        turns[material] = float(np.mean(sign[8:] * sign[:-8] > 0))
         sections = [volume[:, at] for at in range(0, 64, 4)]
-        faces[material] = np.mean([interface_density(each) for each in sections])
+        faces[material] = float(np.mean([interface_density(each) for each in sections]))
     assert turns == {"crossed": 0, "parallel": 1}
     assert faces["crossed"] == pytest.approx(faces["parallel"], rel=0.15)

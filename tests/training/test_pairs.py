@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from torch import Tensor
 from napari_slicegan.config import AXES, RunConfig
 from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import ImageFacts, Micrograph
-from napari_slicegan.data.patch_sampler import PairSampler
+from napari_slicegan.data.patch_sampler import PairSampler, Symmetries
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import ScaleMinMax
+from napari_slicegan.models import VolumeGenerator
 from napari_slicegan.training.adversarial_step import AdversarialStep, Generated
 from napari_slicegan.training.estimates import step_cost
 from napari_slicegan.training.run_folder import RunFolder
@@ -45,9 +47,9 @@ def gray_pair() -> list[Micrograph]:
 
 
 @pytest.mark.parametrize("symmetries", ["none", "flips", "rotations"])
-def test_crops_of_a_pair_are_of_the_same_place(symmetries: str) -> None:
+def test_crops_of_a_pair_are_of_the_same_place(symmetries: Symmetries) -> None:
     transform = ScaleMinMax(0, 255, 1, "uint8")
-    source = PairSampler(gray_pair(), transform, 8, symmetries)  # type: ignore[arg-type]
+    source = PairSampler(gray_pair(), transform, 8, symmetries)
     crops = source.sample(200, rng())
     assert crops.shape == (200, 2, 8, 8)
     difference = (crops[:, 1] - crops[:, 0]) * 255
@@ -92,6 +94,7 @@ def test_single_planes_computed_alone_are_those_of_whole_volumes(
 ) -> None:
     """Pairs of the last layer's planes, and pairs cut from the same volumes."""
     gan = make_adversarial_step(pair_distance=DISTANCE, straight_through=False)
+    assert isinstance(gan.generator, VolumeGenerator)
     latents = gan.latents(2)
     source, again = rng(), gan.streams["planes"]
     again.set_state(source.get_state())
@@ -102,7 +105,7 @@ def test_single_planes_computed_alone_are_those_of_whole_volumes(
     torch.testing.assert_close(alone, whole)
 
 
-RUNS = {
+RUNS: dict[str, tuple[dict[str, Any], list[int]]] = {
     "isotropic": ({}, [4]),
     "one axis": ({"pair_axis": "y"}, [2, 4, 2]),
     "all planes": ({"critic_slices": None, "generator_slices": None}, [4]),
@@ -151,7 +154,7 @@ def test_pairs_cost_little() -> None:
 
 
 def start(
-    folder: Path, images: list[Micrograph] | TrainingImages, **changes: object
+    folder: Path, images: list[Micrograph] | TrainingImages, **changes: Any
 ) -> None:
     if isinstance(images, list):
         images = TrainingImages.isotropic(*images)
