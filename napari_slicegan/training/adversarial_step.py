@@ -432,7 +432,8 @@ class AdversarialStep:
             """Planes of pairs one by one, without the channel of a condition."""
             n_planes = images.shape[1] // channels
             kept = images[:, : n_planes * channels]
-            return kept.unflatten(1, (n_planes, channels)).flatten(0, 1)
+            split: Tensor = kept.unflatten(1, (n_planes, channels))
+            return split.flatten(0, 1)
 
         real, generated = (
             [planes(part) for batch in batches for part in batch.chunk(parts)]

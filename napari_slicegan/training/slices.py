@@ -114,7 +114,7 @@ class View:
 def _paired(planes: Tensor, n_volumes: int) -> Tensor:
     """First and second planes [B * 2 n, C, ...] -> pairs [B * n, 2 C, ...]."""
     # [B, 2, n, C, ...] -> [B, n, 2, C, ...]
-    pairs = planes.unflatten(0, (n_volumes, 2, -1)).transpose(1, 2)
+    pairs: Tensor = planes.unflatten(0, (n_volumes, 2, -1)).transpose(1, 2)
     return pairs.flatten(2, 3).flatten(0, 1)
 
 
