@@ -272,18 +272,26 @@ def test_gpu_measures_what_it_can_and_names_the_rest(
 def test_pairs_are_compared_with_single_sections(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairs, "RUNS", {"crossed": 1})
-    monkeypatch.setattr(pairs, "SAMPLES", ("bentheimer_truth_128",))
-    monkeypatch.setattr(pairs, "DISTANCES", (1, 4))
-    monkeypatch.setattr(pairs, "PLANES", 2)
-    toy = "--seeds 0 --steps 1 --size 24 --images 40".split()
-    assert pairs.main(["--out", str(tmp_path), *toy]) == 0
+    monkeypatch.setattr(pairs, "CELLS", 4)
+    toy = ["--out", str(tmp_path), "--seeds", "0", "--steps", "2"]
+    assert pairs.main(toy) == 0
     text = (tmp_path / "pairs.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     kinds = {(row["material"], row["trained"]) for row in rows}
-    assert kinds == set(itertools.product(pairs.RUNS, ("truth", "single", "pairs")))
-    assert "material  trained on" in capsys.readouterr().out
-    assert (tmp_path / "pairs.png").stat().st_size > 10_000
+    trained = ("truth", "single", "pairs")
+    assert kinds == set(itertools.product(pairs.MATERIALS, trained))
+    assert capsys.readouterr().out.count("s of the processor") == 4
+    assert pairs.main(toy) == 0
+    assert "s of the processor" not in capsys.readouterr().out
+
+
+def test_what_pairs_hold_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "SAMPLES", ("bentheimer_truth_128",))
+    monkeypatch.setattr(pairs, "DISTANCES", (1, 4))
+    monkeypatch.setattr(pairs, "PLANES", 2)
+    assert pairs.main(["--out", str(tmp_path), "--seeds"]) == 0
     assert (tmp_path / "held.png").stat().st_size > 10_000
 
 
@@ -300,15 +308,16 @@ def test_neighbouring_planes_hold_the_euler_number() -> None:
     assert abs(pairs.euler_of_pairs(pores, 8)) < 0.8 * abs(whole)
 
 
-def test_the_materials_of_pairs_differ_between_plies_only() -> None:
-    """Crossed plies are opposite, parallel ones (before a change) are the same."""
-    turns: dict[str, float] = {}
-    faces: dict[str, float] = {}
-    for material in pairs.RUNS:
-        volume = pairs.plies(material, 64, 0)
-        sign = pairs.directions(volume)
-        turns[material] = float(np.mean(sign[8:] * sign[:-8] > 0))
-        sections = [volume[:, at] for at in range(0, 64, 4)]
-        faces[material] = float(np.mean([interface_density(each) for each in sections]))
-    assert turns == {"crossed": 0, "parallel": 1}
-    assert faces["crossed"] == pytest.approx(faces["parallel"], rel=0.15)
+def test_the_materials_of_pairs_differ_across_cells_only() -> None:
+    """Euler number per block, from the shares of vertices, edges, squares and cubes.
+
+    1/2 - 3/4 + 3/16 of both; of the cubes 1/8 are cells, full with a probability of
+    1/16 or 0, and the others hold eight independent blocks.
+    """
+    for material, full, agree in (("twins", 1 / 16, 1), ("opposites", 0, 0)):
+        expected = 1 / 2 - 3 / 4 + 3 / 16 - 7 / 8 / 256 - full / 8
+        blocks = pairs.cells(material, 24, 0)
+        assert euler_density(blocks) == pytest.approx(expected, abs=0.0025)
+        # Neighbouring blocks are independent of each other.
+        assert np.mean(interface_density(blocks)) == pytest.approx(1 / 2, abs=0.005)
+        assert pairs.measured(blocks[:8, :8, :8])["agree"] == agree
