@@ -7,7 +7,7 @@ First, of volumes of the sample data: the Euler number density that pairs of pla
 a distance show, as a part of that of the volume. It is that of the volume at a distance
 of one voxel; at larger ones throats and walls are missed.
 
-Then two materials with the same sections are learnt from single sections and from
+Then two materials with the same sections are learned from single sections and from
 pairs. Both consist of cells of 2 x 2 x 2 blocks, each block of one phase or the other
 with equal probability. A plane meets four blocks of a cell, which are independent of
 each other. The block diagonally across the cell is, in "twins", of the same phase,
