@@ -43,6 +43,7 @@ from napari_slicegan.generation.generate import generate
 from napari_slicegan.metrics.interfaces import interface_density
 from napari_slicegan.metrics.topology import euler_density
 from napari_slicegan.metrics.transport import effective_diffusivity
+from napari_slicegan.models import VolumeGenerator
 from napari_slicegan.models.generator_file import TrainedGenerator
 from napari_slicegan.training.trainer import Trainer
 from napari_slicegan.volumes.volume import Volume
@@ -195,6 +196,7 @@ def generated(material: str, paired: bool, seed: int, steps: int) -> list[Phase]
     say(f"{material}, {name_of(paired)}, seed {seed}: {seconds:.0f} s of the processor")
     trainer.gan.recalibrate()
     network = trainer.gan.averaged.network.eval()
+    assert isinstance(network, VolumeGenerator)
     generator = TrainedGenerator(network, trainer.task.transform, None)
     found = []
     n, shape = 2 * CELLS, (2 * CELLS * EDGE,) * 3
