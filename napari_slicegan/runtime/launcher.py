@@ -34,6 +34,11 @@ def is_main_process() -> bool:
     return not is_launched() or int(os.environ["RANK"]) == 0
 
 
+def local_processes() -> int:
+    """Number of processes of this run on this machine; 1 where it is not known."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
+
+
 def end_with_parent() -> None:
     """End this program when the process that answers for it has gone.
 

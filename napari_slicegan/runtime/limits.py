@@ -45,8 +45,32 @@ def let_idle_threads_sleep() -> None:
             os.environ.setdefault(name, value)
 
 
+SHARE = "SLICEGAN_MEMORY_BYTES"
+"""Environment variable: the most bytes of memory that a process of this program takes.
+
+`slicegan batch` gives each of several simultaneous rows its share."""
+_CACHES_1 = ("total_inactive_file", "total_active_file", "total_mapped_file")
+_CACHES_2 = ("inactive_file", "active_file", "file_mapped", "slab_reclaimable")
+# Files of a group: its limit and its use; fields of memory.stat, see `_reclaimable`.
+GROUP_FILES = (
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", _CACHES_1),
+    ("memory.max", "memory.current", _CACHES_2),
+    # Beyond it the kernel makes processes wait.
+    ("memory.high", "memory.current", _CACHES_2),
+)
+UNLIMITED = 2**62
+"""Version 1 has larger numbers where there is no limit."""
+PROGRAM_BYTES = 330 * 10**6
+"""The program with its libraries, as estimates of memory count it; measured."""
+
+
+def own_memory() -> int:
+    """Bytes of memory that this process has, with the files that it has mapped."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
-    """Bytes that this process can still take: of the machine, its groups, its limit.
+    """Bytes that this process can still take: of the machine, its groups, its limits.
 
     Parameters
     ----------
@@ -57,19 +81,15 @@ def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
     """
     free = [int(psutil.virtual_memory().available)]
     for folder in _groups("memory", process, root):
-        for limit, used, cache in (
-            ("memory.max", "memory.current", "inactive_file"),
-            (
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file",
-            ),
-        ):
+        for limit, used, caches in GROUP_FILES:
             most, taken = _number(folder / limit), _number(folder / used)
             if most is not None:
-                # Cached files are dropped when memory is needed.
-                kept = _statistic(folder / "memory.stat", cache)
-                free.append(int(most) - max(0, int(taken or 0) - kept))
+                free.append(most - max(0, (taken or 0) - _reclaimable(folder, caches)))
+    share = os.environ.get(SHARE, "")
+    if share.isdigit():
+        # Without libraries, which simultaneous processes have together.
+        memory = psutil.Process().memory_info()
+        free.append(int(share) - memory.rss + getattr(memory, "shared", 0))
     with contextlib.suppress(ImportError):
         import resource
 
@@ -77,6 +97,64 @@ def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
         if most_mapped != resource.RLIM_INFINITY:
             free.append(most_mapped - int(psutil.Process().memory_info().vms))
     return max(0, min(free))
+
+
+def available_swap(process: Path = PROCESS, root: Path = ROOT) -> int:
+    """Bytes beyond `available_memory` that the system can move to a disk."""
+    free = [int(psutil.swap_memory().free)]
+    for folder in _groups("memory", process, root):
+        most = _number(folder / "memory.swap.max")
+        if most is not None:
+            free.append(most - (_number(folder / "memory.swap.current") or 0))
+        # Version 1 limits memory and swap together.
+        both = _number(folder / "memory.memsw.limit_in_bytes")
+        memory = _number(folder / "memory.limit_in_bytes")
+        if both is not None and memory is not None and both < UNLIMITED:
+            free.append(both - memory - _statistic(folder, "total_swap"))
+    return max(0, min(free))
+
+
+def _reclaimable(folder: Path, names: Sequence[str]) -> int:
+    """Bytes of a group that the kernel takes back when memory is needed.
+
+    Cached files and, in version 2, caches of the kernel; not the files that programs
+    have mapped, such as libraries, which they would read again and again.
+    """
+    inactive, active, mapped, *slab = (_statistic(folder, name) for name in names)
+    return max(inactive, inactive + active - mapped) + sum(slab)
+
+
+def free_for_program() -> int:
+    """Bytes that this process may have, with what the program itself takes.
+
+    To be compared with estimates, which count `PROGRAM_BYTES`: a larger process, such
+    as the window, needs as much more. Libraries that are cached for another group, too,
+    are free for this one.
+    """
+    return available_memory() + min(own_memory(), PROGRAM_BYTES)
+
+
+def check_need(needed: int, free: int, what: str, advice: str) -> None:
+    """Refuse work for which the memory does not suffice, before it begins.
+
+    Parameters
+    ----------
+    needed, free
+        Estimate, and `free_for_program`, in bytes.
+    what, advice
+        Of the sentence: the work, and what to do.
+
+    Raises
+    ------
+    ValueError
+        If it needs more than the free memory and swap space.
+    """
+    if needed > free + available_swap():
+        raise ValueError(
+            f"Expected {what} that fits in the free memory of {bytes_in_words(free)}, "
+            f"got one that needs about {bytes_in_words(needed)} with the program; "
+            f"{advice}."
+        )
 
 
 def check_memory(
@@ -185,9 +263,10 @@ def _number(file: Path) -> int | None:
     return int(words[0]) if words and words[0].isdigit() else None
 
 
-def _statistic(file: Path, name: str) -> int:
-    """Value of a line of a file of names and values; 0 if there is none."""
-    found = [line.split()[1] for line in _lines(file) if line.startswith(f"{name} ")]
+def _statistic(group: Path, name: str) -> int:
+    """Value of a line of ``memory.stat``; 0 if there is none."""
+    lines = _lines(group / "memory.stat")
+    found = [line.split()[1] for line in lines if line.startswith(f"{name} ")]
     return int(found[0]) if found else 0
 
 

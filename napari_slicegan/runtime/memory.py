@@ -15,6 +15,8 @@ from typing import Any
 MEMORY_SETTINGS = (
     "'Generator batch size', 'Critic batch size', 'Generator widths' or 'Patch size'"
 )
+BATCH_SETTINGS = "'Generator batch size' or 'Critic batch size'"
+"""Of those, the ones that a run can change when it is resumed."""
 OUT_OF_MEMORY = (
     f"The memory does not suffice: lower {MEMORY_SETTINGS}, or choose another device."
 )
@@ -169,6 +171,11 @@ def keep_freed_memory() -> bool:
 def give_back_freed_memory() -> bool:
     """Return freed memory at once and from now on; False where that is impossible."""
     return _set(USUAL) and bool(_function("malloc_trim")(0))
+
+
+def return_freed_memory() -> None:
+    """Return freed memory once, where the C library can; `keep_freed_memory` holds."""
+    _function("malloc_trim")(0)
 
 
 def _set(values: dict[int, int]) -> bool:

@@ -9,8 +9,18 @@ from typing import Any
 import psutil
 import pytest
 
+from napari_slicegan.runtime import limits
 from napari_slicegan.runtime.devices import prepare
-from napari_slicegan.runtime.limits import available_cpus, available_memory
+from napari_slicegan.runtime.limits import (
+    PROGRAM_BYTES,
+    SHARE,
+    available_cpus,
+    available_memory,
+    available_swap,
+    check_need,
+    free_for_program,
+    own_memory,
+)
 
 GB = 10**9
 MOUNT_1 = "9 1 0:9 {root} {at} rw - cgroup cgroup rw,{name}"
@@ -24,7 +34,11 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     class Memory:
         available = 64 * GB
 
+    class Swap:
+        free = 2 * GB
+
     monkeypatch.setattr(psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(psutil, "swap_memory", Swap)
     cores = set(range(16))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
 
@@ -111,6 +125,40 @@ TREES: dict[str, tuple[str, list[str], dict[str, Any], int, int]] = {
         3 * GB // 4,
         4,
     ),
+    "throttled before it is full; files that programs have mapped are not free": (
+        "0::/job\n",
+        [V2],
+        {
+            "sys/fs/cgroup/job/memory.max": 8 * GB,
+            "sys/fs/cgroup/job/memory.high": 6 * GB,
+            "sys/fs/cgroup/job/memory.current": 5 * GB,
+            "sys/fs/cgroup/job/memory.stat": "\n".join(
+                (
+                    f"file_mapped {GB}",
+                    f"inactive_file {GB}",
+                    f"active_file {2 * GB}",
+                    f"slab_reclaimable {GB}",
+                )
+            ),
+        },
+        4 * GB,
+        16,
+    ),
+    "version 1 beside a version 2 without controllers, in a container": (
+        "4:memory:/docker/a\n0::/docker/a\n",
+        [
+            MOUNT_1.format(root="/docker/a", at="/sys/fs/cgroup/memory", name="memory"),
+            MOUNT_2.format(root="/docker/a", at="/sys/fs/cgroup/unified"),
+        ],
+        {
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": 2 * GB,
+            "sys/fs/cgroup/memory/memory.usage_in_bytes": GB,
+            "sys/fs/cgroup/memory/memory.stat": f"total_active_file {GB // 2}",
+            "sys/fs/cgroup/unified/cgroup.procs": "1",
+        },
+        3 * GB // 2,
+        16,
+    ),
     "full": (
         "0::/\n",
         [V2],
@@ -132,6 +180,62 @@ def test_the_smallest_limit_counts(tmp_path: Path) -> None:
         process, root = tree(tmp_path / str(number), cgroup, mounts, files)
         assert available_memory(process, root) == memory, title
         assert available_cpus(process, root) == cpus, title
+
+
+def test_swap_is_that_of_the_group(tmp_path: Path) -> None:
+    """None, where the group may not use that of the machine."""
+    job = "sys/fs/cgroup/job/memory.swap"
+    first = "sys/fs/cgroup/memory/memory"
+    trees: tuple[tuple[str, list[str], dict[str, Any], int], ...] = (
+        ("", [], {}, 2 * GB),
+        ("0::/job\n", [V2], {f"{job}.max": "0", f"{job}.current": "0"}, 0),
+        ("0::/job\n", [V2], {f"{job}.max": GB, f"{job}.current": GB // 4}, 3 * GB // 4),
+        (
+            "4:memory:/\n",
+            [MEMORY_1],
+            {f"{first}.limit_in_bytes": GB, f"{first}.memsw.limit_in_bytes": GB},
+            0,
+        ),
+        (
+            "4:memory:/\n",
+            [MEMORY_1],
+            {
+                f"{first}.limit_in_bytes": 9223372036854771712,
+                f"{first}.memsw.limit_in_bytes": 9223372036854771712,
+            },
+            2 * GB,
+        ),
+    )
+    for number, (cgroup, mounts, files, swap) in enumerate(trees):
+        (tmp_path / str(number)).mkdir()
+        process, root = tree(tmp_path / str(number), cgroup, mounts, files)
+        assert available_swap(process, root) == swap, number
+
+
+def test_simultaneous_programs_of_a_batch_have_their_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = own_memory()
+    memory = psutil.Process().memory_info()
+    libraries = getattr(memory, "shared", 0)
+    monkeypatch.setenv(SHARE, str(own + GB))
+    found = available_memory(tmp_path, tmp_path)
+    assert found == pytest.approx(GB + libraries, abs=GB // 20)
+    # An estimate counts the program, which is here already.
+    with_program = free_for_program()
+    loaded = min(own, PROGRAM_BYTES)
+    assert with_program == pytest.approx(GB + libraries + loaded, abs=GB // 20)
+    monkeypatch.setenv(SHARE, "1")
+    assert available_memory(tmp_path, tmp_path) == 0
+
+
+def test_work_is_refused_beyond_memory_and_swap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "available_swap", lambda: 2 * GB)
+    check_need(5 * GB, 4 * GB, "a volume", "lower its size")
+    with pytest.raises(ValueError, match=r"free memory of 4 GB.*about 7 GB.*its size"):
+        check_need(7 * GB, 4 * GB, "a volume", "lower its size")
 
 
 def test_the_limit_of_the_address_space_counts(
