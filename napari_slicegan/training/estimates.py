@@ -11,7 +11,7 @@ import functools
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,7 +32,14 @@ from napari_slicegan.runtime.devices import (
     choose_precision,
     computing_in,
 )
-from napari_slicegan.runtime.limits import available_memory
+from napari_slicegan.runtime.distributed import distributed_context
+from napari_slicegan.runtime.launcher import local_processes
+from napari_slicegan.runtime.limits import (
+    PROGRAM_BYTES,
+    available_memory,
+    check_need,
+    free_for_program,
+)
 from napari_slicegan.runtime.memory import MEMORY_SETTINGS
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.training.adversarial_step import AdversarialStep
@@ -44,15 +51,17 @@ if TYPE_CHECKING:
 
 # On a GPU torch's kernels and work spaces.
 OVERHEAD_BYTES = 500 * 2**20
-# On a CPU the program with its libraries, work spaces and previews; and by how much the
-# heap exceeds the live tensors. Measured (benchmarks/memory.py).
-PROGRAM_BYTES, WORK_BYTES, HEAP = 330 * 10**6, 80 * 10**6, 1.15
+# On a CPU, beside the program, work spaces and previews; and by how much the heap
+# exceeds the live tensors. Measured (benchmarks/memory.py).
+WORK_BYTES, HEAP = 80 * 10**6, 1.15
 # The rest is for previews, work spaces of kernels and memory fragmentation.
 USABLE_MEMORY_FRACTION = 0.8
 MAX_BATCH_SIZE = 16
 LARGEST_PATCH = 256
-# Shortest measurement of the machine's speed.
+# Shortest measurement of the machine's speed; memory that it needs on a CPU, with the
+# program. With a smaller volume it needs 60 MB beside the program.
 SPEED_TEST_S = 0.3
+SPEED_TEST_BYTES = PROGRAM_BYTES + 260 * 10**6
 # Batch norm needs more than one image.
 FIRST_PROBE_IMAGES = 2
 PROBE_GROWTH = 2
@@ -71,7 +80,8 @@ class Estimate:
     steps, minutes
         Length of the run, up to the limit that is reached first.
     memory_bytes, free_bytes
-        Required memory, and free memory of the device.
+        Required memory, and free memory of the device; of the CPU both with the
+        program.
     """
 
     step_s: float
@@ -125,15 +135,55 @@ def estimate(config: RunConfig, task: Task[Any, Any]) -> Estimate:
     """
     device = choose_device(config.training.device)
     cost = _cost(config, task, device)
-    free_bytes = free_memory(device)
+    memory_bytes, free_bytes = _memory(config, task, cost, device)
     step_s = _step_s(config, task, cost, device, free_bytes)
     steps, minutes = task.training.steps, task.training.minutes
     if minutes is not None:
         steps = math.ceil(min(steps, 60 * minutes / step_s))
-    memory_bytes = cost.memory_bytes + OVERHEAD_BYTES
-    if device.type == "cpu":
-        memory_bytes = PROGRAM_BYTES + WORK_BYTES + int(HEAP * cost.memory_bytes)
     return Estimate(step_s, steps, steps * step_s / 60, memory_bytes, free_bytes)
+
+
+def check_training_memory(
+    config: RunConfig, task: Task[Any, Any], settings: str = MEMORY_SETTINGS
+) -> None:
+    """Refuse a run on the CPU that needs more memory than this process may take.
+
+    The system would kill the process, where a GPU reports an error.
+
+    Parameters
+    ----------
+    settings
+        Those to lower.
+
+    Raises
+    ------
+    ValueError
+        Names the settings to lower.
+    """
+    device = choose_device(config.training.device)
+    if device.type == "cpu":
+        cost = _cost(config, task, device)
+        needed, free = _memory(config, task, cost, device)
+        advice = f"lower {settings}, or close other programs"
+        check_need(needed, free, "a training", advice)
+
+
+def _memory(
+    config: RunConfig, task: Task[Any, Any], cost: StepCost, device: torch.device
+) -> tuple[int, int]:
+    """Required and free memory of a run; see `Estimate`."""
+    if device.type != "cpu":
+        return cost.memory_bytes + OVERHEAD_BYTES, free_memory(device)
+    # Processes on one machine share its memory; each trains a part of the batch. What
+    # the programs of the others take is not free any more.
+    n = local_processes()
+    if n > 1:
+        world = distributed_context().world_size
+        critic, generator = (math.ceil(v / world) for v in config.training.volumes)
+        part = config.changed(critic_batch_size=critic, generator_batch_size=generator)
+        cost = _cost(part, task, device)
+    needed = PROGRAM_BYTES + n * (WORK_BYTES + int(HEAP * cost.memory_bytes))
+    return needed, free_for_program()
 
 
 def complete(config: RunConfig, task: Task[Any, Any]) -> RunConfig:
@@ -168,6 +218,7 @@ def _cost(config: RunConfig, task: Task[Any, Any], device: torch.device) -> Step
     return step_cost(config, channels, output, task.isotropic, device.type)
 
 
+@functools.lru_cache(maxsize=32)
 def step_cost(
     config: RunConfig,
     channels: int,
@@ -238,7 +289,8 @@ def _step_s(
     too_large = cost.memory_bytes > free_bytes
     if too_large or config.architecture.dimensions == len(AXES):
         precision = choose_precision(config.training.precision, device)
-        return cost.seconds(machine_speed(device, threads, precision))
+        is_short = device.type == "cpu" and free_bytes < SPEED_TEST_BYTES
+        return cost.seconds(machine_speed(device, threads, precision, is_short))
     most = max(config.training.volumes)
     channels, output = task.transform.channels, output_of(task.transform.range)
     timed = probe(timed_settings(config, most), channels, output, device, threads)
@@ -252,7 +304,9 @@ def _step_s(
 
 
 @functools.cache
-def machine_speed(device: torch.device, threads: int, precision: torch.dtype) -> float:
+def machine_speed(
+    device: torch.device, threads: int, precision: torch.dtype, smaller: bool = False
+) -> float:
     """Operations per second reached in training; measured once.
 
     Parameters
@@ -261,8 +315,13 @@ def machine_speed(device: torch.device, threads: int, precision: torch.dtype) ->
         Threads that torch currently uses.
     precision
         Number format of the convolutions.
+    smaller
+        Whether the volume has half as many voxels along each edge: for little memory,
+        see `SPEED_TEST_BYTES`.
     """
     spec = volume_spec(preset(DEFAULT_PRESET), 2, "phases")
+    if smaller:
+        spec = replace(spec, latent_size=spec.latent_size - 1)
     generator = build_generator(spec, torch.Generator())
     n_volumes = 1 if device.type == "cpu" else 8
     latents = torch.zeros((n_volumes, *generator.training_latents))

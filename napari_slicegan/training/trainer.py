@@ -24,13 +24,14 @@ from napari_slicegan.runtime.devices import (
 )
 from napari_slicegan.runtime.distributed import Decision, distributed_context
 from napari_slicegan.runtime.memory import (
+    BATCH_SETTINGS,
     LackOfMemoryError,
     memory_explained,
     reason_of,
 )
 from napari_slicegan.training.adversarial_step import AdversarialStep
 from napari_slicegan.training.clock import FinishReason, RunClock, StepReport
-from napari_slicegan.training.estimates import complete
+from napari_slicegan.training.estimates import check_training_memory, complete
 from napari_slicegan.training.history import LossHistory
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.sources import move_to_device, shard_source
@@ -166,8 +167,8 @@ class Trainer:
         Raises
         ------
         ValueError
-            If settings and images do not fit together, or the folder holds another run
-            or cannot be written.
+            If settings and images do not fit together, the memory does not suffice, or
+            the folder holds another run or cannot be written.
         """
         distributed = distributed_context()
         kind = TASKS[config.architecture.task]
@@ -176,6 +177,12 @@ class Trainer:
             lambda: complete(config, task) if distributed.is_main else config
         )
         chosen = parse_config(distributed.broadcast(chosen.model_dump()))
+
+        def check() -> None:
+            if distributed.is_main:
+                check_training_memory(chosen, task)
+
+        distributed.raise_on_all_ranks(check)
 
         def prepared() -> Trainer:
             # Epochs depend on the batch size: a changed one needs another task.
@@ -209,8 +216,8 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the folder holds no run that can be resumed, another process trains it,
-            or a fixed setting changes.
+            If the folder holds no run that can be resumed, another process trains it, a
+            fixed setting changes, or the memory does not suffice.
         """
 
         def resumed() -> Trainer:
@@ -220,6 +227,7 @@ class Trainer:
             check_changes(before, config)
             trainer = cls(config, folder.data(), folder)
             if trainer.distributed.is_main:
+                check_training_memory(config, trainer.task, BATCH_SETTINGS)
                 with folder.lock():
                     # A run that was killed before its first save begins anew.
                     if folder.checkpoints():

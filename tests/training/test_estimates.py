@@ -21,6 +21,8 @@ from napari_slicegan.models import (
 )
 from napari_slicegan.models import cost as operation_counter
 from napari_slicegan.models.cost import META, CostCounter
+from napari_slicegan.runtime import limits
+from napari_slicegan.runtime.distributed import DistributedContext
 from napari_slicegan.systems.gaussian_mixture import nine_gaussians
 from napari_slicegan.systems.image_set import ImageSet
 from napari_slicegan.training import estimates as estimates
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
 
 FLOAT = 4
+Pretend = Callable[[int], None]
 
 
 def test_bytes_alive_are_those_of_the_tensors() -> None:
@@ -255,9 +258,7 @@ def test_the_first_limit_ends_the_run(
 ) -> None:
     config = toy_config.changed(**limits)
     operations = step_cost(config, 2, "phases", isotropic=True).operations
-    monkeypatch.setattr(
-        estimates, "machine_speed", lambda device, n, precision: operations
-    )
+    monkeypatch.setattr(estimates, "machine_speed", lambda *_: operations)
     monkeypatch.setattr(operation_counter, "CALL_S", 0.0)
     found = forecast(config, toy_images)
     assert found.steps == steps
@@ -268,10 +269,73 @@ def test_the_first_limit_ends_the_run(
 def test_speed_of_this_machine_is_measured_once() -> None:
     estimates.machine_speed.cache_clear()
     device = torch.device("cpu")
-    speed = estimates.machine_speed(device, 1, torch.float32)
+    speed = estimates.machine_speed(device, 1, torch.float32, smaller=True)
     # Between a slow single core and any processor there is.
     assert 1e8 < speed < 1e14
-    assert estimates.machine_speed(device, 1, torch.float32) == speed
+    assert estimates.machine_speed(device, 1, torch.float32, smaller=True) == speed
+
+
+def test_the_speed_is_measured_on_less_where_memory_is_short(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    free_for: Pretend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Toy networks need less memory than the measurement of a usual volume."""
+    asked: list[bool] = []
+
+    def speed(
+        device: torch.device, n: int, precision: torch.dtype, less: bool
+    ) -> float:
+        asked.append(less)
+        return 1e9
+
+    monkeypatch.setattr(estimates, "machine_speed", speed)
+    for free in (estimates.SPEED_TEST_BYTES - 1, estimates.SPEED_TEST_BYTES):
+        free_for(free)
+        assert forecast(toy_config, toy_images).fits
+    assert asked == [True, False]
+
+
+@pytest.fixture
+def free_for(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Let this process have so many bytes, with the program."""
+
+    def pretend(free_bytes: int) -> None:
+        monkeypatch.setattr(estimates, "free_for_program", lambda: free_bytes)
+        monkeypatch.setattr(limits, "available_swap", lambda: 0)
+
+    return pretend
+
+
+def test_a_run_beyond_the_memory_is_refused_before_it_is_written(
+    toy_config: RunConfig, toy_images: TrainingImages, tmp_path: Path, free_for: Pretend
+) -> None:
+    """Where Linux would kill it; a resumed run names only what it can change."""
+    enough = forecast(toy_config, toy_images).memory_bytes
+    free_for(enough - 1)
+    with pytest.raises(ValueError, match=r"got one that needs about .*'Patch size'"):
+        Trainer.start(toy_config, toy_images, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    free_for(enough)
+    train(Trainer.start(toy_config.changed(steps=1), toy_images, tmp_path / "run"))
+    free_for(enough - 1)
+    with pytest.raises(ValueError, match="lower 'Generator batch size' or 'Critic"):
+        Trainer.resume(tmp_path / "run", steps=2)
+
+
+def test_processes_of_one_machine_share_its_memory(
+    toy_config: RunConfig, toy_images: TrainingImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two, each with work spaces and weights of its own, and half of the batch."""
+    config = toy_config.changed(critic_batch_size=2, generator_batch_size=2)
+    half = toy_config.changed(critic_batch_size=1, generator_batch_size=1)
+    alone = forecast(half, toy_images).memory_bytes
+    monkeypatch.setattr(estimates, "local_processes", lambda: 2)
+    context = DistributedContext(world_size=2)
+    monkeypatch.setattr(estimates, "distributed_context", lambda: context)
+    both = forecast(config, toy_images).memory_bytes
+    assert both - limits.PROGRAM_BYTES == 2 * (alone - limits.PROGRAM_BYTES)
 
 
 def test_settings_that_do_not_fit_are_refused_as_by_the_trainer(
@@ -325,8 +389,6 @@ def test_no_patch_size_is_offered_for_impossible_networks() -> None:
 
 EMPTY: dict[str, Any] = {"critic_batch_size": None, "generator_batch_size": None}
 
-Pretend = Callable[[int], None]
-
 
 @pytest.fixture
 def gpu_with(monkeypatch: pytest.MonkeyPatch) -> Pretend:
@@ -337,9 +399,7 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch) -> Pretend:
         monkeypatch.setattr(estimates, "choose_device", lambda setting: gpu)
         monkeypatch.setattr(estimates, "free_memory", lambda device: free_bytes)
         monkeypatch.setattr(estimates, "choose_precision", lambda *_: torch.bfloat16)
-        monkeypatch.setattr(
-            estimates, "machine_speed", lambda device, threads, precision: 1e12
-        )
+        monkeypatch.setattr(estimates, "machine_speed", lambda *_: 1e12)
 
     return pretend
 
