@@ -28,13 +28,14 @@ from napari_slicegan.config.presets import preset
 from napari_slicegan.data.micrograph import Micrograph
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.data.transforms import fit_transform
-from napari_slicegan.generation import estimates as volume_estimates
 from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.memory import STREAM_BYTES, memory_bytes
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.models import build_generator, generator_spec, output_of
 from napari_slicegan.models.generator_file import TrainedGenerator
+from napari_slicegan.runtime.limits import PROGRAM_BYTES
 from napari_slicegan.runtime.memory import keep_freed_memory
-from napari_slicegan.training import estimates as training_estimates
+from napari_slicegan.training.estimates import estimate as training_estimate
 from napari_slicegan.training.trainer import Trainer
 from tests.toys import small_config, smooth_field
 
@@ -156,10 +157,8 @@ def _train(case: Case, config: Any, images: TrainingImages, folder: Path) -> Est
     for _ in trainer.run():
         pass
     return lambda: {
-        "estimate": training_estimates.estimate(
-            trainer.config, trainer.task
-        ).memory_bytes,
-        "program": training_estimates.PROGRAM_BYTES,
+        "estimate": training_estimate(trainer.config, trainer.task).memory_bytes,
+        "program": PROGRAM_BYTES,
     }
 
 
@@ -175,9 +174,9 @@ def _generate(
     else:
         plan.generate().save(folder / "a.tif")
     return lambda: {
-        "estimate": volume_estimates.memory_bytes(plan)
-        + (volume_estimates.STREAM_BYTES if case.is_streamed else plan.n_bytes),
-        "program": volume_estimates.PROGRAM_BYTES,
+        "estimate": memory_bytes(plan)
+        + (STREAM_BYTES if case.is_streamed else plan.n_bytes),
+        "program": PROGRAM_BYTES,
     }
 
 

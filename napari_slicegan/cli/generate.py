@@ -29,6 +29,12 @@ from napari_slicegan.generation.estimates import (
     time_sentence,
 )
 from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.memory import (
+    STREAM_BYTES,
+    check_tiles,
+    fits_in_memory,
+    with_fitting_tiles,
+)
 from napari_slicegan.generation.samples import generate_images
 from napari_slicegan.generation.sheet import ENDINGS as STACK_ENDINGS
 from napari_slicegan.generation.streaming import (
@@ -80,7 +86,10 @@ def generate(options: Namespace) -> int:
         trained, size, options.seed, options.periodic, precision=precision
     )
     if sections:
-        say(fit_costs(plan, fit_operations_per_second(trained), sections).sentence())
+        costs = fit_costs(plan, fit_operations_per_second(trained), sections)
+        say(costs.sentence())
+        if device.type == "cpu":
+            costs.check()
         with progress_bar("Fitting") as progress:
             plan = pass_through(plan, sections, progress=progress)
         for section in sections:
@@ -88,8 +97,11 @@ def generate(options: Namespace) -> int:
                 f"{section.name} at {section.axis}={section.position}: "
                 f"{100 * agreement(plan, section):.1f} % of the pixels agree"
             )
-    fits = math.prod(size) * value_type(trained).itemsize <= MEMORY_BYTES
+    # One that takes no more memory than writing it block by block is not written so.
+    n_bytes = math.prod(size) * value_type(trained).itemsize
+    fits = n_bytes <= MEMORY_BYTES and (n_bytes <= STREAM_BYTES or fits_in_memory(plan))
     if fits and out.suffix != ENDING and not options.cluster:
+        plan = with_fitting_tiles(plan, plan.n_bytes)
         if any(n > edge for n, edge in zip(size, plan.tile_edges, strict=True)):
             # One tile would take hardly longer than the estimate.
             say(time_sentence(plan, operations_per_second(plan)))
@@ -130,7 +142,15 @@ def _stream(plan: VolumePlan, out: Path, cluster: str | None) -> bool:
     is_zarr = out.suffix == ENDING
     path = out if is_zarr else tiles_folder(out)
     begin = functools.partial(StreamedVolume.begin, plan, path, pyramid=is_zarr)
-    missing = begin().missing_fraction() if path.exists() else 1.0
+    missing = 1.0
+    if path.exists():
+        begun = begin()
+        missing, plan = begun.missing_fraction(), begun.plan
+    else:
+        plan = with_fitting_tiles(plan, STREAM_BYTES)
+    if not cluster:
+        advice = "generate it on another machine, or close other programs"
+        check_tiles(plan, STREAM_BYTES, advice)
     costs = generation_costs(plan, out, missing)
     costs.check(out)
     say(costs.sentence())

@@ -6,11 +6,9 @@ and the compression ratio are measured on one small tile.
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 import zlib
-from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +19,14 @@ import torch
 
 from napari_slicegan.generation.boxes import positions_before, run_box
 from napari_slicegan.generation.generate import Tile, VolumePlan
-from napari_slicegan.generation.streaming import image_facts
+from napari_slicegan.generation.memory import (
+    STREAM_BYTES,
+    WORK_BYTES,
+    memory_bytes,
+    tile_cost,
+    tile_shapes,
+    weight_bytes,
+)
 from napari_slicegan.generation.through import (
     HISTORY,
     SPREADS,
@@ -29,10 +34,14 @@ from napari_slicegan.generation.through import (
     Section,
     pass_through,
 )
-from napari_slicegan.models import VolumeGenerator, build_generator
+from napari_slicegan.models import build_generator
 from napari_slicegan.models.cost import META, CostCounter, StepCost
-from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.noise import NoiseInput
+from napari_slicegan.runtime.limits import (
+    PROGRAM_BYTES,
+    check_need,
+    free_for_program,
+)
 from napari_slicegan.runtime.memory import free_disk_bytes
 from napari_slicegan.runtime.quantities import bytes_in_words, duration
 from napari_slicegan.volumes.ome_zarr import ENDING
@@ -46,21 +55,10 @@ TRIAL_PIXELS = 64
 FIT_COPIES = 2 * HISTORY + 13
 # Memory of a fit in its tensors: measured for sections of 128 and 200 pixels.
 FIT_HEAP = 1.3
-# The program with the libraries that it uses, measured.
-PROGRAM_BYTES = 330 * 10**6
-# Work spaces of kernels.
-WORK_BYTES = 20 * 10**6
-# Zarr, compression and blocks of the pyramid.
-STREAM_BYTES = 100 * 10**6
 # A pyramid adds 1/8 + 1/64 + ... of the volume.
 PYRAMID = 8 / 7
 # The rest of the volume may compress less well than the trial tile.
 MARGIN = 1.25
-# Bytes of a voxel on its way to the micrograph's values: indices of phases, or some
-# steps in single and double precision.
-PHASE_BYTES, VALUE_BYTES = 16, 32
-
-Shape = tuple[int, int, int]
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -164,6 +162,11 @@ class FitCosts:
         """What is fitted."""
         return "the image" if self.n_images == 1 else f"{self.n_images} images"
 
+    def check(self) -> None:
+        """Raise a ValueError if the memory does not suffice."""
+        advice = "choose smaller images, or close other programs"
+        check_need(self.memory_bytes, free_for_program(), "a fit", advice)
+
     def sentence(self) -> str:
         """Summary in one sentence."""
         return (
@@ -212,7 +215,7 @@ def fit_costs(plan: VolumePlan, speed: float, sections: Sequence[Section]) -> Fi
         If a section is not inside of the volume.
     """
     cost = pass_cost(plan, sections)
-    kept = PROGRAM_BYTES + WORK_BYTES + _weight_bytes(plan.trained.network)
+    kept = PROGRAM_BYTES + WORK_BYTES + weight_bytes(plan.trained.network)
     seconds = STEPS * cost.operations / speed
     memory = kept + int(FIT_HEAP * cost.memory_bytes)
     return FitCosts(seconds, memory, len(sections))
@@ -271,71 +274,9 @@ def pass_cost(plan: VolumePlan, sections: Sequence[Section]) -> StepCost:
 def operations(plan: VolumePlan) -> float:
     """Floating-point operations of all tiles, those at their seams done twice."""
     return sum(
-        count * _cost(plan, shape).operations for shape, count in _shapes(plan).items()
+        count * tile_cost(plan, shape).operations
+        for shape, count in tile_shapes(plan).items()
     )
-
-
-def memory_bytes(plan: VolumePlan) -> int:
-    """Memory of the program while it generates a tile, in bytes.
-
-    A volume in memory adds its own bytes, one that is streamed `STREAM_BYTES`.
-    """
-    largest = max(_shapes(plan), key=math.prod)
-    # Of the network, before each becomes several.
-    stretch = plan.trained.network.spec.stretch
-    tile = map(min, plan.tile_edges, plan.size)
-    voxels = math.prod(-(-n // factor) for n, factor in zip(tile, stretch, strict=True))
-    transform = plan.trained.transform
-    is_phases = transform.kind == "phases"
-    values = voxels * _channels(plan) * (PHASE_BYTES if is_phases else VALUE_BYTES)
-    weights = (1.0,) * transform.channels if is_phases else ()
-    with META:
-        network = build_generator(plan.trained.network.spec).eval()
-        form = inference_form(network, weights)
-    layers = _cost(plan, largest, form).memory_bytes
-    # The layers are freed before their output becomes values.
-    kept = PROGRAM_BYTES + WORK_BYTES + _weight_bytes(network) + _weight_bytes(form)
-    return kept + max(layers, values)
-
-
-def _weight_bytes(network: VolumeGenerator) -> int:
-    """Memory of the weights, which are buffers of the inference form."""
-    weights = itertools.chain(network.parameters(), network.buffers())
-    return sum(weight.numel() * weight.element_size() for weight in weights)
-
-
-def _channels(plan: VolumePlan) -> int:
-    """Values per voxel."""
-    return math.prod(image_facts(plan, plan.trained.name).channels)
-
-
-def _shapes(plan: VolumePlan) -> Tally[Shape]:
-    """Number of tiles of each latent shape, without listing the tiles."""
-    counts = [
-        -(-voxels // edge)
-        for voxels, edge in zip(plan.size, plan.tile_edges, strict=True)
-    ]
-    # Along each axis all tiles but the last one are alike.
-    numbers = [{0: n - 1, n - 1: 1} if n > 1 else {0: 1} for n in counts]
-    shapes = Tally[Shape]()
-    for z, y, x in itertools.product(*numbers):
-        lengths = (last - first for first, last in plan.tile((z, y, x)).latents)
-        i, j, k = lengths
-        shapes[i, j, k] += numbers[0][z] * numbers[1][y] * numbers[2][x]
-    return shapes
-
-
-def _cost(
-    plan: VolumePlan, latents: Shape, network: VolumeGenerator | None = None
-) -> StepCost:
-    """Operations and memory of one tile, of the trained network or another form."""
-    if network is None:
-        network = build_generator(plan.trained.network.spec).to(META).eval()
-    channels = network.field_channels
-    with CostCounter() as counter, torch.no_grad():
-        network(torch.empty(1, channels, *latents, device=META))
-    cost: StepCost = counter.take()
-    return cost
 
 
 def _trial(plan: VolumePlan) -> tuple[float, float]:
@@ -352,4 +293,4 @@ def _trial(plan: VolumePlan) -> tuple[float, float]:
     seconds = time.perf_counter() - started
     shape = (latents, latents, latents)
     compressed = len(zlib.compress(values.tobytes(), 6)) / values.nbytes
-    return _cost(plan, shape).operations / seconds, compressed
+    return tile_cost(plan, shape).operations / seconds, compressed

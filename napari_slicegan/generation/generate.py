@@ -19,6 +19,7 @@ from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation.boxes import run_box
 from napari_slicegan.generation.edits import Edit, checked_edits, run_volume
 from napari_slicegan.generation.fixed import FixedInputs, FixedNoise
+from napari_slicegan.generation.memory import check_tiles, with_fitting_tiles
 from napari_slicegan.models.inference import inference_form
 from napari_slicegan.models.latent import LatentField
 from napari_slicegan.runtime.devices import computing_in
@@ -157,6 +158,11 @@ class VolumePlan:
         """Bytes of the volume's values."""
         return math.prod(self.size) * self._voxel().nbytes
 
+    @functools.cached_property
+    def n_channels(self) -> int:
+        """Values of a voxel."""
+        return self._voxel().size
+
     def _voxel(self) -> NDArray[np.generic]:
         """Any voxel: micrograph values [1, 1, 1(, 3)]."""
         return self.micrograph_values(
@@ -280,7 +286,7 @@ class VolumePlan:
         return np.asarray(transform.inverse(made[0], 0))
 
     def generate(self, progress: Progress | None = None) -> Volume:
-        """Generate the volume in memory, tile by tile.
+        """Generate the volume in memory, tile by tile; in smaller ones if they must be.
 
         Parameters
         ----------
@@ -296,10 +302,12 @@ class VolumePlan:
         voxel = self._voxel()
         shape = (*self.size, *voxel.shape[3:])
         check_memory(shape, voxel.dtype, "The volume", LOWER_SIZE)
+        plan = with_fitting_tiles(self, self.n_bytes)
+        check_tiles(plan, self.n_bytes, LOWER_SIZE)
         whole = np.empty(shape, voxel.dtype)
-        tiles = self.tiles()
+        tiles = plan.tiles()
         for number, tile in enumerate(tiles, start=1):
-            whole[tile.target] = self.values(tile)
+            whole[tile.target] = plan.values(tile)
             report(number / len(tiles))
         return volume_of(self.trained, whole)
 

@@ -19,6 +19,7 @@ from napari_slicegan.data.volume_files import own_attributes
 from napari_slicegan.generation.cluster import made_on_cluster
 from napari_slicegan.generation.fixed import FixedInputs
 from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.memory import STREAM_BYTES, with_fitting_tiles
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.runtime.atomic_files import (
     check_ending,
@@ -170,7 +171,7 @@ class StreamedVolume:
         """
         path = Path(path)
         own = own_attributes(path)
-        plan = copy.copy(plan)
+        plan = copy.copy(with_fitting_tiles(plan, STREAM_BYTES))
         if any(edge % 2 for edge in plan.tile_edges):
             # A level halves each block of the finer one.
             plan.tile_latents += 1

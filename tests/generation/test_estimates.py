@@ -15,23 +15,23 @@ from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation import estimates as costs_module
 from napari_slicegan.generation.estimates import (
     FIT_COPIES,
-    PROGRAM_BYTES,
     GenerationCosts,
     fit_costs,
     fit_operations_per_second,
     generation_costs,
-    memory_bytes,
     operations,
     operations_per_second,
     pass_cost,
     time_sentence,
 )
 from napari_slicegan.generation.generate import VolumePlan
+from napari_slicegan.generation.memory import memory_bytes
 from napari_slicegan.generation.streaming import StreamedVolume
 from napari_slicegan.generation.through import STEPS, Section, pass_through
 from napari_slicegan.models import build_generator, volume_spec
 from napari_slicegan.models.cost import META, CostCounter
 from napari_slicegan.models.generator_file import TrainedGenerator
+from napari_slicegan.runtime.limits import PROGRAM_BYTES
 from napari_slicegan.runtime.quantities import bytes_in_words
 from tests.progress import cancelled_after
 from tests.refusals import assert_refused

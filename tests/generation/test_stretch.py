@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from napari_slicegan.data.transforms import OneHotPhases
 from napari_slicegan.generation.edits import Edit
-from napari_slicegan.generation.estimates import memory_bytes, operations
+from napari_slicegan.generation.estimates import operations
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.lazy import box_values
+from napari_slicegan.generation.memory import memory_bytes
 from napari_slicegan.generation.regions import Box
 from napari_slicegan.models.generator_file import TrainedGenerator, load_generator
 from tests.streams import levels, stream
