@@ -31,7 +31,12 @@ from napari_slicegan.config import RunConfig
 from napari_slicegan.data.pixel_sizes import SIZE_TOLERANCE
 from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.generation.generate import VolumePlan
-from napari_slicegan.metrics.comparison import compare, with_labels_of
+from napari_slicegan.metrics.comparison import (
+    FIGURES_BYTES,
+    check_measuring_memory,
+    compare,
+    with_labels_of,
+)
 from napari_slicegan.metrics.reference import check_source, reference_of
 from napari_slicegan.metrics.stored_volume import StoredVolume
 from napari_slicegan.models.generator_file import load_any_generator, load_generator
@@ -100,6 +105,8 @@ def measure(options: Namespace) -> int:
         check_physics(labelled, wanted)
     facts, texts = {}, []
     if source is not None:
+        if options.figure:
+            check_measuring_memory(volume.values.shape, FIGURES_BYTES)
         comparison = compare(source, volume)
         facts, texts = comparison.to_dict(), [comparison.table()]
     if not wanted.is_empty:

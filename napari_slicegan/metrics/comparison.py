@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from napari_slicegan.config import AXES
 from napari_slicegan.data.interpretation import (
     are_same_phases,
     match_colours,
@@ -16,7 +18,14 @@ from napari_slicegan.data.training_images import TrainingImages
 from napari_slicegan.metrics import METRICS, QUICK_METRICS, RENAMED
 from napari_slicegan.metrics.reference import Source, reference_of
 from napari_slicegan.metrics.rows import Row, Value, intensity_rows, phase_rows
-from napari_slicegan.metrics.stored_volume import described
+from napari_slicegan.metrics.stored_volume import BLOCK_EDGE, WHOLE_VOXELS, described
+from napari_slicegan.runtime.limits import (
+    PROGRAM_BYTES,
+    available_memory,
+    check_need,
+    free_for_program,
+)
+from napari_slicegan.runtime.memory import return_freed_memory
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -24,6 +33,11 @@ if TYPE_CHECKING:
     from napari_slicegan.metrics.stored_volume import AnyVolume
 
 __all__ = ["Comparison", "Row", "compare"]
+
+# Memory of all measurements for each voxel, for volumes of 64 to 192 voxels per edge.
+VOXEL_BYTES = 42
+# Memory of figures, with the libraries that draw them.
+FIGURES_BYTES = 140 * 10**6
 
 
 @dataclass(frozen=True)
@@ -142,8 +156,8 @@ def compare(
     Raises
     ------
     ValueError
-        If the two do not fit: kind, labels, voxel size, shape or directions; or a
-        metric is unknown.
+        If the two do not fit (kind, labels, voxel size, shape or directions), if a
+        metric is unknown, or if the memory does not suffice.
     """
     metrics = [RENAMED.get(metric, metric) for metric in metrics]
     unknown = sorted(set(metrics) - set(METRICS))
@@ -152,6 +166,7 @@ def compare(
             f"The metrics are {', '.join(METRICS)}; got {', '.join(unknown)}. Choose "
             "among these."
         )
+    check_measuring_memory(volume.values.shape)
     note, matched = "", with_labels_of(reference, volume)
     if matched is not volume:
         pairs = zip(volume.labels, matched.labels, strict=True)
@@ -168,6 +183,34 @@ def compare(
         generated=described(volume),
         noise=real.noise,
         note=note,
+    )
+
+
+def check_measuring_memory(shape: Sequence[int], other_bytes: int = 0) -> None:
+    """Refuse a volume that cannot be measured in the available memory.
+
+    Parameters
+    ----------
+    shape
+        Voxels along z, y, x. A larger volume than `WHOLE_VOXELS` is measured in blocks.
+    other_bytes
+        Needed afterwards, such as `FIGURES_BYTES`.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit.
+    """
+    n = math.prod(shape[: len(AXES)])
+    needed = VOXEL_BYTES * (n if n <= WHOLE_VOXELS else BLOCK_EDGE**3) + other_bytes
+    if needed > available_memory():
+        # What the generation of the volume has left counts as free.
+        return_freed_memory()
+    check_need(
+        PROGRAM_BYTES + needed,
+        free_for_program(),
+        "a volume to measure",
+        "measure a smaller one, or a part of it",
     )
 
 

@@ -15,7 +15,13 @@ from napari_slicegan.config import AXES
 from napari_slicegan.generation.gaussian_field import SMALLEST_EDGE as SMALLEST_FIELD
 from napari_slicegan.generation.gaussian_field import gaussian_phases
 from napari_slicegan.generation.generate import VolumePlan
-from napari_slicegan.metrics.comparison import Comparison, compare, with_labels_of
+from napari_slicegan.metrics.comparison import (
+    FIGURES_BYTES,
+    Comparison,
+    check_measuring_memory,
+    compare,
+    with_labels_of,
+)
 from napari_slicegan.metrics.isotropy import Isotropy, isotropy
 from napari_slicegan.metrics.judgement import FAR_FLOORS, Grade
 from napari_slicegan.metrics.lattice import lattice_by_part
@@ -481,6 +487,7 @@ def prove(
     check_source(source, trained.transform.kind, trained.voxel_size_nm)
     if not wanted.is_empty:
         check_physics_of(trained, source, (settings.size,) * 3, wanted)
+    check_measuring_memory((settings.size,) * 3, FIGURES_BYTES)
     n_volumes = 1 if wanted.is_empty else settings.transport_seeds
     volumes = []
     for number in range(n_volumes):

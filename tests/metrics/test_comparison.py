@@ -12,9 +12,17 @@ from scipy.ndimage import gaussian_filter
 
 from napari_slicegan.config import AXES, Axis
 from napari_slicegan.data.micrograph import Micrograph
-from napari_slicegan.metrics import METRICS, QUICK_METRICS
-from napari_slicegan.metrics.comparison import Comparison, compare
+from napari_slicegan.metrics import METRICS, QUICK_METRICS, comparison
+from napari_slicegan.metrics.comparison import (
+    VOXEL_BYTES,
+    Comparison,
+    check_measuring_memory,
+    compare,
+)
 from napari_slicegan.metrics.reference import Material, RealStatistics
+from napari_slicegan.metrics.stored_volume import BLOCK_EDGE
+from napari_slicegan.runtime import limits
+from napari_slicegan.runtime.limits import PROGRAM_BYTES
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -86,6 +94,24 @@ def test_a_coarser_material_is_far_above_the_noise_floor() -> None:
         assert row.distance is not None
         assert row.noise_floor is not None
         assert row.distance > 3 * row.noise_floor
+
+
+def test_a_volume_that_cannot_be_measured_in_memory_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Large ones are measured in blocks, which take less."""
+    edges = 64, 256, 1024
+    needed = [VOXEL_BYTES * edge**3 for edge in (64, 256, BLOCK_EDGE)]
+    monkeypatch.setattr(limits, "available_swap", lambda: 0)
+    for lacking in (0, 1):
+        for edge, n_bytes in zip(edges, needed, strict=True):
+            free = PROGRAM_BYTES + n_bytes - lacking
+            monkeypatch.setattr(comparison, "free_for_program", lambda n=free: n)
+            if lacking:
+                with pytest.raises(ValueError, match="a volume to measure that fits"):
+                    check_measuring_memory((edge,) * 3)
+            else:
+                check_measuring_memory((edge,) * 3)
 
 
 def test_what_one_image_cannot_show_is_reported_alone(same: Comparison) -> None:
