@@ -31,13 +31,19 @@ from napari_slicegan.runtime.launcher import (
     is_launched,
     is_main_process,
 )
-from napari_slicegan.runtime.limits import available_cpus, let_idle_threads_sleep
+from napari_slicegan.runtime.limits import (
+    available_cpus,
+    available_memory,
+    available_swap,
+    let_idle_threads_sleep,
+)
 from napari_slicegan.runtime.memory import (
     OUT_OF_MEMORY,
     in_words,
     keep_freed_memory,
     memory_explained,
 )
+from napari_slicegan.runtime.quantities import bytes_in_words
 
 COMMANDS = {
     "demo": ("demo", "train on a real sandstone slice, generate and measure a volume"),
@@ -71,6 +77,13 @@ LESS_MEMORY = {
     "info": "crop the image, or save a reduced copy of it",
 }
 """What to lower when the memory does not suffice; of others settings of a run."""
+LIBRARIES_BYTES = 260 * 10**6
+"""Memory of a command with torch and estimates, before its work begins; measured."""
+OTHER_LIBRARIES_BYTES = {
+    **dict.fromkeys(("directions", "evaluate", "mesh", "sample"), 190 * 10**6),
+    **dict.fromkeys(("demo", "report"), 330 * 10**6),
+}
+"""Of commands without an estimate, and of those that draw figures."""
 PLAIN: tuple[Any, ...] = (None, str)
 """Types of options whose values may be any word."""
 DISTRIBUTED_COMMANDS = ("train", "resume")
@@ -125,6 +138,7 @@ def _run(words: Sequence[str]) -> int:
                 f"'{options.command}'; start it without torchrun."
             )
         with memory_explained(_out_of_memory(options.command)):
+            _check_program_fits(options.command)
             action = _action(options.command)
             check_outputs(options)
             status = action(options)
@@ -137,6 +151,24 @@ def _run(words: Sequence[str]) -> int:
             return REPORTED_BY_MAIN
         sys.stderr.write(f"slicegan: {in_words(error)}\n")
         return FAULT
+
+
+def _check_program_fits(command: str) -> None:
+    """Refuse to load libraries that need more memory than there is.
+
+    Raises
+    ------
+    ValueError
+        Before the system kills this process while they are loaded.
+    """
+    needed = OTHER_LIBRARIES_BYTES.get(command, LIBRARIES_BYTES)
+    free = available_memory()
+    if "torch" not in sys.modules and needed > free + available_swap():
+        raise ValueError(
+            f"Expected at least {bytes_in_words(needed)} of free memory for this "
+            f"command, got {bytes_in_words(free)}; close other programs, or give this "
+            "one more."
+        )
 
 
 def _action(command: str) -> Callable[[argparse.Namespace], int]:

@@ -44,7 +44,12 @@ from napari_slicegan.runtime.atomic_files import (
     safe_name,
 )
 from napari_slicegan.runtime.launcher import PARENT
-from napari_slicegan.runtime.limits import available_cpus, check_memory
+from napari_slicegan.runtime.limits import (
+    SHARE,
+    available_cpus,
+    available_memory,
+    check_memory,
+)
 from napari_slicegan.runtime.memory import in_words, reason_of
 from napari_slicegan.runtime.optional_packages import optional_package
 from napari_slicegan.training.run_folder import CONFIG, PREVIEW, RunFolder
@@ -57,6 +62,8 @@ logger = logging.getLogger(__name__)
 IMAGES = ("image", "z", "y", "x")
 """Columns with image files, relative to the table; several in a cell by ``;``."""
 SEPARATOR = ";"
+KILLED = -9
+"""Exit status of a program that Linux or macOS killed."""
 TABLE_ENDINGS = (".csv", ".yaml", ".yml")
 STATE, PAGE, REPORT = "batch.csv", "batch.html", "report.json"
 DONE, DIVERGED, STOPPED = 0, 1, 130
@@ -291,7 +298,9 @@ def run_batch(
     make_folder(out)
     with lock(out / ".batch.lock", f"The batch {out} is being run"):
         outcomes = _before(rows, out)
-        runner = _Runner(out, size, max(1, available_cpus() // jobs))
+        # Simultaneous rows share cores and memory.
+        memory = available_memory() // jobs if jobs > 1 else None
+        runner = _Runner(out, size, max(1, available_cpus() // jobs), memory)
         missing = [n for n, one in enumerate(outcomes) if one.status != "finished"]
         for number, one in enumerate(outcomes):
             if number not in missing:
@@ -334,10 +343,14 @@ def _before(rows: Sequence[BatchRow], out: Path) -> list[Outcome]:
 class _Runner:
     """Runs the programs of rows, and stops them."""
 
-    def __init__(self, out: Path, size: int, threads: int) -> None:
+    def __init__(
+        self, out: Path, size: int, threads: int, memory: int | None = None
+    ) -> None:
         self._out = out
         self._size = size
-        self._threads = threads
+        self._limits = {"OMP_NUM_THREADS": str(threads)}
+        if memory is not None:
+            self._limits[SHARE] = str(memory)
         self._stopped = threading.Event()
         self._programs: set[subprocess.Popen[bytes]] = set()
 
@@ -384,7 +397,7 @@ class _Runner:
     def program(self, words: Sequence[str], log: Path) -> int:
         """Run a command of this program; returns its exit status."""
         variables = {
-            "OMP_NUM_THREADS": str(self._threads),
+            **self._limits,
             **os.environ,
             PARENT: str(os.getpid()),
         }
@@ -409,6 +422,8 @@ def _last_line(log: Path, status: int) -> str:
     said = [line for line in lines if line.startswith("slicegan: ")]
     if said:
         return said[-1].removeprefix("slicegan: ")
+    if status == KILLED:
+        return f"it was killed, as for lack of memory; see {log.name}"
     return f"it ended with status {status}; see {log.name}"
 
 

@@ -69,6 +69,20 @@ def test_a_diverged_demo_ends_with_one_sentence(
     assert [path.name for path in out.iterdir()] == ["run"]
 
 
+def test_libraries_that_do_not_fit_are_not_loaded(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux would kill the process meanwhile."""
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(parser, "available_memory", lambda: 10**8)
+    monkeypatch.setattr(parser, "available_swap", lambda: 2 * 10**8)
+    assert main(["presets"]) == 0
+    monkeypatch.setattr(parser, "available_swap", lambda: 10**8)
+    assert main(["presets"]) == 2
+    assert "Expected at least 0.26 GB of free memory" in capsys.readouterr().err
+    assert "torch" not in sys.modules
+
+
 def test_a_lack_of_memory_is_one_sentence(
     toy_run: Path,
     image: Path,

@@ -23,6 +23,7 @@ from napari_slicegan.report.batch import (
     read_table,
     run_batch,
 )
+from napari_slicegan.runtime.limits import SHARE
 from napari_slicegan.training.run_folder import RunFolder
 from napari_slicegan.training.trainer import Trainer
 from tests.report.test_page import Structure
@@ -120,6 +121,33 @@ def test_tables_that_are_refused(
             assert words in capsys.readouterr().err
     assert main(["batch", str(tmp_path / "absent.csv")]) == 2
     assert len(list(tmp_path.iterdir())) == len(TABLES)
+
+
+def test_simultaneous_rows_share_cores_and_memory(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each program compares its estimate with its share: the others begin, too."""
+    programs: list[dict[str, str]] = []
+
+    class Killed:
+        def __init__(self, words: Sequence[str], env: dict[str, str], **_: object):
+            programs.append(env)
+
+        def wait(self) -> int:
+            return batch.KILLED
+
+    monkeypatch.setattr(batch, "available_cpus", lambda: 8)
+    monkeypatch.setattr(batch, "available_memory", lambda: 8000)
+    monkeypatch.setattr("subprocess.Popen", Killed)
+    for name in ("OMP_NUM_THREADS", SHARE):
+        monkeypatch.delenv(name, raising=False)
+    rows = read_table(table)[:2]
+    for jobs, cores, memory in ((2, "4", "4000"), (1, "8", None)):
+        outcomes = run_batch(rows, table.with_name(f"{jobs} jobs"), jobs, 32)
+        assert {one.get("OMP_NUM_THREADS") for one in programs} == {cores}
+        assert {one.get(SHARE) for one in programs} == {memory}
+        assert all("killed, as for lack of memory" in one.detail for one in outcomes)
+        programs.clear()
 
 
 def test_a_failing_row_does_not_stop_the_others(
