@@ -7,6 +7,14 @@ start (RLIMIT_AS): training, volumes, directions, reports, facts about a picture
 must end well, or with one sentence that says that the memory does not suffice; the next
 command, without a limit, must end with the result of a command that nobody disturbed,
 bit by bit. Needs Linux.
+
+    python -m benchmarks.memory_limits --groups
+
+Runs commands in control groups of Linux, as containers and batch systems do, with some
+shares of the memory that they need. The kernel kills a process that takes more. A
+command must end well, or refuse in one sentence before it writes anything; if it is
+killed, the next command must end with the result of one that nobody disturbed. Needs a
+system where groups can be made (root).
 """
 
 from __future__ import annotations
@@ -24,7 +32,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -36,16 +44,21 @@ import torch
 from benchmarks.kills import (
     MOST_S,
     REFUSED,
+    STEPS,
     TRACEBACK,
     Task,
     files_result,
     log_of,
     make_inputs,
+    run_result,
     start,
     tasks,
     wait,
 )
+from benchmarks.memory_group import Ended, run_in_group, why_no_groups
+from napari_slicegan.generation import memory
 from napari_slicegan.runtime.memory import give_back_freed_memory, keep_freed_memory
+from napari_slicegan.training import estimates
 
 MB = 10**6
 PIXELS = 3000
@@ -98,6 +111,137 @@ def make_more_inputs(folder: Path) -> None:
     tifffile.imwrite(folder / "large.tif", gray)
 
 
+SHARES = (0.5, 0.7, 0.9, 1.0, 1.2)
+"""Limits of groups, as shares of the most memory that a command had without one."""
+ENOUGH = 2**33
+WIDE = ("--generator-widths", "64", "32", "--critic-widths", "32", "64")
+WIDE += ("--generator-batch-size", "32", "--critic-batch-size", "32")
+"""Of a training that takes as much memory as the program."""
+REFUSAL = re.compile(r"^(slicegan:|\d+/\d+ \w+: failed\.) [^\n]*memory", re.MULTILINE)
+"""The sentence about the memory; also of a row of a batch."""
+VOLUME = 160
+"""Edge of the volumes in groups, which take as much memory as the program."""
+
+
+def group_commands(inputs: Path) -> dict[str, Task]:
+    """Commands for groups; some with larger volumes, and those that start others."""
+    run, image = inputs / "run", inputs / "a.tif"
+    known = commands(inputs)
+
+    def wide(folder: Path) -> list[str]:
+        words = known["train"].words(folder)
+        return [*words, *WIDE] if words[0] == "train" else words
+
+    def resume(folder: Path) -> list[str]:
+        if not (folder / "run").exists():
+            shutil.copytree(run, folder / "run")
+        return ["resume", str(folder / "run"), "--steps", str(2 * STEPS)]
+
+    def volume(name: str, *more: str) -> Callable[[Path], list[str]]:
+        words = ["generate", str(run), "--device", "cpu", *more, "--out"]
+        return lambda folder: [*words, str(folder / name)]
+
+    size = ("--size", str(VOLUME))
+    through = ("--size", "64", "--through", str(image), "--at", "z=20")
+    baseline = ["baseline", str(image), "--size", "128", "--out"]
+    batch = ["batch", str(inputs / "table.csv"), "--jobs", "2", "--size", "32", "--out"]
+    return {
+        "train": known["train"],
+        "resume": Task(resume, run_result),
+        "wide": Task(lambda folder: [*known["train"].words(folder), *WIDE], run_result),
+        "tiff": Task(volume("a.tif", *size), files_result),
+        "ome-zarr": Task(volume("a.ome.zarr", *size), files_result),
+        "through": Task(volume("a.tif", *through), files_result),
+        "report": known["report"],
+        "measure": known["measure"],
+        "directions": known["directions"],
+        "baseline": Task(
+            lambda folder: [*baseline, str(folder / "a.tif")], files_result
+        ),
+        "batch": Task(lambda folder: [*batch, str(folder / "rows")], _names_of_files),
+    }
+
+
+def make_group_inputs(folder: Path) -> None:
+    """Beside the inputs of the campaign of kills, a volume and a table of two rows."""
+    image = make_inputs(folder)
+    tifffile.imwrite(folder / "truth.tif", np.stack([image] * 40))
+    row = f"{folder / 'a.tif'},{folder / 'settings.json'}"
+    (folder / "table.csv").write_text(f"name,image,config\none,{row}\ntwo,{row}\n")
+
+
+def group_trial(
+    task: Task, expected: dict[str, str], limit: int, folder: Path
+) -> tuple[str, str]:
+    """Run a command in a group; if it leaves something unfinished, also without one.
+
+    Returns
+    -------
+    str, str
+        "finished", "refused" or "killed"; the fault, if any.
+    """
+    folder.mkdir()
+    words = task.words(folder)
+    before = files_result(folder)
+    ended = in_group(words, limit, folder)
+    text = log_of(folder).read_text()
+    if TRACEBACK.search(text):
+        return "refused", "traceback"
+    outcome = "killed" if ended.n_killed else "refused" if ended.status else "finished"
+    if outcome == "refused":
+        if ended.status != REFUSED or not REFUSAL.search(text):
+            return outcome, f"status {ended.status} without a sentence about the memory"
+        if files_result(folder) == before:
+            return outcome, ""
+        # Of a batch whose rows are refused.
+    if outcome != "finished" and in_group(task.words(folder), ENOUGH, folder).status:
+        return outcome, "the next command failed"
+    return outcome, "" if task.result(folder) == expected else "other results"
+
+
+def in_group(words: list[str], limit: int, folder: Path) -> Ended:
+    """Run a command of the program in a group, whose log is beside the folder."""
+    command = [sys.executable, "-m", "napari_slicegan", *words]
+    return run_in_group(command, limit, log_of(folder), MOST_S)
+
+
+def groups(options: argparse.Namespace) -> int:
+    """Try commands in groups, print a table; 1 if there were faults."""
+    if why := why_no_groups():
+        sys.stdout.write(f"{why}\n")
+        return 0
+    cells = [f"{share:.0%}" for share in options.shares]
+    sys.stdout.write(f"| command | needs, MB | {' | '.join(cells)} |\n")
+    sys.stdout.write(f"| --- | --- |{' --- |' * len(cells)}\n")
+    faults = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        make_group_inputs(folder)
+        known = group_commands(folder)
+        for name in options.tasks or known:
+            (folder / name).mkdir()
+            words = known[name].words(folder / name)
+            alone = in_group(words, ENOUGH, folder / name)
+            if alone.status:
+                raise RuntimeError(log_of(folder / name).read_text())
+            expected, outcomes = known[name].result(folder / name), []
+            for share in options.shares:
+                place = folder / f"{name}-{share:.0%}"
+                limit = round(share * alone.peak)
+                outcome, fault = group_trial(known[name], expected, limit, place)
+                outcomes.append(f"{outcome}{f' ({fault})' * bool(fault)}")
+                if fault:
+                    kept = options.out / f"{place.name}.log"
+                    shutil.copy(log_of(place), kept)
+                    faults.append(f"{name}, {share:.0%}: {fault}; see {kept}\n")
+                shutil.rmtree(place)
+            row = f"| {name} | {alone.peak / MB:.0f} | {' | '.join(outcomes)} |\n"
+            sys.stdout.write(row)
+            sys.stdout.flush()
+    sys.stdout.writelines(faults)
+    return int(bool(faults))
+
+
 BALLAST: list[bytes] = []
 SMALL = 2**23
 
@@ -108,7 +252,12 @@ def mapped() -> int:
 
 
 def limit(more: int) -> None:
-    """Let this process take so many more bytes, partly of its heap, partly new ones."""
+    """Let this process take so many more bytes, partly of its heap, partly new ones.
+
+    Without the refusals by an estimate, since the memory is to run out during the work.
+    """
+    for module in (estimates, memory):
+        vars(module)["check_need"] = lambda *_: None
     resource.setrlimit(resource.RLIMIT_AS, (mapped(), -1))
     # What its parent has freed in the heap is filled up, and a part given back.
     ballast: list[bytes] = []
@@ -240,7 +389,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # As the program does.
     keep_freed_memory()
     torch.set_num_threads(options.threads)
-    return limits(options)
+    return groups(options) if options.groups else limits(options)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -255,6 +404,8 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0)
     add("--tasks", nargs="+", help="commands; by default all")
     add("--new", action="store_true", help="also in new processes")
+    add("--groups", action="store_true", help="instead, in control groups")
+    add("--shares", nargs="+", type=float, default=SHARES, help="limits of groups")
     add("--out", type=Path, default=Path(), help="folder of the logs of faults")
     return made
 

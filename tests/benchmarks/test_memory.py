@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory_group import MOUNT, why_no_groups
+
 pytest.importorskip("zarr", reason="needs the extra scale")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures by /proc")
 
@@ -50,3 +52,17 @@ def test_a_lack_of_memory_loses_nothing(
     assert len(counts) == 1
     assert sum(int(lacks) for lacks, _ in counts) >= 1
     assert {faults for _, faults in counts} == {"0"}
+
+
+def test_a_control_group_without_enough_memory_loses_nothing(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """One sentence before the work, or the kernel kills it and the next one ends."""
+    if why := why_no_groups():
+        pytest.skip(why)
+    words = "--groups --tasks directions --shares 0.8"
+    printed = benchmark("memory_limits", words, tmp_path, pytestconfig.rootpath)
+    assert re.findall(r"^\| directions \| \d+ \| (\w+) \|$", printed, re.MULTILINE) == [
+        "refused"
+    ]
+    assert not [*MOUNT.glob("**/slicegan-*")]
