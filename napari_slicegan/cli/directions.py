@@ -35,7 +35,7 @@ from napari_slicegan.directions import (
 )
 from napari_slicegan.directions.fit import check_guided
 from napari_slicegan.directions.properties import default_guides
-from napari_slicegan.directions.sweep import SIMILARITY, check_animation, title_of
+from napari_slicegan.directions.sweep import SIMILARITY, check_animation, heading
 from napari_slicegan.generation.generate import VolumePlan
 from napari_slicegan.generation.regions import Box, ramp
 from napari_slicegan.generation.samples import sheet_of
@@ -159,11 +159,14 @@ def _apply(options: Namespace) -> None:
                 trained, found, Gauge(trained, phase=options.phase), sweeping, progress
             )
     for one, strength in moves:
-        say(f"{one.name} {strength:+g} ({label(found.named(one.name))})")
+        words = label(found.named(one.name), gauge.dimensions)
+        say(f"{one.name} {strength:+g} ({words})")
     for name in gauge.names:
-        say(f"{title_of(name):24} {before[name]:10.4g} -> {after[name]:.4g}")
+        title = heading(name, gauge.dimensions)
+        say(f"{title:24} {before[name]:10.4g} -> {after[name]:.4g}")
     if not gauge.is_volume:
-        say(f"{title_of(SIMILARITY):24} {gauge.similarity(made, start):10.4g}")
+        title = heading(SIMILARITY, gauge.dimensions)
+        say(f"{title:24} {gauge.similarity(made, start):10.4g}")
     if region and np.array_equal(made, start):
         say(
             "No voxel changes: choose a larger region, a later block (--blocks) or a "
@@ -200,7 +203,7 @@ def _sweep(options: Namespace) -> None:
             last,
             progress=progress,
         )
-    say("strength  " + "  ".join(map(title_of, made.properties)))
+    say("strength  " + "  ".join(map(made.heading, made.properties)))
     for row in zip(made.strengths, *made.properties.values(), strict=True):
         say("  ".join(f"{number:10.4g}" for number in row))
     for path, (write, _) in outputs.items():

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_slicegan.config import AXES, dimensions_of
+from napari_slicegan.config.architecture import TASKS
 from napari_slicegan.generation.edits import Edit
 from napari_slicegan.models.network import LATENT
 
@@ -245,6 +247,13 @@ class Model:
         # Tuples as lists, as JSON has them.
         facts = json.loads(json.dumps({n: spec[n] for n in SHARED if n in spec}))
         return cls(facts, trained.weights_digest(), trained.name, trained.lineage)
+
+    @property
+    def dimensions(self) -> int:
+        """Of the samples: 3 for volumes, 2 for images."""
+        architecture = self.facts.get("architecture")
+        # That of a plugin that is not installed is unknown.
+        return dimensions_of(architecture) if architecture in TASKS else len(AXES)
 
     def is_relative(self, trained: TrainedNetwork) -> bool:
         """Whether this is the generator, or a state or descendant of its run."""

@@ -187,16 +187,23 @@ def _spearman(strengths: Sequence[float], values: NDArray[np.float64]) -> float:
     return float(scipy.stats.spearmanr(strengths, values).statistic)
 
 
-def label(direction: Direction) -> str:
-    """Short description of the measured effect of a direction."""
+def label(direction: Direction, dimensions: int = 3) -> str:
+    """Short description of the measured effect of a direction.
+
+    Parameters
+    ----------
+    dimensions
+        3 for a generator of volumes, 2 for one of images; see `Model.dimensions`.
+    """
     if not direction.effects:
         return "not measured"
     effect = direction.strongest
     if effect is None:
         return NO_PROPERTY
     one = PROPERTIES[effect.measured]
-    unit = f" {one.unit}" if one.unit else ""
-    return f"{one.title.lower()} {effect.slope:+.2g}{unit} per unit"
+    unit = one.unit_in(dimensions)
+    size = f"{effect.slope:+.2g} {unit}" if unit else f"{effect.slope:+.2g}"
+    return f"{one.title.lower()} {size} per unit"
 
 
 def named_by_effect(found: DirectionSet, labels: Sequence[int]) -> DirectionSet:
@@ -234,7 +241,7 @@ def table(found: DirectionSet) -> str:
         effects = {effect.measured: effect for effect in one.effects}
         cells = [_cell(effects.get(name)) for name in names]
         share = "-" if one.share is None else f"{100 * one.share:.1f} %"
-        lines.append((one.name, share, label(one), *cells))
+        lines.append((one.name, share, label(one, found.model.dimensions), *cells))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(

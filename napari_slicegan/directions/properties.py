@@ -40,7 +40,8 @@ class Property:
     Attributes
     ----------
     title, unit
-        For labels and figures; the unit is empty for pure numbers.
+        For labels and figures; the unit is empty for pure numbers, and of lengths that
+        of volumes (see `unit_in`).
     function
         Takes the indicator of a phase (``of="phase"``), or gray values, ``[Y, X]`` or
         ``[Z, Y, X]``.
@@ -64,9 +65,19 @@ class Property:
     rising: str = "more"
     falling: str = "less"
 
+    def unit_in(self, dimensions: int) -> str:
+        """Unit in volumes (3), or in images (2), which have pixels for voxels."""
+        is_volume = dimensions == len(AXES)
+        return self.unit if is_volume else self.unit.replace("voxel", "pixel")
+
+    def heading(self, dimensions: int) -> str:
+        """Title with the unit in volumes (3) or in images (2)."""
+        unit = self.unit_in(dimensions)
+        return f"{self.title} ({unit})" if unit else self.title
+
 
 def correlation_length(values: Values) -> float:
-    """Distance at which the autocovariance has fallen to 1/e of the variance, voxels.
+    """Distance at which the autocovariance is 1/e of the variance, voxels or pixels.
 
     For a phase the autocovariance is S2(r) - phi^2, S2 being the two-point correlation
     (Torquato, Random Heterogeneous Materials, 2002, section 2.2). Mean over the axes,
@@ -94,7 +105,7 @@ def _crossing(curve: NDArray[np.float64], level: float) -> float:
 
 
 def chord_length(phase: Values) -> float:
-    """Mean chord length in voxels, mean over the axes."""
+    """Mean chord length in voxels or pixels, mean over the axes."""
     return fmean(mean_chord_length(phase, axis) for axis in range(phase.ndim))
 
 
@@ -241,6 +252,11 @@ class Gauge:
                 f"Expected a volume of at least two voxels along each axis, got "
                 f"{shape}; raise the size."
             )
+
+    @property
+    def dimensions(self) -> int:
+        """Of what is measured: 3 for volumes, 2 for images."""
+        return len(AXES) if self.is_volume else len(AXES) - 1
 
     def make(
         self, seed: int, edits: Sequence[Edit] = (), truncation: float = 1.0

@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_slicegan.config import AXES
 from napari_slicegan.directions.properties import PROPERTIES
 from napari_slicegan.generation.samples import sheet_of
 from napari_slicegan.generation.sheet import Sheet
@@ -88,6 +89,10 @@ class Sweep:
         """Whether the generator makes images."""
         return SIMILARITY in self.properties
 
+    def heading(self, name: str) -> str:
+        """Title of one of the properties, with its unit."""
+        return heading(name, len(AXES) - 1 if self.of_images else len(AXES))
+
     def save_tiff(self, path: str | Path) -> None:
         """Write all volumes as one TIFF whose first axis is the strength."""
         colour = self.values.ndim == 5
@@ -127,7 +132,7 @@ class Sweep:
         panels = figure.subplots(1, n, squeeze=False)[0]
         for panel, (name, values) in zip(panels, self.properties.items(), strict=False):
             panel.plot(self.strengths, values, "o-")
-            panel.set(xlabel=f"strength of {self.name}", ylabel=title_of(name))
+            panel.set(xlabel=f"strength of {self.name}", ylabel=self.heading(name))
         with replacing(Path(path)) as temporary:
             figure.savefig(temporary, format="png", dpi=120)
 
@@ -214,9 +219,8 @@ def sweep(
     )
 
 
-def title_of(name: str) -> str:
-    """Title and unit of a property of a sweep."""
+def heading(name: str, dimensions: int) -> str:
+    """Title and unit of a property of volumes (3) or images (2), or of `SIMILARITY`."""
     if name == SIMILARITY:
         return "SSIM to the start"
-    one = PROPERTIES[name]
-    return f"{one.title} ({one.unit})" if one.unit else one.title
+    return PROPERTIES[name].heading(dimensions)

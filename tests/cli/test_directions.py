@@ -162,11 +162,16 @@ def test_directions_of_images(image_run: Path, capsys: Capture) -> None:
     move = ["--move", "mean gray value=2"]
     assert main(["directions", "apply", str(image_run), *move]) == 0
     assert tifffile.imread(image_run / "edited-seed0.tif").shape == (16, 28, 28)
-    assert "SSIM to the start" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "SSIM to the start" in said
+    assert "Correlation length (pixels)" in said
     sheet, table = image_run / "s.png", image_run / "s.csv"
     words = [str(image_run), "component 1", "--strengths", "-2", "0", "2"]
     files = ["--sheet", str(sheet), "--csv", str(table)]
     assert main(["directions", "sweep", *words, *files]) == 0
+    said = capsys.readouterr().out
+    assert "Correlation length (pixels)" in said
+    assert "voxel" not in said
     with Image.open(sheet) as picture:
         # Three strengths of four images of 28 pixels, enlarged three times.
         assert picture.size == (3 * 86, 4 * 86)

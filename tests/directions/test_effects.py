@@ -115,6 +115,19 @@ def test_components_are_named_after_what_they_change() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("architecture", "unit"), [("slicegan", "voxels"), ("dcgan-28", "pixels")]
+)
+def test_lengths_in_volumes_and_images(architecture: str, unit: str) -> None:
+    """The architecture in the file decides, as no generator is at hand."""
+    effect = Effect("gray_correlation_length", 1.5, 0.1, 1.0, 9.0, 0.1)
+    one = Direction("a", "component", {}, effects=(effect,))
+    model = Model({"architecture": architecture}, "", "")
+    assert f"correlation length +1.5 {unit} per unit" in table(
+        DirectionSet(model, (one,))
+    )
+
+
 def test_labels_table_and_sentence(trained: TrainedGenerator) -> None:
     """The planted direction changes the fraction, another one nothing."""
     found = fit_directions(trained, n_components=2, n_samples=200)

@@ -200,13 +200,11 @@ def title_of(name: str, trained: TrainedNetwork) -> str:
 
 
 def unit_of(name: str, trained: TrainedNetwork) -> str:
-    """Unit of a property; images have pixels in place of voxels."""
+    """Unit of a property of its volumes or images."""
     from napari_slicegan.directions import PROPERTIES
     from napari_slicegan.models.generator_file import TrainedGenerator
 
-    unit = PROPERTIES[name].unit
-    is_volume = isinstance(trained, TrainedGenerator)
-    return unit if is_volume else unit.replace("voxel", "pixel")
+    return PROPERTIES[name].unit_in(3 if isinstance(trained, TrainedGenerator) else 2)
 
 
 def fit(trained: TrainedNetwork, request: FitRequest, progress: Progress) -> Found:
