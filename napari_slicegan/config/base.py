@@ -31,18 +31,34 @@ KernelSet = tuple[
 ]
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, once: bool = False) -> Any:
     """Value of a JSON text; also of hostile ones a `ValueError` at most.
+
+    Parameters
+    ----------
+    once
+        Refuse a name that an object holds twice, of which the last value would count.
 
     Raises
     ------
     json.JSONDecodeError
         If it is none, or nested too deeply to be read.
+    ValueError
+        If it holds a name twice.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_only_once if once else None)
     except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", "", 0) from error
+
+
+def _only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"expected each name once, got '{name}' twice")
+        found[name] = value
+    return found
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,12 @@ class RunConfig(Settings):
             If a name is unknown, a value is outside its bounds, or a named setting
             has no effect beside the others; one sentence.
         """
+        for old, new in FORMER_NAMES.items():
+            if old in values and new in values:
+                raise ValueError(
+                    f"Expected each setting once, got '{new}' and also '{old}', its "
+                    "name in an earlier release; leave one out."
+                )
         values = {FORMER_NAMES.get(name, name): v for name, v in values.items()}
         data = self.model_dump()
         homes = group_of_field()

@@ -27,6 +27,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from napari_slicegan.config import parse_json
+from napari_slicegan.config.migration import FORMER_NAMES
 from napari_slicegan.metrics.judgement import FAR_FLOORS
 from napari_slicegan.report.page import (
     GRADE_WORDS,
@@ -195,12 +196,9 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
             rows = list(reader)
         except csv.Error as error:
             raise ValueError(f"{path.name} is not valid CSV: {error}.") from error
-        titles = [_title(key) for key in reader.fieldnames or () if key.strip()]
-        if twice := [title for title in titles if titles.count(title) > 1]:
-            raise ValueError(
-                f"{path.name}: expected a title of its own for each column, got "
-                f"'{twice[0]}' for two; leave one out."
-            )
+        _check_titles(
+            [key for key in reader.fieldnames or () if key.strip()], path.name
+        )
         if any(None in row for row in rows):
             raise ValueError(
                 f"{path.name}: expected as many cells in each row as titles, got more; "
@@ -211,6 +209,7 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
     yaml = optional_package("yaml", "reads YAML tables", "batch")
     try:
         found = yaml.safe_load(text)
+        nodes = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path.name} is not valid YAML: {reason}.") from error
@@ -219,7 +218,36 @@ def _cells(path: Path) -> list[Mapping[str, Any]]:
             f"{path.name}: expected a list of rows, each with keys such as 'image', "
             "got something else; begin each row with '- image: FILE'."
         )
+    for number, (row, node) in enumerate(zip(found, nodes.value, strict=True), start=1):
+        where = f"{path.name}, row {number}"
+        # The loader keeps the last of equal keys without a word.
+        own = [key.value for key, _ in node.value if not key.tag.endswith(":merge")]
+        _check_titles(own, where)
+        _check_titles(list(row), where)
     return found
+
+
+def _check_titles(titles: Sequence[Any], where: str) -> None:
+    """Refuse two titles of one option, also in another spelling or under a former name.
+
+    Raises
+    ------
+    ValueError
+        If there are two; names the row or the table.
+    """
+    found: dict[str, Any] = {}
+    for title in titles:
+        option = _title(title).replace("-", "_")
+        option = FORMER_NAMES.get(option, option)
+        if option in found:
+            pair = dict.fromkeys(str(each).strip() for each in (found[option], title))
+            names = " and ".join(f"'{each}'" for each in pair)
+            twice = "twice" if len(pair) == 1 else "for one option"
+            raise ValueError(
+                f"{where}: expected each option once, got {names} {twice}; leave one "
+                "out."
+            )
+        found[option] = title
 
 
 def _title(key: Any) -> str:

@@ -428,7 +428,7 @@ def read_config(path: Path) -> RunConfig:
         impossible settings.
     """
     try:
-        data = parse_json(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"), once=True)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             f"The settings file {path} cannot be read ({reason_of(error)}); check its "
@@ -436,6 +436,8 @@ def read_config(path: Path) -> RunConfig:
         ) from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; remove one of the two.") from error
     if not isinstance(data, dict):
         raise ValueError(f"Expected settings as a JSON object in {path}.")
     number = data.pop("format", FIRST_FORMAT)

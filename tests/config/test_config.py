@@ -60,6 +60,11 @@ def test_changed_leaves_the_rest_and_the_original() -> None:
     assert restored == before
 
 
+def test_a_setting_under_its_former_name_and_its_own_is_refused() -> None:
+    with pytest.raises(ValueError, match="'generator_lr' and also 'generator_rate'"):
+        preset("slicegan-fast").changed(generator_lr=1e-3, generator_rate=1e-4)
+
+
 def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         preset("slicegan-fast").training.seed = 3  # type: ignore[misc]

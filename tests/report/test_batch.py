@@ -90,6 +90,11 @@ def test_rows_of_tables(tmp_path: Path) -> None:
         *("--z", files[0], "--y", *files[1:3], "--x", files[3], "--minutes", "2"),
     )
     assert second.words[1:] == ("--thresholds", "120", "180", "--noise")
+    # An own value replaces a merged one.
+    (tmp_path / "u.yaml").write_text(
+        "- &a {image: a.tif, minutes: 2}\n- {<<: *a, name: b, minutes: 3}\n"
+    )
+    assert [row.words[-1] for row in read_table(tmp_path / "u.yaml")] == ["2", "3"]
 
 
 TABLES = {
@@ -103,7 +108,21 @@ TABLES = {
     "h.csv": ("image,colour\na.tif,red", "options of slicegan train, got 'colour'"),
     "i.csv": ("image,out\na.tif,x", "got 'out'"),
     "j.csv": ("image\n" + "a" * 200_000, "is not valid CSV"),
-    "m.csv": ("image,lr-a,lr_a\na.tif,1,2", "'lr-a' for two; leave one out"),
+    "m.csv": ("image,lr-a,lr_a\na.tif,1,2", "got 'lr-a' and 'lr_a' for one option;"),
+    "p.csv": ("image,image\na.tif,b.tif", "p.csv: expected each option once, got 'ima"),
+    "q.csv": (
+        "image,generator_rate,generator-lr\na.tif,1,2",
+        "got 'generator_rate' and 'generator-lr' for one option; leave one out",
+    ),
+    "r.yaml": (
+        "- {image: a.tif}\n- {image: b.tif, critic-lr: 1, critic_lr: 1}",
+        "r.yaml, row 2: expected each option once, got 'critic-lr' and 'critic_lr' for",
+    ),
+    "s.yaml": ("- {image: a.tif, minutes: 5, minutes: 6}", "got 'minutes' twice; leav"),
+    "t.yaml": (
+        "- &a {image: a.tif, critic-lr: 1}\n- {<<: *a, name: b, critic_lr: 2}",
+        "t.yaml, row 2: expected each option once",
+    ),
     "n.csv": ("image,name\na.tif,Batch.html", "files, got 'batch.html'; choose"),
     "o.csv": ("image,name\na.tif,a\na.tif,a.log", "files, got 'a.log'; choose"),
     "k.yaml": ("[" * 10_000, "is not valid YAML"),

@@ -379,6 +379,9 @@ def test_settings_alone_are_a_settings_file(
     assert read_config(path).training.seed == 12
     path.write_text(toy_config.model_dump_json())
     assert read_config(path) == toy_config
+    path.write_text('{"training": {"seed": 12, "steps": 3, "seed": 13}}')
+    with pytest.raises(ValueError, match="each name once, got 'seed' twice; remove"):
+        read_config(path)
 
 
 def test_missing_settings(tmp_path: Path) -> None:
