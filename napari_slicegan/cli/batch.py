@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_slicegan.cli.flags import add_train_flags
 from napari_slicegan.cli.options import DONE, FAULT, STOPPED, say
 from napari_slicegan.report.batch import PAGE, Outcome, read_table, run_batch
+from napari_slicegan.runtime.atomic_files import fitting_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def batch(options: argparse.Namespace) -> int:
     """Train and measure every row of a table."""
     table: Path = options.table
-    out: Path = options.out or table.with_name(f"{table.stem}-runs")
+    out: Path = options.out or table.with_name(fitting_name(table.stem, "-runs"))
     rows = read_table(table)
     _check_options(rows, table)
 

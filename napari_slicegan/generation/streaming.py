@@ -23,6 +23,7 @@ from napari_slicegan.generation.memory import STREAM_BYTES, with_fitting_tiles
 from napari_slicegan.models.generator_file import load_generator
 from napari_slicegan.runtime.atomic_files import (
     check_ending,
+    fitting_name,
     lock,
     partial_path,
 )
@@ -372,7 +373,8 @@ def stream_to_file(
     tiles = tiles_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Tiles that another process removes would be read as zeros.
-    with lock(path.with_name(f".{path.name}.lock"), f"{path} is being written"):
+    locked = path.with_name(fitting_name(f".{path.name}", ".lock"))
+    with lock(locked, f"{path} is being written"):
         volume = StreamedVolume.begin(plan, tiles, pyramid=False)
         volume.write(cluster, progress)
         with disk_explained(tiles):
@@ -384,7 +386,7 @@ def stream_to_file(
 
 def tiles_folder(path: Path) -> Path:
     """Temporary folder of the tiles of a file."""
-    return path.with_name(f".{path.name}.tiles.zarr")
+    return path.with_name(fitting_name(f".{path.name}", ".tiles.zarr"))
 
 
 @functools.lru_cache(maxsize=1)

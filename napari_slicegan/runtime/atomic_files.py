@@ -41,6 +41,36 @@ _PARTIAL = re.compile(
 _WRITTEN_HERE: set[str] = set()
 """Temporary names that this process is writing to."""
 
+LONGEST_NAME = 255
+"""Bytes of the longest name that file systems store (ext4, XFS, APFS, NFS)."""
+WRITER_BYTES = 40
+"""A temporary name has at most as many more than the name of the file."""
+
+
+def fitting_name(name: str, ending: str = "", reserve: int = 0) -> str:
+    """A name with an ending, cut before it if file systems could not store the whole.
+
+    Characters stay whole. A digest of the name follows what is left of it, so that
+    different names stay different.
+
+    Parameters
+    ----------
+    reserve
+        Bytes that the caller adds.
+    """
+    room = LONGEST_NAME - _n_bytes(ending) - reserve
+    if _n_bytes(name) <= room:
+        return f"{name}{ending}"
+    raw = name.encode(errors="surrogatepass")
+    digest = f"-{hashlib.sha256(raw).hexdigest()[:8]}"
+    while _n_bytes(name) > room - len(digest):
+        name = name[:-1]
+    return f"{name}{digest}{ending}"
+
+
+def _n_bytes(name: str) -> int:
+    return len(name.encode(errors="surrogatepass"))
+
 
 def partial_path(path: Path) -> Path:
     """Temporary name, beside its place, of a file or folder that is being written.
@@ -48,7 +78,12 @@ def partial_path(path: Path) -> Path:
     Each call gives another one.
     """
     writer = f"{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.name}.{writer}.partial")
+    return path.with_name(f"{_partial_start(path.name)}{writer}.partial")
+
+
+def _partial_start(name: str) -> str:
+    """What all temporary names of a file begin with."""
+    return f"{fitting_name(f'.{name}', reserve=WRITER_BYTES)}."
 
 
 def remove_partial_files(
@@ -70,7 +105,7 @@ def remove_partial_files(
     """
     found = folder.rglob("*.partial") if recursive else folder.glob(".*.partial")
     for path in list(found):
-        if name and not path.name.startswith(f".{name}."):
+        if name and not path.name.startswith(_partial_start(name)):
             continue
         with contextlib.suppress(OSError):
             if _may_be_in_use(path):
@@ -316,8 +351,14 @@ def _check_owner(path: Path) -> None:
 
 
 def _check_name(path: Path) -> None:
-    """Refuse names that Windows takes for devices or changes, on Windows."""
+    """Refuse names that are too long, or that Windows takes for devices or changes."""
     if not IS_WINDOWS:
+        for part in path.parts:
+            if _n_bytes(part) > LONGEST_NAME:
+                raise ValueError(
+                    f"Expected names of at most {LONGEST_NAME} bytes, got {part}, "
+                    f"which has {_n_bytes(part)}; choose a shorter one."
+                )
         return
     fault = windows_fault(path)
     length = _utf16_units(str(partial_path(path).absolute()))

@@ -12,6 +12,7 @@ import numpy as np
 from napari_slicegan.runtime.atomic_files import (
     check_can_write,
     check_ending,
+    fitting_name,
     replacing,
 )
 from napari_slicegan.runtime.optional_packages import optional_package
@@ -39,9 +40,10 @@ def files_of(mesh: Mesh, path: Path) -> dict[Path, tuple[int, ...]]:
     """
     if path.suffix.lower() in LABELLED or len(mesh.labels) == 1:
         return {path: mesh.labels}
+    endings = {label: f"-{phase_name(label)}{path.suffix}" for label in mesh.labels}
     return {
-        path.with_name(f"{path.stem}-{phase_name(label)}{path.suffix}"): (label,)
-        for label in mesh.labels
+        path.with_name(fitting_name(path.stem, ending)): (label,)
+        for label, ending in endings.items()
     }
 
 

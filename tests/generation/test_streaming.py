@@ -174,8 +174,11 @@ def test_a_cancelled_file_is_resumed(
 
 
 def test_one_program_at_a_time_writes_a_file(tmp_path: Path) -> None:
-    """The first one removes its tiles, which the second would read as zeros."""
-    path = tmp_path / "a.tif"
+    """The first one removes its tiles, which the second would read as zeros.
+
+    The name is the longest that a file can have; those of the helpers are cut.
+    """
+    path = tmp_path / f"{'é' * 125}a.tif"
     refused: list[str] = []
 
     def start_another(_: float) -> None:
@@ -185,7 +188,7 @@ def test_one_program_at_a_time_writes_a_file(tmp_path: Path) -> None:
 
     stream_to_file(plan_of(), path, progress=start_another)
     assert len(refused) == 12
-    assert [item.name for item in tmp_path.iterdir()] == ["a.tif"]
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
     np.testing.assert_array_equal(Volume.open(path).values, in_memory(plan_of()))
 
 

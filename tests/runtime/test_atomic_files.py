@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import stat
 import subprocess
 import sys
@@ -20,7 +21,10 @@ import pytest
 
 from napari_slicegan.runtime import atomic_files
 from napari_slicegan.runtime.atomic_files import (
+    check_can_write,
+    check_can_write_into,
     creating_folder,
+    fitting_name,
     lock,
     partial_path,
     remove_partial_files,
@@ -231,6 +235,41 @@ def test_folders_of_dead_processes_are_removed(
     assert left.exists()
     remove_partial_files(tmp_path, recursive=True)
     assert not left.exists()
+
+
+LONGEST = {"ascii": "a" * 251 + ".txt", "two bytes": "é" * 125 + "a.txt"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows have 259 characters")
+@pytest.mark.parametrize("name", LONGEST.values(), ids=list(LONGEST))
+def test_the_longest_names_can_be_written(tmp_path: Path, name: str) -> None:
+    """255 bytes, although the temporary name has more; a byte more is refused."""
+    path = tmp_path / name
+    assert len(os.fsencode(name)) == 255
+    check_can_write(path)
+    with replacing(path) as temporary:
+        temporary.write_text("whole")
+        assert len(os.fsencode(temporary.name)) <= 255
+    assert names(tmp_path) == [name]
+    dead = partial_path(path).name.replace(f"-{os.getpid()}-", f"-{2**30}-")
+    (tmp_path / dead).touch()
+    remove_partial_files(tmp_path, name)
+    assert names(tmp_path) == [name]
+    for refusing in (check_can_write, check_can_write_into):
+        with pytest.raises(ValueError, match=r"at most 255 bytes, .* has 256; choose"):
+            refusing(tmp_path / f"b{name}")
+
+
+def test_cut_names_differ_and_keep_their_ending() -> None:
+    """Characters of three bytes stay whole; a short name stays as it is."""
+    first, second = (f"{'日' * 90}{end}" for end in "ab")
+    cut = [fitting_name(name, "-phase-255.stl") for name in (first, second)]
+    assert len(set(cut)) == 2
+    for name in cut:
+        assert 250 < len(name.encode()) <= 255
+        assert re.fullmatch("日+-[0-9a-f]{8}-phase-255.stl", name)
+    assert fitting_name("a" * 241, "-phase-255.stl") == "a" * 241 + "-phase-255.stl"
+    assert len(fitting_name("a" * 242, "-phase-255.stl")) == 255
 
 
 def test_nothing_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ from scipy.spatial import cKDTree
 
 import sample_data
 from napari_slicegan.cli import main
-from napari_slicegan.volumes.mesh_files import ENDINGS, LABELLED, write_mesh
+from napari_slicegan.volumes.mesh_files import (
+    ENDINGS,
+    LABELLED,
+    files_of,
+    write_mesh,
+)
 from napari_slicegan.volumes.meshes import Mesh, coarsened, surface_mesh, voxel_mesh
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import smooth_field
@@ -288,6 +293,14 @@ def test_what_cannot_be_meshed_is_refused() -> None:
     gray = Volume(np.zeros((3, 3, 3)), "grayscale")
     with pytest.raises(ValueError, match="got the kind 'grayscale'; segment"):
         surface_mesh(gray)
+
+
+def test_files_of_phases_have_names_that_can_be_stored() -> None:
+    """The longest name has no room for the phase."""
+    mesh = surface_mesh(THREE, smoothing=0)
+    found = files_of(mesh, Path("a" * 251 + ".stl"))
+    assert [len(path.name) for path in found] == [255] * len(mesh.labels)
+    assert len(found) == len(mesh.labels) > 1
 
 
 def test_a_fault_of_the_disk_leaves_all_files_as_they_were(
