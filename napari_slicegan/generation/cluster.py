@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+import struct
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from napari_slicegan.runtime.optional_packages import optional_package
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 CONNECT_S = 10
 # Blocks at the scheduler for each thread: one runs, others wait for it to end.
 BLOCKS_PER_THREAD = 4
+# Nothing answers, an address is none, or what answers is another program.
+NO_SCHEDULER = (OSError, ValueError, TypeError, MemoryError, struct.error)
 
 
 def made_on_cluster(
@@ -23,8 +27,10 @@ def made_on_cluster(
     tree: BlockTree,
     has: Callable[[Block], bool],
     make: Callable[[Block], bool],
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Compute all blocks on the workers; yields each when it is finished.
+
+    Close it, as it holds a connection.
 
     Parameters
     ----------
@@ -85,26 +91,49 @@ def _without_log() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _connected(distributed: Any, address: str) -> Any:
+@contextlib.contextmanager
+def _connected(distributed: Any, address: str) -> Iterator[Any]:
+    """A client, closed at the end.
+
+    One that fails in its constructor cannot be closed, and may wait for ever when
+    Python collects it. So none is made before a scheduler has answered.
+    """
     try:
+        # Its own thread, as a notebook runs a loop in this one.
+        with ThreadPoolExecutor(1) as thread:
+            limited = asyncio.wait_for(_identity(distributed, address), CONNECT_S)
+            identity = thread.submit(asyncio.run, limited).result()
+        if not isinstance(identity, dict) or identity.get("type") != "Scheduler":
+            raise ValueError("what answers is no scheduler")
         client = distributed.Client(
             address, timeout=CONNECT_S, set_as_default=False, name="napari-slicegan"
         )
-    except (OSError, TimeoutError, ValueError) as error:
+    except NO_SCHEDULER as error:
         raise ValueError(
             f"Expected a dask scheduler at {address}, got no answer; start one with "
             "'dask scheduler' and give its address."
         ) from error
-    # Those that were started together with this program may come a little later.
-    with contextlib.suppress(TimeoutError):
-        client.wait_for_workers(1, timeout=CONNECT_S)
-    if not client.ncores():
-        client.close()
-        raise ValueError(
-            f"Expected workers at {address}, got none; start some with "
-            f"'dask worker {address}'."
-        )
-    return client
+    with client:
+        # Those that were started together with this program may come a little later.
+        with contextlib.suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=CONNECT_S)
+        if not client.ncores():
+            raise ValueError(
+                f"Expected workers at {address}, got none; start some with "
+                f"'dask worker {address}'."
+            )
+        yield client
+
+
+async def _identity(distributed: Any, address: str) -> Any:
+    """What answers at an address says of itself."""
+    secrets = distributed.Security().get_connection_args("client")
+    line = await distributed.comm.connect(address, timeout=CONNECT_S, **secrets)
+    try:
+        await line.write({"op": "identity", "reply": True})
+        return await line.read()
+    finally:
+        line.abort()
 
 
 def _made(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import hashlib
@@ -306,12 +307,17 @@ class StreamedVolume:
             return
         report = subrange(progress)
         made: Iterator[object]
-        if cluster is None:
-            made = map(self.make, self.tree.in_order())
-        else:
-            make = functools.partial(make_block, str(self.path.absolute()), self.stamp)
-            made = made_on_cluster(cluster, self.tree, self.image.has_whole, make)
-        with disk_explained(self.path):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(disk_explained(self.path))
+            if cluster is None:
+                made = map(self.make, self.tree.in_order())
+            else:
+                path = str(self.path.absolute())
+                make = functools.partial(make_block, path, self.stamp)
+                has = self.image.has_whole
+                made = stack.enter_context(
+                    contextlib.closing(made_on_cluster(cluster, self.tree, has, make))
+                )
             for number, _ in enumerate(made, start=1):
                 report(number / self.tree.count)
         self._own["complete"] = True

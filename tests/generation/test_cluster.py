@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
+import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ import pytest
 
 from napari_slicegan.cli.parser import main
 from napari_slicegan.data.transforms import OneHotPhases
+from napari_slicegan.generation.cluster import check_cluster
 from napari_slicegan.generation.generate import VolumePlan, generate
 from napari_slicegan.generation.streaming import StreamedVolume, stream_to_file
 from napari_slicegan.volumes.volume import Volume
@@ -119,18 +124,91 @@ def test_no_workers(tmp_path: Path) -> None:
         assert_refused(nobody, tmp_path)
 
 
-def test_no_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+ANSWERS = {
+    "silence": None,
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": bytes(64),
+    "a frame of another length": bytes([1, *[0] * 7, 4, *[0] * 7, *b"abcd"]),
+}
+
+
+@contextmanager
+def other_program(answer: bytes | None) -> Iterator[str]:
+    """Address of a server that is no scheduler."""
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    line, _ = server.accept()
+                    kept.append(line)
+                    if answer is not None:
+                        line.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    for line in kept:
+        line.close()
+
+
+def test_no_scheduler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    """No client is made, which may wait for ever when it is collected half-built."""
     monkeypatch.setattr("napari_slicegan.generation.cluster.CONNECT_S", 0.5)
-    # Nothing listens at port 1.
-    for address in ("tcp://127.0.0.1:1", "nonsense://"):
-        nobody: Refusal = (
-            "no scheduler",
-            lambda folder, address=address: stream_to_file(  # type: ignore[misc]
-                cluster_plan(), folder / "a.tif", address
-            ),
-            "Expected a dask scheduler at .*, got no answer",
-        )
-        assert_refused(nobody, tmp_path)
+    monkeypatch.setattr(distributed, "Client", None)
+    with contextlib.ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(other_program(answer))
+            for name, answer in ANSWERS.items()
+        }
+        # Nothing listens at port 1; tls needs certificates.
+        for address in (
+            *("tcp://127.0.0.1:1", "nonsense://", "tls://127.0.0.1:1", "here"),
+            *servers.values(),
+        ):
+            nobody: Refusal = (
+                "no scheduler",
+                lambda folder, address=address: stream_to_file(  # type: ignore[misc]
+                    cluster_plan(), folder / "a.tif", address
+                ),
+                "Expected a dask scheduler at .*, got no answer",
+            )
+            with subtests.test(address):
+                begin = time.monotonic()
+                assert_refused(nobody, tmp_path)
+                assert time.monotonic() - begin < 30
+
+
+def test_a_worker_is_no_scheduler(cluster: Any) -> None:
+    worker = next(iter(cluster.scheduler_info["workers"]))
+    with pytest.raises(ValueError, match="Expected a dask scheduler at"):
+        check_cluster(worker)
+    check_cluster(cluster.scheduler_address)
+
+
+def test_the_client_is_closed_when_the_work_fails(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, although the traceback keeps what was there."""
+    made: list[Any] = []
+    build = distributed.Client
+
+    def counted(*words: Any, **options: Any) -> Any:
+        made.append(build(*words, **options))
+        return made[-1]
+
+    monkeypatch.setattr(distributed, "Client", counted)
+    volume = StreamedVolume.begin(cluster_plan(), tmp_path / "a.ome.zarr")
+
+    def cancel(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        volume.write(cluster.scheduler_address, cancel)
+    assert caught.tb is not None
+    assert [client.status for client in made] == ["closed"]
 
 
 def test_no_scheduler_leaves_no_volume(
@@ -140,14 +218,9 @@ def test_no_scheduler_leaves_no_volume(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Sections are not fitted, nor a volume begun."""
-
-    # A client that could not be built may stop the test when it is collected.
-    def no_answer(*_: object) -> Any:
-        raise ValueError("Expected a dask scheduler")
-
-    monkeypatch.setattr("napari_slicegan.generation.cluster._connected", no_answer)
+    monkeypatch.setattr("napari_slicegan.generation.cluster.CONNECT_S", 0.5)
     out = tmp_path / "a.ome.zarr"
-    words = ["generate", str(toy_run), "--size", "20", "--cluster", "tcp://a:1"]
+    words = ["generate", str(toy_run), "--size", "20", "--cluster", "tcp://127.0.0.1:1"]
     assert main([*words, "--out", str(out)]) == 2
     assert "Expected a dask scheduler" in capsys.readouterr().err
     assert not out.exists()
