@@ -251,7 +251,7 @@ class Model:
     @property
     def dimensions(self) -> int:
         """Of the samples: 3 for volumes, 2 for images."""
-        architecture = self.facts.get("architecture")
+        architecture = str(self.facts.get("architecture"))
         # That of a plugin that is not installed is unknown.
         return dimensions_of(architecture) if architecture in TASKS else len(AXES)
 
