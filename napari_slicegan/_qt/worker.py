@@ -440,8 +440,9 @@ def other_work(window: QMainWindow | None = None) -> list[str]:
 
 def _disconnect(signal: Any) -> None:
     """Disconnect all slots of a signal."""
-    # Qt warns if there is none to disconnect.
-    signal.connect(logger.debug)
+    # Qt warns if there is none to disconnect. PySide never releases what it keeps of a
+    # connected method of an object that is not Qt's.
+    signal.connect(lambda *values: None)
     signal.disconnect()
 
 

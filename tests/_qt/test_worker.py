@@ -238,3 +238,29 @@ def test_napari_keeps_no_worker_that_has_ended(
         worker.start()
     del worker
     qtbot.waitUntil(lambda: gc.collect() >= 0 and alive() is None, timeout=LONG)
+
+
+def test_workers_that_have_ended_leave_no_reference_to_a_slot(
+    make_napari_viewer_proxy: Any, qtbot: QtBot
+) -> None:
+    """PySide keeps one for each connected method of an object that is not Qt's."""
+    make_napari_viewer_proxy()
+
+    def references() -> int:
+        found = [each for each in gc.get_objects() if type(each) is weakref.ref]
+        return sum("PySide" in repr(each.__callback__) for each in found)
+
+    before, alive = references(), []
+    for _ in range(3):
+        worker = task_worker(lambda progress: None)
+        alive.append(weakref.ref(worker))
+        with qtbot.waitSignal(worker.finished, timeout=LONG):
+            worker.start()
+        del worker
+
+    def are_gone() -> bool:
+        gc.collect()
+        return not any(each() for each in alive)
+
+    qtbot.waitUntil(are_gone, timeout=LONG)
+    assert references() == before
