@@ -208,9 +208,14 @@ def test_points_need_no_image(
     until(widget, qtbot, RunState.FINISHED)
     # The next tab shows none.
     assert widget.train.controls.next.isHidden()
-    qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
-    with qtbot.waitSignal(widget.volume.failed, timeout=LONG) as failed:
-        widget.volume.generate_button.click()
+    panel = widget.volume
+    qtbot.waitUntil(lambda: panel.points.isVisibleTo(panel), timeout=LONG)
+    for each in (panel.generate_button, panel.save_button, panel.samples, panel.form):
+        assert not each.isVisibleTo(panel)
+    # By a key or a command.
+    qtbot.waitUntil(lambda: not panel.source.is_loading, timeout=LONG)
+    with qtbot.waitSignal(panel.failed, timeout=LONG) as failed:
+        panel.generate()
     assert "got one of points" in failed.args[0]
     qtbot.waitUntil(widget.volume.generate_button.isEnabled, timeout=LONG)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGroupBox, QVBoxLayout
+from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout
 
 from napari_slicegan._qt.jobs import sentence_of
 from napari_slicegan._qt.viewer import layers
@@ -63,6 +63,10 @@ SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 SOUND_FILES = f"{SAMPLE_FILES};;Sounds, one after the other (*.wav)"
 VOLUME, SAMPLES = "Volume", "Samples"
 # Smaller than the engine's default: Cancel takes effect after a tile.
+POINTS = (
+    "This generator makes points, not images: 'slicegan evaluate mixture RUN' plots "
+    "and judges them."
+)
 TILE_STEPS = 3
 # Voxels per axis that any graphics hardware shows in 3-D (OpenGL 4).
 LARGEST_TEXTURE = 2048
@@ -296,11 +300,14 @@ class VolumePanel(DropTarget, TaskPanel):
         self.source.failed.connect(self.fail)
         self.form.value_changed.connect(lambda request: self._estimate())
         self.through.value_changed.connect(self._estimate)
+        self.points = QLabel(POINTS)
+        self.points.setObjectName("points_note")
+        self.points.setWordWrap(True)
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
         self.next.clicked.connect(lambda checked: self.measure_requested.emit())
-        self._show_product(VOLUME)
+        self._show_product(3)
         self._show_state()
 
     @property
@@ -310,6 +317,7 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def value(self) -> Request:
         """The request."""
+        column.addWidget(self.points)
         form = self.form if self.product == VOLUME else self.samples
         return form.value()
 
@@ -417,15 +425,19 @@ class VolumePanel(DropTarget, TaskPanel):
                 scale = max(latent_steps(trained.network))
                 n_bytes = _voxel_bytes(trained)
                 self.form.set_generator(trained.voxel_size_nm, scale, n_bytes)
-            self._show_product(VOLUME if dimensions == 3 else SAMPLES)
+            self._show_product(dimensions)
         self._show_state()
 
-    def _show_product(self, product: str) -> None:
-        """Show the form for the output of the generator."""
+    def _show_product(self, dimensions: int) -> None:
+        """Show the form for samples of so many dimensions; of points there is none."""
+        product = VOLUME if dimensions == 3 else SAMPLES
         self.box.setTitle(product)
-        self.samples.setVisible(product == SAMPLES)
+        self.samples.setVisible(dimensions == 2)
+        self.points.setVisible(dimensions == 1)
+        for each in (self.generate_button, self.save_button):
+            each.setVisible(dimensions > 1)
         for widget in (self.form, self.through, self.orthogonal, self.next):
-            widget.setVisible(product == VOLUME)
+            widget.setVisible(dimensions == 3)
         self.product_changed.emit(product)
 
     def _show_result(self, made: Any) -> None:
