@@ -282,7 +282,7 @@ def add_image_sweep(viewer: Viewer, sweep: Sweep) -> Layer:
         axis_labels=("strength", "y", "x"),
         **_shades(pictures.ndim > len(AXES)),
     )
-    viewer.dims.set_point(0, first)
+    viewer.dims.set_point(0, _start_of(sweep))
     show_alone(viewer, layer, 2)
     return layer
 
@@ -317,10 +317,15 @@ def add_sweep(viewer: Viewer, sweep: Sweep, like: Volume) -> Layer:
         units=("pixel", *("nm" if known else "pixel",) * 3),
         **_solid_options(like),
     )
-    viewer.dims.set_point(0, first)
+    viewer.dims.set_point(0, _start_of(sweep))
     # With a slider below it the canvas is smaller, and the scene has another middle.
     show_alone(viewer, layer, viewer.dims.ndisplay)
     return layer
+
+
+def _start_of(sweep: Sweep) -> float:
+    """Strength shown first: that of the sample itself, or the one next to it."""
+    return min(sweep.strengths, key=abs)
 
 
 def add_graded(viewer: Viewer, volume: Volume, name: str = GRADED) -> Layer:

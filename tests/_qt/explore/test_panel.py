@@ -271,6 +271,8 @@ def test_a_sweep_is_a_layer_and_files(
     assert (layer.scale[0], layer.translate[0]) == (2.0, -2.0)
     assert [str(unit) for unit in layer.units] == ["pixel", *["nanometer"] * 3]
     np.testing.assert_array_equal(layer.data[1], shown(viewer))
+    # It begins with the sample as it was.
+    assert viewer.dims.point[0] == 0
     assert not viewer.layers["Explored"].visible
     for name in ("sweep.tif", "sweep.csv", "sweep.png", "sweep.gif"):
         found.save_sweep(tmp_path / name)
