@@ -17,11 +17,12 @@ from qtpy.QtWidgets import (
     QApplication,
     QDialog,
     QLabel,
-    QMessageBox,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_slicegan._qt.widgets.basics import ask
 
 if TYPE_CHECKING:
     from napari_slicegan._qt.worker import SteeredWorker
@@ -43,19 +44,7 @@ def confirm_closing(window: QWidget, text: str) -> bool:
     text
         What is running, what is saved of it and where.
     """
-    question = QMessageBox(window)
-    question.setObjectName("confirm_closing")
-    question.setIcon(QMessageBox.Icon.Question)
-    question.setWindowTitle("Close napari?")
-    question.setTextFormat(Qt.TextFormat.PlainText)
-    question.setText(text)
-    close = question.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
-    stay = question.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-    question.setDefaultButton(stay)
-    question.exec()
-    is_confirmed = question.clickedButton() is close
-    question.deleteLater()
-    return is_confirmed
+    return ask(window, "Close napari?", text, "Close", "confirm_closing")
 
 
 class ClosingDialog(QDialog):

@@ -5,6 +5,7 @@ napari lists the layers and makes the inputs by magicgui.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import weakref
 from pathlib import Path
@@ -18,7 +19,10 @@ from qtpy.QtWidgets import QMainWindow
 
 from napari_slicegan._qt.viewer.layer_inputs import source_of
 from napari_slicegan._qt.widgets.basics import parent_of
-from napari_slicegan._qt.worker import task_worker
+from napari_slicegan._qt.widgets.progress import confirm_replacing
+from napari_slicegan._qt.worker import other_work, task_worker
+from napari_slicegan.runtime.atomic_files import check_can_write
+from napari_slicegan.volumes.mesh_files import LABELLED, check_mesh_file, files_of
 from napari_slicegan.volumes.meshes import SMOOTHING
 
 if TYPE_CHECKING:
@@ -31,12 +35,12 @@ if TYPE_CHECKING:
 
 Cells = Literal["surface", "hexahedra", "tetrahedra"]
 DOCK = "Mesh of a layer"
+SAVE, SAVING = "Save mesh", "Saving a mesh"
 FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
 
 
 def _follow_cells(form: Any) -> None:
     """Choose a file that can hold the cells."""
-    from napari_slicegan.volumes.mesh_files import LABELLED
 
     def follow(cells: str) -> None:
         path = form.path.value
@@ -48,7 +52,7 @@ def _follow_cells(form: Any) -> None:
 
 
 @magic_factory(
-    call_button="Save mesh",
+    call_button=SAVE,
     layer={"label": "Layer", "tooltip": "A volume of phases."},
     phases={
         "label": "Phases",
@@ -91,29 +95,69 @@ def mesh_of_layer(
     path: pathlib.Path = Path("mesh.stl"),
 ) -> None:
     """Save the phases of a Labels layer as a mesh, in a background thread."""
+    form, window = _form(), window_of_form()
+    if SAVING in other_work(window):
+        notifications.show_info("A mesh is being saved; wait until that has ended.")
+        return
     try:
         labels = _numbers(phases)
+        path = _file(path, cells)
     except ValueError as fault:
-        notifications.show_info(str(fault))
+        notifications.show_error(str(fault))
         return
-    # As the notice names it.
-    path = path.expanduser().absolute()
+    if not confirm_replacing(window, _files(labels, path)):
+        return
     source = source_of(layer)
     worker = task_worker(save_mesh, source, labels, cells, coarsen, smoothing, path)
-    worker.name_outside_docks, window = "Saving a mesh", window_of_form()
+    worker.name_outside_docks = SAVING
     worker.window = None if window is None else weakref.ref(window)
     worker.returned.connect(
         lambda files: notifications.show_info(f"Saved {', '.join(map(str, files))}")
     )
-    worker.errored.connect(lambda fault: notifications.show_info(str(fault)))
+    worker.errored.connect(lambda fault: notifications.show_error(str(fault)))
+    if form is not None:
+        form.call_button.text = f"{SAVING} ..."
+        worker.finished.connect(lambda: _restore(form))
     worker.start()
+
+
+def _form() -> Any:
+    """The form in the current viewer; None if it is not open."""
+    viewer = current_viewer()
+    return None if viewer is None else viewer.window.dock_widgets.get(DOCK)
+
+
+def _restore(form: Any) -> None:
+    # The window may have been closed.
+    with contextlib.suppress(RuntimeError):
+        form.call_button.text = SAVE
 
 
 def window_of_form() -> QMainWindow | None:
     """Window of the current viewer, if the form is in it."""
-    viewer = current_viewer()
-    form = None if viewer is None else viewer.window.dock_widgets.get(DOCK)
+    form = _form()
     return None if form is None else parent_of(form.native, QMainWindow)
+
+
+def _file(path: Path, cells: str) -> Path:
+    """Whole path of a file that can be written; ValueError for others."""
+    if not path.name:
+        raise ValueError("Expected a file to write, got none; choose one.")
+    # As the notice names it.
+    path = path.expanduser().absolute()
+    check_mesh_file(path, has_volume=cells != "surface")
+    check_can_write(path)
+    return path
+
+
+def _files(labels: Sequence[int], path: Path) -> list[Path]:
+    """Files that may be replaced; those of all phases if none is chosen."""
+    if labels:
+        return [*files_of(labels, path)]
+    beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    begin = f"{path.stem}-phase_"
+    of_phases = [x for x in beside if x.stem.startswith(begin)]
+    return [path, *(x for x in of_phases if x.suffix == path.suffix)]
 
 
 def save_mesh(
@@ -141,11 +185,10 @@ def save_mesh(
     ValueError
         If it is no volume of phases, a phase is missing, or the format cannot hold it.
     """
-    from napari_slicegan.volumes.mesh_files import check_mesh_file, write_mesh
+    from napari_slicegan.volumes.mesh_files import write_mesh
     from napari_slicegan.volumes.meshes import coarsened, surface_mesh, voxel_mesh
     from napari_slicegan.volumes.volume import Volume
 
-    check_mesh_file(path, has_volume=cells != "surface")
     values = np.asarray(source.values)
     if values.ndim != 3:
         raise ValueError(

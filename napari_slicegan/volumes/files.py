@@ -137,8 +137,14 @@ def check_can_write_volume(path: Path) -> None:
         As `check_can_write`, also of the file that is written beside it.
     """
     check_can_write(path, *ENDINGS)
-    if ending := BESIDE.get(path.suffix.lower()):
-        check_can_write(path.with_suffix(ending))
+    for beside in files_of_volume(path)[1:]:
+        check_can_write(beside)
+
+
+def files_of_volume(path: Path) -> list[Path]:
+    """Files that `write_volume` writes for a name: itself, and one beside it."""
+    ending = BESIDE.get(path.suffix.lower())
+    return [path] if ending is None else [path, path.with_suffix(ending)]
 
 
 def check_type(ending: str, dtype: np.dtype[Any]) -> None:

@@ -18,6 +18,8 @@ from napari_slicegan.runtime.atomic_files import (
 from napari_slicegan.runtime.optional_packages import optional_package
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_slicegan.volumes.meshes import Mesh
@@ -33,14 +35,14 @@ ABAQUS_TYPES = {"triangle": "S3", "tetra": "C3D4", "hexahedron": "C3D8"}
 DIMENSIONS = {"triangle": 2, "tetra": 3, "hexahedron": 3}
 
 
-def files_of(mesh: Mesh, path: Path) -> dict[Path, tuple[int, ...]]:
-    """Files that `write_mesh` writes, and the phases in each.
+def files_of(labels: Sequence[int], path: Path) -> dict[Path, tuple[int, ...]]:
+    """Files that `write_mesh` writes for phases, and the phases in each.
 
     Formats without labels get a file for each phase.
     """
-    if path.suffix.lower() in LABELLED or len(mesh.labels) == 1:
-        return {path: mesh.labels}
-    endings = {label: f"-{phase_name(label)}{path.suffix}" for label in mesh.labels}
+    if path.suffix.lower() in LABELLED or len(labels) == 1:
+        return {path: tuple(labels)}
+    endings = {label: f"-{phase_name(label)}{path.suffix}" for label in labels}
     return {
         path.with_name(fitting_name(path.stem, ending)): (label,)
         for label, ending in endings.items()
@@ -75,7 +77,7 @@ def write_mesh(mesh: Mesh, path: str | Path, unit: str | None = None) -> list[Pa
     path = Path(path)
     check_mesh_file(path, mesh.cell_type != "triangle")
     scale = unit_scale(mesh.unit, unit or mesh.unit)
-    found = files_of(mesh, path)
+    found = files_of(mesh.labels, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for file in found:
         check_can_write(file)

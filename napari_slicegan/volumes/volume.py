@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -29,6 +29,7 @@ from napari_slicegan.data.pixel_values import (
 )
 from napari_slicegan.runtime.limits import check_memory
 from napari_slicegan.runtime.memory import memory_explained, too_large
+from napari_slicegan.runtime.progress import Progress, subrange
 from napari_slicegan.volumes.files import NAMESPACE, Planes, write_volume
 
 
@@ -224,7 +225,7 @@ class Volume:
         values = nearest(self.values, shape + self.values.shape[3:])
         return Volume(values, self.kind, edge, self.labels, self.colours)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, progress: Progress | None = None) -> None:
         """Write the format of the ending.
 
         OME-TIFF (``.tif``), NPY, VTK ImageData (``.vti``), NRRD, MRC, or MetaImage
@@ -232,13 +233,18 @@ class Volume:
         kind, labels and colours, and `open` gives the same volume back. The file
         appears complete or not at all.
 
+        Parameters
+        ----------
+        progress
+            Called with the finished fraction before each plane.
+
         Raises
         ------
         ValueError
             If the ending is another one, or the format cannot hold the values.
         """
         planes = Planes(
-            self.values,
+            _reporting(self.values, subrange(progress)),
             self.values.shape,
             self.values.dtype,
             self.kind,
@@ -254,6 +260,13 @@ class Volume:
         Rows and columns are Y and X seen along z, Z and X along y, Z and Y along x.
         """
         return np.moveaxis(self.values, AXES.index(axis), 0)
+
+
+def _reporting(values: NDArray[Any], report: Progress) -> Iterator[NDArray[Any]]:
+    """Planes along z; reports the fraction of those that have been taken."""
+    for number, plane in enumerate(values):
+        report(number / len(values))
+        yield plane
 
 
 def _check_shape(values: NDArray[Any], kind: Kind) -> None:

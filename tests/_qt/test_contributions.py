@@ -25,6 +25,8 @@ from napari_slicegan._qt.main_widget import (
     open_widget,
 )
 from napari_slicegan._qt.train.run_view import RunState
+from napari_slicegan._qt.widgets import progress as progress_module
+from napari_slicegan._qt.worker import other_work
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, small_config
 
@@ -52,7 +54,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     from napari.utils import notifications
 
     sentences: list[str] = []
-    monkeypatch.setattr(notifications, "show_info", sentences.append)
+    for name in ("show_info", "show_error"):
+        monkeypatch.setattr(notifications, name, sentences.append)
     return sentences
 
 
@@ -138,6 +141,8 @@ def test_a_labels_layer_is_saved_as_a_mesh(
     form()
     saved = f"Saved {tmp_path / 'ball.stl'}"
     qtbot.waitUntil(lambda: told[-1] == saved, timeout=LONG)
+    # A button that has been pressed says so.
+    qtbot.waitUntil(lambda: form.call_button.text == "Save mesh", timeout=LONG)
     edges = np.ptp(meshio.read(tmp_path / "ball.stl").points, axis=0)
     # Eight voxels, of 5 nm.
     assert edges == pytest.approx((37.5,) * 3, abs=4)
@@ -151,6 +156,40 @@ def test_a_labels_layer_is_saved_as_a_mesh(
     assert len(cells.data) == round(np.count_nonzero(labels) / 2**3)
     run("mesh_layer")
     assert list(viewer.window.dock_widgets).count(DOCK) == 1
+
+
+def test_meshes_are_replaced_on_request_only(
+    viewer: Any,
+    qtbot: QtBot,
+    told: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also those of the phases, which no dialog has asked about."""
+    pytest.importorskip("meshio", reason="needs the extra mesh")
+    viewer.add_labels(np.arange(27, dtype=np.uint8).reshape(3, 3, 3) % 3)
+    run("mesh_layer")
+    form = viewer.window.dock_widgets[DOCK]
+    for wrong, words in ("", "Expected a file"), ("cubes.doc", "ends in .stl"):
+        form.path.value = wrong
+        form()
+        assert words in told[-1]
+    asked: list[str] = []
+    monkeypatch.setattr(
+        progress_module, "ask", lambda parent, title, text, *more: asked.append(text)
+    )
+    (tmp_path / "cubes-phase_2.stl").touch()
+    form.path.value = tmp_path / "cubes.stl"
+    form()
+    assert asked == [f"cubes-phase_2.stl already exists in {tmp_path}. Replace it?"]
+    assert other_work() == []
+    form.phases.value = "1"
+    form()
+    assert form.call_button.text == "Saving a mesh ..."
+    form()
+    assert "wait until that has ended" in told[-1]
+    qtbot.waitUntil(lambda: told[-1] == f"Saved {form.path.value}", timeout=LONG)
+    assert len(asked) == 1
 
 
 def test_an_opened_run_is_loaded_into_the_volume_panel(

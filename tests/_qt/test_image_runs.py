@@ -160,7 +160,9 @@ def test_from_a_folder_to_samples(
     layer = viewer.layers[-1]
     assert layer.data.shape == (70, 28, 28)
     assert tuple(layer.contrast_limits) == (expected.low, expected.high)
+    qtbot.waitUntil(widget.volume.save_button.isEnabled, timeout=LONG)
     widget.volume.save(tmp_path / "samples.npy")
+    qtbot.waitUntil(lambda: not widget.volume.task.is_busy, timeout=LONG)
     np.testing.assert_array_equal(np.load(tmp_path / "samples.npy"), expected.values)
     assert RunFolder.open(run).config().architecture == config.architecture
 

@@ -122,6 +122,7 @@ def test_from_micrograph_to_verdict(
     widget.volume.orthogonal.views.set_value((3, 4, 5))
     assert planes[0].plane.position[0] == 3
     widget.volume.save(tmp_path / "volume.tif")
+    qtbot.waitUntil(lambda: not widget.volume.task.is_busy, timeout=LONG)
     kept = Volume.open(tmp_path / "volume.tif")
     np.testing.assert_array_equal(kept.values, volume.values)
     qtbot.waitUntil(panel.next.isEnabled, timeout=LONG)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout
 
 from napari_slicegan._qt.explore import jobs
 from napari_slicegan._qt.explore.action_forms import (
@@ -22,7 +22,7 @@ from napari_slicegan._qt.explore.exploration import Exploration, History
 from napari_slicegan._qt.explore.forms import ExplorationForm
 from napari_slicegan._qt.explore.live_volume import LiveVolume
 from napari_slicegan._qt.viewer import layer_inputs, layers
-from napari_slicegan._qt.widgets.basics import DropTarget, Section, parent_of
+from napari_slicegan._qt.widgets.basics import DropTarget, Section, ask, parent_of
 from napari_slicegan._qt.widgets.generator_source import MISSING, ExploreSource
 from napari_slicegan._qt.widgets.progress import TaskPanel
 from napari_slicegan.generation.regions import Box, region_from_state
@@ -295,8 +295,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         if self._question is None or self.task.is_busy:
             return
         (question, path), self._question = self._question, None
-        answer = QMessageBox.question(self, "Load directions", question)
-        if answer == QMessageBox.StandardButton.Yes:
+        if ask(self, "Load directions", question, "Load"):
             self.load(path, of_any_model=True)
 
     def save(self, path: str | Path) -> None:

@@ -102,8 +102,10 @@ def _volume(source: SourceImage) -> Volume:
     return volume if source.edges_nm is None else volume.cubic(source.edges_nm)
 
 
-def export(proof: Proof, real: str, generated: str, path: Path) -> None:
-    """Save results as a page (``.html``) or as numbers (``.csv``).
+def export(
+    proof: Proof, real: str, generated: str, path: Path, progress: Progress
+) -> list[Path]:
+    """Save results as a page (``.html``) or as numbers (``.csv``); the files.
 
     Parameters
     ----------
@@ -119,10 +121,19 @@ def export(proof: Proof, real: str, generated: str, path: Path) -> None:
     from napari_slicegan.report.provenance import provenance_of_layers
     from napari_slicegan.report.text import write_csv
 
+    progress(0.0)
     if path.suffix.lower() == ".csv":
         write_csv(proof.comparison, path)
-        return
-    write_report(proof, provenance_of_layers(real, generated, proof.volume), path)
+    else:
+        write_report(proof, provenance_of_layers(real, generated, proof.volume), path)
+    return exported_files(path)
+
+
+def exported_files(path: Path) -> list[Path]:
+    """Files that `export` writes: a page has its numbers beside it."""
+    return (
+        [path] if path.suffix.lower() == ".csv" else [path, path.with_suffix(".json")]
+    )
 
 
 COLUMNS = (
@@ -468,17 +479,15 @@ class MeasurePanel(TaskPanel):
         )
 
     def export(self, path: Path) -> None:
-        """Save the results as ``.html`` or ``.csv``."""
-        if self._proof is None:
-            return
-        try:
-            export(self._proof, *self._measured, path)
-        except (ValueError, OSError) as error:
-            self.fail(sentence_of(error))
-            return
-        beside = path.with_suffix(".json")
-        also = f" and {beside.name}" if path.suffix.lower() != ".csv" else ""
-        self.message.show_text(f"Saved {path}{also}.")
+        """Save the results as ``.html`` or ``.csv``, in a thread."""
+        self.message.clear()
+        if self._proof is not None:
+            given = (self._proof, *self._measured, path)
+            self.task.run("Saving", self._show_saved, export, *given)
+
+    def _show_saved(self, files: Sequence[Path]) -> None:
+        names = " and ".join([str(files[0]), *(file.name for file in files[1:])])
+        self.message.show_text(f"Saved {names}")
 
     def end_work(self) -> list[SteeredWorker]:
         """Cancel the work, release the viewer; returns the workers that still run."""
@@ -509,7 +518,7 @@ class MeasurePanel(TaskPanel):
         self.measured.emit(proof)
 
     def _browse_export(self) -> None:
-        path = self.ask_file("Export", FILES)
+        path = self.ask_file("Export", FILES, exported_files)
         if path is not None:
             self.export(path)
 
@@ -527,4 +536,5 @@ class MeasurePanel(TaskPanel):
             "<qt>Transport properties are the means of all these volumes, with the "
             f"standard deviation between them: {names}</qt>"
         )
-        self.export_button.setEnabled(self._proof is not None)
+        can_export = self._proof is not None and not self.task.is_busy
+        self.export_button.setEnabled(can_export)

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ from napari_slicegan.runtime.quantities import (
     bytes_in_words,
     voxels_in_words,
 )
+from napari_slicegan.volumes.files import files_of_volume
 from napari_slicegan.volumes.volume import Volume
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ PHASE_FILES = f"{FILES};;Mesh, a file for each phase (*{' *'.join(MESHES)})"
 SAMPLE_FILES = "TIFF stack (*.tif *.tiff);;NumPy array (*.npy)"
 SOUND_FILES = f"{SAMPLE_FILES};;Sounds, one after the other (*.wav)"
 VOLUME, SAMPLES = "Volume", "Samples"
-# Smaller than the engine's default: Cancel takes effect after a tile.
 POINTS = (
     "This generator makes points, not images: 'slicegan evaluate mixture RUN' plots "
     "and judges them."
 )
+# Smaller than the engine's default: Cancel takes effect after a tile.
 TILE_STEPS = 3
 # Voxels per axis that any graphics hardware shows in 3-D (OpenGL 4).
 LARGEST_TEXTURE = 2048
@@ -230,21 +231,46 @@ def _on_device(trained: Any, what: str) -> Iterator[None]:
         trained.network.to("cpu")
 
 
-def save_meshes(volume: Volume, path: Path, progress: Progress) -> list[Path]:
-    """Write the surface of each phase as a mesh; the files.
+def save_made(made: Volume | Sheet, path: Path, progress: Progress) -> list[Path]:
+    """Write a result in the format of the ending; the files.
 
     Raises
     ------
     ValueError
-        If meshio is missing, or the meshes do not fit in memory.
+        If the format cannot hold the values, or a package for it is missing.
+    OSError
+        If a file cannot be written.
     """
-    from napari_slicegan.volumes.mesh_files import check_mesh_file, write_mesh
-    from napari_slicegan.volumes.meshes import surface_mesh
+    progress(0.0)
+    ending = path.suffix.lower()
+    if isinstance(made, Sheet):
+        if _is_sound(made) and ending == ".wav":
+            from napari_slicegan.systems.spectrograms import write_one_sound
 
-    check_mesh_file(path, has_volume=False)
-    mesh = surface_mesh(volume)
-    progress(0.5)
-    return write_mesh(mesh, path)
+            return [write_one_sound(path, made.values, progress)]
+        made.save(path)
+        return [path]
+    if ending in MESHES:
+        from napari_slicegan.volumes.mesh_files import check_mesh_file, write_mesh
+        from napari_slicegan.volumes.meshes import surface_mesh
+
+        check_mesh_file(path, has_volume=False)
+        mesh = surface_mesh(made)
+        progress(0.5)
+        return write_mesh(mesh, path)
+    made.save(path, progress)
+    return files_of_volume(path)
+
+
+def files_of_made(made: Volume | Sheet | None, path: Path) -> Collection[Path]:
+    """Files that `save_made` writes."""
+    if not isinstance(made, Volume):
+        return [path]
+    if path.suffix.lower() in MESHES:
+        from napari_slicegan.volumes.mesh_files import files_of
+
+        return files_of(made.labels, path)
+    return files_of_volume(path)
 
 
 class VolumePanel(DropTarget, TaskPanel):
@@ -274,6 +300,9 @@ class VolumePanel(DropTarget, TaskPanel):
         self.box = QGroupBox(VOLUME)
         self.form = GenerationForm()
         self.samples = SampleForm()
+        self.points = QLabel(POINTS)
+        self.points.setObjectName("points_note")
+        self.points.setWordWrap(True)
         self.through = ThroughForm(viewer)
         self.forecast = Forecast(time_ahead, "time")
         self.generate_button = button(
@@ -288,6 +317,7 @@ class VolumePanel(DropTarget, TaskPanel):
         column.addWidget(self.form)
         column.addWidget(self.through)
         column.addWidget(self.samples)
+        column.addWidget(self.points)
         column.addWidget(self.forecast)
         column.addLayout(row(self.generate_button, self.save_button))
         layout = self.content
@@ -300,9 +330,6 @@ class VolumePanel(DropTarget, TaskPanel):
         self.source.failed.connect(self.fail)
         self.form.value_changed.connect(lambda request: self._estimate())
         self.through.value_changed.connect(self._estimate)
-        self.points = QLabel(POINTS)
-        self.points.setObjectName("points_note")
-        self.points.setWordWrap(True)
         self.generate_button.clicked.connect(lambda checked: self.generate())
         self.task.state_changed.connect(self._show_state)
         self.save_button.clicked.connect(lambda checked: self._browse_save())
@@ -317,7 +344,6 @@ class VolumePanel(DropTarget, TaskPanel):
 
     def value(self) -> Request:
         """The request."""
-        column.addWidget(self.points)
         form = self.form if self.product == VOLUME else self.samples
         return form.value()
 
@@ -371,36 +397,17 @@ class VolumePanel(DropTarget, TaskPanel):
         return [worker for part in parts for worker in part.end_work()]
 
     def save(self, path: str | Path) -> None:
-        """Save the last result; the file extension sets the format."""
+        """Save the last result in a thread; the file extension sets the format."""
         self.message.clear()
         if self._made is None:
             self.fail("Expected a result to save, got none; generate one first.")
             return
-        ending = Path(path).suffix.lower()
-        if _is_sound(self._made) and ending == ".wav":
-            from napari_slicegan.systems.spectrograms import write_one_sound
-
-            self.task.run(
-                "Making sounds",
-                lambda saved: self.message.show_text(f"Saved {saved}"),
-                write_one_sound,
-                Path(path),
-                self._made.values,
-            )
-            return
-        if ending in MESHES and not isinstance(self._made, Sheet):
-            self.task.run(
-                "Making meshes", self._show_saved, save_meshes, self._made, Path(path)
-            )
-            return
-        try:
-            self._made.save(path)
-        except (ValueError, OSError) as error:
-            self.fail(sentence_of(error))
-            return
-        self.message.show_text(f"Saved {path}")
+        self.task.run("Saving", self._show_saved, save_made, self._made, Path(path))
 
     def _show_saved(self, files: Sequence[Path]) -> None:
+        if len(files) == 1:
+            self.message.show_text(f"Saved {files[0]}")
+            return
         names = " and ".join(file.name for file in files)
         self.message.show_text(f"Saved {names} in {files[0].parent}")
 
@@ -462,7 +469,7 @@ class VolumePanel(DropTarget, TaskPanel):
     def _show_state(self) -> None:
         ready = self.source.value() is not None and not self.source.is_loading
         self.generate_button.setEnabled(ready and not self.task.is_busy)
-        self.save_button.setEnabled(self._made is not None)
+        self.save_button.setEnabled(self._made is not None and not self.task.is_busy)
         self.next.setEnabled(self._made is not None)
         self._estimate()
 
@@ -488,7 +495,7 @@ class VolumePanel(DropTarget, TaskPanel):
             files = SOUND_FILES
         elif isinstance(made, Volume) and made.kind == "phases":
             files = PHASE_FILES
-        path = self.ask_file("Save", files)
+        path = self.ask_file("Save", files, functools.partial(files_of_made, made))
         if path is not None:
             self.save(path)
 

@@ -37,6 +37,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -249,6 +250,33 @@ def keep_narrow(box: QComboBox) -> None:
         QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
     )
     box.setMinimumContentsLength(8)
+
+
+def ask(
+    parent: QWidget | None, title: str, text: str, yes: str, name: str = "ask"
+) -> bool:
+    """Ask a question in plain text; whether the user agrees. Cancel is the default.
+
+    Parameters
+    ----------
+    yes
+        Text of the button that agrees.
+    name
+        Object name of the dialog.
+    """
+    question = QMessageBox(parent)
+    question.setObjectName(name)
+    question.setIcon(QMessageBox.Icon.Question)
+    question.setWindowTitle(title)
+    question.setTextFormat(Qt.TextFormat.PlainText)
+    question.setText(text)
+    agree = question.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+    stay = question.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+    question.setDefaultButton(stay)
+    question.exec()
+    agrees = question.clickedButton() is agree
+    question.deleteLater()
+    return agrees
 
 
 def row(*parts: QWidget | str) -> QHBoxLayout:

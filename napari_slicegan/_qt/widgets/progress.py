@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slicegan._qt.widgets.basics import MessageLine, button, content_above
+from napari_slicegan._qt.widgets.basics import (
+    MessageLine,
+    ask,
+    button,
+    content_above,
+)
 from napari_slicegan._qt.worker import GenerationWorker, SteeredWorker, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
 from napari_slicegan.runtime.quantities import duration, within_sentence
@@ -34,6 +39,8 @@ SLOW, NORMAL = 1, 100
 ENDING = re.compile(r"\*(\.\w+)")
 # What looks like the ending of a name; that of "volume 0.5" does not.
 WORD = re.compile(r"\.[A-Za-z]\w{0,9}")
+# Of files, in a question.
+MOST_NAMES = 3
 
 
 class Activity:
@@ -249,24 +256,51 @@ class TaskPanel(QWidget):
         self.message.show_error(sentence)
         self.failed.emit(sentence)
 
-    def ask_file(self, title: str, formats: str) -> Path | None:
+    def ask_file(
+        self, title: str, formats: str, files_of: FilesOf = lambda path: (path,)
+    ) -> Path | None:
         """Ask for a file to write; a place that cannot be written is refused.
 
-        The chosen format sets a missing ending.
+        The chosen format sets a missing ending. Files that the dialog has not asked
+        about are replaced only if the user agrees.
 
         Parameters
         ----------
         formats
             In the form of Qt's dialogs: ``"Images (*.tif *.tiff);;Numbers (*.csv)"``.
+        files_of
+            All files that are written for a name, such as one for each phase.
         """
-        path, chosen = QFileDialog.getSaveFileName(self, title, "", formats)
-        if not path:
+        typed, chosen = QFileDialog.getSaveFileName(self, title, "", formats)
+        if not typed:
             return None
         try:
-            return file_to_write(Path(path), chosen, formats)
+            path = file_to_write(Path(typed), chosen, formats)
+            files = files_of(path)
+            for file in files:
+                check_can_write(file)
         except ValueError as error:
             self.fail(str(error))
             return None
+        others = [file for file in files if file != Path(typed)]
+        return path if confirm_replacing(self, others) else None
+
+
+FilesOf = Callable[[Path], Collection[Path]]
+
+
+def confirm_replacing(parent: QWidget | None, files: Collection[Path]) -> bool:
+    """Ask before files are replaced; True if none exists."""
+    existing = [file for file in files if file.exists()]
+    if not existing:
+        return True
+    names = [file.name for file in existing[:MOST_NAMES]]
+    if len(existing) > MOST_NAMES:
+        names.append(f"{len(existing) - MOST_NAMES} more")
+    exist, them = ("exists", "it") if len(existing) == 1 else ("exist", "them")
+    words = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    text = f"{words} already {exist} in {existing[0].parent}. Replace {them}?"
+    return ask(parent, "Replace files", text, "Replace", "confirm_replacing")
 
 
 def file_to_write(path: Path, chosen: str, formats: str) -> Path:
@@ -287,12 +321,6 @@ def file_to_write(path: Path, chosen: str, formats: str) -> Path:
     if path.suffix.lower() not in endings and not WORD.fullmatch(path.suffix):
         ending = (ENDING.findall(chosen) or endings)[0]
         path = path.with_name(path.name + ending)
-        if path.exists():
-            # The dialog asked about the name without its ending.
-            raise ValueError(
-                f"Expected the name of a new file, got {path.name}, which exists; "
-                "choose that file to replace it."
-            )
     if not path.parent.exists():
         raise ValueError(
             f"Expected an existing folder, got {path.parent}; create it or choose "

@@ -13,10 +13,11 @@ import pytest
 
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 
-from qtpy.QtWidgets import QMessageBox, QScrollArea
+from qtpy.QtWidgets import QScrollArea
 
 from napari_slicegan._qt.closing import join
 from napari_slicegan._qt.explore import jobs
+from napari_slicegan._qt.explore import panel as explore_panel
 from napari_slicegan._qt.explore.exploration import Exploration
 from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
 from napari_slicegan._qt.explore.panel import ExplorePanel
@@ -234,13 +235,12 @@ def test_directions_of_another_generator_are_asked_about_or_refused(
     found.save(path)
     rest(found, qtbot)
     asked: list[str] = []
-    buttons = QMessageBox.StandardButton
 
-    def answer(panel: ExplorePanel, title: str, text: str) -> Any:
+    def answer(panel: ExplorePanel, title: str, text: str, yes: str) -> bool:
         asked.append(text)
-        return buttons.No if len(asked) == 1 else buttons.Yes
+        return len(asked) > 1
 
-    monkeypatch.setattr(QMessageBox, "question", answer)
+    monkeypatch.setattr(explore_panel, "ask", answer)
     same_networks = toy_config.changed(steps=1, seed=7)
     train(Trainer.start(same_networks, toy_images, tmp_path / "same"))
     open_run(found, tmp_path / "same", qtbot)

@@ -28,6 +28,8 @@ from tests.reports import gray, phases
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
+    from napari_slicegan.runtime.progress import Progress
+
 pytestmark = pytest.mark.qt
 
 
@@ -93,6 +95,12 @@ def test_phases_of_the_micrograph_are_compared_with_a_volume_of_phases(
     assert panel.value() == ("gray", "made again")
 
 
+def export(panel: MeasurePanel, path: Path, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    panel.export(path)
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+
+
 def test_verdicts_curves_and_files(
     panel: MeasurePanel, viewer: Any, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -146,15 +154,16 @@ def test_verdicts_curves_and_files(
     curves = panel.table.plot.getPlotItem().listDataItems()
     row = [r for r in proof.comparison.rows if isinstance(r.generated, tuple)][1]
     np.testing.assert_allclose(curves[-1].getData()[1], row.generated)
-    panel.export(tmp_path / "found.html")
-    assert "Saved" in panel.message.text()
+    export(panel, tmp_path / "found.html", qtbot)
+    written = f"Saved {tmp_path / 'found.html'} and found.json"
+    assert panel.message.text() == written
     assert proof.verdict.headline in panel.table.headline.text()
     text = (tmp_path / "found.html").read_text("utf-8")
     assert "made and slice" in text
-    panel.export(tmp_path / "found.csv")
+    export(panel, tmp_path / "found.csv", qtbot)
     with (tmp_path / "found.csv").open() as file:
         assert len(list(csv.reader(file))) > len(proof.comparison.rows)
-    panel.export(tmp_path / "found.pdf")
+    export(panel, tmp_path / "found.pdf", qtbot)
     assert ".html" in panel.message.text()
 
 
@@ -190,12 +199,13 @@ def test_results_are_exported_with_the_names_of_their_layers(
     with qtbot.waitSignal(panel.failed, timeout=LONG):
         panel.measure()
     named: list[str] = []
-    monkeypatch.setattr(
-        measure_panel,
-        "export",
-        lambda proof, real, generated, path: named.append(generated),
-    )
-    panel.export(tmp_path / "report.html")
+
+    def note(*given: Any, progress: Progress) -> list[Path]:
+        named.append(given[2])
+        return [given[3]]
+
+    monkeypatch.setattr(measure_panel, "export", note)
+    export(panel, tmp_path / "report.html", qtbot)
     assert named == ["made"]
 
 

@@ -54,6 +54,11 @@ def load(panel: VolumePanel, run: Path, qtbot: QtBot) -> None:
     qtbot.waitUntil(panel.generate_button.isEnabled, timeout=LONG)
 
 
+def save(panel: VolumePanel, path: Path, qtbot: QtBot) -> None:
+    panel.save(path)
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+
+
 def test_generated_volume_is_that_of_the_engine(
     panel: VolumePanel, viewer: Any, toy_run: Path, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -76,11 +81,11 @@ def test_generated_volume_is_that_of_the_engine(
     assert words == f"Run {toy_run.name}, step 4."
     assert tip == f"<qt>{layer.name}<br>{words}</qt>"
     for name in ("volume.tif", "volume.npy", "volume.vti"):
-        panel.save(tmp_path / name)
+        save(panel, tmp_path / name, qtbot)
         assert (tmp_path / name).is_file()
+        assert panel.message.text() == f"Saved {tmp_path / name}"
     assert Volume.open(tmp_path / "volume.tif").labels == TOY_LABELS
-    panel.save(tmp_path / "surface.stl")
-    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
+    save(panel, tmp_path / "surface.stl", qtbot)
     files = sorted(tmp_path.glob("surface*.stl"))
     assert len(files) == len(np.unique(expected.values))
     assert all(file.name in panel.message.text() for file in files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,13 +63,11 @@ def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
         ("volume", "volume.csv", ""),
         ("volume 0.5", "volume 0.5.csv", ""),
         ("volume.png", None, "ends in .tif or .tiff or .csv, got"),
-        ("taken", None, "got taken.csv, which exists"),
         ("a file.tif/volume.tif", None, "Expected a place that can be written"),
         ("missing/volume.tif", None, "Expected an existing folder, got"),
         ("folder.tif", None, "got the folder"),
     ]
-    for name in ("taken.csv", "a file.tif"):
-        (tmp_path / name).touch()
+    (tmp_path / "a file.tif").touch()
     (tmp_path / "folder.tif").mkdir()
     answer: list[str] = []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: tuple(answer))
@@ -81,6 +80,48 @@ def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
             assert path == (None if made is None else tmp_path / made)
             assert words in panel.message.text()
             assert bool(words) == (path is None)
+
+
+def test_files_that_the_dialog_has_not_asked_about_are_replaced_on_request(
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    subtests: pytest.Subtests,
+) -> None:
+    """Names that the ending completes, and files that are written beside one."""
+    (tmp_path / "taken.csv").touch()
+
+    def beside(path: Path) -> list[Path]:
+        return [path, path.with_name("taken.csv")]
+
+    def alone(path: Path) -> list[Path]:
+        return [path]
+
+    asked: list[str] = []
+    typed: list[str] = []
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (*typed, "Numbers (*.csv)")
+    )
+    panel = TaskPanel("toy")
+    qtbot.addWidget(panel)
+    # Qt's dialog asks about the third one.
+    names = [("taken", alone), ("new", beside), ("taken.csv", alone), ("new", alone)]
+    for (name, files_of), agrees in itertools.product(names, (True, False)):
+        with subtests.test(name, files_of=files_of.__name__, agrees=agrees):
+            asked.clear()
+
+            def answer(parent: Any, title: str, text: str, *more: str) -> bool:
+                asked.append(text)
+                return agrees  # noqa: B023 called within the loop
+
+            monkeypatch.setattr(progress_module, "ask", answer)
+            typed[:] = [str(tmp_path / name)]
+            path = panel.ask_file("Save", FORMATS, files_of)
+            is_asked = name == "taken" or files_of is beside
+            question = f"taken.csv already exists in {tmp_path}. Replace it?"
+            assert asked == [question] * is_asked
+            assert (path is None) == (is_asked and not agrees)
+            assert panel.message.text() == ""
 
 
 def test_a_bar_of_work_that_ends_while_napari_makes_it_is_closed(
