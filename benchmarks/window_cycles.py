@@ -5,7 +5,9 @@
 opens the dock in one viewer, opens a micrograph, trains three steps, stops, generates a
 volume and closes the dock, N times. Every tenth cycle prints threads and memory after a
 garbage collection. Fails if a thread of a cycle is left, or if the memory has grown by
-more than 1 % since the 20th cycle, by which caches and pools have filled.
+more than 1 % since the 20th cycle, by which caches and pools have filled. With
+``--plain`` napari shows and removes the layers of a cycle without the plugin, that many
+times before and after, in the same process: what that leaves is napari's own.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import logging
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 from napari_slicegan.sample_data import path as sample_path
 from qtpy.QtCore import QEvent, QThreadPool
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 
 SAMPLE = "bentheimer_slice"
 STEPS, EDGE = 3, 32
+PLAIN_SHAPES = (400, 400), (EDGE,) * 3
+# Rounds of the event loop by which a change is drawn.
+DRAWN = 5
 # By then caches and pools have filled.
 SETTLED = 20
 PRINTED_EVERY = 10
@@ -53,18 +59,23 @@ class Reading:
         Threads of Python that are alive.
     all_threads
         Those of libraries as well, such as idle ones of their pools.
+    memory_bytes
+        In RAM.
+    objects
+        Python objects that the garbage collector knows.
     """
 
     cycle: int
     threads: int
     all_threads: int
     memory_bytes: int
+    objects: int = 0
 
     def __str__(self) -> str:
         """One line of the table."""
         return (
             f"{self.cycle:6d} {self.threads:8d} {self.all_threads:12d} "
-            f"{self.memory_bytes / 1e6:10.1f} MB"
+            f"{self.memory_bytes / 1e6:10.1f} MB {self.objects:9d}"
         )
 
 
@@ -72,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cycles, print a table, and fail if something is left behind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=100)
+    parser.add_argument("--plain", type=int, default=0, metavar="N")
     options = parser.parse_args(arguments)
     import napari
 
@@ -79,19 +91,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     viewer = napari.Viewer(title="Cycles")
     viewer.window.resize(WIDTH, HEIGHT)
     with tempfile.TemporaryDirectory() as runs:
-        readings = cycles(viewer, options.cycles, Path(runs))
+        parts = {
+            "napari alone": cycles(viewer, options.plain, Path(runs), plain_cycle),
+            "with the plugin": cycles(viewer, options.cycles, Path(runs)),
+            "napari alone, again": cycles(
+                viewer, options.plain, Path(runs), plain_cycle
+            ),
+        }
     viewer.close()
-    fault = verdict(readings)
+    for name, readings in parts.items():
+        if options.plain and len(readings) > 2:
+            sys.stdout.write(f"{name}: {growth(readings)}\n")
+    fault = verdict(parts["with the plugin"])
     sys.stdout.write(f"{fault or 'Nothing is left behind.'}\n")
     return int(bool(fault))
 
 
-def cycles(viewer: Any, count: int, runs: Path) -> list[Reading]:
+def cycles(
+    viewer: Any,
+    count: int,
+    runs: Path,
+    cycle: Callable[[Any, Path], None] | None = None,
+) -> list[Reading]:
     """Readings after each cycle; every tenth is printed, and the first and last."""
-    sys.stdout.write(f"{'cycle':>6} {'threads':>8} {'with pools':>12} {'memory':>13}\n")
+    if count:
+        titles = ("cycle", 6), ("threads", 8), ("with pools", 12), ("memory", 13)
+        line = " ".join(f"{title:>{width}}" for title, width in titles)
+        sys.stdout.write(f"{line} {'objects':>9}\n")
     readings = []
     for number in range(1, count + 1):
-        one_cycle(viewer, runs / str(number))
+        (cycle or one_cycle)(viewer, runs / str(number))
         reading = read(number)
         readings.append(reading)
         if number % PRINTED_EVERY == 0 or number in (1, count):
@@ -122,6 +151,37 @@ def one_cycle(viewer: Any, runs: Path) -> None:
     viewer.window.remove_dock_widget(widget)
     widget.deleteLater()
     viewer.layers.clear()
+
+
+def plain_cycle(viewer: Any, runs: Path) -> None:
+    """Layers like those of `one_cycle`, shown and removed by napari alone."""
+    noise = np.random.default_rng(0)
+    flat, solid = (noise.integers(0, 2, shape, np.uint8) for shape in PLAIN_SHAPES)
+    shown = {"scale": (2.5,) * 3, "units": ("nm",) * 3, "axis_labels": ("z", "y", "x")}
+    viewer.add_labels(flat, **{key: value[1:] for key, value in shown.items()})
+    _draw()
+    viewer.layers[0].visible = False
+    viewer.dims.ndisplay = 3
+    preview = viewer.add_image(solid, **shown)
+    _draw()
+    preview.data = solid.copy()
+    _draw()
+    preview.visible = False
+    volume = viewer.add_labels(solid, **shown)
+    _draw()
+    for normal in np.eye(3):
+        plane = {"position": (EDGE / 2,) * 3, "normal": normal, "thickness": 1}
+        made = viewer.add_image(solid, depiction="plane", plane=plane, **shown)
+    made.bounding_box.visible = True
+    volume.visible = False
+    _draw()
+    viewer.dims.ndisplay = 2
+    viewer.layers.clear()
+
+
+def _draw() -> None:
+    for _ in range(DRAWN):
+        QApplication.processEvents()
 
 
 def train(widget: SliceGANWidget) -> None:
@@ -177,7 +237,13 @@ def read(cycle: int) -> Reading:
         # Threads of Qt, which Python once saw, are listed for ever.
         if not isinstance(thread, threading._DummyThread)  # noqa: SLF001 no other way
     ]
-    return Reading(cycle, len(alive), process.num_threads(), process.memory_info().rss)
+    return Reading(
+        cycle,
+        len(alive),
+        process.num_threads(),
+        process.memory_info().rss,
+        len(gc.get_objects()),
+    )
 
 
 def _dismiss_notices() -> None:
@@ -192,6 +258,18 @@ def _dismiss_notices() -> None:
         if isinstance(widget, NapariQtNotification):
             widget.close()
     notification_manager.records.clear()
+
+
+def growth(readings: Sequence[Reading]) -> str:
+    """What each cycle of the second half has left, in words."""
+    first, last = readings[len(readings) // 2 - 1], readings[-1]
+    n = last.cycle - first.cycle
+    memory = (last.memory_bytes - first.memory_bytes) / n / 1e6
+    objects = (last.objects - first.objects) / n
+    return (
+        f"{memory:+.3f} MB and {objects:+.1f} objects per cycle, "
+        f"from cycle {first.cycle} to {last.cycle}"
+    )
 
 
 def verdict(readings: Sequence[Reading]) -> str:
