@@ -15,10 +15,11 @@ import numpy as np
 from magicgui import magic_factory
 from napari.utils import notifications
 from napari.viewer import current_viewer
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QLabel, QMainWindow
 
 from napari_slicegan._qt.viewer.layer_inputs import source_of
-from napari_slicegan._qt.widgets.basics import parent_of
+from napari_slicegan._qt.widgets.basics import LOOKS, parent_of
 from napari_slicegan._qt.widgets.progress import confirm_replacing
 from napari_slicegan._qt.worker import other_work, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
@@ -39,8 +40,25 @@ SAVE, SAVING = "Save mesh", "Saving a mesh"
 FILES = "Meshes (*.stl *.obj *.ply *.vtu *.msh *.inp)"
 
 
-def _follow_cells(form: Any) -> None:
-    """Choose a file that can hold the cells."""
+class EqualLabels(QObject):
+    """Gives all labels of a form the width of the widest, in each theme and font.
+
+    magicgui measures them before the style is known, and aligns no longer ones.
+    """
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Measure them."""
+        if event is not None and event.type() in (QEvent.Type.Show, *LOOKS):
+            labels = [] if watched is None else watched.findChildren(QLabel)
+            widest = max((each.sizeHint().width() for each in labels), default=0)
+            for each in labels:
+                each.setMinimumWidth(widest)
+        return False
+
+
+def _prepare(form: Any) -> None:
+    """Align the inputs, and choose a file that can hold the cells."""
+    form.native.installEventFilter(EqualLabels(form.native))
 
     def follow(cells: str) -> None:
         path = form.path.value
@@ -64,7 +82,6 @@ def _follow_cells(form: Any) -> None:
         "tooltip": "Triangles between the phases, or cells that fill them.",
     },
     coarsen={
-        # Short: magicgui aligns no input beside a longer label.
         "label": "Coarsen",
         "tooltip": "Edge of the blocks of voxels that are merged into one first, with "
         "the fraction of each phase kept, for fewer cells. 1: none are merged.",
@@ -84,7 +101,7 @@ def _follow_cells(form: Any) -> None:
         "filter": FILES,
         "tooltip": "STL, OBJ or PLY for surfaces; VTU, MSH or INP for all cells.",
     },
-    widget_init=_follow_cells,
+    widget_init=_prepare,
 )
 def mesh_of_layer(
     layer: napari.layers.Labels,

@@ -14,10 +14,11 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from npe2 import PluginManifest
+from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_slicegan._qt.contributions import HOW_TO_SAVE
-from napari_slicegan._qt.layer_mesh import DOCK
+from napari_slicegan._qt.layer_mesh import DOCK, mesh_of_layer
 from napari_slicegan._qt.main_widget import (
     GENERATE_KEY,
     PAUSE_KEY,
@@ -156,6 +157,17 @@ def test_a_labels_layer_is_saved_as_a_mesh(
     assert len(cells.data) == round(np.count_nonzero(labels) / 2**3)
     run("mesh_layer")
     assert list(viewer.window.dock_widgets).count(DOCK) == 1
+
+
+def test_inputs_of_the_form_for_meshes_are_aligned(qtbot: QtBot) -> None:
+    """Also with another font than magicgui has measured."""
+    form = mesh_of_layer()
+    qtbot.addWidget(form.native)
+    form.native.setStyleSheet("font-size: 16pt")
+    with qtbot.waitExposed(form.native):
+        form.native.show()
+    inputs = [form[name].native for name in ("phases", "coarsen", "smoothing")]
+    assert len({each.mapTo(form.native, QPoint()).x() for each in inputs}) == 1
 
 
 def test_meshes_are_replaced_on_request_only(
