@@ -420,11 +420,12 @@ class ExplorePanel(DropTarget, TaskPanel):
             self.load(path)
 
     def _browse_save(self) -> None:
-        path = self.ask_file("Save the directions", DIRECTIONS)
+        path = self.ask_file("Save the directions", DIRECTIONS, "directions")
         if path is not None:
             self.save(path)
 
     def _browse_save_sweep(self) -> None:
-        path = self.ask_file("Save the sweep", SWEEPS)
+        name = "sweep" if self._sweep is None else f"sweep of {self._sweep.name}"
+        path = self.ask_file("Save the sweep", SWEEPS, name)
         if path is not None:
             self.save_sweep(path)

@@ -518,7 +518,7 @@ class MeasurePanel(TaskPanel):
         self.measured.emit(proof)
 
     def _browse_export(self) -> None:
-        path = self.ask_file("Export", FILES, exported_files)
+        path = self.ask_file("Export", FILES, "measurement", exported_files)
         if path is not None:
             self.export(path)
 

@@ -293,6 +293,8 @@ class VolumePanel(DropTarget, TaskPanel):
         self._request: Request = GenerationRequest()
         # What it is generated with, for the layer.
         self._made_by: dict[str, Any] = {}
+        # Proposed for the file of the last result.
+        self._name = VOLUME
         self._speed: Callable[[], float] | None = None
         self._fit_speed: Callable[[], float] | None = None
         # children
@@ -454,6 +456,8 @@ class VolumePanel(DropTarget, TaskPanel):
         if self._made_by:
             name = f"{self._made_by['name']}: {name}"
         about = {MADE_BY: {**self._made_by, "seed": request.seed}}
+        if not (isinstance(request, GenerationRequest) and request.endless):
+            self._name = f"{self._made_by.get('name', VOLUME)}, seed {request.seed}"
         if isinstance(request, SampleRequest):
             self._made = made
             layers.add_samples(self._viewer, made, name, request.as_sheet, about)
@@ -495,7 +499,8 @@ class VolumePanel(DropTarget, TaskPanel):
             files = SOUND_FILES
         elif isinstance(made, Volume) and made.kind == "phases":
             files = PHASE_FILES
-        path = self.ask_file("Save", files, functools.partial(files_of_made, made))
+        name, written = self._name, functools.partial(files_of_made, made)
+        path = self.ask_file("Save", files, name, written)
         if path is not None:
             self.save(path)
 

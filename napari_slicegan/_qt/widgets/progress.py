@@ -39,6 +39,10 @@ SLOW, NORMAL = 1, 100
 ENDING = re.compile(r"\*(\.\w+)")
 # What looks like the ending of a name; that of "volume 0.5" does not.
 WORD = re.compile(r"\.[A-Za-z]\w{0,9}")
+# What a proposed name may not hold: a point would begin an ending.
+NO_NAME = re.compile(r"[^\w ,()+-]")
+# Where the last file was saved; at first the folder of the process.
+_FOLDER = [Path()]
 # Of files, in a question.
 MOST_NAMES = 3
 
@@ -257,23 +261,33 @@ class TaskPanel(QWidget):
         self.failed.emit(sentence)
 
     def ask_file(
-        self, title: str, formats: str, files_of: FilesOf = lambda path: (path,)
+        self,
+        title: str,
+        formats: str,
+        name: str,
+        files_of: FilesOf = lambda path: (path,),
     ) -> Path | None:
         """Ask for a file to write; a place that cannot be written is refused.
 
         The chosen format sets a missing ending. Files that the dialog has not asked
-        about are replaced only if the user agrees.
+        about are replaced only if the user agrees. The next dialog begins in the same
+        folder.
 
         Parameters
         ----------
         formats
             In the form of Qt's dialogs: ``"Images (*.tif *.tiff);;Numbers (*.csv)"``.
+        name
+            Proposal, without an ending.
         files_of
             All files that are written for a name, such as one for each phase.
         """
-        typed, chosen = QFileDialog.getSaveFileName(self, title, "", formats)
+        proposed = str(_FOLDER[-1] / NO_NAME.sub("-", name))
+        typed, chosen = QFileDialog.getSaveFileName(self, title, proposed, formats)
         if not typed:
             return None
+        if Path(typed).parent.is_dir():
+            _FOLDER[:] = [Path(typed).parent]
         try:
             path = file_to_write(Path(typed), chosen, formats)
             files = files_of(path)

@@ -76,7 +76,7 @@ def test_a_place_that_cannot_be_written_is_refused_when_it_is_chosen(
             panel = TaskPanel("toy")
             qtbot.addWidget(panel)
             answer[:] = str(tmp_path / typed), "Numbers (*.csv)"
-            path = panel.ask_file("Save", FORMATS)
+            path = panel.ask_file("Save", FORMATS, "volume")
             assert path == (None if made is None else tmp_path / made)
             assert words in panel.message.text()
             assert bool(words) == (path is None)
@@ -116,12 +116,31 @@ def test_files_that_the_dialog_has_not_asked_about_are_replaced_on_request(
 
             monkeypatch.setattr(progress_module, "ask", answer)
             typed[:] = [str(tmp_path / name)]
-            path = panel.ask_file("Save", FORMATS, files_of)
+            path = panel.ask_file("Save", FORMATS, "volume", files_of)
             is_asked = name == "taken" or files_of is beside
             question = f"taken.csv already exists in {tmp_path}. Replace it?"
             assert asked == [question] * is_asked
             assert (path is None) == (is_asked and not agrees)
             assert panel.message.text() == ""
+
+
+def test_dialogs_propose_a_name_and_the_folder_of_the_last_file(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proposed: list[str] = []
+
+    def dialog(parent: Any, title: str, path: str, formats: str) -> tuple[str, str]:
+        proposed.append(path)
+        return str(tmp_path / "typed.csv"), formats
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", dialog)
+    monkeypatch.setattr(progress_module, "_FOLDER", [Path()])
+    for _ in range(2):
+        panel = TaskPanel("toy")
+        qtbot.addWidget(panel)
+        panel.ask_file("Save", FORMATS, "sweep of a/b, 0.5")
+    # No point, after which an ending is expected.
+    assert proposed == ["sweep of a-b, 0-5", str(tmp_path / "sweep of a-b, 0-5")]
 
 
 def test_a_bar_of_work_that_ends_while_napari_makes_it_is_closed(
