@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import numpy as np
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -18,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slicegan._qt.explore.direction_list import MAX_STRENGTH
-from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, SweepRequest
+from napari_slicegan._qt.explore.jobs import FitRequest, GradeRequest, Row, SweepRequest
 from napari_slicegan._qt.widgets.basics import (
     button,
     decimal_box,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 DEFAULT_GUIDED = ("phase_fraction", "mean_gray")
 PLOT_SIZE = (300, 180)
+# Strengths at which a direction surely has an effect, and the volume is still typical.
+PROPOSED = {"first": -1.5, "last": 1.5}
 
 Request = TypeVar("Request")
 
@@ -232,6 +235,7 @@ class GradeForm(ActionForm[GradeRequest]):
 
     def __init__(self) -> None:
         self.direction, self.measured = ChoiceEditor({}), ChoiceEditor({})
+        self._rows: Sequence[Row] = ()
         ends = 0.0, 1e4, 0.001
         super().__init__(
             GradeRequest("", ""),
@@ -265,7 +269,23 @@ class GradeForm(ActionForm[GradeRequest]):
         # layout
         self._column.addWidget(self.plot)
         self._column.addWidget(self.words)
+        # signals
+        self.direction.box.activated.connect(self._propose)
         self.show_graded(None)
+
+    def propose(self, rows: Sequence[Row]) -> None:
+        """Propose the property that a direction changes most, and reachable targets."""
+        self._rows = rows
+        self._propose(max(0, self.direction.box.currentIndex()))
+
+    def _propose(self, number: int) -> None:
+        if number >= len(self._rows):
+            return
+        row = self._rows[number]
+        self.fields["measured"].set_value(row.measured)
+        for name, strength in PROPOSED.items():
+            value = np.interp(strength, row.strengths, row.values)
+            self.fields[name].set_value(float(f"{value:.3g}"))
 
     def set_properties(self, titles: Mapping[str, str]) -> None:
         """Offer properties: key -> title."""

@@ -115,8 +115,8 @@ class Row:
         Its measured main effect, in one line.
     facts
         Its effect on every property, one line each.
-    plotted
-        Title of the plotted property.
+    plotted, measured
+        Title of the plotted property, and its key in ``PROPERTIES``.
     strengths, values
         The plotted property of one sample against the strength, both [N].
     has_example
@@ -127,6 +127,7 @@ class Row:
     words: str
     facts: str
     plotted: str
+    measured: str
     strengths: tuple[float, ...]
     values: tuple[float, ...]
     has_example: bool = False
@@ -281,6 +282,7 @@ def _row(
         words,
         "\n".join(facts),
         title,
+        shown,
         swept.strengths,
         swept.properties[shown],
         direction.example is not None,

@@ -237,6 +237,7 @@ class ExplorePanel(DropTarget, TaskPanel):
         self.grade_form.show_graded(None)
         self.sections[0].set_open(found is None)
         self._show_names()
+        self.grade_form.propose(() if found is None else found.rows)
         self._follow()
         self._history = History(self._history.now)
         self._show_state()

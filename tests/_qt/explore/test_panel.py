@@ -314,6 +314,21 @@ def test_faults_are_sentences_and_cancelling_leaves_a_usable_panel(
     rest(panel, qtbot)
 
 
+def test_the_form_of_graded_material_proposes_what_a_direction_reaches(
+    found: ExplorePanel,
+) -> None:
+    """A fraction of 0.2 to 0.3 means nothing for gray values."""
+    assert found.found is not None
+    box = found.grade_form.direction.box
+    for number, row in enumerate(found.found.rows):
+        box.setCurrentIndex(number)
+        box.activated.emit(number)
+        request = found.grade_form.value()
+        assert (request.direction, request.measured) == (row.name, row.measured)
+        targets = np.interp((-1.5, 1.5), row.strengths, row.values)
+        assert (request.first, request.last) == pytest.approx(targets, rel=0.01)
+
+
 def test_a_generator_loaded_during_a_task_is_used_after_it(
     panel: ExplorePanel,
     directions: Found,
