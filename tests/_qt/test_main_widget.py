@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QMainWindow,
+    QScrollArea,
     QSlider,
     QWidget,
 )
@@ -34,12 +35,13 @@ from napari_slicegan._qt.main_widget import (
     GENERATE_KEY,
     PAUSE_KEY,
     TABS,
+    WIDTH,
     SliceGANWidget,
     open_widget,
 )
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.viewer import layers
-from napari_slicegan._qt.widgets.basics import link_colour
+from napari_slicegan._qt.widgets.basics import Section, link_colour
 from napari_slicegan._qt.worker import other_work, task_worker
 from napari_slicegan.config import MicrographSettings
 from napari_slicegan.training.adversarial_step import AdversarialStep
@@ -111,6 +113,24 @@ def test_the_wheel_changes_no_input_without_the_focus(widget: SliceGANWidget) ->
         turned.accept()
         QApplication.sendEvent(each, turned)
         assert not turned.isAccepted(), each.objectName()
+
+
+def test_all_inputs_are_in_sight_in_the_narrowest_dock(widget: SliceGANWidget) -> None:
+    """Nothing is cut off beside the scroll bar."""
+    widths = {}
+    for number in range(widget.tabs.count()):
+        panel = widget.tabs.widget(number)
+        assert panel is not None
+        for section in panel.findChildren(Section):
+            section.set_open(True)
+        for area in panel.findChildren(QScrollArea):
+            content = area.widget()
+            if content is not None:
+                bar = area.verticalScrollBar().sizeHint().width()
+                needed = content.minimumSizeHint().width() + bar
+                widths[widget.tabs.tabText(number)] = needed
+    assert len(widths) == 5
+    assert max(widths.values()) <= WIDTH, widths
 
 
 def test_training_no_longer_waits_for_images_that_failed(

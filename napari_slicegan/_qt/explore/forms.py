@@ -34,6 +34,8 @@ DEFAULT_BLOCKS = "default"
 """Each direction edits the blocks that it was found in."""
 WHOLE, BOX, RAMP = "Whole volume", "Box", "Ramp"
 MAX_VOXELS, MAX_FACTOR = 16_384, 10.0
+# Numbers of four digits between their buttons; letters of a block that are surely seen.
+NARROW, BLOCK_LENGTH = "QSpinBox { min-width: 50px; }", 4
 BLOCKS_TIP = (
     "First and last generator block that is edited: early blocks change the coarse "
     "structure, late blocks the details."
@@ -207,6 +209,10 @@ class ExplorationForm(QWidget):
         boxes = row(*self.voxels.values())
         boxes.setContentsMargins(0, 0, 0, 0)
         self._voxels.setLayout(boxes)
+        # In the narrowest dock both rows fit beside their labels.
+        self._voxels.setStyleSheet(NARROW)
+        for choice in (self.first, self.last):
+            choice.setMinimumContentsLength(BLOCK_LENGTH)
         self._rows = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Seed", self.seed)
