@@ -240,6 +240,7 @@ class GradeForm(ActionForm[GradeRequest]):
         super().__init__(
             GradeRequest("", ""),
             {
+                "direction": ("Direction", self.direction),
                 "measured": ("Property", self.measured),
                 "first": ("From", _decimal("grade_first", *ends)),
                 "last": ("To", _decimal("grade_last", *ends)),
@@ -253,7 +254,6 @@ class GradeForm(ActionForm[GradeRequest]):
                         "Slabs along the axis in which the property is measured.",
                     ),
                 ),
-                "direction": ("By direction", self.direction),
             },
             button(
                 "grade",
