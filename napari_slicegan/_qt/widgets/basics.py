@@ -454,7 +454,8 @@ class MessageLine(QLabel):
             colour = self._colours[0 if is_dark(self) else 1]
             # A bar at the side, for those who do not see the colour.
             line = "solid" if self._colours is ERROR else "dotted"
-            sheet = f"color: {colour}; border-left: 3px {line}; padding-left: 4px"
+            bar = f"3px {line} {colour}"
+            sheet = f"color: {colour}; border-left: {bar}; padding-left: 4px"
         # Setting a sheet is a change of style itself.
         if sheet != self.styleSheet():
             self.setStyleSheet(sheet)
