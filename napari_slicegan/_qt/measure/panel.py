@@ -347,7 +347,7 @@ def _name(row: Row) -> str:
 
 
 HINT = (
-    "Choose the real material, an image or a volume, and a 3-D layer to compare with "
+    "Choose the real material, an image or a volume, and the volume to compare with "
     "it; generate one in the Volume tab, or open a file in napari."
 )
 FILES = "Page with verdicts, HTML (*.html *.htm);;Numbers, CSV (*.csv)"
