@@ -243,7 +243,9 @@ def mesh_layer() -> None:
 
     window = _viewer().window
     if DOCK not in window.dock_widgets:
-        window.add_dock_widget(mesh_of_layer(), name=DOCK, area="right")
+        # A tab: below the plugin's dock it would leave that no room.
+        form = mesh_of_layer()
+        window.add_dock_widget(form, name=DOCK, area="right", tabify=True)
     dock = parent_of(window.dock_widgets[DOCK].native, QDockWidget)
     if dock is not None:
         dock.show()

@@ -114,7 +114,7 @@ def mesh_of_layer(
     """Save the phases of a Labels layer as a mesh, in a background thread."""
     form, window = _form(), window_of_form()
     if SAVING in other_work(window):
-        notifications.show_info("A mesh is being saved; wait until that has ended.")
+        notifications.show_info("A mesh is still being saved.")
         return
     try:
         labels = _numbers(phases)

@@ -15,7 +15,7 @@ from napari_slicegan.sample_data import SAMPLES
 from napari_slicegan.sample_data import path as sample_path
 from npe2 import PluginManifest
 from qtpy.QtCore import QPoint
-from qtpy.QtWidgets import QDockWidget, QFileDialog
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QMainWindow
 
 from napari_slicegan._qt.contributions import HOW_TO_SAVE
 from napari_slicegan._qt.layer_mesh import DOCK, mesh_of_layer
@@ -27,6 +27,7 @@ from napari_slicegan._qt.main_widget import (
 )
 from napari_slicegan._qt.train.run_view import RunState
 from napari_slicegan._qt.widgets import progress as progress_module
+from napari_slicegan._qt.widgets.basics import parent_of
 from napari_slicegan._qt.worker import other_work
 from napari_slicegan.volumes.volume import Volume
 from tests.toys import phases_image, small_config
@@ -157,6 +158,17 @@ def test_a_labels_layer_is_saved_as_a_mesh(
     assert len(cells.data) == round(np.count_nonzero(labels) / 2**3)
     run("mesh_layer")
     assert list(viewer.window.dock_widgets).count(DOCK) == 1
+    # It leaves the panels their room.
+    run("widget")
+    panels = parent_of(opened(viewer), QDockWidget)
+    window = parent_of(form.native, QMainWindow)
+    viewer.window.remove_dock_widget(form.native)
+    run("mesh_layer")
+    form = viewer.window.dock_widgets[DOCK]
+    assert window is not None
+    assert panels is not None
+    beside = window.tabifiedDockWidgets(panels)
+    assert beside == [parent_of(form.native, QDockWidget)]
 
 
 def test_inputs_of_the_form_for_meshes_are_aligned(qtbot: QtBot) -> None:
@@ -199,7 +211,7 @@ def test_meshes_are_replaced_on_request_only(
     form()
     assert form.call_button.text == "Saving a mesh ..."
     form()
-    assert "wait until that has ended" in told[-1]
+    assert told[-1] == "A mesh is still being saved."
     qtbot.waitUntil(lambda: told[-1] == f"Saved {form.path.value}", timeout=LONG)
     assert len(asked) == 1
 
