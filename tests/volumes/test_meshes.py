@@ -298,7 +298,7 @@ def test_what_cannot_be_meshed_is_refused() -> None:
 def test_files_of_phases_have_names_that_can_be_stored() -> None:
     """The longest name has no room for the phase."""
     mesh = surface_mesh(THREE, smoothing=0)
-    found = files_of(mesh, Path("a" * 251 + ".stl"))
+    found = files_of(mesh.labels, Path("a" * 251 + ".stl"))
     assert [len(path.name) for path in found] == [255] * len(mesh.labels)
     assert len(found) == len(mesh.labels) > 1
 
