@@ -62,8 +62,12 @@ WEIGHT = 120.0
 SPREADS = {1: 0.03, 2: 0.5, 3: 0.5}
 """Standard deviation of the offsets of a block, in those of its features, by the number
 of blocks behind it."""
-SPREADS_OF_UNIONS = {1: 0.2, 2: 0.7, 3: 0.7}
-"""The same where a phase is a union of several fields, which follow less easily."""
+SPREADS_OF_UNIONS = {1: 0.7, 2: 3.0, 3: 3.0}
+"""The same where a phase is a union of several fields, which follow less easily.
+
+With a third of these, latents follow in their place, and within ten planes of the
+section there are too few pores, then too many.
+"""
 MOST = 1 - 1e-7
 """Largest uniform value, relative to the edge: the normal one is finite."""
 
