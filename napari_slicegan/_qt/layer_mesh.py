@@ -174,7 +174,7 @@ def _file(path: Path, cells: str) -> Path:
 
 def _files(labels: Sequence[int], path: Path) -> list[Path]:
     """Files that may be replaced; those of all phases if none is chosen."""
-    if labels:
+    if labels or path.suffix.lower() in LABELLED:
         return [*files_of(labels, path)]
     beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
     begin = f"{path.stem}-phase_"
