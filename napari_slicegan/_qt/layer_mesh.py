@@ -23,7 +23,12 @@ from napari_slicegan._qt.widgets.basics import LOOKS, parent_of
 from napari_slicegan._qt.widgets.progress import confirm_replacing
 from napari_slicegan._qt.worker import other_work, task_worker
 from napari_slicegan.runtime.atomic_files import check_can_write
-from napari_slicegan.volumes.mesh_files import LABELLED, check_mesh_file, files_of
+from napari_slicegan.volumes.mesh_files import (
+    LABELLED,
+    check_mesh_file,
+    files_of,
+    write_mesh,
+)
 from napari_slicegan.volumes.meshes import SMOOTHING
 
 if TYPE_CHECKING:
@@ -169,7 +174,7 @@ def _file(path: Path, cells: str) -> Path:
 
 def _files(labels: Sequence[int], path: Path) -> list[Path]:
     """Files that may be replaced; those of all phases if none is chosen."""
-    if labels:
+    if labels or path.suffix.lower() in LABELLED:
         return [*files_of(labels, path)]
     beside = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
     begin = f"{path.stem}-phase_"
@@ -202,7 +207,6 @@ def save_mesh(
     ValueError
         If it is no volume of phases, a phase is missing, or the format cannot hold it.
     """
-    from napari_slicegan.volumes.mesh_files import write_mesh
     from napari_slicegan.volumes.meshes import coarsened, surface_mesh, voxel_mesh
     from napari_slicegan.volumes.volume import Volume
 

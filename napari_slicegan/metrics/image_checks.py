@@ -35,8 +35,9 @@ BARELY_RESOLVED = 6.0
 # Distance of sections, in mean chords, beyond which they miss connections
 # (docs/pairs.md).
 FAR = 1 / 3
-# Factor between the distance of two sections and the apparent one that is reported.
-WRONG_DISTANCE = 1.5
+# Factor between the distance of two sections and the apparent one that is reported;
+# larger ones are not measured.
+WRONG_DISTANCE, MOST_WRONG = 1.5, 10
 
 # Interfaces along a stretched axis are still so many times as far apart.
 LONG = 2
@@ -226,7 +227,7 @@ def voxel_stretch(images: TrainingImages, patch_size: int) -> tuple[int, int, in
     return z, y, x
 
 
-def apparent_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
+def apparent_distance(first: NDArray[Any], second: NDArray[Any], most: int) -> float:
     """Distance of two aligned sections by what changes between them.
 
     The distance along rows and columns, in pixels, over which as many pixels of a
@@ -239,13 +240,15 @@ def apparent_distance(first: NDArray[Any], second: NDArray[Any]) -> float:
     ----------
     first, second
         Labels ``[Y, X]``.
+    most
+        Largest distance that is tried; half of the image at most.
 
     Returns
     -------
-    Infinite where more pixels change than at any distance up to half of the image.
+    Infinite where more pixels change than at any of these distances.
     """
     changed, before = float((first != second).mean()), 0.0
-    for lag in range(1, min(first.shape) // 2):
+    for lag in range(1, min(most + 1, *(n // 2 for n in first.shape))):
         differ = [
             (one[lag:] != one[:-lag]).mean()
             for section in (first, second)
@@ -283,10 +286,15 @@ def pair_lines(
                 lines.append(f"{text}.")
                 continue
             changed = float((first.values != second.values).mean())
-            seen = apparent_distance(first.values, second.values)
+            most = MOST_WRONG * distance
+            seen = apparent_distance(first.values, second.values, most)
+            likewise = (
+                f"as of pixels {seen:.1f} apart within a section"
+                if math.isfinite(seen)
+                else "more than of close pixels within a section"
+            )
             lines.append(
-                f"{text}; {100 * changed:.1f} % of the pixels differ, as of pixels "
-                f"{seen:.1f} apart within a section."
+                f"{text}; {100 * changed:.1f} % of the pixels differ, {likewise}."
             )
             if not 1 / WRONG_DISTANCE < seen / distance < WRONG_DISTANCE:
                 lines.append(

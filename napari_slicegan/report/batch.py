@@ -326,10 +326,11 @@ def run_batch(
     make_folder(out)
     with lock(out / ".batch.lock", f"The batch {out} is being run"):
         outcomes = _before(rows, out)
+        missing = [n for n, one in enumerate(outcomes) if one.status != "finished"]
         # Simultaneous rows share cores and memory.
+        jobs = max(1, min(jobs, len(missing)))
         memory = available_memory() // jobs if jobs > 1 else None
         runner = _Runner(out, size, max(1, available_cpus() // jobs), memory)
-        missing = [n for n, one in enumerate(outcomes) if one.status != "finished"]
         for number, one in enumerate(outcomes):
             if number not in missing:
                 show(number + 1, one)
@@ -451,7 +452,7 @@ def _last_line(log: Path, status: int) -> str:
     if said:
         return said[-1].removeprefix("slicegan: ")
     if status == KILLED:
-        return f"it was killed, as for lack of memory; see {log.name}"
+        return f"it was killed, probably for lack of memory; see {log.name}"
     return f"it ended with status {status}; see {log.name}"
 
 

@@ -133,7 +133,7 @@ def pair_distances(config: RunConfig, isotropic: bool) -> tuple[int, ...]:
     Raises
     ------
     ValueError
-        If the settings of pairs do not fit to the others.
+        If the settings of pairs do not fit the others.
     """
     distance, axis = config.slices.pair_distance, config.slices.pair_axis
     if distance is None:

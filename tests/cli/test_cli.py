@@ -109,7 +109,9 @@ def test_train_on_pairs(settings: Path, tmp_path: Path, capsys: Capture) -> None
 
     wrong = ["--pairs", names[2], names[3], "--distance", "3", *common]
     assert main(["train", *wrong, str(tmp_path / "wrong")]) == 0
-    assert "2.tif and 3.tif do not look 3 pixels apart." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "differ, more than of close pixels within a section." in printed
+    assert "2.tif and 3.tif do not look 3 pixels apart." in printed
     # Crossings of the field along a line: one in 8.9 voxels (Rice).
     wide = ["--pairs", *names[:2], "--distance", "4", *common]
     assert main(["train", *wide, str(tmp_path / "wide")]) == 0

@@ -324,6 +324,20 @@ def test_a_run_beyond_the_memory_is_refused_before_it_is_written(
         Trainer.resume(tmp_path / "run", steps=2)
 
 
+def test_memory_that_an_earlier_run_has_freed_counts(
+    toy_config: RunConfig,
+    toy_images: TrainingImages,
+    tmp_path: Path,
+    free_for: Pretend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The heap may hold it until it is returned."""
+    enough = forecast(toy_config, toy_images).memory_bytes
+    free_for(enough - 1)
+    monkeypatch.setattr(estimates, "return_freed_memory", lambda: free_for(enough))
+    Trainer.start(toy_config, toy_images, tmp_path / "run")
+
+
 def test_processes_of_one_machine_share_its_memory(
     toy_config: RunConfig, toy_images: TrainingImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:

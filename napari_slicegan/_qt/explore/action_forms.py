@@ -285,7 +285,9 @@ class GradeForm(ActionForm[GradeRequest]):
         self.fields["measured"].set_value(row.measured)
         for name, strength in PROPOSED.items():
             value = np.interp(strength, row.strengths, row.values)
-            self.fields[name].set_value(float(f"{value:.3g}"))
+            # A chord of a phase that has vanished is none.
+            if np.isfinite(value):
+                self.fields[name].set_value(float(f"{value:.3g}"))
 
     def set_properties(self, titles: Mapping[str, str]) -> None:
         """Offer properties: key -> title."""
