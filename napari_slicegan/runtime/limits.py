@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -100,7 +101,12 @@ def available_memory(process: Path = PROCESS, root: Path = ROOT) -> int:
 
 
 def available_swap(process: Path = PROCESS, root: Path = ROOT) -> int:
-    """Bytes beyond `available_memory` that the system can move to a disk."""
+    """Bytes beyond `available_memory` that the system can move to a disk.
+
+    macOS makes its swap files when they are needed: all free space counts there.
+    """
+    if sys.platform == "darwin":
+        return int(psutil.disk_usage("/").free)
     free = [int(psutil.swap_memory().free)]
     for folder in _groups("memory", process, root):
         most = _number(folder / "memory.swap.max")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -210,6 +211,14 @@ def test_swap_is_that_of_the_group(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
         process, root = tree(tmp_path / str(number), cgroup, mounts, files)
         assert available_swap(process, root) == swap, number
+
+
+def test_swap_files_that_are_made_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits.sys, "platform", "darwin")
+    monkeypatch.setattr(limits.psutil, "swap_memory", lambda: SimpleNamespace(free=0))
+    usage = SimpleNamespace(free=5 * GB)
+    monkeypatch.setattr(limits.psutil, "disk_usage", lambda _: usage)
+    assert available_swap() == 5 * GB
 
 
 def test_simultaneous_programs_of_a_batch_have_their_share(
