@@ -121,6 +121,7 @@ def test_from_micrograph_to_verdict(
     assert len(planes) == 3
     widget.volume.orthogonal.views.set_value((3, 4, 5))
     assert planes[0].plane.position[0] == 3
+    qtbot.waitUntil(widget.volume.save_button.isEnabled, timeout=LONG)
     widget.volume.save(tmp_path / "volume.tif")
     qtbot.waitUntil(lambda: not widget.volume.task.is_busy, timeout=LONG)
     kept = Volume.open(tmp_path / "volume.tif")

@@ -55,6 +55,7 @@ def load(panel: VolumePanel, run: Path, qtbot: QtBot) -> None:
 
 
 def save(panel: VolumePanel, path: Path, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
     panel.save(path)
     qtbot.waitUntil(lambda: not panel.task.is_busy, timeout=LONG)
 
