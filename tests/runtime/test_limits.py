@@ -214,10 +214,10 @@ def test_swap_is_that_of_the_group(tmp_path: Path) -> None:
 
 
 def test_swap_files_that_are_made_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits.sys, "platform", "darwin")
-    monkeypatch.setattr(limits.psutil, "swap_memory", lambda: SimpleNamespace(free=0))
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("psutil.swap_memory", lambda: SimpleNamespace(free=0))
     usage = SimpleNamespace(free=5 * GB)
-    monkeypatch.setattr(limits.psutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("psutil.disk_usage", lambda _: usage)
     assert available_swap() == 5 * GB
 
 
